@@ -1,0 +1,257 @@
+//! Records in memory: many of them share one buffer, and the buffer's bytes are given back when the last one is dropped.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Marks an absent key, value or header value in the packed layout.
+const ABSENT: u32 = u32::MAX;
+
+/// The bytes of the records that were fetched together.
+///
+/// It counts itself into `held` for as long as it lives, which is how the fetchers know when to stop reading.
+#[derive(Debug)]
+pub struct RecordBuffer {
+    bytes: Box<[u8]>,
+    held: Arc<AtomicU64>,
+}
+
+impl Drop for RecordBuffer {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// One record of a topic partition.
+#[derive(Clone, Debug)]
+pub struct Record {
+    buffer: Arc<RecordBuffer>,
+    start: u32,
+    key_len: u32,
+    value_len: u32,
+    headers_len: u32,
+    /// Which partition of the plan it belongs to, as an index into the plan's partitions.
+    pub partition: u32,
+    /// The assignment of that partition it was read under; results of an older one are not counted.
+    pub epoch: u32,
+    /// Its place in the partition.
+    pub offset: i64,
+    /// Milliseconds since 1970, or -1 where the record has none.
+    pub timestamp_ms: i64,
+    /// The hash of its key, which chooses its key group.
+    pub key_hash: u64,
+}
+
+impl Record {
+    /// The key; `None` is not the same as an empty one.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        (self.key_len != ABSENT).then(|| self.slice(self.start, self.key_len))
+    }
+
+    /// The value; `None` is a tombstone.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        (self.value_len != ABSENT).then(|| self.slice(self.start + present(self.key_len), self.value_len))
+    }
+
+    /// The headers in their order.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'_> {
+        Headers { packed: self.slice(self.start + present(self.key_len) + present(self.value_len), self.headers_len) }
+    }
+
+    /// How many bytes key, value and headers take.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        u64::from(present(self.key_len)) + u64::from(present(self.value_len)) + u64::from(self.headers_len)
+    }
+
+    fn slice(&self, start: u32, len: u32) -> &[u8] {
+        self.buffer.bytes.get(start as usize..(start + len) as usize).unwrap_or_default()
+    }
+}
+
+fn present(len: u32) -> u32 {
+    if len == ABSENT { 0 } else { len }
+}
+
+/// One header of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its name: bytes that ought to be UTF-8.
+    pub key: &'a [u8],
+    /// Its value; `None` is not the same as an empty one.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Walks a record's headers in their order.
+#[derive(Clone, Debug)]
+pub struct Headers<'a> {
+    packed: &'a [u8],
+}
+
+impl<'a> Headers<'a> {
+    fn length(&mut self) -> Option<u32> {
+        let (head, rest) = self.packed.split_first_chunk::<4>()?;
+        self.packed = rest;
+        Some(u32::from_le_bytes(*head))
+    }
+
+    fn take(&mut self, len: u32) -> Option<&'a [u8]> {
+        let (head, rest) = self.packed.split_at_checked(len as usize)?;
+        self.packed = rest;
+        Some(head)
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        let key_len = self.length()?;
+        let value_len = self.length()?;
+        let key = self.take(key_len)?;
+        let value = if value_len == ABSENT { None } else { Some(self.take(value_len)?) };
+        Some(Header { key, value })
+    }
+}
+
+/// What a record carries besides its bytes, while a buffer is being filled.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u32,
+    key_len: u32,
+    value_len: u32,
+    headers_len: u32,
+    partition: u32,
+    epoch: u32,
+    offset: i64,
+    timestamp_ms: i64,
+    key_hash: u64,
+}
+
+/// Fills one [`RecordBuffer`] record by record.
+#[derive(Debug, Default)]
+pub struct RecordBufferBuilder {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl RecordBufferBuilder {
+    /// Appends a record. `key_hash` is what chooses its key group.
+    #[allow(clippy::too_many_arguments, reason = "one value per field of a Kafka record")]
+    pub fn push(
+        &mut self,
+        partition: u32,
+        epoch: u32,
+        offset: i64,
+        timestamp_ms: i64,
+        key_hash: u64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) {
+        let start = narrow(self.bytes.len());
+        self.bytes.extend_from_slice(key.unwrap_or_default());
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        self.entries.push(Entry {
+            start,
+            key_len: key.map_or(ABSENT, |key| narrow(key.len())),
+            value_len: value.map_or(ABSENT, |value| narrow(value.len())),
+            headers_len: 0,
+            partition,
+            epoch,
+            offset,
+            timestamp_ms,
+            key_hash,
+        });
+    }
+
+    /// Adds a header to the record pushed last; before the first record it does nothing.
+    pub fn push_header(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let Some(entry) = self.entries.last_mut() else { return };
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&narrow(key.len()).to_le_bytes());
+        self.bytes.extend_from_slice(&value.map_or(ABSENT, |value| narrow(value.len())).to_le_bytes());
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        entry.headers_len += narrow(self.bytes.len() - before);
+    }
+
+    /// How many bytes the records so far take.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Closes the buffer, counts it into `held` and appends its records to `out` in the order they were pushed.
+    /// The builder is empty afterwards.
+    pub fn finish(&mut self, held: &Arc<AtomicU64>, out: &mut Vec<Record>) {
+        if self.entries.is_empty() {
+            return;
+        }
+        held.fetch_add(self.bytes.len() as u64, Ordering::Relaxed);
+        let buffer = Arc::new(RecordBuffer { bytes: self.bytes.as_slice().into(), held: Arc::clone(held) });
+        self.bytes.clear();
+        out.extend(self.entries.drain(..).map(|entry| Record {
+            buffer: Arc::clone(&buffer),
+            start: entry.start,
+            key_len: entry.key_len,
+            value_len: entry.value_len,
+            headers_len: entry.headers_len,
+            partition: entry.partition,
+            epoch: entry.epoch,
+            offset: entry.offset,
+            timestamp_ms: entry.timestamp_ms,
+            key_hash: entry.key_hash,
+        }));
+    }
+}
+
+/// librdkafka bounds one fetch to well under 4 GiB (`fetch.max.bytes` is an `i32`), so a length always fits.
+fn narrow(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(ABSENT - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_gives_back_what_was_put_in() {
+        let held = Arc::new(AtomicU64::new(0));
+        let mut builder = RecordBufferBuilder::default();
+        builder.push(3, 1, 42, 1000, 7, Some(b"key"), Some(b"value"));
+        builder.push_header(b"h1", Some(b"one"));
+        builder.push_header(b"h2", None);
+        builder.push(3, 1, 43, 1001, 8, None, None);
+        builder.push(3, 1, 44, 1002, 9, Some(b""), Some(b""));
+        let mut records = Vec::new();
+        builder.finish(&held, &mut records);
+
+        assert_eq!(records[0].key(), Some(&b"key"[..]));
+        assert_eq!(records[0].value(), Some(&b"value"[..]));
+        let headers: Vec<_> = records[0].headers().collect();
+        assert_eq!(headers, [Header { key: b"h1", value: Some(b"one") }, Header { key: b"h2", value: None }]);
+        assert_eq!((records[1].key(), records[1].value()), (None, None));
+        assert_eq!((records[2].key(), records[2].value()), (Some(&b""[..]), Some(&b""[..])));
+        assert_eq!(records[1].headers().count(), 0);
+    }
+
+    #[test]
+    fn bytes_are_held_until_the_last_record_is_gone() {
+        let held = Arc::new(AtomicU64::new(0));
+        let mut builder = RecordBufferBuilder::default();
+        for offset in 0..3 {
+            builder.push(0, 0, offset, -1, 0, None, Some(&[0; 100]));
+        }
+        let mut records = Vec::new();
+        builder.finish(&held, &mut records);
+        assert_eq!(held.load(Ordering::Relaxed), 300);
+        records.truncate(1);
+        assert_eq!(held.load(Ordering::Relaxed), 300);
+        records.clear();
+        assert_eq!(held.load(Ordering::Relaxed), 0);
+    }
+}

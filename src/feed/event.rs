@@ -1,0 +1,222 @@
+//! Things that happened, each with its time, for the event log, the recording and the report.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::RunState;
+use crate::domain::{Offset, TopicPartition};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts up by one within a session, from 0.
+    pub seq: u64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// Which side of a rebalance an event tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RebalanceKind {
+    /// kreplay itself gave the partitions out anew.
+    Own,
+    /// Kafka's group protocol did.
+    Group,
+}
+
+/// A record that a handler did not accept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Where the record came from.
+    pub partition: TopicPartition,
+    /// Its place there.
+    pub offset: Offset,
+    /// How often it was tried so far.
+    pub attempt: u32,
+    /// What the handler said.
+    pub error: String,
+}
+
+/// What happened. Texts in here are ready to be read, but come from outside: views escape them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A selection was resolved.
+    Planned {
+        /// How many topics it covers.
+        topics: usize,
+        /// How many partitions.
+        partitions: usize,
+        /// How many offsets lie between its starts and ends.
+        records: u64,
+    },
+    /// A run began.
+    Started {
+        /// The run's id.
+        run_id: String,
+        /// With how many workers.
+        concurrency: u32,
+    },
+    /// A run came to its end, whatever end that was.
+    Finished {
+        /// The run's id.
+        run_id: String,
+        /// How it ended.
+        state: RunState,
+        /// Seconds from start to end.
+        elapsed_s: f64,
+    },
+    /// A member or worker got partitions.
+    Assigned {
+        /// Who got them.
+        member: String,
+        /// What it got.
+        partitions: Vec<TopicPartition>,
+    },
+    /// A member or worker gave partitions back, after draining and committing them.
+    Revoked {
+        /// Who gave them back.
+        member: String,
+        /// What it gave back.
+        partitions: Vec<TopicPartition>,
+    },
+    /// A member found out that partitions were taken from it: what it had in hand no longer counts.
+    Lost {
+        /// Who lost them.
+        member: String,
+        /// What it lost.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Owners began to change.
+    RebalanceStarted {
+        /// Who decides.
+        by: RebalanceKind,
+    },
+    /// Owners have settled.
+    RebalanceFinished {
+        /// Who decided.
+        by: RebalanceKind,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// How many partitions changed their owner.
+        moved: usize,
+    },
+    /// The number of workers was changed.
+    ConcurrencyChanged {
+        /// The number before.
+        from: u32,
+        /// The number now.
+        to: u32,
+    },
+    /// Handling stopped for the time being.
+    Paused,
+    /// Handling goes on.
+    Resumed,
+    /// The user asked to stop before the end.
+    CancelRequested,
+    /// A record failed and will be tried again.
+    Retried(Failure),
+    /// A record failed for good and was passed over.
+    Skipped(Failure),
+    /// Something that should be known, but stops nothing.
+    Warning {
+        /// One sentence.
+        text: String,
+    },
+    /// Something that stopped a part or all of the work.
+    Error {
+        /// One sentence.
+        text: String,
+    },
+}
+
+/// How loudly a view shows an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The normal course of things.
+    Info,
+    /// Assignments and rebalances.
+    Notice,
+    /// Something to look at.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+impl EventKind {
+    /// How loud it is.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Error { .. } | Self::Finished { state: RunState::Failed, .. } => Severity::Error,
+            Self::Warning { .. } | Self::Lost { .. } | Self::Retried(_) | Self::Skipped(_) => Severity::Warning,
+            Self::Assigned { .. }
+            | Self::Revoked { .. }
+            | Self::RebalanceStarted { .. }
+            | Self::RebalanceFinished { .. }
+            | Self::ConcurrencyChanged { .. } => Severity::Notice,
+            _ => Severity::Info,
+        }
+    }
+}
+
+/// The first few partitions by name, and how many more there are.
+struct Few<'a>(&'a [TopicPartition]);
+
+impl fmt::Display for Few<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        for (index, partition) in self.0.iter().take(SHOWN).enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{partition}")?;
+        }
+        match self.0.len() {
+            0 => f.write_str("nothing"),
+            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One line for the event log.
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Planned { topics, partitions, records } => {
+                write!(f, "planned: {records} records in {partitions} partitions of {topics} topics")
+            }
+            Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
+            Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),
+            Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", Few(partitions)),
+            Self::Lost { member, partitions } => write!(f, "{member} lost {}", Few(partitions)),
+            Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
+            Self::RebalanceFinished { duration_ms, moved, .. } => {
+                write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")
+            }
+            Self::ConcurrencyChanged { from, to } => write!(f, "concurrency {from} to {to}"),
+            Self::Paused => f.write_str("paused"),
+            Self::Resumed => f.write_str("resumed"),
+            Self::CancelRequested => f.write_str("cancel requested, finishing what is in hand"),
+            Self::Retried(failure) => write!(
+                f,
+                "{} at {} failed (attempt {}), trying again: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Skipped(failure) => write!(
+                f,
+                "{} at {} skipped after {} attempts: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Warning { text } | Self::Error { text } => f.write_str(text),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What a run (or a watched group) tells the world: snapshots, of which only the latest counts, and events, of which
+//! every one counts. Views know nothing else.
+
+mod event;
+mod log;
+mod snapshot;
+
+pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use log::EventLog;
+pub use snapshot::{
+    Bound, ClusterView, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState,
+    RunSummary, RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,
+};
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// A subscription to everything a session emits. Clones see the same stream.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The state of things, about ten times a second; the latest wins.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What happened, in order.
+    pub events: EventLog,
+}

@@ -1,0 +1,397 @@
+//! The state of a session at one moment, with everything that a view may want to show.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Lag, Offset, Ordering, TopicPartition};
+
+/// The state of a session at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken; `None` only in the one that stands before the first.
+    pub at: Option<DateTime<Utc>>,
+    /// Which cluster the session talks to.
+    pub cluster: ClusterView,
+    /// The run under way, or the last one; `None` until the first is planned.
+    pub run: Option<RunView>,
+    /// The runs of this session that have ended, oldest first.
+    pub finished: Vec<RunSummary>,
+    /// Why no run can be started, in one sentence, where that is so.
+    pub problem: Option<String>,
+}
+
+/// Which cluster a session talks to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// The bootstrap servers as the user gave them.
+    pub bootstrap: String,
+    /// Whether it is the broker that kreplay carries with it.
+    pub embedded: bool,
+    /// Whether the brokers answer at present.
+    pub reachable: bool,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Its plan is ready, or being made.
+    #[default]
+    Planned,
+    /// Records are being handled.
+    Running,
+    /// Handling is stopped for the time being.
+    Paused,
+    /// It is coming to its end: what is in hand is finished and committed, nothing new is begun.
+    Draining,
+    /// Everything the plan named is handled.
+    Done,
+    /// It could not go on.
+    Failed,
+    /// It was stopped before its end and can be resumed.
+    Cancelled,
+}
+
+impl RunState {
+    /// Whether nothing more will happen in this run.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Planned => "planned",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// What a run set out to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The topics' names, sorted.
+    pub topics: Vec<String>,
+    /// How many partitions they have together.
+    pub partitions: usize,
+    /// How many offsets lie between the starts and the ends; compaction and transaction markers make it an upper bound
+    /// of the records.
+    pub records: u64,
+    /// How many bytes that is, where it is known.
+    pub bytes: Option<u64>,
+    /// What keeps its order.
+    pub ordering: Ordering,
+    /// The most records a handler gets at once.
+    pub batch: u32,
+    /// How records are read.
+    pub tier: String,
+    /// What is done with them.
+    pub handler: String,
+    /// The consumer group, where the run has one.
+    pub group: Option<String>,
+}
+
+/// Counts over the whole run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Records handled.
+    pub handled: u64,
+    /// Their bytes (key, value and headers).
+    pub bytes: u64,
+    /// How many lanes had records: key groups, partitions or records, by the ordering.
+    pub lanes: u64,
+    /// Records that the selection's filter left out.
+    pub filtered: u64,
+    /// How often a record was tried again.
+    pub retried: u64,
+    /// Records put aside into a dead-letter topic.
+    pub dead_lettered: u64,
+    /// Records that failed for good and were passed over.
+    pub skipped: u64,
+    /// Records that were delivered again after this run had handled them, and were not handled twice.
+    pub duplicates: u64,
+    /// What is left up to the plan's ends, over all partitions whose position is known.
+    pub lag: Lag,
+}
+
+/// How fast it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// Records handled in a second.
+    pub records_per_s: f64,
+    /// Bytes handled in a second.
+    pub bytes_per_s: f64,
+}
+
+/// The handling time of one record, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyMs {
+    /// Half of the records took at most this.
+    pub p50: f64,
+    /// 95 % took at most this.
+    pub p95: f64,
+    /// 99 % took at most this.
+    pub p99: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+/// What keeps a run from being faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// More workers would help.
+    Workers,
+    /// The heaviest partition, or the way partitions are dealt out to workers.
+    Partition,
+    /// The heaviest key.
+    Key,
+    /// The handler itself.
+    Handler,
+    /// Reading from the brokers.
+    Fetch,
+    /// Committing.
+    Commit,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Workers => "workers",
+            Self::Partition => "partition",
+            Self::Key => "key",
+            Self::Handler => "handler",
+            Self::Fetch => "fetch",
+            Self::Commit => "commit",
+        })
+    }
+}
+
+/// How long a run should take by its records, their handling time, its lanes and its workers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Seconds of handling.
+    pub elapsed_s: f64,
+    /// What sets that time.
+    pub limit: Bound,
+}
+
+/// A finished change of owners.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RebalanceView {
+    /// Seconds after the run's start at which it began.
+    pub at_s: f64,
+    /// Who decided.
+    pub kind: super::RebalanceKind,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// How many partitions changed their owner.
+    pub moved: usize,
+}
+
+/// A run at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// The run's id.
+    pub id: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it was started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Seconds since then, or until its end.
+    pub elapsed_s: f64,
+    /// Seconds from the first record handed to a worker to the last one handled (or to now).
+    pub handling_s: f64,
+    /// Seconds that are left at the present speed, where that can be said.
+    pub eta_s: Option<f64>,
+    /// What it set out to do.
+    pub plan: PlanView,
+    /// How many workers are wanted.
+    pub concurrency: u32,
+    /// The most workers this run can have.
+    pub max_concurrency: u32,
+    /// Whether owners are changing right now.
+    pub rebalancing: bool,
+    /// Counts over the whole run.
+    pub totals: Totals,
+    /// The speed over the last second or so.
+    pub throughput: Throughput,
+    /// The handling time of one record, over the whole run.
+    pub latency: LatencyMs,
+    /// How long the handling should take, where enough is known.
+    pub predicted: Option<Prediction>,
+    /// The digest so far, in hex.
+    pub digest: String,
+    /// Bytes of records in memory, waiting or being handled.
+    pub buffered_bytes: u64,
+    /// The partitions, in the plan's order.
+    pub partitions: Vec<PartitionView>,
+    /// The workers, by number.
+    pub workers: Vec<WorkerView>,
+    /// The changes of owners so far, oldest first.
+    pub rebalances: Vec<RebalanceView>,
+    /// What ended it, where it failed.
+    pub error: Option<String>,
+}
+
+impl RunView {
+    /// The part of the plan that is behind us, 0 to 1; a plan without records is complete.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub fn progress(&self) -> f64 {
+        match self.totals.lag {
+            Lag::Unknown => 0.0,
+            Lag::Known(_) if self.plan.records == 0 => 1.0,
+            Lag::Known(lag) => 1.0 - (lag as f64 / self.plan.records as f64).min(1.0),
+        }
+    }
+}
+
+/// Where a partition stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartitionState {
+    /// Nobody owns it yet, or its owner has not begun.
+    #[default]
+    Waiting,
+    /// It is being read and handled.
+    Active,
+    /// Every record up to its end is handled.
+    Done,
+    /// It cannot be read; the event log says why.
+    Failed,
+    /// Another process of the group owns it.
+    Elsewhere,
+}
+
+impl fmt::Display for PartitionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Waiting => "waiting",
+            Self::Active => "active",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Elsewhere => "elsewhere",
+        })
+    }
+}
+
+/// Who handles a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// Nobody at present.
+    #[default]
+    Nobody,
+    /// All workers together, lane by lane.
+    Shared,
+    /// One worker, by number.
+    Worker(u32),
+    /// One member of the group, by name.
+    Member(String),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.pad("-"),
+            Self::Shared => f.pad("all"),
+            Self::Worker(number) => f.pad(&format!("worker-{number}")),
+            Self::Member(name) => f.pad(name),
+        }
+    }
+}
+
+/// A partition at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartitionView {
+    /// Which one.
+    #[serde(flatten)]
+    pub id: TopicPartition,
+    /// Where it stands.
+    pub state: PartitionState,
+    /// The plan's first offset.
+    pub first: Offset,
+    /// The plan's end: the first offset that is not read.
+    pub end: Offset,
+    /// Every record below is handled.
+    pub position: Offset,
+    /// What is left.
+    pub lag: Lag,
+    /// Records handled.
+    pub handled: u64,
+    /// Who handles it.
+    pub owner: Owner,
+    /// Records handled in a second, over the last second or so.
+    pub records_per_s: f64,
+    /// 95 % of its records took at most so many milliseconds; `None` before the first.
+    pub p95_ms: Option<f64>,
+}
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// It waits for records.
+    #[default]
+    Idle,
+    /// It handles a batch.
+    Busy,
+    /// It finishes its batch and then goes.
+    Leaving,
+}
+
+/// A worker at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its number, from 0.
+    pub id: u32,
+    /// What it does.
+    pub state: WorkerState,
+    /// Records it has handled.
+    pub handled: u64,
+    /// Records it handles in a second, over the last second or so.
+    pub records_per_s: f64,
+    /// The part of its time spent in the handler since the run's start, 0 to 1.
+    pub busy: f64,
+    /// The partitions that are its own; empty where lanes are shared.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// A run that has ended, for the comparison of a session's runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run's id.
+    pub id: String,
+    /// How it ended.
+    pub state: RunState,
+    /// What kept its order.
+    pub ordering: Ordering,
+    /// The workers at its start.
+    pub concurrency: u32,
+    /// Whether the number of workers was changed on the way.
+    pub concurrency_changed: bool,
+    /// Records handled.
+    pub handled: u64,
+    /// Seconds from start to end.
+    pub elapsed_s: f64,
+    /// Seconds from the first record handed to a worker to the last one handled.
+    pub handling_s: f64,
+    /// Records handled in a second of handling.
+    pub records_per_s: f64,
+    /// Predicted time ÷ handling time.
+    pub efficiency: Option<f64>,
+    /// What set the predicted time.
+    pub limit: Option<Bound>,
+    /// Its digest, in hex.
+    pub digest: String,
+}

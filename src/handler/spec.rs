@@ -1,0 +1,206 @@
+//! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+/// A handler by name, with its settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum HandlerSpec {
+    /// Counts and drops: the speed of everything else.
+    #[default]
+    Null,
+    /// Takes time, and fails now and then if told to.
+    Simulate(Simulate),
+    /// Writes a line of JSON a record, to a file or to standard output.
+    Ndjson {
+        /// The file; `None` is standard output.
+        path: Option<PathBuf>,
+    },
+}
+
+/// The settings of `simulate`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Simulate {
+    /// How long a record takes.
+    pub work: WorkTime,
+    /// The part of the attempts that fail, 0 to 1.
+    pub fail: f64,
+}
+
+/// How long a record takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WorkTime {
+    /// Always the same.
+    Fixed(Duration),
+    /// Evenly spread between two times.
+    Uniform(Duration, Duration),
+    /// Log-normal: the median and the standard deviation of the logarithm.
+    LogNormal(Duration, f64),
+}
+
+impl WorkTime {
+    /// The mean time of a record, in seconds.
+    #[must_use]
+    pub fn mean_s(self) -> f64 {
+        match self {
+            Self::Fixed(time) => time.as_secs_f64(),
+            Self::Uniform(low, high) => f64::midpoint(low.as_secs_f64(), high.as_secs_f64()),
+            Self::LogNormal(median, sigma) => median.as_secs_f64() * (sigma * sigma / 2.0).exp(),
+        }
+    }
+}
+
+/// A handler that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("handler `{text}`: {reason}")]
+pub struct SpecError {
+    text: String,
+    reason: String,
+}
+
+impl FromStr for HandlerSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let spec = match (name, rest) {
+            ("null", None) => Ok(Self::Null),
+            ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
+            ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
+            ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
+            ("null", Some(_)) => Err("null takes no settings".into()),
+            _ => Err("there is no such handler; use null, simulate:TIME or ndjson[:FILE]".into()),
+        };
+        spec.map_err(|reason| SpecError { text: text.into(), reason })
+    }
+}
+
+fn parse_simulate(text: &str) -> Result<Simulate, String> {
+    let mut options = text.split(',');
+    let work = parse_work(options.next().unwrap_or_default())?;
+    let mut fail = 0.0;
+    for option in options {
+        match option.split_once('=') {
+            Some(("fail", rate)) => {
+                fail = rate
+                    .parse::<f64>()
+                    .ok()
+                    .filter(|rate| (0.0..=1.0).contains(rate))
+                    .ok_or_else(|| format!("fail must be 0 to 1, not `{rate}`"))?;
+            }
+            _ => return Err(format!("`{option}` is no setting of simulate; there is fail=RATE")),
+        }
+    }
+    Ok(Simulate { work, fail })
+}
+
+fn parse_work(text: &str) -> Result<WorkTime, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["uniform", low, high] => {
+            let (low, high) = (parse_duration(low)?, parse_duration(high)?);
+            if low > high {
+                Err("uniform takes the shorter time first".into())
+            } else {
+                Ok(WorkTime::Uniform(low, high))
+            }
+        }
+        ["lognormal", median, sigma] => {
+            let sigma = sigma
+                .parse::<f64>()
+                .ok()
+                .filter(|sigma| (0.0..=3.0).contains(sigma))
+                .ok_or_else(|| format!("lognormal's deviation must be 0 to 3, not `{sigma}`"))?;
+            Ok(WorkTime::LogNormal(parse_duration(median)?, sigma))
+        }
+        [fixed] | ["fixed", fixed] => Ok(WorkTime::Fixed(parse_duration(fixed)?)),
+        _ => Err("a time is TIME, uniform:SHORTEST:LONGEST or lognormal:MEDIAN:DEVIATION".into()),
+    }
+}
+
+/// Reads a time such as `250us`, `1ms`, `1.5s` or `2m`; at most an hour.
+///
+/// # Errors
+/// One sentence that says what a time looks like.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "" if text == "0" => 1.0,
+        _ => return Err(format!("`{text}` is not a time; write 250us, 1ms, 1.5s or 2m")),
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .map(|number| number * scale)
+        .filter(|seconds| (0.0..=3600.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
+}
+
+impl fmt::Display for HandlerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Ndjson { path: None } => f.write_str("ndjson"),
+            Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Simulate(Simulate { work, fail }) => {
+                match work {
+                    WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
+                    WorkTime::Uniform(low, high) => write!(f, "simulate:uniform:{low:?}:{high:?}")?,
+                    WorkTime::LogNormal(median, sigma) => write!(f, "simulate:lognormal:{median:?}:{sigma}")?,
+                }
+                if *fail > 0.0 { write!(f, ",fail={fail}") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_as_they_are_written() {
+        for text in [
+            "null",
+            "ndjson",
+            "ndjson:out/records.ndjson",
+            "simulate:1ms",
+            "simulate:uniform:1ms:5ms",
+            "simulate:lognormal:5ms:0.5,fail=0.01",
+        ] {
+            assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
+        }
+        assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
+    }
+
+    #[test]
+    fn a_wrong_handler_says_what_is_allowed() {
+        for (text, part) in [
+            ("nul", "use null, simulate:TIME or ndjson"),
+            ("null:1", "takes no settings"),
+            ("simulate:1", "is not a time"),
+            ("simulate:1ms,fail=2", "fail must be 0 to 1"),
+            ("simulate:1ms,faill=1", "is no setting"),
+            ("simulate:uniform:5ms:1ms", "shorter time first"),
+            ("simulate:lognormal:5ms:9", "0 to 3"),
+            ("simulate:61m", "0 to 60m"),
+        ] {
+            let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_mean_of_each_distribution() {
+        let ms = Duration::from_millis;
+        assert!((WorkTime::Uniform(ms(1), ms(3)).mean_s() - 0.002).abs() < 1e-9);
+        assert!((WorkTime::LogNormal(ms(5), 0.5).mean_s() - 0.005 * (0.125_f64).exp()).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,14 @@
+//! kreplay replays Kafka topics in parallel and shows, per partition, what happens while it runs.
+//!
+//! Data flows one way: a selection becomes a [`plan`], a plan becomes a run ([`replay`]), a run emits a [`feed`], and
+//! every view (the [`console`], the headless progress, the reports) knows nothing but that feed.
+
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod domain;
+pub mod feed;
+pub mod handler;
+pub mod kafka;
+pub mod plan;
+pub mod replay;

@@ -1,0 +1,3 @@
+//! The `kreplay` command.
+
+fn main() {}

@@ -1,0 +1,43 @@
+//! The way back from a view to the engine.
+
+use crate::domain::Concurrency;
+
+/// What a user can ask of a session while it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Starts a run, where none is going: the first one, or the same again.
+    Start,
+    /// Stops the run that is going, if one is, and starts it again from its beginning.
+    Restart,
+    /// Handles nothing more until `Resume`; what is in hand is finished.
+    Pause,
+    /// Goes on after `Pause`.
+    Resume,
+    /// Stops the run before its end: what is in hand is finished and committed.
+    Cancel,
+    /// Changes the number of workers, now and for the runs that follow.
+    SetConcurrency(Concurrency),
+    /// Ends the run as `Cancel` does, then the session.
+    Shutdown,
+}
+
+/// Sends commands to a session. Clones reach the same one; commands to a session that has ended go nowhere.
+#[derive(Clone, Debug)]
+pub struct Control {
+    sender: std::sync::mpsc::Sender<Command>,
+}
+
+impl Control {
+    /// A handle, and the end that the session listens on.
+    #[must_use]
+    pub fn channel() -> (Self, std::sync::mpsc::Receiver<Command>) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        (Self { sender }, receiver)
+    }
+
+    /// Hands a command over without waiting for its effect, which the feed will show.
+    pub fn send(&self, command: Command) {
+        // The session has ended: the feed's last snapshot says so, and there is nothing left to command.
+        let _ = self.sender.send(command);
+    }
+}
