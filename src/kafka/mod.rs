@@ -1,1 +1,10 @@
-//! kafka
+//! Everything that talks to Kafka. No other module names rdkafka.
+
+mod catalog;
+mod client;
+mod consumer;
+mod native;
+
+pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
+pub use client::{Client, ClientError, ClientHealth, KafkaConfig};
+pub use consumer::{Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt};

@@ -1,0 +1,187 @@
+//! What a cluster holds: its topics, their partitions, and where their logs begin and end.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::Consumer,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::client::{Client, ClientError};
+use crate::domain::{Offset, TopicPartition};
+
+/// A topic as the cluster describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// Whether it is one of Kafka's own.
+    pub internal: bool,
+}
+
+/// The two ends of a partition's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEnds {
+    /// Which partition.
+    pub id: TopicPartition,
+    /// The first offset that is still there.
+    pub low: Offset,
+    /// The offset that the next readable record will have: with `read_committed`, the last stable offset.
+    pub end: Offset,
+}
+
+/// Something that could not be found out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The client could not be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A topic is not there.
+    #[error("there is no topic `{0}` on this cluster; check its name")]
+    UnknownTopic(String),
+    /// A topic must not be read.
+    #[error("no permission to read topic `{0}`; ask for READ and DESCRIBE on it")]
+    NotAuthorized(String),
+    /// A topic cannot be described just now.
+    #[error("topic `{topic}` cannot be read: {reason}")]
+    Topic {
+        /// Its name.
+        topic: String,
+        /// The broker's words.
+        reason: String,
+    },
+}
+
+/// Looks things up on a cluster. Every call waits at most for the time it is given.
+#[derive(Clone, Copy)]
+pub struct Catalog<'a> {
+    client: &'a Client,
+    timeout: Duration,
+}
+
+impl<'a> Catalog<'a> {
+    /// Looks things up through a client.
+    #[must_use]
+    pub fn new(client: &'a Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Every topic that may be seen, sorted by name.
+    ///
+    /// # Errors
+    /// [`CatalogError::Client`] when no broker answers.
+    pub fn topics(&self) -> Result<Vec<TopicInfo>, CatalogError> {
+        let metadata = self.client.consumer.fetch_metadata(None, self.timeout).map_err(|error| self.failure(&error))?;
+        let mut topics: Vec<TopicInfo> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none())
+            .map(|topic| TopicInfo {
+                name: topic.name().to_owned(),
+                partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
+                internal: topic.name().starts_with("__"),
+            })
+            .collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// One topic by name. It is never created by asking.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with the connection. A topic that does not exist is only reported after a short second
+    /// look, because a new one may not have reached every broker.
+    pub fn topic(&self, name: &str) -> Result<TopicInfo, CatalogError> {
+        let patience = Instant::now() + self.timeout.min(Duration::from_secs(1));
+        loop {
+            let metadata =
+                self.client.consumer.fetch_metadata(Some(name), self.timeout).map_err(|error| self.failure(&error))?;
+            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
+                return Err(CatalogError::UnknownTopic(name.into()));
+            };
+            let problem = topic.error().map(RDKafkaErrorCode::from);
+            match problem {
+                None if !topic.partitions().is_empty() => {
+                    return Ok(TopicInfo {
+                        name: name.into(),
+                        partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
+                        internal: name.starts_with("__"),
+                    });
+                }
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    return Err(CatalogError::NotAuthorized(name.into()));
+                }
+                _ if Instant::now() < patience => std::thread::sleep(Duration::from_millis(100)),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                    return Err(CatalogError::UnknownTopic(name.into()));
+                }
+                other => {
+                    let reason = other.map_or_else(|| "it has no partitions".to_owned(), |code| code.to_string());
+                    return Err(CatalogError::Topic { topic: name.into(), reason });
+                }
+            }
+        }
+    }
+
+    /// Where the logs of some partitions begin and end, in the order asked for.
+    ///
+    /// # Errors
+    /// The first partition that gives no answer.
+    pub fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<LogEnds>, CatalogError> {
+        // The ends are asked for after the beginnings, so that a beginning is never above its end.
+        let lows = self.list_offsets(partitions, NativeOffset::Beginning)?;
+        let ends = self.list_offsets(partitions, NativeOffset::End)?;
+        Ok(partitions
+            .iter()
+            .zip(lows.into_iter().zip(ends))
+            .map(|(id, (low, end))| LogEnds { id: id.clone(), low, end: end.max(low) })
+            .collect())
+    }
+
+    /// Kafka answers for many partitions at once where the times asked for are its two special ones.
+    fn list_offsets(&self, partitions: &[TopicPartition], which: NativeOffset) -> Result<Vec<Offset>, CatalogError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for id in partitions {
+            list.add_partition_offset(&id.topic, id.partition.0, which).map_err(|error| self.failure(&error))?;
+        }
+        let answer =
+            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.failure(&error))?;
+        partitions
+            .iter()
+            .map(|id| {
+                let element = answer.find_partition(&id.topic, id.partition.0);
+                let offset = element.as_ref().and_then(|element| match element.offset() {
+                    NativeOffset::Offset(raw) => Offset::new(raw),
+                    _ => None,
+                });
+                offset.ok_or_else(|| {
+                    let reason = match element.map(|element| element.error()) {
+                        Some(Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                            return CatalogError::NotAuthorized(id.topic.to_string());
+                        }
+                        Some(Err(error)) => error.to_string(),
+                        _ => "no broker told where its log begins and ends".into(),
+                    };
+                    CatalogError::Topic { topic: id.topic.to_string(), reason }
+                })
+            })
+            .collect()
+    }
+
+    fn failure(&self, error: &KafkaError) -> CatalogError {
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::Resolve,
+            ) => self.client.unreachable(self.timeout).into(),
+            Some(code) => ClientError::Refused(code.to_string()).into(),
+            None => ClientError::Refused(error.to_string()).into(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Clients: their configuration, their health, and what they have to say when something is wrong.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rdkafka::{
+    ClientConfig, ClientContext, TopicPartitionList,
+    client::OAuthToken,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    types::RDKafkaRespErr,
+};
+
+use super::consumer::Membership;
+
+/// Where the cluster is and how to talk to it. Its `Debug` form shows no property's value.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KafkaConfig {
+    /// `host:port`, several with commas.
+    pub bootstrap_servers: String,
+    /// librdkafka's own properties, passed through as they are.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl KafkaConfig {
+    /// The configuration of a reading client. Only the user's own properties can override the defaults given here; those that
+    /// kreplay's correctness rests on come last.
+    pub(super) fn reading(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("client.id", "kreplay");
+        // With librdkafka's default of 1000 a reader whose queue was full sleeps for a second.
+        config.set("fetch.queue.backoff.ms", "5");
+        // As fast as the far larger defaults, at a tenth of the memory.
+        config.set("queued.min.messages", "10000");
+        config.set("queued.max.messages.kbytes", "4096");
+        config.set("isolation.level", "read_committed");
+        config.set("check.crcs", "true");
+        // How long an empty fetch waits: it bounds the time to see the end of a log, and to hand a partition over.
+        config.set("fetch.wait.max.ms", "50");
+        config.set("reconnect.backoff.max.ms", "2000");
+        config.set("topic.metadata.refresh.interval.ms", "30000");
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set("enable.partition.eof", "true");
+        // A position outside the log is an error to be shown, never a silent jump.
+        config.set("auto.offset.reset", "error");
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        config
+    }
+}
+
+/// What is known of the connection to the cluster, fed by librdkafka's callbacks.
+#[derive(Debug, Default)]
+pub struct ClientHealth {
+    down: AtomicBool,
+    last_problem: Mutex<Option<String>>,
+}
+
+impl ClientHealth {
+    /// Whether all brokers were out of reach when last heard of.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a broker has answered; returns whether that is news.
+    pub fn answered(&self) -> bool {
+        // Loading first keeps the fast path free of writes.
+        self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed)
+    }
+
+    /// The last thing that librdkafka complained of, in its own words.
+    #[must_use]
+    pub fn last_problem(&self) -> Option<String> {
+        self.last_problem.lock().clone()
+    }
+
+    fn complain(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.down.store(true, Ordering::Relaxed);
+        } else if !reason.is_empty() {
+            *self.last_problem.lock() = Some(first_sentence(reason));
+        }
+    }
+}
+
+/// librdkafka's reasons carry their history in brackets; people need the part before it.
+fn first_sentence(reason: &str) -> String {
+    let text = reason.split(" (after ").next().unwrap_or(reason);
+    text.split_once("]: ").map_or(text, |(_, rest)| rest).trim().to_owned()
+}
+
+/// The callbacks of every reading client.
+pub struct ReadContext {
+    pub(super) health: Arc<ClientHealth>,
+    pub(super) membership: Option<Arc<dyn Membership>>,
+    pub(super) forwarder: Mutex<super::native::PartitionForwarder>,
+}
+
+impl ClientContext for ReadContext {
+    fn log(&self, level: RDKafkaLogLevel, _facility: &str, message: &str) {
+        // The terminal belongs to the console: what matters arrives as an error, the rest is kept for the next message.
+        if level as i32 <= RDKafkaLogLevel::Error as i32 {
+            self.health.complain(None, message);
+        }
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.health.complain(error.rdkafka_error_code(), reason);
+    }
+
+    fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        Err("tokens come from librdkafka's own sasl.oauthbearer.method".into())
+    }
+}
+
+impl ConsumerContext for ReadContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        super::consumer::rebalance(self, consumer, code, partitions);
+    }
+
+    fn commit_callback(&self, result: Result<(), KafkaError>, _offsets: &TopicPartitionList) {
+        if let (Err(error), Some(membership)) = (result, &self.membership) {
+            membership.commit_failed(&error.to_string());
+        }
+    }
+}
+
+/// A client that could not be made or did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// librdkafka refuses the configuration.
+    #[error("librdkafka refuses the configuration: {0}; see -X and [kafka.properties]")]
+    Configuration(String),
+    /// No broker answered in time.
+    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is up", because(.problem))]
+    Unreachable {
+        /// The address that was tried.
+        bootstrap: String,
+        /// How long was waited.
+        seconds: u64,
+        /// What librdkafka said, where it said anything.
+        problem: Option<String>,
+    },
+    /// A broker answered with an error.
+    #[error("the broker refused: {0}")]
+    Refused(String),
+    /// librdkafka could not make a queue.
+    #[error("librdkafka could not make a queue for records; is memory exhausted?")]
+    Queue,
+}
+
+fn because(problem: &Option<String>) -> String {
+    problem.as_ref().map_or_else(String::new, |problem| format!(" ({problem})"))
+}
+
+/// A connection to a cluster, without any group. Clones share it.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) consumer: Arc<BaseConsumer<ReadContext>>,
+    config: KafkaConfig,
+}
+
+impl Client {
+    /// Makes a client; nothing is sent until it is used.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] with librdkafka's words.
+    pub fn new(config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
+        let mut native = config.reading();
+        native.remove("group.id");
+        Ok(Self { consumer: Arc::new(create(&native, health, None)?), config: config.clone() })
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub fn config(&self) -> &KafkaConfig {
+        &self.config
+    }
+
+    /// What is known of the connection.
+    #[must_use]
+    pub fn health(&self) -> &Arc<ClientHealth> {
+        &self.consumer.context_ref().health
+    }
+
+    /// Serves what librdkafka has to say, without waiting.
+    pub fn serve(&self) {
+        while let Some(result) = self.consumer.poll(Duration::ZERO) {
+            drop(result);
+        }
+    }
+
+    /// Lets go of the connection without making the caller wait: librdkafka takes its time to close sockets.
+    pub fn close(self) {
+        drop_aside(self.consumer);
+    }
+
+    pub(super) fn unreachable(&self, waited: Duration) -> ClientError {
+        self.serve();
+        ClientError::Unreachable {
+            bootstrap: self.config.bootstrap_servers.clone(),
+            seconds: waited.as_secs(),
+            problem: self.health().last_problem(),
+        }
+    }
+}
+
+/// rdkafka's `context()` sits on a trait with a type parameter that calls must spell out.
+pub(super) trait ContextRef {
+    fn context_ref(&self) -> &Arc<ReadContext>;
+}
+
+impl ContextRef for BaseConsumer<ReadContext> {
+    fn context_ref(&self) -> &Arc<ReadContext> {
+        rdkafka::consumer::Consumer::context(self)
+    }
+}
+
+pub(super) fn create(
+    config: &ClientConfig,
+    health: &Arc<ClientHealth>,
+    membership: Option<Arc<dyn Membership>>,
+) -> Result<BaseConsumer<ReadContext>, ClientError> {
+    let context = ReadContext { health: Arc::clone(health), membership, forwarder: Mutex::default() };
+    config.create_with_context(context).map_err(|error| {
+        ClientError::Configuration(match error {
+            KafkaError::ClientConfig(_, reason, name, value) if !reason.is_empty() => {
+                // The value may be a secret; librdkafka's reason quotes it for some properties.
+                format!("{name}: {}", reason.replace(&value, "…"))
+            }
+            KafkaError::ClientCreation(reason) => reason,
+            other => other.to_string(),
+        })
+    })
+}
+
+/// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.
+pub(super) fn drop_aside(consumer: Arc<BaseConsumer<ReadContext>>) {
+    let spawned = std::thread::Builder::new().name("close".into()).spawn(move || drop(consumer));
+    // Without a thread to spare it was dropped right here, with the closure.
+    drop(spawned);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_stay_out_of_the_debug_form() {
+        let config = KafkaConfig {
+            bootstrap_servers: "broker:9092".into(),
+            properties: [("sasl.password".to_owned(), "hunter2".to_owned())].into(),
+        };
+        let shown = format!("{config:?}");
+        assert!(shown.contains("sasl.password") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_wrong_property_is_named_without_its_value() {
+        let config = KafkaConfig {
+            bootstrap_servers: "127.0.0.1:1".into(),
+            properties: [("fetch.min.bytes".to_owned(), "hunter2".to_owned())].into(),
+        };
+        let error = Client::new(&config, &Arc::default()).err().unwrap().to_string();
+        assert!(error.contains("fetch.min.bytes") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn reasons_lose_their_history() {
+        assert_eq!(
+            first_sentence(
+                "[thrd:127.0.0.1:1/bootstrap]: 127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)"
+            ),
+            "127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused"
+        );
+    }
+}

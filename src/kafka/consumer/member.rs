@@ -1,0 +1,338 @@
+//! A member of a consumer group: Kafka decides what it reads, and its positions are committed.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol},
+    error::KafkaError,
+    types::RDKafkaRespErr,
+};
+
+use super::{Fetched, list_of};
+use crate::{
+    domain::{Offset, PartitionId, TopicPartition},
+    kafka::{
+        client::{ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside},
+        native::RecordQueue,
+    },
+};
+
+/// How long a rebalance callback waits for the group's committed offsets before it tries again, and how often it tries.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
+const COMMITTED_TRIES: u32 = 3;
+
+/// Which of Kafka's two group protocols a member speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The one that every broker has: members agree among themselves, by the range assignor.
+    #[default]
+    Classic,
+    /// KIP-848, Kafka 4.0 and later: the broker decides.
+    Consumer,
+}
+
+impl fmt::Display for GroupProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Classic => "classic",
+            Self::Consumer => "consumer",
+        })
+    }
+}
+
+impl FromStr for GroupProtocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "classic" => Ok(Self::Classic),
+            "consumer" => Ok(Self::Consumer),
+            other => Err(format!("`{other}` is not a group protocol; use classic or consumer")),
+        }
+    }
+}
+
+/// Where a partition's reading starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartAt {
+    /// At this offset.
+    Offset(Offset),
+    /// Where the group left off; that could not be found out beforehand.
+    Committed,
+}
+
+/// Who is told about a member's partitions. Every call comes from within the member's own [`Member::read`].
+pub trait Membership: Send + Sync {
+    /// The member gets partitions, each with the group's committed offset: `Ok(None)` where there is none, `Err` where it
+    /// could not be found out. Returns where to start each, in the same order.
+    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt>;
+
+    /// The member must give partitions back: waits for what is in hand, and returns the positions to commit.
+    fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)>;
+
+    /// The partitions are given back and their positions committed, or `failure` says why not.
+    fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>);
+
+    /// The partitions were taken away: nothing more may be committed for them.
+    fn lost(&self, partitions: &[TopicPartition]);
+
+    /// A commit on the way did not succeed; the next one will say the same and more.
+    fn commit_failed(&self, reason: &str);
+}
+
+/// What a member needs to join.
+#[derive(Clone, Debug)]
+pub struct MemberConfig {
+    /// The cluster.
+    pub kafka: KafkaConfig,
+    /// The group's id.
+    pub group: String,
+    /// The topics to share.
+    pub topics: Vec<String>,
+    /// Which protocol to speak.
+    pub protocol: GroupProtocol,
+}
+
+/// A member of a consumer group.
+pub struct Member {
+    queue: RecordQueue<ReadContext>,
+    consumer: Arc<BaseConsumer<ReadContext>>,
+    topics: Vec<String>,
+    protocol: GroupProtocol,
+}
+
+impl Member {
+    /// Joins the group; partitions arrive through `membership` while [`Member::read`] is called.
+    ///
+    /// # Errors
+    /// A configuration that librdkafka refuses.
+    pub fn join(
+        config: &MemberConfig,
+        health: &Arc<ClientHealth>,
+        membership: Arc<dyn Membership>,
+    ) -> Result<Self, ClientError> {
+        let mut native = config.kafka.reading();
+        native.set("group.id", &config.group);
+        match config.protocol {
+            GroupProtocol::Consumer => {
+                native.set("group.protocol", "consumer");
+                // The broker sets these for its own protocol, and librdkafka refuses them.
+                for name in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
+                    native.remove(name);
+                }
+            }
+            GroupProtocol::Classic => {
+                native.set("group.protocol", "classic");
+                // A change of members is told in the answer to a heartbeat: the faster they come, the faster it settles.
+                for (name, value) in [
+                    ("heartbeat.interval.ms", "200"),
+                    ("session.timeout.ms", "6000"),
+                    ("partition.assignment.strategy", "range"),
+                ] {
+                    if !config.kafka.properties.contains_key(name) {
+                        native.set(name, value);
+                    }
+                }
+            }
+        }
+        let consumer = Arc::new(create(&native, health, Some(membership))?);
+        let queue = RecordQueue::new(&consumer).ok_or(ClientError::Queue)?;
+        *consumer.context_ref().forwarder.lock() = queue.forwarder();
+        let member = Self { queue, consumer, topics: config.topics.clone(), protocol: config.protocol };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<(), ClientError> {
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&topics).map_err(|error| ClientError::Refused(error.to_string()))
+    }
+
+    /// Serves callbacks, then passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
+    pub fn read(&mut self, timeout: Duration, max: usize, sink: impl FnMut(Fetched<'_>)) -> usize {
+        self.serve();
+        self.queue.read(timeout, max, sink)
+    }
+
+    /// Serves callbacks without reading. Heartbeats go on by themselves; what must come again within
+    /// `max.poll.interval.ms` is this.
+    pub fn serve(&self) {
+        // One event a call: a rebalance may be followed by others, and each may take its time.
+        for _ in 0..16 {
+            if self.consumer.poll(Duration::ZERO).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Hastens a change of members that is under way: librdkafka sends its next heartbeat at once.
+    pub fn nudge(&self) {
+        match self.protocol {
+            // Subscribing to the same topics again changes nothing but the time of the heartbeat.
+            GroupProtocol::Consumer => drop(self.subscribe()),
+            // Asking wakes librdkafka's main thread, which would otherwise sleep until its next timer.
+            GroupProtocol::Classic => drop(self.consumer.assignment()),
+        }
+    }
+
+    /// Wakes the connections to the leaders of the member's partitions, which may sleep for up to a second after a
+    /// revocation has paused them. Waits at most for `timeout`.
+    pub fn wake(&self, timeout: Duration) {
+        if let Ok(mut assignment) = self.consumer.assignment()
+            && assignment.count() > 0
+            && assignment.set_all_offsets(NativeOffset::End).is_ok()
+        {
+            drop(self.consumer.offsets_for_times(assignment, timeout));
+        }
+    }
+
+    /// Commits positions without waiting for the answer; a failure reaches [`Membership::commit_failed`].
+    pub fn commit(&self, positions: &[(TopicPartition, Offset)]) {
+        // The only error returned right away is an empty list.
+        drop(commit(&self.consumer, positions, CommitMode::Async));
+    }
+
+    /// The group's committed offsets of some partitions, `None` where there is none.
+    ///
+    /// # Errors
+    /// librdkafka's words.
+    pub fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<Option<Offset>>, String> {
+        committed(&self.consumer, &list_of(partitions), partitions, timeout)
+    }
+
+    /// Stops or goes on fetching some of the member's partitions.
+    pub fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
+        let list = list_of(partitions);
+        // The only failure is a partition that is not the member's any more.
+        let _ = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+    }
+
+    /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
+    #[must_use]
+    pub fn probe(&self, topic: &str, timeout: Duration) -> bool {
+        self.consumer.fetch_metadata(Some(topic), timeout).is_ok()
+    }
+
+    /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
+    /// aside, where nobody waits for it.
+    pub fn leave(self, timeout: Duration) {
+        let deadline = std::time::Instant::now() + timeout;
+        self.consumer.unsubscribe();
+        while std::time::Instant::now() < deadline {
+            let settled = self.consumer.assignment().is_ok_and(|assignment| assignment.count() == 0);
+            self.consumer.poll(Duration::from_millis(5));
+            if settled {
+                break;
+            }
+        }
+        let Self { queue, consumer, .. } = self;
+        drop(queue);
+        drop_aside(consumer);
+    }
+}
+
+fn commit(
+    consumer: &BaseConsumer<ReadContext>,
+    positions: &[(TopicPartition, Offset)],
+    mode: CommitMode,
+) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (id, offset) in positions {
+        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
+    }
+    if positions.is_empty() { Ok(()) } else { consumer.commit(&list, mode) }
+}
+
+fn committed(
+    consumer: &BaseConsumer<ReadContext>,
+    list: &TopicPartitionList,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+) -> Result<Vec<Option<Offset>>, String> {
+    let answer = consumer.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
+    partitions
+        .iter()
+        .map(|id| {
+            let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
+                return Err(format!("no committed offset came back for {id}"));
+            };
+            element.error().map_err(|error| error.to_string())?;
+            Ok(match element.offset() {
+                NativeOffset::Offset(raw) => Offset::new(raw),
+                _ => None,
+            })
+        })
+        .collect()
+}
+
+fn ids_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition { topic: element.topic().into(), partition: PartitionId(element.partition()) })
+        .collect()
+}
+
+/// The rebalance callback: runs within [`Member::serve`], on the member's thread.
+pub(in crate::kafka) fn rebalance(
+    context: &ReadContext,
+    consumer: &BaseConsumer<ReadContext>,
+    code: RDKafkaRespErr,
+    partitions: &mut TopicPartitionList,
+) {
+    let Some(membership) = &context.membership else { return };
+    let ids = ids_of(partitions);
+    let incremental = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    let applied = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        prepare_assignment(context, consumer, membership.as_ref(), &ids, partitions);
+        if incremental { consumer.incremental_assign(partitions) } else { consumer.assign(partitions) }
+    } else if consumer.assignment_lost() {
+        membership.lost(&ids);
+        if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
+    } else {
+        let positions = membership.revoking(&ids);
+        let result = commit(consumer, &positions, CommitMode::Sync);
+        membership.revoked(&ids, result.err().map(|error| error.to_string()));
+        if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
+    };
+    if let Err(error) = applied {
+        membership.commit_failed(&format!("the assignment could not be taken over: {error}"));
+    }
+}
+
+fn prepare_assignment(
+    context: &ReadContext,
+    consumer: &BaseConsumer<ReadContext>,
+    membership: &dyn Membership,
+    ids: &[TopicPartition],
+    partitions: &mut TopicPartitionList,
+) {
+    let forwarder = context.forwarder.lock().clone();
+    for id in ids {
+        if !forwarder.forward(consumer, &id.topic, id.partition.0) {
+            // Without it the records would arrive where nobody reads them.
+            membership.commit_failed(&format!("{id} cannot be led into the reading queue"));
+        }
+    }
+    let mut answer = Ok(vec![None; ids.len()]);
+    if !ids.is_empty() {
+        for _ in 0..COMMITTED_TRIES {
+            answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT);
+            if answer.is_ok() {
+                break;
+            }
+        }
+    }
+    let known: Vec<_> = match answer {
+        Ok(offsets) => ids.iter().cloned().zip(offsets.into_iter().map(Ok)).collect(),
+        Err(reason) => ids.iter().map(|id| (id.clone(), Err(reason.clone()))).collect(),
+    };
+    for (id, start) in ids.iter().zip(membership.assigned(&known)) {
+        let offset = match start {
+            StartAt::Offset(offset) => NativeOffset::Offset(offset.get()),
+            StartAt::Committed => NativeOffset::Stored,
+        };
+        // The partition comes from this very list.
+        drop(partitions.set_partition_offset(&id.topic, id.partition.0, offset));
+    }
+}

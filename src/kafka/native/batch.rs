@@ -1,0 +1,326 @@
+//! Reading records in batches from a queue of our own, which is several times as fast as one `poll` a record.
+
+use std::{
+    ffi::{CStr, CString},
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::RDKafkaErrorCode,
+};
+use rdkafka_sys as sys;
+
+/// The queue itself. Whoever holds one keeps the client alive, or runs inside one of its callbacks.
+#[derive(Debug)]
+struct QueueHandle(NonNull<sys::rd_kafka_queue_t>);
+
+// SAFETY: librdkafka's queues are locked inside; any thread may use or destroy one.
+unsafe impl Send for QueueHandle {}
+// SAFETY: as above.
+unsafe impl Sync for QueueHandle {}
+
+impl Drop for QueueHandle {
+    fn drop(&mut self) {
+        // SAFETY: made by `rd_kafka_queue_new`, destroyed once, and before its client (see `RecordQueue`).
+        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// A topic handle that partitions were started on.
+struct Started {
+    topic: NonNull<sys::rd_kafka_topic_t>,
+    partitions: Vec<i32>,
+}
+
+/// A queue that partitions of one client deliver into.
+pub struct RecordQueue<C: ConsumerContext> {
+    started: Vec<Started>,
+    buffer: Vec<*mut sys::rd_kafka_message_t>,
+    // Declared before the client: fields are dropped in this order, and the queue must go first.
+    queue: Arc<QueueHandle>,
+    client: Arc<BaseConsumer<C>>,
+}
+
+// SAFETY: the raw pointers in `started` and `buffer` are owned by this value and librdkafka accepts calls from any thread;
+// `buffer` holds no message between calls.
+unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
+
+/// Leads partitions into a [`RecordQueue`] from within a rebalance callback of its client.
+#[derive(Clone, Debug, Default)]
+pub struct PartitionForwarder(Weak<QueueHandle>);
+
+impl PartitionForwarder {
+    /// From now on the partition delivers into the queue. Call it before the partition is assigned: the forwarding
+    /// stays. Returns whether it could be done.
+    #[must_use]
+    pub fn forward<C: ConsumerContext>(&self, client: &BaseConsumer<C>, topic: &str, partition: i32) -> bool {
+        let (Some(queue), Ok(topic)) = (self.0.upgrade(), CString::new(topic)) else { return false };
+        // SAFETY: the client is alive (borrowed), the topic's name is a C string, and the destination is alive (upgraded).
+        // The reference to the partition's queue is given back at once; the forwarding outlives it.
+        unsafe {
+            let source = sys::rd_kafka_queue_get_partition(client.client().native_ptr(), topic.as_ptr(), partition);
+            if source.is_null() {
+                return false;
+            }
+            sys::rd_kafka_queue_forward(source, queue.0.as_ptr());
+            sys::rd_kafka_queue_destroy(source);
+        }
+        true
+    }
+}
+
+/// One thing that came out of a queue.
+pub enum Fetched<'a> {
+    /// A record.
+    Record(RawRecord<'a>),
+    /// A partition was read to its present end.
+    End {
+        /// The topic's name.
+        topic: &'a str,
+        /// The partition's number.
+        partition: i32,
+        /// The offset that the next record will have, or a higher one.
+        offset: i64,
+    },
+    /// A partition cannot be read.
+    Error {
+        /// The topic's name; empty where the error belongs to none.
+        topic: &'a str,
+        /// The partition's number, or -1.
+        partition: i32,
+        /// librdkafka's code.
+        code: RDKafkaErrorCode,
+        /// What librdkafka says about it.
+        text: &'a str,
+    },
+}
+
+/// A record as librdkafka holds it, for as long as the batch it came in.
+pub struct RawRecord<'a> {
+    message: &'a sys::rd_kafka_message_t,
+}
+
+impl<'a> RawRecord<'a> {
+    /// The topic, as a number that stays the same within one call of [`RecordQueue::read`].
+    #[must_use]
+    pub fn topic_token(&self) -> usize {
+        self.message.rkt as usize
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn topic(&self) -> &'a str {
+        topic_name(self.message)
+    }
+
+    /// The partition's number.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.message.partition
+    }
+
+    /// The record's place.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        self.message.offset
+    }
+
+    /// Milliseconds since 1970, or -1.
+    #[must_use]
+    pub fn timestamp_ms(&self) -> i64 {
+        // SAFETY: the message is alive; a null pointer says that the kind of timestamp is of no interest.
+        unsafe { sys::rd_kafka_message_timestamp(self.message, ptr::null_mut()) }
+    }
+
+    /// The key; `None` is not the same as an empty one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a [u8]> {
+        // SAFETY: librdkafka gives a pointer and the length behind it, alive as long as the message.
+        unsafe { slice(self.message.key, self.message.key_len) }
+    }
+
+    /// The value; `None` is a tombstone.
+    #[must_use]
+    pub fn value(&self) -> Option<&'a [u8]> {
+        // SAFETY: as for the key.
+        unsafe { slice(self.message.payload, self.message.len) }
+    }
+
+    /// Calls `each` with every header in order.
+    pub fn headers(&self, mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) {
+        let mut headers = ptr::null_mut();
+        // SAFETY: the message is alive, and keeps the parsed headers as long as it lives.
+        let code = unsafe { sys::rd_kafka_message_headers(self.message, &raw mut headers) };
+        if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || headers.is_null() {
+            return;
+        }
+        for index in 0.. {
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+            // SAFETY: `headers` is alive; the call fills the three places, or says that there is no such header.
+            let code =
+                unsafe { sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size) };
+            if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
+                return;
+            }
+            // SAFETY: a header's name is a C string and its value a pointer with a length, alive as long as the message.
+            unsafe { each(CStr::from_ptr(name).to_bytes(), slice(value, size)) };
+        }
+    }
+}
+
+impl<C: ConsumerContext> RecordQueue<C> {
+    /// A new queue of a client; `None` where librdkafka has no memory for one.
+    #[must_use]
+    pub fn new(client: &Arc<BaseConsumer<C>>) -> Option<Self> {
+        // SAFETY: the client is alive, and kept alive by the value made here.
+        let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) })?;
+        #[allow(clippy::arc_with_non_send_sync, reason = "QueueHandle is both, as stated above")]
+        let queue = Arc::new(QueueHandle(queue));
+        Some(Self { started: Vec::new(), buffer: Vec::new(), queue, client: Arc::clone(client) })
+    }
+
+    /// What a rebalance callback needs to lead partitions in here.
+    #[must_use]
+    pub fn forwarder(&self) -> PartitionForwarder {
+        PartitionForwarder(Arc::downgrade(&self.queue))
+    }
+
+    /// Starts reading a partition at an offset, without any group.
+    ///
+    /// # Errors
+    /// librdkafka's code, for example for a partition that has been started already.
+    pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
+        let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
+        // SAFETY: client and name are alive; a null configuration means the client's defaults. Each call gives a reference to
+        // the topic that is given back in `stop`.
+        let handle =
+            unsafe { sys::rd_kafka_topic_new(self.client.client().native_ptr(), name.as_ptr(), ptr::null_mut()) };
+        let Some(handle) = NonNull::new(handle) else { return Err(last_error()) };
+        // SAFETY: topic and queue are alive; the queue belongs to the same client.
+        let code =
+            unsafe { sys::rd_kafka_consume_start_queue(handle.as_ptr(), partition, offset, self.queue.0.as_ptr()) };
+        let started = code == 0;
+        let error = (!started).then(last_error);
+        match self.started.iter_mut().find(|known| known.topic == handle) {
+            Some(known) => {
+                // SAFETY: the same topic gives the same pointer; one reference is enough.
+                unsafe { sys::rd_kafka_topic_destroy(handle.as_ptr()) };
+                known.partitions.extend(started.then_some(partition));
+            }
+            None => self
+                .started
+                .push(Started { topic: handle, partitions: started.then_some(partition).into_iter().collect() }),
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
+    /// Returns how many there were.
+    pub fn read(&mut self, timeout: Duration, max: usize, mut sink: impl FnMut(Fetched<'_>)) -> usize {
+        let first = self.batch(timeout, 1);
+        self.drain(first, &mut sink);
+        if first == 0 || max <= 1 {
+            return first;
+        }
+        // librdkafka waits until a batch is full or the time is over, so the rest is asked for without waiting.
+        let rest = self.batch(Duration::ZERO, max - 1);
+        self.drain(rest, &mut sink);
+        first + rest
+    }
+
+    fn batch(&mut self, timeout: Duration, max: usize) -> usize {
+        self.buffer.resize(max, ptr::null_mut());
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive, and the buffer has room for `max` pointers.
+        let count =
+            unsafe { sys::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), millis, self.buffer.as_mut_ptr(), max) };
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    fn drain(&mut self, count: usize, sink: &mut impl FnMut(Fetched<'_>)) {
+        for &message in &self.buffer[..count] {
+            let owned = OwnedMessage(message, PhantomData);
+            if let Some(fetched) = owned.view() {
+                sink(fetched);
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        for Started { topic, partitions } in self.started.drain(..) {
+            for partition in partitions {
+                // SAFETY: the topic is alive and the partition was started on it. The call waits for the client's main
+                // thread to acknowledge, which it does without the network.
+                unsafe { sys::rd_kafka_consume_stop(topic.as_ptr(), partition) };
+            }
+            // SAFETY: gives back the reference that `start` kept.
+            unsafe { sys::rd_kafka_topic_destroy(topic.as_ptr()) };
+        }
+    }
+}
+
+impl<C: ConsumerContext> Drop for RecordQueue<C> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A message that came out of a queue and is destroyed with this value, even when a sink panics.
+struct OwnedMessage<'a>(*mut sys::rd_kafka_message_t, PhantomData<&'a ()>);
+
+impl OwnedMessage<'_> {
+    fn view(&self) -> Option<Fetched<'_>> {
+        // SAFETY: librdkafka filled this place of the buffer; the message lives until `drop`.
+        let message = unsafe { self.0.as_ref() }?;
+        Some(match message.err {
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Fetched::Record(RawRecord { message }),
+            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                Fetched::End { topic: topic_name(message), partition: message.partition, offset: message.offset }
+            }
+            code => {
+                // SAFETY: the message is alive, and its text lives as long.
+                let text = unsafe { sys::rd_kafka_message_errstr(message) };
+                let text = if text.is_null() {
+                    ""
+                } else {
+                    // SAFETY: not null, so a C string that lives as long as the message.
+                    unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default()
+                };
+                Fetched::Error { topic: topic_name(message), partition: message.partition, code: code.into(), text }
+            }
+        })
+    }
+}
+
+impl Drop for OwnedMessage<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: owned by this value alone.
+            unsafe { sys::rd_kafka_message_destroy(self.0) }
+        }
+    }
+}
+
+fn topic_name(message: &sys::rd_kafka_message_t) -> &str {
+    if message.rkt.is_null() {
+        return "";
+    }
+    // SAFETY: the message holds a reference to its topic, whose name is a C string.
+    unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(message.rkt)) }.to_str().unwrap_or_default()
+}
+
+/// # Safety
+/// `data` is null, or points at `len` bytes that live as long as `'a`.
+unsafe fn slice<'a>(data: *const std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: by the contract above.
+    (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) })
+}
+
+fn last_error() -> RDKafkaErrorCode {
+    // SAFETY: reads a thread-local number.
+    unsafe { sys::rd_kafka_last_error() }.into()
+}

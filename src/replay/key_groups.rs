@@ -1,0 +1,174 @@
+//! Key groups: a fixed number of virtual groups that keys are hashed into, the same for the life of a run.
+//!
+//! The idea is that of Flink's key groups (FLINK-3755): bounded state however many keys there are. A group is the lane of
+//! its keys; per partition it remembers the last handled offset and a chained hash, which is the digest.
+
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64, xxh3_64_with_seed};
+
+use crate::domain::Record;
+
+/// The hash of a record's key. Records without a key have none worth speaking of.
+#[must_use]
+pub fn hash_key(key: Option<&[u8]>) -> u64 {
+    key.map_or(0, xxh3_64)
+}
+
+/// The hash of what the digest covers: key and value, and whether each is there. Offset, partition, headers and timestamp
+/// stay out, so that a copy of the records in another topic can have the same digest.
+#[must_use]
+pub fn hash_content(record: &Record) -> u64 {
+    let absent = u64::from(record.key().is_none()) | (u64::from(record.value().is_none()) << 1);
+    xxh3_64_with_seed(record.value().unwrap_or_default(), record.key_hash ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// How many groups there are: a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyGroups {
+    bits: u32,
+}
+
+impl KeyGroups {
+    /// 65,536 groups for up to 16 partitions, fewer for more, at least 2,048: enough that a handful of keys seldom meet in
+    /// one, while a run holds at most about two million group states (some 80 MB) when every partition has every group.
+    #[must_use]
+    pub fn for_partitions(partitions: usize) -> Self {
+        let doublings = partitions.max(1).next_power_of_two().ilog2();
+        Self { bits: 20_u32.saturating_sub(doublings).clamp(11, 16) }
+    }
+
+    /// The number of groups.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        1 << self.bits
+    }
+
+    /// The group of a key, by the upper bits of its hash.
+    #[must_use]
+    pub fn of(self, key_hash: u64) -> u32 {
+        u32::try_from(key_hash >> (64 - self.bits)).unwrap_or(0)
+    }
+}
+
+/// What is known of one group in one partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct GroupState {
+    last_offset: i64,
+    chain: u64,
+    count: u64,
+}
+
+/// The groups of one partition that have had records.
+#[derive(Clone, Debug)]
+pub struct GroupTable {
+    groups: HashMap<u32, GroupState, Xxh3Builder>,
+    highest: i64,
+}
+
+impl Default for GroupTable {
+    fn default() -> Self {
+        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), highest: -1 }
+    }
+}
+
+impl GroupTable {
+    /// Whether the record at `offset` of this group has been handled before. Only meaningful where the group's records
+    /// are handled in the order of their offsets.
+    #[must_use]
+    pub fn has_handled(&self, group: u32, offset: i64) -> bool {
+        offset <= self.highest && self.groups.get(&group).is_some_and(|state| state.last_offset >= offset)
+    }
+
+    /// Adds a handled record to its group's chain.
+    pub fn add(&mut self, group: u32, offset: i64, content: u64) {
+        let state = self.groups.entry(group).or_insert(GroupState { last_offset: -1, chain: 0, count: 0 });
+        state.last_offset = state.last_offset.max(offset);
+        state.chain = mix(state.chain.rotate_left(23) ^ content);
+        state.count += 1;
+        self.highest = self.highest.max(offset);
+    }
+
+    /// The groups' chains, combined without order.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(self.groups.values().fold(0, |sum, state| sum.wrapping_add(mix(state.chain ^ mix(state.count)))))
+    }
+
+    /// The most records that one group has had.
+    #[must_use]
+    pub fn heaviest(&self) -> u64 {
+        self.groups.values().map(|state| state.count).max().unwrap_or(0)
+    }
+
+    /// How many records each group has had.
+    pub fn counts(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.groups.iter().map(|(group, state)| (*group, state.count))
+    }
+}
+
+/// An order-sensitive hash per key, combined over keys without order: equal digests of two runs with the same plan say
+/// that each handled the same records in the same order per key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest(u64);
+
+impl Digest {
+    /// The digest of both.
+    #[must_use]
+    pub fn combine(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// A bijective mixer: the finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(records: &[(u32, u64)]) -> Digest {
+        let mut table = GroupTable::default();
+        for (offset, (group, content)) in records.iter().enumerate() {
+            table.add(*group, i64::try_from(offset).unwrap(), *content);
+        }
+        table.digest()
+    }
+
+    #[test]
+    fn the_digest_sees_order_within_a_group_and_not_across() {
+        let all = [(1, 10), (2, 20), (1, 11), (2, 21)];
+        assert_eq!(digest(&all), digest(&[(2, 20), (2, 21), (1, 10), (1, 11)]));
+        assert_ne!(digest(&all), digest(&[(1, 11), (2, 20), (1, 10), (2, 21)]));
+        assert_ne!(digest(&all), digest(&all[..3]));
+        assert_ne!(digest(&[(1, 10), (1, 10)]), digest(&[(1, 10)]));
+    }
+
+    #[test]
+    fn a_group_knows_what_it_has_handled() {
+        let mut table = GroupTable::default();
+        table.add(7, 40, 1);
+        table.add(8, 50, 1);
+        assert!(table.has_handled(7, 40) && table.has_handled(7, 39));
+        assert!(!table.has_handled(7, 41), "another group is further");
+        assert!(!table.has_handled(9, 1));
+    }
+
+    #[test]
+    fn the_number_of_groups_is_bounded_both_ways() {
+        for (partitions, groups) in [(1, 65_536), (16, 65_536), (17, 32_768), (1000, 2048), (100_000, 2048)] {
+            assert_eq!(KeyGroups::for_partitions(partitions).count(), groups, "{partitions} partitions");
+        }
+        assert!(KeyGroups::for_partitions(1).of(u64::MAX) < 65_536);
+    }
+}

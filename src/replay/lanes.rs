@@ -1,0 +1,329 @@
+//! Lanes: the queues between reading and handling.
+//!
+//! A lane holds records that must be handled one after the other. A worker takes records from one or more idle lanes and
+//! owns those lanes until it hands them back, so that no lane is ever in two hands. The fullest idle lanes are served
+//! first, which is the list-scheduling rule "longest processing time first" (Graham 1969) applied batch by batch: it is
+//! what lets W workers share K lanes evenly where K is no multiple of W.
+//!
+//! Pure: no clock, no lock, no thread. The caller passes the time and holds the lock.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Instant,
+};
+
+use super::ready::ReadyQueues;
+use crate::{domain::Record, handler::LaneRun};
+
+/// An emptied lane that has grown beyond so many records gives its memory back.
+const KEPT_CAPACITY: usize = 64;
+
+/// Whether the records of a lane exclude each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// One worker at a time.
+    Exclusive,
+    /// Any number of workers: nothing keeps its order.
+    Shared,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum LaneState {
+    /// Nobody has it.
+    #[default]
+    Idle,
+    /// A worker has it.
+    Busy,
+    /// Its first record waits for its next attempt.
+    Parked,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    records: VecDeque<Record>,
+    state: LaneState,
+    queue: u32,
+    /// How often the first record has failed so far.
+    failures: u32,
+    /// Whether it has ever held a record.
+    used: bool,
+}
+
+/// What the lanes know of one partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct PartitionLoad {
+    epoch: u32,
+    in_hand: u64,
+    waiting: u64,
+    waiting_bytes: u64,
+}
+
+/// All lanes of a run.
+#[derive(Debug)]
+pub struct Lanes {
+    exclusion: Exclusion,
+    lanes: Vec<Lane>,
+    ready: ReadyQueues,
+    partitions: Vec<PartitionLoad>,
+    parked: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Lanes made for single records that failed while lanes are shared, free to be used again.
+    spare: Vec<u32>,
+    first_spare: u32,
+    waiting: u64,
+    in_hand: u64,
+    used: u64,
+}
+
+impl Lanes {
+    /// `lanes` empty lanes for records of `partitions` partitions, all in the ready queue 0 of `queues`.
+    #[must_use]
+    pub fn new(exclusion: Exclusion, lanes: u32, partitions: usize, queues: usize) -> Self {
+        let mut all = Vec::new();
+        all.resize_with(lanes as usize, Lane::default);
+        let mut ready = ReadyQueues::default();
+        ready.reserve(queues.max(1));
+        Self {
+            exclusion,
+            lanes: all,
+            ready,
+            partitions: vec![PartitionLoad::default(); partitions],
+            parked: BinaryHeap::new(),
+            spare: Vec::new(),
+            first_spare: lanes,
+            waiting: 0,
+            in_hand: 0,
+            used: 0,
+        }
+    }
+
+    /// Appends a record to its lane, unless its partition has been fenced off since it was read.
+    /// Returns whether the lane is now there for the taking.
+    pub fn push(&mut self, lane: u32, record: Record) -> bool {
+        if self.is_stale(&record) {
+            return false;
+        }
+        self.note_waiting(&record);
+        let entry = &mut self.lanes[lane as usize];
+        if !entry.used {
+            entry.used = true;
+            self.used += 1;
+        }
+        entry.records.push_back(record);
+        self.refresh(lane)
+    }
+
+    /// Takes up to `max` records from the fullest idle lanes of a ready queue, lane by lane, and returns their number.
+    /// The lanes belong to the caller until [`Lanes::finish`].
+    pub fn take(&mut self, queue: u32, max: usize, out: &mut Vec<LaneRun>) -> usize {
+        let mut taken = 0;
+        while taken < max {
+            let Some(lane) = self.ready.fullest(queue) else { break };
+            let mut records = Vec::new();
+            let entry = &mut self.lanes[lane as usize];
+            while taken < max {
+                let Some(record) = entry.records.pop_front() else { break };
+                let load = &mut self.partitions[record.partition as usize];
+                load.waiting -= 1;
+                load.waiting_bytes -= record.size();
+                self.waiting -= 1;
+                if load.epoch != record.epoch {
+                    // Dropped, not lost: whoever owns the partition now reads it again.
+                    entry.failures = 0;
+                    continue;
+                }
+                load.in_hand += 1;
+                self.in_hand += 1;
+                taken += 1;
+                records.push(record);
+            }
+            if records.is_empty() {
+                self.refresh(lane);
+                continue;
+            }
+            if self.exclusion == Exclusion::Exclusive || lane >= self.first_spare {
+                entry.state = LaneState::Busy;
+            }
+            self.refresh(lane);
+            out.push(LaneRun { lane, records });
+        }
+        taken
+    }
+
+    /// Hands a lane back after its first `done` records were dealt with. The others return to the front of the lane;
+    /// with `until` the lane rests until that time, because its first record has failed.
+    pub fn finish(&mut self, run: LaneRun, done: usize, until: Option<Instant>) {
+        for record in &run.records {
+            self.partitions[record.partition as usize].in_hand -= 1;
+            self.in_hand -= 1;
+        }
+        let shared = self.exclusion == Exclusion::Shared && run.lane < self.first_spare;
+        let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
+        if shared {
+            self.return_shared(run.lane, left, until);
+            return;
+        }
+        for record in &left {
+            self.note_waiting(record);
+        }
+        let entry = &mut self.lanes[run.lane as usize];
+        match until {
+            Some(at) if !left.is_empty() => {
+                entry.state = LaneState::Parked;
+                entry.failures = if done > 0 { 1 } else { entry.failures + 1 };
+                self.parked.push(Reverse((at, run.lane)));
+            }
+            _ => {
+                entry.state = LaneState::Idle;
+                entry.failures = 0;
+            }
+        }
+        let entry = &mut self.lanes[run.lane as usize];
+        for record in left.into_iter().rev() {
+            entry.records.push_front(record);
+        }
+        let retired = run.lane >= self.first_spare && entry.records.is_empty();
+        if retired {
+            self.spare.push(run.lane);
+        }
+        self.refresh(run.lane);
+    }
+
+    /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
+    fn return_shared(&mut self, lane: u32, left: Vec<Record>, until: Option<Instant>) {
+        let mut left = left.into_iter();
+        if let (Some(at), Some(failed)) = (until, left.next()) {
+            let queue = self.lanes[lane as usize].queue;
+            let spare = self.spare.pop().unwrap_or_else(|| {
+                self.lanes.push(Lane::default());
+                u32::try_from(self.lanes.len() - 1).unwrap_or(u32::MAX)
+            });
+            self.note_waiting(&failed);
+            let entry = &mut self.lanes[spare as usize];
+            entry.queue = queue;
+            entry.failures = 1;
+            entry.state = LaneState::Parked;
+            entry.records.push_back(failed);
+            self.parked.push(Reverse((at, spare)));
+        }
+        for record in left {
+            self.push(lane, record);
+        }
+    }
+
+    /// How often the first record of a lane has failed so far.
+    #[must_use]
+    pub fn failures(&self, lane: u32) -> u32 {
+        // A shared lane hands out records that have not failed: those that have wait in lanes of their own.
+        self.lanes[lane as usize].failures
+    }
+
+    /// Lets the lanes go on whose rest is over at `now`, and returns how many.
+    pub fn wake(&mut self, now: Instant) -> usize {
+        let mut woken = 0;
+        while let Some(&Reverse((at, lane))) = self.parked.peek() {
+            if at > now {
+                break;
+            }
+            self.parked.pop();
+            self.lanes[lane as usize].state = LaneState::Idle;
+            self.refresh(lane);
+            woken += 1;
+        }
+        woken
+    }
+
+    /// When the next rest is over.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.parked.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// From now on only records of this assignment of a partition are taken; those of older ones are dropped.
+    pub fn fence(&mut self, partition: u32, epoch: u32) {
+        self.partitions[partition as usize].epoch = epoch;
+    }
+
+    /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
+    pub fn assign(&mut self, lane: u32, queue: u32) {
+        let entry = &mut self.lanes[lane as usize];
+        if entry.queue != queue {
+            entry.queue = queue;
+            self.ready.remove(lane);
+            self.refresh(lane);
+        }
+    }
+
+    /// Makes sure that there are at least so many ready queues.
+    pub fn reserve_queues(&mut self, queues: usize) {
+        self.ready.reserve(queues);
+    }
+
+    /// How many lanes of a ready queue are there for the taking.
+    #[must_use]
+    pub fn ready(&self, queue: u32) -> usize {
+        self.ready.len(queue)
+    }
+
+    /// Which ready queue a lane belongs to.
+    #[must_use]
+    pub fn queue_of(&self, lane: u32) -> u32 {
+        self.lanes[lane as usize].queue
+    }
+
+    /// Records that wait in lanes.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// Records in workers' hands.
+    #[must_use]
+    pub fn in_hand(&self) -> u64 {
+        self.in_hand
+    }
+
+    /// Records of a partition in workers' hands.
+    #[must_use]
+    pub fn in_hand_of(&self, partition: u32) -> u64 {
+        self.partitions[partition as usize].in_hand
+    }
+
+    /// Records of a partition that wait in lanes, and their bytes.
+    #[must_use]
+    pub fn waiting_of(&self, partition: u32) -> (u64, u64) {
+        let load = self.partitions[partition as usize];
+        (load.waiting, load.waiting_bytes)
+    }
+
+    /// How many lanes have ever held a record.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    fn is_stale(&self, record: &Record) -> bool {
+        self.partitions[record.partition as usize].epoch != record.epoch
+    }
+
+    fn note_waiting(&mut self, record: &Record) {
+        let load = &mut self.partitions[record.partition as usize];
+        load.waiting += 1;
+        load.waiting_bytes += record.size();
+        self.waiting += 1;
+    }
+
+    /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
+    fn refresh(&mut self, lane: u32) -> bool {
+        let entry = &mut self.lanes[lane as usize];
+        if entry.state == LaneState::Idle && !entry.records.is_empty() {
+            self.ready.place(entry.queue, lane, entry.records.len());
+            return true;
+        }
+        self.ready.remove(lane);
+        if entry.records.is_empty() && entry.records.capacity() > KEPT_CAPACITY {
+            entry.records = VecDeque::new();
+        }
+        false
+    }
+}

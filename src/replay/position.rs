@@ -1,0 +1,154 @@
+//! The contiguous position of a partition: every record below it is handled.
+
+use std::collections::VecDeque;
+
+/// Follows the records of one partition from delivery to completion.
+///
+/// It never counts records to advance: compaction and transaction markers leave holes in the log, so the position steps
+/// from the first unfinished record to the next, and to wherever the reader says it has got.
+#[derive(Debug, Clone)]
+pub struct Position {
+    /// Delivered records that are not below the position yet, by offset.
+    open: VecDeque<Slot>,
+    /// Everything below this offset has been delivered, or does not exist.
+    reached: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    offset: i64,
+    done: bool,
+}
+
+impl Position {
+    /// Starts at `start`: everything below is somebody else's business.
+    #[must_use]
+    pub fn starting_at(start: i64) -> Self {
+        Self { open: VecDeque::new(), reached: start }
+    }
+
+    /// Notes a record read from the log. Offsets must rise; one that was delivered before is refused with `false`.
+    pub fn deliver(&mut self, offset: i64) -> bool {
+        if offset < self.reached {
+            return false;
+        }
+        self.open.push_back(Slot { offset, done: false });
+        self.reached = offset + 1;
+        true
+    }
+
+    /// Notes that the log holds nothing undelivered below `offset`.
+    pub fn reach(&mut self, offset: i64) {
+        self.reached = self.reached.max(offset);
+    }
+
+    /// Notes that a delivered record is dealt with. `false` for one that is not open: it was never delivered, or has been
+    /// completed before.
+    pub fn complete(&mut self, offset: i64) -> bool {
+        let Some(slot) = self.find(offset) else { return false };
+        if std::mem::replace(&mut slot.done, true) {
+            return false;
+        }
+        while self.open.front().is_some_and(|slot| slot.done) {
+            self.open.pop_front();
+        }
+        true
+    }
+
+    /// Every record below is dealt with.
+    #[must_use]
+    pub fn get(&self) -> i64 {
+        self.open.front().map_or(self.reached, |slot| slot.offset)
+    }
+
+    /// Everything below has been delivered.
+    #[must_use]
+    pub fn reached(&self) -> i64 {
+        self.reached
+    }
+
+    /// How many delivered records are kept in mind, finished ones above the position included.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// In a log without holes the place follows from the offset; holes can only make it lower.
+    fn find(&mut self, offset: i64) -> Option<&mut Slot> {
+        let first = self.open.front()?.offset;
+        let guess = usize::try_from(offset.checked_sub(first)?).ok()?;
+        let found = match self.open.get(guess) {
+            Some(slot) if slot.offset == offset => guess,
+            _ => self.open.binary_search_by_key(&offset, |slot| slot.offset).ok()?,
+        };
+        self.open.get_mut(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_position_steps_over_holes_but_not_over_open_records() {
+        let mut position = Position::starting_at(10);
+        for offset in [10, 12, 15] {
+            assert!(position.deliver(offset));
+        }
+        assert_eq!(position.get(), 10);
+        assert!(position.complete(12));
+        assert_eq!(position.get(), 10);
+        assert!(position.complete(10));
+        assert_eq!(position.get(), 15);
+        assert!(position.complete(15));
+        assert_eq!(position.get(), 16);
+        position.reach(20);
+        assert_eq!(position.get(), 20);
+    }
+
+    #[test]
+    fn what_was_never_open_cannot_be_completed() {
+        let mut position = Position::starting_at(0);
+        assert!(!position.complete(0));
+        assert!(position.deliver(5));
+        assert!(!position.deliver(5), "delivered twice");
+        assert!(!position.complete(4));
+        assert!(!position.complete(6));
+        assert!(position.complete(5));
+        assert!(!position.complete(5), "completed twice");
+    }
+
+    proptest! {
+        /// Against a map that knows everything: the position is the lowest unfinished offset, or what was reached.
+        #[test]
+        fn it_agrees_with_a_simple_model(
+            gaps in prop::collection::vec(1_i64..5, 1..80),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..160),
+        ) {
+            let mut position = Position::starting_at(0);
+            let mut model = BTreeMap::new();
+            let mut reached = 0;
+            let mut delivered = Vec::new();
+            let mut gaps = gaps.into_iter();
+            for (turn, index) in order.into_iter().enumerate() {
+                if turn % 2 == 0 && let Some(gap) = gaps.next() {
+                    let offset = reached + gap - 1;
+                    prop_assert!(position.deliver(offset));
+                    delivered.push(offset);
+                    model.insert(offset, false);
+                    reached = offset + 1;
+                } else if !delivered.is_empty() {
+                    let offset = *index.get(&delivered);
+                    let before = model.insert(offset, true);
+                    prop_assert_eq!(position.complete(offset), before == Some(false));
+                }
+                let lowest = model.iter().find(|(_, done)| !**done).map(|(offset, _)| *offset);
+                prop_assert_eq!(position.get(), lowest.unwrap_or(reached));
+            }
+        }
+    }
+}
