@@ -259,6 +259,22 @@ pub(super) fn create(
     })
 }
 
+/// Whether a partition that reports this error will not come back by itself.
+#[must_use]
+pub fn is_final(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::AutoOffsetReset
+            | RDKafkaErrorCode::OffsetOutOfRange
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::Fatal
+    )
+}
+
 /// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.
 pub(super) fn drop_aside(consumer: Arc<BaseConsumer<ReadContext>>) {
     let spawned = std::thread::Builder::new().name("close".into()).spawn(move || drop(consumer));

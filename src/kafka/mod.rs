@@ -6,5 +6,5 @@ mod consumer;
 mod native;
 
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
-pub use client::{Client, ClientError, ClientHealth, KafkaConfig};
+pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
 pub use consumer::{Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt};

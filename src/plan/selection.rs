@@ -10,3 +10,84 @@ pub enum Selection {
     /// Every topic whose whole name matches. Kafka's own topics (`__…`) are never among them.
     Matching(Regex),
 }
+
+/// A selection that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// No topic was named.
+    #[error("no topic is named; use --topics NAME or --topics-regex EXPRESSION")]
+    Empty,
+    /// A name that no topic can have.
+    #[error("`{0}` cannot be a topic's name: those are 1 to 249 letters, digits, dots, underscores and hyphens")]
+    Name(String),
+    /// Not a regular expression.
+    #[error("`{expression}` is not a regular expression: {reason}")]
+    Expression {
+        /// What was given.
+        expression: String,
+        /// What the parser said, on one line.
+        reason: String,
+    },
+}
+
+impl Selection {
+    /// Topics by name; repeated names count once.
+    ///
+    /// # Errors
+    /// No name at all, or one that Kafka does not allow.
+    pub fn topics(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, SelectionError> {
+        let mut topics: Vec<String> = names.into_iter().map(Into::into).collect();
+        topics.sort();
+        topics.dedup();
+        if topics.is_empty() {
+            return Err(SelectionError::Empty);
+        }
+        match topics.iter().find(|name| !is_topic_name(name)) {
+            Some(name) => Err(SelectionError::Name(name.clone())),
+            None => Ok(Self::Topics(topics)),
+        }
+    }
+
+    /// Topics whose whole name matches a regular expression.
+    ///
+    /// # Errors
+    /// What is wrong with the expression.
+    pub fn matching(expression: &str) -> Result<Self, SelectionError> {
+        match Regex::new(&format!("^(?:{expression})$")) {
+            Ok(regex) => Ok(Self::Matching(regex)),
+            Err(error) => Err(SelectionError::Expression {
+                expression: expression.into(),
+                reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").into(),
+            }),
+        }
+    }
+}
+
+/// Kafka's rule: `org.apache.kafka.common.internals.Topic.validate`.
+fn is_topic_name(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_must_match_the_whole_name() {
+        let Selection::Matching(regex) = Selection::matching(r"vc\..*\.events|audit").unwrap() else { panic!() };
+        assert!(regex.is_match("vc.one.events") && regex.is_match("audit"));
+        assert!(!regex.is_match("vc.one.events.v2") && !regex.is_match("my-audit"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_reason() {
+        assert_eq!(Selection::topics(Vec::<String>::new()).unwrap_err(), SelectionError::Empty);
+        assert!(Selection::topics(["a b"]).unwrap_err().to_string().contains("`a b` cannot be a topic's name"));
+        assert!(Selection::matching("vc.(").unwrap_err().to_string().contains("unclosed group"));
+        let Selection::Topics(names) = Selection::topics(["b", "a", "b"]).unwrap() else { panic!() };
+        assert_eq!(names, ["a", "b"]);
+    }
+}

@@ -1,0 +1,99 @@
+//! How long handling should take, and what sets that time.
+
+use crate::{
+    domain::Ordering,
+    feed::{Bound, Prediction},
+};
+
+/// What is to be handled, and by whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// What keeps its order.
+    pub ordering: Ordering,
+    /// Records in all.
+    pub records: u64,
+    /// Records of the heaviest key group.
+    pub heaviest_key: u64,
+    /// Records of the heaviest partition.
+    pub heaviest_partition: u64,
+    /// With partition order: records of the worker that has the most, by the way partitions were dealt out; 0 if unknown.
+    pub heaviest_worker: u64,
+    /// How many workers, averaged over the time.
+    pub workers: f64,
+    /// The mean handling time of a record, in seconds.
+    pub record_s: f64,
+    /// The time that reading alone took, in seconds, where handling never held it up.
+    pub fetch_s: Option<f64>,
+}
+
+/// Within this part two times count as equal; the limit is then the one that more workers would not lift.
+const TIE: f64 = 0.98;
+
+/// The time that the load takes at best: no worker can do more than one lane's records at a time, so it is at least the work
+/// divided by the workers, and at least that of the heaviest lane. `None` before anything is known.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub fn predict(load: &Load) -> Option<Prediction> {
+    if load.records == 0 || load.workers <= 0.0 || !load.record_s.is_finite() {
+        return None;
+    }
+    let shared = load.records as f64 / load.workers * load.record_s;
+    let (lane, bound) = match load.ordering {
+        Ordering::Key => (load.heaviest_key as f64 * load.record_s, Bound::Key),
+        Ordering::Partition => {
+            (load.heaviest_partition.max(load.heaviest_worker) as f64 * load.record_s, Bound::Partition)
+        }
+        Ordering::None => (0.0, Bound::Workers),
+    };
+    let (elapsed_s, limit) = if lane >= shared * TIE { (lane.max(shared), bound) } else { (shared, Bound::Workers) };
+    match load.fetch_s {
+        Some(fetch_s) if fetch_s > elapsed_s => Some(Prediction { elapsed_s: fetch_s, limit: Bound::Fetch }),
+        _ => Some(Prediction { elapsed_s, limit }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(ordering: Ordering, workers: f64) -> Load {
+        Load {
+            ordering,
+            records: 10_000,
+            heaviest_key: 1000,
+            heaviest_partition: 3000,
+            heaviest_worker: 0,
+            workers,
+            record_s: 0.001,
+            fetch_s: None,
+        }
+    }
+
+    #[test]
+    fn ten_equal_keys_follow_the_workers_until_each_has_one() {
+        for (workers, seconds, limit) in [
+            (1.0, 10.0, Bound::Workers),
+            (6.0, 10.0 / 6.0, Bound::Workers),
+            (10.0, 1.0, Bound::Key),
+            (50.0, 1.0, Bound::Key),
+        ] {
+            let predicted = predict(&load(Ordering::Key, workers)).unwrap();
+            assert!((predicted.elapsed_s - seconds).abs() < 1e-9, "{workers}: {predicted:?}");
+            assert_eq!(predicted.limit, limit, "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn a_heavy_partition_is_the_limit_with_partition_order() {
+        let predicted = predict(&load(Ordering::Partition, 6.0)).unwrap();
+        assert_eq!((predicted.limit, predicted.elapsed_s), (Bound::Partition, 3.0));
+        assert_eq!(predict(&load(Ordering::None, 6.0)).unwrap().limit, Bound::Workers);
+    }
+
+    #[test]
+    fn reading_is_the_limit_where_it_takes_longer() {
+        let slow = Load { fetch_s: Some(5.0), ..load(Ordering::Key, 10.0) };
+        assert_eq!(predict(&slow).unwrap().limit, Bound::Fetch);
+        assert_eq!(predict(&Load { records: 0, ..slow }), None);
+    }
+}

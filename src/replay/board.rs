@@ -1,0 +1,259 @@
+//! The board: the lanes behind one lock, and the workers that wait at it.
+//!
+//! Fetchers put records up, workers take them down. The lock is held for microseconds; the handler runs outside it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    batch_size::BatchSize,
+    lanes::{Exclusion, Lanes},
+};
+use crate::{
+    domain::{Ordering, Record},
+    handler::LaneRun,
+};
+
+/// A worker without work looks again after this time, whatever happens.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+struct Inner {
+    lanes: Lanes,
+    size: BatchSize,
+    workers: u32,
+    paused: bool,
+    stopped: bool,
+    idle: Vec<u32>,
+    bells: Vec<Arc<Condvar>>,
+    first_taken: Option<Instant>,
+}
+
+/// What is done with a lane when its worker hands it back.
+#[derive(Debug)]
+pub struct HandBack {
+    /// The lane and what was taken from it.
+    pub run: LaneRun,
+    /// How many of its records are dealt with.
+    pub done: usize,
+    /// Until when the lane rests, because the record after those has failed.
+    pub until: Option<Instant>,
+}
+
+/// The lanes of a run and the workers that wait for them.
+pub struct Board {
+    inner: Mutex<Inner>,
+    drained: Condvar,
+    own_queues: bool,
+}
+
+impl Board {
+    /// A board for lanes by an ordering. With partition order each worker has a queue of its own.
+    #[must_use]
+    pub fn new(ordering: Ordering, lanes: u32, partitions: usize, batch: usize) -> Self {
+        let exclusion = if ordering == Ordering::None { Exclusion::Shared } else { Exclusion::Exclusive };
+        Self {
+            inner: Mutex::new(Inner {
+                lanes: Lanes::new(exclusion, lanes, partitions, 1),
+                size: BatchSize::new(batch),
+                workers: 0,
+                paused: false,
+                stopped: false,
+                idle: Vec::new(),
+                bells: Vec::new(),
+                first_taken: None,
+            }),
+            drained: Condvar::new(),
+            own_queues: ordering == Ordering::Partition,
+        }
+    }
+
+    /// Puts records into their lanes and wakes as many workers as there is new work for.
+    pub fn put(&self, records: impl Iterator<Item = (u32, Record)>) {
+        let mut inner = self.inner.lock();
+        for (lane, record) in records {
+            let ready = inner.lanes.push(lane, record);
+            if ready && self.own_queues {
+                let owner = inner.lanes.queue_of(lane);
+                inner.ring(owner);
+            }
+        }
+        if !self.own_queues {
+            let ready = inner.lanes.ready(0);
+            inner.ring_any(ready);
+        }
+    }
+
+    /// Waits for work for a worker and takes it. `false` when the worker is to go.
+    pub fn take(&self, worker: u32, out: &mut Vec<LaneRun>) -> bool {
+        let mut inner = self.inner.lock();
+        loop {
+            if inner.stopped || worker >= inner.workers {
+                return false;
+            }
+            let mut wait = LONGEST_WAIT;
+            if !inner.paused {
+                if let Some(at) = inner.lanes.next_wake() {
+                    let now = Instant::now();
+                    if at <= now && inner.lanes.wake(now) > 0 && self.own_queues {
+                        inner.ring_all();
+                    }
+                    wait = inner.lanes.next_wake().map_or(wait, |at| at.saturating_duration_since(now).min(wait));
+                }
+                let queue = if self.own_queues { worker } else { 0 };
+                let workers = if self.own_queues { 1 } else { inner.workers };
+                let most = inner.size.take(inner.lanes.waiting(), workers);
+                if inner.lanes.take(queue, most, out) > 0 {
+                    inner.first_taken.get_or_insert_with(Instant::now);
+                    let left = inner.lanes.ready(queue);
+                    if !self.own_queues && left > 0 {
+                        inner.ring_any(1);
+                    }
+                    return true;
+                }
+            }
+            inner.idle.push(worker);
+            let Some(bell) = inner.bells.get(worker as usize).cloned() else { return false };
+            bell.wait_for(&mut inner, wait.max(Duration::from_micros(100)));
+            inner.idle.retain(|idle| *idle != worker);
+        }
+    }
+
+    /// How often the first record of a lane has failed before.
+    #[must_use]
+    pub fn failures(&self, lane: u32) -> u32 {
+        self.inner.lock().lanes.failures(lane)
+    }
+
+    /// Hands lanes back, and notes how long their records took.
+    pub fn hand_back(&self, runs: impl Iterator<Item = HandBack>, records: usize, elapsed: Duration) {
+        let mut inner = self.inner.lock();
+        for HandBack { run, done, until } in runs {
+            let lane = run.lane;
+            inner.lanes.finish(run, done, until);
+            if self.own_queues {
+                // It may belong to another worker by now.
+                let owner = inner.lanes.queue_of(lane);
+                inner.ring(owner);
+            }
+        }
+        inner.size.learn(records, elapsed);
+        if !self.own_queues {
+            let ready = inner.lanes.ready(0).saturating_sub(1);
+            inner.ring_any(ready);
+        }
+        drop(inner);
+        self.drained.notify_all();
+    }
+
+    /// From now on records of older assignments of these partitions are not taken any more.
+    pub fn fence(&self, fences: impl Iterator<Item = (u32, u32)>) {
+        let mut inner = self.inner.lock();
+        for (partition, epoch) in fences {
+            inner.lanes.fence(partition, epoch);
+        }
+    }
+
+    /// Waits until no worker has a record of these partitions in hand; `false` when the time is over before.
+    pub fn wait_drained(&self, partitions: &[u32], timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut inner = self.inner.lock();
+        while partitions.iter().any(|partition| inner.lanes.in_hand_of(*partition) > 0) {
+            if self.drained.wait_until(&mut inner, deadline).timed_out() {
+                return partitions.iter().all(|partition| inner.lanes.in_hand_of(*partition) == 0);
+            }
+        }
+        true
+    }
+
+    /// Changes how many workers may take records; those with higher numbers go when their batch is done.
+    pub fn set_workers(&self, workers: u32) {
+        let mut inner = self.inner.lock();
+        inner.workers = workers;
+        while inner.bells.len() < workers as usize {
+            inner.bells.push(Arc::new(Condvar::new()));
+        }
+        inner.lanes.reserve_queues(if self.own_queues { workers as usize } else { 1 });
+        inner.ring_all();
+    }
+
+    /// Stops or goes on handing out records.
+    pub fn set_paused(&self, paused: bool) {
+        let mut inner = self.inner.lock();
+        inner.paused = paused;
+        inner.ring_all();
+    }
+
+    /// Hands out nothing more, ever.
+    pub fn stop(&self) {
+        let mut inner = self.inner.lock();
+        inner.stopped = true;
+        inner.ring_all();
+    }
+
+    /// Gives partitions to workers: `(partition, worker)`.
+    pub fn assign(&self, owners: impl Iterator<Item = (u32, u32)>) {
+        let mut inner = self.inner.lock();
+        for (partition, worker) in owners {
+            inner.lanes.reserve_queues(worker as usize + 1);
+            inner.lanes.assign(partition, worker);
+        }
+        inner.ring_all();
+    }
+
+    /// Records that wait, and records in hand.
+    #[must_use]
+    pub fn load(&self) -> (u64, u64) {
+        let inner = self.inner.lock();
+        (inner.lanes.waiting(), inner.lanes.in_hand())
+    }
+
+    /// The bytes of each partition's waiting records.
+    #[must_use]
+    pub fn waiting_bytes(&self, partitions: &[u32]) -> Vec<u64> {
+        let inner = self.inner.lock();
+        partitions.iter().map(|partition| inner.lanes.waiting_of(*partition).1).collect()
+    }
+
+    /// How many lanes have had records.
+    #[must_use]
+    pub fn lanes_used(&self) -> u64 {
+        self.inner.lock().lanes.used()
+    }
+
+    /// When the first record was taken.
+    #[must_use]
+    pub fn first_taken(&self) -> Option<Instant> {
+        self.inner.lock().first_taken
+    }
+}
+
+impl Inner {
+    fn ring(&mut self, worker: u32) {
+        if self.idle.contains(&worker)
+            && let Some(bell) = self.bells.get(worker as usize)
+        {
+            bell.notify_one();
+        }
+    }
+
+    fn ring_any(&mut self, count: usize) {
+        // The one that went to sleep last has the warmest cache. It takes itself off the list when it wakes, so it is
+        // taken off here too, lest it be rung twice.
+        for _ in 0..count {
+            let Some(worker) = self.idle.pop() else { return };
+            if let Some(bell) = self.bells.get(worker as usize) {
+                bell.notify_one();
+            }
+        }
+    }
+
+    fn ring_all(&mut self) {
+        for bell in &self.bells {
+            bell.notify_all();
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What fetchers, workers and the run share: the partitions, the board, the counters.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    board::{Board, HandBack},
+    key_groups::{KeyGroups, hash_content},
+    partition::{Completed, Delivery, PartitionRun},
+    settings::{OnFailure, Settings},
+};
+use crate::{
+    domain::{Offset, Ordering, Record, TopicPartition},
+    feed::{EventKind, EventLog, Failure},
+    handler::{LaneFailure, LaneRun},
+    plan::Plan,
+};
+
+/// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
+const FAILURES_TOLD: u64 = 200;
+
+/// What fetchers, workers and the run share.
+pub struct Engine {
+    /// What is to be read.
+    pub plan: Arc<Plan>,
+    /// How.
+    pub settings: Settings,
+    /// The lanes and who waits for them.
+    pub board: Board,
+    /// The partitions, in the plan's order.
+    pub partitions: Vec<Mutex<PartitionRun>>,
+    /// Where a partition is in the plan.
+    pub index: HashMap<TopicPartition, u32>,
+    /// What happened.
+    pub events: EventLog,
+    /// Bytes of records in memory.
+    pub held: Arc<AtomicU64>,
+    /// Whether reading has ever had to wait for handling.
+    pub fetch_throttled: AtomicBool,
+    /// The handling time of one record, in nanoseconds.
+    pub latency_ns: Mutex<Histogram<u64>>,
+    /// How often a record was tried again.
+    pub retried: AtomicU64,
+    /// Records passed over.
+    pub skipped: AtomicU64,
+    groups: KeyGroups,
+    open: AtomicUsize,
+    finished: Mutex<Option<Instant>>,
+    last_done: Mutex<Option<Instant>>,
+    failure: Mutex<Option<String>>,
+    room: Condvar,
+    room_lock: Mutex<()>,
+    stop_reading: AtomicBool,
+}
+
+impl Engine {
+    /// Everything at its beginning.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
+        let groups = KeyGroups::for_partitions(plan.partitions.len());
+        let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
+        let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
+        let ordered = settings.ordering != Ordering::None;
+        Self {
+            board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
+            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, ordered))).collect(),
+            index: plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect(),
+            open: AtomicUsize::new(plan.partitions.len()),
+            plan,
+            settings,
+            events,
+            held: Arc::default(),
+            fetch_throttled: AtomicBool::new(false),
+            latency_ns: Mutex::new(latency_histogram()),
+            retried: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            groups,
+            finished: Mutex::new(None),
+            last_done: Mutex::new(None),
+            failure: Mutex::new(None),
+            room: Condvar::new(),
+            room_lock: Mutex::new(()),
+            stop_reading: AtomicBool::new(false),
+        }
+    }
+
+    /// Changes a partition under its lock, and keeps count of those that are complete.
+    pub fn with<T>(&self, partition: u32, change: impl FnOnce(&mut PartitionRun) -> T) -> T {
+        let mut guard = self.partitions[partition as usize].lock();
+        let before = guard.is_complete();
+        let result = change(&mut guard);
+        match (before, guard.is_complete()) {
+            (false, true) if self.open.fetch_sub(1, Relaxed) == 1 => {
+                *self.finished.lock() = Some(Instant::now());
+            }
+            (true, false) => {
+                self.open.fetch_add(1, Relaxed);
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Puts records that were read into their lanes. The vector is empty afterwards.
+    pub fn deliver(&self, records: &mut Vec<Record>) {
+        let mut keep = Vec::with_capacity(records.len());
+        for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
+            let Some(first) = chunk.first() else { continue };
+            self.with(first.partition, |partition| {
+                for record in chunk {
+                    let delivery = partition.deliver(record.epoch, record.offset, self.groups.of(record.key_hash));
+                    keep.push(delivery == Delivery::New);
+                }
+            });
+        }
+        let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
+        self.board.put(kept.map(|record| (self.lane_of(&record), record)));
+    }
+
+    fn lane_of(&self, record: &Record) -> u32 {
+        match self.settings.ordering {
+            Ordering::Key if record.key().is_some() => self.groups.of(record.key_hash),
+            // Records without a key promise no order among themselves; that of their partition is the safe one.
+            Ordering::Key => self.groups.count() + record.partition,
+            Ordering::Partition | Ordering::None => record.partition,
+        }
+    }
+
+    /// Settles a batch after the handler has returned.
+    pub fn settle(&self, batch: Vec<LaneRun>, failures: &[LaneFailure], elapsed: Duration) {
+        let records: usize = batch.iter().map(|run| run.records.len()).sum();
+        let per_record = elapsed / u32::try_from(records.max(1)).unwrap_or(u32::MAX);
+        self.latency_ns
+            .lock()
+            .saturating_record_n(u64::try_from(per_record.as_nanos()).unwrap_or(u64::MAX).max(1), records as u64);
+        let mut returned = Vec::with_capacity(batch.len());
+        for (index, run) in batch.into_iter().enumerate() {
+            let failure = failures.iter().find(|failure| failure.run == index);
+            let done = failure.map_or(run.records.len(), |failure| failure.done.min(run.records.len()));
+            self.account(&run.records[..done], true, per_record);
+            returned.push(match failure {
+                Some(failure) if done < run.records.len() => self.judge(run, done, failure),
+                _ => HandBack { run, done, until: None },
+            });
+        }
+        *self.last_done.lock() = Some(Instant::now());
+        self.board.hand_back(returned.into_iter(), records, elapsed);
+        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+            self.room.notify_all();
+        }
+    }
+
+    /// Decides what becomes of a record that has failed.
+    fn judge(&self, run: LaneRun, done: usize, failure: &LaneFailure) -> HandBack {
+        let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
+        let attempt = before + 1;
+        let told = |count: u64| count <= FAILURES_TOLD || count.is_multiple_of(100);
+        let record = &run.records[done];
+        let report = || Failure {
+            partition: self.plan.partitions[record.partition as usize].id.clone(),
+            offset: Offset::new(record.offset).unwrap_or_default(),
+            attempt,
+            error: failure.error.clone(),
+        };
+        if let Some(delay) = self.settings.retry.delay(attempt) {
+            if told(self.retried.fetch_add(1, Relaxed) + 1) {
+                self.events.push(EventKind::Retried(report()));
+            }
+            return HandBack { run, done, until: Some(Instant::now() + delay) };
+        }
+        match self.settings.on_failure {
+            OnFailure::Skip => {
+                if told(self.skipped.fetch_add(1, Relaxed) + 1) {
+                    self.events.push(EventKind::Skipped(report()));
+                }
+                self.account(&run.records[done..=done], false, Duration::ZERO);
+                HandBack { run, done: done + 1, until: None }
+            }
+            OnFailure::Fail => {
+                let failure = report();
+                self.fail(format!(
+                    "{} at offset {} failed {} times, last with: {}",
+                    failure.partition, failure.offset, failure.attempt, failure.error
+                ));
+                HandBack { run, done, until: Some(Instant::now() + Duration::from_secs(3600)) }
+            }
+        }
+    }
+
+    fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+        let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
+        for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
+            let Some(first) = chunk.first() else { continue };
+            let completed: Vec<Completed> = chunk
+                .iter()
+                .map(|record| Completed {
+                    offset: record.offset,
+                    group: self.groups.of(record.key_hash),
+                    content: hash_content(record),
+                    bytes: record.size(),
+                    handled,
+                })
+                .collect();
+            self.with(first.partition, |partition| {
+                for (record, completed) in chunk.iter().zip(completed) {
+                    partition.complete(record.epoch, completed);
+                }
+                if handled {
+                    partition.note_latency(microseconds, chunk.len() as u64);
+                }
+            });
+        }
+    }
+
+    /// The run cannot go on. The first reason stays.
+    pub fn fail(&self, reason: String) {
+        let mut failure = self.failure.lock();
+        if failure.is_none() {
+            self.events.push(EventKind::Error { text: reason.clone() });
+            *failure = Some(reason);
+            drop(failure);
+            self.board.stop();
+        }
+    }
+
+    /// Why the run cannot go on, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+
+    /// When the last open partition became complete, if none is open.
+    #[must_use]
+    pub fn finished_at(&self) -> Option<Instant> {
+        if self.open.load(Relaxed) == 0 { *self.finished.lock() } else { None }
+    }
+
+    /// When a worker was last done with a batch.
+    #[must_use]
+    pub fn last_done(&self) -> Option<Instant> {
+        *self.last_done.lock()
+    }
+
+    /// Waits until there is room for more records, at most for `timeout`. `false` while there is none.
+    pub fn wait_for_room(&self, timeout: Duration) -> bool {
+        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+            return true;
+        }
+        self.fetch_throttled.store(true, Relaxed);
+        let mut guard = self.room_lock.lock();
+        self.room.wait_for(&mut guard, timeout);
+        drop(guard);
+        self.held.load(Relaxed) < self.settings.buffer_bytes
+    }
+
+    /// Tells the fetchers to stop.
+    pub fn stop_reading(&self) {
+        self.stop_reading.store(true, Relaxed);
+        self.room.notify_all();
+    }
+
+    /// Whether the fetchers are to stop.
+    #[must_use]
+    pub fn reading_stopped(&self) -> bool {
+        self.stop_reading.load(Relaxed)
+    }
+}
+
+/// From a nanosecond to an hour with two significant digits: about 50 KB.
+fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000_000, 2).unwrap_or_else(|_| {
+        // The bounds are constants that the library accepts; the smallest histogram resizes itself as needed.
+        let mut histogram = Histogram::new(1).unwrap_or_else(|_| std::process::abort());
+        histogram.auto(true);
+        histogram
+    })
+}

@@ -1,0 +1,166 @@
+//! Fetching: what comes out of a consumer goes into buffers, and from there into lanes.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{engine::Engine, key_groups::hash_key};
+use crate::{
+    domain::{Record, RecordBufferBuilder, TopicPartition},
+    feed::{EventKind, PartitionState},
+    kafka::{Fetched, RawRecord},
+};
+
+/// Records read at once.
+pub const READ_RECORDS: usize = 1000;
+/// How long a read waits for the first record: it bounds how late a fetcher sees anything else.
+pub const READ_WAIT: Duration = Duration::from_millis(10);
+
+/// Turns what a consumer delivers into records of the plan.
+pub struct Intake {
+    builder: RecordBufferBuilder,
+    records: Vec<Record>,
+    /// Topic token and partition to plan index, for the batch at hand only: a token may be used again later.
+    seen: HashMap<(usize, i32), Option<u32>>,
+    last: Option<((usize, i32), Option<u32>)>,
+    ends: Vec<(u32, i64)>,
+    errors: Vec<(Option<u32>, String, bool)>,
+    epochs: Vec<u32>,
+    headers: bool,
+}
+
+impl Intake {
+    /// `headers` says whether the handler wants them: taking them apart costs time.
+    #[must_use]
+    pub fn new(partitions: usize, headers: bool) -> Self {
+        Self {
+            builder: RecordBufferBuilder::default(),
+            records: Vec::new(),
+            seen: HashMap::new(),
+            last: None,
+            ends: Vec::new(),
+            errors: Vec::new(),
+            epochs: vec![0; partitions],
+            headers,
+        }
+    }
+
+    /// From now on records of a partition are read under this assignment.
+    pub fn set_epoch(&mut self, partition: u32, epoch: u32) {
+        self.epochs[partition as usize] = epoch;
+    }
+
+    /// Takes one thing in.
+    pub fn take(&mut self, engine: &Engine, fetched: Fetched<'_>) {
+        match fetched {
+            Fetched::Record(record) => {
+                let Some(partition) = self.partition_of(engine, &record) else { return };
+                let key = record.key();
+                self.builder.push(
+                    partition,
+                    self.epochs[partition as usize],
+                    record.offset(),
+                    record.timestamp_ms(),
+                    hash_key(key),
+                    key,
+                    record.value(),
+                );
+                if self.headers {
+                    record.headers(|name, value| self.builder.push_header(name, value));
+                }
+            }
+            Fetched::End { topic, partition, offset } => {
+                if let Some(index) = lookup(engine, topic, partition) {
+                    self.ends.push((index, offset));
+                }
+            }
+            Fetched::Error { topic, partition, code, text } => {
+                let index = lookup(engine, topic, partition);
+                self.errors.push((index, format!("{text} ({code})"), crate::kafka::is_final(code)));
+            }
+        }
+    }
+
+    fn partition_of(&mut self, engine: &Engine, record: &RawRecord<'_>) -> Option<u32> {
+        let token = (record.topic_token(), record.partition());
+        if let Some((last, index)) = self.last
+            && last == token
+        {
+            return index;
+        }
+        let index = *self.seen.entry(token).or_insert_with(|| lookup(engine, record.topic(), record.partition()));
+        self.last = Some((token, index));
+        index
+    }
+
+    /// Hands everything on that was taken in; returns the number of records.
+    pub fn flush(&mut self, engine: &Engine) -> usize {
+        self.builder.finish(&engine.held, &mut self.records);
+        let count = self.records.len();
+        engine.deliver(&mut self.records);
+        for (index, offset) in self.ends.drain(..) {
+            let epoch = self.epochs[index as usize];
+            engine.with(index, |partition| partition.reach(epoch, offset));
+        }
+        for (index, text, is_final) in self.errors.drain(..) {
+            match index {
+                Some(index) if is_final => {
+                    let id = engine.with(index, |partition| {
+                        partition.state = PartitionState::Failed;
+                        partition.id.clone()
+                    });
+                    engine.events.push(EventKind::Error { text: format!("{id} cannot be read: {text}") });
+                }
+                _ => engine.events.push(EventKind::Warning { text }),
+            }
+        }
+        self.seen.clear();
+        self.last = None;
+        count
+    }
+}
+
+fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
+    engine.index.get(&TopicPartition::new(topic, partition)).copied()
+}
+
+/// Which partitions a fetcher holds back, so that one with a slow lane does not fill the memory that all share.
+#[derive(Debug, Default)]
+pub struct HoldBack {
+    held: Vec<u32>,
+}
+
+impl HoldBack {
+    /// Above this many records between the position and the newest one read, a partition is held back.
+    const SPAN: usize = 262_144;
+
+    /// Looks at a fetcher's partitions; returns those to pause and those to resume.
+    pub fn decide(&mut self, engine: &Engine, partitions: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let bytes = engine.board.waiting_bytes(partitions);
+        let active = bytes.iter().filter(|bytes| **bytes > 0).count().max(1) as u64;
+        let limit = engine.settings.buffer_bytes;
+        let crowded = engine.held.load(std::sync::atomic::Ordering::Relaxed) > limit / 2;
+        let share = (limit / active).max(1 << 20);
+        let (mut pause, mut resume) = (Vec::new(), Vec::new());
+        for (&partition, bytes) in partitions.iter().zip(bytes) {
+            let (span, read_to_end) = {
+                let state = engine.partitions[partition as usize].lock();
+                (state.span(), state.reached().is_some_and(|reached| reached >= state.end))
+            };
+            let is_held = self.held.contains(&partition);
+            let full = read_to_end || span > Self::SPAN || (active > 1 && crowded && bytes > share);
+            let low = !read_to_end && span < Self::SPAN / 2 && bytes < share / 2;
+            if !is_held && full {
+                self.held.push(partition);
+                pause.push(partition);
+            } else if is_held && low {
+                self.held.retain(|held| *held != partition);
+                resume.push(partition);
+            }
+        }
+        (pause, resume)
+    }
+
+    /// Forgets a partition that is no longer the fetcher's.
+    pub fn forget(&mut self, partition: u32) {
+        self.held.retain(|held| *held != partition);
+    }
+}

@@ -1,0 +1,296 @@
+//! One partition of a run: where it stands, what of it was handled, and whose results still count.
+
+use hdrhistogram::Histogram;
+
+use super::{key_groups::GroupTable, position::Position};
+use crate::{
+    domain::{Lag, Offset, TopicPartition},
+    feed::{Owner, PartitionState},
+    plan::PlannedPartition,
+};
+
+/// Longer handling times than this count as this: ten minutes, in microseconds.
+const LONGEST_US: u64 = 600_000_000;
+
+/// What becomes of a record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is new: into its lane.
+    New,
+    /// It was handled before, in this run: not again.
+    Duplicate,
+    /// It lies beyond the plan's end, or came out of turn: not for this run.
+    NotOurs,
+}
+
+/// A handled record, as its partition sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Completed {
+    /// Its place.
+    pub offset: i64,
+    /// The group of its key.
+    pub group: u32,
+    /// The hash of its content.
+    pub content: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Whether it was handled; otherwise it was passed over.
+    pub handled: bool,
+}
+
+/// One partition of a run.
+#[derive(Debug)]
+pub struct PartitionRun {
+    /// Which one.
+    pub id: TopicPartition,
+    /// The plan's first offset.
+    pub first: i64,
+    /// The plan's end.
+    pub end: i64,
+    /// The assignment whose results count.
+    pub epoch: u32,
+    /// Who handles it.
+    pub owner: Owner,
+    /// Where it stands.
+    pub state: PartitionState,
+    /// Records handled.
+    pub handled: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Records that came again after they had been handled.
+    pub duplicates: u64,
+    /// Results that came too late to count.
+    pub fenced: u64,
+    /// What was handled, by key group.
+    pub groups: GroupTable,
+    /// The position that was committed last, where there is a group.
+    pub committed: Option<i64>,
+    position: Option<Position>,
+    /// Where it stands according to the group, while somebody else has it.
+    elsewhere: Option<i64>,
+    ordered: bool,
+    latency_us: Option<Histogram<u32>>,
+}
+
+impl PartitionRun {
+    /// A partition that nobody has yet. `ordered` says whether the records of a key are handled in their order.
+    #[must_use]
+    pub fn new(planned: &PlannedPartition, ordered: bool) -> Self {
+        Self {
+            id: planned.id.clone(),
+            first: planned.first.get(),
+            end: planned.end.get(),
+            epoch: 0,
+            owner: Owner::Nobody,
+            state: PartitionState::Waiting,
+            handled: 0,
+            bytes: 0,
+            duplicates: 0,
+            fenced: 0,
+            groups: GroupTable::default(),
+            committed: None,
+            position: None,
+            elsewhere: None,
+            ordered,
+            latency_us: None,
+        }
+    }
+
+    /// A new assignment begins to read at `start`; results of older ones no longer count.
+    pub fn begin(&mut self, epoch: u32, start: i64, owner: Owner) {
+        self.epoch = epoch;
+        self.owner = owner;
+        self.elsewhere = None;
+        self.position = Some(Position::starting_at(start));
+        self.state = PartitionState::Active;
+        self.settle();
+    }
+
+    /// The assignment ends: from now on results of `epoch` and older ones do not count.
+    pub fn end_assignment(&mut self, next_epoch: u32) {
+        self.elsewhere = self.position.as_ref().map(Position::get);
+        self.position = None;
+        self.epoch = next_epoch;
+        self.owner = Owner::Nobody;
+        if self.state == PartitionState::Active {
+            self.state = PartitionState::Waiting;
+        }
+    }
+
+    /// Takes note of where the group stands with it while somebody else has it.
+    pub fn seen_elsewhere(&mut self, position: i64) {
+        if self.position.is_none() {
+            self.elsewhere = Some(position);
+            self.state = PartitionState::Elsewhere;
+            self.settle();
+        }
+    }
+
+    /// A record was read.
+    pub fn deliver(&mut self, epoch: u32, offset: i64, group: u32) -> Delivery {
+        let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return Delivery::NotOurs };
+        if offset >= self.end {
+            position.reach(self.end);
+            self.settle();
+            return Delivery::NotOurs;
+        }
+        if !position.deliver(offset) {
+            return Delivery::NotOurs;
+        }
+        if self.ordered && self.groups.has_handled(group, offset) {
+            position.complete(offset);
+            self.duplicates += 1;
+            self.settle();
+            return Delivery::Duplicate;
+        }
+        Delivery::New
+    }
+
+    /// The log holds nothing unread below `offset`.
+    pub fn reach(&mut self, epoch: u32, offset: i64) {
+        if let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) {
+            position.reach(offset.min(self.end));
+            self.settle();
+        }
+    }
+
+    /// A record was dealt with. `false` when that no longer counts.
+    pub fn complete(&mut self, epoch: u32, record: Completed) -> bool {
+        let counts = epoch == self.epoch && self.position.as_mut().is_some_and(|open| open.complete(record.offset));
+        if !counts {
+            self.fenced += 1;
+            return false;
+        }
+        if record.handled {
+            self.handled += 1;
+            self.bytes += record.bytes;
+            self.groups.add(record.group, record.offset, record.content);
+        }
+        self.settle();
+        true
+    }
+
+    /// Notes the handling time of so many records.
+    pub fn note_latency(&mut self, microseconds: u64, records: u64) {
+        // One significant digit keeps a thousand partitions within a few megabytes; the bounds are constants that the
+        // library accepts.
+        let histogram = match &mut self.latency_us {
+            Some(histogram) => histogram,
+            none => match Histogram::new_with_bounds(1, LONGEST_US, 1) {
+                Ok(histogram) => none.insert(histogram),
+                Err(_) => return,
+            },
+        };
+        histogram.saturating_record_n(microseconds.max(1), u32::try_from(records).unwrap_or(u32::MAX));
+    }
+
+    /// 95 % of the records took at most so many milliseconds.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "at most ten minutes in microseconds")]
+    pub fn p95_ms(&self) -> Option<f64> {
+        self.latency_us.as_ref().map(|histogram| histogram.value_at_quantile(0.95) as f64 / 1000.0)
+    }
+
+    /// Every record below is handled; `None` while that is not known.
+    #[must_use]
+    pub fn position(&self) -> Option<i64> {
+        self.position.as_ref().map(Position::get).or(self.elsewhere)
+    }
+
+    /// Everything below has been read, while it is ours.
+    #[must_use]
+    pub fn reached(&self) -> Option<i64> {
+        self.position.as_ref().map(Position::reached)
+    }
+
+    /// How many records are kept in mind, from the position to the newest that was read.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.position.as_ref().map_or(0, Position::open)
+    }
+
+    /// What is left of it up to the plan's end.
+    #[must_use]
+    pub fn lag(&self) -> Lag {
+        match (self.position().and_then(Offset::new), Offset::new(self.end)) {
+            (Some(position), Some(end)) => Lag::between(position, end),
+            _ => Lag::Unknown,
+        }
+    }
+
+    /// Whether everything up to the plan's end is dealt with.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.position().is_some_and(|position| position >= self.end)
+    }
+
+    fn settle(&mut self) {
+        if self.state != PartitionState::Failed && self.is_complete() {
+            self.state = PartitionState::Done;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(end: i64) -> PartitionRun {
+        let planned =
+            PlannedPartition { id: TopicPartition::new("t", 0), first: Offset::ZERO, end: Offset::new(end).unwrap() };
+        PartitionRun::new(&planned, true)
+    }
+
+    fn done(offset: i64) -> Completed {
+        Completed { offset, group: 1, content: offset.unsigned_abs(), bytes: 10, handled: true }
+    }
+
+    #[test]
+    fn an_empty_partition_is_complete_at_once() {
+        let mut partition = partition(0);
+        assert!(!partition.is_complete(), "nobody has looked yet");
+        partition.begin(1, 0, Owner::Shared);
+        assert!(partition.is_complete());
+        assert_eq!(partition.state, PartitionState::Done);
+    }
+
+    #[test]
+    fn results_of_an_older_assignment_do_not_count() {
+        let mut partition = partition(10);
+        partition.begin(1, 0, Owner::Shared);
+        assert_eq!(partition.deliver(1, 0, 1), Delivery::New);
+        partition.begin(2, 0, Owner::Shared);
+        assert_eq!(partition.deliver(2, 0, 1), Delivery::New);
+        assert!(!partition.complete(1, done(0)));
+        assert_eq!((partition.position(), partition.fenced), (Some(0), 1));
+        assert!(partition.complete(2, done(0)));
+        assert_eq!(partition.position(), Some(1));
+    }
+
+    #[test]
+    fn what_was_handled_is_not_handled_again_after_the_partition_comes_back() {
+        let mut partition = partition(3);
+        partition.begin(1, 0, Owner::Shared);
+        for offset in 0..2 {
+            assert_eq!(partition.deliver(1, offset, 1), Delivery::New);
+            assert!(partition.complete(1, done(offset)));
+        }
+        partition.end_assignment(2);
+        partition.begin(3, 0, Owner::Shared);
+        assert_eq!(partition.deliver(3, 0, 1), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 1, 1), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 2, 1), Delivery::New);
+        assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
+    }
+
+    #[test]
+    fn the_end_of_the_log_completes_what_compaction_left_short() {
+        let mut partition = partition(5);
+        partition.begin(1, 0, Owner::Shared);
+        assert_eq!(partition.deliver(1, 2, 1), Delivery::New);
+        partition.reach(1, 9);
+        assert_eq!(partition.lag(), Lag::Known(3));
+        assert!(partition.complete(1, done(2)));
+        assert_eq!((partition.position(), partition.lag()), (Some(5), Lag::Known(0)));
+    }
+}
