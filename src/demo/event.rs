@@ -49,7 +49,8 @@ impl<'a> Event<'a> {
     /// The event of `slot`. Its contents are drawn from a hash of seed, dataset and sequence, so that they do not depend
     /// on how many events there are besides it.
     pub(super) fn new(dataset: &'a str, slot: Slot, timestamp_ms: i64, seed: u64) -> Self {
-        let mut dice = Dice(xxh3_64_with_seed(dataset.as_bytes(), seed.wrapping_add(slot.sequence)));
+        let dataset_seed = xxh3_64_with_seed(dataset.as_bytes(), seed);
+        let mut dice = Dice(xxh3_64_with_seed(&slot.sequence.to_le_bytes(), dataset_seed));
         let kind = if slot.sequence == 0 { "DatasetCreated" } else { kind(dice.roll(100)) };
         Self {
             dataset,
@@ -121,6 +122,7 @@ mod tests {
             (1..500).map(|sequence| Event::new("d", Slot { dataset: 0, sequence }, 0, 0).kind).collect();
         assert_eq!(kinds.len(), KINDS.len());
         assert_eq!(event(7, 1), event(7, 1));
-        assert_ne!(event(7, 1), event(7, 1_000_003));
+        assert_ne!(event(7, 1), event(7, 2));
+        assert_ne!(event(7, 1), event(8, 1));
     }
 }

@@ -82,8 +82,8 @@ mod tests {
                 prop_assert_eq!(slot.sequence, next[slot.dataset]);
                 next[slot.dataset] += 1;
                 // Never further from its even share than one event of each dataset can push it.
-                let share = position as f64 * counts[slot.dataset] as f64 / total as f64;
-                prop_assert!((slot.sequence as f64 - share).abs() <= counts.len() as f64);
+                let drift = (slot.sequence * total).abs_diff(position * counts[slot.dataset]);
+                prop_assert!(drift <= total * counts.len() as u64);
             }
             prop_assert_eq!(next, counts);
         }

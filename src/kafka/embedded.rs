@@ -9,9 +9,10 @@
 
 use std::{
     fmt,
+    net::{SocketAddr, TcpStream},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -38,6 +39,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a drop waits for the broker's thread before it lets go of it.
 const STOP_WITHIN: Duration = Duration::from_millis(1500);
+
+/// How long a wait on the mock cluster lasts before [`nudged`] wakes it.
+const NUDGE_EVERY: Duration = Duration::from_millis(2);
 
 /// How often the thread empties the event queue of the client that carries the cluster.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
@@ -144,9 +148,11 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`EmbeddedError::Command`], [`EmbeddedError::Stopped`].
     pub fn set_down(&self, down: bool) -> Result<(), EmbeddedError> {
-        self.command(move |cluster| {
-            if down { cluster.broker_down(EVERY_BROKER) } else { cluster.broker_up(EVERY_BROKER) }
-        })?
+        self.command(
+            move |cluster| {
+                if down { cluster.broker_down(EVERY_BROKER) } else { cluster.broker_up(EVERY_BROKER) }
+            },
+        )?
         .map_err(|error| EmbeddedError::Command(plain(&error)))
     }
 
@@ -167,17 +173,36 @@ impl EmbeddedBroker {
         let command: Command = Box::new(move |cluster| drop(reply.send(action(cluster))));
         let commands = self.commands.as_ref().ok_or(EmbeddedError::Stopped)?;
         commands.send(command).map_err(|_| EmbeddedError::Stopped)?;
-        answer.recv_timeout(ANSWER_WITHIN).map_err(|_| EmbeddedError::Stopped)
+        nudged(&answer, &self.bootstrap_servers, ANSWER_WITHIN).map_err(|_| EmbeddedError::Stopped)
     }
 }
 
 impl Drop for EmbeddedBroker {
     fn drop(&mut self) {
         self.commands = None;
-        let ended = matches!(self.stopped.get_mut().recv_timeout(STOP_WITHIN), Err(RecvTimeoutError::Disconnected));
+        let ended = nudged(self.stopped.get_mut(), &self.bootstrap_servers, STOP_WITHIN);
         // A thread that hangs inside librdkafka is left to the end of the process rather than hanging this one too.
-        if let Some(thread) = self.thread.take().filter(|_| ended) {
+        if let Some(thread) = self.thread.take().filter(|_| ended == Err(RecvTimeoutError::Disconnected)) {
             drop(thread.join());
+        }
+    }
+}
+
+/// Waits for an answer of the broker's thread, and meanwhile connects to the broker now and then.
+///
+/// The mock cluster serves its commands before it empties the pipe that wakes it (`rd_kafka_mock_cluster_io_poll`). A
+/// command that arrives in between loses its wake-up and lies there for a second, unless a socket stirs.
+fn nudged<T>(answer: &Receiver<T>, address: &str, within: Duration) -> Result<T, RecvTimeoutError> {
+    let deadline = Instant::now() + within;
+    let address: Option<SocketAddr> = address.parse().ok();
+    loop {
+        match answer.recv_timeout(NUDGE_EVERY) {
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {
+                if let Some(address) = address {
+                    drop(TcpStream::connect_timeout(&address, NUDGE_EVERY));
+                }
+            }
+            ended => return ended,
         }
     }
 }

@@ -90,7 +90,8 @@ impl Producer {
             config.set(name, value);
         }
         config.set("bootstrap.servers", bootstrap_servers);
-        let client = config.create_with_context(Deliveries::default()).map_err(|error| ProducerError::from_create(&error))?;
+        let client =
+            config.create_with_context(Deliveries::default()).map_err(|error| ProducerError::from_create(&error))?;
         Ok(Self { client })
     }
 
@@ -133,8 +134,7 @@ impl Producer {
     /// were still on their way, in which case the counts stay for the next flush.
     pub fn flush(&self, within: Duration) -> Result<Delivered, ProducerError> {
         let deadline = Instant::now() + within;
-        // A flush without a wait ends the linger; the waiting is done in slices here, because rdkafka's own wait comes in
-        // steps of 100 ms.
+        // The waiting is done in slices here, because rdkafka's own comes in steps of 100 ms.
         while self.client.flush(Duration::ZERO).is_err() {
             if Instant::now() >= deadline {
                 let count = u64::try_from(self.client.in_flight_count()).unwrap_or_default();

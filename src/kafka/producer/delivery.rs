@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Message as _,
     config::RDKafkaLogLevel,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
 };
 
@@ -39,7 +39,6 @@ impl Delivered {
 #[derive(Default)]
 pub(super) struct Deliveries {
     tally: Mutex<Tally>,
-    trouble: Mutex<Option<String>>,
     sent: AtomicU32,
 }
 
@@ -50,10 +49,12 @@ struct Tally {
     current: Option<(TopicPartition, u64)>,
     failed: u64,
     first_failure: Option<(TopicPartition, String)>,
+    trouble: Option<String>,
 }
 
 impl Tally {
     fn acknowledge(&mut self, topic: &str, partition: i32) {
+        self.trouble = None;
         match &mut self.current {
             Some((at, count)) if at.partition.0 == partition && &*at.topic == topic => *count += 1,
             _ => {
@@ -96,9 +97,9 @@ impl Deliveries {
         }
     }
 
-    /// The last error that concerns the client as a whole, such as a refused connection.
+    /// The last error since the last acknowledgement that concerns the client as a whole, such as a refused connection.
     pub(super) fn last_trouble(&self) -> Option<String> {
-        self.trouble.lock().clone()
+        self.tally.lock().trouble.clone()
     }
 }
 
@@ -106,8 +107,14 @@ impl ClientContext for Deliveries {
     /// The console owns the terminal, and what matters arrives as an error too.
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
 
-    fn error(&self, _error: KafkaError, reason: &str) {
-        *self.trouble.lock() = Some(reason.to_owned());
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut tally = self.tally.lock();
+        // "1/1 brokers are down" follows the error that says why, and says less.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            tally.trouble.get_or_insert_with(|| "no broker can be reached".into());
+        } else {
+            tally.trouble = Some(reason.to_owned());
+        }
     }
 }
 

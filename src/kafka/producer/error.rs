@@ -45,7 +45,7 @@ pub enum ProducerError {
         name: String,
     },
     /// Records were queued but the broker did not take them.
-    #[error("{failed} records were not acknowledged ({acknowledged} were); the first, for {partition}: {reason}")]
+    #[error("records that failed: {failed} (acknowledged: {acknowledged}); the first, for {partition}: {reason}")]
     Failed {
         /// How many failed.
         failed: u64,
@@ -57,7 +57,7 @@ pub enum ProducerError {
         reason: String,
     },
     /// Records were still on their way at the deadline.
-    #[error("{count} records were still not acknowledged after {:.1} s: {reason}", waited.as_secs_f64())]
+    #[error("records not acknowledged after {:.1} s: {count}; {reason}", waited.as_secs_f64())]
     Unacknowledged {
         /// How many.
         count: u64,
@@ -79,7 +79,9 @@ pub enum ProducerError {
 impl ProducerError {
     pub(super) fn from_create(error: &KafkaError) -> Self {
         match error {
-            KafkaError::ClientConfig(_, reason, name, _) => Self::Property { name: name.clone(), reason: reason.clone() },
+            KafkaError::ClientConfig(_, reason, name, _) => {
+                Self::Property { name: name.clone(), reason: reason.clone() }
+            }
             KafkaError::ClientCreation(reason) => Self::Create(reason.clone()),
             other => Self::Create(other.to_string()),
         }
