@@ -3,7 +3,9 @@
 mod catalog;
 mod client;
 mod consumer;
+pub mod embedded;
 mod native;
+pub mod producer;
 
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
 pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};

@@ -3,5 +3,6 @@
 #![allow(unsafe_code, reason = "calls librdkafka's C functions; every block states why it is sound")]
 
 mod batch;
+pub(super) mod mock;
 
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
