@@ -117,6 +117,18 @@ bounded!(
     /// The most records that one call of a handler gets: 1 to 100,000. Slow handlers get fewer.
     Batch, "batch", 1..=100_000, default 1000
 );
+bounded!(
+    /// How many partitions a new topic gets: 1 to 100.
+    PartitionCount, "partitions", 1..=100, default 6
+);
+bounded!(
+    /// How many datasets the demo has: 1 to 1000.
+    DatasetCount, "datasets", 1..=1000, default 10
+);
+bounded!(
+    /// How many events the demo produces: 0 to 10,000,000. The embedded broker may hold fewer.
+    EventCount, "events", 0..=10_000_000, default 10_000
+);
 
 #[cfg(test)]
 mod tests {

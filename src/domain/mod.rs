@@ -6,7 +6,7 @@ mod ordering;
 mod partition;
 mod record;
 
-pub use bounds::{Batch, BoundsError, Concurrency};
+pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};

@@ -1,1 +1,6 @@
-//! kafka
+//! Everything that talks to Kafka. No other module names rdkafka.
+
+pub mod embedded;
+pub mod producer;
+
+mod native;

@@ -1,0 +1,154 @@
+//! Fills an embedded broker with the demo's events.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Datasets,
+    event::{Event, timestamp_ms},
+    schedule::Schedule,
+};
+use crate::{
+    domain::TopicPartition,
+    kafka::{
+        embedded::{EmbeddedBroker, EmbeddedError},
+        producer::{NewRecord, Producer, ProducerError},
+    },
+};
+
+/// How many bytes an event takes in a partition of the broker, compressed by zstd in batches of thousands.
+const BYTES_AN_EVENT: u64 = 20;
+
+/// What is used of a partition's capacity. The rest is room for what the estimate misses.
+const CAPACITY: u64 = EmbeddedBroker::PARTITION_CAPACITY / 5 * 4;
+
+/// The most events that one dataset may have.
+const MOST_IN_A_DATASET: u64 = CAPACITY / BYTES_AN_EVENT;
+
+/// A million events take seconds; beyond this the broker is stuck.
+const FLUSH_WITHIN: Duration = Duration::from_secs(60);
+
+const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The demo could not be seeded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DemoError {
+    /// A dataset has more events than a partition of the embedded broker holds.
+    #[error(
+        "dataset{dataset} would get {events} events, but a partition of the embedded broker holds about {most}: \
+         ask for fewer events, more datasets or less skew"
+    )]
+    TooLarge {
+        /// The largest dataset's number, from 1.
+        dataset: usize,
+        /// How many events it would get.
+        events: u64,
+        /// How many it may get.
+        most: u64,
+    },
+    /// The broker does not hold what was produced.
+    #[error(
+        "{partition} holds the offsets {low} to {high} where 0 to {expected} were produced: the embedded broker dropped \
+         events; ask for fewer events, more datasets or less skew"
+    )]
+    Incomplete {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first offset it holds.
+        low: i64,
+        /// The offset after its last.
+        high: i64,
+        /// What `high` ought to be.
+        expected: u64,
+    },
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] EmbeddedError),
+    /// The events could not be produced.
+    #[error("the demo's events could not be produced: {0}")]
+    Produce(#[from] ProducerError),
+    /// An event could not be written as JSON.
+    #[error("an event of the demo could not be written: {0}")]
+    Event(String),
+}
+
+/// What the broker holds after seeding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedReport {
+    /// The topics, that of the first dataset first.
+    pub topics: Vec<String>,
+    /// Events by partition; partitions that hold none are absent.
+    pub partitions: BTreeMap<TopicPartition, u64>,
+    /// Events in all.
+    pub events: u64,
+    /// Bytes of keys and values, uncompressed.
+    pub bytes: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Creates the topics of `datasets` on a fresh `broker`, produces their events in the order of a real log, and checks
+/// that the broker holds each of them.
+///
+/// # Errors
+/// [`DemoError::TooLarge`] before anything is produced, where the events would not fit; see [`DemoError`] for the rest.
+pub fn seed(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SeedReport, DemoError> {
+    let started = Instant::now();
+    let counts = datasets.split();
+    check_size(&counts)?;
+    let names: Vec<(String, String)> =
+        (1..=counts.len()).map(|number| (Datasets::key(number), Datasets::topic(number))).collect();
+    for (_, topic) in &names {
+        broker.create_topic(topic, datasets.partitions)?;
+    }
+
+    let compression = BTreeMap::from([("compression.type".to_owned(), "zstd".to_owned())]);
+    let producer = Producer::new(broker.bootstrap_servers(), &compression)?;
+    let mut value = Vec::new();
+    let mut bytes = 0;
+    for (position, slot) in (0..).zip(Schedule::new(counts.clone())) {
+        let Some((key, topic)) = names.get(slot.dataset) else { continue };
+        let timestamp_ms = timestamp_ms(position);
+        value.clear();
+        serde_json::to_writer(&mut value, &Event::new(key, slot, timestamp_ms, datasets.seed))
+            .map_err(|error| DemoError::Event(error.to_string()))?;
+        bytes += (key.len() + value.len()) as u64;
+        producer.send(NewRecord {
+            topic,
+            key: Some(key.as_bytes()),
+            value: Some(&value),
+            timestamp_ms: Some(timestamp_ms),
+            ..NewRecord::default()
+        })?;
+    }
+    let delivered = producer.flush(FLUSH_WITHIN)?;
+    for (partition, &expected) in &delivered.partitions {
+        check_held(&producer, partition, expected)?;
+    }
+    Ok(SeedReport {
+        topics: names.into_iter().map(|(_, topic)| topic).collect(),
+        events: delivered.records(),
+        partitions: delivered.partitions,
+        bytes,
+        elapsed: started.elapsed(),
+    })
+}
+
+fn check_size(counts: &[u64]) -> Result<(), DemoError> {
+    match counts.iter().zip(1..).max_by_key(|&(&events, _)| events) {
+        Some((&events, dataset)) if events > MOST_IN_A_DATASET => {
+            Err(DemoError::TooLarge { dataset, events, most: MOST_IN_A_DATASET })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_held(producer: &Producer, partition: &TopicPartition, expected: u64) -> Result<(), DemoError> {
+    let (low, high) = producer.watermarks(partition, WATERMARKS_WITHIN)?;
+    if low == 0 && u64::try_from(high) == Ok(expected) {
+        return Ok(());
+    }
+    Err(DemoError::Incomplete { partition: partition.clone(), low, high, expected })
+}
