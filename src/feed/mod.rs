@@ -2,11 +2,16 @@
 //! every one counts. Views know nothing else.
 
 mod event;
+mod figures;
 mod log;
+mod printable;
+pub mod progress;
+pub mod report;
 mod snapshot;
 
 pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
 pub use log::EventLog;
+pub use printable::printable;
 pub use snapshot::{
     Bound, ClusterView, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState,
     RunSummary, RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,

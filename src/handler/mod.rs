@@ -1,7 +1,14 @@
 //! What is done with records.
 
+mod factory;
+mod ndjson;
+mod null;
+mod simulate;
 mod spec;
+#[cfg(test)]
+mod testing;
 
+pub use factory::{HandlerError, HandlerFactory};
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
 
 use crate::domain::Record;

@@ -1,0 +1,82 @@
+//! The state of a run in one line.
+
+use std::fmt::Write;
+
+use crate::feed::{
+    RunView, Snapshot,
+    figures::{Count, rate, seconds, whole},
+    printable,
+};
+
+/// State, percent, handled, rate, lag and remaining time, or what keeps the run from starting.
+pub(super) fn describe(snapshot: &Snapshot) -> String {
+    match (&snapshot.run, &snapshot.problem) {
+        (Some(run), None) => describe_run(run),
+        (Some(run), Some(problem)) => format!("{}  {}", describe_run(run), printable(problem)),
+        (None, Some(problem)) => printable(problem).into_owned(),
+        (None, None) => "planning".into(),
+    }
+}
+
+fn describe_run(run: &RunView) -> String {
+    let totals = &run.totals;
+    // Rounded down: 100 % is said only when nothing is left.
+    let percent = whole((run.progress() * 100.0).floor());
+    let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
+    let mut line = format!("{:<8} {percent:>3} %  {} handled", run.state, Count(totals.handled));
+    // Writing to a String cannot fail.
+    let _ = write!(line, "  {} records/s  lag {lag}", rate(run.throughput.records_per_s));
+    if let Some(eta) = run.eta_s.filter(|_| !run.state.is_over()) {
+        let _ = write!(line, "  eta {}", seconds(eta));
+    }
+    for (count, what) in [(totals.retried, "retried"), (totals.skipped, "skipped")] {
+        if count > 0 {
+            let _ = write!(line, "  {} {what}", Count(count));
+        }
+    }
+    if run.rebalancing {
+        line.push_str("  rebalancing");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::Lag, feed::RunState};
+
+    fn run(state: RunState, lag: Lag) -> RunView {
+        let mut run = RunView { state, eta_s: Some(0.961), ..RunView::default() };
+        run.plan.records = 10_000;
+        run.totals.handled = 4_321;
+        run.totals.lag = lag;
+        run.throughput.records_per_s = 5_912.4;
+        run
+    }
+
+    #[test]
+    fn a_line_says_what_is_asked_first() {
+        let mut running = run(RunState::Running, Lag::Known(5_679));
+        assert_eq!(describe_run(&running), "running   43 %  4,321 handled  5,912 records/s  lag 5,679  eta 0.96 s");
+        running.totals.skipped = 2;
+        running.rebalancing = true;
+        assert!(describe_run(&running).ends_with("eta 0.96 s  2 skipped  rebalancing"));
+        let done = describe_run(&run(RunState::Done, Lag::Known(0)));
+        assert_eq!(done, "done     100 %  4,321 handled  5,912 records/s  lag 0");
+        assert!(describe_run(&run(RunState::Planned, Lag::Unknown)).contains("  0 %"));
+    }
+
+    #[test]
+    fn a_hundred_percent_means_nothing_is_left() {
+        let mut nearly = run(RunState::Running, Lag::Known(1));
+        nearly.plan.records = 1_000_000;
+        assert!(describe_run(&nearly).contains(" 99 %"));
+    }
+
+    #[test]
+    fn a_problem_is_said_and_cannot_drive_the_terminal() {
+        let snapshot = Snapshot { problem: Some("no\u{1b}[2J broker".into()), ..Snapshot::default() };
+        assert_eq!(describe(&snapshot), "no\\u{1b}[2J broker");
+        assert_eq!(describe(&Snapshot::default()), "planning");
+    }
+}

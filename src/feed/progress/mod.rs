@@ -1,0 +1,244 @@
+//! Headless progress: a bar on a terminal, plain lines elsewhere; always on standard error.
+
+mod bursts;
+mod line;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::Utc;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use tokio::time::{self, Instant, MissedTickBehavior};
+
+use super::{Feed, RunState, Snapshot, figures::whole};
+use bursts::Bursts;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressStyle {
+    /// A bar that redraws itself, for terminals.
+    Bar,
+    /// A line now and then, for logs.
+    Lines {
+        /// The time between two lines; a change of state is told at once.
+        every: Duration,
+    },
+}
+
+impl ProgressStyle {
+    /// A bar where standard error is a terminal, otherwise a line `every` so often.
+    #[must_use]
+    pub fn for_stderr(every: Duration) -> Self {
+        if io::stderr().is_terminal() { Self::Bar } else { Self::Lines { every } }
+    }
+}
+
+/// Shows a run until it is over or the session has ended.
+///
+/// Events are told as they come, with their time. Cancelling the future is safe: a bar is left as it stands.
+pub async fn follow(feed: Feed, style: ProgressStyle) {
+    match style {
+        ProgressStyle::Bar => drive(feed, BarView::new()).await,
+        ProgressStyle::Lines { every } => drive(feed, LinesView::new(every, io::stderr())).await,
+    }
+}
+
+/// Where progress is shown.
+trait View {
+    fn event(&mut self, line: &str);
+    fn state(&mut self, snapshot: &Snapshot, now: Instant);
+    fn end(&mut self);
+}
+
+async fn drive(mut feed: Feed, mut view: impl View) {
+    let mut bursts = Bursts::default();
+    // Events come through even where snapshots do not.
+    let mut tick = time::interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ended = false;
+    loop {
+        let snapshot = Arc::clone(&feed.snapshots.borrow_and_update());
+        ended |= snapshot.run.as_ref().is_some_and(|run| run.state.is_over());
+        let mut lines = bursts.take(&feed.events.since(bursts.next_seq()));
+        lines.extend(if ended { bursts.flush() } else { bursts.flush_until(Utc::now()) });
+        for line in lines {
+            view.event(&line);
+        }
+        view.state(&snapshot, Instant::now());
+        if ended {
+            return view.end();
+        }
+        tokio::select! {
+            changed = feed.snapshots.changed() => ended = changed.is_err(),
+            _ = tick.tick() => {}
+        }
+    }
+}
+
+struct BarView {
+    bar: ProgressBar,
+}
+
+impl BarView {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
+        // The template is a constant: where it could not be read, indicatif's own bar serves as well.
+        if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:24} {wide_msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+}
+
+impl View for BarView {
+    fn event(&mut self, line: &str) {
+        self.bar.println(line);
+    }
+
+    fn state(&mut self, snapshot: &Snapshot, _now: Instant) {
+        if let Some(run) = &snapshot.run {
+            self.bar.set_position(whole(run.progress() * 1000.0));
+        }
+        self.bar.set_message(line::describe(snapshot));
+    }
+
+    fn end(&mut self) {
+        self.bar.abandon();
+    }
+}
+
+struct LinesView<W> {
+    every: Duration,
+    out: W,
+    last: Option<(Instant, Option<RunState>, Option<String>)>,
+}
+
+impl<W: Write> LinesView<W> {
+    fn new(every: Duration, out: W) -> Self {
+        Self { every, out, last: None }
+    }
+
+    fn print(&mut self, line: &str) {
+        // Nobody reads the progress any more: the run goes on all the same.
+        let _ = writeln!(self.out, "{line}");
+    }
+}
+
+impl<W: Write> View for LinesView<W> {
+    fn event(&mut self, line: &str) {
+        self.print(line);
+    }
+
+    fn state(&mut self, snapshot: &Snapshot, now: Instant) {
+        let state = snapshot.run.as_ref().map(|run| run.state);
+        if state.is_none() && snapshot.problem.is_none() {
+            return;
+        }
+        let due = self.last.as_ref().is_none_or(|(at, shown, problem)| {
+            now.duration_since(*at) >= self.every || *shown != state || *problem != snapshot.problem
+        });
+        if due {
+            self.print(&line::describe(snapshot));
+            self.last = Some((now, state, snapshot.problem.clone()));
+        }
+    }
+
+    fn end(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{
+        domain::Lag,
+        feed::{EventKind, EventLog, RunView},
+    };
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Captured {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().clone()).unwrap()
+        }
+    }
+
+    async fn said(out: &Captured, part: &str) {
+        let waiting = async {
+            while !out.text().contains(part) {
+                time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        time::timeout(Duration::from_secs(60), waiting).await.expect(part);
+    }
+
+    fn snapshot(state: RunState, handled: u64) -> Arc<Snapshot> {
+        let mut run = RunView { state, ..RunView::default() };
+        run.plan.records = 100;
+        run.totals.handled = handled;
+        run.totals.lag = Lag::Known(100 - handled);
+        Arc::new(Snapshot { run: Some(run), ..Snapshot::default() })
+    }
+
+    #[test]
+    fn a_line_comes_at_once_then_now_and_then_and_at_each_change_of_state() {
+        let out = Captured::default();
+        let mut view = LinesView::new(Duration::from_secs(5), out.clone());
+        let start = Instant::now();
+        view.state(&Snapshot::default(), start);
+        for (second, state) in
+            [(0, RunState::Running), (1, RunState::Running), (5, RunState::Running), (6, RunState::Paused)]
+        {
+            view.state(&snapshot(state, second), start + Duration::from_secs(second));
+        }
+        let text = out.text();
+        let handled: Vec<_> = text.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>()).collect();
+        assert_eq!(handled, [["running", "0", "%"], ["running", "5", "%"], ["paused", "6", "%"]]);
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_run_and_tells_the_last_events() {
+        let (sender, snapshots) = watch::channel(snapshot(RunState::Running, 1));
+        let events = EventLog::default();
+        let out = Captured::default();
+        let view = LinesView::new(Duration::from_secs(3600), out.clone());
+        let following = tokio::spawn(drive(Feed { snapshots, events: events.clone() }, view));
+        events.push(EventKind::Warning { text: "broker\u{1b}[31m gone".into() });
+        sender.send(snapshot(RunState::Done, 100)).unwrap();
+        time::timeout(Duration::from_secs(60), following).await.unwrap().unwrap();
+        let text = out.text();
+        assert!(text.contains("Z warning: broker\\u{1b}[31m gone\n"), "{text}");
+        assert!(text.trim_end().lines().last().unwrap().starts_with("done"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_the_session_is_gone_and_tells_events_without_snapshots() {
+        let (sender, snapshots) = watch::channel(snapshot(RunState::Running, 1));
+        let events = EventLog::default();
+        let out = Captured::default();
+        let view = LinesView::new(Duration::from_secs(3600), out.clone());
+        let following = tokio::spawn(drive(Feed { snapshots, events: events.clone() }, view));
+        said(&out, "running").await;
+        events.push(EventKind::Paused);
+        said(&out, "Z paused").await;
+        drop(sender);
+        time::timeout(Duration::from_secs(60), following).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,191 @@
+//! The report's fields. They are a promise to programs: fields are added, never renamed or given another meaning.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::{
+    domain::Ordering,
+    feed::{Bound, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals},
+};
+
+/// The first field of every report: its form, and the version of it.
+pub const SCHEMA: &str = "kreplay.report/1";
+
+/// The result of a run. Absent and unknown figures are null; lag is null where one of its offsets is not known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    pub(super) schema: &'static str,
+    pub(super) run_id: String,
+    pub(super) state: RunState,
+    /// What ended the run, where it failed.
+    pub(super) error: Option<String>,
+    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(super) elapsed_s: f64,
+    /// From the first record handed to a worker to the last one handled: without planning and joining a group.
+    pub(super) handling_s: f64,
+    pub(super) plan: Plan,
+    pub(super) totals: ReportTotals,
+    /// Over `handling_s`.
+    pub(super) throughput: Throughput,
+    pub(super) latency_ms: LatencyMs,
+    pub(super) predicted: Option<Prediction>,
+    /// Predicted time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
+    pub(super) efficiency: Option<f64>,
+    pub(super) digest: String,
+    pub(super) rebalances: Vec<RebalanceView>,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) memory: Memory,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Plan {
+    pub(super) topics: Vec<String>,
+    pub(super) partitions: usize,
+    pub(super) records: u64,
+    pub(super) bytes: Option<u64>,
+    pub(super) concurrency: u32,
+    pub(super) ordering: Ordering,
+    pub(super) batch: u32,
+    pub(super) tier: String,
+    pub(super) handler: String,
+    pub(super) group: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct ReportTotals {
+    pub(super) handled: u64,
+    pub(super) bytes: u64,
+    pub(super) lanes: u64,
+    pub(super) filtered: u64,
+    pub(super) retried: u64,
+    pub(super) dead_lettered: u64,
+    pub(super) skipped: u64,
+    pub(super) duplicates: u64,
+    pub(super) lag: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the report's own names")]
+pub(super) struct Partition {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) first: i64,
+    pub(super) end: i64,
+    pub(super) position: i64,
+    pub(super) handled: u64,
+    pub(super) lag: Option<u64>,
+    /// Who handled it last: `worker-N`, a member of the group, or `all` where lanes are shared.
+    pub(super) worker: Option<String>,
+    pub(super) records_per_s: f64,
+    pub(super) p95_ms: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Memory {
+    pub(super) peak_rss_bytes: Option<u64>,
+}
+
+impl Report {
+    /// What there is to say of a run, finished or not. `peak_rss_bytes` is the peak memory of the process that did it.
+    #[must_use]
+    pub fn new(run: &RunView, peak_rss_bytes: Option<u64>) -> Self {
+        let per_s = |count: u64| rounded(if run.handling_s > 0.0 { as_f64(count) / run.handling_s } else { 0.0 });
+        let LatencyMs { p50, p95, p99, max } = run.latency;
+        Self {
+            schema: SCHEMA,
+            run_id: run.id.clone(),
+            state: run.state,
+            error: run.error.clone(),
+            started_at: run.started_at,
+            elapsed_s: rounded(run.elapsed_s),
+            handling_s: rounded(run.handling_s),
+            plan: Plan::of(run),
+            totals: ReportTotals::of(run.totals),
+            throughput: Throughput { records_per_s: per_s(run.totals.handled), bytes_per_s: per_s(run.totals.bytes) },
+            latency_ms: LatencyMs { p50: rounded(p50), p95: rounded(p95), p99: rounded(p99), max: rounded(max) },
+            predicted: run.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
+            efficiency: run
+                .predicted
+                .filter(|_| run.handling_s > 0.0)
+                .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
+            digest: run.digest.clone(),
+            rebalances: run
+                .rebalances
+                .iter()
+                .map(|rebalance| RebalanceView { at_s: rounded(rebalance.at_s), ..*rebalance })
+                .collect(),
+            partitions: run.partitions.iter().map(Partition::of).collect(),
+            memory: Memory { peak_rss_bytes },
+        }
+    }
+
+    /// What set the predicted time, where one could be said.
+    #[must_use]
+    pub fn limit(&self) -> Option<Bound> {
+        self.predicted.map(|predicted| predicted.limit)
+    }
+}
+
+impl Plan {
+    fn of(run: &RunView) -> Self {
+        let plan = &run.plan;
+        Self {
+            topics: plan.topics.clone(),
+            partitions: plan.partitions,
+            records: plan.records,
+            bytes: plan.bytes,
+            concurrency: run.concurrency,
+            ordering: plan.ordering,
+            batch: plan.batch,
+            tier: plan.tier.clone(),
+            handler: plan.handler.clone(),
+            group: plan.group.clone(),
+        }
+    }
+}
+
+impl ReportTotals {
+    fn of(totals: Totals) -> Self {
+        Self {
+            handled: totals.handled,
+            bytes: totals.bytes,
+            lanes: totals.lanes,
+            filtered: totals.filtered,
+            retried: totals.retried,
+            dead_lettered: totals.dead_lettered,
+            skipped: totals.skipped,
+            duplicates: totals.duplicates,
+            lag: totals.lag.known(),
+        }
+    }
+}
+
+impl Partition {
+    fn of(view: &PartitionView) -> Self {
+        Self {
+            topic: view.id.topic.to_string(),
+            partition: view.id.partition.0,
+            first: view.first.get(),
+            end: view.end.get(),
+            position: view.position.get(),
+            handled: view.handled,
+            lag: view.lag.known(),
+            worker: match &view.owner {
+                Owner::Nobody => None,
+                owner => Some(owner.to_string()),
+            },
+            records_per_s: rounded(view.records_per_s),
+            p95_ms: view.p95_ms.map(rounded),
+        }
+    }
+}
+
+/// To the microsecond, or the millionth: more digits are noise.
+fn rounded(number: f64) -> f64 {
+    if number.is_finite() { (number * 1e6).round() / 1e6 } else { 0.0 }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,180 @@
+//! The report for people: what happened, how fast, what held it back.
+
+use std::fmt::Write;
+
+use super::json::{Partition, Report};
+use crate::feed::{
+    Bound, RebalanceKind,
+    figures::{Bytes, Count, rate, seconds, whole},
+    printable,
+};
+
+/// How many partitions and rebalances are listed.
+const LISTED: usize = 5;
+
+/// Aligned lines, a line feed at the end of each.
+pub(super) fn render(report: &Report) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{label:<11} {}", printable(&text));
+    };
+    line("run", format!("{} {}", report.run_id, report.state));
+    if let Some(error) = &report.error {
+        line("error", error.clone());
+    }
+    line("selection", selection(report));
+    line("settings", settings(report));
+    line("records", records(report));
+    if let Some(text) = exceptions(report) {
+        line("", text);
+    }
+    line("time", time(report));
+    line("speed", speed(report));
+    let latency = report.latency_ms;
+    line(
+        "latency",
+        format!(
+            "p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+            latency.p50, latency.p95, latency.p99, latency.max
+        ),
+    );
+    if let Some(predicted) = report.predicted {
+        line("predicted", format!("{}, limited by {}", seconds(predicted.elapsed_s), in_words(predicted.limit)));
+    }
+    if let Some(efficiency) = report.efficiency {
+        line("efficiency", format!("{:.1} % of the predicted speed", efficiency * 100.0));
+    }
+    line("digest", if report.digest.is_empty() { "-".into() } else { report.digest.clone() });
+    if let Some(bytes) = report.memory.peak_rss_bytes {
+        line("memory", format!("{} at its peak", Bytes(bytes)));
+    }
+    for (index, rebalance) in report.rebalances.iter().take(LISTED).enumerate() {
+        let by = match rebalance.kind {
+            RebalanceKind::Own => "kreplay",
+            RebalanceKind::Group => "the group",
+        };
+        let label = if index == 0 { "rebalances" } else { "" };
+        let text =
+            format!("at {} by {by}, {} ms, {} moved", seconds(rebalance.at_s), rebalance.duration_ms, rebalance.moved);
+        line(label, text);
+    }
+    if report.rebalances.len() > LISTED {
+        line("", format!("and {} more", report.rebalances.len() - LISTED));
+    }
+    slowest(&mut out, &report.partitions);
+    out
+}
+
+fn selection(report: &Report) -> String {
+    let plan = &report.plan;
+    let mut topics = plan.topics.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if topics.is_empty() {
+        topics.push_str("no topics");
+    }
+    if plan.topics.len() > 3 {
+        let _ = write!(topics, " and {} more", plan.topics.len() - 3);
+    }
+    format!("{topics}: {} partitions, {} offsets", plan.partitions, Count(plan.records))
+}
+
+fn settings(report: &Report) -> String {
+    let plan = &report.plan;
+    let group = plan.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
+    format!(
+        "concurrency {}, ordering {}, batch {}, handler {}, {group}",
+        plan.concurrency, plan.ordering, plan.batch, plan.handler
+    )
+}
+
+fn records(report: &Report) -> String {
+    let totals = &report.totals;
+    let lag = totals.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string());
+    format!("{} handled, {}, {} lanes, lag {lag}", Count(totals.handled), Bytes(totals.bytes), Count(totals.lanes))
+}
+
+/// What did not go the plain way; `None` where everything did.
+fn exceptions(report: &Report) -> Option<String> {
+    let totals = &report.totals;
+    let parts: Vec<String> = [
+        (totals.filtered, "filtered"),
+        (totals.retried, "retried"),
+        (totals.dead_lettered, "dead-lettered"),
+        (totals.skipped, "skipped"),
+        (totals.duplicates, "duplicates"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", Count(count)))
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn time(report: &Report) -> String {
+    let since =
+        report.started_at.map_or_else(String::new, |at| at.format(", started %Y-%m-%d %H:%M:%S UTC").to_string());
+    format!("{} of handling, {} in all{since}", seconds(report.handling_s), seconds(report.elapsed_s))
+}
+
+fn speed(report: &Report) -> String {
+    let throughput = report.throughput;
+    format!("{} records/s, {}/s", rate(throughput.records_per_s), Bytes(whole(throughput.bytes_per_s)))
+}
+
+fn in_words(limit: Bound) -> &'static str {
+    match limit {
+        Bound::Workers => "workers: more of them would help",
+        Bound::Partition => "partition: the heaviest one, or how partitions are dealt out to workers",
+        Bound::Key => "key: the heaviest one; more workers would not help",
+        Bound::Handler => "handler: the work itself",
+        Bound::Fetch => "fetch: reading from the brokers",
+        Bound::Commit => "commit: committing positions",
+    }
+}
+
+/// Those that are furthest from their end, then those whose records take longest.
+fn slowest(out: &mut String, partitions: &[Partition]) {
+    let mut order: Vec<&Partition> = partitions.iter().collect();
+    order.sort_by(|a, b| {
+        let lag = |it: &Partition| it.lag.unwrap_or(u64::MAX);
+        let p95 = |it: &Partition| it.p95_ms.unwrap_or(-1.0);
+        lag(b).cmp(&lag(a)).then(p95(b).total_cmp(&p95(a)))
+    });
+    order.truncate(LISTED);
+    if order.is_empty() {
+        return;
+    }
+    let rows: Vec<[String; 6]> = order
+        .iter()
+        .map(|it| {
+            [
+                printable(&format!("{}-{}", it.topic, it.partition)).into_owned(),
+                Count(it.handled).to_string(),
+                it.position.to_string(),
+                it.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string()),
+                it.p95_ms.map_or_else(|| "-".into(), |ms| format!("{ms:.2} ms")),
+                printable(it.worker.as_deref().unwrap_or("-")).into_owned(),
+            ]
+        })
+        .collect();
+    let head = [
+        format!("slowest of {}", partitions.len()),
+        "handled".into(),
+        "position".into(),
+        "lag".into(),
+        "p95".into(),
+        "worker".into(),
+    ];
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    out.push('\n');
+    for row in std::iter::once(&head).chain(&rows) {
+        let [name, handled, position, lag, p95, worker] = row;
+        let _ = writeln!(
+            out,
+            "{name:<0$}  {handled:>1$}  {position:>2$}  {lag:>3$}  {p95:>4$}  {worker}",
+            widths[0], widths[1], widths[2], widths[3], widths[4]
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! One record as one line of JSON.
+//!
+//! `{"topic": …, "partition": …, "offset": …, "timestamp": …, "key": …, "value": …, "headers": [{"key": …, "value": …}]}`
+//!
+//! - `timestamp` is milliseconds since 1970, or null where the record has none.
+//! - Bytes that are valid UTF-8 are a string; any others are the object `{"base64": "…"}` (RFC 4648, with padding). A
+//!   string is therefore always text, whatever it holds. An absent key or value is null.
+//! - Headers keep their order, and a name may come twice.
+//! - Control characters are escaped, DEL and those of the range U+0080 to U+009F too, which JSON would let pass: a line
+//!   that is printed cannot drive the terminal.
+
+use std::io::{self, Write};
+
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::ser::Formatter;
+
+use crate::domain::{Header, Record, TopicPartition};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Bytes<'a>>,
+    value: Option<Bytes<'a>>,
+    #[serde(serialize_with = "headers")]
+    headers: &'a Record,
+}
+
+/// Text where it is valid UTF-8, otherwise base64 with a mark.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Ok(text) = std::str::from_utf8(self.0) {
+            return serializer.serialize_str(text);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("base64", &format_args!("{}", Base64Display::new(self.0, &STANDARD)))?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct HeaderLine<'a> {
+    key: Bytes<'a>,
+    value: Option<Bytes<'a>>,
+}
+
+fn headers<S: Serializer>(record: &Record, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(
+        record.headers().map(|Header { key, value }| HeaderLine { key: Bytes(key), value: value.map(Bytes) }),
+    )
+}
+
+/// Writes JSON as `serde_json` does, with every control character escaped.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // DEL is one byte; U+0080 to U+009F begin with C2 in UTF-8. Most text has neither byte.
+        if !fragment.bytes().any(|byte| byte == 0x7f || byte == 0xc2) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(control))?;
+            rest = &rest[at + control.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Appends a record and a line feed to `out`; on an error `out` is as it was.
+///
+/// # Errors
+/// What the serializer said; none is known to happen.
+pub(super) fn append(out: &mut Vec<u8>, source: &TopicPartition, record: &Record) -> Result<(), serde_json::Error> {
+    let before = out.len();
+    let line = Line {
+        topic: &source.topic,
+        partition: source.partition.0,
+        offset: record.offset,
+        timestamp: (record.timestamp_ms >= 0).then_some(record.timestamp_ms),
+        key: record.key().map(Bytes),
+        value: record.value().map(Bytes),
+        headers: record,
+    };
+    let written = line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Escaping));
+    match written {
+        Ok(()) => out.push(b'\n'),
+        Err(_) => out.truncate(before),
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::handler::testing::record;
+
+    fn line(record: &Record) -> String {
+        let mut out = Vec::new();
+        append(&mut out, &TopicPartition::new("orders", 3), record).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_documented_fields_in_their_order() {
+        let headers: [(&[u8], Option<&[u8]>); 3] = [(b"h", Some(b"1")), (b"h", None), (b"\xff", Some(b""))];
+        assert_eq!(
+            line(&record(0, 42, Some(b"k"), Some(b"{\"a\":1}"), &headers)),
+            "{\"topic\":\"orders\",\"partition\":3,\"offset\":42,\"timestamp\":1000,\"key\":\"k\",\"value\":\"{\\\"a\\\":1}\",\
+             \"headers\":[{\"key\":\"h\",\"value\":\"1\"},{\"key\":\"h\",\"value\":null},{\"key\":{\"base64\":\"/w==\"},\"value\":\"\"}]}\n"
+        );
+    }
+
+    #[test]
+    fn absent_is_not_empty() {
+        let mut without = record(0, 0, None, Some(b""), &[]);
+        without.timestamp_ms = -1;
+        let value: Value = serde_json::from_str(&line(&without)).unwrap();
+        assert_eq!(value["key"], Value::Null);
+        assert_eq!(value["value"], "");
+        assert_eq!(value["timestamp"], Value::Null);
+        assert_eq!(value["headers"], json!([]));
+    }
+
+    #[test]
+    fn no_control_character_reaches_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}31m\u{7f}\u{85}\n\r\t\u{0}é\u{a0}z";
+        let text = line(&record(0, 0, Some(hostile.as_bytes()), None, &[]));
+        assert!(!text.trim_end_matches('\n').chars().any(char::is_control), "{text:?}");
+        assert!(text.contains("é\u{a0}z") && text.contains("\\u009b31m\\u007f\\u0085"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["key"], hostile);
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_comes_back(key in prop::collection::vec(any::<u8>(), 0..40), text in any::<String>()) {
+            let line = line(&record(0, 0, Some(&key), Some(text.as_bytes()), &[(&key, Some(&key))]));
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            let value: Value = serde_json::from_str(&line).unwrap();
+            let bytes = |value: &Value| match value {
+                Value::String(text) => text.as_bytes().to_vec(),
+                other => STANDARD.decode(other["base64"].as_str().unwrap()).unwrap(),
+            };
+            prop_assert_eq!(&bytes(&value["key"]), &key);
+            prop_assert_eq!(&bytes(&value["headers"][0]["key"]), &key);
+            prop_assert_eq!(&value["value"], &Value::String(text));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `ndjson`: writes each record as a line of JSON, to a file or to standard output.
+
+mod line;
+mod sink;
+
+use std::{path::Path, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{Handler, HandlerError, LaneFailure, LaneRun};
+use crate::domain::TopicPartition;
+use sink::Sink;
+
+/// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
+/// no second copy of itself in memory.
+const BLOCK: usize = 1 << 20;
+
+/// What all workers of a run share: the way out, and the names of the partitions.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    sink: Arc<Mutex<Sink>>,
+    partitions: Arc<[TopicPartition]>,
+}
+
+impl Output {
+    pub(super) fn open(path: Option<&Path>, partitions: Arc<[TopicPartition]>) -> Result<Self, HandlerError> {
+        Ok(Self { sink: Arc::new(Mutex::new(Sink::open(path)?)), partitions })
+    }
+
+    pub(super) fn finish(&self) -> Result<(), HandlerError> {
+        self.sink.lock().finish()
+    }
+}
+
+/// Writes lines. A batch is in the system's hands when it returns; one that failed may have left lines behind that come
+/// again when it is retried.
+#[derive(Debug)]
+pub(super) struct NdjsonHandler {
+    output: Output,
+    block: Vec<u8>,
+}
+
+impl NdjsonHandler {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output, block: Vec::new() }
+    }
+
+    fn write(&mut self) -> Result<(), String> {
+        let result = self.output.sink.lock().write(&self.block);
+        self.block.clear();
+        // One huge record must not hold its memory for the rest of the run.
+        self.block.shrink_to(2 * BLOCK);
+        result
+    }
+}
+
+impl Handler for NdjsonHandler {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let mut failures = Vec::new();
+        // The first record that is not out yet, as run and place within the run.
+        let mut next = (0, 0);
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                let appended = match self.output.partitions.get(record.partition as usize) {
+                    Some(source) => line::append(&mut self.block, source, record).map_err(|error| error.to_string()),
+                    None => Err(format!("partition {} is not in the plan", record.partition)),
+                };
+                if let Err(error) = appended {
+                    failures.push(LaneFailure { run, done, error });
+                    break;
+                }
+                if self.block.len() >= BLOCK {
+                    if let Err(error) = self.write() {
+                        return fail_from(next, batch, failures, &error);
+                    }
+                    next = (run, done + 1);
+                }
+            }
+        }
+        match self.write() {
+            Ok(()) => failures,
+            Err(error) => fail_from(next, batch, failures, &error),
+        }
+    }
+}
+
+/// Every run that is not wholly out has failed, whatever was known of it before.
+fn fail_from(
+    (first, done): (usize, usize),
+    batch: &[LaneRun],
+    mut failures: Vec<LaneFailure>,
+    error: &str,
+) -> Vec<LaneFailure> {
+    failures.retain(|failure| failure.run < first);
+    for (run, lane) in batch.iter().enumerate().skip(first) {
+        let done = if run == first { done } else { 0 };
+        if done < lane.records.len() {
+            failures.push(LaneFailure { run, done, error: error.into() });
+        }
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::testing::{lane, record};
+
+    fn handler(path: &Path) -> NdjsonHandler {
+        let partitions = Arc::from([TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
+        NdjsonHandler::new(Output::open(Some(path), partitions).unwrap())
+    }
+
+    #[test]
+    fn a_handled_batch_is_in_the_file_in_its_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let mut handler = handler(&path);
+        let second = LaneRun { lane: 1, records: vec![record(1, 7, Some(b"\xfe"), None, &[])] };
+        assert_eq!(handler.handle(&[lane(0, 2), second]), []);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let got: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|line| format!("{}-{}@{}", line["topic"].as_str().unwrap(), line["partition"], line["offset"]))
+            .collect();
+        assert_eq!(got, ["a-0@0", "a-0@1", "b-1@7"]);
+    }
+
+    #[test]
+    fn a_record_of_no_known_partition_fails_its_run_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let stray = LaneRun {
+            lane: 0,
+            records: vec![record(0, 0, None, None, &[]), record(9, 0, None, None, &[]), record(0, 1, None, None, &[])],
+        };
+        let failures = handler(&path).handle(&[stray, lane(1, 1)]);
+        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 1)]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_write_that_fails_fails_every_run() {
+        let failures = handler(Path::new("/dev/full")).handle(&[lane(0, 2), lane(1, 1)]);
+        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+        assert!(failures[1].error.contains("/dev/full"), "{}", failures[1].error);
+    }
+
+    #[test]
+    fn runs_that_are_out_are_not_failed_by_a_later_block() {
+        let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
+        let known = vec![
+            LaneFailure { run: 0, done: 1, error: "own".into() },
+            LaneFailure { run: 1, done: 2, error: "own".into() },
+        ];
+        let failures = fail_from((1, 1), &batch, known, "disk");
+        let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();
+        assert_eq!(got, [(0, 1, "own"), (1, 1, "disk"), (2, 0, "disk")]);
+        assert_eq!(fail_from((2, 1), &batch, Vec::new(), "disk"), []);
+    }
+
+    #[test]
+    fn large_batches_go_out_in_blocks_of_whole_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let value = vec![b'x'; BLOCK / 3];
+        let records = (0..10).map(|offset| record(0, offset, None, Some(&value), &[])).collect();
+        let mut handler = handler(&path);
+        assert_eq!(handler.handle(&[LaneRun { lane: 0, records }]), []);
+        assert!(handler.block.capacity() <= 2 * BLOCK);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 10);
+    }
+}

@@ -1,0 +1,182 @@
+//! `simulate`: takes time for each record, and fails now and then if told to.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use rand_distr::{Distribution, LogNormal};
+
+use super::{Handler, HandlerError, LaneFailure, LaneRun, Simulate, WorkTime};
+
+/// A shorter wait is not worth a call: Linux wakes a sleeper about 50 µs late (its default timer slack).
+const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
+
+/// A log-normal distribution has no upper end; one record never takes longer than this.
+const LONGEST_WORK: Duration = Duration::from_secs(3600);
+
+/// Sleeps for each record as long as its work would take.
+///
+/// A record has one deadline, reckoned from the batch's start, so that waking late does not add up within a batch. Work
+/// too short to sleep for is owed to the next batch, so that it is not lost either.
+#[derive(Debug)]
+pub(super) struct SimulateHandler {
+    settings: Prototype,
+    rng: SmallRng,
+    owed: Duration,
+}
+
+/// Settings that were found possible, from which handlers are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prototype {
+    work: Work,
+    fail: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Fixed(Duration),
+    Uniform(Duration, Duration),
+    /// Seconds.
+    LogNormal(LogNormal<f64>),
+}
+
+impl Prototype {
+    /// # Errors
+    /// [`HandlerError::Settings`] where the distribution cannot exist.
+    pub(super) fn new(settings: Simulate) -> Result<Self, HandlerError> {
+        let wrong = |reason: String| HandlerError::Settings { handler: "simulate", reason };
+        let work = match settings.work {
+            WorkTime::Fixed(time) => Work::Fixed(time),
+            WorkTime::Uniform(low, high) => Work::Uniform(low.min(high), high.max(low)),
+            // The logarithm of a median of zero does not exist: such work takes no time at all.
+            WorkTime::LogNormal(median, _) if median.is_zero() => Work::Fixed(Duration::ZERO),
+            WorkTime::LogNormal(median, sigma) => Work::LogNormal(
+                LogNormal::new(median.as_secs_f64().ln(), sigma).map_err(|error| wrong(error.to_string()))?,
+            ),
+        };
+        if !(0.0..=1.0).contains(&settings.fail) {
+            return Err(wrong(format!("fail must be 0 to 1, not {}", settings.fail)));
+        }
+        Ok(Self { work, fail: settings.fail })
+    }
+}
+
+impl SimulateHandler {
+    /// The same `seed` draws the same times and failures.
+    pub(super) fn new(settings: Prototype, seed: u64) -> Self {
+        Self { settings, rng: SmallRng::seed_from_u64(seed), owed: Duration::ZERO }
+    }
+
+    fn draw(&mut self) -> Duration {
+        match self.settings.work {
+            Work::Fixed(time) => time,
+            Work::Uniform(low, high) => low + high.saturating_sub(low).mul_f64(self.rng.random::<f64>()),
+            Work::LogNormal(seconds) => {
+                Duration::try_from_secs_f64(seconds.sample(&mut self.rng)).map_or(LONGEST_WORK, |t| t.min(LONGEST_WORK))
+            }
+        }
+    }
+
+    /// The time of a batch, record by record: `at` is called with the work up to each record's end.
+    fn walk(&mut self, batch: &[LaneRun], mut at: impl FnMut(Duration)) -> (Duration, Vec<LaneFailure>) {
+        let mut spent = self.owed;
+        let mut failures = Vec::new();
+        for (run, lane) in batch.iter().enumerate() {
+            for done in 0..lane.records.len() {
+                spent += self.draw();
+                at(spent);
+                if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {
+                    failures.push(LaneFailure { run, done, error: "simulated failure".into() });
+                    break;
+                }
+            }
+        }
+        (spent, failures)
+    }
+}
+
+impl Handler for SimulateHandler {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let start = Instant::now();
+        let (spent, failures) = self.walk(batch, |deadline| {
+            let ahead = deadline.saturating_sub(start.elapsed());
+            if ahead >= SHORTEST_SLEEP {
+                thread::sleep(ahead);
+            }
+        });
+        self.owed = spent.saturating_sub(start.elapsed());
+        failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::testing::lane;
+
+    fn handler(spec: &str) -> SimulateHandler {
+        match spec.parse().unwrap() {
+            crate::handler::HandlerSpec::Simulate(settings) => {
+                SimulateHandler::new(Prototype::new(settings).unwrap(), 7)
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_batch_takes_at_least_the_sum_of_its_records() {
+        let mut handler = handler("simulate:200us");
+        let start = Instant::now();
+        assert_eq!(handler.handle(&[lane(0, 10), lane(1, 10)]), []);
+        assert!(start.elapsed() + handler.owed >= Duration::from_millis(4));
+    }
+
+    #[test]
+    fn deadlines_are_sums_and_short_work_is_owed() {
+        let mut handler = handler("simulate:10us");
+        let mut deadlines = Vec::new();
+        handler.owed = Duration::from_micros(5);
+        let (spent, _) = handler.walk(&[lane(0, 2), lane(1, 1)], |deadline| deadlines.push(deadline.as_micros()));
+        assert_eq!(deadlines, [15, 25, 35]);
+        assert_eq!(spent.as_micros(), 35);
+    }
+
+    #[test]
+    fn a_failing_record_is_paid_for_and_ends_its_run_only() {
+        let mut handler = handler("simulate:1ms,fail=1");
+        let (spent, failures) = handler.walk(&[lane(0, 5), lane(1, 5)], |_| {});
+        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+        assert_eq!(spent, Duration::from_millis(2));
+    }
+
+    #[test]
+    fn failures_come_about_as_often_as_told() {
+        let mut handler = handler("simulate:0,fail=0.1");
+        let batch: Vec<_> = (0..10_000).map(|number| lane(number, 1)).collect();
+        let failed = handler.walk(&batch, |_| {}).1.len();
+        assert!((800..1200).contains(&failed), "{failed}");
+    }
+
+    #[test]
+    fn draws_follow_their_distribution() {
+        let mut uniform = handler("simulate:uniform:1ms:3ms");
+        let mut lognormal = handler("simulate:lognormal:5ms:0.5");
+        let mean = |handler: &mut SimulateHandler| {
+            (0..20_000).map(|_| handler.draw().as_secs_f64()).sum::<f64>() / 20_000.0 * 1e3
+        };
+        assert!((0..1000).all(|_| (1..=3).contains(&uniform.draw().as_millis())));
+        assert!((mean(&mut uniform) - 2.0).abs() < 0.05);
+        assert!((mean(&mut lognormal) - 5.0 * 0.125_f64.exp()).abs() < 0.2);
+        assert_eq!(handler("simulate:lognormal:0:1").draw(), Duration::ZERO);
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        let settings = Simulate { work: WorkTime::LogNormal(Duration::from_millis(1), f64::NAN), fail: 0.0 };
+        assert!(Prototype::new(settings).is_err());
+        let settings = Simulate { work: WorkTime::Fixed(Duration::ZERO), fail: 1.5 };
+        assert!(Prototype::new(settings).unwrap_err().to_string().contains("0 to 1"));
+    }
+}

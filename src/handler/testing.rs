@@ -1,0 +1,29 @@
+//! Lanes for the tests of handlers.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use super::LaneRun;
+use crate::domain::{Record, RecordBufferBuilder};
+
+/// A lane of `count` records without key and value, offsets from 0.
+pub(super) fn lane(number: u32, count: i64) -> LaneRun {
+    LaneRun { lane: number, records: (0..count).map(|offset| record(0, offset, None, None, &[])).collect() }
+}
+
+/// One record with a timestamp of 1000.
+pub(super) fn record(
+    partition: u32,
+    offset: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[(&[u8], Option<&[u8]>)],
+) -> Record {
+    let mut builder = RecordBufferBuilder::default();
+    builder.push(partition, 0, offset, 1000, 0, key, value);
+    for (name, value) in headers {
+        builder.push_header(name, *value);
+    }
+    let mut records = Vec::new();
+    builder.finish(&Arc::new(AtomicU64::new(0)), &mut records);
+    records.remove(0)
+}

@@ -1,0 +1,182 @@
+//! The report in both forms, from a fixed run.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use kreplay::{
+    domain::{Lag, Offset, Ordering, TopicPartition},
+    feed::{
+        Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView,
+        RunState, RunView, Throughput, Totals,
+        report::{Report, ReportFormat, peak_rss_bytes},
+    },
+};
+use serde_json::Value;
+
+fn partition(number: i32, end: i64, position: i64, owner: Owner, p95_ms: Option<f64>) -> PartitionView {
+    let offset = |raw| Offset::new(raw).unwrap();
+    PartitionView {
+        id: TopicPartition::new("vc.orders.events", number),
+        state: PartitionState::Active,
+        first: Offset::ZERO,
+        end: offset(end),
+        position: offset(position),
+        lag: Lag::between(offset(position), offset(end)),
+        handled: u64::try_from(position).unwrap(),
+        owner,
+        records_per_s: 1_234.567_890_1,
+        p95_ms,
+    }
+}
+
+fn run() -> RunView {
+    RunView {
+        id: "7f3a".into(),
+        state: RunState::Done,
+        started_at: DateTime::from_timestamp(1_790_000_000, 0),
+        elapsed_s: 1.931_234_567,
+        handling_s: 1.7,
+        plan: PlanView {
+            topics: ["a", "b", "c", "d"].map(|name| format!("vc.{name}.events")).to_vec(),
+            partitions: 3,
+            records: 10_000,
+            bytes: None,
+            ordering: Ordering::Key,
+            batch: 1000,
+            tier: "batch".into(),
+            handler: "simulate:1ms".into(),
+            group: Some("demo".into()),
+        },
+        concurrency: 6,
+        totals: Totals {
+            handled: 10_000,
+            bytes: 1_234_567,
+            lanes: 10,
+            retried: 2,
+            lag: Lag::Known(0),
+            ..Totals::default()
+        },
+        throughput: Throughput { records_per_s: 1.0, bytes_per_s: 1.0 },
+        latency: LatencyMs { p50: 1.06, p95: 1.11, p99: 1.4, max: 3.25 },
+        predicted: Some(Prediction { elapsed_s: 1.666_666_666_7, limit: Bound::Workers }),
+        digest: "00ff00ff00ff00ff".into(),
+        partitions: vec![
+            partition(0, 4000, 4000, Owner::Shared, Some(1.1)),
+            partition(1, 6000, 6000, Owner::Member("kreplay-1\u{1b}[2J".into()), Some(1.2)),
+            partition(2, 0, 0, Owner::Nobody, None),
+        ],
+        rebalances: vec![RebalanceView { at_s: 0.123_456_789, kind: RebalanceKind::Group, duration_ms: 120, moved: 3 }],
+        ..RunView::default()
+    }
+}
+
+fn json(run: &RunView) -> Value {
+    serde_json::from_str(&Report::new(run, Some(34_000_000)).render(ReportFormat::Json).unwrap()).unwrap()
+}
+
+#[test]
+fn json_report() {
+    insta::assert_snapshot!(Report::new(&run(), Some(34_000_000)).render(ReportFormat::Json).unwrap());
+}
+
+#[test]
+fn text_report() {
+    insta::assert_snapshot!(Report::new(&run(), Some(34_000_000)).render(ReportFormat::Text).unwrap());
+}
+
+#[test]
+fn text_report_of_a_failed_run() {
+    let mut failed = run();
+    failed.state = RunState::Failed;
+    failed.error = Some("broker 1 answered:\n\u{1b}[31mno".into());
+    failed.totals.lag = Lag::Unknown;
+    failed.predicted = None;
+    failed.rebalances = vec![failed.rebalances[0]; 7];
+    failed.partitions[2].lag = Lag::Unknown;
+    insta::assert_snapshot!(Report::new(&failed, None).render(ReportFormat::Text).unwrap());
+}
+
+#[test]
+fn text_report_before_anything_is_known() {
+    insta::assert_snapshot!(Report::new(&RunView::default(), None).render(ReportFormat::Text).unwrap());
+}
+
+#[test]
+fn json_has_exactly_the_documented_fields() {
+    const DOCUMENTED: &str = "
+        schema run_id state error started_at elapsed_s handling_s
+        plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
+        plan.handler plan.group
+        totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped
+        totals.duplicates totals.lag
+        throughput.records_per_s throughput.bytes_per_s
+        latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
+        predicted.elapsed_s predicted.limit
+        efficiency digest
+        rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
+        partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled
+        partitions.lag partitions.worker partitions.records_per_s partitions.p95_ms
+        memory.peak_rss_bytes";
+
+    fn collect(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    collect(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, into);
+                }
+            }
+            Value::Array(items) if items.iter().all(Value::is_object) => {
+                for item in items {
+                    collect(item, path, into);
+                }
+            }
+            _ => drop(into.insert(path.into())),
+        }
+    }
+
+    let mut fields = BTreeSet::new();
+    collect(&json(&run()), "", &mut fields);
+    assert_eq!(fields, DOCUMENTED.split_whitespace().map(String::from).collect());
+}
+
+#[test]
+fn figures_are_over_the_time_of_handling() {
+    let report = json(&run());
+    let close = |field: &Value, wanted: f64| (field.as_f64().unwrap() - wanted).abs() < 1e-5;
+    assert!(close(&report["throughput"]["records_per_s"], 10_000.0 / 1.7));
+    assert!(close(&report["efficiency"], 1.666_666_666_7 / 1.7));
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let report = json(&RunView::default());
+    for field in ["started_at", "predicted", "efficiency", "error"] {
+        assert_eq!(report[field], Value::Null, "{field}");
+    }
+    assert_eq!(report["totals"]["lag"], Value::Null);
+    assert_eq!(report["throughput"]["records_per_s"], 0.0);
+    assert_eq!(json(&run())["partitions"][2]["worker"], Value::Null);
+    assert_eq!(json(&run())["partitions"][0]["worker"], "all");
+}
+
+#[test]
+fn the_peak_of_this_process_fits_the_report() {
+    let peak = peak_rss_bytes();
+    let report = Report::new(&RunView::default(), peak).render(ReportFormat::Json).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["memory"]["peak_rss_bytes"].as_u64(), peak);
+}
+
+#[test]
+fn no_form_can_drive_the_terminal() {
+    let hostile = "a\u{1b}[2J\u{9b}31m\u{7f}b";
+    let mut failed = run();
+    failed.error = Some(hostile.into());
+    for format in [ReportFormat::Json, ReportFormat::Text] {
+        let report = Report::new(&failed, None).render(format).unwrap();
+        assert!(!report.chars().any(|c| c.is_control() && c != '\n'), "{report:?}");
+    }
+    assert_eq!(json(&failed)["error"], hostile);
+}
