@@ -41,3 +41,39 @@ pub trait Handler: Send {
     /// Handles a batch and reports the runs that did not come to their end.
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure>;
 }
+
+/// Makes a handler for each worker of one run.
+pub trait HandlerSource: Send + Sync {
+    /// The handler of one worker.
+    fn make(&self, worker: u32) -> Box<dyn Handler>;
+
+    /// Whether the handlers look at headers; where they do not, reading need not copy them.
+    fn wants_headers(&self) -> bool;
+
+    /// The mean time of a record in seconds, where it is known beforehand.
+    fn expected_s(&self) -> Option<f64>;
+
+    /// Brings everything to its end after the last batch.
+    ///
+    /// # Errors
+    /// [`HandlerError`]: what counts as handled may not be durable.
+    fn finish(&self) -> Result<(), HandlerError>;
+}
+
+impl HandlerSource for HandlerFactory {
+    fn make(&self, worker: u32) -> Box<dyn Handler> {
+        Self::make(self, worker)
+    }
+
+    fn wants_headers(&self) -> bool {
+        Self::wants_headers(self)
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        Self::expected_s(self)
+    }
+
+    fn finish(&self) -> Result<(), HandlerError> {
+        Self::finish(self)
+    }
+}

@@ -58,6 +58,14 @@ pub enum PlanError {
     },
 }
 
+impl PlanError {
+    /// Whether what was asked for is wrong, rather than the cluster out of reach or closed to us.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NoMatch { .. } | Self::Catalog(CatalogError::UnknownTopic(_)))
+    }
+}
+
 /// Resolves a selection: from the earliest record to the end of the log as it is now.
 ///
 /// # Errors

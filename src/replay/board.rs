@@ -28,6 +28,8 @@ struct Inner {
     paused: bool,
     stopped: bool,
     idle: Vec<u32>,
+    /// Which workers have a thread that has not been told to go.
+    alive: Vec<bool>,
     bells: Vec<Arc<Condvar>>,
     first_taken: Option<Instant>,
 }
@@ -63,6 +65,7 @@ impl Board {
                 paused: false,
                 stopped: false,
                 idle: Vec::new(),
+                alive: Vec::new(),
                 bells: Vec::new(),
                 first_taken: None,
             }),
@@ -74,9 +77,11 @@ impl Board {
     /// Puts records into their lanes and wakes as many workers as there is new work for.
     pub fn put(&self, records: impl Iterator<Item = (u32, Record)>) {
         let mut inner = self.inner.lock();
+        let mut rung = None;
         for (lane, record) in records {
             let ready = inner.lanes.push(lane, record);
-            if ready && self.own_queues {
+            if ready && self.own_queues && rung != Some(lane) {
+                rung = Some(lane);
                 let owner = inner.lanes.queue_of(lane);
                 inner.ring(owner);
             }
@@ -92,6 +97,7 @@ impl Board {
         let mut inner = self.inner.lock();
         loop {
             if inner.stopped || worker >= inner.workers {
+                inner.set_alive(worker, false);
                 return false;
             }
             let mut wait = LONGEST_WAIT;
@@ -116,7 +122,10 @@ impl Board {
                 }
             }
             inner.idle.push(worker);
-            let Some(bell) = inner.bells.get(worker as usize).cloned() else { return false };
+            let Some(bell) = inner.bells.get(worker as usize).cloned() else {
+                inner.set_alive(worker, false);
+                return false;
+            };
             bell.wait_for(&mut inner, wait.max(Duration::from_micros(100)));
             inner.idle.retain(|idle| *idle != worker);
         }
@@ -169,15 +178,23 @@ impl Board {
         true
     }
 
-    /// Changes how many workers may take records; those with higher numbers go when their batch is done.
-    pub fn set_workers(&self, workers: u32) {
+    /// Changes how many workers may take records; those with higher numbers go when their batch is done. Returns those that
+    /// need a thread.
+    #[must_use]
+    pub fn set_workers(&self, workers: u32) -> Vec<u32> {
         let mut inner = self.inner.lock();
         inner.workers = workers;
+        let missing: Vec<u32> =
+            (0..workers).filter(|worker| !inner.alive.get(*worker as usize).copied().unwrap_or(false)).collect();
+        for &worker in &missing {
+            inner.set_alive(worker, true);
+        }
         while inner.bells.len() < workers as usize {
             inner.bells.push(Arc::new(Condvar::new()));
         }
         inner.lanes.reserve_queues(if self.own_queues { workers as usize } else { 1 });
         inner.ring_all();
+        missing
     }
 
     /// Stops or goes on handing out records.
@@ -232,6 +249,14 @@ impl Board {
 }
 
 impl Inner {
+    fn set_alive(&mut self, worker: u32, alive: bool) {
+        let worker = worker as usize;
+        if self.alive.len() <= worker {
+            self.alive.resize(worker + 1, false);
+        }
+        self.alive[worker] = alive;
+    }
+
     fn ring(&mut self, worker: u32) {
         if self.idle.contains(&worker)
             && let Some(bell) = self.bells.get(worker as usize)

@@ -244,6 +244,12 @@ impl Engine {
         if self.open.load(Relaxed) == 0 { *self.finished.lock() } else { None }
     }
 
+    /// How many partitions are not complete.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+
     /// When a worker was last done with a batch.
     #[must_use]
     pub fn last_done(&self) -> Option<Instant> {

@@ -59,16 +59,24 @@ struct GroupState {
     count: u64,
 }
 
+impl GroupState {
+    /// What the group adds to the digest.
+    fn contribution(&self) -> u64 {
+        mix(self.chain ^ mix(self.count))
+    }
+}
+
 /// The groups of one partition that have had records.
 #[derive(Clone, Debug)]
 pub struct GroupTable {
     groups: HashMap<u32, GroupState, Xxh3Builder>,
     highest: i64,
+    digest: u64,
 }
 
 impl Default for GroupTable {
     fn default() -> Self {
-        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), highest: -1 }
+        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), highest: -1, digest: 0 }
     }
 }
 
@@ -83,22 +91,18 @@ impl GroupTable {
     /// Adds a handled record to its group's chain.
     pub fn add(&mut self, group: u32, offset: i64, content: u64) {
         let state = self.groups.entry(group).or_insert(GroupState { last_offset: -1, chain: 0, count: 0 });
+        let before = if state.count == 0 { 0 } else { state.contribution() };
         state.last_offset = state.last_offset.max(offset);
         state.chain = mix(state.chain.rotate_left(23) ^ content);
         state.count += 1;
+        self.digest = self.digest.wrapping_sub(before).wrapping_add(state.contribution());
         self.highest = self.highest.max(offset);
     }
 
     /// The groups' chains, combined without order.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest(self.groups.values().fold(0, |sum, state| sum.wrapping_add(mix(state.chain ^ mix(state.count)))))
-    }
-
-    /// The most records that one group has had.
-    #[must_use]
-    pub fn heaviest(&self) -> u64 {
-        self.groups.values().map(|state| state.count).max().unwrap_or(0)
+        Digest(self.digest)
     }
 
     /// How many records each group has had.

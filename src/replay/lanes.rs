@@ -239,7 +239,8 @@ impl Lanes {
         self.parked.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// From now on only records of this assignment of a partition are taken; those of older ones are dropped.
+    /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
+    /// to the front of their lane.
     pub fn fence(&mut self, partition: u32, epoch: u32) {
         self.partitions[partition as usize].epoch = epoch;
     }

@@ -62,7 +62,8 @@ pub enum StartAt {
     Committed,
 }
 
-/// Who is told about a member's partitions. Every call comes from within the member's own [`Member::read`].
+/// Who is told about a member's partitions. Every call comes from within the member's own
+/// [`Member::serve`] or [`Member::leave`].
 pub trait Membership: Send + Sync {
     /// The member gets partitions, each with the group's committed offset: `Ok(None)` where there is none, `Err` where it
     /// could not be found out. Returns where to start each, in the same order.
@@ -103,7 +104,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Joins the group; partitions arrive through `membership` while [`Member::read`] is called.
+    /// Joins the group; partitions arrive through `membership` while [`Member::serve`] is called.
     ///
     /// # Errors
     /// A configuration that librdkafka refuses.
@@ -149,9 +150,9 @@ impl Member {
         self.consumer.subscribe(&topics).map_err(|error| ClientError::Refused(error.to_string()))
     }
 
-    /// Serves callbacks, then passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
+    /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first. Callbacks are served by
+    /// [`Member::serve`] alone, so that the caller knows of a new assignment before its first record arrives.
     pub fn read(&mut self, timeout: Duration, max: usize, sink: impl FnMut(Fetched<'_>)) -> usize {
-        self.serve();
         self.queue.read(timeout, max, sink)
     }
 

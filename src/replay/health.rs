@@ -1,0 +1,43 @@
+//! Brokers that stop answering and come back, told once each.
+
+use std::time::{Duration, Instant};
+
+use super::engine::Engine;
+use crate::{feed::EventKind, kafka::ClientHealth};
+
+/// How often a silent cluster is asked for a sign of life.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long such a question waits.
+pub const PROBE_WAIT: Duration = Duration::from_millis(500);
+
+/// Watches one client's connection on behalf of the event log.
+#[derive(Debug, Default)]
+pub struct Watch {
+    told: bool,
+    probed: Option<Instant>,
+}
+
+impl Watch {
+    /// Looks at the connection; `probe` asks for a sign of life and is called at most once a second, while all brokers are
+    /// out of reach.
+    pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
+        if health.is_down() {
+            if !self.told {
+                self.told = true;
+                let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
+                engine.events.push(EventKind::Warning { text: format!("no broker answers{why}; trying again") });
+            }
+            let now = Instant::now();
+            if self.probed.is_none_or(|probed| now.saturating_duration_since(probed) >= PROBE_EVERY) {
+                self.probed = Some(now);
+                if probe() {
+                    health.answered();
+                }
+            }
+        }
+        if self.told && !health.is_down() {
+            self.told = false;
+            engine.events.push(EventKind::Warning { text: "the brokers answer again".into() });
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The threads that read: one without a group, or one for each member of a group.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    engine::Engine,
+    fetch::{HoldBack, Intake, READ_RECORDS, READ_WAIT},
+    health::{PROBE_WAIT, Watch},
+    membership::RunMembership,
+    rebalance::Rebalances,
+};
+use crate::{
+    domain::TopicPartition,
+    feed::{EventKind, PartitionState},
+    kafka::{Client, ClientError, ClientHealth, Member, MemberConfig, Reader},
+};
+
+/// How often a fetcher looks after what is not reading.
+const HOUSEKEEPING: Duration = Duration::from_millis(50);
+/// How often a member looks up partitions that other processes have.
+const ELSEWHERE: Duration = Duration::from_millis(500);
+
+/// Starts reading every partition that is not complete, without a group.
+///
+/// # Errors
+/// The operating system has no thread left.
+pub fn spawn_reader(engine: Arc<Engine>, client: Client, headers: bool) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("fetcher".into()).spawn(move || {
+        if let Err(error) = read_all(&engine, client, headers) {
+            engine.fail(error.to_string());
+        }
+    })
+}
+
+fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), ClientError> {
+    let health = Arc::clone(client.health());
+    let mut reader = Reader::new(client)?;
+    let mut mine = Vec::new();
+    for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+        if planned.first < planned.end {
+            mine.push(index);
+            if let Err(error) = reader.start(&planned.id, planned.first) {
+                engine.with(index, |partition| partition.state = PartitionState::Failed);
+                engine.events.push(EventKind::Error { text: error.to_string() });
+            }
+        }
+    }
+    let mut intake = Intake::new(engine.partitions.len(), headers);
+    let (mut hold_back, mut watch, mut tidied) = (HoldBack::default(), Watch::default(), Instant::now());
+    while !engine.reading_stopped() {
+        if engine.wait_for_room(READ_WAIT) {
+            reader.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
+            if intake.flush(engine) > 0 {
+                health.answered();
+            }
+        } else {
+            reader.serve();
+        }
+        if tidied.elapsed() >= HOUSEKEEPING {
+            tidied = Instant::now();
+            let (pause, resume) = hold_back.decide(engine, &mine);
+            set_paused(engine, &pause, true, |ids, paused| reader.set_paused(ids, paused));
+            set_paused(engine, &resume, false, |ids, paused| reader.set_paused(ids, paused));
+            watch.look(engine, &health, || {
+                engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
+            });
+        }
+    }
+    reader.close();
+    Ok(())
+}
+
+fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnOnce(&[TopicPartition], bool)) {
+    if !partitions.is_empty() {
+        apply(&ids(engine, partitions), paused);
+    }
+}
+
+fn ids(engine: &Engine, partitions: &[u32]) -> Vec<TopicPartition> {
+    partitions.iter().map(|index| engine.plan.partitions[*index as usize].id.clone()).collect()
+}
+
+/// A member that reads on a thread of its own.
+pub struct MemberThread {
+    leave: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// What all members of this process share.
+#[derive(Clone)]
+pub struct GroupContext {
+    /// The run.
+    pub engine: Arc<Engine>,
+    /// How to join.
+    pub config: MemberConfig,
+    /// The connection's state.
+    pub health: Arc<ClientHealth>,
+    /// Who owns what.
+    pub rebalances: Arc<Mutex<Rebalances>>,
+    /// Whether the handler wants headers.
+    pub headers: bool,
+}
+
+impl MemberThread {
+    /// Starts a member.
+    ///
+    /// # Errors
+    /// The operating system has no thread left.
+    pub fn spawn(context: GroupContext, number: u32) -> std::io::Result<Self> {
+        let leave = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&leave);
+        let thread = std::thread::Builder::new().name(format!("member-{number}")).spawn(move || {
+            if let Err(error) = MemberLoop::run(&context, number, &told) {
+                context.engine.fail(error.to_string());
+            }
+        })?;
+        Ok(Self { leave, thread })
+    }
+
+    /// Tells it to give its partitions back and go.
+    pub fn leave(&self) {
+        self.leave.store(true, Relaxed);
+    }
+
+    /// Whether it has been told to go.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leave.load(Relaxed)
+    }
+
+    /// Whether it has gone.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+struct MemberLoop<'a> {
+    context: &'a GroupContext,
+    number: u32,
+    member: Member,
+    membership: Arc<RunMembership>,
+    intake: Intake,
+    hold_back: HoldBack,
+    watch: Watch,
+    tidied: Instant,
+    committed: Instant,
+    looked_elsewhere: Instant,
+}
+
+impl<'a> MemberLoop<'a> {
+    fn run(context: &'a GroupContext, number: u32, leave: &AtomicBool) -> Result<(), ClientError> {
+        let engine = &context.engine;
+        let membership = Arc::new(RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances)));
+        let member = Member::join(&context.config, &context.health, Arc::clone(&membership) as _)?;
+        let now = Instant::now();
+        let mut this = Self {
+            context,
+            number,
+            member,
+            membership,
+            intake: Intake::new(engine.partitions.len(), context.headers),
+            hold_back: HoldBack::default(),
+            watch: Watch::default(),
+            tidied: now,
+            committed: now,
+            looked_elsewhere: now,
+        };
+        while !engine.reading_stopped() && !leave.load(Relaxed) {
+            this.turn();
+        }
+        this.member.leave(engine.settings.drain_timeout + Duration::from_secs(5));
+        Ok(())
+    }
+
+    fn turn(&mut self) {
+        let engine = &self.context.engine;
+        self.member.serve();
+        for (partition, epoch) in self.membership.take_news() {
+            self.intake.set_epoch(partition, epoch);
+            // A fresh assignment is fetched from, whatever was held back under an older one.
+            self.hold_back.forget(partition);
+            self.member.set_paused(&ids(engine, &[partition]), false);
+        }
+        if engine.wait_for_room(READ_WAIT) {
+            let intake = &mut self.intake;
+            self.member.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
+            if self.intake.flush(engine) > 0 {
+                self.context.health.answered();
+            }
+        }
+        if self.committed.elapsed() >= engine.settings.commit_interval {
+            self.committed = Instant::now();
+            self.member.commit(&self.membership.positions_to_commit());
+        }
+        if self.tidied.elapsed() >= HOUSEKEEPING {
+            self.tidied = Instant::now();
+            self.tidy();
+        }
+    }
+
+    fn tidy(&mut self) {
+        let engine = &self.context.engine;
+        let mine = self.membership.partitions();
+        let (pause, resume) = self.hold_back.decide(engine, &mine);
+        set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
+        set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
+        let rebalancing = self.context.rebalances.lock().is_open();
+        if rebalancing {
+            self.member.nudge();
+            self.member.wake(Duration::from_millis(100));
+        }
+        if self.number == 0 {
+            let member = &self.member;
+            self.watch.look(engine, &self.context.health, || {
+                engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
+            });
+            if self.looked_elsewhere.elapsed() >= ELSEWHERE {
+                self.looked_elsewhere = Instant::now();
+                self.look_elsewhere();
+            }
+        }
+    }
+
+    /// Partitions that no member of this process has are followed by what the group has committed: that is how the run sees
+    /// that other processes have finished them.
+    fn look_elsewhere(&self) {
+        let engine = &self.context.engine;
+        let unowned: Vec<u32> = {
+            let rebalances = self.context.rebalances.lock();
+            rebalances.owners().iter().zip(0_u32..).filter(|(owner, _)| owner.is_none()).map(|(_, i)| i).collect()
+        };
+        if unowned.is_empty() {
+            return;
+        }
+        match self.member.committed(&ids(engine, &unowned), PROBE_WAIT) {
+            Ok(offsets) => {
+                for (index, offset) in unowned.into_iter().zip(offsets) {
+                    if let Some(offset) = offset {
+                        engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
+                    }
+                }
+            }
+            // The coordinator is away or busy; the next look comes soon, and a broker that stays away is told elsewhere.
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! One execution of a plan: its threads, its state, its end.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+
+use super::{
+    assignor,
+    engine::Engine,
+    readers::{GroupContext, MemberThread, spawn_reader},
+    rebalance::Rebalances,
+    settings::Settings,
+    view::Meters,
+    worker::{self, WorkerStats},
+};
+use crate::{
+    domain::{Concurrency, Ordering, TopicPartition},
+    feed::{EventKind, EventLog, Owner, PartitionState, RebalanceKind, RebalanceView, RunState},
+    handler::{HandlerError, HandlerSource},
+    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
+    plan::Plan,
+};
+
+/// How a run reaches its cluster.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client that the plan was made with, so that it knows the topics already.
+    pub client: Client,
+    /// What further clients are made with.
+    pub kafka: KafkaConfig,
+    /// Which group protocol to speak.
+    pub protocol: GroupProtocol,
+}
+
+impl Connection {
+    fn health(&self) -> Arc<ClientHealth> {
+        Arc::clone(self.client.health())
+    }
+}
+
+/// A run that cannot be started, or a change that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// More workers than partition order can use.
+    #[error(
+        "concurrency {wanted} is more than the {partitions} partitions that partition order can keep busy; \
+         choose at most {partitions}, or --ordering key"
+    )]
+    TooManyWorkers {
+        /// What was asked for.
+        wanted: u32,
+        /// How many there can be.
+        partitions: u32,
+    },
+    /// The handler cannot be made.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// The operating system gives no thread.
+    #[error("the system gives no further thread ({0}); choose a lower concurrency")]
+    Thread(#[from] std::io::Error),
+}
+
+enum Reading {
+    Own(Option<JoinHandle<()>>),
+    Group { context: GroupContext, members: Vec<(u32, MemberThread)> },
+}
+
+pub(super) struct WorkerSlot {
+    pub(super) stats: Arc<WorkerStats>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Ending {
+    state: RunState,
+    deadline: Instant,
+}
+
+/// One execution of a plan.
+pub struct Run {
+    pub(super) id: String,
+    pub(super) engine: Arc<Engine>,
+    pub(super) started: Instant,
+    pub(super) started_at: DateTime<Utc>,
+    pub(super) state: RunState,
+    pub(super) target: u32,
+    pub(super) initial: u32,
+    pub(super) changed: bool,
+    pub(super) source: Arc<dyn HandlerSource>,
+    pub(super) workers: Vec<WorkerSlot>,
+    pub(super) rebalances: Arc<Mutex<Rebalances>>,
+    pub(super) rebalanced: Vec<RebalanceView>,
+    pub(super) worker_seconds: f64,
+    pub(super) over: Option<Instant>,
+    pub(super) error: Option<String>,
+    pub(super) meters: Meters,
+    reading: Reading,
+    ending: Option<Ending>,
+    last_tick: Instant,
+    dealt_with_open: usize,
+}
+
+impl Run {
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// Too many workers for the ordering, no thread for them.
+    pub fn start(
+        id: String,
+        plan: Arc<Plan>,
+        settings: Settings,
+        connection: &Connection,
+        source: Arc<dyn HandlerSource>,
+        events: EventLog,
+    ) -> Result<Self, RunError> {
+        let target = settings.concurrency.get();
+        check_workers(&plan, &settings, target)?;
+        let partitions = plan.partitions.len();
+        let engine = Arc::new(Engine::new(plan, settings, events));
+        let now = Instant::now();
+        engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
+        let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
+        let headers = source.wants_headers();
+        let reading = match &engine.settings.group {
+            None => {
+                for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+                    engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
+                }
+                Reading::Own(Some(spawn_reader(Arc::clone(&engine), connection.client.clone(), headers)?))
+            }
+            Some(group) => Reading::Group {
+                context: GroupContext {
+                    engine: Arc::clone(&engine),
+                    config: MemberConfig {
+                        kafka: connection.kafka.clone(),
+                        group: group.clone(),
+                        topics: engine.plan.topics.clone(),
+                        protocol: connection.protocol,
+                    },
+                    health: connection.health(),
+                    rebalances: Arc::clone(&rebalances),
+                    headers,
+                },
+                members: Vec::new(),
+            },
+        };
+        let mut run = Self {
+            id,
+            started: now,
+            started_at: Utc::now(),
+            state: RunState::Running,
+            target,
+            initial: target,
+            changed: false,
+            source,
+            workers: Vec::new(),
+            rebalances,
+            rebalanced: Vec::new(),
+            worker_seconds: 0.0,
+            over: None,
+            error: None,
+            meters: Meters::new(partitions),
+            reading,
+            ending: None,
+            last_tick: now,
+            dealt_with_open: partitions,
+            engine,
+        };
+        run.announce_own_assignment();
+        run.reconcile()?;
+        Ok(run)
+    }
+
+    /// The most workers that this run can have.
+    #[must_use]
+    pub fn max_concurrency(&self) -> u32 {
+        most_workers(&self.engine.plan, &self.engine.settings)
+    }
+
+    /// Changes the number of workers.
+    ///
+    /// # Errors
+    /// [`RunError::TooManyWorkers`]; the number stays as it was.
+    pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
+        let (from, to) = (self.target, wanted.get());
+        check_workers(&self.engine.plan, &self.engine.settings, to)?;
+        if from == to || self.ending.is_some() || self.state.is_over() {
+            return Ok(());
+        }
+        self.engine.events.push(EventKind::ConcurrencyChanged { from, to });
+        self.target = to;
+        self.changed = true;
+        self.reconcile()?;
+        if self.deals_itself() {
+            self.deal();
+        }
+        Ok(())
+    }
+
+    /// Stops handing out records, for the time being.
+    pub fn pause(&mut self) {
+        if self.state == RunState::Running {
+            self.state = RunState::Paused;
+            self.engine.board.set_paused(true);
+            self.engine.events.push(EventKind::Paused);
+        }
+    }
+
+    /// Goes on after a pause.
+    pub fn resume(&mut self) {
+        if self.state == RunState::Paused {
+            self.state = RunState::Running;
+            self.engine.board.set_paused(false);
+            self.engine.events.push(EventKind::Resumed);
+        }
+    }
+
+    /// Stops before the end: what is in hand is finished and committed.
+    pub fn cancel(&mut self) {
+        if !self.state.is_over() && self.ending.is_none() {
+            self.engine.events.push(EventKind::CancelRequested);
+            self.begin_ending(RunState::Cancelled, Instant::now());
+        }
+    }
+
+    /// Looks after everything that has no thread of its own. Returns whether the run is over.
+    pub fn tick(&mut self, now: Instant) -> bool {
+        if self.state.is_over() {
+            return true;
+        }
+        if self.ending.is_none() {
+            if self.state == RunState::Running {
+                self.worker_seconds +=
+                    f64::from(self.target) * now.saturating_duration_since(self.last_tick).as_secs_f64();
+            }
+            self.last_tick = now;
+            self.follow_rebalances(now);
+            self.look_for_the_end(now);
+        }
+        if self.ending.is_none() {
+            if let Err(error) = self.reconcile() {
+                self.engine.events.push(EventKind::Warning { text: error.to_string() });
+            }
+            if self.deals_itself() {
+                self.deal_when_idle();
+            }
+        } else {
+            self.go_on_ending(now);
+        }
+        self.state.is_over()
+    }
+
+    fn look_for_the_end(&mut self, now: Instant) {
+        if self.engine.failure().is_some() {
+            self.begin_ending(RunState::Failed, now);
+        } else if self.engine.finished_at().is_some() {
+            self.begin_ending(RunState::Done, now);
+        } else {
+            let (waiting, in_hand) = self.engine.board.load();
+            if waiting + in_hand == 0 {
+                let (mut failed, mut open) = (0, 0);
+                for partition in &self.engine.partitions {
+                    let partition = partition.lock();
+                    failed += usize::from(partition.state == PartitionState::Failed);
+                    open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
+                }
+                if open == 0 && failed > 0 {
+                    self.engine.fail(format!("{failed} partitions could not be read to their end"));
+                }
+            }
+        }
+    }
+
+    fn begin_ending(&mut self, state: RunState, now: Instant) {
+        self.engine.board.stop();
+        self.state = RunState::Draining;
+        self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
+    }
+
+    fn go_on_ending(&mut self, now: Instant) {
+        let Some(ending) = &self.ending else { return };
+        let (state, late) = (ending.state, now >= ending.deadline);
+        let (_, in_hand) = self.engine.board.load();
+        if in_hand > 0 && !late {
+            return;
+        }
+        self.engine.stop_reading();
+        let reading_done = match &mut self.reading {
+            Reading::Own(thread) => thread.as_ref().is_none_or(JoinHandle::is_finished),
+            Reading::Group { members, .. } => {
+                members.iter().for_each(|(_, member)| member.leave());
+                members.iter().all(|(_, member)| member.is_gone())
+            }
+        };
+        let workers_done = self.workers.iter().all(|slot| slot.thread.as_ref().is_none_or(JoinHandle::is_finished));
+        if !(reading_done && workers_done) && !late {
+            return;
+        }
+        if !(reading_done && workers_done && in_hand == 0) {
+            self.engine.events.push(EventKind::Warning {
+                text: "work in hand did not come to its end in time; the positions stay below it".into(),
+            });
+        }
+        self.conclude(state, now);
+    }
+
+    fn conclude(&mut self, state: RunState, now: Instant) {
+        self.error = self.engine.failure();
+        self.state = state;
+        if let Err(error) = self.source.finish() {
+            self.engine.events.push(EventKind::Error { text: error.to_string() });
+            self.error.get_or_insert_with(|| error.to_string());
+            self.state = RunState::Failed;
+        }
+        // Without a group nothing is left to do after the last record; with one, the positions had to be committed.
+        let end = match (&self.reading, self.engine.finished_at()) {
+            (Reading::Own(_), Some(finished)) => finished,
+            _ => now,
+        };
+        self.over = Some(end);
+        self.engine.events.push(EventKind::Finished {
+            run_id: self.id.clone(),
+            state: self.state,
+            elapsed_s: end.saturating_duration_since(self.started).as_secs_f64(),
+        });
+    }
+
+    /// Brings the threads in line with the wanted concurrency.
+    fn reconcile(&mut self) -> Result<(), RunError> {
+        let partitions = u32::try_from(self.engine.partitions.len()).unwrap_or(u32::MAX);
+        let wanted_members = self.target.min(partitions);
+        let mut workers = self.target;
+        if let Reading::Group { context, members } = &mut self.reading {
+            members.retain(|(_, member)| !member.is_gone());
+            let mut changed = false;
+            for number in 0..wanted_members {
+                if !members.iter().any(|(known, _)| *known == number) {
+                    members.push((number, MemberThread::spawn(context.clone(), number)?));
+                    changed = true;
+                }
+            }
+            for (number, member) in members.iter().filter(|(number, _)| *number >= wanted_members) {
+                if !member.is_leaving() {
+                    member.leave();
+                    changed = true;
+                }
+                if self.engine.settings.ordering == Ordering::Partition {
+                    // Its worker stays until it has given its partitions back.
+                    workers = workers.max(number + 1);
+                }
+            }
+            if changed && self.rebalances.lock().expect(Instant::now()) {
+                self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
+            }
+        }
+        for id in self.engine.board.set_workers(workers) {
+            let index = id as usize;
+            while self.workers.len() <= index {
+                self.workers.push(WorkerSlot { stats: Arc::default(), thread: None });
+            }
+            let slot = &mut self.workers[index];
+            let handler = self.source.make(id);
+            slot.thread = Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler)?);
+        }
+        Ok(())
+    }
+
+    fn follow_rebalances(&mut self, now: Instant) {
+        let expected = self.target as usize;
+        let Some(finished) = self.rebalances.lock().settle(now, expected) else { return };
+        self.note_rebalance(RebalanceKind::Group, finished.started, finished.duration, finished.moved);
+    }
+
+    fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
+        let at_s = started.saturating_duration_since(self.started).as_secs_f64();
+        self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
+    }
+
+    fn deals_itself(&self) -> bool {
+        self.engine.settings.group.is_none() && self.engine.settings.ordering == Ordering::Partition
+    }
+
+    fn announce_own_assignment(&mut self) {
+        if self.deals_itself() {
+            self.deal();
+        } else if self.engine.settings.group.is_none() {
+            let partitions: Vec<TopicPartition> =
+                self.engine.plan.partitions.iter().map(|planned| planned.id.clone()).collect();
+            if !partitions.is_empty() {
+                self.engine.events.push(EventKind::Assigned { member: "all workers".into(), partitions });
+            }
+        }
+    }
+
+    /// Deals the partitions out to the workers by what remains in each.
+    fn deal(&mut self) {
+        let started = Instant::now();
+        let (remaining, current): (Vec<u64>, Vec<Option<u32>>) = self
+            .engine
+            .partitions
+            .iter()
+            .map(|partition| {
+                let partition = partition.lock();
+                let owner = if let Owner::Worker(worker) = partition.owner { Some(worker) } else { None };
+                (partition.lag().known().unwrap_or(0), owner)
+            })
+            .unzip();
+        let owners = assignor::assign(&remaining, &current, self.target);
+        let moves: Vec<(u32, Option<u32>, u32)> = (0_u32..)
+            .zip(current.iter().zip(&owners))
+            .filter(|(_, (before, after))| **before != Some(**after))
+            .map(|(partition, (before, after))| (partition, *before, *after))
+            .collect();
+        for (partition, _, after) in &moves {
+            self.engine.with(*partition, |one| one.owner = Owner::Worker(*after));
+        }
+        self.engine.board.assign(moves.iter().map(|(partition, _, after)| (*partition, *after)));
+        self.tell_moves(&moves);
+        if !moves.is_empty() {
+            self.note_rebalance(RebalanceKind::Own, started, started.elapsed(), moves.len());
+        }
+    }
+
+    fn tell_moves(&self, moves: &[(u32, Option<u32>, u32)]) {
+        let ids = |of: &dyn Fn(&(u32, Option<u32>, u32)) -> bool| -> Vec<TopicPartition> {
+            let chosen = moves.iter().filter(|one| of(one));
+            chosen.map(|(partition, ..)| self.engine.plan.partitions[*partition as usize].id.clone()).collect()
+        };
+        let mut givers: Vec<u32> = moves.iter().filter_map(|(_, before, _)| *before).collect();
+        let mut takers: Vec<u32> = moves.iter().map(|(_, _, after)| *after).collect();
+        for list in [&mut givers, &mut takers] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        for worker in givers {
+            let partitions = ids(&|(_, before, _)| *before == Some(worker));
+            self.engine.events.push(EventKind::Revoked { member: format!("worker-{worker}"), partitions });
+        }
+        for worker in takers {
+            let partitions = ids(&|(_, _, after)| *after == worker);
+            self.engine.events.push(EventKind::Assigned { member: format!("worker-{worker}"), partitions });
+        }
+    }
+
+    /// When a worker has nothing left and another has more than one partition to go, the rest is dealt out again.
+    fn deal_when_idle(&mut self) {
+        let open = self.engine.open();
+        if open == self.dealt_with_open {
+            return;
+        }
+        self.dealt_with_open = open;
+        let mut left = vec![0_u32; self.target as usize];
+        for partition in &self.engine.partitions {
+            let partition = partition.lock();
+            if let Owner::Worker(worker) = partition.owner
+                && !partition.is_complete()
+                && let Some(count) = left.get_mut(worker as usize)
+            {
+                *count += 1;
+            }
+        }
+        if left.contains(&0) && left.iter().any(|count| *count > 1) {
+            self.deal();
+        }
+    }
+
+    /// Records in hand and waiting, for tests and the end of a session.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state.is_over()
+    }
+
+    pub(super) fn busy_seconds(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
+        self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // A session that ends early leaves no thread behind that goes on handling.
+        self.engine.board.stop();
+        self.engine.stop_reading();
+    }
+}
+
+fn most_workers(plan: &Plan, settings: &Settings) -> u32 {
+    if settings.ordering == Ordering::Partition {
+        u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
+    } else {
+        Concurrency::MAX.get()
+    }
+}
+
+fn check_workers(plan: &Plan, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+    let partitions = most_workers(plan, settings);
+    if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
+}

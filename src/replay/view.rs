@@ -1,0 +1,259 @@
+//! A run as the feed shows it.
+
+use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
+
+use super::{key_groups::Digest, partition::PartitionRun, rate::Rate, run::Run};
+use crate::{
+    domain::{Lag, Offset, Ordering},
+    feed::{
+        LatencyMs, Owner, PartitionView, PlanView, Prediction, RunState, RunSummary, RunView, Throughput, Totals,
+        WorkerState, WorkerView,
+    },
+    plan::{Load, predict},
+};
+
+/// The rates that are followed from one view to the next.
+#[derive(Debug)]
+pub struct Meters {
+    records: Rate,
+    bytes: Rate,
+    partitions: Vec<Rate>,
+    workers: Vec<Rate>,
+}
+
+impl Meters {
+    /// Nothing has been counted yet.
+    #[must_use]
+    pub fn new(partitions: usize) -> Self {
+        Self {
+            records: Rate::default(),
+            bytes: Rate::default(),
+            partitions: vec![Rate::default(); partitions],
+            workers: Vec::new(),
+        }
+    }
+}
+
+impl Run {
+    /// The run as it is now.
+    pub fn view(&mut self, now: Instant) -> RunView {
+        let now = self.over.unwrap_or(now);
+        let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
+        let mut totals = Totals {
+            lanes: self.engine.board.lanes_used(),
+            retried: self.engine.retried.load(Relaxed),
+            skipped: self.engine.skipped.load(Relaxed),
+            lag: Lag::Known(0),
+            ..Totals::default()
+        };
+        let mut digest = Digest::default();
+        let mut partitions = Vec::with_capacity(self.engine.partitions.len());
+        for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
+            let partition = partition.lock();
+            totals.handled += partition.handled;
+            totals.bytes += partition.bytes;
+            totals.duplicates += partition.duplicates;
+            totals.lag = add(totals.lag, partition.lag());
+            digest = digest.combine(partition.groups.digest());
+            partitions.push(partition_view(&partition, rate.update(now, partition.handled)));
+        }
+        let throughput = Throughput {
+            records_per_s: self.meters.records.update(now, totals.handled),
+            bytes_per_s: self.meters.bytes.update(now, totals.bytes),
+        };
+        let handling_s = self.handling_s(now);
+        let workers = self.worker_views(now, elapsed_s, &partitions);
+        RunView {
+            id: self.id.clone(),
+            state: self.state,
+            started_at: Some(self.started_at),
+            elapsed_s,
+            handling_s,
+            eta_s: eta_s(self.state, totals.lag, throughput.records_per_s),
+            plan: self.plan_view(),
+            concurrency: self.target,
+            max_concurrency: self.max_concurrency(),
+            rebalancing: self.rebalances.lock().is_open(),
+            latency: self.latency(),
+            predicted: self.state.is_over().then(|| self.prediction(handling_s, totals.handled)).flatten(),
+            totals,
+            throughput,
+            digest: digest.to_string(),
+            buffered_bytes: self.engine.held.load(Relaxed),
+            workers,
+            partitions,
+            rebalances: self.rebalanced.clone(),
+            error: self.error.clone().or_else(|| self.engine.failure()),
+        }
+    }
+
+    /// The run in one line, once it is over.
+    #[must_use]
+    pub fn summary(&self, view: &RunView) -> RunSummary {
+        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+        let records_per_s = if view.handling_s > 0.0 { view.totals.handled as f64 / view.handling_s } else { 0.0 };
+        RunSummary {
+            id: view.id.clone(),
+            state: view.state,
+            ordering: view.plan.ordering,
+            concurrency: self.initial,
+            concurrency_changed: self.changed,
+            handled: view.totals.handled,
+            elapsed_s: view.elapsed_s,
+            handling_s: view.handling_s,
+            records_per_s,
+            efficiency: view
+                .predicted
+                .filter(|_| view.handling_s > 0.0)
+                .map(|predicted| predicted.elapsed_s / view.handling_s),
+            limit: view.predicted.map(|predicted| predicted.limit),
+            digest: view.digest.clone(),
+        }
+    }
+
+    fn handling_s(&self, now: Instant) -> f64 {
+        let Some(first) = self.engine.board.first_taken() else { return 0.0 };
+        let (_, in_hand) = self.engine.board.load();
+        let end = match self.engine.last_done() {
+            Some(last) if self.state.is_over() || in_hand == 0 => last,
+            _ => now,
+        };
+        end.saturating_duration_since(first).as_secs_f64()
+    }
+
+    fn plan_view(&self) -> PlanView {
+        let (plan, settings) = (&self.engine.plan, &self.engine.settings);
+        PlanView {
+            topics: plan.topics.clone(),
+            partitions: plan.partitions.len(),
+            records: plan.records(),
+            bytes: None,
+            ordering: settings.ordering,
+            batch: settings.batch.get(),
+            tier: "batch".into(),
+            handler: settings.handler.to_string(),
+            group: settings.group.clone(),
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "nanoseconds up to an hour")]
+    fn latency(&self) -> LatencyMs {
+        let histogram = self.engine.latency_ns.lock();
+        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
+        if histogram.is_empty() {
+            return LatencyMs::default();
+        }
+        LatencyMs { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e6 }
+    }
+
+    fn worker_views(&mut self, now: Instant, elapsed_s: f64, partitions: &[PartitionView]) -> Vec<WorkerView> {
+        let mut own: HashMap<u32, Vec<_>> = HashMap::new();
+        let by_member = self.engine.settings.ordering == Ordering::Partition;
+        for partition in partitions.iter().filter(|partition| partition.first < partition.end) {
+            let worker = match &partition.owner {
+                Owner::Worker(worker) => Some(*worker),
+                Owner::Member(name) if by_member => name.rsplit('-').next().and_then(|number| number.parse().ok()),
+                _ => None,
+            };
+            if let Some(worker) = worker {
+                own.entry(worker).or_default().push(partition.id.clone());
+            }
+        }
+        self.meters.workers.resize(self.workers.len(), Rate::default());
+        let over = self.state.is_over();
+        let mut views = Vec::with_capacity(self.workers.len());
+        for (id, (slot, rate)) in (0_u32..).zip(self.workers.iter().zip(&mut self.meters.workers)) {
+            let handled = slot.stats.handled.load(Relaxed);
+            let state = match slot.stats.state() {
+                _ if over => WorkerState::Idle,
+                WorkerState::Busy if id >= self.target => WorkerState::Leaving,
+                state => state,
+            };
+            if id >= self.target && state == WorkerState::Idle && !over {
+                continue;
+            }
+            #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
+            let busy = slot.stats.busy_ns.load(Relaxed) as f64 / 1e9 / elapsed_s.max(1e-9);
+            views.push(WorkerView {
+                id,
+                state,
+                handled,
+                records_per_s: rate.update(now, handled),
+                busy: busy.min(1.0),
+                partitions: own.remove(&id).unwrap_or_default(),
+            });
+        }
+        views
+    }
+
+    /// How long this run should have taken, by what is known now that it is over.
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn prediction(&self, handling_s: f64, handled: u64) -> Option<Prediction> {
+        let mut keys: HashMap<u32, u64> = HashMap::new();
+        let mut heaviest_partition = 0;
+        for partition in &self.engine.partitions {
+            let partition = partition.lock();
+            heaviest_partition = heaviest_partition.max(partition.handled);
+            for (group, count) in partition.groups.counts() {
+                *keys.entry(group).or_default() += count;
+            }
+        }
+        let measured_s = if handled > 0 { self.busy_seconds() / handled as f64 } else { return None };
+        let record_s = self.source.expected_s().unwrap_or(measured_s);
+        let mean_workers = self.worker_seconds / self.started_to_end_s().max(1e-9);
+        let workers = if self.changed { mean_workers.max(1.0) } else { f64::from(self.initial) };
+        let heaviest_worker = if self.changed {
+            0
+        } else {
+            self.workers.iter().map(|slot| slot.stats.handled.load(Relaxed)).max().unwrap_or(0)
+        };
+        // Workers that mostly waited, while the buffers were never full, waited for reading.
+        let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
+        let starved = !self.engine.fetch_throttled.load(Relaxed) && self.source.expected_s().is_none() && busy < 0.5;
+        predict(&Load {
+            ordering: self.engine.settings.ordering,
+            records: handled,
+            heaviest_key: keys.values().copied().max().unwrap_or(0),
+            heaviest_partition,
+            heaviest_worker,
+            workers,
+            record_s,
+            fetch_s: starved.then_some(handling_s),
+        })
+    }
+
+    fn started_to_end_s(&self) -> f64 {
+        self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.started).as_secs_f64()
+    }
+}
+
+fn add(a: Lag, b: Lag) -> Lag {
+    match (a, b) {
+        (Lag::Known(a), Lag::Known(b)) => Lag::Known(a.saturating_add(b)),
+        _ => Lag::Unknown,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "an estimate for people")]
+fn eta_s(state: RunState, lag: Lag, records_per_s: f64) -> Option<f64> {
+    match (state, lag) {
+        (RunState::Running, Lag::Known(lag)) if records_per_s > 0.0 => Some(lag as f64 / records_per_s),
+        _ => None,
+    }
+}
+
+fn partition_view(partition: &PartitionRun, records_per_s: f64) -> PartitionView {
+    let offset = |raw: i64| Offset::new(raw).unwrap_or_default();
+    PartitionView {
+        id: partition.id.clone(),
+        state: partition.state,
+        first: offset(partition.first),
+        end: offset(partition.end),
+        position: offset(partition.position().unwrap_or(partition.first)),
+        lag: partition.lag(),
+        handled: partition.handled,
+        owner: partition.owner.clone(),
+        records_per_s,
+        p95_ms: partition.p95_ms(),
+    }
+}
