@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-/// The most events that one dataset may have. About 270,000 fill a partition of the broker (19.4 bytes each, compressed
-/// by zstd; `kreplay demo --datasets 1 --events 275000` lost the first 4,100 before there was this limit); the rest is
-/// room for smaller batches, which compress less. Ten even datasets so hold two million.
+/// The most events that one dataset may have. About 269,000 fill a partition of the broker (19.5 bytes each, compressed
+/// by zstd): without this limit `kreplay demo --datasets 1 --events 275000` loses the first 5,711. The rest is room for
+/// smaller batches, which compress less. Ten even datasets so hold two million events.
 const MOST_IN_A_DATASET: u64 = 200_000;
 
 /// From this size on a dataset needs large batches to fit, and is worth waiting for them.

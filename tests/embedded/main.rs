@@ -1,0 +1,7 @@
+//! The embedded broker, the producer and the demo's datasets, over a real socket.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
+
+mod broker;
+mod demo;
+mod producer;
+mod support;
