@@ -1,0 +1,163 @@
+//! Whole runs: counts, digests, orderings, control.
+
+use kreplay::{
+    demo::Datasets,
+    domain::{Concurrency, Lag, Ordering},
+    feed::{Bound, EventKind, RunState},
+    replay::{Command, Session},
+};
+
+use crate::support::{options, run, seeded, wait_for};
+
+#[test]
+fn every_concurrency_and_ordering_that_keeps_keys_in_order_gives_the_same_digest() {
+    let broker = seeded(&Datasets::default());
+    let mut digests = Vec::new();
+    for (concurrency, ordering) in [(1, Ordering::Key), (6, Ordering::Key), (10, Ordering::Key), (6, Ordering::Partition)] {
+        let view = run(options(&broker, concurrency, ordering, "null"));
+        assert_eq!(view.state, RunState::Done, "{:?}", view.error);
+        assert_eq!((view.totals.handled, view.totals.lag), (10_000, Lag::Known(0)), "{concurrency} {ordering}");
+        assert_eq!(view.totals.duplicates, 0);
+        digests.push(view.digest);
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 1, "{digests:?}");
+}
+
+#[test]
+fn a_group_gives_the_same_result() {
+    let broker = seeded(&Datasets::default());
+    let alone = run(options(&broker, 6, Ordering::Key, "null"));
+    for ordering in [Ordering::Key, Ordering::Partition] {
+        let mut shared = options(&broker, 6, ordering, "simulate:100us");
+        shared.settings.group = Some("demo".into());
+        let view = run(shared);
+        assert_eq!(view.state, RunState::Done, "{:?}", view.error);
+        assert_eq!((view.totals.handled, view.digest), (10_000, alone.digest.clone()), "{ordering}");
+        assert!(view.partitions.iter().all(|partition| partition.lag == Lag::Known(0)));
+    }
+}
+
+#[test]
+fn concurrency_can_change_while_it_runs() {
+    for group in [None, Some("g".to_owned())] {
+        let broker = seeded(&Datasets::default());
+        let alone = run(options(&broker, 1, Ordering::Key, "null"));
+        let mut options = options(&broker, 1, Ordering::Key, "simulate:500us");
+        options.settings.group = group;
+        let session = Session::spawn(options).unwrap();
+        for concurrency in [4, 12, 2, 7] {
+            let before = session.feed.snapshots.borrow().run.as_ref().map_or(0, |run| run.totals.handled);
+            session.control.send(Command::SetConcurrency(Concurrency::new(concurrency).unwrap()));
+            wait_for(&session, "more is handled with the new concurrency", |snapshot| {
+                snapshot.run.as_ref().is_some_and(|run| {
+                    run.state.is_over()
+                        || (u64::from(run.concurrency) == concurrency && run.totals.handled > before + 200)
+                })
+            });
+        }
+        let view = session.join().run.unwrap();
+        assert_eq!((view.state, view.totals.handled), (RunState::Done, 10_000));
+        assert_eq!(view.digest, alone.digest);
+    }
+}
+
+#[test]
+fn pause_stops_handling_and_resume_goes_on() {
+    let broker = seeded(&Datasets::default());
+    let session = Session::spawn(options(&broker, 4, Ordering::Key, "simulate:500us")).unwrap();
+    wait_for(&session, "something is handled", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 100)
+    });
+    session.control.send(Command::Pause);
+    wait_for(&session, "paused, and nobody busy", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| {
+            run.state == RunState::Paused
+                && run.workers.iter().all(|worker| worker.state == kreplay::feed::WorkerState::Idle)
+        })
+    });
+    let handled = || session.feed.snapshots.borrow().run.as_ref().unwrap().totals.handled;
+    let before = handled();
+    let mut seen = 0;
+    wait_for(&session, "three more snapshots", {
+        let seen = std::cell::Cell::new(0);
+        move |_| {
+            seen.set(seen.get() + 1);
+            seen.get() > 3
+        }
+    });
+    seen += handled();
+    assert_eq!(seen, before);
+    session.control.send(Command::Resume);
+    let view = session.join().run.unwrap();
+    assert_eq!((view.state, view.totals.handled), (RunState::Done, 10_000));
+}
+
+#[test]
+fn a_cancelled_run_stops_between_records_and_can_be_run_again() {
+    let broker = seeded(&Datasets::default());
+    let mut again = options(&broker, 2, Ordering::Key, "simulate:1ms");
+    again.one_run = false;
+    let session = Session::spawn(again).unwrap();
+    wait_for(&session, "something is handled", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 50)
+    });
+    session.control.send(Command::Cancel);
+    wait_for(&session, "cancelled", |snapshot| snapshot.finished.len() == 1);
+    {
+        let snapshot = session.feed.snapshots.borrow().clone();
+        let run = snapshot.run.as_ref().unwrap();
+        assert_eq!(run.state, RunState::Cancelled);
+        let left = run.totals.lag.known().unwrap();
+        assert!(left > 0 && run.totals.handled + left >= 10_000, "{left} {}", run.totals.handled);
+    }
+    session.control.send(Command::SetConcurrency(Concurrency::new(50).unwrap()));
+    session.control.send(Command::Start);
+    wait_for(&session, "the second run is done", |snapshot| snapshot.finished.len() == 2);
+    let finished = session.feed.snapshots.borrow().finished.clone();
+    assert_eq!((finished[1].state, finished[1].handled, finished[1].concurrency), (RunState::Done, 10_000, 50));
+    session.control.send(Command::Shutdown);
+    assert!(session.join().problem.is_none());
+}
+
+#[test]
+fn partition_order_names_the_partitions_as_the_limit_and_refuses_more_workers() {
+    let datasets = Datasets { count: kreplay::domain::DatasetCount::new(3).unwrap(), ..Datasets::default() };
+    let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(900).unwrap(), ..datasets });
+    let view = run(options(&broker, 18, Ordering::Partition, "simulate:1ms"));
+    assert_eq!(view.predicted.unwrap().limit, Bound::Partition);
+    let end = Session::spawn(options(&broker, 19, Ordering::Partition, "null")).unwrap().join();
+    let problem = end.problem.unwrap();
+    assert!(problem.usage && problem.text.contains("more than the 18 partitions"), "{problem:?}");
+}
+
+#[test]
+fn a_record_that_keeps_failing_is_retried_and_then_fails_the_run_or_is_skipped() {
+    let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(50).unwrap(), ..Datasets::default() });
+    let mut failing = options(&broker, 2, Ordering::Key, "simulate:0ns,fail=1");
+    failing.settings.retry =
+        kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5) };
+    let view = run(failing.clone());
+    assert_eq!((view.state, view.totals.handled), (RunState::Failed, 0));
+    assert!(view.error.unwrap().contains("failed 3 times"));
+    assert_eq!(view.totals.lag, Lag::Known(50));
+
+    for ordering in [Ordering::Key, Ordering::None] {
+        failing.settings.on_failure = kreplay::replay::OnFailure::Skip;
+        failing.settings.ordering = ordering;
+        let session = Session::spawn(failing.clone()).unwrap();
+        let events = session.feed.events.clone();
+        let view = session.join().run.unwrap();
+        assert_eq!((view.state, view.totals.skipped, view.totals.handled), (RunState::Done, 50, 0), "{ordering}");
+        assert_eq!((view.totals.retried, view.totals.lag), (100, Lag::Known(0)));
+        let skipped = events.since(0).into_iter().filter(|event| matches!(event.kind, EventKind::Skipped(_))).count();
+        assert_eq!(skipped, 50);
+    }
+}
+
+#[test]
+fn without_an_order_everything_is_handled_once() {
+    let broker = seeded(&Datasets::default());
+    let view = run(options(&broker, 8, Ordering::None, "simulate:20us,fail=0"));
+    assert_eq!((view.totals.handled, view.totals.lag), (10_000, Lag::Known(0)));
+}

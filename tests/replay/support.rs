@@ -1,0 +1,75 @@
+//! Runs sessions against an embedded broker.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use std::time::{Duration, Instant};
+
+use kreplay::{
+    demo::{self, Datasets},
+    domain::{Concurrency, Ordering},
+    feed::{RunView, Snapshot},
+    handler::HandlerSpec,
+    kafka::{GroupProtocol, KafkaConfig, embedded::EmbeddedBroker},
+    plan::Selection,
+    replay::{Session, SessionOptions, Settings},
+};
+
+/// However slow the machine, nothing here takes longer.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    demo::seed(&broker, datasets).unwrap();
+    broker
+}
+
+pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, handler: &str) -> SessionOptions {
+    SessionOptions {
+        kafka: KafkaConfig {
+            bootstrap_servers: broker.bootstrap_servers().into(),
+            properties: std::collections::BTreeMap::new(),
+        },
+        embedded: true,
+        selection: Selection::matching(r"vc\..*\.events").unwrap(),
+        settings: Settings {
+            concurrency: Concurrency::new(concurrency).unwrap(),
+            ordering,
+            handler: handler.parse::<HandlerSpec>().unwrap(),
+            ..Settings::default()
+        },
+        protocol: GroupProtocol::Consumer,
+        group_per_run: true,
+        timeout: Duration::from_secs(10),
+        start: true,
+        one_run: true,
+    }
+}
+
+/// Runs to the end and gives the last view.
+pub fn run(options: SessionOptions) -> RunView {
+    let end = Session::spawn(options).unwrap().join();
+    assert_eq!(end.problem, None);
+    end.run.unwrap()
+}
+
+/// Waits until a snapshot fulfils a condition.
+pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut snapshots = session.feed.snapshots.clone();
+    runtime.block_on(async {
+        loop {
+            if condition(&snapshots.borrow_and_update()) {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, snapshots.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => {
+                    assert!(condition(&snapshots.borrow()), "the session ended before: {what}");
+                    return;
+                }
+                Err(_) => panic!("not within {DEADLINE:?}: {what}\n{:?}", session.feed.events.since(0)),
+            }
+        }
+    });
+}
