@@ -111,7 +111,11 @@ impl RunMembership {
     }
 
     fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
-        if !indexes.is_empty() && self.rebalances.lock().change(Instant::now(), indexes, owner) {
+        // Members that leave because the run is over make no rebalance worth telling of.
+        if indexes.is_empty() || self.engine.reading_stopped() {
+            return;
+        }
+        if self.rebalances.lock().change(Instant::now(), indexes, owner) {
             self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
         }
     }
@@ -165,7 +169,8 @@ impl Membership for RunMembership {
                 ),
             });
         }
-        indexes.into_iter().filter_map(|index| self.position_to_commit(index, false)).collect()
+        // Also what has been sent before: whether that has arrived is not known yet.
+        indexes.into_iter().filter_map(|index| self.position_to_commit(index, true)).collect()
     }
 
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {

@@ -30,11 +30,25 @@ fn a_group_gives_the_same_result() {
     let alone = run(options(&broker, 6, Ordering::Key, "null"));
     for ordering in [Ordering::Key, Ordering::Partition] {
         let mut shared = options(&broker, 6, ordering, "simulate:100us");
-        shared.settings.group = Some("demo".into());
+        shared.settings.group = Some(format!("by-{ordering}"));
         let view = run(shared);
         assert_eq!(view.state, RunState::Done, "{:?}", view.error);
         assert_eq!((view.totals.handled, view.digest), (10_000, alone.digest.clone()), "{ordering}");
         assert!(view.partitions.iter().all(|partition| partition.lag == Lag::Known(0)));
+    }
+}
+
+#[test]
+fn what_a_group_has_committed_is_not_handled_again() {
+    let broker = seeded(&Datasets::default());
+    for round in 0..4 {
+        for expected in [10_000, 0] {
+            let mut shared = options(&broker, 5, Ordering::Key, "simulate:50us");
+            shared.settings.group = Some(format!("round-{round}"));
+            let view = run(shared);
+            assert_eq!((view.state, view.totals.lag), (RunState::Done, Lag::Known(0)), "{:?}", view.error);
+            assert_eq!(view.totals.handled, expected, "round {round}");
+        }
     }
 }
 
