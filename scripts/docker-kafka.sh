@@ -159,6 +159,7 @@ make_stand_in() {
   try_out "$IMAGE-new"
   docker tag "$IMAGE-new" "$IMAGE"
   docker rmi "$IMAGE-new" >/dev/null
+  docker image prune --force --filter "label=$LABEL" >/dev/null # stand-ins that lost the name to this one
 }
 
 # A stand-in is worth its name only if a container of it comes up.
