@@ -128,6 +128,13 @@ lay_out() { # ROOT
   done < <(LD_LIBRARY_PATH=$java/lib:$java/lib/server ldd "$java/bin/java" "$java"/lib/*.so \
     "$java/lib/server/libjvm.so" 2>/dev/null | grep -o '/[^ ]*\.so[^ :]*' | sort -u)
 
+  # The codecs' native libraries come inside jars, where ldd cannot see what they need.
+  ldconfig -p | grep -oE '/[^ ]*/lib(stdc\+\+|gcc_s|m|dl|rt|pthread)\.so\.[0-9]+$' | while read -r name; do
+    if [ "$(head -c 5 "$name" | od -An -tu1)" = "$(head -c 5 /bin/bash | od -An -tu1)" ] && [ ! -e "$root$name" ]; then
+      install -D "$name" "$root$name"
+    fi
+  done
+
   printf 'root:x:0:0::/root:/bin/bash\nappuser:x:1000:1000::/tmp:/bin/bash\n' >"$root/etc/passwd"
   printf 'root:x:0:\nappuser:x:1000:\n' >"$root/etc/group"
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

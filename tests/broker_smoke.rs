@@ -181,7 +181,9 @@ fn a_terminal_shows_takes_keys_and_keeps_traces() {
 
 #[test]
 fn a_terminal_passes_on_size_and_signals() {
-    let script = "trap 'stty size' WINCH; trap 'echo bye; exit 7' TERM; echo ready; while :; do read -r line; done";
+    // `wait` lets a trap run at once; a `read` or a program in the foreground would hold it back.
+    let script = "sleep 60 & trap 'stty size' WINCH; trap 'kill $!; echo bye; exit 7' TERM; echo ready
+                  while :; do wait; done";
     let terminal = Terminal::of("bash", &["-c", script], 10, 40);
     terminal.wait_for("greeting", SOON, |text| text.contains("ready"));
     terminal.resize(12, 50);

@@ -156,7 +156,9 @@ impl NewRecord {
 
 /// Collects the delivery reports by the index of the record.
 #[derive(Clone, Default)]
-struct Ledger(Arc<Mutex<Vec<Option<Result<Placed, String>>>>>);
+struct Ledger(Arc<Mutex<Vec<Option<Delivery>>>>);
+
+type Delivery = Result<Placed, String>;
 
 impl ClientContext for Ledger {}
 
