@@ -192,3 +192,9 @@ fn a_terminal_passes_on_size_and_signals() {
     let left = terminal.finish(SOON);
     assert_eq!((left.status.exit_code(), left.text.contains("bye")), (7, true));
 }
+
+#[test]
+fn containers_and_jars_are_the_same_release() {
+    let pom = include_str!("../scripts/kafka/pom.xml");
+    assert!(pom.contains(&format!("<kafka.version>{}</kafka.version>", support::container::TAG)));
+}

@@ -12,7 +12,7 @@ use super::guardian::Guardian;
 use super::process::{Finished, Program};
 
 const IMAGE: &str = "apache/kafka";
-const TAG: &str = "4.3.1";
+pub const TAG: &str = "4.3.1";
 const START: Duration = Duration::from_secs(120);
 const PULL: Duration = Duration::from_secs(300);
 

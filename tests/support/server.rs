@@ -46,7 +46,7 @@ impl Server {
 
     fn announced(self) -> Self {
         let kind = match &self {
-            Self::Container(_) => "testcontainers, apache/kafka:4.3.1",
+            Self::Container(_) => "testcontainers, apache/kafka",
             Self::Local(_) => "scripts/kafka-local.sh, Kafka's jars from Maven",
         };
         report(&format!("test broker: {} ({kind})", self.bootstrap()));
