@@ -68,7 +68,7 @@ launch_engine() { # further flags of dockerd
   until engine_answers; do
     if ! kill -0 "$pid" 2>/dev/null; then return 1; fi
     if [ $((SECONDS - begin)) -ge "$START_SECONDS" ]; then
-      kill "$pid"
+      stop_engine # or the next try finds its lock
       return 1
     fi
     sleep 0.2

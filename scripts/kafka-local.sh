@@ -3,7 +3,7 @@
 # on Maven Central. Needs bash, a JDK (17 or newer) and Maven.
 #
 #   kafka-local.sh start [--dir DIR] [--port PORT]   starts it; does nothing where it runs already
-#   kafka-local.sh hold  [--dir DIR] [--port PORT]   starts it, and stops it when standard input ends
+#   kafka-local.sh hold  [--dir DIR] [--port PORT]   starts it; when standard input ends, stops it and removes its data
 #   kafka-local.sh stop  [--dir DIR] [--kill]        stops it (--kill: at once, as a crash would)
 #   kafka-local.sh status [--dir DIR]                exit code 0 where it runs
 #   kafka-local.sh wipe  [--dir DIR]                 stops it and removes its data
@@ -12,7 +12,7 @@
 #
 # start, hold and status print the bootstrap address as the last line of standard output; all else goes to
 # standard error. Without --port a free port is chosen once and kept with the data. Without --dir, start uses
-# one fixed folder for each user and hold makes a new one and removes it at the end.
+# one fixed folder for each user and hold makes a new one.
 set -euo pipefail
 . "$(dirname "$0")/kafka/jars.sh"
 
@@ -50,11 +50,9 @@ done
 case $port in *[!0-9]*) fail "--port takes a number, not $port" ;; esac
 if [ "$port" = 0 ]; then port=; fi
 
-temporary=
 if [ -z "$dir" ]; then
   if [ "$command" = hold ]; then
     dir=$(mktemp -d "${TMPDIR:-/tmp}/kreplay-kafka.XXXXXX")
-    temporary=yes
   else
     dir=${TMPDIR:-/tmp}/kreplay-kafka-$(id -un)
   fi
@@ -195,10 +193,7 @@ address() { echo "127.0.0.1:$(cat "$dir/port")"; }
 
 release() {
   signal=KILL # nobody needs the data of a broker that was held for one test run
-  if [ -n "$temporary" ]; then
-    touch "$dir/$MARK"
-    wipe
-  else stop_broker; fi
+  if [ -f "$dir/$MARK" ]; then wipe; else rmdir "$dir" 2>/dev/null || true; fi
 }
 
 case $command in

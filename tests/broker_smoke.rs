@@ -8,6 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use support::broker::{self, REQUEST, unique_name};
 use support::consume::StoredRecord;
+use support::guardian::Guardian;
 use support::outage::Outage;
 use support::process::Program;
 use support::produce::{Ending, NewRecord};
@@ -191,6 +192,16 @@ fn a_terminal_passes_on_size_and_signals() {
     terminal.signal("TERM");
     let left = terminal.finish(SOON);
     assert_eq!((left.status.exit_code(), left.text.contains("bye")), (7, true));
+}
+
+#[test]
+fn a_guardian_acts_when_its_pipe_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let guardian = Guardian::that_runs(&["touch", trace.to_str().unwrap()]);
+    assert!(!trace.exists());
+    drop(guardian);
+    assert!(trace.exists());
 }
 
 #[test]

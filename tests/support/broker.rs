@@ -67,7 +67,7 @@ impl Broker {
     pub(super) fn start() -> Result<Self, String> {
         let server = Server::start()?;
         let broker = Self { bootstrap: server.bootstrap().to_owned(), server: Some(server) };
-        broker.wait_until_up();
+        broker.wait_until_up()?;
         // Has the group coordinator made now, so that no test pays for it and none fails by being the first.
         broker.committed("kreplay-test-warm-up", "none", 0);
         Ok(broker)
@@ -160,9 +160,10 @@ impl Broker {
         client.is_ok_and(|client| client.fetch_metadata(None, REQUEST).is_ok())
     }
 
-    pub(super) fn wait_until_up(&self) {
-        wait::until(&format!("answer from the broker at {}", self.bootstrap), SETTLED * 2, || {
-            self.answers().then_some(())
-        });
+    /// # Errors
+    /// Where it does not answer in time, in one sentence.
+    pub(super) fn wait_until_up(&self) -> Result<(), String> {
+        wait::try_until(SETTLED * 2, || self.answers().then_some(()))
+            .ok_or_else(|| format!("The broker at {} was started, and does not answer.", self.bootstrap))
     }
 }

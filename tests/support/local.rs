@@ -14,9 +14,9 @@ const START: Duration = Duration::from_secs(300);
 
 /// A broker that ends with this value, or with this process.
 pub struct LocalServer {
-    /// Fields drop in order: the broker stops before its folder goes.
+    /// The script itself: when this process ends, it stops the broker and removes the folder.
     _guardian: Guardian,
-    dir: tempfile::TempDir,
+    dir: PathBuf,
     bootstrap: String,
 }
 
@@ -38,10 +38,11 @@ impl LocalServer {
     /// Starts one on a free port with an empty log.
     pub fn start() -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("kreplay-kafka-").tempdir().map_err(|error| error.to_string())?;
-        let log = dir.path().with_extension("log");
+        let dir = dir.keep();
+        let log = dir.with_extension("log");
         let log_file = std::fs::File::create(&log).map_err(|error| error.to_string())?;
         let mut command = Command::new(script());
-        command.arg("hold").arg("--dir").arg(dir.path()).stdout(Stdio::piped()).stderr(log_file);
+        command.arg("hold").arg("--dir").arg(&dir).stdout(Stdio::piped()).stderr(log_file);
         let mut guardian = Guardian::watching(&mut command).map_err(|error| error.to_string())?;
         let stdout = guardian.child().stdout.take().expect("standard output is piped");
         let (sender, receiver) = mpsc::channel();
@@ -70,7 +71,7 @@ impl LocalServer {
     }
 
     fn run(&self, args: &[&str]) {
-        Program::named(script()).args(args).arg_dir(self.dir.path()).run().expect_success();
+        Program::named(script()).args(args).arg_dir(&self.dir).run().expect_success();
     }
 }
 

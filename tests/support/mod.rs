@@ -1,5 +1,7 @@
 //! What the integration tests share: a real broker, records on it, Kafka's own tools, and the real `kreplay` binary
 //! as a plain process or in a terminal. A test binary takes part of it with `mod support;`.
+//!
+//! All of it blocks: in an async test call it through `spawn_blocking`.
 #![allow(dead_code, reason = "each test binary compiles this module and uses only the part that it needs")]
 #![allow(unreachable_pub, reason = "a test binary has no outside; `pub` marks what tests may use")]
 #![allow(

@@ -36,7 +36,7 @@ impl Outage {
     /// Starts it again and waits until it answers.
     pub fn start(&self) {
         self.server().restart();
-        self.broker.wait_until_up();
+        self.broker.wait_until_up().unwrap_or_else(|sentence| panic!("{sentence}"));
     }
 
     fn end(&self, crash: bool) {
