@@ -14,6 +14,7 @@
 # standard error. Without --port a free port is chosen once and kept with the data. Without --dir, start uses
 # one fixed folder for each user and hold makes a new one.
 set -euo pipefail
+# shellcheck source=scripts/kafka/jars.sh
 . "$(dirname "$0")/kafka/jars.sh"
 
 READY_SECONDS=90
@@ -38,7 +39,7 @@ if [ "$command" = tool ]; then
     -Dlog4j2.configurationFile="$KAFKA_FILES/tools-log4j2.yaml" -cp "$KAFKA_JARS/*" "$@"
 fi
 
-dir= port= signal=TERM
+dir='' port='' signal=TERM
 while [ $# -gt 0 ]; do
   case $1 in
     --dir) dir=${2:?--dir needs a folder}; shift 2 ;;

@@ -33,7 +33,7 @@ resolve_jars() {
       org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
       -DincludeScope=runtime -DoutputDirectory="$fresh" >"$log" 2>&1 </dev/null; then
       if [ ! -d "$KAFKA_JARS" ]; then mv "$fresh" "$KAFKA_JARS"; fi
-      rm -rf "$fresh" "$KAFKA_JARS/${fresh##*/}"
+      rm -rf "$fresh" "${KAFKA_JARS:?}/${fresh##*/}"
       return
     fi
     note "Maven failed: $(grep -m1 ERROR "$log" | cut -c1-300)"

@@ -16,7 +16,7 @@ pub const TAG: &str = "4.3.1";
 const START: Duration = Duration::from_secs(120);
 const PULL: Duration = Duration::from_secs(300);
 
-/// Who started a container, as `host/pid/start time of the process`.
+/// Who started a container, as `host/pid/start of the process`.
 const OWNER: &str = "kreplay.test.owner";
 
 /// Where Kafka's tools find the broker from inside its container.
@@ -157,12 +157,18 @@ fn host() -> String {
     Program::named("uname").args(["-n"]).run().stdout.trim().to_owned()
 }
 
-/// When a process started, as `ps` puts it: with the pid it names one process and no later one. `None` where there
-/// is no such process.
+/// What tells a process from a later one with the same pid, or `None` where there is no such process. On Linux that is
+/// its start in clock ticks since boot, field 22 of `/proc/PID/stat`: exact, where the wall-clock time that `ps` shows may
+/// differ by a second from one look to the next. Elsewhere the pid alone must do.
 fn started(pid: u32) -> Option<String> {
-    let answer = Program::named("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).run();
-    let start = answer.stdout.split_whitespace().collect::<Vec<_>>().join("-");
-    (!start.is_empty()).then_some(start)
+    if std::path::Path::new("/proc/self/stat").exists() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in brackets and may hold blanks; the third follows the last bracket.
+        let (_, rest) = stat.rsplit_once(')')?;
+        return rest.split_whitespace().nth(19).map(str::to_owned);
+    }
+    let found = Program::named("ps").args(["-o", "pid=", "-p", &pid.to_string()]).run();
+    found.status.success().then(|| "running".to_owned())
 }
 
 /// Removes containers of test processes that ended before their guardian was there.
