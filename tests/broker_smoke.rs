@@ -1,0 +1,211 @@
+//! The test support against the real thing: what other tests build on must hold by itself.
+
+mod support;
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use support::broker::{self, REQUEST, unique_name};
+use support::consume::StoredRecord;
+use support::guardian::Guardian;
+use support::outage::Outage;
+use support::process::Program;
+use support::produce::{Ending, NewRecord};
+use support::pty::{Terminal, Traces};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_topic_has_its_partitions_and_no_records() {
+    let broker = broker::shared();
+    let topic = broker.topic("smoke", 3);
+    for partition in 0..3 {
+        assert_eq!(broker.watermarks(&topic, partition), (0, 0));
+    }
+    assert_ne!(topic, broker.topic("smoke", 1));
+}
+
+#[test]
+fn a_misspelt_topic_is_not_created() {
+    let broker = broker::shared();
+    let missing = unique_name("no-such-topic");
+    let client: BaseConsumer = broker.client().create().unwrap();
+    let answer = client.fetch_metadata(Some(&missing), REQUEST).unwrap();
+    assert!(answer.topics()[0].error().is_some());
+    assert!(!broker.kafka_tool(TOPICS, &["--list"], b"").expect_success().stdout.contains(&missing));
+}
+
+#[test]
+fn records_arrive_as_they_were_given() {
+    let broker = broker::shared();
+    let topic = broker.topic("smoke", 2);
+    let answer = broker.produce(
+        &topic,
+        &[
+            NewRecord::keyed("k", "v").in_partition(1).header("h", Some(b"1")).header("empty", None),
+            NewRecord::tombstone("k").in_partition(1),
+            NewRecord::unkeyed("alone").in_partition(0).at(1_000),
+        ],
+    );
+    let places: Vec<_> = answer.iter().map(|place| (place.partition, place.offset)).collect();
+    assert_eq!(places, [(1, 0), (1, 1), (0, 0)]);
+    let stored = broker.records(&topic, 1);
+    assert_eq!(stored[0].headers, [("h".to_owned(), Some(b"1".to_vec())), ("empty".to_owned(), None)]);
+    let pairs: Vec<_> = stored.iter().map(|record| (record.key.as_deref(), record.value.as_deref())).collect();
+    assert_eq!(pairs, [(Some(&b"k"[..]), Some(&b"v"[..])), (Some(b"k"), None)]);
+    let alone = &broker.records(&topic, 0)[0];
+    assert_eq!((alone.offset, alone.timestamp, &alone.key, alone.text().as_str()), (0, Some(1_000), &None, "alone"));
+}
+
+#[test]
+fn every_codec_is_understood() {
+    let broker = broker::shared();
+    let topic = broker.topic("smoke", 1);
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let records: Vec<_> = (0..50).map(|_| NewRecord::keyed(codec, "x".repeat(200))).collect();
+        broker.produce_with(&topic, &[("compression.codec", codec)], &records);
+    }
+    let stored = broker.records(&topic, 0);
+    assert_eq!(stored.len(), 250);
+    assert!(stored.iter().all(|record| record.text().len() == 200));
+}
+
+#[test]
+fn an_aborted_transaction_leaves_no_record() {
+    let broker = broker::shared();
+    let topic = broker.topic("smoke", 1);
+    let records: Vec<_> = (0..10).map(|n| NewRecord::keyed("k", n.to_string())).collect();
+    broker.transaction(&topic, Ending::Commit, &records);
+    broker.transaction(&topic, Ending::Abort, &records);
+    let (low, high) = broker.watermarks(&topic, 0);
+    assert_eq!((low, high), (0, 22), "20 records and 2 markers");
+    assert_eq!(broker.records(&topic, 0).len(), 10);
+}
+
+#[test]
+fn a_commit_is_seen() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("smoke", 1), unique_name("smoke"));
+    assert_eq!(broker.committed(&group, &topic, 0), None);
+    let consumer: BaseConsumer = broker.client().set("group.id", &group).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(&topic, 0, Offset::Offset(0)).unwrap();
+    consumer.commit(&offsets, rdkafka::consumer::CommitMode::Sync).unwrap();
+    assert_eq!(broker.committed(&group, &topic, 0), Some(0));
+}
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+const PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
+const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+const PERFORMANCE: &str = "org.apache.kafka.tools.ProducerPerformance";
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
+const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
+
+#[test]
+fn kafkas_own_tools_work_on_it() {
+    let broker = broker::shared();
+    let topic = broker.topic("smoke", 1);
+    broker.kafka_tool(PRODUCER, &["--topic", &topic], b"one\ntwo\nthree\n").expect_success();
+    let performance = ["--topic", &topic, "--num-records", "500", "--record-size", "100", "--throughput", "-1"];
+    broker.kafka_tool(PERFORMANCE, &performance, b"").expect_success();
+    assert_eq!(broker.watermarks(&topic, 0), (0, 503));
+    let delete = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":1}}]}}"#);
+    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], delete.as_bytes()).expect_success();
+    assert_eq!(broker.watermarks(&topic, 0), (1, 503));
+    let offsets = broker.kafka_tool(OFFSETS, &["--topic", &topic], b"").expect_success();
+    assert_eq!(offsets.stdout.trim(), format!("{topic}:0:503"));
+    let group = unique_name("smoke");
+    let consume = ["--topic", &topic, "--group", &group, "--from-beginning", "--max-messages", "2"];
+    assert_eq!(broker.kafka_tool(CONSUMER, &consume, b"").expect_success().stdout, "two\nthree\n");
+    let groups = broker.kafka_tool(GROUPS, &["--list"], b"").expect_success();
+    assert!(groups.stdout.lines().any(|line| line == group), "{groups:?}");
+}
+
+#[test]
+fn a_private_broker_can_stop_crash_and_start() {
+    let broker = Outage::start_broker();
+    let topic = broker.topic("smoke", 1);
+    broker.produce(&topic, &[NewRecord::unkeyed("before")]);
+    let address = broker.bootstrap().to_owned();
+    broker.stop();
+    broker.start();
+    broker.produce(&topic, &[NewRecord::unkeyed("between")]);
+    broker.crash();
+    broker.start();
+    broker.produce(&topic, &[NewRecord::unkeyed("after")]);
+    assert_eq!(broker.bootstrap(), address);
+    let values: Vec<_> = broker.records(&topic, 0).iter().map(StoredRecord::text).collect();
+    assert_eq!(values, ["before", "between", "after"]);
+}
+
+#[test]
+fn a_process_gives_output_and_exit_code() {
+    let finished = Program::named("sh").args(["-c", "cat; echo no >&2; exit 3"]).input("yes").run();
+    assert_eq!((finished.code(), finished.stdout.as_str(), finished.stderr.as_str()), (Some(3), "yes", "no\n"));
+    let mut running = Program::named("sh").args(["-c", "echo ready; exec cat /dev/zero >/dev/null"]).spawn();
+    running.wait_for("greeting", SOON, |stdout, _| stdout.contains("ready"));
+    assert_eq!(running.kill().code(), None);
+}
+
+#[test]
+#[should_panic(expected = "partial output")]
+fn a_process_that_hangs_is_killed_and_shown() {
+    let script = "echo partial output; exec cat /dev/zero >/dev/null";
+    Program::named("sh").args(["-c", script]).deadline(Duration::from_secs(1)).run();
+}
+
+#[test]
+fn a_terminal_shows_takes_keys_and_keeps_traces() {
+    let mut terminal = Terminal::of("cat", &[], 5, 40);
+    terminal.send("hello\r");
+    terminal.wait_for("echo and answer", SOON, |text| text.matches("hello").count() == 2);
+    assert_eq!(terminal.modes(), Traces::default());
+    terminal.send([4]);
+    let left = terminal.finish(SOON);
+    assert!(left.status.success());
+    assert_eq!(left.traces, Traces::default());
+
+    let untidy = r"stty raw -echo; printf '\033[?1049h\033[?25l\033[?1000h\033[?2004h\033[?1h'";
+    let left = Terminal::of("sh", &["-c", untidy], 5, 40).finish(SOON);
+    let all = Traces {
+        alternate_screen: true,
+        cursor_hidden: true,
+        mouse_reported: true,
+        bracketed_paste: true,
+        application_cursor_keys: true,
+        raw: true,
+    };
+    assert_eq!(left.traces, all);
+}
+
+#[test]
+fn a_terminal_passes_on_size_and_signals() {
+    // `wait` lets a trap run at once; a `read` or a program in the foreground would hold it back.
+    let script = "sleep 60 & trap 'stty size' WINCH; trap 'kill $!; echo bye; exit 7' TERM; echo ready
+                  while :; do wait; done";
+    let terminal = Terminal::of("bash", &["-c", script], 10, 40);
+    terminal.wait_for("greeting", SOON, |text| text.contains("ready"));
+    terminal.resize(12, 50);
+    terminal.wait_for("new size", SOON, |text| text.contains("12 50"));
+    terminal.signal("TERM");
+    let left = terminal.finish(SOON);
+    assert_eq!((left.status.exit_code(), left.text.contains("bye")), (7, true));
+}
+
+#[test]
+fn a_guardian_acts_when_its_pipe_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let guardian = Guardian::that_runs(&["touch", trace.to_str().unwrap()]);
+    assert!(!trace.exists());
+    drop(guardian);
+    assert!(trace.exists());
+}
+
+#[test]
+fn containers_and_jars_are_the_same_release() {
+    let pom = include_str!("../scripts/kafka/pom.xml");
+    assert!(pom.contains(&format!("<kafka.version>{}</kafka.version>", support::container::TAG)));
+}

@@ -1,0 +1,169 @@
+//! The broker of a test binary, and what tests ask of it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::process::Finished;
+use super::server::{self, Server};
+use super::{local, wait};
+
+/// Bound of one request to the broker.
+pub const REQUEST: Duration = Duration::from_secs(10);
+/// Bound of a change to be seen everywhere, as on a busy machine.
+pub const SETTLED: Duration = Duration::from_secs(30);
+
+/// A real Kafka broker.
+pub struct Broker {
+    bootstrap: String,
+    /// `None` where the broker is somebody else's.
+    server: Option<Server>,
+}
+
+/// The broker that all tests of this binary share; the first to ask starts it. In this order: the one that
+/// `KREPLAY_TEST_BOOTSTRAP` names, a container, a process from Kafka's jars. Tests keep apart by topic and group
+/// names, see [`Broker::topic`] and [`unique_name`].
+///
+/// # Panics
+/// Where none can be had, with one sentence that says what to install.
+pub fn shared() -> &'static Broker {
+    static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
+    // The failure is kept as well: not every test must find out anew.
+    match SHARED.get_or_init(Broker::find) {
+        Ok(broker) => broker,
+        Err(sentence) => panic!("{sentence}"),
+    }
+}
+
+/// A name for a group or topic that no other test, now or on an earlier day, has used.
+pub fn unique_name(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_micros();
+    format!("{prefix}-{now:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Broker {
+    fn find() -> Result<Self, String> {
+        match std::env::var("KREPLAY_TEST_BOOTSTRAP") {
+            Ok(named) if !named.is_empty() => {
+                let broker = Self { bootstrap: named, server: None };
+                server::report(&format!("test broker: {} (KREPLAY_TEST_BOOTSTRAP)", broker.bootstrap));
+                if broker.answers() {
+                    return Ok(broker);
+                }
+                Err(format!("KREPLAY_TEST_BOOTSTRAP names {}, and no Kafka broker answers there.", broker.bootstrap))
+            }
+            _ => Self::start(),
+        }
+    }
+
+    /// A broker of the caller's own, with nothing on it.
+    pub(super) fn start() -> Result<Self, String> {
+        let server = Server::start()?;
+        let broker = Self { bootstrap: server.bootstrap().to_owned(), server: Some(server) };
+        broker.wait_until_up()?;
+        // Has the group coordinator made now, so that no test pays for it and none fails by being the first.
+        broker.committed("kreplay-test-warm-up", "none", 0);
+        Ok(broker)
+    }
+
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// `host:port` for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A client configuration with the address set.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config
+    }
+
+    /// Creates a topic with a name of its own, which begins with `prefix`, and waits until each partition has a leader.
+    pub fn topic(&self, prefix: &str, partitions: i32) -> String {
+        self.topic_with(prefix, partitions, &[])
+    }
+
+    /// The same, with topic settings such as `("cleanup.policy", "compact")`.
+    pub fn topic_with(&self, prefix: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let name = unique_name(prefix);
+        self.create_topic(&name, partitions, settings);
+        name
+    }
+
+    /// Creates a topic of exactly this name; its caller sees to it that no other test uses it.
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.create_topics([&topic], &options)).expect("the broker creates topics");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be created: {code}"));
+        }
+        wait::until(&format!("leader for each partition of {name}"), SETTLED, || {
+            let metadata = admin.inner().fetch_metadata(Some(name), REQUEST).ok()?;
+            let found = metadata.topics().first()?.partitions();
+            let led = found.iter().filter(|partition| partition.leader() >= 0 && partition.error().is_none()).count();
+            (led == usize::try_from(partitions).ok()?).then_some(())
+        });
+    }
+
+    /// The low and the high watermark of a partition.
+    pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        consumer.fetch_watermarks(topic, partition, REQUEST).expect("the broker knows its watermarks")
+    }
+
+    /// What a group has committed for a partition.
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition(topic, partition);
+        // A broker's first group has its coordinator made, and until then requests fail.
+        let answer = wait::until(&format!("coordinator of group {group}"), SETTLED, || {
+            consumer.committed_offsets(wanted.clone(), REQUEST).ok()
+        });
+        match answer.find_partition(topic, partition)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
+    }
+
+    /// Runs one of Kafka's own tools by its class, such as `org.apache.kafka.tools.TopicCommand`, with this broker's
+    /// address added as `--bootstrap-server`. Java comes from the broker's container, or from this machine.
+    pub fn kafka_tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
+        match &self.server {
+            Some(server) => {
+                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], args].concat(), input)
+            }
+            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], args].concat(), input),
+        }
+    }
+
+    /// Whether a broker answers within [`REQUEST`].
+    pub fn answers(&self) -> bool {
+        let client: Result<BaseConsumer, _> = self.client().set("log_level", "0").create();
+        client.is_ok_and(|client| client.fetch_metadata(None, REQUEST).is_ok())
+    }
+
+    /// # Errors
+    /// Where it does not answer in time, in one sentence.
+    pub(super) fn wait_until_up(&self) -> Result<(), String> {
+        wait::try_until(SETTLED * 2, || self.answers().then_some(()))
+            .ok_or_else(|| format!("The broker at {} was started, and does not answer.", self.bootstrap))
+    }
+}

@@ -1,0 +1,74 @@
+//! Records of a partition, read with rdkafka directly and not with the code under test.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::broker::{Broker, SETTLED};
+use super::wait;
+
+/// A record as it is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl StoredRecord {
+    fn of(message: &impl Message) -> Self {
+        let own = |bytes: &[u8]| bytes.to_vec();
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.map(own))).collect()
+        });
+        Self {
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().map(own),
+            value: message.payload().map(own),
+            headers,
+        }
+    }
+
+    /// The value as text.
+    ///
+    /// # Panics
+    /// Where it is null or no UTF-8.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.value.clone().expect("a value")).expect("a text")
+    }
+}
+
+impl Broker {
+    /// All records of a partition up to its end as of now, without those of aborted transactions.
+    pub fn records(&self, topic: &str, partition: i32) -> Vec<StoredRecord> {
+        let consumer: BaseConsumer = self.client().set("group.id", "kreplay-test-reader").create().expect("a consumer");
+        let (_, end) = self.watermarks(topic, partition);
+        let mut start = TopicPartitionList::new();
+        start.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
+        consumer.assign(&start).expect("an assignment");
+        let mut records = Vec::new();
+        if end == 0 {
+            return records;
+        }
+        // Not the last record but the position tells the end: transaction markers and holes come after it, too.
+        wait::until(&format!("end of {topic}/{partition} at {end}"), SETTLED, || {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => records.push(StoredRecord::of(&message)),
+                Some(Err(error)) => panic!("{topic}/{partition}: {error}"),
+                None => {}
+            }
+            let position = consumer.position().ok()?;
+            match position.find_partition(topic, partition)?.offset() {
+                Offset::Offset(next) if next >= end => Some(()),
+                _ => None,
+            }
+        });
+        records
+    }
+}

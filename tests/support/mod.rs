@@ -1,0 +1,25 @@
+//! What the integration tests share: a real broker, records on it, Kafka's own tools, and the real `kreplay` binary
+//! as a plain process or in a terminal. A test binary takes part of it with `mod support;`.
+//!
+//! All of it blocks: in an async test call it through `spawn_blocking`.
+#![allow(dead_code, reason = "each test binary compiles this module and uses only the part that it needs")]
+#![allow(unreachable_pub, reason = "a test binary has no outside; `pub` marks what tests may use")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "this is test code: a panic with a clear sentence is how it fails a test"
+)]
+
+pub mod broker;
+pub mod consume;
+pub mod container;
+pub mod guardian;
+pub mod local;
+pub mod outage;
+pub mod process;
+pub mod produce;
+pub mod pty;
+pub mod server;
+pub mod wait;

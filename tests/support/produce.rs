@@ -1,0 +1,175 @@
+//! Records for tests, written with rdkafka directly and not with the code under test.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::broker::{Broker, REQUEST, unique_name};
+
+/// Bound of the delivery of all records of one call.
+const DELIVERED: Duration = Duration::from_secs(60);
+
+/// A record to write. Without a partition the producer's partitioner chooses (`murmur2_random`, as Java's does).
+#[derive(Clone, Debug, Default)]
+pub struct NewRecord {
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub partition: Option<i32>,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+}
+
+impl NewRecord {
+    pub fn keyed(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), value: Some(value.into()), ..Self::default() }
+    }
+
+    pub fn unkeyed(value: impl Into<Vec<u8>>) -> Self {
+        Self { value: Some(value.into()), ..Self::default() }
+    }
+
+    /// A key whose value is null.
+    pub fn tombstone(key: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), ..Self::default() }
+    }
+
+    pub fn in_partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// Adds a header; `None` is a null value.
+    pub fn header(mut self, name: &str, value: Option<&[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        self
+    }
+
+    pub fn at(mut self, timestamp_ms: i64) -> Self {
+        self.timestamp = Some(timestamp_ms);
+        self
+    }
+}
+
+/// Where a record went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Commit,
+    Abort,
+}
+
+impl Broker {
+    /// Writes records and waits until all are acknowledged; the answer is in the order of `records`.
+    pub fn produce(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
+        self.produce_with(topic, &[], records)
+    }
+
+    /// The same with producer settings, such as `("compression.codec", "zstd")`.
+    pub fn produce_with(&self, topic: &str, settings: &[(&str, &str)], records: &[NewRecord]) -> Vec<Placed> {
+        let producer = Writer::new(self.client(), settings);
+        producer.write(topic, records)
+    }
+
+    /// Writes records in one transaction of a producer of its own.
+    pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
+        let id = unique_name("transaction");
+        let writer = Writer::new(self.client(), &[("transactional.id", &id)]);
+        writer.producer.init_transactions(DELIVERED).expect("transactions can be used");
+        writer.producer.begin_transaction().expect("a transaction begins");
+        let placed = writer.write(topic, records);
+        match ending {
+            Ending::Commit => writer.producer.commit_transaction(DELIVERED).expect("the transaction commits"),
+            Ending::Abort => writer.producer.abort_transaction(DELIVERED).expect("the transaction aborts"),
+        }
+        placed
+    }
+}
+
+struct Writer {
+    producer: ThreadedProducer<Ledger>,
+    ledger: Ledger,
+}
+
+impl Writer {
+    fn new(mut config: ClientConfig, settings: &[(&str, &str)]) -> Self {
+        config.set("partitioner", "murmur2_random").set("linger.ms", "5").set("enable.idempotence", "true");
+        for (name, value) in settings {
+            config.set(*name, *value);
+        }
+        let ledger = Ledger::default();
+        let producer = config.create_with_context(ledger.clone()).expect("a producer");
+        Self { producer, ledger }
+    }
+
+    fn write(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
+        *self.ledger.0.lock().unwrap() = vec![None; records.len()];
+        for (index, record) in records.iter().enumerate() {
+            self.send(record.to_base(topic, index));
+        }
+        self.producer.flush(DELIVERED).expect("all records are delivered in time");
+        let outcomes = std::mem::take(&mut *self.ledger.0.lock().unwrap());
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.expect("each record is reported").unwrap_or_else(|error| panic!("{topic}: {error}")))
+            .collect()
+    }
+
+    /// The producer's queue is bounded: a full one is flushed, then the record goes in.
+    fn send(&self, mut record: BaseRecord<'_, Vec<u8>, Vec<u8>, usize>) {
+        while let Err((error, refused)) = self.producer.send(record) {
+            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+            self.producer.flush(REQUEST).expect("the queue empties");
+            record = refused;
+        }
+    }
+}
+
+impl NewRecord {
+    fn to_base<'a>(&'a self, topic: &'a str, index: usize) -> BaseRecord<'a, Vec<u8>, Vec<u8>, usize> {
+        let mut base = BaseRecord::with_opaque_to(topic, index);
+        base.key = self.key.as_ref();
+        base.payload = self.value.as_ref();
+        base.partition = self.partition;
+        base.timestamp = self.timestamp;
+        if !self.headers.is_empty() {
+            let mut headers = OwnedHeaders::new_with_capacity(self.headers.len());
+            for (key, value) in &self.headers {
+                headers = headers.insert(Header { key, value: value.as_ref() });
+            }
+            base.headers = Some(headers);
+        }
+        base
+    }
+}
+
+/// Collects the delivery reports by the index of the record.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<Vec<Option<Delivery>>>>);
+
+type Delivery = Result<Placed, String>;
+
+impl ClientContext for Ledger {}
+
+impl ProducerContext for Ledger {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let outcome = match result {
+            Ok(message) => Ok(Placed { partition: message.partition(), offset: message.offset() }),
+            Err((error, _)) => Err(error.to_string()),
+        };
+        self.0.lock().unwrap()[index] = Some(outcome);
+    }
+}
