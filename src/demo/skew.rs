@@ -135,7 +135,9 @@ mod tests {
         assert_eq!("even".parse(), Ok(Skew::Even));
         assert_eq!("zipf:1.2".parse(), Ok(zipf(1.2)));
         assert_eq!(zipf(1.2).to_string(), "zipf:1.2");
-        for wrong in ["", "zipf", "zipf:", "zipf:-1", "zipf:nan", "zipf:inf", "zipf:10.1", "even:1", "Even", "zipf:\u{1b}"] {
+        for wrong in
+            ["", "zipf", "zipf:", "zipf:-1", "zipf:nan", "zipf:inf", "zipf:10.1", "even:1", "Even", "zipf:\u{1b}"]
+        {
             let error = wrong.parse::<Skew>().unwrap_err().to_string();
             assert!(error.contains("`zipf:S` with S from 0 to 10") && !error.contains('\u{1b}'), "{error}");
         }

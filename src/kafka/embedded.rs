@@ -144,9 +144,11 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`EmbeddedError::Command`], [`EmbeddedError::Stopped`].
     pub fn set_down(&self, down: bool) -> Result<(), EmbeddedError> {
-        self.command(move |cluster| {
-            if down { cluster.broker_down(EVERY_BROKER) } else { cluster.broker_up(EVERY_BROKER) }
-        })?
+        self.command(
+            move |cluster| {
+                if down { cluster.broker_down(EVERY_BROKER) } else { cluster.broker_up(EVERY_BROKER) }
+            },
+        )?
         .map_err(|error| EmbeddedError::Command(plain(&error)))
     }
 

@@ -90,7 +90,8 @@ impl Producer {
             config.set(name, value);
         }
         config.set("bootstrap.servers", bootstrap_servers);
-        let client = config.create_with_context(Deliveries::default()).map_err(|error| ProducerError::from_create(&error))?;
+        let client =
+            config.create_with_context(Deliveries::default()).map_err(|error| ProducerError::from_create(&error))?;
         Ok(Self { client })
     }
 

@@ -79,7 +79,9 @@ pub enum ProducerError {
 impl ProducerError {
     pub(super) fn from_create(error: &KafkaError) -> Self {
         match error {
-            KafkaError::ClientConfig(_, reason, name, _) => Self::Property { name: name.clone(), reason: reason.clone() },
+            KafkaError::ClientConfig(_, reason, name, _) => {
+                Self::Property { name: name.clone(), reason: reason.clone() }
+            }
             KafkaError::ClientCreation(reason) => Self::Create(reason.clone()),
             other => Self::Create(other.to_string()),
         }
