@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{
+    Args, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::CliError;
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
 pub struct FileArgs {
     /// Configuration file [default: $KREPLAY_CONFIG, ./kreplay.toml, ~/.config/kreplay/config.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub config: Option<PathBuf>,
 }
 
@@ -72,7 +76,7 @@ pub struct ReportArgs {
     #[arg(long)]
     pub headless: bool,
     /// Report at the end, on standard output
-    #[arg(long, value_name = "FORMAT", value_parser = parse_report, hide_possible_values = false)]
+    #[arg(long, value_name = "FORMAT", value_parser = report_formats())]
     pub report: Option<ReportFormat>,
     /// File for the report instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
@@ -109,38 +113,52 @@ pub struct DatasetArgs {
     pub skew: Option<String>,
 }
 
-fn parse_report(text: &str) -> Result<ReportFormat, String> {
-    text.parse()
+fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+    PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
 }
 
-fn put(into: &mut Overrides, flag: &str, key: String, value: Option<&String>) {
-    into.assignments.extend(value.map(|value| Assignment::flag(flag, &key, value)));
+fn put(into: &mut Overrides, flag: &str, key: &str, value: Option<&String>) {
+    into.assignments.extend(value.map(|value| Assignment::flag(flag, key, value)));
 }
 
 impl ClusterArgs {
     pub(super) fn put(&self, into: &mut Overrides) {
-        put(into, "--bootstrap-server", "kafka.bootstrap_servers".into(), self.bootstrap_server.as_ref());
+        put(into, "--bootstrap-server", "kafka.bootstrap_servers", self.bootstrap_server.as_ref());
         into.properties.extend(self.property.iter().cloned());
+    }
+
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        (!self.property.is_empty()).then_some("-X")
     }
 }
 
 impl SelectionArgs {
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        match (self.topics.is_empty(), &self.topics_regex) {
+            (false, _) => Some("--topics"),
+            (true, Some(_)) => Some("--topics-regex"),
+            (true, None) => None,
+        }
+    }
+
     pub(super) fn put(&self, into: &mut Overrides) {
         if !self.topics.is_empty() {
             into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
         }
-        put(into, "--topics-regex", "run.topics_regex".into(), self.topics_regex.as_ref());
+        put(into, "--topics-regex", "run.topics_regex", self.topics_regex.as_ref());
     }
 }
 
 impl SettingsArgs {
     /// `table` is `run` or `demo`: the demo has some settings of its own.
     pub(super) fn put(&self, table: &str, into: &mut Overrides) {
-        put(into, "--concurrency", format!("{table}.concurrency"), self.concurrency.as_ref());
-        put(into, "--ordering", "run.ordering".into(), self.ordering.as_ref());
-        put(into, "--batch", "run.batch".into(), self.batch.as_ref());
-        put(into, "--handler", format!("{table}.handler"), self.handler.as_ref());
-        put(into, "--group", format!("{table}.group"), self.group.as_ref());
+        put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
+        put(into, "--ordering", "run.ordering", self.ordering.as_ref());
+        put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
+        put(into, "--group", &format!("{table}.group"), self.group.as_ref());
     }
 }
 
@@ -153,14 +171,14 @@ impl DatasetArgs {
             ("work", &self.work),
             ("skew", &self.skew),
         ] {
-            put(into, &format!("--{flag}"), format!("demo.{flag}"), value.as_ref());
+            put(into, &format!("--{flag}"), &format!("demo.{flag}"), value.as_ref());
         }
     }
 }
 
 impl ThemeArgs {
     pub(super) fn put(&self, into: &mut Overrides) {
-        put(into, "--theme", "console.theme".into(), self.theme.as_ref());
+        put(into, "--theme", "console.theme", self.theme.as_ref());
     }
 }
 

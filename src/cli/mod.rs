@@ -17,7 +17,7 @@ pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, Se
 pub use config::ConfigArgs;
 pub use error::{CliError, Exit};
 
-use crate::config::{Config, ConfigError, Environment, Overrides};
+use crate::config::{Config, Environment, Overrides};
 
 /// Replays Kafka topics in parallel, and shows what happens while it runs.
 ///
@@ -89,34 +89,50 @@ pub struct DemoArgs {
 }
 
 impl ConsoleArgs {
-    /// The configuration with these flags over it. Where it names no cluster, the flags that the demo knows, too, hold
-    /// for the demo.
+    /// The configuration with these flags over it. Where it names no cluster, the demo will be opened, and the flags are
+    /// those of the demo.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags.
-    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, ConfigError> {
-        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
-        self.cluster.put(&mut overrides);
-        self.selection.put(&mut overrides);
-        self.theme.put(&mut overrides);
-        let mut demo = overrides.clone();
-        self.settings.put("run", &mut overrides);
-        let config = Config::load(&overrides, environment, directory)?;
+    /// Everything that is wrong with file, environment and flags; flags that only a cluster gives a meaning, without one.
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let config = Config::load(&self.overrides("run"), environment, directory)?;
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
-        self.settings.put("demo", &mut demo);
-        Config::load(&demo, environment, directory)
+        match self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+            Some(flag) => Err(CliError::Usage(format!(
+                "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
+                 the configuration"
+            ))),
+            None => Ok(Config::load(&self.overrides("demo"), environment, directory)?),
+        }
+    }
+
+    fn overrides(&self, table: &str) -> Overrides {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.cluster.put(&mut overrides);
+        self.selection.put(&mut overrides);
+        self.settings.put(table, &mut overrides);
+        self.theme.put(&mut overrides);
+        overrides
     }
 }
 
 impl RunArgs {
-    /// The configuration with these flags over it.
+    /// The configuration with these flags over it. It names a cluster and a selection.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags.
-    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, ConfigError> {
-        self.console.load(environment, directory)
+    /// Everything that is wrong with file, environment and flags; no cluster; no topics.
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let config = Config::load(&self.console.overrides("run"), environment, directory)?;
+        let missing = if config.kafka.bootstrap_servers.is_none() {
+            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration"
+        } else if config.run.selection.is_none() {
+            "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration"
+        } else {
+            return Ok(config);
+        };
+        Err(CliError::Usage(missing.into()))
     }
 }
 
@@ -125,12 +141,12 @@ impl DemoArgs {
     ///
     /// # Errors
     /// Everything that is wrong with file, environment and flags.
-    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, ConfigError> {
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.datasets.put(&mut overrides);
         self.settings.put("demo", &mut overrides);
         self.theme.put(&mut overrides);
-        Config::load(&overrides, environment, directory)
+        Ok(Config::load(&overrides, environment, directory)?)
     }
 }
 

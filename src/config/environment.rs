@@ -86,6 +86,10 @@ pub(super) fn variable(key: &str) -> String {
 
 /// What to say about a variable that names no setting, if it looks as if it should.
 fn unknown(rest: &str) -> Option<String> {
+    // What Kubernetes sets for a service: KREPLAY_DEMO_SERVICE_HOST, KREPLAY_DEMO_PORT_80_TCP and so on.
+    if format!("_{rest}_").contains("_PORT_") || rest.ends_with("SERVICE_HOST") {
+        return None;
+    }
     let looks_like_a_key = rest.to_lowercase().replacen('_', ".", 1);
     let table = looks_like_a_key.split('.').next().unwrap_or_default();
     match catalog::suggest(&looks_like_a_key).or_else(|| catalog::suggest(&rest.to_lowercase())) {
@@ -119,6 +123,9 @@ mod tests {
             ("KREPLAY_TEST_BOOTSTRAP", "b"),
             ("KREPLAY_PORT", "tcp://10.0.0.1:80"),
             ("KREPLAY_SERVICE_HOST", "10.0.0.1"),
+            ("KREPLAY_DEMO_SERVICE_HOST", "10.0.0.1"),
+            ("KREPLAY_DEMO_SERVICE_PORT", "80"),
+            ("KREPLAY_RUN_PORT_80_TCP_ADDR", "10.0.0.1"),
             ("HOME", "h"),
         ]);
         let (assignments, problems) = environment.assignments();

@@ -88,6 +88,8 @@ pub(super) fn time(time: Duration) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -98,6 +100,16 @@ mod tests {
         assert_eq!(read("SASL_SSL://a:1"), Ok("SASL_SSL://a:1".into()));
         for wrong in ["", "a", "a:", "a:0", "a:70000", ":1", "a:1,", "a b:1", "a:1;b:2"] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_read_back_as_they_are_shown(nanos in 0..=3_600_000_000_000_u64) {
+            let shown = Duration::from_nanos(nanos);
+            let text = time(shown).as_str().unwrap().to_owned();
+            let read = Input::Text(text).duration(&(Duration::ZERO..=Duration::from_secs(3600)));
+            prop_assert_eq!(read, Ok(shown));
         }
     }
 }
