@@ -135,7 +135,9 @@ mod tests {
                 scope.spawn(move || (0..50).for_each(|_| assert_eq!(handler.handle(&[lane(0, 20)]), [])));
             }
         });
-        factories.iter().for_each(|factory| factory.finish().unwrap());
+        for factory in &factories {
+            factory.finish().unwrap();
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 4 * 50 * 20);
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
