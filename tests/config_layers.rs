@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use kreplay::config::{Assignment, Config, ConfigError, Environment, Overrides};
+use kreplay::config::{Assignment, Config, ConfigError, Environment, Origin, Overrides};
 use proptest::prelude::*;
 
 fn load(file: &str, environment: &Environment, overrides: &Overrides) -> Result<Config, ConfigError> {
@@ -52,7 +52,9 @@ fn a_choice_of_topics_replaces_the_weaker_one_of_either_kind() {
         &Environment::default(),
         &flags([("--topics-regex", "run.topics_regex", "b.*")]),
     );
-    let shown = config.unwrap().show();
+    let config = config.unwrap();
+    assert_eq!(config.origin("run.topics"), Origin::Default);
+    let shown = config.show();
     assert!(
         shown.contains("topics_regex = \"b.*\"  # --topics-regex") && shown.contains("# topics is not set"),
         "{shown}"

@@ -107,9 +107,8 @@ impl Handler for SimulateHandler {
         let now = Instant::now();
         let start = now.checked_sub(self.late).unwrap_or(now);
         let (spent, failures) = self.walk(batch, |deadline| {
-            let ahead = deadline.saturating_sub(start.elapsed());
-            if ahead >= SHORTEST_SLEEP {
-                thread::sleep(ahead);
+            if let Some(wait) = wait(deadline, start.elapsed()) {
+                thread::sleep(wait);
             }
         });
         let taken = start.elapsed();
@@ -117,6 +116,11 @@ impl Handler for SimulateHandler {
         self.late = taken.saturating_sub(spent).min(LATENESS_MADE_UP);
         failures
     }
+}
+
+/// How long to sleep for a deadline, where that is worth a call.
+fn wait(deadline: Duration, elapsed: Duration) -> Option<Duration> {
+    Some(deadline.saturating_sub(elapsed)).filter(|ahead| *ahead >= SHORTEST_SLEEP)
 }
 
 #[cfg(test)]
@@ -160,6 +164,14 @@ mod tests {
         let (spent, _) = handler.walk(&[lane(0, 2), lane(1, 1)], |deadline| deadlines.push(deadline.as_micros()));
         assert_eq!(deadlines, [15, 25, 35]);
         assert_eq!(spent.as_micros(), 35);
+    }
+
+    #[test]
+    fn a_sleep_ends_at_its_deadline_and_short_ones_are_left_out() {
+        let us = Duration::from_micros;
+        assert_eq!(wait(us(3000), us(2900)), Some(us(100)));
+        assert_eq!(wait(us(3000), us(2950)), Some(SHORTEST_SLEEP));
+        assert_eq!((wait(us(3000), us(2951)), wait(us(3000), us(4000))), (None, None));
     }
 
     #[test]

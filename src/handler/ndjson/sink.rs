@@ -122,6 +122,7 @@ mod tests {
         let mut sink = Sink::open(Some(Path::new("/dev/full"))).unwrap();
         let error = sink.write(b"x\n").unwrap_err();
         assert!(error.contains("/dev/full") && error.contains("No space left"), "{error}");
+        assert!(sink.torn, "what got out may end within a line");
         sink.finish().unwrap();
     }
 }
