@@ -1,1 +1,203 @@
-//! cli
+//! The command line: what can be asked for, and how each command ends.
+
+mod args;
+mod config;
+mod error;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
+pub use config::ConfigArgs;
+pub use error::{CliError, Exit};
+
+use crate::config::{Config, Environment, Overrides};
+
+/// Replays Kafka topics in parallel, and shows what happens while it runs.
+///
+/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, otherwise
+/// on a demo that needs no cluster.
+#[derive(Parser, Clone)]
+#[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
+                        4 stopped before the end")]
+pub struct Cli {
+    /// What to do; without one, the console opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// For the console.
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone)]
+pub enum Command {
+    /// Replays generated events on a broker of its own; needs no cluster
+    Demo(DemoArgs),
+    /// Replays the topics of a selection
+    Run(RunArgs),
+    /// Checks or shows the configuration
+    Config(ConfigArgs),
+}
+
+/// The console's flags.
+#[derive(Args, Clone)]
+pub struct ConsoleArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    theme: ThemeArgs,
+}
+
+/// The flags of `run`.
+#[derive(Args, Clone)]
+pub struct RunArgs {
+    #[command(flatten)]
+    console: ConsoleArgs,
+    /// What comes out.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The flags of `demo`.
+#[derive(Args, Clone)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    datasets: DatasetArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    theme: ThemeArgs,
+    /// What comes out.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+impl ConsoleArgs {
+    /// The configuration with these flags over it. Where it names no cluster, the demo will be opened, and the flags are
+    /// those of the demo.
+    ///
+    /// # Errors
+    /// Everything that is wrong with file, environment and flags; flags that only a cluster gives a meaning, without one.
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let config = Config::load(&self.overrides("run"), environment, directory)?;
+        if config.kafka.bootstrap_servers.is_some() {
+            return Ok(config);
+        }
+        match self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+            Some(flag) => Err(CliError::Usage(format!(
+                "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
+                 the configuration"
+            ))),
+            None => Ok(Config::load(&self.overrides("demo"), environment, directory)?),
+        }
+    }
+
+    fn overrides(&self, table: &str) -> Overrides {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.cluster.put(&mut overrides);
+        self.selection.put(&mut overrides);
+        self.settings.put(table, &mut overrides);
+        self.theme.put(&mut overrides);
+        overrides
+    }
+}
+
+impl RunArgs {
+    /// The configuration with these flags over it. It names a cluster and a selection.
+    ///
+    /// # Errors
+    /// Everything that is wrong with file, environment and flags; no cluster; no topics.
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let config = Config::load(&self.console.overrides("run"), environment, directory)?;
+        let missing = if config.kafka.bootstrap_servers.is_none() {
+            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration"
+        } else if config.run.selection.is_none() {
+            "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration"
+        } else {
+            return Ok(config);
+        };
+        Err(CliError::Usage(missing.into()))
+    }
+}
+
+impl DemoArgs {
+    /// The configuration with these flags over it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with file, environment and flags.
+    pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.datasets.put(&mut overrides);
+        self.settings.put("demo", &mut overrides);
+        self.theme.put(&mut overrides);
+        Ok(Config::load(&overrides, environment, directory)?)
+    }
+}
+
+/// Reads the arguments, does what they ask for, and says on standard error why it could not.
+#[must_use]
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // Help and version are no errors; clap knows which stream and which code they take.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match execute(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            for line in error.to_string().lines() {
+                // Nobody reads it: the exit code still tells.
+                let _ = writeln!(io::stderr(), "kreplay: {line}");
+            }
+            error.exit().into()
+        }
+    }
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// [`CliError`] says why it could not be done.
+pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
+    match &cli.command {
+        Some(Command::Config(args)) => {
+            // Paths are relative to the working directory anyway.
+            print(&config::execute(args, &Environment::of_process(), Path::new(""))?)?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Demo(_) | Command::Run(_)) | None => {
+            Err(CliError::Failed("this command is not connected to the engine".into()))
+        }
+    }
+}
+
+/// Writes a result to standard output. A reader that has seen enough is no error.
+///
+/// # Errors
+/// [`CliError::Output`] where it cannot be written.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output { target: None, source }),
+        _ => Ok(()),
+    }
+}

@@ -1,1 +1,25 @@
-//! config
+//! One typed configuration from a file, the environment and the command line, each stronger than the one before.
+//!
+//! Whatever is wrong is reported at once, each thing with its place, its key and what is allowed. Secrets are masked in
+//! everything that can be printed.
+
+mod bytes;
+mod catalog;
+mod environment;
+mod file;
+mod input;
+mod merge;
+mod model;
+mod problem;
+mod property;
+mod reference;
+mod selection;
+mod show;
+mod value;
+
+pub use environment::Environment;
+pub use input::Assignment;
+pub use merge::Overrides;
+pub use model::{Config, ConsoleSection, DemoSection, KafkaSection, ProtocolChoice, RunSection};
+pub use problem::{ConfigError, Origin, Problem};
+pub use property::{MASK, Properties, is_secret};

@@ -123,18 +123,21 @@ mod tests {
     }
 
     #[test]
-    fn workers_share_one_file_line_by_line() {
+    fn workers_and_processes_share_one_file_line_by_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        let factory = factory(&format!("ndjson:{}", path.display()));
-        assert!(factory.wants_headers());
+        // Each factory has a file of its own to the system, as another process would.
+        let factories = [(); 2].map(|()| factory(&format!("ndjson:{}", path.display())));
+        assert!(factories[0].wants_headers());
         std::thread::scope(|scope| {
             for worker in 0..4 {
-                let mut handler = factory.make(worker);
+                let mut handler = factories[worker % 2].make(0);
                 scope.spawn(move || (0..50).for_each(|_| assert_eq!(handler.handle(&[lane(0, 20)]), [])));
             }
         });
-        factory.finish().unwrap();
+        for factory in &factories {
+            factory.finish().unwrap();
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 4 * 50 * 20);
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));

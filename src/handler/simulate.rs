@@ -13,18 +13,23 @@ use super::{Handler, HandlerError, LaneFailure, LaneRun, Simulate, WorkTime};
 /// A shorter wait is not worth a call: Linux wakes a sleeper about 50 µs late (its default timer slack).
 const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 
+/// So much lateness is made up for in the next batch. More than that is a stall, which a measurement should show.
+const LATENESS_MADE_UP: Duration = Duration::from_millis(1);
+
 /// A log-normal distribution has no upper end; one record never takes longer than this.
 const LONGEST_WORK: Duration = Duration::from_secs(3600);
 
 /// Sleeps for each record as long as its work would take.
 ///
-/// A record has one deadline, reckoned from the batch's start, so that waking late does not add up within a batch. Work
-/// too short to sleep for is owed to the next batch, so that it is not lost either.
+/// A record has one deadline, reckoned from the batch's start, so that waking late does not add up within a batch. What
+/// is left at the end of a batch goes into the next: work too short to sleep for is owed, and a late waking is made up
+/// for, so that records take the told time on average in batches of one record, too. Together they never take less.
 #[derive(Debug)]
 pub(super) struct SimulateHandler {
     settings: Prototype,
     rng: SmallRng,
     owed: Duration,
+    late: Duration,
 }
 
 /// Settings that were found possible, from which handlers are made.
@@ -66,7 +71,7 @@ impl Prototype {
 impl SimulateHandler {
     /// The same `seed` draws the same times and failures.
     pub(super) fn new(settings: Prototype, seed: u64) -> Self {
-        Self { settings, rng: SmallRng::seed_from_u64(seed), owed: Duration::ZERO }
+        Self { settings, rng: SmallRng::seed_from_u64(seed), owed: Duration::ZERO, late: Duration::ZERO }
     }
 
     fn draw(&mut self) -> Duration {
@@ -99,16 +104,23 @@ impl SimulateHandler {
 
 impl Handler for SimulateHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let start = Instant::now();
+        let now = Instant::now();
+        let start = now.checked_sub(self.late).unwrap_or(now);
         let (spent, failures) = self.walk(batch, |deadline| {
-            let ahead = deadline.saturating_sub(start.elapsed());
-            if ahead >= SHORTEST_SLEEP {
-                thread::sleep(ahead);
+            if let Some(wait) = wait(deadline, start.elapsed()) {
+                thread::sleep(wait);
             }
         });
-        self.owed = spent.saturating_sub(start.elapsed());
+        let taken = start.elapsed();
+        self.owed = spent.saturating_sub(taken);
+        self.late = taken.saturating_sub(spent).min(LATENESS_MADE_UP);
         failures
     }
+}
+
+/// How long to sleep for a deadline, where that is worth a call.
+fn wait(deadline: Duration, elapsed: Duration) -> Option<Duration> {
+    Some(deadline.saturating_sub(elapsed)).filter(|ahead| *ahead >= SHORTEST_SLEEP)
 }
 
 #[cfg(test)]
@@ -134,6 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn batches_of_one_record_never_take_less_than_their_sum() {
+        let mut handler = handler("simulate:200us");
+        let start = Instant::now();
+        for number in 0..20 {
+            handler.handle(&[lane(number, 1)]);
+            assert!(handler.owed < SHORTEST_SLEEP && handler.late <= LATENESS_MADE_UP);
+            assert!(start.elapsed() + handler.owed >= Duration::from_micros(200) * (number + 1));
+        }
+    }
+
+    #[test]
     fn deadlines_are_sums_and_short_work_is_owed() {
         let mut handler = handler("simulate:10us");
         let mut deadlines = Vec::new();
@@ -141,6 +164,14 @@ mod tests {
         let (spent, _) = handler.walk(&[lane(0, 2), lane(1, 1)], |deadline| deadlines.push(deadline.as_micros()));
         assert_eq!(deadlines, [15, 25, 35]);
         assert_eq!(spent.as_micros(), 35);
+    }
+
+    #[test]
+    fn a_sleep_ends_at_its_deadline_and_short_ones_are_left_out() {
+        let us = Duration::from_micros;
+        assert_eq!(wait(us(3000), us(2900)), Some(us(100)));
+        assert_eq!(wait(us(3000), us(2950)), Some(SHORTEST_SLEEP));
+        assert_eq!((wait(us(3000), us(2951)), wait(us(3000), us(4000))), (None, None));
     }
 
     #[test]

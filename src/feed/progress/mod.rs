@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::Utc;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use super::{Feed, RunState, Snapshot, figures::whole};
@@ -84,9 +84,10 @@ struct BarView {
 
 impl BarView {
     fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr())
+            .with_finish(ProgressFinish::Abandon);
         // The template is a constant: where it could not be read, indicatif's own bar serves as well.
-        if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:24} {wide_msg}") {
+        if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:16} {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar }

@@ -13,7 +13,8 @@ use crate::handler::HandlerError;
 /// A file is created where there is none and *appended to* where there is one: the lines of an interrupted run are kept,
 /// and several processes may share a file. Each block is handed to the system in one write at the file's end, so that on
 /// a local file system lines of two processes never mix. Where a block was cut short (a full disk, `kill -9` of an
-/// earlier process) the next one begins on a new line: at most one line is torn, and none is glued to it.
+/// earlier process) the next one begins on a new line: at most one line is torn, and none is glued to it. A process that
+/// opens the file in the middle of another's write may take that for a torn line; it then leaves an empty one.
 #[derive(Debug)]
 pub(super) struct Sink {
     target: Target,
@@ -121,6 +122,7 @@ mod tests {
         let mut sink = Sink::open(Some(Path::new("/dev/full"))).unwrap();
         let error = sink.write(b"x\n").unwrap_err();
         assert!(error.contains("/dev/full") && error.contains("No space left"), "{error}");
+        assert!(sink.torn, "what got out may end within a line");
         sink.finish().unwrap();
     }
 }

@@ -1,0 +1,231 @@
+//! Flags that several commands share. What they mean, and what is allowed, is the configuration's business.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use super::CliError;
+use crate::{
+    config::{Assignment, Overrides},
+    feed::report::ReportFormat,
+    handler::HandlerSpec,
+};
+
+/// Which configuration file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FileArgs {
+    /// Configuration file [default: $KREPLAY_CONFIG, ./kreplay.toml, ~/.config/kreplay/config.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which cluster.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// Brokers to begin with: HOST:PORT, several with commas
+    #[arg(long, value_name = "LIST")]
+    pub bootstrap_server: Option<String>,
+    /// Any librdkafka property; can be given many times
+    #[arg(short = 'X', value_name = "PROPERTY=VALUE")]
+    pub property: Vec<String>,
+}
+
+/// Which topics.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Topics by name, several with spaces or commas
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    pub topics: Vec<String>,
+    /// Every topic whose whole name matches a regular expression
+    #[arg(long, value_name = "RE")]
+    pub topics_regex: Option<String>,
+}
+
+/// How a run is to go.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Run")]
+pub struct SettingsArgs {
+    /// Workers that handle records side by side, 1 to 1000 [default: 6, in the demo 1]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<String>,
+    /// What keeps its order: the records of a key, of a partition, or nothing [default: key]
+    #[arg(long, value_parser = ["key", "partition", "none"])]
+    pub ordering: Option<String>,
+    /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<String>,
+    /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
+    #[arg(long)]
+    pub handler: Option<String>,
+    /// Consumer group that shares the work and keeps the positions [default: no group]
+    #[arg(long, value_name = "ID")]
+    pub group: Option<String>,
+}
+
+/// What comes out.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArgs {
+    /// No console: progress on standard error instead
+    #[arg(long)]
+    pub headless: bool,
+    /// Report at the end, on standard output
+    #[arg(long, value_name = "FORMAT", value_parser = report_formats())]
+    pub report: Option<ReportFormat>,
+    /// File for the report instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
+    pub output: Option<PathBuf>,
+}
+
+/// How the console looks.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Console")]
+pub struct ThemeArgs {
+    /// Colours of the console: dark, light, mono or a theme's file [default: dark]
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<String>,
+}
+
+/// The demo's data.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Demo")]
+pub struct DatasetArgs {
+    /// Datasets, each with a topic of its own, 1 to 1000 [default: 10]
+    #[arg(long, value_name = "N")]
+    pub datasets: Option<String>,
+    /// Events of all datasets together [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub events: Option<String>,
+    /// Partitions of each topic, 1 to 100 [default: 6]
+    #[arg(long, value_name = "N")]
+    pub partitions: Option<String>,
+    /// Handling time of a record, such as 250us or 1ms [default: 1ms]
+    #[arg(long, value_name = "DURATION", conflicts_with = "handler")]
+    pub work: Option<String>,
+    /// How events are spread over datasets: even or zipf:S [default: even]
+    #[arg(long, value_name = "SKEW")]
+    pub skew: Option<String>,
+}
+
+fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+    PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
+}
+
+fn put(into: &mut Overrides, flag: &str, key: &str, value: Option<&String>) {
+    into.assignments.extend(value.map(|value| Assignment::flag(flag, key, value)));
+}
+
+impl ClusterArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--bootstrap-server", "kafka.bootstrap_servers", self.bootstrap_server.as_ref());
+        into.properties.extend(self.property.iter().cloned());
+    }
+
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        (!self.property.is_empty()).then_some("-X")
+    }
+}
+
+impl SelectionArgs {
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        match (self.topics.is_empty(), &self.topics_regex) {
+            (false, _) => Some("--topics"),
+            (true, Some(_)) => Some("--topics-regex"),
+            (true, None) => None,
+        }
+    }
+
+    pub(super) fn put(&self, into: &mut Overrides) {
+        if !self.topics.is_empty() {
+            into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
+        }
+        put(into, "--topics-regex", "run.topics_regex", self.topics_regex.as_ref());
+    }
+}
+
+impl SettingsArgs {
+    /// `table` is `run` or `demo`: the demo has some settings of its own.
+    pub(super) fn put(&self, table: &str, into: &mut Overrides) {
+        put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
+        put(into, "--ordering", "run.ordering", self.ordering.as_ref());
+        put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
+        put(into, "--group", &format!("{table}.group"), self.group.as_ref());
+    }
+}
+
+impl DatasetArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        for (flag, value) in [
+            ("datasets", &self.datasets),
+            ("events", &self.events),
+            ("partitions", &self.partitions),
+            ("work", &self.work),
+            ("skew", &self.skew),
+        ] {
+            put(into, &format!("--{flag}"), &format!("demo.{flag}"), value.as_ref());
+        }
+    }
+}
+
+impl ThemeArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--theme", "console.theme", self.theme.as_ref());
+    }
+}
+
+impl ReportArgs {
+    /// Standard output can carry one thing: records, the report, or the console.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] says how to keep them apart.
+    pub fn check_standard_output(&self, handler: &HandlerSpec, console: bool) -> Result<(), CliError> {
+        if !matches!(handler, HandlerSpec::Ndjson { path: None }) {
+            return Ok(());
+        }
+        let other = if console {
+            "the console is; use --headless"
+        } else if self.report.is_some() && self.output.is_none() {
+            "the report would go, too; give the report a file with --output FILE"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::Usage(format!(
+            "the handler ndjson writes to standard output, where {other}, or give the handler a file with ndjson:FILE"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_output_carries_one_thing() {
+        let (stdout, file) = (HandlerSpec::Ndjson { path: None }, HandlerSpec::Ndjson { path: Some("f".into()) });
+        let report = |report, output: Option<&str>| ReportArgs {
+            report,
+            output: output.map(PathBuf::from),
+            ..ReportArgs::default()
+        };
+        let json = Some(ReportFormat::Json);
+        for (args, handler, console, fits) in [
+            (report(None, None), &stdout, false, true),
+            (report(None, None), &stdout, true, false),
+            (report(json, None), &stdout, false, false),
+            (report(json, Some("r")), &stdout, false, true),
+            (report(json, None), &file, true, true),
+            (report(json, None), &HandlerSpec::Null, true, true),
+        ] {
+            assert_eq!(args.check_standard_output(handler, console).is_ok(), fits, "{args:?} {handler} {console}");
+        }
+    }
+}

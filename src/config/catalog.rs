@@ -1,0 +1,266 @@
+//! Every setting: its key, what is allowed, how it is set and shown. File, environment, flags, `config show` and the
+//! example file all go by this list.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use toml::Value;
+
+use super::{
+    Config,
+    bytes::show_bytes,
+    input::Input,
+    model::takes,
+    selection,
+    value::{bootstrap, group, handler, number, on_failure, store, text, theme, time, word},
+};
+use crate::{
+    handler::{HandlerSpec, Simulate, WorkTime},
+    replay::OnFailure,
+};
+
+/// A setting.
+pub(super) struct Setting {
+    /// Table and name, with dots.
+    pub(super) key: &'static str,
+    /// What may stand there.
+    pub(super) allowed: &'static str,
+    /// Puts a value in its place, or says what is wrong with it.
+    pub(super) set: fn(&mut Config, &Input) -> Result<(), String>,
+    /// The value as it would be written in a file; `None` where there is none.
+    pub(super) show: fn(&Config) -> Option<Value>,
+}
+
+const COMMIT_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+const FIRST_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(300);
+const PROGRESS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
+const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
+const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
+                        (each with ,fail=RATE), ndjson or ndjson:FILE";
+
+pub(super) const SETTINGS: [Setting; 26] = [
+    Setting {
+        key: "kafka.bootstrap_servers",
+        allowed: "HOST:PORT, several with commas",
+        set: |c, i| store(&mut c.kafka.bootstrap_servers, bootstrap(i).map(Some)),
+        show: |c| c.kafka.bootstrap_shown.clone().map(Value::from),
+    },
+    Setting {
+        key: "run.topics",
+        allowed: "a list of topic names; a name has 1 to 249 letters, digits, `.`, `_` and `-`",
+        set: |c, i| store(&mut c.run.selection, selection::topics(i).map(Some)),
+        show: |c| selection::show_topics(c.run.selection.as_ref()),
+    },
+    Setting {
+        key: "run.topics_regex",
+        allowed: r"a regular expression that matches whole names, such as vc\..*\.events",
+        set: |c, i| store(&mut c.run.selection, selection::regex(i).map(Some)),
+        show: |c| selection::show_regex(c.run.selection.as_ref()),
+    },
+    Setting {
+        key: "run.concurrency",
+        allowed: "a whole number from 1 to 1000",
+        set: |c, i| store(&mut c.run.settings.concurrency, i.bounded()),
+        show: |c| Some(number(c.run.settings.concurrency.get())),
+    },
+    Setting {
+        key: "run.ordering",
+        allowed: "key, partition or none",
+        set: |c, i| store(&mut c.run.settings.ordering, word(i)),
+        show: |c| Some(text(&c.run.settings.ordering)),
+    },
+    Setting {
+        key: "run.batch",
+        allowed: "a whole number from 1 to 100000",
+        set: |c, i| store(&mut c.run.settings.batch, i.bounded()),
+        show: |c| Some(number(c.run.settings.batch.get())),
+    },
+    Setting {
+        key: "run.handler",
+        allowed: HANDLERS,
+        set: |c, i| store(&mut c.run.settings.handler, handler(i)),
+        show: |c| Some(text(&c.run.settings.handler)),
+    },
+    Setting {
+        key: "run.group",
+        allowed: "a group id of 1 to 255 printable characters",
+        set: |c, i| store(&mut c.run.settings.group, group(i).map(Some)),
+        show: |c| c.run.settings.group.clone().map(Value::from),
+    },
+    Setting {
+        key: "run.group_protocol",
+        allowed: "auto, consumer or classic",
+        set: |c, i| store(&mut c.run.group_protocol, word(i)),
+        show: |c| Some(text(&c.run.group_protocol)),
+    },
+    Setting {
+        key: "run.retry.attempts",
+        allowed: "a whole number from 0 to 1000",
+        set: |c, i| store(&mut c.run.settings.retry.attempts, i.within(&ATTEMPTS)),
+        show: |c| Some(number(c.run.settings.retry.attempts)),
+    },
+    Setting {
+        key: "run.retry.first_delay",
+        allowed: "a time from 0 to 5m, such as 500ms or 1s",
+        set: |c, i| store(&mut c.run.settings.retry.first_delay, i.duration(&FIRST_DELAY)),
+        show: |c| Some(time(c.run.settings.retry.first_delay)),
+    },
+    Setting {
+        key: "run.on_failure",
+        allowed: "fail or skip",
+        set: |c, i| store(&mut c.run.settings.on_failure, on_failure(i)),
+        show: |c| {
+            Some(Value::from(match c.run.settings.on_failure {
+                OnFailure::Fail => "fail",
+                OnFailure::Skip => "skip",
+            }))
+        },
+    },
+    Setting {
+        key: "run.buffer",
+        allowed: "a size from 1MiB to 1024GiB, such as 32MiB",
+        set: |c, i| store(&mut c.run.settings.buffer_bytes, i.bytes(&BUFFER)),
+        show: |c| Some(text(&show_bytes(c.run.settings.buffer_bytes))),
+    },
+    Setting {
+        key: "run.commit_interval",
+        allowed: "a time from 10ms to 1m, such as 200ms",
+        set: |c, i| store(&mut c.run.settings.commit_interval, i.duration(&COMMIT_INTERVAL)),
+        show: |c| Some(time(c.run.settings.commit_interval)),
+    },
+    Setting {
+        key: "run.drain_timeout",
+        allowed: "a time from 100ms to 60m, such as 30s",
+        set: |c, i| store(&mut c.run.settings.drain_timeout, i.duration(&DRAIN_TIMEOUT)),
+        show: |c| Some(time(c.run.settings.drain_timeout)),
+    },
+    Setting {
+        key: "run.progress_interval",
+        allowed: "a time from 100ms to 60m, such as 5s",
+        set: |c, i| store(&mut c.run.progress_interval, i.duration(&PROGRESS)),
+        show: |c| Some(time(c.run.progress_interval)),
+    },
+    Setting {
+        key: "console.theme",
+        allowed: "dark, light, mono or the path of a .toml file",
+        set: |c, i| store(&mut c.console.theme, theme(i)),
+        show: |c| Some(text(&c.console.theme)),
+    },
+    Setting {
+        key: "console.mouse",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.console.mouse, i.bool()),
+        show: |c| Some(Value::from(c.console.mouse)),
+    },
+    Setting {
+        key: "demo.datasets",
+        allowed: "a whole number from 1 to 1000",
+        set: |c, i| store(&mut c.demo.datasets.count, i.bounded()),
+        show: |c| Some(number(c.demo.datasets.count.get())),
+    },
+    Setting {
+        key: "demo.events",
+        allowed: "a whole number from 0 to 10000000",
+        set: |c, i| store(&mut c.demo.datasets.events, i.bounded()),
+        show: |c| Some(number(c.demo.datasets.events.get())),
+    },
+    Setting {
+        key: "demo.partitions",
+        allowed: "a whole number from 1 to 100",
+        set: |c, i| store(&mut c.demo.datasets.partitions, i.bounded()),
+        show: |c| Some(number(c.demo.datasets.partitions.get())),
+    },
+    Setting {
+        key: "demo.skew",
+        allowed: "even, or zipf:S with S from 0 to 10",
+        set: |c, i| store(&mut c.demo.datasets.skew, word(i)),
+        show: |c| Some(text(&c.demo.datasets.skew)),
+    },
+    Setting {
+        key: "demo.work",
+        allowed: "a time from 0 to 60m, such as 1ms",
+        set: |c, i| store(&mut c.demo.handler, i.duration(&WORK).map(takes)),
+        show: |c| match &c.demo.handler {
+            HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), .. }) if !c.gives("demo.handler") => {
+                Some(time(*work))
+            }
+            _ => None,
+        },
+    },
+    Setting {
+        key: "demo.concurrency",
+        allowed: "a whole number from 1 to 1000",
+        set: |c, i| store(&mut c.demo.concurrency, i.bounded()),
+        show: |c| Some(number(c.demo.concurrency.get())),
+    },
+    Setting {
+        key: "demo.handler",
+        allowed: HANDLERS,
+        set: |c, i| store(&mut c.demo.handler, handler(i)),
+        show: |c| c.gives("demo.handler").then(|| text(&c.demo.handler)),
+    },
+    Setting {
+        key: "demo.group",
+        allowed: "a group id of 1 to 255 printable characters",
+        set: |c, i| store(&mut c.demo.group, group(i).map(Some)),
+        show: |c| c.demo.group.clone().map(Value::from),
+    },
+];
+
+/// Settings that say the same thing in two ways: the later one replaces the other, and one place may give one of them.
+pub(super) const EITHER: [(&str, &str); 2] = [("run.topics", "run.topics_regex"), ("demo.work", "demo.handler")];
+
+/// The tables, each once.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    SETTINGS.iter().filter_map(move |setting| {
+        let table = setting.key.split('.').next().unwrap_or_default();
+        (std::mem::replace(&mut last, table) != table).then_some(table)
+    })
+}
+
+/// The key that somebody may have meant: the same name in another table, or one that differs by a slip of the finger.
+pub(super) fn suggest(key: &str) -> Option<&'static str> {
+    let last = |key: &'static str| key.split_once('.').map_or(key, |(_, rest)| rest);
+    let name = key.split_once('.').map_or(key, |(_, rest)| rest);
+    let keys = || SETTINGS.iter().map(|setting| setting.key);
+    let near = |candidate: &&str| strsim::damerau_levenshtein(key, candidate) <= 1.max(key.len() / 6);
+    keys()
+        .filter(near)
+        .min_by_key(|candidate| strsim::damerau_levenshtein(key, candidate))
+        .or_else(|| keys().find(|candidate| last(candidate) == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        let config = Config::default();
+        for setting in &SETTINGS {
+            let Some(shown) = (setting.show)(&config) else { continue };
+            let input = match &shown {
+                Value::String(text) => Input::Text(text.clone()),
+                Value::Integer(number) => Input::Integer(i128::from(*number)),
+                Value::Boolean(value) => Input::Bool(*value),
+                other => panic!("{other}"),
+            };
+            let mut again = Config::default();
+            (setting.set)(&mut again, &input).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+            assert_eq!((setting.show)(&again), Some(shown), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn slips_and_wrong_tables_are_recognised() {
+        assert_eq!(suggest("run.concurency"), Some("run.concurrency"));
+        assert_eq!(suggest("run.topic_regex"), Some("run.topics_regex"));
+        assert_eq!(suggest("batch"), Some("run.batch"));
+        assert_eq!(suggest("kafka.theme"), Some("console.theme"));
+        assert_eq!(suggest("run.nothing_like_it"), None);
+        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "console", "demo"]);
+    }
+}

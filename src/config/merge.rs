@@ -1,0 +1,132 @@
+//! File, then environment, then flags: who comes later wins.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, ConfigError, Environment, Origin, Problem, catalog, file, input::Assignment, property, reference};
+
+/// What the command line says: the file to read, and values.
+#[derive(Clone, Default)]
+pub struct Overrides {
+    /// The file named by `--config`.
+    pub file: Option<PathBuf>,
+    /// Values given by flags, in order.
+    pub assignments: Vec<Assignment>,
+    /// The texts of `-X`, in order.
+    pub properties: Vec<String>,
+}
+
+impl Config {
+    /// Reads file and environment and puts the command line over them. `directory` is where `kreplay.toml` is looked for.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its place, its key and what is allowed.
+    pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
+        let mut merge = Merge { config: Self::default(), problems: Vec::new(), environment };
+        if let Some(path) = file::find(overrides.file.as_deref(), environment, directory) {
+            let text = file::read(directory, &path)?;
+            let (assignments, problems) = file::parse(&path, &text);
+            merge.problems.extend(problems);
+            merge.layer(&assignments);
+            merge.problems.sort_by_key(|problem| problem.origin.place());
+            merge.config.file = Some(path);
+        }
+        let (assignments, problems) = environment.assignments();
+        merge.problems.extend(problems);
+        merge.layer(&assignments);
+        let properties = merge.property_flags(&overrides.properties);
+        merge.layer(&properties);
+        merge.layer(&overrides.assignments);
+        if merge.problems.is_empty() { Ok(merge.config) } else { Err(ConfigError::Invalid(merge.problems)) }
+    }
+}
+
+struct Merge<'a> {
+    config: Config,
+    problems: Vec<Problem>,
+    environment: &'a Environment,
+}
+
+impl Merge<'_> {
+    fn layer(&mut self, assignments: &[Assignment]) {
+        let place = |key: &str| assignments.iter().find(|it| it.key == key).map(|it| it.origin.clone());
+        for (one, other) in catalog::EITHER {
+            if let (Some(_), Some(origin)) = (place(one), place(other)) {
+                self.problem(origin, other, format!("there is {one}, too; give one of the two"));
+            }
+        }
+        for assignment in assignments {
+            let result = match assignment.key.strip_prefix("kafka.properties.") {
+                Some(name) => self.property(name, assignment),
+                None => self.setting(assignment),
+            };
+            match result {
+                Ok(()) => self.remember(assignment),
+                Err(message) => self.problem(assignment.origin.clone(), &assignment.key, message),
+            }
+        }
+    }
+
+    fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {
+        let key = assignment.key.as_str();
+        let setting = catalog::SETTINGS.iter().find(|setting| setting.key == key).ok_or("there is no such setting")?;
+        if key != "kafka.bootstrap_servers" {
+            return (setting.set)(&mut self.config, &assignment.input)
+                .map_err(|reason| format!("{reason}; allowed: {}", setting.allowed));
+        }
+        let resolved = assignment.input.try_map(|text| reference::resolve(text, self.environment))?;
+        (setting.set)(&mut self.config, &resolved)
+            .map_err(|reason| format!("{reason}; allowed: {}", setting.allowed))?;
+        let written = assignment.input.list().or_else(|_| assignment.input.text().map(|text| vec![text.to_owned()]))?;
+        let referenced = written.iter().any(|text| reference::has_reference(text));
+        self.config.kafka.bootstrap_shown =
+            if referenced { Some(written.join(",")) } else { self.config.kafka.bootstrap_servers.clone() };
+        Ok(())
+    }
+
+    fn property(&mut self, name: &str, assignment: &Assignment) -> Result<(), String> {
+        if property::BOOTSTRAP.contains(&name) {
+            return Err("this property cannot be set: use kafka.bootstrap_servers".into());
+        }
+        property::check_name(name)?;
+        let text = assignment.input.property()?;
+        let value = reference::resolve(&text, self.environment)?;
+        if value.contains('\0') {
+            return Err("the value holds a NUL character".into());
+        }
+        self.config.kafka.properties.set(name, value, &text, reference::has_reference(&text));
+        Ok(())
+    }
+
+    fn property_flags(&mut self, texts: &[String]) -> Vec<Assignment> {
+        let mut assignments = Vec::new();
+        for text in texts {
+            match property::split(text) {
+                Ok((name, value)) if property::BOOTSTRAP.contains(&name) => {
+                    assignments.push(Assignment::flag("-X", "kafka.bootstrap_servers", value));
+                }
+                Ok((name, value)) => {
+                    assignments.push(Assignment::flag("-X", &format!("kafka.properties.{name}"), value));
+                }
+                Err(message) => {
+                    self.problems.push(Problem { origin: Origin::Flag("-X".into()), key: None, message });
+                }
+            }
+        }
+        assignments
+    }
+
+    fn remember(&mut self, assignment: &Assignment) {
+        for (one, other) in catalog::EITHER {
+            if assignment.key == one {
+                self.config.origins.remove(other);
+            } else if assignment.key == other {
+                self.config.origins.remove(one);
+            }
+        }
+        self.config.origins.insert(assignment.key.clone(), assignment.origin.clone());
+    }
+
+    fn problem(&mut self, origin: Origin, key: &str, message: String) {
+        self.problems.push(Problem { origin, key: Some(key.into()), message });
+    }
+}

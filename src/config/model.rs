@@ -1,0 +1,163 @@
+//! The configuration with everything in its place.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use super::{Origin, Properties};
+use crate::{
+    demo::Datasets,
+    domain::Concurrency,
+    handler::{HandlerSpec, Simulate, WorkTime},
+    plan::Selection,
+    replay::Settings,
+};
+
+/// Everything that can be set, from file, environment and flags. Its `Debug` form shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[kafka]`: the cluster.
+    pub kafka: KafkaSection,
+    /// `[run]`: what to replay, and how.
+    pub run: RunSection,
+    /// `[console]`: how it looks.
+    pub console: ConsoleSection,
+    /// `[demo]`: its data, and where its runs differ from others.
+    pub demo: DemoSection,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    /// Where each value that somebody set comes from, by its key.
+    pub(super) origins: BTreeMap<String, Origin>,
+}
+
+/// The cluster. The demo brings its own and uses nothing of this.
+#[derive(Clone, Debug, Default)]
+pub struct KafkaSection {
+    /// `host:port`, several with commas; `None` where nobody named a cluster.
+    pub bootstrap_servers: Option<String>,
+    /// Passed through to librdkafka.
+    pub properties: Properties,
+    /// The bootstrap servers as they may be shown.
+    pub(super) bootstrap_shown: Option<String>,
+}
+
+/// What to replay, and how.
+#[derive(Clone, Debug)]
+pub struct RunSection {
+    /// The topics; `None` where nobody chose any.
+    pub selection: Option<Selection>,
+    /// How the run is to go.
+    pub settings: Settings,
+    /// Which protocol a group speaks.
+    pub group_protocol: ProtocolChoice,
+    /// The time between two lines of headless progress.
+    pub progress_interval: Duration,
+}
+
+/// How the console looks.
+#[derive(Clone, Debug)]
+pub struct ConsoleSection {
+    /// The name of a theme, or the path of a theme's file.
+    pub theme: String,
+    /// Whether wheel and clicks are taken from the terminal.
+    pub mouse: bool,
+}
+
+/// The demo's data, and where its runs differ from others.
+#[derive(Clone, Debug)]
+pub struct DemoSection {
+    /// What is replayed.
+    pub datasets: Datasets,
+    /// The workers that a demo starts with.
+    pub concurrency: Concurrency,
+    /// What is done with the records: `work` or `handler`, whichever was given last.
+    pub handler: HandlerSpec,
+    /// The consumer group that shares the demo's work; `None` uses no group.
+    pub group: Option<String>,
+}
+
+/// Which of Kafka's group protocols to speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProtocolChoice {
+    /// The consumer protocol where the broker has it, otherwise the classic one.
+    #[default]
+    Auto,
+    /// KIP-848; Kafka 4.0 and later.
+    Consumer,
+    /// The one that every broker has.
+    Classic,
+}
+
+impl fmt::Display for ProtocolChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Consumer => "consumer",
+            Self::Classic => "classic",
+        })
+    }
+}
+
+impl FromStr for ProtocolChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "consumer" => Ok(Self::Consumer),
+            "classic" => Ok(Self::Classic),
+            other => Err(format!("`{other}` is not a group protocol")),
+        }
+    }
+}
+
+/// A handler that takes this time for each record.
+pub(super) fn takes(work: Duration) -> HandlerSpec {
+    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0 })
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            kafka: KafkaSection::default(),
+            run: RunSection {
+                selection: None,
+                settings: Settings::default(),
+                group_protocol: ProtocolChoice::default(),
+                progress_interval: Duration::from_secs(5),
+            },
+            console: ConsoleSection { theme: "dark".into(), mouse: true },
+            demo: DemoSection {
+                datasets: Datasets::default(),
+                concurrency: Concurrency::MIN,
+                handler: takes(Duration::from_millis(1)),
+                group: None,
+            },
+            file: None,
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// How a run of the demo is to go: as any run, but with the demo's own workers, handler and group. What the file
+    /// says of a run on a real cluster must not write the demo's records into that run's files or group.
+    #[must_use]
+    pub fn demo_settings(&self) -> Settings {
+        Settings {
+            concurrency: self.demo.concurrency,
+            handler: self.demo.handler.clone(),
+            group: self.demo.group.clone(),
+            ..self.run.settings.clone()
+        }
+    }
+
+    /// Whether somebody set this value.
+    pub(super) fn gives(&self, key: &str) -> bool {
+        self.origins.contains_key(key)
+    }
+
+    /// Where a value comes from.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,95 @@
+//! Topics by name and by regular expression.
+
+use regex::Regex;
+use toml::Value;
+
+use super::input::{Input, quoted};
+use crate::plan::Selection;
+
+/// What a pattern is wrapped into, so that it matches whole names.
+const WHOLE: (&str, &str) = ("^(?:", ")$");
+
+pub(super) fn topics(input: &Input) -> Result<Selection, String> {
+    let names = input.list()?;
+    if names.is_empty() {
+        return Err("the list is empty".into());
+    }
+    match names.iter().find(|name| !is_topic_name(name)) {
+        Some(wrong) => Err(format!("{} is not the name of a topic", quoted(wrong))),
+        None => Ok(Selection::Topics(names)),
+    }
+}
+
+/// Kafka's own rule for names (`org.apache.kafka.common.internals.Topic`).
+fn is_topic_name(name: &str) -> bool {
+    (1..=249).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+pub(super) fn regex(input: &Input) -> Result<Selection, String> {
+    let pattern = input.text()?;
+    if pattern.is_empty() {
+        return Err("it is empty".into());
+    }
+    // On its own first: a pattern such as `a)(b` is wrong, although it would fit between the brackets.
+    let wrong = |error: regex::Error| {
+        let reason = error.to_string();
+        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("{} cannot be read: {reason}", quoted(pattern))
+    };
+    Regex::new(pattern).map_err(wrong)?;
+    Regex::new(&format!("{}{pattern}{}", WHOLE.0, WHOLE.1)).map(Selection::Matching).map_err(wrong)
+}
+
+pub(super) fn show_topics(selection: Option<&Selection>) -> Option<Value> {
+    match selection? {
+        Selection::Topics(names) => Some(Value::from(names.clone())),
+        Selection::Matching(_) => None,
+    }
+}
+
+pub(super) fn show_regex(selection: Option<&Selection>) -> Option<Value> {
+    match selection? {
+        Selection::Topics(_) => None,
+        Selection::Matching(regex) => {
+            let whole = regex.as_str();
+            let pattern = whole.strip_prefix(WHOLE.0).and_then(|rest| rest.strip_suffix(WHOLE.1)).unwrap_or(whole);
+            Some(Value::from(pattern))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regular_expression_matches_whole_names() {
+        let selection = regex(&Input::Text(r"vc\..*\.events|other".into())).unwrap();
+        let Selection::Matching(regex) = &selection else { panic!() };
+        assert!(regex.is_match("vc.a.events") && regex.is_match("other"));
+        assert!(!regex.is_match("vc.a.events.dlq") && !regex.is_match("another"));
+        assert_eq!(show_regex(Some(&selection)), Some(Value::from(r"vc\..*\.events|other")));
+    }
+
+    #[test]
+    fn a_wrong_expression_is_told_in_one_line() {
+        for wrong in ["", "(", "a)(b", "[z-a]"] {
+            let error = regex(&Input::Text(wrong.into())).unwrap_err();
+            assert!(!error.contains('\n'), "{error}");
+        }
+        assert!(regex(&Input::Text("(".into())).unwrap_err().contains("unclosed group"));
+    }
+
+    #[test]
+    fn topic_names_follow_kafkas_rule() {
+        let read = |text: &str| topics(&Input::Untyped(text.into()));
+        assert!(matches!(read("a.b, c_d-1"), Ok(Selection::Topics(names)) if names == ["a.b", "c_d-1"]));
+        for wrong in ["", "a,,b", "..", "a b", "ä"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(topics(&Input::List(Vec::new())).is_err());
+        assert!(topics(&Input::List(vec!["x".repeat(250)])).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! The merged configuration as a file would hold it, with the origin of each value. Secrets are masked.
+
+use std::fmt::Write;
+
+use toml::Value;
+
+use super::{Config, catalog};
+use crate::feed::printable;
+
+impl Config {
+    /// TOML with a comment behind each value that says where it comes from; settings without a value are comments.
+    #[must_use]
+    pub fn show(&self) -> String {
+        let mut out = String::new();
+        let file = self.file.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string());
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "# configuration file: {}", printable(&file));
+        for table in catalog::tables() {
+            let _ = writeln!(out, "\n[{table}]");
+            for setting in catalog::SETTINGS.iter().filter(|setting| setting.key.starts_with(&format!("{table}."))) {
+                let name = &setting.key[table.len() + 1..];
+                match (setting.show)(self) {
+                    Some(value) => self.line(&mut out, name, &value, setting.key),
+                    None => drop(writeln!(out, "# {name} is not set")),
+                }
+            }
+            if table == "kafka" {
+                self.properties(&mut out);
+            }
+        }
+        out
+    }
+
+    fn properties(&self, out: &mut String) {
+        if self.kafka.properties.shown().next().is_none() {
+            return;
+        }
+        let _ = writeln!(out, "\n[kafka.properties]");
+        for (name, value) in self.kafka.properties.shown() {
+            let key = format!("kafka.properties.{name}");
+            self.line(out, &Value::from(name).to_string(), &Value::from(value), &key);
+        }
+    }
+
+    fn line(&self, out: &mut String, name: &str, value: &Value, key: &str) {
+        let _ = writeln!(out, "{name} = {}  # {}", one_line(value), self.origin(key));
+    }
+}
+
+/// A value on one line; the library would write a text with line feeds over several.
+fn one_line(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().any(char::is_control) => {
+            let mut out = String::from('"');
+            for c in text.chars() {
+                match c {
+                    '"' | '\\' => out.extend(['\\', c]),
+                    c if c.is_control() => drop(write!(out, "\\u{:04X}", u32::from(c))),
+                    c => out.push(c),
+                }
+            }
+            out + "\""
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Values of settings that need more than a number's range: read, checked, and written again.
+
+use std::{str::FromStr, time::Duration};
+
+use toml::Value;
+
+use super::input::{Input, quoted};
+use crate::{
+    handler::{HandlerSpec, SpecError},
+    replay::OnFailure,
+};
+
+pub(super) fn store<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+pub(super) fn bootstrap(input: &Input) -> Result<String, String> {
+    let servers = input.list().or_else(|_| input.text().map(|text| text.split(',').map(str::to_owned).collect()));
+    let servers = servers.map_err(|_: String| "must be a string or a list of strings")?;
+    for server in &servers {
+        let server = server.trim();
+        let (host, port) = server.rsplit_once(':').ok_or("each server needs its port")?;
+        let host = host.rsplit_once("://").map_or(host, |(_, host)| host);
+        if !is_host(host) || port.parse::<u16>().ok().is_none_or(|port| port == 0) {
+            return Err("a server is not of the form HOST:PORT".into());
+        }
+    }
+    Ok(servers.iter().map(|server| server.trim()).collect::<Vec<_>>().join(","))
+}
+
+/// A name or address; one of IPv6 in brackets, as librdkafka wants it.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => {
+            address.contains(':') && address.chars().all(|c| c.is_ascii_alphanumeric() || ":.%".contains(c))
+        }
+        None => !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c)),
+    }
+}
+
+pub(super) fn group(input: &Input) -> Result<String, String> {
+    let text = input.text()?;
+    let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err(format!("{} is not a group id", quoted(text))) }
+}
+
+pub(super) fn theme(input: &Input) -> Result<String, String> {
+    let text = input.text()?;
+    let path = text.contains('/') || std::path::Path::new(text).extension().is_some_and(|ending| ending == "toml");
+    if path || matches!(text, "dark" | "light" | "mono") {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{} is not a theme", quoted(text)))
+    }
+}
+
+pub(super) fn on_failure(input: &Input) -> Result<OnFailure, String> {
+    match input.text()? {
+        "fail" => Ok(OnFailure::Fail),
+        "skip" => Ok(OnFailure::Skip),
+        other => Err(format!("{} is neither", quoted(other))),
+    }
+}
+
+/// A word whose own error repeats what is allowed.
+pub(super) fn word<T: FromStr>(input: &Input) -> Result<T, String> {
+    let text = input.text()?;
+    text.parse().map_err(|_| format!("{} is not understood", quoted(text)))
+}
+
+/// A handler's own error says what is wrong with it.
+pub(super) fn handler(input: &Input) -> Result<HandlerSpec, String> {
+    input.text()?.parse().map_err(|error: SpecError| error.to_string())
+}
+
+pub(super) fn number(number: u32) -> Value {
+    Value::Integer(i64::from(number))
+}
+
+pub(super) fn text(value: &impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+pub(super) fn time(time: Duration) -> Value {
+    Value::String(format!("{time:?}").replace('µ', "u"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn bootstrap_servers_have_a_host_and_a_port() {
+        let read = |text: &str| bootstrap(&Input::Text(text.into()));
+        assert_eq!(read("a:1, b:2"), Ok("a:1,b:2".into()));
+        assert_eq!(read("[::1]:9092"), Ok("[::1]:9092".into()));
+        assert_eq!(read("SASL_SSL://a:1"), Ok("SASL_SSL://a:1".into()));
+        for wrong in ["", "a", "a:", "a:0", "a:70000", ":1", "a:1,", "a b:1", "a:1;b:2"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_read_back_as_they_are_shown(nanos in 0..=3_600_000_000_000_u64) {
+            let shown = Duration::from_nanos(nanos);
+            let text = time(shown).as_str().unwrap().to_owned();
+            let read = Input::Text(text).duration(&(Duration::ZERO..=Duration::from_secs(3600)));
+            prop_assert_eq!(read, Ok(shown));
+        }
+    }
+}

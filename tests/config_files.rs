@@ -1,0 +1,181 @@
+//! Configuration files, right and wrong, and the example file.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::path::{Path, PathBuf};
+
+use kreplay::{
+    config::{Config, ConfigError, Environment, Overrides},
+    plan::Selection,
+};
+
+fn environment() -> Environment {
+    Environment::from_pairs([("BROKERS", "b1:9092,b2:9092"), ("KEY_PASSWORD", "hunter2")])
+}
+
+fn load(file: &Path) -> Result<Config, ConfigError> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Config::load(&Overrides { file: Some(file.into()), ..Overrides::default() }, &environment(), root)
+}
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Path::new("tests/fixtures/config").join(kind);
+    let mut files: Vec<_> =
+        std::fs::read_dir(root.join(&folder)).unwrap().map(|entry| folder.join(entry.unwrap().file_name())).collect();
+    files.sort();
+    assert!(files.len() >= 3);
+    files
+}
+
+fn snapshot(file: &Path, text: &str) {
+    insta::with_settings!({ snapshot_suffix => file.file_stem().unwrap().to_str().unwrap(), omit_expression => true }, {
+        insta::assert_snapshot!(text);
+    });
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_what_is_allowed() {
+    for file in fixtures("invalid") {
+        let error = load(&file).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(error.lines().all(|line| line.starts_with(&format!("{}:", file.display()))), "{error}");
+        snapshot(&file, &error);
+    }
+}
+
+#[test]
+fn what_is_right_is_shown_with_its_origin_and_reads_back() {
+    for file in fixtures("valid") {
+        let shown = load(&file).unwrap().show();
+        assert!(!shown.contains("hunter2") && !shown.contains("plain-text-password"), "{shown}");
+        snapshot(&file, &shown);
+        let dir = tempfile::tempdir().unwrap();
+        let again = dir.path().join("again.toml");
+        std::fs::write(&again, &shown).unwrap();
+        let values = |text: &str| -> Vec<String> {
+            text.lines().skip(1).map(|line| line.split("  # ").next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(values(&load(&again).unwrap().show()), values(&shown));
+    }
+}
+
+#[test]
+fn values_reach_their_places() {
+    let config = load(Path::new("tests/fixtures/config/valid/full.toml")).unwrap();
+    assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("broker-1:9092,[::1]:9093"));
+    assert_eq!(config.kafka.properties.to_map()["fetch.wait.max.ms"], "10");
+    assert!(matches!(&config.run.selection, Some(Selection::Matching(regex)) if regex.is_match("vc.a.events")));
+    assert_eq!(config.run.settings.buffer_bytes, 1 << 30);
+    assert_eq!(config.demo.datasets.events.get(), 16);
+
+    let secrets = load(Path::new("tests/fixtures/config/valid/secrets.toml")).unwrap();
+    assert_eq!(secrets.kafka.bootstrap_servers.as_deref(), Some("b1:9092,b2:9092"));
+    let properties = secrets.kafka.properties.to_map();
+    assert_eq!(properties["ssl.key.password"], "hunter2");
+    assert_eq!(properties["sasl.oauthbearer.config"], "principal=ada ${x}");
+}
+
+#[test]
+fn a_demo_keeps_away_from_what_the_file_says_of_real_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    std::fs::write(&file, "[run]\nhandler = 'ndjson:prod'\ngroup = 'prod'\nconcurrency = 9\nbatch = 7\n").unwrap();
+    let demo = load(&file).unwrap().demo_settings();
+    assert_eq!((demo.handler.to_string().as_str(), demo.group, demo.concurrency.get()), ("simulate:1ms", None, 1));
+    assert_eq!(demo.batch.get(), 7);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let missing = load(Path::new("no/such.toml")).unwrap_err().to_string();
+    assert!(missing.starts_with("cannot read the configuration no/such.toml: No such file"), "{missing}");
+    let dir = tempfile::tempdir().unwrap();
+    let binary = dir.path().join("binary.toml");
+    std::fs::write(&binary, b"[run]\n# \xff").unwrap();
+    assert!(load(&binary).unwrap_err().to_string().contains("not UTF-8, from line 2"));
+    std::fs::write(&binary, vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert!(load(&binary).unwrap_err().to_string().contains("larger than 1 MiB"));
+}
+
+const EXAMPLE: &str = include_str!("../config.example.toml");
+
+/// The settings of the example, each as a small file of its own, with its key.
+fn examples() -> Vec<(String, String)> {
+    let mut table = "";
+    let mut found = Vec::new();
+    for line in EXAMPLE.lines() {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            table = header;
+        } else if let Some(setting) =
+            line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
+            let (name, _) = setting.split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+            found.push((format!("{table}.{name}"), format!("[{table}]\n{setting}\n")));
+        } else {
+            assert!(line.is_empty() || line == "#" || line.starts_with("# "), "{line}");
+        }
+    }
+    found
+}
+
+/// A line of `config show`: its key and the rest, which ends with the origin.
+fn shown(config: &Config) -> Vec<(String, Option<String>)> {
+    let mut table = String::new();
+    let mut found = Vec::new();
+    for line in config.show().lines().skip(1) {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            header.clone_into(&mut table);
+        } else if let Some(name) = line.strip_prefix("# ").and_then(|rest| rest.strip_suffix(" is not set")) {
+            found.push((format!("{table}.{name}"), None));
+        } else if let Some((name, rest)) = line.split_once(" = ") {
+            found.push((format!("{table}.{name}"), Some(rest.split("  # ").next().unwrap().to_owned())));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_example_as_it_stands_changes_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = load(&root.join("config.example.toml")).unwrap();
+    assert_eq!(shown(&example), shown(&Config::default()));
+}
+
+#[test]
+fn the_example_names_every_setting_with_its_default() {
+    let examples = examples();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("one.toml");
+    // The examples of properties name files and variables that are not there.
+    for (key, text) in examples.iter().filter(|(key, _)| !key.starts_with("kafka.properties.")) {
+        std::fs::write(&file, text).unwrap();
+        let with = shown(&load(&file).unwrap_or_else(|error| panic!("{error}")));
+        let changed: Vec<_> =
+            with.iter().zip(shown(&Config::default())).filter(|(with, default)| **with != *default).collect();
+        for (with, default) in changed {
+            if (with.0.as_str(), key.as_str()) == ("demo.work", "demo.handler") {
+                continue; // the one replaces the other
+            }
+            assert_eq!((&with.0, &default.1), (key, &None), "the example's value is not the default");
+        }
+    }
+    let named: Vec<_> =
+        examples.iter().map(|(key, _)| key.clone()).filter(|key| !key.starts_with("kafka.properties.")).collect();
+    let mut expected: Vec<_> = shown(&Config::default()).into_iter().map(|(key, _)| key).collect();
+    let mut sorted = named.clone();
+    sorted.sort();
+    expected.sort();
+    assert_eq!(sorted, expected);
+}
+
+#[test]
+fn the_example_says_which_settings_have_no_default() {
+    for (key, _) in shown(&Config::default()).iter().filter(|(_, value)| value.is_none()) {
+        let (table, name) = key.split_once('.').unwrap();
+        let section = EXAMPLE.split(&format!("\n[{table}]\n")).nth(1).unwrap();
+        let before = section.split(&format!("\n#{name} = ")).next().unwrap();
+        let comment = before.rsplit("\n\n").next().unwrap();
+        assert!(comment.contains("Not set by default"), "{key}: {comment}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line: what it takes, what it refuses, and what its help says.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use clap::{CommandFactory, Parser};
+use kreplay::{
+    cli::{Cli, CliError, Command, Exit},
+    config::{Config, Environment},
+};
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("kreplay").chain(line.split_whitespace()))
+}
+
+fn load(line: &str) -> Result<Config, CliError> {
+    let nowhere = tempfile::tempdir().unwrap();
+    let (cli, environment, directory) = (parse(line).unwrap(), Environment::default(), nowhere.path());
+    match &cli.command {
+        None => cli.console.load(&environment, directory),
+        Some(Command::Run(args)) => args.load(&environment, directory),
+        Some(Command::Demo(args)) => args.load(&environment, directory),
+        Some(Command::Config(_)) => panic!("no run"),
+    }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_says_everything() {
+    for path in [&[][..], &["run"], &["demo"], &["config"], &["config", "show"]] {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let leaf = path.iter().fold(&mut command, |command, name| command.find_subcommand_mut(name).unwrap());
+        let name = if path.is_empty() { "top".into() } else { path.join("-") };
+        insta::with_settings!({ snapshot_suffix => name, omit_expression => true }, {
+            insta::assert_snapshot!(leaf.render_long_help());
+        });
+    }
+}
+
+#[test]
+fn run_takes_its_settings_from_flags() {
+    let config = load(
+        "run --bootstrap-server a:1 --topics x y --concurrency 3 --ordering none --batch 5 --handler ndjson:f --group g \
+         -X client.id=i -X fetch.wait.max.ms=5 --theme light",
+    )
+    .unwrap();
+    let settings = &config.run.settings;
+    assert_eq!((settings.concurrency.get(), settings.ordering.as_str(), settings.batch.get()), (3, "none", 5));
+    assert_eq!((settings.handler.to_string(), settings.group.as_deref()), ("ndjson:f".into(), Some("g")));
+    assert_eq!(config.kafka.properties.to_map().len(), 2);
+    assert_eq!(config.console.theme, "light");
+    assert_eq!(config.demo_settings().concurrency.get(), 1);
+}
+
+#[test]
+fn the_demo_has_settings_of_its_own() {
+    let config =
+        load("demo --datasets 2 --events 10 --partitions 3 --work 2ms --skew zipf:1 --concurrency 4 --group g")
+            .unwrap();
+    let settings = config.demo_settings();
+    assert_eq!((settings.handler.to_string(), settings.concurrency.get()), ("simulate:2ms".into(), 4));
+    assert_eq!(settings.group.as_deref(), Some("g"));
+    let datasets = config.demo.datasets;
+    assert_eq!((datasets.count.get(), datasets.events.get(), datasets.partitions.get()), (2, 10, 3));
+    assert_eq!(datasets.skew.to_string(), "zipf:1");
+    assert_eq!(load("demo --handler null").unwrap().demo_settings().handler.to_string(), "null");
+    assert_eq!(load("demo").unwrap().demo_settings().handler.to_string(), "simulate:1ms");
+}
+
+#[test]
+fn a_flag_replaces_the_files_way_to_say_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("kreplay.toml"), "[demo]\nhandler = 'null'\n").unwrap();
+    let Some(Command::Demo(args)) = parse("demo --work 3ms").unwrap().command else { panic!() };
+    let config = args.load(&Environment::default(), dir.path()).unwrap();
+    assert_eq!(config.demo_settings().handler.to_string(), "simulate:3ms");
+    assert!(config.show().contains("work = \"3ms\"  # --work\n"), "{}", config.show());
+}
+
+#[test]
+fn the_console_without_a_cluster_is_the_demo() {
+    let config = load("--concurrency 7").unwrap();
+    assert_eq!((config.demo_settings().concurrency.get(), config.run.settings.concurrency.get()), (7, 6));
+    let config = load("--concurrency 7 --bootstrap-server a:1").unwrap();
+    assert_eq!((config.demo_settings().concurrency.get(), config.run.settings.concurrency.get()), (1, 7));
+}
+
+#[test]
+fn what_needs_a_cluster_says_so() {
+    for (line, part) in [
+        ("--topics a", "--topics needs a cluster"),
+        ("--topics-regex a", "--topics-regex needs a cluster"),
+        ("-X client.id=i", "-X needs a cluster"),
+        ("run --topics a", "no cluster is named"),
+        ("run --bootstrap-server a:1", "no topics are named"),
+    ] {
+        let error = load(line).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+        assert_eq!(error.exit(), Exit::Usage);
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    for line in [
+        "run --topics a --topics-regex b",
+        "demo --work 1ms --handler null",
+        "demo --topics a",
+        "demo --bootstrap-server a:1",
+        "run --output f",
+        "run --report xml",
+        "run --ordering keys",
+        "--concurrency 3 run",
+        "run --headles",
+        "replay",
+    ] {
+        let error = parse(line).err().unwrap_or_else(|| panic!("{line}"));
+        assert!(error.use_stderr() && error.exit_code() == 2, "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_value_of_a_flag_names_the_flag_and_what_is_allowed() {
+    let error = load("demo --concurrency 1001 --skew odd").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "--skew: demo.skew: `odd` is not understood; allowed: even, or zipf:S with S from 0 to 10\n\
+         --concurrency: demo.concurrency: 1001 is out of range; allowed: a whole number from 1 to 1000"
+    );
+}

@@ -1,0 +1,159 @@
+//! File, environment and flags over one another, and secrets that stay secret.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::Path;
+
+use kreplay::config::{Assignment, Config, ConfigError, Environment, Origin, Overrides};
+use proptest::prelude::*;
+
+fn load(file: &str, environment: &Environment, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("kreplay.toml"), file).unwrap();
+    Config::load(overrides, environment, dir.path())
+}
+
+fn flags<const N: usize>(values: [(&str, &str, &str); N]) -> Overrides {
+    let assignments = values.map(|(flag, key, value)| Assignment::flag(flag, key, value)).to_vec();
+    Overrides { assignments, ..Overrides::default() }
+}
+
+fn properties(texts: &[&str]) -> Overrides {
+    Overrides { properties: texts.iter().map(ToString::to_string).collect(), ..Overrides::default() }
+}
+
+#[test]
+fn flags_win_over_the_environment_and_both_over_the_file() {
+    let file =
+        "[run]\nconcurrency = 2\nbatch = 2\nordering = 'none'\n[kafka.properties]\nclient.id = 'f'\ndebug = 'f'\n";
+    let environment = Environment::from_pairs([
+        ("KREPLAY_RUN_CONCURRENCY", "3"),
+        ("KREPLAY_RUN_BATCH", "3"),
+        ("KREPLAY_KAFKA_PROPERTIES_CLIENT_ID", "e"),
+        ("KREPLAY_RUN_TOPICS", "a, b"),
+    ]);
+    let mut overrides = flags([("--concurrency", "run.concurrency", "4")]);
+    overrides.properties.push("client.id=x=1".into());
+    let config = load(file, &environment, &overrides).unwrap();
+    let settings = &config.run.settings;
+    assert_eq!((settings.concurrency.get(), settings.batch.get(), settings.ordering.as_str()), (4, 3, "none"));
+    assert_eq!(config.kafka.properties.to_map()["client.id"], "x=1");
+    assert_eq!(config.kafka.properties.to_map()["debug"], "f");
+    let origins = ["run.concurrency", "run.batch", "run.ordering", "run.handler", "kafka.properties.client.id"]
+        .map(|key| config.origin(key).to_string());
+    assert_eq!(origins, ["--concurrency", "KREPLAY_RUN_BATCH", "kreplay.toml:4:12", "default", "-X"]);
+    assert!(config.show().contains("topics = [\"a\", \"b\"]  # KREPLAY_RUN_TOPICS"), "{}", config.show());
+}
+
+#[test]
+fn a_choice_of_topics_replaces_the_weaker_one_of_either_kind() {
+    let config = load(
+        "[run]\ntopics = ['a']\n",
+        &Environment::default(),
+        &flags([("--topics-regex", "run.topics_regex", "b.*")]),
+    );
+    let config = config.unwrap();
+    assert_eq!(config.origin("run.topics"), Origin::Default);
+    let shown = config.show();
+    assert!(
+        shown.contains("topics_regex = \"b.*\"  # --topics-regex") && shown.contains("# topics is not set"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let environment = Environment::from_pairs([("KREPLAY_RUN_BATCH", "many"), ("KREPLAY_RUN_TOPICS_REGEXP", "x")]);
+    let mut overrides = flags([("--ordering", "run.ordering", "keys")]);
+    overrides.properties = vec!["hunter2".into(), "group.id=hunter2".into(), "=hunter2".into()];
+    let error = load("[run]\nbacth = 1\n", &environment, &overrides).unwrap_err().to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn bootstrap_servers_can_be_given_as_a_property_flag() {
+    let config = load("", &Environment::default(), &properties(&["bootstrap.servers=a:1,b:2"])).unwrap();
+    assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("a:1,b:2"));
+    assert_eq!(config.kafka.properties.to_map().len(), 0);
+}
+
+#[test]
+fn the_file_that_is_named_first_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, batch: u32| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("[run]\nbatch = {batch}\n")).unwrap();
+        path
+    };
+    let flag = write("flag.toml", 1);
+    let variable = write("variable.toml", 2);
+    let near = write("kreplay.toml", 3);
+    let xdg = write("xdg/kreplay/config.toml", 4);
+    write("home/.config/kreplay/config.toml", 5);
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let (variable, base) = (path(&variable), path(&dir.path().join("xdg")));
+    let home = path(&dir.path().join("home"));
+    let all = Environment::from_pairs([("KREPLAY_CONFIG", &variable), ("XDG_CONFIG_HOME", &base), ("HOME", &home)]);
+    let user = Environment::from_pairs([("KREPLAY_CONFIG", ""), ("XDG_CONFIG_HOME", &base), ("HOME", &home)]);
+    let home = Environment::from_pairs([("HOME", &home)]);
+    let batch = |overrides: &Overrides, environment: &Environment| {
+        let config = Config::load(overrides, environment, dir.path()).unwrap();
+        (config.run.settings.batch.get(), config.file.is_some())
+    };
+    let none = Overrides::default();
+    assert_eq!(batch(&Overrides { file: Some(flag), ..Overrides::default() }, &all), (1, true));
+    assert_eq!(batch(&none, &all), (2, true));
+    assert_eq!(batch(&none, &user), (3, true));
+    std::fs::remove_file(near).unwrap();
+    assert_eq!(batch(&none, &user), (4, true));
+    assert_eq!(batch(&none, &home), (5, true));
+    std::fs::remove_file(xdg).unwrap();
+    assert_eq!(batch(&none, &user), (1000, false));
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_an_error() {
+    let environment = Environment::from_pairs([("KREPLAY_CONFIG", "/no/such/kreplay.toml")]);
+    let error = load("", &environment, &Overrides::default()).unwrap_err().to_string();
+    assert!(error.contains("/no/such/kreplay.toml"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn a_secret_is_never_shown(
+        secret in r#"S3C[a-z0-9 $%&"'\\#=]{6,20}Z"#,
+        name in prop::sample::select(vec![
+            "sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret", "x.token", "sasl.jaas.config",
+        ]),
+        layer in 0..4,
+    ) {
+        let escaped = secret.replace('$', "$$").replace("$${", "${");
+        let quoted = secret.replace('\\', "\\\\").replace('"', "\\\"");
+        let variable = format!("KREPLAY_KAFKA_PROPERTIES_{}", name.to_uppercase().replace('.', "_"));
+        prop_assume!(!escaped.contains("${") && !secret.contains("${"));
+        let (file, environment, overrides) = match layer {
+            0 => (format!("[kafka.properties]\n{name} = \"{quoted}\"\n"), Environment::default(), Overrides::default()),
+            1 => (String::new(), Environment::from_pairs([(variable.as_str(), secret.as_str())]), Overrides::default()),
+            2 => (String::new(), Environment::default(), properties(&[&format!("{name}={secret}")])),
+            _ => (
+                format!("[kafka.properties]\n{name} = \"${{env:THE_SECRET}}\"\n"),
+                Environment::from_pairs([("THE_SECRET", secret.as_str())]),
+                Overrides::default(),
+            ),
+        };
+        let config = load(&file, &environment, &overrides).unwrap();
+        let map = config.kafka.properties.to_map();
+        prop_assert_eq!(&map[name], &secret);
+        for text in [format!("{config:?}"), format!("{config:#?}"), config.show()] {
+            prop_assert!(!text.contains(&secret) && !text.contains("S3C"), "{}", text);
+        }
+        // The same beside a mistake: what is told of it holds no secret either.
+        let broken = format!("{file}\nx = [\n");
+        let mut wrong = overrides;
+        wrong.assignments.push(Assignment::flag("--batch", "run.batch", "0"));
+        let error = load(&broken, &environment, &wrong).unwrap_err();
+        prop_assert!(!format!("{error} {error:?}").contains("S3C"), "{}", error);
+    }
+}
