@@ -1,5 +1,4 @@
 //! The engine end to end, against the embedded broker: no Kafka needed.
 
 mod runs;
-mod scratch;
 mod support;
