@@ -2,10 +2,12 @@
 //! every one counts. Views know nothing else.
 
 mod event;
+mod history;
 mod log;
 mod snapshot;
 
 pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use snapshot::{
     Bound, ClusterView, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState,
