@@ -100,7 +100,7 @@ fn all_panels(body: Rect) -> Vec<(Panel, Rect)> {
     let bottom = (body.height / 4).clamp(5, 14);
     let [top, middle, bottom] =
         Layout::vertical([Constraint::Length(top), Constraint::Fill(1), Constraint::Length(bottom)]).areas(body);
-    let workers = (body.width * 2 / 5).clamp(44, 64);
+    let workers = (body.width * 2 / 5).clamp(44, 90);
     let [chart, workers] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(workers)]).areas(top);
     vec![(Panel::Throughput, chart), (Panel::Workers, workers), (Panel::Partitions, middle), (Panel::Events, bottom)]
 }

@@ -5,12 +5,21 @@ pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
     }
     out
+}
+
+/// A count that has to fit where there is little room: all its digits up to ten million, then three that count.
+pub(super) fn short(value: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")];
+    match UNITS.iter().find(|(size, _)| value >= 10_000_000 && value >= *size) {
+        Some((size, name)) => format!("{}.{} {name}", value / size, value % size * 10 / size),
+        None => count(value),
+    }
 }
 
 /// How many in a second: a digit after the point where there are few, `M` where there are many.
@@ -112,13 +121,17 @@ pub(super) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is at least `value`; for the ends of an axis.
+/// The next round number, for the end of an axis: at most half of an axis stays empty.
 pub(super) fn round_up(value: f64) -> f64 {
     if !(value.is_finite() && value > 0.0) {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= value * 0.999).unwrap_or(value)
+    [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|step| *step >= value * 0.999)
+        .unwrap_or(value)
 }
 
 fn sane(share: f64) -> f64 {
@@ -131,6 +144,7 @@ mod tests {
 
     #[test]
     fn counts_and_rates() {
+        assert_eq!([9_999_999, 12_345_678, 7_100_000_000].map(short), ["9,999,999", "12.3 M", "7.1 G"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.5, 9.94, 1012.4, 2e7, 3e10].map(rate), ["0", "0.5", "9.9", "1,012", "20.0 M", "30.0 G"]);
         assert_eq!(rate(f64::NAN), "0");
@@ -159,6 +173,7 @@ mod tests {
 
     #[test]
     fn ends_of_an_axis() {
-        assert_eq!([0.0, 1.0, 3.0, 6012.0, 0.7].map(round_up), [1.0, 1.0, 5.0, 10_000.0, 1.0]);
+        let ends: Vec<String> = [0.0, 1.0, 3.0, 6012.0, 0.7].iter().map(|value| round_up(*value).to_string()).collect();
+        assert_eq!(ends, ["1", "1", "3", "8000", "0.8"]);
     }
 }

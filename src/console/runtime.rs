@@ -130,12 +130,9 @@ impl Runtime {
                 asked = signals.next() => self.obey(&asked)?,
                 input = self.input.next() => self.take_input(input)?,
                 changed = feed.snapshots.changed(), if open => {
-                    match changed {
-                        Ok(()) => self.take_feed(&mut feed),
-                        Err(_) => {
-                            self.take_feed(&mut feed);
-                            self.apply(Event::FeedEnded)?;
-                        }
+                    self.take_feed(&mut feed);
+                    if changed.is_err() {
+                        self.apply(Event::FeedEnded)?;
                     }
                     Next::GoOn
                 }

@@ -97,13 +97,12 @@ impl History {
 
     fn note_trends(&mut self, run: &RunView) {
         for partition in &run.partitions {
-            match self.trends.get_mut(&partition.id) {
-                Some(trend) => trend.push(partition.records_per_s),
-                None => {
-                    let mut trend = Recent::default();
-                    trend.push(partition.records_per_s);
-                    self.trends.insert(partition.id.clone(), trend);
-                }
+            if let Some(trend) = self.trends.get_mut(&partition.id) {
+                trend.push(partition.records_per_s);
+            } else {
+                let mut trend = Recent::default();
+                trend.push(partition.records_per_s);
+                self.trends.insert(partition.id.clone(), trend);
             }
         }
     }

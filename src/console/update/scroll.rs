@@ -24,6 +24,7 @@ pub(super) fn by_action(state: &mut State, action: Action) {
     };
     match state.overlay {
         None => panel(state, state.focus, by),
+        Some(Overlay::Details) => select(state, by),
         Some(_) => overlay(state, by),
     }
 }

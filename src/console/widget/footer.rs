@@ -52,7 +52,7 @@ fn message<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
 }
 
 fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
-    if state.mode() != Mode::Dashboard {
+    if state.mode() != Mode::Dashboard || state.run().is_none() {
         return None;
     }
     state.hint.as_ref().map(|hint| Line::styled(clean(hint).into_owned(), theme.notice))
@@ -96,6 +96,7 @@ fn useful(state: &State) -> &'static [Action] {
     match state.mode() {
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
+        Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.focus {
             Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
@@ -115,6 +116,7 @@ fn useful(state: &State) -> &'static [Action] {
                 A::Details,
                 A::Compare,
             ],
+            Panel::Partitions if state.run().is_none() => &[A::Help, A::Run, A::FocusNext, A::Quit],
             Panel::Partitions => &[
                 A::Help,
                 A::Run,

@@ -12,7 +12,7 @@ use crate::{
     console::{
         number,
         state::State,
-        text::{clean, shorten, width},
+        text::{clean, cut, shorten, width},
         theme::Theme,
     },
     feed::RunView,
@@ -35,9 +35,7 @@ fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
     left.extend(standing(state, theme));
     let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
-    let about = about(state);
-    let room = area.right().saturating_sub(end + 3);
-    let about = shorten(&about, usize::from(room));
+    let about = about(state, usize::from(area.right().saturating_sub(end + 3)));
     paint::aligned(buf, Rect::new(end, area.y, area.right() - end - 1, 1), &about, Style::new(), Alignment::Right);
 }
 
@@ -74,13 +72,17 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     spans
 }
 
-fn about(state: &State) -> String {
+/// What the run is, as much of it as fits.
+fn about(state: &State, room: usize) -> String {
     let Some(run) = state.run() else { return String::new() };
     let mut parts = vec![format!("ordering {}", run.plan.ordering), clean(&run.plan.handler).into_owned()];
     if let Some(group) = &run.plan.group {
-        parts.push(format!("group {}", clean(group)));
+        parts.insert(1, format!("group {}", clean(group)));
     }
-    parts.join(" · ")
+    while parts.len() > 1 && width(&parts.join(" · ")) > room {
+        parts.pop();
+    }
+    cut(&parts.join(" · "), room).into_owned()
 }
 
 fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
@@ -102,9 +104,6 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
         spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));
     }
-    if run.state.is_over() {
-        spans.extend(verdict(run, theme));
-    }
     let line = Line::from(spans);
     let text_width = number::cells(line.spans.iter().map(|span| width(&span.content)).sum());
     let room = area.width.saturating_sub(text_width + 1);
@@ -118,17 +117,6 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     }
 }
 
-/// What was predicted, beside what it took.
-fn verdict<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
-    let Some(predicted) = run.predicted else { return Vec::new() };
-    vec![
-        Span::styled("  predicted ", theme.muted),
-        Span::raw(seconds(predicted.elapsed_s)),
-        Span::styled(format!(" by {}, took ", predicted.limit), theme.muted),
-        Span::raw(seconds(run.handling_s)),
-    ]
-}
-
 /// Short times to the hundredth: they are compared.
 fn seconds(value: f64) -> String {
     if value < 59.995 { format!("{value:.2} s") } else { number::seconds(value) }
@@ -138,38 +126,52 @@ type Figure = (&'static str, String, Style);
 
 fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
     let workers = match &state.pending {
-        Some(pending) if run.state.is_over() => format!("{}, next {}", run.concurrency, pending.to),
         Some(pending) => format!("{} → {}", run.concurrency, pending.to),
         None => run.concurrency.to_string(),
     };
-    let left = match run.eta_s {
-        Some(eta) if !run.state.is_over() => number::seconds(eta),
-        _ => "–".to_owned(),
-    };
-    let mean = if run.state.is_over() && run.handling_s > 0.0 {
-        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-        let handled = run.totals.handled as f64;
-        ("mean", handled / run.handling_s)
-    } else {
-        ("rate", run.throughput.records_per_s)
-    };
+    let [time, other_time, speed, third_time] =
+        if run.state.is_over() { times_of_the_end(run, theme) } else { times(run, theme) };
     vec![
-        ("elapsed", number::seconds(run.elapsed_s), theme.strong),
-        ("left", left, theme.strong),
-        (mean.0, format!("{}/s", number::rate(mean.1)), theme.strong),
-        ("lag", run.totals.lag.known().map_or("?".to_owned(), number::count), theme.strong),
+        time,
+        other_time,
+        speed,
+        ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
         ("workers", workers, theme.strong),
-        ("lanes", number::count(run.totals.lanes), theme.base),
+        third_time,
         ("partitions", run.plan.partitions.to_string(), theme.base),
         ("batch", number::count(u64::from(run.plan.batch)), theme.base),
     ]
+}
+
+fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
+    [
+        ("elapsed", number::seconds(run.elapsed_s), theme.strong),
+        ("left", run.eta_s.map_or("–".to_owned(), number::seconds), theme.strong),
+        ("rate", format!("{}/s", number::rate(run.throughput.records_per_s)), theme.strong),
+        ("predicted", predicted(run), theme.base),
+    ]
+}
+
+/// What it took, beside what was predicted for it.
+#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+fn times_of_the_end(run: &RunView, theme: &Theme) -> [Figure; 4] {
+    let mean = if run.handling_s > 0.0 { run.totals.handled as f64 / run.handling_s } else { 0.0 };
+    [
+        ("took", seconds(run.handling_s), theme.strong),
+        ("predicted", predicted(run), theme.base),
+        ("mean", format!("{}/s", number::rate(mean)), theme.strong),
+        ("elapsed", number::seconds(run.elapsed_s), theme.base),
+    ]
+}
+
+fn predicted(run: &RunView) -> String {
+    run.predicted.map_or("–".to_owned(), |prediction| seconds(prediction.elapsed_s))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
 fn lower(run: &RunView, theme: &Theme) -> Vec<Figure> {
     let latency = |value: f64| if run.totals.handled == 0 { "–".to_owned() } else { number::millis(value) };
     let digest: String = clean(&run.digest).chars().take(8).collect();
-    let predicted = run.predicted.map_or("–".to_owned(), |prediction| seconds(prediction.elapsed_s));
     vec![
         ("p50", latency(run.latency.p50), theme.base),
         ("p95", latency(run.latency.p95), theme.base),
@@ -177,24 +179,28 @@ fn lower(run: &RunView, theme: &Theme) -> Vec<Figure> {
         ("held", number::bytes(run.buffered_bytes), theme.base),
         ("digest", if digest.is_empty() { "–".to_owned() } else { digest }, theme.base),
         ("bytes", format!("{}/s", number::bytes(run.throughput.bytes_per_s as u64)), theme.base),
-        ("predicted", predicted, theme.base),
+        ("lanes", number::count(run.totals.lanes), theme.base),
         ("limit", run.predicted.map_or("–".to_owned(), |prediction| prediction.limit.to_string()), theme.base),
     ]
 }
 
-/// How wide a figure has to be: `elapsed 3m 12s`.
-const FIGURE: u16 = 15;
-/// The widest a figure gets.
-const FIGURE_MAX: u16 = 22;
+/// How wide each column of figures has to be, for `predicted 3m 12s` above `p95 1.24 ms` and the like.
+const COLUMNS: [u16; 8] = [15, 17, 15, 15, 16, 19, 15, 15];
+/// How much wider than that a column gets.
+const SPARE_MAX: u16 = 6;
 
-/// Figures in columns of one width, so that those of two rows stand below each other; what does not fit is left out.
+/// Figures in columns, so that those of two rows stand below each other; what does not fit is left out.
 fn figures(buf: &mut Buffer, area: Rect, figures: &[Figure], theme: &Theme) {
-    let columns = (area.width / FIGURE).clamp(1, number::cells(figures.len()));
-    let wide = (area.width / columns).min(FIGURE_MAX);
-    for (index, (label, value, style)) in figures.iter().take(usize::from(columns)).enumerate() {
-        let at = Rect::new(area.x + number::cells(index) * wide, area.y, wide, 1);
+    let mut room = area.width;
+    let shown = COLUMNS.iter().take_while(|width| room.checked_sub(**width).inspect(|left| room = *left).is_some());
+    let shown = shown.count();
+    let spare = (room / number::cells(shown).max(1)).min(SPARE_MAX);
+    let mut x = area.x;
+    for (at, (width, (label, value, style))) in COLUMNS.iter().zip(figures).take(shown).enumerate() {
+        let next = if at + 1 == shown { area.right() + 1 } else { x + width + spare };
         let line =
             Line::from(vec![Span::styled(format!("{label} "), theme.muted), Span::styled(value.clone(), *style)]);
-        paint::line(buf, at.x, at.y, at.width - 1, &line);
+        paint::line(buf, x, area.y, next - x - 1, &line);
+        x = next;
     }
 }

@@ -31,24 +31,36 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let remark = place(first, height, rows.shown.len());
     frame::panel(buf, area, title(state, &rows, theme), &remark, state.focus == Panel::Partitions, theme);
     let slots = slots::slots(state.partitions(), inner);
-    for slot in &slots {
+    for slot in slots.iter().copied().filter(|_| rows.total > 0) {
         head(buf, slot, inner.y, state, theme);
     }
     if rows.shown.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
-        let text = if rows.total == 0 { "no partitions yet" } else { "no partition matches the filter; Esc clears it" };
-        paint::aligned(buf, centre, text, theme.muted, Alignment::Center);
+        paint::aligned(buf, centre, nothing(state, &rows), theme.muted, Alignment::Center);
     }
     let selected = state.table.selected_row(&rows, state.partitions());
     for (line, (row, index)) in rows.shown.iter().enumerate().skip(first).take(height).enumerate() {
         let Some(partition) = state.partitions().get(*index) else { continue };
         let y = inner.y + 1 + number::cells(line);
-        for slot in &slots {
+        for slot in slots.iter().copied() {
             cell(buf, slot, y, partition, state, theme);
         }
         if selected == Some(row) {
             buf.set_style(Rect::new(inner.x, y, inner.width, 1), theme.selected);
         }
+    }
+}
+
+/// Why there are no rows.
+fn nothing(state: &State, rows: &Rows) -> &'static str {
+    if rows.total > 0 {
+        "no partition matches the filter; Esc clears it"
+    } else if state.snapshot.at.is_none() {
+        "connecting…"
+    } else if state.run().is_none() && state.snapshot.problem.is_none() {
+        "no run yet; r starts one"
+    } else {
+        "no partitions"
     }
 }
 
@@ -90,11 +102,11 @@ pub(crate) fn place(first: usize, height: usize, len: usize) -> String {
     }
 }
 
-fn head(buf: &mut Buffer, slot: &Slot, y: u16, state: &State, theme: &Theme) {
+fn head(buf: &mut Buffer, slot: Slot, y: u16, state: &State, theme: &Theme) {
     let at = Rect::new(slot.x, y, slot.width, 1);
     match slot.what {
         What::State => {}
-        What::Trend => paint::text(buf, at.x, y, at.width, "trend", theme.column),
+        What::Trend => paint::aligned(buf, at, "trend", theme.column, Alignment::Right),
         What::Column(column) => {
             let sorted = state.table.sort == column;
             let style = if sorted { theme.column_sorted } else { theme.column };
@@ -113,7 +125,7 @@ fn head(buf: &mut Buffer, slot: &Slot, y: u16, state: &State, theme: &Theme) {
     }
 }
 
-fn cell(buf: &mut Buffer, slot: &Slot, y: u16, partition: &PartitionView, state: &State, theme: &Theme) {
+fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: &State, theme: &Theme) {
     let at = Rect::new(slot.x, y, slot.width, 1);
     let room = usize::from(slot.width);
     let (sign, colour) = symbol::partition(partition.state, theme);

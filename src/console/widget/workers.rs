@@ -18,6 +18,8 @@ const STATE: u16 = 9;
 const COUNT: u16 = 9;
 const RATE: u16 = 7;
 const PERCENT: u16 = 5;
+/// The least room in which partitions are named.
+const NAMES: u16 = 16;
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let workers = state.run().map_or(&[][..], |run| &run.workers);
@@ -36,10 +38,11 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         paint::aligned(buf, centre, "no workers yet", theme.muted, Alignment::Center);
         return;
     }
-    let columns = columns(inner);
-    let heads = ["#", "state", "handled", "rate/s", "busy", "own partitions"];
-    for (at, name) in columns.iter().zip(heads) {
-        let side = if matches!(name, "state" | "own partitions") { Alignment::Left } else { Alignment::Right };
+    let columns = columns(inner, workers.iter().any(|worker| !worker.partitions.is_empty()));
+    let owned = if columns[5].width < NAMES { "own" } else { "own partitions" };
+    let heads = ["#", "state", "handled", "rate/s", "busy", owned];
+    for (at, name) in columns.iter().zip(heads).filter(|(at, name)| usize::from(at.width) >= name.len()) {
+        let side = if matches!(name, "state" | "own" | "own partitions") { Alignment::Left } else { Alignment::Right };
         paint::aligned(buf, *at, name, theme.column, side);
     }
     for (line, worker) in workers.iter().skip(first).take(height).enumerate() {
@@ -47,11 +50,11 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     }
 }
 
-fn columns(inner: Rect) -> [Rect; 6] {
+/// Where lanes are shared no worker has partitions of its own, and bars take the room of their names.
+fn columns(inner: Rect, owned: bool) -> [Rect; 6] {
     let fixed = NUMBER + STATE + COUNT + RATE + PERCENT + 5;
     let rest = inner.width.saturating_sub(fixed);
-    // The bar grows first: what is a worker's own is short, or nothing at all.
-    let bar = (rest / 3).min(12);
+    let bar = if owned { rest.saturating_sub(30).min(12) } else { rest.saturating_sub(1).min(30) };
     let widths = [NUMBER, STATE, COUNT, RATE, PERCENT + bar, rest.saturating_sub(bar)];
     let mut x = inner.x;
     widths.map(|width| {
@@ -74,6 +77,9 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, th
         let bar = Rect { width: busy_at.width - PERCENT - 1, ..busy_at };
         paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
     }
+    if own_at.width < 3 {
+        return;
+    }
     let (own, style) = own(worker, own_at.width, theme);
     paint::text(buf, own_at.x, own_at.y, own_at.width, &own, style);
 }
@@ -81,8 +87,8 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, th
 /// The partitions by name where there is room, otherwise how many.
 fn own(worker: &WorkerView, room: u16, theme: &Theme) -> (String, ratatui::style::Style) {
     match (worker.partitions.len(), room) {
-        (0, _) => ("shared".to_owned(), theme.muted),
-        (count, 0..16) => (count.to_string(), theme.base),
+        (0, _) => ("–".to_owned(), theme.muted),
+        (count, 0..NAMES) => (count.to_string(), theme.base),
         (count, _) => {
             // No more names than could ever be seen: a worker may own a thousand.
             let names: Vec<String> =

@@ -8,7 +8,8 @@ use crate::{
         state::Column,
         text::{clean, width},
     },
-    feed::PartitionView,
+    domain::Offset,
+    feed::{PartitionView, Recent},
 };
 
 /// What stands in a column.
@@ -32,10 +33,10 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// Names stand on the left, numbers on the right.
-    pub(crate) fn alignment(&self) -> Alignment {
+    pub(crate) fn alignment(self) -> Alignment {
         match self.what {
-            What::Column(Column::Topic | Column::Owner) | What::State | What::Trend => Alignment::Left,
-            What::Column(_) => Alignment::Right,
+            What::Column(Column::Topic | Column::Owner) | What::State => Alignment::Left,
+            What::Column(_) | What::Trend => Alignment::Right,
         }
     }
 }
@@ -54,15 +55,18 @@ const ORDER: [What; 11] = [
     What::Column(Column::Progress),
 ];
 
-/// Below this a topic's name says too little: trend and p95 make room for it.
+/// Below this a topic's name says too little: other columns make room for it.
 const TOPIC_MIN: u16 = 16;
 /// The widest a column of names gets while others want room.
 const NAME_MAX: u16 = 40;
 
-/// Shares a width out: numbers get what their largest value needs; the trend, then p95, give way to names; what is left
-/// over widens names, trend and progress, then the gaps.
+/// Shares a width out: numbers get what their largest value needs; trend, p95, end and owner give way to names, in this
+/// order; what is left over widens names, trend and progress, then the gaps.
 pub(crate) fn slots(partitions: &[PartitionView], inner: Rect) -> Vec<Slot> {
     let needs = Needs::of(partitions);
+    // Cells between contents and border, where there are some to spare.
+    let (before, after) = (u16::from(inner.width >= 100), u16::from(inner.width >= 70));
+    let inner = Rect { x: inner.x + before, width: inner.width - before - after, ..inner };
     let mut widths: Vec<u16> = ORDER.iter().map(|what| needs.least(*what)).collect();
     let mut left = shrink(&mut widths, inner.width, needs.topic.clamp(5, TOPIC_MIN));
     for (what, most) in [
@@ -76,19 +80,27 @@ pub(crate) fn slots(partitions: &[PartitionView], inner: Rect) -> Vec<Slot> {
     let gaps = number::cells(widths.iter().filter(|width| **width > 0).count().saturating_sub(1)).max(1);
     let gap = 1 + (left / gaps).min(2);
     left -= (gap - 1) * gaps;
-    widen(&mut widths, What::Column(Column::Progress), 40, &mut left);
+    widen(&mut widths, What::Trend, number::cells(Recent::CAPACITY), &mut left);
+    widen(&mut widths, What::Column(Column::Progress), 60, &mut left);
     widen(&mut widths, What::Column(Column::Topic), u16::MAX, &mut left);
     place(&widths, inner.x, gap)
 }
 
 /// Takes columns away until the topic has its room; returns what is left over.
 fn shrink(widths: &mut [u16], room: u16, topic: u16) -> u16 {
+    const GIVE_WAY: [(What, u16); 5] = [
+        (What::Trend, 5),
+        (What::Trend, 0),
+        (What::Column(Column::P95), 0),
+        (What::Column(Column::End), 0),
+        (What::Column(Column::Owner), 0),
+    ];
     set(widths, What::Column(Column::Topic), topic);
-    for (what, less) in [(What::Trend, 8), (What::Trend, 5), (What::Trend, 0), (What::Column(Column::P95), 0)] {
-        set(widths, what, less);
-        if what == What::Column(Column::P95) || used(widths) <= room {
+    for (what, width) in GIVE_WAY {
+        if used(widths) <= room {
             break;
         }
+        set(widths, what, width);
     }
     let over = used(widths).saturating_sub(room);
     set(widths, What::Column(Column::Topic), topic.saturating_sub(over).max(5));
@@ -135,15 +147,17 @@ struct Needs {
 
 impl Needs {
     fn of(partitions: &[PartitionView]) -> Self {
-        let widest = |cells: &dyn Fn(&PartitionView) -> usize, least: u16| {
-            number::cells(partitions.iter().map(cells).max().unwrap_or(0)).max(least)
+        let widest = |cells: &dyn Fn(&PartitionView) -> usize| {
+            number::cells(partitions.iter().map(cells).max().unwrap_or(0)).clamp(5, NAME_MAX)
         };
-        let digits = |value: u64| number::count(value).len();
+        let digits = |value: &dyn Fn(&PartitionView) -> u64| {
+            number::cells(number::count(partitions.iter().map(value).max().unwrap_or(0)).len()).max(5)
+        };
         Self {
-            topic: widest(&|partition| width(&clean(&partition.id.topic)), 5).min(NAME_MAX),
-            owner: widest(&|partition| width(&clean(&partition.owner.to_string())), 5).min(NAME_MAX),
-            offset: widest(&|partition| digits(partition.end.since(crate::domain::Offset::ZERO)), 5),
-            lag: widest(&|partition| digits(partition.end.since(partition.first)), 5),
+            topic: widest(&|partition| width(&clean(&partition.id.topic))),
+            owner: widest(&|partition| width(&clean(&partition.owner.to_string()))),
+            offset: digits(&|partition| partition.end.since(Offset::ZERO)),
+            lag: digits(&|partition| partition.end.since(partition.first)),
         }
     }
 
@@ -157,8 +171,7 @@ impl Needs {
             What::Column(Column::Position | Column::Progress) => self.offset.max(8),
             What::Column(Column::End) => self.offset,
             What::Column(Column::Lag) => self.lag,
-            What::Column(Column::Rate) => 7,
-            What::Column(Column::P95) => 7,
+            What::Column(Column::Rate | Column::P95) => 7,
         }
     }
 }
