@@ -47,7 +47,9 @@ pub(super) fn longest_scroll(screen: Rect) -> usize {
 fn area(screen: Rect) -> Rect {
     let longest = lengths(screen).into_iter().max().unwrap_or(0);
     let columns = number::cells(columns(screen).len());
-    centred(screen, COLUMN * columns + 4, number::cells(longest + 2))
+    // On a screen of one column the scraps beside the window would only disturb.
+    let width = if columns == 1 { screen.width } else { COLUMN * columns + 4 };
+    centred(screen, width, number::cells(longest + 2))
 }
 
 /// The groups side by side where there is room, otherwise one below the other.

@@ -18,6 +18,8 @@ use crate::{
     feed::RunView,
 };
 
+/// How far a sign may stand from its moment, in cells.
+const NEAR: u16 = 4;
 /// The room for the values of the vertical axis.
 const LABELS: u16 = 8;
 /// The stretches of time that the horizontal axis can cover, in seconds; longer runs go on in whole days.
@@ -114,8 +116,8 @@ fn moment(seconds: f64) -> String {
     }
 }
 
-/// A sign above the chart, and a dotted line where no bar hides it. Where two labels would touch, the later one keeps
-/// its sign only.
+/// A sign above the chart, and a dotted line where no bar hides it. A sign whose place is taken moves a little to the
+/// right, and is left out where that would put it too far from its moment.
 fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme) {
     let row = plot.y - 1;
     let mut free_from = plot.x;
@@ -131,9 +133,11 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
             MarkKind::Rebalance => "⇄".to_owned(),
         };
         let wide = number::cells(width(&label));
-        if x >= free_from && x + wide <= plot.right() + 1 {
+        // A rebalance follows the change that brought it about: its sign stands right after.
+        let x = if x + NEAR >= free_from { x.max(free_from) } else { continue };
+        if x + wide <= plot.right() + 1 {
             paint::text(buf, x, row, wide, &label, theme.notice);
-            free_from = x + wide + 1;
+            free_from = x + wide;
         }
     }
 }
