@@ -5,7 +5,9 @@
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "small numbers of a fixture"
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers of a fixture, and a test ends where something is wrong"
 )]
 
 #[path = "console/fixture.rs"]
@@ -292,11 +294,11 @@ fn names_from_outside_cannot_drive_the_terminal() {
     });
     let hostile = EventKind::Warning { text: "record said \x1b[2J\x1b[1;1Hgone\nand a second line".into() };
     update(&mut state, Event::Events(vec![event(3, 2.9, hostile)]));
-    let frame = capture::frame(&state, &theme(ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("hostile_120x40", capture::text(&frame));
     act(&mut state, Action::Details);
-    let frame = capture::frame(&state, &theme(ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
 }
 
@@ -354,7 +356,7 @@ fn styles(buffer: &Buffer) -> String {
 #[test]
 fn colours_of_each_theme() {
     for (name, choice) in [("dark", ThemeChoice::Dark), ("light", ThemeChoice::Light), ("mono", ThemeChoice::Mono)] {
-        let frame = capture::frame(&running(80, 24), &theme(choice));
+        let frame = capture::frame(&running(80, 24), &theme(&choice));
         assert_snapshot!(format!("styles_{name}_80x24"), styles(&frame));
     }
 }
@@ -362,7 +364,7 @@ fn colours_of_each_theme() {
 #[test]
 fn roles_reach_the_cells_they_are_for() {
     for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
-        let theme = theme(choice);
+        let theme = theme(&choice);
         let state = failed(120, 40);
         let frame = capture::frame(&state, &theme);
         let at = |needle: &str| {
@@ -385,7 +387,7 @@ fn roles_reach_the_cells_they_are_for() {
 
 #[test]
 fn no_color_has_no_colour_and_says_everything_by_signs() {
-    let theme = theme(ThemeChoice::Mono);
+    let theme = theme(&ThemeChoice::Mono);
     for make in [running, paused, rebalancing, finished, failed, problem] {
         let frame = capture::frame(&make(120, 40), &theme);
         let plain = ratatui::style::Color::Reset;
@@ -396,7 +398,7 @@ fn no_color_has_no_colour_and_says_everything_by_signs() {
 #[test]
 fn a_frame_becomes_a_picture() {
     let state = running(120, 40);
-    let theme = theme(ThemeChoice::Dark);
+    let theme = theme(&ThemeChoice::Dark);
     let frame = capture::frame(&state, &theme);
     let picture = capture::svg(&frame, &theme);
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
@@ -423,7 +425,7 @@ fn a_capture_follows_a_session_like_the_console() {
 #[test]
 fn a_terminal_shows_the_frame_cell_for_cell() {
     let state = running(80, 24);
-    let frame = capture::frame(&state, &theme(ThemeChoice::Dark));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     let mut terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal.draw(|target| target.buffer_mut().merge(&frame)).unwrap();
     terminal.backend().assert_buffer(&frame);

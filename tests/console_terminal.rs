@@ -8,7 +8,9 @@
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "small numbers of a fixture"
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers of a fixture, and a test ends where something is wrong"
 )]
 
 #[path = "console/fixture.rs"]
@@ -195,8 +197,8 @@ fn a_panic_leaves_the_terminal_whole_and_can_be_read() {
 fn the_shell_gets_a_whole_terminal_and_the_console_comes_back() {
     let stopped = |console: &Console| {
         let start = Instant::now();
-        let stat = format!("/proc/{}/stat", console.child.process_id().unwrap());
-        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+        let status_file = format!("/proc/{}/stat", console.child.process_id().unwrap());
+        while !std::fs::read_to_string(&status_file).unwrap().contains(") T ") {
             assert!(start.elapsed() < DEADLINE, "it has not stopped");
             thread::sleep(Duration::from_millis(5));
         }

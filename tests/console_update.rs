@@ -5,7 +5,9 @@
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "small numbers of a fixture"
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers of a fixture, and a test ends where something is wrong"
 )]
 
 #[path = "console/fixture.rs"]
@@ -631,14 +633,14 @@ fn themes_are_chosen_by_name_or_file() {
 #[test]
 fn the_built_in_themes_give_every_role_a_look() {
     for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
-        for (role, style) in theme(choice.clone()).roles() {
+        for (role, style) in theme(&choice).roles() {
             assert!(style.fg.is_some() || style.bg.is_some(), "{choice:?} has no {role}");
         }
     }
-    for (role, style) in theme(ThemeChoice::Mono).roles() {
+    for (role, style) in theme(&ThemeChoice::Mono).roles() {
         assert_eq!((style.fg, style.bg), (None, None), "{role}");
     }
-    assert_ne!(theme(ThemeChoice::Dark), theme(ThemeChoice::Light));
+    assert_ne!(theme(&ThemeChoice::Dark), theme(&ThemeChoice::Light));
 }
 
 #[test]
@@ -647,7 +649,7 @@ fn a_theme_of_ones_own_gives_only_what_differs() {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let own = Theme::load(&ThemeChoice::File(file.path().into())).unwrap();
-    let light = theme(ThemeChoice::Light);
+    let light = theme(&ThemeChoice::Light);
     assert_eq!(own.bad.fg, Some(Color::Rgb(255, 0, 0)));
     assert_eq!(own.bad.add_modifier, Modifier::UNDERLINED);
     assert_eq!((own.base, own.good), (light.base, light.good));
@@ -674,7 +676,7 @@ fn a_wrong_theme_names_line_and_key() {
 
 #[test]
 fn a_terminal_of_256_colours_gets_no_others() {
-    let theme = theme(ThemeChoice::Dark).for_depth(ColorDepth::Indexed);
+    let theme = theme(&ThemeChoice::Dark).for_depth(ColorDepth::Indexed);
     for (role, style) in theme.roles() {
         for colour in [style.fg, style.bg].into_iter().flatten() {
             assert!(matches!(colour, Color::Indexed(16..)), "{role}: {colour:?}");

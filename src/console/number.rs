@@ -75,7 +75,7 @@ pub(super) fn millis(value: f64) -> String {
     }
 }
 
-/// A size: `812 B`, `1.2 MiB`.
+/// A size: `812 B`, `1.2 MiB`, `290 KiB`.
 #[allow(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
 pub(super) fn bytes(value: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -84,11 +84,12 @@ pub(super) fn bytes(value: u64) -> String {
     }
     let mut size = value as f64 / 1024.0;
     let mut unit = 0;
-    while size >= 1023.95 && unit + 1 < UNITS.len() {
+    while size >= 1023.5 && unit + 1 < UNITS.len() {
         size /= 1024.0;
         unit += 1;
     }
-    format!("{size:.1} {}", UNITS[unit])
+    let digits = usize::from(size < 99.95);
+    format!("{size:.digits$} {}", UNITS[unit])
 }
 
 /// A share from 0 to 1 as `42 %`; only what is whole is shown as 100 %.
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn sizes_and_shares() {
-        assert_eq!([812, 1024, 1_300_000].map(bytes), ["812 B", "1.0 KiB", "1.2 MiB"]);
+        assert_eq!([812, 1024, 296_800, 1_300_000].map(bytes), ["812 B", "1.0 KiB", "290 KiB", "1.2 MiB"]);
         assert_eq!([0.0, 0.424, 0.9999, 1.0, 3.0].map(percent), ["0 %", "42 %", "99 %", "100 %", "100 %"]);
         assert_eq!((eighths(0.5, 10), eighths(2.0, 10), eighths(f64::NAN, 10)), (40, 80, 0));
         assert_eq!((cell(0.0, 10), cell(0.99, 10), cell(1.0, 10)), (0, 9, 9));

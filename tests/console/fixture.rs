@@ -264,12 +264,12 @@ pub(crate) fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     mouse(state, MouseEventKind::Down(MouseButton::Left), column, row)
 }
 
-pub(crate) fn theme(choice: ThemeChoice) -> Theme {
-    Theme::load(&choice).unwrap()
+pub(crate) fn theme(choice: &ThemeChoice) -> Theme {
+    Theme::load(choice).unwrap()
 }
 
 pub(crate) fn text(state: &State) -> String {
-    capture::text(&capture::frame(state, &theme(ThemeChoice::Dark)))
+    capture::text(&capture::frame(state, &theme(&ThemeChoice::Dark)))
 }
 
 /// Where a text stands on the screen: column and row in cells.

@@ -14,6 +14,10 @@ use crate::console::{
     theme::{Theme, indexed_rgb},
 };
 
+mod shape;
+
+use shape::{Shape, rect};
+
 /// The size of a cell and of the letters in it, in pixels.
 const CELL: (f64, f64) = (8.4, 18.0);
 const LETTERS: f64 = 14.0;
@@ -67,7 +71,7 @@ struct Look {
     fg: String,
     bg: String,
     modifiers: Modifier,
-    block: Option<u8>,
+    shape: Option<Shape>,
 }
 
 fn runs(buffer: &Buffer, y: u16, ground: &Ground) -> Vec<Run> {
@@ -76,7 +80,7 @@ fn runs(buffer: &Buffer, y: u16, ground: &Ground) -> Vec<Run> {
         let look = Look::of(cell, ground);
         let wide = number::cells(width(cell.symbol())).max(1);
         match runs.last_mut() {
-            Some(last) if last.look == look => {
+            Some(last) if last.look == look && look.shape.is_none_or(Shape::joins) => {
                 last.cells += wide;
                 last.text.push_str(cell.symbol());
             }
@@ -90,16 +94,7 @@ impl Look {
     fn of(cell: &Cell, ground: &Ground) -> Self {
         let (fg, bg) = (hex(cell.fg, &ground.fg), hex(cell.bg, &ground.bg));
         let (fg, bg) = if cell.modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) };
-        Self { fg, bg, modifiers: cell.modifier, block: block(cell.symbol()) }
-    }
-}
-
-/// How many eighths of its cell a block fills from below. Blocks are drawn, since fonts leave gaps between them.
-fn block(symbol: &str) -> Option<u8> {
-    let mut chars = symbol.chars();
-    match (chars.next(), chars.next()) {
-        (Some(c @ '▁'..='█'), None) => u8::try_from(u32::from(c) - u32::from('▁') + 1).ok(),
-        _ => None,
+        Self { fg, bg, modifiers: cell.modifier, shape: Shape::of(cell.symbol()) }
     }
 }
 
@@ -110,9 +105,8 @@ impl Run {
         if self.look.bg != ground.bg {
             rect(out, (left, top, wide, CELL.1), &self.look.bg);
         }
-        if let Some(eighths) = self.look.block {
-            let high = CELL.1 * f64::from(eighths) / 8.0;
-            rect(out, (left, top + CELL.1 - high, wide, high), &self.look.fg);
+        if let Some(shape) = self.look.shape {
+            shape.write(out, (left, top, wide, CELL.1), &self.look.fg);
         } else if !self.text.trim().is_empty() {
             self.write_text(out, left, top);
         }
@@ -138,10 +132,6 @@ impl Run {
             escape(text)
         );
     }
-}
-
-fn rect(out: &mut String, (x, y, wide, high): (f64, f64, f64, f64), fill: &str) {
-    let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.2}\" width=\"{wide:.1}\" height=\"{high:.2}\" fill=\"{fill}\"/>");
 }
 
 fn escape(text: &str) -> String {

@@ -55,9 +55,12 @@ pub(crate) fn bar(buf: &mut Buffer, at: Rect, share: f64, filled: Style, rest: S
     }
 }
 
-/// A small chart in one line: each value from 0 to 1 is a cell.
+/// A small chart in one line: each value from 0 to 1 is a cell. None is filled to its top, so that charts in lines
+/// below each other stay apart.
 pub(crate) fn blocks(shares: impl Iterator<Item = f64>) -> String {
-    shares.map(|share| BLOCKS[usize::try_from(number::eighths(share, 1)).unwrap_or(0).clamp(1, 8)]).collect()
+    shares
+        .map(|share| BLOCKS[usize::try_from(number::eighths(share * 7.0 / 8.0, 1)).unwrap_or(0).clamp(1, 7)])
+        .collect()
 }
 
 /// Blocks by eighths of a cell.

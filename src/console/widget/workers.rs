@@ -73,8 +73,8 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, th
     paint::aligned(buf, handled_at, &number::count(worker.handled), theme.base, Alignment::Right);
     paint::aligned(buf, rate_at, &number::rate(worker.records_per_s), theme.base, Alignment::Right);
     paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
-    if busy_at.width >= PERCENT + 4 {
-        let bar = Rect { width: busy_at.width - PERCENT - 1, ..busy_at };
+    if busy_at.width >= PERCENT + 5 {
+        let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT - 2, 1);
         paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
     }
     if own_at.width < 3 {
