@@ -101,6 +101,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        // A panic in the middle of a frame leaves the beginning of an update in the buffer, which is written last.
+        let _ = execute!(self.terminal.backend_mut(), EndSynchronizedUpdate);
         restore();
     }
 }

@@ -103,8 +103,11 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
         for number in 0..PARTITIONS {
             let records = if number == home { RECORDS } else { 0 };
             let skew = (dataset as u64 * 37) % 90;
-            let done =
-                if records == 0 { 0 } else { (handled / 10 + if handled == TOTAL { 0 } else { skew }).min(records) };
+            let done = if records == 0 {
+                0
+            } else {
+                (handled / 10 + if handled == 0 || handled == TOTAL { 0 } else { skew }).min(records)
+            };
             let finished = done == records;
             let busy = !finished && matches!(state, RunState::Running | RunState::Draining);
             partitions.push(PartitionView {

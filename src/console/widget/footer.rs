@@ -30,8 +30,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         }
         row(buf, 1, &keys);
     } else {
-        // Beside the table the hint names what matters; in another panel its own keys do.
-        let hint = hint.filter(|_| state.focus == Panel::Partitions);
+        // Beside the table the hint names what matters; in another panel, or to go on after a pause, the keys do.
+        let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
+        let hint = hint.filter(|_| state.focus == Panel::Partitions && !paused);
         row(buf, 0, &message.or(hint).unwrap_or(keys));
     }
 }

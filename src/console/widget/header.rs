@@ -35,11 +35,14 @@ fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
     left.extend(standing(state, theme));
     let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
-    let about = about(state, usize::from(area.right().saturating_sub(end + 3)));
-    paint::aligned(buf, Rect::new(end, area.y, area.right() - end - 1, 1), &about, Style::new(), Alignment::Right);
+    let right = area.right().saturating_sub(1);
+    let about = about(state, usize::from(right.saturating_sub(end + 2)));
+    if end < right {
+        paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &about, Style::new(), Alignment::Right);
+    }
 }
 
-/// State, run and cluster.
+/// State, run and cluster; what is wrong stands before what may be cut off.
 fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     let snapshot = &state.snapshot;
     let mut spans = Vec::new();
@@ -50,25 +53,24 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             if run.rebalancing {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
-            spans.push(Span::raw(format!("   {}", shorten(&clean(&run.id), 24))));
         }
-        None if snapshot.at.is_none() => spans.push(Span::styled("◌ connecting…", theme.notice)),
+        None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
-    if snapshot.at.is_none() {
-        return spans;
+    if state.ended {
+        spans.push(Span::styled("  ! session ended", theme.warning));
+    } else if !snapshot.cluster.reachable {
+        spans.push(Span::styled("  ! unreachable", theme.bad));
+    }
+    if let Some(run) = &snapshot.run {
+        spans.push(Span::raw(format!("   {}", shorten(&clean(&run.id), 24))));
     }
     let cluster = if snapshot.cluster.embedded {
         "embedded broker".to_owned()
     } else {
-        shorten(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
+        cut(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
     };
     spans.push(Span::raw(format!("   {cluster}")));
-    if state.ended {
-        spans.push(Span::styled("  session ended", theme.warning));
-    } else if !snapshot.cluster.reachable {
-        spans.push(Span::styled("  ! unreachable", theme.bad));
-    }
     spans
 }
 
