@@ -3,6 +3,7 @@
 
 mod event;
 mod figures;
+mod history;
 mod log;
 mod printable;
 pub mod progress;
@@ -10,6 +11,7 @@ pub mod report;
 mod snapshot;
 
 pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use printable::printable;
 pub use snapshot::{

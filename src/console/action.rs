@@ -1,0 +1,237 @@
+//! Everything a user can do, in one catalogue: keys, help and footer are read from it.
+
+use crossterm::event::KeyCode;
+
+use super::keymap::{Key, Mode};
+
+/// Something a user can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the catalogue below says what each does")]
+pub enum Action {
+    Run,
+    Restart,
+    TogglePause,
+    Cancel,
+    MoreWorkers,
+    FewerWorkers,
+    DoubleWorkers,
+    HalveWorkers,
+    SetConcurrency,
+    SortNext,
+    SortReverse,
+    Filter,
+    ToggleEmpty,
+    Details,
+    FocusNext,
+    FocusPrevious,
+    EventFilter,
+    Compare,
+    Help,
+    Up,
+    Down,
+    HalfPageUp,
+    HalfPageDown,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Accept,
+    Close,
+    DeleteLeft,
+    DeleteAll,
+    Quit,
+    Interrupt,
+    Suspend,
+    Redraw,
+}
+
+/// What an action belongs to; the help is grouped by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Starting and stopping.
+    Run,
+    /// The number of workers.
+    Concurrency,
+    /// The partition table.
+    Partitions,
+    /// What is on the screen.
+    View,
+    /// Moving about in a panel.
+    Move,
+    /// Questions and texts.
+    Dialog,
+    /// The program itself.
+    Program,
+}
+
+impl Group {
+    /// Every group, in the order of the help.
+    pub const ALL: [Self; 7] =
+        [Self::Run, Self::Concurrency, Self::Partitions, Self::View, Self::Move, Self::Dialog, Self::Program];
+
+    /// Its heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Run => "Run",
+            Self::Concurrency => "Concurrency",
+            Self::Partitions => "Partitions",
+            Self::View => "View",
+            Self::Move => "Move",
+            Self::Dialog => "Questions and texts",
+            Self::Program => "Program",
+        }
+    }
+}
+
+/// Keys that do the same in some modes.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// The modes in which they do it.
+    pub modes: &'static [Mode],
+    /// The keys; the first is the one a footer names.
+    pub keys: &'static [Key],
+}
+
+/// One action with all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The action.
+    pub action: Action,
+    /// What it belongs to.
+    pub group: Group,
+    /// A word or two, for the footer.
+    pub label: &'static str,
+    /// One line, for the help.
+    pub about: &'static str,
+    /// Its keys.
+    pub bindings: &'static [Binding],
+}
+
+impl Entry {
+    /// Every key, in the catalogue's order, each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for key in self.bindings.iter().flat_map(|binding| binding.keys) {
+            if !keys.contains(key) {
+                keys.push(*key);
+            }
+        }
+        keys
+    }
+}
+
+impl Action {
+    /// What the catalogue says of it.
+    #[must_use]
+    pub fn entry(self) -> Option<&'static Entry> {
+        CATALOGUE.iter().find(|entry| entry.action == self)
+    }
+
+    /// The key that a footer names for it in a mode.
+    #[must_use]
+    pub fn key(self, mode: Mode) -> Option<Key> {
+        let bound = self.entry()?.bindings.iter().find(|binding| binding.modes.contains(&mode))?;
+        bound.keys.first().copied()
+    }
+}
+
+const DASHBOARD: &[Mode] = &[Mode::Dashboard];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
+
+macro_rules! entry {
+    ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
+        Entry {
+            action: Action::$action,
+            group: Group::$group,
+            label: $label,
+            about: $about,
+            bindings: &[$(Binding { modes: $modes, keys: &[$($key),+] }),+],
+        }
+    };
+}
+
+/// Every action, in the order of the help.
+#[rustfmt::skip]
+pub const CATALOGUE: &[Entry] = &[
+    entry!(Run, Run, "run", "Run; asks first while a run is going",
+        DASHBOARD => [Key::char('r')]),
+    entry!(Restart, Run, "restart", "Stop the run, then run again from its beginning",
+        DASHBOARD => [Key::char('R')]),
+    entry!(TogglePause, Run, "pause", "Pause, or go on",
+        DASHBOARD => [Key::char('p'), Key::char(' ')]),
+    entry!(Cancel, Run, "cancel", "Stop before the end; what is in hand is finished",
+        DASHBOARD => [Key::char('x')]),
+
+    entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
+        DASHBOARD => [Key::char('+'), Key::char('=')]),
+    entry!(FewerWorkers, Concurrency, "fewer", "One worker fewer",
+        DASHBOARD => [Key::char('-'), Key::char('_')]),
+    entry!(DoubleWorkers, Concurrency, "double", "Twice as many workers",
+        DASHBOARD => [Key::char(']')]),
+    entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
+        DASHBOARD => [Key::char('[')]),
+    entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers",
+        DASHBOARD => [Key::char('n'), Key::char(':')]),
+
+    entry!(SortNext, Partitions, "sort", "Sort by the next column",
+        DASHBOARD => [Key::char('s')]),
+    entry!(SortReverse, Partitions, "reverse", "Sort the other way round",
+        DASHBOARD => [Key::char('S')]),
+    entry!(Filter, Partitions, "filter", "Show only what matches: topic, owner or state",
+        DASHBOARD => [Key::char('/')]),
+    entry!(ToggleEmpty, Partitions, "empty", "Show or hide partitions without records",
+        DASHBOARD => [Key::char('z')]),
+    entry!(Details, Partitions, "details", "All about the selected partition",
+        DASHBOARD => [Key::code(KeyCode::Enter)]),
+
+    entry!(FocusNext, View, "next panel", "Go to the next panel",
+        DASHBOARD => [Key::code(KeyCode::Tab), Key::code(KeyCode::Right), Key::char('l')]),
+    entry!(FocusPrevious, View, "previous panel", "Go to the panel before",
+        DASHBOARD => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
+    entry!(EventFilter, View, "events", "Show all events, or only the louder ones",
+        DASHBOARD => [Key::char('e')]),
+    entry!(Compare, View, "compare", "Compare this session's runs",
+        MOVING => [Key::char('c')]),
+    entry!(Help, View, "help", "Every key",
+        MOVING => [Key::char('?'), Key::code(KeyCode::F(1))]),
+
+    entry!(Up, Move, "up", "Up",
+        MOVING => [Key::code(KeyCode::Up), Key::char('k')]),
+    entry!(Down, Move, "down", "Down",
+        MOVING => [Key::code(KeyCode::Down), Key::char('j')]),
+    entry!(HalfPageUp, Move, "half page up", "Half a page up",
+        MOVING => [Key::ctrl('u')]),
+    entry!(HalfPageDown, Move, "half page down", "Half a page down",
+        MOVING => [Key::ctrl('d')]),
+    entry!(PageUp, Move, "page up", "A page up",
+        MOVING => [Key::code(KeyCode::PageUp), Key::ctrl('b')]),
+    entry!(PageDown, Move, "page down", "A page down",
+        MOVING => [Key::code(KeyCode::PageDown), Key::ctrl('f')]),
+    entry!(Top, Move, "top", "To the top",
+        MOVING => [Key::char('g'), Key::code(KeyCode::Home)]),
+    entry!(Bottom, Move, "bottom", "To the bottom; the event log follows again",
+        MOVING => [Key::char('G'), Key::code(KeyCode::End)]),
+
+    entry!(Accept, Dialog, "yes", "Say yes, or take what is typed",
+        &[Mode::Asking] => [Key::char('y'), Key::code(KeyCode::Enter)],
+        &[Mode::Typing] => [Key::code(KeyCode::Enter)]),
+    entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
+        &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
+        &[Mode::Reading] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
+    entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
+        &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),
+    entry!(DeleteAll, Dialog, "clear", "Delete the whole text",
+        &[Mode::Typing] => [Key::ctrl('u')]),
+
+    entry!(Quit, Program, "quit", "Quit; asks first while a run is going",
+        DASHBOARD => [Key::char('q')]),
+    entry!(Interrupt, Program, "quit", "Quit; twice quits without an answer",
+        &Mode::ALL => [Key::ctrl('c')]),
+    entry!(Suspend, Program, "suspend", "Back to the shell; `fg` returns",
+        &Mode::ALL => [Key::ctrl('z')]),
+    entry!(Redraw, Program, "redraw", "Draw the whole screen anew",
+        &Mode::ALL => [Key::ctrl('l')]),
+];

@@ -1,0 +1,163 @@
+//! The runs of this session beside each other.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+    style::Style,
+};
+
+use crate::{
+    console::{
+        layout::{centred, inside},
+        number,
+        state::{Compared, Sameness, State, compare},
+        text::clean,
+        theme::Theme,
+        widget::{frame, paint, symbol},
+    },
+    feed::RunState,
+};
+
+/// What stands around the rows: lines, gaps, heads and the sentence below.
+const AROUND: u16 = 8;
+
+struct Column {
+    head: &'static str,
+    width: u16,
+    side: Alignment,
+}
+
+const fn column(head: &'static str, width: u16, side: Alignment) -> Column {
+    Column { head, width, side }
+}
+
+const COLUMNS: [Column; 10] = [
+    column("run", 3, Alignment::Right),
+    column("state", 11, Alignment::Left),
+    column("ordering", 9, Alignment::Left),
+    column("workers", 7, Alignment::Right),
+    column("handled", 10, Alignment::Right),
+    column("time", 8, Alignment::Right),
+    column("records/s", 9, Alignment::Right),
+    column("speed-up", 8, Alignment::Right),
+    column("efficiency", 10, Alignment::Right),
+    column("limit", 9, Alignment::Left),
+];
+/// Which columns are shown, how far apart, and how wide the one of the digests is.
+struct Plan {
+    shown: &'static [usize],
+    gap: u16,
+    digest: u16,
+}
+const WIDE: Plan = Plan { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, digest: 22 };
+/// Without `handled`, `records/s` and `limit`, and with words alone for the digests.
+const NARROW: Plan = Plan { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
+
+pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+    let runs = compare(&state.snapshot.finished);
+    let area = area(state);
+    let inner = frame::window(buf, area, "Runs of this session", "↑ ↓ scroll   Esc closes", theme);
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    if runs.is_empty() {
+        let middle = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
+        paint::aligned(buf, middle, "no run has ended yet", theme.muted, Alignment::Center);
+        return;
+    }
+    let plan = plan(state.screen());
+    head(buf, inner, plan, theme);
+    let page = page(area);
+    let from = from.min(runs.len().saturating_sub(page));
+    for (line, (at, run)) in runs.iter().enumerate().skip(from).take(page).enumerate() {
+        let y = inner.y + 2 + number::cells(line);
+        row(buf, Rect { y, height: 1, ..inner }, plan, at, run, theme);
+    }
+    let (sentence, style) = sentence(&runs, theme);
+    paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &sentence, style);
+}
+
+pub(super) fn longest_scroll(state: &State) -> usize {
+    state.snapshot.finished.len().saturating_sub(page(area(state)))
+}
+
+fn plan(screen: Rect) -> &'static Plan {
+    if screen.width >= 136 { &WIDE } else { &NARROW }
+}
+
+fn area(state: &State) -> Rect {
+    let plan = plan(state.screen());
+    let columns = plan.shown.iter().map(|at| COLUMNS[*at].width + plan.gap).sum::<u16>();
+    let rows = number::cells(state.snapshot.finished.len().max(1));
+    centred(state.screen(), columns + plan.digest + 6, rows.saturating_add(AROUND))
+}
+
+fn page(area: Rect) -> usize {
+    usize::from((inside(area).height + 2).saturating_sub(AROUND).max(1))
+}
+
+fn head(buf: &mut Buffer, inner: Rect, plan: &Plan, theme: &Theme) {
+    let mut x = inner.x;
+    let style = theme.popup.patch(theme.column);
+    for column in plan.shown.iter().map(|at| &COLUMNS[*at]) {
+        paint::aligned(buf, Rect::new(x, inner.y + 1, column.width, 1), column.head, style, column.side);
+        x += column.width + plan.gap;
+    }
+    paint::text(buf, x, inner.y + 1, inner.right().saturating_sub(x), "digest", style);
+}
+
+fn row(buf: &mut Buffer, at: Rect, plan: &Plan, number: usize, compared: &Compared<'_>, theme: &Theme) {
+    let run = compared.run;
+    let (sign, style) = symbol::run(run.state, theme);
+    let dash = || "–".to_owned();
+    let changed = if run.concurrency_changed { "*" } else { "" };
+    let cells: [(String, Style); 10] = [
+        ((number + 1).to_string(), theme.muted),
+        (format!("{sign} {}", run.state), style),
+        (run.ordering.to_string(), theme.popup),
+        (format!("{}{changed}", run.concurrency), theme.strong),
+        (number::count(run.handled), theme.popup),
+        (format!("{:.2} s", run.handling_s), theme.strong),
+        (number::rate(run.records_per_s), theme.popup),
+        (compared.speed_up.map_or_else(dash, |times| format!("{times:.2} ×")), theme.strong),
+        (run.efficiency.map_or_else(dash, |share| format!("{:.0} %", share * 100.0)), theme.popup),
+        (run.limit.map_or_else(dash, |limit| limit.to_string()), theme.popup),
+    ];
+    let mut x = at.x;
+    for index in plan.shown {
+        let (column, (text, style)) = (&COLUMNS[*index], &cells[*index]);
+        paint::aligned(buf, Rect { x, width: column.width, ..at }, text, *style, column.side);
+        x += column.width + plan.gap;
+    }
+    let (text, style) = digest(compared, plan, theme);
+    paint::text(buf, x, at.y, at.right().saturating_sub(x), &text, style);
+}
+
+fn digest(compared: &Compared<'_>, plan: &Plan, theme: &Theme) -> (String, Style) {
+    let (words, style) = match compared.digest {
+        Sameness::Base => ("base", theme.muted),
+        Sameness::Same => ("✓ equal", theme.good),
+        Sameness::Differs => ("✗ DIFFERS", theme.bad),
+        Sameness::Unordered => ("no order", theme.notice),
+        Sameness::Unknown => ("not complete", theme.muted),
+    };
+    if plan.digest == NARROW.digest {
+        return (words.to_owned(), style);
+    }
+    let short: String = clean(&compared.run.digest).chars().take(8).collect();
+    (format!("{short} {words}"), style)
+}
+
+/// What the digests say together.
+fn sentence(runs: &[Compared<'_>], theme: &Theme) -> (String, Style) {
+    let changed = runs.iter().any(|run| run.run.concurrency_changed);
+    let note = if changed { "   * changed" } else { "" };
+    let done = runs.iter().filter(|run| run.run.state == RunState::Done).count();
+    let differ = runs.iter().filter(|run| run.digest == Sameness::Differs).count();
+    let same = runs.iter().filter(|run| run.digest == Sameness::Same).count();
+    if differ > 0 {
+        (format!("✗ {differ} of {done} finished runs did not do the same as the base{note}"), theme.bad)
+    } else if same > 0 {
+        (format!("✓ {} runs: equal records, in equal order for each key{note}", same + 1), theme.good)
+    } else {
+        (format!("one more finished run, and there is something to compare{note}"), theme.muted)
+    }
+}

@@ -1,0 +1,79 @@
+//! All about one partition.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+    style::Style,
+};
+
+use crate::{
+    console::{
+        layout::centred,
+        number,
+        state::{State, partition_progress},
+        text::{clean, cut, wrap},
+        theme::Theme,
+        widget::{frame, paint, partitions::sparkline, symbol},
+    },
+    domain::Offset,
+    feed::{PartitionView, Recent},
+};
+
+const NAMES: u16 = 12;
+
+pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+    let Some(partition) = state.selected() else { return };
+    let wide = 64.min(buf.area.width);
+    let topic = clean(&partition.id.topic);
+    let name = wrap(&topic, usize::from(wide - NAMES - 5));
+    let rows = rows(partition, theme);
+    let area = centred(buf.area, wide, number::cells(name.len() + rows.len() + 5));
+    let title = format!("Partition {}", partition.id.partition);
+    let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   Esc closes", theme);
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+    let mut y = inner.y + 1;
+    let mut put = |buf: &mut Buffer, label: &str, value: &str, style: Style| {
+        if y < inner.bottom() {
+            paint::text(buf, inner.x, y, NAMES, label, theme.muted);
+            let room = inner.width.saturating_sub(NAMES);
+            paint::text(buf, inner.x + NAMES, y, room, &cut(value, usize::from(room)), style);
+        }
+        y += 1;
+    };
+    for (row, line) in name.iter().enumerate() {
+        put(buf, if row == 0 { "topic" } else { "" }, line, theme.strong);
+    }
+    for (label, value, style) in &rows {
+        put(buf, label, value, *style);
+    }
+    let trend: Vec<f32> =
+        state.history.trend(&partition.id).map(|trend| trend.last(Recent::CAPACITY).collect()).unwrap_or_default();
+    put(buf, "trend", &sparkline(&trend), theme.chart);
+    if y < inner.bottom() {
+        let bar = Rect::new(inner.x, y, inner.width.saturating_sub(7), 1);
+        let share = partition_progress(partition);
+        paint::bar(buf, bar, share, theme.bar, theme.bar_rest);
+        let at = Rect::new(inner.x, y, inner.width, 1);
+        paint::aligned(buf, at, &number::percent(share), theme.base, Alignment::Right);
+    }
+}
+
+fn rows(partition: &PartitionView, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let (sign, style) = symbol::partition(partition.state, theme);
+    let offset = |value: Offset| number::count(value.since(Offset::ZERO));
+    let planned = number::count(partition.end.since(partition.first));
+    vec![
+        ("state", format!("{sign} {}", partition.state), style),
+        ("owner", clean(&partition.owner.to_string()).into_owned(), theme.base),
+        (
+            "offsets",
+            format!("{} to {} ({planned} planned)", offset(partition.first), offset(partition.end)),
+            theme.base,
+        ),
+        ("position", offset(partition.position), theme.base),
+        ("lag", partition.lag.known().map_or("not known".to_owned(), number::count), theme.base),
+        ("handled", number::count(partition.handled), theme.base),
+        ("rate", format!("{}/s", number::rate(partition.records_per_s)), theme.base),
+        ("p95", partition.p95_ms.map_or("–".to_owned(), number::millis), theme.base),
+    ]
+}

@@ -1,0 +1,59 @@
+//! What fills the terminal: the dashboard, and what stands in front of it.
+
+use ratatui::{buffer::Buffer, layout::Alignment};
+
+use super::{
+    layout::{MIN_HEIGHT, MIN_WIDTH},
+    state::{Overlay, State},
+    theme::Theme,
+    widget::paint,
+};
+
+mod compare;
+mod dashboard;
+mod details;
+mod help;
+mod number_prompt;
+mod question;
+
+/// Draws everything.
+pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+    let screen = buf.area;
+    buf.set_style(screen, theme.base);
+    let Some(areas) = state.areas() else {
+        too_small(buf, theme);
+        return;
+    };
+    dashboard::render(buf, &areas, state, theme);
+    match &state.overlay {
+        Some(Overlay::Help(from)) => help::render(buf, *from, theme),
+        Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
+        Some(Overlay::Details) => details::render(buf, state, theme),
+        Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
+        Some(Overlay::Ask(question)) => question::render(buf, *question, theme),
+        Some(Overlay::Filter(_)) | None => {}
+    }
+}
+
+/// How far the text in front can be scrolled.
+pub(super) fn longest_scroll(state: &State) -> usize {
+    match state.overlay {
+        Some(Overlay::Help(_)) => help::longest_scroll(state.screen()),
+        Some(Overlay::Compare(_)) => compare::longest_scroll(state),
+        _ => 0,
+    }
+}
+
+fn too_small(buf: &mut Buffer, theme: &Theme) {
+    let screen = buf.area;
+    let lines = [
+        ("This terminal is too small.".to_owned(), theme.strong),
+        (format!("Needed: {MIN_WIDTH} × {MIN_HEIGHT}"), theme.base),
+        (format!("It has: {} × {}", screen.width, screen.height), theme.warning),
+    ];
+    let top = screen.height.saturating_sub(3) / 2;
+    for (row, (text, style)) in (top..screen.height).zip(lines) {
+        let at = ratatui::layout::Rect::new(0, row, screen.width, 1);
+        paint::aligned(buf, at, &text, style, Alignment::Center);
+    }
+}

@@ -1,0 +1,36 @@
+//! Typing the number of workers.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::console::{
+    layout::centred,
+    number,
+    state::State,
+    text::{clean, shorten, wrap},
+    theme::Theme,
+    widget::{frame, paint},
+};
+
+pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+    let area = centred(buf.area, 52, 8);
+    let inner = frame::window(buf, area, "Concurrency", "Enter sets   Esc closes", theme);
+    let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
+    let max = state.max_concurrency();
+    let now = state.wanted_concurrency().unwrap_or(0);
+    let ask =
+        Line::from(vec![Span::raw(format!("Workers, 1 to {max}")), Span::styled(format!("   now {now}"), theme.muted)]);
+    paint::line(buf, inner.x, inner.y + 1, inner.width, &ask);
+    let field = Rect { y: inner.y + 2, height: 1, ..inner };
+    buf.set_style(field, theme.input);
+    let typed = format!("{}▏", shorten(&clean(text), usize::from(field.width - 3)));
+    paint::text(buf, field.x + 1, field.y, field.width - 1, &typed, theme.input);
+    if let Some(error) = error {
+        for (row, line) in wrap(&clean(error), usize::from(inner.width)).iter().take(2).enumerate() {
+            paint::text(buf, inner.x, inner.y + 4 + number::cells(row), inner.width, line, theme.bad);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! All that the console knows. It changes only in [`super::update`], and views only read it.
+
+use std::{sync::Arc, time::Duration};
+
+use ratatui::layout::{Rect, Size};
+
+use super::{
+    keymap::Mode,
+    layout::{self, Areas, Panel},
+};
+use crate::{
+    domain::Concurrency,
+    feed::{PartitionView, RunState, RunView, Snapshot},
+};
+
+mod comparison;
+mod history;
+mod log;
+mod pending;
+mod status;
+mod table;
+
+pub use comparison::{Compared, Sameness, base, compare};
+pub use history::{History, Mark, MarkKind};
+pub use log::Log;
+pub use pending::Pending;
+pub use status::{Status, StatusKind};
+pub(in crate::console) use table::progress as partition_progress;
+pub use table::{Column, Rows, Table};
+
+/// A question that waits for yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Stop the run that is going and start it again?
+    Restart,
+    /// Stop the run before its end?
+    Cancel,
+    /// Stop the run and leave?
+    Quit,
+}
+
+/// What stands in front of the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// Every key, scrolled by so many lines.
+    Help(usize),
+    /// The runs of this session, scrolled by so many lines.
+    Compare(usize),
+    /// One partition.
+    Details,
+    /// The number of workers is being typed.
+    Number {
+        /// What is typed so far.
+        text: String,
+        /// Why it was not taken.
+        error: Option<String>,
+    },
+    /// The filter of the partitions is being typed; what it was before.
+    Filter(String),
+    /// A question waits.
+    Ask(Question),
+}
+
+/// All that the console knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The terminal's size in cells.
+    pub size: Size,
+    /// Time since the console was opened.
+    pub now: Duration,
+    /// The session at its latest moment.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether the session has ended, so that nothing more will come.
+    pub ended: bool,
+    /// The events.
+    pub log: Log,
+    /// The present run over time.
+    pub history: History,
+    /// The partition table.
+    pub table: Table,
+    /// The first worker shown.
+    pub workers_from: usize,
+    /// The panel that has the keys.
+    pub focus: Panel,
+    /// The panel that shares a small screen with the partitions.
+    pub side: Panel,
+    /// What stands in front.
+    pub overlay: Option<Overlay>,
+    /// The message in the footer.
+    pub status: Option<Status>,
+    /// A change of concurrency that the feed does not show yet.
+    pub pending: Option<Pending>,
+    /// What to press, shown while nothing else has to be said.
+    pub hint: Option<String>,
+    /// Whether the screen shows something else than this state.
+    pub stale: bool,
+}
+
+impl State {
+    /// A console that has heard nothing yet.
+    #[must_use]
+    pub fn new(width: u16, height: u16, hint: Option<String>) -> Self {
+        Self {
+            size: Size::new(width, height),
+            now: Duration::ZERO,
+            snapshot: Arc::default(),
+            ended: false,
+            log: Log::default(),
+            history: History::default(),
+            table: Table::default(),
+            workers_from: 0,
+            focus: Panel::Partitions,
+            side: Panel::Events,
+            overlay: None,
+            status: None,
+            pending: None,
+            hint,
+            stale: true,
+        }
+    }
+
+    /// The run under way, or the last one.
+    #[must_use]
+    pub fn run(&self) -> Option<&RunView> {
+        self.snapshot.run.as_ref()
+    }
+
+    /// Its partitions.
+    #[must_use]
+    pub fn partitions(&self) -> &[PartitionView] {
+        self.run().map_or(&[], |run| &run.partitions)
+    }
+
+    /// The partitions that the table shows, in its order.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        self.table.rows(self.partitions())
+    }
+
+    /// Whether a run is handling records, pauses or drains: something that quitting would cut short.
+    #[must_use]
+    pub fn going(&self) -> bool {
+        !self.ended
+            && self
+                .run()
+                .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
+    }
+
+    /// The number of workers as the user last wanted it.
+    #[must_use]
+    pub fn wanted_concurrency(&self) -> Option<u32> {
+        let shown = self.run()?.concurrency;
+        Some(self.pending.as_ref().map_or(shown, |pending| pending.to))
+    }
+
+    /// The most workers that the run can have.
+    #[must_use]
+    pub fn max_concurrency(&self) -> u32 {
+        let max = Concurrency::MAX.get();
+        self.run().map_or(max, |run| if run.max_concurrency == 0 { max } else { run.max_concurrency.min(max) })
+    }
+
+    /// What the keys are for.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self.overlay {
+            None => Mode::Dashboard,
+            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
+            Some(Overlay::Number { .. } | Overlay::Filter(_)) => Mode::Typing,
+            Some(Overlay::Ask(_)) => Mode::Asking,
+        }
+    }
+
+    /// The whole screen.
+    #[must_use]
+    pub fn screen(&self) -> Rect {
+        Rect::new(0, 0, self.size.width, self.size.height)
+    }
+
+    /// Where each panel is; `None` when the terminal is too small.
+    #[must_use]
+    pub fn areas(&self) -> Option<Areas> {
+        layout::areas(self.screen(), self.side, self.alert().is_some())
+    }
+
+    /// What must not be overlooked: why nothing can be run, or why the run failed.
+    #[must_use]
+    pub fn alert(&self) -> Option<(&'static str, &str)> {
+        if let Some(problem) = &self.snapshot.problem {
+            return Some(("No run can be started", problem));
+        }
+        let run = self.run()?;
+        run.error.as_deref().map(|error| ("The run failed", error))
+    }
+
+    /// The selected partition.
+    #[must_use]
+    pub fn selected(&self) -> Option<&PartitionView> {
+        let rows = self.rows();
+        let index = rows.shown.get(self.table.selected_row(&rows, self.partitions())?)?;
+        self.partitions().get(*index)
+    }
+}

@@ -1,0 +1,161 @@
+//! Text from outside, made safe and made to fit.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Shows what could drive a terminal or hide in a line: control characters, invisible and direction-changing ones are
+/// written as escapes.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_hostile(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Unicode's format characters of direction and zero width, as "Trojan Source" (CVE-2021-42574) lists them, and all
+/// control characters.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How many cells a text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// At most `max` cells of a text, cut in the middle: names tend to differ at both ends.
+pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
+    if text.width() <= max {
+        return Cow::Borrowed(text);
+    }
+    if max == 0 {
+        return Cow::Borrowed("");
+    }
+    let room = max - 1;
+    let head = head(text, room.div_ceil(2));
+    let tail = tail(text, room - head.width());
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// At most `max` cells of a text, cut at its end.
+pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.width() <= max {
+        return Cow::Borrowed(text);
+    }
+    if max == 0 {
+        return Cow::Borrowed("");
+    }
+    Cow::Owned(format!("{}…", head(text, max - 1)))
+}
+
+fn head(text: &str, max: usize) -> &str {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += c.width().unwrap_or(0);
+        if used > max {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+fn tail(text: &str, max: usize) -> &str {
+    let mut used = 0;
+    let mut from = text.len();
+    for (at, c) in text.char_indices().rev() {
+        let cells = c.width().unwrap_or(0);
+        used += cells;
+        if used > max {
+            break;
+        }
+        // A combining mark without the letter before it would sit on the ellipsis.
+        if cells > 0 {
+            from = at;
+        }
+    }
+    &text[from..]
+}
+
+/// Words put into lines of at most `max` cells; a longer word is broken.
+pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
+    let max = max.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let mut word = word;
+        if !line.is_empty() && line.width() + 1 + word.width() > max {
+            lines.push(std::mem::take(&mut line));
+        }
+        while word.width() > max {
+            let part = head(word, max);
+            // A single character wider than the line cannot be broken any further.
+            let part = if part.is_empty() { word } else { part };
+            lines.push(part.to_owned());
+            word = &word[part.len()..];
+        }
+        if !line.is_empty() && !word.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_that_drives_a_terminal_gets_through() {
+        assert_eq!(clean("plain ✓ 名前"), "plain ✓ 名前");
+        assert_eq!(clean("\x1b[31mred\r\n"), "\\u{1b}[31mred\\r\\n");
+        assert_eq!(clean("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
+    }
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        assert_eq!(shorten("vc.orders.events", 16), "vc.orders.events");
+        assert_eq!(shorten("vc.orders.events", 9), "vc.o…ents");
+        assert_eq!(shorten("名前名前名前", 6), "名…前");
+        assert_eq!(cut("worker-12", 5), "work…");
+        assert_eq!(shorten("abc", 0), "");
+    }
+
+    #[test]
+    fn words_wrap_and_long_ones_break() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("", 3), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_fits_and_is_clean(text in "\\PC*|.*", max in 0_usize..40) {
+            let safe = clean(&text);
+            prop_assert!(!safe.chars().any(is_hostile));
+            prop_assert!(width(&shorten(&safe, max)) <= max);
+            prop_assert!(width(&cut(&safe, max)) <= max);
+            prop_assert!(wrap(&safe, max.max(2)).iter().all(|line| width(line) <= max.max(2)));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! How the console's state changes: a pure function of what it was and what happened.
+
+use std::{sync::Arc, time::Duration};
+
+use crossterm::event::MouseEvent;
+
+use super::{
+    action::Action,
+    keymap::{Key, Mode, lookup},
+    layout::Panel,
+    state::{Overlay, Question, State, Status, StatusKind},
+    text::clean,
+};
+use crate::{
+    feed::{self, EventKind, Severity, Snapshot},
+    replay::Command,
+};
+
+mod concurrency;
+mod mouse;
+mod run;
+mod scroll;
+mod typing;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The session is at a new moment.
+    Snapshot(Arc<Snapshot>),
+    /// The session has more to tell.
+    Events(Vec<feed::Event>),
+    /// The session has ended: nothing more will come.
+    FeedEnded,
+    /// A key was pressed.
+    Key(Key),
+    /// A text was pasted.
+    Paste(String),
+    /// The mouse was used.
+    Mouse(MouseEvent),
+    /// The terminal has a new size.
+    Resize(u16, u16),
+    /// So much time has passed since the console was opened.
+    Tick(Duration),
+}
+
+/// Something that has to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the session.
+    Send(Command),
+    /// End the session and close the console.
+    Quit,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
+    /// Draw every cell anew.
+    Redraw,
+}
+
+/// Changes the state by what happened, and says what has to be done outside.
+pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Snapshot(snapshot) => take_snapshot(state, snapshot),
+        Event::Events(events) => take_events(state, events),
+        Event::FeedEnded => {
+            state.stale |= !state.ended;
+            state.ended = true;
+        }
+        Event::Key(key) => {
+            state.stale = true;
+            return press(state, key);
+        }
+        Event::Paste(text) => {
+            // Outside a text a paste is an accident, and each of its letters would be a command.
+            if state.mode() == Mode::Typing {
+                state.stale = true;
+                text.chars().for_each(|c| typing::insert(state, c));
+            }
+        }
+        Event::Mouse(event) => return mouse::handle(state, event),
+        Event::Resize(width, height) => {
+            state.size = ratatui::layout::Size::new(width, height);
+            state.stale = true;
+        }
+        Event::Tick(now) => {
+            state.now = now;
+            if state.status.as_ref().is_some_and(|status| status.is_over(now)) {
+                state.status = None;
+                state.stale = true;
+            }
+            settle(state);
+        }
+    }
+    Vec::new()
+}
+
+fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
+    if *state.snapshot == *snapshot {
+        return;
+    }
+    if let Some(run) = &snapshot.run {
+        state.history.note(run);
+        if state.run().is_none_or(|before| before.id != run.id) {
+            state.table.offset = 0;
+            state.workers_from = 0;
+        }
+    }
+    state.snapshot = snapshot;
+    state.stale = true;
+    settle(state);
+    if matches!(state.overlay, Some(Overlay::Ask(_))) && !state.going() {
+        // The run came to its end by itself while the question stood: there is nothing left to stop.
+        state.overlay = None;
+        say(state, StatusKind::Info, "the run has come to its end");
+    }
+}
+
+fn settle(state: &mut State) {
+    let (Some(pending), Some(run)) = (&state.pending, &state.snapshot.run) else { return };
+    if pending.is_settled(&run.id, run.concurrency, run.state.is_over(), state.now) {
+        state.pending = None;
+        state.stale = true;
+    }
+}
+
+fn take_events(state: &mut State, events: Vec<feed::Event>) {
+    if events.is_empty() {
+        return;
+    }
+    let last_error = events.iter().rev().find(|event| {
+        event.seq >= state.log.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
+    });
+    if let Some(error) = last_error {
+        let text = clean(&error.kind.to_string()).into_owned();
+        say(state, StatusKind::Error, text);
+    }
+    state.log.add(events);
+    state.stale = true;
+}
+
+/// The end of a failed run is shown in a panel of its own.
+fn is_message(kind: &EventKind) -> bool {
+    !matches!(kind, EventKind::Finished { .. })
+}
+
+fn press(state: &mut State, key: Key) -> Vec<Effect> {
+    let mode = state.mode();
+    if let Some(action) = lookup(mode, key) {
+        return perform(state, action);
+    }
+    if mode == Mode::Typing {
+        typing::press(state, key);
+    }
+    Vec::new()
+}
+
+/// Does what the user asked for.
+pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
+    state.stale = true;
+    match action {
+        Action::Run => run::run(state),
+        Action::Restart => run::restart(state),
+        Action::TogglePause => run::toggle_pause(state),
+        Action::Cancel => run::cancel(state),
+        Action::Quit => run::quit(state),
+        Action::Interrupt => run::interrupt(state),
+        Action::Accept => accept(state),
+        Action::MoreWorkers => concurrency::change(state, |now| now + 1),
+        Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
+        Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
+        Action::HalveWorkers => concurrency::change(state, |now| now / 2),
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Redraw => vec![Effect::Redraw],
+        other => {
+            look(state, other);
+            Vec::new()
+        }
+    }
+}
+
+/// Actions that change what is seen and nothing else.
+fn look(state: &mut State, action: Action) {
+    match action {
+        Action::SetConcurrency => concurrency::ask(state),
+        Action::SortNext => {
+            let columns = &super::state::Column::ALL;
+            let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);
+            state.table.sort_by(columns[(at + 1) % columns.len()]);
+        }
+        Action::SortReverse => state.table.descending = !state.table.descending,
+        Action::Filter => {
+            focus(state, Panel::Partitions);
+            state.overlay = Some(Overlay::Filter(state.table.filter.clone()));
+        }
+        Action::ToggleEmpty => {
+            state.table.show_empty = !state.table.show_empty;
+            scroll::follow(state);
+        }
+        Action::Details => {
+            if state.selected().is_some() {
+                // Rows move while they are sorted by speed: the window stays with the partition it was opened for.
+                state.table.selected = state.selected().map(|partition| partition.id.clone());
+                state.overlay = Some(Overlay::Details);
+            }
+        }
+        Action::FocusNext => focus(state, state.focus.step(true)),
+        Action::FocusPrevious => focus(state, state.focus.step(false)),
+        Action::EventFilter => state.log.cycle(),
+        Action::Compare => toggle(state, &Overlay::Compare(0)),
+        Action::Help => toggle(state, &Overlay::Help(0)),
+        Action::Close => close(state),
+        Action::DeleteLeft => typing::delete_left(state),
+        Action::DeleteAll => typing::delete_all(state),
+        moving => scroll::by_action(state, moving),
+    }
+}
+
+fn toggle(state: &mut State, overlay: &Overlay) {
+    let open = state.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
+    state.overlay = if open { None } else { Some(overlay.clone()) };
+}
+
+fn focus(state: &mut State, panel: Panel) {
+    state.focus = panel;
+    if panel != Panel::Partitions {
+        state.side = panel;
+    }
+}
+
+fn accept(state: &mut State) -> Vec<Effect> {
+    match state.overlay.clone() {
+        Some(Overlay::Ask(question)) => {
+            state.overlay = None;
+            run::answer(state, question)
+        }
+        Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
+        Some(Overlay::Filter(_)) => {
+            state.overlay = None;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Closes what is in front; with nothing in front, takes away the message, then the filter.
+fn close(state: &mut State) {
+    match state.overlay.take() {
+        Some(Overlay::Filter(before)) => {
+            state.table.filter = before;
+            scroll::follow(state);
+        }
+        Some(_) => {}
+        None if state.status.is_some() => state.status = None,
+        None => {
+            state.table.filter.clear();
+            scroll::follow(state);
+        }
+    }
+}
+
+fn ask(state: &mut State, question: Question) -> Vec<Effect> {
+    state.overlay = Some(Overlay::Ask(question));
+    Vec::new()
+}
+
+fn say(state: &mut State, kind: StatusKind, text: impl Into<String>) {
+    state.status = Some(Status { kind, text: text.into(), since: state.now });
+}

@@ -1,0 +1,80 @@
+//! Changing the number of workers, within what the run can have (R04).
+
+use super::{Effect, run::cannot_command, say};
+use crate::{
+    console::state::{Overlay, Pending, State, StatusKind},
+    domain::{Concurrency, Ordering},
+    replay::Command,
+};
+
+/// Changes the number of workers from what the user last wanted.
+pub(super) fn change(state: &mut State, step: impl Fn(u32) -> u32) -> Vec<Effect> {
+    let Some(now) = changeable(state) else { return Vec::new() };
+    let max = state.max_concurrency();
+    let wanted = step(now).clamp(1, max);
+    if wanted == now {
+        let refusal = if step(now) > now { at_most(state) } else { "at least 1 worker".to_owned() };
+        say(state, StatusKind::Refused, refusal);
+        return Vec::new();
+    }
+    set(state, now, wanted)
+}
+
+/// Opens the prompt for a number.
+pub(super) fn ask(state: &mut State) {
+    if changeable(state).is_some() {
+        state.overlay = Some(Overlay::Number { text: String::new(), error: None });
+    }
+}
+
+/// Takes the number that was typed, or says in the prompt why it cannot.
+pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
+    let refusal = match text.trim().parse::<Concurrency>() {
+        Err(error) => error.to_string(),
+        Ok(wanted) if wanted.get() > state.max_concurrency() => at_most(state),
+        Ok(wanted) => {
+            state.overlay = None;
+            return match changeable(state) {
+                Some(now) if now == wanted.get() => {
+                    say(state, StatusKind::Info, format!("concurrency is {now} already"));
+                    Vec::new()
+                }
+                Some(now) => set(state, now, wanted.get()),
+                None => Vec::new(),
+            };
+        }
+    };
+    state.overlay = Some(Overlay::Number { text: text.to_owned(), error: Some(refusal) });
+    Vec::new()
+}
+
+/// The number to start from; where there is none, says why.
+fn changeable(state: &mut State) -> Option<u32> {
+    let refusal = cannot_command(state).or_else(|| state.run().is_none().then_some("there is no run to change yet"));
+    if let Some(refusal) = refusal {
+        say(state, StatusKind::Refused, refusal);
+        return None;
+    }
+    state.wanted_concurrency()
+}
+
+fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
+    let Ok(concurrency) = Concurrency::new(u64::from(wanted)) else { return Vec::new() };
+    let Some(run) = state.run() else { return Vec::new() };
+    let when = if run.state.is_over() { " for the next run" } else { "" };
+    state.pending = Some(Pending { to: wanted, run_id: run.id.clone(), since: state.now });
+    say(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}"));
+    vec![Effect::Send(Command::SetConcurrency(concurrency))]
+}
+
+fn at_most(state: &State) -> String {
+    let max = state.max_concurrency();
+    let workers = if max == 1 { "worker" } else { "workers" };
+    match state.run() {
+        Some(run) if max < Concurrency::MAX.get() && run.plan.ordering == Ordering::Partition => {
+            format!("at most {max} {workers} with ordering partition: one for each partition")
+        }
+        Some(_) if max < Concurrency::MAX.get() => format!("at most {max} {workers} in this run"),
+        _ => format!("at most {max} {workers}"),
+    }
+}

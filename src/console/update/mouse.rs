@@ -1,0 +1,62 @@
+//! The mouse: the wheel scrolls what is under it, a click focuses, selects or sorts.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use super::{Effect, focus, scroll};
+use crate::console::{
+    layout::{Panel, inside},
+    state::{Overlay, State},
+    widget::partitions,
+};
+
+/// How many lines a notch of the wheel moves.
+const NOTCH: isize = 3;
+
+pub(super) fn handle(state: &mut State, event: MouseEvent) -> Vec<Effect> {
+    match event.kind {
+        MouseEventKind::ScrollUp => wheel(state, event, -NOTCH),
+        MouseEventKind::ScrollDown => wheel(state, event, NOTCH),
+        MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn wheel(state: &mut State, event: MouseEvent, by: isize) {
+    state.stale = true;
+    if state.overlay.is_some() {
+        scroll::overlay(state, by);
+    } else if let Some((panel, _)) = state.areas().and_then(|areas| areas.panel_at(event.column, event.row)) {
+        scroll::panel(state, panel, by);
+    }
+}
+
+fn click(state: &mut State, x: u16, y: u16) {
+    match state.overlay {
+        // A question is answered by its keys, never by a stray click.
+        Some(Overlay::Ask(_) | Overlay::Number { .. } | Overlay::Filter(_)) => return,
+        Some(_) => {
+            state.overlay = None;
+            state.stale = true;
+            return;
+        }
+        None => {}
+    }
+    let Some((panel, area)) = state.areas().and_then(|areas| areas.panel_at(x, y)) else { return };
+    state.stale = true;
+    focus(state, panel);
+    if panel != Panel::Partitions {
+        return;
+    }
+    let inner = inside(area);
+    if y == inner.y {
+        if let Some(column) = partitions::column_at(state, inner, x) {
+            state.table.sort_by(column);
+            scroll::follow(state);
+        }
+    } else if y > inner.y && y < inner.bottom() {
+        let page = usize::from(inner.height.saturating_sub(1));
+        let first = state.table.first_row(&state.rows(), state.partitions(), page);
+        scroll::select_row(state, first + usize::from(y - inner.y - 1));
+    }
+}

@@ -1,0 +1,88 @@
+//! Starting, pausing, stopping, leaving.
+
+use super::{Effect, ask, say};
+use crate::{
+    console::state::{Overlay, Question, State, StatusKind},
+    feed::RunState,
+    replay::Command,
+};
+
+pub(super) fn run(state: &mut State) -> Vec<Effect> {
+    if state.going() {
+        return ask(state, Question::Restart);
+    }
+    start(state, Command::Start)
+}
+
+pub(super) fn restart(state: &mut State) -> Vec<Effect> {
+    if state.going() {
+        return ask(state, Question::Restart);
+    }
+    start(state, Command::Restart)
+}
+
+fn start(state: &mut State, command: Command) -> Vec<Effect> {
+    if let Some(refusal) = cannot_command(state) {
+        say(state, StatusKind::Refused, refusal);
+        return Vec::new();
+    }
+    state.pending = None;
+    say(state, StatusKind::Info, "starting");
+    vec![Effect::Send(command)]
+}
+
+/// Why no command would reach a session, if so.
+pub(super) fn cannot_command(state: &State) -> Option<&'static str> {
+    if state.ended {
+        Some("the session has ended; quit with q")
+    } else if state.snapshot.at.is_none() {
+        Some("not connected yet")
+    } else {
+        None
+    }
+}
+
+pub(super) fn toggle_pause(state: &mut State) -> Vec<Effect> {
+    let (kind, text, effects) = match state.run().map(|run| run.state).filter(|_| state.going()) {
+        Some(RunState::Running) => (StatusKind::Info, "pausing: what is in hand is finished", Some(Command::Pause)),
+        Some(RunState::Paused) => (StatusKind::Info, "going on", Some(Command::Resume)),
+        Some(RunState::Draining) => (StatusKind::Refused, "the run is already coming to its end", None),
+        _ => (StatusKind::Refused, "no run is going", None),
+    };
+    say(state, kind, text);
+    effects.map(Effect::Send).into_iter().collect()
+}
+
+pub(super) fn cancel(state: &mut State) -> Vec<Effect> {
+    if state.going() {
+        return ask(state, Question::Cancel);
+    }
+    say(state, StatusKind::Refused, "no run is going");
+    Vec::new()
+}
+
+pub(super) fn quit(state: &mut State) -> Vec<Effect> {
+    if state.going() {
+        return ask(state, Question::Quit);
+    }
+    vec![Effect::Quit]
+}
+
+pub(super) fn interrupt(state: &mut State) -> Vec<Effect> {
+    if state.overlay == Some(Overlay::Ask(Question::Quit)) {
+        return vec![Effect::Quit];
+    }
+    quit(state)
+}
+
+/// The user said yes.
+pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
+    match question {
+        Question::Restart => start(state, Command::Restart),
+        Question::Cancel => {
+            say(state, StatusKind::Info, "cancelling: what is in hand is finished and committed");
+            vec![Effect::Send(Command::Cancel)]
+        }
+        Question::Quit => vec![Effect::Quit],
+    }
+}

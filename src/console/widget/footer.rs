@@ -1,0 +1,134 @@
+//! The last line or two: what was said, and what can be pressed.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::paint;
+use crate::console::{
+    action::Action,
+    keymap::Mode,
+    layout::Panel,
+    state::{Overlay, State, StatusKind},
+    text::{clean, width},
+    theme::Theme,
+};
+use crate::feed::RunState;
+
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    let message = message(state, theme);
+    let hint = hint(state, theme);
+    let keys = keys(state, area.width, theme);
+    let row = |buf: &mut Buffer, at: u16, line: &Line<'_>| {
+        paint::line(buf, area.x + 1, area.y + at, area.width - 2, line);
+    };
+    if area.height > 1 {
+        if let Some(line) = message.or(hint) {
+            row(buf, 0, &line);
+        }
+        row(buf, 1, &keys);
+    } else {
+        // Beside the table the hint names what matters; in another panel, or to go on after a pause, the keys do.
+        let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
+        let hint = hint.filter(|_| state.focus == Panel::Partitions && !paused);
+        row(buf, 0, &message.or(hint).unwrap_or(keys));
+    }
+}
+
+fn message<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
+    let status = state.status.as_ref()?;
+    let text = clean(&status.text).into_owned();
+    Some(match status.kind {
+        StatusKind::Info => Line::from(vec![Span::styled("✓ ", theme.good), Span::styled(text, theme.base)]),
+        StatusKind::Refused => Line::from(vec![Span::styled("! ", theme.warning), Span::styled(text, theme.warning)]),
+        StatusKind::Error => Line::from(vec![
+            Span::styled("✗ ", theme.bad),
+            Span::styled(text, theme.bad),
+            Span::styled("   Esc ", theme.key),
+            Span::styled("dismisses", theme.muted),
+        ]),
+    })
+}
+
+fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
+    if state.mode() != Mode::Dashboard || state.run().is_none() {
+        return None;
+    }
+    state.hint.as_ref().map(|hint| Line::styled(clean(hint).into_owned(), theme.notice))
+}
+
+/// The most useful keys, as many as fit.
+fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
+    let mode = state.mode();
+    let mut spans = Vec::new();
+    let mut left = usize::from(room.saturating_sub(2));
+    for action in useful(state) {
+        let (Some(entry), Some(key)) = (action.entry(), action.key(mode)) else { continue };
+        let (key, label) = (key.to_string(), label(state, *action, entry.label));
+        let cells = width(&key) + width(label) + 3;
+        if cells > left + 2 {
+            break;
+        }
+        left = left.saturating_sub(cells);
+        spans.push(Span::styled(key, theme.key));
+        spans.push(Span::styled(format!(" {label}  "), theme.muted));
+    }
+    Line::from(spans)
+}
+
+/// What an action does at the moment, where its usual name would mislead.
+fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
+    let run_state = state.run().map(|run| run.state);
+    match (action, run_state) {
+        (Action::TogglePause, Some(RunState::Paused)) => "go on",
+        (Action::Run, Some(state)) if state.is_over() => "run again",
+        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_))) => "keep",
+        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. })) => "set",
+        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_))) => "undo",
+        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
+        _ => usual,
+    }
+}
+
+fn useful(state: &State) -> &'static [Action] {
+    use Action as A;
+    match state.mode() {
+        Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
+        Mode::Asking => &[A::Accept, A::Close],
+        Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
+        Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
+        Mode::Dashboard => match state.focus {
+            Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
+            Panel::Workers => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::SetConcurrency, A::Quit],
+            Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
+            Panel::Partitions if state.going() => &[
+                A::Help,
+                A::MoreWorkers,
+                A::FewerWorkers,
+                A::TogglePause,
+                A::Cancel,
+                A::SortNext,
+                A::Filter,
+                A::FocusNext,
+                A::Quit,
+                A::SetConcurrency,
+                A::Details,
+                A::Compare,
+            ],
+            Panel::Partitions if state.run().is_none() => &[A::Help, A::Run, A::FocusNext, A::Quit],
+            Panel::Partitions => &[
+                A::Help,
+                A::Run,
+                A::MoreWorkers,
+                A::FewerWorkers,
+                A::Compare,
+                A::SortNext,
+                A::Filter,
+                A::FocusNext,
+                A::Quit,
+            ],
+        },
+    }
+}

@@ -1,0 +1,208 @@
+//! The head of the dashboard: what runs, how far it is, how fast it goes.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{paint, symbol};
+use crate::{
+    console::{
+        number,
+        state::State,
+        text::{clean, cut, shorten, width},
+        theme::Theme,
+    },
+    feed::RunView,
+};
+
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    banner(buf, Rect { height: 1, ..area }, state, theme);
+    let Some(run) = state.run() else { return };
+    let row = |at: u16| Rect::new(area.x + 1, area.y + at, area.width - 2, 1);
+    progress(buf, row(1), run, theme);
+    figures(buf, row(2), &upper(state, run, theme), theme);
+    if area.height > 3 {
+        figures(buf, row(3), &lower(run, theme), theme);
+    }
+}
+
+fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    let base = theme.base.patch(theme.banner);
+    buf.set_style(area, base);
+    let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
+    left.extend(standing(state, theme));
+    let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
+    let right = area.right().saturating_sub(1);
+    let about = about(state, usize::from(right.saturating_sub(end + 2)));
+    if end < right {
+        paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &about, Style::new(), Alignment::Right);
+    }
+}
+
+/// State, run and cluster; what is wrong stands before what may be cut off.
+fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
+    let snapshot = &state.snapshot;
+    let mut spans = Vec::new();
+    match &snapshot.run {
+        Some(run) => {
+            let (sign, style) = symbol::run(run.state, theme);
+            spans.push(Span::styled(format!("{sign} {}", run.state), style));
+            if run.rebalancing {
+                spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
+            }
+        }
+        None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
+        None => spans.push(Span::styled("○ no run yet", theme.notice)),
+    }
+    if state.ended {
+        spans.push(Span::styled("  ! session ended", theme.warning));
+    } else if !snapshot.cluster.reachable {
+        spans.push(Span::styled("  ! unreachable", theme.bad));
+    }
+    if let Some(run) = &snapshot.run {
+        spans.push(Span::raw(format!("   {}", shorten(&clean(&run.id), 24))));
+    }
+    let cluster = if snapshot.cluster.embedded {
+        "embedded broker".to_owned()
+    } else {
+        cut(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
+    };
+    spans.push(Span::raw(format!("   {cluster}")));
+    spans
+}
+
+/// What the run is, as much of it as fits.
+fn about(state: &State, room: usize) -> String {
+    let Some(run) = state.run() else { return String::new() };
+    let mut parts = vec![format!("ordering {}", run.plan.ordering), clean(&run.plan.handler).into_owned()];
+    if let Some(group) = &run.plan.group {
+        parts.insert(1, format!("group {}", clean(group)));
+    }
+    while parts.len() > 1 && width(&parts.join(" · ")) > room {
+        parts.pop();
+    }
+    cut(&parts.join(" · "), room).into_owned()
+}
+
+fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
+    let share = run.progress();
+    let mut spans = vec![
+        Span::styled(format!("{:>5}", number::percent(share)), theme.strong),
+        Span::styled("  handled ", theme.muted),
+        Span::raw(number::count(run.totals.handled)),
+        Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted),
+    ];
+    let totals = &run.totals;
+    let notes = [
+        (totals.retried, "retried", theme.warning),
+        (totals.skipped, "skipped", theme.warning),
+        (totals.dead_lettered, "dead letters", theme.warning),
+        (totals.duplicates, "delivered twice", theme.notice),
+        (totals.filtered, "filtered", theme.muted),
+    ];
+    for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
+        spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));
+    }
+    let line = Line::from(spans);
+    let text_width = number::cells(line.spans.iter().map(|span| width(&span.content)).sum());
+    let room = area.width.saturating_sub(text_width + 1);
+    if room >= 8 {
+        let filled = symbol::run(run.state, theme).1;
+        let filled = if run.state.is_over() { filled } else { theme.bar };
+        paint::bar(buf, Rect { width: room, ..area }, share, filled, theme.bar_rest);
+        paint::line(buf, area.x + room + 1, area.y, area.width - room - 1, &line);
+    } else {
+        paint::line(buf, area.x, area.y, area.width, &line);
+    }
+}
+
+/// Short times to the hundredth: they are compared.
+fn seconds(value: f64) -> String {
+    if value < 59.995 { format!("{value:.2} s") } else { number::seconds(value) }
+}
+
+type Figure = (&'static str, String, Style);
+
+fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
+    let workers = match &state.pending {
+        Some(pending) => format!("{} → {}", run.concurrency, pending.to),
+        None => run.concurrency.to_string(),
+    };
+    let [time, other_time, speed, third_time] =
+        if run.state.is_over() { times_of_the_end(run, theme) } else { times(run, theme) };
+    vec![
+        time,
+        other_time,
+        speed,
+        ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
+        ("workers", workers, theme.strong),
+        third_time,
+        ("partitions", run.plan.partitions.to_string(), theme.base),
+        ("batch", number::count(u64::from(run.plan.batch)), theme.base),
+    ]
+}
+
+fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
+    [
+        ("elapsed", number::seconds(run.elapsed_s), theme.strong),
+        ("left", run.eta_s.map_or("–".to_owned(), number::seconds), theme.strong),
+        ("rate", format!("{}/s", number::rate(run.throughput.records_per_s)), theme.strong),
+        ("predicted", predicted(run), theme.base),
+    ]
+}
+
+/// What it took, beside what was predicted for it.
+#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+fn times_of_the_end(run: &RunView, theme: &Theme) -> [Figure; 4] {
+    let mean = if run.handling_s > 0.0 { run.totals.handled as f64 / run.handling_s } else { 0.0 };
+    [
+        ("took", seconds(run.handling_s), theme.strong),
+        ("predicted", predicted(run), theme.base),
+        ("mean", format!("{}/s", number::rate(mean)), theme.strong),
+        ("elapsed", number::seconds(run.elapsed_s), theme.base),
+    ]
+}
+
+fn predicted(run: &RunView) -> String {
+    run.predicted.map_or("–".to_owned(), |prediction| seconds(prediction.elapsed_s))
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+fn lower(run: &RunView, theme: &Theme) -> Vec<Figure> {
+    let latency = |value: f64| if run.totals.handled == 0 { "–".to_owned() } else { number::millis(value) };
+    let digest: String = clean(&run.digest).chars().take(8).collect();
+    vec![
+        ("p50", latency(run.latency.p50), theme.base),
+        ("p95", latency(run.latency.p95), theme.base),
+        ("p99", latency(run.latency.p99), theme.base),
+        ("held", number::bytes(run.buffered_bytes), theme.base),
+        ("digest", if digest.is_empty() { "–".to_owned() } else { digest }, theme.base),
+        ("bytes", format!("{}/s", number::bytes(run.throughput.bytes_per_s as u64)), theme.base),
+        ("lanes", number::count(run.totals.lanes), theme.base),
+        ("limit", run.predicted.map_or("–".to_owned(), |prediction| prediction.limit.to_string()), theme.base),
+    ]
+}
+
+/// How wide each column of figures has to be, for `predicted 3m 12s` above `p95 1.24 ms` and the like.
+const COLUMNS: [u16; 8] = [15, 17, 15, 15, 16, 19, 15, 15];
+/// How much wider than that a column gets.
+const SPARE_MAX: u16 = 6;
+
+/// Figures in columns, so that those of two rows stand below each other; what does not fit is left out.
+fn figures(buf: &mut Buffer, area: Rect, figures: &[Figure], theme: &Theme) {
+    let mut room = area.width;
+    let shown = COLUMNS.iter().take_while(|width| room.checked_sub(**width).inspect(|left| room = *left).is_some());
+    let shown = shown.count();
+    let spare = (room / number::cells(shown).max(1)).min(SPARE_MAX);
+    let mut x = area.x;
+    for (at, (width, (label, value, style))) in COLUMNS.iter().zip(figures).take(shown).enumerate() {
+        let next = if at + 1 == shown { area.right() + 1 } else { x + width + spare };
+        let line =
+            Line::from(vec![Span::styled(format!("{label} "), theme.muted), Span::styled(value.clone(), *style)]);
+        paint::line(buf, x, area.y, next - x - 1, &line);
+        x = next;
+    }
+}

@@ -1,0 +1,12 @@
+//! The parts of the dashboard, one file each: functions of state and theme that write cells.
+
+pub(super) mod alert;
+pub(super) mod chart;
+pub(super) mod events;
+pub(super) mod footer;
+pub(super) mod frame;
+pub(super) mod header;
+pub(super) mod paint;
+pub(super) mod partitions;
+pub(super) mod symbol;
+pub(super) mod workers;

@@ -1,0 +1,67 @@
+//! Writing text into cells.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+    style::Style,
+    text::Line,
+};
+
+use crate::console::{
+    number,
+    text::{cut, width},
+};
+
+/// Writes a text that fits or is cut at its end.
+pub(crate) fn text(buf: &mut Buffer, x: u16, y: u16, max: u16, text: &str, style: Style) {
+    if max > 0 && buf.area.contains(ratatui::layout::Position::new(x, y)) {
+        buf.set_stringn(x, y, cut(text, usize::from(max)), usize::from(max), style);
+    }
+}
+
+/// Writes a text at the left or right end of a stretch of cells.
+pub(crate) fn aligned(buf: &mut Buffer, at: Rect, content: &str, style: Style, alignment: Alignment) {
+    let used = number::cells(width(content)).min(at.width);
+    let x = match alignment {
+        Alignment::Left => at.x,
+        Alignment::Center => at.x + (at.width - used) / 2,
+        Alignment::Right => at.x + at.width - used,
+    };
+    text(buf, x, at.y, at.right() - x, content, style);
+}
+
+/// Writes a line of pieces, cut where the room ends.
+pub(crate) fn line(buf: &mut Buffer, x: u16, y: u16, max: u16, line: &Line<'_>) -> u16 {
+    let mut at = x;
+    for span in &line.spans {
+        let left = (x + max).saturating_sub(at);
+        text(buf, at, y, left, &span.content, line.style.patch(span.style));
+        at += number::cells(width(&span.content)).min(left);
+    }
+    at
+}
+
+/// A bar of a given length: filled cells in one look, the rest in another and thinner, so that it reads without colour.
+pub(crate) fn bar(buf: &mut Buffer, at: Rect, share: f64, filled: Style, rest: Style) {
+    let halves = number::eighths(share, at.width) / 4;
+    for (cell, x) in (at.x..at.right()).enumerate() {
+        let before = u32::from(number::cells(cell)) * 2;
+        let (symbol, style) = match halves.saturating_sub(before) {
+            0 => ("─", rest),
+            1 => ("╾", filled),
+            _ => ("━", filled),
+        };
+        text(buf, x, at.y, 1, symbol, style);
+    }
+}
+
+/// A small chart in one line: each value from 0 to 1 is a cell. None is filled to its top, so that charts in lines
+/// below each other stay apart.
+pub(crate) fn blocks(shares: impl Iterator<Item = f64>) -> String {
+    shares
+        .map(|share| BLOCKS[usize::try_from(number::eighths(share * 7.0 / 8.0, 1)).unwrap_or(0).clamp(1, 7)])
+        .collect()
+}
+
+/// Blocks by eighths of a cell.
+pub(crate) const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -1,0 +1,182 @@
+//! The partition table. Only the rows in view are rendered, however many there are.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{frame, paint, symbol};
+use crate::{
+    console::{
+        layout::{Panel, inside},
+        number,
+        state::{Column, Overlay, Rows, State},
+        text::{clean, shorten},
+        theme::Theme,
+    },
+    feed::{PartitionState, PartitionView},
+};
+
+mod slots;
+
+use slots::{Slot, What};
+
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    let rows = state.rows();
+    let inner = inside(area);
+    let height = usize::from(inner.height.saturating_sub(1));
+    let first = state.table.first_row(&rows, state.partitions(), height);
+    let remark = place(first, height, rows.shown.len());
+    frame::panel(buf, area, title(state, &rows, theme), &remark, state.focus == Panel::Partitions, theme);
+    let slots = slots::slots(state.partitions(), inner);
+    for slot in slots.iter().copied().filter(|_| rows.total > 0) {
+        head(buf, slot, inner.y, state, theme);
+    }
+    if rows.shown.is_empty() {
+        let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
+        paint::aligned(buf, centre, nothing(state, &rows), theme.muted, Alignment::Center);
+    }
+    let selected = state.table.selected_row(&rows, state.partitions());
+    for (line, (row, index)) in rows.shown.iter().enumerate().skip(first).take(height).enumerate() {
+        let Some(partition) = state.partitions().get(*index) else { continue };
+        let y = inner.y + 1 + number::cells(line);
+        for slot in slots.iter().copied() {
+            cell(buf, slot, y, partition, state, theme);
+        }
+        if selected == Some(row) {
+            buf.set_style(Rect::new(inner.x, y, inner.width, 1), theme.selected);
+        }
+    }
+}
+
+/// Why there are no rows.
+fn nothing(state: &State, rows: &Rows) -> &'static str {
+    if rows.total > 0 {
+        "no partition matches the filter; Esc clears it"
+    } else if state.snapshot.at.is_none() {
+        "connecting…"
+    } else if state.run().is_none() && state.snapshot.problem.is_none() {
+        "no run yet; r starts one"
+    } else {
+        "no partitions"
+    }
+}
+
+/// Which column's head is at `x`.
+pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
+    let slots = slots::slots(state.partitions(), inner);
+    let slot = slots.iter().find(|slot| (slot.x..slot.x + slot.width).contains(&x))?;
+    match slot.what {
+        What::Column(column) => Some(column),
+        What::Trend => Some(Column::Rate),
+        What::State => None,
+    }
+}
+
+fn title<'a>(state: &State, rows: &Rows, theme: &Theme) -> Line<'a> {
+    let mut spans = vec![Span::raw("Partitions")];
+    let hidden = rows.total - rows.shown.len();
+    let count = if hidden == 0 { rows.total.to_string() } else { format!("{} of {}", rows.shown.len(), rows.total) };
+    spans.push(Span::styled(format!("  {count}"), theme.base));
+    if rows.empty_hidden > 0 {
+        spans.push(Span::styled(format!(" ({} empty hidden, z shows)", rows.empty_hidden), theme.muted));
+    }
+    let filter = clean(&state.table.filter);
+    if matches!(state.overlay, Some(Overlay::Filter(_))) {
+        spans.push(Span::styled("  /", theme.key));
+        spans.push(Span::styled(format!("{filter}▏"), theme.input));
+    } else if !filter.is_empty() {
+        spans.push(Span::styled(format!("  /{filter}"), theme.key));
+    }
+    Line::from(spans)
+}
+
+/// Which rows are in view, where not all are.
+pub(crate) fn place(first: usize, height: usize, len: usize) -> String {
+    if len <= height || height == 0 {
+        String::new()
+    } else {
+        format!("{}–{} of {len}", first + 1, (first + height).min(len))
+    }
+}
+
+fn head(buf: &mut Buffer, slot: Slot, y: u16, state: &State, theme: &Theme) {
+    let at = Rect::new(slot.x, y, slot.width, 1);
+    match slot.what {
+        What::State => {}
+        What::Trend => paint::aligned(buf, at, "trend", theme.column, Alignment::Right),
+        What::Column(column) => {
+            let sorted = state.table.sort == column;
+            let style = if sorted { theme.column_sorted } else { theme.column };
+            paint::aligned(buf, at, column.title(), style, slot.alignment());
+            if sorted {
+                let arrow = if state.table.descending { "▼" } else { "▲" };
+                let title = number::cells(column.title().len());
+                // The arrow stands in the gap between columns, so that sorting moves nothing.
+                let x = match slot.alignment() {
+                    Alignment::Right => (at.right() - title.min(at.width)).saturating_sub(1),
+                    _ => at.x + title,
+                };
+                paint::text(buf, x, y, 1, arrow, style);
+            }
+        }
+    }
+}
+
+fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: &State, theme: &Theme) {
+    let at = Rect::new(slot.x, y, slot.width, 1);
+    let room = usize::from(slot.width);
+    let (sign, colour) = symbol::partition(partition.state, theme);
+    match slot.what {
+        What::State => paint::text(buf, at.x, y, 1, sign, colour),
+        What::Trend => {
+            let trend = state.history.trend(&partition.id).map(|trend| trend.last(room).collect::<Vec<_>>());
+            paint::aligned(buf, at, &sparkline(&trend.unwrap_or_default()), theme.chart, Alignment::Right);
+        }
+        What::Column(Column::Progress) => progress(buf, at, partition, theme),
+        What::Column(column) => {
+            let (text, style) = content(column, partition, theme);
+            paint::aligned(buf, at, &shorten(&clean(&text), room), style, slot.alignment());
+        }
+    }
+}
+
+fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (String, Style) {
+    let quiet = if partition.state == PartitionState::Done { theme.muted } else { theme.base };
+    let offset = |value: crate::domain::Offset| number::count(value.since(crate::domain::Offset::ZERO));
+    match column {
+        Column::Topic => (partition.id.topic.to_string(), theme.base),
+        Column::Partition => (partition.id.partition.to_string(), theme.base),
+        Column::Owner => (partition.owner.to_string(), quiet),
+        Column::Position => (offset(partition.position), theme.base),
+        Column::End => (offset(partition.end), theme.muted),
+        Column::Lag => (partition.lag.known().map_or("?".to_owned(), number::count), quiet),
+        Column::Rate => (number::rate(partition.records_per_s), quiet),
+        Column::P95 => (partition.p95_ms.map_or("–".to_owned(), number::millis), quiet),
+        Column::Progress => (String::new(), theme.base),
+    }
+}
+
+/// A bar where there is room for one, and the percentage always.
+fn progress(buf: &mut Buffer, at: Rect, partition: &PartitionView, theme: &Theme) {
+    const PERCENT: u16 = 5;
+    let share = crate::console::state::partition_progress(partition);
+    let done = partition.state == PartitionState::Done;
+    if at.width >= PERCENT + 4 {
+        let bar = Rect { width: at.width - PERCENT - 1, ..at };
+        paint::bar(buf, bar, share, if done { theme.good } else { theme.bar }, theme.bar_rest);
+    }
+    let style = if done { theme.good } else { theme.base };
+    paint::aligned(buf, at, &number::percent(share), style, Alignment::Right);
+}
+
+/// Rates as blocks, each row by its own largest: it shows a course, the number beside it the size.
+pub(crate) fn sparkline(rates: &[f32]) -> String {
+    let top = rates.iter().copied().fold(0.0_f32, f32::max);
+    if top <= 0.0 {
+        return String::new();
+    }
+    paint::blocks(rates.iter().map(|rate| f64::from(rate / top)))
+}

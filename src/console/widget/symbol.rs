@@ -1,0 +1,47 @@
+//! One sign for each state, so that colour never carries a meaning alone. All are one cell wide and no emoji.
+
+use ratatui::style::Style;
+
+use crate::{
+    console::theme::Theme,
+    feed::{PartitionState, RunState, Severity, WorkerState},
+};
+
+pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
+    match state {
+        RunState::Planned => ("○", theme.notice),
+        RunState::Running => ("►", theme.good),
+        RunState::Paused => ("‖", theme.warning),
+        RunState::Draining => ("◌", theme.notice),
+        RunState::Done => ("✓", theme.good),
+        RunState::Failed => ("✗", theme.bad),
+        RunState::Cancelled => ("■", theme.warning),
+    }
+}
+
+pub(crate) fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+    match state {
+        PartitionState::Waiting => ("·", theme.muted),
+        PartitionState::Active => ("►", theme.notice),
+        PartitionState::Done => ("✓", theme.good),
+        PartitionState::Failed => ("✗", theme.bad),
+        PartitionState::Elsewhere => ("↗", theme.muted),
+    }
+}
+
+pub(crate) fn worker(state: WorkerState, theme: &Theme) -> (&'static str, &'static str, Style) {
+    match state {
+        WorkerState::Idle => ("·", "idle", theme.muted),
+        WorkerState::Busy => ("►", "busy", theme.good),
+        WorkerState::Leaving => ("◌", "leaving", theme.notice),
+    }
+}
+
+pub(crate) fn severity(severity: Severity, theme: &Theme) -> (&'static str, Style) {
+    match severity {
+        Severity::Info => ("·", theme.muted),
+        Severity::Notice => ("◆", theme.notice),
+        Severity::Warning => ("!", theme.warning),
+        Severity::Error => ("✗", theme.bad),
+    }
+}

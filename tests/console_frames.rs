@@ -1,0 +1,441 @@
+//! What the console looks like, frame by frame.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers of a fixture, and a test ends where something is wrong"
+)]
+
+#[path = "console/fixture.rs"]
+mod fixture;
+
+use std::fmt::Write as _;
+
+use fixture::*;
+use insta::assert_snapshot;
+use kreplay::{
+    console::{
+        action::Action,
+        capture,
+        state::State,
+        theme::{Theme, ThemeChoice},
+        update::{Event, update},
+    },
+    domain::{Lag, Offset, Ordering},
+    feed::{EventKind, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
+};
+use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
+
+const SMALL: (u16, u16) = (80, 24);
+const MIDDLE: (u16, u16) = (120, 40);
+const LARGE: (u16, u16) = (200, 60);
+
+fn size((width, height): (u16, u16), make: impl Fn(u16, u16) -> State) -> String {
+    text(&make(width, height))
+}
+
+fn loading(width: u16, height: u16) -> State {
+    State::new(width, height, Some(HINT.into()))
+}
+
+fn empty(width: u16, height: u16) -> State {
+    let mut state = loading(width, height);
+    give(&mut state, snapshot(None, 0.0));
+    state
+}
+
+fn planned(width: u16, height: u16) -> State {
+    let mut state = loading(width, height);
+    let mut run = run(0.0, RunState::Planned, Ordering::Key);
+    run.started_at = None;
+    run.workers.clear();
+    give(&mut state, snapshot(Some(run), 0.0));
+    state
+}
+
+fn paused(width: u16, height: u16) -> State {
+    let mut state = running(width, height);
+    for tenth in 31..36 {
+        let mut run = run(3.0, RunState::Paused, Ordering::Key);
+        run.elapsed_s = f64::from(tenth) / 10.0;
+        run.eta_s = None;
+        give(&mut state, snapshot(Some(run), 3.5));
+    }
+    update(&mut state, Event::Events(vec![event(3, 3.02, EventKind::Paused)]));
+    state
+}
+
+fn rebalancing(width: u16, height: u16) -> State {
+    let mut state = followed(width, height, 3.0, Ordering::Partition);
+    update(&mut state, Event::Events(vec![event(7, 3.0, EventKind::RebalanceStarted { by: RebalanceKind::Group })]));
+    change_run(&mut state, |run| {
+        run.rebalancing = true;
+        run.plan.group = Some("demo".into());
+        for partition in run.partitions.iter_mut().filter(|partition| partition.end > Offset::ZERO).take(4) {
+            partition.owner = Owner::Nobody;
+            partition.state = PartitionState::Waiting;
+            partition.records_per_s = 0.0;
+        }
+        for partition in run.partitions.iter_mut().filter(|partition| partition.end > Offset::ZERO).skip(7) {
+            partition.owner = Owner::Member("kreplay-7f3a-worker-2".into());
+            partition.state = PartitionState::Elsewhere;
+        }
+    });
+    state
+}
+
+fn ended(width: u16, height: u16, state: RunState) -> State {
+    let mut console = running(width, height);
+    for tenth in 31..34 {
+        let at_s = f64::from(tenth) / 10.0;
+        give(&mut console, snapshot(Some(run(at_s, RunState::Running, Ordering::Key)), at_s));
+    }
+    let at_s = if state == RunState::Done { 3.36 } else { 3.3 };
+    let finished = EventKind::Finished { run_id: "demo-1".into(), state, elapsed_s: at_s };
+    update(&mut console, Event::Events(vec![event(3, at_s, finished)]));
+    give(&mut console, snapshot(Some(run(at_s, state, Ordering::Key)), at_s));
+    console
+}
+
+fn finished(width: u16, height: u16) -> State {
+    ended(width, height, RunState::Done)
+}
+
+fn cancelled(width: u16, height: u16) -> State {
+    ended(width, height, RunState::Cancelled)
+}
+
+fn failed(width: u16, height: u16) -> State {
+    let mut state = ended(width, height, RunState::Failed);
+    change_run(&mut state, |run| {
+        run.totals.retried = 3;
+        run.error = Some(
+            "vc.orders.events-0 at 713 failed after 4 attempts: the target answered 503. Positions stay below it; \
+             repair the target, then run again."
+                .into(),
+        );
+    });
+    state
+}
+
+fn problem(width: u16, height: u16) -> State {
+    let mut state = loading(width, height);
+    let mut snapshot = snapshot(None, 0.0);
+    snapshot.cluster.embedded = false;
+    snapshot.cluster.reachable = false;
+    snapshot.cluster.bootstrap = "kafka-1.example:9092,kafka-2.example:9092".into();
+    snapshot.problem =
+        Some("no broker answers at kafka-1.example:9092: connection refused. Is it the right port?".into());
+    give(&mut state, snapshot);
+    state
+}
+
+#[test]
+fn loading_and_empty() {
+    assert_snapshot!("loading_80x24", size(SMALL, loading));
+    assert_snapshot!("loading_120x40", size(MIDDLE, loading));
+    assert_snapshot!("empty_80x24", size(SMALL, empty));
+    assert_snapshot!("empty_120x40", size(MIDDLE, empty));
+    assert_snapshot!("planned_80x24", size(SMALL, planned));
+}
+
+#[test]
+fn a_run_that_goes() {
+    assert_snapshot!("running_80x24", size(SMALL, running));
+    assert_snapshot!("running_120x40", size(MIDDLE, running));
+    assert_snapshot!("running_160x50", size((160, 50), running));
+    assert_snapshot!("running_200x60", size(LARGE, running));
+    assert_snapshot!("running_60x15", size((60, 15), running));
+    assert_snapshot!("running_90x45", size((90, 45), running));
+}
+
+#[test]
+fn a_run_that_pauses_or_rebalances() {
+    assert_snapshot!("paused_80x24", size(SMALL, paused));
+    assert_snapshot!("paused_120x40", size(MIDDLE, paused));
+    assert_snapshot!("rebalancing_80x24", size(SMALL, rebalancing));
+    assert_snapshot!("rebalancing_120x40", size(MIDDLE, rebalancing));
+    assert_snapshot!("rebalancing_200x60", size(LARGE, rebalancing));
+}
+
+#[test]
+fn a_run_that_is_over() {
+    assert_snapshot!("finished_80x24", size(SMALL, finished));
+    assert_snapshot!("finished_120x40", size(MIDDLE, finished));
+    assert_snapshot!("failed_80x24", size(SMALL, failed));
+    assert_snapshot!("failed_120x40", size(MIDDLE, failed));
+    assert_snapshot!("cancelled_80x24", size(SMALL, cancelled));
+    assert_snapshot!("cancelled_120x40", size(MIDDLE, cancelled));
+}
+
+#[test]
+fn a_problem_before_any_run() {
+    assert_snapshot!("problem_80x24", size(SMALL, problem));
+    assert_snapshot!("problem_120x40", size(MIDDLE, problem));
+}
+
+#[test]
+fn a_terminal_that_is_too_small() {
+    assert_snapshot!("too_small_59x15", size((59, 15), running));
+    assert_snapshot!("too_small_60x14", size((60, 14), running));
+    for (width, height) in [(1, 1), (3, 2), (20, 1), (0, 0)] {
+        let _ = size((width, height), running);
+    }
+}
+
+#[test]
+fn windows_in_front() {
+    let mut state = running(80, 24);
+    act(&mut state, Action::Help);
+    assert_snapshot!("help_80x24", text(&state));
+    act(&mut state, Action::Bottom);
+    assert_snapshot!("help_bottom_80x24", text(&state));
+
+    let mut state = running(160, 50);
+    act(&mut state, Action::Help);
+    assert_snapshot!("help_160x50", text(&state));
+
+    let mut state = running(80, 24);
+    act(&mut state, Action::Quit);
+    assert_snapshot!("quit_80x24", text(&state));
+
+    let mut state = followed(80, 24, 3.0, Ordering::Partition);
+    act(&mut state, Action::SetConcurrency);
+    type_text(&mut state, "40");
+    act(&mut state, Action::Accept);
+    assert_snapshot!("prompt_80x24", text(&state));
+
+    let mut state = running(120, 40);
+    act(&mut state, Action::Down);
+    act(&mut state, Action::Details);
+    assert_snapshot!("details_120x40", text(&state));
+}
+
+#[test]
+fn the_comparison_of_runs() {
+    let mut state = finished(160, 50);
+    change(&mut state, |snapshot| {
+        let mut changed = summary(6, 1.9, "9f3a1c2b77e04d11");
+        changed.concurrency_changed = true;
+        let mut cancelled = summary(10, 0.4, "0011223344556677");
+        cancelled.state = RunState::Cancelled;
+        cancelled.efficiency = None;
+        cancelled.limit = None;
+        let mut free = summary(10, 1.0, "77aa1c2b77e04d11");
+        free.ordering = Ordering::None;
+        snapshot.finished = vec![
+            summary(1, 10.02, "9f3a1c2b77e04d11"),
+            summary(6, 1.69, "9f3a1c2b77e04d11"),
+            changed,
+            summary(10, 1.01, "9f3a1c2b77e04d11"),
+            cancelled,
+            free,
+        ];
+    });
+    act(&mut state, Action::Compare);
+    assert_snapshot!("compare_160x50", text(&state));
+    update(&mut state, Event::Resize(80, 24));
+    assert_snapshot!("compare_80x24", text(&state));
+    change(&mut state, |snapshot| snapshot.finished[3].digest = "badbadbadbadbad0".into());
+    assert!(text(&state).contains("✗ 1 of 5 finished runs did not do the same as the base"));
+    assert!(text(&state).contains("✗ DIFFERS"));
+}
+
+#[test]
+fn a_thousand_partitions_render_only_what_is_in_view() {
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| {
+        let pattern = run.partitions[2].clone();
+        run.partitions = (0..1000)
+            .map(|number| {
+                let mut partition = pattern.clone();
+                partition.id = fixture::partition("vc.everything.events", number);
+                partition.end = Offset::new(1000).unwrap();
+                partition.lag = Lag::Known(1000);
+                partition
+            })
+            .collect();
+        run.plan.partitions = 1000;
+    });
+    let shown = |state: &State| text(state).lines().filter(|line| line.contains("vc.everything.events")).count();
+    assert_snapshot!("thousand_120x40", text(&state));
+    assert_eq!(shown(&state), 13);
+    act(&mut state, Action::Bottom);
+    let bottom = text(&state);
+    assert!(bottom.contains("988–1000 of 1000"), "{bottom}");
+    assert!(bottom.contains("vc.everything.events   999"), "{bottom}");
+    assert_eq!(shown(&state), 13);
+    type_text(&mut state, "/events-99");
+    act(&mut state, Action::Accept);
+    assert!(text(&state).contains("11 of 1000  /events-99"), "{}", text(&state));
+}
+
+#[test]
+fn names_from_outside_cannot_drive_the_terminal() {
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| {
+        run.partitions.retain(|partition| partition.end > Offset::ZERO);
+        let name = |run: &mut kreplay::feed::RunView, at: usize, topic: &str| {
+            run.partitions[at].id = fixture::partition(topic, 0);
+        };
+        name(run, 0, "\x1b[31m\x07red\r\nalert");
+        name(run, 1, "right\u{202e}to-left\u{200b}");
+        name(run, 2, &"a-topic-with-a-very-long-name-".repeat(8));
+        name(run, 3, "主題の名前がとても長いので真ん中を切らなければならない主題の名前");
+        name(run, 4, "e\u{301}\u{301}\u{301}combining");
+        run.partitions[5].owner = Owner::Member("consumer-\x1b]0;title\x07-1".into());
+        run.id = "run\x1b[2J".into();
+        run.plan.handler = "exec:\u{9b}2J".into();
+        run.digest = "\x1b[1;1H".into();
+    });
+    let hostile = EventKind::Warning { text: "record said \x1b[2J\x1b[1;1Hgone\nand a second line".into() };
+    update(&mut state, Event::Events(vec![event(3, 2.9, hostile)]));
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
+    assert_snapshot!("hostile_120x40", capture::text(&frame));
+    act(&mut state, Action::Details);
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
+}
+
+#[test]
+fn every_panel_can_be_reached_on_a_small_terminal() {
+    let mut state = running(80, 24);
+    act(&mut state, Action::FocusPrevious);
+    assert_snapshot!("workers_80x24", text(&state));
+    act(&mut state, Action::FocusPrevious);
+    assert_snapshot!("throughput_80x24", text(&state));
+}
+
+#[test]
+fn workers_with_partitions_of_their_own() {
+    let mut state = followed(200, 60, 3.0, Ordering::Partition);
+    assert_snapshot!("partition_order_200x60", text(&state));
+    act(&mut state, Action::FocusPrevious);
+    update(&mut state, Event::Resize(80, 24));
+    assert_snapshot!("partition_order_workers_80x24", text(&state));
+}
+
+/// The looks of a frame in a compact form: for each row its runs of equal style, as `columns:style`.
+fn styles(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let _ = write!(out, "{y:>2} ");
+        let mut run = (String::new(), 0);
+        for x in 0..buffer.area.width {
+            let cell = buffer.cell((x, y)).unwrap();
+            let mut style = format!("{}/{}", cell.fg, cell.bg);
+            for (modifier, sign) in [
+                (Modifier::BOLD, "+b"),
+                (Modifier::DIM, "+d"),
+                (Modifier::UNDERLINED, "+u"),
+                (Modifier::REVERSED, "+r"),
+            ] {
+                if cell.modifier.contains(modifier) {
+                    style.push_str(sign);
+                }
+            }
+            if style == run.0 {
+                run.1 += 1;
+            } else {
+                if run.1 > 0 {
+                    let _ = write!(out, "{}:{} ", run.1, run.0);
+                }
+                run = (style, 1);
+            }
+        }
+        let _ = writeln!(out, "{}:{}", run.1, run.0);
+    }
+    out
+}
+
+#[test]
+fn colours_of_each_theme() {
+    for (name, choice) in [("dark", ThemeChoice::Dark), ("light", ThemeChoice::Light), ("mono", ThemeChoice::Mono)] {
+        let frame = capture::frame(&running(80, 24), &theme(&choice));
+        assert_snapshot!(format!("styles_{name}_80x24"), styles(&frame));
+    }
+}
+
+#[test]
+fn roles_reach_the_cells_they_are_for() {
+    for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
+        let theme = theme(&choice);
+        let state = failed(120, 40);
+        let frame = capture::frame(&state, &theme);
+        let at = |needle: &str| {
+            let (x, y) = find(&state, needle).unwrap_or_else(|| panic!("`{needle}` is not on the screen"));
+            frame.cell((x, y)).unwrap()
+        };
+        assert_eq!(Some(at("✗ failed").fg), theme.bad.fg);
+        assert_eq!(Some(at("✗ failed").bg), theme.banner.bg);
+        assert_eq!(Some(at("✗ The run failed").fg), theme.bad.fg);
+        assert_eq!(Some(at("3 retried").fg), theme.warning.fg);
+        assert_eq!(Some(at("topic▲").fg), theme.column_sorted.fg);
+        assert_eq!(Some(at("owner").fg), theme.column.fg);
+        assert_eq!(Some(at("vc.billing").bg), theme.selected.bg);
+        assert_eq!(Some(at("vc.carts").bg), theme.base.bg);
+        assert_eq!(Some(at("Events").fg), theme.title.fg);
+        assert_eq!(Some(at("Partitions").fg), theme.title_focused.fg);
+        assert_eq!(Some(at("◆").fg), theme.notice.fg);
+    }
+}
+
+#[test]
+fn no_color_has_no_colour_and_says_everything_by_signs() {
+    let theme = theme(&ThemeChoice::Mono);
+    for make in [running, paused, rebalancing, finished, failed, problem] {
+        let frame = capture::frame(&make(120, 40), &theme);
+        let plain = ratatui::style::Color::Reset;
+        assert!(frame.content.iter().all(|cell| cell.fg == plain && cell.bg == plain));
+    }
+}
+
+#[test]
+fn a_frame_becomes_a_picture() {
+    let state = running(120, 40);
+    let theme = theme(&ThemeChoice::Dark);
+    let frame = capture::frame(&state, &theme);
+    let picture = capture::svg(&frame, &theme);
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("Throughput") && picture.contains("vc.billing.events"));
+    assert!(picture.contains("#10151c"), "the ground of the theme");
+    assert!(!picture.contains("<script"));
+    let mut hostile = running(120, 40);
+    change_run(&mut hostile, |run| run.id = "<script>&".into());
+    assert!(capture::svg(&capture::frame(&hostile, &theme), &theme).contains("&lt;script&gt;&amp;"));
+}
+
+#[test]
+fn a_capture_follows_a_session_like_the_console() {
+    let mut capture = capture::Capture::new(120, 40, Some(HINT.into()));
+    for tenth in 0..=30 {
+        let at_s = f64::from(tenth) / 10.0;
+        let new = events(at_s, Ordering::Key).into_iter().filter(|event| event.seq >= capture.next_seq()).collect();
+        capture.take(snapshot(Some(run(at_s, RunState::Running, Ordering::Key)), at_s).into(), new);
+    }
+    let theme = Theme::load(&ThemeChoice::Dark).unwrap();
+    assert_eq!(capture::text(&capture.frame(&theme)), text(&running(120, 40)));
+}
+
+#[test]
+fn a_terminal_shows_the_frame_cell_for_cell() {
+    let state = running(80, 24);
+    let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
+    let mut terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal.draw(|target| target.buffer_mut().merge(&frame)).unwrap();
+    terminal.backend().assert_buffer(&frame);
+}
+
+#[test]
+fn an_ended_session_says_so() {
+    let mut state = running(80, 24);
+    update(&mut state, Event::FeedEnded);
+    assert!(text(&state).contains("session ended"));
+    give(&mut state, Snapshot::default());
+    assert!(text(&state).contains("connecting…"));
+}

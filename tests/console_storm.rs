@@ -1,0 +1,189 @@
+//! Whatever is pressed, clicked or fed, at whatever size: the console draws, and draws nothing that drives a terminal.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers of a fixture, and a test ends where something is wrong"
+)]
+
+#[path = "console/fixture.rs"]
+mod fixture;
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use fixture::{event, partition, run, snapshot, theme};
+use kreplay::{
+    console::{
+        action::{Action, CATALOGUE},
+        capture,
+        keymap::Key,
+        state::{Column, Overlay, State},
+        theme::{Theme, ThemeChoice},
+        update::{Effect, Event, perform, update},
+    },
+    domain::{Lag, Offset, Ordering},
+    feed::{EventKind, Owner, PartitionState, PartitionView, Prediction, RunState, Snapshot},
+    replay::Command,
+};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Act(Action),
+    Type(char),
+    Click(u16, u16),
+    Wheel(bool, u16, u16),
+    Resize(u16, u16),
+    Feed(Box<Snapshot>),
+    Tell(String),
+    Tick(u64),
+}
+
+fn run_state() -> impl Strategy<Value = RunState> {
+    prop::sample::select(vec![
+        RunState::Planned,
+        RunState::Running,
+        RunState::Paused,
+        RunState::Draining,
+        RunState::Done,
+        RunState::Failed,
+        RunState::Cancelled,
+    ])
+}
+
+/// Numbers as they should never come.
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e-9, 1e300]),
+        0.0..1e6
+    ]
+}
+
+fn partition_view() -> impl Strategy<Value = PartitionView> {
+    let offset = || prop_oneof![Just(0_i64), Just(i64::MAX), 0..2_000_000_i64];
+    let lag = prop_oneof![Just(Lag::Unknown), any::<u64>().prop_map(Lag::Known)];
+    (".{0,60}", 0..100_i32, offset(), offset(), offset(), lag, number(), prop::option::of(number()), ".{0,12}")
+        .prop_map(|(topic, number, first, end, position, lag, records_per_s, p95_ms, member)| PartitionView {
+            id: partition(&topic, number),
+            state: PartitionState::Active,
+            first: Offset::new(first).unwrap(),
+            end: Offset::new(end).unwrap(),
+            position: Offset::new(position).unwrap(),
+            lag,
+            handled: first as u64,
+            owner: Owner::Member(member),
+            records_per_s,
+            p95_ms,
+        })
+}
+
+fn session() -> impl Strategy<Value = Snapshot> {
+    let parts = (run_state(), 0.0..10.0_f64, any::<bool>(), number(), number(), any::<u64>(), any::<u32>());
+    let texts = (".{0,20}", prop::option::of(".{0,200}"), prop::option::of(".{0,200}"));
+    (parts, texts, prop::collection::vec(partition_view(), 0..12)).prop_map(
+        |((state, at_s, ours, strange, other, count, workers), (id, error, problem), partitions)| {
+            let ordering = if ours { Ordering::Partition } else { Ordering::Key };
+            let mut run = run(at_s, state, ordering);
+            run.elapsed_s = if strange > 1e5 { strange } else { at_s };
+            run.handling_s = other;
+            run.eta_s = Some(strange);
+            run.throughput.records_per_s = other;
+            run.latency.p99 = strange;
+            run.predicted = run.predicted.map(|prediction| Prediction { elapsed_s: other, ..prediction });
+            run.totals.handled = count;
+            run.totals.skipped = count / 3;
+            run.totals.lag = if ours { Lag::Unknown } else { Lag::Known(count) };
+            run.concurrency = workers;
+            run.max_concurrency = workers % 2000;
+            run.buffered_bytes = count;
+            run.id = id;
+            run.error = error.filter(|_| state == RunState::Failed);
+            if !partitions.is_empty() {
+                run.partitions = partitions;
+            }
+            let mut snapshot = snapshot(Some(run), at_s);
+            snapshot.problem = problem.filter(|_| count % 5 == 0);
+            snapshot.finished = (0..count % 4).map(|at| fixture::summary(at as u32 + 1, strange, "\x1b[2J")).collect();
+            snapshot
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let actions: Vec<Action> = CATALOGUE.iter().map(|entry| entry.action).collect();
+    prop_oneof![
+        6 => prop::sample::select(actions).prop_map(Step::Act),
+        2 => any::<char>().prop_map(Step::Type),
+        2 => (0..220_u16, 0..70_u16).prop_map(|(x, y)| Step::Click(x, y)),
+        1 => (any::<bool>(), 0..220_u16, 0..70_u16).prop_map(|(up, x, y)| Step::Wheel(up, x, y)),
+        1 => (0..220_u16, 0..70_u16).prop_map(|(width, height)| Step::Resize(width, height)),
+        2 => session().prop_map(|snapshot| Step::Feed(Box::new(snapshot))),
+        1 => ".{0,80}".prop_map(Step::Tell),
+        1 => (0..10_000_u64).prop_map(Step::Tick),
+    ]
+}
+
+fn take(state: &mut State, step: Step) -> Vec<Effect> {
+    let mouse = |kind, column, row| Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    match step {
+        Step::Act(action) => perform(state, action),
+        Step::Type(c) => update(state, Event::Key(Key::char(c))),
+        Step::Click(x, y) => update(state, mouse(MouseEventKind::Down(MouseButton::Left), x, y)),
+        Step::Wheel(true, x, y) => update(state, mouse(MouseEventKind::ScrollUp, x, y)),
+        Step::Wheel(false, x, y) => update(state, mouse(MouseEventKind::ScrollDown, x, y)),
+        Step::Resize(width, height) => update(state, Event::Resize(width, height)),
+        Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
+        Step::Tell(text) => {
+            let seq = state.log.next_seq();
+            update(state, Event::Events(vec![event(seq, 1.0, EventKind::Error { text })]))
+        }
+        Step::Tick(millis) => update(state, Event::Tick(state.now + std::time::Duration::from_millis(millis))),
+    }
+}
+
+fn check(state: &State, theme: &Theme) {
+    let frame = capture::frame(state, theme);
+    for cell in &frame.content {
+        assert!(!cell.symbol().chars().any(char::is_control), "{:?}", cell.symbol());
+    }
+    let _ = capture::svg(&frame, theme);
+    assert!(Column::ALL.contains(&state.table.sort));
+    let rows = state.rows();
+    assert_eq!(rows.shown.len() + rows.empty_hidden + rows.filtered_out, rows.total);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_breaks_the_console(
+        steps in prop::collection::vec(step(), 1..40),
+        width in 0..220_u16,
+        height in 0..70_u16,
+    ) {
+        let theme = theme(&ThemeChoice::Dark);
+        let mut state = State::new(width, height, None);
+        for step in steps {
+            let (before, asked) = (state.clone(), step.clone());
+            for effect in take(&mut state, step) {
+                // What stops work needs a yes, and nothing is sent that the run cannot have.
+                match effect {
+                    Effect::Send(Command::Cancel) => prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_)))),
+                    Effect::Send(Command::Restart) | Effect::Quit if before.going() => {
+                        prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
+                    }
+                    Effect::Send(Command::SetConcurrency(wanted)) => {
+                        prop_assert!(wanted.get() <= before.max_concurrency());
+                    }
+                    _ => {}
+                }
+            }
+            check(&state, &theme);
+        }
+    }
+}
