@@ -1,3 +1,7 @@
 //! The `kreplay` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kreplay::cli::main(std::env::args_os())
+}

@@ -2,7 +2,10 @@
 
 mod args;
 mod config;
+mod demo;
 mod error;
+mod run;
+mod work;
 
 use std::{
     ffi::OsString,
@@ -178,14 +181,23 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 /// # Errors
 /// [`CliError`] says why it could not be done.
 pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
+    // Paths are relative to the working directory anyway.
+    let (environment, directory) = (Environment::of_process(), Path::new(""));
     match &cli.command {
         Some(Command::Config(args)) => {
-            // Paths are relative to the working directory anyway.
-            print(&config::execute(args, &Environment::of_process(), Path::new(""))?)?;
+            print(&config::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
-        Some(Command::Demo(_) | Command::Run(_)) | None => {
-            Err(CliError::Failed("this command is not connected to the engine".into()))
+        Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
+        None => {
+            let config = cli.console.load(&environment, directory)?;
+            let report = ReportArgs::default();
+            if config.kafka.bootstrap_servers.is_some() {
+                run::execute(&config, &report)
+            } else {
+                demo::execute(&config, &report)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// Deals partitions out by the work that remains in each: the largest first, each to the worker with the least so far
 /// (Graham's "longest processing time first", 1969: at most 4/3 of the best possible time). Between workers with equal work the one
-/// that has the partition already keeps it.
+/// that has the partition already keeps it; one with nothing left stays where it is.
 ///
 /// `remaining[p]` is what is left of partition `p`; `current[p]` is its worker today. The result names a worker below
 /// `workers` for each partition.
@@ -15,11 +15,13 @@ pub fn assign(remaining: &[u64], current: &[Option<u32>], workers: u32) -> Vec<u
     let mut owners = vec![0_u32; remaining.len()];
     for partition in order {
         let now = current.get(partition).copied().flatten();
+        // Moving a partition that has nothing left would only make noise.
+        let stays = now.map(|now| now as usize).filter(|now| remaining[partition] == 0 && *now < load.len());
         let best = (0..load.len()).min_by_key(|&worker| {
             let keeps = now.is_some_and(|now| now as usize == worker);
-            (load[worker], if remaining[partition] == 0 && keeps { 0 } else { held[worker] + 1 }, !keeps, worker)
+            (load[worker], held[worker], !keeps, worker)
         });
-        let worker = best.unwrap_or(0);
+        let worker = stays.or(best).unwrap_or(0);
         load[worker] += remaining[partition];
         held[worker] += 1;
         owners[partition] = u32::try_from(worker).unwrap_or(0);

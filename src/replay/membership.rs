@@ -95,10 +95,15 @@ impl RunMembership {
     }
 
     fn release(&self, indexes: &[u32]) {
+        let over = self.engine.reading_stopped();
         for &index in indexes {
             self.engine.with(index, |partition| {
-                let next = partition.epoch + 1;
+                let (next, owner) = (partition.epoch + 1, partition.owner.clone());
                 partition.end_assignment(next);
+                if over {
+                    // The report tells who had it last.
+                    partition.owner = owner;
+                }
             });
         }
         self.mine.lock().retain(|mine| !indexes.contains(mine));

@@ -42,7 +42,7 @@ pub struct SessionOptions {
     pub settings: Settings,
     /// Which group protocol to speak.
     pub protocol: GroupProtocol,
-    /// Each run gets a group of its own, by number: where records are replayed again and again, as in the demo.
+    /// Each run after the first gets a group of its own, by number: where records are replayed again and again, as in the demo.
     pub group_per_run: bool,
     /// How long to wait for the cluster when a plan is made.
     pub timeout: Duration,
@@ -164,7 +164,10 @@ impl Body {
             }
             self.tick();
             if self.run.is_none() && (self.closing || self.options.one_run) {
-                return SessionEnd { run: self.last_view.take(), problem: self.problem.take() };
+                return SessionEnd {
+                    run: self.last_view.take().filter(|view| view.started_at.is_some()),
+                    problem: self.problem.take(),
+                };
             }
         }
     }
@@ -283,7 +286,7 @@ impl Body {
         self.runs += 1;
         let id = run_id(self.runs);
         let mut settings = self.options.settings.clone();
-        if self.options.group_per_run {
+        if self.options.group_per_run && self.runs > 1 {
             settings.group = settings.group.map(|group| format!("{group}-{}", self.runs));
         }
         self.show_planned(&id, &plan, &settings);

@@ -13,7 +13,9 @@ use crate::support::{options, run, seeded, wait_for};
 fn every_concurrency_and_ordering_that_keeps_keys_in_order_gives_the_same_digest() {
     let broker = seeded(&Datasets::default());
     let mut digests = Vec::new();
-    for (concurrency, ordering) in [(1, Ordering::Key), (6, Ordering::Key), (10, Ordering::Key), (6, Ordering::Partition)] {
+    for (concurrency, ordering) in
+        [(1, Ordering::Key), (6, Ordering::Key), (10, Ordering::Key), (6, Ordering::Partition)]
+    {
         let view = run(options(&broker, concurrency, ordering, "null"));
         assert_eq!(view.state, RunState::Done, "{:?}", view.error);
         assert_eq!((view.totals.handled, view.totals.lag), (10_000, Lag::Known(0)), "{concurrency} {ordering}");
@@ -149,8 +151,7 @@ fn partition_order_names_the_partitions_as_the_limit_and_refuses_more_workers() 
 fn a_record_that_keeps_failing_is_retried_and_then_fails_the_run_or_is_skipped() {
     let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(50).unwrap(), ..Datasets::default() });
     let mut failing = options(&broker, 2, Ordering::Key, "simulate:0ns,fail=1");
-    failing.settings.retry =
-        kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5) };
+    failing.settings.retry = kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5) };
     let view = run(failing.clone());
     assert_eq!((view.state, view.totals.handled), (RunState::Failed, 0));
     assert!(view.error.unwrap().contains("failed 3 times"));

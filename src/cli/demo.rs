@@ -1,0 +1,40 @@
+//! `kreplay demo`: a broker of its own, seeded with events, and a replay of them.
+
+use std::time::Duration;
+
+use super::{
+    CliError, Exit, ReportArgs,
+    work::{Show, protocol},
+};
+use crate::{
+    config::Config,
+    demo,
+    kafka::{KafkaConfig, embedded::EmbeddedBroker},
+    plan::Selection,
+    replay::SessionOptions,
+};
+
+const HINT: &str = "+ more workers · - fewer · p pause · r run again · c compare runs · ? help";
+
+/// Starts the broker, seeds it and replays.
+pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+    let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
+    demo::seed(&broker, &config.demo.datasets).map_err(|error| CliError::Failed(error.to_string()))?;
+    let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);
+    let selection = Selection::topics(topics).map_err(|error| CliError::Usage(error.to_string()))?;
+    let properties =
+        broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let show = Show { config, report, hint: Some(HINT.into()) };
+    show.run(SessionOptions {
+        kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
+        embedded: true,
+        selection,
+        settings: config.demo_settings(),
+        protocol: protocol(config.run.group_protocol, true),
+        // The demo replays the same events again and again, so each run starts without committed offsets.
+        group_per_run: true,
+        timeout: Duration::from_secs(10),
+        start: true,
+        one_run: true,
+    })
+}

@@ -1,0 +1,33 @@
+//! `kreplay run`, and the console on a cluster: a replay of real topics.
+
+use std::time::Duration;
+
+use super::{
+    CliError, Exit, ReportArgs,
+    work::{Show, protocol},
+};
+use crate::{config::Config, kafka::KafkaConfig, replay::SessionOptions};
+
+/// How long the cluster may take to describe the topics.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Replays what the configuration selects.
+pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+    let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
+        return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
+    };
+    let Some(selection) = config.run.selection.clone() else {
+        return Err(CliError::Usage("no topics are named; use --topics NAME or --topics-regex RE".into()));
+    };
+    Show { config, report, hint: None }.run(SessionOptions {
+        kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
+        embedded: false,
+        selection,
+        settings: config.run.settings.clone(),
+        protocol: protocol(config.run.group_protocol, false),
+        group_per_run: false,
+        timeout: TIMEOUT,
+        start: true,
+        one_run: true,
+    })
+}

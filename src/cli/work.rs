@@ -1,0 +1,134 @@
+//! What `demo`, `run` and the console have in common: a session, a view of it, and what is left when it ends.
+
+use std::{io::IsTerminal, path::Path};
+
+use tokio::runtime::Runtime;
+
+use super::{CliError, Exit, ReportArgs, print};
+use crate::{
+    config::{Config, ProtocolChoice},
+    console::{self, ConsoleOptions, theme::ThemeChoice},
+    feed::{
+        RunView,
+        progress::{self, ProgressStyle},
+        report::{Report, peak_rss_bytes},
+    },
+    kafka::GroupProtocol,
+    replay::{Command, Session, SessionOptions},
+};
+
+/// How a session is shown.
+pub(super) struct Show<'a> {
+    /// What the configuration says of the console and of progress.
+    pub(super) config: &'a Config,
+    /// What comes out.
+    pub(super) report: &'a ReportArgs,
+    /// A line that says what to press.
+    pub(super) hint: Option<String>,
+}
+
+impl Show<'_> {
+    /// Whether there is a console: on a terminal, unless told otherwise.
+    pub(super) fn with_console(&self) -> bool {
+        !self.report.headless && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+    }
+
+    /// Runs a session to its end, in a console or without one, and writes the report.
+    pub(super) fn run(&self, mut options: SessionOptions) -> Result<Exit, CliError> {
+        let with_console = self.with_console();
+        self.report.check_standard_output(&options.settings.handler, with_console)?;
+        options.one_run = !with_console;
+        options.start = true;
+        let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+        let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+        let shown = runtime.block_on(async {
+            if with_console { self.console(&session).await } else { self.headless(&session).await }
+        });
+        session.control.send(Command::Shutdown);
+        let end = session.join();
+        shown?;
+        if let (Some(problem), None) = (&end.problem, &end.run) {
+            return Err(if problem.usage {
+                CliError::Usage(problem.text.clone())
+            } else {
+                CliError::Failed(problem.text.clone())
+            });
+        }
+        match end.run {
+            Some(run) => {
+                self.write_report(&run)?;
+                Ok(Exit::of_run(run.state, &run.totals))
+            }
+            None => Ok(Exit::Done),
+        }
+    }
+
+    async fn console(&self, session: &Session) -> Result<(), CliError> {
+        let console = &self.config.console;
+        let theme = console.theme.parse::<ThemeChoice>().map_err(|error| CliError::Usage(error.to_string()))?;
+        let options = ConsoleOptions {
+            theme,
+            mouse: console.mouse,
+            // https://no-color.org: any value but the empty one.
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            hint: self.hint.clone(),
+        };
+        console::run(session.feed.clone(), session.control.clone(), options)
+            .await
+            .map_err(|error| CliError::Failed(error.to_string()))
+    }
+
+    /// Progress until the run is over. The first signal ends the run in good order, the second at once.
+    async fn headless(&self, session: &Session) -> Result<(), CliError> {
+        let style = ProgressStyle::for_stderr(self.config.run.progress_interval);
+        let follow = progress::follow(session.feed.clone(), style);
+        tokio::pin!(follow);
+        tokio::select! {
+            () = &mut follow => return Ok(()),
+            () = stop_signal() => session.control.send(Command::Shutdown),
+        }
+        tokio::select! {
+            () = follow => Ok(()),
+            () = stop_signal() => std::process::exit(Exit::Stopped as i32),
+        }
+    }
+
+    fn write_report(&self, run: &RunView) -> Result<(), CliError> {
+        let Some(format) = self.report.report else { return Ok(()) };
+        let text = Report::new(run, peak_rss_bytes())
+            .render(format)
+            .map_err(|error| CliError::Failed(format!("the report cannot be written: {error}")))?;
+        match &self.report.output {
+            None => print(&text),
+            Some(path) => std::fs::write(path, text)
+                .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
+        }
+    }
+}
+
+/// Waits for SIGINT, SIGTERM or SIGHUP.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listeners = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    match listeners {
+        (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        }
+        // Without them the system's own handling stays, which ends the process.
+        _ => std::future::pending().await,
+    }
+}
+
+/// Both settle in a fraction of a second with kreplay's settings; the classic protocol needs nothing changed on the broker
+/// for that, so it is what `auto` means on a real cluster.
+pub(super) fn protocol(choice: ProtocolChoice, embedded: bool) -> GroupProtocol {
+    match choice {
+        ProtocolChoice::Consumer => GroupProtocol::Consumer,
+        ProtocolChoice::Auto if embedded => GroupProtocol::Consumer,
+        ProtocolChoice::Classic | ProtocolChoice::Auto => GroupProtocol::Classic,
+    }
+}
