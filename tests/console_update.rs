@@ -342,6 +342,18 @@ fn lag_sorts_its_largest_first() {
 }
 
 #[test]
+fn rows_that_are_equal_stand_by_name() {
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| run.partitions.reverse());
+    let mut sorted = topics(&state);
+    sorted.sort();
+    for descending in [false, true] {
+        (state.table.sort, state.table.descending) = (Column::End, descending);
+        assert_eq!(topics(&state), sorted);
+    }
+}
+
+#[test]
 fn owners_sort_by_number() {
     let mut state = followed(120, 40, 3.0, Ordering::Partition);
     change_run(&mut state, |run| {
