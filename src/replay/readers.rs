@@ -214,6 +214,7 @@ impl<'a> MemberLoop<'a> {
         let (pause, resume) = self.hold_back.decide(engine, &mine);
         set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
         set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
+        self.adopt_orphans();
         let rebalancing = self.context.rebalances.lock().is_open();
         if rebalancing {
             self.member.nudge();
@@ -228,6 +229,20 @@ impl<'a> MemberLoop<'a> {
                 self.looked_elsewhere = Instant::now();
                 self.look_elsewhere();
             }
+        }
+    }
+
+    fn adopt_orphans(&self) {
+        let engine = &self.context.engine;
+        let orphans = self.membership.orphans();
+        if orphans.is_empty() {
+            return;
+        }
+        // A broker that does not answer in time is asked again soon.
+        let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
+        for (index, committed) in orphans.into_iter().zip(committed) {
+            let id = &engine.plan.partitions[index as usize].id;
+            self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
         }
     }
 
