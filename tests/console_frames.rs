@@ -200,6 +200,11 @@ fn windows_in_front() {
     assert_snapshot!("help_160x50", text(&state));
 
     let mut state = running(80, 24);
+    act(&mut state, Action::Filter);
+    type_text(&mut state, "orders");
+    assert_snapshot!("filter_80x24", text(&state));
+
+    let mut state = running(80, 24);
     act(&mut state, Action::Quit);
     assert_snapshot!("quit_80x24", text(&state));
 

@@ -19,7 +19,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEventKind};
 use fixture::*;
 use kreplay::{
     console::{
-        action::{Action, CATALOGUE, Group},
+        action::{Action, CATALOGUE, Group, MOUSE},
         keymap::{Key, Mode, lookup},
         layout::Panel,
         state::{Column, Overlay, Question, State, StatusKind},
@@ -82,6 +82,7 @@ fn every_action_is_in_the_catalogue_once_and_in_the_help() {
     for group in Group::ALL {
         assert!(help.contains(group.title()));
     }
+    assert!(MOUSE.iter().all(|(gesture, about)| help.contains(gesture) && help.contains(about)));
 }
 
 #[test]
@@ -341,6 +342,18 @@ fn lag_sorts_its_largest_first() {
 }
 
 #[test]
+fn rows_that_are_equal_stand_by_name() {
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| run.partitions.reverse());
+    let mut sorted = topics(&state);
+    sorted.sort();
+    for descending in [false, true] {
+        (state.table.sort, state.table.descending) = (Column::End, descending);
+        assert_eq!(topics(&state), sorted);
+    }
+}
+
+#[test]
 fn owners_sort_by_number() {
     let mut state = followed(120, 40, 3.0, Ordering::Partition);
     change_run(&mut state, |run| {
@@ -464,7 +477,7 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     let mut state = running(80, 24);
     press(&mut state, '?');
     press(&mut state, 'G');
-    assert!(text(&state).contains("Draw the whole screen anew"));
+    assert!(text(&state).contains(MOUSE[2].1));
     let Some(Overlay::Help(end)) = state.overlay else { panic!("no help") };
     press(&mut state, 'j');
     press(&mut state, 'k');

@@ -14,7 +14,7 @@ use crate::{
         report::{Report, peak_rss_bytes},
     },
     kafka::GroupProtocol,
-    replay::{Command, Session, SessionOptions},
+    replay::{Command, Session, SessionEnd, SessionOptions},
 };
 
 /// How a session is shown.
@@ -45,7 +45,7 @@ impl Show<'_> {
             if with_console { self.console(&session).await } else { self.headless(&session).await }
         });
         session.control.send(Command::Shutdown);
-        let end = session.join();
+        let end = runtime.block_on(last_words(session));
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
             return Err(if problem.usage {
@@ -103,6 +103,15 @@ impl Show<'_> {
             Some(path) => std::fs::write(path, text)
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
+    }
+}
+
+/// Waits for the session to finish what is in hand and commit it; a signal meanwhile ends the process at once.
+async fn last_words(session: Session) -> SessionEnd {
+    let joined = tokio::task::spawn_blocking(move || session.join());
+    tokio::select! {
+        end = joined => end.unwrap_or_default(),
+        () = stop_signal() => std::process::exit(Exit::Stopped as i32),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Everything a user can do, in one catalogue: keys, help and footer are read from it.
+//! Everything a user can do, in one catalogue: keys, mouse, help and footer are read from it.
 
 use crossterm::event::KeyCode;
 
@@ -234,4 +234,11 @@ pub const CATALOGUE: &[Entry] = &[
         &Mode::ALL => [Key::ctrl('z')]),
     entry!(Redraw, Program, "redraw", "Draw the whole screen anew",
         &Mode::ALL => [Key::ctrl('l')]),
+];
+
+/// What the mouse does: the gesture, and one line for the help.
+pub const MOUSE: &[(&str, &str)] = &[
+    ("Wheel", "Scroll what is under the pointer"),
+    ("Click", "Go to a panel, select a partition, close a window"),
+    ("Click on a head", "Sort by that column; again, the other way round"),
 ];

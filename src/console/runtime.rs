@@ -33,6 +33,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Shows the feed and takes commands until the user quits or the process is told to end; then the session has been
 /// told to shut down, and the terminal is as it was.
 ///
+/// From here on the process handles SIGINT, SIGTERM, SIGHUP and SIGTSTP itself, also after the console has closed:
+/// whoever then waits for the session listens for them too.
+///
 /// # Errors
 /// [`ConsoleError`] when the theme cannot be read, or the terminal cannot be read or written. The session has been told
 /// to shut down then as well, except where the console could not be opened at all.

@@ -361,7 +361,7 @@ pub struct WorkerView {
     pub handled: u64,
     /// Records it handles in a second, over the last second or so.
     pub records_per_s: f64,
-    /// The part of its time spent in the handler since the run's start, 0 to 1.
+    /// The part of its time spent in the handler, over the last second or so, 0 to 1.
     pub busy: f64,
     /// The partitions that are its own; empty where lanes are shared.
     pub partitions: Vec<TopicPartition>,

@@ -1,6 +1,6 @@
 //! What a group member's assignments mean for a run.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 
@@ -22,7 +22,9 @@ pub struct RunMembership {
     rebalances: Arc<Mutex<Rebalances>>,
     /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
     news: Mutex<Vec<(u32, u32)>>,
-    mine: Mutex<Vec<u32>>,
+    /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
+    /// this one has heard that it lost it; from then on this one has no say in it.
+    mine: Mutex<BTreeMap<u32, u32>>,
     recommit: std::sync::atomic::AtomicBool,
 }
 
@@ -36,7 +38,7 @@ impl RunMembership {
             name: format!("member-{number}"),
             rebalances,
             news: Mutex::new(Vec::new()),
-            mine: Mutex::new(Vec::new()),
+            mine: Mutex::default(),
             recommit: std::sync::atomic::AtomicBool::new(false),
         }
     }
@@ -50,19 +52,20 @@ impl RunMembership {
     /// The partitions that are the member's.
     #[must_use]
     pub fn partitions(&self) -> Vec<u32> {
-        self.mine.lock().clone()
+        self.mine.lock().keys().copied().collect()
     }
 
     /// Positions that have moved since they were committed last; they count as committed from now on.
     #[must_use]
     pub fn positions_to_commit(&self) -> Vec<(TopicPartition, Offset)> {
         let again = self.recommit.swap(false, std::sync::atomic::Ordering::Relaxed);
-        self.partitions().into_iter().filter_map(|index| self.position_to_commit(index, again)).collect()
+        let mine = self.mine.lock().clone();
+        mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
     }
 
-    fn position_to_commit(&self, index: u32, again: bool) -> Option<(TopicPartition, Offset)> {
+    fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
         self.engine.with(index, |partition| {
-            let position = partition.position()?;
+            let position = partition.position().filter(|_| partition.epoch == epoch)?;
             if partition.committed == Some(position) && !again {
                 return None;
             }
@@ -71,8 +74,15 @@ impl RunMembership {
         })
     }
 
-    fn indexes(&self, partitions: &[TopicPartition]) -> Vec<u32> {
-        partitions.iter().filter_map(|id| self.engine.index.get(id).copied()).collect()
+    /// The member's assignments among these partitions that still stand.
+    fn standing(&self, partitions: &[TopicPartition]) -> Vec<(u32, u32)> {
+        let mine = self.mine.lock();
+        partitions
+            .iter()
+            .filter_map(|id| self.engine.index.get(id))
+            .filter_map(|index| mine.get(index).map(|epoch| (*index, *epoch)))
+            .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
+            .collect()
     }
 
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
@@ -90,29 +100,36 @@ impl RunMembership {
             });
         }
         self.engine.board.fence(std::iter::once((index, epoch)));
+        self.mine.lock().insert(index, epoch);
         self.news.lock().push((index, epoch));
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
     }
 
-    fn release(&self, indexes: &[u32]) {
+    /// Ends assignments, unless somebody else has begun a new one since.
+    fn release(&self, partitions: &[TopicPartition], standing: &[(u32, u32)]) {
         let over = self.engine.reading_stopped();
-        for &index in indexes {
+        for &(index, epoch) in standing {
             self.engine.with(index, |partition| {
-                let (next, owner) = (partition.epoch + 1, partition.owner.clone());
-                partition.end_assignment(next);
+                if partition.epoch != epoch {
+                    return;
+                }
+                let owner = partition.owner.clone();
+                partition.end_assignment(epoch + 1);
                 if over {
                     // The report tells who had it last.
                     partition.owner = owner;
                 }
             });
         }
-        self.mine.lock().retain(|mine| !indexes.contains(mine));
+        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index.get(id).copied()).collect();
+        self.mine.lock().retain(|index, _| !gone.contains(index));
+        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
+        self.note_change(&indexes, None);
     }
 
-    fn fence(&self, indexes: &[u32]) {
-        let fences: Vec<(u32, u32)> =
-            indexes.iter().map(|index| (*index, self.engine.partitions[*index as usize].lock().epoch + 1)).collect();
-        self.engine.board.fence(fences.into_iter());
+    /// What was read under these assignments is not handed out any more.
+    fn fence(&self, standing: &[(u32, u32)]) {
+        self.engine.board.fence(standing.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
     fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
@@ -148,7 +165,6 @@ impl Membership for RunMembership {
                 }
             })
             .collect();
-        self.mine.lock().extend(&got);
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.board.assign(got.iter().map(|index| (*index, self.number)));
         }
@@ -163,8 +179,9 @@ impl Membership for RunMembership {
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
-        let indexes = self.indexes(partitions);
-        self.fence(&indexes);
+        let standing = self.standing(partitions);
+        self.fence(&standing);
+        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
         if !self.engine.board.wait_drained(&indexes, self.engine.settings.drain_timeout) {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
@@ -175,13 +192,12 @@ impl Membership for RunMembership {
             });
         }
         // Also what has been sent before: whether that has arrived is not known yet.
-        indexes.into_iter().filter_map(|index| self.position_to_commit(index, true)).collect()
+        standing.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect()
     }
 
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {
-        let indexes = self.indexes(partitions);
-        self.release(&indexes);
-        self.note_change(&indexes, None);
+        let standing = self.standing(partitions);
+        self.release(partitions, &standing);
         if let Some(reason) = failure {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
@@ -196,10 +212,9 @@ impl Membership for RunMembership {
     }
 
     fn lost(&self, partitions: &[TopicPartition]) {
-        let indexes = self.indexes(partitions);
-        self.fence(&indexes);
-        self.release(&indexes);
-        self.note_change(&indexes, None);
+        let standing = self.standing(partitions);
+        self.fence(&standing);
+        self.release(partitions, &standing);
         self.engine.events.push(EventKind::Lost { member: self.name.clone(), partitions: partitions.to_vec() });
     }
 

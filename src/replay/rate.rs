@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// The time after which an old speed has lost about two thirds of its weight.
-const MEMORY: f64 = 1.0;
+/// The time, in seconds, after which an old speed has lost about two thirds of its weight.
+const MEMORY: f64 = 0.7;
 
 /// An exponentially weighted rate of a rising counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
     last: Option<(Instant, u64)>,
-    per_s: f64,
+    sum: f64,
+    /// The weights in `sum`, which approach 1: dividing by them makes the first values count in full.
+    weight: f64,
 }
 
 impl Rate {
@@ -19,18 +21,21 @@ impl Rate {
         if let Some((then, before)) = self.last {
             let elapsed = now.saturating_duration_since(then);
             if elapsed < Duration::from_millis(1) {
-                return self.per_s;
+                return self.per_s();
             }
             let seconds = elapsed.as_secs_f64();
             let current = count.saturating_sub(before) as f64 / seconds;
             let weight = 1.0 - (-seconds / MEMORY).exp();
-            self.per_s += weight * (current - self.per_s);
-            if self.per_s < 0.01 {
-                self.per_s = 0.0;
-            }
+            self.sum += weight * (current - self.sum);
+            self.weight += weight * (1.0 - self.weight);
         }
         self.last = Some((now, count));
-        self.per_s
+        self.per_s()
+    }
+
+    fn per_s(&self) -> f64 {
+        let rate = if self.weight > 0.0 { self.sum / self.weight } else { 0.0 };
+        if rate < 0.01 { 0.0 } else { rate }
     }
 }
 
@@ -42,11 +47,13 @@ mod tests {
     fn it_follows_a_steady_counter_and_falls_to_zero() {
         let start = Instant::now();
         let mut rate = Rate::default();
-        let mut shown = 0.0;
-        for tick in 0..80 {
+        assert!(rate.update(start, 0).abs() < f64::EPSILON);
+        let mut shown = rate.update(start + Duration::from_millis(100), 50);
+        assert!((shown - 500.0).abs() < 1e-6, "the first value counts in full: {shown}");
+        for tick in 2..80 {
             shown = rate.update(start + Duration::from_millis(tick * 100), tick * 50);
         }
-        assert!((shown - 500.0).abs() < 5.0, "{shown}");
+        assert!((shown - 500.0).abs() < 1e-6, "{shown}");
         for tick in 80..300 {
             shown = rate.update(start + Duration::from_millis(tick * 100), 79 * 50);
         }

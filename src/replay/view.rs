@@ -18,7 +18,7 @@ pub struct Meters {
     records: Rate,
     bytes: Rate,
     partitions: Vec<Rate>,
-    workers: Vec<Rate>,
+    workers: Vec<(Rate, Rate)>,
 }
 
 impl Meters {
@@ -62,7 +62,7 @@ impl Run {
             bytes_per_s: self.meters.bytes.update(now, totals.bytes),
         };
         let handling_s = self.handling_s(now);
-        let workers = self.worker_views(now, elapsed_s, &partitions);
+        let workers = self.worker_views(now, &partitions);
         RunView {
             id: self.id.clone(),
             state: self.state,
@@ -146,7 +146,7 @@ impl Run {
         LatencyMs { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e6 }
     }
 
-    fn worker_views(&mut self, now: Instant, elapsed_s: f64, partitions: &[PartitionView]) -> Vec<WorkerView> {
+    fn worker_views(&mut self, now: Instant, partitions: &[PartitionView]) -> Vec<WorkerView> {
         let mut own: HashMap<u32, Vec<_>> = HashMap::new();
         let by_member = self.engine.settings.ordering == Ordering::Partition;
         for partition in partitions.iter().filter(|partition| partition.first < partition.end) {
@@ -159,10 +159,10 @@ impl Run {
                 own.entry(worker).or_default().push(partition.id.clone());
             }
         }
-        self.meters.workers.resize(self.workers.len(), Rate::default());
+        self.meters.workers.resize(self.workers.len(), Default::default());
         let over = self.state.is_over();
         let mut views = Vec::with_capacity(self.workers.len());
-        for (id, (slot, rate)) in (0_u32..).zip(self.workers.iter().zip(&mut self.meters.workers)) {
+        for (id, (slot, (rate, busy_ns))) in (0_u32..).zip(self.workers.iter().zip(&mut self.meters.workers)) {
             let handled = slot.stats.handled.load(Relaxed);
             let state = match slot.stats.state() {
                 _ if over => WorkerState::Idle,
@@ -172,8 +172,7 @@ impl Run {
             if id >= self.target && state == WorkerState::Idle && !over {
                 continue;
             }
-            #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
-            let busy = slot.stats.busy_ns.load(Relaxed) as f64 / 1e9 / elapsed_s.max(1e-9);
+            let busy = busy_ns.update(now, slot.stats.busy_ns.load(Relaxed)) / 1e9;
             views.push(WorkerView {
                 id,
                 state,

@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use crate::console::{
-    action::{CATALOGUE, Entry, Group},
+    action::{CATALOGUE, Entry, Group, MOUSE},
     layout::{centred, inside},
     number,
     text::width,
@@ -20,59 +20,96 @@ const COLUMN: u16 = 70;
 /// The room for the keys in it.
 const KEYS: usize = 17;
 
+struct Section {
+    title: &'static str,
+    rows: Vec<(String, &'static str)>,
+}
+
 pub(super) fn render(buf: &mut Buffer, from: usize, theme: &Theme) {
     let screen = buf.area;
-    let area = area(screen);
-    let page = usize::from(inside(area).height);
-    let from = from.min(longest_scroll(screen));
-    let longest = lengths(screen).into_iter().max().unwrap_or(0);
-    let foot = if longest > page { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
-    let inner = frame::window(buf, area, "Keys", foot, theme);
     let columns = columns(screen);
+    let area = area(screen, &columns);
+    let page = usize::from(inside(area).height);
+    let most = longest(&columns).saturating_sub(page);
+    let foot = if most > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
+    let inner = frame::window(buf, area, "Keys", foot, theme);
     let wide = inner.width / number::cells(columns.len()).max(1);
-    for (at, groups) in columns.into_iter().enumerate() {
+    for (at, lines) in columns.iter().enumerate() {
         let x = inner.x + number::cells(at) * wide;
-        let lines = groups.iter().flat_map(|group| lines(*group, theme));
-        for (row, line) in lines.skip(from).take(page).enumerate() {
-            paint::line(buf, x, inner.y + number::cells(row), wide.saturating_sub(1), &line);
+        for (row, line) in lines.iter().skip(from.min(most)).take(page).enumerate() {
+            let y = inner.y + number::cells(row);
+            paint::line(buf, x, y, wide.saturating_sub(1), &line.styled(theme));
         }
     }
 }
 
 pub(super) fn longest_scroll(screen: Rect) -> usize {
-    let longest = lengths(screen).into_iter().max().unwrap_or(0);
-    longest.saturating_sub(usize::from(inside(area(screen)).height))
+    let columns = columns(screen);
+    longest(&columns).saturating_sub(usize::from(inside(area(screen, &columns)).height))
 }
 
-fn area(screen: Rect) -> Rect {
-    let longest = lengths(screen).into_iter().max().unwrap_or(0);
-    let columns = number::cells(columns(screen).len());
+fn area(screen: Rect, columns: &[Vec<HelpLine>]) -> Rect {
     // On a screen of one column the scraps beside the window would only disturb.
-    let width = if columns == 1 { screen.width } else { COLUMN * columns + 4 };
-    centred(screen, width, number::cells(longest + 2))
+    let width = if columns.len() == 1 { screen.width } else { COLUMN * number::cells(columns.len()) + 4 };
+    centred(screen, width, number::cells(longest(columns) + 2))
 }
 
-/// The groups side by side where there is room, otherwise one below the other.
-fn columns(screen: Rect) -> Vec<&'static [Group]> {
-    if screen.width < COLUMN * 2 { vec![&Group::ALL[..]] } else { vec![&Group::ALL[..4], &Group::ALL[4..]] }
+fn longest(columns: &[Vec<HelpLine>]) -> usize {
+    columns.iter().map(Vec::len).max().unwrap_or(0)
 }
 
-fn lengths(screen: Rect) -> Vec<usize> {
-    let of = |group: &Group| CATALOGUE.iter().filter(|entry| entry.group == *group).count() + 2;
-    columns(screen).iter().map(|groups| groups.iter().map(of).sum::<usize>() - 1).collect()
+/// The sections in two columns where there is room, otherwise one below the other.
+fn columns(screen: Rect) -> Vec<Vec<HelpLine>> {
+    let mut first = sections();
+    let second = if screen.width < COLUMN * 2 { Vec::new() } else { first.split_off(4) };
+    [first, second].into_iter().filter(|sections| !sections.is_empty()).map(lines).collect()
 }
 
-/// A group: its heading, a line for each action, a gap.
-fn lines(group: Group, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::styled(group.title(), theme.popup.patch(theme.title_focused))];
-    lines.extend(CATALOGUE.iter().filter(|entry| entry.group == group).map(|entry| line(entry, theme)));
-    lines.push(Line::raw(""));
+fn sections() -> Vec<Section> {
+    let keys = |entry: &Entry| entry.keys().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let group = |group: Group| Section {
+        title: group.title(),
+        rows: CATALOGUE.iter().filter(|entry| entry.group == group).map(|entry| (keys(entry), entry.about)).collect(),
+    };
+    let mouse = Section {
+        title: "Mouse",
+        rows: MOUSE.iter().map(|(gesture, about)| ((*gesture).to_owned(), *about)).collect(),
+    };
+    Group::ALL.into_iter().map(group).chain([mouse]).collect()
+}
+
+enum HelpLine {
+    Title(&'static str),
+    Row(String, &'static str),
+    Gap,
+}
+
+fn lines(sections: Vec<Section>) -> Vec<HelpLine> {
+    let mut lines = Vec::new();
+    for section in sections {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Gap);
+        }
+        lines.push(HelpLine::Title(section.title));
+        lines.extend(section.rows.into_iter().map(|(keys, about)| HelpLine::Row(keys, about)));
+    }
     lines
 }
 
-fn line(entry: &Entry, theme: &Theme) -> Line<'static> {
-    let keys: Vec<String> = entry.keys().iter().map(ToString::to_string).collect();
-    let keys = keys.join(" ");
-    let gap = " ".repeat(KEYS.saturating_sub(width(&keys)).max(1));
-    Line::from(vec![Span::raw("  "), Span::styled(keys, theme.key), Span::raw(gap), Span::raw(entry.about)])
+impl HelpLine {
+    fn styled(&self, theme: &Theme) -> Line<'_> {
+        match self {
+            Self::Gap => Line::default(),
+            Self::Title(title) => Line::styled(*title, theme.popup.patch(theme.title_focused)),
+            Self::Row(keys, about) => {
+                let gap = " ".repeat(KEYS.saturating_sub(width(keys)).max(1));
+                Line::from(vec![
+                    Span::raw("  "),
+                    Span::styled(keys.as_str(), theme.key),
+                    Span::raw(gap),
+                    Span::raw(*about),
+                ])
+            }
+        }
+    }
 }

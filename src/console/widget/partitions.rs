@@ -77,6 +77,9 @@ pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
 
 fn title<'a>(state: &State, rows: &Rows, theme: &Theme) -> Line<'a> {
     let mut spans = vec![Span::raw("Partitions")];
+    if rows.total == 0 {
+        return Line::from(spans);
+    }
     let hidden = rows.total - rows.shown.len();
     let count = if hidden == 0 { rows.total.to_string() } else { format!("{} of {}", rows.shown.len(), rows.total) };
     spans.push(Span::styled(format!("  {count}"), theme.base));

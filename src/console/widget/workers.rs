@@ -26,11 +26,11 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let height = usize::from(area.height.saturating_sub(3));
     let first = state.workers_from.min(workers.len().saturating_sub(height));
     let busy = workers.iter().filter(|worker| worker.state == WorkerState::Busy).count();
-    let title = Line::from(vec![
-        Span::raw("Workers"),
-        Span::styled(format!("  {}", workers.len()), theme.base),
-        Span::styled(format!(" ({busy} busy)"), theme.muted),
-    ]);
+    let mut title = Line::from("Workers");
+    if !workers.is_empty() {
+        title.push_span(Span::styled(format!("  {}", workers.len()), theme.base));
+        title.push_span(Span::styled(format!(" ({busy} busy)"), theme.muted));
+    }
     let remark = place(first, height, workers.len());
     let inner = frame::panel(buf, area, title, &remark, state.focus == Panel::Workers, theme);
     if workers.is_empty() {
@@ -55,13 +55,17 @@ fn columns(inner: Rect, owned: bool) -> [Rect; 6] {
     let fixed = NUMBER + STATE + COUNT + RATE + PERCENT + 5;
     let rest = inner.width.saturating_sub(fixed);
     let bar = if owned { rest.saturating_sub(30).min(12) } else { rest.saturating_sub(1).min(30) };
-    let widths = [NUMBER, STATE, COUNT, RATE, PERCENT + bar, rest.saturating_sub(bar)];
+    // A cell more before the names, and one between them and the border.
+    let names = rest.saturating_sub(bar + 2);
+    let widths = [NUMBER, STATE, COUNT, RATE, PERCENT + bar, names];
     let mut x = inner.x;
-    widths.map(|width| {
+    let mut columns = widths.map(|width| {
         let at = Rect::new(x, inner.y, width.min(inner.right().saturating_sub(x)), 1);
         x += width + 1;
         at
-    })
+    });
+    columns[5].x += 1;
+    columns
 }
 
 fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, theme: &Theme) {

@@ -64,7 +64,7 @@ impl Shape {
             }
             Self::Down => rect(out, (middle_x - THIN / 2.0, top, THIN, high), colour),
             Self::Dotted => {
-                line(out, &format!("M{middle_x:.1} {top:.1}v{high:.1}"), " stroke-dasharray=\"2 2.5\"", colour)
+                line(out, &format!("M{middle_x:.1} {top:.1}v{high:.1}"), " stroke-dasharray=\"2 2.5\"", colour);
             }
             Self::Corner { left: to_left, top: to_top } => {
                 let side = if to_left { left } else { left + wide };
