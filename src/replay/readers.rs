@@ -257,16 +257,12 @@ impl<'a> MemberLoop<'a> {
         if unowned.is_empty() {
             return;
         }
-        match self.member.committed(&ids(engine, &unowned), PROBE_WAIT) {
-            Ok(offsets) => {
-                for (index, offset) in unowned.into_iter().zip(offsets) {
-                    if let Some(offset) = offset {
-                        engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
-                    }
-                }
+        // Where the coordinator is away or busy, the next look comes soon; a broker that stays away is told elsewhere.
+        let Ok(offsets) = self.member.committed(&ids(engine, &unowned), PROBE_WAIT) else { return };
+        for (index, offset) in unowned.into_iter().zip(offsets) {
+            if let Some(offset) = offset {
+                engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
             }
-            // The coordinator is away or busy; the next look comes soon, and a broker that stays away is told elsewhere.
-            Err(_) => {}
         }
     }
 }
