@@ -210,14 +210,25 @@ impl Engine {
                     handled,
                 })
                 .collect();
-            self.with(first.partition, |partition| {
+            let late = self.with(first.partition, |partition| {
+                let before = partition.fenced;
                 for (record, completed) in chunk.iter().zip(completed) {
                     partition.complete(record.epoch, completed);
                 }
                 if handled {
                     partition.note_latency(microseconds, chunk.len() as u64);
                 }
+                partition.fenced - before
             });
+            if late > 0 {
+                let id = &self.plan.partitions[first.partition as usize].id;
+                self.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: {late} records were handled after the partition had been taken away; they do not count \
+                         here, and its next owner handles them again"
+                    ),
+                });
+            }
         }
     }
 
