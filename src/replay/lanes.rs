@@ -240,9 +240,10 @@ impl Lanes {
     }
 
     /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
-    /// to the front of their lane.
+    /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
     pub fn fence(&mut self, partition: u32, epoch: u32) {
-        self.partitions[partition as usize].epoch = epoch;
+        let load = &mut self.partitions[partition as usize];
+        load.epoch = load.epoch.max(epoch);
     }
 
     /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.

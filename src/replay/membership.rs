@@ -22,7 +22,8 @@ pub struct RunMembership {
     rebalances: Arc<Mutex<Rebalances>>,
     /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
     news: Mutex<Vec<(u32, u32)>>,
-    mine: Mutex<Vec<u32>>,
+    /// The member's partitions, each with the epoch it was assigned under.
+    mine: Mutex<Vec<(u32, u32)>>,
     recommit: std::sync::atomic::AtomicBool,
 }
 
@@ -50,20 +51,21 @@ impl RunMembership {
     /// The partitions that are the member's.
     #[must_use]
     pub fn partitions(&self) -> Vec<u32> {
-        self.mine.lock().clone()
+        self.mine.lock().iter().map(|(index, _)| *index).collect()
     }
 
     /// Positions that have moved since they were committed last; they count as committed from now on.
     #[must_use]
     pub fn positions_to_commit(&self) -> Vec<(TopicPartition, Offset)> {
         let again = self.recommit.swap(false, std::sync::atomic::Ordering::Relaxed);
-        self.partitions().into_iter().filter_map(|index| self.position_to_commit(index, again)).collect()
+        let mine = self.mine.lock().clone();
+        mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
     }
 
-    fn position_to_commit(&self, index: u32, again: bool) -> Option<(TopicPartition, Offset)> {
+    fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
         self.engine.with(index, |partition| {
             let position = partition.position()?;
-            if partition.committed == Some(position) && !again {
+            if partition.epoch != epoch || partition.committed == Some(position) && !again {
                 return None;
             }
             partition.committed = Some(position);
@@ -73,6 +75,17 @@ impl RunMembership {
 
     fn indexes(&self, partitions: &[TopicPartition]) -> Vec<u32> {
         partitions.iter().filter_map(|id| self.engine.index.get(id).copied()).collect()
+    }
+
+    /// Those of the partitions that are the member's still, with their epochs. A member that was cut off may hear of it only
+    /// after others have begun with its partitions: then they are no longer its to end.
+    fn still_mine(&self, partitions: &[TopicPartition]) -> Vec<(u32, u32)> {
+        let indexes = self.indexes(partitions);
+        let mut mine = self.mine.lock().clone();
+        mine.retain(|(index, epoch)| {
+            indexes.contains(index) && self.engine.partitions[*index as usize].lock().epoch == *epoch
+        });
+        mine
     }
 
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
@@ -91,23 +104,31 @@ impl RunMembership {
         }
         self.engine.board.fence(std::iter::once((index, epoch)));
         self.news.lock().push((index, epoch));
+        let mut mine = self.mine.lock();
+        mine.retain(|(known, _)| *known != index);
+        mine.push((index, epoch));
+        drop(mine);
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
     }
 
-    fn release(&self, indexes: &[u32]) {
-        for &index in indexes {
+    /// Ends the assignments that are the member's still, and returns their partitions.
+    fn release(&self, partitions: &[TopicPartition]) -> Vec<u32> {
+        let mut released = Vec::new();
+        for (index, epoch) in self.still_mine(partitions) {
             self.engine.with(index, |partition| {
-                let next = partition.epoch + 1;
-                partition.end_assignment(next);
+                if partition.epoch == epoch {
+                    partition.end_assignment(epoch + 1);
+                    released.push(index);
+                }
             });
         }
-        self.mine.lock().retain(|mine| !indexes.contains(mine));
+        let gone = self.indexes(partitions);
+        self.mine.lock().retain(|(mine, _)| !gone.contains(mine));
+        released
     }
 
-    fn fence(&self, indexes: &[u32]) {
-        let fences: Vec<(u32, u32)> =
-            indexes.iter().map(|index| (*index, self.engine.partitions[*index as usize].lock().epoch + 1)).collect();
-        self.engine.board.fence(fences.into_iter());
+    fn fence(&self, mine: &[(u32, u32)]) {
+        self.engine.board.fence(mine.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
     fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
@@ -143,7 +164,6 @@ impl Membership for RunMembership {
                 }
             })
             .collect();
-        self.mine.lock().extend(&got);
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.board.assign(got.iter().map(|index| (*index, self.number)));
         }
@@ -158,8 +178,9 @@ impl Membership for RunMembership {
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
-        let indexes = self.indexes(partitions);
-        self.fence(&indexes);
+        let mine = self.still_mine(partitions);
+        self.fence(&mine);
+        let indexes: Vec<u32> = mine.iter().map(|(index, _)| *index).collect();
         if !self.engine.board.wait_drained(&indexes, self.engine.settings.drain_timeout) {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
@@ -170,13 +191,12 @@ impl Membership for RunMembership {
             });
         }
         // Also what has been sent before: whether that has arrived is not known yet.
-        indexes.into_iter().filter_map(|index| self.position_to_commit(index, true)).collect()
+        mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect()
     }
 
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {
-        let indexes = self.indexes(partitions);
-        self.release(&indexes);
-        self.note_change(&indexes, None);
+        let released = self.release(partitions);
+        self.note_change(&released, None);
         if let Some(reason) = failure {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
@@ -191,10 +211,9 @@ impl Membership for RunMembership {
     }
 
     fn lost(&self, partitions: &[TopicPartition]) {
-        let indexes = self.indexes(partitions);
-        self.fence(&indexes);
-        self.release(&indexes);
-        self.note_change(&indexes, None);
+        self.fence(&self.still_mine(partitions));
+        let released = self.release(partitions);
+        self.note_change(&released, None);
         self.engine.events.push(EventKind::Lost { member: self.name.clone(), partitions: partitions.to_vec() });
     }
 

@@ -5,11 +5,15 @@ mod batch_size;
 mod board;
 mod control;
 mod engine;
+#[cfg(test)]
+mod engine_fixture;
 mod fetch;
 mod health;
 mod key_groups;
 mod lanes;
 mod membership;
+#[cfg(test)]
+mod membership_test;
 mod partition;
 mod position;
 mod rate;
