@@ -11,6 +11,10 @@ mod fetch;
 mod health;
 mod key_groups;
 mod lanes;
+#[cfg(test)]
+mod lanes_model;
+#[cfg(test)]
+mod lanes_test;
 mod membership;
 #[cfg(test)]
 mod membership_test;
