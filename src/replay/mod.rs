@@ -7,6 +7,10 @@ mod control;
 mod engine;
 #[cfg(test)]
 mod engine_fixture;
+#[cfg(test)]
+mod engine_sim;
+#[cfg(test)]
+mod engine_test;
 mod fetch;
 mod health;
 mod key_groups;
