@@ -4,12 +4,15 @@ mod assignor;
 mod batch_size;
 mod board;
 mod control;
+mod deal;
 mod engine;
 mod fetch;
 mod health;
 mod key_groups;
 mod lanes;
 mod membership;
+#[cfg(test)]
+mod membership_test;
 mod partition;
 mod position;
 mod rate;

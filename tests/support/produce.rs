@@ -68,6 +68,8 @@ pub struct Placed {
 pub enum Ending {
     Commit,
     Abort,
+    /// It does not end: its records are in the log, and readers wait for its fate until the broker aborts it, a minute later.
+    Open,
 }
 
 impl Broker {
@@ -92,6 +94,7 @@ impl Broker {
         match ending {
             Ending::Commit => writer.producer.commit_transaction(DELIVERED).expect("the transaction commits"),
             Ending::Abort => writer.producer.abort_transaction(DELIVERED).expect("the transaction aborts"),
+            Ending::Open => {}
         }
         placed
     }

@@ -1,18 +1,17 @@
 //! The test support against the real thing: what other tests build on must hold by itself.
 
-mod support;
-
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use support::broker::{self, REQUEST, unique_name};
-use support::consume::StoredRecord;
-use support::guardian::Guardian;
-use support::outage::Outage;
-use support::process::Program;
-use support::produce::{Ending, NewRecord};
-use support::pty::{Terminal, Traces};
+
+use crate::support::broker::{self, REQUEST, unique_name};
+use crate::support::consume::StoredRecord;
+use crate::support::guardian::Guardian;
+use crate::support::outage::Outage;
+use crate::support::process::Program;
+use crate::support::produce::{Ending, NewRecord};
+use crate::support::pty::{Terminal, Traces};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -206,6 +205,6 @@ fn a_guardian_acts_when_its_pipe_ends() {
 
 #[test]
 fn containers_and_jars_are_the_same_release() {
-    let pom = include_str!("../scripts/kafka/pom.xml");
-    assert!(pom.contains(&format!("<kafka.version>{}</kafka.version>", support::container::TAG)));
+    let pom = include_str!("../../scripts/kafka/pom.xml");
+    assert!(pom.contains(&format!("<kafka.version>{}</kafka.version>", crate::support::container::TAG)));
 }

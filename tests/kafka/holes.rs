@@ -1,0 +1,103 @@
+//! Logs with holes: compacted ones, and ones whose beginning was deleted.
+
+use std::time::Duration;
+
+use kreplay::domain::Ordering;
+
+use crate::recorder::Recorder;
+use crate::sessions::{in_group, options, ordered, run_with};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+/// The cleaner works when it finds the time.
+const COMPACTED: Duration = Duration::from_secs(60);
+const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
+
+fn delete_below(broker: &Broker, topic: &str, offset: i64) {
+    let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":{offset}}}]}}"#);
+    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], json.as_bytes()).expect_success();
+}
+
+#[test]
+fn a_compacted_topic_is_replayed_over_its_holes() {
+    let broker = broker::shared();
+    let topic = broker.topic_with(
+        "compacted",
+        1,
+        &[
+            ("cleanup.policy", "compact"),
+            ("segment.ms", "100"),
+            ("min.cleanable.dirty.ratio", "0.01"),
+            ("min.compaction.lag.ms", "0"),
+            ("max.compaction.lag.ms", "100"),
+        ],
+    );
+    // One key is never written again, so that holes lie between survivors.
+    let mut written = 0;
+    let stored = wait::until("compaction", COMPACTED, || {
+        let versions: Vec<_> = (0..200)
+            .map(|n| NewRecord::keyed(format!("key-{}", n % 5), n.to_string()))
+            .chain([NewRecord::keyed(format!("once-{written}"), "x")])
+            .collect();
+        if written < 10_000 {
+            written += broker.produce(&topic, &versions).len();
+        }
+        let stored = broker.records(&topic, 0);
+        // Not only at the log's start: a hole must lie between two survivors.
+        let holes = stored.windows(2).filter(|pair| pair[1].offset > pair[0].offset + 1).count();
+        (holes >= 3).then_some(stored)
+    });
+    // The cleaner goes on while the run reads, so the run may see fewer, but never a record that is not the newest.
+    let (_, end) = broker.watermarks(&topic, 0);
+    for (ordering, group) in
+        [(Ordering::Key, None), (Ordering::Partition, None), (Ordering::Key, Some(unique_name("compacted")))]
+    {
+        let recorder = Recorder::default();
+        let options = ordered(options(broker, &topic, if ordering == Ordering::Key { 4 } else { 1 }), ordering);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let ended = run_with(options, recorder.source());
+        let seen = recorder.count();
+        let ended = ended.expect_done(seen as u64);
+        recorder.expect_each_once_in_order(seen);
+        assert_eq!((ended.partition(0).position.get(), ended.partition(0).end.get()), (end, end));
+        assert!(seen <= stored.len() && seen >= 5, "{seen} of {}", stored.len());
+        let last = recorder.seen().iter().map(|one| one.offset).max();
+        assert_eq!(last, stored.last().map(|record| record.offset), "the newest record is never compacted away");
+    }
+}
+
+#[test]
+fn a_log_that_no_longer_begins_at_zero_is_replayed_from_its_beginning() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("deleted", 1), unique_name("deleted"));
+    broker.produce(&topic, &(0..50).map(|n| NewRecord::unkeyed(n.to_string())).collect::<Vec<_>>());
+    delete_below(broker, &topic, 20);
+    let recorder = Recorder::default();
+    let ended = run_with(options(broker, &topic, 2), recorder.source()).expect_done(30);
+    assert_eq!((ended.partition(0).first.get(), ended.view.plan.records), (20, 30));
+    recorder.expect_each_once_in_order(30);
+
+    // A group whose position was deleted goes on from where the log begins now, and says so.
+    let mut failing = in_group(ordered(options(broker, &topic, 1), Ordering::Partition), &group);
+    failing.settings.retry.attempts = 0;
+    run_with(failing.clone(), Recorder::failing_after(5).source());
+    assert_eq!(broker.committed(&group, &topic, 0), Some(25));
+    delete_below(broker, &topic, 40);
+    let ended = run_with(failing, Recorder::default().source()).expect_done(10);
+    assert!(ended.log().contains("below the log's start; going on from 40"), "{}", ended.log());
+}
+
+#[test]
+fn a_log_that_was_emptied_is_complete_at_once() {
+    let broker = broker::shared();
+    let topic = broker.topic("deleted", 1);
+    broker.produce(&topic, &[NewRecord::unkeyed("x"), NewRecord::unkeyed("y")]);
+    delete_below(broker, &topic, 2);
+    for group in [None, Some(unique_name("deleted"))] {
+        let options = options(broker, &topic, 2);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let ended = run_with(options, Recorder::default().source()).expect_done(0);
+        assert_eq!((ended.partition(0).first.get(), ended.partition(0).end.get()), (2, 2));
+    }
+}

@@ -1,0 +1,25 @@
+//! Against a real Kafka broker, which all modules share: its start takes seconds.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is test code: a panic with a clear sentence is how it fails a test"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contents;
+mod digest;
+mod holes;
+mod lag;
+mod lines;
+mod order;
+mod outage;
+mod rebalance;
+mod recorder;
+mod refusal;
+mod sessions;
+mod smoke;
+mod tools;
+mod transactions;

@@ -1,0 +1,37 @@
+//! The events of one aggregate stay together and in order.
+
+use crate::lines;
+use crate::sessions::{in_group, options, run};
+use crate::support::broker::{self, unique_name};
+use crate::support::produce::NewRecord;
+
+/// R30.
+#[test]
+fn a_hundred_events_of_one_aggregate_keep_one_partition_and_their_sequence() {
+    let broker = broker::shared();
+    let topic = broker.topic("order", 6);
+    // Others in between, so that there is something to mix them up with.
+    let records: Vec<_> = (0..100)
+        .flat_map(|sequence| ["aggregate-7", "other-1", "other-2"].map(|key| (key, sequence)))
+        .map(|(key, sequence)| NewRecord::keyed(key, format!(r#"{{"sequence":{sequence}}}"#)))
+        .collect();
+    broker.produce(&topic, &records);
+    for group in [None, Some(unique_name("order"))] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.ndjson");
+        let mut options = options(broker, &topic, 6);
+        options.settings.handler = format!("ndjson:{}", path.display()).parse().unwrap();
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        run(options).expect_done(300);
+
+        let lines = lines::read(&path);
+        lines::expect_keys_in_order(&lines);
+        let ours: Vec<_> = lines.iter().filter(|line| line["key"] == "aggregate-7").collect();
+        assert!(ours.iter().all(|line| line["partition"] == ours[0]["partition"]));
+        let sequence = |line: &&serde_json::Value| {
+            serde_json::from_str::<serde_json::Value>(line["value"].as_str().unwrap()).unwrap()["sequence"].as_u64()
+        };
+        let sequences: Vec<_> = ours.iter().filter_map(sequence).collect();
+        assert_eq!(sequences, (0..100).collect::<Vec<_>>(), "group {group:?}");
+    }
+}

@@ -1,0 +1,76 @@
+//! A broker that goes away in the middle of a run and comes back.
+
+use std::time::Duration;
+
+use kreplay::feed::EventKind;
+use kreplay::replay::Session;
+
+use crate::recorder::Recorder;
+use crate::sessions::{finish, in_group, options, run_with, wait_for, wait_for_event};
+use crate::support::broker::unique_name;
+use crate::support::outage::Outage;
+use crate::support::produce::NewRecord;
+
+const RECORDS: usize = 30_000;
+
+fn warns(kind: &EventKind, part: &str) -> bool {
+    matches!(kind, EventKind::Warning { text } if text.contains(part))
+}
+
+#[test]
+fn a_broker_that_stops_and_starts_delays_a_run_and_loses_nothing() {
+    let broker = Outage::start_broker();
+    let topic = broker.topic("outage", 12);
+    // Far more than fits into the buffers, so that most of it is still to be read when the broker goes.
+    let records: Vec<_> =
+        (0..RECORDS).map(|n| NewRecord::keyed(format!("key-{}", n % 100), format!("{n:01000}"))).collect();
+    broker.produce(&topic, &records);
+    let reference = run_with(options(&broker, &topic, 4), Recorder::default().source()).expect_done(RECORDS as u64);
+
+    for (group, crash) in [(None, false), (Some(unique_name("outage")), false), (Some(unique_name("outage")), true)] {
+        let recorder = Recorder::gated(1_000);
+        let mut options = options(&broker, &topic, 4);
+        options.settings.buffer_bytes = 1 << 20;
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "a thousand handled", |_| recorder.count() >= 1_000);
+        if crash {
+            broker.crash();
+        } else {
+            broker.stop();
+        }
+        wait_for_event(&session, "the outage is told", |event| warns(&event.kind, "no broker answers"));
+        // What is in memory is handled meanwhile.
+        recorder.open();
+        broker.start();
+        wait_for_event(&session, "its end is told", |event| warns(&event.kind, "the brokers answer again"));
+        let ended = finish(session).expect_done(RECORDS as u64);
+        let told = |part| ended.events.iter().filter(|event| warns(&event.kind, part)).count();
+        assert_eq!((told("no broker answers"), told("answer again")), (1, 1), "{}", ended.log());
+        assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());
+        recorder.expect_each_once_in_order(RECORDS);
+    }
+}
+
+#[test]
+fn a_run_without_its_broker_can_be_cancelled() {
+    let broker = Outage::start_broker();
+    let topic = broker.topic("outage", 3);
+    broker.produce(&topic, &(0..RECORDS).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
+    for group in [None, Some(unique_name("outage"))] {
+        let recorder = Recorder::gated(100);
+        let mut options = options(&broker, &topic, 2);
+        options.settings.buffer_bytes = 1 << 20;
+        options.settings.drain_timeout = Duration::from_secs(5);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "some are handled", |_| recorder.count() >= 100);
+        broker.stop();
+        wait_for_event(&session, "the outage is told", |event| warns(&event.kind, "no broker answers"));
+        recorder.open();
+        session.control.send(kreplay::replay::Command::Cancel);
+        let ended = finish(session);
+        assert_eq!(ended.view.state, kreplay::feed::RunState::Cancelled, "{}", ended.log());
+        broker.start();
+    }
+}

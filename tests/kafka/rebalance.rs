@@ -1,0 +1,77 @@
+//! The number of workers, and with it that of a group's members, changes while a run is going.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kreplay::domain::{Concurrency, Ordering};
+use kreplay::feed::{EventKind, Owner, RunView};
+use kreplay::kafka::GroupProtocol;
+use kreplay::replay::{Command, Session};
+
+use crate::recorder::Recorder;
+use crate::sessions::{finish, in_group, options, ordered, run_with, wait_for};
+use crate::support::broker::{self, unique_name};
+use crate::support::produce::NewRecord;
+
+const RECORDS: usize = 40_000;
+const PARTITIONS: i32 = 12;
+
+fn owners(run: &RunView) -> BTreeSet<String> {
+    run.partitions.iter().filter(|one| one.owner != Owner::Nobody).map(|one| one.owner.to_string()).collect()
+}
+
+fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
+    let broker = broker::shared();
+    let topic = broker.topic("growth", PARTITIONS);
+    let records: Vec<_> =
+        (0..RECORDS).map(|n| NewRecord::keyed(format!("key-{}", n * 31 % 1000), n.to_string())).collect();
+    broker.produce(&topic, &records);
+    let reference = run_with(options(broker, &topic, 1), Recorder::default().source()).expect_done(RECORDS as u64);
+
+    let recorder = Recorder::taking(Duration::from_millis(1));
+    let mut options = in_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
+    options.protocol = protocol;
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    for concurrency in [1_u32, 6, 12, 3, 12] {
+        session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));
+        wait_for(&session, &format!("{concurrency} members share the partitions"), |snapshot| {
+            snapshot.run.as_ref().is_some_and(|run| {
+                run.state.is_over()
+                    || (!run.rebalancing && owners(run).len() == concurrency as usize && run.concurrency == concurrency)
+            })
+        });
+    }
+    assert!(recorder.count() < RECORDS, "the run was over before the last change");
+    let ended = finish(session).expect_done(RECORDS as u64);
+    recorder.expect_each_once_in_order(RECORDS);
+    assert_eq!((ended.view.totals.duplicates, &ended.view.digest), (0, &reference.view.digest), "{}", ended.log());
+    let finished: Vec<_> = ended
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::RebalanceFinished { duration_ms, moved, .. } => Some((*duration_ms, *moved)),
+            _ => None,
+        })
+        .collect();
+    let started = ended.events.iter().filter(|event| matches!(event.kind, EventKind::RebalanceStarted { .. })).count();
+    println!("{protocol} {ordering}: (ms, moved) {finished:?}\n{}", ended.log());
+    assert_eq!(started, finished.len(), "each rebalance that began has ended\n{}", ended.log());
+    assert!(finished.len() >= 5, "{finished:?}\n{}", ended.log());
+    assert!(finished.iter().any(|(_, moved)| *moved > 0));
+    assert_eq!(ended.view.rebalances.len(), finished.len());
+}
+
+#[test]
+fn a_classic_group_grows_and_shrinks_and_repeats_nothing() {
+    change_and_settle(Ordering::Key, GroupProtocol::Classic);
+}
+
+#[test]
+fn a_classic_group_with_partition_order_grows_and_shrinks_and_repeats_nothing() {
+    change_and_settle(Ordering::Partition, GroupProtocol::Classic);
+}
+
+#[test]
+fn a_consumer_group_grows_and_shrinks_and_repeats_nothing() {
+    change_and_settle(Ordering::Key, GroupProtocol::Consumer);
+}

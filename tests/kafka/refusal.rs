@@ -1,0 +1,103 @@
+//! What cannot be read: an absent broker, an unknown topic, no permission. One sentence each, within a bounded time.
+
+use std::time::Duration;
+
+use crate::sessions::{in_group, options, problem, run};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::process::{Finished, Program};
+use crate::support::produce::NewRecord;
+
+const ACLS: &str = "org.apache.kafka.tools.AclCommand";
+/// The plan waits 10 s for a broker; the rest is a slow machine.
+const BOUND: Duration = Duration::from_secs(40);
+
+fn kreplay(bootstrap: &str, args: &[&str]) -> Finished {
+    Program::kreplay().args(["run", "--headless", "--bootstrap-server", bootstrap]).args(args).deadline(BOUND).run()
+}
+
+/// Checks that a run ends with this code, nothing on standard output, and as its last word one sentence with these parts.
+fn expect_refusal(finished: &Finished, code: i32, parts: &[&str]) {
+    assert_eq!(finished.code(), Some(code), "{finished:?}");
+    assert_eq!(finished.stdout, "");
+    let errors: Vec<_> = finished.stderr.lines().filter(|line| line.starts_with("kreplay: ")).collect();
+    assert_eq!(errors.len(), 1, "{finished:?}");
+    assert!(parts.iter().all(|part| errors[0].contains(part)), "{errors:?} has not {parts:?}");
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told_in_one_sentence() {
+    // Port 1 is refused at once; a name under .invalid never resolves (RFC 6761).
+    for address in ["127.0.0.1:1", "no-such-host.invalid:9092"] {
+        let finished = kreplay(address, &["--topics", "t"]);
+        expect_refusal(&finished, 1, &[address, "no broker answers", "check the address"]);
+        let finished = kreplay(address, &["--topics-regex", "t.*"]);
+        expect_refusal(&finished, 1, &[address, "no broker answers"]);
+    }
+}
+
+#[test]
+fn a_server_that_is_no_broker_is_told_in_one_sentence() {
+    // It accepts connections and never says anything.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    expect_refusal(&kreplay(&address, &["--topics", "t"]), 1, &[&address, "no broker answers"]);
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_wrong_usage() {
+    let broker = broker::shared();
+    let missing = unique_name("no-such-topic");
+    let finished = kreplay(broker.bootstrap(), &["--topics", &missing]);
+    expect_refusal(&finished, 2, &["no topic", &missing]);
+    let regex = format!("{missing}-.*");
+    let finished = kreplay(broker.bootstrap(), &["--topics-regex", &regex]);
+    expect_refusal(&finished, 2, &["no topic matches", &regex]);
+}
+
+fn deny(broker: &Broker, resource: &[&str], operation: &str) {
+    let rule = ["--add", "--deny-principal", "User:ANONYMOUS", "--operation", operation];
+    broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
+}
+
+#[test]
+fn a_topic_that_may_not_be_described_or_read_is_told_in_one_sentence() {
+    let broker = broker::shared();
+    let hidden = broker.topic("hidden", 1);
+    deny(broker, &["--topic", &hidden], "Describe");
+    expect_refusal(&kreplay(broker.bootstrap(), &["--topics", &hidden]), 1, &["no permission", &hidden]);
+
+    let closed = broker.topic("closed", 2);
+    broker.produce(&closed, &[NewRecord::unkeyed("x").in_partition(0), NewRecord::unkeyed("y").in_partition(1)]);
+    deny(broker, &["--topic", &closed], "Read");
+    for group in [None, Some(unique_name("closed"))] {
+        let options = options(broker, &closed, 2);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let ended = run(options);
+        assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{}", ended.log());
+        println!("group {group:?}: {:?}\n{}", ended.view.error, ended.log());
+        let error = ended.view.error.unwrap();
+        assert!(error.contains(&closed) && error.to_lowercase().contains("authorization failed"), "{error}");
+    }
+}
+
+#[test]
+fn a_group_that_may_not_be_used_is_told_in_one_sentence() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("closed-group", 1), unique_name("closed-group"));
+    broker.produce(&topic, &[NewRecord::unkeyed("x")]);
+    deny(broker, &["--group", &group], "Read");
+    let ended = run(in_group(options(broker, &topic, 2), &group));
+    println!("{:?}\n{}", ended.view.error, ended.log());
+    assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{}", ended.log());
+    let error = ended.view.error.clone().unwrap();
+    assert!(error.to_lowercase().contains("group authorization failed"), "{error}\n{}", ended.log());
+}
+
+#[test]
+fn a_misspelt_property_is_a_wrong_configuration() {
+    let broker = broker::shared();
+    let mut options = options(broker, "t", 1);
+    options.kafka.properties.insert("no.such.property".into(), "1".into());
+    let problem = problem(options);
+    assert!(problem.usage && problem.text.contains("no.such.property"), "{problem:?}");
+}
