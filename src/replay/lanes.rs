@@ -129,7 +129,9 @@ impl Lanes {
                 self.waiting -= 1;
                 if load.epoch != record.epoch {
                     // Dropped, not lost: whoever owns the partition now reads it again.
-                    entry.failures = 0;
+                    if records.is_empty() {
+                        entry.failures = 0;
+                    }
                     continue;
                 }
                 load.in_hand += 1;
@@ -138,6 +140,9 @@ impl Lanes {
                 records.push(record);
             }
             if records.is_empty() {
+                if lane >= self.first_spare {
+                    self.spare.push(lane);
+                }
                 self.refresh(lane);
                 continue;
             }
@@ -158,6 +163,8 @@ impl Lanes {
             self.in_hand -= 1;
         }
         let shared = self.exclusion == Exclusion::Shared && run.lane < self.first_spare;
+        // A failed record that has been fenced off since leaves nothing to wait for.
+        let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
         let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
         if shared {
             self.return_shared(run.lane, left, until);
@@ -192,7 +199,9 @@ impl Lanes {
     /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
     fn return_shared(&mut self, lane: u32, left: Vec<Record>, until: Option<Instant>) {
         let mut left = left.into_iter();
-        if let (Some(at), Some(failed)) = (until, left.next()) {
+        if let Some(at) = until
+            && let Some(failed) = left.next()
+        {
             let queue = self.all[lane as usize].queue;
             let spare = self.spare.pop().unwrap_or_else(|| {
                 self.all.push(Lane::default());
@@ -240,9 +249,10 @@ impl Lanes {
     }
 
     /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
-    /// to the front of their lane.
+    /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
     pub fn fence(&mut self, partition: u32, epoch: u32) {
-        self.partitions[partition as usize].epoch = epoch;
+        let load = &mut self.partitions[partition as usize];
+        load.epoch = load.epoch.max(epoch);
     }
 
     /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
