@@ -1,6 +1,10 @@
 //! What `demo`, `run` and the console have in common: a session, a view of it, and what is left when it ends.
 
-use std::{io::IsTerminal, path::Path};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+    time::Duration,
+};
 
 use tokio::runtime::Runtime;
 
@@ -17,6 +21,9 @@ use crate::{
     replay::{Command, Session, SessionEnd, SessionOptions},
 };
 
+/// A session that takes longer than this to end is spoken of.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// How a session is shown.
 pub(super) struct Show<'a> {
     /// What the configuration says of the console and of progress.
@@ -30,7 +37,7 @@ pub(super) struct Show<'a> {
 impl Show<'_> {
     /// Whether there is a console: on a terminal, unless told otherwise.
     pub(super) fn with_console(&self) -> bool {
-        !self.report.headless && std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+        !self.report.headless && io::stdout().is_terminal() && io::stdin().is_terminal()
     }
 
     /// Runs a session to its end, in a console or without one, and writes the report.
@@ -108,7 +115,12 @@ impl Show<'_> {
 
 /// Waits for the session to finish what is in hand and commit it; a signal meanwhile ends the process at once.
 async fn last_words(session: Session) -> SessionEnd {
-    let joined = tokio::task::spawn_blocking(move || session.join());
+    let mut joined = tokio::task::spawn_blocking(move || session.join());
+    if let Ok(end) = tokio::time::timeout(PATIENCE, &mut joined).await {
+        return end.unwrap_or_default();
+    }
+    // Nobody reads it: the wait is the same.
+    let _ = writeln!(io::stderr(), "kreplay: finishing what is in hand and committing; Ctrl-C ends at once");
     tokio::select! {
         end = joined => end.unwrap_or_default(),
         () = stop_signal() => std::process::exit(Exit::Stopped as i32),

@@ -157,7 +157,7 @@ pub enum ClientError {
     #[error("librdkafka refuses the configuration: {0}; see -X and [kafka.properties]")]
     Configuration(String),
     /// No broker answered in time.
-    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is up", because(.problem))]
+    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is up", because(.problem.as_deref()))]
     Unreachable {
         /// The address that was tried.
         bootstrap: String,
@@ -174,8 +174,8 @@ pub enum ClientError {
     Queue,
 }
 
-fn because(problem: &Option<String>) -> String {
-    problem.as_ref().map_or_else(String::new, |problem| format!(" ({problem})"))
+fn because(problem: Option<&str>) -> String {
+    problem.map_or_else(String::new, |problem| format!(" ({problem})"))
 }
 
 /// A connection to a cluster, without any group. Clones share it.

@@ -30,8 +30,8 @@ pub fn assign(remaining: &[u64], current: &[Option<u32>], workers: u32) -> Vec<u
 }
 
 /// The work of the most loaded worker under an assignment, in the unit of `remaining`.
-#[must_use]
-pub fn makespan(remaining: &[u64], owners: &[u32]) -> u64 {
+#[cfg(test)]
+fn makespan(remaining: &[u64], owners: &[u32]) -> u64 {
     let workers = owners.iter().max().map_or(0, |worker| *worker as usize + 1);
     let mut load = vec![0_u64; workers];
     for (left, owner) in remaining.iter().zip(owners) {

@@ -100,27 +100,10 @@ impl Board {
                 inner.set_alive(worker, false);
                 return false;
             }
-            let mut wait = LONGEST_WAIT;
-            if !inner.paused {
-                if let Some(at) = inner.lanes.next_wake() {
-                    let now = Instant::now();
-                    if at <= now && inner.lanes.wake(now) > 0 && self.own_queues {
-                        inner.ring_all();
-                    }
-                    wait = inner.lanes.next_wake().map_or(wait, |at| at.saturating_duration_since(now).min(wait));
-                }
-                let queue = if self.own_queues { worker } else { 0 };
-                let workers = if self.own_queues { 1 } else { inner.workers };
-                let most = inner.size.take(inner.lanes.waiting(), workers);
-                if inner.lanes.take(queue, most, out) > 0 {
-                    inner.first_taken.get_or_insert_with(Instant::now);
-                    let left = inner.lanes.ready(queue);
-                    if !self.own_queues && left > 0 {
-                        inner.ring_any(1);
-                    }
-                    return true;
-                }
+            if inner.take(worker, self.own_queues, out) {
+                return true;
             }
+            let wait = if inner.paused { LONGEST_WAIT } else { inner.rest().min(LONGEST_WAIT) };
             inner.idle.push(worker);
             let Some(bell) = inner.bells.get(worker as usize).cloned() else {
                 inner.set_alive(worker, false);
@@ -129,6 +112,13 @@ impl Board {
             bell.wait_for(&mut inner, wait.max(Duration::from_micros(100)));
             inner.idle.retain(|idle| *idle != worker);
         }
+    }
+
+    /// What [`Board::take`] finds without waiting.
+    #[cfg(test)]
+    pub fn try_take(&self, worker: u32, out: &mut Vec<LaneRun>) -> bool {
+        let mut inner = self.inner.lock();
+        !inner.stopped && worker < inner.workers && inner.take(worker, self.own_queues, out)
     }
 
     /// How often the first record of a lane has failed before.
@@ -249,6 +239,31 @@ impl Board {
 }
 
 impl Inner {
+    /// Takes what there is for a worker.
+    fn take(&mut self, worker: u32, own_queues: bool, out: &mut Vec<LaneRun>) -> bool {
+        if self.paused {
+            return false;
+        }
+        if self.lanes.next_wake().is_some() && self.lanes.wake(Instant::now()) > 0 && own_queues {
+            self.ring_all();
+        }
+        let (queue, workers) = if own_queues { (worker, 1) } else { (0, self.workers) };
+        let most = self.size.take(self.lanes.waiting(), workers);
+        if self.lanes.take(queue, most, out) == 0 {
+            return false;
+        }
+        self.first_taken.get_or_insert_with(Instant::now);
+        if !own_queues && self.lanes.ready(queue) > 0 {
+            self.ring_any(1);
+        }
+        true
+    }
+
+    /// How long until the next lane that rests can go on.
+    fn rest(&self) -> Duration {
+        self.lanes.next_wake().map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()))
+    }
+
     fn set_alive(&mut self, worker: u32, alive: bool) {
         let worker = worker as usize;
         if self.alive.len() <= worker {

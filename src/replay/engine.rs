@@ -119,7 +119,7 @@ impl Engine {
             let Some(first) = chunk.first() else { continue };
             self.with(first.partition, |partition| {
                 for record in chunk {
-                    let delivery = partition.deliver(record.epoch, record.offset, self.groups.of(record.key_hash));
+                    let delivery = partition.deliver(record.epoch, record.offset, self.group_of(record));
                     keep.push(delivery == Delivery::New);
                 }
             });
@@ -128,9 +128,15 @@ impl Engine {
         self.board.put(kept.map(|record| (self.lane_of(&record), record)));
     }
 
+    /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
+    /// the one by the other.
+    fn group_of(&self, record: &Record) -> u32 {
+        if record.key().is_some() { self.groups.of(record.key_hash) } else { self.groups.count() }
+    }
+
     fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
-            Ordering::Key if record.key().is_some() => self.groups.of(record.key_hash),
+            Ordering::Key if record.key().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
             Ordering::Key => self.groups.count() + record.partition,
             Ordering::Partition | Ordering::None => record.partition,
@@ -206,20 +212,31 @@ impl Engine {
                 .iter()
                 .map(|record| Completed {
                     offset: record.offset,
-                    group: self.groups.of(record.key_hash),
+                    group: self.group_of(record),
                     content: hash_content(record),
                     bytes: record.size(),
                     handled,
                 })
                 .collect();
-            self.with(first.partition, |partition| {
+            let late = self.with(first.partition, |partition| {
+                let before = partition.fenced;
                 for (record, completed) in chunk.iter().zip(completed) {
                     partition.complete(record.epoch, completed);
                 }
                 if handled {
                     partition.note_latency(microseconds, chunk.len() as u64);
                 }
+                partition.fenced - before
             });
+            if late > 0 {
+                let id = &self.plan.partitions[first.partition as usize].id;
+                self.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: {late} records were handled after the partition had been taken away; they do not count \
+                         here, and its next owner handles them again"
+                    ),
+                });
+            }
         }
     }
 

@@ -63,7 +63,7 @@ struct PartitionLoad {
 #[derive(Debug)]
 pub struct Lanes {
     exclusion: Exclusion,
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     ready: ReadyQueues,
     partitions: Vec<PartitionLoad>,
     parked: BinaryHeap<Reverse<(Instant, u32)>>,
@@ -85,7 +85,7 @@ impl Lanes {
         ready.reserve(queues.max(1));
         Self {
             exclusion,
-            lanes: all,
+            all,
             ready,
             partitions: vec![PartitionLoad::default(); partitions],
             parked: BinaryHeap::new(),
@@ -104,7 +104,7 @@ impl Lanes {
             return false;
         }
         self.note_waiting(&record);
-        let entry = &mut self.lanes[lane as usize];
+        let entry = &mut self.all[lane as usize];
         if !entry.used {
             entry.used = true;
             self.used += 1;
@@ -120,7 +120,7 @@ impl Lanes {
         while taken < max {
             let Some(lane) = self.ready.fullest(queue) else { break };
             let mut records = Vec::new();
-            let entry = &mut self.lanes[lane as usize];
+            let entry = &mut self.all[lane as usize];
             while taken < max {
                 let Some(record) = entry.records.pop_front() else { break };
                 let load = &mut self.partitions[record.partition as usize];
@@ -129,7 +129,9 @@ impl Lanes {
                 self.waiting -= 1;
                 if load.epoch != record.epoch {
                     // Dropped, not lost: whoever owns the partition now reads it again.
-                    entry.failures = 0;
+                    if records.is_empty() {
+                        entry.failures = 0;
+                    }
                     continue;
                 }
                 load.in_hand += 1;
@@ -138,6 +140,9 @@ impl Lanes {
                 records.push(record);
             }
             if records.is_empty() {
+                if lane >= self.first_spare {
+                    self.spare.push(lane);
+                }
                 self.refresh(lane);
                 continue;
             }
@@ -158,6 +163,8 @@ impl Lanes {
             self.in_hand -= 1;
         }
         let shared = self.exclusion == Exclusion::Shared && run.lane < self.first_spare;
+        // A failed record that has been fenced off since leaves nothing to wait for.
+        let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
         let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
         if shared {
             self.return_shared(run.lane, left, until);
@@ -166,7 +173,7 @@ impl Lanes {
         for record in &left {
             self.note_waiting(record);
         }
-        let entry = &mut self.lanes[run.lane as usize];
+        let entry = &mut self.all[run.lane as usize];
         match until {
             Some(at) if !left.is_empty() => {
                 entry.state = LaneState::Parked;
@@ -178,7 +185,7 @@ impl Lanes {
                 entry.failures = 0;
             }
         }
-        let entry = &mut self.lanes[run.lane as usize];
+        let entry = &mut self.all[run.lane as usize];
         for record in left.into_iter().rev() {
             entry.records.push_front(record);
         }
@@ -192,14 +199,16 @@ impl Lanes {
     /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
     fn return_shared(&mut self, lane: u32, left: Vec<Record>, until: Option<Instant>) {
         let mut left = left.into_iter();
-        if let (Some(at), Some(failed)) = (until, left.next()) {
-            let queue = self.lanes[lane as usize].queue;
+        if let Some(at) = until
+            && let Some(failed) = left.next()
+        {
+            let queue = self.all[lane as usize].queue;
             let spare = self.spare.pop().unwrap_or_else(|| {
-                self.lanes.push(Lane::default());
-                u32::try_from(self.lanes.len() - 1).unwrap_or(u32::MAX)
+                self.all.push(Lane::default());
+                u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
             });
             self.note_waiting(&failed);
-            let entry = &mut self.lanes[spare as usize];
+            let entry = &mut self.all[spare as usize];
             entry.queue = queue;
             entry.failures = 1;
             entry.state = LaneState::Parked;
@@ -215,7 +224,7 @@ impl Lanes {
     #[must_use]
     pub fn failures(&self, lane: u32) -> u32 {
         // A shared lane hands out records that have not failed: those that have wait in lanes of their own.
-        self.lanes[lane as usize].failures
+        self.all[lane as usize].failures
     }
 
     /// Lets the lanes go on whose rest is over at `now`, and returns how many.
@@ -226,7 +235,7 @@ impl Lanes {
                 break;
             }
             self.parked.pop();
-            self.lanes[lane as usize].state = LaneState::Idle;
+            self.all[lane as usize].state = LaneState::Idle;
             self.refresh(lane);
             woken += 1;
         }
@@ -240,14 +249,15 @@ impl Lanes {
     }
 
     /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
-    /// to the front of their lane.
+    /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
     pub fn fence(&mut self, partition: u32, epoch: u32) {
-        self.partitions[partition as usize].epoch = epoch;
+        let load = &mut self.partitions[partition as usize];
+        load.epoch = load.epoch.max(epoch);
     }
 
     /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
     pub fn assign(&mut self, lane: u32, queue: u32) {
-        let entry = &mut self.lanes[lane as usize];
+        let entry = &mut self.all[lane as usize];
         if entry.queue != queue {
             entry.queue = queue;
             self.ready.remove(lane);
@@ -269,7 +279,7 @@ impl Lanes {
     /// Which ready queue a lane belongs to.
     #[must_use]
     pub fn queue_of(&self, lane: u32) -> u32 {
-        self.lanes[lane as usize].queue
+        self.all[lane as usize].queue
     }
 
     /// Records that wait in lanes.
@@ -316,7 +326,7 @@ impl Lanes {
 
     /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
     fn refresh(&mut self, lane: u32) -> bool {
-        let entry = &mut self.lanes[lane as usize];
+        let entry = &mut self.all[lane as usize];
         if entry.state == LaneState::Idle && !entry.records.is_empty() {
             self.ready.place(entry.queue, lane, entry.records.len());
             return true;

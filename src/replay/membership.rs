@@ -85,6 +85,39 @@ impl RunMembership {
             .collect()
     }
 
+    /// Partitions that the member has, while its assignment was overtaken by another one that has ended since: nobody works
+    /// on them. A group coordinator that gives a partition to the next member before the last one has let go makes such.
+    #[must_use]
+    pub fn orphans(&self) -> Vec<u32> {
+        let mine = self.mine.lock();
+        mine.iter()
+            .filter(|(index, epoch)| {
+                let partition = self.engine.partitions[**index as usize].lock();
+                partition.epoch != **epoch && partition.reached().is_none()
+            })
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
+    /// Takes an orphan up from the group's committed offset, where reading must already have been sent back to by `seek`;
+    /// `false` from it leaves the orphan as it is.
+    pub fn adopt(&self, index: u32, committed: Option<Offset>, seek: impl FnOnce(Offset) -> bool) {
+        let first = self.engine.plan.partitions[index as usize].first;
+        let start = committed.unwrap_or(first).max(first);
+        if !seek(start) {
+            return;
+        }
+        self.begin(index, Some(start));
+        if self.engine.settings.ordering == Ordering::Partition {
+            self.engine.board.assign(std::iter::once((index, self.number)));
+        }
+        self.note_change(&[index], Some(self.number));
+        self.engine.events.push(EventKind::Assigned {
+            member: self.name.clone(),
+            partitions: vec![self.engine.plan.partitions[index as usize].id.clone()],
+        });
+    }
+
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
         let (start, epoch, below) = self.engine.with(index, |partition| {
             let wanted = committed.map_or(partition.first, Offset::get);

@@ -4,12 +4,25 @@ mod assignor;
 mod batch_size;
 mod board;
 mod control;
+mod deal;
 mod engine;
+#[cfg(test)]
+mod engine_fixture;
+#[cfg(test)]
+mod engine_sim;
+#[cfg(test)]
+mod engine_test;
 mod fetch;
 mod health;
 mod key_groups;
 mod lanes;
+#[cfg(test)]
+mod lanes_model;
+#[cfg(test)]
+mod lanes_test;
 mod membership;
+#[cfg(test)]
+mod membership_test;
 mod partition;
 mod position;
 mod rate;

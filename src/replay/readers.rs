@@ -227,6 +227,7 @@ impl<'a> MemberLoop<'a> {
         let (pause, resume) = self.hold_back.decide(engine, &mine);
         set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
         set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
+        self.adopt_orphans();
         let rebalancing = self.context.rebalances.lock().is_open();
         if rebalancing {
             self.member.nudge();
@@ -244,6 +245,20 @@ impl<'a> MemberLoop<'a> {
         }
     }
 
+    fn adopt_orphans(&self) {
+        let engine = &self.context.engine;
+        let orphans = self.membership.orphans();
+        if orphans.is_empty() {
+            return;
+        }
+        // A broker that does not answer in time is asked again soon.
+        let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
+        for (index, committed) in orphans.into_iter().zip(committed) {
+            let id = &engine.plan.partitions[index as usize].id;
+            self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
+        }
+    }
+
     /// Partitions that no member of this process has are followed by what the group has committed: that is how the run sees
     /// that other processes have finished them.
     fn look_elsewhere(&self) {
@@ -255,16 +270,12 @@ impl<'a> MemberLoop<'a> {
         if unowned.is_empty() {
             return;
         }
-        match self.member.committed(&ids(engine, &unowned), PROBE_WAIT) {
-            Ok(offsets) => {
-                for (index, offset) in unowned.into_iter().zip(offsets) {
-                    if let Some(offset) = offset {
-                        engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
-                    }
-                }
+        // Where the coordinator is away or busy, the next look comes soon; a broker that stays away is told elsewhere.
+        let Ok(offsets) = self.member.committed(&ids(engine, &unowned), PROBE_WAIT) else { return };
+        for (index, offset) in unowned.into_iter().zip(offsets) {
+            if let Some(offset) = offset {
+                engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
             }
-            // The coordinator is away or busy; the next look comes soon, and a broker that stays away is told elsewhere.
-            Err(_) => {}
         }
     }
 }

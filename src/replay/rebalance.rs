@@ -74,7 +74,8 @@ impl Rebalances {
         owners.dedup();
         let quiet = now.saturating_duration_since(open.last);
         let complete = open.changed && all_owned && owners.len() >= expected.min(self.owners.len());
-        if !complete && !(open.changed && quiet >= QUIET) && quiet < GIVE_UP {
+        let settled = complete || quiet >= if open.changed { QUIET } else { GIVE_UP };
+        if !settled {
             return None;
         }
         let open = self.open.take()?;

@@ -10,7 +10,6 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::{
-    assignor,
     engine::Engine,
     readers::{GroupContext, MemberThread, spawn_reader},
     rebalance::Rebalances,
@@ -19,7 +18,7 @@ use super::{
     worker::{self, WorkerStats},
 };
 use crate::{
-    domain::{Concurrency, Ordering, TopicPartition},
+    domain::{Concurrency, Ordering},
     feed::{EventKind, EventLog, Owner, PartitionState, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
@@ -101,7 +100,7 @@ pub struct Run {
     reading: Reading,
     ending: Option<Ending>,
     last_tick: Instant,
-    dealt_with_open: usize,
+    pub(super) dealt_with_open: usize,
 }
 
 impl Run {
@@ -296,12 +295,15 @@ impl Run {
         let reading_done = match &mut self.reading {
             Reading::Own(thread) => thread.as_ref().is_none_or(JoinHandle::is_finished),
             Reading::Group { members, .. } => {
-                members.iter().for_each(|(_, member)| member.leave());
+                for (_, member) in members.iter() {
+                    member.leave();
+                }
                 members.iter().all(|(_, member)| member.is_gone())
             }
         };
         let workers_done = self.workers.iter().all(|slot| slot.thread.as_ref().is_none_or(JoinHandle::is_finished));
-        if !(reading_done && workers_done) && !late {
+        let all_gone = reading_done && workers_done;
+        if !all_gone && !late {
             return;
         }
         if in_hand > 0 || !workers_done {
@@ -384,105 +386,11 @@ impl Run {
         self.note_rebalance(RebalanceKind::Group, finished.started, finished.duration, finished.moved);
     }
 
-    fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
+    pub(super) fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
         let at_s = started.saturating_duration_since(self.started).as_secs_f64();
         self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
-    }
-
-    fn deals_itself(&self) -> bool {
-        self.engine.settings.group.is_none() && self.engine.settings.ordering == Ordering::Partition
-    }
-
-    fn announce_own_assignment(&mut self) {
-        if self.deals_itself() {
-            self.deal();
-        } else if self.engine.settings.group.is_none() {
-            let partitions: Vec<TopicPartition> =
-                self.engine.plan.partitions.iter().map(|planned| planned.id.clone()).collect();
-            if !partitions.is_empty() {
-                self.engine.events.push(EventKind::Assigned { member: "all workers".into(), partitions });
-            }
-        }
-    }
-
-    /// Deals the partitions out to the workers by what remains in each.
-    fn deal(&mut self) {
-        let started = Instant::now();
-        let (remaining, current): (Vec<u64>, Vec<Option<u32>>) = self
-            .engine
-            .partitions
-            .iter()
-            .map(|partition| {
-                let partition = partition.lock();
-                let owner = if let Owner::Worker(worker) = partition.owner { Some(worker) } else { None };
-                (partition.lag().known().unwrap_or(0), owner)
-            })
-            .unzip();
-        let owners = assignor::assign(&remaining, &current, self.target);
-        let moves: Vec<(u32, Option<u32>, u32)> = (0_u32..)
-            .zip(current.iter().zip(&owners))
-            .filter(|(_, (before, after))| **before != Some(**after))
-            .map(|(partition, (before, after))| (partition, *before, *after))
-            .collect();
-        for (partition, _, after) in &moves {
-            self.engine.with(*partition, |one| one.owner = Owner::Worker(*after));
-        }
-        self.engine.board.assign(moves.iter().map(|(partition, _, after)| (*partition, *after)));
-        self.tell_moves(&moves);
-        if !moves.is_empty() {
-            self.note_rebalance(RebalanceKind::Own, started, started.elapsed(), moves.len());
-        }
-    }
-
-    fn tell_moves(&self, moves: &[(u32, Option<u32>, u32)]) {
-        let ids = |of: &dyn Fn(&(u32, Option<u32>, u32)) -> bool| -> Vec<TopicPartition> {
-            let chosen = moves.iter().filter(|one| of(one));
-            chosen.map(|(partition, ..)| self.engine.plan.partitions[*partition as usize].id.clone()).collect()
-        };
-        let mut givers: Vec<u32> = moves.iter().filter_map(|(_, before, _)| *before).collect();
-        let mut takers: Vec<u32> = moves.iter().map(|(_, _, after)| *after).collect();
-        for list in [&mut givers, &mut takers] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        for worker in givers {
-            let partitions = ids(&|(_, before, _)| *before == Some(worker));
-            self.engine.events.push(EventKind::Revoked { member: format!("worker-{worker}"), partitions });
-        }
-        for worker in takers {
-            let partitions = ids(&|(_, _, after)| *after == worker);
-            self.engine.events.push(EventKind::Assigned { member: format!("worker-{worker}"), partitions });
-        }
-    }
-
-    /// When a worker has nothing left and another has more than one partition to go, the rest is dealt out again.
-    fn deal_when_idle(&mut self) {
-        let open = self.engine.open();
-        if open == self.dealt_with_open {
-            return;
-        }
-        self.dealt_with_open = open;
-        let mut left = vec![0_u32; self.target as usize];
-        for partition in &self.engine.partitions {
-            let partition = partition.lock();
-            if let Owner::Worker(worker) = partition.owner
-                && !partition.is_complete()
-                && let Some(count) = left.get_mut(worker as usize)
-            {
-                *count += 1;
-            }
-        }
-        if left.contains(&0) && left.iter().any(|count| *count > 1) {
-            self.deal();
-        }
-    }
-
-    /// Records in hand and waiting, for tests and the end of a session.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.state.is_over()
     }
 
     pub(super) fn busy_seconds(&self) -> f64 {

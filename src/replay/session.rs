@@ -31,6 +31,7 @@ const MANY: usize = 200;
 
 /// What a session needs.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches, each named where it is set")]
 pub struct SessionOptions {
     /// The cluster.
     pub kafka: KafkaConfig,
@@ -266,12 +267,11 @@ impl Body {
     }
 
     fn try_start(&mut self) -> Result<Run, Problem> {
-        let client = match &self.client {
-            Some(client) => client.clone(),
-            None => {
-                let client = Client::new(&self.options.kafka, &self.health).map_err(|error| usage(&error))?;
-                self.client.insert(client).clone()
-            }
+        let client = if let Some(client) = &self.client {
+            client.clone()
+        } else {
+            let client = Client::new(&self.options.kafka, &self.health).map_err(|error| usage(&error))?;
+            self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
         let plan = Arc::new(
@@ -290,12 +290,11 @@ impl Body {
             settings.group = settings.group.map(|group| format!("{group}-{}", self.runs));
         }
         self.show_planned(&id, &plan, &settings);
-        let source = match &self.source {
-            Some(source) => Arc::clone(source),
-            None => {
-                let partitions: Arc<[TopicPartition]> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-                Arc::new(HandlerFactory::new(&settings.handler, partitions).map_err(|error| failed(&error))?)
-            }
+        let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
+            Arc::clone(source)
+        } else {
+            let partitions: Arc<[TopicPartition]> = plan.partitions.iter().map(|one| one.id.clone()).collect();
+            Arc::new(HandlerFactory::new(&settings.handler, partitions).map_err(|error| failed(&error))?)
         };
         let connection = Connection { client, kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.

@@ -24,8 +24,9 @@ fn each_codec_is_replayed() {
     let broker = broker::shared();
     let topic = broker.topic("codecs", 4);
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-        let records: Vec<_> =
-            (0..200).map(|n| NewRecord::keyed(format!("{codec}-{}", n % 7), format!("{n} {}", "x".repeat(300)))).collect();
+        let records: Vec<_> = (0..200)
+            .map(|n| NewRecord::keyed(format!("{codec}-{}", n % 7), format!("{n} {}", "x".repeat(300))))
+            .collect();
         broker.produce_with(&topic, &[("compression.codec", codec)], &records);
     }
     for group in [None, Some(unique_name("codecs"))] {
@@ -46,14 +47,19 @@ fn absent_and_empty_parts_are_told_apart() {
         NewRecord::tombstone("deleted"),
         NewRecord::keyed("", ""),
         NewRecord { partition: Some(0), ..NewRecord::default() },
-        NewRecord::keyed("h", "v").header("one", Some(b"1")).header("none", None).header("empty", Some(b"")).header("one", Some(b"2")),
+        NewRecord::keyed("h", "v")
+            .header("one", Some(b"1"))
+            .header("none", None)
+            .header("empty", Some(b""))
+            .header("one", Some(b"2")),
         NewRecord::keyed(b"\xff\x00\xfe".to_vec(), b"\x1b[2J\xc3\x28".to_vec()).header("raw", Some(b"\xff")),
     ];
     broker.produce(&topic, &written);
     let seen = replay(broker, &topic, written.len());
     for (seen, written) in seen.iter().zip(&written) {
         assert_eq!((&seen.key, &seen.value), (&written.key, &written.value));
-        let headers: Vec<_> = seen.headers.iter().map(|(k, v)| (String::from_utf8(k.clone()).unwrap(), v.clone())).collect();
+        let headers: Vec<_> =
+            seen.headers.iter().map(|(k, v)| (String::from_utf8(k.clone()).unwrap(), v.clone())).collect();
         assert_eq!(headers, written.headers);
     }
     assert_eq!(seen[0].timestamp, 1_000);
@@ -79,9 +85,7 @@ fn lines_carry_text_as_text_and_anything_else_in_base64() {
     run(options).expect_done(4);
     let mut got = lines::read(&path);
     got.sort_by_key(lines::place);
-    let line = |offset: i64, key, value, headers| {
-        json!({"topic": topic, "partition": 0, "offset": offset, "timestamp": offset + 5, "key": key, "value": value, "headers": headers})
-    };
+    let line = |offset: i64, key, value, headers| json!({"topic": topic, "partition": 0, "offset": offset, "timestamp": offset + 5, "key": key, "value": value, "headers": headers});
     let raw = |bytes: &[u8]| json!({"base64": STANDARD.encode(bytes)});
     assert_eq!(got[0], line(0, json!("Schlüssel"), json!("a\"b\n\u{1b}[2J"), json!([{"key": "h", "value": "x"}])));
     assert_eq!(got[1], line(1, raw(b"\xff"), raw(b"\xc3\x28"), json!([])));

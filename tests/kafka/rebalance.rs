@@ -36,7 +36,8 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));
         wait_for(&session, &format!("{concurrency} members share the partitions"), |snapshot| {
             snapshot.run.as_ref().is_some_and(|run| {
-                run.state.is_over() || (!run.rebalancing && owners(run).len() == concurrency as usize && run.concurrency == concurrency)
+                run.state.is_over()
+                    || (!run.rebalancing && owners(run).len() == concurrency as usize && run.concurrency == concurrency)
             })
         });
     }

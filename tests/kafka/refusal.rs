@@ -12,11 +12,7 @@ const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 const BOUND: Duration = Duration::from_secs(40);
 
 fn kreplay(bootstrap: &str, args: &[&str]) -> Finished {
-    Program::kreplay()
-        .args(["run", "--headless", "--bootstrap-server", bootstrap])
-        .args(args)
-        .deadline(BOUND)
-        .run()
+    Program::kreplay().args(["run", "--headless", "--bootstrap-server", bootstrap]).args(args).deadline(BOUND).run()
 }
 
 /// Checks that a run ends with this code, nothing on standard output, and as its last word one sentence with these parts.

@@ -34,9 +34,8 @@ fn what_kafkas_own_tools_wrote_is_replayed() {
         let seen = recorder.seen();
         let (keyed, plain): (Vec<_>, Vec<_>) = seen.into_iter().partition(|one| one.key.is_some());
         assert!(plain.iter().all(|one| one.value.as_ref().is_some_and(|value| value.len() == 100)));
-        let of = |key: &str| -> Vec<_> {
-            keyed.iter().filter(|one| one.key.as_deref() == Some(key.as_bytes())).collect()
-        };
+        let of =
+            |key: &str| -> Vec<_> { keyed.iter().filter(|one| one.key.as_deref() == Some(key.as_bytes())).collect() };
         let values: Vec<_> = of("order-1").iter().map(|one| one.value.clone().unwrap()).collect();
         assert_eq!(values, [b"first".to_vec(), b"second".to_vec()]);
         let header = |name: &str, value: &str| (name.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));

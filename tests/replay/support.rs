@@ -68,7 +68,7 @@ pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> 
                     assert!(condition(&snapshots.borrow()), "the session ended before: {what}");
                     return;
                 }
-                Err(_) => panic!("not within {DEADLINE:?}: {what}\n{:?}", session.feed.events.since(0)),
+                Err(late) => panic!("{late}: {what}\n{:?}", session.feed.events.since(0)),
             }
         }
     });

@@ -222,6 +222,13 @@ impl Member {
         committed(&self.consumer, &list_of(partitions), partitions, timeout)
     }
 
+    /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
+    /// Returns whether it could be done within `timeout`.
+    #[must_use]
+    pub fn seek(&self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
+        self.consumer.seek(&id.topic, id.partition.0, NativeOffset::Offset(to.get()), timeout).is_ok()
+    }
+
     /// Stops or goes on fetching some of the member's partitions.
     pub fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
         let list = list_of(partitions);
