@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{Offset, Ordering, Record, TopicPartition},
-    feed::{EventKind, EventLog, Failure},
+    feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{LaneFailure, LaneRun},
     plan::Plan,
 };
@@ -59,6 +59,7 @@ pub struct Engine {
     finished: Mutex<Option<Instant>>,
     last_done: Mutex<Option<Instant>>,
     failure: Mutex<Option<String>>,
+    unreadable: Mutex<Option<String>>,
     room: Condvar,
     room_lock: Mutex<()>,
     stop_reading: AtomicBool,
@@ -90,6 +91,7 @@ impl Engine {
             finished: Mutex::new(None),
             last_done: Mutex::new(None),
             failure: Mutex::new(None),
+            unreadable: Mutex::new(None),
             room: Condvar::new(),
             room_lock: Mutex::new(()),
             stop_reading: AtomicBool::new(false),
@@ -256,6 +258,23 @@ impl Engine {
             drop(failure);
             self.board.stop();
         }
+    }
+
+    /// A partition cannot be read and will not come back; the run goes on with the others.
+    pub fn give_up(&self, partition: u32, reason: &str) {
+        let id = self.with(partition, |partition| {
+            partition.state = PartitionState::Failed;
+            partition.id.clone()
+        });
+        let text = format!("{id} cannot be read: {reason}");
+        self.unreadable.lock().get_or_insert_with(|| text.clone());
+        self.events.push(EventKind::Error { text });
+    }
+
+    /// The first partition that was given up, and why.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        self.unreadable.lock().clone()
     }
 
     /// Why the run cannot go on, if so.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{engine::Engine, key_groups::hash_key};
 use crate::{
     domain::{Record, RecordBufferBuilder, TopicPartition},
-    feed::{EventKind, PartitionState},
+    feed::EventKind,
     kafka::{Fetched, RawRecord},
 };
 
@@ -74,7 +74,8 @@ impl Intake {
             }
             Fetched::Error { topic, partition, code, text } => {
                 let index = lookup(engine, topic, partition);
-                self.errors.push((index, format!("{text} ({code})"), crate::kafka::is_final(code)));
+                let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
+                self.errors.push((index, text, crate::kafka::is_final(code)));
             }
         }
     }
@@ -102,13 +103,7 @@ impl Intake {
         }
         for (index, text, is_final) in self.errors.drain(..) {
             match index {
-                Some(index) if is_final => {
-                    let id = engine.with(index, |partition| {
-                        partition.state = PartitionState::Failed;
-                        partition.id.clone()
-                    });
-                    engine.events.push(EventKind::Error { text: format!("{id} cannot be read: {text}") });
-                }
+                Some(index) if is_final => engine.give_up(index, &text),
                 _ => engine.events.push(EventKind::Warning { text }),
             }
         }
