@@ -18,8 +18,9 @@ use crate::{
     handler::LaneRun,
 };
 
-/// A worker without work looks again after this time, whatever happens.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// A worker without work looks again after this time, whatever happens. In tests it is so long that a worker that is not
+/// woken when it should be comes to light.
+const LONGEST_WAIT: Duration = if cfg!(test) { Duration::from_secs(600) } else { Duration::from_millis(500) };
 
 struct Inner {
     lanes: Lanes,

@@ -31,6 +31,8 @@ mod rebalance;
 mod run;
 mod session;
 mod settings;
+#[cfg(test)]
+mod stress_test;
 mod view;
 mod worker;
 
