@@ -3,6 +3,8 @@
 mod assignor;
 mod batch_size;
 mod board;
+#[cfg(test)]
+mod board_test;
 mod control;
 mod engine;
 #[cfg(test)]
