@@ -34,6 +34,8 @@ mod run;
 mod session;
 mod settings;
 #[cfg(test)]
+mod sharing_test;
+#[cfg(test)]
 mod stress_test;
 mod view;
 mod worker;

@@ -190,15 +190,15 @@ impl Stress {
 
 #[test]
 fn threads_by_key_end_with_everything_handled_once_and_in_order() {
-    (0..60).for_each(|seed| Stress::run(Ordering::Key, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::Key, seed));
 }
 
 #[test]
 fn threads_by_partition_end_with_everything_handled_once_and_in_order() {
-    (0..60).for_each(|seed| Stress::run(Ordering::Partition, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::Partition, seed));
 }
 
 #[test]
 fn threads_without_an_order_end_with_everything_handled_once() {
-    (0..60).for_each(|seed| Stress::run(Ordering::None, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::None, seed));
 }
