@@ -8,6 +8,8 @@ mod board_test;
 mod control;
 mod engine;
 #[cfg(test)]
+mod engine_checks;
+#[cfg(test)]
 mod engine_fixture;
 #[cfg(test)]
 mod engine_sim;
