@@ -275,6 +275,35 @@ pub fn is_final(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Whether a group member that reports this error cannot go on: the broker has said no, and will say so again.
+#[must_use]
+pub(super) fn ends_membership(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::InvalidGroupId
+            | RDKafkaErrorCode::InconsistentGroupProtocol
+            | RDKafkaErrorCode::InvalidSessionTimeout
+            | RDKafkaErrorCode::GroupMaxSizeReached
+            | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::UnsupportedFeature
+            | RDKafkaErrorCode::Fatal
+    )
+}
+
+/// Whether the error says no more than that brokers are out of reach, which [`ClientHealth`] follows.
+pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+    )
+}
+
 /// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.
 pub(super) fn drop_aside(consumer: Arc<BaseConsumer<ReadContext>>) {
     let spawned = std::thread::Builder::new().name("close".into()).spawn(move || drop(consumer));

@@ -15,9 +15,29 @@ pub const PROBE_WAIT: Duration = Duration::from_millis(500);
 pub struct Watch {
     told: bool,
     probed: Option<Instant>,
+    /// Nothing that was fetched before the brokers went is left to read.
+    dry: bool,
 }
 
 impl Watch {
+    /// So many records were read. While no broker answers they may be old ones from the library's queue; once that has been
+    /// seen empty, a further record is a sign of life.
+    pub fn read(&mut self, engine: &Engine, health: &ClientHealth, records: usize) {
+        if !health.is_down() {
+            self.dry = false;
+        } else if records == 0 {
+            self.dry = true;
+        } else if self.dry && health.answered() {
+            self.tell_return(engine);
+        }
+    }
+
+    fn tell_return(&mut self, engine: &Engine) {
+        if std::mem::take(&mut self.told) {
+            engine.events.push(EventKind::Warning { text: "the brokers answer again".into() });
+        }
+    }
+
     /// Looks at the connection; `probe` asks for a sign of life and is called at most once a second, while all brokers are
     /// out of reach.
     pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
@@ -35,9 +55,8 @@ impl Watch {
                 }
             }
         }
-        if self.told && !health.is_down() {
-            self.told = false;
-            engine.events.push(EventKind::Warning { text: "the brokers answer again".into() });
+        if !health.is_down() {
+            self.tell_return(engine);
         }
     }
 }

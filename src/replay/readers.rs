@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::TopicPartition,
-    feed::{EventKind, PartitionState},
+    feed::EventKind,
     kafka::{Client, ClientError, ClientHealth, Member, MemberConfig, Reader},
 };
 
@@ -49,8 +49,7 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
         if planned.first < planned.end {
             mine.push(index);
             if let Err(error) = reader.start(&planned.id, planned.first) {
-                engine.with(index, |partition| partition.state = PartitionState::Failed);
-                engine.events.push(EventKind::Error { text: error.to_string() });
+                engine.give_up(index, &error.to_string());
             }
         }
     }
@@ -59,9 +58,7 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
     while !engine.reading_stopped() {
         if engine.wait_for_room(READ_WAIT) {
             reader.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
-            if intake.flush(engine) > 0 {
-                health.answered();
-            }
+            watch.read(engine, &health, intake.flush(engine));
         } else {
             reader.serve();
         }
@@ -155,6 +152,8 @@ struct MemberLoop<'a> {
     tidied: Instant,
     committed: Instant,
     looked_elsewhere: Instant,
+    /// The last complaint of the group that was told.
+    warned: Option<String>,
 }
 
 impl<'a> MemberLoop<'a> {
@@ -174,17 +173,32 @@ impl<'a> MemberLoop<'a> {
             tidied: now,
             committed: now,
             looked_elsewhere: now,
+            warned: None,
         };
         while !engine.reading_stopped() && !leave.load(Relaxed) {
-            this.turn();
+            if let Err(error) = this.turn() {
+                this.leave();
+                return Err(error);
+            }
         }
-        this.member.leave(engine.settings.drain_timeout + Duration::from_secs(5));
+        this.leave();
         Ok(())
     }
 
-    fn turn(&mut self) {
+    fn leave(self) {
+        self.member.leave(self.context.engine.settings.drain_timeout + Duration::from_secs(5));
+    }
+
+    fn turn(&mut self) -> Result<(), ClientError> {
         let engine = &self.context.engine;
-        self.member.serve();
+        let warned = &mut self.warned;
+        self.member.serve(|text| {
+            // The library repeats a complaint with every attempt; it is told once.
+            if warned.as_ref() != Some(&text) {
+                engine.events.push(EventKind::Warning { text: text.clone() });
+                *warned = Some(text);
+            }
+        })?;
         for (partition, epoch) in self.membership.take_news() {
             self.intake.set_epoch(partition, epoch);
             // A fresh assignment is fetched from, whatever was held back under an older one.
@@ -194,9 +208,7 @@ impl<'a> MemberLoop<'a> {
         if engine.wait_for_room(READ_WAIT) {
             let intake = &mut self.intake;
             self.member.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
-            if self.intake.flush(engine) > 0 {
-                self.context.health.answered();
-            }
+            self.watch.read(engine, &self.context.health, self.intake.flush(engine));
         }
         if self.committed.elapsed() >= engine.settings.commit_interval {
             self.committed = Instant::now();
@@ -206,6 +218,7 @@ impl<'a> MemberLoop<'a> {
             self.tidied = Instant::now();
             self.tidy();
         }
+        Ok(())
     }
 
     fn tidy(&mut self) {

@@ -268,7 +268,11 @@ impl Run {
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
                 }
                 if open == 0 && failed > 0 {
-                    self.engine.fail(format!("{failed} partitions could not be read to their end"));
+                    let first = self.engine.unreadable().unwrap_or_default();
+                    self.engine.fail(match failed {
+                        1 => first,
+                        _ => format!("{first} ({failed} partitions in all could not be read to their end)"),
+                    });
                 }
             }
         }
@@ -302,9 +306,14 @@ impl Run {
         if !all_gone && !late {
             return;
         }
-        if !all_gone || in_hand > 0 {
+        if in_hand > 0 || !workers_done {
             self.engine.events.push(EventKind::Warning {
                 text: "work in hand did not come to its end in time; the positions stay below it".into(),
+            });
+        } else if !reading_done {
+            self.engine.events.push(EventKind::Warning {
+                text: "the group was not left in good order in time; what was handled since the last commit will be repeated"
+                    .into(),
             });
         }
         self.conclude(state, now);

@@ -259,10 +259,7 @@ impl Body {
         self.problem = None;
         match self.try_start() {
             Ok(run) => self.run = Some(run),
-            Err(problem) => {
-                self.events.push(EventKind::Error { text: problem.text.clone() });
-                self.problem = Some(problem);
-            }
+            Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
     }

@@ -16,6 +16,7 @@ mod lag;
 mod lines;
 mod order;
 mod outage;
+mod processes;
 mod rebalance;
 mod recorder;
 mod refusal;

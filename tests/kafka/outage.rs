@@ -71,6 +71,7 @@ fn a_run_without_its_broker_can_be_cancelled() {
         session.control.send(kreplay::replay::Command::Cancel);
         let ended = finish(session);
         assert_eq!(ended.view.state, kreplay::feed::RunState::Cancelled, "{}", ended.log());
+        println!("{}", ended.log());
         broker.start();
     }
 }

@@ -44,7 +44,12 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
     assert!(recorder.count() < RECORDS, "the run was over before the last change");
     let ended = finish(session).expect_done(RECORDS as u64);
     recorder.expect_each_once_in_order(RECORDS);
-    assert_eq!((ended.view.totals.duplicates, &ended.view.digest), (0, &reference.view.digest), "{}", ended.log());
+    assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());
+    // With key order some records above the position are handled when a partition moves within the process: they come
+    // again, are recognised and passed by. With partition order there is no such record.
+    if ordering == Ordering::Partition {
+        assert_eq!(ended.view.totals.duplicates, 0, "{}", ended.log());
+    }
     let finished: Vec<_> = ended
         .events
         .iter()

@@ -54,6 +54,11 @@ fn a_topic_that_is_not_there_is_wrong_usage() {
     expect_refusal(&finished, 2, &["no topic matches", &regex]);
 }
 
+fn allow(broker: &Broker, resource: &[&str], operation: &str) {
+    let rule = ["--add", "--allow-principal", "User:ANONYMOUS", "--operation", operation];
+    broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
+}
+
 fn deny(broker: &Broker, resource: &[&str], operation: &str) {
     let rule = ["--add", "--deny-principal", "User:ANONYMOUS", "--operation", operation];
     broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
@@ -68,6 +73,7 @@ fn a_topic_that_may_not_be_described_or_read_is_told_in_one_sentence() {
 
     let closed = broker.topic("closed", 2);
     broker.produce(&closed, &[NewRecord::unkeyed("x").in_partition(0), NewRecord::unkeyed("y").in_partition(1)]);
+    allow(broker, &["--topic", &closed], "Describe");
     deny(broker, &["--topic", &closed], "Read");
     for group in [None, Some(unique_name("closed"))] {
         let options = options(broker, &closed, 2);

@@ -13,7 +13,7 @@ use super::{Fetched, list_of};
 use crate::{
     domain::{Offset, PartitionId, TopicPartition},
     kafka::{
-        client::{ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside},
+        client::{ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership, is_outage},
         native::RecordQueue,
     },
 };
@@ -99,6 +99,7 @@ pub struct MemberConfig {
 pub struct Member {
     queue: RecordQueue<ReadContext>,
     consumer: Arc<BaseConsumer<ReadContext>>,
+    group: String,
     topics: Vec<String>,
     protocol: GroupProtocol,
 }
@@ -140,7 +141,13 @@ impl Member {
         let consumer = Arc::new(create(&native, health, Some(membership))?);
         let queue = RecordQueue::new(&consumer).ok_or(ClientError::Queue)?;
         *consumer.context_ref().forwarder.lock() = queue.forwarder();
-        let member = Self { queue, consumer, topics: config.topics.clone(), protocol: config.protocol };
+        let member = Self {
+            queue,
+            consumer,
+            group: config.group.clone(),
+            topics: config.topics.clone(),
+            protocol: config.protocol,
+        };
         member.subscribe()?;
         Ok(member)
     }
@@ -157,14 +164,27 @@ impl Member {
     }
 
     /// Serves callbacks without reading. Heartbeats go on by themselves; what must come again within
-    /// `max.poll.interval.ms` is this.
-    pub fn serve(&self) {
+    /// `max.poll.interval.ms` is this. `warn` gets what the group has to complain of and will come right by itself.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`]: the broker does not let the member into the group, and will not later.
+    pub fn serve(&self, mut warn: impl FnMut(String)) -> Result<(), ClientError> {
         // One event a call: a rebalance may be followed by others, and each may take its time.
         for _ in 0..16 {
-            if self.consumer.poll(Duration::ZERO).is_none() {
-                return;
+            let error = match self.consumer.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => error,
+            };
+            let Some(code) = error.rdkafka_error_code().filter(|code| !is_outage(*code)) else { continue };
+            // The callback for errors has just noted the library's own words, which name topic or group.
+            let text = self.consumer.context_ref().health.last_problem().unwrap_or_else(|| code.to_string());
+            if ends_membership(code) {
+                return Err(ClientError::Refused(format!("group {}: {text}", self.group)));
             }
+            warn(text);
         }
+        Ok(())
     }
 
     /// Hastens a change of members that is under way: librdkafka sends its next heartbeat at once.

@@ -37,7 +37,7 @@ impl Reader {
     pub fn start(&mut self, id: &TopicPartition, from: Offset) -> Result<(), ClientError> {
         self.queue
             .start(&id.topic, id.partition.0, from.get())
-            .map_err(|code| ClientError::Refused(format!("{id}: {code}")))
+            .map_err(|code| ClientError::Refused(code.to_string()))
     }
 
     /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.

@@ -1,0 +1,222 @@
+//! Several processes share one run by way of a group, and one of them goes away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::lines::{expect_keys_in_order, place, places};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::process::{send_signal, shielded_environment};
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const RECORDS: usize = 24_000;
+const PARTITIONS: i32 = 12;
+/// A kill is noticed after the session timeout of 6 s.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// A `kreplay run` in a group that writes its records to standard output, which is read slowly: so the run is in its
+/// middle for as long as the test wants.
+struct Instance {
+    client_id: String,
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    pace_us: Arc<AtomicU64>,
+    reader: Option<JoinHandle<()>>,
+    errors: Option<JoinHandle<String>>,
+    report: PathBuf,
+}
+
+impl Instance {
+    fn start(broker: &Broker, topic: &str, group: &str, ordering: &str, dir: &tempfile::TempDir) -> Self {
+        let client_id = unique_name("instance");
+        let report = dir.path().join(&client_id);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kreplay"));
+        for (name, value) in shielded_environment() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", topic, "--group", group]);
+        command.args(["--ordering", ordering, "--concurrency", "4", "--handler", "ndjson", "--headless"]);
+        command.args(["-X", &format!("client.id={client_id}"), "--report", "json", "--output"]).arg(&report);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut stderr = child.stderr.take().unwrap();
+        let (lines, pace_us) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(500)));
+        let (sink, pace) = (Arc::clone(&lines), Arc::clone(&pace_us));
+        let reader = std::thread::spawn(move || {
+            for line in stdout.lines() {
+                sink.lock().unwrap().push(line.unwrap());
+                let pause = pace.load(Ordering::Relaxed);
+                if pause > 0 {
+                    std::thread::sleep(Duration::from_micros(pause));
+                }
+            }
+        });
+        let errors = std::thread::spawn(move || std::io::read_to_string(&mut stderr).unwrap_or_default());
+        Self { client_id, child, lines, pace_us, reader: Some(reader), errors: Some(errors), report }
+    }
+
+    fn count(&self) -> usize {
+        self.lines.lock().unwrap().len()
+    }
+
+    fn wait_for_lines(&mut self, count: usize) {
+        let there = wait::try_until(DEADLINE, || (self.count() >= count).then_some(()));
+        if there.is_none() {
+            drop(self.child.kill());
+            let errors = self.errors.take().map(|thread| thread.join().unwrap());
+            panic!("{} of {count} lines within {DEADLINE:?}\n{}", self.count(), errors.unwrap_or_default());
+        }
+    }
+
+    /// Waits for its end and reads all that it wrote.
+    fn finish(mut self) -> Left {
+        self.pace_us.store(0, Ordering::Relaxed);
+        let status = wait::try_until(DEADLINE, || self.child.try_wait().unwrap());
+        if status.is_none() {
+            drop(self.child.kill());
+        }
+        self.reader.take().unwrap().join().unwrap();
+        let errors = self.errors.take().unwrap().join().unwrap();
+        let status = status.unwrap_or_else(|| panic!("still running after {DEADLINE:?}\n{errors}"));
+        let mut texts = std::mem::take(&mut *self.lines.lock().unwrap());
+        if status.code().is_none() && texts.last().is_some_and(|last| serde_json::from_str::<Value>(last).is_err()) {
+            // A process that was killed may leave half a line behind; what it says was not handled.
+            texts.pop();
+        }
+        let lines = texts.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let report = std::fs::read_to_string(&self.report).ok().map(|text| serde_json::from_str(&text).unwrap());
+        Left { status, lines, report, errors }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+struct Left {
+    status: ExitStatus,
+    lines: Vec<Value>,
+    report: Option<Value>,
+    errors: String,
+}
+
+/// Which partitions a client has, by Kafka's own tool.
+fn partitions_of(broker: &Broker, group: &str, client_id: &str) -> BTreeSet<i64> {
+    let described = broker.kafka_tool(GROUPS, &["--describe", "--group", group], b"").expect_success().stdout;
+    let owned = described.lines().filter(|line| line.split_whitespace().last() == Some(client_id));
+    owned.map(|line| line.split_whitespace().nth(2).unwrap().parse().unwrap()).collect()
+}
+
+fn committed(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i64, i64> {
+    (0..PARTITIONS).map(|p| (i64::from(p), broker.committed(group, topic, p).unwrap_or(0))).collect()
+}
+
+fn reported_positions(report: &Value) -> BTreeMap<i64, i64> {
+    let partitions = report["partitions"].as_array().unwrap();
+    partitions.iter().map(|one| (one["partition"].as_i64().unwrap(), one["position"].as_i64().unwrap())).collect()
+}
+
+fn lowest(lines: &[Value], partition: i64) -> Option<i64> {
+    lines.iter().map(place).filter(|(of, _)| *of == partition).map(|(_, offset)| offset).min()
+}
+
+struct Shared {
+    gone: Left,
+    survivor: Left,
+    /// The partitions of the one that went, and where the group stood with them when it was gone.
+    taken_over: BTreeMap<i64, i64>,
+}
+
+/// Two processes share a topic; in the middle `end` ends the first, and the second does the rest.
+fn share(ordering: &str, end: impl FnOnce(u32)) -> Shared {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("shared", PARTITIONS), unique_name("shared"));
+    let records: Vec<_> =
+        (0..RECORDS).map(|n| NewRecord::keyed(format!("key-{}", n * 31 % 500), n.to_string())).collect();
+    broker.produce(&topic, &records);
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = Instance::start(broker, &topic, &group, ordering, &dir);
+    first.wait_for_lines(300);
+    let mut second = Instance::start(broker, &topic, &group, ordering, &dir);
+    second.wait_for_lines(300);
+    let owned = partitions_of(broker, &group, &first.client_id);
+    assert!(!owned.is_empty() && owned.len() < 12, "they share the partitions: {owned:?}");
+    assert!(first.count() + second.count() < RECORDS / 2, "{} {}: too fast", first.count(), second.count());
+
+    end(first.child.id());
+    // Read to the end first: a process that ends in good order first brings out what it has in hand.
+    let gone = first.finish();
+    // After a kill the group stands still until the session times out. After a good end the survivor goes on at once, so it
+    // is the report that says where its partitions were left.
+    let stood = gone.report.as_ref().map_or_else(|| committed(broker, &group, &topic), reported_positions);
+    let survivor = second.finish();
+
+    assert_eq!(survivor.status.code(), Some(0), "{}", survivor.errors);
+    let report = survivor.report.as_ref().expect("a report");
+    assert_eq!((report["state"].as_str(), report["totals"]["lag"].as_u64()), (Some("done"), Some(0)), "{report:#}");
+    for lines in [&gone.lines, &survivor.lines] {
+        expect_keys_in_order(lines);
+    }
+    let (ours, theirs) = (places(&gone.lines), places(&survivor.lines));
+    assert_eq!(ours.union(&theirs).count(), RECORDS, "every record is handled\n{}", survivor.errors);
+    println!(
+        "{ordering}: {} + {} lines, {} of {RECORDS} twice",
+        gone.lines.len(),
+        survivor.lines.len(),
+        ours.intersection(&theirs).count()
+    );
+    let taken_over = owned.into_iter().map(|partition| (partition, stood[&partition])).collect();
+    let shared = Shared { gone, survivor, taken_over };
+    // The survivor begins exactly where the group stood: nothing below is repeated, and nothing above is left out.
+    for (partition, stood) in &shared.taken_over {
+        let begun = lowest(&shared.survivor.lines, *partition);
+        assert!(begun.is_none_or(|begun| begun == *stood), "partition {partition}: from {begun:?}, left at {stood}");
+    }
+    shared
+}
+
+fn repeated(shared: &Shared) -> usize {
+    places(&shared.gone.lines).intersection(&places(&shared.survivor.lines)).count()
+}
+
+fn kill(pid: u32) {
+    send_signal(pid, "KILL");
+}
+
+#[test]
+fn the_other_process_finishes_what_a_killed_one_left() {
+    for ordering in ["key", "partition"] {
+        let shared = share(ordering, kill);
+        assert_eq!(shared.gone.status.code(), None, "it was killed");
+        assert!(shared.gone.report.is_none());
+        assert!(shared.taken_over.values().any(|stood| *stood > 0), "{:?}", shared.taken_over);
+    }
+}
+
+#[test]
+fn a_process_that_is_told_to_stop_hands_over_in_good_order() {
+    for (ordering, signal) in [("partition", "TERM"), ("key", "INT")] {
+        let shared = share(ordering, |pid| send_signal(pid, signal));
+        assert_eq!(shared.gone.status.code(), Some(4), "{}", shared.gone.errors);
+        assert_eq!(shared.gone.report.as_ref().unwrap()["state"], "cancelled");
+        if ordering == "partition" {
+            assert_eq!(repeated(&shared), 0, "nothing is repeated");
+        }
+    }
+}
