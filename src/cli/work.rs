@@ -11,9 +11,12 @@ use tokio::runtime::Runtime;
 use super::{CliError, Exit, ReportArgs, print};
 use crate::{
     config::{Config, ProtocolChoice},
-    console::{self, ConsoleOptions, theme::ThemeChoice},
+    console::{
+        self, ConsoleOptions,
+        theme::{Theme, ThemeChoice},
+    },
     feed::{
-        RunView,
+        Feed, RunView,
         progress::{self, ProgressStyle},
         report::{Report, peak_rss_bytes},
     },
@@ -46,10 +49,16 @@ impl Show<'_> {
         self.report.check_standard_output(&options.settings.handler, with_console)?;
         options.one_run = !with_console;
         options.start = true;
+        let theme =
+            self.config.console.theme.parse::<ThemeChoice>().map_err(|error| CliError::Usage(error.to_string()))?;
+        if with_console {
+            // Before anything is read: a theme's file may be missing or wrong.
+            Theme::load(&theme).map_err(|error| CliError::Usage(error.to_string()))?;
+        }
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let session = Session::spawn(options).map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
         let shown = runtime.block_on(async {
-            if with_console { self.console(&session).await } else { self.headless(&session).await }
+            if with_console { self.console(&session, theme).await } else { self.headless(&session).await }
         });
         session.control.send(Command::Shutdown);
         let end = runtime.block_on(last_words(session));
@@ -70,12 +79,10 @@ impl Show<'_> {
         }
     }
 
-    async fn console(&self, session: &Session) -> Result<(), CliError> {
-        let console = &self.config.console;
-        let theme = console.theme.parse::<ThemeChoice>().map_err(|error| CliError::Usage(error.to_string()))?;
+    async fn console(&self, session: &Session, theme: ThemeChoice) -> Result<(), CliError> {
         let options = ConsoleOptions {
             theme,
-            mouse: console.mouse,
+            mouse: self.config.console.mouse,
             // https://no-color.org: any value but the empty one.
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             hint: self.hint.clone(),
@@ -96,6 +103,7 @@ impl Show<'_> {
         }
         tokio::select! {
             () = follow => Ok(()),
+            () = nothing_begun(&session.feed) => Ok(()),
             () = stop_signal() => std::process::exit(Exit::Stopped as i32),
         }
     }
@@ -115,15 +123,34 @@ impl Show<'_> {
 
 /// Waits for the session to finish what is in hand and commit it; a signal meanwhile ends the process at once.
 async fn last_words(session: Session) -> SessionEnd {
+    let feed = session.feed.clone();
     let mut joined = tokio::task::spawn_blocking(move || session.join());
     if let Ok(end) = tokio::time::timeout(PATIENCE, &mut joined).await {
         return end.unwrap_or_default();
+    }
+    if !has_begun(&feed) {
+        // The session waits for a broker, and need not be waited for itself.
+        let _ = writeln!(io::stderr(), "kreplay: stopped before anything was read");
+        std::process::exit(Exit::Stopped as i32);
     }
     // Nobody reads it: the wait is the same.
     let _ = writeln!(io::stderr(), "kreplay: finishing what is in hand and committing; Ctrl-C ends at once");
     tokio::select! {
         end = joined => end.unwrap_or_default(),
         () = stop_signal() => std::process::exit(Exit::Stopped as i32),
+    }
+}
+
+/// Whether a run was started, so that something may be in hand.
+fn has_begun(feed: &Feed) -> bool {
+    feed.snapshots.borrow().run.as_ref().is_some_and(|run| run.started_at.is_some())
+}
+
+/// Comes back where, a while after the session was told to end, no run has been started; otherwise never.
+async fn nothing_begun(feed: &Feed) {
+    tokio::time::sleep(PATIENCE).await;
+    if has_begun(feed) {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -19,7 +19,7 @@ fn shows(terminal: &Terminal, text: &str) {
 /// What the header says after `handled`.
 fn handled(screen: &str) -> String {
     let (_, rest) = screen.split_once("handled ").unwrap_or_else(|| panic!("{screen}"));
-    rest.split_once(" of").map(|(number, _)| number.to_owned()).unwrap_or_else(|| panic!("{screen}"))
+    rest.split_once(" of").map_or_else(|| panic!("{screen}"), |(number, _)| number.to_owned())
 }
 
 #[test]
@@ -121,11 +121,51 @@ fn a_new_size_is_drawn_and_one_that_is_too_small_says_so() {
         ["Throughput", "Workers", "Partitions", "Events", "trend"].iter().all(|panel| screen.contains(panel))
     });
     console.resize(10, 40);
-    console.wait_for("sentence", DEADLINE, |screen| screen.contains("60") && screen.contains("15"));
+    shows(&console, "It has: 40 × 10");
     console.resize(24, 80);
     shows(&console, "Partitions");
     console.send("\x03\x03");
     assert_eq!(console.finish(DEADLINE).traces, Traces::default());
+}
+
+/// A port of the loopback interface that takes connections and never answers.
+fn silent_port() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_can_be_left_before_it_is_given_up() {
+    let (_listener, address) = silent_port();
+    let args = ["run", "--bootstrap-server", &address, "--topics", "t"];
+    let mut console = Terminal::kreplay(&args, 24, 100);
+    shows(&console, "help");
+    console.send("q");
+    let left = console.finish(DEADLINE);
+    // Had it waited until the cluster was given up, it had failed for that reason.
+    assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
+    assert!(left.text.contains("stopped before anything was read"), "{}", left.text);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_told_on_the_screen() {
+    let args = ["run", "--bootstrap-server", "127.0.0.1:1", "--topics", "t"];
+    let mut console = Terminal::kreplay(&args, 24, 100);
+    shows(&console, "no broker answers at 127.0.0.1:1 within");
+    console.send("q");
+    let left = console.finish(DEADLINE);
+    assert_eq!((left.status.exit_code(), left.traces), (1, Traces::default()), "{}", left.text);
+    assert!(left.text.contains("check the address"), "{}", left.text);
+}
+
+#[test]
+fn a_theme_that_is_not_there_is_told_before_anything_is_read() {
+    let console = Terminal::kreplay(&["demo", "--theme", "no/such/theme.toml"], 24, 100);
+    let left = console.finish(DEADLINE);
+    assert_eq!((left.status.exit_code(), left.traces), (2, Traces::default()), "{}", left.text);
+    assert!(left.text.contains("no/such/theme.toml"), "{}", left.text);
+    assert!(!left.text.contains("run"), "nothing was started: {}", left.text);
 }
 
 /// The parameters of every "select graphic rendition" sequence.

@@ -2,7 +2,11 @@
 
 use crate::{
     DEADLINE, demo, report,
-    support::pty::{Terminal, Traces},
+    support::{
+        process::Program,
+        pty::{Terminal, Traces},
+        wait,
+    },
 };
 
 /// Far longer than any test waits.
@@ -42,4 +46,27 @@ fn a_bar_on_a_terminal_leaves_it_whole() {
     terminal.signal("INT");
     let left = terminal.finish(DEADLINE);
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
+}
+
+/// Whether a process handles SIGINT (number 2) itself, by proc(5).
+#[cfg(target_os = "linux")]
+fn catches_interrupts(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_does_not_wait_for_a_cluster_that_does_not_answer() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let args = ["run", "--headless", "--bootstrap-server", &address, "--topics", "t"];
+    let running = Program::kreplay().args(args).deadline(DEADLINE).spawn();
+    wait::until("handling of signals", DEADLINE, || catches_interrupts(running.id()).then_some(()));
+    running.signal("INT");
+    let finished = running.finish();
+    assert_eq!(finished.code(), Some(4), "{finished:?}");
+    assert!(finished.stderr.contains("stopped before anything was read"), "{}", finished.stderr);
+    drop(listener);
 }
