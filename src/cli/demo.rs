@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    demo,
+    demo::{self, DemoError},
     kafka::{KafkaConfig, embedded::EmbeddedBroker},
     plan::Selection,
     replay::SessionOptions,
@@ -19,7 +19,11 @@ const HINT: &str = "+ more workers · - fewer · p pause · r run again · c com
 /// Starts the broker, seeds it and replays.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
-    demo::seed(&broker, &config.demo.datasets).map_err(|error| CliError::Failed(error.to_string()))?;
+    demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
+        // Found out before anything is produced: other flags are the remedy.
+        DemoError::TooLarge { .. } => CliError::Usage(error.to_string()),
+        _ => CliError::Failed(error.to_string()),
+    })?;
     let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);
     let selection = Selection::topics(topics).map_err(|error| CliError::Usage(error.to_string()))?;
     let properties =

@@ -18,8 +18,9 @@ use crate::{
     handler::LaneRun,
 };
 
-/// A worker without work looks again after this time, whatever happens.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// A worker without work looks again after this time, whatever happens. In tests it is so long that a worker that is not
+/// woken when it should be comes to light.
+const LONGEST_WAIT: Duration = if cfg!(test) { Duration::from_secs(600) } else { Duration::from_millis(500) };
 
 struct Inner {
     lanes: Lanes,
@@ -98,6 +99,10 @@ impl Board {
         loop {
             if inner.stopped || worker >= inner.workers {
                 inner.set_alive(worker, false);
+                if !self.own_queues {
+                    // What it has handed back, or was woken for, is another's now.
+                    inner.pass_on();
+                }
                 return false;
             }
             if inner.take(worker, self.own_queues, out) {
@@ -121,6 +126,12 @@ impl Board {
         !inner.stopped && worker < inner.workers && inner.take(worker, self.own_queues, out)
     }
 
+    /// How many workers wait at the board.
+    #[cfg(test)]
+    pub fn idle(&self) -> usize {
+        self.inner.lock().idle.len()
+    }
+
     /// How often the first record of a lane has failed before.
     #[must_use]
     pub fn failures(&self, lane: u32) -> u32 {
@@ -130,8 +141,10 @@ impl Board {
     /// Hands lanes back, and notes how long their records took.
     pub fn hand_back(&self, runs: impl Iterator<Item = HandBack>, records: usize, elapsed: Duration) {
         let mut inner = self.inner.lock();
+        let mut rests = false;
         for HandBack { run, done, until } in runs {
             let lane = run.lane;
+            rests |= until.is_some();
             inner.lanes.finish(run, done, until);
             if self.own_queues {
                 // It may belong to another worker by now.
@@ -142,7 +155,7 @@ impl Board {
         inner.size.learn(records, elapsed);
         if !self.own_queues {
             let ready = inner.lanes.ready(0).saturating_sub(1);
-            inner.ring_any(ready);
+            inner.ring_any(ready + usize::from(rests));
         }
         drop(inner);
         self.drained.notify_all();
@@ -253,10 +266,17 @@ impl Inner {
             return false;
         }
         self.first_taken.get_or_insert_with(Instant::now);
-        if !own_queues && self.lanes.ready(queue) > 0 {
-            self.ring_any(1);
+        if !own_queues {
+            self.pass_on();
         }
         true
+    }
+
+    /// Wakes another worker where there is more to take, or a rest whose end somebody must look out for.
+    fn pass_on(&mut self) {
+        if self.lanes.ready(0) > 0 || self.lanes.next_wake().is_some() {
+            self.ring_any(1);
+        }
     }
 
     /// How long until the next lane that rests can go on.
@@ -284,7 +304,9 @@ impl Inner {
         // The one that went to sleep last has the warmest cache. It takes itself off the list when it wakes, so it is
         // taken off here too, lest it be rung twice.
         for _ in 0..count {
-            let Some(worker) = self.idle.pop() else { return };
+            let stays = |worker: &u32| *worker < self.workers;
+            let Some(place) = self.idle.iter().rposition(stays) else { return };
+            let worker = self.idle.remove(place);
             if let Some(bell) = self.bells.get(worker as usize) {
                 bell.notify_one();
             }

@@ -52,6 +52,8 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
+    unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
     open: AtomicUsize,
     finished: Mutex<Option<Instant>>,
@@ -84,6 +86,7 @@ impl Engine {
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
             last_done: Mutex::new(None),
@@ -132,6 +135,12 @@ impl Engine {
     /// the one by the other.
     fn group_of(&self, record: &Record) -> u32 {
         if record.key().is_some() { self.groups.of(record.key_hash) } else { self.groups.count() }
+    }
+
+    /// Whether that is the group of the records without a key.
+    #[must_use]
+    pub fn is_keyless(&self, group: u32) -> bool {
+        group == self.groups.count()
     }
 
     fn lane_of(&self, record: &Record) -> u32 {
@@ -302,6 +311,22 @@ impl Engine {
         self.room.wait_for(&mut guard, timeout);
         drop(guard);
         self.held.load(Relaxed) < self.settings.buffer_bytes
+    }
+
+    /// Notes how many partitions have something left, and how much together.
+    pub fn note_unfinished(&self, partitions: usize, records: u64) {
+        self.unfinished.0.store(partitions, Relaxed);
+        self.unfinished.1.store(records, Relaxed);
+    }
+
+    /// How many bytes a partition with so many records left may keep waiting in memory: one half of the limit is shared
+    /// evenly, the other by what is left.
+    #[must_use]
+    pub fn share_of(&self, left: u64) -> u64 {
+        let (partitions, records) = (self.unfinished.0.load(Relaxed) as u64, self.unfinished.1.load(Relaxed));
+        let half = self.settings.buffer_bytes / 2;
+        let by_work = u128::from(half) * u128::from(left.min(records)) / u128::from(records.max(1));
+        half / partitions.max(1) + u64::try_from(by_work).unwrap_or(half)
     }
 
     /// Tells the fetchers to stop.

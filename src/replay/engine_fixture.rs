@@ -30,6 +30,11 @@ pub struct Fixture {
 impl Fixture {
     /// An engine whose failures are tried again at once, once, and then passed over.
     pub fn new(ordering: Ordering, log: &[Vec<Option<u8>>]) -> Self {
+        Self::with_retry(ordering, log, Retry { attempts: 1, first_delay: Duration::ZERO })
+    }
+
+    /// An engine that tries again as told, and then passes over.
+    pub fn with_retry(ordering: Ordering, log: &[Vec<Option<u8>>], retry: Retry) -> Self {
         let partitions = log
             .iter()
             .zip(0..)
@@ -42,7 +47,7 @@ impl Fixture {
         let plan = Plan { topics: vec!["t".into()], partitions };
         let settings = Settings {
             ordering,
-            retry: Retry { attempts: 1, first_delay: Duration::ZERO },
+            retry,
             on_failure: OnFailure::Skip,
             drain_timeout: Duration::ZERO,
             ..Settings::default()

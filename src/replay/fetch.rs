@@ -118,6 +118,10 @@ fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
 }
 
 /// Which partitions a fetcher holds back, so that one with a slow lane does not fill the memory that all share.
+///
+/// What waits in memory decides what is handled next (the fullest lanes come first). So each partition gets a share of the
+/// memory by what is left of it: then the fullest lanes are those with the most work left, and none is starved because others
+/// happened to be read first.
 #[derive(Debug, Default)]
 pub struct HoldBack {
     held: Vec<u32>,
@@ -130,18 +134,18 @@ impl HoldBack {
     /// Looks at a fetcher's partitions; returns those to pause and those to resume.
     pub fn decide(&mut self, engine: &Engine, partitions: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let bytes = engine.board.waiting_bytes(partitions);
-        let active = bytes.iter().filter(|bytes| **bytes > 0).count().max(1) as u64;
         let limit = engine.settings.buffer_bytes;
         let crowded = engine.held.load(std::sync::atomic::Ordering::Relaxed) > limit / 2;
-        let share = (limit / active).max(1 << 20);
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for (&partition, bytes) in partitions.iter().zip(bytes) {
-            let (span, read_to_end) = {
+            let (span, read_to_end, left) = {
                 let state = engine.partitions[partition as usize].lock();
-                (state.span(), state.reached().is_some_and(|reached| reached >= state.end))
+                let left = state.lag().known().unwrap_or(0);
+                (state.span(), state.reached().is_some_and(|reached| reached >= state.end), left)
             };
+            let share = engine.share_of(left);
             let is_held = self.held.contains(&partition);
-            let full = read_to_end || span > Self::SPAN || (active > 1 && crowded && bytes > share);
+            let full = read_to_end || span > Self::SPAN || (crowded && bytes > share);
             let low = !read_to_end && span < Self::SPAN / 2 && bytes < share / 2;
             if !is_held && full {
                 self.held.push(partition);

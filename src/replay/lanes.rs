@@ -125,7 +125,7 @@ impl Lanes {
                 let Some(record) = entry.records.pop_front() else { break };
                 let load = &mut self.partitions[record.partition as usize];
                 load.waiting -= 1;
-                load.waiting_bytes -= record.size();
+                load.waiting_bytes -= record.footprint();
                 self.waiting -= 1;
                 if load.epoch != record.epoch {
                     // Dropped, not lost: whoever owns the partition now reads it again.
@@ -300,7 +300,7 @@ impl Lanes {
         self.partitions[partition as usize].in_hand
     }
 
-    /// Records of a partition that wait in lanes, and their bytes.
+    /// Records of a partition that wait in lanes, and the memory they take.
     #[must_use]
     pub fn waiting_of(&self, partition: u32) -> (u64, u64) {
         let load = self.partitions[partition as usize];
@@ -320,7 +320,7 @@ impl Lanes {
     fn note_waiting(&mut self, record: &Record) {
         let load = &mut self.partitions[record.partition as usize];
         load.waiting += 1;
-        load.waiting_bytes += record.size();
+        load.waiting_bytes += record.footprint();
         self.waiting += 1;
     }
 

@@ -3,6 +3,8 @@
 mod assignor;
 mod batch_size;
 mod board;
+#[cfg(test)]
+mod board_test;
 mod control;
 mod deal;
 mod engine;
@@ -32,6 +34,10 @@ mod rebalance;
 mod run;
 mod session;
 mod settings;
+#[cfg(test)]
+mod sharing_test;
+#[cfg(test)]
+mod stress_test;
 mod view;
 mod worker;
 

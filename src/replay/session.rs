@@ -222,7 +222,8 @@ impl Body {
         }
         let partitions = self.last_view.as_ref().map_or(0, |view| view.partitions.len());
         let every = if partitions > MANY { PUBLISH_MANY } else { PUBLISH };
-        if self.run.is_some() && self.published.is_none_or(|then| then.elapsed() >= every) {
+        // Between runs only a command changes anything; it asks for a snapshot by forgetting when the last one was.
+        if self.published.is_none_or(|then| self.run.is_some() && then.elapsed() >= every) {
             self.publish_now();
         }
     }
@@ -258,10 +259,7 @@ impl Body {
         self.problem = None;
         match self.try_start() {
             Ok(run) => self.run = Some(run),
-            Err(problem) => {
-                self.events.push(EventKind::Error { text: problem.text.clone() });
-                self.problem = Some(problem);
-            }
+            Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use super::{key_groups::Digest, partition::PartitionRun, rate::Rate, run::Run};
 use crate::{
-    domain::{Lag, Offset, Ordering},
+    domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
         LatencyMs, Owner, PartitionView, PlanView, Prediction, RunState, RunSummary, RunView, Throughput, Totals,
         WorkerState, WorkerView,
@@ -57,6 +57,8 @@ impl Run {
             digest = digest.combine(partition.groups.digest());
             partitions.push(partition_view(&partition, rate.update(now, partition.handled)));
         }
+        let unfinished = partitions.iter().filter(|partition| partition.lag != Lag::Known(0)).count();
+        self.engine.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
         let throughput = Throughput {
             records_per_s: self.meters.records.update(now, totals.handled),
             bytes_per_s: self.meters.bytes.update(now, totals.bytes),
@@ -188,13 +190,15 @@ impl Run {
     /// How long this run should have taken, by what is known now that it is over.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     fn prediction(&self, handling_s: f64, handled: u64) -> Option<Prediction> {
-        let mut keys: HashMap<u32, u64> = HashMap::new();
+        let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
         let mut heaviest_partition = 0;
         for partition in &self.engine.partitions {
             let partition = partition.lock();
             heaviest_partition = heaviest_partition.max(partition.handled);
             for (group, count) in partition.groups.counts() {
-                *keys.entry(group).or_default() += count;
+                // Records without a key wait for each other within their partition only.
+                let lane = if self.engine.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
+                *keys.entry(lane).or_default() += count;
             }
         }
         let measured_s = if handled > 0 { self.busy_seconds() / handled as f64 } else { return None };

@@ -42,6 +42,8 @@ pub fn svg(buffer: &Buffer, theme: &Theme) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide:.1} {high:.1}\" width=\"{wide:.0}\" height=\"{high:.0}\" \
          font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"{LETTERS}\">"
     );
+    // Without it a seam shows where two blocks meet.
+    out.push_str("<style>rect{shape-rendering:crispEdges}</style>\n");
     let _ = writeln!(out, "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>", ground.bg);
     for y in buffer.area.top()..buffer.area.bottom() {
         let top = MARGIN + f64::from(y) * CELL.1;

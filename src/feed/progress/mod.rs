@@ -135,7 +135,8 @@ impl<W: Write> View for LinesView<W> {
 
     fn state(&mut self, snapshot: &Snapshot, now: Instant) {
         let state = snapshot.run.as_ref().map(|run| run.state);
-        if state.is_none() && snapshot.problem.is_none() {
+        if state.is_none() {
+            // What keeps the first run from starting ends the command, which says it once.
             return;
         }
         let due = self.last.as_ref().is_none_or(|(at, shown, problem)| {

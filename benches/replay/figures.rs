@@ -1,0 +1,81 @@
+//! Several rounds of one case as one row, and rows as a table.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// One case: what was measured in how many rounds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The part of the benchmark.
+    pub section: &'static str,
+    /// What was varied.
+    pub case: String,
+    /// What the figures count.
+    pub unit: &'static str,
+    /// The middle of the rounds.
+    pub median: f64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+    /// How many rounds.
+    pub rounds: usize,
+}
+
+impl Row {
+    /// Sums rounds up.
+    pub fn new(section: &'static str, case: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
+        let mut sorted = rounds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+        let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
+        Self {
+            section,
+            case: case.into(),
+            unit,
+            median: f64::midpoint(at(low), at(high)),
+            min: at(0),
+            max: at(sorted.len().saturating_sub(1)),
+            rounds: sorted.len(),
+        }
+    }
+}
+
+/// The rows as text, section by section.
+pub fn table(rows: &[Row]) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for row in rows {
+        if row.section != section {
+            section = row.section;
+            let _ = writeln!(out, "\n{section:<44} {:>12} {:>12} {:>12} {:>7}", "median", "min", "max", "rounds");
+        }
+        let case = format!("  {} ({})", row.case, row.unit);
+        let _ = writeln!(
+            out,
+            "{case:<44} {:>12} {:>12} {:>12} {:>7}",
+            number(row.median),
+            number(row.min),
+            number(row.max),
+            row.rounds
+        );
+    }
+    out
+}
+
+/// Whole above a hundred with commas, three digits or so below.
+fn number(value: f64) -> String {
+    if value.abs() < 100.0 {
+        return format!("{value:.3}");
+    }
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,159 @@
+//! The cases.
+
+use kreplay::{
+    domain::Ordering::{self, Key, None as NoOrder, Partition},
+    feed::RunView,
+    plan::Selection,
+};
+
+use super::{
+    Outcome, Section, child,
+    figures::Row,
+    stage::{Shape, Stage},
+    trial::Trial,
+};
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Rounds of each case.
+    pub rounds: usize,
+    /// Records of the large topic.
+    pub records: u64,
+    /// Whether a small part of the cases will do.
+    pub quick: bool,
+}
+
+/// Measures the wanted sections one after the other.
+pub fn measure(stage: &mut Stage, effort: Effort, wanted: &dyn Fn(Section) -> bool) -> Outcome<Vec<Row>> {
+    let mut rows = Vec::new();
+    if [Section::Dispatch, Section::Feed, Section::Memory].into_iter().any(wanted) {
+        let large = stage.topic(Shape {
+            records: effort.records,
+            keys: effort.records.min(1000),
+            partitions: 6,
+            even: false,
+        })?;
+        if wanted(Section::Dispatch) {
+            dispatch(stage, &large, effort, &mut rows)?;
+        }
+        if wanted(Section::Feed) {
+            feed(stage, &large, effort, &mut rows)?;
+        }
+        if wanted(Section::Memory) {
+            memory(stage, &large, effort, &mut rows)?;
+        }
+    }
+    if wanted(Section::Work) {
+        work(stage, effort, &mut rows)?;
+    }
+    if wanted(Section::Partitions) {
+        partitions(stage, effort, &mut rows)?;
+    }
+    Ok(rows)
+}
+
+fn trial(stage: &Stage, topics: &str, ordering: Ordering, workers: u64, handler: &'static str) -> Outcome<Trial> {
+    eprintln!("{ordering} × {workers}, {handler}");
+    Ok(Trial { kafka: stage.kafka(), selection: Selection::matching(topics)?, ordering, workers, handler })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+fn speed(run: &RunView) -> f64 {
+    run.totals.handled as f64 / run.elapsed_s.max(1e-9)
+}
+
+fn rounds(count: usize, mut one: impl FnMut() -> Outcome<f64>) -> Outcome<Vec<f64>> {
+    (0..count).map(|_| one()).collect()
+}
+
+fn dispatch(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    let cases: &[(Ordering, &[u64])] = if effort.quick {
+        &[(Key, &[6]), (Partition, &[6]), (NoOrder, &[6])]
+    } else {
+        &[(Key, &[1, 2, 6, 16, 100]), (Partition, &[1, 2, 6]), (NoOrder, &[1, 2, 6, 16, 100])]
+    };
+    for (ordering, concurrencies) in cases {
+        for &workers in *concurrencies {
+            let trial = trial(stage, topic, *ordering, workers, "null")?;
+            let speeds = rounds(effort.rounds, || Ok(speed(&trial.run(false)?)))?;
+            rows.push(Row::new("dispatch", format!("{ordering} × {workers}"), "records/s", &speeds));
+        }
+    }
+    Ok(())
+}
+
+fn feed(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    for workers in [1, 6] {
+        let trial = trial(stage, topic, Key, workers, "null")?;
+        let (mut alone, mut followed, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..effort.rounds * 2 {
+            let (a, b) = (speed(&trial.run(false)?), speed(&trial.run(true)?));
+            alone.push(a);
+            followed.push(b);
+            ratios.push(b / a);
+        }
+        let case = |what: &str| format!("key × {workers}, {what}");
+        rows.push(Row::new("feed", case("nobody follows"), "records/s", &alone));
+        rows.push(Row::new("feed", case("console follows"), "records/s", &followed));
+        rows.push(Row::new("feed", case("followed ÷ alone"), "ratio", &ratios));
+    }
+    Ok(())
+}
+
+fn memory(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    for (ordering, workers) in [(Key, 1), (Key, 6), (Key, 100), (Partition, 6), (NoOrder, 6)] {
+        let trial = trial(stage, topic, ordering, workers, "null")?;
+        let peaks = rounds(effort.rounds, || Ok(child::ask(&trial, topic, false)?.peak_mib))?;
+        rows.push(Row::new("memory", format!("{ordering} × {workers}, own process"), "MiB", &peaks));
+    }
+    Ok(())
+}
+
+fn work(stage: &mut Stage, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    let count = if effort.quick { 1000 } else { 10_000 };
+    let shapes = [
+        ("R06: 10 keys, 10 partitions", 10, 10, true, Partition, &[1, 6, 10][..]),
+        ("W1: 10 keys, 6 partitions", 10, 6, false, Key, &[10]),
+        ("W2: 1,000 keys, 1 partition", 1000, 1, false, Key, &[16, 100]),
+    ];
+    for (name, keys, partitions, even, ordering, concurrencies) in shapes {
+        let topic = stage.topic(Shape { records: count, keys, partitions, even })?;
+        for &workers in concurrencies {
+            let trial = trial(stage, &topic, ordering, workers, "simulate:1ms")?;
+            // One worker takes ten seconds, and always the same.
+            let times = rounds(if workers == 1 { 1 } else { effort.rounds }, || Ok(trial.run(false)?.elapsed_s))?;
+            rows.push(Row::new("work of 1 ms", format!("{name}, {ordering} × {workers}"), "s", &times));
+        }
+    }
+    Ok(())
+}
+
+/// A thousand partitions, most of them in topics of ten.
+fn partitions(stage: &mut Stage, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    let topics = if effort.quick { 10 } else { 100 };
+    let names: Vec<String> = (0..topics)
+        .map(|_| stage.topic(Shape { records: 100, keys: 100, partitions: 10, even: true }))
+        .collect::<Outcome<_>>()?;
+    let regex = names.join("|");
+    for (ordering, workers) in [(Key, 6), (Partition, 6)] {
+        let trial = trial(stage, &regex, ordering, workers, "null")?;
+        let mut found = Vec::new();
+        for _ in 0..effort.rounds.min(3) {
+            found.push(child::ask(&trial, &regex, true)?);
+        }
+        let mut row = |what: &str, unit, of: &dyn Fn(&child::Found) -> f64| {
+            let figures: Vec<f64> = found.iter().map(of).collect();
+            rows.push(Row::new(
+                "many partitions",
+                format!("{} of them, {ordering} × {workers}: {what}", topics * 10),
+                unit,
+                &figures,
+            ));
+        };
+        row("first record", "ms", &|found| found.first_record_ms);
+        row("paused", "cores", &|found| found.paused_cpu);
+        row("memory", "MiB", &|found| found.peak_mib);
+    }
+    Ok(())
+}

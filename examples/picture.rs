@@ -1,0 +1,122 @@
+//! Makes the README's picture of the console from a real run of the demo:
+//!
+//!     cargo run --example picture -- docs/console.svg
+//!
+//! It follows the demo without a terminal, raises the concurrency from 1 to 4 to 8 on the way, and draws the frame that
+//! the console shows when 70 % of the events are handled. A path that ends in `.txt` gets the frame as text.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kreplay::{
+    console::{
+        capture::{self, Capture},
+        theme::{Theme, ThemeChoice},
+    },
+    demo::{self, Datasets, Skew},
+    domain::{Concurrency, EventCount},
+    feed::Snapshot,
+    handler::HandlerSpec,
+    kafka::{GroupProtocol, KafkaConfig, embedded::EmbeddedBroker},
+    plan::Selection,
+    replay::{Command, Session, SessionOptions, Settings},
+};
+
+const SIZE: (u16, u16) = (140, 38);
+/// From this part of the events on there are so many workers.
+const WORKERS: [(f64, u64); 2] = [(0.03, 4), (0.2, 8)];
+/// The part of the events that is handled in the picture.
+const TAKEN_AT: f64 = 0.7;
+/// The run takes some six seconds; a frame that has not come by then never will.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if paths.is_empty() {
+        return Err("name the files to write, such as docs/console.svg docs/console.txt".into());
+    }
+    let broker = EmbeddedBroker::start()?;
+    let datasets =
+        Datasets { events: EventCount::new(30_000)?, skew: "zipf:0.6".parse::<Skew>()?, ..Datasets::default() };
+    demo::seed(&broker, &datasets)?;
+    let session = Session::spawn(options(&broker, &datasets)?)?;
+    let capture = follow(&session);
+    session.control.send(Command::Shutdown);
+    let end = session.join();
+    if let Some(problem) = end.problem {
+        return Err(problem.text.into());
+    }
+    let theme = Theme::load(&ThemeChoice::Dark)?;
+    let frame = capture?.frame(&theme);
+    for path in &paths {
+        let is_text = path.extension().is_some_and(|ending| ending == "txt");
+        let picture = if is_text { capture::text(&frame) } else { capture::svg(&frame, &theme) };
+        write(path, &picture)?;
+    }
+    Ok(())
+}
+
+fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOptions, Box<dyn Error>> {
+    let topics = (1..=datasets.count.as_usize()).map(Datasets::topic);
+    let properties =
+        broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(SessionOptions {
+        kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
+        embedded: true,
+        selection: Selection::topics(topics)?,
+        settings: Settings {
+            concurrency: Concurrency::MIN,
+            handler: "simulate:lognormal:1ms:0.4".parse::<HandlerSpec>()?,
+            ..Settings::default()
+        },
+        protocol: GroupProtocol::Consumer,
+        group_per_run: true,
+        timeout: Duration::from_secs(10),
+        start: true,
+        one_run: false,
+    })
+}
+
+/// Follows the run as the console would, and stops at the moment that is wanted.
+fn follow(session: &Session) -> Result<Capture, Box<dyn Error>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut feed = session.feed.clone();
+    let mut capture = Capture::new(SIZE.0, SIZE.1, None);
+    let mut steps = WORKERS.iter().peekable();
+    loop {
+        if Instant::now() > deadline {
+            return Err("the run did not get far enough in a minute".into());
+        }
+        if !feed.snapshots.has_changed()? {
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        let snapshot = feed.snapshots.borrow_and_update().clone();
+        let progress = progress(&snapshot)?;
+        capture.take(snapshot, feed.events.since(capture.next_seq()));
+        if let Some((_, workers)) = steps.next_if(|(from, _)| progress >= *from) {
+            session.control.send(Command::SetConcurrency(Concurrency::new(*workers)?));
+        }
+        if progress >= TAKEN_AT {
+            return Ok(capture);
+        }
+    }
+}
+
+fn progress(snapshot: &Snapshot) -> Result<f64, Box<dyn Error>> {
+    match (&snapshot.problem, &snapshot.run) {
+        (Some(problem), _) => Err(problem.as_str().into()),
+        (None, Some(run)) => Ok(run.progress()),
+        (None, None) => Ok(0.0),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Box<dyn Error>> {
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    println!("{}: {} bytes", path.display(), text.len());
+    Ok(())
+}

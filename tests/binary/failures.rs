@@ -1,0 +1,79 @@
+//! Handlers that fail, and clusters that are not there.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    DEADLINE, demo, report,
+    support::process::{Finished, Program},
+};
+
+/// Every record fails; it is tried three times, quickly.
+fn failing(dir: &Path, on_failure: &str) -> PathBuf {
+    let file = dir.join("failing.toml");
+    let text = format!(
+        "[run]\nretry.attempts = 2\nretry.first_delay = \"1ms\"\non_failure = \"{on_failure}\"\n\
+         [demo]\nhandler = \"simulate:0ns,fail=1\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn run_failing(on_failure: &str) -> Finished {
+    let dir = tempfile::tempdir().unwrap();
+    let file = failing(dir.path(), on_failure);
+    demo(&["--events", "60", "--report", "json", "--config"]).args([&file]).run()
+}
+
+#[test]
+fn a_record_that_fails_for_good_fails_the_run() {
+    let finished = run_failing("fail");
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    let report = report(&finished);
+    assert_eq!(report["state"], "failed");
+    let error = report["error"].as_str().unwrap();
+    assert!(error.contains("offset 0 failed 3 times, last with: simulated failure"), "{error}");
+    assert!(finished.stderr.contains("simulated failure"), "{}", finished.stderr);
+    // What failed is not behind the position.
+    let partitions = report["partitions"].as_array().unwrap();
+    assert!(partitions.iter().any(|one| one["position"] == 0 && one["end"] != 0), "{report:#}");
+    assert!(report["totals"]["lag"].as_u64() > Some(0), "{report:#}");
+}
+
+#[test]
+fn skipped_records_are_counted_and_have_an_exit_code_of_their_own() {
+    let finished = run_failing("skip");
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    let report = report(&finished);
+    let totals = &report["totals"];
+    assert_eq!(report["state"], "done");
+    assert_eq!((&totals["handled"], &totals["skipped"], &totals["retried"]), (&0.into(), &60.into(), &120.into()));
+    assert_eq!(totals["lag"], 0);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named() {
+    // Nobody listens at port 1 of the loopback interface.
+    let args = ["run", "--headless", "--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--report", "json"];
+    let finished = Program::kreplay().args(args).deadline(DEADLINE).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("127.0.0.1:1"), "{}", finished.stderr);
+    assert_eq!(finished.stdout, "", "there is no run to report on");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_fails() {
+    let args = ["--events", "10", "--work", "10us", "--report", "json", "--output", "no/such/folder/report.json"];
+    let finished = demo(&args).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("no/such/folder/report.json"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_handler_that_cannot_open_its_file_fails_before_anything_is_handled() {
+    let finished = demo(&["--events", "10", "--handler", "ndjson:no/such/folder/out", "--report", "json"]).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("no/such/folder/out"), "{}", finished.stderr);
+    assert!(serde_json::from_str::<Value>(&finished.stdout).is_err(), "there was no run: {}", finished.stdout);
+}

@@ -1,0 +1,75 @@
+//! What the README says about the program is what the program does.
+
+use std::fmt::Write as _;
+
+use kreplay::console::action::{CATALOGUE, Group, MOUSE};
+
+use crate::{DEADLINE, support::process::Program};
+
+const README: &str = include_str!("../../README.md");
+
+/// The part of the README between two marks.
+fn part(name: &str) -> &'static str {
+    let (_, rest) = README.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no mark {name}"));
+    rest.split_once(&format!("<!-- end of {name} -->")).unwrap_or_else(|| panic!("no end of {name}")).0
+}
+
+/// Every action with its keys, as the help has them.
+fn keys() -> String {
+    let mut table = String::from("| keys | |\n|---|---|\n");
+    for group in Group::ALL {
+        let _ = writeln!(table, "| **{}** | |", group.title());
+        for entry in CATALOGUE.iter().filter(|entry| entry.group == group) {
+            let keys: Vec<String> = entry.keys().iter().map(|key| format!("`{key}`")).collect();
+            let _ = writeln!(table, "| {} | {} |", keys.join(" "), entry.about);
+        }
+    }
+    let _ = writeln!(table, "| **Mouse** | |");
+    for (gesture, about) in MOUSE {
+        let _ = writeln!(table, "| {gesture} | {about} |");
+    }
+    table
+}
+
+#[test]
+fn the_table_of_keys_is_that_of_the_console() {
+    let keys = keys();
+    assert!(part("keys") == keys, "put this table between the marks in README.md:\n\n{keys}");
+}
+
+/// Every `kreplay` command line in the README is one that the program takes.
+#[test]
+fn the_commands_are_understood() {
+    let mut seen = 0;
+    let joined = README.replace("\\\n", " ");
+    for line in joined.lines().filter_map(|line| line.strip_prefix("    kreplay ")) {
+        let command = line.split_once(" | ").map_or(line, |(command, _)| command);
+        let command = command.split_once('#').map_or(command, |(command, _)| command);
+        let words: Vec<&str> = command.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+        let parsed = <kreplay::cli::Cli as clap::Parser>::try_parse_from([&["kreplay"], &words[..]].concat());
+        assert!(parsed.is_ok(), "{line}: {}", parsed.err().unwrap());
+        seen += 1;
+    }
+    assert!(seen >= 6, "only {seen} commands were found");
+}
+
+#[test]
+fn the_example_of_a_configuration_is_valid() {
+    let (_, rest) = README.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("kreplay.toml"), example).unwrap();
+    let finished = Program::kreplay()
+        .args(["config", "show"])
+        .current_dir(dir.path())
+        .env("KAFKA_USER", "reader")
+        .env("KAFKA_PASSWORD", "hunter2")
+        .deadline(DEADLINE)
+        .run()
+        .expect_success();
+    assert!(
+        finished.stdout.contains("${env:KAFKA_USER}") && !finished.stdout.contains("hunter2"),
+        "{}",
+        finished.stdout
+    );
+}

@@ -1,0 +1,99 @@
+//! The reports of the demo without a console: what they hold, and that standard output holds nothing else.
+
+use serde_json::Value;
+
+use crate::{demo, report};
+
+/// Every field that reports promise; fields are added, never renamed.
+const FIELDS: &str = "schema run_id state error started_at elapsed_s handling_s \
+    plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier plan.handler plan.group \
+    totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped \
+    totals.duplicates totals.lag throughput.records_per_s throughput.bytes_per_s latency_ms.p50 latency_ms.p95 \
+    latency_ms.p99 latency_ms.max predicted.elapsed_s predicted.limit efficiency digest rebalances \
+    partitions.0.topic partitions.0.partition partitions.0.first partitions.0.end partitions.0.position \
+    partitions.0.handled partitions.0.lag partitions.0.worker partitions.0.records_per_s partitions.0.p95_ms \
+    memory.peak_rss_bytes";
+
+fn field<'a>(report: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(report, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    })
+}
+
+fn number(report: &Value, path: &str) -> u64 {
+    field(report, path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {report:#}"))
+}
+
+#[test]
+fn the_json_report_is_all_that_standard_output_has() {
+    let finished = demo(&["--report", "json", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    // The whole of it is one JSON document.
+    let report = report(&finished);
+    for path in FIELDS.split_whitespace() {
+        assert!(field(&report, path).is_some(), "no {path} in {report:#}");
+    }
+    assert_eq!(report["state"], "done");
+    assert_eq!(report["plan"]["handler"], "simulate:1ms");
+    assert_eq!((number(&report, "totals.handled"), number(&report, "totals.lag")), (2000, 0));
+    assert_eq!((number(&report, "plan.records"), number(&report, "plan.concurrency")), (2000, 6));
+    assert_eq!(report["digest"].as_str().map(str::len), Some(16));
+    let partitions = report["partitions"].as_array().unwrap();
+    assert_eq!(partitions.len(), 60);
+    assert_eq!(partitions.iter().map(|one| number(one, "handled")).sum::<u64>(), 2000);
+    assert!(partitions.iter().all(|one| one["position"] == one["end"] && one["lag"] == 0));
+    // Progress is on standard error, and tells how it went.
+    assert!(finished.stderr.contains("2,000 handled") && finished.stderr.contains("100 %"), "{}", finished.stderr);
+}
+
+#[test]
+fn every_concurrency_and_order_of_keys_has_the_same_digest() {
+    let digest = |args: &[&str]| {
+        let common = ["--report", "json", "--events", "3000", "--work", "20us"];
+        let finished = demo(&[&common[..], args].concat()).run().expect_success();
+        report(&finished)["digest"].as_str().unwrap().to_owned()
+    };
+    let alone = digest(&["--concurrency", "1"]);
+    assert_eq!(digest(&["--concurrency", "16"]), alone);
+    assert_eq!(digest(&["--concurrency", "6", "--ordering", "partition"]), alone);
+    assert_eq!(digest(&["--concurrency", "4", "--group", "digest"]), alone);
+    assert_ne!(digest(&["--concurrency", "4", "--skew", "zipf:1"]), alone, "other records");
+}
+
+#[test]
+fn the_text_report_is_for_people() {
+    let finished = demo(&["--report", "text", "--events", "500", "--work", "10us"]).run().expect_success();
+    for part in ["done", "500 handled", "lag 0", "ordering key", "efficiency", "digest", "slowest of 60"] {
+        assert!(finished.stdout.contains(part), "no {part} in\n{}", finished.stdout);
+    }
+    assert!(!finished.stdout.contains('\u{1b}'), "{}", finished.stdout);
+}
+
+#[test]
+fn a_report_goes_to_a_file_and_without_one_asked_for_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("report.json");
+    let args = ["--events", "100", "--work", "10us"];
+    let to_file = demo(&args).args(["--report", "json", "--output"]).args([&file]).run().expect_success();
+    assert_eq!(to_file.stdout, "");
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(number(&written, "totals.handled"), 100);
+    assert_eq!(demo(&args).run().expect_success().stdout, "");
+}
+
+#[test]
+fn without_a_terminal_there_is_no_console_even_when_nobody_says_headless() {
+    let args = ["demo", "--events", "100", "--work", "10us", "--report", "text"];
+    let finished = crate::Program::kreplay().args(args).deadline(crate::DEADLINE).run().expect_success();
+    assert!(finished.stdout.contains("100 handled"), "{finished:?}");
+    assert!(!finished.stdout.contains('\u{1b}') && !finished.stderr.contains('\u{1b}'), "{finished:?}");
+}
+
+#[test]
+fn no_events_are_done_at_once() {
+    let finished = demo(&["--events", "0", "--report", "json"]).run().expect_success();
+    let report = report(&finished);
+    assert_eq!((number(&report, "totals.handled"), number(&report, "totals.lag")), (0, 0));
+    assert_eq!(report["state"], "done");
+}
