@@ -8,7 +8,7 @@ use super::{Fetched, list_of};
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::{
-        client::{Client, ClientError, ReadContext, drop_aside},
+        client::{Client, ClientError, ReadContext, drop_aside, is_missing},
         native::RecordQueue,
     },
 };
@@ -35,9 +35,7 @@ impl Reader {
     /// # Errors
     /// librdkafka's words.
     pub fn start(&mut self, id: &TopicPartition, from: Offset) -> Result<(), ClientError> {
-        self.queue
-            .start(&id.topic, id.partition.0, from.get())
-            .map_err(|code| ClientError::Refused(code.to_string()))
+        self.queue.start(&id.topic, id.partition.0, from.get()).map_err(|code| ClientError::Refused(code.to_string()))
     }
 
     /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
@@ -51,6 +49,12 @@ impl Reader {
         let list = list_of(partitions);
         // The only failure is a partition that is not being read, which needs no pausing.
         let _ = if paused { self.client.consumer.pause(&list) } else { self.client.consumer.resume(&list) };
+    }
+
+    /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
+    #[must_use]
+    pub fn is_missing(&self, topic: &str, timeout: Duration) -> Option<bool> {
+        is_missing(&self.client.consumer, topic, timeout)
     }
 
     /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
