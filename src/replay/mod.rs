@@ -38,6 +38,7 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod sharing_test;
+mod silence;
 #[cfg(test)]
 mod stress_test;
 mod view;

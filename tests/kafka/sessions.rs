@@ -148,5 +148,6 @@ pub fn account(view: &RunView, events: &[Event]) -> String {
 }
 
 fn text(events: &[Event]) -> String {
-    events.iter().map(|event| format!("{} {}\n", event.at.format("%H:%M:%S%.3f"), event.kind)).collect()
+    let line = |event: &Event| format!("{} {}", event.at.format("%H:%M:%S%.3f"), event.kind);
+    events.iter().map(line).collect::<Vec<_>>().join("\n")
 }
