@@ -11,15 +11,24 @@ use crate::{config::Config, kafka::KafkaConfig, replay::SessionOptions};
 /// How long the cluster may take to describe the topics.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Replays what the configuration selects.
+/// No topics where they cannot be chosen in a console.
+pub(super) fn no_topics() -> CliError {
+    let text = "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration";
+    CliError::Usage(text.into())
+}
+
+/// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
     };
-    let Some(selection) = config.run.selection.clone() else {
-        return Err(CliError::Usage("no topics are named; use --topics NAME or --topics-regex RE".into()));
-    };
-    Show { config, report, hint: None }.run(SessionOptions {
+    let selection = config.run.selection.clone();
+    let show = Show { config, report, hint: None };
+    if selection.is_none() && !show.with_console() {
+        // Without a console nobody can choose.
+        return Err(no_topics());
+    }
+    show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
         embedded: false,
         selection,

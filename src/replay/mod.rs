@@ -10,9 +10,11 @@ mod fetch;
 mod health;
 mod key_groups;
 mod lanes;
+mod listing;
 mod membership;
 #[cfg(test)]
 mod membership_test;
+mod options;
 mod partition;
 mod position;
 mod rate;
@@ -26,6 +28,7 @@ mod view;
 mod worker;
 
 pub use control::{Command, Control};
+pub use options::{Problem, SessionEnd, SessionOptions};
 pub use run::{Connection, RunError};
-pub use session::{Problem, Session, SessionEnd, SessionOptions};
+pub use session::Session;
 pub use settings::{OnFailure, Retry, Settings};

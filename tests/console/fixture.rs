@@ -166,6 +166,7 @@ pub(crate) fn snapshot(run: Option<RunView>, at_s: f64) -> Snapshot {
         run,
         finished: Vec::new(),
         problem: None,
+        ..Snapshot::default()
     }
 }
 
