@@ -24,8 +24,8 @@ use crate::config::{Config, Environment, Overrides};
 
 /// Replays Kafka topics in parallel, and shows what happens while it runs.
 ///
-/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, where
-/// topics that are not named can be chosen, otherwise on a demo that needs no cluster.
+/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, where you
+/// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \

@@ -40,3 +40,18 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         one_run: true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_console_topics_have_to_be_named() {
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = Some("127.0.0.1:1".into());
+        let report = ReportArgs { headless: true, ..ReportArgs::default() };
+        let error = execute(&config, &report).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.to_string().contains("no topics are named; use --topics NAME"), "{error}");
+    }
+}

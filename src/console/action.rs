@@ -189,7 +189,7 @@ pub const CATALOGUE: &[Entry] = &[
         CHOOSING => [Key::code(KeyCode::Enter)]),
     entry!(Mark, Topics, "mark", "Mark the selected topic, or take its mark away",
         CHOOSING => [Key::char(' ')]),
-    entry!(MarkAll, Topics, "all", "Mark every topic shown, or none",
+    entry!(MarkAll, Topics, "mark all", "Mark every topic shown, or none",
         CHOOSING => [Key::char('a')]),
     entry!(ListTopics, Topics, "ask again", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),

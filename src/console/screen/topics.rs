@@ -11,7 +11,7 @@ use crate::{
         layout::{centred, inside},
         number,
         state::{Overlay, State},
-        text::{clean, shorten, wrap},
+        text::{clean, shorten, width, wrap},
         theme::Theme,
         widget::{frame, paint},
     },
@@ -71,7 +71,8 @@ fn areas(state: &State) -> Option<(Rect, Rect)> {
     let top = parts.header.y + 1;
     let room = Rect { y: top, height: parts.footer.y.saturating_sub(top), ..state.screen() };
     let lines = number::cells(state.catalog().len().max(3)).saturating_add(AROUND + 2);
-    let area = centred(room, WIDEST, lines);
+    // Where it takes the whole width, the scraps above and below it would only disturb.
+    let area = if room.width <= WIDEST { room } else { centred(room, WIDEST, lines) };
     let inner = inside(area);
     Some((area, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }))
 }
@@ -80,14 +81,14 @@ fn list_rows(inner: Rect) -> Rect {
     Rect { y: inner.y + 1, height: inner.height.saturating_sub(AROUND), ..inner }
 }
 
-fn title(state: &State, width: u16) -> String {
+fn title(state: &State, cells: u16) -> String {
     let typing = matches!(state.overlay, Some(Overlay::TopicFilter(_)));
     if state.topics.filter.is_empty() && !typing {
         return "Topics to replay".to_owned();
     }
     let filter = clean(&state.topics.filter);
     let cursor = if typing { "▏" } else { "" };
-    format!("Topics to replay  /{}{cursor}", shorten(&filter, usize::from(width.saturating_sub(28))))
+    format!("Topics to replay  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
 }
 
 fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {
@@ -101,7 +102,7 @@ fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {
 fn columns(at: Rect) -> [Rect; 3] {
     let name = at.width.saturating_sub(MARK + PARTITIONS + RECORDS);
     let column = |from: u16, width: u16| Rect { x: at.x + from, width, ..at };
-    [column(MARK, name), column(MARK + name, PARTITIONS), column(MARK + name + PARTITIONS, RECORDS)]
+    [column(MARK, name.saturating_sub(1)), column(MARK + name, PARTITIONS), column(MARK + name + PARTITIONS, RECORDS)]
 }
 
 fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, theme: &Theme) {
@@ -136,25 +137,23 @@ fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
 
 /// What a replay will do.
 fn outlook(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
+    let room = at.width.saturating_sub(LABELS);
     let next = &state.snapshot.next;
     let workers = state.wanted_concurrency().unwrap_or(next.concurrency);
     let chosen = state.chosen();
     let partitions: u64 = chosen.iter().map(|topic| u64::from(topic.partitions)).sum();
     let too_many = next.ordering == Ordering::Partition && !chosen.is_empty() && u64::from(workers) > partitions;
     let (from, group) = match &next.group {
-        None => ("the earliest record".to_owned(), "none: no consumer group is touched".to_owned()),
-        Some(group) => {
-            let group = clean(group);
-            ("what the group has committed, else the earliest".to_owned(), format!("{group}: commits as it goes"))
-        }
+        None => ("the earliest record", "none: no consumer group is touched".to_owned()),
+        Some(group) => ("the group's offsets, else the earliest,", format!("{}: commits as it goes", clean(group))),
     };
     let handler = match next.handler.as_str() {
-        "null" => "null: records are read and counted, nothing more".to_owned(),
+        "null" => "null: records are only read and counted".to_owned(),
         other => clean(other).into_owned(),
     };
     let warn = if too_many { ": more than there are partitions" } else { "" };
     let lines: [(&str, String, Style); 5] = [
-        ("replay", amount(state, &chosen, partitions), theme.strong),
+        ("replay", amount(state, &chosen, partitions, room), theme.strong),
         ("from", format!("{from} to the present end"), theme.popup),
         ("handler", handler, theme.popup),
         (
@@ -167,12 +166,12 @@ fn outlook(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     for (line, (label, value, style)) in lines.iter().take(usize::from(at.height)).enumerate() {
         let y = at.y + number::cells(line);
         paint::text(buf, at.x, y, LABELS, label, theme.muted);
-        paint::text(buf, at.x + LABELS, y, at.width.saturating_sub(LABELS), value, *style);
+        paint::text(buf, at.x + LABELS, y, room, value, *style);
     }
 }
 
-/// How much is chosen.
-fn amount(state: &State, chosen: &[&TopicView], partitions: u64) -> String {
+/// How much is chosen. A number is never cut: where there is little room, the partitions are left out.
+fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> String {
     if chosen.is_empty() {
         return "nothing yet".to_owned();
     }
@@ -191,5 +190,6 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64) -> String {
     let known: Option<u64> =
         chosen.iter().try_fold(0_u64, |sum, topic| topic.records.map(|records| sum.saturating_add(records)));
     let records = known.map_or("records not counted".to_owned(), |sum| format!("at most {}", several(sum, "record")));
-    format!("{which}, {}, {records}", several(partitions, "partition"))
+    let all = format!("{which}, {}, {records}", several(partitions, "partition"));
+    if width(&all) > usize::from(room) { format!("{which}, {records}") } else { all }
 }

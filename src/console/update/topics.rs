@@ -61,8 +61,11 @@ pub(super) fn list_again(state: &mut State) -> Vec<Effect> {
     vec![Effect::Send(Command::ListTopics)]
 }
 
-/// Replays what is chosen.
+/// Replays what is chosen; nothing is chosen while the window is shut.
 pub(super) fn replay(state: &mut State) -> Vec<Effect> {
+    if !state.topics.open {
+        return Vec::new();
+    }
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
     let refusal = if state.going() {
         Some("a run is going: cancel it first, or wait for its end")
