@@ -141,14 +141,31 @@ impl<'a> Catalog<'a> {
             .collect())
     }
 
-    /// Kafka answers for many partitions at once where the times asked for are its two special ones.
+    /// A new topic, or one whose leader has just changed, has no leader that answers for a moment: that is waited for, within
+    /// the catalog's time.
     fn list_offsets(&self, partitions: &[TopicPartition], which: NativeOffset) -> Result<Vec<Offset>, CatalogError> {
+        let patience = Instant::now() + self.timeout;
+        loop {
+            match self.list_offsets_once(partitions, which) {
+                Err(refusal) if refusal.passes && Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(100));
+                    // Looks where the leaders are now; an answer that does not come is found out by the next try.
+                    drop(self.client.consumer.fetch_metadata(None, self.timeout));
+                }
+                Err(refusal) => return Err(refusal.error),
+                Ok(offsets) => return Ok(offsets),
+            }
+        }
+    }
+
+    /// Kafka answers for many partitions at once where the times asked for are its two special ones.
+    fn list_offsets_once(&self, partitions: &[TopicPartition], which: NativeOffset) -> Result<Vec<Offset>, Refusal> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for id in partitions {
-            list.add_partition_offset(&id.topic, id.partition.0, which).map_err(|error| self.failure(&error))?;
+            list.add_partition_offset(&id.topic, id.partition.0, which).map_err(|error| self.refusal(&error))?;
         }
         let answer =
-            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.failure(&error))?;
+            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.refusal(&error))?;
         partitions
             .iter()
             .map(|id| {
@@ -157,18 +174,28 @@ impl<'a> Catalog<'a> {
                     NativeOffset::Offset(raw) => Offset::new(raw),
                     _ => None,
                 });
-                offset.ok_or_else(|| {
-                    let reason = match element.map(|element| element.error()) {
-                        Some(Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
-                            return CatalogError::NotAuthorized(id.topic.to_string());
-                        }
-                        Some(Err(error)) => error.to_string(),
-                        _ => "no broker told where its log begins and ends".into(),
-                    };
-                    CatalogError::Topic { topic: id.topic.to_string(), reason }
+                offset.ok_or_else(|| match element.map(|element| element.error()) {
+                    Some(Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                        Refusal { passes: false, error: CatalogError::NotAuthorized(id.topic.to_string()) }
+                    }
+                    Some(Err(error)) => Refusal {
+                        passes: error.rdkafka_error_code().is_some_and(lacks_leader),
+                        error: CatalogError::Topic { topic: id.topic.to_string(), reason: error.to_string() },
+                    },
+                    _ => Refusal {
+                        passes: false,
+                        error: CatalogError::Topic {
+                            topic: id.topic.to_string(),
+                            reason: "no broker told where its log begins and ends".into(),
+                        },
+                    },
                 })
             })
             .collect()
+    }
+
+    fn refusal(&self, error: &KafkaError) -> Refusal {
+        Refusal { passes: error.rdkafka_error_code().is_some_and(lacks_leader), error: self.failure(error) }
     }
 
     fn failure(&self, error: &KafkaError) -> CatalogError {
@@ -184,4 +211,22 @@ impl<'a> Catalog<'a> {
             None => ClientError::Refused(error.to_string()).into(),
         }
     }
+}
+
+/// An answer that is none, and whether another try may bring one.
+struct Refusal {
+    passes: bool,
+    error: CatalogError,
+}
+
+fn lacks_leader(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::FencedLeaderEpoch
+            | RDKafkaErrorCode::UnknownLeaderEpoch
+            | RDKafkaErrorCode::ReplicaNotAvailable
+            | RDKafkaErrorCode::KafkaStorageError
+    )
 }

@@ -271,7 +271,8 @@ impl Lanes {
         });
         let entry = &mut self.all[lane as usize];
         entry.records = records;
-        if first_is_stale {
+        if first_is_stale && entry.state != LaneState::Busy {
+            // In a worker's hand they are those of the record there.
             entry.failures = 0;
         }
         self.refresh(lane);
