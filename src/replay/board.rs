@@ -166,6 +166,10 @@ impl Board {
         let mut inner = self.inner.lock();
         for (partition, epoch) in fences {
             inner.lanes.fence(partition, epoch);
+            if self.own_queues {
+                // The lane's worker may have gone, and the next owner may be in another process.
+                inner.lanes.drop_stale(partition);
+            }
         }
     }
 
@@ -198,6 +202,11 @@ impl Board {
         inner.lanes.reserve_queues(if self.own_queues { workers as usize } else { 1 });
         inner.ring_all();
         missing
+    }
+
+    /// A worker has no thread after all.
+    pub fn forget_worker(&self, worker: u32) {
+        self.inner.lock().set_alive(worker, false);
     }
 
     /// Stops or goes on handing out records.

@@ -83,6 +83,35 @@ fn a_lane_that_has_rested_does_not_wait_for_the_worker_that_parked_it() {
     assert_eq!(taken[0].records[0].offset, 0);
 }
 
+/// With partition order a lane has an owner, who may sleep when it becomes his.
+#[test]
+fn a_lane_that_changes_owner_wakes_the_new_one() {
+    for is_in_hand in [false, true] {
+        let fixture = Fixture::new(Ordering::Partition, &[vec![None]]);
+        fixture.engine.with(0, |one| one.begin(0, 0, Owner::Shared));
+        let board = &fixture.engine.board;
+        let _ = board.set_workers(2);
+        fixture.deliver(0, 0, 0..1);
+        let mut batch = Vec::new();
+        let taken = if is_in_hand {
+            assert!(board.take(0, &mut batch));
+            board.assign(std::iter::once((0, 1)));
+            let taken = take_aside(&fixture, 1);
+            wait_until("nobody sleeps", || board.idle() == 1);
+            let run = batch.remove(0);
+            board.hand_back(std::iter::once(HandBack { run, done: 0, until: None }), 1, Duration::ZERO);
+            taken
+        } else {
+            let taken = take_aside(&fixture, 1);
+            wait_until("nobody sleeps", || board.idle() == 1);
+            board.assign(std::iter::once((0, 1)));
+            taken
+        };
+        let taken = taken.recv_timeout(DEADLINE).expect("nobody was woken");
+        assert_eq!(taken[0].records[0].offset, 0);
+    }
+}
+
 /// What is put up wakes those who are to stay, whoever sleeps beside them.
 #[test]
 fn every_worker_that_is_needed_is_woken() {

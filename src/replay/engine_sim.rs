@@ -21,20 +21,20 @@ use crate::{
 
 /// A partition as the broker and its reader see it.
 #[derive(Default)]
-struct Part {
-    holder: Option<usize>,
+pub(super) struct Part {
+    pub(super) holder: Option<usize>,
     epoch: u32,
     /// Where the reader goes on.
     next: i64,
-    reached: i64,
-    committed: i64,
-    open: BTreeSet<i64>,
-    handled: BTreeSet<i64>,
-    skipped: BTreeSet<i64>,
+    pub(super) reached: i64,
+    pub(super) committed: i64,
+    pub(super) open: BTreeSet<i64>,
+    pub(super) handled: BTreeSet<i64>,
+    pub(super) skipped: BTreeSet<i64>,
     newest: HashMap<Option<u8>, i64>,
-    counted: u64,
-    late: u64,
-    duplicates: u64,
+    pub(super) counted: u64,
+    pub(super) late: u64,
+    pub(super) duplicates: u64,
     /// Assignments that are over, with the place their readers had got to.
     former: Vec<(u32, i64)>,
 }
@@ -42,18 +42,18 @@ struct Part {
 /// The whole.
 pub struct Sim {
     pub fixture: Fixture,
-    ordering: Ordering,
-    parts: Vec<Part>,
+    pub(super) ordering: Ordering,
+    pub(super) parts: Vec<Part>,
     members: [RunMembership; 2],
-    hands: Vec<(u32, Vec<LaneRun>)>,
+    pub(super) hands: Vec<(u32, Vec<LaneRun>)>,
     /// Members that have lost a partition and do not know it yet.
-    unaware: Vec<(usize, u32)>,
+    pub(super) unaware: Vec<(usize, u32)>,
     attempts: HashMap<(u32, i64, u32), u32>,
     is_paused: bool,
 }
 
 /// Fails whenever it is tried.
-fn is_broken(partition: u32, offset: i64) -> bool {
+pub(super) fn is_broken(partition: u32, offset: i64) -> bool {
     (offset + i64::from(partition)) % 13 == 5
 }
 
@@ -268,56 +268,6 @@ impl Sim {
             }
         }
         self.fixture.engine.settle(batch, &failures, Duration::ZERO);
-    }
-
-    /// What must be true at any time.
-    pub fn check(&self) {
-        let in_hand: usize = self.hands.iter().flat_map(|(_, batch)| batch).map(|run| run.records.len()).sum();
-        assert_eq!(self.fixture.engine.board.load().1, in_hand as u64);
-        let mut open = 0;
-        for (part, number) in self.parts.iter().zip(0_u32..) {
-            let run = self.fixture.engine.partitions[number as usize].lock();
-            open += usize::from(!run.is_complete());
-            assert_eq!((run.fenced, run.duplicates, run.handled), (part.late, part.duplicates, part.counted));
-            if self.ordering != Ordering::None {
-                assert_eq!(part.counted, part.handled.len() as u64, "nothing counts twice");
-            }
-            if part.holder.is_some() {
-                assert_eq!(run.position(), Some(part.open.first().copied().unwrap_or(part.reached)), "{:?}", run.id);
-            }
-            for offset in 0..run.position().unwrap_or(0).max(part.committed) {
-                let is_there = self.fixture.key(number, offset) != HOLE;
-                assert!(!is_there || part.handled.contains(&offset) || part.skipped.contains(&offset), "{offset}");
-            }
-        }
-        assert_eq!(self.fixture.engine.open(), open);
-    }
-
-    /// Everybody learns what there is to learn, and the run goes on to its end.
-    pub fn finish(&mut self) {
-        while !self.unaware.is_empty() {
-            self.learn(0, true);
-        }
-        self.set_paused(false);
-        self.set_workers(2);
-        for partition in 0..u32::try_from(self.parts.len()).unwrap() {
-            if self.parts[partition as usize].holder.is_none() {
-                self.assign(partition, 0);
-            }
-            self.read(partition, i64::from(u16::MAX));
-        }
-        while !self.hands.is_empty() || self.take(0) || self.take(1) {
-            self.settle(0);
-            self.check();
-        }
-        let engine = &self.fixture.engine;
-        assert_eq!((engine.open(), engine.board.load()), (0, (0, 0)), "something was left behind");
-        assert!(engine.finished_at().is_some());
-        assert_eq!(engine.held.load(std::sync::atomic::Ordering::Relaxed), 0, "memory was left behind");
-        if self.ordering != Ordering::None {
-            let expected = self.fixture.digest_without(is_broken);
-            assert_eq!(self.fixture.digest(), expected);
-        }
     }
 }
 

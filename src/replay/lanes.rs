@@ -255,6 +255,28 @@ impl Lanes {
         load.epoch = load.epoch.max(epoch);
     }
 
+    /// Drops the stale records of a lane at once, where it may be long before a worker comes to them.
+    pub fn drop_stale(&mut self, lane: u32) {
+        let mut records = std::mem::take(&mut self.all[lane as usize].records);
+        let first_is_stale = records.front().is_some_and(|record| self.is_stale(record));
+        records.retain(|record| {
+            let stale = self.is_stale(record);
+            if stale {
+                let load = &mut self.partitions[record.partition as usize];
+                load.waiting -= 1;
+                load.waiting_bytes -= record.footprint();
+                self.waiting -= 1;
+            }
+            !stale
+        });
+        let entry = &mut self.all[lane as usize];
+        entry.records = records;
+        if first_is_stale {
+            entry.failures = 0;
+        }
+        self.refresh(lane);
+    }
+
     /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
     pub fn assign(&mut self, lane: u32, queue: u32) {
         let entry = &mut self.all[lane as usize];

@@ -9,7 +9,7 @@ use super::{
     lanes_model::{LANES, Model, PARTITIONS, QUEUES},
 };
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     Push { lane: u32, partition: u32, count: u8, is_stale: bool },
     Take { queue: u32, max: usize },
@@ -62,7 +62,6 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
             model.finish(&run, done, until);
             lanes.finish(run, done, until);
         }
-        Op::Finish { .. } => {}
         Op::Pass { ms } => {
             let now = model.now + Duration::from_millis(ms);
             model.pass(now);
@@ -77,7 +76,7 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
             model.lanes[lane as usize].queue = queue;
             lanes.assign(lane, queue);
         }
-        Op::Assign { .. } => {}
+        Op::Finish { .. } | Op::Assign { .. } => {}
         Op::Reserve { queues } => lanes.reserve_queues(queues),
     }
 }

@@ -113,3 +113,16 @@ fn a_committed_position_below_the_log_is_raised_with_a_warning() {
         fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("below the log's start"));
     assert!(told);
 }
+
+/// With partition order the lanes of a partition belong to one worker, which may be gone: nobody would come to drop them.
+#[test]
+fn what_is_fenced_gives_its_memory_back_without_a_worker() {
+    let fixture = Fixture::new(Ordering::Partition, &[vec![Some(1); 10]]);
+    let [member, _] = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    fixture.deliver(0, join(&member, &id, 0), 0..10);
+    let held = || fixture.engine.held.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(held() > 0);
+    let _ = member.revoking(std::slice::from_ref(&id));
+    assert_eq!((held(), fixture.engine.board.load()), (0, (0, 0)));
+}

@@ -9,6 +9,8 @@ mod control;
 mod deal;
 mod engine;
 #[cfg(test)]
+mod engine_checks;
+#[cfg(test)]
 mod engine_fixture;
 #[cfg(test)]
 mod engine_sim;

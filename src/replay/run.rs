@@ -100,6 +100,8 @@ pub struct Run {
     reading: Reading,
     ending: Option<Ending>,
     last_tick: Instant,
+    /// What keeps threads from being started, as it was told last.
+    trouble: Option<String>,
     pub(super) dealt_with_open: usize,
 }
 
@@ -166,6 +168,7 @@ impl Run {
             reading,
             ending: None,
             last_tick: now,
+            trouble: None,
             dealt_with_open: partitions,
             engine,
         };
@@ -241,8 +244,13 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
-            if let Err(error) = self.reconcile() {
-                self.engine.events.push(EventKind::Warning { text: error.to_string() });
+            let trouble = self.reconcile().err().map(|error| error.to_string());
+            if trouble != self.trouble {
+                // Told once, though it is tried again all the time.
+                if let Some(text) = &trouble {
+                    self.engine.events.push(EventKind::Warning { text: text.clone() });
+                }
+                self.trouble = trouble;
             }
             if self.deals_itself() {
                 self.deal_when_idle();
@@ -368,15 +376,27 @@ impl Run {
                 self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
             }
         }
+        let mut result = Ok(());
         for id in self.engine.board.set_workers(workers) {
-            let index = id as usize;
-            while self.workers.len() <= index {
-                self.workers.push(WorkerSlot { stats: Arc::default(), thread: None });
+            if result.is_ok() {
+                result = self.spawn_worker(id);
             }
-            let slot = &mut self.workers[index];
-            let handler = self.source.make(id);
-            slot.thread = Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler)?);
+            if result.is_err() {
+                // The next look tries again.
+                self.engine.board.forget_worker(id);
+            }
         }
+        result
+    }
+
+    fn spawn_worker(&mut self, id: u32) -> Result<(), RunError> {
+        let index = id as usize;
+        while self.workers.len() <= index {
+            self.workers.push(WorkerSlot { stats: Arc::default(), thread: None });
+        }
+        let slot = &mut self.workers[index];
+        let handler = self.source.make(id);
+        slot.thread = Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler)?);
         Ok(())
     }
 

@@ -174,15 +174,15 @@ impl Stress {
         let engine = &self.fixture.engine;
         assert_eq!(engine.board.load(), (0, 0));
         assert_eq!(engine.held.load(Relaxed), 0);
-        let seen = self.seen.lock();
+        let record_of = self.seen.lock();
         let all: usize = self.fixture.log.iter().map(Vec::len).sum();
-        assert_eq!(seen.tries.len(), all);
+        assert_eq!(record_of.tries.len(), all);
         let retried = engine.retried.load(Relaxed);
-        assert_eq!(u64::from(seen.tries.values().sum::<u32>()), all as u64 + retried, "handled once each");
+        assert_eq!(u64::from(record_of.tries.values().sum::<u32>()), all as u64 + retried, "handled once each");
         let handled: u64 = engine.partitions.iter().map(|partition| partition.lock().handled).sum();
         assert_eq!((handled, engine.skipped.load(Relaxed)), (all as u64, 0));
         if ordering != Ordering::None {
-            assert_eq!(seen.out_of_order, []);
+            assert_eq!(record_of.out_of_order, []);
             assert_eq!(self.fixture.digest(), self.fixture.digest_without(|_, _| false));
         }
     }

@@ -13,7 +13,10 @@ use super::{Fetched, list_of};
 use crate::{
     domain::{Offset, PartitionId, TopicPartition},
     kafka::{
-        client::{ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership, is_outage},
+        client::{
+            ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
+            is_outage,
+        },
         native::RecordQueue,
     },
 };

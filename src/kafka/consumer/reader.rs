@@ -35,9 +35,7 @@ impl Reader {
     /// # Errors
     /// librdkafka's words.
     pub fn start(&mut self, id: &TopicPartition, from: Offset) -> Result<(), ClientError> {
-        self.queue
-            .start(&id.topic, id.partition.0, from.get())
-            .map_err(|code| ClientError::Refused(code.to_string()))
+        self.queue.start(&id.topic, id.partition.0, from.get()).map_err(|code| ClientError::Refused(code.to_string()))
     }
 
     /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
