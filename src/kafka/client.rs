@@ -304,6 +304,13 @@ pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
+pub(super) fn is_missing(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<bool> {
+    let metadata = rdkafka::consumer::Consumer::fetch_metadata(consumer, Some(topic), timeout).ok()?;
+    let error = metadata.topics().iter().find(|one| one.name() == topic)?.error().map(RDKafkaErrorCode::from);
+    Some(error == Some(RDKafkaErrorCode::UnknownTopicOrPartition))
+}
+
 /// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.
 pub(super) fn drop_aside(consumer: Arc<BaseConsumer<ReadContext>>) {
     let spawned = std::thread::Builder::new().name("close".into()).spawn(move || drop(consumer));

@@ -218,6 +218,12 @@ impl PartitionRun {
         }
     }
 
+    /// Whether it was given up.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.state == PartitionState::Failed
+    }
+
     /// Whether everything up to the plan's end is dealt with.
     #[must_use]
     pub fn is_complete(&self) -> bool {

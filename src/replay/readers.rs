@@ -17,6 +17,7 @@ use super::{
     health::{PROBE_WAIT, Watch},
     membership::RunMembership,
     rebalance::Rebalances,
+    silence::Silence,
 };
 use crate::{
     domain::TopicPartition,
@@ -55,6 +56,7 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
     }
     let mut intake = Intake::new(engine.partitions.len(), headers);
     let (mut hold_back, mut watch, mut tidied) = (HoldBack::default(), Watch::default(), Instant::now());
+    let mut silence = Silence::new(tidied);
     while !engine.reading_stopped() {
         if engine.wait_for_room(READ_WAIT) {
             reader.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
@@ -70,6 +72,7 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
             watch.look(engine, &health, || {
                 engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
             });
+            silence.look(engine, tidied, |topic| reader.is_missing(topic, PROBE_WAIT));
         }
     }
     reader.close();
@@ -149,6 +152,7 @@ struct MemberLoop<'a> {
     intake: Intake,
     hold_back: HoldBack,
     watch: Watch,
+    silence: Silence,
     tidied: Instant,
     committed: Instant,
     looked_elsewhere: Instant,
@@ -170,6 +174,7 @@ impl<'a> MemberLoop<'a> {
             intake: Intake::new(engine.partitions.len(), context.headers),
             hold_back: HoldBack::default(),
             watch: Watch::default(),
+            silence: Silence::new(now),
             tidied: now,
             committed: now,
             looked_elsewhere: now,
@@ -238,6 +243,7 @@ impl<'a> MemberLoop<'a> {
             self.watch.look(engine, &self.context.health, || {
                 engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
             });
+            self.silence.look(engine, self.tidied, |topic| member.is_missing(topic, PROBE_WAIT));
             if self.looked_elsewhere.elapsed() >= ELSEWHERE {
                 self.looked_elsewhere = Instant::now();
                 self.look_elsewhere();

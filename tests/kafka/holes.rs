@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use kreplay::domain::Ordering;
+use kreplay::feed::RunState;
+use kreplay::replay::Session;
 
 use crate::recorder::Recorder;
-use crate::sessions::{in_group, options, ordered, run_with};
+use crate::sessions::{finish, in_group, options, ordered, run_with, wait_for};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::wait;
@@ -100,4 +102,41 @@ fn a_log_that_was_emptied_is_complete_at_once() {
         let ended = run_with(options, Recorder::default().source()).expect_done(0);
         assert_eq!((ended.partition(0).first.get(), ended.partition(0).end.get()), (2, 2));
     }
+}
+
+/// Replays far more than fits into the buffers, and does something to the topic in the middle.
+fn disturbed(prefix: &str, disturb: impl Fn(&str)) {
+    let broker = broker::shared();
+    for group in [None, Some(unique_name(prefix))] {
+        let topic = broker.topic(prefix, 1);
+        broker.produce(&topic, &(0..30_000).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
+        let recorder = Recorder::gated(100);
+        let mut options = options(broker, &topic, 2);
+        options.settings.buffer_bytes = 1 << 20;
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "some are handled", |_| recorder.count() >= 100);
+        disturb(&topic);
+        recorder.open();
+        let ended = finish(session);
+        println!("group {group:?}: {:?}\n{}", ended.view.error, ended.log());
+        assert_eq!(ended.view.state, RunState::Failed, "{}", ended.log());
+        let error = ended.view.error.as_deref().unwrap_or_default();
+        assert!(error.contains(&format!("{topic}-0 cannot be read")), "{error}\n{}", ended.log());
+        assert!(ended.view.totals.lag.known().is_some_and(|lag| lag > 0));
+        recorder.expect_each_once_in_order(recorder.count());
+    }
+}
+
+#[test]
+fn records_deleted_before_they_were_read_fail_the_run() {
+    disturbed("cut", |topic| delete_below(broker::shared(), topic, 29_000));
+}
+
+#[test]
+fn a_topic_deleted_in_the_middle_fails_the_run() {
+    let topics = "org.apache.kafka.tools.TopicCommand";
+    disturbed("removed", |topic| {
+        broker::shared().kafka_tool(topics, &["--delete", "--topic", topic], b"").expect_success();
+    });
 }

@@ -3,6 +3,7 @@
 use crate::lines;
 use crate::sessions::{in_group, options, run};
 use crate::support::broker::{self, unique_name};
+use crate::support::process::Program;
 use crate::support::produce::NewRecord;
 
 /// R30.
@@ -34,4 +35,23 @@ fn a_hundred_events_of_one_aggregate_keep_one_partition_and_their_sequence() {
         let sequences: Vec<_> = ours.iter().filter_map(sequence).collect();
         assert_eq!(sequences, (0..100).collect::<Vec<_>>(), "group {group:?}");
     }
+}
+
+#[test]
+fn the_binary_writes_lines_to_a_file_and_a_report_to_standard_output() {
+    let broker = broker::shared();
+    let topic = broker.topic("binary", 6);
+    let records: Vec<_> = (0..500).map(|n| NewRecord::keyed(format!("k{}", n % 20), n.to_string())).collect();
+    broker.produce(&topic, &records);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.ndjson");
+    let handler = format!("ndjson:{}", path.display());
+    let args = ["run", "--headless", "--report", "json", "--bootstrap-server", broker.bootstrap(), "--topics", &topic];
+    let finished = Program::kreplay().args(args).args(["--handler", &handler]).run().expect_success();
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((report["state"].as_str(), report["totals"]["handled"].as_u64()), (Some("done"), Some(500)));
+    assert_eq!((report["totals"]["lag"].as_u64(), report["totals"]["duplicates"].as_u64()), (Some(0), Some(0)));
+    let lines = lines::read(&path);
+    lines::expect_keys_in_order(&lines);
+    assert_eq!(lines::places(&lines).len(), 500);
 }

@@ -27,12 +27,16 @@ fn expect_refusal(finished: &Finished, code: i32, parts: &[&str]) {
 #[test]
 fn a_broker_that_is_not_there_is_told_in_one_sentence() {
     // Port 1 is refused at once; a name under .invalid never resolves (RFC 6761).
-    for address in ["127.0.0.1:1", "no-such-host.invalid:9092"] {
-        let finished = kreplay(address, &["--topics", "t"]);
-        expect_refusal(&finished, 1, &[address, "no broker answers", "check the address"]);
-        let finished = kreplay(address, &["--topics-regex", "t.*"]);
-        expect_refusal(&finished, 1, &[address, "no broker answers"]);
-    }
+    std::thread::scope(|scope| {
+        for address in ["127.0.0.1:1", "no-such-host.invalid:9092"] {
+            for selection in [["--topics", "t"], ["--topics-regex", "t.*"]] {
+                scope.spawn(move || {
+                    let parts = [address, "no broker answers", "check the address"];
+                    expect_refusal(&kreplay(address, &selection), 1, &parts);
+                });
+            }
+        }
+    });
 }
 
 #[test]
@@ -106,4 +110,25 @@ fn a_misspelt_property_is_a_wrong_configuration() {
     options.kafka.properties.insert("no.such.property".into(), "1".into());
     let problem = problem(options);
     assert!(problem.usage && problem.text.contains("no.such.property"), "{problem:?}");
+}
+
+#[test]
+fn a_run_that_fails_says_why_and_ends_with_1() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("closed-group", 1), unique_name("closed-group"));
+    broker.produce(&topic, &[NewRecord::unkeyed("x")]);
+    deny(broker, &["--group", &group], "Read");
+    let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--group", &group, "--report", "json"]);
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.to_lowercase().contains("group authorization failed"), "{finished:?}");
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((report["state"].as_str(), report["totals"]["handled"].as_u64()), (Some("failed"), Some(0)));
+}
+
+#[test]
+fn more_workers_than_partitions_is_wrong_usage_with_partition_order() {
+    let broker = broker::shared();
+    let topic = broker.topic("few", 3);
+    let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--ordering", "partition", "--concurrency", "4"]);
+    expect_refusal(&finished, 2, &["concurrency 4 is more than the 3 partitions"]);
 }

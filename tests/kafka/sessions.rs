@@ -22,7 +22,7 @@ pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions
     SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() },
         embedded: false,
-        selection: Selection::topics([topic]).unwrap(),
+        selection: Some(Selection::topics([topic]).unwrap()),
         settings: Settings { concurrency: Concurrency::new(concurrency).unwrap(), ..Settings::default() },
         protocol: GroupProtocol::Classic,
         group_per_run: false,
@@ -148,5 +148,6 @@ pub fn account(view: &RunView, events: &[Event]) -> String {
 }
 
 fn text(events: &[Event]) -> String {
-    events.iter().map(|event| format!("{} {}\n", event.at.format("%H:%M:%S%.3f"), event.kind)).collect()
+    let line = |event: &Event| format!("{} {}", event.at.format("%H:%M:%S%.3f"), event.kind);
+    events.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -15,7 +15,7 @@ use crate::{
     kafka::{
         client::{
             ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
-            is_outage,
+            is_missing, is_outage,
         },
         native::RecordQueue,
     },
@@ -237,6 +237,12 @@ impl Member {
         let list = list_of(partitions);
         // The only failure is a partition that is not the member's any more.
         let _ = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+    }
+
+    /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
+    #[must_use]
+    pub fn is_missing(&self, topic: &str, timeout: Duration) -> Option<bool> {
+        is_missing(&self.consumer, topic, timeout)
     }
 
     /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.

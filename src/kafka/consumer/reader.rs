@@ -8,7 +8,7 @@ use super::{Fetched, list_of};
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::{
-        client::{Client, ClientError, ReadContext, drop_aside},
+        client::{Client, ClientError, ReadContext, drop_aside, is_missing},
         native::RecordQueue,
     },
 };
@@ -49,6 +49,12 @@ impl Reader {
         let list = list_of(partitions);
         // The only failure is a partition that is not being read, which needs no pausing.
         let _ = if paused { self.client.consumer.pause(&list) } else { self.client.consumer.resume(&list) };
+    }
+
+    /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
+    #[must_use]
+    pub fn is_missing(&self, topic: &str, timeout: Duration) -> Option<bool> {
+        is_missing(&self.client.consumer, topic, timeout)
     }
 
     /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
