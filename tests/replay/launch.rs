@@ -1,4 +1,5 @@
 //! Sessions that begin without a selection: topics are listed, chosen, replayed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use kreplay::{
     demo::Datasets,

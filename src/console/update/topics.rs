@@ -108,9 +108,9 @@ pub(super) fn mark_all(state: &mut State) {
     let all = topics.iter().all(|topic| state.topics.is_marked(topic));
     let names: Vec<String> = topics.into_iter().map(|topic| topic.name.clone()).collect();
     if all {
-        names.iter().for_each(|name| {
+        for name in &names {
             state.topics.marked.remove(name);
-        });
+        }
     } else {
         state.topics.marked.extend(names);
     }
