@@ -113,6 +113,7 @@ fn session() -> impl Strategy<Value = Snapshot> {
                 names.map(|name| fixture::topic(&name, workers, (count % 2 == 0).then_some(count))).collect()
             });
             snapshot.next.ordering = ordering;
+            snapshot.listing = count % 3 == 0;
             if count % 11 == 0 {
                 snapshot.run = None;
             }

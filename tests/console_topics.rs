@@ -152,6 +152,31 @@ fn it_opens_by_itself_once() {
 }
 
 #[test]
+fn the_wait_for_a_silent_cluster_is_shown_and_can_be_repeated() {
+    let mut state = State::new(80, 24, None);
+    give(&mut state, snapshot(None, 0.0));
+    assert_eq!(state.mode(), Mode::Dashboard);
+    change(&mut state, |snapshot| snapshot.listing = true);
+    assert_eq!(state.mode(), Mode::Choosing);
+    assert!(text(&state).contains("asking the cluster for its topics…"));
+    change(&mut state, |snapshot| {
+        snapshot.listing = false;
+        snapshot.problem = Some("no broker answers within 10 s".into());
+    });
+    assert!(text(&state).contains("no broker answers within 10 s"), "{}", text(&state));
+    assert_eq!(press(&mut state, 'r'), [Effect::Send(Command::ListTopics)]);
+    press_code(&mut state, KeyCode::Esc);
+    assert!(text(&state).contains("No run can be started"));
+    assert_eq!(press(&mut state, 'r'), [Effect::Send(Command::Start)]);
+    change(&mut state, |snapshot| (snapshot.listing, snapshot.problem) = (true, None));
+    assert_eq!(state.mode(), Mode::Choosing);
+    change(&mut state, |snapshot| snapshot.catalog = Some([topic("a", 1, None)].into()));
+    assert!(text(&state).contains("1             … │"), "the size is not known yet: {}", text(&state));
+    change(&mut state, |snapshot| snapshot.listing = false);
+    assert!(text(&state).contains("1             ? │"), "it cannot be known: {}", text(&state));
+}
+
+#[test]
 fn a_problem_comes_first_and_is_tried_again() {
     let mut state = choosing(80, 24, topics());
     assert_eq!(enter(&mut state), replay(&["vc.billing.events"]));

@@ -191,7 +191,7 @@ pub const CATALOGUE: &[Entry] = &[
         CHOOSING => [Key::char(' ')]),
     entry!(MarkAll, Topics, "mark all", "Mark every topic shown, or none",
         CHOOSING => [Key::char('a')]),
-    entry!(ListTopics, Topics, "ask again", "Ask the cluster for its topics again",
+    entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",

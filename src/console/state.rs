@@ -168,7 +168,8 @@ impl State {
     /// The number of workers as the feed shows it: of the run, or of the next one where there is none yet.
     #[must_use]
     pub fn concurrency(&self) -> Option<u32> {
-        let next = || self.snapshot.catalog.is_some().then_some(self.snapshot.next.concurrency);
+        let choosing = self.topics.open || self.snapshot.catalog.is_some();
+        let next = || choosing.then_some(self.snapshot.next.concurrency);
         self.run().map(|run| run.concurrency).or_else(next)
     }
 

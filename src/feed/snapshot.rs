@@ -24,6 +24,9 @@ pub struct Snapshot {
     /// The cluster's topics by name, without Kafka's own; `None` until they have been asked for and the cluster answered.
     #[serde(default)]
     pub catalog: Option<Arc<[TopicView]>>,
+    /// Whether the cluster is being asked for its topics, or for their sizes.
+    #[serde(default)]
+    pub listing: bool,
     /// How the next run will go.
     #[serde(default)]
     pub next: NextRun,

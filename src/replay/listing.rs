@@ -97,17 +97,23 @@ fn views(topics: &[TopicInfo], records: impl Fn(usize) -> Option<u64>) -> Arc<[T
     topics.iter().enumerate().map(view).collect()
 }
 
+/// Every partition with its topic's place in the list; `None` where there are too many to measure.
+fn partitions(topics: &[TopicInfo]) -> Option<Vec<(usize, TopicPartition)>> {
+    let mut ids = Vec::new();
+    for (at, topic) in topics.iter().enumerate() {
+        if ids.len() + usize::try_from(topic.partitions).unwrap_or(0) > MOST_MEASURED {
+            return None;
+        }
+        let name: Arc<str> = topic.name.as_str().into();
+        ids.extend((0..topic.partitions).map(|number| (at, TopicPartition::new(name.clone(), number))));
+    }
+    Some(ids)
+}
+
 /// How much each topic holds, by its place in the list.
 fn measure(catalog: &Catalog<'_>, topics: &[TopicInfo]) -> Vec<Option<u64>> {
     let nothing = || vec![None; topics.len()];
-    let mut ids: Vec<(usize, TopicPartition)> = Vec::new();
-    for (at, topic) in topics.iter().enumerate() {
-        let name: Arc<str> = topic.name.as_str().into();
-        ids.extend((0..topic.partitions).map(|number| (at, TopicPartition::new(name.clone(), number))));
-        if ids.len() > MOST_MEASURED {
-            return nothing();
-        }
-    }
+    let Some(mut ids) = partitions(topics) else { return nothing() };
     for _ in 0..=MOST_PASSED_OVER {
         let asked: Vec<TopicPartition> = ids.iter().map(|(_, id)| id.clone()).collect();
         match catalog.log_ends(&asked) {
@@ -127,4 +133,19 @@ fn measure(catalog: &Catalog<'_>, topics: &[TopicInfo]) -> Vec<Option<u64>> {
         }
     }
     nothing()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_with_too_many_partitions_is_not_measured() {
+        let topic = |name: &str, partitions| TopicInfo { name: name.into(), partitions, internal: false };
+        let all = partitions(&[topic("a", 2_500), topic("b", 2_500)]).unwrap();
+        assert_eq!((all.len(), all[4_999].0), (MOST_MEASURED, 1));
+        assert_eq!(all[4_999].1, TopicPartition::new("b", 2_499));
+        assert_eq!(partitions(&[topic("a", 2_500), topic("b", 2_501)]), None);
+        assert_eq!(partitions(&[topic("a", i32::MAX)]), None);
+    }
 }

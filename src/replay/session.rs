@@ -225,6 +225,7 @@ impl Body {
             finished: self.finished.clone(),
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
             catalog: self.catalog.clone(),
+            listing: self.listing.is_some(),
             next: self.next_run(),
         };
         self.publish.send_replace(Arc::new(snapshot));

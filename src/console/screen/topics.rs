@@ -51,7 +51,8 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     for (line, (row, index)) in shown.iter().enumerate().skip(first).take(height).enumerate() {
         let Some(topic) = catalog.get(*index) else { continue };
         let at = Rect { y: rows.y + number::cells(line), height: 1, ..rows };
-        entry(buf, at, topic, state.topics.is_marked(topic), theme);
+        let unknown = if state.snapshot.listing { "…" } else { "?" };
+        entry(buf, at, topic, state.topics.is_marked(topic), unknown, theme);
         if selected == Some(row) {
             buf.set_style(at, theme.selected);
         }
@@ -105,7 +106,7 @@ fn columns(at: Rect) -> [Rect; 3] {
     [column(MARK, name.saturating_sub(1)), column(MARK + name, PARTITIONS), column(MARK + name + PARTITIONS, RECORDS)]
 }
 
-fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, theme: &Theme) {
+fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &str, theme: &Theme) {
     if marked {
         paint::text(buf, at.x, at.y, MARK, "✓", theme.good);
     }
@@ -113,7 +114,7 @@ fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, theme: &Th
     let style = if marked { theme.strong } else { theme.popup };
     paint::text(buf, name.x, name.y, name.width, &shorten(&clean(&topic.name), usize::from(name.width)), style);
     paint::aligned(buf, partitions, &number::count(topic.partitions.into()), theme.popup, Alignment::Right);
-    let known = topic.records.map_or("?".to_owned(), number::short);
+    let known = topic.records.map_or(unknown.to_owned(), number::short);
     paint::aligned(buf, records, &known, theme.popup, Alignment::Right);
 }
 
@@ -123,8 +124,8 @@ fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
     let (text, style) = match (&snapshot.catalog, &snapshot.problem) {
         (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
         (Some(_), _) => ("this cluster has no topics but Kafka's own; r asks again", theme.muted),
-        (None, Some(problem)) => (problem.as_str(), theme.bad),
-        (None, None) => ("asking the cluster for its topics…", theme.muted),
+        (None, Some(problem)) if !snapshot.listing => (problem.as_str(), theme.bad),
+        (None, _) => ("asking the cluster for its topics…", theme.muted),
     };
     let text = clean(text);
     let lines = wrap(&text, usize::from(rows.width));

@@ -12,12 +12,13 @@ use crate::{
         screen,
         state::{State, StatusKind},
     },
+    feed::Snapshot,
     replay::Command,
 };
 
 /// Opens the window; asks the cluster where it has not been asked yet.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
-    if state.snapshot.catalog.is_none() {
+    if state.snapshot.catalog.is_none() && !state.snapshot.listing {
         if let Some(refusal) = cannot_command(state) {
             say(state, StatusKind::Refused, refusal);
             return Vec::new();
@@ -30,16 +31,17 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens the window by itself, once, where there is nothing to look at before topics are chosen.
+/// Opens the window by itself, once, where there is nothing to look at before topics are chosen; the wait for them shows
+/// there, too.
 pub(super) fn offer(state: &mut State) {
     let snapshot = &state.snapshot;
     if snapshot.run.is_some() {
         return;
     }
     if snapshot.problem.is_some() {
-        // It has to be read first; when it is overcome, the choice is open again.
+        // When it is overcome, the choice is open again.
         state.topics.offered = false;
-    } else if snapshot.catalog.is_some() && !state.topics.offered {
+    } else if is_to_choose(snapshot) && !state.topics.offered {
         state.topics.offered = true;
         state.topics.open = true;
     }
@@ -48,7 +50,11 @@ pub(super) fn offer(state: &mut State) {
 /// Whether `run` can only mean a choice of topics: none has been made yet.
 pub(super) fn must_choose(state: &State) -> bool {
     let snapshot = &state.snapshot;
-    !state.ended && snapshot.run.is_none() && snapshot.problem.is_none() && snapshot.catalog.is_some()
+    !state.ended && snapshot.run.is_none() && snapshot.problem.is_none() && is_to_choose(snapshot)
+}
+
+fn is_to_choose(snapshot: &Snapshot) -> bool {
+    snapshot.catalog.is_some() || snapshot.listing
 }
 
 /// Asks the cluster again.

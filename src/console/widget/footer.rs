@@ -72,8 +72,11 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
             break;
         }
         left = left.saturating_sub(cells);
+        if !spans.is_empty() {
+            spans.push(Span::styled("  ", theme.muted));
+        }
         spans.push(Span::styled(key, theme.key));
-        spans.push(Span::styled(format!(" {label}  "), theme.muted));
+        spans.push(Span::styled(format!(" {label}"), theme.muted));
     }
     Line::from(spans)
 }
