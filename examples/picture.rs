@@ -67,7 +67,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
     Ok(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
-        selection: Selection::topics(topics)?,
+        selection: Some(Selection::topics(topics)?),
         settings: Settings {
             concurrency: Concurrency::MIN,
             handler: "simulate:lognormal:1ms:0.4".parse::<HandlerSpec>()?,

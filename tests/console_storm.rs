@@ -108,6 +108,14 @@ fn session() -> impl Strategy<Value = Snapshot> {
             }
             let mut snapshot = snapshot(Some(run), at_s);
             snapshot.problem = problem.filter(|_| count % 5 == 0);
+            snapshot.catalog = (count % 7 < 4).then(|| {
+                let names = snapshot.run.iter().flat_map(|run| &run.partitions).map(|one| one.id.topic.to_string());
+                names.map(|name| fixture::topic(&name, workers, (count % 2 == 0).then_some(count))).collect()
+            });
+            snapshot.next.ordering = ordering;
+            if count % 11 == 0 {
+                snapshot.run = None;
+            }
             snapshot.finished = (0..count % 4).map(|at| fixture::summary(at as u32 + 1, strange, "\x1b[2J")).collect();
             snapshot
         },
@@ -176,6 +184,9 @@ proptest! {
                     Effect::Send(Command::Cancel) => prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_)))),
                     Effect::Send(Command::Restart) | Effect::Quit if before.going() => {
                         prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
+                    }
+                    Effect::Send(Command::Replay(names)) => {
+                        prop_assert!(!before.going() && !names.is_empty() && before.topics.open);
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());

@@ -40,7 +40,7 @@ impl Trial {
         Ok(SessionOptions {
             kafka: self.kafka.clone(),
             embedded: false,
-            selection: self.selection.clone(),
+            selection: Some(self.selection.clone()),
             settings: Settings {
                 concurrency: Concurrency::new(self.workers)?,
                 ordering: self.ordering,

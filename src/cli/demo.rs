@@ -32,7 +32,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
-        selection,
+        selection: Some(selection),
         settings: config.demo_settings(),
         protocol: protocol(config.run.group_protocol, true),
         // The demo replays the same events again and again, so each run starts without committed offsets.

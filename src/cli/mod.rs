@@ -24,8 +24,8 @@ use crate::config::{Config, Environment, Overrides};
 
 /// Replays Kafka topics in parallel, and shows what happens while it runs.
 ///
-/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, otherwise
-/// on a demo that needs no cluster.
+/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, where you
+/// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
@@ -128,14 +128,11 @@ impl RunArgs {
     /// Everything that is wrong with file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let config = Config::load(&self.console.overrides("run"), environment, directory)?;
-        let missing = if config.kafka.bootstrap_servers.is_none() {
-            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration"
-        } else if config.run.selection.is_none() {
-            "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration"
-        } else {
-            return Ok(config);
-        };
-        Err(CliError::Usage(missing.into()))
+        if config.kafka.bootstrap_servers.is_none() {
+            let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+            return Err(CliError::Usage(missing.into()));
+        }
+        if config.run.selection.is_none() { Err(run::no_topics()) } else { Ok(config) }
     }
 }
 

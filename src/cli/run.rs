@@ -11,15 +11,24 @@ use crate::{config::Config, kafka::KafkaConfig, replay::SessionOptions};
 /// How long the cluster may take to describe the topics.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Replays what the configuration selects.
+/// No topics where they cannot be chosen in a console.
+pub(super) fn no_topics() -> CliError {
+    let text = "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration";
+    CliError::Usage(text.into())
+}
+
+/// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
     };
-    let Some(selection) = config.run.selection.clone() else {
-        return Err(CliError::Usage("no topics are named; use --topics NAME or --topics-regex RE".into()));
-    };
-    Show { config, report, hint: None }.run(SessionOptions {
+    let selection = config.run.selection.clone();
+    let show = Show { config, report, hint: None };
+    if selection.is_none() && !show.with_console() {
+        // Without a console nobody can choose.
+        return Err(no_topics());
+    }
+    show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
         embedded: false,
         selection,
@@ -30,4 +39,19 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         start: true,
         one_run: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_console_topics_have_to_be_named() {
+        let mut config = Config::default();
+        config.kafka.bootstrap_servers = Some("127.0.0.1:1".into());
+        let report = ReportArgs { headless: true, ..ReportArgs::default() };
+        let error = execute(&config, &report).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.to_string().contains("no topics are named; use --topics NAME"), "{error}");
+    }
 }

@@ -12,6 +12,11 @@ pub enum Action {
     Restart,
     TogglePause,
     Cancel,
+    Topics,
+    Replay,
+    Mark,
+    MarkAll,
+    ListTopics,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
@@ -50,6 +55,8 @@ pub enum Action {
 pub enum Group {
     /// Starting and stopping.
     Run,
+    /// Choosing topics.
+    Topics,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -66,14 +73,23 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 7] =
-        [Self::Run, Self::Concurrency, Self::Partitions, Self::View, Self::Move, Self::Dialog, Self::Program];
+    pub const ALL: [Self; 8] = [
+        Self::Run,
+        Self::Topics,
+        Self::Concurrency,
+        Self::Partitions,
+        Self::View,
+        Self::Move,
+        Self::Dialog,
+        Self::Program,
+    ];
 
     /// Its heading.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::Run => "Run",
+            Self::Topics => "Topics",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -138,7 +154,10 @@ impl Action {
 }
 
 const DASHBOARD: &[Mode] = &[Mode::Dashboard];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
+const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
+const CHOOSING: &[Mode] = &[Mode::Choosing];
+const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing];
 
 macro_rules! entry {
     ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
@@ -164,23 +183,34 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(Cancel, Run, "cancel", "Stop before the end; what is in hand is finished",
         DASHBOARD => [Key::char('x')]),
 
+    entry!(Topics, Topics, "topics", "Choose topics of this cluster to replay",
+        DASHBOARD => [Key::char('t')]),
+    entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one",
+        CHOOSING => [Key::code(KeyCode::Enter)]),
+    entry!(Mark, Topics, "mark", "Mark the selected topic, or take its mark away",
+        CHOOSING => [Key::char(' ')]),
+    entry!(MarkAll, Topics, "mark all", "Mark every topic shown, or none",
+        CHOOSING => [Key::char('a')]),
+    entry!(ListTopics, Topics, "ask again", "Ask the cluster for its topics again",
+        CHOOSING => [Key::char('r')]),
+
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
-        DASHBOARD => [Key::char('+'), Key::char('=')]),
+        CONTROLS => [Key::char('+'), Key::char('=')]),
     entry!(FewerWorkers, Concurrency, "fewer", "One worker fewer",
-        DASHBOARD => [Key::char('-'), Key::char('_')]),
+        CONTROLS => [Key::char('-'), Key::char('_')]),
     entry!(DoubleWorkers, Concurrency, "double", "Twice as many workers",
-        DASHBOARD => [Key::char(']')]),
+        CONTROLS => [Key::char(']')]),
     entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
-        DASHBOARD => [Key::char('[')]),
+        CONTROLS => [Key::char('[')]),
     entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers",
-        DASHBOARD => [Key::char('n'), Key::char(':')]),
+        CONTROLS => [Key::char('n'), Key::char(':')]),
 
     entry!(SortNext, Partitions, "sort", "Sort by the next column",
         DASHBOARD => [Key::char('s')]),
     entry!(SortReverse, Partitions, "reverse", "Sort the other way round",
         DASHBOARD => [Key::char('S')]),
     entry!(Filter, Partitions, "filter", "Show only what matches: topic, owner or state",
-        DASHBOARD => [Key::char('/')]),
+        CONTROLS => [Key::char('/')]),
     entry!(ToggleEmpty, Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),
     entry!(Details, Partitions, "details", "All about the selected partition",
@@ -193,7 +223,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(EventFilter, View, "events", "Show all events, or only the louder ones",
         DASHBOARD => [Key::char('e')]),
     entry!(Compare, View, "compare", "Compare this session's runs",
-        MOVING => [Key::char('c')]),
+        READING => [Key::char('c')]),
     entry!(Help, View, "help", "Every key",
         MOVING => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
@@ -219,6 +249,7 @@ pub const CATALOGUE: &[Entry] = &[
         &[Mode::Typing] => [Key::code(KeyCode::Enter)]),
     entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
+        CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Reading] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",

@@ -13,6 +13,8 @@ pub enum Mode {
     Dashboard,
     /// Something to read is in front: the help, the comparison, the details of a partition.
     Reading,
+    /// Topics are being chosen.
+    Choosing,
     /// A text is being typed.
     Typing,
     /// A question waits for yes or no.
@@ -21,7 +23,7 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 4] = [Self::Dashboard, Self::Reading, Self::Typing, Self::Asking];
+    pub const ALL: [Self; 5] = [Self::Dashboard, Self::Reading, Self::Choosing, Self::Typing, Self::Asking];
 }
 
 /// A key, with Control held down or not. Shift is part of the character it makes.

@@ -9,8 +9,8 @@ use super::{
     layout::{self, Areas, Panel},
 };
 use crate::{
-    domain::Concurrency,
-    feed::{PartitionView, RunState, RunView, Snapshot},
+    domain::{Concurrency, Ordering},
+    feed::{PartitionView, RunState, RunView, Snapshot, TopicView},
 };
 
 mod comparison;
@@ -19,6 +19,7 @@ mod log;
 mod pending;
 mod status;
 mod table;
+mod topics;
 
 pub use comparison::{Compared, Sameness, base, compare};
 pub use history::{History, Mark, MarkKind};
@@ -27,6 +28,7 @@ pub use pending::Pending;
 pub use status::{Status, StatusKind};
 pub(in crate::console) use table::progress as partition_progress;
 pub use table::{Column, Rows, Table};
+pub use topics::Topics;
 
 /// A question that waits for yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub enum Overlay {
     },
     /// The filter of the partitions is being typed; what it was before.
     Filter(String),
+    /// The filter of the topics is being typed; what it was before.
+    TopicFilter(String),
     /// A question waits.
     Ask(Question),
 }
@@ -84,6 +88,8 @@ pub struct State {
     pub focus: Panel,
     /// The panel that shares a small screen with the partitions.
     pub side: Panel,
+    /// The topics to choose from, in a window between the dashboard and what stands in front.
+    pub topics: Topics,
     /// What stands in front.
     pub overlay: Option<Overlay>,
     /// The message in the footer.
@@ -111,6 +117,7 @@ impl State {
             workers_from: 0,
             focus: Panel::Partitions,
             side: Panel::Events,
+            topics: Topics::default(),
             overlay: None,
             status: None,
             pending: None,
@@ -146,17 +153,41 @@ impl State {
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
     }
 
+    /// The cluster's topics, as far as they are known.
+    #[must_use]
+    pub fn catalog(&self) -> &[TopicView] {
+        self.snapshot.catalog.as_deref().unwrap_or_default()
+    }
+
+    /// The topics that would be replayed.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<&TopicView> {
+        self.topics.chosen(self.catalog())
+    }
+
+    /// The number of workers as the feed shows it: of the run, or of the next one where there is none yet.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<u32> {
+        let next = || self.snapshot.catalog.is_some().then_some(self.snapshot.next.concurrency);
+        self.run().map(|run| run.concurrency).or_else(next)
+    }
+
     /// The number of workers as the user last wanted it.
     #[must_use]
     pub fn wanted_concurrency(&self) -> Option<u32> {
-        let shown = self.run()?.concurrency;
+        let shown = self.concurrency()?;
         Some(self.pending.as_ref().map_or(shown, |pending| pending.to))
     }
 
-    /// The most workers that the run can have.
+    /// The most workers that the run can have; while topics are chosen between runs, a run of those.
     #[must_use]
     pub fn max_concurrency(&self) -> u32 {
         let max = Concurrency::MAX.get();
+        if self.topics.open && !self.going() {
+            let partitions = self.chosen().iter().fold(0_u32, |sum, topic| sum.saturating_add(topic.partitions));
+            let bound = self.snapshot.next.ordering == Ordering::Partition && partitions > 0;
+            return if bound { partitions.min(max) } else { max };
+        }
         self.run().map_or(max, |run| if run.max_concurrency == 0 { max } else { run.max_concurrency.min(max) })
     }
 
@@ -164,9 +195,10 @@ impl State {
     #[must_use]
     pub fn mode(&self) -> Mode {
         match self.overlay {
+            None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
             Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
-            Some(Overlay::Number { .. } | Overlay::Filter(_)) => Mode::Typing,
+            Some(Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => Mode::Typing,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }
     }

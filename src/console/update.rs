@@ -20,6 +20,7 @@ mod concurrency;
 mod mouse;
 mod run;
 mod scroll;
+mod topics;
 mod typing;
 
 /// Something that happened.
@@ -107,6 +108,7 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.snapshot = snapshot;
     state.stale = true;
     settle(state);
+    topics::offer(state);
     if matches!(state.overlay, Some(Overlay::Ask(_))) && !state.going() {
         // The run came to its end by itself while the question stood: there is nothing left to stop.
         state.overlay = None;
@@ -115,8 +117,9 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
 }
 
 fn settle(state: &mut State) {
-    let (Some(pending), Some(run)) = (&state.pending, &state.snapshot.run) else { return };
-    if pending.is_settled(&run.id, run.concurrency, run.state.is_over(), state.now) {
+    let (Some(pending), Some(concurrency)) = (&state.pending, state.concurrency()) else { return };
+    let (run_id, over) = state.run().map_or(("", true), |run| (&run.id, run.state.is_over()));
+    if pending.is_settled(run_id, concurrency, over, state.now) {
         state.pending = None;
         state.stale = true;
     }
@@ -168,6 +171,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
         Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
         Action::HalveWorkers => concurrency::change(state, |now| now / 2),
+        Action::Topics => topics::open(state),
+        Action::ListTopics => topics::list_again(state),
+        Action::Replay => topics::replay(state),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
@@ -187,6 +193,11 @@ fn look(state: &mut State, action: Action) {
             state.table.sort_by(columns[(at + 1) % columns.len()]);
         }
         Action::SortReverse => state.table.descending = !state.table.descending,
+        Action::Mark => topics::mark(state),
+        Action::MarkAll => topics::mark_all(state),
+        Action::Filter if state.topics.open => {
+            state.overlay = Some(Overlay::TopicFilter(state.topics.filter.clone()));
+        }
         Action::Filter => {
             focus(state, Panel::Partitions);
             state.overlay = Some(Overlay::Filter(state.table.filter.clone()));
@@ -233,7 +244,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
             run::answer(state, question)
         }
         Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
-        Some(Overlay::Filter(_)) => {
+        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
             state.overlay = None;
             Vec::new()
         }
@@ -241,14 +252,27 @@ fn accept(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// Closes what is in front; with nothing in front, takes away the message, then the filter.
+/// Closes what is in front; with nothing in front, takes away the message, then the filter. A message that goes by
+/// itself does not keep the topics open.
 fn close(state: &mut State) {
     match state.overlay.take() {
         Some(Overlay::Filter(before)) => {
             state.table.filter = before;
             scroll::follow(state);
         }
+        Some(Overlay::TopicFilter(before)) => {
+            state.topics.filter = before;
+            topics::follow(state);
+        }
         Some(_) => {}
+        None if state.topics.open => match &state.status {
+            Some(status) if status.kind == StatusKind::Error => state.status = None,
+            _ if state.topics.filter.is_empty() => state.topics.open = false,
+            _ => {
+                state.topics.filter.clear();
+                topics::follow(state);
+            }
+        },
         None if state.status.is_some() => state.status = None,
         None => {
             state.table.filter.clear();

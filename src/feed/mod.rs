@@ -1,22 +1,26 @@
 //! What a run (or a watched group) tells the world: snapshots, of which only the latest counts, and events, of which
 //! every one counts. Views know nothing else.
 
+mod cluster;
 mod event;
 mod figures;
 mod history;
 mod log;
+mod next_run;
 mod printable;
 pub mod progress;
 pub mod report;
 mod snapshot;
 
+pub use cluster::{ClusterView, TopicView};
 pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
 pub use history::{Recent, Series};
 pub use log::EventLog;
+pub use next_run::NextRun;
 pub use printable::printable;
 pub use snapshot::{
-    Bound, ClusterView, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState,
-    RunSummary, RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,
+    Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState, RunSummary,
+    RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,
 };
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The state of a session at one moment, with everything that a view may want to show.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::{ClusterView, NextRun, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -20,17 +21,12 @@ pub struct Snapshot {
     pub finished: Vec<RunSummary>,
     /// Why no run can be started, in one sentence, where that is so.
     pub problem: Option<String>,
-}
-
-/// Which cluster a session talks to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClusterView {
-    /// The bootstrap servers as the user gave them.
-    pub bootstrap: String,
-    /// Whether it is the broker that kreplay carries with it.
-    pub embedded: bool,
-    /// Whether the brokers answer at present.
-    pub reachable: bool,
+    /// The cluster's topics by name, without Kafka's own; `None` until they have been asked for and the cluster answered.
+    #[serde(default)]
+    pub catalog: Option<Arc<[TopicView]>>,
+    /// How the next run will go.
+    #[serde(default)]
+    pub next: NextRun,
 }
 
 /// Where a run stands.

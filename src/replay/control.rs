@@ -1,14 +1,21 @@
 //! The way back from a view to the engine.
 
+use std::sync::Arc;
+
 use crate::domain::Concurrency;
 
 /// What a user can ask of a session while it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Starts a run, where none is going: the first one, or the same again.
+    /// Starts a run, where none is going: the first one, or the same again. Where no topics have been selected yet, asks the
+    /// cluster which there are.
     Start,
     /// Stops the run that is going, if one is, and starts it again from its beginning.
     Restart,
+    /// Asks the cluster which topics there are, also while a run is going.
+    ListTopics,
+    /// Selects these topics, by name, for this run and those that follow, and starts it. Refused while a run is going.
+    Replay(Arc<[String]>),
     /// Handles nothing more until `Resume`; what is in hand is finished.
     Pause,
     /// Goes on after `Pause`.

@@ -24,9 +24,11 @@ mod lanes;
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+mod listing;
 mod membership;
 #[cfg(test)]
 mod membership_test;
+mod options;
 mod partition;
 mod position;
 mod rate;
@@ -45,6 +47,7 @@ mod view;
 mod worker;
 
 pub use control::{Command, Control};
+pub use options::{Problem, SessionEnd, SessionOptions};
 pub use run::{Connection, RunError};
-pub use session::{Problem, Session, SessionEnd, SessionOptions};
+pub use session::Session;
 pub use settings::{OnFailure, Retry, Settings};

@@ -13,12 +13,16 @@ use std::{
 use chrono::Utc;
 use tokio::sync::watch;
 
-use super::{Command, Connection, Control, Settings, run::Run};
+use super::{
+    Command, Connection, Control, Problem, SessionEnd, SessionOptions, Settings,
+    listing::{Answer, Listing},
+    run::Run,
+};
 use crate::{
     domain::TopicPartition,
-    feed::{ClusterView, EventKind, EventLog, Feed, PlanView, RunSummary, RunView, Snapshot},
+    feed::{ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunSummary, RunView, Snapshot, TopicView},
     handler::{HandlerFactory, HandlerSource},
-    kafka::{Catalog, Client, ClientHealth, GroupProtocol, KafkaConfig},
+    kafka::{Catalog, Client, ClientHealth},
     plan::{Selection, resolve},
 };
 
@@ -28,48 +32,6 @@ const TICK: Duration = Duration::from_millis(10);
 const PUBLISH: Duration = Duration::from_millis(100);
 const PUBLISH_MANY: Duration = Duration::from_millis(250);
 const MANY: usize = 200;
-
-/// What a session needs.
-#[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "independent switches, each named where it is set")]
-pub struct SessionOptions {
-    /// The cluster.
-    pub kafka: KafkaConfig,
-    /// Whether that is the embedded broker.
-    pub embedded: bool,
-    /// What to read.
-    pub selection: Selection,
-    /// How.
-    pub settings: Settings,
-    /// Which group protocol to speak.
-    pub protocol: GroupProtocol,
-    /// Each run after the first gets a group of its own, by number: where records are replayed again and again, as in the demo.
-    pub group_per_run: bool,
-    /// How long to wait for the cluster when a plan is made.
-    pub timeout: Duration,
-    /// Start the first run at once.
-    pub start: bool,
-    /// End when the first run is over.
-    pub one_run: bool,
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SessionEnd {
-    /// The last run, if there was one.
-    pub run: Option<RunView>,
-    /// What kept the last run from being started, if anything did.
-    pub problem: Option<Problem>,
-}
-
-/// Why a run cannot be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// One sentence.
-    pub text: String,
-    /// Whether what was asked for is wrong, rather than the cluster out of reach.
-    pub usage: bool,
-}
 
 /// A session on a thread of its own.
 pub struct Session {
@@ -102,6 +64,8 @@ impl Session {
             let mut body = Body {
                 health: Arc::default(),
                 client: None,
+                listing: None,
+                catalog: None,
                 run: None,
                 last_view: None,
                 finished: Vec::new(),
@@ -140,6 +104,8 @@ struct Body {
     publish: watch::Sender<Arc<Snapshot>>,
     health: Arc<ClientHealth>,
     client: Option<Client>,
+    listing: Option<Listing>,
+    catalog: Option<Arc<[TopicView]>>,
     run: Option<Run>,
     last_view: Option<RunView>,
     finished: Vec<RunSummary>,
@@ -164,7 +130,8 @@ impl Body {
                 Err(RecvTimeoutError::Disconnected) => self.obey(Command::Shutdown),
             }
             self.tick();
-            if self.run.is_none() && (self.closing || self.options.one_run) {
+            let over = self.options.one_run && (self.runs > 0 || self.problem.is_some());
+            if self.run.is_none() && (self.closing || over) {
                 return SessionEnd {
                     run: self.last_view.take().filter(|view| view.started_at.is_some()),
                     problem: self.problem.take(),
@@ -177,6 +144,8 @@ impl Body {
         match command {
             Command::Start if self.run.is_none() => self.start(),
             Command::Start => {}
+            Command::ListTopics => self.list(),
+            Command::Replay(names) => self.replay(&names),
             Command::Restart => match &mut self.run {
                 Some(run) => {
                     run.cancel();
@@ -197,6 +166,9 @@ impl Body {
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
                 self.published = None;
+                if self.run.is_none() {
+                    self.publish_now();
+                }
             }
             Command::Shutdown => {
                 self.closing = true;
@@ -220,6 +192,7 @@ impl Body {
                 self.start();
             }
         }
+        self.look_at_listing();
         let partitions = self.last_view.as_ref().map_or(0, |view| view.partitions.len());
         let every = if partitions > MANY { PUBLISH_MANY } else { PUBLISH };
         // Between runs only a command changes anything; it asks for a snapshot by forgetting when the last one was.
@@ -251,20 +224,88 @@ impl Body {
             run,
             finished: self.finished.clone(),
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
+            catalog: self.catalog.clone(),
+            next: self.next_run(),
         };
         self.publish.send_replace(Arc::new(snapshot));
     }
 
+    fn next_run(&self) -> NextRun {
+        let settings = &self.options.settings;
+        NextRun {
+            concurrency: settings.concurrency.get(),
+            ordering: settings.ordering,
+            handler: settings.handler.to_string(),
+            group: self.group_of(self.runs + 1),
+        }
+    }
+
+    /// The group of a run, by its number.
+    fn group_of(&self, run: u32) -> Option<String> {
+        let group = self.options.settings.group.clone();
+        if self.options.group_per_run && run > 1 { group.map(|group| format!("{group}-{run}")) } else { group }
+    }
+
     fn start(&mut self) {
+        let Some(selection) = self.options.selection.clone() else { return self.list() };
         self.problem = None;
-        match self.try_start() {
+        match self.try_start(&selection) {
             Ok(run) => self.run = Some(run),
             Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
     }
 
-    fn try_start(&mut self) -> Result<Run, Problem> {
+    fn replay(&mut self, names: &[String]) {
+        if self.run.is_some() {
+            let text = "other topics can be replayed when the run that is going has ended".into();
+            self.events.push(EventKind::Warning { text });
+            return;
+        }
+        match Selection::topics(names) {
+            Ok(selection) => {
+                self.options.selection = Some(selection);
+                self.start();
+            }
+            Err(error) => {
+                self.problem = Some(usage(&error));
+                self.publish_now();
+            }
+        }
+    }
+
+    fn list(&mut self) {
+        if self.run.is_none() {
+            self.problem = None;
+        }
+        let options = &self.options;
+        match Listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
+            Ok(listing) => self.listing = Some(listing),
+            Err(error) => self.not_listed(failed(&error)),
+        }
+        self.publish_now();
+    }
+
+    fn look_at_listing(&mut self) {
+        match self.listing.as_ref().map(Listing::look) {
+            None | Some(Answer::Waiting) => return,
+            Some(Answer::Over) => self.listing = None,
+            Some(Answer::New(Ok(catalog))) => self.catalog = Some(catalog),
+            Some(Answer::New(Err(problem))) => self.not_listed(problem),
+        }
+        self.publish_now();
+    }
+
+    /// Without topics no run can be started; one that is going needs no list.
+    fn not_listed(&mut self, problem: Problem) {
+        if self.run.is_none() {
+            self.problem = Some(problem);
+        } else {
+            self.events.push(EventKind::Error { text: problem.text });
+        }
+    }
+
+    fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
@@ -273,7 +314,7 @@ impl Body {
         };
         let catalog = Catalog::new(&client, self.options.timeout);
         let plan = Arc::new(
-            resolve(&catalog, &self.options.selection)
+            resolve(&catalog, selection)
                 .map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?,
         );
         self.events.push(EventKind::Planned {
@@ -284,9 +325,7 @@ impl Body {
         self.runs += 1;
         let id = run_id(self.runs);
         let mut settings = self.options.settings.clone();
-        if self.options.group_per_run && self.runs > 1 {
-            settings.group = settings.group.map(|group| format!("{group}-{}", self.runs));
-        }
+        settings.group = self.group_of(self.runs);
         self.show_planned(&id, &plan, &settings);
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)

@@ -17,9 +17,9 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bound, ClusterView, EventKind, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction,
-        RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot, Throughput, Totals, WorkerState,
-        WorkerView,
+        self, Bound, ClusterView, EventKind, LatencyMs, NextRun, Owner, PartitionState, PartitionView, PlanView,
+        Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot, Throughput, TopicView,
+        Totals, WorkerState, WorkerView,
     },
 };
 
@@ -166,7 +166,31 @@ pub(crate) fn snapshot(run: Option<RunView>, at_s: f64) -> Snapshot {
         run,
         finished: Vec::new(),
         problem: None,
+        ..Snapshot::default()
     }
+}
+
+/// A topic to choose.
+pub(crate) fn topic(name: &str, partitions: u32, records: impl Into<Option<u64>>) -> TopicView {
+    TopicView { name: name.into(), partitions, records: records.into() }
+}
+
+/// A session that waits for a choice among topics.
+pub(crate) fn choosing(width: u16, height: u16, topics: Vec<TopicView>) -> State {
+    let mut state = State::new(width, height, None);
+    let mut snapshot = snapshot(None, 0.0);
+    snapshot.cluster.embedded = false;
+    give(&mut state, snapshot);
+    change(&mut state, |snapshot| {
+        snapshot.catalog = Some(topics.into());
+        snapshot.next = NextRun { concurrency: 6, ordering: Ordering::Key, handler: "null".into(), group: None };
+    });
+    state
+}
+
+/// The demo's topics.
+pub(crate) fn topics() -> Vec<TopicView> {
+    DATASETS.iter().zip(1..).map(|(name, size)| topic(&format!("vc.{name}.events"), 6, size * RECORDS)).collect()
 }
 
 /// The events of the run up to a moment.

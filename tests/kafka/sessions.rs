@@ -22,7 +22,7 @@ pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions
     SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() },
         embedded: false,
-        selection: Selection::topics([topic]).unwrap(),
+        selection: Some(Selection::topics([topic]).unwrap()),
         settings: Settings { concurrency: Concurrency::new(concurrency).unwrap(), ..Settings::default() },
         protocol: GroupProtocol::Classic,
         group_per_run: false,

@@ -1,4 +1,5 @@
 //! The engine end to end, against the embedded broker: no Kafka needed.
 
+mod launch;
 mod runs;
 mod support;

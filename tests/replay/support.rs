@@ -29,7 +29,7 @@ pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, ha
             properties: std::collections::BTreeMap::new(),
         },
         embedded: true,
-        selection: Selection::matching(r"vc\..*\.events").unwrap(),
+        selection: Some(Selection::matching(r"vc\..*\.events").unwrap()),
         settings: Settings {
             concurrency: Concurrency::new(concurrency).unwrap(),
             ordering,

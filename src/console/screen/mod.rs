@@ -1,6 +1,9 @@
 //! What fills the terminal: the dashboard, and what stands in front of it.
 
-use ratatui::{buffer::Buffer, layout::Alignment};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+};
 
 use super::{
     layout::{MIN_HEIGHT, MIN_WIDTH},
@@ -15,6 +18,7 @@ mod details;
 mod help;
 mod number_prompt;
 mod question;
+mod topics;
 
 /// Draws everything.
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
@@ -25,13 +29,16 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         return;
     };
     dashboard::render(buf, &areas, state, theme);
+    if state.topics.open {
+        topics::render(buf, state, theme);
+    }
     match &state.overlay {
         Some(Overlay::Help(from)) => help::render(buf, *from, theme),
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
         Some(Overlay::Details) => details::render(buf, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Ask(question)) => question::render(buf, *question, theme),
-        Some(Overlay::Filter(_)) | None => {}
+        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) | None => {}
     }
 }
 
@@ -44,6 +51,11 @@ pub(super) fn longest_scroll(state: &State) -> usize {
     }
 }
 
+/// Where the rows of the list of topics are; `None` when the terminal is too small.
+pub(super) fn topic_rows(state: &State) -> Option<Rect> {
+    topics::rows(state)
+}
+
 fn too_small(buf: &mut Buffer, theme: &Theme) {
     let screen = buf.area;
     let lines = [
@@ -53,7 +65,7 @@ fn too_small(buf: &mut Buffer, theme: &Theme) {
     ];
     let top = screen.height.saturating_sub(3) / 2;
     for (row, (text, style)) in (top..screen.height).zip(lines) {
-        let at = ratatui::layout::Rect::new(0, row, screen.width, 1);
+        let at = Rect::new(0, row, screen.width, 1);
         paint::aligned(buf, at, &text, style, Alignment::Center);
     }
 }

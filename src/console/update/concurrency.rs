@@ -50,7 +50,8 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
 
 /// The number to start from; where there is none, says why.
 fn changeable(state: &mut State) -> Option<u32> {
-    let refusal = cannot_command(state).or_else(|| state.run().is_none().then_some("there is no run to change yet"));
+    let refusal =
+        cannot_command(state).or_else(|| state.concurrency().is_none().then_some("there is no run to change yet"));
     if let Some(refusal) = refusal {
         say(state, StatusKind::Refused, refusal);
         return None;
@@ -60,9 +61,9 @@ fn changeable(state: &mut State) -> Option<u32> {
 
 fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
     let Ok(concurrency) = Concurrency::new(u64::from(wanted)) else { return Vec::new() };
-    let Some(run) = state.run() else { return Vec::new() };
-    let when = if run.state.is_over() { " for the next run" } else { "" };
-    state.pending = Some(Pending { to: wanted, run_id: run.id.clone(), since: state.now });
+    let (run_id, over) = state.run().map_or_else(Default::default, |run| (run.id.clone(), run.state.is_over()));
+    let when = if over { " for the next run" } else { "" };
+    state.pending = Some(Pending { to: wanted, run_id, since: state.now });
     say(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}"));
     vec![Effect::Send(Command::SetConcurrency(concurrency))]
 }
@@ -70,6 +71,9 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
 fn at_most(state: &State) -> String {
     let max = state.max_concurrency();
     let workers = if max == 1 { "worker" } else { "workers" };
+    if state.topics.open && !state.going() && max < Concurrency::MAX.get() {
+        return format!("at most {max} {workers} with ordering partition: one for each partition");
+    }
     match state.run() {
         Some(run) if max < Concurrency::MAX.get() && run.plan.ordering == Ordering::Partition => {
             format!("at most {max} {workers} with ordering partition: one for each partition")

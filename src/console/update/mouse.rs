@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, focus, scroll};
+use super::{Effect, focus, scroll, topics};
 use crate::console::{
     layout::{Panel, inside},
     state::{Overlay, State},
@@ -26,6 +26,8 @@ fn wheel(state: &mut State, event: MouseEvent, by: isize) {
     state.stale = true;
     if state.overlay.is_some() {
         scroll::overlay(state, by);
+    } else if state.topics.open {
+        topics::scroll(state, by);
     } else if let Some((panel, _)) = state.areas().and_then(|areas| areas.panel_at(event.column, event.row)) {
         scroll::panel(state, panel, by);
     }
@@ -34,9 +36,14 @@ fn wheel(state: &mut State, event: MouseEvent, by: isize) {
 fn click(state: &mut State, x: u16, y: u16) {
     match state.overlay {
         // A question is answered by its keys, never by a stray click.
-        Some(Overlay::Ask(_) | Overlay::Number { .. } | Overlay::Filter(_)) => return,
+        Some(Overlay::Ask(_) | Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => return,
         Some(_) => {
             state.overlay = None;
+            state.stale = true;
+            return;
+        }
+        None if state.topics.open => {
+            topics::click(state, x, y);
             state.stale = true;
             return;
         }

@@ -1,6 +1,6 @@
 //! Starting, pausing, stopping, leaving.
 
-use super::{Effect, ask, say};
+use super::{Effect, ask, say, topics};
 use crate::{
     console::state::{Overlay, Question, State, StatusKind},
     feed::RunState,
@@ -11,6 +11,9 @@ pub(super) fn run(state: &mut State) -> Vec<Effect> {
     if state.going() {
         return ask(state, Question::Restart);
     }
+    if topics::must_choose(state) {
+        return topics::open(state);
+    }
     start(state, Command::Start)
 }
 
@@ -18,10 +21,13 @@ pub(super) fn restart(state: &mut State) -> Vec<Effect> {
     if state.going() {
         return ask(state, Question::Restart);
     }
+    if topics::must_choose(state) {
+        return topics::open(state);
+    }
     start(state, Command::Restart)
 }
 
-fn start(state: &mut State, command: Command) -> Vec<Effect> {
+pub(super) fn start(state: &mut State, command: Command) -> Vec<Effect> {
     if let Some(refusal) = cannot_command(state) {
         say(state, StatusKind::Refused, refusal);
         return Vec::new();

@@ -1,5 +1,6 @@
 //! Moving about: in the panel that has the keys, or in the text in front.
 
+use super::topics;
 use crate::console::{
     action::Action,
     layout::Panel,
@@ -9,7 +10,8 @@ use crate::console::{
 
 /// Moves by an action; actions that do not move do nothing here.
 pub(super) fn by_action(state: &mut State, action: Action) {
-    let page = page(state, state.focus);
+    let choosing = state.topics.open && state.overlay.is_none();
+    let page = if choosing { topics::page(state) } else { page(state, state.focus) };
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
     let by = match action {
         Action::Up => -1,
@@ -23,6 +25,7 @@ pub(super) fn by_action(state: &mut State, action: Action) {
         _ => return,
     };
     match state.overlay {
+        None if choosing => topics::scroll(state, by),
         None => panel(state, state.focus, by),
         Some(Overlay::Details) => select(state, by),
         Some(_) => overlay(state, by),

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::scroll;
+use super::{scroll, topics};
 use crate::console::{
     keymap::Key,
     state::{Overlay, State},
@@ -44,6 +44,10 @@ fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
         Some(Overlay::Filter(_)) => {
             change(&mut state.table.filter);
             scroll::follow(state);
+        }
+        Some(Overlay::TopicFilter(_)) => {
+            change(&mut state.topics.filter);
+            topics::follow(state);
         }
         _ => {}
     }

@@ -84,10 +84,11 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "go on",
         (Action::Run, Some(state)) if state.is_over() => "run again",
-        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_))) => "keep",
+        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "keep",
         (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. })) => "set",
-        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_))) => "undo",
+        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "undo",
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
+        (Action::Close, _) if state.mode() == Mode::Choosing && !state.topics.filter.is_empty() => "clear filter",
         _ => usual,
     }
 }
@@ -95,6 +96,17 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
 fn useful(state: &State) -> &'static [Action] {
     use Action as A;
     match state.mode() {
+        Mode::Choosing => &[
+            A::Replay,
+            A::Mark,
+            A::MarkAll,
+            A::Filter,
+            A::Close,
+            A::Help,
+            A::ListTopics,
+            A::MoreWorkers,
+            A::FewerWorkers,
+        ],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
@@ -117,13 +129,14 @@ fn useful(state: &State) -> &'static [Action] {
                 A::Details,
                 A::Compare,
             ],
-            Panel::Partitions if state.run().is_none() => &[A::Help, A::Run, A::FocusNext, A::Quit],
+            Panel::Partitions if state.run().is_none() => &[A::Help, A::Run, A::Topics, A::FocusNext, A::Quit],
             Panel::Partitions => &[
                 A::Help,
                 A::Run,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::Compare,
+                A::Topics,
                 A::SortNext,
                 A::Filter,
                 A::FocusNext,

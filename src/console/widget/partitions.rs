@@ -58,7 +58,7 @@ fn nothing(state: &State, rows: &Rows) -> &'static str {
     } else if state.snapshot.at.is_none() {
         "connecting…"
     } else if state.run().is_none() && state.snapshot.problem.is_none() {
-        "no run yet; r starts one"
+        if state.snapshot.catalog.is_some() { "no run yet; t chooses topics" } else { "no run yet; r starts one" }
     } else {
         "no partitions"
     }

@@ -1,0 +1,128 @@
+//! Sessions that begin without a selection: topics are listed, chosen, replayed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use kreplay::{
+    demo::Datasets,
+    domain::{Concurrency, EventCount, Ordering},
+    feed::{EventKind, RunState, Snapshot, TopicView},
+    kafka::embedded::EmbeddedBroker,
+    replay::{Command, Session, SessionOptions},
+};
+
+use crate::support::{options, seeded, wait_for};
+
+fn broker() -> EmbeddedBroker {
+    seeded(&Datasets { events: EventCount::new(1_000).unwrap(), ..Datasets::default() })
+}
+
+fn unselected(broker: &EmbeddedBroker, handler: &str) -> SessionOptions {
+    SessionOptions { selection: None, one_run: false, ..options(broker, 4, Ordering::Key, handler) }
+}
+
+fn listed(session: &Session) -> Vec<TopicView> {
+    wait_for(session, "the topics are listed and measured", |snapshot| {
+        let measured = |topics: &[TopicView]| topics.iter().any(|topic| topic.records.is_some());
+        snapshot.catalog.as_deref().is_some_and(measured)
+    });
+    session.feed.snapshots.borrow().catalog.as_deref().unwrap().to_vec()
+}
+
+fn names(topics: &[TopicView]) -> std::sync::Arc<[String]> {
+    topics.iter().map(|topic| topic.name.clone()).collect()
+}
+
+fn ended(count: usize) -> impl Fn(&Snapshot) -> bool {
+    move |snapshot| snapshot.finished.len() == count
+}
+
+#[test]
+fn topics_are_listed_and_exactly_the_chosen_ones_replayed() {
+    let broker = broker();
+    let session = Session::spawn(unselected(&broker, "null")).unwrap();
+    let topics = listed(&session);
+    assert_eq!(topics.len(), 10);
+    assert!(topics.iter().all(|topic| topic.partitions == 6 && topic.records == Some(100)), "{topics:?}");
+    assert!(topics.is_sorted_by_key(|topic| topic.name.clone()));
+    {
+        let snapshot = session.feed.snapshots.borrow();
+        assert!(snapshot.run.is_none() && snapshot.finished.is_empty(), "nothing starts by itself");
+        assert_eq!((snapshot.next.concurrency, snapshot.next.handler.as_str()), (4, "null"));
+        assert_eq!((snapshot.next.ordering, &snapshot.next.group), (Ordering::Key, &None));
+    }
+
+    session.control.send(Command::SetConcurrency(Concurrency::new(3).unwrap()));
+    wait_for(&session, "the next run has 3 workers", |snapshot| snapshot.next.concurrency == 3);
+    let chosen = names(&topics[2..4]);
+    session.control.send(Command::Replay(chosen.clone()));
+    wait_for(&session, "the run is over", ended(1));
+    let run = session.feed.snapshots.borrow().run.clone().unwrap();
+    assert_eq!((run.state, run.totals.handled, run.concurrency), (RunState::Done, 200, 3));
+    assert_eq!(run.plan.topics, *chosen);
+    assert!(run.partitions.iter().all(|partition| chosen.contains(&partition.id.topic.to_string())));
+
+    session.control.send(Command::Start);
+    wait_for(&session, "the same again", ended(2));
+    assert_eq!(session.feed.snapshots.borrow().finished[1].handled, 200);
+    session.control.send(Command::Replay(names(&topics[9..])));
+    wait_for(&session, "another topic", ended(3));
+    assert_eq!(session.feed.snapshots.borrow().finished[2].handled, 100);
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
+fn other_topics_are_refused_while_a_run_is_going_and_can_be_listed() {
+    let broker = broker();
+    let session = Session::spawn(unselected(&broker, "simulate:10ms")).unwrap();
+    let topics = listed(&session);
+    session.control.send(Command::Replay(names(&topics)));
+    wait_for(&session, "records are handled", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 10)
+    });
+    let id = session.feed.snapshots.borrow().run.as_ref().unwrap().id.clone();
+    session.control.send(Command::ListTopics);
+    session.control.send(Command::Replay(names(&topics[..1])));
+    session.control.send(Command::Cancel);
+    wait_for(&session, "the run is over", ended(1));
+    let run = session.feed.snapshots.borrow().run.clone().unwrap();
+    assert_eq!((run.id, run.plan.topics.len(), run.state), (id, 10, RunState::Cancelled));
+    let refused = |kind: &EventKind| matches!(kind, EventKind::Warning { text } if text.contains("has ended"));
+    assert!(session.feed.events.since(0).iter().any(|event| refused(&event.kind)));
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
+fn a_choice_that_cannot_be_replayed_is_a_problem_and_no_end() {
+    let broker = broker();
+    let session = Session::spawn(unselected(&broker, "null")).unwrap();
+    let topics = listed(&session);
+    for (wrong, reason) in [("no-such-topic", "no topic `no-such-topic`"), ("a b", "cannot be a topic's name")] {
+        session.control.send(Command::Replay([wrong.to_owned()].into()));
+        wait_for(&session, reason, |snapshot| snapshot.problem.as_ref().is_some_and(|text| text.contains(reason)));
+    }
+    session.control.send(Command::Replay(names(&topics[..1])));
+    wait_for(&session, "the right one is replayed", ended(1));
+    assert_eq!(session.feed.snapshots.borrow().problem, None);
+    session.control.send(Command::Shutdown);
+    assert_eq!(session.join().problem, None);
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_a_problem_and_can_be_asked_again() {
+    let broker = broker();
+    let mut nowhere = unselected(&broker, "null");
+    // Port 1 of the loopback: nobody listens there.
+    nowhere.kafka.bootstrap_servers = "127.0.0.1:1".into();
+    nowhere.timeout = std::time::Duration::from_millis(300);
+    let session = Session::spawn(nowhere).unwrap();
+    let errors = |session: &Session| {
+        let events = session.feed.events.since(0);
+        events.iter().filter(|event| matches!(event.kind, EventKind::Error { .. })).count()
+    };
+    wait_for(&session, "a problem", |snapshot| snapshot.problem.is_some() && snapshot.catalog.is_none());
+    session.control.send(Command::Start);
+    wait_for(&session, "a problem again", |snapshot| snapshot.problem.is_some() && errors(&session) == 2);
+    session.control.send(Command::Shutdown);
+    assert!(!session.join().problem.unwrap().usage);
+}
