@@ -3,7 +3,8 @@
 //! A lane holds records that must be handled one after the other. A worker takes records from one or more idle lanes and
 //! owns those lanes until it hands them back, so that no lane is ever in two hands. The fullest idle lanes are served
 //! first, which is the list-scheduling rule "longest processing time first" (Graham 1969) applied batch by batch: it is
-//! what lets W workers share K lanes evenly where K is no multiple of W.
+//! what lets W workers share K lanes evenly where K is no multiple of W. A lane that has waited for long has its turn
+//! in between (see `ready`), so that positions follow.
 //!
 //! Pure: no clock, no lock, no thread. The caller passes the time and holds the lock.
 
@@ -113,12 +114,12 @@ impl Lanes {
         self.refresh(lane)
     }
 
-    /// Takes up to `max` records from the fullest idle lanes of a ready queue, lane by lane, and returns their number.
+    /// Takes up to `max` records from the idle lanes of a ready queue whose turn it is, lane by lane, and returns their number.
     /// The lanes belong to the caller until [`Lanes::finish`].
     pub fn take(&mut self, queue: u32, max: usize, out: &mut Vec<LaneRun>) -> usize {
         let mut taken = 0;
         while taken < max {
-            let Some(lane) = self.ready.fullest(queue) else { break };
+            let Some(lane) = self.ready.next(queue) else { break };
             let mut records = Vec::new();
             let entry = &mut self.all[lane as usize];
             while taken < max {
@@ -149,6 +150,9 @@ impl Lanes {
             if self.exclusion == Exclusion::Exclusive || lane >= self.first_spare {
                 entry.state = LaneState::Busy;
             }
+            self.ready.hand_out(records.len());
+            // Also where it can be taken again at once: it has had its turn.
+            self.ready.remove(lane);
             self.refresh(lane);
             out.push(LaneRun { lane, records });
         }

@@ -1,7 +1,19 @@
-//! The lanes that can be taken, by how full they are.
+//! The lanes that can be taken, by how full they are and by how long they have waited.
 //!
 //! Lanes sit in buckets of similar length (four to each power of two, so within a fifth of each other), first in first
 //! out; finding the fullest, placing and removing take constant time.
+//!
+//! Served by fullness alone, a lane with a single record would wait until all others are empty, and its partition's position
+//! with it: a crash near the end would repeat the whole run. So a lane that has waited for a while has its turn, in the order
+//! of waiting; only much fuller lanes go in between.
+
+use std::collections::VecDeque;
+
+/// A lane has waited for long when so many records were handed out since it could be taken. A few batches: what the
+/// fullest-first rule balances within fewer is not disturbed.
+const LONG: u64 = 256;
+/// Buckets between a lane and one that is twice as full.
+const TWICE: u8 = 4;
 
 const NONE: u32 = u32::MAX;
 const BUCKETS: usize = 128;
@@ -13,9 +25,11 @@ struct Link {
     next: u32,
     queue: u32,
     bucket: u8,
+    /// How many records had been handed out when it could be taken first.
+    since: u64,
 }
 
-const UNLINKED: Link = Link { prev: NONE, next: NONE, queue: NONE, bucket: 0 };
+const UNLINKED: Link = Link { prev: NONE, next: NONE, queue: NONE, bucket: 0, since: 0 };
 
 #[derive(Clone, Copy, Debug)]
 struct Ends {
@@ -28,20 +42,31 @@ struct Queue {
     buckets: Box<[Ends; BUCKETS]>,
     occupied: u128,
     len: usize,
+    /// Lanes by how long they have waited, each with its `since`; entries that no longer hold are passed over.
+    turns: VecDeque<(u32, u64)>,
+    /// The last lane came by its turn, not by its fullness.
+    by_turn: bool,
 }
 
-/// The lanes that can be taken, fullest first, in one queue or several.
+/// The lanes that can be taken, in one queue or several.
 #[derive(Debug, Default)]
 pub struct ReadyQueues {
     links: Vec<Link>,
     queues: Vec<Queue>,
+    handed_out: u64,
 }
 
 impl ReadyQueues {
     /// Makes sure that there are at least so many queues.
     pub fn reserve(&mut self, queues: usize) {
         if self.queues.len() < queues {
-            let empty = Queue { buckets: Box::new([Ends { head: NONE, tail: NONE }; BUCKETS]), occupied: 0, len: 0 };
+            let empty = Queue {
+                buckets: Box::new([Ends { head: NONE, tail: NONE }; BUCKETS]),
+                occupied: 0,
+                len: 0,
+                turns: VecDeque::new(),
+                by_turn: false,
+            };
             self.queues.resize(queues, empty);
         }
     }
@@ -50,6 +75,36 @@ impl ReadyQueues {
     #[must_use]
     pub fn len(&self, queue: u32) -> usize {
         self.queues.get(queue as usize).map_or(0, |queue| queue.len)
+    }
+
+    /// Notes that so many records were handed out, which is how waiting is measured.
+    pub fn hand_out(&mut self, records: usize) {
+        self.handed_out += records as u64;
+    }
+
+    /// The lane to serve next: the fullest, unless another has waited for long. Of two in a row at least one may be a lane
+    /// that is twice as full, so that a heavy lane is never kept from its work by many light ones.
+    #[must_use]
+    pub fn next(&mut self, queue: u32) -> Option<u32> {
+        let fullest = self.fullest(queue)?;
+        let waiting = self.longest_waiting(queue);
+        let (links, queue) = (&self.links, self.queues.get_mut(queue as usize)?);
+        let bucket = |lane: u32| links[lane as usize].bucket;
+        let by_turn = waiting.filter(|lane| !queue.by_turn || bucket(fullest) < bucket(*lane).saturating_add(TWICE));
+        queue.by_turn = by_turn.is_some();
+        Some(by_turn.unwrap_or(fullest))
+    }
+
+    fn longest_waiting(&mut self, queue: u32) -> Option<u32> {
+        let turns = &mut self.queues.get_mut(queue as usize)?.turns;
+        while let Some(&(lane, since)) = turns.front() {
+            let link = self.links[lane as usize];
+            if link.queue == queue && link.since == since {
+                return (self.handed_out - since >= LONG).then_some(lane);
+            }
+            turns.pop_front();
+        }
+        None
     }
 
     /// One of the fullest lanes of a queue: that which has waited longest among those of similar length.
@@ -73,6 +128,11 @@ impl ReadyQueues {
         }
         self.remove(lane);
         let target = &mut self.queues[queue as usize];
+        // A lane that grows keeps its turn.
+        let since = if link.queue == queue { link.since } else { self.handed_out };
+        if link.queue != queue {
+            target.turns.push_back((lane, since));
+        }
         let ends = &mut target.buckets[bucket as usize];
         let prev = ends.tail;
         ends.tail = lane;
@@ -83,7 +143,7 @@ impl ReadyQueues {
             self.links[prev as usize].next = lane;
         }
         target.len += 1;
-        self.links[lane as usize] = Link { prev, next: NONE, queue, bucket };
+        self.links[lane as usize] = Link { prev, next: NONE, queue, bucket, since };
     }
 
     /// Takes a lane out; one that is in no queue stays out.
@@ -144,6 +204,54 @@ mod tests {
         assert_eq!(order, [2, 3, 1, 4]);
         assert_eq!(queues.len(1), 0);
         assert_eq!(queues.fullest(0), None);
+    }
+
+    /// One heavy lane and many light ones: each light one has its turn, and the heavy one at least every second.
+    #[test]
+    fn a_light_lane_does_not_wait_for_heavy_ones_to_be_empty() {
+        let mut queues = ReadyQueues::default();
+        queues.reserve(1);
+        queues.place(0, 0, 1);
+        for lane in 1..=50 {
+            queues.place(0, lane, 100);
+        }
+        queues.place(0, 99, 100_000);
+        let mut order = Vec::new();
+        for _ in 0..300 {
+            let lane = queues.next(0).unwrap();
+            order.push(lane);
+            queues.remove(lane);
+            queues.hand_out(5);
+            if lane != 0 {
+                queues.place(0, lane, if lane == 99 { 100_000 } else { 100 });
+            }
+        }
+        let first = order.iter().position(|lane| *lane == 0).unwrap();
+        assert!((50..60).contains(&first), "{first}: after {LONG} records, and not before");
+        for lane in 1..=50 {
+            assert!(order.iter().filter(|one| **one == lane).count() >= 2, "lane {lane}: {order:?}");
+        }
+        assert!(order.windows(2).all(|pair| pair.contains(&99)), "{order:?}");
+    }
+
+    #[test]
+    fn turns_that_no_longer_hold_are_passed_over() {
+        let mut queues = ReadyQueues::default();
+        queues.reserve(2);
+        for lane in 0..3 {
+            queues.place(0, lane, 1);
+        }
+        queues.remove(0);
+        queues.place(1, 1, 1);
+        queues.hand_out(1000);
+        queues.place(0, 3, 1);
+        queues.place(0, 2, 9000);
+        let mut order = Vec::new();
+        while let Some(lane) = queues.next(0) {
+            order.push(lane);
+            queues.remove(lane);
+        }
+        assert_eq!((order, queues.next(1)), (vec![2, 3], Some(1)));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Lag is what is left, to the record.
 
+use std::time::Duration;
+
 use kreplay::domain::{Lag, Ordering};
 use kreplay::feed::{PartitionState, RunState};
+use kreplay::replay::Session;
 
 use crate::recorder::Recorder;
-use crate::sessions::{Ended, account, in_group, options, ordered, run, run_with};
+use crate::sessions::{Ended, account, finish, in_group, options, ordered, run, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 
@@ -68,4 +71,29 @@ fn lag_is_summed_over_partitions_and_the_largest_is_seen() {
     let lags: Vec<_> = ended.view.partitions.iter().map(|partition| partition.lag).collect();
     assert_eq!(lags, [Lag::Known(5), Lag::Known(50), Lag::Known(500)]);
     assert_eq!((ended.view.totals.lag, ended.view.state), (Lag::Known(555), RunState::Failed));
+}
+
+/// A rare key's record is not left until all other lanes are empty: otherwise the run would show no progress until its end, and
+/// a crash would repeat all of it.
+#[test]
+fn the_position_follows_what_is_handled() {
+    let broker = broker::shared();
+    let topic = broker.topic("follow", 1);
+    let records: Vec<_> = [NewRecord::keyed("often-1", "x"), NewRecord::keyed("rare", "x")]
+        .into_iter()
+        .chain((0..20_000).map(|n| NewRecord::keyed(format!("often-{}", n * 31 % 500), n.to_string())))
+        .collect();
+    broker.produce(&topic, &records);
+    let recorder = Recorder::taking(Duration::from_millis(1));
+    let session = Session::spawn_with(options(broker, &topic, 8), Some(recorder.source())).unwrap();
+    let mut position = 0;
+    wait_for(&session, "half of it is handled", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| {
+            position = run.partitions.first().map_or(0, |one| one.position.get());
+            run.totals.handled >= 10_000
+        })
+    });
+    assert!(position >= 2_500, "the position is {position} when half of 20,002 are handled");
+    finish(session).expect_done(20_002);
+    recorder.expect_each_once_in_order(20_002);
 }
