@@ -105,7 +105,7 @@ pub struct RawRecord<'a> {
 }
 
 impl<'a> RawRecord<'a> {
-    /// The topic, as a number that stays the same within one call of [`RecordQueue::read`].
+    /// The topic, as a number that stays the same within one call of `RecordQueue::read`.
     #[must_use]
     pub fn topic_token(&self) -> usize {
         self.message.rkt as usize
