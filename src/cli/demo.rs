@@ -21,7 +21,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
     demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
         // Found out before anything is produced: other flags are the remedy.
-        DemoError::TooLarge { .. } => CliError::Usage(error.to_string()),
+        DemoError::TooLarge { .. } | DemoError::TooMany { .. } => CliError::Usage(error.to_string()),
         _ => CliError::Failed(error.to_string()),
     })?;
     let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);

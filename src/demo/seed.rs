@@ -29,6 +29,10 @@ const LARGE_DATASET: u64 = 20_000;
 /// A million events take seconds; beyond this the broker is stuck.
 const FLUSH_WITHIN: Duration = Duration::from_secs(60);
 
+/// 1,000 topics of 6 partitions take the mock cluster about two seconds; 1,000 of 100 took it a minute and a half before it
+/// gave up.
+const MOST_PARTITIONS: u32 = 10_000;
+
 const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The demo could not be seeded.
@@ -46,6 +50,16 @@ pub enum DemoError {
         events: u64,
         /// How many it may get.
         most: u64,
+    },
+    /// The topics have more partitions together than the embedded broker makes in bearable time.
+    #[error(
+        "{partitions} partitions in all are more than the {most} that the embedded broker can have: ask for fewer datasets or partitions"
+    )]
+    TooMany {
+        /// How many were asked for.
+        partitions: u32,
+        /// How many there may be.
+        most: u32,
     },
     /// The broker does not hold what was produced.
     #[error(
@@ -95,6 +109,10 @@ pub struct SeedReport {
 /// [`DemoError::TooLarge`] before anything is produced, where the events would not fit; see [`DemoError`] for the rest.
 pub fn seed(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SeedReport, DemoError> {
     let started = Instant::now();
+    let partitions = datasets.count.get() * datasets.partitions.get();
+    if partitions > MOST_PARTITIONS {
+        return Err(DemoError::TooMany { partitions, most: MOST_PARTITIONS });
+    }
     let counts = datasets.split();
     check_size(&counts)?;
     let names: Vec<(String, String)> =

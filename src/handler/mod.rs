@@ -31,6 +31,8 @@ pub struct LaneFailure {
     pub done: usize,
     /// What went wrong with the next one.
     pub error: String,
+    /// Whether trying again is pointless because nothing can be handled any more: the run fails at once.
+    pub is_final: bool,
 }
 
 /// Does the work. One instance belongs to one worker, so that it needs no locks of its own.

@@ -93,7 +93,7 @@ impl SimulateHandler {
                 spent += self.draw();
                 at(spent);
                 if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {
-                    failures.push(LaneFailure { run, done, error: "simulated failure".into() });
+                    failures.push(LaneFailure { run, done, error: "simulated failure".into(), is_final: false });
                     break;
                 }
             }

@@ -25,6 +25,8 @@ use crate::{
     plan::Plan,
 };
 
+/// What has failed for good is not handed out again, however long the run takes to end.
+const FAILED_REST: Duration = Duration::from_secs(3600);
 /// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
 const FAILURES_TOLD: u64 = 200;
 
@@ -188,6 +190,10 @@ impl Engine {
             attempt,
             error: failure.error.clone(),
         };
+        if failure.is_final {
+            self.fail(failure.error.clone());
+            return HandBack { run, done, until: Some(Instant::now() + FAILED_REST) };
+        }
         if let Some(delay) = self.settings.retry.delay(attempt) {
             if told(self.retried.fetch_add(1, Relaxed) + 1) {
                 self.events.push(EventKind::Retried(report()));
@@ -208,7 +214,7 @@ impl Engine {
                     "{} at offset {} failed {} times, last with: {}",
                     failure.partition, failure.offset, failure.attempt, failure.error
                 ));
-                HandBack { run, done, until: Some(Instant::now() + Duration::from_secs(3600)) }
+                HandBack { run, done, until: Some(Instant::now() + FAILED_REST) }
             }
         }
     }

@@ -262,7 +262,7 @@ impl Sim {
                     }
                 }
                 if fails {
-                    failures.push(LaneFailure { run, done, error: "as planned".into() });
+                    failures.push(LaneFailure { run, done, error: "as planned".into(), is_final: false });
                     break;
                 }
             }

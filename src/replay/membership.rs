@@ -1,6 +1,13 @@
 //! What a group member's assignments mean for a run.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 
@@ -25,7 +32,9 @@ pub struct RunMembership {
     /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
     /// this one has heard that it lost it; from then on this one has no say in it.
     mine: Mutex<BTreeMap<u32, u32>>,
-    recommit: std::sync::atomic::AtomicBool,
+    recommit: AtomicBool,
+    /// Whether what counts as committed is known to have arrived.
+    confirmed: AtomicBool,
 }
 
 impl RunMembership {
@@ -39,7 +48,8 @@ impl RunMembership {
             rebalances,
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
-            recommit: std::sync::atomic::AtomicBool::new(false),
+            recommit: AtomicBool::new(false),
+            confirmed: AtomicBool::new(false),
         }
     }
 
@@ -58,7 +68,7 @@ impl RunMembership {
     /// Positions that have moved since they were committed last; they count as committed from now on.
     #[must_use]
     pub fn positions_to_commit(&self) -> Vec<(TopicPartition, Offset)> {
-        let again = self.recommit.swap(false, std::sync::atomic::Ordering::Relaxed);
+        let again = self.recommit.swap(false, Relaxed);
         let mine = self.mine.lock().clone();
         mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
     }
@@ -72,6 +82,15 @@ impl RunMembership {
             partition.committed = Some(position);
             Some((partition.id.clone(), Offset::new(position)?))
         })
+    }
+
+    /// Commits every position, moved or not; where `commit` succeeds, giving the partitions back commits only what has moved
+    /// since.
+    pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> bool) {
+        let mine = self.mine.lock().clone();
+        let positions: Vec<_> =
+            mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect();
+        self.confirmed.store(commit(&positions), Relaxed);
     }
 
     /// The member's assignments among these partitions that still stand.
@@ -224,8 +243,9 @@ impl Membership for RunMembership {
                 ),
             });
         }
-        // Also what has been sent before: whether that has arrived is not known yet.
-        standing.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect()
+        // Also what has been sent before, unless that is known to have arrived.
+        let again = !self.confirmed.load(Relaxed);
+        standing.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
     }
 
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {
@@ -252,7 +272,7 @@ impl Membership for RunMembership {
     }
 
     fn commit_failed(&self, reason: &str) {
-        self.recommit.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.recommit.store(true, Relaxed);
         self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
     }
 }

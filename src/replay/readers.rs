@@ -186,6 +186,10 @@ impl<'a> MemberLoop<'a> {
                 return Err(error);
             }
         }
+        if engine.reading_stopped() {
+            // While it is still a member: when all leave at once, what the last of them commit may come too late.
+            this.membership.commit_all(|positions| this.member.commit_now(positions));
+        }
         this.leave();
         Ok(())
     }

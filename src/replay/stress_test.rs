@@ -52,7 +52,7 @@ impl Handler for Checking {
                 let tries = seen.tries.entry((record.partition, record.offset)).or_default();
                 *tries += 1;
                 if *tries == 1 && record.offset % 17 == 3 {
-                    failures.push(LaneFailure { run: index, done, error: "the first time".into() });
+                    failures.push(LaneFailure { run: index, done, error: "the first time".into(), is_final: false });
                     break;
                 }
                 let key = record.key().unwrap_or_default().to_vec();

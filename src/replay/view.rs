@@ -202,7 +202,8 @@ impl Run {
             }
         }
         let measured_s = if handled > 0 { self.busy_seconds() / handled as f64 } else { return None };
-        let record_s = self.source.expected_s().unwrap_or(measured_s);
+        let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);
+        let record_s = expected_s.unwrap_or(measured_s);
         let mean_workers = self.worker_seconds / self.started_to_end_s().max(1e-9);
         let workers = if self.changed { mean_workers.max(1.0) } else { f64::from(self.initial) };
         let heaviest_worker = if self.changed {
@@ -212,7 +213,7 @@ impl Run {
         };
         // Workers that mostly waited, while the buffers were never full, waited for reading.
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
-        let starved = !self.engine.fetch_throttled.load(Relaxed) && self.source.expected_s().is_none() && busy < 0.5;
+        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5;
         predict(&Load {
             ordering: self.engine.settings.ordering,
             records: handled,

@@ -79,7 +79,7 @@ fn handle(handler: &mut dyn Handler, batch: &[crate::handler::LaneRun]) -> Vec<L
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no reason given".into());
         (0..batch.len())
-            .map(|run| LaneFailure { run, done: 0, error: format!("the handler panicked: {text}") })
+            .map(|run| LaneFailure { run, done: 0, error: format!("the handler panicked: {text}"), is_final: false })
             .collect()
     })
 }

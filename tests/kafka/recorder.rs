@@ -149,7 +149,7 @@ impl Handler for RecordingHandler {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.handle_one(record) {
-                    failures.push(LaneFailure { run, done, error });
+                    failures.push(LaneFailure { run, done, error, is_final: false });
                     break;
                 }
             }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::{Handler, HandlerError, LaneFailure, LaneRun};
 use crate::domain::TopicPartition;
-use sink::Sink;
+use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
 /// no second copy of itself in memory.
@@ -45,7 +45,7 @@ impl NdjsonHandler {
         Self { output, block: Vec::new() }
     }
 
-    fn write(&mut self) -> Result<(), String> {
+    fn write(&mut self) -> Result<(), Refusal> {
         let result = self.output.sink.lock().write(&self.block);
         self.block.clear();
         // One huge record must not hold its memory for the rest of the run.
@@ -66,12 +66,12 @@ impl Handler for NdjsonHandler {
                     None => Err(format!("partition {} is not in the plan", record.partition)),
                 };
                 if let Err(error) = appended {
-                    failures.push(LaneFailure { run, done, error });
+                    failures.push(LaneFailure { run, done, error, is_final: false });
                     break;
                 }
                 if self.block.len() >= BLOCK {
-                    if let Err(error) = self.write() {
-                        return fail_from(next, batch, failures, &error);
+                    if let Err(refusal) = self.write() {
+                        return fail_from(next, batch, failures, &refusal);
                     }
                     next = (run, done + 1);
                 }
@@ -79,7 +79,7 @@ impl Handler for NdjsonHandler {
         }
         match self.write() {
             Ok(()) => failures,
-            Err(error) => fail_from(next, batch, failures, &error),
+            Err(refusal) => fail_from(next, batch, failures, &refusal),
         }
     }
 }
@@ -89,13 +89,13 @@ fn fail_from(
     (first, done): (usize, usize),
     batch: &[LaneRun],
     mut failures: Vec<LaneFailure>,
-    error: &str,
+    refusal: &Refusal,
 ) -> Vec<LaneFailure> {
     failures.retain(|failure| failure.run < first);
     for (run, lane) in batch.iter().enumerate().skip(first) {
         let done = if run == first { done } else { 0 };
         if done < lane.records.len() {
-            failures.push(LaneFailure { run, done, error: error.into() });
+            failures.push(LaneFailure { run, done, error: refusal.text.clone(), is_final: refusal.is_final });
         }
     }
     failures
@@ -105,6 +105,10 @@ fn fail_from(
 mod tests {
     use super::*;
     use crate::handler::testing::{lane, record};
+
+    fn full() -> Refusal {
+        Refusal { text: "disk".into(), is_final: false }
+    }
 
     fn handler(path: &Path) -> NdjsonHandler {
         let partitions = Arc::from([TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
@@ -152,13 +156,13 @@ mod tests {
     fn runs_that_are_out_are_not_failed_by_a_later_block() {
         let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
         let known = vec![
-            LaneFailure { run: 0, done: 1, error: "own".into() },
-            LaneFailure { run: 1, done: 2, error: "own".into() },
+            LaneFailure { run: 0, done: 1, error: "own".into(), is_final: false },
+            LaneFailure { run: 1, done: 2, error: "own".into(), is_final: false },
         ];
-        let failures = fail_from((1, 1), &batch, known, "disk");
+        let failures = fail_from((1, 1), &batch, known, &full());
         let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();
         assert_eq!(got, [(0, 1, "own"), (1, 1, "disk"), (2, 0, "disk")]);
-        assert_eq!(fail_from((2, 1), &batch, Vec::new(), "disk"), []);
+        assert_eq!(fail_from((2, 1), &batch, Vec::new(), &full()), []);
     }
 
     #[test]

@@ -28,6 +28,15 @@ enum Target {
     File(File, PathBuf),
 }
 
+/// Why lines could not be written.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// One sentence.
+    pub(super) text: String,
+    /// Whether it will never be otherwise: nobody reads any more.
+    pub(super) is_final: bool,
+}
+
 impl Sink {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, HandlerError> {
         let Some(path) = path else { return Ok(Self { target: Target::Stdout(io::stdout()), torn: false }) };
@@ -39,7 +48,7 @@ impl Sink {
     }
 
     /// Hands whole lines to the system; they are out of this process when it returns without an error.
-    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), String> {
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Refusal> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -58,12 +67,14 @@ impl Sink {
             Target::File(file, _) => file.write_all(block),
         };
         self.torn = result.is_err();
-        result.map_err(|error| match &self.target {
-            Target::Stdout(_) if error.kind() == io::ErrorKind::BrokenPipe => {
-                "standard output was closed by its reader".into()
-            }
-            Target::Stdout(_) => format!("cannot write to standard output: {error}"),
-            Target::File(_, path) => format!("cannot write to {}: {error}", path.display()),
+        result.map_err(|error| {
+            let is_final = error.kind() == io::ErrorKind::BrokenPipe;
+            let text = match &self.target {
+                Target::Stdout(_) if is_final => "standard output was closed by its reader".into(),
+                Target::Stdout(_) => format!("cannot write to standard output: {error}"),
+                Target::File(_, path) => format!("cannot write to {}: {error}", path.display()),
+            };
+            Refusal { text, is_final }
         })
     }
 
@@ -120,7 +131,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_that_says_so() {
         let mut sink = Sink::open(Some(Path::new("/dev/full"))).unwrap();
-        let error = sink.write(b"x\n").unwrap_err();
+        let error = sink.write(b"x\n").unwrap_err().text;
         assert!(error.contains("/dev/full") && error.contains("No space left"), "{error}");
         assert!(sink.torn, "what got out may end within a line");
         sink.finish().unwrap();

@@ -217,6 +217,12 @@ impl Member {
         drop(commit(&self.consumer, positions, CommitMode::Async));
     }
 
+    /// Commits positions and waits for the answer; returns whether they are committed.
+    #[must_use]
+    pub fn commit_now(&self, positions: &[(TopicPartition, Offset)]) -> bool {
+        commit(&self.consumer, positions, CommitMode::Sync).is_ok()
+    }
+
     /// The group's committed offsets of some partitions, `None` where there is none.
     ///
     /// # Errors
