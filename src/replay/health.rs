@@ -41,18 +41,17 @@ impl Watch {
     /// Looks at the connection; `probe` asks for a sign of life and is called at most once a second, while all brokers are
     /// out of reach.
     pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
-        if health.is_down() {
-            if !self.told {
+        let now = Instant::now();
+        let due = self.probed.is_none_or(|probed| now.saturating_duration_since(probed) >= PROBE_EVERY);
+        if health.is_down() && due {
+            self.probed = Some(now);
+            // One of many clients may say so late, or of an idle connection that was closed: only what is confirmed is told.
+            if probe() {
+                health.answered();
+            } else if !self.told {
                 self.told = true;
                 let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
                 engine.events.push(EventKind::Warning { text: format!("no broker answers{why}; trying again") });
-            }
-            let now = Instant::now();
-            if self.probed.is_none_or(|probed| now.saturating_duration_since(probed) >= PROBE_EVERY) {
-                self.probed = Some(now);
-                if probe() {
-                    health.answered();
-                }
             }
         }
         if !health.is_down() {
