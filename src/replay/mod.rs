@@ -7,6 +7,7 @@ mod board;
 mod board_test;
 mod control;
 mod deal;
+mod ending;
 mod engine;
 #[cfg(test)]
 mod engine_checks;
