@@ -1,7 +1,7 @@
 //! What a group member's assignments mean for a run.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{engine::Engine, rebalance::Rebalances};
+use super::{engine::Engine, handled::Handled, rebalance::Rebalances};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
@@ -32,6 +32,8 @@ pub struct RunMembership {
     /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
     /// this one has heard that it lost it; from then on this one has no say in it.
     mine: Mutex<BTreeMap<u32, u32>>,
+    /// What earlier owners say they have handled, for the partitions that are about to be assigned.
+    earlier: Mutex<HashMap<TopicPartition, Handled>>,
     recommit: AtomicBool,
     /// Whether what counts as committed is known to have arrived.
     confirmed: AtomicBool,
@@ -48,6 +50,7 @@ impl RunMembership {
             rebalances,
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
+            earlier: Mutex::default(),
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
         }
@@ -76,10 +79,13 @@ impl RunMembership {
     fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
         self.engine.with(index, |partition| {
             let position = partition.position().filter(|_| partition.epoch == epoch)?;
-            if partition.committed == Some(position) && !again {
+            // What is handled above a position that stands still is worth a commit, too: it stands in the note.
+            let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
+            if unchanged && !again {
                 return None;
             }
             partition.committed = Some(position);
+            partition.committed_handled = partition.handled;
             Some((partition.id.clone(), Offset::new(position)?))
         })
     }
@@ -143,7 +149,9 @@ impl RunMembership {
             let start = wanted.max(partition.first);
             let epoch = partition.epoch + 1;
             partition.begin(epoch, start, Owner::Member(self.name.clone()));
+            partition.earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
             partition.committed = committed.map(Offset::get);
+            partition.committed_handled = partition.handled;
             (start, epoch, (wanted < start).then(|| partition.id.clone()))
         });
         if let Some(id) = below {
@@ -228,6 +236,15 @@ impl Membership for RunMembership {
             });
         }
         starts
+    }
+
+    fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str) {
+        self.earlier.lock().insert(id.clone(), Handled::decode(committed.get(), note));
+    }
+
+    fn note(&self, id: &TopicPartition, committed: Offset) -> String {
+        let Some(&index) = self.engine.index.get(id) else { return String::new() };
+        self.engine.partitions[index as usize].lock().note(committed.get())
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {

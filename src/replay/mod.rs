@@ -18,6 +18,7 @@ mod engine_sim;
 #[cfg(test)]
 mod engine_test;
 mod fetch;
+mod handled;
 mod health;
 mod key_groups;
 mod lanes;

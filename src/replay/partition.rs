@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::{key_groups::GroupTable, position::Position};
+use super::{handled::Handled, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
@@ -65,6 +65,10 @@ pub struct PartitionRun {
     pub groups: GroupTable,
     /// The position that was committed last, where there is a group.
     pub committed: Option<i64>,
+    /// How many records were handled then.
+    pub committed_handled: u64,
+    /// What an earlier owner has handled above the position that this assignment began at.
+    pub earlier: Handled,
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
@@ -89,6 +93,8 @@ impl PartitionRun {
             fenced: 0,
             groups: GroupTable::default(),
             committed: None,
+            committed_handled: 0,
+            earlier: Handled::default(),
             position: None,
             elsewhere: None,
             ordered,
@@ -101,6 +107,7 @@ impl PartitionRun {
         self.epoch = epoch;
         self.owner = owner;
         self.elsewhere = None;
+        self.earlier = Handled::default();
         self.position = Some(Position::starting_at(start));
         self.state = PartitionState::Active;
         self.settle();
@@ -137,7 +144,8 @@ impl PartitionRun {
         if !position.deliver(offset) {
             return Delivery::NotOurs;
         }
-        if self.ordered && self.groups.has_handled(group, offset) {
+        let again = self.earlier.contains(offset) || self.ordered && self.groups.has_handled(group, offset);
+        if again {
             position.complete(offset);
             self.duplicates += 1;
             self.settle();
@@ -195,6 +203,18 @@ impl PartitionRun {
     #[must_use]
     pub fn position(&self) -> Option<i64> {
         self.position.as_ref().map(Position::get).or(self.elsewhere)
+    }
+
+    /// The note for a committed position: what is handled above it.
+    #[must_use]
+    pub fn note(&self, committed: i64) -> String {
+        let Some(position) = &self.position else { return String::new() };
+        let mut handled = position.handled_from(committed);
+        // What an earlier owner has handled and this one has not come to yet is still handled.
+        for (first, end) in self.earlier.above(position.reached()) {
+            handled.push(first, end);
+        }
+        handled.encode(committed)
     }
 
     /// Everything below has been read, while it is ours.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::handled::Handled;
+
 /// Follows the records of one partition from delivery to completion.
 ///
 /// It never counts records to advance: compaction and transaction markers leave holes in the log, so the position steps
@@ -61,6 +63,26 @@ impl Position {
         self.open.front().map_or(self.reached, |slot| slot.offset)
     }
 
+    /// The finished offsets from `base` on, which is at or below the position.
+    #[must_use]
+    pub fn handled_from(&self, base: i64) -> Handled {
+        let mut handled = Handled::default();
+        handled.push(base, self.get());
+        let mut run: Option<(i64, i64)> = None;
+        for slot in &self.open {
+            if slot.done {
+                // What lies between two finished neighbours does not exist.
+                run = Some((run.map_or(slot.offset, |(first, _)| first), slot.offset + 1));
+            } else if let Some((first, end)) = run.take() {
+                handled.push(first, end);
+            }
+        }
+        if let Some((first, end)) = run {
+            handled.push(first, end);
+        }
+        handled
+    }
+
     /// Everything below has been delivered.
     #[must_use]
     pub fn reached(&self) -> i64 {
@@ -108,6 +130,23 @@ mod tests {
         assert_eq!(position.get(), 16);
         position.reach(20);
         assert_eq!(position.get(), 20);
+    }
+
+    #[test]
+    fn what_is_finished_out_of_turn_is_told_in_runs() {
+        let mut position = Position::starting_at(10);
+        for offset in [10, 12, 13, 15, 18] {
+            assert!(position.deliver(offset));
+        }
+        for offset in [12, 13, 18] {
+            assert!(position.complete(offset));
+        }
+        let handled = position.handled_from(10);
+        let told: Vec<i64> = (0..30).filter(|offset| handled.contains(*offset)).collect();
+        assert_eq!(told, [12, 13, 18]);
+        assert!(position.complete(10));
+        let told: Vec<i64> = (0..30).filter(|offset| position.handled_from(10).contains(*offset)).collect();
+        assert_eq!(told, [10, 11, 12, 13, 14, 18], "from an older position on");
     }
 
     #[test]

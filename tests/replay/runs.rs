@@ -55,6 +55,26 @@ fn what_a_group_has_committed_is_not_handled_again() {
 }
 
 #[test]
+fn what_was_handled_above_the_committed_position_is_not_handled_again() {
+    let datasets = Datasets { partitions: kreplay::domain::PartitionCount::new(1).unwrap(), ..Datasets::default() };
+    let broker = seeded(&datasets);
+    // All keys of both topics' partitions are of one handler's speed, but one worker in four is always behind.
+    let mut first = options(&broker, 4, Ordering::Key, "simulate:lognormal:200us:1.5");
+    first.settings.group = Some("handed-over".into());
+    let mut second = first.clone();
+    second.settings.handler = "null".parse().unwrap();
+    let session = Session::spawn(first).unwrap();
+    wait_for(&session, "a part is handled", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 2_000)
+    });
+    session.control.send(Command::Cancel);
+    let begun = session.join().run.unwrap();
+    let ended = run(second);
+    assert_eq!((begun.state, ended.state), (RunState::Cancelled, RunState::Done));
+    assert_eq!(begun.totals.handled + ended.totals.handled, 10_000, "{} duplicates", ended.totals.duplicates);
+}
+
+#[test]
 fn concurrency_can_change_while_it_runs() {
     for group in [None, Some("g".to_owned())] {
         let broker = seeded(&Datasets::default());

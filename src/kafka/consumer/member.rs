@@ -17,7 +17,7 @@ use crate::{
             ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
             is_missing, is_outage,
         },
-        native::RecordQueue,
+        native::{RecordQueue, committed_note},
     },
 };
 
@@ -71,6 +71,12 @@ pub trait Membership: Send + Sync {
     /// The member gets partitions, each with the group's committed offset: `Ok(None)` where there is none, `Err` where it
     /// could not be found out. Returns where to start each, in the same order.
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt>;
+
+    /// A text stands with the committed offset of a partition that [`Membership::assigned`] is about to tell of.
+    fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str);
+
+    /// The text to commit with an offset of a partition; empty for none.
+    fn note(&self, id: &TopicPartition, committed: Offset) -> String;
 
     /// The member must give partitions back: waits for what is in hand, and returns the positions to commit.
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)>;
@@ -228,7 +234,7 @@ impl Member {
     /// # Errors
     /// librdkafka's words.
     pub fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<Option<Offset>>, String> {
-        committed(&self.consumer, &list_of(partitions), partitions, timeout)
+        committed(&self.consumer, &list_of(partitions), partitions, timeout, |_, _, _| {})
     }
 
     /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
@@ -283,6 +289,14 @@ fn commit(
     let mut list = TopicPartitionList::with_capacity(positions.len());
     for (id, offset) in positions {
         list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
+        if let (Some(membership), Some(mut element)) =
+            (&consumer.context_ref().membership, list.find_partition(&id.topic, id.partition.0))
+        {
+            let note = membership.note(id, *offset);
+            if !note.is_empty() {
+                element.set_metadata(note);
+            }
+        }
     }
     if positions.is_empty() { Ok(()) } else { consumer.commit(&list, mode) }
 }
@@ -292,6 +306,7 @@ fn committed(
     list: &TopicPartitionList,
     partitions: &[TopicPartition],
     timeout: Duration,
+    mut found_note: impl FnMut(&TopicPartition, Offset, &str),
 ) -> Result<Vec<Option<Offset>>, String> {
     let answer = consumer.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
     partitions
@@ -301,10 +316,14 @@ fn committed(
                 return Err(format!("no committed offset came back for {id}"));
             };
             element.error().map_err(|error| error.to_string())?;
-            Ok(match element.offset() {
+            let offset = match element.offset() {
                 NativeOffset::Offset(raw) => Offset::new(raw),
                 _ => None,
-            })
+            };
+            if let Some(offset) = offset {
+                found_note(id, offset, &committed_note(&answer, &id.topic, id.partition.0));
+            }
+            Ok(offset)
         })
         .collect()
 }
@@ -360,7 +379,9 @@ fn prepare_assignment(
     let mut answer = Ok(vec![None; ids.len()]);
     if !ids.is_empty() {
         for _ in 0..COMMITTED_TRIES {
-            answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT);
+            answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT, |id, offset, note| {
+                membership.found_note(id, offset, note);
+            });
             if answer.is_ok() {
                 break;
             }

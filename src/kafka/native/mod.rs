@@ -4,5 +4,7 @@
 
 mod batch;
 pub(super) mod mock;
+mod note;
 
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
+pub use note::committed_note;
