@@ -24,6 +24,8 @@ pub struct Found {
     pub before_mib: f64,
     /// From the run's start to the first record taken, in milliseconds.
     pub first_record_ms: f64,
+    /// The most memory used by the time it was paused, with buffers as full as they get.
+    pub paused_mib: f64,
     /// Seconds of processor time in a second of being paused.
     pub paused_cpu: f64,
 }
@@ -60,8 +62,9 @@ pub fn answer(words: &[String]) -> Outcome<()> {
     let mut found = Found { before_mib: peak_mib(), ..Found::default() };
     if paused == "paused" {
         found.paused_cpu = pause(&trial)?;
+        found.paused_mib = peak_mib();
     }
-    let run = trial.run(false)?;
+    let run = trial.run()?;
     found.first_record_ms = (run.elapsed_s - run.handling_s) * 1e3;
     found.peak_mib = peak_mib();
     println!("{}", serde_json::to_string(&found)?);

@@ -49,12 +49,12 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         if row.section != section {
             section = row.section;
-            let _ = writeln!(out, "\n{section:<44} {:>12} {:>12} {:>12} {:>7}", "median", "min", "max", "rounds");
+            let _ = writeln!(out, "\n{section:<56} {:>12} {:>12} {:>12} {:>7}", "median", "min", "max", "rounds");
         }
         let case = format!("  {} ({})", row.case, row.unit);
         let _ = writeln!(
             out,
-            "{case:<44} {:>12} {:>12} {:>12} {:>7}",
+            "{case:<56} {:>12} {:>12} {:>12} {:>7}",
             number(row.median),
             number(row.min),
             number(row.max),

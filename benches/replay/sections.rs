@@ -76,7 +76,7 @@ fn dispatch(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> 
     for (ordering, concurrencies) in cases {
         for &workers in *concurrencies {
             let trial = trial(stage, topic, *ordering, workers, "null")?;
-            let speeds = rounds(effort.rounds, || Ok(speed(&trial.run(false)?)))?;
+            let speeds = rounds(effort.rounds, || Ok(speed(&trial.run()?)))?;
             rows.push(Row::new("dispatch", format!("{ordering} × {workers}"), "records/s", &speeds));
         }
     }
@@ -86,17 +86,21 @@ fn dispatch(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> 
 fn feed(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
     for workers in [1, 6] {
         let trial = trial(stage, topic, Key, workers, "null")?;
-        let (mut alone, mut followed, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut alone, mut followed, mut ratios, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..effort.rounds * 2 {
-            let (a, b) = (speed(&trial.run(false)?), speed(&trial.run(true)?));
+            let a = speed(&trial.run()?);
+            let (run, cpu_s) = trial.run_followed()?;
+            let b = speed(&run);
             alone.push(a);
             followed.push(b);
             ratios.push(b / a);
+            costs.push(cpu_s / run.elapsed_s.max(1e-9));
         }
         let case = |what: &str| format!("key × {workers}, {what}");
         rows.push(Row::new("feed", case("nobody follows"), "records/s", &alone));
         rows.push(Row::new("feed", case("console follows"), "records/s", &followed));
         rows.push(Row::new("feed", case("followed ÷ alone"), "ratio", &ratios));
+        rows.push(Row::new("feed", case("the console's thread"), "cores", &costs));
     }
     Ok(())
 }
@@ -107,6 +111,9 @@ fn memory(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Ou
         let peaks = rounds(effort.rounds, || Ok(child::ask(&trial, topic, false)?.peak_mib))?;
         rows.push(Row::new("memory", format!("{ordering} × {workers}, own process"), "MiB", &peaks));
     }
+    let trial = trial(stage, topic, Key, 6, "null")?;
+    let full = rounds(effort.rounds, || Ok(child::ask(&trial, topic, true)?.paused_mib))?;
+    rows.push(Row::new("memory", "key × 6, own process, paused with full buffers", "MiB", &full));
     Ok(())
 }
 
@@ -122,7 +129,7 @@ fn work(stage: &mut Stage, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
         for &workers in concurrencies {
             let trial = trial(stage, &topic, ordering, workers, "simulate:1ms")?;
             // One worker takes ten seconds, and always the same.
-            let times = rounds(if workers == 1 { 1 } else { effort.rounds }, || Ok(trial.run(false)?.elapsed_s))?;
+            let times = rounds(if workers == 1 { 1 } else { effort.rounds }, || Ok(trial.run()?.elapsed_s))?;
             rows.push(Row::new("work of 1 ms", format!("{name}, {ordering} × {workers}"), "s", &times));
         }
     }

@@ -55,14 +55,24 @@ impl Trial {
         })
     }
 
-    /// Runs to the end; with `followed` a console follows it.
-    pub fn run(&self, followed: bool) -> Outcome<RunView> {
+    /// Runs to the end.
+    pub fn run(&self) -> Outcome<RunView> {
+        Ok(self.run_with(false)?.0)
+    }
+
+    /// Runs to the end while a console follows it; returns the console's processor time too, in seconds.
+    pub fn run_followed(&self) -> Outcome<(RunView, f64)> {
+        self.run_with(true)
+    }
+
+    fn run_with(&self, followed: bool) -> Outcome<(RunView, f64)> {
         let session = Session::spawn(self.options()?)?;
         let watcher = if followed { Some(follow(session.feed.clone())?) } else { None };
         let end = session.join();
-        if let Some(watcher) = watcher {
-            watcher.join().map_err(|_| "the follower panicked")?;
-        }
+        let cpu_s = match watcher {
+            Some(watcher) => watcher.join().map_err(|_| "the follower panicked")?,
+            None => 0.0,
+        };
         if let Some(problem) = end.problem {
             return Err(problem.text.into());
         }
@@ -70,32 +80,34 @@ impl Trial {
         if run.state != RunState::Done || run.totals.handled != run.plan.records {
             return Err(format!("{} with {} of {} records", run.state, run.totals.handled, run.plan.records).into());
         }
-        Ok(run)
+        Ok((run, cpu_s))
     }
 }
 
-/// Does what a console does with the feed, and draws every frame that it may, in the size of a large terminal.
-fn follow(mut feed: Feed) -> Outcome<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// Does what a console does with the feed, in the size of a large terminal. The thread returns its processor time.
+fn follow(mut feed: Feed) -> Outcome<std::thread::JoinHandle<f64>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let theme = Theme::load(&ThemeChoice::default())?;
     Ok(std::thread::Builder::new().name("follower".into()).spawn(move || {
         let mut capture = Capture::new(160, 50, None);
+        let mut drawn: Option<Instant> = None;
         runtime.block_on(async {
-            let mut next = Instant::now();
-            loop {
-                match tokio::time::timeout_at(next.into(), feed.snapshots.changed()).await {
-                    Ok(Ok(())) => {
-                        let events = feed.events.since(capture.next_seq());
-                        let snapshot = feed.snapshots.borrow_and_update().clone();
-                        capture.take(snapshot, events);
-                    }
-                    Ok(Err(_)) => return,
-                    Err(_) => {
-                        std::hint::black_box(capture.frame(&theme));
-                        next = Instant::now() + FRAME;
-                    }
+            while feed.snapshots.changed().await.is_ok() {
+                let events = feed.events.since(capture.next_seq());
+                let snapshot = feed.snapshots.borrow_and_update().clone();
+                capture.take(snapshot, events);
+                if drawn.is_none_or(|then| then.elapsed() >= FRAME) {
+                    drawn = Some(Instant::now());
+                    std::hint::black_box(capture.frame(&theme));
                 }
             }
         });
+        thread_cpu_s().unwrap_or(f64::NAN)
     })?)
+}
+
+/// The calling thread's processor time, from `/proc/thread-self/schedstat` (nanoseconds in its first field).
+fn thread_cpu_s() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split(' ').next()?.parse::<f64>().ok()? / 1e9)
 }
