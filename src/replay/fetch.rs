@@ -1,6 +1,9 @@
 //! Fetching: what comes out of a consumer goes into buffers, and from there into lanes.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{engine::Engine, key_groups::hash_key};
 use crate::{
@@ -124,7 +127,7 @@ fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
 /// happened to be read first.
 #[derive(Debug, Default)]
 pub struct HoldBack {
-    held: Vec<u32>,
+    held: HashSet<u32>,
 }
 
 impl HoldBack {
@@ -148,10 +151,10 @@ impl HoldBack {
             let full = read_to_end || span > Self::SPAN || (crowded && bytes > share);
             let low = !read_to_end && span < Self::SPAN / 2 && bytes < share / 2;
             if !is_held && full {
-                self.held.push(partition);
+                self.held.insert(partition);
                 pause.push(partition);
             } else if is_held && low {
-                self.held.retain(|held| *held != partition);
+                self.held.remove(&partition);
                 resume.push(partition);
             }
         }
@@ -160,6 +163,6 @@ impl HoldBack {
 
     /// Forgets a partition that is no longer the fetcher's.
     pub fn forget(&mut self, partition: u32) {
-        self.held.retain(|held| *held != partition);
+        self.held.remove(&partition);
     }
 }
