@@ -6,37 +6,53 @@ use std::time::Duration;
 /// concurrency take effect at once; long enough that handing over costs nothing.
 const TARGET: Duration = Duration::from_millis(5);
 
+/// Less work than this is not worth sharing: to wake a sleeping worker takes some 50 µs of it.
+const WORTH_SHARING: Duration = Duration::from_micros(200);
+
 /// Follows the handling time and keeps batches near the target time.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSize {
     most: usize,
     now: usize,
+    /// So many records are not worth sharing.
+    quick: usize,
 }
 
 impl BatchSize {
     /// Starts small, for nothing is known yet.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), now: most.clamp(1, 4) }
+        Self { most: most.max(1), now: most.clamp(1, 4), quick: 0 }
     }
 
     /// Learns from a batch of `records` that took `elapsed`. It at most doubles at a time, and shrinks at once.
     pub fn learn(&mut self, records: usize, elapsed: Duration) {
+        let fitting = |time: Duration| {
+            usize::try_from(time.as_nanos() * records as u128 / elapsed.as_nanos().max(1)).unwrap_or(usize::MAX)
+        };
+        if records > 0 {
+            self.quick = fitting(WORTH_SHARING);
+        }
         if records == 0 || records < self.now && elapsed < TARGET {
             // A small batch that ended early says nothing about a full one.
             return;
         }
-        let fitting = TARGET.as_nanos() * records as u128 / elapsed.as_nanos().max(1);
-        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
-        self.now = fitting.clamp(1, self.now.saturating_mul(2)).min(self.most);
+        self.now = fitting(TARGET).clamp(1, self.now.saturating_mul(2)).min(self.most);
     }
 
     /// How many to take now: no more than a fair part of what is waiting, so that the last records are spread over all
-    /// workers (guided self-scheduling, Polychronopoulos and Kuck 1987, with half the share).
+    /// workers (guided self-scheduling, Polychronopoulos and Kuck 1987, with half the share), unless they are done sooner
+    /// than another worker has woken up.
     #[must_use]
     pub fn take(self, waiting: u64, workers: u32) -> usize {
         let share = waiting / (2 * u64::from(workers.max(1)));
-        self.now.min(usize::try_from(share).unwrap_or(usize::MAX).max(1))
+        self.now.min(usize::try_from(share).unwrap_or(usize::MAX).max(self.quick).max(1))
+    }
+
+    /// How many batches what is waiting makes: more workers than that would find nothing.
+    #[must_use]
+    pub fn batches(self, waiting: u64, workers: u32) -> usize {
+        usize::try_from(waiting).unwrap_or(usize::MAX).div_ceil(self.take(waiting, workers))
     }
 }
 
@@ -64,9 +80,23 @@ mod tests {
     fn the_last_records_are_spread() {
         let mut size = BatchSize::new(1000);
         for _ in 0..20 {
-            size.learn(1000, Duration::from_micros(10));
+            size.learn(5, Duration::from_millis(5));
         }
-        assert_eq!(size.take(100, 10), 5);
-        assert_eq!(size.take(3, 10), 1);
+        assert_eq!((size.take(1000, 10), size.batches(1000, 10)), (5, 200));
+        assert_eq!((size.take(60, 10), size.batches(60, 10)), (3, 20));
+        assert_eq!((size.take(3, 10), size.batches(3, 10)), (1, 3));
+        assert_eq!(size.batches(0, 10), 0);
+    }
+
+    #[test]
+    fn what_takes_no_time_is_not_spread() {
+        let mut size = BatchSize::new(1000);
+        for _ in 0..20 {
+            size.learn(1000, Duration::from_micros(100));
+        }
+        assert_eq!((size.take(1000, 100), size.batches(1000, 100)), (1000, 1));
+        // Work of 10 µs: twenty records are worth a wake-up.
+        size.learn(1000, Duration::from_millis(10));
+        assert_eq!((size.take(1000, 100), size.batches(1000, 100)), (20, 50));
     }
 }

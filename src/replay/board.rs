@@ -88,8 +88,8 @@ impl Board {
             }
         }
         if !self.own_queues {
-            let ready = inner.lanes.ready(0);
-            inner.ring_any(ready);
+            let wanted = inner.wanted();
+            inner.ring_any(wanted);
         }
     }
 
@@ -154,8 +154,8 @@ impl Board {
         }
         inner.size.learn(records, elapsed);
         if !self.own_queues {
-            let ready = inner.lanes.ready(0).saturating_sub(1);
-            inner.ring_any(ready + usize::from(rests));
+            let others = inner.wanted().saturating_sub(1);
+            inner.ring_any(others + usize::from(rests));
         }
         drop(inner);
         self.drained.notify_all();
@@ -279,6 +279,11 @@ impl Inner {
             self.pass_on();
         }
         true
+    }
+
+    /// How many workers there is work for in the queue that all share.
+    fn wanted(&self) -> usize {
+        self.lanes.ready(0).min(self.size.batches(self.lanes.waiting(), self.workers))
     }
 
     /// Wakes another worker where there is more to take, or a rest whose end somebody must look out for.
