@@ -1,14 +1,21 @@
 //! Runs sessions against an embedded broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use kreplay::{
     demo::{self, Datasets},
-    domain::{Concurrency, Ordering},
+    domain::{Concurrency, Ordering, PartitionCount},
     feed::{RunView, Snapshot},
     handler::HandlerSpec,
-    kafka::{GroupProtocol, KafkaConfig, embedded::EmbeddedBroker},
+    kafka::{
+        GroupProtocol, KafkaConfig,
+        embedded::EmbeddedBroker,
+        producer::{NewRecord, Producer},
+    },
     plan::Selection,
     replay::{Session, SessionOptions, Settings},
 };
@@ -24,10 +31,7 @@ pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
 
 pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, handler: &str) -> SessionOptions {
     SessionOptions {
-        kafka: KafkaConfig {
-            bootstrap_servers: broker.bootstrap_servers().into(),
-            properties: std::collections::BTreeMap::new(),
-        },
+        kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties: BTreeMap::new() },
         embedded: true,
         selection: Some(Selection::matching(r"vc\..*\.events").unwrap()),
         settings: Settings {
@@ -72,4 +76,19 @@ pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> 
             }
         }
     });
+}
+
+/// A broker with a topic of two partitions in which the records of fifty keys take turns.
+pub fn mixed(topic: &str, records: u32) -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    broker.create_topic(topic, PartitionCount::new(2).unwrap()).unwrap();
+    let producer = Producer::new(broker.bootstrap_servers(), &BTreeMap::new()).unwrap();
+    for number in 0..records {
+        let key = format!("key-{}", number % 50);
+        producer
+            .send(NewRecord { topic, key: Some(key.as_bytes()), value: Some(b"value"), ..NewRecord::default() })
+            .unwrap();
+    }
+    assert_eq!(producer.finish(DEADLINE).unwrap().records(), u64::from(records));
+    broker
 }
