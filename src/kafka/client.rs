@@ -143,9 +143,10 @@ impl ConsumerContext for ReadContext {
         super::consumer::rebalance(self, consumer, code, partitions);
     }
 
-    fn commit_callback(&self, result: Result<(), KafkaError>, _offsets: &TopicPartitionList) {
-        if let (Err(error), Some(membership)) = (result, &self.membership) {
-            membership.commit_failed(&error.to_string());
+    fn commit_callback(&self, result: Result<(), KafkaError>, offsets: &TopicPartitionList) {
+        let Some(membership) = &self.membership else { return };
+        if let Err(error) = result.and_then(|()| super::consumer::check_committed(offsets)) {
+            super::consumer::tell_failure(membership.as_ref(), &error);
         }
     }
 }

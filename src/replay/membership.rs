@@ -18,6 +18,9 @@ use crate::{
     kafka::{Membership, StartAt},
 };
 
+/// The same trouble with commits is told again after this time.
+const TELL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Takes a member's partitions into the run, and out of it again.
 ///
 /// Two gates fence a partition that goes: the board's, which stops handing out what was read under the old assignment, and
@@ -34,6 +37,10 @@ pub struct RunMembership {
     mine: Mutex<BTreeMap<u32, u32>>,
     /// What earlier owners say they have handled, for the partitions that are about to be assigned.
     earlier: Mutex<HashMap<TopicPartition, Handled>>,
+    /// Whether the broker has refused a note.
+    without_notes: AtomicBool,
+    /// The trouble with commits that was told last, and when.
+    told: Mutex<Option<(String, Instant)>>,
     recommit: AtomicBool,
     /// Whether what counts as committed is known to have arrived.
     confirmed: AtomicBool,
@@ -51,6 +58,8 @@ impl RunMembership {
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
             earlier: Mutex::default(),
+            without_notes: AtomicBool::new(false),
+            told: Mutex::default(),
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
         }
@@ -243,6 +252,9 @@ impl Membership for RunMembership {
     }
 
     fn note(&self, id: &TopicPartition, committed: Offset) -> String {
+        if self.without_notes.load(Relaxed) {
+            return String::new();
+        }
         let Some(&index) = self.engine.index.get(id) else { return String::new() };
         self.engine.partitions[index as usize].lock().note(committed.get())
     }
@@ -288,8 +300,25 @@ impl Membership for RunMembership {
         self.engine.events.push(EventKind::Lost { member: self.name.clone(), partitions: partitions.to_vec() });
     }
 
+    fn notes_refused(&self) {
+        if !self.without_notes.swap(true, Relaxed) {
+            self.engine.events.push(EventKind::Warning {
+                text: format!(
+                    "{}: the broker takes no long texts with committed offsets (offset.metadata.max.bytes); what is handled \
+                     above a position will be repeated by its next owner",
+                    self.name
+                ),
+            });
+        }
+    }
+
     fn commit_failed(&self, reason: &str) {
         self.recommit.store(true, Relaxed);
-        self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
+        // While a broker is away this comes several times a second.
+        let mut told = self.told.lock();
+        if told.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= TELL_AGAIN) {
+            *told = Some((reason.to_owned(), Instant::now()));
+            self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
+        }
     }
 }

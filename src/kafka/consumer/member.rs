@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     types::RDKafkaRespErr,
 };
 
@@ -77,6 +77,9 @@ pub trait Membership: Send + Sync {
 
     /// The text to commit with an offset of a partition; empty for none.
     fn note(&self, id: &TopicPartition, committed: Offset) -> String;
+
+    /// The broker takes no notes of this length: no more are to be given.
+    fn notes_refused(&self);
 
     /// The member must give partitions back: waits for what is in hand, and returns the positions to commit.
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)>;
@@ -298,7 +301,30 @@ fn commit(
             }
         }
     }
-    if positions.is_empty() { Ok(()) } else { consumer.commit(&list, mode) }
+    if positions.is_empty() {
+        return Ok(());
+    }
+    consumer.commit(&list, mode)?;
+    // A commit as a whole succeeds even where single partitions were refused; an answer is here only with `Sync`.
+    if matches!(mode, CommitMode::Sync) { check_committed(&list) } else { Ok(()) }
+}
+
+/// The first partition whose offset was not committed, of a list that came back from a commit.
+pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
+    for element in list.elements() {
+        if let Err(error) = element.error() {
+            return Err(KafkaError::ConsumerCommit(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+        }
+    }
+    Ok(())
+}
+
+/// Tells a membership of a commit that failed, and whether its notes are the reason.
+pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
+        membership.notes_refused();
+    }
+    membership.commit_failed(&error.to_string());
 }
 
 fn committed(
@@ -353,7 +379,13 @@ pub(in crate::kafka) fn rebalance(
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     } else {
         let positions = membership.revoking(&ids);
-        let result = commit(consumer, &positions, CommitMode::Sync);
+        let mut result = commit(consumer, &positions, CommitMode::Sync);
+        if let Err(error) = &result
+            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
+        {
+            membership.notes_refused();
+            result = commit(consumer, &positions, CommitMode::Sync);
+        }
         membership.revoked(&ids, result.err().map(|error| error.to_string()));
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     };

@@ -8,7 +8,7 @@ pub use member::{GroupProtocol, Member, MemberConfig, Membership, StartAt};
 pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
-pub(super) use member::rebalance;
+pub(super) use member::{check_committed, rebalance, tell_failure};
 
 use rdkafka::TopicPartitionList;
 
