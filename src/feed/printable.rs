@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The text with control characters written as escapes (`\u{1b}`, `\n`), and with those that turn the direction of
-/// writing around: a record, a topic or a broker's message must not be able to drive a terminal or to forge a line.
+/// The text with control characters written as escapes (`\u{1b}`, `\n`), and with those that are invisible or turn
+/// the direction of writing around: a record, a topic or a broker's message must not be able to drive a terminal or to forge a line.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
@@ -16,8 +16,12 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// All control characters, and Unicode's format characters of direction and zero width, as "Trojan Source"
+/// (CVE-2021-42574) lists them.
 fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

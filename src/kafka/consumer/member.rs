@@ -5,11 +5,14 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol},
-    error::{KafkaError, RDKafkaErrorCode},
+    error::RDKafkaErrorCode,
     types::RDKafkaRespErr,
 };
 
-use super::{Fetched, list_of};
+use super::{
+    Fetched, list_of,
+    offsets::{commit, committed},
+};
 use crate::{
     domain::{Offset, PartitionId, TopicPartition},
     kafka::{
@@ -17,7 +20,7 @@ use crate::{
             ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
             is_missing, is_outage,
         },
-        native::{RecordQueue, committed_note},
+        native::RecordQueue,
     },
 };
 
@@ -282,76 +285,6 @@ impl Member {
         drop(queue);
         drop_aside(consumer);
     }
-}
-
-fn commit(
-    consumer: &BaseConsumer<ReadContext>,
-    positions: &[(TopicPartition, Offset)],
-    mode: CommitMode,
-) -> Result<(), KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (id, offset) in positions {
-        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
-        if let (Some(membership), Some(mut element)) =
-            (&consumer.context_ref().membership, list.find_partition(&id.topic, id.partition.0))
-        {
-            let note = membership.note(id, *offset);
-            if !note.is_empty() {
-                element.set_metadata(note);
-            }
-        }
-    }
-    if positions.is_empty() {
-        return Ok(());
-    }
-    consumer.commit(&list, mode)?;
-    // A commit as a whole succeeds even where single partitions were refused; an answer is here only with `Sync`.
-    if matches!(mode, CommitMode::Sync) { check_committed(&list) } else { Ok(()) }
-}
-
-/// The first partition whose offset was not committed, of a list that came back from a commit.
-pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
-    for element in list.elements() {
-        if let Err(error) = element.error() {
-            return Err(KafkaError::ConsumerCommit(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
-        }
-    }
-    Ok(())
-}
-
-/// Tells a membership of a commit that failed, and whether its notes are the reason.
-pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
-        membership.notes_refused();
-    }
-    membership.commit_failed(&error.to_string());
-}
-
-fn committed(
-    consumer: &BaseConsumer<ReadContext>,
-    list: &TopicPartitionList,
-    partitions: &[TopicPartition],
-    timeout: Duration,
-    mut found_note: impl FnMut(&TopicPartition, Offset, &str),
-) -> Result<Vec<Option<Offset>>, String> {
-    let answer = consumer.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
-    partitions
-        .iter()
-        .map(|id| {
-            let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
-                return Err(format!("no committed offset came back for {id}"));
-            };
-            element.error().map_err(|error| error.to_string())?;
-            let offset = match element.offset() {
-                NativeOffset::Offset(raw) => Offset::new(raw),
-                _ => None,
-            };
-            if let Some(offset) = offset {
-                found_note(id, offset, &committed_note(&answer, &id.topic, id.partition.0));
-            }
-            Ok(offset)
-        })
-        .collect()
 }
 
 fn ids_of(list: &TopicPartitionList) -> Vec<TopicPartition> {

@@ -2,13 +2,15 @@
 //! Both deliver into a queue that is read in batches.
 
 mod member;
+mod offsets;
 mod reader;
 
 pub use member::{GroupProtocol, Member, MemberConfig, Membership, StartAt};
 pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
-pub(super) use member::{check_committed, rebalance, tell_failure};
+pub(super) use member::rebalance;
+pub(super) use offsets::{check_committed, tell_failure};
 
 use rdkafka::TopicPartitionList;
 

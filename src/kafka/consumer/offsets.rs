@@ -1,0 +1,97 @@
+//! A group's offsets: committing them, and looking them up.
+
+use std::time::Duration;
+
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::Membership;
+use crate::{
+    domain::{Offset, TopicPartition},
+    kafka::{
+        client::{ContextRef, ReadContext},
+        native::committed_note,
+    },
+};
+
+/// Commits positions, each with the note that the client's membership has for it.
+///
+/// # Errors
+/// librdkafka's; with `Sync` also that of a single partition.
+pub(super) fn commit(
+    consumer: &BaseConsumer<ReadContext>,
+    positions: &[(TopicPartition, Offset)],
+    mode: CommitMode,
+) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (id, offset) in positions {
+        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
+        if let (Some(membership), Some(mut element)) =
+            (&consumer.context_ref().membership, list.find_partition(&id.topic, id.partition.0))
+        {
+            let note = membership.note(id, *offset);
+            if !note.is_empty() {
+                element.set_metadata(note);
+            }
+        }
+    }
+    if positions.is_empty() {
+        return Ok(());
+    }
+    consumer.commit(&list, mode)?;
+    // A commit as a whole succeeds even where single partitions were refused; an answer is here only with `Sync`.
+    if matches!(mode, CommitMode::Sync) { check_committed(&list) } else { Ok(()) }
+}
+
+/// The first partition whose offset was not committed, of a list that came back from a commit.
+pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
+    for element in list.elements() {
+        if let Err(error) = element.error() {
+            return Err(KafkaError::ConsumerCommit(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+        }
+    }
+    Ok(())
+}
+
+/// Tells a membership of a commit that failed, and whether its notes are the reason.
+pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
+        membership.notes_refused();
+    }
+    membership.commit_failed(&error.to_string());
+}
+
+/// The group's committed offsets, in the order of `partitions`, with `None` where there is none; `found_note` is told the text
+/// that stands with each.
+///
+/// # Errors
+/// librdkafka's words, for the whole question or for one partition.
+pub(super) fn committed(
+    consumer: &BaseConsumer<ReadContext>,
+    list: &TopicPartitionList,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+    mut found_note: impl FnMut(&TopicPartition, Offset, &str),
+) -> Result<Vec<Option<Offset>>, String> {
+    let answer = consumer.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
+    partitions
+        .iter()
+        .map(|id| {
+            let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
+                return Err(format!("no committed offset came back for {id}"));
+            };
+            element.error().map_err(|error| error.to_string())?;
+            let offset = match element.offset() {
+                NativeOffset::Offset(raw) => Offset::new(raw),
+                _ => None,
+            };
+            if let Some(offset) = offset {
+                found_note(id, offset, &committed_note(&answer, &id.topic, id.partition.0));
+            }
+            Ok(offset)
+        })
+        .collect()
+}
