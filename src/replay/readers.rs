@@ -46,7 +46,7 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
     let health = Arc::clone(client.health());
     let mut reader = Reader::new(client)?;
     let mut mine = Vec::new();
-    for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+    for (planned, index) in engine.planned.iter().zip(0_u32..) {
         if planned.first < planned.end {
             mine.push(index);
             if let Err(error) = reader.start(&planned.id, planned.first) {
@@ -86,7 +86,7 @@ fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnO
 }
 
 fn ids(engine: &Engine, partitions: &[u32]) -> Vec<TopicPartition> {
-    partitions.iter().map(|index| engine.plan.partitions[*index as usize].id.clone()).collect()
+    partitions.iter().map(|index| engine.id(*index).clone()).collect()
 }
 
 /// A member that reads on a thread of its own.
@@ -264,7 +264,7 @@ impl<'a> MemberLoop<'a> {
         // A broker that does not answer in time is asked again soon.
         let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
         for (index, committed) in orphans.into_iter().zip(committed) {
-            let id = &engine.plan.partitions[index as usize].id;
+            let id = engine.id(index);
             self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
         }
     }
