@@ -1,4 +1,4 @@
-//! Reading records in batches from a queue of our own, which is several times as fast as one `poll` a record.
+//! Reading records from a queue of our own: in batches, which is several times as fast, or one by one.
 
 use std::{
     ffi::{CStr, CString},
@@ -14,9 +14,11 @@ use rdkafka::{
 };
 use rdkafka_sys as sys;
 
+use super::arrival::Arrival;
+
 /// The queue itself. Whoever holds one keeps the client alive, or runs inside one of its callbacks.
 #[derive(Debug)]
-struct QueueHandle(NonNull<sys::rd_kafka_queue_t>);
+pub(super) struct QueueHandle(pub(super) NonNull<sys::rd_kafka_queue_t>);
 
 // SAFETY: librdkafka's queues are locked inside; any thread may use or destroy one.
 unsafe impl Send for QueueHandle {}
@@ -183,6 +185,19 @@ impl<C: ConsumerContext> RecordQueue<C> {
         Some(Self { started: Vec::new(), buffer: Vec::new(), queue, client: Arc::clone(client) })
     }
 
+    /// The client that the queue belongs to.
+    #[must_use]
+    pub fn client(&self) -> &Arc<BaseConsumer<C>> {
+        &self.client
+    }
+
+    /// Has `wake` called, on one of librdkafka's threads, whenever the queue stops being empty, for as long as the value
+    /// that comes back lives. It must not block. There is one such call for a queue: the newest.
+    #[must_use]
+    pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) -> Arrival {
+        Arrival::new(Arc::clone(&self.queue), Arc::clone(&self.client) as _, wake)
+    }
+
     /// What a rebalance callback needs to lead partitions in here.
     #[must_use]
     pub fn forwarder(&self) -> PartitionForwarder {
@@ -196,7 +211,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
     pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: client and name are alive; a null configuration means the client's defaults. Each call gives a reference to
-        // the topic that is given back in `stop`.
+        // the topic that is given back in `stop_all`.
         let handle =
             unsafe { sys::rd_kafka_topic_new(self.client.client().native_ptr(), name.as_ptr(), ptr::null_mut()) };
         let Some(handle) = NonNull::new(handle) else { return Err(last_error()) };
@@ -218,6 +233,34 @@ impl<C: ConsumerContext> RecordQueue<C> {
         error.map_or(Ok(()), Err)
     }
 
+    /// Stops reading a partition that [`RecordQueue::start`] began; its records that were not passed on yet do not arrive any
+    /// more. Returns whether it was being read.
+    pub fn stop(&mut self, topic: &str, partition: i32) -> bool {
+        for Started { topic: handle, partitions } in &mut self.started {
+            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(handle.as_ptr())) };
+            if name.to_bytes() == topic.as_bytes()
+                && let Some(at) = partitions.iter().position(|known| *known == partition)
+            {
+                partitions.swap_remove(at);
+                // SAFETY: the topic is alive and the partition was started on it.
+                return unsafe { sys::rd_kafka_consume_stop(handle.as_ptr(), partition) } == 0;
+            }
+        }
+        false
+    }
+
+    /// Takes one record or other event and passes it to `sink`; waits up to `timeout` for it. Returns whether there was one.
+    pub fn read_one(&mut self, timeout: Duration, mut sink: impl FnMut(Fetched<'_>)) -> bool {
+        // SAFETY: the queue is alive; what comes back is null or a message that is ours.
+        let message = unsafe { sys::rd_kafka_consume_queue(self.queue.0.as_ptr(), millis(timeout)) };
+        let owned = OwnedMessage(message, PhantomData);
+        if let Some(fetched) = owned.view() {
+            sink(fetched);
+        }
+        !message.is_null()
+    }
+
     /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
     /// Returns how many there were.
     pub fn read(&mut self, timeout: Duration, max: usize, mut sink: impl FnMut(Fetched<'_>)) -> usize {
@@ -234,10 +277,10 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
     fn batch(&mut self, timeout: Duration, max: usize) -> usize {
         self.buffer.resize(max, ptr::null_mut());
-        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and the buffer has room for `max` pointers.
-        let count =
-            unsafe { sys::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), millis, self.buffer.as_mut_ptr(), max) };
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), millis(timeout), self.buffer.as_mut_ptr(), max)
+        };
         usize::try_from(count).unwrap_or(0)
     }
 
@@ -250,7 +293,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
         }
     }
 
-    fn stop(&mut self) {
+    fn stop_all(&mut self) {
         for Started { topic, partitions } in self.started.drain(..) {
             for partition in partitions {
                 // SAFETY: the topic is alive and the partition was started on it. The call waits for the client's main
@@ -265,7 +308,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
 impl<C: ConsumerContext> Drop for RecordQueue<C> {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_all();
     }
 }
 
@@ -318,6 +361,10 @@ fn topic_name(message: &sys::rd_kafka_message_t) -> &str {
 unsafe fn slice<'a>(data: *const std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: by the contract above.
     (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) })
+}
+
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn last_error() -> RDKafkaErrorCode {

@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code, reason = "calls librdkafka's C functions; every block states why it is sound")]
 
+mod arrival;
 mod batch;
 pub(super) mod mock;
 mod note;
 
+pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
 pub use note::committed_note;
