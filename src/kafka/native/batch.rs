@@ -185,16 +185,13 @@ impl<C: ConsumerContext> RecordQueue<C> {
         Some(Self { started: Vec::new(), buffer: Vec::new(), queue, client: Arc::clone(client) })
     }
 
-    /// The client that the queue belongs to.
-    #[must_use]
-    pub fn client(&self) -> &Arc<BaseConsumer<C>> {
-        &self.client
-    }
-
     /// Has `wake` called, on one of librdkafka's threads, whenever the queue stops being empty, for as long as the value
     /// that comes back lives. It must not block. There is one such call for a queue: the newest.
     #[must_use]
-    pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) -> Arrival {
+    pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) -> Arrival
+    where
+        C: 'static,
+    {
         Arrival::new(Arc::clone(&self.queue), Arc::clone(&self.client) as _, wake)
     }
 
@@ -202,6 +199,18 @@ impl<C: ConsumerContext> RecordQueue<C> {
     #[must_use]
     pub fn forwarder(&self) -> PartitionForwarder {
         PartitionForwarder(Arc::downgrade(&self.queue))
+    }
+
+    /// The partitions that [`RecordQueue::start`] began.
+    #[must_use]
+    pub fn started(&self) -> Vec<(String, i32)> {
+        let mut all = Vec::new();
+        for Started { topic, partitions } in &self.started {
+            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic.as_ptr())) }.to_string_lossy();
+            all.extend(partitions.iter().map(|partition| (name.clone().into_owned(), *partition)));
+        }
+        all
     }
 
     /// Starts reading a partition at an offset, without any group.

@@ -6,7 +6,9 @@ mod arrival;
 mod batch;
 pub(super) mod mock;
 mod note;
+mod position;
 
 pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
 pub use note::committed_note;
+pub use position::find_positions;
