@@ -97,7 +97,9 @@ impl Fetcher<'_> {
                 if most > 0 {
                     let read = reader.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
                     watch.read(engine, &health, intake.flush(engine));
-                    pace.iter_mut().for_each(|pace| pace.took(read));
+                    if let Some(pace) = &mut pace {
+                        pace.took(read);
+                    }
                 } else {
                     std::thread::sleep(PACED_WAIT);
                 }
@@ -256,7 +258,7 @@ impl<'a> MemberLoop<'a> {
             self.intake.set_epoch(partition, epoch);
             // A fresh assignment is fetched from, whatever was held back under an older one.
             self.hold_back.forget(partition);
-            self.member.set_paused(&ids(engine, &[partition]), false);
+            self.member.begin(&engine.plan.partitions[partition as usize].id);
         }
         if engine.wait_for_room(READ_WAIT) {
             let intake = &mut self.intake;
@@ -300,7 +302,7 @@ impl<'a> MemberLoop<'a> {
         }
     }
 
-    fn adopt_orphans(&self) {
+    fn adopt_orphans(&mut self) {
         let engine = &self.context.engine;
         let orphans = self.membership.orphans();
         if orphans.is_empty() {

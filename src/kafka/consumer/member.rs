@@ -10,7 +10,7 @@ use rdkafka::{
 };
 
 use super::{
-    Fetched, list_of,
+    Consumer as _, Fetched, list_of,
     offsets::{commit, committed},
     source::{self, Source},
 };
@@ -243,8 +243,15 @@ impl Member {
     /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
     /// Returns whether it could be done within `timeout`.
     #[must_use]
-    pub fn seek(&self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
+    pub fn seek(&mut self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
+        self.source.queue().forget_end(&id.topic, id.partition.0);
         self.consumer.seek(&id.topic, id.partition.0, NativeOffset::Offset(to.get()), timeout).is_ok()
+    }
+
+    /// A partition was assigned afresh: it is fetched from, whatever was paused under an older assignment.
+    pub fn begin(&mut self, id: &TopicPartition) {
+        self.source.queue().forget_end(&id.topic, id.partition.0);
+        self.set_paused(std::slice::from_ref(id), false);
     }
 
     /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
@@ -274,6 +281,10 @@ impl super::Consumer for Member {
     /// arrives.
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize {
         self.source.read(timeout, max, sink)
+    }
+
+    fn ended(&self, id: &TopicPartition) -> Option<Offset> {
+        Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
     }
 
     fn assignment(&self) -> Vec<TopicPartition> {

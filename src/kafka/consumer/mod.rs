@@ -31,12 +31,19 @@ use super::{
 };
 use crate::domain::{Offset, TopicPartition};
 
+/// The longest wait for the client's own main thread.
+const SEEK: Duration = Duration::from_secs(1);
+
 /// What every consumer can do, whatever its tier and whether or not it is a member of a group. Where partitions come from is
 /// the difference: a [`Reader`] is told by [`Reader::start`] and [`Reader::stop`], a [`Member`] subscribes when it joins, and
 /// it alone commits.
 pub trait Consumer {
     #[doc(hidden)]
     fn native(&self) -> &BaseConsumer<ReadContext>;
+
+    /// Where a partition ended, if its end is the last thing that was read of it.
+    #[doc(hidden)]
+    fn ended(&self, id: &TopicPartition) -> Option<Offset>;
 
     /// Passes up to `max` records and other events to `sink`, those of a partition in the order of their offsets; waits up to
     /// `timeout` for the first. Returns how many there were.
@@ -52,9 +59,11 @@ pub trait Consumer {
         // Those that the client does not know stay without an offset.
         let _ = find_positions(self.native(), &mut list);
         let position = |id: TopicPartition| match list.find_partition(&id.topic, id.partition.0)?.offset() {
-            NativeOffset::Offset(raw) => Some((id, Offset::new(raw)?)),
+            // At the end of its log a client may be one too far, see `native::Ends`.
+            NativeOffset::Offset(raw) => Some((self.ended(&id).or(Offset::new(raw))?, id)),
             _ => None,
         };
+        let position = |id| position(id).map(|(offset, id)| (id, offset));
         ids.into_iter().filter_map(position).collect()
     }
 
@@ -63,6 +72,15 @@ pub trait Consumer {
         let list = list_of(partitions);
         // The only failure is a partition that is not being read, which needs no pausing.
         let _ = if paused { self.native().pause(&list) } else { self.native().resume(&list) };
+        if paused {
+            return;
+        }
+        for id in partitions {
+            // Where the client may be one too far, see `native::Ends`. It answers without the network.
+            if let Some(end) = self.ended(id) {
+                drop(self.native().seek(&id.topic, id.partition.0, NativeOffset::Offset(end.get()), SEEK));
+            }
+        }
     }
 
     /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.

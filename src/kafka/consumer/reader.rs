@@ -91,6 +91,10 @@ impl Consumer for Reader {
         self.source.read(timeout, max, sink)
     }
 
+    fn ended(&self, id: &TopicPartition) -> Option<Offset> {
+        Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
+    }
+
     fn assignment(&self) -> Vec<TopicPartition> {
         let started = self.source.queue_ref().started();
         started.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition)).collect()

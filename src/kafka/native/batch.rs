@@ -14,7 +14,7 @@ use rdkafka::{
 };
 use rdkafka_sys as sys;
 
-use super::arrival::Arrival;
+use super::{arrival::Arrival, ends::Ends};
 
 /// The queue itself. Whoever holds one keeps the client alive, or runs inside one of its callbacks.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ struct Started {
 pub struct RecordQueue<C: ConsumerContext> {
     started: Vec<Started>,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
+    ends: Ends,
     // Declared before the client: fields are dropped in this order, and the queue must go first.
     queue: Arc<QueueHandle>,
     client: Arc<BaseConsumer<C>>,
@@ -182,7 +183,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
         let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) })?;
         #[allow(clippy::arc_with_non_send_sync, reason = "QueueHandle is both, as stated above")]
         let queue = Arc::new(QueueHandle(queue));
-        Some(Self { started: Vec::new(), buffer: Vec::new(), queue, client: Arc::clone(client) })
+        Some(Self { started: Vec::new(), buffer: Vec::new(), ends: Ends::default(), queue, client: Arc::clone(client) })
     }
 
     /// Has `wake` called, on one of librdkafka's threads, whenever the queue stops being empty, for as long as the value
@@ -216,8 +217,12 @@ impl<C: ConsumerContext> RecordQueue<C> {
     /// Starts reading a partition at an offset, without any group.
     ///
     /// # Errors
-    /// librdkafka's code, for example for a partition that has been started already.
+    /// librdkafka's code; [`RDKafkaErrorCode::Conflict`] for a partition that has been started already.
     pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
+        if self.started().iter().any(|(name, number)| name == topic && *number == partition) {
+            return Err(RDKafkaErrorCode::Conflict);
+        }
+        self.ends.forget(topic, partition);
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: client and name are alive; a null configuration means the client's defaults. Each call gives a reference to
         // the topic that is given back in `stop_all`.
@@ -265,9 +270,21 @@ impl<C: ConsumerContext> RecordQueue<C> {
         let message = unsafe { sys::rd_kafka_consume_queue(self.queue.0.as_ptr(), millis(timeout)) };
         let owned = OwnedMessage(message, PhantomData);
         if let Some(fetched) = owned.view() {
+            self.ends.note(&fetched);
             sink(fetched);
         }
         !message.is_null()
+    }
+
+    /// Where the partition ended, if its end is the last thing that was read of it.
+    #[must_use]
+    pub fn ended(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.ends.get(topic, partition)
+    }
+
+    /// The partition is read from another place from now on.
+    pub fn forget_end(&mut self, topic: &str, partition: i32) {
+        self.ends.forget(topic, partition);
     }
 
     /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
@@ -297,6 +314,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
         for &message in &self.buffer[..count] {
             let owned = OwnedMessage(message, PhantomData);
             if let Some(fetched) = owned.view() {
+                self.ends.note(&fetched);
                 sink(fetched);
             }
         }

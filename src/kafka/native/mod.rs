@@ -4,6 +4,7 @@
 
 mod arrival;
 mod batch;
+mod ends;
 pub(super) mod mock;
 mod note;
 mod position;
