@@ -52,7 +52,7 @@ impl Run {
         }
         self.engine.stop_reading();
         let reading_done = match &mut self.reading {
-            Reading::Own(thread) => thread.as_ref().is_none_or(JoinHandle::is_finished),
+            Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
             Reading::Group { members, .. } => {
                 for (_, member) in members.iter() {
                     member.leave();

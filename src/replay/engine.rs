@@ -57,6 +57,10 @@ pub struct Engine {
     pub fetch_throttled: AtomicBool,
     /// The handling time of one record, in nanoseconds.
     pub latency_ns: Mutex<Histogram<u64>>,
+    /// From the client to the end of handling, in nanoseconds for each record; only a run with a probe has it.
+    pub journey_ns: Option<Mutex<Histogram<u64>>>,
+    /// When members last committed for the last time.
+    pub committed: Mutex<Option<Instant>>,
     /// How often a record was tried again.
     pub retried: AtomicU64,
     /// Records passed over.
@@ -90,6 +94,8 @@ impl Engine {
             own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
             index: RwLock::new(plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect()),
             open: AtomicUsize::new(plan.partitions.len()),
+            journey_ns: settings.probe.map(|_| Mutex::new(latency_histogram())),
+            committed: Mutex::new(None),
             plan,
             settings,
             events,
@@ -202,6 +208,7 @@ impl Engine {
         self.latency_ns
             .lock()
             .saturating_record_n(u64::try_from(per_record.as_nanos()).unwrap_or(u64::MAX).max(1), records as u64);
+        self.note_journeys(&batch);
         let mut returned = Vec::with_capacity(batch.len());
         for (index, run) in batch.into_iter().enumerate() {
             let failure = failures.iter().find(|failure| failure.run == index);
@@ -216,6 +223,18 @@ impl Engine {
         self.board.hand_back(returned.into_iter(), records, elapsed);
         if self.held.load(Relaxed) < self.settings.buffer_bytes {
             self.room.notify_all();
+        }
+    }
+
+    fn note_journeys(&self, batch: &[LaneRun]) {
+        let Some(journey_ns) = &self.journey_ns else { return };
+        let (now, mut journey_ns) = (Instant::now(), journey_ns.lock());
+        for run in batch {
+            for chunk in run.records.chunk_by(|a, b| a.fetched() == b.fetched()) {
+                let Some(fetched) = chunk.first().and_then(Record::fetched) else { continue };
+                let took = now.saturating_duration_since(fetched).as_nanos();
+                journey_ns.saturating_record_n(u64::try_from(took).unwrap_or(u64::MAX).max(1), chunk.len() as u64);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::engine::Engine;
@@ -12,8 +12,6 @@ use crate::{
     kafka::{Fetched, RawRecord},
 };
 
-/// Records read at once.
-pub const READ_RECORDS: usize = 1000;
 /// How long a read waits for the first record: it bounds how late a fetcher sees anything else.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
@@ -60,6 +58,9 @@ impl Intake {
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
+                if engine.journey_ns.is_some() {
+                    self.builder.stamp(Instant::now);
+                }
                 let route = engine.plan.selection.scope.rules.route(&record);
                 self.builder.push(
                     partition,

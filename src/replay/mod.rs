@@ -33,6 +33,7 @@ mod membership_test;
 mod options;
 mod partition;
 mod position;
+mod probe;
 mod rate;
 mod readers;
 mod ready;
@@ -50,6 +51,7 @@ mod worker;
 
 pub use control::{Command, Control};
 pub use options::{Problem, SessionEnd, SessionOptions};
+pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{OnFailure, Retry, Settings};

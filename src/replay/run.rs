@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::{
     ending::Ending,
     engine::Engine,
-    readers::{GroupContext, MemberThread, spawn_reader},
+    readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     settings::Settings,
     view::Meters,
@@ -66,7 +66,7 @@ pub enum RunError {
 }
 
 pub(super) enum Reading {
-    Own(Option<JoinHandle<()>>),
+    Own(Vec<JoinHandle<()>>),
     Group { context: GroupContext, members: Vec<(u32, MemberThread)> },
 }
 
@@ -128,7 +128,7 @@ impl Run {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
                 }
-                Reading::Own(Some(spawn_reader(Arc::clone(&engine), connection.client.clone(), headers)?))
+                Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
             }
             Some(group) => Reading::Group {
                 context: GroupContext {
@@ -138,6 +138,7 @@ impl Run {
                         group: group.clone(),
                         topics: engine.plan.topics.clone(),
                         protocol: connection.protocol,
+                        tier: engine.settings.tier,
                     },
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),

@@ -350,6 +350,7 @@ impl Body {
                 records: plan.records(),
                 ordering: settings.ordering,
                 batch: settings.batch.get(),
+                tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
                 ..PlanView::default()
