@@ -22,7 +22,7 @@ use kreplay::{
     feed::Snapshot,
     handler::HandlerSpec,
     kafka::{GroupProtocol, KafkaConfig, embedded::EmbeddedBroker},
-    plan::Selection,
+    plan::{Scope, Selection},
     replay::{Command, Session, SessionOptions, Settings},
 };
 
@@ -68,6 +68,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
         selection: Some(Selection::topics(topics)?),
+        scope: Scope::default(),
         settings: Settings {
             concurrency: Concurrency::MIN,
             handler: "simulate:lognormal:1ms:0.4".parse::<HandlerSpec>()?,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kreplay::{
     config::{Config, ConfigError, Environment, Overrides},
-    plan::Selection,
+    plan::TopicSet,
 };
 
 fn environment() -> Environment {
@@ -65,7 +65,7 @@ fn values_reach_their_places() {
     let config = load(Path::new("tests/fixtures/config/valid/full.toml")).unwrap();
     assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("broker-1:9092,[::1]:9093"));
     assert_eq!(config.kafka.properties.to_map()["fetch.wait.max.ms"], "10");
-    assert!(matches!(&config.run.selection, Some(Selection::Matching(regex)) if regex.is_match("vc.a.events")));
+    assert!(matches!(&config.run.topics, Some(TopicSet::Matching(regex)) if regex.is_match("vc.a.events")));
     assert_eq!(config.run.settings.buffer_bytes, 1 << 30);
     assert_eq!(config.demo.datasets.events.get(), 16);
 

@@ -41,6 +41,7 @@ impl Trial {
             kafka: self.kafka.clone(),
             embedded: false,
             selection: Some(self.selection.clone()),
+            scope: self.selection.scope.clone(),
             settings: Settings {
                 concurrency: Concurrency::new(self.workers)?,
                 ordering: self.ordering,

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     demo::{self, DemoError},
     kafka::{KafkaConfig, embedded::EmbeddedBroker},
-    plan::Selection,
+    plan::{Scope, Selection},
     replay::SessionOptions,
 };
 
@@ -33,6 +33,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
         selection: Some(selection),
+        scope: Scope::default(),
         settings: config.demo_settings(),
         protocol: protocol(config.run.group_protocol, true),
         // The demo replays the same events again and again, so each run starts without committed offsets.

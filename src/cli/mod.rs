@@ -132,7 +132,7 @@ impl RunArgs {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
             return Err(CliError::Usage(missing.into()));
         }
-        if config.run.selection.is_none() { Err(run::no_topics()) } else { Ok(config) }
+        if config.run.topics.is_none() { Err(run::no_topics()) } else { Ok(config) }
     }
 }
 

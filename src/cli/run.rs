@@ -22,7 +22,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
     };
-    let selection = config.run.selection.clone();
+    let selection = config.run.selection();
     let show = Show { config, report, hint: None };
     if selection.is_none() && !show.with_console() {
         // Without a console nobody can choose.
@@ -32,6 +32,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
         embedded: false,
         selection,
+        scope: config.run.scope.clone(),
         settings: config.run.settings.clone(),
         protocol: protocol(config.run.group_protocol, false),
         group_per_run: false,

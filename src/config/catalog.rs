@@ -40,7 +40,7 @@ const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE), ndjson or ndjson:FILE";
 
-pub(super) const SETTINGS: [Setting; 26] = [
+pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "kafka.bootstrap_servers",
         allowed: "HOST:PORT, several with commas",
@@ -50,14 +50,14 @@ pub(super) const SETTINGS: [Setting; 26] = [
     Setting {
         key: "run.topics",
         allowed: "a list of topic names; a name has 1 to 249 letters, digits, `.`, `_` and `-`",
-        set: |c, i| store(&mut c.run.selection, selection::topics(i).map(Some)),
-        show: |c| selection::show_topics(c.run.selection.as_ref()),
+        set: |c, i| store(&mut c.run.topics, selection::topics(i).map(Some)),
+        show: |c| selection::show_topics(c.run.topics.as_ref()),
     },
     Setting {
         key: "run.topics_regex",
         allowed: r"a regular expression that matches whole names, such as vc\..*\.events",
-        set: |c, i| store(&mut c.run.selection, selection::regex(i).map(Some)),
-        show: |c| selection::show_regex(c.run.selection.as_ref()),
+        set: |c, i| store(&mut c.run.topics, selection::regex(i).map(Some)),
+        show: |c| selection::show_regex(c.run.topics.as_ref()),
     },
     Setting {
         key: "run.concurrency",
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_is_shown_can_be_read_again() {
         let config = Config::default();
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             let Some(shown) = (setting.show)(&config) else { continue };
             let input = match &shown {
                 Value::String(text) => Input::Text(text.clone()),

@@ -7,7 +7,7 @@ use crate::{
     demo::Datasets,
     domain::Concurrency,
     handler::{HandlerSpec, Simulate, WorkTime},
-    plan::Selection,
+    plan::{Scope, Selection, TopicSet},
     replay::Settings,
 };
 
@@ -43,7 +43,9 @@ pub struct KafkaSection {
 #[derive(Clone, Debug)]
 pub struct RunSection {
     /// The topics; `None` where nobody chose any.
-    pub selection: Option<Selection>,
+    pub topics: Option<TopicSet>,
+    /// What is read of them.
+    pub scope: Scope,
     /// How the run is to go.
     pub settings: Settings,
     /// Which protocol a group speaks.
@@ -119,7 +121,8 @@ impl Default for Config {
         Self {
             kafka: KafkaSection::default(),
             run: RunSection {
-                selection: None,
+                topics: None,
+                scope: Scope::default(),
                 settings: Settings::default(),
                 group_protocol: ProtocolChoice::default(),
                 progress_interval: Duration::from_secs(5),
@@ -134,6 +137,14 @@ impl Default for Config {
             file: None,
             origins: BTreeMap::new(),
         }
+    }
+}
+
+impl RunSection {
+    /// What is to be read; `None` where nobody chose any topics.
+    #[must_use]
+    pub fn selection(&self) -> Option<Selection> {
+        self.topics.clone().map(|topics| Selection { topics, scope: self.scope.clone() })
     }
 }
 

@@ -4,19 +4,19 @@ use regex::Regex;
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::plan::Selection;
+use crate::plan::TopicSet;
 
 /// What a pattern is wrapped into, so that it matches whole names.
 const WHOLE: (&str, &str) = ("^(?:", ")$");
 
-pub(super) fn topics(input: &Input) -> Result<Selection, String> {
+pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
     let names = input.list()?;
     if names.is_empty() {
         return Err("the list is empty".into());
     }
     match names.iter().find(|name| !is_topic_name(name)) {
         Some(wrong) => Err(format!("{} is not the name of a topic", quoted(wrong))),
-        None => Ok(Selection::Topics(names)),
+        None => Ok(TopicSet::Named(names)),
     }
 }
 
@@ -27,7 +27,7 @@ fn is_topic_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-pub(super) fn regex(input: &Input) -> Result<Selection, String> {
+pub(super) fn regex(input: &Input) -> Result<TopicSet, String> {
     let pattern = input.text()?;
     if pattern.is_empty() {
         return Err("it is empty".into());
@@ -39,20 +39,20 @@ pub(super) fn regex(input: &Input) -> Result<Selection, String> {
         format!("{} cannot be read: {reason}", quoted(pattern))
     };
     Regex::new(pattern).map_err(wrong)?;
-    Regex::new(&format!("{}{pattern}{}", WHOLE.0, WHOLE.1)).map(Selection::Matching).map_err(wrong)
+    Regex::new(&format!("{}{pattern}{}", WHOLE.0, WHOLE.1)).map(TopicSet::Matching).map_err(wrong)
 }
 
-pub(super) fn show_topics(selection: Option<&Selection>) -> Option<Value> {
+pub(super) fn show_topics(selection: Option<&TopicSet>) -> Option<Value> {
     match selection? {
-        Selection::Topics(names) => Some(Value::from(names.clone())),
-        Selection::Matching(_) => None,
+        TopicSet::Named(names) => Some(Value::from(names.clone())),
+        TopicSet::Matching(_) => None,
     }
 }
 
-pub(super) fn show_regex(selection: Option<&Selection>) -> Option<Value> {
+pub(super) fn show_regex(selection: Option<&TopicSet>) -> Option<Value> {
     match selection? {
-        Selection::Topics(_) => None,
-        Selection::Matching(regex) => {
+        TopicSet::Named(_) => None,
+        TopicSet::Matching(regex) => {
             let whole = regex.as_str();
             let pattern = whole.strip_prefix(WHOLE.0).and_then(|rest| rest.strip_suffix(WHOLE.1)).unwrap_or(whole);
             Some(Value::from(pattern))
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_regular_expression_matches_whole_names() {
         let selection = regex(&Input::Text(r"vc\..*\.events|other".into())).unwrap();
-        let Selection::Matching(regex) = &selection else { panic!() };
+        let TopicSet::Matching(regex) = &selection else { panic!() };
         assert!(regex.is_match("vc.a.events") && regex.is_match("other"));
         assert!(!regex.is_match("vc.a.events.dlq") && !regex.is_match("another"));
         assert_eq!(show_regex(Some(&selection)), Some(Value::from(r"vc\..*\.events|other")));
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn topic_names_follow_kafkas_rule() {
         let read = |text: &str| topics(&Input::Untyped(text.into()));
-        assert!(matches!(read("a.b, c_d-1"), Ok(Selection::Topics(names)) if names == ["a.b", "c_d-1"]));
+        assert!(matches!(read("a.b, c_d-1"), Ok(TopicSet::Named(names)) if names == ["a.b", "c_d-1"]));
         for wrong in ["", "a,,b", "..", "a b", "ä"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -4,10 +4,14 @@ mod bounds;
 mod offset;
 mod ordering;
 mod partition;
+mod rate_limit;
 mod record;
+mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};
-pub use record::{Header, Headers, Record, RecordBuffer, RecordBufferBuilder};
+pub use rate_limit::RateLimit;
+pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_key};
+pub use tier::Tier;

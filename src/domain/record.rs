@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use xxhash_rust::xxh3::xxh3_64;
+
 /// What a waiting record takes besides its own bytes, in bytes: 56 for itself in its lane and 16 for its place in its
 /// partition, both in vectors that grow by doubling and so are three quarters full on average, and its part of its buffer.
 const OVERHEAD: u64 = 128;
@@ -28,6 +30,41 @@ impl Drop for RecordBuffer {
     }
 }
 
+/// The hash of a key, which chooses its key group.
+#[must_use]
+pub fn hash_key(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// Whose lane a record waits in, with key order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LaneKey {
+    /// That of the key with this hash: the record's own, or what a key template makes of the record.
+    Keyed(u64),
+    /// That of its partition: it has no key.
+    #[default]
+    Keyless,
+}
+
+/// What the selection's rules make of a record, found out once, when it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Whose lane it waits in.
+    pub lane: LaneKey,
+    /// The filter leaves it out: it counts as read and dealt with, and no handler sees it.
+    pub filtered: bool,
+    /// It is handled alone, after everything before it and before everything after it.
+    pub barrier: bool,
+}
+
+impl Route {
+    /// A record of the key with this hash, under no rule.
+    #[must_use]
+    pub fn keyed(hash: u64) -> Self {
+        Self { lane: LaneKey::Keyed(hash), ..Self::default() }
+    }
+}
+
 /// One record of a topic partition.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -44,11 +81,20 @@ pub struct Record {
     pub offset: i64,
     /// Milliseconds since 1970, or -1 where the record has none.
     pub timestamp_ms: i64,
-    /// The hash of its key, which chooses its key group.
-    pub key_hash: u64,
+    /// What the rules make of it.
+    pub route: Route,
 }
 
 impl Record {
+    /// The hash of its lane's key, where it has one.
+    #[must_use]
+    pub fn lane_hash(&self) -> Option<u64> {
+        match self.route.lane {
+            LaneKey::Keyed(hash) => Some(hash),
+            LaneKey::Keyless => None,
+        }
+    }
+
     /// The key; `None` is not the same as an empty one.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
@@ -140,7 +186,7 @@ struct Entry {
     epoch: u32,
     offset: i64,
     timestamp_ms: i64,
-    key_hash: u64,
+    route: Route,
 }
 
 /// Fills one [`RecordBuffer`] record by record.
@@ -151,7 +197,7 @@ pub struct RecordBufferBuilder {
 }
 
 impl RecordBufferBuilder {
-    /// Appends a record. `key_hash` is what chooses its key group.
+    /// Appends a record. `route` is what the rules make of it.
     #[allow(clippy::too_many_arguments, reason = "one value per field of a Kafka record")]
     pub fn push(
         &mut self,
@@ -159,7 +205,7 @@ impl RecordBufferBuilder {
         epoch: u32,
         offset: i64,
         timestamp_ms: i64,
-        key_hash: u64,
+        route: Route,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) {
@@ -175,7 +221,7 @@ impl RecordBufferBuilder {
             epoch,
             offset,
             timestamp_ms,
-            key_hash,
+            route,
         });
     }
 
@@ -216,7 +262,7 @@ impl RecordBufferBuilder {
             epoch: entry.epoch,
             offset: entry.offset,
             timestamp_ms: entry.timestamp_ms,
-            key_hash: entry.key_hash,
+            route: entry.route,
         }));
     }
 }
@@ -234,11 +280,11 @@ mod tests {
     fn a_record_gives_back_what_was_put_in() {
         let held = Arc::new(AtomicU64::new(0));
         let mut builder = RecordBufferBuilder::default();
-        builder.push(3, 1, 42, 1000, 7, Some(b"key"), Some(b"value"));
+        builder.push(3, 1, 42, 1000, Route::keyed(7), Some(b"key"), Some(b"value"));
         builder.push_header(b"h1", Some(b"one"));
         builder.push_header(b"h2", None);
-        builder.push(3, 1, 43, 1001, 8, None, None);
-        builder.push(3, 1, 44, 1002, 9, Some(b""), Some(b""));
+        builder.push(3, 1, 43, 1001, Route::default(), None, None);
+        builder.push(3, 1, 44, 1002, Route::keyed(9), Some(b""), Some(b""));
         let mut records = Vec::new();
         builder.finish(&held, &mut records);
 
@@ -256,7 +302,7 @@ mod tests {
         let held = Arc::new(AtomicU64::new(0));
         let mut builder = RecordBufferBuilder::default();
         for offset in 0..3 {
-            builder.push(0, 0, offset, -1, 0, None, Some(&[0; 100]));
+            builder.push(0, 0, offset, -1, Route::default(), None, Some(&[0; 100]));
         }
         let mut records = Vec::new();
         builder.finish(&held, &mut records);

@@ -124,6 +124,11 @@ pub enum EventKind {
     Retried(Failure),
     /// A record failed for good and was passed over.
     Skipped(Failure),
+    /// Something worth knowing in the normal course of things.
+    Notice {
+        /// One sentence.
+        text: String,
+    },
     /// Something that should be known, but stops nothing.
     Warning {
         /// One sentence.
@@ -160,6 +165,7 @@ impl EventKind {
             | Self::Revoked { .. }
             | Self::RebalanceStarted { .. }
             | Self::RebalanceFinished { .. }
+            | Self::Notice { .. }
             | Self::ConcurrencyChanged { .. } => Severity::Notice,
             _ => Severity::Info,
         }
@@ -216,7 +222,7 @@ impl fmt::Display for EventKind {
                 "{} at {} skipped after {} attempts: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
-            Self::Warning { text } | Self::Error { text } => f.write_str(text),
+            Self::Notice { text } | Self::Warning { text } | Self::Error { text } => f.write_str(text),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use super::LaneRun;
-use crate::domain::{Record, RecordBufferBuilder};
+use crate::domain::{Record, RecordBufferBuilder, Route};
 
 /// A lane of `count` records without key and value, offsets from 0.
 pub(super) fn lane(number: u32, count: i64) -> LaneRun {
@@ -19,7 +19,7 @@ pub(super) fn record(
     headers: &[(&[u8], Option<&[u8]>)],
 ) -> Record {
     let mut builder = RecordBufferBuilder::default();
-    builder.push(partition, 0, offset, 1000, 0, key, value);
+    builder.push(partition, 0, offset, 1000, Route::default(), key, value);
     for (name, value) in headers {
         builder.push_header(name, *value);
     }

@@ -1,9 +1,13 @@
 //! From what the user asked for to what will be read, and how long that should take.
 
 mod prediction;
+mod range;
 mod resolve;
+mod rules;
 mod selection;
 
 pub use prediction::{Load, predict};
+pub use range::{From, Override, Range, To};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
-pub use selection::{Selection, SelectionError};
+pub use rules::{Fields, Rules};
+pub use selection::{Scope, Selection, SelectionError, TopicSet};

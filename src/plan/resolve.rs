@@ -3,16 +3,20 @@
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::Selection,
+    plan::{Selection, TopicSet},
 };
 
 /// What a run will read. It is made once and does not change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// The topics' names, sorted.
     pub topics: Vec<String>,
     /// Their partitions, by topic and number.
     pub partitions: Vec<PlannedPartition>,
+    /// The run does not end with the log: the ends are where the logs ended when the plan was made.
+    pub follow: bool,
+    /// What the plan was made from.
+    pub selection: Selection,
 }
 
 /// What a run will read of one partition.
@@ -71,11 +75,11 @@ impl PlanError {
 /// # Errors
 /// Topics that are not there or may not be read, brokers that do not answer.
 pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, PlanError> {
-    let topics = match selection {
-        Selection::Topics(names) => {
+    let topics = match &selection.topics {
+        TopicSet::Named(names) => {
             names.iter().map(|name| catalog.topic(name)).collect::<Result<Vec<TopicInfo>, _>>()?
         }
-        Selection::Matching(regex) => {
+        TopicSet::Matching(regex) => {
             let mut all = catalog.topics()?;
             all.retain(|topic| !topic.internal);
             let seen = all.len();
@@ -99,5 +103,6 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
         .into_iter()
         .map(|ends| PlannedPartition { id: ends.id, first: ends.low, end: ends.end })
         .collect();
-    Ok(Plan { topics: topics.into_iter().map(|topic| topic.name).collect(), partitions })
+    let topics = topics.into_iter().map(|topic| topic.name).collect();
+    Ok(Plan { topics, partitions, follow: false, selection: selection.clone() })
 }

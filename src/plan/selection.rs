@@ -1,14 +1,38 @@
 //! What the user asked for.
 
+use std::sync::Arc;
+
 use regex::Regex;
+
+use super::{Range, Rules};
 
 /// Which topics to read.
 #[derive(Clone, Debug)]
-pub enum Selection {
+pub enum TopicSet {
     /// These, by name.
-    Topics(Vec<String>),
+    Named(Vec<String>),
     /// Every topic whose whole name matches. Kafka's own topics (`__…`) are never among them.
     Matching(Regex),
+}
+
+/// What is read of the topics, whichever they are.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// From where to where.
+    pub range: Range,
+    /// What holds for single records.
+    pub rules: Arc<Rules>,
+    /// The records of a key are handled in the order of their timestamps, over all topics and partitions.
+    pub time_order: bool,
+}
+
+/// What is to be read.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Which topics.
+    pub topics: TopicSet,
+    /// What of them.
+    pub scope: Scope,
 }
 
 /// A selection that cannot be understood.
@@ -30,7 +54,26 @@ pub enum SelectionError {
     },
 }
 
+impl From<TopicSet> for Selection {
+    fn from(topics: TopicSet) -> Self {
+        Self { topics, scope: Scope::default() }
+    }
+}
+
+impl Default for Selection {
+    /// No topic at all.
+    fn default() -> Self {
+        TopicSet::Named(Vec::new()).into()
+    }
+}
+
 impl Selection {
+    /// The same topics with another scope.
+    #[must_use]
+    pub fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
     /// Topics by name; repeated names count once.
     ///
     /// # Errors
@@ -44,7 +87,7 @@ impl Selection {
         }
         match topics.iter().find(|name| !is_topic_name(name)) {
             Some(name) => Err(SelectionError::Name(name.clone())),
-            None => Ok(Self::Topics(topics)),
+            None => Ok(TopicSet::Named(topics).into()),
         }
     }
 
@@ -54,7 +97,7 @@ impl Selection {
     /// What is wrong with the expression.
     pub fn matching(expression: &str) -> Result<Self, SelectionError> {
         match Regex::new(&format!("^(?:{expression})$")) {
-            Ok(regex) => Ok(Self::Matching(regex)),
+            Ok(regex) => Ok(TopicSet::Matching(regex).into()),
             Err(error) => Err(SelectionError::Expression {
                 expression: expression.into(),
                 reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").into(),
@@ -77,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_expression_must_match_the_whole_name() {
-        let Selection::Matching(regex) = Selection::matching(r"vc\..*\.events|audit").unwrap() else { panic!() };
+        let TopicSet::Matching(regex) = Selection::matching(r"vc\..*\.events|audit").unwrap().topics else { panic!() };
         assert!(regex.is_match("vc.one.events") && regex.is_match("audit"));
         assert!(!regex.is_match("vc.one.events.v2") && !regex.is_match("my-audit"));
     }
@@ -87,7 +130,7 @@ mod tests {
         assert_eq!(Selection::topics(Vec::<String>::new()).unwrap_err(), SelectionError::Empty);
         assert!(Selection::topics(["a b"]).unwrap_err().to_string().contains("`a b` cannot be a topic's name"));
         assert!(Selection::matching("vc.(").unwrap_err().to_string().contains("unclosed group"));
-        let Selection::Topics(names) = Selection::topics(["b", "a", "b"]).unwrap() else { panic!() };
+        let TopicSet::Named(names) = Selection::topics(["b", "a", "b"]).unwrap().topics else { panic!() };
         assert_eq!(names, ["a", "b"]);
     }
 }

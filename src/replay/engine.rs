@@ -124,7 +124,8 @@ impl Engine {
             let Some(first) = chunk.first() else { continue };
             self.with(first.partition, |partition| {
                 for record in chunk {
-                    let delivery = partition.deliver(record.epoch, record.offset, self.group_of(record));
+                    let group = self.group_of(record);
+                    let delivery = partition.deliver(record.epoch, record.offset, group, record.route.filtered);
                     keep.push(delivery == Delivery::New);
                 }
             });
@@ -136,7 +137,7 @@ impl Engine {
     /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
     /// the one by the other.
     fn group_of(&self, record: &Record) -> u32 {
-        if record.key().is_some() { self.groups.of(record.key_hash) } else { self.groups.count() }
+        record.lane_hash().map_or(self.groups.count(), |hash| self.groups.of(hash))
     }
 
     /// Whether that is the group of the records without a key.
@@ -147,7 +148,7 @@ impl Engine {
 
     fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
-            Ordering::Key if record.key().is_some() => self.group_of(record),
+            Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
             Ordering::Key => self.groups.count() + record.partition,
             Ordering::Partition | Ordering::None => record.partition,

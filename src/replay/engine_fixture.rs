@@ -4,11 +4,11 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
     engine::Engine,
-    key_groups::{Digest, GroupTable, hash_content, hash_key},
+    key_groups::{Digest, GroupTable, hash_content},
     settings::{OnFailure, Retry, Settings},
 };
 use crate::{
-    domain::{Offset, Ordering, Record, RecordBufferBuilder, TopicPartition},
+    domain::{Offset, Ordering, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
     feed::EventLog,
     plan::{Plan, PlannedPartition},
 };
@@ -18,6 +18,10 @@ pub const HOLE: Option<u8> = Some(u8::MAX);
 
 /// The key of each record by offset; `None` has no key. The value is the place in the log.
 pub type Log = Vec<Vec<Option<u8>>>;
+
+fn route_of(key: Option<&[u8]>) -> Route {
+    key.map_or(Route::default(), |key| Route::keyed(hash_key(key)))
+}
 
 /// An engine and its log.
 pub struct Fixture {
@@ -44,7 +48,7 @@ impl Fixture {
                 end: Offset::new(i64::try_from(records.len()).unwrap()).unwrap(),
             })
             .collect();
-        let plan = Plan { topics: vec!["t".into()], partitions };
+        let plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
         let settings = Settings {
             ordering,
             retry,
@@ -81,7 +85,7 @@ impl Fixture {
             let key = key.map(|key| [key]);
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
-            builder.push(partition, epoch, offset, -1, hash_key(key), key, Some(value.as_bytes()));
+            builder.push(partition, epoch, offset, -1, route_of(key), key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();
         builder.finish(&self.engine.held, &mut records);

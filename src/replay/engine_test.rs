@@ -9,7 +9,7 @@ use super::{
     engine_sim::Sim,
 };
 use crate::{
-    domain::{Ordering, RecordBufferBuilder},
+    domain::{Ordering, RecordBufferBuilder, Route},
     feed::Owner,
     handler::LaneFailure,
 };
@@ -96,8 +96,8 @@ fn a_record_without_a_key_is_not_taken_for_handled_because_of_one_with_a_key() {
         engine.with(0, |partition| partition.begin(epoch, 0, Owner::Shared));
         engine.board.fence(std::iter::once((0, epoch)));
         let mut builder = RecordBufferBuilder::default();
-        builder.push(0, epoch, 0, -1, 0, None, None);
-        builder.push(0, epoch, 1, -1, 0, Some(b"key"), None);
+        builder.push(0, epoch, 0, -1, Route::default(), None, None);
+        builder.push(0, epoch, 1, -1, Route::keyed(0), Some(b"key"), None);
         let mut records = Vec::new();
         builder.finish(&engine.held, &mut records);
         engine.deliver(&mut records);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{engine::Engine, key_groups::hash_key};
+use super::engine::Engine;
 use crate::{
     domain::{Record, RecordBufferBuilder, TopicPartition},
     feed::EventKind,
@@ -56,14 +56,14 @@ impl Intake {
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
-                let key = record.key();
+                let route = engine.plan.selection.scope.rules.route(&record);
                 self.builder.push(
                     partition,
                     self.epochs[partition as usize],
                     record.offset(),
                     record.timestamp_ms(),
-                    hash_key(key),
-                    key,
+                    route,
+                    record.key(),
                     record.value(),
                 );
                 if self.headers {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::lanes::{Exclusion, Lanes};
 use crate::{
-    domain::{Record, RecordBufferBuilder},
+    domain::{Record, RecordBufferBuilder, Route},
     handler::LaneRun,
 };
 
@@ -65,7 +65,7 @@ impl Model {
     pub fn record(&mut self, partition: u32, is_stale: bool) -> Record {
         let mut builder = RecordBufferBuilder::default();
         let epoch = self.epochs[partition as usize] - u32::from(is_stale);
-        builder.push(partition, epoch, self.next_offset, -1, 0, None, Some(b"seven b"));
+        builder.push(partition, epoch, self.next_offset, -1, Route::default(), None, Some(b"seven b"));
         self.next_offset += 1;
         let mut records = Vec::new();
         builder.finish(&Arc::default(), &mut records);

@@ -6,7 +6,7 @@ use super::Settings;
 use crate::{
     feed::RunView,
     kafka::{GroupProtocol, KafkaConfig},
-    plan::Selection,
+    plan::{Scope, Selection},
 };
 
 /// What a session needs.
@@ -19,6 +19,8 @@ pub struct SessionOptions {
     pub embedded: bool,
     /// What to read; `None` until somebody chooses, among the topics that the session then lists.
     pub selection: Option<Selection>,
+    /// What is read of topics that somebody chooses later.
+    pub scope: Scope,
     /// How.
     pub settings: Settings,
     /// Which group protocol to speak.

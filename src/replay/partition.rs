@@ -19,6 +19,8 @@ pub enum Delivery {
     New,
     /// It was handled before, in this run: not again.
     Duplicate,
+    /// The filter leaves it out: it is dealt with.
+    Filtered,
     /// It lies beyond the plan's end, or came out of turn: not for this run.
     NotOurs,
 }
@@ -57,6 +59,8 @@ pub struct PartitionRun {
     pub handled: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Records that the filter left out.
+    pub filtered: u64,
     /// Records that came again after they had been handled.
     pub duplicates: u64,
     /// Results that came too late to count.
@@ -89,6 +93,7 @@ impl PartitionRun {
             state: PartitionState::Waiting,
             handled: 0,
             bytes: 0,
+            filtered: 0,
             duplicates: 0,
             fenced: 0,
             groups: GroupTable::default(),
@@ -134,7 +139,7 @@ impl PartitionRun {
     }
 
     /// A record was read.
-    pub fn deliver(&mut self, epoch: u32, offset: i64, group: u32) -> Delivery {
+    pub fn deliver(&mut self, epoch: u32, offset: i64, group: u32, filtered: bool) -> Delivery {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return Delivery::NotOurs };
         if offset >= self.end {
             position.reach(self.end);
@@ -150,6 +155,12 @@ impl PartitionRun {
             self.duplicates += 1;
             self.settle();
             return Delivery::Duplicate;
+        }
+        if filtered {
+            position.complete(offset);
+            self.filtered += 1;
+            self.settle();
+            return Delivery::Filtered;
         }
         Delivery::New
     }
@@ -284,9 +295,9 @@ mod tests {
     fn results_of_an_older_assignment_do_not_count() {
         let mut partition = partition(10);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1), Delivery::New);
+        assert_eq!(partition.deliver(1, 0, 1, false), Delivery::New);
         partition.begin(2, 0, Owner::Shared);
-        assert_eq!(partition.deliver(2, 0, 1), Delivery::New);
+        assert_eq!(partition.deliver(2, 0, 1, false), Delivery::New);
         assert!(!partition.complete(1, done(0)));
         assert_eq!((partition.position(), partition.fenced), (Some(0), 1));
         assert!(partition.complete(2, done(0)));
@@ -298,22 +309,34 @@ mod tests {
         let mut partition = partition(3);
         partition.begin(1, 0, Owner::Shared);
         for offset in 0..2 {
-            assert_eq!(partition.deliver(1, offset, 1), Delivery::New);
+            assert_eq!(partition.deliver(1, offset, 1, false), Delivery::New);
             assert!(partition.complete(1, done(offset)));
         }
         partition.end_assignment(2);
         partition.begin(3, 0, Owner::Shared);
-        assert_eq!(partition.deliver(3, 0, 1), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 1, 1), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 2, 1), Delivery::New);
+        assert_eq!(partition.deliver(3, 0, 1, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 1, 1, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 2, 1, false), Delivery::New);
         assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
+    }
+
+    #[test]
+    fn what_the_filter_leaves_out_is_dealt_with_and_not_handled() {
+        let mut partition = partition(3);
+        partition.begin(1, 0, Owner::Shared);
+        assert_eq!(partition.deliver(1, 0, 1, true), Delivery::Filtered);
+        assert_eq!(partition.deliver(1, 1, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, 1, true), Delivery::Filtered);
+        assert_eq!((partition.position(), partition.filtered, partition.handled), (Some(1), 2, 0));
+        assert!(partition.complete(1, done(1)));
+        assert!(partition.is_complete());
     }
 
     #[test]
     fn the_end_of_the_log_completes_what_compaction_left_short() {
         let mut partition = partition(5);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 2, 1), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, 1, false), Delivery::New);
         partition.reach(1, 9);
         assert_eq!(partition.lag(), Lag::Known(3));
         assert!(partition.complete(1, done(2)));

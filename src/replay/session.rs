@@ -265,7 +265,7 @@ impl Body {
         }
         match Selection::topics(names) {
             Ok(selection) => {
-                self.options.selection = Some(selection);
+                self.options.selection = Some(selection.within(self.options.scope.clone()));
                 self.start();
             }
             Err(error) => {

@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Batch, Concurrency, Ordering},
+    domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
     handler::HandlerSpec,
 };
 
 /// How a run is to go, whatever it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How many workers.
+    /// How many workers, or how many to begin with.
     pub concurrency: Concurrency,
+    /// Whether the number of workers is found out on the way.
+    pub adaptive: bool,
+    /// How records come out of the client.
+    pub tier: Tier,
+    /// The most that is handed out in a second.
+    pub rate: Option<RateLimit>,
     /// What keeps its order.
     pub ordering: Ordering,
     /// The most records a handler gets at once.
@@ -36,6 +42,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: Concurrency::default(),
+            adaptive: false,
+            tier: Tier::default(),
+            rate: None,
             ordering: Ordering::default(),
             batch: Batch::default(),
             handler: HandlerSpec::default(),

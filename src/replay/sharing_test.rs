@@ -8,7 +8,7 @@ use super::{
     batch_size::BatchSize,
     lanes::{Exclusion, Lanes},
 };
-use crate::domain::RecordBufferBuilder;
+use crate::domain::{RecordBufferBuilder, Route};
 
 /// What `workers` need for lanes of these lengths where each record takes a millisecond, in milliseconds.
 fn makespan(lengths: &[u32], workers: usize) -> u32 {
@@ -17,7 +17,7 @@ fn makespan(lengths: &[u32], workers: usize) -> u32 {
     for (lane, length) in (0..).zip(lengths) {
         let mut records = Vec::new();
         for offset in 0..*length {
-            builder.push(0, 0, offset.into(), -1, 0, None, None);
+            builder.push(0, 0, offset.into(), -1, Route::default(), None, None);
         }
         builder.finish(&Arc::default(), &mut records);
         for record in records {

@@ -52,6 +52,7 @@ impl Run {
             let partition = partition.lock();
             totals.handled += partition.handled;
             totals.bytes += partition.bytes;
+            totals.filtered += partition.filtered;
             totals.duplicates += partition.duplicates;
             totals.lag = add(totals.lag, partition.lag());
             digest = digest.combine(partition.groups.digest());

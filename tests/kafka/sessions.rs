@@ -8,7 +8,7 @@ use kreplay::domain::{Concurrency, Lag, Ordering};
 use kreplay::feed::{Event, RunState, RunView, Snapshot};
 use kreplay::handler::HandlerSource;
 use kreplay::kafka::{GroupProtocol, KafkaConfig};
-use kreplay::plan::Selection;
+use kreplay::plan::{Scope, Selection};
 use kreplay::replay::{Problem, Session, SessionOptions, Settings};
 
 use crate::support::broker::Broker;
@@ -23,6 +23,7 @@ pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() },
         embedded: false,
         selection: Some(Selection::topics([topic]).unwrap()),
+        scope: Scope::default(),
         settings: Settings { concurrency: Concurrency::new(concurrency).unwrap(), ..Settings::default() },
         protocol: GroupProtocol::Classic,
         group_per_run: false,

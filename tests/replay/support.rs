@@ -16,7 +16,7 @@ use kreplay::{
         embedded::EmbeddedBroker,
         producer::{NewRecord, Producer},
     },
-    plan::Selection,
+    plan::{Scope, Selection},
     replay::{Session, SessionOptions, Settings},
 };
 
@@ -34,6 +34,7 @@ pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, ha
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties: BTreeMap::new() },
         embedded: true,
         selection: Some(Selection::matching(r"vc\..*\.events").unwrap()),
+        scope: Scope::default(),
         settings: Settings {
             concurrency: Concurrency::new(concurrency).unwrap(),
             ordering,

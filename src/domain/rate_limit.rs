@@ -1,0 +1,79 @@
+//! An upper bound of the speed, as users give it.
+
+use std::{fmt, num::NonZeroU64, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// At most so many records, or so many bytes, in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateLimit {
+    /// Records in a second.
+    Records(NonZeroU64),
+    /// Bytes of keys, values and headers in a second.
+    Bytes(NonZeroU64),
+}
+
+/// What a rate looks like, for errors.
+const FORMS: &str = "write 5000/s, 20k/s, 500KB/s or 10MiB/s";
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(records) => f.pad(&format!("{records}/s")),
+            Self::Bytes(bytes) => f.pad(&format!("{bytes}B/s")),
+        }
+    }
+}
+
+impl FromStr for RateLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a rate; {FORMS}");
+        let amount = text.trim().strip_suffix("/s").unwrap_or(text.trim());
+        let digits = amount.find(|c: char| !c.is_ascii_digit()).unwrap_or(amount.len());
+        let (number, unit) = amount.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let (scale, bytes) = match unit {
+            "" => (1, false),
+            "k" => (1000, false),
+            "M" => (1_000_000, false),
+            "B" => (1, true),
+            "KB" | "kB" => (1000, true),
+            "MB" => (1_000_000, true),
+            "GB" => (1_000_000_000, true),
+            "KiB" => (1 << 10, true),
+            "MiB" => (1 << 20, true),
+            "GiB" => (1 << 30, true),
+            _ => return Err(wrong()),
+        };
+        let amount = number.checked_mul(scale).and_then(NonZeroU64::new).ok_or_else(wrong)?;
+        Ok(if bytes { Self::Bytes(amount) } else { Self::Records(amount) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_read_back_as_they_are_written() {
+        for (text, shown) in [
+            ("5000/s", "5000/s"),
+            ("5000", "5000/s"),
+            ("20k/s", "20000/s"),
+            ("500KB/s", "500000B/s"),
+            ("10MiB/s", "10485760B/s"),
+        ] {
+            let rate: RateLimit = text.parse().unwrap();
+            assert_eq!(rate.to_string(), shown);
+            assert_eq!(rate.to_string().parse::<RateLimit>(), Ok(rate));
+        }
+        for wrong in
+            ["", "/s", "0/s", "fast", "5/m", "5XB/s", "-1/s", "99999999999999999999/s", "18446744073709551615GB/s"]
+        {
+            assert!(wrong.parse::<RateLimit>().unwrap_err().contains("write 5000/s"), "{wrong}");
+        }
+    }
+}
