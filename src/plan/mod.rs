@@ -9,5 +9,5 @@ mod selection;
 pub use prediction::{Load, predict};
 pub use range::{From, Override, Range, To};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
-pub use rules::{Fields, Rules};
+pub use rules::{Examined, Field, Fields, Filter, Glob, HeaderIs, JsonIs, JsonPath, KeyList, KeyTemplate, Rule, Rules};
 pub use selection::{Scope, Selection, SelectionError, TopicSet};
