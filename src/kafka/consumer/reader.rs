@@ -38,6 +38,11 @@ impl Reader {
         self.queue.start(&id.topic, id.partition.0, from.get()).map_err(|code| ClientError::Refused(code.to_string()))
     }
 
+    /// Goes on at another offset of a partition that was started. Records that are on their way may still arrive.
+    pub fn seek(&mut self, id: &TopicPartition, to: Offset) {
+        self.queue.seek(&id.topic, id.partition.0, to.get());
+    }
+
     /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
     pub fn read(&mut self, timeout: Duration, max: usize, sink: impl FnMut(Fetched<'_>)) -> usize {
         self.client.serve();

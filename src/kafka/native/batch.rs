@@ -218,6 +218,19 @@ impl<C: ConsumerContext> RecordQueue<C> {
         error.map_or(Ok(()), Err)
     }
 
+    /// Goes on reading a partition that was started, at another offset, without waiting: what is on its way from before may
+    /// still come. A partition that was not started stays as it is.
+    pub fn seek(&self, topic: &str, partition: i32, offset: i64) {
+        for started in &self.started {
+            // SAFETY: the topic is alive, and so is its name, a C string.
+            let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(started.topic.as_ptr())) };
+            if name.to_bytes() == topic.as_bytes() && started.partitions.contains(&partition) {
+                // SAFETY: the topic is alive and the partition was started on it; with no timeout the call does not wait.
+                unsafe { sys::rd_kafka_seek(started.topic.as_ptr(), partition, offset, 0) };
+            }
+        }
+    }
+
     /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
     /// Returns how many there were.
     pub fn read(&mut self, timeout: Duration, max: usize, mut sink: impl FnMut(Fetched<'_>)) -> usize {
