@@ -13,9 +13,9 @@ use super::{
     walk::{Step, Taken, Walk},
 };
 use crate::{
-    domain::{Offset, Route, TopicPartition},
+    domain::{Offset, Route, Tier, TopicPartition},
     feed::{FetchSpeed, Planning},
-    kafka::{Catalog, CatalogError, Client, ClientError, Fetched, KafkaConfig, RawRecord, Reader, is_final},
+    kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final},
     plan::Plan,
 };
 
@@ -64,9 +64,6 @@ pub enum ScanError {
     /// No connection.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The topics could not be found.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
     /// The figures cannot be kept.
     #[error("the record sizes cannot be counted: {0}")]
     Sizes(String),
@@ -79,6 +76,7 @@ pub enum ScanError {
 /// Partitions that cannot be read, brokers that do not answer, `cancel`.
 pub fn scan(
     client: &Client,
+    tier: Tier,
     plan: &Plan,
     effort: Effort,
     patience: Patience,
@@ -94,13 +92,13 @@ pub fn scan(
     let mut pass = Pass { plan, patience, cancel, begun, tally: tally()?, speed: Speed::default() };
     let read = if full {
         let until = (effort != Effort::Full).then_some(patience.sample);
-        pass.read(client.clone(), slices, until, progress)
+        pass.read(Reader::new(client.clone(), tier)?, slices, until, progress)
     } else {
         let mut quiet = |_| {};
-        pass.read(client.clone(), whole, Some(SPEED), &mut quiet).and_then(|_| {
+        pass.read(Reader::new(client.clone(), tier)?, whole, Some(SPEED), &mut quiet).and_then(|_| {
             pass.tally = tally()?;
             let speed = pass.speed;
-            let result = pass.read(sampling_client(client, plan, patience)?, slices, Some(patience.sample), progress);
+            let result = pass.read(sampling_reader(client, plan, tier)?, slices, Some(patience.sample), progress);
             pass.speed = speed;
             result
         })
@@ -119,20 +117,13 @@ fn slices_of_all(plan: &Plan) -> Vec<Vec<Slice>> {
     slices(&plan.partitions, Effort::Full)
 }
 
-/// A client that asks for little at a time. It looks its topics up first, so that the first records are there at once.
-fn sampling_client(client: &Client, plan: &Plan, patience: Patience) -> Result<Client, ScanError> {
+/// A reader whose requests ask for little at a time.
+fn sampling_reader(client: &Client, plan: &Plan, tier: Tier) -> Result<Reader, ClientError> {
     let KafkaConfig { bootstrap_servers, mut properties } = client.config().clone();
     if !["fetch.message.max.bytes", "max.partition.fetch.bytes"].iter().any(|name| properties.contains_key(*name)) {
         properties.insert("fetch.message.max.bytes".into(), SAMPLE_FETCH.into());
     }
-    let small = Client::new(&KafkaConfig { bootstrap_servers, properties }, client.health())?;
-    let catalog = Catalog::new(&small, patience.silence);
-    if let [topic] = plan.topics.as_slice() {
-        catalog.topic(topic)?;
-    } else {
-        catalog.topics()?;
-    }
-    Ok(small)
+    Reader::further(&KafkaConfig { bootstrap_servers, properties }, client.health(), tier, &plan.topics)
 }
 
 /// How fast records came: the time from the first one on counts, not the wait for it.
@@ -183,14 +174,13 @@ impl Pass<'_> {
     /// Reads the stretches; returns whether it came to their end, rather than to the end of `until` (from the first record on).
     fn read(
         &mut self,
-        client: Client,
+        mut reader: Reader,
         slices: Vec<Vec<Slice>>,
         until: Option<Duration>,
         progress: &mut dyn FnMut(Planning),
     ) -> Result<bool, ScanError> {
         let wanted = slices.iter().flatten().map(|slice| slice.end.abs_diff(slice.start)).sum();
         let mut walk = Walk::new(slices);
-        let mut reader = Reader::new(client)?;
         let result = self.follow(&mut reader, &mut walk, wanted, until, progress);
         reader.close();
         result
@@ -223,7 +213,7 @@ impl Pass<'_> {
             let mut last: Option<((usize, i32), Option<usize>)> = None;
             let rules = &self.plan.selection.scope.rules;
             let tally = &mut self.tally;
-            let count = reader.read(READ_WAIT, READ_RECORDS, |fetched| {
+            let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| {
                 let (at, taken) = match fetched {
                     Fetched::Record(record) => {
                         let token = (record.topic_token(), record.partition());
@@ -266,7 +256,7 @@ impl Pass<'_> {
                 return Err(error);
             }
             self.speed.note(records, bytes);
-            self.apply(reader, &mut steps);
+            self.apply(reader, &mut steps)?;
             let now = Instant::now();
             if count > 0 {
                 heard = now;
@@ -286,15 +276,17 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    fn apply(&self, reader: &mut Reader, steps: &mut Vec<(usize, Step)>) {
+    fn apply(&self, reader: &mut Reader, steps: &mut Vec<(usize, Step)>) -> Result<(), ClientError> {
         for (at, step) in steps.drain(..) {
             let id = &self.plan.partitions[at].id;
-            match step {
-                Step::Stay => {}
-                Step::Seek(offset) => reader.seek(id, Offset::new(offset).unwrap_or_default()),
-                Step::Done => reader.set_paused(std::slice::from_ref(id), true),
+            if step != Step::Stay {
+                reader.stop(id);
+            }
+            if let Step::Seek(offset) = step {
+                reader.start(id, Offset::new(offset).unwrap_or_default())?;
             }
         }
+        Ok(())
     }
 
     fn silent(&self, walk: &Walk) -> ScanError {
