@@ -173,20 +173,20 @@ impl CaseReport {
         })
     }
 
-    /// The target in words, and whether it is met; empty without one.
+    /// Whether the target is met, and where it is not the same for all what it is; empty without one.
     pub(super) fn verdict(&self) -> String {
         let Some(target) = self.target else { return String::new() };
         let words = match target {
-            Target::HandlingS(most) => format!("at most {most} s"),
-            Target::RecordsPerS(least) => format!("at least {}/s", figures::number(least)),
-            Target::CommitS(most) => format!("committed within {most} s"),
-            Target::LatencyMs { p95, p99 } => format!("p95 < {p95} ms, p99 < {p99} ms"),
+            Target::HandlingS(most) | Target::CommitS(most) => format!("≤ {most} s: "),
+            Target::RecordsPerS(least) => format!("≥ {}/s: ", figures::number(least)),
+            // The same for all: it stands above them.
+            Target::LatencyMs { .. } => String::new(),
         };
         let met = match self.target_met {
             Some(true) => "met",
             Some(false) => "missed",
             None => "unknown",
         };
-        format!("{words}: {met}")
+        format!("{words}{met}")
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The width of the column that names the case, and of a bar.
-const NAME: usize = 34;
+const NAME: usize = 26;
 const BAR: usize = 40;
 
 #[allow(clippy::cast_precision_loss, reason = "bytes for people")]
@@ -28,12 +28,12 @@ pub(super) fn render(report: &BenchReport) -> String {
     };
     let _ = writeln!(
         out,
-        "kreplay {} on {} cores, {broker}\n{} partitions, {} records; {} rounds of each case: median (lowest–highest)",
+        "kreplay {} on {} cores, {broker}\n{} partitions, {} records; median (lowest–highest) of {}",
         setting.version,
         setting.cores,
         setting.partitions,
         number(count(setting.records)),
-        setting.rounds
+        if setting.rounds == 1 { "one round".into() } else { format!("{} rounds", setting.rounds) }
     );
     if !setting.optimised {
         out.push_str("this build of kreplay is not optimised: its figures say little\n");
@@ -42,7 +42,7 @@ pub(super) fn render(report: &BenchReport) -> String {
     latency(&mut out, &of(report, Section::Latency));
     memory(&mut out, &of(report, Section::Memory), report.further_client_bytes);
     workloads(&mut out, &of(report, Section::Workload));
-    out
+    out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts for people")]
@@ -59,7 +59,8 @@ fn spread(spread: Option<Spread>, unit: f64) -> String {
         || "-".into(),
         |spread| {
             let [median, min, max] = [spread.median, spread.min, spread.max].map(|figure| number(figure / unit));
-            format!("{median} ({min}–{max})")
+            // One round, or rounds that are alike.
+            if min == max { median } else { format!("{median} ({min}–{max})") }
         },
     )
 }
@@ -81,11 +82,11 @@ fn throughput(out: &mut String, cases: &[&CaseReport]) {
     if cases.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{:<NAME$} {:>34} {:>20} {:>20}", "throughput", "records/s", "CPU s/million", "memory MiB");
+    let _ = writeln!(out, "\n{:<NAME$} {:>33} {:>18} {:>18}", "throughput", "records/s", "CPU s/million", "memory MiB");
     for case in cases {
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>34} {:>20} {:>20}",
+            "{:<NAME$} {:>33} {:>18} {:>18}",
             case.case,
             spread(case.records_per_s, 1.0),
             spread(case.cpu_s_per_million, 1.0),
@@ -101,15 +102,15 @@ fn latency(out: &mut String, cases: &[&CaseReport]) {
     }
     let _ = writeln!(
         out,
-        "\n{:<NAME$} {:>20} {:>20} {:>20} {:>12}  target",
-        "from fetch to handled, ms", "p50", "p95", "p99", "records/s"
+        "\n{:<NAME$} {:>20} {:>20} {:>20} {:>10}  p95 < 2, p99 < 5",
+        "fetch to handled, ms", "p50", "p95", "p99", "records/s"
     );
     for case in cases {
         let latency =
             |pick: fn(&super::report::LatencySpread) -> Spread| spread(case.latency_ms.as_ref().map(pick), 1.0);
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>20} {:>20} {:>20} {:>12}  {}",
+            "{:<NAME$} {:>20} {:>20} {:>20} {:>10}  {}",
             case.case,
             latency(|one| one.p50),
             latency(|one| one.p95),
@@ -139,16 +140,16 @@ fn workloads(out: &mut String, cases: &[&CaseReport]) {
     }
     let _ = writeln!(
         out,
-        "\n{:<NAME$} {:>20} {:>34} {:>20}  target",
+        "\n{:<NAME$} {:>20} {:>12} {:>22}  target",
         "workloads", "seconds", "records/s", "committed after, s"
     );
     for case in cases {
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>20} {:>34} {:>20}  {}",
+            "{:<NAME$} {:>20} {:>12} {:>22}  {}",
             case.case,
             spread(case.handling_s, 1.0),
-            spread(case.records_per_s, 1.0),
+            number(median(case.records_per_s)),
             spread(case.commit_s, 1.0),
             case.verdict()
         );
