@@ -23,7 +23,7 @@ impl Run {
             let (waiting, in_hand) = self.engine.board.load();
             if waiting + in_hand == 0 {
                 let (mut failed, mut open) = (0, 0);
-                for partition in &self.engine.partitions {
+                for partition in self.engine.partitions.iter() {
                     let partition = partition.lock();
                     failed += usize::from(partition.state == PartitionState::Failed);
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());

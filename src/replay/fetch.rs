@@ -46,7 +46,11 @@ impl Intake {
 
     /// From now on records of a partition are read under this assignment.
     pub fn set_epoch(&mut self, partition: u32, epoch: u32) {
-        self.epochs[partition as usize] = epoch;
+        let partition = partition as usize;
+        if self.epochs.len() <= partition {
+            self.epochs.resize(partition + 1, 0);
+        }
+        self.epochs[partition] = epoch;
     }
 
     /// Takes one thing in.
@@ -60,7 +64,7 @@ impl Intake {
                 let route = engine.plan.selection.scope.rules.route(&record);
                 self.builder.push(
                     partition,
-                    self.epochs[partition as usize],
+                    self.epoch_of(partition),
                     record.offset(),
                     record.timestamp_ms(),
                     route,
@@ -84,6 +88,10 @@ impl Intake {
         }
     }
 
+    fn epoch_of(&self, partition: u32) -> u32 {
+        self.epochs.get(partition as usize).copied().unwrap_or(0)
+    }
+
     fn partition_of(&mut self, engine: &Engine, record: &RawRecord<'_>) -> Option<u32> {
         let token = (record.topic_token(), record.partition());
         if let Some((last, index)) = self.last
@@ -102,7 +110,7 @@ impl Intake {
         let count = self.records.len();
         engine.deliver(&mut self.records);
         for (index, offset) in self.ends.drain(..) {
-            let epoch = self.epochs[index as usize];
+            let epoch = self.epochs.get(index as usize).copied().unwrap_or(0);
             engine.with(index, |partition| partition.reach(epoch, offset));
         }
         for (index, text, is_final) in self.errors.drain(..) {
@@ -118,7 +126,7 @@ impl Intake {
 }
 
 fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
-    engine.index.get(&TopicPartition::new(topic, partition)).copied()
+    engine.index_of(&TopicPartition::new(topic, partition))
 }
 
 /// Which partitions a fetcher holds back, so that one with a slow lane does not fill the memory that all share.

@@ -82,7 +82,7 @@ impl Fetcher<'_> {
         let health = Arc::clone(client.health());
         let mut reader = self.open(client)?;
         for &index in &self.mine {
-            let planned = &engine.plan.partitions[index as usize];
+            let planned = &engine.planned[index as usize];
             if let Err(error) = reader.start(&planned.id, planned.first) {
                 engine.give_up(index, &error.to_string());
             }
@@ -131,7 +131,7 @@ fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnO
 }
 
 fn ids(engine: &Engine, partitions: &[u32]) -> Vec<TopicPartition> {
-    partitions.iter().map(|index| engine.plan.partitions[*index as usize].id.clone()).collect()
+    partitions.iter().map(|index| engine.id(*index).clone()).collect()
 }
 
 /// A member that reads on a thread of its own.
@@ -311,7 +311,7 @@ impl<'a> MemberLoop<'a> {
         // A broker that does not answer in time is asked again soon.
         let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
         for (index, committed) in orphans.into_iter().zip(committed) {
-            let id = &engine.plan.partitions[index as usize].id;
+            let id = engine.id(index);
             self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
         }
     }

@@ -50,6 +50,7 @@ impl Run {
         };
         let mut digest = Digest::default();
         let mut partitions = Vec::with_capacity(self.engine.partitions.len());
+        self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
             totals.handled += partition.handled;
@@ -193,7 +194,7 @@ impl Run {
     fn prediction(&self, handling_s: f64, handled: u64) -> Option<Prediction> {
         let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
         let mut heaviest_partition = 0;
-        for partition in &self.engine.partitions {
+        for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             heaviest_partition = heaviest_partition.max(partition.handled);
             for (group, count) in partition.groups.counts() {
