@@ -3,6 +3,7 @@
 mod catalog;
 mod client;
 mod consumer;
+mod create;
 pub mod embedded;
 mod native;
 pub mod producer;
@@ -10,3 +11,4 @@ pub mod producer;
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
 pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
 pub use consumer::{Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt};
+pub use create::create_topic;
