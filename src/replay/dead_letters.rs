@@ -209,8 +209,8 @@ impl Sender {
             for (nth, record) in
                 letter.run.records[letter.done..letter.done + letter.count].iter().enumerate().skip(*sent)
             {
-                let id = &self.engine.plan.partitions[record.partition as usize].id;
-                let target = &self.targets[record.partition as usize];
+                let id = self.engine.id(record.partition);
+                let target = &self.target(record.partition);
                 let envelope = Envelope { id, record, trouble: &letter.trouble, run: &self.run_id, first: nth == 0 };
                 let result = envelope.with(target, |record| self.producer.send_numbered(record, numbers.len()));
                 match result {
@@ -241,14 +241,22 @@ impl Sender {
                 sent += usize::from(nth == sent);
             }
             if sent == letter.count {
-                let topic = letter.run.records.get(letter.done).map(|one| &self.targets[one.partition as usize].topic);
-                let topic = topic.cloned().unwrap_or_default();
+                let topic = letter.run.records.get(letter.done).map(|one| self.target(one.partition).topic);
+                let topic = topic.unwrap_or_default();
                 self.engine.dead_lettered(letter, &topic);
             } else {
                 left.push((letter, sent));
             }
         }
         (left, trouble.unwrap_or(before))
+    }
+
+    /// A partition that has joined the run was not looked up when it began.
+    fn target(&self, partition: u32) -> Target {
+        self.targets.get(partition as usize).cloned().unwrap_or_else(|| Target {
+            topic: self.engine.settings.dead_letter.topic_for(&self.engine.id(partition).topic),
+            partition: None,
+        })
     }
 
     /// Waits before the next attempt; `false` where nobody waits for it any more.

@@ -193,7 +193,7 @@ impl Run {
                 .map(|one| QuarantinedKey {
                     hash: one.trouble.hash,
                     key: key_text(&one.first),
-                    partition: self.engine.plan.partitions[one.first.partition as usize].id.clone(),
+                    partition: self.engine.id(one.first.partition).clone(),
                     offset: Offset::new(one.first.offset).unwrap_or_default(),
                     records: one.records as u64,
                     bytes: one.bytes,

@@ -37,6 +37,7 @@ mod membership_test;
 mod options;
 mod partition;
 mod position;
+mod probe;
 mod quarantine;
 mod rate;
 mod readers;
@@ -55,6 +56,7 @@ mod worker;
 
 pub use control::{Command, Control, Decision};
 pub use options::{Problem, SessionEnd, SessionOptions};
+pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};

@@ -15,7 +15,7 @@ use super::{
     ending::Ending,
     engine::Engine,
     failures::Failures,
-    readers::{GroupContext, MemberThread, spawn_reader},
+    readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     settings::Settings,
     view::Meters,
@@ -75,7 +75,7 @@ pub enum RunError {
 }
 
 pub(super) enum Reading {
-    Own(Option<JoinHandle<()>>),
+    Own(Vec<JoinHandle<()>>),
     Group { context: GroupContext, members: Vec<(u32, MemberThread)> },
 }
 
@@ -125,7 +125,7 @@ impl Run {
         events: EventLog,
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
-        check_workers(&plan, &settings, target)?;
+        check_workers(plan.partitions.len(), &settings, target)?;
         if let Some(contradiction) = settings.contradiction() {
             return Err(RunError::Contradiction(contradiction));
         }
@@ -137,6 +137,7 @@ impl Run {
         };
         let partitions = plan.partitions.len();
         let engine = Arc::new(Engine::new(plan, settings, events));
+        drop(engine.handlers.set(Arc::clone(&source)));
         let headers = source.wants_headers() || targets.is_some();
         if let Some(targets) = targets {
             // It ends by itself when the run is over.
@@ -147,10 +148,10 @@ impl Run {
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
         let reading = match &engine.settings.group {
             None => {
-                for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+                for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
                 }
-                Reading::Own(Some(spawn_reader(Arc::clone(&engine), connection.client.clone(), headers)?))
+                Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
             }
             Some(group) => Reading::Group {
                 context: GroupContext {
@@ -160,6 +161,7 @@ impl Run {
                         group: group.clone(),
                         topics: engine.plan.topics.clone(),
                         protocol: connection.protocol,
+                        tier: engine.settings.tier,
                     },
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
@@ -200,7 +202,7 @@ impl Run {
     /// The most workers that this run can have.
     #[must_use]
     pub fn max_concurrency(&self) -> u32 {
-        most_workers(&self.engine.plan, &self.engine.settings)
+        most_workers(self.engine.partitions.len(), &self.engine.settings)
     }
 
     /// Changes the number of workers.
@@ -209,7 +211,7 @@ impl Run {
     /// [`RunError::TooManyWorkers`]; the number stays as it was.
     pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
         let (from, to) = (self.target, wanted.get());
-        check_workers(&self.engine.plan, &self.engine.settings, to)?;
+        check_workers(self.engine.partitions.len(), &self.engine.settings, to)?;
         if from == to || self.ending.is_some() || self.state.is_over() {
             return Ok(());
         }
@@ -339,7 +341,11 @@ impl Run {
 
     fn follow_rebalances(&mut self, now: Instant) {
         let expected = self.target as usize;
-        let Some(finished) = self.rebalances.lock().settle(now, expected) else { return };
+        let mut rebalances = self.rebalances.lock();
+        rebalances.grow(self.engine.partitions.len());
+        let settled = rebalances.settle(now, expected);
+        drop(rebalances);
+        let Some(finished) = settled else { return };
         self.note_rebalance(RebalanceKind::Group, finished.started, finished.duration, finished.moved);
     }
 
@@ -365,15 +371,15 @@ impl Drop for Run {
     }
 }
 
-fn most_workers(plan: &Plan, settings: &Settings) -> u32 {
+fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     if settings.ordering == Ordering::Partition {
-        u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
+        u32::try_from(partitions).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
     } else {
         Concurrency::MAX.get()
     }
 }
 
-fn check_workers(plan: &Plan, settings: &Settings, wanted: u32) -> Result<(), RunError> {
-    let partitions = most_workers(plan, settings);
+fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+    let partitions = most_workers(partitions, settings);
     if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
 }
