@@ -4,6 +4,7 @@ mod admin;
 mod catalog;
 mod client;
 mod consumer;
+mod create;
 pub mod embedded;
 mod native;
 pub mod producer;
@@ -14,3 +15,4 @@ pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
+pub use create::create_topic;
