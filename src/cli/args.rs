@@ -66,6 +66,9 @@ pub struct SettingsArgs {
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
+    /// Leave no journal behind: the run cannot be resumed
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 /// What comes out.
@@ -159,6 +162,8 @@ impl SettingsArgs {
         put(into, "--batch", "run.batch", self.batch.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
+        let none = self.no_journal.then(|| "false".to_owned());
+        put(into, "--no-journal", "run.journal", none.as_ref());
     }
 }
 

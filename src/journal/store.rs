@@ -17,7 +17,7 @@ const APPLICATION: i64 = 0x6B72_706C;
 pub(super) const FORM: i64 = 1;
 /// How long somebody who only reads may keep the writer waiting, and the other way round.
 const BUSY: Duration = Duration::from_secs(2);
-/// The log that SQLite writes ahead is cut back to this after it was taken over.
+/// The log that `SQLite` writes ahead is cut back to this after it was taken over.
 const MOST_LOG: i64 = 16 << 20;
 
 const TABLES: &str = "

@@ -22,6 +22,7 @@ use crate::{
     domain::{Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{LaneFailure, LaneRun},
+    journal::BegunLog,
     plan::Plan,
 };
 
@@ -42,6 +43,8 @@ pub struct Engine {
     pub partitions: Vec<Mutex<PartitionRun>>,
     /// Where a partition is in the plan.
     pub index: HashMap<TopicPartition, u32>,
+    /// Where workers note what they begin, if the run has a journal.
+    pub begun: Option<Arc<BegunLog>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -83,6 +86,7 @@ impl Engine {
             plan,
             settings,
             events,
+            begun: None,
             held: Arc::default(),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),

@@ -20,6 +20,7 @@ mod engine_test;
 mod fetch;
 mod handled;
 mod health;
+mod journalling;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod recorder;
 mod run;
 mod session;
 mod settings;
@@ -49,6 +51,7 @@ mod view;
 mod worker;
 
 pub use control::{Command, Control};
+pub use journalling::JournalOptions;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use run::{Connection, RunError};
 pub use session::Session;

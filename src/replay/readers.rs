@@ -20,7 +20,7 @@ use super::{
     silence::Silence,
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Offset, TopicPartition},
     feed::EventKind,
     kafka::{Client, ClientError, ClientHealth, Member, MemberConfig, Reader},
 };
@@ -47,9 +47,11 @@ fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), Client
     let mut reader = Reader::new(client)?;
     let mut mine = Vec::new();
     for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
-        if planned.first < planned.end {
+        // A resumed run begins where it was interrupted.
+        let from = engine.partitions[index as usize].lock().reached().and_then(Offset::new).unwrap_or(planned.first);
+        if from < planned.end {
             mine.push(index);
-            if let Err(error) = reader.start(&planned.id, planned.first) {
+            if let Err(error) = reader.start(&planned.id, from) {
                 engine.give_up(index, &error.to_string());
             }
         }

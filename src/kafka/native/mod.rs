@@ -5,6 +5,7 @@
 mod batch;
 pub(super) mod mock;
 mod note;
+pub(super) mod topics;
 
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
 pub use note::committed_note;
