@@ -26,8 +26,10 @@ pub struct Head {
     pub follow: bool,
     /// The plan's topics.
     pub topics: Vec<TopicPlan>,
-    /// The plan's partitions, in its order.
+    /// The plan's partitions, in its order, and behind them those that joined later.
     pub partitions: Vec<PartitionPlan>,
+    /// How many of them there were when the plan was made, which sets the number of key groups.
+    pub planned: usize,
 }
 
 /// A topic of the plan.

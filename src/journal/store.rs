@@ -159,12 +159,25 @@ impl Store {
     }
 
     /// Writes a checkpoint: all of it or nothing.
-    pub(super) fn checkpoint(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), String> {
-        self.write(figures, changes).map_err(|error| error.to_string())
+    pub(super) fn checkpoint(
+        &mut self,
+        head: Option<&Head>,
+        figures: &Figures,
+        changes: &[PartitionChange],
+    ) -> Result<(), String> {
+        self.write(head, figures, changes).map_err(|error| error.to_string())
     }
 
-    fn write(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), Box<dyn std::error::Error>> {
+    fn write(
+        &mut self,
+        head: Option<&Head>,
+        figures: &Figures,
+        changes: &[PartitionChange],
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let change = self.connection.transaction()?;
+        if let Some(head) = head {
+            put_text(&change, "head", &code::json(Row::Head, head)?)?;
+        }
         for PartitionChange { index, state, groups } in changes {
             let body = code::partition(*index, state);
             change

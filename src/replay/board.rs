@@ -75,6 +75,11 @@ impl Board {
         }
     }
 
+    /// A further partition, with a lane of its own; returns that lane.
+    pub fn add_partition(&self) -> u32 {
+        self.inner.lock().lanes.add_partition()
+    }
+
     /// Puts records into their lanes and wakes as many workers as there is new work for.
     pub fn put(&self, records: impl Iterator<Item = (u32, Record)>) {
         let mut inner = self.inner.lock();
@@ -168,7 +173,8 @@ impl Board {
             inner.lanes.fence(partition, epoch);
             if self.own_queues {
                 // The lane's worker may have gone, and the next owner may be in another process.
-                inner.lanes.drop_stale(partition);
+                let lane = inner.lanes.own_lane(partition);
+                inner.lanes.drop_stale(lane);
             }
         }
     }
@@ -228,7 +234,8 @@ impl Board {
         let mut inner = self.inner.lock();
         for (partition, worker) in owners {
             inner.lanes.reserve_queues(worker as usize + 1);
-            inner.lanes.assign(partition, worker);
+            let lane = inner.lanes.own_lane(partition);
+            inner.lanes.assign(lane, worker);
         }
         inner.ring_all();
     }

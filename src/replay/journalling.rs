@@ -37,6 +37,8 @@ pub(super) struct Opened {
     pub(super) before: Figures,
     /// Where they left each partition; empty for a new run.
     pub(super) partitions: Vec<StoredPartition>,
+    /// Partitions that joined after the plan was made.
+    pub(super) joined: Vec<PlannedPartition>,
 }
 
 /// Begins the journal of a new run.
@@ -67,12 +69,14 @@ pub(super) fn create(
             .map(|name| TopicPlan { name: name.clone(), id: ids.remove(name), partitions: count(name) })
             .collect(),
         partitions: plan.partitions.iter().map(partition_plan).collect(),
+        planned: plan.partitions.len(),
     };
-    let before = Figures::default();
-    Ok(Opened { journal: Journal::create(journals, head)?, keep: options.keep, before, partitions: Vec::new() })
+    let (keep, before) = (options.keep, Figures::default());
+    let journal = Journal::create(journals, head)?;
+    Ok(Opened { journal, keep, before, partitions: Vec::new(), joined: Vec::new() })
 }
 
-fn partition_plan(one: &PlannedPartition) -> PartitionPlan {
+pub(super) fn partition_plan(one: &PlannedPartition) -> PartitionPlan {
     PartitionPlan { topic: one.id.topic.to_string(), partition: one.id.partition.0, first: one.first, end: one.end }
 }
 
@@ -90,10 +94,11 @@ pub(super) fn reopen(
     let journals = options.journals.as_ref().ok_or_else(|| of_journal(&JournalError::NoDirectory))?;
     let stored = Stored::open(journals, id).map_err(|error| of_journal(&error))?;
     check_sound(&stored).map_err(|reason| of_journal(&JournalError::Corrupt { id: id.into(), reason }))?;
-    let plan = plan_of(&stored.head, selection);
+    let mut plan = plan_of(&stored.head, selection);
     check_cluster(&stored, &plan, catalog)?;
     let (journal, before, partitions) = stored.go_on().map_err(|error| of_journal(&error))?;
-    Ok((plan, Opened { journal, keep: options.keep, before, partitions }))
+    let joined = plan.partitions.split_off(journal.head().planned.min(plan.partitions.len()));
+    Ok((plan, Opened { journal, keep: options.keep, before, partitions, joined }))
 }
 
 /// Checksums say that each part is as it was written; this says that the parts belong together.
@@ -162,7 +167,7 @@ fn of_journal(error: &JournalError) -> Problem {
 /// How many records are left, and how many of them may be handled a second time.
 pub(super) fn left(opened: &Opened, plan: &Plan) -> (u64, u64) {
     let mut sums = (0, 0);
-    for (planned, stored) in plan.partitions.iter().zip(&opened.partitions) {
+    for (planned, stored) in plan.partitions.iter().chain(&opened.joined).zip(&opened.partitions) {
         let position = Offset::new(stored.state.position).unwrap_or_default();
         sums.0 += planned.end.since(position);
         sums.1 += stored.repeats.records();

@@ -76,7 +76,7 @@ pub struct GroupTable {
     groups: HashMap<u32, GroupState, Xxh3Builder>,
     highest: i64,
     digest: u64,
-    /// The groups that have changed since the last checkpoint, each once; `None` where there are no checkpoints.
+    /// The groups that have changed since the last checkpoint, each once; `None` before the first.
     changed: Option<Vec<u32>>,
     /// How many groups were written since all of them were.
     written: usize,
@@ -116,14 +116,10 @@ impl GroupTable {
         }
     }
 
-    /// From now on changes are kept in mind for checkpoints.
-    pub fn follow_changes(&mut self) {
-        self.changed.get_or_insert_default();
-    }
-
-    /// What has changed since the last call, or everything where `all` is wanted. Everything comes, too, where so much was
-    /// written singly that writing all at once costs less than it saves.
+    /// What has changed since the last call, or everything where `all` is wanted. Everything comes, too, with the first call,
+    /// and where so much was written singly that writing all at once costs less than it saves.
     pub fn take_changes(&mut self, all: bool) -> GroupsChange {
+        let all = all || self.changed.is_none();
         let changed = std::mem::take(self.changed.get_or_insert_default());
         let all = all || self.written + changed.len() > WRITTEN_SINGLY.max(2 * self.groups.len());
         let entries = changed
@@ -145,7 +141,7 @@ impl GroupTable {
     /// The table that a journal has kept.
     #[must_use]
     pub fn restore(entries: &[GroupEntry]) -> Self {
-        let mut table = Self { written: entries.len(), ..Self::default() };
+        let mut table = Self::default();
         for &GroupEntry { group, last_offset, chain, count } in entries {
             let state = GroupState { last_offset, chain, count, changed: false };
             table.digest = table.digest.wrapping_add(state.contribution());
@@ -239,7 +235,6 @@ mod tests {
     #[test]
     fn what_checkpoints_were_told_makes_the_same_table() {
         let (mut table, mut told, mut wholes) = (GroupTable::default(), std::collections::BTreeMap::new(), 0);
-        table.follow_changes();
         for round in 0..40_i64 {
             for place in 0..500 {
                 let group = u32::try_from((round * 37 + place) % 700).unwrap();

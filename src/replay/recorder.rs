@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::engine::Engine;
+use super::{engine::Engine, journalling::partition_plan};
 use crate::{
     feed::EventKind,
     journal::{Counters, Figures, Journal, PartitionChange},
@@ -52,8 +52,7 @@ impl Recorder {
         let (messages, received) = channel();
         let (done, ended) = sync_channel(1);
         std::thread::Builder::new().name("journal".into()).spawn(move || {
-            let written = vec![None; engine.partitions.len()];
-            let body = Body { engine, journal, keep, figures, written, all: false, trouble: None, done };
+            let body = Body { engine, journal, keep, figures, written: Vec::new(), all: false, trouble: None, done };
             body.run(&received);
         })?;
         Ok(Self { messages, ended })
@@ -169,13 +168,18 @@ impl Body {
         }
     }
 
-    fn changes(&self) -> Vec<PartitionChange> {
+    fn changes(&mut self) -> Vec<PartitionChange> {
         // With a group Kafka keeps the positions.
         if self.engine.settings.group.is_some() {
             return Vec::new();
         }
         let mut changes = Vec::new();
-        for ((index, partition), written) in (0_u32..).zip(&self.engine.partitions).zip(&self.written) {
+        // Partitions may join at any time; those that do after this line come with the next checkpoint.
+        self.written.resize(self.engine.partitions.len(), None);
+        for planned in self.engine.planned.iter().take(self.written.len()).skip(self.journal.head().partitions.len()) {
+            self.journal.join(partition_plan(planned));
+        }
+        for ((index, partition), written) in (0_u32..).zip(self.engine.partitions.iter()).zip(&self.written) {
             let mut partition = partition.lock();
             let now = partition.position().map(|position| (position, partition.counters()));
             if now == *written && !self.all {
@@ -190,7 +194,7 @@ impl Body {
 
     fn totals(&mut self) {
         let (mut handled, mut lag, mut passed_over) = (0, Some(0_u64), 0);
-        for partition in &self.engine.partitions {
+        for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             handled += partition.handled;
             passed_over += partition.passed_over;

@@ -20,7 +20,7 @@ use super::{
     run::{Run, check_workers},
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Growing, TopicPartition},
     feed::{
         ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunState, RunSummary, RunView, Snapshot, TopicView,
     },
@@ -341,12 +341,12 @@ impl Body {
         settings.group = self.group_of(self.runs);
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         self.show_planned(&id, &plan, &settings);
-        check_workers(&plan, &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
+        check_workers(plan.partitions.len(), &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {
-            let partitions: Arc<[TopicPartition]> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-            Arc::new(HandlerFactory::new(&settings.handler, partitions).map_err(|error| failed(&error))?)
+            let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
+            Arc::new(HandlerFactory::new(&settings.handler, Arc::new(partitions)).map_err(|error| failed(&error))?)
         };
         let opened = match resumed {
             Some((_, opened)) => {
@@ -408,6 +408,7 @@ impl Body {
                 records: plan.records(),
                 ordering: settings.ordering,
                 batch: settings.batch.get(),
+                tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
                 ..PlanView::default()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
     handler::HandlerSpec,
@@ -16,6 +17,12 @@ pub struct Settings {
     pub adaptive: bool,
     /// How records come out of the client.
     pub tier: Tier,
+    /// The most records taken from a client at once.
+    pub fetch_batch: u32,
+    /// With [`Tier::Dedicated`], how many clients read at most; `None` means one for each core.
+    pub fetch_clients: Option<u32>,
+    /// What a measurement asks of the run; an ordinary run has none.
+    pub probe: Option<Probe>,
     /// The most that is handed out in a second.
     pub rate: Option<RateLimit>,
     /// What keeps its order.
@@ -44,6 +51,9 @@ impl Default for Settings {
             concurrency: Concurrency::default(),
             adaptive: false,
             tier: Tier::default(),
+            fetch_batch: 1000,
+            fetch_clients: None,
+            probe: None,
             rate: None,
             ordering: Ordering::default(),
             batch: Batch::default(),
@@ -54,6 +64,17 @@ impl Default for Settings {
             buffer_bytes: 32 << 20,
             commit_interval: Duration::from_millis(200),
             drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Settings {
+    /// How many clients read where no group decides it, as far as the partitions allow.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        match self.fetch_clients {
+            Some(clients) => clients as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 }
