@@ -23,7 +23,7 @@ use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
-    journal::BegunLog,
+    journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
@@ -153,6 +153,16 @@ impl Engine {
         let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
         index.insert(id, place);
         (place, true)
+    }
+
+    /// A partition goes on where a journal has left it.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        self.with(partition, |one| one.restore(stored));
+        let own_lane = self.own_lanes[partition as usize];
+        self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            Ordering::Key if !self.is_keyless(entry.group) => entry.group,
+            _ => own_lane,
+        }));
     }
 
     /// Changes a partition under its lock, and keeps count of those that are complete.

@@ -150,10 +150,10 @@ impl Run {
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
-                    engine.with(index, |one| match stored.get(index as usize) {
-                        Some(stored) => one.restore(stored),
-                        None => one.begin(0, planned.first.get(), Owner::Shared),
-                    });
+                    match stored.get(index as usize) {
+                        Some(stored) => engine.restore(index, stored),
+                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                    }
                 }
                 drop(stored);
                 Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
