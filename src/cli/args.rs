@@ -75,6 +75,9 @@ pub struct SettingsArgs {
     /// Puts a key aside when a record of it has failed for good, to be tried again or dead-lettered together
     #[arg(long)]
     pub quarantine: bool,
+    /// Leave no journal behind: the run cannot be resumed
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 /// What comes out.
@@ -171,6 +174,8 @@ impl SettingsArgs {
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
         put(into, "--on-failure", "run.on_failure", self.on_failure.as_ref());
         put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());
+        let none = self.no_journal.then(|| "false".to_owned());
+        put(into, "--no-journal", "run.journal", none.as_ref());
     }
 }
 

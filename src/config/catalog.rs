@@ -11,7 +11,7 @@ use super::{
     input::Input,
     model::takes,
     selection,
-    value::{bootstrap, group, handler, number, part, store, text, theme, time, topic_template, word},
+    value::{bootstrap, directory, group, handler, number, part, store, text, theme, time, topic_template, word},
 };
 use crate::handler::{HandlerSpec, Simulate, WorkTime};
 
@@ -36,6 +36,7 @@ const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600
 const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const QUARANTINE: RangeInclusive<u64> = 1 << 16..=1 << 40;
 const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
+const KEEP: RangeInclusive<u32> = 0..=100_000;
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
@@ -185,6 +186,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         allowed: "a time from 100ms to 60m, such as 30s",
         set: |c, i| store(&mut c.run.settings.drain_timeout, i.duration(&DRAIN_TIMEOUT)),
         show: |c| Some(time(c.run.settings.drain_timeout)),
+    },
+    Setting {
+        key: "run.journal",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.journal.enabled, i.bool()),
+        show: |c| Some(Value::from(c.run.journal.enabled)),
+    },
+    Setting {
+        key: "run.journal_keep",
+        allowed: "a whole number from 0 to 100000",
+        set: |c, i| store(&mut c.run.journal.keep, i.within(&KEEP)),
+        show: |c| Some(number(c.run.journal.keep)),
+    },
+    Setting {
+        key: "run.state_dir",
+        allowed: "the path of a directory",
+        set: |c, i| store(&mut c.run.journal.state_dir, directory(i).map(Some)),
+        show: |c| c.run.journal.state_dir.as_ref().map(|dir| text(&dir.display())),
     },
     Setting {
         key: "run.progress_interval",

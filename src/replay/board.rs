@@ -313,6 +313,12 @@ impl Board {
         partitions.iter().map(|partition| inner.lanes.waiting_of(*partition).1).collect()
     }
 
+    /// These lanes have had records before this board was there.
+    pub fn note_used(&self, lanes: impl Iterator<Item = u32>) {
+        let mut inner = self.inner.lock();
+        lanes.for_each(|lane| inner.lanes.note_used(lane));
+    }
+
     /// How many lanes have had records.
     #[must_use]
     pub fn lanes_used(&self) -> u64 {

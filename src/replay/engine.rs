@@ -26,6 +26,7 @@ use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
+    journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
@@ -52,6 +53,8 @@ pub struct Engine {
     pub handlers: OnceLock<Arc<dyn HandlerSource>>,
     /// Where a partition is among them.
     index: RwLock<HashMap<TopicPartition, u32>>,
+    /// Where workers note what they begin, if the run has a journal.
+    pub begun: Option<Arc<BegunLog>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -110,6 +113,7 @@ impl Engine {
             plan,
             settings,
             events,
+            begun: None,
             held: Arc::default(),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),
@@ -161,6 +165,16 @@ impl Engine {
         let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
         index.insert(id, place);
         (place, true)
+    }
+
+    /// A partition goes on where a journal has left it.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        self.with(partition, |one| one.restore(stored));
+        let own_lane = self.own_lanes[partition as usize];
+        self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            Ordering::Key if !self.is_keyless(entry.group) => entry.group,
+            _ => own_lane,
+        }));
     }
 
     /// Changes a partition under its lock, and keeps count of those that are complete.

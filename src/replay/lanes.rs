@@ -375,6 +375,15 @@ impl Lanes {
         self.waiting
     }
 
+    /// A lane has had records before this board was there.
+    pub fn note_used(&mut self, lane: u32) {
+        if let Some(lane) = self.all.get_mut(lane as usize)
+            && !std::mem::replace(&mut lane.used, true)
+        {
+            self.used += 1;
+        }
+    }
+
     /// Records in workers' hands.
     #[must_use]
     pub fn in_hand(&self) -> u64 {

@@ -23,6 +23,7 @@ mod failures;
 mod fetch;
 pub(crate) mod handled;
 mod health;
+mod journalling;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -43,6 +44,7 @@ mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod recorder;
 mod run;
 mod session;
 mod settings;
@@ -56,6 +58,7 @@ mod worker;
 
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
+pub use journalling::JournalOptions;
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;

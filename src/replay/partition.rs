@@ -6,6 +6,7 @@ use super::{handled::Handled, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
+    journal::{self, Counters, GroupsChange, Repeats, StoredPartition},
     plan::PlannedPartition,
 };
 
@@ -63,8 +64,10 @@ pub struct PartitionRun {
     pub bytes: u64,
     /// Records that the filter left out.
     pub filtered: u64,
-    /// Records that came again after they had been handled.
+    /// Records that came again after they had been handled, and handlings that a killed process may have done already.
     pub duplicates: u64,
+    /// Records dealt with in another way than by handling, the filter's apart.
+    pub passed_over: u64,
     /// Results that came too late to count.
     pub fenced: u64,
     /// What was handled, by key group.
@@ -79,6 +82,10 @@ pub struct PartitionRun {
     known: Handled,
     /// Where this assignment began.
     start: i64,
+    /// What earlier attempts of the run have handled above the position that this one began at.
+    resumed: Handled,
+    /// What they began without noting that it was handled.
+    repeats: Repeats,
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
@@ -101,6 +108,7 @@ impl PartitionRun {
             bytes: 0,
             filtered: 0,
             duplicates: 0,
+            passed_over: 0,
             fenced: 0,
             groups: GroupTable::default(),
             committed: None,
@@ -108,6 +116,8 @@ impl PartitionRun {
             earlier: Handled::default(),
             known: Handled::default(),
             start: planned.first.get(),
+            resumed: Handled::default(),
+            repeats: Repeats::default(),
             position: None,
             elsewhere: None,
             latency_us: None,
@@ -166,6 +176,12 @@ impl PartitionRun {
         if !position.deliver(offset) {
             return Delivery::NotOurs;
         }
+        if self.resumed.contains(offset) {
+            // Counted by the attempt that handled it, and nobody handles it again.
+            position.complete(offset);
+            self.settle();
+            return Delivery::Duplicate;
+        }
         let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
             position.complete(offset);
@@ -197,13 +213,60 @@ impl PartitionRun {
             self.fenced += 1;
             return false;
         }
+        if !self.repeats.is_empty() {
+            self.duplicates += u64::from(self.repeats.times(record.offset));
+        }
         if record.handled {
             self.handled += 1;
             self.bytes += record.bytes;
             self.groups.add(record.group, record.content);
+        } else {
+            self.passed_over += 1;
         }
         self.settle();
         true
+    }
+
+    /// Goes on where a journal has left it.
+    pub fn restore(&mut self, stored: &StoredPartition) {
+        let StoredPartition { state, groups, repeats } = stored;
+        let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.filtered, self.passed_over) = (filtered, passed_over);
+        self.groups = GroupTable::restore(groups);
+        self.resumed = state.above.iter().copied().collect();
+        self.repeats = repeats.clone();
+        self.begin(self.epoch, state.position, Owner::Shared);
+    }
+
+    /// The counters, for a journal.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            handled: self.handled,
+            bytes: self.bytes,
+            duplicates: self.duplicates,
+            filtered: self.filtered,
+            passed_over: self.passed_over,
+        }
+    }
+
+    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
+    /// since the last call are left out, unless `all` are wanted.
+    pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
+        let open = self.position.as_ref()?;
+        let position = open.get();
+        let mut above = open.handled_from(position);
+        for (first, end) in self.resumed.above(open.reached()) {
+            above.push(first, end);
+        }
+        let state = journal::PartitionState {
+            position,
+            above: above.into_runs(),
+            counters: self.counters(),
+            digest: self.groups.digest_bits(),
+        };
+        Some((state, self.groups.take_changes(all)))
     }
 
     /// Notes the handling time of so many records.

@@ -20,6 +20,7 @@ mod processes;
 mod rebalance;
 mod recorder;
 mod refusal;
+mod resume;
 mod sessions;
 mod smoke;
 mod tiers;
