@@ -2,6 +2,7 @@
 
 mod catalog;
 mod client;
+mod committed;
 mod consumer;
 pub mod embedded;
 mod native;

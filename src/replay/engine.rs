@@ -54,6 +54,8 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -88,6 +90,7 @@ impl Engine {
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -126,6 +129,9 @@ impl Engine {
                 for record in chunk {
                     let group = self.group_of(record);
                     let delivery = partition.deliver(record.epoch, record.offset, group, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });

@@ -314,8 +314,9 @@ impl Body {
             self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
+        let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let plan = Arc::new(
-            resolve(&catalog, selection)
+            resolve(&catalog, &selection)
                 .map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?,
         );
         self.events.push(EventKind::Planned {
@@ -323,6 +324,9 @@ impl Body {
             partitions: plan.partitions.len(),
             records: plan.records(),
         });
+        for note in &plan.notes {
+            self.events.push(note.clone());
+        }
         self.runs += 1;
         let id = run_id(self.runs);
         let mut settings = self.options.settings.clone();
@@ -352,6 +356,7 @@ impl Body {
                 batch: settings.batch.get(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
+                selection: plan.selection.scope.to_string(),
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),

@@ -43,6 +43,7 @@ impl Run {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
+            unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -136,6 +137,7 @@ impl Run {
             tier: "batch".into(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            selection: plan.selection.scope.to_string(),
         }
     }
 
