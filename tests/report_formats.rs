@@ -48,6 +48,7 @@ fn run() -> RunView {
             tier: "batch".into(),
             handler: "simulate:1ms".into(),
             group: Some("demo".into()),
+            ..PlanView::default()
         },
         concurrency: 6,
         totals: Totals {

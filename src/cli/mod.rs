@@ -19,7 +19,9 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
+pub use args::{
+    ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs, ThemeArgs,
+};
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use error::{CliError, Exit};
@@ -79,6 +81,10 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
@@ -102,6 +108,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     datasets: DatasetArgs,
     #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
@@ -121,7 +129,8 @@ impl ConsoleArgs {
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
-        match self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+        let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
+        match needing.or_else(|| self.filter.needs_a_cluster()) {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -134,6 +143,10 @@ impl ConsoleArgs {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
         self.selection.put(&mut overrides);
+        self.scope.put(table, &mut overrides);
+        if table == "run" {
+            self.filter.put(&mut overrides);
+        }
         self.settings.put(table, &mut overrides);
         self.theme.put(&mut overrides);
         overrides
@@ -163,6 +176,7 @@ impl DemoArgs {
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.datasets.put(&mut overrides);
+        self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)

@@ -97,6 +97,9 @@ pub struct PlanView {
     pub handler: String,
     /// The consumer group, where the run has one.
     pub group: Option<String>,
+    /// The range, the key template and the filter in words, as they were asked for.
+    #[serde(default)]
+    pub selection: String,
 }
 
 /// Counts over the whole run.
@@ -110,6 +113,9 @@ pub struct Totals {
     pub lanes: u64,
     /// Records that the selection's filter left out.
     pub filtered: u64,
+    /// Records of which the key template made no key; they keep the order of their partition.
+    #[serde(default)]
+    pub unkeyed: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.

@@ -3,6 +3,7 @@
 mod admin;
 mod catalog;
 mod client;
+mod committed;
 mod consumer;
 mod create;
 pub mod embedded;

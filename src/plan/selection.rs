@@ -1,6 +1,6 @@
 //! What the user asked for.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use regex::Regex;
 
@@ -24,6 +24,20 @@ pub struct Scope {
     pub rules: Arc<Rules>,
     /// The records of a key are handled in the order of their timestamps, over all topics and partitions.
     pub time_order: bool,
+}
+
+/// The range, the key template and the filter in words.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.range)?;
+        if let Some(template) = &self.rules.template {
+            write!(f, ", key {template}")?;
+        }
+        if !self.rules.filter.is_empty() {
+            write!(f, ", only {}", self.rules.filter)?;
+        }
+        Ok(())
+    }
 }
 
 /// What is to be read.
@@ -72,6 +86,13 @@ impl Selection {
     #[must_use]
     pub fn within(self, scope: Scope) -> Self {
         Self { scope, ..self }
+    }
+
+    /// The same, with `committed` of no named group meaning this one: the run's own.
+    #[must_use]
+    pub fn of_group(mut self, group: Option<&str>) -> Self {
+        self.scope.range = self.scope.range.of_group(group);
+        self
     }
 
     /// Topics by name; repeated names count once.

@@ -80,6 +80,8 @@ pub struct Engine {
     paused_by: Mutex<Option<String>>,
     /// What the chances of this run are drawn from.
     seed: u64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -124,6 +126,7 @@ impl Engine {
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
             seed: rand::random(),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -202,6 +205,9 @@ impl Engine {
             self.with(first.partition, |partition| {
                 for record in chunk {
                     let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });

@@ -323,12 +323,13 @@ impl Body {
             self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
+        let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
-            let (plan, opened) = journalling::reopen(options, &id, selection, &catalog)?;
+            let (plan, opened) = journalling::reopen(options, &id, &selection, &catalog)?;
             self.options.journal.iter_mut().for_each(|options| options.resume = None);
             (plan, Some((id, opened)))
         } else {
-            let plan = resolve(&catalog, selection);
+            let plan = resolve(&catalog, &selection);
             (plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?, None)
         };
         let plan = Arc::new(plan);
@@ -337,6 +338,9 @@ impl Body {
             partitions: plan.partitions.len(),
             records: plan.records(),
         });
+        for note in &plan.notes {
+            self.events.push(note.clone());
+        }
         self.runs += 1;
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
@@ -415,6 +419,7 @@ impl Body {
                 tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
+                selection: plan.selection.scope.to_string(),
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),

@@ -46,6 +46,7 @@ impl Run {
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
             dead_lettered: self.engine.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -145,6 +146,7 @@ impl Run {
             tier: settings.tier.to_string(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            selection: plan.selection.scope.to_string(),
         }
     }
 
