@@ -39,6 +39,8 @@ mod partition;
 mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
