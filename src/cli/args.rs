@@ -122,7 +122,7 @@ pub struct DatasetArgs {
     pub skew: Option<String>,
 }
 
-fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+pub(super) fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
     PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
 }
 

@@ -55,6 +55,8 @@ pub enum LaneKey {
 pub struct Route {
     /// Whose lane it waits in.
     pub lane: LaneKey,
+    /// The key template made no key of it: it keeps the order of its partition.
+    pub unkeyed: bool,
     /// The filter leaves it out: it counts as read and dealt with, and no handler sees it.
     pub filtered: bool,
     /// It is handled alone, after everything before it and before everything after it.

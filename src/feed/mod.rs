@@ -4,6 +4,7 @@
 mod cluster;
 mod event;
 mod figures;
+mod forecast;
 mod history;
 mod log;
 mod next_run;
@@ -15,6 +16,10 @@ mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
 pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use forecast::{
+    Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
+    Planning, Recommendation, RecordBytes,
+};
 pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use next_run::NextRun;

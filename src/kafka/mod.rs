@@ -1,5 +1,6 @@
 //! Everything that talks to Kafka. No other module names rdkafka.
 
+mod admin;
 mod catalog;
 mod client;
 mod consumer;
@@ -8,6 +9,7 @@ pub mod embedded;
 mod native;
 pub mod producer;
 
+pub use admin::{Admin, AdminError};
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
 pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
 pub use consumer::{

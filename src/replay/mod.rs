@@ -56,7 +56,9 @@ mod stress_test;
 mod view;
 mod worker;
 
+pub use assignor::assign;
 pub use control::{Command, Control, Decision};
+pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
