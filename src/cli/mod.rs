@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod config;
 mod demo;
+mod dlq;
 mod error;
 mod run;
 mod work;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 
 use crate::config::{Config, Environment, Overrides};
@@ -30,8 +32,11 @@ use crate::config::{Config, Environment, Overrides};
 /// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
-                        4 stopped before the end")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters or skipped \
+                        records, \
+                        4 stopped before the end"
+)]
 pub struct Cli {
     /// What to do; without one, the console opens.
     #[command(subcommand)]
@@ -54,6 +59,8 @@ pub enum Command {
     /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
     /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
     Bench(BenchArgs),
+    /// Lists and shows dead letters, and drives them back
+    Dlq(DlqArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -194,6 +201,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
+        Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
         None => {

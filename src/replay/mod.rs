@@ -36,7 +36,7 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
 mod quarantine;
 #[cfg(test)]
