@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod config;
 mod demo;
+mod dlq;
 mod error;
 mod resume;
 mod run;
@@ -24,6 +25,7 @@ pub use args::{
 };
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
@@ -39,8 +41,8 @@ use crate::{
 /// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
-                        4 stopped before the end, resumable")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters or \
+                        skipped records, 4 stopped before the end, resumable")]
 pub struct Cli {
     /// What to do; without one, the console opens.
     #[command(subcommand)]
@@ -67,6 +69,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Lists the runs that can be resumed, and those that are done
     Runs(RunsArgs),
+    /// Lists and shows dead letters, and drives them back
+    Dlq(DlqArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -219,6 +223,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
+        Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;

@@ -7,6 +7,7 @@ mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_offsets;
 mod native;
 pub mod producer;
 
@@ -17,3 +18,4 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::create_topic;
+pub use group_offsets::{Commit, GroupOffsets};

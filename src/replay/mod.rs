@@ -37,9 +37,11 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
