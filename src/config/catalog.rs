@@ -42,8 +42,7 @@ const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, 
 
 const FROM: &str = "earliest, latest, committed, committed:GROUP, last:NUMBER, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or \
                     -DURATION such as -2h";
-const TO: &str =
-    "latest, never, committed, committed:GROUP, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or -DURATION such as -2h";
+const TO: &str = "latest, never, committed, committed:GROUP, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or -DURATION such as -2h";
 const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
