@@ -102,6 +102,17 @@ pub struct PlanView {
     pub selection: String,
 }
 
+impl PlanView {
+    /// What `selection` says where topics are read whole, by their own keys.
+    pub const WHOLE: &str = "from earliest to latest";
+
+    /// Whether the topics are read whole, by their own keys.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.selection.is_empty() || self.selection == Self::WHOLE
+    }
+}
+
 /// Counts over the whole run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {

@@ -98,9 +98,10 @@ impl Journal {
 
     /// Closes it after the last checkpoint, and forgets the oldest finished runs, so that `keep` are left.
     pub fn close(self, keep: usize) {
-        self.begun.end();
-        let journals = self.journals.clone();
-        drop(self);
+        let Self { journals, store, begun, _lock: lock, .. } = self;
+        begun.end();
+        store.close();
+        drop(lock);
         journals.prune(keep);
     }
 }

@@ -207,6 +207,7 @@ impl Store {
         repeats: impl Iterator<Item = &'a Repeats>,
     ) -> Result<(), String> {
         let write = || -> Result<(), Box<dyn std::error::Error>> {
+            self.connection.pragma_update(None, "journal_mode", "wal")?;
             let change = self.connection.transaction()?;
             put_text(&change, "head", &code::json(Row::Head, head)?)?;
             change.execute("DELETE FROM repeats", [])?;
@@ -217,6 +218,12 @@ impl Store {
             Ok(change.commit()?)
         };
         write().map_err(|error| error.to_string())
+    }
+
+    /// Takes what was written ahead over into the database, so that it is one file, and closes it. Where somebody reads just
+    /// now, that is left for later.
+    pub(super) fn close(self) {
+        let _ = self.connection.pragma_update(None, "journal_mode", "delete");
     }
 
     fn text<T: DeserializeOwned>(&self, name: &str, row: Row) -> Result<T, Unreadable> {

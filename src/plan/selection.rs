@@ -138,6 +138,23 @@ fn is_topic_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::PlanView;
+
+    #[test]
+    fn a_scope_in_words() {
+        let mut scope = Scope::default();
+        assert_eq!(scope.to_string(), PlanView::WHOLE);
+        scope.range.from = "-2h".parse().unwrap();
+        scope.range.overrides = vec!["a:1=5..".parse().unwrap()];
+        let rules = Arc::make_mut(&mut scope.rules);
+        rules.template = Some("team:{id}".parse().unwrap());
+        rules.filter.keys = ["a", "b*", "c", "d", "e", "f"].map(|glob| glob.parse().unwrap()).to_vec();
+        rules.filter.headers = vec!["kind=x".parse().unwrap()];
+        assert_eq!(
+            scope.to_string(),
+            "from -2h to latest, partition a:1=5.., key team:{id}, only key a or b* or c or d or 2 more, header kind=x"
+        );
+    }
 
     #[test]
     fn an_expression_must_match_the_whole_name() {

@@ -47,6 +47,8 @@ mod readers;
 mod ready;
 mod rebalance;
 mod recorder;
+#[cfg(test)]
+mod resume_test;
 mod run;
 mod session;
 mod settings;

@@ -54,7 +54,9 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+    // RFC 3339, and the same without seconds, which people leave out.
+    let zoned = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"));
+    if let Ok(time) = zoned {
         return Some(time.with_timezone(&Utc));
     }
     let utc = |time: NaiveDateTime| time.and_utc();
@@ -272,6 +274,8 @@ mod tests {
             ("2026-01-31", From::Time(at("2026-01-31T00:00:00Z"))),
             ("2026-01-31T10:00", From::Time(at("2026-01-31T10:00:00Z"))),
             ("2026-01-31 10:00:00.25", From::Time(at("2026-01-31T10:00:00.250Z"))),
+            ("2026-01-31T10:00Z", From::Time(at("2026-01-31T10:00:00Z"))),
+            ("2026-01-31T10:00+01:00", From::Time(at("2026-01-31T09:00:00Z"))),
             ("2026-01-31T10:00:00+01:00", From::Time(at("2026-01-31T09:00:00Z"))),
             ("ms:1767225600000", From::Time(at("2026-01-01T00:00:00Z"))),
         ] {
