@@ -13,7 +13,7 @@ pub mod report;
 mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
-pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use event::{Event, EventKind, Expiry, Failure, RebalanceKind, Severity};
 pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use next_run::NextRun;

@@ -7,6 +7,7 @@ mod board;
 mod board_test;
 mod control;
 mod deal;
+mod discovery;
 mod ending;
 mod engine;
 #[cfg(test)]
@@ -38,20 +39,26 @@ mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod retention;
 mod run;
 mod session;
 mod settings;
 #[cfg(test)]
 mod sharing_test;
 mod silence;
+mod staging;
+#[cfg(test)]
+mod staging_test;
 #[cfg(test)]
 mod stress_test;
+mod time_order;
 mod view;
 mod worker;
+mod young;
 
 pub use control::{Command, Control};
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{OnFailure, Retry, Settings};
+pub use settings::{OnFailure, OnRetention, Retry, Settings};

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::{
+    discovery,
     ending::Ending,
     engine::Engine,
     readers::{GroupContext, MemberThread, spawn_readers},
@@ -57,6 +58,9 @@ pub enum RunError {
         /// How many there can be.
         partitions: u32,
     },
+    /// An order by time that cannot be kept, or has no effect.
+    #[error("--time-order {0}")]
+    TimeOrder(&'static str),
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -99,6 +103,8 @@ pub struct Run {
     /// What keeps threads from being started, as it was told last.
     trouble: Option<String>,
     pub(super) dealt_with_open: usize,
+    /// How many partitions there were when they were dealt out last.
+    dealt_partitions: usize,
 }
 
 impl Run {
@@ -116,9 +122,11 @@ impl Run {
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
+        check_time_order(&plan, &settings)?;
         let partitions = plan.partitions.len();
         let engine = Arc::new(Engine::new(plan, settings, events));
         drop(engine.handlers.set(Arc::clone(&source)));
+        discovery::spawn(Arc::clone(&engine), connection.client.clone())?;
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
@@ -133,13 +141,8 @@ impl Run {
             Some(group) => Reading::Group {
                 context: GroupContext {
                     engine: Arc::clone(&engine),
-                    config: MemberConfig {
-                        kafka: connection.kafka.clone(),
-                        group: group.clone(),
-                        topics: engine.plan.topics.clone(),
-                        protocol: connection.protocol,
-                        tier: engine.settings.tier,
-                    },
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
@@ -168,6 +171,7 @@ impl Run {
             last_tick: now,
             trouble: None,
             dealt_with_open: partitions,
+            dealt_partitions: partitions,
             engine,
         };
         run.announce_own_assignment();
@@ -242,6 +246,13 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
+            if self.engine.take_pause() {
+                self.pause();
+            }
+            if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
+                self.dealt_partitions = self.engine.partitions.len();
+                self.deal();
+            }
             let trouble = self.reconcile().err().map(|error| error.to_string());
             if trouble != self.trouble {
                 // Told once, though it is tried again all the time.
@@ -340,6 +351,49 @@ impl Drop for Run {
         self.engine.board.stop();
         self.engine.stop_reading();
     }
+}
+
+/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span them.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
 }
 
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {

@@ -353,6 +353,7 @@ impl Body {
                 tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
+                follow: plan.follow,
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),

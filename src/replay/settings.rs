@@ -1,6 +1,6 @@
 //! How a run is to go, whatever it reads.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use super::probe::Probe;
 use crate::{
@@ -37,6 +37,10 @@ pub struct Settings {
     pub retry: Retry,
     /// What happens to a record that fails for good.
     pub on_failure: OnFailure,
+    /// What happens where retention has deleted records before they were read.
+    pub on_retention: OnRetention,
+    /// How often a run looks for new topics and partitions.
+    pub discovery_interval: Duration,
     /// Reading pauses above so many bytes of waiting records.
     pub buffer_bytes: u64,
     /// How often positions are committed.
@@ -61,6 +65,8 @@ impl Default for Settings {
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
+            on_retention: OnRetention::default(),
+            discovery_interval: Duration::from_secs(5),
             buffer_bytes: 32 << 20,
             commit_interval: Duration::from_millis(200),
             drain_timeout: Duration::from_secs(30),
@@ -114,6 +120,41 @@ pub enum OnFailure {
     Fail,
     /// The record is passed over and counted.
     Skip,
+}
+
+/// What happens where retention has deleted records before they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRetention {
+    /// The partition fails, and with it the run when the others are at their end.
+    #[default]
+    Fail,
+    /// The partition goes on with the first record that is there; the gap is counted.
+    Earliest,
+    /// The run pauses. When it is resumed, it looks again.
+    Pause,
+}
+
+impl fmt::Display for OnRetention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fail => "fail",
+            Self::Earliest => "earliest",
+            Self::Pause => "pause",
+        })
+    }
+}
+
+impl FromStr for OnRetention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "earliest" => Ok(Self::Earliest),
+            "pause" => Ok(Self::Pause),
+            other => Err(format!("`{other}` is none of fail, earliest and pause")),
+        }
+    }
 }
 
 #[cfg(test)]

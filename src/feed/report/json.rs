@@ -49,6 +49,7 @@ pub(super) struct Plan {
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
+    pub(super) follow: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +62,7 @@ pub(super) struct ReportTotals {
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
+    pub(super) lost: u64,
     pub(super) lag: Option<u64>,
 }
 
@@ -140,6 +142,7 @@ impl Plan {
             tier: plan.tier.clone(),
             handler: plan.handler.clone(),
             group: plan.group.clone(),
+            follow: plan.follow,
         }
     }
 }
@@ -155,6 +158,7 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            lost: totals.lost,
             lag: totals.lag.known(),
         }
     }
