@@ -3,7 +3,7 @@
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::{Selection, TopicSet},
+    plan::{Selection, To, TopicSet},
 };
 
 /// What a run will read. It is made once and does not change.
@@ -104,5 +104,5 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
         .map(|ends| PlannedPartition { id: ends.id, first: ends.low, end: ends.end })
         .collect();
     let topics = topics.into_iter().map(|topic| topic.name).collect();
-    Ok(Plan { topics, partitions, follow: false, selection: selection.clone() })
+    Ok(Plan { topics, partitions, follow: selection.scope.range.to == To::Never, selection: selection.clone() })
 }

@@ -6,6 +6,8 @@ mod board;
 #[cfg(test)]
 mod board_test;
 mod control;
+mod dead_letter_topics;
+mod dead_letters;
 mod deal;
 mod discovery;
 mod ending;
@@ -18,8 +20,9 @@ mod engine_fixture;
 mod engine_sim;
 #[cfg(test)]
 mod engine_test;
+mod failures;
 mod fetch;
-mod handled;
+pub(crate) mod handled;
 mod health;
 mod key_groups;
 mod lanes;
@@ -27,6 +30,7 @@ mod lanes;
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+pub(crate) mod letter;
 mod listing;
 mod membership;
 #[cfg(test)]
@@ -35,6 +39,7 @@ mod options;
 mod partition;
 mod position;
 mod probe;
+mod quarantine;
 mod rate;
 mod readers;
 mod ready;
@@ -56,9 +61,11 @@ mod view;
 mod worker;
 mod young;
 
-pub use control::{Command, Control};
+pub use assignor::assign;
+pub use control::{Command, Control, Decision};
+pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{OnFailure, OnRetention, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

@@ -121,7 +121,7 @@ impl Fetcher<'_> {
                     watch.read(engine, &health, intake.flush(engine));
                     expired.found(intake.take_expired());
                     if let Some(pace) = &mut pace {
-                        pace.took(read);
+                        pace.took(read, Instant::now());
                     }
                 } else {
                     std::thread::sleep(PACED_WAIT);

@@ -10,9 +10,12 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::{
+    dead_letter_topics,
+    dead_letters::DeadLetters,
     discovery,
     ending::Ending,
     engine::Engine,
+    failures::Failures,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     settings::Settings,
@@ -64,6 +67,12 @@ pub enum RunError {
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
+    /// There is no way to the dead letters.
+    #[error("{0}")]
+    DeadLetters(String),
     /// The operating system gives no thread.
     #[error("the system gives no further thread ({0}); choose a lower concurrency")]
     Thread(#[from] std::io::Error),
@@ -97,6 +106,7 @@ pub struct Run {
     pub(super) over: Option<Instant>,
     pub(super) error: Option<String>,
     pub(super) meters: Meters,
+    pub(super) failures: Failures,
     pub(super) reading: Reading,
     pub(super) ending: Option<Ending>,
     last_tick: Instant,
@@ -123,14 +133,26 @@ impl Run {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
         check_time_order(&plan, &settings)?;
+        if let Some(contradiction) = settings.contradiction() {
+            return Err(RunError::Contradiction(contradiction));
+        }
+        let targets = if settings.dead_letters() {
+            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
+            Some(found.map_err(RunError::DeadLetters)?)
+        } else {
+            None
+        };
         let partitions = plan.partitions.len();
         let engine = Arc::new(Engine::new(plan, settings, events));
         drop(engine.handlers.set(Arc::clone(&source)));
-        discovery::spawn(Arc::clone(&engine), connection.client.clone())?;
+        let headers = source.wants_headers() || targets.is_some();
+        if let Some(targets) = targets {
+            // It ends by itself when the run is over.
+            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+        }
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
-        let headers = source.wants_headers();
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
@@ -166,6 +188,7 @@ impl Run {
             over: None,
             error: None,
             meters: Meters::new(partitions),
+            failures: Failures::default(),
             reading,
             ending: None,
             last_tick: now,
@@ -176,6 +199,7 @@ impl Run {
         };
         run.announce_own_assignment();
         run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 
@@ -218,6 +242,7 @@ impl Run {
     pub fn resume(&mut self) {
         if self.state == RunState::Paused {
             self.state = RunState::Running;
+            self.engine.forget_pause();
             self.engine.board.set_paused(false);
             self.engine.events.push(EventKind::Resumed);
         }
@@ -243,6 +268,9 @@ impl Run {
             }
             self.last_tick = now;
             self.follow_rebalances(now);
+            self.look_after_failures(now);
+        }
+        if self.ending.is_none() {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
@@ -350,6 +378,7 @@ impl Drop for Run {
         // A session that ends early leaves no thread behind that goes on handling.
         self.engine.board.stop();
         self.engine.stop_reading();
+        self.close_dead_letters();
     }
 }
 
