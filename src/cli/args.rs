@@ -45,6 +45,9 @@ pub struct SelectionArgs {
     /// Every topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
     pub topics_regex: Option<String>,
+    /// Handle the records of a key in the order of their timestamps, over all topics and partitions
+    #[arg(long)]
+    pub time_order: bool,
 }
 
 /// What is read of the topics; the demo has these flags, too.
@@ -117,6 +120,9 @@ pub struct SettingsArgs {
     /// How records come out of the client [default: buffered]
     #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
     pub tier: Option<String>,
+    /// Where retention has deleted records before they were read: fail, go on behind the gap, or pause [default: fail]
+    #[arg(long, value_parser = ["fail", "earliest", "pause"])]
+    pub on_retention: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
@@ -202,7 +208,7 @@ impl SelectionArgs {
         match (self.topics.is_empty(), &self.topics_regex) {
             (false, _) => Some("--topics"),
             (true, Some(_)) => Some("--topics-regex"),
-            (true, None) => None,
+            (true, None) => self.time_order.then_some("--time-order"),
         }
     }
 
@@ -211,6 +217,9 @@ impl SelectionArgs {
             into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
         }
         put(into, "--topics-regex", "run.topics_regex", self.topics_regex.as_ref());
+        if self.time_order {
+            into.assignments.push(Assignment::flag("--time-order", "run.time_order", "true"));
+        }
     }
 }
 
@@ -263,6 +272,7 @@ impl SettingsArgs {
         put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
         put(into, "--ordering", "run.ordering", self.ordering.as_ref());
         put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--on-retention", "run.on_retention", self.on_retention.as_ref());
         put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
