@@ -116,9 +116,21 @@ pub struct SettingsArgs {
     /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
+    /// How records come out of the client [default: buffered]
+    #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
+    pub tier: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
+    /// What happens to a record that fails for good [default: fail]
+    #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"])]
+    pub on_failure: Option<String>,
+    /// Puts a key aside when a record of it has failed for good, to be tried again or dead-lettered together
+    #[arg(long)]
+    pub quarantine: bool,
+    /// Leave no journal behind: the run cannot be resumed
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 /// What comes out.
@@ -166,7 +178,7 @@ pub struct DatasetArgs {
     pub skew: Option<String>,
 }
 
-fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+pub(super) fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
     PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
 }
 
@@ -253,8 +265,13 @@ impl SettingsArgs {
         put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
         put(into, "--ordering", "run.ordering", self.ordering.as_ref());
         put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
+        put(into, "--on-failure", "run.on_failure", self.on_failure.as_ref());
+        put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());
+        let none = self.no_journal.then(|| "false".to_owned());
+        put(into, "--no-journal", "run.journal", none.as_ref());
     }
 }
 

@@ -48,5 +48,6 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         timeout: Duration::from_secs(10),
         start: true,
         one_run: true,
+        journal: None,
     })
 }

@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, and how each command ends.
 
 mod args;
+mod bench;
 mod config;
 mod demo;
+mod dlq;
 mod error;
+mod resume;
 mod run;
+mod runs;
 mod work;
 
 use std::{
@@ -19,10 +23,17 @@ use clap::{Args, Parser, Subcommand};
 pub use args::{
     ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs, ThemeArgs,
 };
+pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
+pub use resume::ResumeArgs;
+pub use runs::RunsArgs;
 
-use crate::config::{Config, Environment, Overrides};
+use crate::{
+    config::{Config, Environment, Overrides},
+    replay::JournalOptions,
+};
 
 /// Replays Kafka topics in parallel, and shows what happens while it runs.
 ///
@@ -30,8 +41,8 @@ use crate::config::{Config, Environment, Overrides};
 /// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
-                        4 stopped before the end")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters or \
+                        skipped records, 4 stopped before the end, resumable")]
 pub struct Cli {
     /// What to do; without one, the console opens.
     #[command(subcommand)]
@@ -48,6 +59,18 @@ pub enum Command {
     Demo(DemoArgs),
     /// Replays the topics of a selection
     Run(RunArgs),
+    /// Compares consumer tiers and concurrency on a topic
+    ///
+    /// Every measurement is a run in a process of its own, and the report has the medians of interleaved rounds. Without a
+    /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
+    /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
+    Bench(BenchArgs),
+    /// Goes on with a run that was interrupted or stopped
+    Resume(ResumeArgs),
+    /// Lists the runs that can be resumed, and those that are done
+    Runs(RunsArgs),
+    /// Lists and shows dead letters, and drives them back
+    Dlq(DlqArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -199,18 +222,33 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&config::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
+        Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
-        Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Run(args)) => {
+            let config = args.load(&environment, directory)?;
+            run::execute(&config, &args.report, kept(&config, &environment))
+        }
+        Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
+        Some(Command::Runs(args)) => {
+            print(&runs::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
         None => {
             let config = cli.console.load(&environment, directory)?;
             let report = ReportArgs::default();
             if config.kafka.bootstrap_servers.is_some() {
-                run::execute(&config, &report)
+                run::execute(&config, &report, kept(&config, &environment))
             } else {
                 demo::execute(&config, &report)
             }
         }
     }
+}
+
+/// Where the runs of a cluster leave their journals, unless they are to leave none.
+fn kept(config: &Config, environment: &Environment) -> Option<JournalOptions> {
+    config.run.journal.enabled.then(|| config.journal_options(environment))
 }
 
 /// Writes a result to standard output. A reader that has seen enough is no error.

@@ -8,6 +8,7 @@ mod catalog;
 mod environment;
 mod file;
 mod input;
+mod journal;
 mod merge;
 mod model;
 mod problem;
@@ -20,7 +21,8 @@ mod value;
 
 pub use environment::Environment;
 pub use input::Assignment;
+pub use journal::ResumedSettings;
 pub use merge::Overrides;
-pub use model::{Config, ConsoleSection, DemoSection, KafkaSection, ProtocolChoice, RunSection};
+pub use model::{Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection};
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::{MASK, Properties, is_secret};

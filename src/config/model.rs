@@ -52,8 +52,27 @@ pub struct RunSection {
     pub settings: Settings,
     /// Which protocol a group speaks.
     pub group_protocol: ProtocolChoice,
+    /// What is left behind, so that runs can be resumed.
+    pub journal: JournalSection,
     /// The time between two lines of headless progress.
     pub progress_interval: Duration,
+}
+
+/// What runs leave behind, so that they can be resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSection {
+    /// Whether they leave anything.
+    pub enabled: bool,
+    /// How many finished runs are kept.
+    pub keep: u32,
+    /// Where; `None` means the user's own state directory.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Default for JournalSection {
+    fn default() -> Self {
+        Self { enabled: true, keep: 100, state_dir: None }
+    }
 }
 
 /// How the console looks.
@@ -117,7 +136,7 @@ impl FromStr for ProtocolChoice {
 
 /// A handler that takes this time for each record.
 pub(super) fn takes(work: Duration) -> HandlerSpec {
-    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0 })
+    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0, poison: 0.0 })
 }
 
 impl Default for Config {
@@ -130,6 +149,7 @@ impl Default for Config {
                 keys_from: None,
                 settings: Settings::default(),
                 group_protocol: ProtocolChoice::default(),
+                journal: JournalSection::default(),
                 progress_interval: Duration::from_secs(5),
             },
             console: ConsoleSection { theme: "dark".into(), mouse: true },

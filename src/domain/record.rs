@@ -1,8 +1,11 @@
 //! Records in memory: many of them share one buffer, and the buffer's bytes are given back when the last one is dropped.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +23,7 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct RecordBuffer {
     bytes: Box<[u8]>,
+    fetched: Option<Instant>,
     footprint: u64,
     held: Arc<AtomicU64>,
 }
@@ -115,6 +119,12 @@ impl Record {
         Headers { packed: self.slice(self.start + present(self.key_len) + present(self.value_len), self.headers_len) }
     }
 
+    /// When the first record of its buffer came out of the client, where that was asked for.
+    #[must_use]
+    pub fn fetched(&self) -> Option<Instant> {
+        self.buffer.fetched
+    }
+
     /// How many bytes key, value and headers take.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -125,6 +135,22 @@ impl Record {
     #[must_use]
     pub fn footprint(&self) -> u64 {
         self.size() + OVERHEAD
+    }
+
+    /// The same record in memory of its own: one that waits for long would otherwise keep the bytes of all that were
+    /// fetched with it. It counts itself into what its buffer was counted into.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let len = present(self.key_len) + present(self.value_len) + self.headers_len;
+        let footprint = u64::from(len) + OVERHEAD;
+        if self.buffer.footprint <= footprint {
+            return self;
+        }
+        let held = Arc::clone(&self.buffer.held);
+        held.fetch_add(footprint, Ordering::Relaxed);
+        let bytes = self.slice(self.start, len).into();
+        let buffer = Arc::new(RecordBuffer { bytes, footprint, held, fetched: self.buffer.fetched });
+        Self { buffer, start: 0, ..self }
     }
 
     fn slice(&self, start: u32, len: u32) -> &[u8] {
@@ -194,6 +220,7 @@ struct Entry {
 /// Fills one [`RecordBuffer`] record by record.
 #[derive(Debug, Default)]
 pub struct RecordBufferBuilder {
+    fetched: Option<Instant>,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -238,6 +265,13 @@ impl RecordBufferBuilder {
         entry.headers_len += narrow(self.bytes.len() - before);
     }
 
+    /// Notes when the records of this buffer came out of the client; the first time counts.
+    pub fn stamp(&mut self, now: impl FnOnce() -> Instant) {
+        if self.fetched.is_none() {
+            self.fetched = Some(now());
+        }
+    }
+
     /// How many bytes the records so far take.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
@@ -252,7 +286,12 @@ impl RecordBufferBuilder {
         }
         let footprint = self.bytes.len() as u64 + self.entries.len() as u64 * OVERHEAD;
         held.fetch_add(footprint, Ordering::Relaxed);
-        let buffer = Arc::new(RecordBuffer { bytes: self.bytes.as_slice().into(), footprint, held: Arc::clone(held) });
+        let buffer = Arc::new(RecordBuffer {
+            bytes: self.bytes.as_slice().into(),
+            fetched: self.fetched.take(),
+            footprint,
+            held: Arc::clone(held),
+        });
         self.bytes.clear();
         out.extend(self.entries.drain(..).map(|entry| Record {
             buffer: Arc::clone(&buffer),
@@ -312,6 +351,24 @@ mod tests {
         records.truncate(1);
         assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * OVERHEAD);
         records.clear();
+        assert_eq!(held.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_detached_record_is_the_same_and_keeps_nothing_but_itself() {
+        let held = Arc::new(AtomicU64::new(0));
+        let mut builder = RecordBufferBuilder::default();
+        builder.push(0, 0, 0, -1, Route::default(), None, Some(&[0; 100]));
+        builder.push(3, 1, 42, 1000, Route::keyed(7), Some(b"key"), Some(b"value"));
+        builder.push_header(b"h1", Some(b"one"));
+        let mut records = Vec::new();
+        builder.finish(&held, &mut records);
+        let record = records.pop().unwrap().detached();
+        drop(records);
+        assert_eq!(held.load(Ordering::Relaxed), record.footprint());
+        assert_eq!((record.key(), record.value()), (Some(&b"key"[..]), Some(&b"value"[..])));
+        assert_eq!((record.offset, record.route, record.headers().count()), (42, Route::keyed(7), 1));
+        drop(record.detached());
         assert_eq!(held.load(Ordering::Relaxed), 0);
     }
 }

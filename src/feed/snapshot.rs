@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, NextRun, TopicView};
+use super::{ClusterView, NextRun, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -243,6 +243,12 @@ pub struct RunView {
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
     pub latency: LatencyMs,
+    /// The time of a record from when it came out of the client until its handler returned, where the run measures it.
+    #[serde(default)]
+    pub journey: Option<LatencyMs>,
+    /// Seconds from the last record's handling until all was committed; only of a run in a group, once it is over.
+    #[serde(default)]
+    pub commit_s: Option<f64>,
     /// How long the handling should take, where enough is known.
     pub predicted: Option<Prediction>,
     /// The digest so far, in hex.
@@ -257,6 +263,12 @@ pub struct RunView {
     pub rebalances: Vec<RebalanceView>,
     /// What ended it, where it failed.
     pub error: Option<String>,
+    /// Which failure paused it, where one did.
+    #[serde(default)]
+    pub paused_by: Option<String>,
+    /// The keys that were put aside.
+    #[serde(default)]
+    pub quarantine: QuarantineView,
 }
 
 impl RunView {

@@ -1,6 +1,9 @@
 //! What a cluster holds: its topics, their partitions, and where their logs begin and end.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
@@ -132,6 +135,19 @@ impl<'a> Catalog<'a> {
                 }
             }
         }
+    }
+
+    /// What the cluster calls itself, where it says so.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.consumer.client().fetch_cluster_id(self.timeout).filter(|id| !id.is_empty())
+    }
+
+    /// What tells topics apart from others of the same name, by name. Topics that no id is known of are left out: old
+    /// brokers have none.
+    #[must_use]
+    pub fn topic_ids(&self, names: &[String]) -> BTreeMap<String, String> {
+        super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout)
     }
 
     /// Where the logs of some partitions begin and end, in the order asked for.

@@ -114,8 +114,8 @@ impl RunMembership {
         let mine = self.mine.lock();
         partitions
             .iter()
-            .filter_map(|id| self.engine.index.get(id))
-            .filter_map(|index| mine.get(index).map(|epoch| (*index, *epoch)))
+            .filter_map(|id| self.engine.index_of(id))
+            .filter_map(|index| mine.get(&index).map(|epoch| (index, *epoch)))
             .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
             .collect()
     }
@@ -137,7 +137,7 @@ impl RunMembership {
     /// Takes an orphan up from the group's committed offset, where reading must already have been sent back to by `seek`;
     /// `false` from it leaves the orphan as it is.
     pub fn adopt(&self, index: u32, committed: Option<Offset>, seek: impl FnOnce(Offset) -> bool) {
-        let first = self.engine.plan.partitions[index as usize].first;
+        let first = self.engine.planned[index as usize].first;
         let start = committed.unwrap_or(first).max(first);
         if !seek(start) {
             return;
@@ -147,10 +147,9 @@ impl RunMembership {
             self.engine.board.assign(std::iter::once((index, self.number)));
         }
         self.note_change(&[index], Some(self.number));
-        self.engine.events.push(EventKind::Assigned {
-            member: self.name.clone(),
-            partitions: vec![self.engine.plan.partitions[index as usize].id.clone()],
-        });
+        self.engine
+            .events
+            .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
     }
 
     /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
@@ -198,7 +197,7 @@ impl RunMembership {
             .iter()
             .filter_map(|(id, committed)| {
                 let committed = committed.as_ref().ok()?.as_ref()?.get();
-                let partition = self.engine.partitions[*self.engine.index.get(id)? as usize].lock();
+                let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
                 let news = partition.epoch == 0 && partition.first < committed && committed <= partition.end;
                 news.then_some(id)
             })
@@ -231,7 +230,7 @@ impl RunMembership {
                 }
             });
         }
-        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index.get(id).copied()).collect();
+        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
         self.mine.lock().retain(|index, _| !gone.contains(index));
         let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
         self.note_change(&indexes, None);
@@ -259,7 +258,7 @@ impl Membership for RunMembership {
         let mut got = Vec::new();
         let starts = partitions
             .iter()
-            .map(|(id, committed)| match (self.engine.index.get(id), committed) {
+            .map(|(id, committed)| match (self.engine.index_of(id), committed) {
                 (None, _) => {
                     self.engine
                         .events
@@ -270,7 +269,7 @@ impl Membership for RunMembership {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
                     StartAt::Committed
                 }
-                (Some(&index), Ok(committed)) => {
+                (Some(index), Ok(committed)) => {
                     got.push(index);
                     self.begin(index, *committed)
                 }
@@ -297,7 +296,7 @@ impl Membership for RunMembership {
         if self.without_notes.load(Relaxed) {
             return String::new();
         }
-        let Some(&index) = self.engine.index.get(id) else { return String::new() };
+        let Some(index) = self.engine.index_of(id) else { return String::new() };
         self.engine.partitions[index as usize].lock().note(committed.get())
     }
 
