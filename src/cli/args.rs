@@ -69,6 +69,7 @@ pub struct ScopeArgs {
     /// What makes the key that order, --keys and lag go by, such as team:{team_id}: {key}, {header.NAME}, or {PATH} in a
     /// JSON value [default: the record's key]
     #[arg(long, value_name = "TEMPLATE")]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub key_template: Option<String>,
 }
 
@@ -98,6 +99,7 @@ pub struct FilterArgs {
     /// Where event types stand, the first that a record has: header.NAME, json.PATH or key
     /// [default: header.event-type header.ce_type header.type json.type json.event_type]
     #[arg(long, value_name = "FIELD", num_args = 1..)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub event_type_field: Vec<String>,
 }
 
