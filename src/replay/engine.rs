@@ -88,7 +88,11 @@ impl Engine {
         let ordered = settings.ordering != Ordering::None;
         Self {
             board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
-            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, ordered, plan.follow))).collect(),
+            partitions: plan
+                .partitions
+                .iter()
+                .map(|one| Mutex::new(PartitionRun::new(one, ordered, plan.follow)))
+                .collect(),
             handlers: OnceLock::new(),
             planned: plan.partitions.iter().cloned().collect(),
             own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
