@@ -10,6 +10,7 @@ mod log;
 mod next_run;
 mod printable;
 pub mod progress;
+mod quarantine;
 pub mod report;
 mod snapshot;
 
@@ -23,6 +24,7 @@ pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use next_run::NextRun;
 pub use printable::printable;
+pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
 pub use snapshot::{
     Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState, RunSummary,
     RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,

@@ -6,6 +6,8 @@ mod board;
 #[cfg(test)]
 mod board_test;
 mod control;
+mod dead_letter_topics;
+mod dead_letters;
 mod deal;
 mod ending;
 mod engine;
@@ -17,8 +19,9 @@ mod engine_fixture;
 mod engine_sim;
 #[cfg(test)]
 mod engine_test;
+mod failures;
 mod fetch;
-mod handled;
+pub(crate) mod handled;
 mod health;
 mod key_groups;
 mod lanes;
@@ -26,6 +29,7 @@ mod lanes;
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+pub(crate) mod letter;
 mod listing;
 mod membership;
 #[cfg(test)]
@@ -34,6 +38,7 @@ mod options;
 mod partition;
 mod position;
 mod probe;
+mod quarantine;
 mod rate;
 mod readers;
 mod ready;
@@ -50,10 +55,10 @@ mod view;
 mod worker;
 
 pub use assignor::assign;
-pub use control::{Command, Control};
+pub use control::{Command, Control, Decision};
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{OnFailure, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};
