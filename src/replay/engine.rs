@@ -27,8 +27,13 @@ use crate::{
 
 /// What has failed for good is not handed out again, however long the run takes to end.
 const FAILED_REST: Duration = Duration::from_secs(3600);
-/// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
-const FAILURES_TOLD: u64 = 200;
+/// After so many events about single records only one in a hundred gets an event of its own; all are counted.
+const SINGLES_TOLD: u64 = 200;
+
+/// Whether the event about a single record is told that is the so-many-th of its kind.
+fn told(count: u64) -> bool {
+    count <= SINGLES_TOLD || count.is_multiple_of(100)
+}
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -54,6 +59,8 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Barriers that are settled.
+    pub barriers: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -73,10 +80,17 @@ impl Engine {
     pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
-        let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
-        let ordered = settings.ordering != Ordering::None;
+        let (keeps, lanes) = match settings.ordering {
+            // One lane that all share, whatever else the ordering would allow.
+            _ if settings.single_threaded => (Ordering::Key, 1),
+            Ordering::Key => (Ordering::Key, groups.count() + count),
+            other => (other, count),
+        };
+        let ordered = keeps != Ordering::None;
+        let board = Board::new(keeps, lanes, plan.partitions.len(), settings.batch.as_usize());
+        board.set_rate(settings.rate);
         Self {
-            board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
+            board,
             partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, ordered))).collect(),
             index: plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect(),
             open: AtomicUsize::new(plan.partitions.len()),
@@ -88,6 +102,7 @@ impl Engine {
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            barriers: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -148,6 +163,7 @@ impl Engine {
 
     fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
             Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
             Ordering::Key => self.groups.count() + record.partition,
@@ -183,7 +199,6 @@ impl Engine {
     fn judge(&self, run: LaneRun, done: usize, failure: &LaneFailure) -> HandBack {
         let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
         let attempt = before + 1;
-        let told = |count: u64| count <= FAILURES_TOLD || count.is_multiple_of(100);
         let record = &run.records[done];
         let report = || Failure {
             partition: self.plan.partitions[record.partition as usize].id.clone(),
@@ -221,6 +236,13 @@ impl Engine {
     }
 
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+        for record in records.iter().filter(|record| record.route.barrier) {
+            if told(self.barriers.fetch_add(1, Relaxed) + 1) {
+                let id = &self.plan.partitions[record.partition as usize].id;
+                let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
+                self.events.push(EventKind::Notice { text });
+            }
+        }
         let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };

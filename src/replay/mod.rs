@@ -1,6 +1,9 @@
 //! The engine: fetchers feed lanes, workers take batches from lanes, positions advance behind them.
 
 mod assignor;
+mod barrier;
+#[cfg(test)]
+mod barrier_test;
 mod batch_size;
 mod board;
 #[cfg(test)]
@@ -26,6 +29,7 @@ mod lanes;
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+mod limiter;
 mod listing;
 mod membership;
 #[cfg(test)]
