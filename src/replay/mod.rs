@@ -1,5 +1,8 @@
 //! The engine: fetchers feed lanes, workers take batches from lanes, positions advance behind them.
 
+mod adaptive;
+#[cfg(test)]
+mod adaptive_test;
 mod assignor;
 mod barrier;
 #[cfg(test)]
