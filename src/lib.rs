@@ -10,6 +10,7 @@ pub mod demo;
 pub mod domain;
 pub mod feed;
 pub mod handler;
+pub mod journal;
 pub mod kafka;
 pub mod plan;
 pub mod replay;

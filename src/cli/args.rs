@@ -63,6 +63,9 @@ pub struct SettingsArgs {
     /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
+    /// How records come out of the client [default: buffered]
+    #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
+    pub tier: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
@@ -157,6 +160,7 @@ impl SettingsArgs {
         put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
         put(into, "--ordering", "run.ordering", self.ordering.as_ref());
         put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
     }

@@ -37,6 +37,8 @@ const PROGRESS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
+const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
+const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE), ndjson or ndjson:FILE";
 
@@ -76,6 +78,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         allowed: "a whole number from 1 to 100000",
         set: |c, i| store(&mut c.run.settings.batch, i.bounded()),
         show: |c| Some(number(c.run.settings.batch.get())),
+    },
+    Setting {
+        key: "run.tier",
+        allowed: "stream, standard, buffered or dedicated",
+        set: |c, i| store(&mut c.run.settings.tier, word(i)),
+        show: |c| Some(text(&c.run.settings.tier)),
+    },
+    Setting {
+        key: "run.fetch_batch",
+        allowed: "a whole number from 1 to 100000",
+        set: |c, i| store(&mut c.run.settings.fetch_batch, i.within(&FETCH_BATCH)),
+        show: |c| Some(number(c.run.settings.fetch_batch)),
+    },
+    Setting {
+        key: "run.fetch_clients",
+        allowed: "a whole number from 1 to 64",
+        set: |c, i| store(&mut c.run.settings.fetch_clients, i.within(&FETCH_CLIENTS).map(Some)),
+        show: |c| c.run.settings.fetch_clients.map(number),
     },
     Setting {
         key: "run.handler",

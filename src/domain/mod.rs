@@ -1,6 +1,7 @@
 //! The words that every other module shares: offsets, partitions, lag, orderings, records.
 
 mod bounds;
+mod growing;
 mod offset;
 mod ordering;
 mod partition;
@@ -9,6 +10,7 @@ mod record;
 mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use growing::Growing;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};

@@ -1,8 +1,11 @@
 //! Records in memory: many of them share one buffer, and the buffer's bytes are given back when the last one is dropped.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +23,7 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct RecordBuffer {
     bytes: Box<[u8]>,
+    fetched: Option<Instant>,
     footprint: u64,
     held: Arc<AtomicU64>,
 }
@@ -113,6 +117,12 @@ impl Record {
         Headers { packed: self.slice(self.start + present(self.key_len) + present(self.value_len), self.headers_len) }
     }
 
+    /// When the first record of its buffer came out of the client, where that was asked for.
+    #[must_use]
+    pub fn fetched(&self) -> Option<Instant> {
+        self.buffer.fetched
+    }
+
     /// How many bytes key, value and headers take.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -192,6 +202,7 @@ struct Entry {
 /// Fills one [`RecordBuffer`] record by record.
 #[derive(Debug, Default)]
 pub struct RecordBufferBuilder {
+    fetched: Option<Instant>,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -236,6 +247,13 @@ impl RecordBufferBuilder {
         entry.headers_len += narrow(self.bytes.len() - before);
     }
 
+    /// Notes when the records of this buffer came out of the client; the first time counts.
+    pub fn stamp(&mut self, now: impl FnOnce() -> Instant) {
+        if self.fetched.is_none() {
+            self.fetched = Some(now());
+        }
+    }
+
     /// How many bytes the records so far take.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
@@ -250,7 +268,12 @@ impl RecordBufferBuilder {
         }
         let footprint = self.bytes.len() as u64 + self.entries.len() as u64 * OVERHEAD;
         held.fetch_add(footprint, Ordering::Relaxed);
-        let buffer = Arc::new(RecordBuffer { bytes: self.bytes.as_slice().into(), footprint, held: Arc::clone(held) });
+        let buffer = Arc::new(RecordBuffer {
+            bytes: self.bytes.as_slice().into(),
+            fetched: self.fetched.take(),
+            footprint,
+            held: Arc::clone(held),
+        });
         self.bytes.clear();
         out.extend(self.entries.drain(..).map(|entry| Record {
             buffer: Arc::clone(&buffer),

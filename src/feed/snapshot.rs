@@ -226,6 +226,12 @@ pub struct RunView {
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
     pub latency: LatencyMs,
+    /// The time of a record from when it came out of the client until its handler returned, where the run measures it.
+    #[serde(default)]
+    pub journey: Option<LatencyMs>,
+    /// Seconds from the last record's handling until all was committed; only of a run in a group, once it is over.
+    #[serde(default)]
+    pub commit_s: Option<f64>,
     /// How long the handling should take, where enough is known.
     pub predicted: Option<Prediction>,
     /// The digest so far, in hex.

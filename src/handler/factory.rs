@@ -8,7 +8,7 @@ use super::{
     null::NullHandler,
     simulate::{self, SimulateHandler},
 };
-use crate::domain::TopicPartition;
+use crate::domain::{Growing, TopicPartition};
 
 /// A handler that cannot be made, or cannot be brought to its end.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,7 @@ pub enum HandlerError {
 #[derive(Debug)]
 pub struct HandlerFactory {
     kind: Kind,
+    partitions: Arc<Growing<TopicPartition>>,
 }
 
 #[derive(Debug)]
@@ -53,19 +54,19 @@ enum Kind {
 }
 
 impl HandlerFactory {
-    /// Opens what the handlers share. `partitions` are the plan's: a record names its own by index.
+    /// Opens what the handlers share. `partitions` are the run's: a record names its own by index.
     ///
     /// # Errors
     /// A file that cannot be opened, or settings that cannot be.
-    pub fn new(spec: &HandlerSpec, partitions: Arc<[TopicPartition]>) -> Result<Self, HandlerError> {
+    pub fn new(spec: &HandlerSpec, partitions: Arc<Growing<TopicPartition>>) -> Result<Self, HandlerError> {
         let kind = match spec {
             HandlerSpec::Null => Kind::Null,
             HandlerSpec::Simulate(settings) => {
                 Kind::Simulate { prototype: simulate::Prototype::new(*settings)?, mean_s: settings.work.mean_s() }
             }
-            HandlerSpec::Ndjson { path } => Kind::Ndjson(ndjson::Output::open(path.as_deref(), partitions)?),
+            HandlerSpec::Ndjson { path } => Kind::Ndjson(ndjson::Output::open(path.as_deref(), Arc::clone(&partitions))?),
         };
-        Ok(Self { kind })
+        Ok(Self { kind, partitions })
     }
 
     /// The handler of one worker. The times and failures that `simulate` draws depend on the worker's number alone.
@@ -82,6 +83,11 @@ impl HandlerFactory {
     #[must_use]
     pub fn wants_headers(&self) -> bool {
         matches!(self.kind, Kind::Ndjson(_))
+    }
+
+    /// A partition joins the run: it has the next index.
+    pub fn joined(&self, id: &TopicPartition) {
+        self.partitions.push(id.clone());
     }
 
     /// The mean time of a record in seconds, where the settings say it.
@@ -110,8 +116,12 @@ mod tests {
     use super::*;
     use crate::handler::testing::lane;
 
+    fn names<const N: usize>(names: [TopicPartition; N]) -> Arc<Growing<TopicPartition>> {
+        Arc::new(names.into_iter().collect())
+    }
+
     fn factory(spec: &str) -> HandlerFactory {
-        HandlerFactory::new(&spec.parse().unwrap(), Arc::from([TopicPartition::new("t", 0)])).unwrap()
+        HandlerFactory::new(&spec.parse().unwrap(), names([TopicPartition::new("t", 0)])).unwrap()
     }
 
     #[test]
@@ -146,7 +156,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_opened_is_an_error_before_the_run() {
         let spec = "ndjson:/no/such/dir/out".parse().unwrap();
-        let error = HandlerFactory::new(&spec, Arc::from([])).unwrap_err().to_string();
+        let error = HandlerFactory::new(&spec, names([])).unwrap_err().to_string();
         assert!(error.starts_with("cannot open /no/such/dir/out"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ mod testing;
 pub use factory::{HandlerError, HandlerFactory};
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
 
-use crate::domain::Record;
+use crate::domain::{Record, TopicPartition};
 
 /// Records of one lane, in their order.
 #[derive(Debug)]
@@ -55,6 +55,9 @@ pub trait HandlerSource: Send + Sync {
     /// The mean time of a record in seconds, where it is known beforehand.
     fn expected_s(&self) -> Option<f64>;
 
+    /// A partition joins the run: its records carry the next index. Told before the first of them.
+    fn joined(&self, _id: &TopicPartition) {}
+
     /// Brings everything to its end after the last batch.
     ///
     /// # Errors
@@ -73,6 +76,10 @@ impl HandlerSource for HandlerFactory {
 
     fn expected_s(&self) -> Option<f64> {
         Self::expected_s(self)
+    }
+
+    fn joined(&self, id: &TopicPartition) {
+        Self::joined(self, id);
     }
 
     fn finish(&self) -> Result<(), HandlerError> {

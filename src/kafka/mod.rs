@@ -9,4 +9,6 @@ pub mod producer;
 
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
 pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
-pub use consumer::{Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt};
+pub use consumer::{
+    Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
+};

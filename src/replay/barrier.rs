@@ -24,12 +24,6 @@ pub struct Barrier {
 }
 
 impl Barrier {
-    /// For so many partitions.
-    #[must_use]
-    pub fn new(partitions: usize) -> Self {
-        Self { staged: VecDeque::new(), bytes: vec![0; partitions], alone: false }
-    }
-
     /// Whether records without a barrier may go straight to their lanes.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -38,7 +32,11 @@ impl Barrier {
 
     /// Lets a record wait for its turn.
     pub fn stage(&mut self, lane: u32, record: Record) {
-        self.bytes[record.partition as usize] += record.footprint();
+        let partition = record.partition as usize;
+        if self.bytes.len() <= partition {
+            self.bytes.resize(partition + 1, 0);
+        }
+        self.bytes[partition] += record.footprint();
         self.staged.push_back((lane, record));
     }
 
@@ -88,7 +86,7 @@ impl Barrier {
     /// The memory that the records of a partition take here.
     #[must_use]
     pub fn bytes_of(&self, partition: u32) -> u64 {
-        self.bytes[partition as usize]
+        self.bytes.get(partition as usize).copied().unwrap_or(0)
     }
 
     fn pop(&mut self) -> Option<(u32, Record)> {

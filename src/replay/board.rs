@@ -73,7 +73,7 @@ impl Board {
         Self {
             inner: Mutex::new(Inner {
                 lanes: Lanes::new(exclusion, lanes, partitions, 1),
-                barrier: Barrier::new(partitions),
+                barrier: Barrier::default(),
                 limiter: Limiter::default(),
                 turns: VecDeque::new(),
                 limited: (None, Duration::ZERO),
@@ -89,6 +89,11 @@ impl Board {
             drained: Condvar::new(),
             own_queues: ordering == Ordering::Partition,
         }
+    }
+
+    /// A further partition, with a lane of its own; returns that lane.
+    pub fn add_partition(&self) -> u32 {
+        self.inner.lock().lanes.add_partition()
     }
 
     /// Puts records into their lanes and wakes as many workers as there is new work for.
@@ -192,7 +197,8 @@ impl Board {
             inner.lanes.fence(partition, epoch);
             if self.own_queues {
                 // The lane's worker may have gone, and the next owner may be in another process.
-                inner.lanes.drop_stale(partition);
+                let lane = inner.lanes.own_lane(partition);
+                inner.lanes.drop_stale(lane);
             }
         }
         if !inner.barrier.is_open() {
@@ -261,7 +267,8 @@ impl Board {
         let mut inner = self.inner.lock();
         for (partition, worker) in owners {
             inner.lanes.reserve_queues(worker as usize + 1);
-            inner.lanes.assign(partition, worker);
+            let lane = inner.lanes.own_lane(partition);
+            inner.lanes.assign(lane, worker);
         }
         inner.ring_all();
     }

@@ -25,7 +25,7 @@ impl Run {
             self.deal();
         } else if self.engine.settings.group.is_none() {
             let partitions: Vec<TopicPartition> =
-                self.engine.plan.partitions.iter().map(|planned| planned.id.clone()).collect();
+                self.engine.planned.iter().map(|planned| planned.id.clone()).collect();
             if !partitions.is_empty() {
                 self.engine.events.push(EventKind::Assigned { member: "all workers".into(), partitions });
             }
@@ -65,7 +65,7 @@ impl Run {
         let (mut given, mut taken): (BTreeMap<u32, Vec<TopicPartition>>, BTreeMap<u32, Vec<TopicPartition>>) =
             Default::default();
         for one in moves {
-            let id = &self.engine.plan.partitions[one.partition as usize].id;
+            let id = self.engine.id(one.partition);
             if let Some(from) = one.from {
                 given.entry(from).or_default().push(id.clone());
             }
@@ -87,7 +87,7 @@ impl Run {
         }
         self.dealt_with_open = open;
         let mut left = vec![0_u32; self.target as usize];
-        for partition in &self.engine.partitions {
+        for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             if let Owner::Worker(worker) = partition.owner
                 && !partition.is_complete()

@@ -23,7 +23,7 @@ impl Run {
             let (waiting, in_hand) = self.engine.board.load();
             if waiting + in_hand == 0 {
                 let (mut failed, mut open) = (0, 0);
-                for partition in &self.engine.partitions {
+                for partition in self.engine.partitions.iter() {
                     let partition = partition.lock();
                     failed += usize::from(partition.state == PartitionState::Failed);
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
@@ -52,7 +52,7 @@ impl Run {
         }
         self.engine.stop_reading();
         let reading_done = match &mut self.reading {
-            Reading::Own(thread) => thread.as_ref().is_none_or(JoinHandle::is_finished),
+            Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
             Reading::Group { members, .. } => {
                 for (_, member) in members.iter() {
                     member.leave();

@@ -3,26 +3,27 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use hdrhistogram::Histogram;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::{
     board::{Board, HandBack},
     key_groups::{KeyGroups, hash_content},
+    lanes::own_lane,
     partition::{Completed, Delivery, PartitionRun},
     settings::{OnFailure, Settings},
 };
 use crate::{
-    domain::{Offset, Ordering, Record, TopicPartition},
+    domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
-    handler::{LaneFailure, LaneRun},
-    plan::Plan,
+    handler::{HandlerSource, LaneFailure, LaneRun},
+    plan::{Plan, PlannedPartition},
 };
 
 /// What has failed for good is not handed out again, however long the run takes to end.
@@ -37,16 +38,22 @@ fn told(count: u64) -> bool {
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
-    /// What is to be read.
+    /// What was to be read when the run began.
     pub plan: Arc<Plan>,
+    /// What is read of each partition: those of the plan in its order, then those that have joined since.
+    pub planned: Growing<PlannedPartition>,
     /// How.
     pub settings: Settings,
     /// The lanes and who waits for them.
     pub board: Board,
-    /// The partitions, in the plan's order.
-    pub partitions: Vec<Mutex<PartitionRun>>,
-    /// Where a partition is in the plan.
-    pub index: HashMap<TopicPartition, u32>,
+    /// The partitions, in the same order.
+    pub partitions: Growing<Mutex<PartitionRun>>,
+    /// The lane that is a partition's alone.
+    own_lanes: Growing<u32>,
+    /// Who is to be told of partitions that join.
+    pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    /// Where a partition is among them.
+    index: RwLock<HashMap<TopicPartition, u32>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -55,6 +62,10 @@ pub struct Engine {
     pub fetch_throttled: AtomicBool,
     /// The handling time of one record, in nanoseconds.
     pub latency_ns: Mutex<Histogram<u64>>,
+    /// From the client to the end of handling, in nanoseconds for each record; only a run with a probe has it.
+    pub journey_ns: Option<Mutex<Histogram<u64>>>,
+    /// When members last committed for the last time.
+    pub committed: Mutex<Option<Instant>>,
     /// How often a record was tried again.
     pub retried: AtomicU64,
     /// Records passed over.
@@ -91,9 +102,14 @@ impl Engine {
         board.set_rate(settings.rate);
         Self {
             board,
-            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, ordered))).collect(),
-            index: plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect(),
+            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, ordered, plan.follow))).collect(),
+            handlers: OnceLock::new(),
+            planned: plan.partitions.iter().cloned().collect(),
+            own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
+            index: RwLock::new(plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect()),
             open: AtomicUsize::new(plan.partitions.len()),
+            journey_ns: settings.probe.map(|_| Mutex::new(latency_histogram())),
+            committed: Mutex::new(None),
             plan,
             settings,
             events,
@@ -113,6 +129,37 @@ impl Engine {
             room_lock: Mutex::new(()),
             stop_reading: AtomicBool::new(false),
         }
+    }
+
+    /// Where a partition is among those of the run, if it is one of them.
+    #[must_use]
+    pub fn index_of(&self, id: &TopicPartition) -> Option<u32> {
+        self.index.read().get(id).copied()
+    }
+
+    /// Which partition that is.
+    #[must_use]
+    pub fn id(&self, partition: u32) -> &TopicPartition {
+        &self.planned[partition as usize].id
+    }
+
+    /// A partition joins the run; returns where it is now, and whether it is new. Nobody has it yet.
+    pub fn join(&self, planned: PlannedPartition) -> (u32, bool) {
+        let mut index = self.index.write();
+        if let Some(known) = index.get(&planned.id) {
+            return (*known, false);
+        }
+        let id = planned.id.clone();
+        let run = PartitionRun::new(&planned, self.settings.ordering != Ordering::None, self.plan.follow);
+        if let Some(handlers) = self.handlers.get() {
+            handlers.joined(&id);
+        }
+        self.own_lanes.push(self.board.add_partition());
+        self.open.fetch_add(1, Relaxed);
+        self.planned.push(planned);
+        let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
+        index.insert(id, place);
+        (place, true)
     }
 
     /// Changes a partition under its lock, and keeps count of those that are complete.
@@ -166,8 +213,7 @@ impl Engine {
             _ if self.settings.single_threaded => 0,
             Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
-            Ordering::Key => self.groups.count() + record.partition,
-            Ordering::Partition | Ordering::None => record.partition,
+            _ => self.own_lanes[record.partition as usize],
         }
     }
 
@@ -178,6 +224,7 @@ impl Engine {
         self.latency_ns
             .lock()
             .saturating_record_n(u64::try_from(per_record.as_nanos()).unwrap_or(u64::MAX).max(1), records as u64);
+        self.note_journeys(&batch);
         let mut returned = Vec::with_capacity(batch.len());
         for (index, run) in batch.into_iter().enumerate() {
             let failure = failures.iter().find(|failure| failure.run == index);
@@ -195,13 +242,25 @@ impl Engine {
         }
     }
 
+    fn note_journeys(&self, batch: &[LaneRun]) {
+        let Some(journey_ns) = &self.journey_ns else { return };
+        let (now, mut journey_ns) = (Instant::now(), journey_ns.lock());
+        for run in batch {
+            for chunk in run.records.chunk_by(|a, b| a.fetched() == b.fetched()) {
+                let Some(fetched) = chunk.first().and_then(Record::fetched) else { continue };
+                let took = now.saturating_duration_since(fetched).as_nanos();
+                journey_ns.saturating_record_n(u64::try_from(took).unwrap_or(u64::MAX).max(1), chunk.len() as u64);
+            }
+        }
+    }
+
     /// Decides what becomes of a record that has failed.
     fn judge(&self, run: LaneRun, done: usize, failure: &LaneFailure) -> HandBack {
         let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
         let attempt = before + 1;
         let record = &run.records[done];
         let report = || Failure {
-            partition: self.plan.partitions[record.partition as usize].id.clone(),
+            partition: self.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             attempt,
             error: failure.error.clone(),
@@ -238,7 +297,7 @@ impl Engine {
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
         for record in records.iter().filter(|record| record.route.barrier) {
             if told(self.barriers.fetch_add(1, Relaxed) + 1) {
-                let id = &self.plan.partitions[record.partition as usize].id;
+                let id = self.id(record.partition);
                 let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
                 self.events.push(EventKind::Notice { text });
             }
@@ -267,7 +326,7 @@ impl Engine {
                 partition.fenced - before
             });
             if late > 0 {
-                let id = &self.plan.partitions[first.partition as usize].id;
+                let id = self.id(first.partition);
                 self.events.push(EventKind::Warning {
                     text: format!(
                         "{id}: {late} records were handled after the partition had been taken away; they do not count \

@@ -75,7 +75,7 @@ impl Sim {
     }
 
     fn id(&self, partition: u32) -> TopicPartition {
-        self.fixture.engine.plan.partitions[partition as usize].id.clone()
+        self.fixture.engine.id(partition).clone()
     }
 
     /// The group gives a partition to a member; who had it before, if anybody, learns of it later.
@@ -138,7 +138,7 @@ impl Sim {
 
     fn note_commits(&mut self, member: usize, positions: &[(TopicPartition, Offset)]) {
         for (id, offset) in positions {
-            let part = &mut self.parts[self.fixture.engine.index[id] as usize];
+            let part = &mut self.parts[self.fixture.engine.index_of(id).unwrap() as usize];
             assert_eq!(part.holder, Some(member), "{id} is not its to commit");
             part.committed = offset.get();
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::engine::Engine;
@@ -12,8 +12,6 @@ use crate::{
     kafka::{Fetched, RawRecord},
 };
 
-/// Records read at once.
-pub const READ_RECORDS: usize = 1000;
 /// How long a read waits for the first record: it bounds how late a fetcher sees anything else.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
@@ -48,7 +46,11 @@ impl Intake {
 
     /// From now on records of a partition are read under this assignment.
     pub fn set_epoch(&mut self, partition: u32, epoch: u32) {
-        self.epochs[partition as usize] = epoch;
+        let partition = partition as usize;
+        if self.epochs.len() <= partition {
+            self.epochs.resize(partition + 1, 0);
+        }
+        self.epochs[partition] = epoch;
     }
 
     /// Takes one thing in.
@@ -56,10 +58,13 @@ impl Intake {
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
+                if engine.journey_ns.is_some() {
+                    self.builder.stamp(Instant::now);
+                }
                 let route = engine.plan.selection.scope.rules.route(&record);
                 self.builder.push(
                     partition,
-                    self.epochs[partition as usize],
+                    self.epoch_of(partition),
                     record.offset(),
                     record.timestamp_ms(),
                     route,
@@ -83,6 +88,10 @@ impl Intake {
         }
     }
 
+    fn epoch_of(&self, partition: u32) -> u32 {
+        self.epochs.get(partition as usize).copied().unwrap_or(0)
+    }
+
     fn partition_of(&mut self, engine: &Engine, record: &RawRecord<'_>) -> Option<u32> {
         let token = (record.topic_token(), record.partition());
         if let Some((last, index)) = self.last
@@ -101,7 +110,7 @@ impl Intake {
         let count = self.records.len();
         engine.deliver(&mut self.records);
         for (index, offset) in self.ends.drain(..) {
-            let epoch = self.epochs[index as usize];
+            let epoch = self.epochs.get(index as usize).copied().unwrap_or(0);
             engine.with(index, |partition| partition.reach(epoch, offset));
         }
         for (index, text, is_final) in self.errors.drain(..) {
@@ -117,7 +126,7 @@ impl Intake {
 }
 
 fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
-    engine.index.get(&TopicPartition::new(topic, partition)).copied()
+    engine.index_of(&TopicPartition::new(topic, partition))
 }
 
 /// Which partitions a fetcher holds back, so that one with a slow lane does not fill the memory that all share.

@@ -49,11 +49,15 @@ struct Lane {
     failures: u32,
     /// Whether it has ever held a record.
     used: bool,
+    /// Made for a single record that failed while lanes are shared.
+    spare: bool,
 }
 
 /// What the lanes know of one partition.
 #[derive(Clone, Copy, Debug, Default)]
 struct PartitionLoad {
+    /// The lane that is the partition's alone.
+    lane: u32,
     epoch: u32,
     in_hand: u64,
     waiting: u64,
@@ -72,7 +76,6 @@ pub struct Lanes {
     parked: BinaryHeap<Reverse<(Instant, u32)>>,
     /// Lanes made for single records that failed while lanes are shared, free to be used again.
     spare: Vec<u32>,
-    first_spare: u32,
     waiting: u64,
     in_hand: u64,
     stale: u64,
@@ -82,7 +85,8 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// `lanes` empty lanes for records of `partitions` partitions, all in the ready queue 0 of `queues`.
+    /// `lanes` empty lanes for records of `partitions` partitions, all in the ready queue 0 of `queues`. The last lanes are
+    /// the partitions' own, in their order.
     #[must_use]
     pub fn new(exclusion: Exclusion, lanes: u32, partitions: usize, queues: usize) -> Self {
         let mut all = Vec::new();
@@ -93,16 +97,31 @@ impl Lanes {
             exclusion,
             all,
             ready,
-            partitions: vec![PartitionLoad::default(); partitions],
+            partitions: (0..partitions)
+                .map(|partition| PartitionLoad { lane: own_lane(lanes, partitions, partition), ..Default::default() })
+                .collect(),
             parked: BinaryHeap::new(),
             spare: Vec::new(),
-            first_spare: lanes,
             waiting: 0,
             in_hand: 0,
             stale: 0,
             busy: 0,
             used: 0,
         }
+    }
+
+    /// A further partition, with a lane of its own; returns that lane.
+    pub fn add_partition(&mut self) -> u32 {
+        let lane = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(Lane::default());
+        self.partitions.push(PartitionLoad { lane, ..PartitionLoad::default() });
+        lane
+    }
+
+    /// The lane that is a partition's alone.
+    #[must_use]
+    pub fn own_lane(&self, partition: u32) -> u32 {
+        self.partitions[partition as usize].lane
     }
 
     /// Appends a record to its lane, unless its partition has been fenced off since it was read.
@@ -156,13 +175,13 @@ impl Lanes {
                 records.push(record);
             }
             if records.is_empty() {
-                if lane >= self.first_spare {
+                if entry.spare {
                     self.spare.push(lane);
                 }
                 self.refresh(lane);
                 continue;
             }
-            if self.exclusion == Exclusion::Exclusive || lane >= self.first_spare {
+            if self.exclusion == Exclusion::Exclusive || entry.spare {
                 entry.state = LaneState::Busy;
                 self.busy += 1;
             }
@@ -182,7 +201,7 @@ impl Lanes {
             self.partitions[record.partition as usize].in_hand -= 1;
             self.in_hand -= 1;
         }
-        let shared = self.exclusion == Exclusion::Shared && run.lane < self.first_spare;
+        let shared = self.exclusion == Exclusion::Shared && !self.all[run.lane as usize].spare;
         // A failed record that has been fenced off since leaves nothing to wait for.
         let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
         let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
@@ -210,7 +229,7 @@ impl Lanes {
         for record in left.into_iter().rev() {
             entry.records.push_front(record);
         }
-        let retired = run.lane >= self.first_spare && entry.records.is_empty();
+        let retired = entry.spare && entry.records.is_empty();
         if retired {
             self.spare.push(run.lane);
         }
@@ -225,7 +244,7 @@ impl Lanes {
         {
             let queue = self.all[lane as usize].queue;
             let spare = self.spare.pop().unwrap_or_else(|| {
-                self.all.push(Lane::default());
+                self.all.push(Lane { spare: true, ..Lane::default() });
                 u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
             });
             self.note_waiting(&failed);
@@ -405,4 +424,9 @@ impl Lanes {
         }
         false
     }
+}
+
+/// The last of so many lanes are those of the partitions.
+pub fn own_lane(lanes: u32, partitions: usize, partition: usize) -> u32 {
+    lanes.saturating_sub(u32::try_from(partitions - partition).unwrap_or(u32::MAX))
 }

@@ -113,8 +113,8 @@ impl RunMembership {
         let mine = self.mine.lock();
         partitions
             .iter()
-            .filter_map(|id| self.engine.index.get(id))
-            .filter_map(|index| mine.get(index).map(|epoch| (*index, *epoch)))
+            .filter_map(|id| self.engine.index_of(id))
+            .filter_map(|index| mine.get(&index).map(|epoch| (index, *epoch)))
             .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
             .collect()
     }
@@ -136,7 +136,7 @@ impl RunMembership {
     /// Takes an orphan up from the group's committed offset, where reading must already have been sent back to by `seek`;
     /// `false` from it leaves the orphan as it is.
     pub fn adopt(&self, index: u32, committed: Option<Offset>, seek: impl FnOnce(Offset) -> bool) {
-        let first = self.engine.plan.partitions[index as usize].first;
+        let first = self.engine.planned[index as usize].first;
         let start = committed.unwrap_or(first).max(first);
         if !seek(start) {
             return;
@@ -148,7 +148,7 @@ impl RunMembership {
         self.note_change(&[index], Some(self.number));
         self.engine.events.push(EventKind::Assigned {
             member: self.name.clone(),
-            partitions: vec![self.engine.plan.partitions[index as usize].id.clone()],
+            partitions: vec![self.engine.id(index).clone()],
         });
     }
 
@@ -190,7 +190,7 @@ impl RunMembership {
                 }
             });
         }
-        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index.get(id).copied()).collect();
+        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
         self.mine.lock().retain(|index, _| !gone.contains(index));
         let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
         self.note_change(&indexes, None);
@@ -217,7 +217,7 @@ impl Membership for RunMembership {
         let mut got = Vec::new();
         let starts = partitions
             .iter()
-            .map(|(id, committed)| match (self.engine.index.get(id), committed) {
+            .map(|(id, committed)| match (self.engine.index_of(id), committed) {
                 (None, _) => {
                     self.engine
                         .events
@@ -228,7 +228,7 @@ impl Membership for RunMembership {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
                     StartAt::Committed
                 }
-                (Some(&index), Ok(committed)) => {
+                (Some(index), Ok(committed)) => {
                     got.push(index);
                     self.begin(index, *committed)
                 }
@@ -255,7 +255,7 @@ impl Membership for RunMembership {
         if self.without_notes.load(Relaxed) {
             return String::new();
         }
-        let Some(&index) = self.engine.index.get(id) else { return String::new() };
+        let Some(index) = self.engine.index_of(id) else { return String::new() };
         self.engine.partitions[index as usize].lock().note(committed.get())
     }
 

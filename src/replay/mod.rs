@@ -40,6 +40,7 @@ mod membership_test;
 mod options;
 mod partition;
 mod position;
+mod probe;
 mod rate;
 mod readers;
 mod ready;
@@ -57,6 +58,7 @@ mod worker;
 
 pub use control::{Command, Control};
 pub use options::{Problem, SessionEnd, SessionOptions};
+pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{OnFailure, Retry, Settings};

@@ -47,8 +47,10 @@ pub struct PartitionRun {
     pub id: TopicPartition,
     /// The plan's first offset.
     pub first: i64,
-    /// The plan's end.
+    /// The plan's end; where the run follows the log, the log's end as it is known.
     pub end: i64,
+    /// The end moves with the log: there is always more to come.
+    pub follows: bool,
     /// The assignment whose results count.
     pub epoch: u32,
     /// Who handles it.
@@ -81,13 +83,15 @@ pub struct PartitionRun {
 }
 
 impl PartitionRun {
-    /// A partition that nobody has yet. `ordered` says whether the records of a key are handled in their order.
+    /// A partition that nobody has yet. `ordered` says whether the records of a key are handled in their order, `follows`
+    /// whether its end moves with the log.
     #[must_use]
-    pub fn new(planned: &PlannedPartition, ordered: bool) -> Self {
+    pub fn new(planned: &PlannedPartition, ordered: bool, follows: bool) -> Self {
         Self {
             id: planned.id.clone(),
             first: planned.first.get(),
             end: planned.end.get(),
+            follows,
             epoch: 0,
             owner: Owner::Nobody,
             state: PartitionState::Waiting,
@@ -275,7 +279,7 @@ mod tests {
     fn partition(end: i64) -> PartitionRun {
         let planned =
             PlannedPartition { id: TopicPartition::new("t", 0), first: Offset::ZERO, end: Offset::new(end).unwrap() };
-        PartitionRun::new(&planned, true)
+        PartitionRun::new(&planned, true, false)
     }
 
     fn done(offset: i64) -> Completed {

@@ -13,16 +13,17 @@ use parking_lot::Mutex;
 
 use super::{
     engine::Engine,
-    fetch::{HoldBack, Intake, READ_RECORDS, READ_WAIT},
+    fetch::{HoldBack, Intake, READ_WAIT},
     health::{PROBE_WAIT, Watch},
     membership::RunMembership,
+    probe::Pace,
     rebalance::Rebalances,
     silence::Silence,
 };
 use crate::{
     domain::TopicPartition,
     feed::EventKind,
-    kafka::{Client, ClientError, ClientHealth, Member, MemberConfig, Reader},
+    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Reader, share_out},
 };
 
 /// How often a fetcher looks after what is not reading.
@@ -30,53 +31,97 @@ const HOUSEKEEPING: Duration = Duration::from_millis(50);
 /// How often a member looks up partitions that other processes have.
 const ELSEWHERE: Duration = Duration::from_millis(500);
 
-/// Starts reading every partition that is not complete, without a group.
+/// The longest sleep of a fetcher that is to take records at an even rate.
+const PACED_WAIT: Duration = Duration::from_millis(1);
+
+/// Starts reading every partition that is not complete, without a group: with one client, or with as many as the tier has.
 ///
 /// # Errors
 /// The operating system has no thread left.
-pub fn spawn_reader(engine: Arc<Engine>, client: Client, headers: bool) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("fetcher".into()).spawn(move || {
-        if let Err(error) = read_all(&engine, client, headers) {
-            engine.fail(error.to_string());
-        }
-    })
+pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let planned = &engine.plan.partitions;
+    let open: Vec<u32> = planned.iter().zip(0_u32..).filter(|(one, _)| one.first < one.end).map(|(_, at)| at).collect();
+    let left: Vec<u64> = open.iter().map(|index| planned[*index as usize].span()).collect();
+    let shares = share_out(engine.settings.tier, engine.settings.clients(), &left);
+    let clients = u32::try_from(shares.len()).unwrap_or(1);
+    let spawn = |(number, share): (u32, Vec<u32>)| {
+        let (engine, client) = (Arc::clone(engine), client.clone());
+        let mine = share.into_iter().map(|place| open[place as usize]).collect();
+        std::thread::Builder::new().name(format!("fetcher-{number}")).spawn(move || {
+            let pace = engine.settings.probe.and_then(|probe| probe.fetch_rate).map(|rate| rate / clients);
+            let fetcher = Fetcher { engine: &engine, number, mine, pace };
+            if let Err(error) = fetcher.read_all(client, headers) {
+                engine.fail(error.to_string());
+            }
+        })
+    };
+    (0..).zip(shares).map(spawn).collect()
 }
 
-fn read_all(engine: &Engine, client: Client, headers: bool) -> Result<(), ClientError> {
-    let health = Arc::clone(client.health());
-    let mut reader = Reader::new(client)?;
-    let mut mine = Vec::new();
-    for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
-        if planned.first < planned.end {
-            mine.push(index);
+/// One client that reads, and what it reads.
+struct Fetcher<'a> {
+    engine: &'a Engine,
+    number: u32,
+    mine: Vec<u32>,
+    /// Records a second, where a measurement sets them.
+    pace: Option<u32>,
+}
+
+impl Fetcher<'_> {
+    fn open(&self, client: Client) -> Result<Reader, ClientError> {
+        let tier = self.engine.settings.tier;
+        // The client that the plan was made with knows the topics already; the others are in threads of their own.
+        if self.number == 0 {
+            return Reader::new(client, tier);
+        }
+        Reader::further(client.config(), client.health(), tier, &self.engine.plan.topics)
+    }
+
+    fn read_all(self, client: Client, headers: bool) -> Result<(), ClientError> {
+        let engine = self.engine;
+        let health = Arc::clone(client.health());
+        let mut reader = self.open(client)?;
+        for &index in &self.mine {
+            let planned = &engine.planned[index as usize];
             if let Err(error) = reader.start(&planned.id, planned.first) {
                 engine.give_up(index, &error.to_string());
             }
         }
-    }
-    let mut intake = Intake::new(engine.partitions.len(), headers);
-    let (mut hold_back, mut watch, mut tidied) = (HoldBack::default(), Watch::default(), Instant::now());
-    let mut silence = Silence::new(tidied);
-    while !engine.reading_stopped() {
-        if engine.wait_for_room(READ_WAIT) {
-            reader.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
-            watch.read(engine, &health, intake.flush(engine));
-        } else {
-            reader.serve();
+        let mut intake = Intake::new(engine.partitions.len(), headers);
+        let (mut hold_back, mut watch, mut tidied) = (HoldBack::default(), Watch::default(), Instant::now());
+        let mut silence = Silence::new(tidied);
+        let mut pace = self.pace.map(|rate| Pace::new(rate, tidied));
+        while !engine.reading_stopped() {
+            if engine.wait_for_room(READ_WAIT) {
+                let most = pace.as_mut().map_or(engine.settings.fetch_batch as usize, |pace| pace.due(Instant::now()));
+                if most > 0 {
+                    let read = reader.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
+                    watch.read(engine, &health, intake.flush(engine));
+                    if let Some(pace) = &mut pace {
+                        pace.took(read);
+                    }
+                } else {
+                    std::thread::sleep(PACED_WAIT);
+                }
+            } else {
+                reader.serve();
+            }
+            if tidied.elapsed() >= HOUSEKEEPING {
+                tidied = Instant::now();
+                let (pause, resume) = hold_back.decide(engine, &self.mine);
+                set_paused(engine, &pause, true, |ids, paused| reader.set_paused(ids, paused));
+                set_paused(engine, &resume, false, |ids, paused| reader.set_paused(ids, paused));
+                if self.number == 0 {
+                    watch.look(engine, &health, || {
+                        engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
+                    });
+                    silence.look(engine, tidied, |topic| reader.is_missing(topic, PROBE_WAIT));
+                }
+            }
         }
-        if tidied.elapsed() >= HOUSEKEEPING {
-            tidied = Instant::now();
-            let (pause, resume) = hold_back.decide(engine, &mine);
-            set_paused(engine, &pause, true, |ids, paused| reader.set_paused(ids, paused));
-            set_paused(engine, &resume, false, |ids, paused| reader.set_paused(ids, paused));
-            watch.look(engine, &health, || {
-                engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
-            });
-            silence.look(engine, tidied, |topic| reader.is_missing(topic, PROBE_WAIT));
-        }
+        reader.close();
+        Ok(())
     }
-    reader.close();
-    Ok(())
 }
 
 fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnOnce(&[TopicPartition], bool)) {
@@ -86,7 +131,7 @@ fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnO
 }
 
 fn ids(engine: &Engine, partitions: &[u32]) -> Vec<TopicPartition> {
-    partitions.iter().map(|index| engine.plan.partitions[*index as usize].id.clone()).collect()
+    partitions.iter().map(|index| engine.id(*index).clone()).collect()
 }
 
 /// A member that reads on a thread of its own.
@@ -189,6 +234,7 @@ impl<'a> MemberLoop<'a> {
         if engine.reading_stopped() {
             // While it is still a member: when all leave at once, what the last of them commit may come too late.
             this.membership.commit_all(|positions| this.member.commit_now(positions));
+            *engine.committed.lock() = Some(Instant::now());
         }
         this.leave();
         Ok(())
@@ -212,11 +258,12 @@ impl<'a> MemberLoop<'a> {
             self.intake.set_epoch(partition, epoch);
             // A fresh assignment is fetched from, whatever was held back under an older one.
             self.hold_back.forget(partition);
-            self.member.set_paused(&ids(engine, &[partition]), false);
+            self.member.begin(&engine.plan.partitions[partition as usize].id);
         }
         if engine.wait_for_room(READ_WAIT) {
             let intake = &mut self.intake;
-            self.member.read(READ_WAIT, READ_RECORDS, |fetched| intake.take(engine, fetched));
+            self.member
+                .read(READ_WAIT, engine.settings.fetch_batch as usize, &mut |fetched| intake.take(engine, fetched));
             self.watch.read(engine, &self.context.health, self.intake.flush(engine));
         }
         if self.committed.elapsed() >= engine.settings.commit_interval {
@@ -255,7 +302,7 @@ impl<'a> MemberLoop<'a> {
         }
     }
 
-    fn adopt_orphans(&self) {
+    fn adopt_orphans(&mut self) {
         let engine = &self.context.engine;
         let orphans = self.membership.orphans();
         if orphans.is_empty() {
@@ -264,7 +311,7 @@ impl<'a> MemberLoop<'a> {
         // A broker that does not answer in time is asked again soon.
         let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
         for (index, committed) in orphans.into_iter().zip(committed) {
-            let id = &engine.plan.partitions[index as usize].id;
+            let id = engine.id(index);
             self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
         }
     }

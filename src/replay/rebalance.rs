@@ -40,6 +40,13 @@ impl Rebalances {
         Self { owners: vec![None; partitions], open: None }
     }
 
+    /// There are so many partitions now; nobody has the further ones yet.
+    pub fn grow(&mut self, partitions: usize) {
+        if self.owners.len() < partitions {
+            self.owners.resize(partitions, None);
+        }
+    }
+
     /// A change is to be expected: members come or go. Returns whether a rebalance begins with it.
     pub fn expect(&mut self, now: Instant) -> bool {
         let begins = self.open.is_none();
@@ -57,6 +64,7 @@ impl Rebalances {
             open.changed = true;
         }
         for partition in partitions {
+            self.grow(*partition as usize + 1);
             if let Some(slot) = self.owners.get_mut(*partition as usize) {
                 *slot = owner;
             }
@@ -79,7 +87,8 @@ impl Rebalances {
             return None;
         }
         let open = self.open.take()?;
-        let moved = self.owners.iter().zip(&open.before).filter(|(now, before)| now != before).count();
+        let before = open.before.iter().copied().chain(std::iter::repeat(None));
+        let moved = self.owners.iter().zip(before).filter(|(now, before)| **now != *before).count();
         Some(Finished { started: open.started, duration: open.last.saturating_duration_since(open.started), moved })
     }
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::{
     ending::Ending,
     engine::Engine,
-    readers::{GroupContext, MemberThread, spawn_reader},
+    readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     settings::Settings,
     view::Meters,
@@ -66,7 +66,7 @@ pub enum RunError {
 }
 
 pub(super) enum Reading {
-    Own(Option<JoinHandle<()>>),
+    Own(Vec<JoinHandle<()>>),
     Group { context: GroupContext, members: Vec<(u32, MemberThread)> },
 }
 
@@ -115,19 +115,20 @@ impl Run {
         events: EventLog,
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
-        check_workers(&plan, &settings, target)?;
+        check_workers(plan.partitions.len(), &settings, target)?;
         let partitions = plan.partitions.len();
         let engine = Arc::new(Engine::new(plan, settings, events));
+        drop(engine.handlers.set(Arc::clone(&source)));
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
         let headers = source.wants_headers();
         let reading = match &engine.settings.group {
             None => {
-                for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+                for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
                 }
-                Reading::Own(Some(spawn_reader(Arc::clone(&engine), connection.client.clone(), headers)?))
+                Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
             }
             Some(group) => Reading::Group {
                 context: GroupContext {
@@ -137,6 +138,7 @@ impl Run {
                         group: group.clone(),
                         topics: engine.plan.topics.clone(),
                         protocol: connection.protocol,
+                        tier: engine.settings.tier,
                     },
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
@@ -176,7 +178,7 @@ impl Run {
     /// The most workers that this run can have.
     #[must_use]
     pub fn max_concurrency(&self) -> u32 {
-        most_workers(&self.engine.plan, &self.engine.settings)
+        most_workers(self.engine.partitions.len(), &self.engine.settings)
     }
 
     /// Changes the number of workers.
@@ -185,7 +187,7 @@ impl Run {
     /// [`RunError::TooManyWorkers`]; the number stays as it was.
     pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
         let (from, to) = (self.target, wanted.get());
-        check_workers(&self.engine.plan, &self.engine.settings, to)?;
+        check_workers(self.engine.partitions.len(), &self.engine.settings, to)?;
         if from == to || self.ending.is_some() || self.state.is_over() {
             return Ok(());
         }
@@ -311,7 +313,11 @@ impl Run {
 
     fn follow_rebalances(&mut self, now: Instant) {
         let expected = self.target as usize;
-        let Some(finished) = self.rebalances.lock().settle(now, expected) else { return };
+        let mut rebalances = self.rebalances.lock();
+        rebalances.grow(self.engine.partitions.len());
+        let settled = rebalances.settle(now, expected);
+        drop(rebalances);
+        let Some(finished) = settled else { return };
         self.note_rebalance(RebalanceKind::Group, finished.started, finished.duration, finished.moved);
     }
 
@@ -336,15 +342,15 @@ impl Drop for Run {
     }
 }
 
-fn most_workers(plan: &Plan, settings: &Settings) -> u32 {
+fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     if settings.ordering == Ordering::Partition {
-        u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
+        u32::try_from(partitions).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
     } else {
         Concurrency::MAX.get()
     }
 }
 
-fn check_workers(plan: &Plan, settings: &Settings, wanted: u32) -> Result<(), RunError> {
-    let partitions = most_workers(plan, settings);
+fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+    let partitions = most_workers(partitions, settings);
     if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
 }

@@ -19,7 +19,7 @@ use super::{
     run::Run,
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Growing, TopicPartition},
     feed::{ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunSummary, RunView, Snapshot, TopicView},
     handler::{HandlerFactory, HandlerSource},
     kafka::{Catalog, Client, ClientHealth},
@@ -331,8 +331,8 @@ impl Body {
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {
-            let partitions: Arc<[TopicPartition]> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-            Arc::new(HandlerFactory::new(&settings.handler, partitions).map_err(|error| failed(&error))?)
+            let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
+            Arc::new(HandlerFactory::new(&settings.handler, Arc::new(partitions)).map_err(|error| failed(&error))?)
         };
         let connection = Connection { client, kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
@@ -350,6 +350,7 @@ impl Body {
                 records: plan.records(),
                 ordering: settings.ordering,
                 batch: settings.batch.get(),
+                tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
                 ..PlanView::default()

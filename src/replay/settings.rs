@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
     handler::HandlerSpec,
@@ -22,6 +23,12 @@ pub struct Settings {
     pub protect: Option<Protect>,
     /// How records come out of the client.
     pub tier: Tier,
+    /// The most records taken from a client at once.
+    pub fetch_batch: u32,
+    /// With [`Tier::Dedicated`], how many clients read at most; `None` means one for each core.
+    pub fetch_clients: Option<u32>,
+    /// What a measurement asks of the run; an ordinary run has none.
+    pub probe: Option<Probe>,
     /// The most that is handed out in a second.
     pub rate: Option<RateLimit>,
     /// What keeps its order.
@@ -53,6 +60,9 @@ impl Default for Settings {
             single_threaded: false,
             protect: None,
             tier: Tier::default(),
+            fetch_batch: 1000,
+            fetch_clients: None,
+            probe: None,
             rate: None,
             ordering: Ordering::default(),
             batch: Batch::default(),
@@ -74,6 +84,17 @@ pub struct Protect {
     pub group: String,
     /// Above this lag, over all partitions that it has committed offsets for, the run slows down.
     pub max_lag: u64,
+}
+
+impl Settings {
+    /// How many clients read where no group decides it, as far as the partitions allow.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        match self.fetch_clients {
+            Some(clients) => clients as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
 }
 
 /// When a failed record is tried again. Only its own lane waits.

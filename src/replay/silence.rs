@@ -39,7 +39,7 @@ impl Silence {
         self.looked = now;
         let mut reached = 0_i64;
         let mut waiting = BTreeSet::new();
-        for (partition, planned) in engine.partitions.iter().zip(&engine.plan.partitions) {
+        for (partition, planned) in engine.partitions.iter().zip(engine.planned.iter()) {
             let partition = partition.lock();
             let here = partition.reached().or(partition.position()).unwrap_or(partition.first);
             reached = reached.saturating_add(here);
@@ -68,7 +68,7 @@ impl Silence {
 }
 
 fn give_up(engine: &Engine, topic: &str) {
-    for (planned, index) in engine.plan.partitions.iter().zip(0_u32..) {
+    for (planned, index) in engine.planned.iter().zip(0_u32..) {
         let open = {
             let partition = engine.partitions[index as usize].lock();
             !partition.is_complete() && !partition.has_failed()

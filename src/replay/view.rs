@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
 
+use hdrhistogram::Histogram;
+
 use super::{key_groups::Digest, partition::PartitionRun, rate::Rate, run::Run};
 use crate::{
     domain::{Lag, Offset, Ordering, TopicPartition},
@@ -48,6 +50,7 @@ impl Run {
         };
         let mut digest = Digest::default();
         let mut partitions = Vec::with_capacity(self.engine.partitions.len());
+        self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
             totals.handled += partition.handled;
@@ -77,7 +80,9 @@ impl Run {
             concurrency: self.target,
             max_concurrency: self.max_concurrency(),
             rebalancing: self.rebalances.lock().is_open(),
-            latency: self.latency(),
+            latency: latency_ms(&self.engine.latency_ns.lock()),
+            journey: self.engine.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
+            commit_s: self.commit_s(),
             predicted: self.state.is_over().then(|| self.prediction(handling_s, totals.handled)).flatten(),
             totals,
             throughput,
@@ -133,20 +138,16 @@ impl Run {
             bytes: None,
             ordering: settings.ordering,
             batch: settings.batch.get(),
-            tier: "batch".into(),
+            tier: settings.tier.to_string(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
         }
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "nanoseconds up to an hour")]
-    fn latency(&self) -> LatencyMs {
-        let histogram = self.engine.latency_ns.lock();
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
-        if histogram.is_empty() {
-            return LatencyMs::default();
-        }
-        LatencyMs { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e6 }
+    /// From the end of the last handling to the last commit, once both are known.
+    fn commit_s(&self) -> Option<f64> {
+        let committed = (*self.engine.committed.lock()).filter(|_| self.state.is_over())?;
+        Some(committed.saturating_duration_since(self.engine.last_done()?).as_secs_f64())
     }
 
     fn worker_views(&mut self, now: Instant, partitions: &[PartitionView]) -> Vec<WorkerView> {
@@ -193,7 +194,7 @@ impl Run {
     fn prediction(&self, handling_s: f64, handled: u64) -> Option<Prediction> {
         let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
         let mut heaviest_partition = 0;
-        for partition in &self.engine.partitions {
+        for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             heaviest_partition = heaviest_partition.max(partition.handled);
             for (group, count) in partition.groups.counts() {
@@ -230,6 +231,15 @@ impl Run {
     fn started_to_end_s(&self) -> f64 {
         self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.started).as_secs_f64()
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds up to an hour")]
+fn latency_ms(histogram: &Histogram<u64>) -> LatencyMs {
+    let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
+    if histogram.is_empty() {
+        return LatencyMs::default();
+    }
+    LatencyMs { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e6 }
 }
 
 fn add(a: Lag, b: Lag) -> Lag {

@@ -5,3 +5,4 @@ mod broker;
 mod demo;
 mod producer;
 mod support;
+mod tiers;

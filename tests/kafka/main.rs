@@ -22,5 +22,6 @@ mod recorder;
 mod refusal;
 mod sessions;
 mod smoke;
+mod tiers;
 mod tools;
 mod transactions;

@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{Handler, HandlerError, LaneFailure, LaneRun};
-use crate::domain::TopicPartition;
+use crate::domain::{Growing, TopicPartition};
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
@@ -19,11 +19,11 @@ const BLOCK: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     sink: Arc<Mutex<Sink>>,
-    partitions: Arc<[TopicPartition]>,
+    partitions: Arc<Growing<TopicPartition>>,
 }
 
 impl Output {
-    pub(super) fn open(path: Option<&Path>, partitions: Arc<[TopicPartition]>) -> Result<Self, HandlerError> {
+    pub(super) fn open(path: Option<&Path>, partitions: Arc<Growing<TopicPartition>>) -> Result<Self, HandlerError> {
         Ok(Self { sink: Arc::new(Mutex::new(Sink::open(path)?)), partitions })
     }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn handler(path: &Path) -> NdjsonHandler {
-        let partitions = Arc::from([TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
+        let partitions = Arc::new([TopicPartition::new("a", 0), TopicPartition::new("b", 1)].into_iter().collect());
         NdjsonHandler::new(Output::open(Some(path), partitions).unwrap())
     }
 

@@ -10,15 +10,16 @@ use rdkafka::{
 };
 
 use super::{
-    Fetched, list_of,
+    Consumer as _, Fetched, list_of,
     offsets::{commit, committed},
+    source::{self, Source},
 };
 use crate::{
-    domain::{Offset, PartitionId, TopicPartition},
+    domain::{Offset, PartitionId, Tier, TopicPartition},
     kafka::{
         client::{
             ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
-            is_missing, is_outage,
+            is_outage,
         },
         native::RecordQueue,
     },
@@ -108,11 +109,13 @@ pub struct MemberConfig {
     pub topics: Vec<String>,
     /// Which protocol to speak.
     pub protocol: GroupProtocol,
+    /// How records come out of the client.
+    pub tier: Tier,
 }
 
 /// A member of a consumer group.
 pub struct Member {
-    queue: RecordQueue<ReadContext>,
+    source: Box<dyn Source>,
     consumer: Arc<BaseConsumer<ReadContext>>,
     group: String,
     topics: Vec<String>,
@@ -157,7 +160,7 @@ impl Member {
         let queue = RecordQueue::new(&consumer).ok_or(ClientError::Queue)?;
         *consumer.context_ref().forwarder.lock() = queue.forwarder();
         let member = Self {
-            queue,
+            source: source::open(config.tier, queue)?,
             consumer,
             group: config.group.clone(),
             topics: config.topics.clone(),
@@ -170,12 +173,6 @@ impl Member {
     fn subscribe(&self) -> Result<(), ClientError> {
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         self.consumer.subscribe(&topics).map_err(|error| ClientError::Refused(error.to_string()))
-    }
-
-    /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first. Callbacks are served by
-    /// [`Member::serve`] alone, so that the caller knows of a new assignment before its first record arrives.
-    pub fn read(&mut self, timeout: Duration, max: usize, sink: impl FnMut(Fetched<'_>)) -> usize {
-        self.queue.read(timeout, max, sink)
     }
 
     /// Serves callbacks without reading. Heartbeats go on by themselves; what must come again within
@@ -246,27 +243,15 @@ impl Member {
     /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
     /// Returns whether it could be done within `timeout`.
     #[must_use]
-    pub fn seek(&self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
+    pub fn seek(&mut self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
+        self.source.queue().forget_end(&id.topic, id.partition.0);
         self.consumer.seek(&id.topic, id.partition.0, NativeOffset::Offset(to.get()), timeout).is_ok()
     }
 
-    /// Stops or goes on fetching some of the member's partitions.
-    pub fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
-        let list = list_of(partitions);
-        // The only failure is a partition that is not the member's any more.
-        let _ = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
-    }
-
-    /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
-    #[must_use]
-    pub fn is_missing(&self, topic: &str, timeout: Duration) -> Option<bool> {
-        is_missing(&self.consumer, topic, timeout)
-    }
-
-    /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
-    #[must_use]
-    pub fn probe(&self, topic: &str, timeout: Duration) -> bool {
-        self.consumer.fetch_metadata(Some(topic), timeout).is_ok()
+    /// A partition was assigned afresh: it is fetched from, whatever was paused under an older assignment.
+    pub fn begin(&mut self, id: &TopicPartition) {
+        self.source.queue().forget_end(&id.topic, id.partition.0);
+        self.set_paused(std::slice::from_ref(id), false);
     }
 
     /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
@@ -281,9 +266,30 @@ impl Member {
                 break;
             }
         }
-        let Self { queue, consumer, .. } = self;
-        drop(queue);
+        let Self { source, consumer, .. } = self;
+        drop(source);
         drop_aside(consumer);
+    }
+}
+
+impl super::Consumer for Member {
+    fn native(&self) -> &BaseConsumer<ReadContext> {
+        &self.consumer
+    }
+
+    /// Callbacks are served by [`Member::serve`] alone, so that the caller knows of a new assignment before its first record
+    /// arrives.
+    fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize {
+        self.source.read(timeout, max, sink)
+    }
+
+    fn ended(&self, id: &TopicPartition) -> Option<Offset> {
+        Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
+    }
+
+    fn assignment(&self) -> Vec<TopicPartition> {
+        // Asking fails only while the client is being closed.
+        self.consumer.assignment().map_or_else(|_| Vec::new(), |list| ids_of(&list))
     }
 }
 

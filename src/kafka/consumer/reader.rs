@@ -1,21 +1,27 @@
 //! Reads partitions it is told to, without any group.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::BaseConsumer;
 
-use super::{Fetched, list_of};
+use super::{
+    Consumer, Fetched,
+    source::{self, Source},
+};
 use crate::{
-    domain::{Offset, TopicPartition},
+    domain::{Offset, Tier, TopicPartition},
     kafka::{
-        client::{Client, ClientError, ReadContext, drop_aside, is_missing},
+        client::{Client, ClientError, ClientHealth, KafkaConfig, ReadContext, drop_aside},
         native::RecordQueue,
     },
 };
 
+/// How long a client of its own may take to learn where the partitions are. Without an answer it finds out later.
+const PREPARE: Duration = Duration::from_secs(5);
+
 /// Reads partitions it is told to. It never commits, and no group knows of it.
 pub struct Reader {
-    queue: RecordQueue<ReadContext>,
+    source: Box<dyn Source>,
     client: Client,
 }
 
@@ -25,9 +31,27 @@ impl Reader {
     ///
     /// # Errors
     /// [`ClientError::Queue`].
-    pub fn new(client: Client) -> Result<Self, ClientError> {
+    pub fn new(client: Client, tier: Tier) -> Result<Self, ClientError> {
         let queue = RecordQueue::new(&client.consumer).ok_or(ClientError::Queue)?;
-        Ok(Self { queue, client })
+        Ok(Self { source: source::open(tier, queue)?, client })
+    }
+
+    /// Reads through a client of its own, which first asks where the topics are: a partition that is started before waits for
+    /// the next time that librdkafka asks by itself.
+    ///
+    /// # Errors
+    /// [`ClientError::Queue`], or a configuration that librdkafka refuses.
+    pub fn further(
+        config: &KafkaConfig,
+        health: &Arc<ClientHealth>,
+        tier: Tier,
+        topics: &[String],
+    ) -> Result<Self, ClientError> {
+        let client = Client::new(config, health)?;
+        let one = if let [one] = topics { Some(one.as_str()) } else { None };
+        // An answer that does not come is no failure: starting a partition asks again.
+        drop(rdkafka::consumer::Consumer::fetch_metadata(client.consumer.as_ref(), one, PREPARE));
+        Self::new(client, tier)
     }
 
     /// Starts reading a partition.
@@ -35,32 +59,13 @@ impl Reader {
     /// # Errors
     /// librdkafka's words.
     pub fn start(&mut self, id: &TopicPartition, from: Offset) -> Result<(), ClientError> {
-        self.queue.start(&id.topic, id.partition.0, from.get()).map_err(|code| ClientError::Refused(code.to_string()))
+        let started = self.source.queue().start(&id.topic, id.partition.0, from.get());
+        started.map_err(|code| ClientError::Refused(code.to_string()))
     }
 
-    /// Passes up to `max` records and other events to `sink`; waits up to `timeout` for the first.
-    pub fn read(&mut self, timeout: Duration, max: usize, sink: impl FnMut(Fetched<'_>)) -> usize {
-        self.client.serve();
-        self.queue.read(timeout, max, sink)
-    }
-
-    /// Stops or goes on fetching some partitions. Records that are on their way may still arrive.
-    pub fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
-        let list = list_of(partitions);
-        // The only failure is a partition that is not being read, which needs no pausing.
-        let _ = if paused { self.client.consumer.pause(&list) } else { self.client.consumer.resume(&list) };
-    }
-
-    /// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
-    #[must_use]
-    pub fn is_missing(&self, topic: &str, timeout: Duration) -> Option<bool> {
-        is_missing(&self.client.consumer, topic, timeout)
-    }
-
-    /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
-    #[must_use]
-    pub fn probe(&self, topic: &str, timeout: Duration) -> bool {
-        self.client.consumer.fetch_metadata(Some(topic), timeout).is_ok()
+    /// Stops reading a partition: nothing of it arrives any more. Returns whether it was being read.
+    pub fn stop(&mut self, id: &TopicPartition) -> bool {
+        self.source.queue().stop(&id.topic, id.partition.0)
     }
 
     /// Serves callbacks without reading.
@@ -70,8 +75,28 @@ impl Reader {
 
     /// Stops reading and lets go of the client aside.
     pub fn close(self) {
-        let Self { queue, client } = self;
-        drop(queue);
+        let Self { source, client } = self;
+        drop(source);
         drop_aside(client.consumer);
+    }
+}
+
+impl Consumer for Reader {
+    fn native(&self) -> &BaseConsumer<ReadContext> {
+        &self.client.consumer
+    }
+
+    fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize {
+        self.client.serve();
+        self.source.read(timeout, max, sink)
+    }
+
+    fn ended(&self, id: &TopicPartition) -> Option<Offset> {
+        Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
+    }
+
+    fn assignment(&self) -> Vec<TopicPartition> {
+        let started = self.source.queue_ref().started();
+        started.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Reading records in batches from a queue of our own, which is several times as fast as one `poll` a record.
+//! Reading records from a queue of our own: in batches, which is several times as fast, or one by one.
 
 use std::{
     ffi::{CStr, CString},
@@ -14,9 +14,11 @@ use rdkafka::{
 };
 use rdkafka_sys as sys;
 
+use super::{arrival::Arrival, ends::Ends};
+
 /// The queue itself. Whoever holds one keeps the client alive, or runs inside one of its callbacks.
 #[derive(Debug)]
-struct QueueHandle(NonNull<sys::rd_kafka_queue_t>);
+pub(super) struct QueueHandle(pub(super) NonNull<sys::rd_kafka_queue_t>);
 
 // SAFETY: librdkafka's queues are locked inside; any thread may use or destroy one.
 unsafe impl Send for QueueHandle {}
@@ -40,6 +42,7 @@ struct Started {
 pub struct RecordQueue<C: ConsumerContext> {
     started: Vec<Started>,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
+    ends: Ends,
     // Declared before the client: fields are dropped in this order, and the queue must go first.
     queue: Arc<QueueHandle>,
     client: Arc<BaseConsumer<C>>,
@@ -180,7 +183,17 @@ impl<C: ConsumerContext> RecordQueue<C> {
         let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) })?;
         #[allow(clippy::arc_with_non_send_sync, reason = "QueueHandle is both, as stated above")]
         let queue = Arc::new(QueueHandle(queue));
-        Some(Self { started: Vec::new(), buffer: Vec::new(), queue, client: Arc::clone(client) })
+        Some(Self { started: Vec::new(), buffer: Vec::new(), ends: Ends::default(), queue, client: Arc::clone(client) })
+    }
+
+    /// Has `wake` called, on one of librdkafka's threads, whenever the queue stops being empty, for as long as the value
+    /// that comes back lives. It must not block. There is one such call for a queue: the newest.
+    #[must_use]
+    pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) -> Arrival
+    where
+        C: 'static,
+    {
+        Arrival::new(Arc::clone(&self.queue), Arc::clone(&self.client) as _, wake)
     }
 
     /// What a rebalance callback needs to lead partitions in here.
@@ -189,14 +202,30 @@ impl<C: ConsumerContext> RecordQueue<C> {
         PartitionForwarder(Arc::downgrade(&self.queue))
     }
 
+    /// The partitions that [`RecordQueue::start`] began.
+    #[must_use]
+    pub fn started(&self) -> Vec<(String, i32)> {
+        let mut all = Vec::new();
+        for Started { topic, partitions } in &self.started {
+            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic.as_ptr())) }.to_string_lossy();
+            all.extend(partitions.iter().map(|partition| (name.clone().into_owned(), *partition)));
+        }
+        all
+    }
+
     /// Starts reading a partition at an offset, without any group.
     ///
     /// # Errors
-    /// librdkafka's code, for example for a partition that has been started already.
+    /// librdkafka's code; [`RDKafkaErrorCode::Conflict`] for a partition that has been started already.
     pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
+        if self.started().iter().any(|(name, number)| name == topic && *number == partition) {
+            return Err(RDKafkaErrorCode::Conflict);
+        }
+        self.ends.forget(topic, partition);
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: client and name are alive; a null configuration means the client's defaults. Each call gives a reference to
-        // the topic that is given back in `stop`.
+        // the topic that is given back in `stop_all`.
         let handle =
             unsafe { sys::rd_kafka_topic_new(self.client.client().native_ptr(), name.as_ptr(), ptr::null_mut()) };
         let Some(handle) = NonNull::new(handle) else { return Err(last_error()) };
@@ -218,6 +247,46 @@ impl<C: ConsumerContext> RecordQueue<C> {
         error.map_or(Ok(()), Err)
     }
 
+    /// Stops reading a partition that [`RecordQueue::start`] began; its records that were not passed on yet do not arrive any
+    /// more. Returns whether it was being read.
+    pub fn stop(&mut self, topic: &str, partition: i32) -> bool {
+        for Started { topic: handle, partitions } in &mut self.started {
+            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(handle.as_ptr())) };
+            if name.to_bytes() == topic.as_bytes()
+                && let Some(at) = partitions.iter().position(|known| *known == partition)
+            {
+                partitions.swap_remove(at);
+                // SAFETY: the topic is alive and the partition was started on it.
+                return unsafe { sys::rd_kafka_consume_stop(handle.as_ptr(), partition) } == 0;
+            }
+        }
+        false
+    }
+
+    /// Takes one record or other event and passes it to `sink`; waits up to `timeout` for it. Returns whether there was one.
+    pub fn read_one(&mut self, timeout: Duration, mut sink: impl FnMut(Fetched<'_>)) -> bool {
+        // SAFETY: the queue is alive; what comes back is null or a message that is ours.
+        let message = unsafe { sys::rd_kafka_consume_queue(self.queue.0.as_ptr(), millis(timeout)) };
+        let owned = OwnedMessage(message, PhantomData);
+        if let Some(fetched) = owned.view() {
+            self.ends.note(&fetched);
+            sink(fetched);
+        }
+        !message.is_null()
+    }
+
+    /// Where the partition ended, if its end is the last thing that was read of it.
+    #[must_use]
+    pub fn ended(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.ends.get(topic, partition)
+    }
+
+    /// The partition is read from another place from now on.
+    pub fn forget_end(&mut self, topic: &str, partition: i32) {
+        self.ends.forget(topic, partition);
+    }
+
     /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
     /// Returns how many there were.
     pub fn read(&mut self, timeout: Duration, max: usize, mut sink: impl FnMut(Fetched<'_>)) -> usize {
@@ -234,10 +303,10 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
     fn batch(&mut self, timeout: Duration, max: usize) -> usize {
         self.buffer.resize(max, ptr::null_mut());
-        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive, and the buffer has room for `max` pointers.
-        let count =
-            unsafe { sys::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), millis, self.buffer.as_mut_ptr(), max) };
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(self.queue.0.as_ptr(), millis(timeout), self.buffer.as_mut_ptr(), max)
+        };
         usize::try_from(count).unwrap_or(0)
     }
 
@@ -245,12 +314,13 @@ impl<C: ConsumerContext> RecordQueue<C> {
         for &message in &self.buffer[..count] {
             let owned = OwnedMessage(message, PhantomData);
             if let Some(fetched) = owned.view() {
+                self.ends.note(&fetched);
                 sink(fetched);
             }
         }
     }
 
-    fn stop(&mut self) {
+    fn stop_all(&mut self) {
         for Started { topic, partitions } in self.started.drain(..) {
             for partition in partitions {
                 // SAFETY: the topic is alive and the partition was started on it. The call waits for the client's main
@@ -265,7 +335,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
 impl<C: ConsumerContext> Drop for RecordQueue<C> {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_all();
     }
 }
 
@@ -318,6 +388,10 @@ fn topic_name(message: &sys::rd_kafka_message_t) -> &str {
 unsafe fn slice<'a>(data: *const std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: by the contract above.
     (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) })
+}
+
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn last_error() -> RDKafkaErrorCode {

@@ -2,9 +2,14 @@
 
 #![allow(unsafe_code, reason = "calls librdkafka's C functions; every block states why it is sound")]
 
+mod arrival;
 mod batch;
+mod ends;
 pub(super) mod mock;
 mod note;
+mod position;
 
+pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
 pub use note::committed_note;
+pub use position::find_positions;

@@ -1,0 +1,232 @@
+//! The database of one run.
+
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::de::DeserializeOwned;
+
+use super::{
+    code::{self, Row},
+    figures::{Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionState},
+    repeats::Repeats,
+};
+
+/// Written into the file, so that others know what it is: "krpl".
+const APPLICATION: i64 = 0x6B72_706C;
+/// The form of what is in it.
+pub(super) const FORM: i64 = 1;
+/// How long somebody who only reads may keep the writer waiting, and the other way round.
+const BUSY: Duration = Duration::from_secs(2);
+/// The log that SQLite writes ahead is cut back to this after it was taken over.
+const MOST_LOG: i64 = 16 << 20;
+
+const TABLES: &str = "
+    CREATE TABLE text (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE partition (idx INTEGER PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE groups (seq INTEGER PRIMARY KEY, idx INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX groups_of ON groups (idx);
+    CREATE TABLE repeats (idx INTEGER PRIMARY KEY, body BLOB NOT NULL);
+";
+
+/// Why a database cannot be read.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// One sentence's part.
+    Damaged(String),
+    /// Another form than ours.
+    Form(i64),
+    /// Not the file's fault.
+    System(String),
+}
+
+impl From<rusqlite::Error> for Unreadable {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, PermissionDenied, ReadOnly};
+        match error.sqlite_error_code() {
+            Some(CannotOpen | DatabaseBusy | DatabaseLocked | DiskFull | PermissionDenied | ReadOnly) => {
+                Self::System(error.to_string())
+            }
+            _ => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// The database of one run.
+#[derive(Debug)]
+pub(super) struct Store {
+    connection: Connection,
+}
+
+/// Everything that is in one.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) head: Head,
+    pub(super) figures: Figures,
+    /// In the plan's order; empty where a group keeps the positions.
+    pub(super) partitions: Vec<(PartitionState, Vec<GroupEntry>, Repeats)>,
+}
+
+impl Store {
+    /// Makes a new one; there must be none of this name.
+    pub(super) fn create(path: &Path, head: &Head, figures: &Figures) -> Result<Self, String> {
+        // SQLite's other files get the permissions of this one.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        made.map_err(|error| error.to_string())?;
+        Self::fill(path, head, figures).map_err(|error| {
+            // Half a journal helps nobody.
+            let _ = std::fs::remove_file(path);
+            error.to_string()
+        })
+    }
+
+    fn fill(path: &Path, head: &Head, figures: &Figures) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        prepare(&connection)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        let change = connection.transaction()?;
+        change.pragma_update(None, "application_id", APPLICATION)?;
+        change.pragma_update(None, "user_version", FORM)?;
+        change.execute_batch(TABLES)?;
+        put_text(&change, "head", &code::json(Row::Head, head)?)?;
+        put_text(&change, "figures", &code::json(Row::Figures, figures)?)?;
+        change.commit()?;
+        Ok(Self { connection })
+    }
+
+    /// Opens one that is there.
+    pub(super) fn open(path: &Path, write: bool) -> Result<Self, Unreadable> {
+        let size = std::fs::metadata(path).map_err(|error| Unreadable::System(error.to_string()))?.len();
+        if size == 0 {
+            return Err(Unreadable::Damaged("the file is empty".into()));
+        }
+        let flags = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+        let connection = Connection::open_with_flags(path, flags)?;
+        prepare(&connection)?;
+        let read = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        if read("application_id")? != APPLICATION {
+            return Err(Unreadable::Damaged("it is no journal of a run".into()));
+        }
+        match read("user_version")? {
+            FORM => Ok(Self { connection }),
+            other => Err(Unreadable::Form(other)),
+        }
+    }
+
+    /// The plan and the totals.
+    pub(super) fn summary(&self) -> Result<(Head, Figures), Unreadable> {
+        Ok((self.text("head", Row::Head)?, self.text("figures", Row::Figures)?))
+    }
+
+    /// Everything, after a check of the whole file.
+    pub(super) fn content(&self) -> Result<Content, Unreadable> {
+        let verdict: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(Unreadable::Damaged(verdict));
+        }
+        let (head, figures) = self.summary()?;
+        let count = if head.group.is_some() { 0 } else { head.partitions.len() };
+        let partitions = (0..).take(count).map(|index| self.partition(&head, index)).collect::<Result<_, _>>()?;
+        Ok(Content { head, figures, partitions })
+    }
+
+    fn partition(&self, head: &Head, index: u32) -> Result<(PartitionState, Vec<GroupEntry>, Repeats), Unreadable> {
+        let damaged = |row: Row| Unreadable::Damaged(row.name());
+        let body = self.blob("SELECT body FROM partition WHERE idx = ?1", index)?;
+        let state = match body {
+            Some(body) => code::to_partition(index, &body).ok_or_else(|| damaged(Row::Partition(index)))?,
+            // No checkpoint has been taken of it.
+            None => PartitionState {
+                position: head.partitions.get(index as usize).map_or(0, |plan| plan.first.get()),
+                ..PartitionState::default()
+            },
+        };
+        let mut groups = std::collections::BTreeMap::new();
+        let mut rows = self.connection.prepare_cached("SELECT body FROM groups WHERE idx = ?1 ORDER BY seq")?;
+        let mut rows = rows.query([index])?;
+        while let Some(row) = rows.next()? {
+            let entries = code::to_groups(index, row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+            for entry in entries.ok_or_else(|| damaged(Row::Groups(index)))? {
+                groups.insert(entry.group, entry);
+            }
+        }
+        let repeats = match self.blob("SELECT body FROM repeats WHERE idx = ?1", index)? {
+            Some(body) => code::unseal(Row::Repeats(index), &body)
+                .and_then(Repeats::decode)
+                .ok_or_else(|| damaged(Row::Repeats(index)))?,
+            None => Repeats::default(),
+        };
+        Ok((state, groups.into_values().collect(), repeats))
+    }
+
+    /// Writes a checkpoint: all of it or nothing.
+    pub(super) fn checkpoint(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), String> {
+        self.write(figures, changes).map_err(|error| error.to_string())
+    }
+
+    fn write(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), Box<dyn std::error::Error>> {
+        let change = self.connection.transaction()?;
+        for PartitionChange { index, state, groups } in changes {
+            let body = code::partition(*index, state);
+            change
+                .prepare_cached("INSERT OR REPLACE INTO partition (idx, body) VALUES (?1, ?2)")?
+                .execute(params![index, body])?;
+            let entries = match groups {
+                GroupsChange::All(entries) => {
+                    change.prepare_cached("DELETE FROM groups WHERE idx = ?1")?.execute([index])?;
+                    entries
+                }
+                GroupsChange::Some(entries) => entries,
+            };
+            if !entries.is_empty() {
+                change
+                    .prepare_cached("INSERT INTO groups (idx, body) VALUES (?1, ?2)")?
+                    .execute(params![index, code::groups(*index, entries)])?;
+            }
+        }
+        put_text(&change, "figures", &code::json(Row::Figures, figures)?)?;
+        Ok(change.commit()?)
+    }
+
+    /// Writes what a new attempt begins with.
+    pub(super) fn begin_attempt<'a>(
+        &mut self,
+        head: &Head,
+        repeats: impl Iterator<Item = &'a Repeats>,
+    ) -> Result<(), String> {
+        let write = || -> Result<(), Box<dyn std::error::Error>> {
+            let change = self.connection.transaction()?;
+            put_text(&change, "head", &code::json(Row::Head, head)?)?;
+            change.execute("DELETE FROM repeats", [])?;
+            for (index, repeats) in (0_u32..).zip(repeats).filter(|(_, repeats)| !repeats.is_empty()) {
+                let body = code::seal(Row::Repeats(index), repeats.encode());
+                change.execute("INSERT INTO repeats (idx, body) VALUES (?1, ?2)", params![index, body])?;
+            }
+            Ok(change.commit()?)
+        };
+        write().map_err(|error| error.to_string())
+    }
+
+    fn text<T: DeserializeOwned>(&self, name: &str, row: Row) -> Result<T, Unreadable> {
+        let mut query = self.connection.prepare_cached("SELECT body FROM text WHERE name = ?1")?;
+        let body: Option<Vec<u8>> = query.query_row([name], |row| row.get(0)).optional()?;
+        body.and_then(|body| code::from_json(row, &body)).ok_or_else(|| Unreadable::Damaged(row.name()))
+    }
+
+    fn blob(&self, query: &str, index: u32) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+        self.connection.prepare_cached(query)?.query_row([index], |row| row.get(0)).optional()
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    // A commit survives the end of the process; a loss of power may take the last ones, and damages nothing.
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "journal_size_limit", MOST_LOG)
+}
+
+fn put_text(connection: &Connection, name: &str, body: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO text (name, body) VALUES (?1, ?2)")?
+        .execute(params![name, body])
+        .map(drop)
+}

@@ -1,0 +1,17 @@
+//! How far a client has read.
+
+use rdkafka::TopicPartitionList;
+use rdkafka_sys as sys;
+
+/// Fills in, for each partition of the list, the offset after the last record that came out of the client; without one the
+/// offset is left invalid. Returns whether the client knows all of the partitions.
+#[must_use]
+pub fn find_positions<C: rdkafka::consumer::ConsumerContext>(
+    client: &rdkafka::consumer::BaseConsumer<C>,
+    list: &mut TopicPartitionList,
+) -> bool {
+    use rdkafka::consumer::Consumer as _;
+    // SAFETY: client and list are alive (borrowed); the call only writes into the list's elements.
+    let code = unsafe { sys::rd_kafka_position(client.client().native_ptr(), list.ptr()) };
+    code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+}
