@@ -69,6 +69,12 @@ pub struct SettingsArgs {
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
+    /// What happens to a record that fails for good [default: fail]
+    #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"])]
+    pub on_failure: Option<String>,
+    /// Puts a key aside when a record of it has failed for good, to be tried again or dead-lettered together
+    #[arg(long)]
+    pub quarantine: bool,
 }
 
 /// What comes out.
@@ -116,7 +122,7 @@ pub struct DatasetArgs {
     pub skew: Option<String>,
 }
 
-fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+pub(super) fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
     PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
 }
 
@@ -163,6 +169,8 @@ impl SettingsArgs {
         put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
+        put(into, "--on-failure", "run.on_failure", self.on_failure.as_ref());
+        put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how each command ends.
 
 mod args;
+mod bench;
 mod config;
 mod demo;
 mod error;
@@ -17,6 +18,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
+pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use error::{CliError, Exit};
 
@@ -46,6 +48,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Replays the topics of a selection
     Run(RunArgs),
+    /// Compares consumer tiers and concurrency on a topic
+    ///
+    /// Every measurement is a run in a process of its own, and the report has the medians of interleaved rounds. Without a
+    /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
+    /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
+    Bench(BenchArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -185,6 +193,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             print(&config::execute(args, &environment, directory)?)?;
             Ok(Exit::Done)
         }
+        Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
         None => {

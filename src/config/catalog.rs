@@ -11,12 +11,9 @@ use super::{
     input::Input,
     model::takes,
     selection,
-    value::{bootstrap, group, handler, number, on_failure, store, text, theme, time, word},
+    value::{bootstrap, group, handler, number, part, store, text, theme, time, topic_template, word},
 };
-use crate::{
-    handler::{HandlerSpec, Simulate, WorkTime},
-    replay::OnFailure,
-};
+use crate::handler::{HandlerSpec, Simulate, WorkTime};
 
 /// A setting.
 pub(super) struct Setting {
@@ -33,14 +30,16 @@ pub(super) struct Setting {
 const COMMIT_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const FIRST_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(300);
+const MAX_DELAY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 const PROGRESS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
+const QUARANTINE: RangeInclusive<u64> = 1 << 16..=1 << 40;
 const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
-                        (each with ,fail=RATE), ndjson or ndjson:FILE";
+                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -128,15 +127,46 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |c| Some(time(c.run.settings.retry.first_delay)),
     },
     Setting {
+        key: "run.retry.max_delay",
+        allowed: "a time from 1ms to 60m, such as 5m",
+        set: |c, i| store(&mut c.run.settings.retry.max_delay, i.duration(&MAX_DELAY)),
+        show: |c| Some(time(c.run.settings.retry.max_delay)),
+    },
+    Setting {
+        key: "run.retry.jitter",
+        allowed: "a number from 0 to 1",
+        set: |c, i| store(&mut c.run.settings.retry.jitter, part(i)),
+        show: |c| Some(Value::from(c.run.settings.retry.jitter)),
+    },
+    Setting {
         key: "run.on_failure",
-        allowed: "fail or skip",
-        set: |c, i| store(&mut c.run.settings.on_failure, on_failure(i)),
-        show: |c| {
-            Some(Value::from(match c.run.settings.on_failure {
-                OnFailure::Fail => "fail",
-                OnFailure::Skip => "skip",
-            }))
-        },
+        allowed: "fail, skip, pause or dead-letter",
+        set: |c, i| store(&mut c.run.settings.on_failure, word(i)),
+        show: |c| Some(text(&c.run.settings.on_failure)),
+    },
+    Setting {
+        key: "run.dead_letter.topic",
+        allowed: "a topic's name, with {topic} for the record's own, such as {topic}.dlq",
+        set: |c, i| store(&mut c.run.settings.dead_letter.topic, topic_template(i)),
+        show: |c| Some(text(&c.run.settings.dead_letter.topic)),
+    },
+    Setting {
+        key: "run.dead_letter.create",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.dead_letter.create, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.dead_letter.create)),
+    },
+    Setting {
+        key: "run.quarantine",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.quarantine, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.quarantine)),
+    },
+    Setting {
+        key: "run.quarantine_buffer",
+        allowed: "a size from 64KiB to 1024GiB, such as 8MiB",
+        set: |c, i| store(&mut c.run.settings.quarantine_bytes, i.bytes(&QUARANTINE)),
+        show: |c| Some(text(&show_bytes(c.run.settings.quarantine_bytes))),
     },
     Setting {
         key: "run.buffer",
@@ -266,6 +296,7 @@ mod tests {
                 Value::String(text) => Input::Text(text.clone()),
                 Value::Integer(number) => Input::Integer(i128::from(*number)),
                 Value::Boolean(value) => Input::Bool(*value),
+                Value::Float(number) => Input::Float(number.to_string()),
                 other => panic!("{other}"),
             };
             let mut again = Config::default();

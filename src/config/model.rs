@@ -113,7 +113,7 @@ impl FromStr for ProtocolChoice {
 
 /// A handler that takes this time for each record.
 pub(super) fn takes(work: Duration) -> HandlerSpec {
-    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0 })
+    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0, poison: 0.0 })
 }
 
 impl Default for Config {

@@ -43,6 +43,13 @@ pub struct Failure {
     pub error: String,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, offset, attempt, error } = self;
+        write!(f, "{partition} at offset {offset} failed {attempt} times, last with: {error}")
+    }
+}
+
 /// What happened. Texts in here are ready to be read, but come from outside: views escape them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -124,6 +131,20 @@ pub enum EventKind {
     Retried(Failure),
     /// A record failed for good and was passed over.
     Skipped(Failure),
+    /// A record failed for good, and a dead-letter topic has it.
+    DeadLettered {
+        /// Which topic.
+        topic: String,
+        /// What failed.
+        failure: Failure,
+    },
+    /// A record failed for good, and its key was put aside.
+    Quarantined {
+        /// The key, cut off where it is long.
+        key: String,
+        /// What failed.
+        failure: Failure,
+    },
     /// Something worth knowing in the normal course of things.
     Notice {
         /// One sentence.
@@ -160,7 +181,12 @@ impl EventKind {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Error { .. } | Self::Finished { state: RunState::Failed, .. } => Severity::Error,
-            Self::Warning { .. } | Self::Lost { .. } | Self::Retried(_) | Self::Skipped(_) => Severity::Warning,
+            Self::Warning { .. }
+            | Self::Lost { .. }
+            | Self::Retried(_)
+            | Self::Skipped(_)
+            | Self::DeadLettered { .. }
+            | Self::Quarantined { .. } => Severity::Warning,
             Self::Assigned { .. }
             | Self::Revoked { .. }
             | Self::RebalanceStarted { .. }
@@ -220,6 +246,16 @@ impl fmt::Display for EventKind {
             Self::Skipped(failure) => write!(
                 f,
                 "{} at {} skipped after {} attempts: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::DeadLettered { topic, failure } => write!(
+                f,
+                "{} at {} went to {topic} after {} attempts: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Quarantined { key, failure } => write!(
+                f,
+                "key {key} in quarantine: {} at {} failed {} times, last with: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
             Self::Notice { text } | Self::Warning { text } | Self::Error { text } => f.write_str(text),

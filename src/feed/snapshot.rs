@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, NextRun, TopicView};
+use super::{ClusterView, NextRun, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -246,6 +246,12 @@ pub struct RunView {
     pub rebalances: Vec<RebalanceView>,
     /// What ended it, where it failed.
     pub error: Option<String>,
+    /// Which failure paused it, where one did.
+    #[serde(default)]
+    pub paused_by: Option<String>,
+    /// The keys that were put aside.
+    #[serde(default)]
+    pub quarantine: QuarantineView,
 }
 
 impl RunView {

@@ -64,7 +64,9 @@ impl HandlerFactory {
             HandlerSpec::Simulate(settings) => {
                 Kind::Simulate { prototype: simulate::Prototype::new(*settings)?, mean_s: settings.work.mean_s() }
             }
-            HandlerSpec::Ndjson { path } => Kind::Ndjson(ndjson::Output::open(path.as_deref(), Arc::clone(&partitions))?),
+            HandlerSpec::Ndjson { path } => {
+                Kind::Ndjson(ndjson::Output::open(path.as_deref(), Arc::clone(&partitions))?)
+            }
         };
         Ok(Self { kind, partitions })
     }

@@ -77,12 +77,6 @@ impl Barrier {
         });
     }
 
-    /// How many records wait here.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.staged.len()
-    }
-
     /// The memory that the records of a partition take here.
     #[must_use]
     pub fn bytes_of(&self, partition: u32) -> u64 {

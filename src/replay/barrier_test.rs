@@ -7,7 +7,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::board::{Board, HandBack};
+use super::board::{Board, HandBack, Then};
 use crate::{
     domain::{Ordering, Record, RecordBufferBuilder, Route},
     handler::LaneRun,
@@ -146,7 +146,7 @@ impl Sim {
                 let known = &mut self.known[usize::try_from(record.offset).unwrap()];
                 known.status = if at < done { Status::Settled } else { Status::Waits };
             }
-            back.push(HandBack { run, done, until: fails.then(Instant::now) });
+            back.push(HandBack { run, done, then: if fails { Then::Rest(Instant::now()) } else { Then::GoOn } });
         }
         self.board.hand_back(back.into_iter(), 1, Duration::from_millis(1));
     }

@@ -79,7 +79,8 @@ impl Run {
     }
 
     fn conclude(&mut self, state: RunState, now: Instant) {
-        self.error = self.engine.failure();
+        self.close_dead_letters();
+        self.error = self.engine.failure().or(self.error.take());
         self.state = state;
         if let Err(error) = self.source.finish() {
             self.engine.events.push(EventKind::Error { text: error.to_string() });

@@ -1,7 +1,7 @@
 //! Key groups: a fixed number of virtual groups that keys are hashed into, the same for the life of a run.
 //!
 //! The idea is that of Flink's key groups (FLINK-3755): bounded state however many keys there are. A group is the lane of
-//! its keys; per partition it remembers the last handled offset and a chained hash, which is the digest.
+//! its keys; per partition it keeps a chained hash, which is the digest.
 
 use std::collections::HashMap;
 
@@ -49,7 +49,6 @@ impl KeyGroups {
 /// What is known of one group in one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct GroupState {
-    last_offset: i64,
     chain: u64,
     count: u64,
 }
@@ -65,33 +64,23 @@ impl GroupState {
 #[derive(Clone, Debug)]
 pub struct GroupTable {
     groups: HashMap<u32, GroupState, Xxh3Builder>,
-    highest: i64,
     digest: u64,
 }
 
 impl Default for GroupTable {
     fn default() -> Self {
-        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), highest: -1, digest: 0 }
+        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), digest: 0 }
     }
 }
 
 impl GroupTable {
-    /// Whether the record at `offset` of this group has been handled before. Only meaningful where the group's records
-    /// are handled in the order of their offsets.
-    #[must_use]
-    pub fn has_handled(&self, group: u32, offset: i64) -> bool {
-        offset <= self.highest && self.groups.get(&group).is_some_and(|state| state.last_offset >= offset)
-    }
-
     /// Adds a handled record to its group's chain.
-    pub fn add(&mut self, group: u32, offset: i64, content: u64) {
-        let state = self.groups.entry(group).or_insert(GroupState { last_offset: -1, chain: 0, count: 0 });
+    pub fn add(&mut self, group: u32, content: u64) {
+        let state = self.groups.entry(group).or_insert(GroupState { chain: 0, count: 0 });
         let before = if state.count == 0 { 0 } else { state.contribution() };
-        state.last_offset = state.last_offset.max(offset);
         state.chain = mix(state.chain.rotate_left(23) ^ content);
         state.count += 1;
         self.digest = self.digest.wrapping_sub(before).wrapping_add(state.contribution());
-        self.highest = self.highest.max(offset);
     }
 
     /// The groups' chains, combined without order.
@@ -138,8 +127,8 @@ mod tests {
 
     fn digest(records: &[(u32, u64)]) -> Digest {
         let mut table = GroupTable::default();
-        for (offset, (group, content)) in records.iter().enumerate() {
-            table.add(*group, i64::try_from(offset).unwrap(), *content);
+        for (group, content) in records {
+            table.add(*group, *content);
         }
         table.digest()
     }
@@ -151,16 +140,6 @@ mod tests {
         assert_ne!(digest(&all), digest(&[(1, 11), (2, 20), (1, 10), (2, 21)]));
         assert_ne!(digest(&all), digest(&all[..3]));
         assert_ne!(digest(&[(1, 10), (1, 10)]), digest(&[(1, 10)]));
-    }
-
-    #[test]
-    fn a_group_knows_what_it_has_handled() {
-        let mut table = GroupTable::default();
-        table.add(7, 40, 1);
-        table.add(8, 50, 1);
-        assert!(table.has_handled(7, 40) && table.has_handled(7, 39));
-        assert!(!table.has_handled(7, 41), "another group is further");
-        assert!(!table.has_handled(9, 1));
     }
 
     #[test]

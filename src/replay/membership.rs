@@ -146,10 +146,9 @@ impl RunMembership {
             self.engine.board.assign(std::iter::once((index, self.number)));
         }
         self.note_change(&[index], Some(self.number));
-        self.engine.events.push(EventKind::Assigned {
-            member: self.name.clone(),
-            partitions: vec![self.engine.id(index).clone()],
-        });
+        self.engine
+            .events
+            .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
     }
 
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {

@@ -98,7 +98,7 @@ impl Fetcher<'_> {
                     let read = reader.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
                     watch.read(engine, &health, intake.flush(engine));
                     if let Some(pace) = &mut pace {
-                        pace.took(read);
+                        pace.took(read, Instant::now());
                     }
                 } else {
                     std::thread::sleep(PACED_WAIT);

@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::{
+    dead_letter_topics,
+    dead_letters::DeadLetters,
     ending::Ending,
     engine::Engine,
+    failures::Failures,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     settings::Settings,
@@ -60,6 +63,12 @@ pub enum RunError {
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
+    /// There is no way to the dead letters.
+    #[error("{0}")]
+    DeadLetters(String),
     /// The operating system gives no thread.
     #[error("the system gives no further thread ({0}); choose a lower concurrency")]
     Thread(#[from] std::io::Error),
@@ -93,6 +102,7 @@ pub struct Run {
     pub(super) over: Option<Instant>,
     pub(super) error: Option<String>,
     pub(super) meters: Meters,
+    pub(super) failures: Failures,
     pub(super) reading: Reading,
     pub(super) ending: Option<Ending>,
     last_tick: Instant,
@@ -116,13 +126,26 @@ impl Run {
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
+        if let Some(contradiction) = settings.contradiction() {
+            return Err(RunError::Contradiction(contradiction));
+        }
+        let targets = if settings.dead_letters() {
+            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
+            Some(found.map_err(RunError::DeadLetters)?)
+        } else {
+            None
+        };
         let partitions = plan.partitions.len();
         let engine = Arc::new(Engine::new(plan, settings, events));
         drop(engine.handlers.set(Arc::clone(&source)));
+        let headers = source.wants_headers() || targets.is_some();
+        if let Some(targets) = targets {
+            // It ends by itself when the run is over.
+            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+        }
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
-        let headers = source.wants_headers();
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
@@ -163,6 +186,7 @@ impl Run {
             over: None,
             error: None,
             meters: Meters::new(partitions),
+            failures: Failures::default(),
             reading,
             ending: None,
             last_tick: now,
@@ -214,6 +238,7 @@ impl Run {
     pub fn resume(&mut self) {
         if self.state == RunState::Paused {
             self.state = RunState::Running;
+            self.engine.forget_pause();
             self.engine.board.set_paused(false);
             self.engine.events.push(EventKind::Resumed);
         }
@@ -239,6 +264,9 @@ impl Run {
             }
             self.last_tick = now;
             self.follow_rebalances(now);
+            self.look_after_failures(now);
+        }
+        if self.ending.is_none() {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
@@ -339,6 +367,7 @@ impl Drop for Run {
         // A session that ends early leaves no thread behind that goes on handling.
         self.engine.board.stop();
         self.engine.stop_reading();
+        self.close_dead_letters();
     }
 }
 

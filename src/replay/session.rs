@@ -170,6 +170,7 @@ impl Body {
                     self.publish_now();
                 }
             }
+            Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::Shutdown => {
                 self.closing = true;
                 self.start_again = false;
@@ -337,7 +338,10 @@ impl Body {
         let connection = Connection { client, kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        Run::start(id, plan, settings, &connection, source, self.events.clone()).map_err(|error| usage(&error))
+        let mut run =
+            Run::start(id, plan, settings, &connection, source, self.events.clone()).map_err(|error| usage(&error))?;
+        run.failures.attended = !self.options.one_run;
+        Ok(run)
     }
 
     /// A view of what is about to start, so that a slow start shows something.

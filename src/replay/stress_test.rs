@@ -147,7 +147,7 @@ impl Stress {
         let log = (0..PARTITIONS)
             .map(|_| (0..records).map(|_| dice.random_ratio(19, 20).then(|| dice.random_range(0..keys))).collect())
             .collect::<Vec<_>>();
-        let retry = Retry { attempts: 1, first_delay: Duration::from_millis(1) };
+        let retry = Retry { attempts: 1, first_delay: Duration::from_millis(1), ..Retry::default() };
         let mut fixture = Fixture::with_retry(ordering, &log, retry);
         fixture.barrier_every = limits.then(|| dice.random_range(3..40));
         let fixture = Arc::new(fixture);

@@ -45,6 +45,7 @@ impl Run {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
+            dead_lettered: self.engine.dead_lettered.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -92,6 +93,8 @@ impl Run {
             partitions,
             rebalances: self.rebalanced.clone(),
             error: self.error.clone().or_else(|| self.engine.failure()),
+            paused_by: self.engine.paused_by(),
+            quarantine: self.quarantine_view(now),
         }
     }
 
