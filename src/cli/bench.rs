@@ -252,6 +252,8 @@ impl BenchArgs {
                 rates,
                 records: wanted.records.filter(|_| !self.makes_topics(stage)),
                 partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+                // Somebody's topics are read without a trace.
+                group: self.makes_topics(stage),
             })
         };
         let rounds = usize::from(wanted.rounds);

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, NextRun, TopicView};
+use super::{ClusterView, NextRun, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -97,6 +97,20 @@ pub struct PlanView {
     pub handler: String,
     /// The consumer group, where the run has one.
     pub group: Option<String>,
+    /// The range, the key template and the filter in words, as they were asked for.
+    #[serde(default)]
+    pub selection: String,
+}
+
+impl PlanView {
+    /// What `selection` says where topics are read whole, by their own keys.
+    pub const WHOLE: &str = "from earliest to latest";
+
+    /// Whether the topics are read whole, by their own keys.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.selection.is_empty() || self.selection == Self::WHOLE
+    }
 }
 
 /// Counts over the whole run.
@@ -110,6 +124,9 @@ pub struct Totals {
     pub lanes: u64,
     /// Records that the selection's filter left out.
     pub filtered: u64,
+    /// Records of which the key template made no key; they keep the order of their partition.
+    #[serde(default)]
+    pub unkeyed: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.
@@ -246,6 +263,12 @@ pub struct RunView {
     pub rebalances: Vec<RebalanceView>,
     /// What ended it, where it failed.
     pub error: Option<String>,
+    /// Which failure paused it, where one did.
+    #[serde(default)]
+    pub paused_by: Option<String>,
+    /// The keys that were put aside.
+    #[serde(default)]
+    pub quarantine: QuarantineView,
 }
 
 impl RunView {

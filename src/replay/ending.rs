@@ -79,7 +79,8 @@ impl Run {
     }
 
     fn conclude(&mut self, state: RunState, now: Instant) {
-        self.error = self.engine.failure();
+        self.close_dead_letters();
+        self.error = self.engine.failure().or(self.error.take());
         self.state = state;
         if let Err(error) = self.source.finish() {
             self.engine.events.push(EventKind::Error { text: error.to_string() });
@@ -92,10 +93,16 @@ impl Run {
             _ => now,
         };
         self.over = Some(end);
-        self.engine.events.push(EventKind::Finished {
-            run_id: self.id.clone(),
-            state: self.state,
-            elapsed_s: end.saturating_duration_since(self.started).as_secs_f64(),
-        });
+        let elapsed_s = self.elapsed_s(end);
+        if let Some(recorder) = self.recorder.take()
+            && !recorder.end(self.figures(end))
+        {
+            self.engine.events.push(EventKind::Warning {
+                text: "the journal's last entry was not written in time; what came after the one before it is repeated when \
+                       the run is resumed"
+                    .into(),
+            });
+        }
+        self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
     }
 }

@@ -11,18 +11,22 @@ use std::{
 
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    board::{Board, HandBack},
+    board::{Board, HandBack, Then},
+    dead_letters::{DeadLetters, Letter},
     key_groups::{KeyGroups, hash_content},
     lanes::own_lane,
     partition::{Completed, Delivery, PartitionRun},
+    quarantine::Trouble,
     settings::{OnFailure, Settings},
 };
 use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
+    journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
@@ -49,6 +53,8 @@ pub struct Engine {
     pub handlers: OnceLock<Arc<dyn HandlerSource>>,
     /// Where a partition is among them.
     index: RwLock<HashMap<TopicPartition, u32>>,
+    /// Where workers note what they begin, if the run has a journal.
+    pub begun: Option<Arc<BegunLog>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -65,6 +71,17 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Records that a dead-letter topic has, by its broker's word.
+    pub dead_lettered: AtomicU64,
+    /// Where dead letters are sent from, where there are any.
+    pub dead_letters: OnceLock<DeadLetters>,
+    /// Records that failed and were put aside with their keys, so far.
+    quarantined: AtomicU64,
+    paused_by: Mutex<Option<String>>,
+    /// What the chances of this run are drawn from.
+    seed: u64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -85,14 +102,9 @@ impl Engine {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
         let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
-        let ordered = settings.ordering != Ordering::None;
         Self {
             board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
-            partitions: plan
-                .partitions
-                .iter()
-                .map(|one| Mutex::new(PartitionRun::new(one, ordered, plan.follow)))
-                .collect(),
+            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
             planned: plan.partitions.iter().cloned().collect(),
             own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
@@ -103,11 +115,18 @@ impl Engine {
             plan,
             settings,
             events,
+            begun: None,
             held: Arc::default(),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            dead_lettered: AtomicU64::new(0),
+            dead_letters: OnceLock::new(),
+            quarantined: AtomicU64::new(0),
+            paused_by: Mutex::new(None),
+            seed: rand::random(),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -139,7 +158,7 @@ impl Engine {
             return (*known, false);
         }
         let id = planned.id.clone();
-        let run = PartitionRun::new(&planned, self.settings.ordering != Ordering::None, self.plan.follow);
+        let run = PartitionRun::new(&planned, self.plan.follow);
         if let Some(handlers) = self.handlers.get() {
             handlers.joined(&id);
         }
@@ -149,6 +168,16 @@ impl Engine {
         let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
         index.insert(id, place);
         (place, true)
+    }
+
+    /// A partition goes on where a journal has left it.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        self.with(partition, |one| one.restore(stored));
+        let own_lane = self.own_lanes[partition as usize];
+        self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            Ordering::Key if !self.is_keyless(entry.group) => entry.group,
+            _ => own_lane,
+        }));
     }
 
     /// Changes a partition under its lock, and keeps count of those that are complete.
@@ -175,8 +204,10 @@ impl Engine {
             let Some(first) = chunk.first() else { continue };
             self.with(first.partition, |partition| {
                 for record in chunk {
-                    let group = self.group_of(record);
-                    let delivery = partition.deliver(record.epoch, record.offset, group, record.route.filtered);
+                    let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });
@@ -218,9 +249,9 @@ impl Engine {
             let failure = failures.iter().find(|failure| failure.run == index);
             let done = failure.map_or(run.records.len(), |failure| failure.done.min(run.records.len()));
             self.account(&run.records[..done], true, per_record);
-            returned.push(match failure {
+            returned.extend(match failure {
                 Some(failure) if done < run.records.len() => self.judge(run, done, failure),
-                _ => HandBack { run, done, until: None },
+                _ => Some(HandBack { run, done, then: Then::GoOn }),
             });
         }
         *self.last_done.lock() = Some(Instant::now());
@@ -242,45 +273,125 @@ impl Engine {
         }
     }
 
-    /// Decides what becomes of a record that has failed.
-    fn judge(&self, run: LaneRun, done: usize, failure: &LaneFailure) -> HandBack {
+    /// Decides what becomes of a record that has failed. `None`: its lane is in the hands of the dead letters now.
+    fn judge(&self, mut run: LaneRun, done: usize, failure: &LaneFailure) -> Option<HandBack> {
         let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
         let attempt = before + 1;
-        let told = |count: u64| count <= FAILURES_TOLD || count.is_multiple_of(100);
-        let record = &run.records[done];
-        let report = || Failure {
-            partition: self.id(record.partition).clone(),
-            offset: Offset::new(record.offset).unwrap_or_default(),
-            attempt,
-            error: failure.error.clone(),
-        };
+        let rest = |run, time| Some(HandBack { run, done, then: Then::Rest(Instant::now() + time) });
+        let report = |record: &Record| self.failure_of(record, attempt, &failure.error);
         if failure.is_final {
             self.fail(failure.error.clone());
-            return HandBack { run, done, until: Some(Instant::now() + FAILED_REST) };
+            return rest(run, FAILED_REST);
         }
-        if let Some(delay) = self.settings.retry.delay(attempt) {
-            if told(self.retried.fetch_add(1, Relaxed) + 1) {
-                self.events.push(EventKind::Retried(report()));
+        let record = &run.records[done];
+        if let Some(delay) = self.settings.retry.delay(attempt, self.chance(record, attempt)) {
+            if is_told(self.retried.fetch_add(1, Relaxed) + 1) {
+                self.events.push(EventKind::Retried(report(record)));
             }
-            return HandBack { run, done, until: Some(Instant::now() + delay) };
+            let waiting = run.records.split_off(done);
+            run.records.extend(waiting.into_iter().map(Record::detached));
+            return rest(run, delay);
+        }
+        if self.settings.quarantine && record.lane_hash().is_some() {
+            if is_told(self.quarantined.fetch_add(1, Relaxed) + 1) {
+                self.events.push(EventKind::Quarantined { key: key_text(record), failure: report(record) });
+            }
+            let trouble = Trouble::new(failure.error.clone(), attempt);
+            return Some(HandBack { run, done, then: Then::Quarantine(trouble) });
         }
         match self.settings.on_failure {
             OnFailure::Skip => {
-                if told(self.skipped.fetch_add(1, Relaxed) + 1) {
-                    self.events.push(EventKind::Skipped(report()));
+                if is_told(self.skipped.fetch_add(1, Relaxed) + 1) {
+                    self.events.push(EventKind::Skipped(report(record)));
                 }
                 self.account(&run.records[done..=done], false, Duration::ZERO);
-                HandBack { run, done: done + 1, until: None }
+                Some(HandBack { run, done: done + 1, then: Then::GoOn })
+            }
+            OnFailure::Pause => {
+                self.pause(report(record).to_string());
+                // As soon as the run goes on.
+                rest(run, Duration::ZERO)
+            }
+            OnFailure::DeadLetter => {
+                self.send_dead(Letter {
+                    run,
+                    done,
+                    count: 1,
+                    trouble: Trouble::new(failure.error.clone(), attempt),
+                    condemned: false,
+                });
+                None
             }
             OnFailure::Fail => {
-                let failure = report();
-                self.fail(format!(
-                    "{} at offset {} failed {} times, last with: {}",
-                    failure.partition, failure.offset, failure.attempt, failure.error
-                ));
-                HandBack { run, done, until: Some(Instant::now() + FAILED_REST) }
+                self.fail(report(record).to_string());
+                rest(run, FAILED_REST)
             }
         }
+    }
+
+    /// Gives records into the hands of the dead letters.
+    pub fn send_dead(&self, letter: Letter) {
+        match self.dead_letters.get() {
+            Some(dead_letters) => dead_letters.submit(letter),
+            // A run that may have dead letters is not started without; but nothing must get lost by a mistake.
+            None => {
+                self.fail("there is nowhere to send dead letters to".into());
+                self.not_dead_lettered(letter, 0);
+            }
+        }
+    }
+
+    /// The broker has these dead letters: the positions may pass them.
+    pub fn dead_lettered(&self, letter: Letter, topic: &str) {
+        let Letter { run, done, count, trouble, condemned } = letter;
+        let records = &run.records[done..done + count];
+        for record in records {
+            if is_told(self.dead_lettered.fetch_add(1, Relaxed) + 1) {
+                let failure = self.failure_of(record, trouble.attempts, &trouble.error);
+                self.events.push(EventKind::DeadLettered { topic: topic.to_owned(), failure });
+            }
+        }
+        self.account(records, false, Duration::ZERO);
+        let then = if condemned { Then::Condemned } else { Then::GoOn };
+        self.give_back(HandBack { run, done: done + count, then });
+    }
+
+    /// The broker has only the first `sent` of these; the rest stays where it is.
+    pub fn not_dead_lettered(&self, letter: Letter, sent: usize) {
+        let Letter { run, done, condemned, .. } = letter;
+        self.account(&run.records[done..done + sent], false, Duration::ZERO);
+        self.dead_lettered.fetch_add(sent as u64, Relaxed);
+        let then = if condemned { Then::Condemned } else { Then::Rest(Instant::now() + FAILED_REST) };
+        self.give_back(HandBack { run, done: done + sent, then });
+    }
+
+    fn give_back(&self, hand_back: HandBack) {
+        self.board.hand_back(std::iter::once(hand_back), 0, Duration::ZERO);
+        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+            self.room.notify_all();
+        }
+    }
+
+    /// A record's failure, for people.
+    #[must_use]
+    pub fn failure_of(&self, record: &Record, attempt: u32, error: &str) -> Failure {
+        Failure {
+            partition: self.id(record.partition).clone(),
+            offset: Offset::new(record.offset).unwrap_or_default(),
+            attempt,
+            error: error.to_owned(),
+        }
+    }
+
+    /// A number from 0 to 1 that is another for each attempt of each record, and for each run.
+    fn chance(&self, record: &Record, attempt: u32) -> f64 {
+        let mut place = [0; 16];
+        place[..8].copy_from_slice(&record.offset.to_le_bytes());
+        place[8..12].copy_from_slice(&record.partition.to_le_bytes());
+        place[12..].copy_from_slice(&attempt.to_le_bytes());
+        #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+        let chance = (xxh3_64_with_seed(&place, self.seed) >> 11) as f64 / (1_u64 << 53) as f64;
+        chance
     }
 
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
@@ -317,6 +428,27 @@ impl Engine {
                 });
             }
         }
+    }
+
+    /// Nothing more is handed out until somebody lets the run go on. The first reason stays.
+    pub fn pause(&self, reason: String) {
+        self.board.set_paused(true);
+        let mut paused_by = self.paused_by.lock();
+        if paused_by.is_none() {
+            self.events.push(EventKind::Error { text: format!("paused: {reason}") });
+            *paused_by = Some(reason);
+        }
+    }
+
+    /// Why the run paused itself, if it did.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<String> {
+        self.paused_by.lock().clone()
+    }
+
+    /// Somebody lets the run go on.
+    pub fn forget_pause(&self) {
+        *self.paused_by.lock() = None;
     }
 
     /// The run cannot go on. The first reason stays.
@@ -410,6 +542,19 @@ impl Engine {
     pub fn reading_stopped(&self) -> bool {
         self.stop_reading.load(Relaxed)
     }
+}
+
+/// Whether a failure gets an event of its own, by its number.
+fn is_told(count: u64) -> bool {
+    count <= FAILURES_TOLD || count.is_multiple_of(100)
+}
+
+/// A record's key for people: where it is not UTF-8, with replacement characters. Views escape it.
+#[must_use]
+pub fn key_text(record: &Record) -> String {
+    const SHOWN: usize = 256;
+    let key = record.key().unwrap_or_default();
+    String::from_utf8_lossy(&key[..key.len().min(SHOWN)]).into_owned()
 }
 
 /// From a nanosecond to an hour with two significant digits: about 50 KB.

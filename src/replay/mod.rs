@@ -6,6 +6,8 @@ mod board;
 #[cfg(test)]
 mod board_test;
 mod control;
+mod dead_letter_topics;
+mod dead_letters;
 mod deal;
 mod ending;
 mod engine;
@@ -17,27 +19,36 @@ mod engine_fixture;
 mod engine_sim;
 #[cfg(test)]
 mod engine_test;
+mod failures;
 mod fetch;
-mod handled;
+pub(crate) mod handled;
 mod health;
+mod journalling;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+pub(crate) mod letter;
 mod listing;
 mod membership;
 #[cfg(test)]
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
+mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod recorder;
+#[cfg(test)]
+mod resume_test;
 mod run;
 mod session;
 mod settings;
@@ -49,9 +60,12 @@ mod stress_test;
 mod view;
 mod worker;
 
-pub use control::{Command, Control};
+pub use assignor::assign;
+pub use control::{Command, Control, Decision};
+pub use journalling::JournalOptions;
+pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{OnFailure, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};

@@ -6,6 +6,7 @@ use super::{handled::Handled, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
+    journal::{self, Counters, GroupsChange, Repeats, StoredPartition},
     plan::PlannedPartition,
 };
 
@@ -63,8 +64,10 @@ pub struct PartitionRun {
     pub bytes: u64,
     /// Records that the filter left out.
     pub filtered: u64,
-    /// Records that came again after they had been handled.
+    /// Records that came again after they had been handled, and handlings that a killed process may have done already.
     pub duplicates: u64,
+    /// Records dealt with in another way than by handling, the filter's apart.
+    pub passed_over: u64,
     /// Results that came too late to count.
     pub fenced: u64,
     /// What was handled, by key group.
@@ -75,18 +78,24 @@ pub struct PartitionRun {
     pub committed_handled: u64,
     /// What an earlier owner has handled above the position that this assignment began at.
     pub earlier: Handled,
+    /// What earlier assignments of this run have dealt with.
+    known: Handled,
+    /// Where this assignment began.
+    start: i64,
+    /// What earlier attempts of the run have handled above the position that this one began at.
+    resumed: Handled,
+    /// What they began without noting that it was handled.
+    repeats: Repeats,
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
-    ordered: bool,
     latency_us: Option<Histogram<u32>>,
 }
 
 impl PartitionRun {
-    /// A partition that nobody has yet. `ordered` says whether the records of a key are handled in their order, `follows`
-    /// whether its end moves with the log.
+    /// A partition that nobody has yet. `follows` says whether its end moves with the log.
     #[must_use]
-    pub fn new(planned: &PlannedPartition, ordered: bool, follows: bool) -> Self {
+    pub fn new(planned: &PlannedPartition, follows: bool) -> Self {
         Self {
             id: planned.id.clone(),
             first: planned.first.get(),
@@ -99,14 +108,18 @@ impl PartitionRun {
             bytes: 0,
             filtered: 0,
             duplicates: 0,
+            passed_over: 0,
             fenced: 0,
             groups: GroupTable::default(),
             committed: None,
             committed_handled: 0,
             earlier: Handled::default(),
+            known: Handled::default(),
+            start: planned.first.get(),
+            resumed: Handled::default(),
+            repeats: Repeats::default(),
             position: None,
             elsewhere: None,
-            ordered,
             latency_us: None,
         }
     }
@@ -117,6 +130,8 @@ impl PartitionRun {
         self.owner = owner;
         self.elsewhere = None;
         self.earlier = Handled::default();
+        self.remember();
+        self.start = start;
         self.position = Some(Position::starting_at(start));
         self.state = PartitionState::Active;
         self.settle();
@@ -125,11 +140,19 @@ impl PartitionRun {
     /// The assignment ends: from now on results of `epoch` and older ones do not count.
     pub fn end_assignment(&mut self, next_epoch: u32) {
         self.elsewhere = self.position.as_ref().map(Position::get);
+        self.remember();
         self.position = None;
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
         if self.state == PartitionState::Active {
             self.state = PartitionState::Waiting;
+        }
+    }
+
+    /// Keeps what this assignment has dealt with, for when the partition comes back.
+    fn remember(&mut self) {
+        if let Some(position) = &self.position {
+            self.known.merge(&position.handled_from(self.start));
         }
     }
 
@@ -143,7 +166,7 @@ impl PartitionRun {
     }
 
     /// A record was read.
-    pub fn deliver(&mut self, epoch: u32, offset: i64, group: u32, filtered: bool) -> Delivery {
+    pub fn deliver(&mut self, epoch: u32, offset: i64, filtered: bool) -> Delivery {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return Delivery::NotOurs };
         if offset >= self.end {
             position.reach(self.end);
@@ -153,7 +176,13 @@ impl PartitionRun {
         if !position.deliver(offset) {
             return Delivery::NotOurs;
         }
-        let again = self.earlier.contains(offset) || self.ordered && self.groups.has_handled(group, offset);
+        if self.resumed.contains(offset) {
+            // Counted by the attempt that handled it, and nobody handles it again.
+            position.complete(offset);
+            self.settle();
+            return Delivery::Duplicate;
+        }
+        let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
             position.complete(offset);
             self.duplicates += 1;
@@ -184,13 +213,60 @@ impl PartitionRun {
             self.fenced += 1;
             return false;
         }
+        if !self.repeats.is_empty() {
+            self.duplicates += u64::from(self.repeats.times(record.offset));
+        }
         if record.handled {
             self.handled += 1;
             self.bytes += record.bytes;
-            self.groups.add(record.group, record.offset, record.content);
+            self.groups.add(record.group, record.content);
+        } else {
+            self.passed_over += 1;
         }
         self.settle();
         true
+    }
+
+    /// Goes on where a journal has left it.
+    pub fn restore(&mut self, stored: &StoredPartition) {
+        let StoredPartition { state, groups, repeats } = stored;
+        let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.filtered, self.passed_over) = (filtered, passed_over);
+        self.groups = GroupTable::restore(groups);
+        self.resumed = state.above.iter().copied().collect();
+        self.repeats = repeats.clone();
+        self.begin(self.epoch, state.position, Owner::Shared);
+    }
+
+    /// The counters, for a journal.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            handled: self.handled,
+            bytes: self.bytes,
+            duplicates: self.duplicates,
+            filtered: self.filtered,
+            passed_over: self.passed_over,
+        }
+    }
+
+    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
+    /// since the last call are left out, unless `all` are wanted.
+    pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
+        let open = self.position.as_ref()?;
+        let position = open.get();
+        let mut above = open.handled_from(position);
+        for (first, end) in self.resumed.above(open.reached()) {
+            above.push(first, end);
+        }
+        let state = journal::PartitionState {
+            position,
+            above: above.into_runs(),
+            counters: self.counters(),
+            digest: self.groups.digest_bits(),
+        };
+        Some((state, self.groups.take_changes(all)))
     }
 
     /// Notes the handling time of so many records.
@@ -279,7 +355,7 @@ mod tests {
     fn partition(end: i64) -> PartitionRun {
         let planned =
             PlannedPartition { id: TopicPartition::new("t", 0), first: Offset::ZERO, end: Offset::new(end).unwrap() };
-        PartitionRun::new(&planned, true, false)
+        PartitionRun::new(&planned, false)
     }
 
     fn done(offset: i64) -> Completed {
@@ -299,9 +375,9 @@ mod tests {
     fn results_of_an_older_assignment_do_not_count() {
         let mut partition = partition(10);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 0, false), Delivery::New);
         partition.begin(2, 0, Owner::Shared);
-        assert_eq!(partition.deliver(2, 0, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(2, 0, false), Delivery::New);
         assert!(!partition.complete(1, done(0)));
         assert_eq!((partition.position(), partition.fenced), (Some(0), 1));
         assert!(partition.complete(2, done(0)));
@@ -313,14 +389,14 @@ mod tests {
         let mut partition = partition(3);
         partition.begin(1, 0, Owner::Shared);
         for offset in 0..2 {
-            assert_eq!(partition.deliver(1, offset, 1, false), Delivery::New);
+            assert_eq!(partition.deliver(1, offset, false), Delivery::New);
             assert!(partition.complete(1, done(offset)));
         }
         partition.end_assignment(2);
         partition.begin(3, 0, Owner::Shared);
-        assert_eq!(partition.deliver(3, 0, 1, false), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 1, 1, false), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 2, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(3, 0, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 1, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 2, false), Delivery::New);
         assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
     }
 
@@ -328,9 +404,9 @@ mod tests {
     fn what_the_filter_leaves_out_is_dealt_with_and_not_handled() {
         let mut partition = partition(3);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1, true), Delivery::Filtered);
-        assert_eq!(partition.deliver(1, 1, 1, false), Delivery::New);
-        assert_eq!(partition.deliver(1, 2, 1, true), Delivery::Filtered);
+        assert_eq!(partition.deliver(1, 0, true), Delivery::Filtered);
+        assert_eq!(partition.deliver(1, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, true), Delivery::Filtered);
         assert_eq!((partition.position(), partition.filtered, partition.handled), (Some(1), 2, 0));
         assert!(partition.complete(1, done(1)));
         assert!(partition.is_complete());
@@ -340,7 +416,7 @@ mod tests {
     fn the_end_of_the_log_completes_what_compaction_left_short() {
         let mut partition = partition(5);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 2, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, false), Delivery::New);
         partition.reach(1, 9);
         assert_eq!(partition.lag(), Lag::Known(3));
         assert!(partition.complete(1, done(2)));

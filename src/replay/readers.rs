@@ -21,9 +21,10 @@ use super::{
     silence::Silence,
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Offset, TopicPartition},
     feed::EventKind,
-    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Reader, share_out},
+    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Place, Reader, share_out},
+    plan::PlannedPartition,
 };
 
 /// How often a fetcher looks after what is not reading.
@@ -39,9 +40,10 @@ const PACED_WAIT: Duration = Duration::from_millis(1);
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let planned = &engine.plan.partitions;
-    let open: Vec<u32> = planned.iter().zip(0_u32..).filter(|(one, _)| one.first < one.end).map(|(_, at)| at).collect();
-    let left: Vec<u64> = open.iter().map(|index| planned[*index as usize].span()).collect();
+    let planned = &engine.planned;
+    let left = |(one, index): (&PlannedPartition, u32)| (index, one.end.since(start_of(engine, index)));
+    let (open, left): (Vec<u32>, Vec<u64>) =
+        planned.iter().zip(0_u32..).map(left).filter(|(_, left)| *left > 0).unzip();
     let shares = share_out(engine.settings.tier, engine.settings.clients(), &left);
     let clients = u32::try_from(shares.len()).unwrap_or(1);
     let spawn = |(number, share): (u32, Vec<u32>)| {
@@ -56,6 +58,12 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
         })
     };
     (0..).zip(shares).map(spawn).collect()
+}
+
+/// Where reading begins: at the plan's first offset, or where a run that goes on was interrupted.
+fn start_of(engine: &Engine, index: u32) -> Offset {
+    let reached = engine.partitions[index as usize].lock().reached();
+    reached.and_then(Offset::new).unwrap_or(engine.planned[index as usize].first)
 }
 
 /// One client that reads, and what it reads.
@@ -83,7 +91,7 @@ impl Fetcher<'_> {
         let mut reader = self.open(client)?;
         for &index in &self.mine {
             let planned = &engine.planned[index as usize];
-            if let Err(error) = reader.start(&planned.id, planned.first) {
+            if let Err(error) = reader.start(&planned.id, start_of(engine, index)) {
                 engine.give_up(index, &error.to_string());
             }
         }
@@ -209,7 +217,9 @@ impl<'a> MemberLoop<'a> {
     fn run(context: &'a GroupContext, number: u32, leave: &AtomicBool) -> Result<(), ClientError> {
         let engine = &context.engine;
         let membership = Arc::new(RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances)));
-        let member = Member::join(&context.config, &context.health, Arc::clone(&membership) as _)?;
+        let place = if number == 0 { Place::First } else { Place::Further };
+        let config = MemberConfig { place, ..context.config.clone() };
+        let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
         let now = Instant::now();
         let mut this = Self {
             context,
