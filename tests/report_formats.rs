@@ -42,6 +42,7 @@ fn run() -> RunView {
             topics: ["a", "b", "c", "d"].map(|name| format!("vc.{name}.events")).to_vec(),
             partitions: 3,
             records: 10_000,
+            follow: false,
             bytes: None,
             ordering: Ordering::Key,
             batch: 1000,

@@ -45,6 +45,9 @@ pub struct SelectionArgs {
     /// Every topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
     pub topics_regex: Option<String>,
+    /// Handle the records of a key in the order of their timestamps, over all topics and partitions
+    #[arg(long)]
+    pub time_order: bool,
 }
 
 /// What is read of the topics; the demo has these flags, too.
@@ -66,6 +69,7 @@ pub struct ScopeArgs {
     /// What makes the key that order, --keys and lag go by, such as team:{team_id}: {key}, {header.NAME}, or {PATH} in a
     /// JSON value [default: the record's key]
     #[arg(long, value_name = "TEMPLATE")]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub key_template: Option<String>,
 }
 
@@ -95,6 +99,7 @@ pub struct FilterArgs {
     /// Where event types stand, the first that a record has: header.NAME, json.PATH or key
     /// [default: header.event-type header.ce_type header.type json.type json.event_type]
     #[arg(long, value_name = "FIELD", num_args = 1..)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub event_type_field: Vec<String>,
 }
 
@@ -117,6 +122,9 @@ pub struct SettingsArgs {
     /// How records come out of the client [default: buffered]
     #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
     pub tier: Option<String>,
+    /// Where retention has deleted records before they were read: fail, go on behind the gap, or pause [default: fail]
+    #[arg(long, value_parser = ["fail", "earliest", "pause"])]
+    pub on_retention: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
     #[arg(long, value_name = "ID")]
     pub group: Option<String>,
@@ -202,7 +210,7 @@ impl SelectionArgs {
         match (self.topics.is_empty(), &self.topics_regex) {
             (false, _) => Some("--topics"),
             (true, Some(_)) => Some("--topics-regex"),
-            (true, None) => None,
+            (true, None) => self.time_order.then_some("--time-order"),
         }
     }
 
@@ -211,6 +219,9 @@ impl SelectionArgs {
             into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
         }
         put(into, "--topics-regex", "run.topics_regex", self.topics_regex.as_ref());
+        if self.time_order {
+            into.assignments.push(Assignment::flag("--time-order", "run.time_order", "true"));
+        }
     }
 }
 
@@ -263,6 +274,7 @@ impl SettingsArgs {
         put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
         put(into, "--ordering", "run.ordering", self.ordering.as_ref());
         put(into, "--batch", "run.batch", self.batch.as_ref());
+        put(into, "--on-retention", "run.on_retention", self.on_retention.as_ref());
         put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());

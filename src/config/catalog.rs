@@ -32,6 +32,7 @@ const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Dur
 const FIRST_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(300);
 const MAX_DELAY: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 const PROGRESS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+const DISCOVERY: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(3600);
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const QUARANTINE: RangeInclusive<u64> = 1 << 16..=1 << 40;
@@ -240,6 +241,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         allowed: "a size from 64KiB to 1024GiB, such as 8MiB",
         set: |c, i| store(&mut c.run.settings.quarantine_bytes, i.bytes(&QUARANTINE)),
         show: |c| Some(text(&show_bytes(c.run.settings.quarantine_bytes))),
+    },
+    Setting {
+        key: "run.on_retention",
+        allowed: "fail, earliest or pause",
+        set: |c, i| store(&mut c.run.settings.on_retention, word(i)),
+        show: |c| Some(text(&c.run.settings.on_retention)),
+    },
+    Setting {
+        key: "run.time_order",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.scope.time_order, i.bool()),
+        show: |c| Some(Value::from(c.run.scope.time_order)),
+    },
+    Setting {
+        key: "run.discovery_interval",
+        allowed: "a time from 500ms to 60m, such as 5s",
+        set: |c, i| store(&mut c.run.settings.discovery_interval, i.duration(&DISCOVERY)),
+        show: |c| Some(time(c.run.settings.discovery_interval)),
     },
     Setting {
         key: "run.buffer",

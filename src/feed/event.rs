@@ -43,6 +43,16 @@ pub struct Failure {
     pub error: String,
 }
 
+/// What becomes of a partition whose records were deleted before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// It goes on behind the gap, which counts as lost.
+    PassedOver,
+    /// The run has paused.
+    Paused,
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { partition, offset, attempt, error } = self;
@@ -171,6 +181,33 @@ pub enum EventKind {
     Retried(Failure),
     /// A record failed for good and was passed over.
     Skipped(Failure),
+    /// A topic that matches the selection has come into being, and joins the run that follows it.
+    TopicAdded {
+        /// Its name.
+        topic: String,
+        /// How many partitions it has.
+        partitions: usize,
+    },
+    /// A topic has more partitions than before.
+    PartitionsAdded {
+        /// Its name.
+        topic: String,
+        /// How many are new.
+        added: usize,
+        /// Whether the run reads them; a run that has an end does not.
+        joined: bool,
+    },
+    /// Retention has deleted records before they were read.
+    Expired {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The first offset that is missing.
+        first: Offset,
+        /// The first offset that is there.
+        end: Offset,
+        /// What follows from it.
+        outcome: Expiry,
+    },
     /// A record failed for good, and a dead-letter topic has it.
     DeadLettered {
         /// Which topic.
@@ -223,6 +260,8 @@ impl EventKind {
             Self::Error { .. } | Self::Finished { state: RunState::Failed, .. } => Severity::Error,
             Self::Warning { .. }
             | Self::Clamped { .. }
+            | Self::Expired { .. }
+            | Self::PartitionsAdded { joined: false, .. }
             | Self::Lost { .. }
             | Self::Retried(_)
             | Self::Skipped(_)
@@ -233,6 +272,8 @@ impl EventKind {
             | Self::RebalanceStarted { .. }
             | Self::RebalanceFinished { .. }
             | Self::Notice { .. }
+            | Self::TopicAdded { .. }
+            | Self::PartitionsAdded { .. }
             | Self::ConcurrencyChanged { .. } => Severity::Notice,
             _ => Severity::Info,
         }
@@ -316,6 +357,25 @@ impl fmt::Display for EventKind {
                 "{} at {} skipped after {} attempts: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
+            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} joins, {partitions} partitions"),
+            Self::PartitionsAdded { topic, added, joined: true } => {
+                write!(f, "topic {topic}: {added} new partitions join")
+            }
+            Self::PartitionsAdded { topic, added, joined: false } => {
+                write!(
+                    f,
+                    "topic {topic} has {added} new partitions, which are not part of this run; run it again for them"
+                )
+            }
+            Self::Expired { partition, first, end, outcome } => {
+                write!(f, "{partition}: offsets {first}..{end} were deleted by retention before they were read; ")?;
+                f.write_str(match outcome {
+                    Expiry::PassedOver => "going on behind the gap",
+                    Expiry::Paused => {
+                        "the run is paused; resume looks again (--on-retention earliest goes on behind the gap)"
+                    }
+                })
+            }
             Self::DeadLettered { topic, failure } => write!(
                 f,
                 "{} at {} went to {topic} after {} attempts: {}",

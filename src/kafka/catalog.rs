@@ -181,6 +181,29 @@ impl<'a> Catalog<'a> {
         })
     }
 
+    /// Where the logs of some partitions end now, in the order asked for; `None` where nobody answers for a partition.
+    ///
+    /// # Errors
+    /// No answer at all.
+    pub fn ends_now(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for id in partitions {
+            list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::End)
+                .map_err(|error| self.failure(&error))?;
+        }
+        let answer =
+            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.failure(&error))?;
+        let end = |id: &TopicPartition| {
+            let element = answer.find_partition(&id.topic, id.partition.0)?;
+            element.error().ok()?;
+            match element.offset() {
+                NativeOffset::Offset(raw) => Offset::new(raw),
+                _ => None,
+            }
+        };
+        Ok(partitions.iter().map(end).collect())
+    }
+
     /// A new topic, or one whose leader has just changed, has no leader that answers for a moment: that is waited for, within
     /// the catalog's time. `which` says what is asked of each partition, by its place in the list.
     fn list_offsets(

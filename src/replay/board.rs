@@ -319,6 +319,18 @@ impl Board {
         lanes.for_each(|lane| inner.lanes.note_used(lane));
     }
 
+    /// The memory of all records that wait in lanes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.inner.lock().lanes.waiting_bytes()
+    }
+
+    /// Whether nothing is handed out for the time being.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.inner.lock().paused
+    }
+
     /// How many lanes have had records.
     #[must_use]
     pub fn lanes_used(&self) -> u64 {

@@ -403,6 +403,12 @@ impl Lanes {
         (load.waiting, load.waiting_bytes)
     }
 
+    /// The memory that all records in lanes take.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.partitions.iter().map(|load| load.waiting_bytes).sum()
+    }
+
     /// How many lanes have ever held a record.
     #[must_use]
     pub fn used(&self) -> u64 {

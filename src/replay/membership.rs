@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -15,12 +15,14 @@ use super::{engine::Engine, handled::Handled, rebalance::Rebalances};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
-    kafka::{Membership, StartAt},
-    plan::From,
+    kafka::{Catalog, Client, Membership, StartAt},
+    plan::{From, PlannedPartition},
 };
 
 /// The same trouble with commits is told again after this time.
-const TELL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How long a rebalance may wait to learn where a new partition begins.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes a member's partitions into the run, and out of it again.
 ///
@@ -31,6 +33,10 @@ pub struct RunMembership {
     number: u32,
     name: String,
     rebalances: Arc<Mutex<Rebalances>>,
+    /// What is looked up with that the group tells of and the run does not know.
+    client: Option<Client>,
+    /// The longest wait for work in hand.
+    longest_wait: Duration,
     /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
     news: Mutex<Vec<(u32, u32)>>,
     /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
@@ -56,6 +62,8 @@ impl RunMembership {
             number,
             name: format!("member-{number}"),
             rebalances,
+            client: None,
+            longest_wait: Duration::MAX,
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
             earlier: Mutex::default(),
@@ -64,6 +72,25 @@ impl RunMembership {
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
         }
+    }
+
+    /// Looks partitions up with a client, and never waits longer than this for work in hand.
+    #[must_use]
+    pub fn with_client(self, client: Client, longest_wait: Duration) -> Self {
+        Self { client: Some(client), longest_wait, ..self }
+    }
+
+    /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
+    fn known_or_joined(&self, id: &TopicPartition) -> Option<u32> {
+        let known = self.engine.index_of(id);
+        if known.is_some() || !self.engine.plan.follow {
+            return known;
+        }
+        let ends = Catalog::new(self.client.as_ref()?, JOIN_TIMEOUT).log_ends(std::slice::from_ref(id));
+        // Without an answer it begins at 0, and where its log begins later, that is seen when it is read.
+        let (first, end) =
+            ends.ok().and_then(|mut ends| ends.pop()).map_or_else(Default::default, |ends| (ends.low, ends.end));
+        Some(self.engine.join(PlannedPartition { id: id.clone(), first, end }).0)
     }
 
     /// The assignments since the last call: partition and epoch.
@@ -182,6 +209,7 @@ impl RunMembership {
             }
         }
         self.engine.board.fence(std::iter::once((index, epoch)));
+        self.engine.stage_begin(index, epoch, start);
         self.mine.lock().insert(index, epoch);
         self.news.lock().push((index, epoch));
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
@@ -238,6 +266,9 @@ impl RunMembership {
 
     /// What was read under these assignments is not handed out any more.
     fn fence(&self, standing: &[(u32, u32)]) {
+        for (index, _) in standing {
+            self.engine.stage_gone(*index);
+        }
         self.engine.board.fence(standing.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
@@ -258,7 +289,7 @@ impl Membership for RunMembership {
         let mut got = Vec::new();
         let starts = partitions
             .iter()
-            .map(|(id, committed)| match (self.engine.index_of(id), committed) {
+            .map(|(id, committed)| match (self.known_or_joined(id), committed) {
                 (None, _) => {
                     self.engine
                         .events
@@ -304,12 +335,13 @@ impl Membership for RunMembership {
         let standing = self.standing(partitions);
         self.fence(&standing);
         let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
-        if !self.engine.board.wait_drained(&indexes, self.engine.settings.drain_timeout) {
+        let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
+        if !self.engine.board.wait_drained(&indexes, wait) {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
                     "{} did not finish its work in hand within {} s; it goes without it, and others will repeat it",
                     self.name,
-                    self.engine.settings.drain_timeout.as_secs()
+                    wait.as_secs()
                 ),
             });
         }

@@ -9,6 +9,7 @@ mod control;
 mod dead_letter_topics;
 mod dead_letters;
 mod deal;
+mod discovery;
 mod ending;
 mod engine;
 #[cfg(test)]
@@ -49,16 +50,22 @@ mod rebalance;
 mod recorder;
 #[cfg(test)]
 mod resume_test;
+mod retention;
 mod run;
 mod session;
 mod settings;
 #[cfg(test)]
 mod sharing_test;
 mod silence;
+mod staging;
+#[cfg(test)]
+mod staging_test;
 #[cfg(test)]
 mod stress_test;
+mod time_order;
 mod view;
 mod worker;
+mod young;
 
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
@@ -68,4 +75,4 @@ pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

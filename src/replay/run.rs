@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::{
     dead_letter_topics,
     dead_letters::DeadLetters,
+    discovery,
     ending::Ending,
     engine::Engine,
     failures::Failures,
@@ -66,6 +67,9 @@ pub enum RunError {
         /// How many there can be.
         partitions: u32,
     },
+    /// An order by time that cannot be kept, or has no effect.
+    #[error("--time-order {0}")]
+    TimeOrder(&'static str),
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -121,6 +125,8 @@ pub struct Run {
     /// Whether there is a journal to go on from.
     pub(super) resumable: bool,
     recorded: Instant,
+    /// How many partitions there were when they were dealt out last.
+    dealt_partitions: usize,
 }
 
 impl Run {
@@ -139,6 +145,7 @@ impl Run {
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
+        check_time_order(&plan, &settings)?;
         if let Some(contradiction) = settings.contradiction() {
             return Err(RunError::Contradiction(contradiction));
         }
@@ -184,14 +191,8 @@ impl Run {
             Some(group) => Reading::Group {
                 context: GroupContext {
                     engine: Arc::clone(&engine),
-                    config: MemberConfig {
-                        kafka: connection.kafka.clone(),
-                        group: group.clone(),
-                        topics: engine.plan.topics.clone(),
-                        protocol: connection.protocol,
-                        tier: engine.settings.tier,
-                        place: Place::First,
-                    },
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
@@ -234,10 +235,12 @@ impl Run {
             recorder,
             resumable,
             recorded: now,
+            dealt_partitions: partitions,
             engine,
         };
         run.announce_own_assignment();
         run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 
@@ -312,6 +315,13 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
+            if self.engine.take_pause() {
+                self.pause();
+            }
+            if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
+                self.dealt_partitions = self.engine.partitions.len();
+                self.deal();
+            }
             let trouble = self.reconcile().err().map(|error| error.to_string());
             if trouble != self.trouble {
                 // Told once, though it is tried again all the time.
@@ -437,6 +447,50 @@ impl Drop for Run {
         self.engine.stop_reading();
         self.close_dead_letters();
     }
+}
+
+/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+        place: Place::First,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span them.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
 }
 
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {

@@ -420,6 +420,7 @@ impl Body {
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
                 selection: plan.selection.scope.to_string(),
+                follow: plan.follow,
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),

@@ -234,6 +234,7 @@ fn offsets_counts_ages_and_overrides() {
 
 #[test]
 fn what_lies_outside_the_log_is_brought_to_it_and_told() {
+    use RangeSide::{From, To};
     let broker = broker::shared();
     let topic = written(broker, "clamped", 2, 100);
     let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":30}}]}}"#);
@@ -242,7 +243,6 @@ fn what_lies_outside_the_log_is_brought_to_it_and_told() {
         let (ended, _) = replayed(ranged(options(broker, &topic, 2), from, to, &[]));
         (bounds(&ended), clamped(&ended), ended.log())
     };
-    use RangeSide::{From, To};
     let (bounds, told, log) = of("10", "500");
     assert_eq!((bounds, told), (vec![(30, 100), (10, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]), "{log}");
     assert!(log.contains(&format!("{topic}-0: from 10 is not above the log's start; reading from 30")), "{log}");

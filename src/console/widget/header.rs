@@ -96,13 +96,18 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         Span::styled(format!("{:>5}", number::percent(share)), theme.strong),
         Span::styled("  handled ", theme.muted),
         Span::raw(number::count(run.totals.handled)),
-        Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted),
     ];
+    if run.plan.follow {
+        spans.push(Span::styled(" · following", theme.muted));
+    } else {
+        spans.push(Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted));
+    }
     let totals = &run.totals;
     let notes = [
         (totals.retried, "retried", theme.warning),
         (totals.skipped, "skipped", theme.warning),
         (totals.dead_lettered, "dead letters", theme.warning),
+        (totals.lost, "lost to retention", theme.warning),
         (totals.duplicates, "delivered twice", theme.notice),
         (totals.filtered, "filtered", theme.muted),
         (totals.unkeyed, "unkeyed", theme.notice),

@@ -51,6 +51,7 @@ pub(super) struct Plan {
     pub(super) group: Option<String>,
     /// The range, the key template and the filter in words.
     pub(super) selection: String,
+    pub(super) follow: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,6 +66,7 @@ pub(super) struct ReportTotals {
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
+    pub(super) lost: u64,
     pub(super) lag: Option<u64>,
 }
 
@@ -145,6 +147,7 @@ impl Plan {
             handler: plan.handler.clone(),
             group: plan.group.clone(),
             selection: plan.selection.clone(),
+            follow: plan.follow,
         }
     }
 }
@@ -161,6 +164,7 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            lost: totals.lost,
             lag: totals.lag.known(),
         }
     }

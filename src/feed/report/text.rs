@@ -106,6 +106,7 @@ fn exceptions(report: &Report) -> Option<String> {
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),
         (totals.duplicates, "duplicates"),
+        (totals.lost, "lost to retention"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

@@ -126,7 +126,7 @@ fn find(
 /// Records count whole milliseconds: the first that is not before a time is not before the next whole one.
 fn milliseconds(time: DateTime<Utc>) -> u64 {
     let ms = time.timestamp_millis();
-    let more = i64::from(time.timestamp_subsec_nanos() % 1_000_000 != 0);
+    let more = i64::from(!time.timestamp_subsec_nanos().is_multiple_of(1_000_000));
     u64::try_from(ms.saturating_add(more)).unwrap_or(0)
 }
 
