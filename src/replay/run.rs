@@ -29,7 +29,7 @@ use crate::{
     feed::{EventKind, EventLog, Owner, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     journal::Figures,
-    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
+    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig, Place},
     plan::Plan,
 };
 
@@ -462,6 +462,7 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
         topics: engine.plan.topics.clone(),
         protocol: connection.protocol,
         tier: engine.settings.tier,
+        place: Place::First,
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {
