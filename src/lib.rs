@@ -3,10 +3,12 @@
 //! Data flows one way: a selection becomes a [`plan`], a plan becomes a run ([`replay`]), a run emits a [`feed`], and
 //! every view (the [`console`], the headless progress, the reports) knows nothing but that feed.
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod dlq;
 pub mod domain;
 pub mod feed;
 pub mod handler;

@@ -14,6 +14,7 @@ mod model;
 mod problem;
 mod property;
 mod reference;
+mod scope;
 mod selection;
 mod show;
 mod value;

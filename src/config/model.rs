@@ -46,6 +46,8 @@ pub struct RunSection {
     pub topics: Option<TopicSet>,
     /// What is read of them.
     pub scope: Scope,
+    /// The file that the list of keys in `scope` was read from.
+    pub(super) keys_from: Option<String>,
     /// How the run is to go.
     pub settings: Settings,
     /// Which protocol a group speaks.
@@ -93,6 +95,8 @@ pub struct DemoSection {
     pub handler: HandlerSpec,
     /// The consumer group that shares the demo's work; `None` uses no group.
     pub group: Option<String>,
+    /// What is read of the demo's topics.
+    pub scope: Scope,
 }
 
 /// Which of Kafka's group protocols to speak.
@@ -132,7 +136,7 @@ impl FromStr for ProtocolChoice {
 
 /// A handler that takes this time for each record.
 pub(super) fn takes(work: Duration) -> HandlerSpec {
-    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0 })
+    HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0, poison: 0.0 })
 }
 
 impl Default for Config {
@@ -142,6 +146,7 @@ impl Default for Config {
             run: RunSection {
                 topics: None,
                 scope: Scope::default(),
+                keys_from: None,
                 settings: Settings::default(),
                 group_protocol: ProtocolChoice::default(),
                 journal: JournalSection::default(),
@@ -153,6 +158,7 @@ impl Default for Config {
                 concurrency: Concurrency::MIN,
                 handler: takes(Duration::from_millis(1)),
                 group: None,
+                scope: Scope::default(),
             },
             file: None,
             origins: BTreeMap::new(),

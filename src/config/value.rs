@@ -5,10 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::{
-    handler::{HandlerSpec, SpecError},
-    replay::OnFailure,
-};
+use crate::handler::{HandlerSpec, SpecError};
 
 pub(super) fn store<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
@@ -60,12 +57,20 @@ pub(super) fn theme(input: &Input) -> Result<String, String> {
     }
 }
 
-pub(super) fn on_failure(input: &Input) -> Result<OnFailure, String> {
-    match input.text()? {
-        "fail" => Ok(OnFailure::Fail),
-        "skip" => Ok(OnFailure::Skip),
-        other => Err(format!("{} is neither", quoted(other))),
-    }
+/// A part of something, 0 to 1.
+pub(super) fn part(input: &Input) -> Result<f64, String> {
+    let text = input.property()?;
+    let part = text.trim().parse().map_err(|_| format!("{} is not a number", quoted(&text)))?;
+    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err(format!("{part} is out of range")) }
+}
+
+/// A topic's name, with `{topic}` in it or without.
+pub(super) fn topic_template(input: &Input) -> Result<String, String> {
+    let text = input.text()?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = text.replace("{topic}", "t");
+    let named = (1..=249).contains(&name.len()) && name.chars().all(fits) && text != "{topic}";
+    if named { Ok(text.to_owned()) } else { Err(format!("{} cannot be the name of a dead-letter topic", quoted(text))) }
 }
 
 /// A word whose own error repeats what is allowed.

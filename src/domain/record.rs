@@ -55,6 +55,8 @@ pub enum LaneKey {
 pub struct Route {
     /// Whose lane it waits in.
     pub lane: LaneKey,
+    /// The key template made no key of it: it keeps the order of its partition.
+    pub unkeyed: bool,
     /// The filter leaves it out: it counts as read and dealt with, and no handler sees it.
     pub filtered: bool,
     /// It is handled alone, after everything before it and before everything after it.
@@ -133,6 +135,22 @@ impl Record {
     #[must_use]
     pub fn footprint(&self) -> u64 {
         self.size() + OVERHEAD
+    }
+
+    /// The same record in memory of its own: one that waits for long would otherwise keep the bytes of all that were
+    /// fetched with it. It counts itself into what its buffer was counted into.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let len = present(self.key_len) + present(self.value_len) + self.headers_len;
+        let footprint = u64::from(len) + OVERHEAD;
+        if self.buffer.footprint <= footprint {
+            return self;
+        }
+        let held = Arc::clone(&self.buffer.held);
+        held.fetch_add(footprint, Ordering::Relaxed);
+        let bytes = self.slice(self.start, len).into();
+        let buffer = Arc::new(RecordBuffer { bytes, footprint, held, fetched: self.buffer.fetched });
+        Self { buffer, start: 0, ..self }
     }
 
     fn slice(&self, start: u32, len: u32) -> &[u8] {
@@ -333,6 +351,24 @@ mod tests {
         records.truncate(1);
         assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * OVERHEAD);
         records.clear();
+        assert_eq!(held.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_detached_record_is_the_same_and_keeps_nothing_but_itself() {
+        let held = Arc::new(AtomicU64::new(0));
+        let mut builder = RecordBufferBuilder::default();
+        builder.push(0, 0, 0, -1, Route::default(), None, Some(&[0; 100]));
+        builder.push(3, 1, 42, 1000, Route::keyed(7), Some(b"key"), Some(b"value"));
+        builder.push_header(b"h1", Some(b"one"));
+        let mut records = Vec::new();
+        builder.finish(&held, &mut records);
+        let record = records.pop().unwrap().detached();
+        drop(records);
+        assert_eq!(held.load(Ordering::Relaxed), record.footprint());
+        assert_eq!((record.key(), record.value()), (Some(&b"key"[..]), Some(&b"value"[..])));
+        assert_eq!((record.offset, record.route, record.headers().count()), (42, Route::keyed(7), 1));
+        drop(record.detached());
         assert_eq!(held.load(Ordering::Relaxed), 0);
     }
 }

@@ -4,20 +4,27 @@
 mod cluster;
 mod event;
 mod figures;
+mod forecast;
 mod history;
 mod log;
 mod next_run;
 mod printable;
 pub mod progress;
+mod quarantine;
 pub mod report;
 mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
-pub use event::{Event, EventKind, Failure, RebalanceKind, Severity};
+pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
+pub use forecast::{
+    Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
+    Planning, Recommendation, RecordBytes,
+};
 pub use history::{Recent, Series};
 pub use log::EventLog;
 pub use next_run::NextRun;
 pub use printable::printable;
+pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
 pub use snapshot::{
     Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState, RunSummary,
     RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,

@@ -7,6 +7,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, LogNormal};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Handler, HandlerError, LaneFailure, LaneRun, Simulate, WorkTime};
 
@@ -37,6 +38,7 @@ pub(super) struct SimulateHandler {
 pub(super) struct Prototype {
     work: Work,
     fail: f64,
+    poison: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +66,10 @@ impl Prototype {
         if !(0.0..=1.0).contains(&settings.fail) {
             return Err(wrong(format!("fail must be 0 to 1, not {}", settings.fail)));
         }
-        Ok(Self { work, fail: settings.fail })
+        if !(0.0..=1.0).contains(&settings.poison) {
+            return Err(wrong(format!("poison must be 0 to 1, not {}", settings.poison)));
+        }
+        Ok(Self { work, fail: settings.fail, poison: settings.poison })
     }
 }
 
@@ -92,6 +97,10 @@ impl SimulateHandler {
             for done in 0..lane.records.len() {
                 spent += self.draw();
                 at(spent);
+                if self.settings.poison > 0.0 && is_poison(lane.records[done].value(), self.settings.poison) {
+                    failures.push(LaneFailure { run, done, error: "simulated poison".into(), is_final: false });
+                    break;
+                }
                 if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {
                     failures.push(LaneFailure { run, done, error: "simulated failure".into(), is_final: false });
                     break;
@@ -116,6 +125,13 @@ impl Handler for SimulateHandler {
         self.late = taken.saturating_sub(spent).min(LATENESS_MADE_UP);
         failures
     }
+}
+
+/// Whether a value is poison at this rate: by its hash, so that the same value is wherever it comes again.
+#[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+fn is_poison(value: Option<&[u8]>, rate: f64) -> bool {
+    let chance = (xxh3_64(value.unwrap_or_default()) >> 11) as f64 / (1_u64 << 53) as f64;
+    chance < rate
 }
 
 /// How long to sleep for a deadline, where that is worth a call.
@@ -191,6 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn poison_is_the_same_at_every_attempt_and_about_as_much_as_told() {
+        let poison: Vec<u32> = (0..10_000_u32).filter(|value| is_poison(Some(&value.to_le_bytes()), 0.01)).collect();
+        assert!((70..140).contains(&poison.len()), "{}", poison.len());
+        let mut handler = handler("simulate:0,poison=0.01");
+        let bad = poison[0].to_le_bytes();
+        let lane = |lane, value: &[u8]| LaneRun {
+            lane,
+            records: vec![crate::handler::testing::record(0, 0, None, Some(value), &[])],
+        };
+        for _ in 0..3 {
+            let failures = handler.walk(&[lane(0, &bad), lane(1, b"good")], |_| {}).1;
+            assert_eq!(failures.iter().map(|failure| failure.run).collect::<Vec<_>>(), [0]);
+        }
+    }
+
+    #[test]
     fn draws_follow_their_distribution() {
         let mut uniform = handler("simulate:uniform:1ms:3ms");
         let mut lognormal = handler("simulate:lognormal:5ms:0.5");
@@ -205,9 +237,10 @@ mod tests {
 
     #[test]
     fn impossible_settings_are_refused() {
-        let settings = Simulate { work: WorkTime::LogNormal(Duration::from_millis(1), f64::NAN), fail: 0.0 };
+        let settings =
+            Simulate { work: WorkTime::LogNormal(Duration::from_millis(1), f64::NAN), fail: 0.0, poison: 0.0 };
         assert!(Prototype::new(settings).is_err());
-        let settings = Simulate { work: WorkTime::Fixed(Duration::ZERO), fail: 1.5 };
+        let settings = Simulate { work: WorkTime::Fixed(Duration::ZERO), fail: 1.5, poison: 0.0 };
         assert!(Prototype::new(settings).unwrap_err().to_string().contains("0 to 1"));
     }
 }

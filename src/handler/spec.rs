@@ -25,6 +25,8 @@ pub struct Simulate {
     pub work: WorkTime,
     /// The part of the attempts that fail, 0 to 1.
     pub fail: f64,
+    /// The part of the records that fail at every attempt, 0 to 1, by what their value is.
+    pub poison: f64,
 }
 
 /// How long a record takes.
@@ -78,20 +80,21 @@ impl FromStr for HandlerSpec {
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
     let mut options = text.split(',');
     let work = parse_work(options.next().unwrap_or_default())?;
-    let mut fail = 0.0;
+    let (mut fail, mut poison) = (0.0, 0.0);
     for option in options {
-        match option.split_once('=') {
-            Some(("fail", rate)) => {
-                fail = rate
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|rate| (0.0..=1.0).contains(rate))
-                    .ok_or_else(|| format!("fail must be 0 to 1, not `{rate}`"))?;
-            }
-            _ => return Err(format!("`{option}` is no setting of simulate; there is fail=RATE")),
-        }
+        let (name, rate) = option.split_once('=').unwrap_or((option, ""));
+        let target = match name {
+            "fail" => &mut fail,
+            "poison" => &mut poison,
+            _ => return Err(format!("`{option}` is no setting of simulate; there are fail=RATE and poison=RATE")),
+        };
+        *target = rate
+            .parse::<f64>()
+            .ok()
+            .filter(|rate| (0.0..=1.0).contains(rate))
+            .ok_or_else(|| format!("{name} must be 0 to 1, not `{rate}`"))?;
     }
-    Ok(Simulate { work, fail })
+    Ok(Simulate { work, fail, poison })
 }
 
 fn parse_work(text: &str) -> Result<WorkTime, String> {
@@ -149,13 +152,16 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
-            Self::Simulate(Simulate { work, fail }) => {
+            Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
                     WorkTime::Uniform(low, high) => write!(f, "simulate:uniform:{low:?}:{high:?}")?,
                     WorkTime::LogNormal(median, sigma) => write!(f, "simulate:lognormal:{median:?}:{sigma}")?,
                 }
-                if *fail > 0.0 { write!(f, ",fail={fail}") } else { Ok(()) }
+                if *fail > 0.0 {
+                    write!(f, ",fail={fail}")?;
+                }
+                if *poison > 0.0 { write!(f, ",poison={poison}") } else { Ok(()) }
             }
         }
     }
@@ -174,6 +180,7 @@ mod tests {
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
+            "simulate:1ms,fail=0.01,poison=0.02",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
@@ -187,6 +194,7 @@ mod tests {
             ("null:1", "takes no settings"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
+            ("simulate:1ms,poison=x", "poison must be 0 to 1"),
             ("simulate:1ms,faill=1", "is no setting"),
             ("simulate:uniform:5ms:1ms", "shorter time first"),
             ("simulate:lognormal:5ms:9", "0 to 3"),

@@ -116,8 +116,6 @@ pub struct PartitionState {
 pub struct GroupEntry {
     /// The group's number.
     pub group: u32,
-    /// Its last handled offset.
-    pub last_offset: i64,
     /// The hash of what was handled, in its order.
     pub chain: u64,
     /// How many records were handled.

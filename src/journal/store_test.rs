@@ -27,8 +27,8 @@ fn figures(state: RunState) -> Figures {
     Figures { state, handled: 7, elapsed_s: 1.5, ..Figures::default() }
 }
 
-fn entry(group: u32, last_offset: i64) -> GroupEntry {
-    GroupEntry { group, last_offset, chain: u64::from(group) << 40 | last_offset.unsigned_abs(), count: 3 }
+fn entry(group: u32, mark: i64) -> GroupEntry {
+    GroupEntry { group, chain: u64::from(group) << 40 | mark.unsigned_abs(), count: 3 }
 }
 
 fn change(index: u32, position: i64, above: &[(i64, i64)], groups: GroupsChange) -> PartitionChange {

@@ -102,7 +102,28 @@ impl Producer {
     /// [`ProducerError::Refused`] if librdkafka will not take the record (too large, unknown partition). The record was
     /// not queued then and is not counted.
     pub fn send(&self, record: NewRecord<'_>) -> Result<(), ProducerError> {
-        let mut pending = to_native(record)?;
+        self.enqueue(record, 0)
+    }
+
+    /// As [`send`](Self::send), and [`outcomes`](Self::outcomes) will tell what became of the record, by this number.
+    ///
+    /// # Errors
+    /// Those of `send`; then there will be no outcome.
+    pub fn send_numbered(&self, record: NewRecord<'_>, number: usize) -> Result<(), ProducerError> {
+        // 0 stands for "nobody asks".
+        self.enqueue(record, number + 1)
+    }
+
+    /// Waits until every queued record is acknowledged or has failed, at most `within`, and tells what became of those that
+    /// were sent with a number since the last call. One that is missing is still on its way.
+    pub fn outcomes(&self, within: Duration) -> Vec<(usize, Result<(), String>)> {
+        // The counts are for those who send without numbers.
+        let _ = self.flush(within);
+        self.client.context().take_outcomes()
+    }
+
+    fn enqueue(&self, record: NewRecord<'_>, number: usize) -> Result<(), ProducerError> {
+        let mut pending = to_native(record, number)?;
         let mut deadline = None;
         loop {
             match self.client.send(pending) {
@@ -178,7 +199,7 @@ impl fmt::Debug for Producer {
 /// Other names of properties in [`DEFAULTS`].
 const ALIASES: [(&str, &str); 2] = [("compression.codec", "compression.type"), ("queue.buffering.max.ms", "linger.ms")];
 
-fn to_native(record: NewRecord<'_>) -> Result<BaseRecord<'_, [u8], [u8]>, ProducerError> {
+fn to_native(record: NewRecord<'_>, number: usize) -> Result<BaseRecord<'_, [u8], [u8], usize>, ProducerError> {
     let headers = if record.headers.is_empty() { None } else { Some(native_headers(&record)?) };
     Ok(BaseRecord {
         topic: record.topic,
@@ -187,7 +208,7 @@ fn to_native(record: NewRecord<'_>) -> Result<BaseRecord<'_, [u8], [u8]>, Produc
         key: record.key,
         timestamp: record.timestamp_ms,
         headers,
-        delivery_opaque: (),
+        delivery_opaque: number,
     })
 }
 

@@ -1,13 +1,22 @@
 //! From what the user asked for to what will be read, and how long that should take.
 
+mod forecast;
+mod making;
+mod model;
 mod prediction;
 mod range;
 mod resolve;
 mod rules;
+pub mod scan;
+mod schedule;
 mod selection;
 
+pub use forecast::{PlanOptions, forecast};
+pub use making::{Planner, PlanningError};
+pub use model::{Model, Stretch, WORKERS};
 pub use prediction::{Load, predict};
 pub use range::{From, Override, Range, To};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
-pub use rules::{Fields, Rules};
+pub use rules::{Examined, Field, Fields, Filter, Glob, HeaderIs, JsonIs, JsonPath, KeyList, KeyTemplate, Rule, Rules};
+pub use schedule::LaneLoads;
 pub use selection::{Scope, Selection, SelectionError, TopicSet};

@@ -1,65 +1,86 @@
-//! What a selection says of single records: which are left out, and whose lane the others wait in.
+//! What a selection says of single records: which are left out, whose lane the others wait in, and which are handled alone.
 
-use crate::{
-    domain::{LaneKey, Record, Route, hash_key},
-    kafka::RawRecord,
-};
+mod examined;
+mod field;
+mod fields;
+mod filter;
+mod glob;
+mod json_path;
+mod rule;
+#[cfg(test)]
+mod rules_test;
+mod template;
 
-/// What a rule may look at in a record.
-pub trait Fields {
-    /// The key, if it has one.
-    fn key(&self) -> Option<&[u8]>;
+use std::borrow::Cow;
 
-    /// The value, if it has one.
-    fn value(&self) -> Option<&[u8]>;
+pub use examined::Examined;
+pub use field::Field;
+pub use fields::Fields;
+pub use filter::Filter;
+pub use glob::Glob;
+pub use json_path::JsonPath;
+pub use rule::{HeaderIs, JsonIs, KeyList, Rule};
+pub use template::KeyTemplate;
 
-    /// The value of the first header with this name, where there is one that is not null.
-    fn header(&self, name: &str) -> Option<&[u8]>;
-}
-
-impl Fields for Record {
-    fn key(&self) -> Option<&[u8]> {
-        Self::key(self)
-    }
-
-    fn value(&self) -> Option<&[u8]> {
-        Self::value(self)
-    }
-
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers().find(|header| header.key == name.as_bytes()).and_then(|header| header.value)
-    }
-}
-
-impl Fields for RawRecord<'_> {
-    fn key(&self) -> Option<&[u8]> {
-        Self::key(self)
-    }
-
-    fn value(&self) -> Option<&[u8]> {
-        Self::value(self)
-    }
-
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        let mut found = None;
-        self.headers(|key, value| {
-            if found.is_none() && key == name.as_bytes() {
-                found = Some(value);
-            }
-        });
-        found.flatten()
-    }
-}
+use crate::domain::{LaneKey, Route, hash_key};
 
 /// What a selection says of single records.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rules {}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Which records are handled; the others are counted as filtered.
+    pub filter: Filter,
+    /// What the key of a record's lane is made of; `None` is the record's own key.
+    pub template: Option<KeyTemplate>,
+    /// Where event types are looked for: the first of these that a record has.
+    pub event_type: Vec<Field>,
+    /// Records that meet one of these are handled alone, after everything before them and before everything after.
+    pub barriers: Vec<Rule>,
+}
+
+impl Default for Rules {
+    /// Every record, by its own key.
+    fn default() -> Self {
+        Self { filter: Filter::default(), template: None, event_type: Field::event_types(), barriers: Vec::new() }
+    }
+}
 
 impl Rules {
     /// What becomes of a record.
     #[must_use]
-    pub fn route(&self, record: &impl Fields) -> Route {
-        let lane = record.key().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key)));
-        Route { lane, ..Route::default() }
+    pub fn route<F: Fields>(&self, record: &F) -> Route {
+        // Every record comes by here: what needs no rule must not pay for them.
+        if self.template.is_none() && self.barriers.is_empty() && self.filter.is_empty() {
+            return Route { lane: lane(record.key()), ..Route::default() };
+        }
+        let record = self.examine(record);
+        let key = record.lane_key();
+        let filtered = !self.filter.lets_pass(&record);
+        Route {
+            lane: lane(key),
+            unkeyed: self.template.is_some() && key.is_none(),
+            filtered,
+            // What is left out holds nothing up.
+            barrier: !filtered && self.barriers.iter().any(|rule| rule.is_met(&record)),
+        }
     }
+
+    /// A record, to be asked more than one thing.
+    #[must_use]
+    pub fn examine<'a, F: Fields>(&'a self, record: &'a F) -> Examined<'a, F> {
+        Examined::new(record, self)
+    }
+
+    /// The key of a record's lane: its own, or what the template makes of it. `None` where there is none, or a part of the
+    /// template is absent; such records keep the order of their partition.
+    #[must_use]
+    pub fn lane_key<'a, F: Fields>(&self, record: &'a F) -> Option<Cow<'a, [u8]>> {
+        match &self.template {
+            None => record.key().map(Cow::Borrowed),
+            Some(template) => template.render(&self.examine(record)).map(Cow::Owned),
+        }
+    }
+}
+
+fn lane(key: Option<&[u8]>) -> LaneKey {
+    key.map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key)))
 }

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use super::{
     batch_size::BatchSize,
     lanes::{Exclusion, Lanes},
+    quarantine::{QuarantineLoad, Trouble, Waiting},
 };
 use crate::{
     domain::{Ordering, Record},
@@ -42,8 +43,21 @@ pub struct HandBack {
     pub run: LaneRun,
     /// How many of its records are dealt with.
     pub done: usize,
-    /// Until when the lane rests, because the record after those has failed.
-    pub until: Option<Instant>,
+    /// What then.
+    pub then: Then,
+}
+
+/// What becomes of a lane that is handed back.
+#[derive(Debug)]
+pub enum Then {
+    /// It can be taken again.
+    GoOn,
+    /// It rests until then, because the record after those that are done has failed.
+    Rest(Instant),
+    /// The key of that record is put aside.
+    Quarantine(Trouble),
+    /// The lane's key has been given up: what is done has gone to the dead letters, and so will the rest.
+    Condemned,
 }
 
 /// The lanes of a run and the workers that wait for them.
@@ -147,17 +161,24 @@ impl Board {
     pub fn hand_back(&self, runs: impl Iterator<Item = HandBack>, records: usize, elapsed: Duration) {
         let mut inner = self.inner.lock();
         let mut rests = false;
-        for HandBack { run, done, until } in runs {
+        for HandBack { run, done, then } in runs {
             let lane = run.lane;
-            rests |= until.is_some();
-            inner.lanes.finish(run, done, until);
+            rests |= matches!(then, Then::Rest(_));
+            match then {
+                Then::GoOn => inner.lanes.finish(run, done, None),
+                Then::Rest(until) => inner.lanes.finish(run, done, Some(until)),
+                Then::Quarantine(trouble) => inner.lanes.quarantine(run, done, trouble),
+                Then::Condemned => inner.lanes.finish_condemned(run, done),
+            }
             if self.own_queues {
                 // It may belong to another worker by now.
                 let owner = inner.lanes.queue_of(lane);
                 inner.ring(owner);
             }
         }
-        inner.size.learn(records, elapsed);
+        if records > 0 {
+            inner.size.learn(records, elapsed);
+        }
         if !self.own_queues {
             let others = inner.wanted().saturating_sub(1);
             inner.ring_any(others + usize::from(rests));
@@ -169,7 +190,10 @@ impl Board {
     /// From now on records of older assignments of these partitions are not taken any more.
     pub fn fence(&self, fences: impl Iterator<Item = (u32, u32)>) {
         let mut inner = self.inner.lock();
+        let inner = &mut *inner;
+        let mut fenced = false;
         for (partition, epoch) in fences {
+            fenced = true;
             inner.lanes.fence(partition, epoch);
             if self.own_queues {
                 // The lane's worker may have gone, and the next owner may be in another process.
@@ -177,6 +201,41 @@ impl Board {
                 inner.lanes.drop_stale(lane);
             }
         }
+        if fenced {
+            inner.lanes.drop_stale_aside();
+        }
+    }
+
+    /// Tries keys again that were put aside; returns how many.
+    pub fn release(&self, keys: &[u64]) -> usize {
+        let mut inner = self.inner.lock();
+        let released = keys.iter().filter(|key| inner.lanes.release(**key)).count();
+        inner.ring_any(released);
+        released
+    }
+
+    /// Gives keys up that were put aside; returns how many.
+    pub fn condemn(&self, keys: &[u64]) -> usize {
+        let mut inner = self.inner.lock();
+        keys.iter().filter(|key| inner.lanes.condemn(**key)).count()
+    }
+
+    /// What has to leave of the keys that were given up.
+    #[must_use]
+    pub fn take_condemned(&self) -> Vec<(LaneRun, Trouble)> {
+        self.inner.lock().lanes.take_condemned()
+    }
+
+    /// How much waits in quarantine.
+    #[must_use]
+    pub fn quarantine_load(&self) -> QuarantineLoad {
+        self.inner.lock().lanes.quarantine_load()
+    }
+
+    /// The keys in quarantine, the oldest first.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<Waiting> {
+        self.inner.lock().lanes.quarantined()
     }
 
     /// Waits until no worker has a record of these partitions in hand; `false` when the time is over before.
@@ -258,6 +317,18 @@ impl Board {
     pub fn note_used(&self, lanes: impl Iterator<Item = u32>) {
         let mut inner = self.inner.lock();
         lanes.for_each(|lane| inner.lanes.note_used(lane));
+    }
+
+    /// The memory of all records that wait in lanes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.inner.lock().lanes.waiting_bytes()
+    }
+
+    /// Whether nothing is handed out for the time being.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.inner.lock().paused
     }
 
     /// How many lanes have had records.

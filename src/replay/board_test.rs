@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{board::HandBack, engine_fixture::Fixture};
+use super::{
+    board::{HandBack, Then},
+    engine_fixture::Fixture,
+};
 use crate::{
     domain::Ordering,
     feed::Owner,
@@ -57,8 +60,8 @@ fn a_worker_that_goes_leaves_its_lane_to_one_that_sleeps() {
         let taken = take_aside(&fixture, 0);
         wait_until("nobody sleeps", || board.idle() == 1);
         let run = batch.remove(0);
-        let until = rest.map(|rest| Instant::now() + rest);
-        board.hand_back(std::iter::once(HandBack { run, done: 0, until }), 1, Duration::ZERO);
+        let then = rest.map_or(Then::GoOn, |rest| Then::Rest(Instant::now() + rest));
+        board.hand_back(std::iter::once(HandBack { run, done: 0, then }), 1, Duration::ZERO);
         assert!(!board.take(1, &mut batch), "it is to go");
         let taken = taken.recv_timeout(DEADLINE).expect("nobody was woken");
         assert_eq!(taken[0].records[0].offset, 0);
@@ -99,7 +102,7 @@ fn a_lane_that_changes_owner_wakes_the_new_one() {
             let taken = take_aside(&fixture, 1);
             wait_until("nobody sleeps", || board.idle() == 1);
             let run = batch.remove(0);
-            board.hand_back(std::iter::once(HandBack { run, done: 0, until: None }), 1, Duration::ZERO);
+            board.hand_back(std::iter::once(HandBack { run, done: 0, then: Then::GoOn }), 1, Duration::ZERO);
             taken
         } else {
             let taken = take_aside(&fixture, 1);

@@ -24,8 +24,19 @@ pub enum Command {
     Cancel,
     /// Changes the number of workers, now and for the runs that follow.
     SetConcurrency(Concurrency),
+    /// Decides what becomes of a key in quarantine, by its hash, or of all of them.
+    Decide(Decision, Option<u64>),
     /// Ends the run as `Cancel` does, then the session.
     Shutdown,
+}
+
+/// What becomes of a key in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is tried again, in its order.
+    Release,
+    /// What waits of it goes to the dead letters, and so does what comes later of it in this run.
+    DeadLetter,
 }
 
 /// Sends commands to a session. Clones reach the same one; commands to a session that has ended go nowhere.

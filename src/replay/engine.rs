@@ -11,13 +11,18 @@ use std::{
 
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    board::{Board, HandBack},
+    board::{Board, HandBack, Then},
+    dead_letters::{DeadLetters, Letter},
     key_groups::{KeyGroups, hash_content},
     lanes::own_lane,
     partition::{Completed, Delivery, PartitionRun},
+    quarantine::Trouble,
     settings::{OnFailure, Settings},
+    staging::{End, PART_OF_BUFFER, Stages, Staging},
+    young::Question,
 };
 use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
@@ -48,6 +53,14 @@ pub struct Engine {
     own_lanes: Growing<u32>,
     /// Who is to be told of partitions that join.
     pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    /// Where records wait for others that belong before them.
+    pub staging: Staging,
+    /// The topics that are read, those that have joined included.
+    pub topics: Growing<String>,
+    /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
+    delivering: RwLock<()>,
+    /// The run is to pause: retention has deleted records, and the settings say so.
+    pause_wanted: AtomicBool,
     /// Where a partition is among them.
     index: RwLock<HashMap<TopicPartition, u32>>,
     /// Where workers note what they begin, if the run has a journal.
@@ -68,6 +81,17 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Records that a dead-letter topic has, by its broker's word.
+    pub dead_lettered: AtomicU64,
+    /// Where dead letters are sent from, where there are any.
+    pub dead_letters: OnceLock<DeadLetters>,
+    /// Records that failed and were put aside with their keys, so far.
+    quarantined: AtomicU64,
+    paused_by: Mutex<Option<String>>,
+    /// What the chances of this run are drawn from.
+    seed: u64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -87,16 +111,24 @@ impl Engine {
     pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
+        let staging = Staging::new(plan.selection.scope.time_order, plan.partitions.len());
+        for (planned, index) in plan.partitions.iter().zip(0..) {
+            if planned.first >= planned.end
+                && !plan.follow
+                && let Some(mut stages) = staging.lock()
+            {
+                stages.gone(index);
+            }
+        }
         let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
-        let ordered = settings.ordering != Ordering::None;
         Self {
             board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
-            partitions: plan
-                .partitions
-                .iter()
-                .map(|one| Mutex::new(PartitionRun::new(one, ordered, plan.follow)))
-                .collect(),
+            partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
+            staging,
+            topics: plan.topics.iter().cloned().collect(),
+            delivering: RwLock::default(),
+            pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),
             own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
             index: RwLock::new(plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect()),
@@ -112,6 +144,12 @@ impl Engine {
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            dead_lettered: AtomicU64::new(0),
+            dead_letters: OnceLock::new(),
+            quarantined: AtomicU64::new(0),
+            paused_by: Mutex::new(None),
+            seed: rand::random(),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -143,7 +181,10 @@ impl Engine {
             return (*known, false);
         }
         let id = planned.id.clone();
-        let run = PartitionRun::new(&planned, self.settings.ordering != Ordering::None, self.plan.follow);
+        // From here on no batch is half delivered.
+        let _between_batches = self.delivering.write();
+        self.stage_young(&id);
+        let run = PartitionRun::new(&planned, self.plan.follow);
         if let Some(handlers) = self.handlers.get() {
             handlers.joined(&id);
         }
@@ -165,6 +206,19 @@ impl Engine {
         }));
     }
 
+    /// A further partition of a topic that is being read: keys move to it, so its records wait for those of the old ones.
+    fn stage_young(&self, id: &TopicPartition) {
+        let young = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+        let older: Vec<(u32, i64)> = (0..young)
+            .filter(|index| self.id(*index).topic == id.topic)
+            // What nobody here reads is not waited for.
+            .map(|index| (index, self.partitions[index as usize].lock().reached().unwrap_or(i64::MAX)))
+            .collect();
+        if self.settings.ordering == Ordering::Key && !older.is_empty() {
+            self.staging.join(young, older);
+        }
+    }
+
     /// Changes a partition under its lock, and keeps count of those that are complete.
     pub fn with<T>(&self, partition: u32, change: impl FnOnce(&mut PartitionRun) -> T) -> T {
         let mut guard = self.partitions[partition as usize].lock();
@@ -184,19 +238,116 @@ impl Engine {
 
     /// Puts records that were read into their lanes. The vector is empty afterwards.
     pub fn deliver(&self, records: &mut Vec<Record>) {
+        let _batch = self.delivering.read();
         let mut keep = Vec::with_capacity(records.len());
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
             self.with(first.partition, |partition| {
                 for record in chunk {
-                    let group = self.group_of(record);
-                    let delivery = partition.deliver(record.epoch, record.offset, group, record.route.filtered);
+                    let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });
         }
+        if self.staging.is_on() {
+            return self.deliver_staged(records, keep);
+        }
         let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
         self.board.put(kept.map(|record| (self.lane_of(&record), record)));
+    }
+
+    fn deliver_staged(&self, records: &mut Vec<Record>, keep: Vec<bool>) {
+        let Some(mut stages) = self.staging.lock() else { return };
+        let mut through = Vec::with_capacity(records.len());
+        let mut seen: Vec<u32> = records.iter().map(|record| record.partition).collect();
+        seen.dedup();
+        for (record, keep) in records.drain(..).zip(keep) {
+            if keep {
+                stages.put(record, &mut through);
+            } else {
+                stages.left_out(&record);
+            }
+        }
+        self.put_through(&mut through);
+        for partition in seen {
+            self.note_passed(&mut stages, partition, false);
+        }
+        stages.release(&mut through);
+        self.put_through(&mut through);
+    }
+
+    fn put_through(&self, through: &mut Vec<Record>) {
+        self.board.put(through.drain(..).map(|record| (self.lane_of(&record), record)));
+    }
+
+    fn note_passed(&self, stages: &mut Stages, partition: u32, at_end_of_log: bool) {
+        let (reached, over) = {
+            let state = self.partitions[partition as usize].lock();
+            let Some(reached) = state.reached() else { return };
+            (reached, !state.follows && reached >= state.end)
+        };
+        let end = if over { Some(End::Over) } else { at_end_of_log.then_some(End::Quiet) };
+        stages.passed(partition, reached, end);
+    }
+
+    /// A partition's log holds nothing unread below `offset`, which is its end for the time being.
+    pub fn reach(&self, partition: u32, epoch: u32, offset: i64) {
+        self.with(partition, |one| one.reach(epoch, offset));
+        self.stage(|stages| self.note_passed(stages, partition, true));
+    }
+
+    /// Nothing below `offset` can be read any more of a partition: it is passed over, and counted as lost.
+    pub fn pass_over(&self, partition: u32, epoch: u32, offset: i64) {
+        self.with(partition, |one| one.pass_over(epoch, offset));
+        self.stage(|stages| self.note_passed(stages, partition, false));
+    }
+
+    /// The run is to pause.
+    pub fn want_pause(&self) {
+        self.pause_wanted.store(true, Relaxed);
+    }
+
+    /// Whether the run is to pause, and has not paused yet.
+    #[must_use]
+    pub fn pause_wanted(&self) -> bool {
+        self.pause_wanted.load(Relaxed)
+    }
+
+    /// Whether the run is to pause; that is dealt with then.
+    #[must_use]
+    pub fn take_pause(&self) -> bool {
+        self.pause_wanted() && self.pause_wanted.swap(false, Relaxed)
+    }
+
+    /// A partition begins under an assignment, at an offset.
+    pub fn stage_begin(&self, partition: u32, epoch: u32, start: i64) {
+        self.stage(|stages| stages.begin(partition, epoch, start));
+    }
+
+    /// Nothing more comes of a partition for the time being.
+    pub fn stage_gone(&self, partition: u32) {
+        self.stage(|stages| stages.gone(partition));
+    }
+
+    /// The ends that a question about new partitions was about.
+    pub fn stage_answer(&self, question: &Question, ends: impl IntoIterator<Item = (u32, i64)>) {
+        self.stage(|stages| stages.answer(question, ends));
+    }
+
+    /// Lets records go on that waited only for time to pass.
+    pub fn stage_tick(&self) {
+        self.stage(|_| {});
+    }
+
+    fn stage(&self, change: impl FnOnce(&mut Stages)) {
+        let Some(mut stages) = self.staging.lock() else { return };
+        change(&mut stages);
+        let mut through = Vec::new();
+        stages.release(&mut through);
+        self.put_through(&mut through);
     }
 
     /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
@@ -232,9 +383,9 @@ impl Engine {
             let failure = failures.iter().find(|failure| failure.run == index);
             let done = failure.map_or(run.records.len(), |failure| failure.done.min(run.records.len()));
             self.account(&run.records[..done], true, per_record);
-            returned.push(match failure {
+            returned.extend(match failure {
                 Some(failure) if done < run.records.len() => self.judge(run, done, failure),
-                _ => HandBack { run, done, until: None },
+                _ => Some(HandBack { run, done, then: Then::GoOn }),
             });
         }
         *self.last_done.lock() = Some(Instant::now());
@@ -256,45 +407,125 @@ impl Engine {
         }
     }
 
-    /// Decides what becomes of a record that has failed.
-    fn judge(&self, run: LaneRun, done: usize, failure: &LaneFailure) -> HandBack {
+    /// Decides what becomes of a record that has failed. `None`: its lane is in the hands of the dead letters now.
+    fn judge(&self, mut run: LaneRun, done: usize, failure: &LaneFailure) -> Option<HandBack> {
         let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
         let attempt = before + 1;
-        let told = |count: u64| count <= FAILURES_TOLD || count.is_multiple_of(100);
-        let record = &run.records[done];
-        let report = || Failure {
-            partition: self.id(record.partition).clone(),
-            offset: Offset::new(record.offset).unwrap_or_default(),
-            attempt,
-            error: failure.error.clone(),
-        };
+        let rest = |run, time| Some(HandBack { run, done, then: Then::Rest(Instant::now() + time) });
+        let report = |record: &Record| self.failure_of(record, attempt, &failure.error);
         if failure.is_final {
             self.fail(failure.error.clone());
-            return HandBack { run, done, until: Some(Instant::now() + FAILED_REST) };
+            return rest(run, FAILED_REST);
         }
-        if let Some(delay) = self.settings.retry.delay(attempt) {
-            if told(self.retried.fetch_add(1, Relaxed) + 1) {
-                self.events.push(EventKind::Retried(report()));
+        let record = &run.records[done];
+        if let Some(delay) = self.settings.retry.delay(attempt, self.chance(record, attempt)) {
+            if is_told(self.retried.fetch_add(1, Relaxed) + 1) {
+                self.events.push(EventKind::Retried(report(record)));
             }
-            return HandBack { run, done, until: Some(Instant::now() + delay) };
+            let waiting = run.records.split_off(done);
+            run.records.extend(waiting.into_iter().map(Record::detached));
+            return rest(run, delay);
+        }
+        if self.settings.quarantine && record.lane_hash().is_some() {
+            if is_told(self.quarantined.fetch_add(1, Relaxed) + 1) {
+                self.events.push(EventKind::Quarantined { key: key_text(record), failure: report(record) });
+            }
+            let trouble = Trouble::new(failure.error.clone(), attempt);
+            return Some(HandBack { run, done, then: Then::Quarantine(trouble) });
         }
         match self.settings.on_failure {
             OnFailure::Skip => {
-                if told(self.skipped.fetch_add(1, Relaxed) + 1) {
-                    self.events.push(EventKind::Skipped(report()));
+                if is_told(self.skipped.fetch_add(1, Relaxed) + 1) {
+                    self.events.push(EventKind::Skipped(report(record)));
                 }
                 self.account(&run.records[done..=done], false, Duration::ZERO);
-                HandBack { run, done: done + 1, until: None }
+                Some(HandBack { run, done: done + 1, then: Then::GoOn })
+            }
+            OnFailure::Pause => {
+                self.pause(report(record).to_string());
+                // As soon as the run goes on.
+                rest(run, Duration::ZERO)
+            }
+            OnFailure::DeadLetter => {
+                self.send_dead(Letter {
+                    run,
+                    done,
+                    count: 1,
+                    trouble: Trouble::new(failure.error.clone(), attempt),
+                    condemned: false,
+                });
+                None
             }
             OnFailure::Fail => {
-                let failure = report();
-                self.fail(format!(
-                    "{} at offset {} failed {} times, last with: {}",
-                    failure.partition, failure.offset, failure.attempt, failure.error
-                ));
-                HandBack { run, done, until: Some(Instant::now() + FAILED_REST) }
+                self.fail(report(record).to_string());
+                rest(run, FAILED_REST)
             }
         }
+    }
+
+    /// Gives records into the hands of the dead letters.
+    pub fn send_dead(&self, letter: Letter) {
+        match self.dead_letters.get() {
+            Some(dead_letters) => dead_letters.submit(letter),
+            // A run that may have dead letters is not started without; but nothing must get lost by a mistake.
+            None => {
+                self.fail("there is nowhere to send dead letters to".into());
+                self.not_dead_lettered(letter, 0);
+            }
+        }
+    }
+
+    /// The broker has these dead letters: the positions may pass them.
+    pub fn dead_lettered(&self, letter: Letter, topic: &str) {
+        let Letter { run, done, count, trouble, condemned } = letter;
+        let records = &run.records[done..done + count];
+        for record in records {
+            if is_told(self.dead_lettered.fetch_add(1, Relaxed) + 1) {
+                let failure = self.failure_of(record, trouble.attempts, &trouble.error);
+                self.events.push(EventKind::DeadLettered { topic: topic.to_owned(), failure });
+            }
+        }
+        self.account(records, false, Duration::ZERO);
+        let then = if condemned { Then::Condemned } else { Then::GoOn };
+        self.give_back(HandBack { run, done: done + count, then });
+    }
+
+    /// The broker has only the first `sent` of these; the rest stays where it is.
+    pub fn not_dead_lettered(&self, letter: Letter, sent: usize) {
+        let Letter { run, done, condemned, .. } = letter;
+        self.account(&run.records[done..done + sent], false, Duration::ZERO);
+        self.dead_lettered.fetch_add(sent as u64, Relaxed);
+        let then = if condemned { Then::Condemned } else { Then::Rest(Instant::now() + FAILED_REST) };
+        self.give_back(HandBack { run, done: done + sent, then });
+    }
+
+    fn give_back(&self, hand_back: HandBack) {
+        self.board.hand_back(std::iter::once(hand_back), 0, Duration::ZERO);
+        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+            self.room.notify_all();
+        }
+    }
+
+    /// A record's failure, for people.
+    #[must_use]
+    pub fn failure_of(&self, record: &Record, attempt: u32, error: &str) -> Failure {
+        Failure {
+            partition: self.id(record.partition).clone(),
+            offset: Offset::new(record.offset).unwrap_or_default(),
+            attempt,
+            error: error.to_owned(),
+        }
+    }
+
+    /// A number from 0 to 1 that is another for each attempt of each record, and for each run.
+    fn chance(&self, record: &Record, attempt: u32) -> f64 {
+        let mut place = [0; 16];
+        place[..8].copy_from_slice(&record.offset.to_le_bytes());
+        place[8..12].copy_from_slice(&record.partition.to_le_bytes());
+        place[12..].copy_from_slice(&attempt.to_le_bytes());
+        #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+        let chance = (xxh3_64_with_seed(&place, self.seed) >> 11) as f64 / (1_u64 << 53) as f64;
+        chance
     }
 
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
@@ -333,6 +564,27 @@ impl Engine {
         }
     }
 
+    /// Nothing more is handed out until somebody lets the run go on. The first reason stays.
+    pub fn pause(&self, reason: String) {
+        self.board.set_paused(true);
+        let mut paused_by = self.paused_by.lock();
+        if paused_by.is_none() {
+            self.events.push(EventKind::Error { text: format!("paused: {reason}") });
+            *paused_by = Some(reason);
+        }
+    }
+
+    /// Why the run paused itself, if it did.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<String> {
+        self.paused_by.lock().clone()
+    }
+
+    /// Somebody lets the run go on.
+    pub fn forget_pause(&self) {
+        *self.paused_by.lock() = None;
+    }
+
     /// The run cannot go on. The first reason stays.
     pub fn fail(&self, reason: String) {
         let mut failure = self.failure.lock();
@@ -350,9 +602,23 @@ impl Engine {
             partition.state = PartitionState::Failed;
             partition.id.clone()
         });
+        self.stage_gone(partition);
         let text = format!("{id} cannot be read: {reason}");
         self.unreadable.lock().get_or_insert_with(|| text.clone());
         self.events.push(EventKind::Error { text });
+    }
+
+    /// A topic is gone: what is open of it is given up.
+    pub fn give_up_topic(&self, topic: &str) {
+        for (planned, index) in self.planned.iter().zip(0_u32..) {
+            let open = {
+                let partition = self.partitions[index as usize].lock();
+                !partition.is_complete() && !partition.has_failed()
+            };
+            if *planned.id.topic == *topic && open {
+                self.give_up(index, "the topic is not there any more");
+            }
+        }
     }
 
     /// The first partition that was given up, and why.
@@ -394,7 +660,26 @@ impl Engine {
         let mut guard = self.room_lock.lock();
         self.room.wait_for(&mut guard, timeout);
         drop(guard);
-        self.held.load(Relaxed) < self.settings.buffer_bytes
+        self.held.load(Relaxed) < self.settings.buffer_bytes || self.must_read_on()
+    }
+
+    /// What waits for earlier records holds memory until those are read: there is always room for them, as long as what is
+    /// there to be handled does not fill the memory.
+    fn must_read_on(&self) -> bool {
+        self.staging.is_starved() && self.board.bytes() <= self.settings.buffer_bytes / 2
+    }
+
+    /// Whether one of these partitions has far more waiting for earlier records than it should.
+    #[must_use]
+    pub fn staging_is_full(&self, partitions: &[u32]) -> bool {
+        let share = self.staging_share();
+        self.staging.bytes_of(partitions).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 2 * share))
+    }
+
+    /// The memory that records of one partition may take while they wait for earlier ones.
+    #[must_use]
+    pub fn staging_share(&self) -> u64 {
+        self.settings.buffer_bytes / PART_OF_BUFFER / (self.unfinished.0.load(Relaxed) as u64).max(1)
     }
 
     /// Notes how many partitions have something left, and how much together.
@@ -424,6 +709,19 @@ impl Engine {
     pub fn reading_stopped(&self) -> bool {
         self.stop_reading.load(Relaxed)
     }
+}
+
+/// Whether a failure gets an event of its own, by its number.
+fn is_told(count: u64) -> bool {
+    count <= FAILURES_TOLD || count.is_multiple_of(100)
+}
+
+/// A record's key for people: where it is not UTF-8, with replacement characters. Views escape it.
+#[must_use]
+pub fn key_text(record: &Record) -> String {
+    const SHOWN: usize = 256;
+    let key = record.key().unwrap_or_default();
+    String::from_utf8_lossy(&key[..key.len().min(SHOWN)]).into_owned()
 }
 
 /// From a nanosecond to an hour with two significant digits: about 50 KB.

@@ -34,7 +34,7 @@ pub struct Fixture {
 impl Fixture {
     /// An engine whose failures are tried again at once, once, and then passed over.
     pub fn new(ordering: Ordering, log: &[Vec<Option<u8>>]) -> Self {
-        Self::with_retry(ordering, log, Retry { attempts: 1, first_delay: Duration::ZERO })
+        Self::with_retry(ordering, log, Retry { attempts: 1, first_delay: Duration::ZERO, ..Retry::default() })
     }
 
     /// An engine that tries again as told, and then passes over.
@@ -105,7 +105,7 @@ impl Fixture {
             for record in self.records(partition, 0, 0..self.end(partition)) {
                 if !is_left_out(partition, record.offset) {
                     let group = record.key().map_or(256, |key| u32::from(key[0]));
-                    table.add(group, record.offset, hash_content(&record));
+                    table.add(group, hash_content(&record));
                 }
             }
             digest = digest.combine(table.digest());

@@ -53,6 +53,15 @@ impl Handled {
         self.runs.iter().filter(move |(_, end)| *end > offset).map(move |(first, end)| ((*first).max(offset), *end))
     }
 
+    /// Adds the runs of another.
+    pub fn merge(&mut self, other: &Self) {
+        let mut runs: Vec<_> = self.runs.drain(..).chain(other.runs.iter().copied()).collect();
+        runs.sort_unstable();
+        for (first, end) in runs {
+            self.push(first, end);
+        }
+    }
+
     /// All runs, from the first offset to before the second.
     #[must_use]
     pub fn into_runs(self) -> Vec<(i64, i64)> {
@@ -131,6 +140,26 @@ mod tests {
             prop_assert_eq!(&read, &handled);
             for (first, end) in &handled.runs {
                 prop_assert!(read.contains(*first) && read.contains(end - 1) && !read.contains(first - 1) && !read.contains(*end));
+            }
+        }
+
+        #[test]
+        fn a_merge_contains_what_either_does(
+            one in prop::collection::vec((0_i64..60, 1_i64..9), 0..9),
+            two in prop::collection::vec((0_i64..60, 1_i64..9), 0..9),
+        ) {
+            let [mut one, two] = [one, two].map(|runs| {
+                let mut handled = Handled::default();
+                for (first, length) in runs {
+                    let run = Handled { runs: vec![(first, first + length)] };
+                    handled.merge(&run);
+                }
+                handled
+            });
+            let before = one.clone();
+            one.merge(&two);
+            for offset in 0..80 {
+                prop_assert_eq!(one.contains(offset), before.contains(offset) || two.contains(offset));
             }
         }
 

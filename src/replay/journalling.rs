@@ -123,6 +123,7 @@ fn plan_of(head: &Head, selection: &Selection) -> Plan {
         topics: head.topics.iter().map(|topic| topic.name.clone()).collect(),
         follow: head.follow,
         selection: selection.clone(),
+        ..Plan::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Key groups: a fixed number of virtual groups that keys are hashed into, the same for the life of a run.
 //!
 //! The idea is that of Flink's key groups (FLINK-3755): bounded state however many keys there are. A group is the lane of
-//! its keys; per partition it remembers the last handled offset and a chained hash, which is the digest.
+//! its keys; per partition it keeps a chained hash, which is the digest.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,6 @@ impl KeyGroups {
 /// What is known of one group in one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct GroupState {
-    last_offset: i64,
     chain: u64,
     count: u64,
     /// It stands in [`GroupTable::changed`].
@@ -61,7 +60,7 @@ struct GroupState {
 
 impl GroupState {
     fn entry(&self, group: u32) -> GroupEntry {
-        GroupEntry { group, last_offset: self.last_offset, chain: self.chain, count: self.count }
+        GroupEntry { group, chain: self.chain, count: self.count }
     }
 
     /// What the group adds to the digest.
@@ -74,7 +73,6 @@ impl GroupState {
 #[derive(Clone, Debug)]
 pub struct GroupTable {
     groups: HashMap<u32, GroupState, Xxh3Builder>,
-    highest: i64,
     digest: u64,
     /// The groups that have changed since the last checkpoint, each once; `None` before the first.
     changed: Option<Vec<u32>>,
@@ -87,27 +85,18 @@ const WRITTEN_SINGLY: usize = 4096;
 
 impl Default for GroupTable {
     fn default() -> Self {
-        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), highest: -1, digest: 0, changed: None, written: 0 }
+        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), digest: 0, changed: None, written: 0 }
     }
 }
 
 impl GroupTable {
-    /// Whether the record at `offset` of this group has been handled before. Only meaningful where the group's records
-    /// are handled in the order of their offsets.
-    #[must_use]
-    pub fn has_handled(&self, group: u32, offset: i64) -> bool {
-        offset <= self.highest && self.groups.get(&group).is_some_and(|state| state.last_offset >= offset)
-    }
-
     /// Adds a handled record to its group's chain.
-    pub fn add(&mut self, group: u32, offset: i64, content: u64) {
-        let state = self.groups.entry(group).or_insert(GroupState { last_offset: -1, ..GroupState::default() });
+    pub fn add(&mut self, group: u32, content: u64) {
+        let state = self.groups.entry(group).or_default();
         let before = if state.count == 0 { 0 } else { state.contribution() };
-        state.last_offset = state.last_offset.max(offset);
         state.chain = mix(state.chain.rotate_left(23) ^ content);
         state.count += 1;
         self.digest = self.digest.wrapping_sub(before).wrapping_add(state.contribution());
-        self.highest = self.highest.max(offset);
         if let Some(changed) = &mut self.changed
             && !state.changed
         {
@@ -142,10 +131,9 @@ impl GroupTable {
     #[must_use]
     pub fn restore(entries: &[GroupEntry]) -> Self {
         let mut table = Self::default();
-        for &GroupEntry { group, last_offset, chain, count } in entries {
-            let state = GroupState { last_offset, chain, count, changed: false };
+        for &GroupEntry { group, chain, count } in entries {
+            let state = GroupState { chain, count, changed: false };
             table.digest = table.digest.wrapping_add(state.contribution());
-            table.highest = table.highest.max(last_offset);
             table.groups.insert(group, state);
         }
         table
@@ -207,8 +195,8 @@ mod tests {
 
     fn digest(records: &[(u32, u64)]) -> Digest {
         let mut table = GroupTable::default();
-        for (offset, (group, content)) in records.iter().enumerate() {
-            table.add(*group, i64::try_from(offset).unwrap(), *content);
+        for (group, content) in records {
+            table.add(*group, *content);
         }
         table.digest()
     }
@@ -223,22 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn a_group_knows_what_it_has_handled() {
-        let mut table = GroupTable::default();
-        table.add(7, 40, 1);
-        table.add(8, 50, 1);
-        assert!(table.has_handled(7, 40) && table.has_handled(7, 39));
-        assert!(!table.has_handled(7, 41), "another group is further");
-        assert!(!table.has_handled(9, 1));
-    }
-
-    #[test]
     fn what_checkpoints_were_told_makes_the_same_table() {
         let (mut table, mut told, mut wholes) = (GroupTable::default(), std::collections::BTreeMap::new(), 0);
         for round in 0..40_i64 {
             for place in 0..500 {
                 let group = u32::try_from((round * 37 + place) % 700).unwrap();
-                table.add(group, round * 500 + place, 7 + place.unsigned_abs());
+                table.add(group, 7 + place.unsigned_abs());
             }
             let entries = match table.take_changes(round == 11) {
                 GroupsChange::All(entries) => {
@@ -251,7 +229,7 @@ mod tests {
             told.extend(entries.into_iter().map(|entry| (entry.group, entry)));
             let entries: Vec<_> = told.values().copied().collect();
             let restored = GroupTable::restore(&entries);
-            assert_eq!((restored.digest(), restored.highest), (table.digest(), table.highest), "round {round}");
+            assert_eq!(restored.digest(), table.digest(), "round {round}");
             assert_eq!(restored.records(), (round.unsigned_abs() + 1) * 500);
         }
         assert!((3..20).contains(&wholes), "{wholes} times everything");

@@ -14,7 +14,10 @@ use std::{
     time::Instant,
 };
 
-use super::ready::ReadyQueues;
+use super::{
+    quarantine::{PutAside, Trouble},
+    ready::ReadyQueues,
+};
 use crate::{domain::Record, handler::LaneRun};
 
 /// An emptied lane that has grown beyond so many records gives its memory back.
@@ -30,7 +33,7 @@ pub enum Exclusion {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum LaneState {
+pub(super) enum LaneState {
     /// Nobody has it.
     #[default]
     Idle,
@@ -38,28 +41,36 @@ enum LaneState {
     Busy,
     /// Its first record waits for its next attempt.
     Parked,
+    /// Its first record has failed for good: it waits for a decision.
+    Quarantined,
+    /// What comes into it is not handled any more but goes to the dead letters.
+    Condemned,
+    /// The same, and some of it is on its way.
+    Leaving,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
-    records: VecDeque<Record>,
-    state: LaneState,
+pub(super) struct Lane {
+    pub(super) records: VecDeque<Record>,
+    pub(super) state: LaneState,
     queue: u32,
     /// How often the first record has failed so far.
-    failures: u32,
+    pub(super) failures: u32,
     /// Whether it has ever held a record.
     used: bool,
-    /// Made for a single record that failed while lanes are shared.
+    /// Made for a single record that failed while lanes are shared, or for a key that was put aside.
     spare: bool,
+    /// Of a key that was put aside, in a lane of its own: which key, and why.
+    pub(super) apart: Option<Box<Trouble>>,
 }
 
 /// What the lanes know of one partition.
 #[derive(Clone, Copy, Debug, Default)]
-struct PartitionLoad {
+pub(super) struct PartitionLoad {
     /// The lane that is the partition's alone.
     lane: u32,
     epoch: u32,
-    in_hand: u64,
+    pub(super) in_hand: u64,
     waiting: u64,
     waiting_bytes: u64,
 }
@@ -68,15 +79,17 @@ struct PartitionLoad {
 #[derive(Debug)]
 pub struct Lanes {
     exclusion: Exclusion,
-    all: Vec<Lane>,
+    pub(super) all: Vec<Lane>,
     ready: ReadyQueues,
-    partitions: Vec<PartitionLoad>,
+    pub(super) partitions: Vec<PartitionLoad>,
     parked: BinaryHeap<Reverse<(Instant, u32)>>,
-    /// Lanes made for single records that failed while lanes are shared, free to be used again.
+    /// Lanes made for single records that failed while lanes are shared, or for keys put aside, free to be used again.
     spare: Vec<u32>,
-    waiting: u64,
-    in_hand: u64,
+    pub(super) waiting: u64,
+    pub(super) in_hand: u64,
     used: u64,
+    /// Keys that were put aside.
+    pub(super) aside: PutAside,
 }
 
 impl Lanes {
@@ -100,6 +113,7 @@ impl Lanes {
             waiting: 0,
             in_hand: 0,
             used: 0,
+            aside: PutAside::default(),
         }
     }
 
@@ -123,13 +137,21 @@ impl Lanes {
         if self.is_stale(&record) {
             return false;
         }
-        self.note_waiting(&record);
+        let (lane, record) = match self.aside.lane_of(&record) {
+            Some(lane) => (lane, record.detached()),
+            None => (lane, record),
+        };
+        self.note_arrived(lane, &record);
         let entry = &mut self.all[lane as usize];
+        let record = if entry.state == LaneState::Parked { record.detached() } else { record };
         if !entry.used {
             entry.used = true;
             self.used += 1;
         }
         entry.records.push_back(record);
+        if entry.state == LaneState::Condemned {
+            self.note_condemned(lane);
+        }
         self.refresh(lane)
     }
 
@@ -160,9 +182,7 @@ impl Lanes {
                 records.push(record);
             }
             if records.is_empty() {
-                if entry.spare {
-                    self.spare.push(lane);
-                }
+                self.retire(lane);
                 self.refresh(lane);
                 continue;
             }
@@ -212,11 +232,35 @@ impl Lanes {
         for record in left.into_iter().rev() {
             entry.records.push_front(record);
         }
-        let retired = entry.spare && entry.records.is_empty();
-        if retired {
-            self.spare.push(run.lane);
-        }
+        self.retire(run.lane);
         self.refresh(run.lane);
+    }
+
+    /// An extra lane that has done its service is free for the next.
+    pub(super) fn retire(&mut self, lane: u32) {
+        let entry = &mut self.all[lane as usize];
+        if !entry.spare || !entry.records.is_empty() {
+            return;
+        }
+        entry.state = LaneState::Idle;
+        entry.failures = 0;
+        if let Some(trouble) = entry.apart.take() {
+            self.aside.forget(trouble.hash);
+        }
+        self.spare.push(lane);
+    }
+
+    /// An extra lane, with nothing in it.
+    pub(super) fn extra(&mut self) -> u32 {
+        self.spare.pop().unwrap_or_else(|| {
+            self.all.push(Lane { spare: true, ..Lane::default() });
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is_extra(&self, lane: u32) -> bool {
+        self.all[lane as usize].spare
     }
 
     /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
@@ -226,10 +270,7 @@ impl Lanes {
             && let Some(failed) = left.next()
         {
             let queue = self.all[lane as usize].queue;
-            let spare = self.spare.pop().unwrap_or_else(|| {
-                self.all.push(Lane { spare: true, ..Lane::default() });
-                u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
-            });
+            let spare = self.extra();
             self.note_waiting(&failed);
             let entry = &mut self.all[spare as usize];
             entry.queue = queue;
@@ -282,13 +323,13 @@ impl Lanes {
     pub fn drop_stale(&mut self, lane: u32) {
         let mut records = std::mem::take(&mut self.all[lane as usize].records);
         let first_is_stale = records.front().is_some_and(|record| self.is_stale(record));
+        let rests_aside = self.rests_aside(lane);
         records.retain(|record| {
             let stale = self.is_stale(record);
-            if stale {
-                let load = &mut self.partitions[record.partition as usize];
-                load.waiting -= 1;
-                load.waiting_bytes -= record.footprint();
-                self.waiting -= 1;
+            if stale && rests_aside {
+                self.aside.note_gone(record);
+            } else if stale {
+                self.note_gone(record);
             }
             !stale
         });
@@ -362,17 +403,35 @@ impl Lanes {
         (load.waiting, load.waiting_bytes)
     }
 
+    /// The memory that all records in lanes take.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.partitions.iter().map(|load| load.waiting_bytes).sum()
+    }
+
     /// How many lanes have ever held a record.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used
     }
 
-    fn is_stale(&self, record: &Record) -> bool {
+    pub(super) fn is_stale(&self, record: &Record) -> bool {
         self.partitions[record.partition as usize].epoch != record.epoch
     }
 
-    fn note_waiting(&mut self, record: &Record) {
+    /// Counts a record that comes into a lane: what is put aside does not wait for a worker.
+    fn note_arrived(&mut self, lane: u32, record: &Record) {
+        if self.rests_aside(lane) { self.aside.note(record) } else { self.note_waiting(record) }
+    }
+
+    pub(super) fn note_gone(&mut self, record: &Record) {
+        let load = &mut self.partitions[record.partition as usize];
+        load.waiting -= 1;
+        load.waiting_bytes -= record.footprint();
+        self.waiting -= 1;
+    }
+
+    pub(super) fn note_waiting(&mut self, record: &Record) {
         let load = &mut self.partitions[record.partition as usize];
         load.waiting += 1;
         load.waiting_bytes += record.footprint();
@@ -380,7 +439,7 @@ impl Lanes {
     }
 
     /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
-    fn refresh(&mut self, lane: u32) -> bool {
+    pub(super) fn refresh(&mut self, lane: u32) -> bool {
         let entry = &mut self.all[lane as usize];
         if entry.state == LaneState::Idle && !entry.records.is_empty() {
             self.ready.place(entry.queue, lane, entry.records.len());

@@ -6,7 +6,10 @@ mod board;
 #[cfg(test)]
 mod board_test;
 mod control;
+mod dead_letter_topics;
+mod dead_letters;
 mod deal;
+mod discovery;
 mod ending;
 mod engine;
 #[cfg(test)]
@@ -17,8 +20,9 @@ mod engine_fixture;
 mod engine_sim;
 #[cfg(test)]
 mod engine_test;
+mod failures;
 mod fetch;
-mod handled;
+pub(crate) mod handled;
 mod health;
 mod journalling;
 mod key_groups;
@@ -27,14 +31,18 @@ mod lanes;
 mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
+pub(crate) mod letter;
 mod listing;
 mod membership;
 #[cfg(test)]
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
+mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
@@ -42,21 +50,29 @@ mod rebalance;
 mod recorder;
 #[cfg(test)]
 mod resume_test;
+mod retention;
 mod run;
 mod session;
 mod settings;
 #[cfg(test)]
 mod sharing_test;
 mod silence;
+mod staging;
+#[cfg(test)]
+mod staging_test;
 #[cfg(test)]
 mod stress_test;
+mod time_order;
 mod view;
 mod worker;
+mod young;
 
-pub use control::{Command, Control};
+pub use assignor::assign;
+pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;
+pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{OnFailure, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

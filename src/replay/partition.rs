@@ -68,6 +68,8 @@ pub struct PartitionRun {
     pub duplicates: u64,
     /// Records dealt with in another way than by handling, the filter's apart.
     pub passed_over: u64,
+    /// Offsets that could not be read any more when their turn came.
+    pub lost: u64,
     /// Results that came too late to count.
     pub fenced: u64,
     /// What was handled, by key group.
@@ -78,6 +80,10 @@ pub struct PartitionRun {
     pub committed_handled: u64,
     /// What an earlier owner has handled above the position that this assignment began at.
     pub earlier: Handled,
+    /// What earlier assignments of this run have dealt with.
+    known: Handled,
+    /// Where this assignment began.
+    start: i64,
     /// What earlier attempts of the run have handled above the position that this one began at.
     resumed: Handled,
     /// What they began without noting that it was handled.
@@ -85,15 +91,13 @@ pub struct PartitionRun {
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
-    ordered: bool,
     latency_us: Option<Histogram<u32>>,
 }
 
 impl PartitionRun {
-    /// A partition that nobody has yet. `ordered` says whether the records of a key are handled in their order, `follows`
-    /// whether its end moves with the log.
+    /// A partition that nobody has yet. `follows` says whether its end moves with the log.
     #[must_use]
-    pub fn new(planned: &PlannedPartition, ordered: bool, follows: bool) -> Self {
+    pub fn new(planned: &PlannedPartition, follows: bool) -> Self {
         Self {
             id: planned.id.clone(),
             first: planned.first.get(),
@@ -107,16 +111,18 @@ impl PartitionRun {
             filtered: 0,
             duplicates: 0,
             passed_over: 0,
+            lost: 0,
             fenced: 0,
             groups: GroupTable::default(),
             committed: None,
             committed_handled: 0,
             earlier: Handled::default(),
+            known: Handled::default(),
+            start: planned.first.get(),
             resumed: Handled::default(),
             repeats: Repeats::default(),
             position: None,
             elsewhere: None,
-            ordered,
             latency_us: None,
         }
     }
@@ -127,6 +133,8 @@ impl PartitionRun {
         self.owner = owner;
         self.elsewhere = None;
         self.earlier = Handled::default();
+        self.remember();
+        self.start = start;
         self.position = Some(Position::starting_at(start));
         self.state = PartitionState::Active;
         self.settle();
@@ -135,17 +143,28 @@ impl PartitionRun {
     /// The assignment ends: from now on results of `epoch` and older ones do not count.
     pub fn end_assignment(&mut self, next_epoch: u32) {
         self.elsewhere = self.position.as_ref().map(Position::get);
+        self.remember();
         self.position = None;
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
-        if self.state == PartitionState::Active {
+        if matches!(self.state, PartitionState::Active | PartitionState::CaughtUp) {
             self.state = PartitionState::Waiting;
+        }
+    }
+
+    /// Keeps what this assignment has dealt with, for when the partition comes back.
+    fn remember(&mut self) {
+        if let Some(position) = &self.position {
+            self.known.merge(&position.handled_from(self.start));
         }
     }
 
     /// Takes note of where the group stands with it while somebody else has it.
     pub fn seen_elsewhere(&mut self, position: i64) {
         if self.position.is_none() {
+            if self.follows {
+                self.end = self.end.max(position);
+            }
             self.elsewhere = Some(position);
             self.state = PartitionState::Elsewhere;
             self.settle();
@@ -153,8 +172,11 @@ impl PartitionRun {
     }
 
     /// A record was read.
-    pub fn deliver(&mut self, epoch: u32, offset: i64, group: u32, filtered: bool) -> Delivery {
+    pub fn deliver(&mut self, epoch: u32, offset: i64, filtered: bool) -> Delivery {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return Delivery::NotOurs };
+        if offset >= self.end && self.follows {
+            self.end = offset.saturating_add(1);
+        }
         if offset >= self.end {
             position.reach(self.end);
             self.settle();
@@ -169,7 +191,7 @@ impl PartitionRun {
             self.settle();
             return Delivery::Duplicate;
         }
-        let again = self.earlier.contains(offset) || self.ordered && self.groups.has_handled(group, offset);
+        let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
             position.complete(offset);
             self.duplicates += 1;
@@ -188,9 +210,32 @@ impl PartitionRun {
     /// The log holds nothing unread below `offset`.
     pub fn reach(&mut self, epoch: u32, offset: i64) {
         if let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) {
+            if self.follows {
+                self.end = self.end.max(offset);
+            }
             position.reach(offset.min(self.end));
             self.settle();
         }
+    }
+
+    /// The log was found to end here. An older answer that comes late changes nothing.
+    pub fn see_end(&mut self, end: i64) {
+        if self.follows && end > self.end {
+            self.end = end;
+            self.settle();
+        }
+    }
+
+    /// Nothing below `offset` can be read any more: it is passed over. Returns how many offsets that are.
+    pub fn pass_over(&mut self, epoch: u32, offset: i64) -> u64 {
+        let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return 0 };
+        let to = if self.follows { offset } else { offset.min(self.end) };
+        let gap = u64::try_from(to - position.reached()).unwrap_or(0);
+        position.reach(to);
+        self.end = self.end.max(to);
+        self.lost += gap;
+        self.settle();
+        gap
     }
 
     /// A record was dealt with. `false` when that no longer counts.
@@ -206,7 +251,7 @@ impl PartitionRun {
         if record.handled {
             self.handled += 1;
             self.bytes += record.bytes;
-            self.groups.add(record.group, record.offset, record.content);
+            self.groups.add(record.group, record.content);
         } else {
             self.passed_over += 1;
         }
@@ -322,16 +367,27 @@ impl PartitionRun {
         self.state == PartitionState::Failed
     }
 
-    /// Whether everything up to the plan's end is dealt with.
+    /// Whether everything is dealt with, and nothing can come any more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
+        !self.follows && self.is_at_end()
+    }
+
+    /// Whether everything up to the end is dealt with.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
         self.position().is_some_and(|position| position >= self.end)
     }
 
     fn settle(&mut self) {
-        if self.state != PartitionState::Failed && self.is_complete() {
-            self.state = PartitionState::Done;
-        }
+        let at_end = self.is_at_end();
+        self.state = match self.state {
+            PartitionState::Failed => PartitionState::Failed,
+            _ if at_end && !self.follows => PartitionState::Done,
+            PartitionState::Active if at_end => PartitionState::CaughtUp,
+            PartitionState::CaughtUp if !at_end => PartitionState::Active,
+            other => other,
+        };
     }
 }
 
@@ -342,7 +398,7 @@ mod tests {
     fn partition(end: i64) -> PartitionRun {
         let planned =
             PlannedPartition { id: TopicPartition::new("t", 0), first: Offset::ZERO, end: Offset::new(end).unwrap() };
-        PartitionRun::new(&planned, true, false)
+        PartitionRun::new(&planned, false)
     }
 
     fn done(offset: i64) -> Completed {
@@ -362,9 +418,9 @@ mod tests {
     fn results_of_an_older_assignment_do_not_count() {
         let mut partition = partition(10);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 0, false), Delivery::New);
         partition.begin(2, 0, Owner::Shared);
-        assert_eq!(partition.deliver(2, 0, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(2, 0, false), Delivery::New);
         assert!(!partition.complete(1, done(0)));
         assert_eq!((partition.position(), partition.fenced), (Some(0), 1));
         assert!(partition.complete(2, done(0)));
@@ -376,24 +432,60 @@ mod tests {
         let mut partition = partition(3);
         partition.begin(1, 0, Owner::Shared);
         for offset in 0..2 {
-            assert_eq!(partition.deliver(1, offset, 1, false), Delivery::New);
+            assert_eq!(partition.deliver(1, offset, false), Delivery::New);
             assert!(partition.complete(1, done(offset)));
         }
         partition.end_assignment(2);
         partition.begin(3, 0, Owner::Shared);
-        assert_eq!(partition.deliver(3, 0, 1, false), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 1, 1, false), Delivery::Duplicate);
-        assert_eq!(partition.deliver(3, 2, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(3, 0, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 1, false), Delivery::Duplicate);
+        assert_eq!(partition.deliver(3, 2, false), Delivery::New);
         assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
+    }
+
+    #[test]
+    fn the_end_of_a_partition_that_is_followed_moves_with_its_log() {
+        let mut partition = PartitionRun { follows: true, ..partition(2) };
+        partition.begin(1, 0, Owner::Shared);
+        for offset in 0..3 {
+            assert_eq!(partition.deliver(1, offset, false), Delivery::New);
+        }
+        assert_eq!((partition.lag(), partition.end), (Lag::Known(3), 3));
+        for offset in 0..3 {
+            assert!(partition.complete(1, done(offset)));
+        }
+        assert_eq!((partition.state, partition.is_complete()), (PartitionState::CaughtUp, false));
+        partition.see_end(5);
+        assert_eq!((partition.state, partition.lag()), (PartitionState::Active, Lag::Known(2)));
+        partition.reach(1, 5);
+        partition.see_end(4);
+        assert_eq!((partition.state, partition.lag(), partition.end), (PartitionState::CaughtUp, Lag::Known(0), 5));
+        partition.end_assignment(2);
+        partition.seen_elsewhere(9);
+        assert_eq!((partition.state, partition.lag()), (PartitionState::Elsewhere, Lag::Known(0)));
+    }
+
+    #[test]
+    fn what_retention_has_taken_is_passed_over_and_counted() {
+        let mut partition = partition(10);
+        partition.begin(1, 0, Owner::Shared);
+        assert_eq!(partition.deliver(1, 0, false), Delivery::New);
+        assert_eq!(partition.pass_over(0, 4), 0, "that assignment is over");
+        assert_eq!(partition.pass_over(1, 4), 3);
+        assert_eq!(partition.deliver(1, 4, false), Delivery::New);
+        assert!(partition.complete(1, done(0)));
+        assert_eq!((partition.position(), partition.lost), (Some(4), 3));
+        assert_eq!(partition.pass_over(1, 20), 5, "no further than the end");
+        assert!(partition.complete(1, done(4)) && partition.is_complete());
     }
 
     #[test]
     fn what_the_filter_leaves_out_is_dealt_with_and_not_handled() {
         let mut partition = partition(3);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1, true), Delivery::Filtered);
-        assert_eq!(partition.deliver(1, 1, 1, false), Delivery::New);
-        assert_eq!(partition.deliver(1, 2, 1, true), Delivery::Filtered);
+        assert_eq!(partition.deliver(1, 0, true), Delivery::Filtered);
+        assert_eq!(partition.deliver(1, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, true), Delivery::Filtered);
         assert_eq!((partition.position(), partition.filtered, partition.handled), (Some(1), 2, 0));
         assert!(partition.complete(1, done(1)));
         assert!(partition.is_complete());
@@ -403,7 +495,7 @@ mod tests {
     fn the_end_of_the_log_completes_what_compaction_left_short() {
         let mut partition = partition(5);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 2, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 2, false), Delivery::New);
         partition.reach(1, 9);
         assert_eq!(partition.lag(), Lag::Known(3));
         assert!(partition.complete(1, done(2)));

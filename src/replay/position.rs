@@ -14,19 +14,27 @@ pub struct Position {
     open: VecDeque<Slot>,
     /// Everything below this offset has been delivered, or does not exist.
     reached: i64,
+    /// At so many slots, finished neighbours are drawn together.
+    crowded: usize,
 }
 
+/// One delivered record, or a run of finished ones.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     offset: i64,
+    /// The offset after its last record.
+    end: i64,
     done: bool,
 }
+
+/// Below so many slots drawing together is not worth the walk.
+const CROWDED: usize = 16_384;
 
 impl Position {
     /// Starts at `start`: everything below is somebody else's business.
     #[must_use]
     pub fn starting_at(start: i64) -> Self {
-        Self { open: VecDeque::new(), reached: start }
+        Self { open: VecDeque::new(), reached: start, crowded: CROWDED }
     }
 
     /// Notes a record read from the log. Offsets must rise; one that was delivered before is refused with `false`.
@@ -34,9 +42,26 @@ impl Position {
         if offset < self.reached {
             return false;
         }
-        self.open.push_back(Slot { offset, done: false });
+        self.open.push_back(Slot { offset, end: offset + 1, done: false });
         self.reached = offset + 1;
+        if self.open.len() >= self.crowded {
+            self.draw_together();
+        }
         true
+    }
+
+    /// One record that is not done must not make the memory grow with all that is done after it.
+    fn draw_together(&mut self) {
+        let mut kept: VecDeque<Slot> = VecDeque::with_capacity(self.open.len() / 2);
+        for slot in self.open.drain(..) {
+            match kept.back_mut() {
+                // What lies between two finished neighbours does not exist.
+                Some(last) if last.done && slot.done => last.end = slot.end,
+                _ => kept.push_back(slot),
+            }
+        }
+        self.open = kept;
+        self.crowded = (self.open.len() * 2).max(self.crowded);
     }
 
     /// Notes that the log holds nothing undelivered below `offset`.
@@ -72,7 +97,7 @@ impl Position {
         for slot in &self.open {
             if slot.done {
                 // What lies between two finished neighbours does not exist.
-                run = Some((run.map_or(slot.offset, |(first, _)| first), slot.offset + 1));
+                run = Some((run.map_or(slot.offset, |(first, _)| first), slot.end));
             } else if let Some((first, end)) = run.take() {
                 handled.push(first, end);
             }
@@ -89,7 +114,7 @@ impl Position {
         self.reached
     }
 
-    /// How many delivered records are kept in mind, finished ones above the position included.
+    /// How many places are kept in mind: records that are not done, and records or runs of them that are, above the position.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.len()
@@ -101,6 +126,7 @@ impl Position {
         let guess = usize::try_from(offset.checked_sub(first)?).ok()?;
         let found = match self.open.get(guess) {
             Some(slot) if slot.offset == offset => guess,
+            // A run of finished records answers for its first only; for the others "not open" is right as well.
             _ => self.open.binary_search_by_key(&offset, |slot| slot.offset).ok()?,
         };
         self.open.get_mut(found)
@@ -161,6 +187,19 @@ mod tests {
         assert!(!position.complete(5), "completed twice");
     }
 
+    #[test]
+    fn one_open_record_does_not_make_the_memory_grow() {
+        let mut position = Position::starting_at(0);
+        assert!(position.deliver(0));
+        for offset in 1..1_000_000 {
+            assert!(position.deliver(offset) && position.complete(offset));
+        }
+        assert!(position.open() <= CROWDED && position.get() == 0);
+        assert!(position.handled_from(0).contains(999_999) && !position.handled_from(0).contains(0));
+        assert!(position.complete(0));
+        assert_eq!((position.get(), position.open()), (1_000_000, 0));
+    }
+
     proptest! {
         /// Against a map that knows everything: the position is the lowest unfinished offset, or what was reached.
         #[test]
@@ -168,7 +207,7 @@ mod tests {
             gaps in prop::collection::vec(1_i64..5, 1..80),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..160),
         ) {
-            let mut position = Position::starting_at(0);
+            let mut position = Position { crowded: 3, ..Position::starting_at(0) };
             let mut model = BTreeMap::new();
             let mut reached = 0;
             let mut delivered = Vec::new();

@@ -74,7 +74,7 @@ fn content(offset: i64) -> u64 {
 
 impl World {
     fn new(log: Vec<Entry>, ordered: bool) -> Self {
-        let mut partition = PartitionRun::new(&planned(&log), ordered, false);
+        let mut partition = PartitionRun::new(&planned(&log), false);
         partition.begin(0, 0, Owner::Shared);
         Self {
             log,
@@ -114,7 +114,7 @@ impl World {
                 Entry::Filtered(group) => (*group, true),
                 Entry::Record(group) => (*group, false),
             };
-            if self.partition.deliver(0, offset, group, filtered) == Delivery::New {
+            if self.partition.deliver(0, offset, filtered) == Delivery::New {
                 // Without an order each record waits alone.
                 let lane = if self.ordered { group } else { u32::try_from(offset).unwrap() };
                 self.waiting.entry(lane).or_default().push_back(offset);
@@ -177,7 +177,7 @@ impl World {
         }
         let begun: Vec<_> = self.begun.drain(..).map(|(offset, _)| (offset, offset + 1)).collect();
         self.stored.repeats = self.stored.repeats.and(&begun, self.stored.state.position, &self.stored.state.above);
-        self.partition = PartitionRun::new(&planned(&self.log), self.ordered, false);
+        self.partition = PartitionRun::new(&planned(&self.log), false);
         self.partition.restore(&self.stored);
         self.next = usize::try_from(self.stored.state.position).unwrap();
         self.waiting.clear();
@@ -198,7 +198,7 @@ impl World {
                 Entry::Hole => {}
                 Entry::Filtered(_) => filtered += 1,
                 Entry::Record(group) => {
-                    undisturbed.add(*group, offset, content(offset));
+                    undisturbed.add(*group, content(offset));
                     records.insert(offset);
                 }
             }

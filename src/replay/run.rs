@@ -10,8 +10,12 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::{
+    dead_letter_topics,
+    dead_letters::DeadLetters,
+    discovery,
     ending::Ending,
     engine::Engine,
+    failures::Failures,
     journalling::Opened,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
@@ -63,9 +67,18 @@ pub enum RunError {
         /// How many there can be.
         partitions: u32,
     },
+    /// An order by time that cannot be kept, or has no effect.
+    #[error("--time-order {0}")]
+    TimeOrder(&'static str),
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
+    /// There is no way to the dead letters.
+    #[error("{0}")]
+    DeadLetters(String),
     /// The operating system gives no thread.
     #[error("the system gives no further thread ({0}); choose a lower concurrency")]
     Thread(#[from] std::io::Error),
@@ -99,6 +112,7 @@ pub struct Run {
     pub(super) over: Option<Instant>,
     pub(super) error: Option<String>,
     pub(super) meters: Meters,
+    pub(super) failures: Failures,
     pub(super) reading: Reading,
     pub(super) ending: Option<Ending>,
     last_tick: Instant,
@@ -111,6 +125,8 @@ pub struct Run {
     /// Whether there is a journal to go on from.
     pub(super) resumable: bool,
     recorded: Instant,
+    /// How many partitions there were when they were dealt out last.
+    dealt_partitions: usize,
 }
 
 impl Run {
@@ -129,6 +145,16 @@ impl Run {
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
+        check_time_order(&plan, &settings)?;
+        if let Some(contradiction) = settings.contradiction() {
+            return Err(RunError::Contradiction(contradiction));
+        }
+        let targets = if settings.dead_letters() {
+            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
+            Some(found.map_err(RunError::DeadLetters)?)
+        } else {
+            None
+        };
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
@@ -144,10 +170,14 @@ impl Run {
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
         }
+        let headers = source.wants_headers() || targets.is_some();
+        if let Some(targets) = targets {
+            // It ends by itself when the run is over.
+            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+        }
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
-        let headers = source.wants_headers();
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
@@ -162,13 +192,8 @@ impl Run {
             Some(group) => Reading::Group {
                 context: GroupContext {
                     engine: Arc::clone(&engine),
-                    config: MemberConfig {
-                        kafka: connection.kafka.clone(),
-                        group: group.clone(),
-                        topics: engine.plan.topics.clone(),
-                        protocol: connection.protocol,
-                        tier: engine.settings.tier,
-                    },
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
@@ -201,6 +226,7 @@ impl Run {
             over: None,
             error: None,
             meters: Meters::new(partitions),
+            failures: Failures::default(),
             reading,
             ending: None,
             last_tick: now,
@@ -210,10 +236,12 @@ impl Run {
             recorder,
             resumable,
             recorded: now,
+            dealt_partitions: partitions,
             engine,
         };
         run.announce_own_assignment();
         run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 
@@ -256,6 +284,7 @@ impl Run {
     pub fn resume(&mut self) {
         if self.state == RunState::Paused {
             self.state = RunState::Running;
+            self.engine.forget_pause();
             self.engine.board.set_paused(false);
             self.engine.events.push(EventKind::Resumed);
         }
@@ -281,9 +310,19 @@ impl Run {
             }
             self.last_tick = now;
             self.follow_rebalances(now);
+            self.look_after_failures(now);
+        }
+        if self.ending.is_none() {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
+            if self.engine.take_pause() {
+                self.pause();
+            }
+            if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
+                self.dealt_partitions = self.engine.partitions.len();
+                self.deal();
+            }
             let trouble = self.reconcile().err().map(|error| error.to_string());
             if trouble != self.trouble {
                 // Told once, though it is tried again all the time.
@@ -407,7 +446,51 @@ impl Drop for Run {
         // A session that ends early leaves no thread behind that goes on handling.
         self.engine.board.stop();
         self.engine.stop_reading();
+        self.close_dead_letters();
     }
+}
+
+/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span them.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
 }
 
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {

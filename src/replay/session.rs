@@ -177,6 +177,7 @@ impl Body {
                     self.publish_now();
                 }
             }
+            Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::Shutdown => {
                 self.closing = true;
                 self.start_again = false;
@@ -322,12 +323,13 @@ impl Body {
             self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
+        let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
-            let (plan, opened) = journalling::reopen(options, &id, selection, &catalog)?;
+            let (plan, opened) = journalling::reopen(options, &id, &selection, &catalog)?;
             self.options.journal.iter_mut().for_each(|options| options.resume = None);
             (plan, Some((id, opened)))
         } else {
-            let plan = resolve(&catalog, selection);
+            let plan = resolve(&catalog, &selection);
             (plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?, None)
         };
         let plan = Arc::new(plan);
@@ -336,6 +338,9 @@ impl Body {
             partitions: plan.partitions.len(),
             records: plan.records(),
         });
+        for note in &plan.notes {
+            self.events.push(note.clone());
+        }
         self.runs += 1;
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
@@ -359,7 +364,10 @@ impl Body {
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| usage(&error))
+        let mut run = Run::start(id, plan, settings, &connection, source, self.events.clone(), opened)
+            .map_err(|error| usage(&error))?;
+        run.failures.attended = !self.options.one_run;
+        Ok(run)
     }
 
     fn to_resume(&self) -> Option<(String, &JournalOptions)> {
@@ -411,6 +419,8 @@ impl Body {
                 tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
+                selection: plan.selection.scope.to_string(),
+                follow: plan.follow,
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),

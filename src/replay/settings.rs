@@ -1,6 +1,6 @@
 //! How a run is to go, whatever it reads.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use super::probe::Probe;
 use crate::{
@@ -37,6 +37,16 @@ pub struct Settings {
     pub retry: Retry,
     /// What happens to a record that fails for good.
     pub on_failure: OnFailure,
+    /// What happens where retention has deleted records before they were read.
+    pub on_retention: OnRetention,
+    /// How often a run looks for new topics and partitions.
+    pub discovery_interval: Duration,
+    /// Where dead letters go.
+    pub dead_letter: DeadLetterSettings,
+    /// Whether a key whose record has failed for good is put aside, with all that comes after it.
+    pub quarantine: bool,
+    /// So many bytes of records may wait in quarantine; above it the oldest key has to go.
+    pub quarantine_bytes: u64,
     /// Reading pauses above so many bytes of waiting records.
     pub buffer_bytes: u64,
     /// How often positions are committed.
@@ -61,6 +71,11 @@ impl Default for Settings {
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
+            on_retention: OnRetention::default(),
+            discovery_interval: Duration::from_secs(5),
+            dead_letter: DeadLetterSettings::default(),
+            quarantine: false,
+            quarantine_bytes: 8 << 20,
             buffer_bytes: 32 << 20,
             commit_interval: Duration::from_millis(200),
             drain_timeout: Duration::from_secs(30),
@@ -69,6 +84,32 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether anything may go to a dead-letter topic.
+    #[must_use]
+    pub fn dead_letters(&self) -> bool {
+        self.on_failure == OnFailure::DeadLetter
+    }
+
+    /// What of it contradicts itself, where failures are concerned, in one sentence.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        if !self.quarantine {
+            return None;
+        }
+        if self.ordering != Ordering::Key {
+            return Some(format!(
+                "quarantine puts single keys aside, which ordering {} does not know; use --ordering key, or no quarantine",
+                self.ordering
+            ));
+        }
+        matches!(self.on_failure, OnFailure::Skip | OnFailure::Pause).then(|| {
+            format!(
+                "quarantine puts a failing key aside, on_failure {} says otherwise; use on_failure dead-letter or fail with it",
+                self.on_failure
+            )
+        })
+    }
+
     /// How many clients read where no group decides it, as far as the partitions allow.
     #[must_use]
     pub fn clients(&self) -> usize {
@@ -80,28 +121,35 @@ impl Settings {
 }
 
 /// When a failed record is tried again. Only its own lane waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
     /// How often at most, after the first attempt.
     pub attempts: u32,
     /// The wait before the first of them; each further wait is twice as long.
     pub first_delay: Duration,
+    /// No wait is longer.
+    pub max_delay: Duration,
+    /// How far a wait may be from that, as a part of it, 0 to 1, so that records that failed together do not come again
+    /// together.
+    pub jitter: f64,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 3, first_delay: Duration::from_secs(1) }
+        Self { attempts: 3, first_delay: Duration::from_secs(1), max_delay: Duration::from_secs(300), jitter: 0.1 }
     }
 }
 
 impl Retry {
-    /// The wait before attempt `retry` (1 is the first retry), or `None` when there is none left.
+    /// The wait before attempt `retry` (1 is the first retry), or `None` when there is none left. `chance`, 0 to 1, says
+    /// where in the range of the jitter it lies: over even chances, the mean wait is the one without jitter.
     #[must_use]
-    pub fn delay(self, retry: u32) -> Option<Duration> {
-        const LONGEST: Duration = Duration::from_secs(300);
+    pub fn delay(self, retry: u32, chance: f64) -> Option<Duration> {
         (1..=self.attempts).contains(&retry).then(|| {
             let factor = 1_u32.checked_shl(retry - 1).unwrap_or(u32::MAX);
-            self.first_delay.saturating_mul(factor).min(LONGEST)
+            let even = self.first_delay.saturating_mul(factor).min(self.max_delay);
+            let jitter = self.jitter.clamp(0.0, 1.0);
+            even.mul_f64(1.0 - jitter + 2.0 * jitter * chance.clamp(0.0, 1.0)).min(self.max_delay)
         })
     }
 }
@@ -114,23 +162,133 @@ pub enum OnFailure {
     Fail,
     /// The record is passed over and counted.
     Skip,
+    /// The run pauses; the record is tried again when it goes on.
+    Pause,
+    /// The record is put into a dead-letter topic; positions pass it when the broker has it.
+    DeadLetter,
+}
+
+impl fmt::Display for OnFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+            Self::Pause => "pause",
+            Self::DeadLetter => "dead-letter",
+        })
+    }
+}
+
+impl FromStr for OnFailure {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "skip" => Ok(Self::Skip),
+            "pause" => Ok(Self::Pause),
+            "dead-letter" => Ok(Self::DeadLetter),
+            other => Err(format!("`{other}` is not a policy; use fail, skip, pause or dead-letter")),
+        }
+    }
+}
+
+/// Where dead letters go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterSettings {
+    /// The topic's name; `{topic}` in it stands for the record's own.
+    pub topic: String,
+    /// Whether a topic that is missing is created, with as many partitions as the record's own.
+    pub create: bool,
+}
+
+impl Default for DeadLetterSettings {
+    fn default() -> Self {
+        Self { topic: "{topic}.dlq".into(), create: false }
+    }
+}
+
+impl DeadLetterSettings {
+    /// Where the dead letters of a topic go.
+    #[must_use]
+    pub fn topic_for(&self, topic: &str) -> String {
+        self.topic.replace("{topic}", topic)
+    }
+}
+
+/// What happens where retention has deleted records before they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRetention {
+    /// The partition fails, and with it the run when the others are at their end.
+    #[default]
+    Fail,
+    /// The partition goes on with the first record that is there; the gap is counted.
+    Earliest,
+    /// The run pauses. When it is resumed, it looks again.
+    Pause,
+}
+
+impl fmt::Display for OnRetention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fail => "fail",
+            Self::Earliest => "earliest",
+            Self::Pause => "pause",
+        })
+    }
+}
+
+impl FromStr for OnRetention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "earliest" => Ok(Self::Earliest),
+            "pause" => Ok(Self::Pause),
+            other => Err(format!("`{other}` is none of fail, earliest and pause")),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn waits_double_and_end() {
-        let retry = Retry::default();
-        let waits: Vec<_> = (1..=4).map(|attempt| retry.delay(attempt).map(|wait| wait.as_secs())).collect();
+        let retry = Retry { jitter: 0.0, ..Retry::default() };
+        let waits: Vec<_> = (1..=4).map(|attempt| retry.delay(attempt, 0.7).map(|wait| wait.as_secs())).collect();
         assert_eq!(waits, [Some(1), Some(2), Some(4), None]);
-        assert_eq!(retry.delay(0), None);
+        assert_eq!(retry.delay(0, 0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn waits_stay_around_their_mean_and_within_their_bound(
+            retry in 1_u32..100, first in 0_u64..20_000, most in 1_u64..400_000, jitter in 0.0..=1.0, chance in 0.0..=1.0,
+        ) {
+            let ms = Duration::from_millis;
+            let settings = Retry { attempts: 100, first_delay: ms(first), max_delay: ms(most), jitter };
+            let even = Retry { jitter: 0.0, ..settings }.delay(retry, chance).unwrap();
+            let wait = settings.delay(retry, chance).unwrap();
+            prop_assert!(even <= ms(most) && wait <= ms(most));
+            prop_assert!(wait.as_secs_f64() >= even.as_secs_f64() * (1.0 - jitter) - 1e-6);
+            prop_assert!(wait.as_secs_f64() <= even.as_secs_f64() * (1.0 + jitter) + 1e-6);
+            let opposite = settings.delay(retry, 1.0 - chance).unwrap();
+            let mean = f64::midpoint(wait.as_secs_f64(), opposite.as_secs_f64());
+            prop_assert!(even >= ms(most).div_f64(1.0 + jitter) || (mean - even.as_secs_f64()).abs() < 1e-6);
+        }
     }
 
     #[test]
-    fn a_wait_has_an_upper_bound() {
-        let retry = Retry { attempts: 100, first_delay: Duration::from_secs(1) };
-        assert_eq!(retry.delay(60), Some(Duration::from_secs(300)));
+    fn quarantine_needs_keys_and_a_place_to_go() {
+        let with = |ordering, on_failure| Settings { quarantine: true, ordering, on_failure, ..Settings::default() };
+        assert_eq!(with(Ordering::Key, OnFailure::DeadLetter).contradiction(), None);
+        assert_eq!(with(Ordering::Key, OnFailure::Fail).contradiction(), None);
+        assert!(with(Ordering::Partition, OnFailure::Fail).contradiction().unwrap().contains("--ordering key"));
+        assert!(with(Ordering::Key, OnFailure::Skip).contradiction().unwrap().contains("dead-letter or fail"));
     }
 }

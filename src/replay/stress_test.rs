@@ -126,7 +126,7 @@ impl Stress {
         let log = (0..PARTITIONS)
             .map(|_| (0..records).map(|_| dice.random_ratio(19, 20).then(|| dice.random_range(0..keys))).collect())
             .collect::<Vec<_>>();
-        let retry = Retry { attempts: 1, first_delay: Duration::from_millis(1) };
+        let retry = Retry { attempts: 1, first_delay: Duration::from_millis(1), ..Retry::default() };
         let fixture = Arc::new(Fixture::with_retry(ordering, &log, retry));
         for partition in 0..PARTITIONS {
             fixture.engine.with(partition, |one| one.begin(1, 0, Owner::Shared));

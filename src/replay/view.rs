@@ -45,6 +45,8 @@ impl Run {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
+            dead_lettered: self.engine.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -57,6 +59,7 @@ impl Run {
             totals.bytes += partition.bytes;
             totals.filtered += partition.filtered;
             totals.duplicates += partition.duplicates;
+            totals.lost += partition.lost;
             totals.lag = add(totals.lag, partition.lag());
             digest = digest.combine(partition.groups.digest());
             partitions.push(partition_view(&partition, rate.update(now, partition.handled)));
@@ -75,7 +78,7 @@ impl Run {
             started_at: Some(self.started_at),
             elapsed_s,
             handling_s,
-            eta_s: eta_s(self.state, totals.lag, throughput.records_per_s),
+            eta_s: eta_s(self.state, totals.lag, throughput.records_per_s).filter(|_| !self.engine.plan.follow),
             plan: self.plan_view(),
             concurrency: self.target,
             max_concurrency: self.max_concurrency(),
@@ -92,6 +95,8 @@ impl Run {
             partitions,
             rebalances: self.rebalanced.clone(),
             error: self.error.clone().or_else(|| self.engine.failure()),
+            paused_by: self.engine.paused_by(),
+            quarantine: self.quarantine_view(now),
         }
     }
 
@@ -133,8 +138,8 @@ impl Run {
     fn plan_view(&self) -> PlanView {
         let (plan, settings) = (&self.engine.plan, &self.engine.settings);
         PlanView {
-            topics: plan.topics.clone(),
-            partitions: plan.partitions.len(),
+            topics: self.engine.topics.iter().cloned().collect(),
+            partitions: self.engine.partitions.len(),
             records: plan.records(),
             bytes: None,
             ordering: settings.ordering,
@@ -142,6 +147,8 @@ impl Run {
             tier: settings.tier.to_string(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            selection: plan.selection.scope.to_string(),
+            follow: plan.follow,
         }
     }
 
@@ -203,6 +210,10 @@ impl Run {
                 let lane = if self.engine.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
                 *keys.entry(lane).or_default() += count;
             }
+        }
+        if self.engine.plan.follow {
+            // It waited for records to be written.
+            return None;
         }
         let measured_s = if handled > 0 { self.busy_seconds() / handled as f64 } else { return None };
         let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);

@@ -1,0 +1,91 @@
+//! Several rounds of one figure.
+
+use serde::Serialize;
+
+/// The middle, the lowest and the highest of some rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// The middle one; of an even number the mean of the middle two.
+    pub median: f64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Sums rounds up; what is no number is left out, and without any there is nothing to say.
+    #[must_use]
+    pub fn of(rounds: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = rounds.into_iter().filter(|figure| figure.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (low, high) = (sorted.len().checked_sub(1)? / 2, sorted.len() / 2);
+        Some(Self {
+            median: f64::midpoint(*sorted.get(low)?, *sorted.get(high)?),
+            min: *sorted.first()?,
+            max: *sorted.last()?,
+        })
+    }
+}
+
+/// Three digits or so, with separators from a thousand on: `0.034`, `5.21`, `61.3`, `1,900,000`.
+#[must_use]
+pub(super) fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        return "-".into();
+    }
+    if size < 1.0 {
+        return format!("{value:.3}");
+    }
+    if size < 10.0 {
+        return format!("{value:.2}");
+    }
+    if size < 100.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{size:.0}");
+    let mut out = String::from(if value < 0.0 { "-" } else { "" });
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        let of =
+            |rounds: &[f64]| Spread::of(rounds.iter().copied()).map(|spread| (spread.min, spread.median, spread.max));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[f64::NAN]), None);
+        assert_eq!(of(&[3.0]), Some((3.0, 3.0, 3.0)));
+        assert_eq!(of(&[5.0, 1.0, 2.0]), Some((1.0, 2.0, 5.0)));
+        assert_eq!(of(&[4.0, 1.0, f64::INFINITY, 2.0, 3.0]), Some((1.0, 2.5, 4.0)));
+    }
+
+    #[test]
+    fn figures_read_well_at_any_size() {
+        let shown = [0.0341, 5.214, 61.34, 999.6, 1_900_000.2, -1234.0, f64::NAN].map(number);
+        assert_eq!(shown, ["0.034", "5.21", "61.3", "1,000", "1,900,000", "-1,234", "-"]);
+    }
+
+    proptest! {
+        #[test]
+        fn at_least_half_of_the_rounds_lie_on_each_side(rounds in prop::collection::vec(-1e9_f64..1e9, 1..40)) {
+            let spread = Spread::of(rounds.iter().copied()).unwrap();
+            let half = rounds.len().div_ceil(2);
+            prop_assert!(rounds.iter().filter(|one| **one <= spread.median).count() >= half.min(rounds.len() / 2));
+            prop_assert!(rounds.iter().filter(|one| **one >= spread.median).count() >= half.min(rounds.len() / 2));
+            prop_assert!(spread.min <= spread.median && spread.median <= spread.max);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The result for people: tables, and bars.
+
+use std::fmt::Write;
+
+use super::{
+    BenchReport, Section,
+    chart::bar,
+    figures::{Spread, number},
+    report::CaseReport,
+};
+
+/// The width of the column that names the case, and of a bar.
+const NAME: usize = 26;
+const BAR: usize = 40;
+
+#[allow(clippy::cast_precision_loss, reason = "bytes for people")]
+const MIB: f64 = (1 << 20) as f64;
+
+/// The whole report.
+pub(super) fn render(report: &BenchReport) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let setting = &report.setting;
+    let broker = if setting.embedded {
+        "the broker inside kreplay, which shares the processors and may be the limit"
+    } else {
+        "a Kafka cluster"
+    };
+    let _ = writeln!(
+        out,
+        "kreplay {} on {} cores, {broker}\n{} partitions, {} records; median (lowest–highest) of {}",
+        setting.version,
+        setting.cores,
+        setting.partitions,
+        number(count(setting.records)),
+        if setting.rounds == 1 { "one round".into() } else { format!("{} rounds", setting.rounds) }
+    );
+    if !setting.optimised {
+        out.push_str("this build of kreplay is not optimised: its figures say little\n");
+    }
+    throughput(&mut out, &of(report, Section::Throughput));
+    latency(&mut out, &of(report, Section::Latency));
+    memory(&mut out, &of(report, Section::Memory), report.further_client_bytes);
+    workloads(&mut out, &of(report, Section::Workload));
+    out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts for people")]
+fn count(records: u64) -> f64 {
+    records as f64
+}
+
+fn of(report: &BenchReport, section: Section) -> Vec<&CaseReport> {
+    report.cases.iter().filter(|case| case.section == section).collect()
+}
+
+fn spread(spread: Option<Spread>, unit: f64) -> String {
+    spread.map_or_else(
+        || "-".into(),
+        |spread| {
+            let [median, min, max] = [spread.median, spread.min, spread.max].map(|figure| number(figure / unit));
+            // One round, or rounds that are alike.
+            if min == max { median } else { format!("{median} ({min}–{max})") }
+        },
+    )
+}
+
+fn median(spread: Option<Spread>) -> f64 {
+    spread.map_or(0.0, |spread| spread.median)
+}
+
+fn chart(out: &mut String, cases: &[&CaseReport], value: impl Fn(&CaseReport) -> Option<Spread>, unit: &str) {
+    let full = cases.iter().map(|case| median(value(case))).fold(0.0, f64::max);
+    out.push('\n');
+    for case in cases {
+        let value = median(value(case));
+        let _ = writeln!(out, "{:<NAME$} {:<BAR$} {}{unit}", case.case, bar(value, full, BAR), number(value));
+    }
+}
+
+fn throughput(out: &mut String, cases: &[&CaseReport]) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{:<NAME$} {:>33} {:>18} {:>18}", "throughput", "records/s", "CPU s/million", "memory MiB");
+    for case in cases {
+        let _ = writeln!(
+            out,
+            "{:<NAME$} {:>33} {:>18} {:>18}",
+            case.case,
+            spread(case.records_per_s, 1.0),
+            spread(case.cpu_s_per_million, 1.0),
+            spread(case.peak_rss_bytes, MIB)
+        );
+    }
+    chart(out, cases, |case| case.records_per_s, "/s");
+}
+
+fn latency(out: &mut String, cases: &[&CaseReport]) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<NAME$} {:>20} {:>20} {:>20} {:>10}  p95 < 2, p99 < 5",
+        "fetch to handled, ms", "p50", "p95", "p99", "records/s"
+    );
+    for case in cases {
+        let latency =
+            |pick: fn(&super::report::LatencySpread) -> Spread| spread(case.latency_ms.as_ref().map(pick), 1.0);
+        let _ = writeln!(
+            out,
+            "{:<NAME$} {:>20} {:>20} {:>20} {:>10}  {}",
+            case.case,
+            latency(|one| one.p50),
+            latency(|one| one.p95),
+            latency(|one| one.p99),
+            number(median(case.records_per_s)),
+            case.verdict()
+        );
+    }
+    chart(out, cases, |case| case.latency_ms.map(|latency| latency.p99), " ms (p99)");
+}
+
+fn memory(out: &mut String, cases: &[&CaseReport], further: Option<Spread>) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{:<NAME$} {:>20} {:>34}", "memory", "MiB", "records/s");
+    for case in cases {
+        let (memory, speed) = (spread(case.peak_rss_bytes, MIB), spread(case.records_per_s, 1.0));
+        let _ = writeln!(out, "{:<NAME$} {memory:>20} {speed:>34}", case.case);
+    }
+    let _ = writeln!(out, "{:<NAME$} {:>20}", "each further client", spread(further, MIB));
+}
+
+fn workloads(out: &mut String, cases: &[&CaseReport]) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<NAME$} {:>20} {:>12} {:>22}  target",
+        "workloads", "seconds", "records/s", "committed after, s"
+    );
+    for case in cases {
+        let _ = writeln!(
+            out,
+            "{:<NAME$} {:>20} {:>12} {:>22}  {}",
+            case.case,
+            spread(case.handling_s, 1.0),
+            number(median(case.records_per_s)),
+            spread(case.commit_s, 1.0),
+            case.verdict()
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Patterns with wildcards, matched against bytes: a key need not be text.
+
+use std::{fmt, str::FromStr};
+
+use globset::GlobBuilder;
+use regex::bytes::{Regex, RegexBuilder};
+
+/// A pattern that a whole key, or a whole event type, matches or not.
+///
+/// `*` is any number of bytes, `?` is one byte, `[a-z]` and `[!a-z]` are one byte in or out of a set, `{one,other}` is either,
+/// and `\` takes the meaning from the character behind it. Upper and lower case differ. The syntax is that of the crate
+/// `globset`; `/` is a byte like any other.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    text: String,
+    regex: Regex,
+}
+
+impl Glob {
+    /// Whether all of `bytes` matches.
+    #[must_use]
+    pub fn is_match(&self, bytes: &[u8]) -> bool {
+        self.regex.is_match(bytes)
+    }
+
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Glob {}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for Glob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let glob = GlobBuilder::new(text)
+            .backslash_escape(true)
+            .build()
+            .map_err(|error| format!("`{text}` is not a pattern: {}", error.kind()))?;
+        // The crate's own matcher takes paths; its regular expression takes any bytes.
+        let regex = RegexBuilder::new(glob.regex())
+            .dot_matches_new_line(true)
+            .build()
+            .map_err(|_| format!("`{text}` is too large a pattern"))?;
+        Ok(Self { text: text.to_owned(), regex })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition of `*` and `?`, without any cleverness.
+    fn naive(pattern: &[u8], bytes: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => bytes.is_empty(),
+            Some((b'*', rest)) => (0..=bytes.len()).any(|taken| naive(rest, &bytes[taken..])),
+            Some((b'?', rest)) => !bytes.is_empty() && naive(rest, &bytes[1..]),
+            Some((byte, rest)) => bytes.first() == Some(byte) && naive(rest, &bytes[1..]),
+        }
+    }
+
+    #[test]
+    fn patterns_take_whole_keys_of_any_bytes() {
+        for (pattern, bytes, matches) in [
+            ("order-*", &b"order-17"[..], true),
+            ("order-*", b"an order-17", false),
+            ("order-*", b"order-\xff\x00\n/x", true),
+            ("*", b"", true),
+            ("", b"", true),
+            ("", b"x", false),
+            ("a/*/c", b"a/b/b/c", true),
+            ("{a,b}[0-9]", b"b7", true),
+            ("[!0-9]", b"\xff", true),
+            (r"a\*", b"a*", true),
+            (r"a\*", b"ab", false),
+            ("Team", b"team", false),
+            ("ü*", "über".as_bytes(), true),
+        ] {
+            assert_eq!(pattern.parse::<Glob>().unwrap().is_match(bytes), matches, "{pattern} {bytes:?}");
+        }
+        for wrong in ["[", "{a", "[z-a]", "a\\"] {
+            assert!(wrong.parse::<Glob>().unwrap_err().contains("is not a pattern"), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn wildcards_agree_with_their_definition(pattern in "[ab?*]{0,6}", bytes in "[ab\n]{0,6}") {
+            prop_assert_eq!(pattern.parse::<Glob>().unwrap().is_match(bytes.as_bytes()), naive(pattern.as_bytes(), bytes.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Places within a JSON value.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde_json::Value;
+
+/// A place within a JSON value: `team.id`, `items[0].id`, `["a name with dots.and spaces"].id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonPath(Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Name(String),
+    Index(usize),
+}
+
+/// What ends a name that stands without quotes.
+fn ends_name(c: char) -> bool {
+    c.is_control() || c.is_whitespace() || matches!(c, '.' | '[' | ']' | '{' | '}' | '=' | '"')
+}
+
+impl JsonPath {
+    /// The value at this place, where there is one. Names look into objects and indexes into lists, never the other way round.
+    #[must_use]
+    pub fn find<'a>(&self, root: &'a Value) -> Option<&'a Value> {
+        self.0.iter().try_fold(root, |at, step| match step {
+            Step::Name(name) => at.as_object()?.get(name),
+            Step::Index(index) => at.as_array()?.get(*index),
+        })
+    }
+
+    /// Reads a path from the beginning of a text; returns what stands behind it.
+    ///
+    /// # Errors
+    /// Where no path begins there, in one sentence.
+    pub(super) fn read(text: &str) -> Result<(Self, &str), String> {
+        let mut steps = Vec::new();
+        let mut rest = text;
+        loop {
+            if let Some(inner) = rest.strip_prefix('[') {
+                let (step, after) = read_bracket(inner).ok_or_else(|| {
+                    format!("`{text}` is no place in JSON: in brackets stands a number, or a name in quotes")
+                })?;
+                steps.push(step);
+                rest = after;
+                if let Some(after) = rest.strip_prefix('.') {
+                    rest = after;
+                } else if !rest.starts_with('[') {
+                    break;
+                } else {
+                    continue;
+                }
+            }
+            let end = rest.find(ends_name).unwrap_or(rest.len());
+            if end == 0 {
+                return Err(format!("`{text}` is no place in JSON: write NAME, NAME.NAME or NAME[0]"));
+            }
+            steps.push(Step::Name(rest[..end].to_owned()));
+            rest = &rest[end..];
+            match rest.strip_prefix('.') {
+                Some(after) => rest = after,
+                None if rest.starts_with('[') => {}
+                None => break,
+            }
+        }
+        Ok((Self(steps), rest))
+    }
+
+    /// The first name, where the path begins with one that stands without quotes.
+    pub(super) fn first_name(&self) -> Option<&str> {
+        match self.0.first()? {
+            Step::Name(name) if is_plain(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// What stands behind an opening bracket.
+fn read_bracket(inner: &str) -> Option<(Step, &str)> {
+    if inner.starts_with('"') {
+        let mut texts = serde_json::Deserializer::from_str(inner).into_iter::<String>();
+        let name = texts.next()?.ok()?;
+        return Some((Step::Name(name), inner.get(texts.byte_offset()..)?.strip_prefix(']')?));
+    }
+    let (number, after) = inner.split_once(']')?;
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| number.parse().ok().map(|index| (Step::Index(index), after))).flatten()
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.contains(ends_name)
+}
+
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Name(name) if is_plain(name) => {
+                    write!(f, "{}{name}", if at > 0 { "." } else { "" })?;
+                }
+                Step::Name(name) => write!(f, "[{}]", Value::from(name.as_str()))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for JsonPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match Self::read(text)? {
+            (path, "") => Ok(path),
+            (_, rest) => Err(format!("`{text}` is no place in JSON: `{rest}` is not understood")),
+        }
+    }
+}
+
+/// A value as text: a string is itself, a number or a truth value is as JSON writes it. `None` for null, lists and objects.
+#[must_use]
+pub(super) fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn places_are_found() {
+        let value = json!({"team": {"id": 7}, "items": [{"id": "a"}, [true, null]], "a.b": {"": 1.5}, "0": "zero"});
+        for (path, found) in [
+            ("team.id", Some(json!(7))),
+            ("items[0].id", Some(json!("a"))),
+            ("items[1][0]", Some(json!(true))),
+            (r#"["a.b"][""]"#, Some(json!(1.5))),
+            ("0", Some(json!("zero"))),
+            ("[0]", None),
+            ("items.0", None),
+            ("items[9]", None),
+            ("team.id.x", None),
+            ("nothing", None),
+        ] {
+            assert_eq!(path.parse::<JsonPath>().unwrap().find(&value), found.as_ref(), "{path}");
+        }
+        assert_eq!("[1]".parse::<JsonPath>().unwrap().find(&json!([1, 2])), Some(&json!(2)));
+    }
+
+    #[test]
+    fn what_is_no_place_says_so() {
+        for wrong in
+            ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[+1]", "a b", "a=b", r#"["a"#, r#"["a"]b"#]
+        {
+            assert!(wrong.parse::<JsonPath>().unwrap_err().contains("no place in JSON"), "{wrong}");
+        }
+        assert!("a[99999999999999999999999]".parse::<JsonPath>().is_err());
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            any::<String>().prop_map(Step::Name),
+            "[a-z_]{1,4}".prop_map(Step::Name),
+            (0_usize..50).prop_map(Step::Index)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn places_read_back_as_they_are_shown(steps in prop::collection::vec(step(), 1..6)) {
+            let path = JsonPath(steps);
+            prop_assert_eq!(path.to_string().parse::<JsonPath>(), Ok(path));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Rules on records, against a naive model.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::LaneKey;
+
+/// A record of a test.
+#[derive(Clone, Debug, Default)]
+struct Plain {
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Fields for Plain {
+    fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(known, _)| known == name)?.1.as_deref()
+    }
+}
+
+fn record(key: &str, value: &Value) -> Plain {
+    Plain { key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
+}
+
+fn made(template: &str, record: &Plain) -> Option<Vec<u8>> {
+    let rules = Rules { template: Some(template.parse().unwrap()), ..Rules::default() };
+    rules.lane_key(record).map(Cow::into_owned)
+}
+
+#[test]
+fn templates_take_from_key_headers_and_json() {
+    let mut record =
+        record("task:9", &json!({"team_id": 7, "a": {"b": ["x", true, null, {}]}, "key": "k", "x y": 1.50}));
+    record.headers =
+        vec![("team".into(), Some(b"red\xff".to_vec())), ("none".into(), None), ("a.b".into(), Some(vec![]))];
+    for (template, key) in [
+        ("team:{team_id}", Some(&b"team:7"[..])),
+        ("{key}", Some(b"task:9")),
+        ("{header.team}", Some(b"red\xff")),
+        ("{header.a.b}!", Some(b"!")),
+        ("{a.b[0]}/{json.a.b[1]}", Some(b"x/true")),
+        ("{json.key}", Some(b"k")),
+        ("{{{key}}}", Some(b"{task:9}")),
+        (r#"{["x y"]}"#, Some(b"1.5")),
+        ("{a.b[2]}", None),
+        ("{a.b[3]}", None),
+        ("{a}", None),
+        ("{header.none}", None),
+        ("{header.absent}", None),
+        ("team:{team}", None),
+    ] {
+        assert_eq!(made(template, &record).as_deref(), key, "{template}");
+    }
+}
+
+#[test]
+fn hostile_values_have_no_json_fields() {
+    let deep = "[".repeat(100_000);
+    for value in [&b"\xff\xfe"[..], b"", b"{\"team_id\":", b"{\"team_id\":1} x", b"nul", deep.as_bytes()] {
+        let record = Plain { value: Some(value.to_vec()), ..Plain::default() };
+        assert_eq!(made("{team_id}", &record), None);
+        let rules = Rules { template: Some("{team_id}".parse().unwrap()), ..Rules::default() };
+        let route = rules.route(&record);
+        assert_eq!((route.lane, route.unkeyed, route.filtered), (LaneKey::Keyless, true, false));
+    }
+    assert_eq!(made("{team_id}", &Plain::default()), None, "a tombstone");
+    assert_eq!(made("{key}", &Plain { key: Some(vec![0, 255, b'\n']), ..Plain::default() }), Some(vec![0, 255, b'\n']));
+}
+
+#[test]
+fn wrong_templates_say_what_is_wrong() {
+    for (text, part) in [
+        ("", "takes nothing from the record"),
+        ("team", "takes nothing from the record"),
+        ("{{key}}", "takes nothing from the record"),
+        ("{", "no place in JSON"),
+        ("{team_id", "has no `}`"),
+        ("team}", "has no `{`"),
+        ("{}", "no place in JSON"),
+        ("{header.}", "names no header"),
+        ("{header}", "{header.NAME}"),
+        ("{json}", "{json.json}"),
+        ("{key.id}", "{json.key}"),
+        ("{a b}", "has no `}`"),
+    ] {
+        let error = text.parse::<KeyTemplate>().unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
+    let mut rules = Rules { barriers: vec!["type=*Merged".parse().unwrap()], ..Rules::default() };
+    let merged = record("a", &json!({"type": "BranchMerged"}));
+    assert!(rules.route(&merged).barrier);
+    assert!(!rules.route(&record("a", &json!({"type": "BranchCreated"}))).barrier);
+    rules.filter.keys = vec!["b".parse().unwrap()];
+    let route = rules.route(&merged);
+    assert!(route.filtered && !route.barrier);
+}
+
+#[test]
+fn event_types_are_looked_for_in_turn() {
+    let rules = Rules::default();
+    let named = |headers: &[(&str, &str)], value: Value| {
+        let mut record = record("k", &value);
+        record.headers = headers.iter().map(|(name, value)| ((*name).into(), Some((*value).into()))).collect();
+        rules.examine(&record).event_type().map(|name| String::from_utf8(name.into_owned()).unwrap())
+    };
+    assert_eq!(named(&[("type", "b"), ("event-type", "a")], json!({"type": "c"})).as_deref(), Some("a"));
+    assert_eq!(named(&[("ce_type", "x")], json!({"type": "c"})).as_deref(), Some("x"));
+    assert_eq!(named(&[], json!({"type": "c"})).as_deref(), Some("c"));
+    assert_eq!(named(&[], json!({"event_type": "d", "type": null})).as_deref(), Some("d"));
+    assert_eq!(named(&[], json!([])), None);
+}
+
+#[test]
+fn rules_read_back_as_they_are_shown() {
+    for text in [
+        "key=order-*",
+        r#"keys=["a","b,c \"d\""]"#,
+        "header.kind=a=b",
+        "json.a.b[0]=x=y",
+        r#"json.["x=y"]="#,
+        "type=Dataset{Merged,Split}",
+    ] {
+        assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
+    }
+    for wrong in
+        ["", "key", "key:a", "header.=x", "header.x", "json.a", "json.=x", "keys=[]", "keys=a", "key=[", "value=x"]
+    {
+        assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
+    }
+    let list = KeyList::from_lines("b\r\n\n a \nb\n").unwrap();
+    assert_eq!(list.to_string(), r#"[" a ","b"]"#);
+    assert!(KeyList::from_lines("\n\n").is_err());
+}
+
+#[test]
+fn what_stands_in_json_is_compared_as_text() {
+    let value = json!({"n": 1, "s": "1", "t": true, "z": null, "o": {}, "big": u64::MAX});
+    for (text, met) in [
+        ("json.n=1", true),
+        ("json.s=1", true),
+        ("json.n=1.0", false),
+        ("json.t=true", true),
+        ("json.z=null", true),
+        ("json.z=", false),
+        ("json.o={}", false),
+        ("json.big=18446744073709551615", true),
+        ("json.none=null", false),
+    ] {
+        let rules = Rules { barriers: vec![text.parse().unwrap()], ..Rules::default() };
+        assert_eq!(rules.route(&record("k", &value)).barrier, met, "{text}");
+    }
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[ab]{1,2}"
+}
+
+prop_compose! {
+    fn plain()(
+        key in prop::option::of(word()),
+        team in prop::option::of(word()),
+        kind in prop::option::of(word()),
+        header in prop::option::of(prop::option::of(word())),
+        broken in prop::bool::weighted(0.1),
+    ) -> (Plain, Option<String>, Option<String>) {
+        let mut value = json!({});
+        if let Some(team) = &team {
+            value["team"] = json!(team);
+        }
+        if let Some(kind) = &kind {
+            value["type"] = json!(kind);
+        }
+        let mut text = value.to_string();
+        if broken {
+            text.push('!');
+        }
+        let record = Plain {
+            key: key.map(String::into_bytes),
+            value: Some(text.into_bytes()),
+            headers: header.map(|value| ("h".into(), value.map(String::into_bytes))).into_iter().collect(),
+        };
+        if broken { (record, None, None) } else { (record, team, kind) }
+    }
+}
+
+proptest! {
+    /// Kinds are joined by "and", alternatives of a kind by "or".
+    #[test]
+    fn the_filter_agrees_with_its_definition(
+        (record, team, kind) in plain(),
+        by_team in any::<bool>(),
+        keys in prop::collection::vec(word(), 0..3),
+        listed in prop::collection::vec(word(), 0..3),
+        headers in prop::collection::vec(word(), 0..3),
+        teams in prop::collection::vec(word(), 0..3),
+        kinds in prop::collection::vec(word(), 0..3),
+    ) {
+        let globs = |words: &[String]| words.iter().map(|word| word.parse().unwrap()).collect::<Vec<Glob>>();
+        let rules = Rules {
+            template: by_team.then(|| "team:{team}".parse().unwrap()),
+            filter: Filter {
+                keys: globs(&keys.iter().map(|key| if by_team { format!("team:{key}") } else { key.clone() }).collect::<Vec<_>>()),
+                key_list: KeyList::from_lines(&listed.join("\n")).ok(),
+                headers: headers.iter().map(|value| HeaderIs { name: "h".into(), value: value.clone() }).collect(),
+                json: teams.iter().map(|team| format!("team={team}").parse().unwrap()).collect(),
+                event_types: globs(&kinds),
+            },
+            ..Rules::default()
+        };
+        let key = if by_team {
+            team.as_ref().map(|team| format!("team:{team}"))
+        } else {
+            record.key.clone().map(|key| String::from_utf8(key).unwrap())
+        };
+        let within = |wanted: &[String], is: Option<&String>| is.is_some_and(|is| wanted.contains(is));
+        let short = key.as_ref().map(|key| key.trim_start_matches("team:").to_owned());
+        let by_key = within(&keys, short.as_ref()) || within(&listed, key.as_ref());
+        let header = record.header("h").map(|value| String::from_utf8(value.to_vec()).unwrap());
+        let passes = (keys.is_empty() && listed.is_empty() || by_key)
+            && (headers.is_empty() || within(&headers, header.as_ref()))
+            && (teams.is_empty() || within(&teams, team.as_ref()))
+            && (kinds.is_empty() || within(&kinds, kind.as_ref()));
+        let route = rules.route(&record);
+        prop_assert_eq!(route.filtered, !passes);
+        prop_assert_eq!(route.lane, key.as_ref().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key.as_bytes()))));
+        prop_assert_eq!(route.unkeyed, by_team && key.is_none());
+        prop_assert_eq!(rules.lane_key(&record).map(Cow::into_owned), key.map(String::into_bytes));
+    }
+
+    #[test]
+    fn templates_read_back_as_they_are_shown(
+        parts in prop::collection::vec(prop_oneof![
+            "[a{}:]{0,3}".prop_map(|text| text.replace('{', "{{").replace('}', "}}")),
+            Just("{key}".to_owned()),
+            "\\{header\\.[a.=\\[ ]{1,3}\\}",
+            "\\{[b-d](\\.[a-c]){0,2}(\\[[0-9]\\])?\\}",
+            "\\{json\\.(key|header|json|x)(\\.[a-c]){0,2}\\}",
+        ], 0..5),
+    ) {
+        let text = parts.concat() + "{key}";
+        // Braces that meet may mean something else than the parts did; what is read must still be shown as it is.
+        if let Ok(template) = text.parse::<KeyTemplate>() {
+            prop_assert_eq!(template.to_string().parse::<KeyTemplate>(), Ok(template));
+        }
+    }
+
+    #[test]
+    fn no_text_upsets_the_parsers(text in any::<String>()) {
+        drop(text.parse::<KeyTemplate>());
+        drop(text.parse::<Rule>());
+        drop(text.parse::<Field>());
+    }
+}

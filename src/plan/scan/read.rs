@@ -1,0 +1,301 @@
+//! Reading for a plan: without a group, without committing anything.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use super::{
+    estimate::Survey,
+    slices::{Slice, slices},
+    tally::Tally,
+    walk::{Step, Taken, Walk},
+};
+use crate::{
+    domain::{Offset, Route, Tier, TopicPartition},
+    feed::{FetchSpeed, Planning},
+    kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final},
+    plan::Plan,
+};
+
+pub use super::slices::Effort;
+
+const READ_RECORDS: usize = 1000;
+const READ_WAIT: Duration = Duration::from_millis(10);
+/// How long the reading speed is measured before a sample is taken.
+const SPEED: Duration = Duration::from_millis(150);
+/// How much a request for a sample may bring of one partition: a stretch of a thousand records of 100 bytes and a little more.
+/// librdkafka's default of 1 MiB would read ten times as much as is looked at.
+const SAMPLE_FETCH: &str = "131072";
+const TELL_EVERY: Duration = Duration::from_millis(50);
+
+/// How long reading may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// A sample stops after so long, with what it has; a full scan does not.
+    pub sample: Duration,
+    /// Longer silence than this is an error.
+    pub silence: Duration,
+}
+
+/// A plan's records that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// It was told to stop.
+    #[error("stopped before the plan was made; nothing was changed")]
+    Cancelled,
+    /// Nothing came.
+    #[error("no records of {partition} came within {seconds} s, although there should be some; check the broker")]
+    Silent {
+        /// A partition that was waited for.
+        partition: TopicPartition,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A partition cannot be read.
+    #[error("{partition} cannot be read: {reason}")]
+    Unreadable {
+        /// Which one.
+        partition: String,
+        /// The broker's words.
+        reason: String,
+    },
+    /// No connection.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The figures cannot be kept.
+    #[error("the record sizes cannot be counted: {0}")]
+    Sizes(String),
+}
+
+/// Looks at a plan's records: at all of them, or at a sample that is spread evenly over every partition's range. Nothing is
+/// committed and no group is touched. `progress` is called now and then.
+///
+/// # Errors
+/// Partitions that cannot be read, brokers that do not answer, `cancel`.
+pub fn scan(
+    client: &Client,
+    tier: Tier,
+    plan: &Plan,
+    effort: Effort,
+    patience: Patience,
+    cancel: &AtomicBool,
+    progress: &mut dyn FnMut(Planning),
+) -> Result<Survey, ScanError> {
+    let begun = Instant::now();
+    let slices = slices(&plan.partitions, effort);
+    let whole: Vec<Vec<Slice>> = slices_of_all(plan);
+    let full = slices == whole;
+    let count = slices.iter().map(Vec::len).sum::<usize>() as u64;
+    let tally = || Tally::new(&plan.partitions, full).map_err(|error| ScanError::Sizes(format!("{error:?}")));
+    let mut pass = Pass { plan, patience, cancel, begun, tally: tally()?, speed: Speed::default() };
+    let read = if full {
+        let until = (effort != Effort::Full).then_some(patience.sample);
+        pass.read(Reader::new(client.clone(), tier)?, slices, until, progress)
+    } else {
+        let mut quiet = |_| {};
+        pass.read(Reader::new(client.clone(), tier)?, whole, Some(SPEED), &mut quiet).and_then(|_| {
+            pass.tally = tally()?;
+            let speed = pass.speed;
+            let result = pass.read(sampling_reader(client, plan, tier)?, slices, Some(patience.sample), progress);
+            pass.speed = speed;
+            result
+        })
+    };
+    read.map(|complete| Survey {
+        full: full && complete,
+        complete,
+        slices: count,
+        elapsed_s: begun.elapsed().as_secs_f64(),
+        fetch: pass.speed.result(),
+        tally: pass.tally,
+    })
+}
+
+fn slices_of_all(plan: &Plan) -> Vec<Vec<Slice>> {
+    slices(&plan.partitions, Effort::Full)
+}
+
+/// A reader whose requests ask for little at a time.
+fn sampling_reader(client: &Client, plan: &Plan, tier: Tier) -> Result<Reader, ClientError> {
+    let KafkaConfig { bootstrap_servers, mut properties } = client.config().clone();
+    if !["fetch.message.max.bytes", "max.partition.fetch.bytes"].iter().any(|name| properties.contains_key(*name)) {
+        properties.insert("fetch.message.max.bytes".into(), SAMPLE_FETCH.into());
+    }
+    Reader::further(&KafkaConfig { bootstrap_servers, properties }, client.health(), tier, &plan.topics)
+}
+
+/// How fast records came: the time from the first one on counts, not the wait for it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Speed {
+    first: Option<Instant>,
+    last: Option<Instant>,
+    records: u64,
+    bytes: u64,
+}
+
+impl Speed {
+    fn note(&mut self, records: u64, bytes: u64) {
+        if records == 0 {
+            return;
+        }
+        let now = Instant::now();
+        if self.first.is_none() {
+            // The first batch may have waited while the others came: it begins the measurement.
+            self.first = Some(now);
+        } else {
+            self.records += records;
+            self.bytes += bytes;
+        }
+        self.last = Some(now);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a rate")]
+    fn result(&self) -> FetchSpeed {
+        let span = self.first.zip(self.last).map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+        if span < 1e-3 || self.records < 1000 {
+            return FetchSpeed::default();
+        }
+        FetchSpeed { records_per_s: self.records as f64 / span, bytes_per_s: self.bytes as f64 / span }
+    }
+}
+
+struct Pass<'a> {
+    plan: &'a Plan,
+    patience: Patience,
+    cancel: &'a AtomicBool,
+    begun: Instant,
+    tally: Tally,
+    speed: Speed,
+}
+
+impl Pass<'_> {
+    /// Reads the stretches; returns whether it came to their end, rather than to the end of `until` (from the first record on).
+    fn read(
+        &mut self,
+        mut reader: Reader,
+        slices: Vec<Vec<Slice>>,
+        until: Option<Duration>,
+        progress: &mut dyn FnMut(Planning),
+    ) -> Result<bool, ScanError> {
+        let wanted = slices.iter().flatten().map(|slice| slice.end.abs_diff(slice.start)).sum();
+        let mut walk = Walk::new(slices);
+        let result = self.follow(&mut reader, &mut walk, wanted, until, progress);
+        reader.close();
+        result
+    }
+
+    fn follow(
+        &mut self,
+        reader: &mut Reader,
+        walk: &mut Walk,
+        wanted: u64,
+        until: Option<Duration>,
+        progress: &mut dyn FnMut(Planning),
+    ) -> Result<bool, ScanError> {
+        let index: HashMap<&TopicPartition, usize> =
+            self.plan.partitions.iter().enumerate().map(|(at, one)| (&one.id, at)).collect();
+        let starts: Vec<(usize, i64)> = walk.starts().collect();
+        for (at, offset) in starts {
+            reader.start(&self.plan.partitions[at].id, Offset::new(offset).unwrap_or_default())?;
+        }
+        self.speed = Speed::default();
+        let (mut heard, mut told, mut read) = (Instant::now(), self.begun, 0);
+        let mut deadline: Option<Instant> = None;
+        let mut steps: Vec<(usize, Step)> = Vec::new();
+        while walk.open() > 0 {
+            if self.cancel.load(Relaxed) {
+                return Err(ScanError::Cancelled);
+            }
+            let mut error = None;
+            let (mut records, mut bytes) = (0, 0);
+            let mut last: Option<((usize, i32), Option<usize>)> = None;
+            let rules = &self.plan.selection.scope.rules;
+            let tally = &mut self.tally;
+            let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| {
+                let (at, taken) = match fetched {
+                    Fetched::Record(record) => {
+                        let token = (record.topic_token(), record.partition());
+                        let at = match last {
+                            Some((known, at)) if known == token => at,
+                            _ => index.get(&TopicPartition::new(record.topic(), record.partition())).copied(),
+                        };
+                        last = Some((token, at));
+                        let Some(at) = at else { return };
+                        let taken = walk.record(at, record.offset());
+                        if taken.counts {
+                            let size = size_of(&record);
+                            records += 1;
+                            bytes += size;
+                            let route: Route = rules.route(&record);
+                            tally.add(at, record.offset(), route, record.key().unwrap_or_default(), size);
+                        }
+                        (at, taken)
+                    }
+                    Fetched::End { topic, partition, offset } => {
+                        let Some(at) = index.get(&TopicPartition::new(topic, partition)).copied() else { return };
+                        (at, walk.end(at, offset))
+                    }
+                    Fetched::Error { topic, partition, code, text } => {
+                        if is_final(code) {
+                            let reason = if text.is_empty() { code.to_string() } else { text.to_owned() };
+                            error = Some(ScanError::Unreadable { partition: format!("{topic}-{partition}"), reason });
+                        }
+                        return;
+                    }
+                };
+                let Taken { covered, step, .. } = taken;
+                tally.cover(at, covered);
+                read += covered;
+                if step != Step::Stay {
+                    steps.push((at, step));
+                }
+            });
+            if let Some(error) = error {
+                return Err(error);
+            }
+            self.speed.note(records, bytes);
+            self.apply(reader, &mut steps)?;
+            let now = Instant::now();
+            if count > 0 {
+                heard = now;
+                deadline = deadline.or_else(|| until.map(|until| now + until));
+            } else if now - heard > self.patience.silence {
+                return Err(self.silent(walk));
+            }
+            if now - told > TELL_EVERY {
+                told = now;
+                progress(Planning { read, wanted });
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(false);
+            }
+        }
+        progress(Planning { read, wanted });
+        Ok(true)
+    }
+
+    fn apply(&self, reader: &mut Reader, steps: &mut Vec<(usize, Step)>) -> Result<(), ClientError> {
+        for (at, step) in steps.drain(..) {
+            let id = &self.plan.partitions[at].id;
+            if step != Step::Stay {
+                reader.stop(id);
+            }
+            if let Step::Seek(offset) = step {
+                reader.start(id, Offset::new(offset).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn silent(&self, walk: &Walk) -> ScanError {
+        let at = walk.starts().next().map_or(0, |(at, _)| at);
+        let partition = self.plan.partitions.get(at).map_or_else(|| TopicPartition::new("", 0), |one| one.id.clone());
+        ScanError::Silent { partition, seconds: self.patience.silence.as_secs() }
+    }
+}
+
+fn size_of(record: &RawRecord<'_>) -> u64 {
+    (record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)) as u64
+}
