@@ -32,7 +32,7 @@ fn entry(group: u32, mark: i64) -> GroupEntry {
 }
 
 fn change(index: u32, position: i64, above: &[(i64, i64)], groups: GroupsChange) -> PartitionChange {
-    let counters = Counters { handled: 3, bytes: 300, duplicates: 1, filtered: 2, passed_over: 1 };
+    let counters = Counters { handled: 3, bytes: 300, duplicates: 1, filtered: 2, passed_over: 1, lost: 5 };
     PartitionChange { index, state: PartitionState { position, above: above.to_vec(), counters, digest: 99 }, groups }
 }
 

@@ -209,13 +209,15 @@ fn totals(engine: &Engine, figures: &Figures) -> Figures {
         passed_over += partition.passed_over;
         lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
+    // They are counted a moment before the position moves; only what the positions say is sure.
+    let skipped = engine.skipped.load(Relaxed).min(passed_over);
     Figures {
         updated: Utc::now(),
         handled,
         lag,
         retried: engine.retried.load(Relaxed),
-        // It is counted a moment before the position moves; only what the positions say is sure.
-        skipped: engine.skipped.load(Relaxed).min(passed_over),
+        skipped,
+        dead_lettered: engine.dead_lettered.load(Relaxed).min(passed_over - skipped),
         ..figures.clone()
     }
 }
