@@ -159,10 +159,12 @@ impl Run {
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
-            engine.begun = Some(Arc::clone(opened.journal.begun()));
+            // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
+            engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             engine.retried.store(before.retried, Relaxed);
             engine.skipped.store(before.skipped, Relaxed);
+            engine.dead_lettered.store(before.dead_lettered, Relaxed);
         }
         let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
