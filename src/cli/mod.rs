@@ -5,6 +5,7 @@ mod bench;
 mod config;
 mod demo;
 mod error;
+mod plan;
 mod run;
 mod work;
 
@@ -21,6 +22,7 @@ pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, Se
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use error::{CliError, Exit};
+pub use plan::PlanArgs;
 
 use crate::config::{Config, Environment, Overrides};
 
@@ -46,6 +48,8 @@ pub struct Cli {
 pub enum Command {
     /// Replays generated events on a broker of its own; needs no cluster
     Demo(DemoArgs),
+    /// Says what a run would do and how long it should take; changes nothing
+    Plan(PlanArgs),
     /// Replays the topics of a selection
     Run(RunArgs),
     /// Compares consumer tiers and concurrency on a topic
@@ -195,6 +199,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
         None => {
             let config = cli.console.load(&environment, directory)?;
