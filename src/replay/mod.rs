@@ -59,6 +59,7 @@ pub use control::{Command, Control, Decision};
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
+pub use ready::ReadyQueues;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};
