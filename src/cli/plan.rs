@@ -11,7 +11,7 @@ use clap::{Args, ValueHint};
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, PlanningArgs, SelectionArgs, SettingsArgs, report_formats},
+    args::{ClusterArgs, FileArgs, FilterArgs, PlanningArgs, ScopeArgs, SelectionArgs, SettingsArgs, report_formats},
     print,
     run::no_topics,
     work::stop_flag,
@@ -41,6 +41,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     planning: PlanningArgs,
@@ -61,6 +65,8 @@ impl PlanArgs {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
         self.selection.put(&mut overrides);
+        self.scope.put("run", &mut overrides);
+        self.filter.put(&mut overrides);
         self.settings.put("run", &mut overrides);
         self.planning.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
