@@ -247,6 +247,7 @@ fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<Run
         timeout: REQUEST,
         start: true,
         one_run: true,
+        journal: None,
     })?
     .join();
     match end.run {

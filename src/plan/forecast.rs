@@ -187,7 +187,7 @@ fn keys(survey: &Survey, known: &Estimates) -> KeyForecast {
 }
 
 fn notes(plan: &Plan, survey: &Survey, settings: &Settings, no_work: bool) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = plan.notes.iter().map(ToString::to_string).collect();
     let mut note = |text: &str| notes.push(text.to_owned());
     if !survey.complete {
         note(
