@@ -225,10 +225,10 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
 
 fn plan(broker: &Broker, selection: &Selection, settings: &Settings, sample: u32) -> Outcome<Forecast> {
     let client = Client::new(&broker.kafka(), &<_>::default())?;
+    let planning = PlanOptions { sample, ..PlanOptions::default() };
     let planner = Planner {
         client: &client,
-        settings,
-        options: PlanOptions { sample, ..PlanOptions::default() },
+        settings: &Settings { planning, ..settings.clone() },
         timeout: REQUEST,
         cancel: &AtomicBool::new(false),
     };

@@ -33,7 +33,7 @@ pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
 
 use crate::{
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     replay::JournalOptions,
 };
 
@@ -103,6 +103,9 @@ pub struct ConsoleArgs {
 pub struct RunArgs {
     #[command(flatten)]
     console: ConsoleArgs,
+    /// Make a plan first, so that the report holds it against the result
+    #[arg(long, help_heading = "Run")]
+    plan: bool,
     /// What comes out.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -167,7 +170,9 @@ impl RunArgs {
     /// # Errors
     /// Everything that is wrong with file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let config = Config::load(&self.console.overrides("run"), environment, directory)?;
+        let mut overrides = self.console.overrides("run");
+        overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
+        let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
             return Err(CliError::Usage(missing.into()));

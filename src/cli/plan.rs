@@ -87,13 +87,7 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;
     let mut progress = Progress::new();
-    let planner = Planner {
-        client: &client,
-        settings: &config.run.settings,
-        options: config.plan,
-        timeout: TIMEOUT,
-        cancel: &stop,
-    };
+    let planner = Planner { client: &client, settings: &config.run.settings, timeout: TIMEOUT, cancel: &stop };
     let made = planner.make(&selection, &mut |planning| progress.tell(planning));
     progress.end();
     client.close();

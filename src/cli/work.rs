@@ -84,7 +84,9 @@ impl Show<'_> {
                 self.write_report(&run)?;
                 Ok(Exit::of_run(run.state, &run.totals))
             }
-            None => Ok(Exit::Done),
+            None if with_console => Ok(Exit::Done),
+            // It was told to stop before its run began.
+            None => Ok(Exit::Stopped),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     demo::Datasets,
     domain::Concurrency,
     handler::{HandlerSpec, Simulate, WorkTime},
-    plan::{PlanOptions, Scope, Selection, TopicSet},
+    plan::{Scope, Selection, TopicSet},
     replay::Settings,
 };
 
@@ -18,8 +18,6 @@ pub struct Config {
     pub kafka: KafkaSection,
     /// `[run]`: what to replay, and how.
     pub run: RunSection,
-    /// `[plan]`: how much is read for a plan.
-    pub plan: PlanOptions,
     /// `[console]`: how it looks.
     pub console: ConsoleSection,
     /// `[demo]`: its data, and where its runs differ from others.
@@ -154,7 +152,6 @@ impl Default for Config {
                 journal: JournalSection::default(),
                 progress_interval: Duration::from_secs(5),
             },
-            plan: PlanOptions::default(),
             console: ConsoleSection { theme: "dark".into(), mouse: true },
             demo: DemoSection {
                 datasets: Datasets::default(),

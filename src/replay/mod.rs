@@ -38,6 +38,7 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
+mod planning;
 pub(crate) mod position;
 mod probe;
 mod quarantine;

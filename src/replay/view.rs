@@ -142,6 +142,7 @@ impl Run {
             partitions: self.engine.partitions.len(),
             records: plan.records(),
             bytes: None,
+            predicted: self.predicted_before,
             ordering: settings.ordering,
             batch: settings.batch.get(),
             tier: settings.tier.to_string(),
