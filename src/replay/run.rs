@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     domain::{Concurrency, Ordering},
-    feed::{EventKind, EventLog, Owner, RebalanceKind, RebalanceView, RunState},
+    feed::{EventKind, EventLog, Owner, Prediction, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     journal::Figures,
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig, Place},
@@ -113,6 +113,8 @@ pub struct Run {
     pub(super) error: Option<String>,
     pub(super) meters: Meters,
     pub(super) failures: Failures,
+    /// What a plan said before, if one was made.
+    pub(super) predicted_before: Option<Prediction>,
     pub(super) reading: Reading,
     pub(super) ending: Option<Ending>,
     last_tick: Instant,
@@ -228,6 +230,7 @@ impl Run {
             error: None,
             meters: Meters::new(partitions),
             failures: Failures::default(),
+            predicted_before: None,
             reading,
             ending: None,
             last_tick: now,
