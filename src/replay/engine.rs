@@ -34,6 +34,9 @@ const FAILED_REST: Duration = Duration::from_secs(3600);
 /// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
 const FAILURES_TOLD: u64 = 200;
 
+/// Events keep so many characters of an error: there may be thousands of them.
+const LONGEST_ERROR: usize = 500;
+
 /// What fetchers, workers and the run share.
 pub struct Engine {
     /// What was to be read when the run began.
@@ -359,7 +362,7 @@ impl Engine {
             partition: self.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             attempt,
-            error: error.to_owned(),
+            error: error.chars().take(LONGEST_ERROR).collect(),
         }
     }
 

@@ -10,11 +10,14 @@
 mod support;
 
 mod contents;
+mod dead_letters;
 mod digest;
 mod holes;
 mod lag;
 mod lines;
 mod order;
+mod poison;
+mod poison_handler;
 mod outage;
 mod processes;
 mod rebalance;
