@@ -19,7 +19,7 @@ fn load(line: &str) -> Result<Config, CliError> {
         None => cli.console.load(&environment, directory),
         Some(Command::Run(args)) => args.load(&environment, directory),
         Some(Command::Demo(args)) => args.load(&environment, directory),
-        Some(Command::Config(_)) => panic!("no run"),
+        Some(Command::Bench(_) | Command::Dlq(_) | Command::Config(_)) => panic!("no run"),
     }
 }
 

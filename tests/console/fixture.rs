@@ -93,6 +93,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             Vec::new()
         },
         error: None,
+        ..RunView::default()
     }
 }
 

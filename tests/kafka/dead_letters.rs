@@ -90,7 +90,10 @@ fn a_dead_letter_topic_that_is_missing_is_refused_before_the_run_or_created() {
     broker.produce(&topic, &[NewRecord::keyed("a", "bad-1").in_partition(1)]);
     let mut options = dead_lettering(options(broker, &topic, 2));
     let refused = problem(options.clone());
-    assert!(refused.usage && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")), "{refused:?}");
+    assert!(
+        refused.usage && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")),
+        "{refused:?}"
+    );
     assert!(refused.text.contains("run.dead_letter.create"), "{refused:?}");
     options.settings.dead_letter.topic = topic.clone();
     let refused = problem(options.clone());
@@ -114,9 +117,11 @@ fn a_broker_that_refuses_dead_letters_fails_the_run_and_the_positions_stay() {
     // Nothing that a codec could make smaller.
     let mut rng = SmallRng::seed_from_u64(7);
     let large: String = "bad-".chars().chain((0..2000).map(|_| char::from(rng.random_range(b'0'..=b'z')))).collect();
-    broker.produce(&topic, &[NewRecord::keyed("a", "good"), NewRecord::keyed("b", large), NewRecord::keyed("c", "good")]);
+    broker
+        .produce(&topic, &[NewRecord::keyed("a", "good"), NewRecord::keyed("b", large), NewRecord::keyed("c", "good")]);
     let group = unique_name("refused");
-    let ended = run_with(in_group(dead_lettering(options(broker, &topic, 2)), &group), PoisonHandler::default().source());
+    let ended =
+        run_with(in_group(dead_lettering(options(broker, &topic, 2)), &group), PoisonHandler::default().source());
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
     assert!(ended.view.error.as_ref().unwrap().contains("dead letters cannot be sent"), "{:?}", ended.view.error);
     assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
@@ -136,15 +141,20 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
     let value = |n: usize| format!("value {n}");
     let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 300), value(n))).collect();
     let placed = broker.produce(&topic, &records);
-    let poison: Vec<_> =
-        placed.iter().enumerate().filter(|(n, _)| is_poison(Some(value(*n).as_bytes()), RATE)).map(|(_, one)| *one).collect();
+    let poison: Vec<_> = placed
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| is_poison(Some(value(*n).as_bytes()), RATE))
+        .map(|(_, one)| *one)
+        .collect();
     assert!(poison.len() > 100);
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\nretry.attempts = 0\ncommit_interval = \"10ms\"\n").unwrap();
     let group = unique_name("killed");
     let start = || {
-        let args = ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--group", &group];
+        let args =
+            ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--group", &group];
         let policy = ["--on-failure", "dead-letter", "--concurrency", "2", "--handler", "simulate:4ms,poison=0.05"];
         Program::kreplay().args(args).args(policy).args(["--config".as_ref(), config.as_os_str()]).deadline(DEADLINE)
     };
@@ -165,7 +175,10 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
         let letters = in_letters();
         for one in &poison {
             let passed = one.offset < positions[usize::try_from(one.partition).unwrap()];
-            assert!(!passed || letters.contains(&(one.partition, one.offset)), "{when}: {one:?} is lost, {positions:?}");
+            assert!(
+                !passed || letters.contains(&(one.partition, one.offset)),
+                "{when}: {one:?} is lost, {positions:?}"
+            );
         }
         letters.len()
     };
@@ -193,8 +206,11 @@ fn a_pause_keeps_the_record_until_somebody_lets_the_run_go_on() {
     options.settings.on_failure = OnFailure::Pause;
     options.one_run = false;
     let session = Session::spawn_with(options, Some(handler.source())).unwrap();
-    let paused = |run: &kreplay::feed::RunView| run.paused_by.as_ref().is_some_and(|text| text.contains("cannot bear bad-two"));
-    wait_for(&session, "paused", |now| now.run.as_ref().is_some_and(|run| run.state == RunState::Paused && paused(run)));
+    let paused =
+        |run: &kreplay::feed::RunView| run.paused_by.as_ref().is_some_and(|text| text.contains("cannot bear bad-two"));
+    wait_for(&session, "paused", |now| {
+        now.run.as_ref().is_some_and(|run| run.state == RunState::Paused && paused(run))
+    });
     assert_eq!(handler.count(), 1);
     // Not mended yet: it is tried, and pauses again.
     let pauses = || session.feed.events.since(0).iter().filter(|event| event.kind.to_string() == "paused").count();
@@ -213,7 +229,8 @@ fn a_pause_without_a_console_ends_the_run_and_says_so() {
     let broker = broker::shared();
     let topic = broker.topic("pause-headless", 1);
     broker.produce(&topic, &[NewRecord::keyed("k", "v")]);
-    let args = ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--on-failure", "pause"];
+    let args =
+        ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--on-failure", "pause"];
     let finished = Program::kreplay()
         .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
         .args(args)

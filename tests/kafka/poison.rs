@@ -79,7 +79,9 @@ fn after_the_fix_dead_letters_give_each_key_its_own_sequence_back() {
     let groups: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
     let groups = groups.as_array().unwrap();
     assert_eq!(groups.iter().map(|group| group["records"].as_u64().unwrap()).sum::<u64>(), letters as u64);
-    assert!(groups.iter().all(|group| group["source_topic"] == topic.as_str() && group["run"] == ended.view.id.as_str()));
+    assert!(
+        groups.iter().all(|group| group["source_topic"] == topic.as_str() && group["run"] == ended.view.id.as_str())
+    );
     expect(&dlq(broker, &["list", "--topics", &dead]), "cannot bear bad-0/10");
     let show = dlq(broker, &["show", "--topics", &dead, "--keys", "key-40", "--limit", "3", "--json"]);
     let shown: serde_json::Value = serde_json::from_str(&show.stdout).unwrap();
@@ -93,7 +95,10 @@ fn after_the_fix_dead_letters_give_each_key_its_own_sequence_back() {
     let memory = unique_name("retry");
     let retry = |more: &[&str]| dlq(broker, &[&["retry", "--topics", &dead, "--group", &memory], more].concat());
     expect(&retry(&["--dry-run"]), "50 dead letters would be driven back");
-    expect(&retry(&["--keys", "key-120"]), "10 dead letters driven back; 0 had been before, 0 were there twice, 40 not wanted");
+    expect(
+        &retry(&["--keys", "key-120"]),
+        "10 dead letters driven back; 0 had been before, 0 were there twice, 40 not wanted",
+    );
     let begun = Instant::now();
     expect(&retry(&["--rate", "40/s"]), "40 dead letters driven back;");
     assert!(begun.elapsed() >= Duration::from_millis(800), "that is more than 50 a second");
@@ -157,7 +162,9 @@ fn a_key_in_quarantine_waits_for_a_decision_through_rebalances() {
     for concurrency in [2, 6] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency).unwrap()));
         let wanted = u32::try_from(concurrency).unwrap();
-        wait_for(&session, "settled", |now| now.run.as_ref().is_some_and(|run| run.concurrency == wanted && !run.rebalancing));
+        wait_for(&session, "settled", |now| {
+            now.run.as_ref().is_some_and(|run| run.concurrency == wanted && !run.rebalancing)
+        });
     }
     wait_for(&session, "only quarantine is left", |now| {
         now.run.as_ref().is_some_and(|run| run.quarantine.awaits_decision && run.quarantine.keys == 3)
