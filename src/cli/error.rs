@@ -28,7 +28,7 @@ impl Exit {
     #[must_use]
     pub fn of_run(state: RunState, totals: &Totals) -> Self {
         match state {
-            RunState::Done if totals.skipped + totals.dead_lettered > 0 => Self::Skipped,
+            RunState::Done if totals.skipped + totals.dead_lettered + totals.lost > 0 => Self::Skipped,
             RunState::Done => Self::Done,
             RunState::Failed => Self::Failed,
             _ => Self::Stopped,

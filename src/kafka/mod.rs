@@ -3,6 +3,7 @@
 mod admin;
 mod catalog;
 mod client;
+mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
@@ -12,7 +13,7 @@ pub mod producer;
 
 pub use admin::{Admin, AdminError};
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
-pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final};
+pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final, is_out_of_range};
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
