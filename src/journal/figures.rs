@@ -77,6 +77,9 @@ pub struct Figures {
     pub retried: u64,
     /// Records passed over.
     pub skipped: u64,
+    /// Records that a dead-letter topic has.
+    #[serde(default)]
+    pub dead_lettered: u64,
     /// Records handled, for lists.
     pub handled: u64,
     /// Offsets that are left, for lists.

@@ -308,6 +308,13 @@ impl Engine {
         self.stage(|stages| self.note_passed(stages, partition, false));
     }
 
+    /// Whether records that were read wait for others before they go into their lanes.
+    #[must_use]
+    pub fn is_staging(&self) -> bool {
+        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
+        self.staging.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
+    }
+
     /// The run is to pause.
     pub fn want_pause(&self) {
         self.pause_wanted.store(true, Relaxed);

@@ -205,7 +205,8 @@ impl Body {
         self.figures.lag = lag;
         self.figures.retried = self.engine.retried.load(Relaxed);
         // It is counted a moment before the position moves; only what the positions say is sure.
-        self.figures.skipped = self.engine.skipped.load(Relaxed).min(passed_over);
+        self.figures.dead_lettered = self.engine.dead_lettered.load(Relaxed).min(passed_over);
+        self.figures.skipped = self.engine.skipped.load(Relaxed).min(passed_over - self.figures.dead_lettered);
     }
 }
 

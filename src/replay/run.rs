@@ -163,6 +163,7 @@ impl Run {
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             engine.retried.store(before.retried, Relaxed);
             engine.skipped.store(before.skipped, Relaxed);
+            engine.dead_lettered.store(before.dead_lettered, Relaxed);
         }
         let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
