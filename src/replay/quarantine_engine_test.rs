@@ -184,6 +184,10 @@ impl World {
     }
 
     fn check(&self) {
+        for waiting in self.fixture.engine.board.quarantined() {
+            let epoch = self.parts[waiting.first.partition as usize].epoch;
+            assert_eq!(waiting.first.epoch, epoch, "what was fenced off waits for nobody");
+        }
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             for offset in 0..run.position().unwrap_or(0) {
