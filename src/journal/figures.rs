@@ -77,7 +77,8 @@ pub struct Figures {
     pub retried: u64,
     /// Records passed over.
     pub skipped: u64,
-    /// Records that went to a dead-letter topic.
+    /// Records that a dead-letter topic has.
+    #[serde(default)]
     pub dead_lettered: u64,
     /// Records handled, for lists.
     pub handled: u64,

@@ -37,6 +37,9 @@ const FAILED_REST: Duration = Duration::from_secs(3600);
 /// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
 const SINGLES_TOLD: u64 = 200;
 
+/// Events keep so many characters of an error: there may be thousands of them.
+const LONGEST_ERROR: usize = 500;
+
 /// What fetchers, workers and the run share.
 pub struct Engine {
     /// What was to be read when the run began.
@@ -323,6 +326,13 @@ impl Engine {
         self.stage(|stages| self.note_passed(stages, partition, false));
     }
 
+    /// Whether records that were read wait for others before they go into their lanes.
+    #[must_use]
+    pub fn is_staging(&self) -> bool {
+        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
+        self.staging.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
+    }
+
     /// The run is to pause.
     pub fn want_pause(&self) {
         self.pause_wanted.store(true, Relaxed);
@@ -532,7 +542,7 @@ impl Engine {
             partition: self.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             attempt,
-            error: error.to_owned(),
+            error: error.chars().take(LONGEST_ERROR).collect(),
         }
     }
 

@@ -51,6 +51,8 @@ mod probe;
 mod quarantine;
 #[cfg(test)]
 mod quarantine_test;
+#[cfg(test)]
+mod quarantine_engine_test;
 mod rate;
 mod readers;
 mod ready;

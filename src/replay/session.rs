@@ -425,7 +425,6 @@ impl Body {
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-<<<<<<< HEAD
         let journal = opened.as_ref().filter(|opened| opened.partitions.is_empty()).map(|_| id.clone());
         let mut run =
             Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| {
@@ -435,11 +434,7 @@ impl Body {
                 }
                 usage(&error)
             })?;
-=======
-        let mut run = Run::start(id, plan, settings, &connection, source, self.events.clone(), opened)
-            .map_err(|error| usage(&error))?;
         run.predicted_before = predicted;
->>>>>>> plan
         run.failures.attended = !self.options.one_run;
         Ok(run)
     }
