@@ -9,8 +9,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chaos;
 mod contents;
 mod digest;
+mod fenced;
+mod follow;
 mod holes;
 mod lag;
 mod lines;
@@ -20,8 +23,11 @@ mod processes;
 mod rebalance;
 mod recorder;
 mod refusal;
+mod retention;
+mod second;
 mod sessions;
 mod smoke;
 mod tiers;
+mod time_order;
 mod tools;
 mod transactions;
