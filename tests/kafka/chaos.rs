@@ -130,6 +130,7 @@ fn an_outage_a_kill_more_partitions_and_moving_workers_lose_nothing_and_keep_the
 #[test]
 fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outage() {
     const KEYS: usize = 200;
+    const ROUNDS: usize = 95;
     let broker = Outage::start_broker();
     let topic = broker.topic("moving", PARTITIONS);
     let seed = seed();
@@ -147,7 +148,7 @@ fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outag
 
     // Far from the end of the old partitions.
     broker.raise_partitions(&topic, 2 * PARTITIONS);
-    for number in 80..100 {
+    for number in 80..90 {
         broker.produce(&topic, &round(number));
     }
     wait_for_event(&session, "the partitions are told", |event| {
@@ -157,10 +158,10 @@ fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outag
     broker.crash();
     std::thread::sleep(outage());
     broker.start();
-    for number in 100..120 {
+    for number in 90..ROUNDS {
         broker.produce(&topic, &round(number));
     }
-    let all = 120 * KEYS;
+    let all = ROUNDS * KEYS;
     wait_for(&session, "all is handled", |snapshot| {
         recorder.count() == all && snapshot.run.as_ref().unwrap().totals.lag == Lag::Known(0)
     });
