@@ -1,7 +1,7 @@
 //! What fetchers, workers and the run share: the partitions, the board, the counters.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -60,6 +60,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// Partitions that the group tells of and the run does not read; each is told of once.
+    pub strangers: Mutex<HashSet<TopicPartition>>,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
     delivering: RwLock<()>,
     /// The run is to pause: retention has deleted records, and the settings say so.
@@ -139,6 +141,7 @@ impl Engine {
             handlers: OnceLock::new(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            strangers: Mutex::default(),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),

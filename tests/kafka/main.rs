@@ -9,10 +9,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chaos;
 mod contents;
 mod dead_letters;
 mod digest;
 mod filters;
+mod fenced;
+mod follow;
 mod holes;
 mod lag;
 mod lines;
@@ -26,8 +29,11 @@ mod rebalance;
 mod recorder;
 mod refusal;
 mod resume;
+mod retention;
+mod second;
 mod sessions;
 mod smoke;
 mod tiers;
+mod time_order;
 mod tools;
 mod transactions;
