@@ -17,7 +17,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
+pub use args::{CareArgs, ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use error::{CliError, Exit};
@@ -70,6 +70,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    care: CareArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
 }
 
@@ -110,7 +112,12 @@ impl ConsoleArgs {
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
-        match self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+        match self
+            .cluster
+            .needs_a_cluster()
+            .or_else(|| self.selection.needs_a_cluster())
+            .or_else(|| self.care.needs_a_cluster())
+        {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -124,6 +131,7 @@ impl ConsoleArgs {
         self.cluster.put(&mut overrides);
         self.selection.put(&mut overrides);
         self.settings.put(table, &mut overrides);
+        self.care.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }

@@ -8,6 +8,7 @@ mod catalog;
 mod environment;
 mod file;
 mod input;
+mod limits;
 mod merge;
 mod model;
 mod problem;

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, NextRun, QuarantineView, TopicView};
+use super::{ClusterView, LimitsView, NextRun, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -97,6 +97,9 @@ pub struct PlanView {
     pub handler: String,
     /// The consumer group, where the run has one.
     pub group: Option<String>,
+    /// Whether it was begun with a number of workers that kreplay finds by itself.
+    #[serde(default)]
+    pub adaptive: bool,
 }
 
 /// Counts over the whole run.
@@ -118,6 +121,9 @@ pub struct Totals {
     pub skipped: u64,
     /// Records that were delivered again after this run had handled them, and were not handled twice.
     pub duplicates: u64,
+    /// Records that were handled alone.
+    #[serde(default)]
+    pub barriers: u64,
     /// What is left up to the plan's ends, over all partitions whose position is known.
     pub lag: Lag,
 }
@@ -160,6 +166,8 @@ pub enum Bound {
     Fetch,
     /// Committing.
     Commit,
+    /// A rate that somebody has set, or the group that is protected.
+    Rate,
 }
 
 impl fmt::Display for Bound {
@@ -171,6 +179,7 @@ impl fmt::Display for Bound {
             Self::Handler => "handler",
             Self::Fetch => "fetch",
             Self::Commit => "commit",
+            Self::Rate => "rate",
         })
     }
 }
@@ -218,6 +227,9 @@ pub struct RunView {
     pub concurrency: u32,
     /// The most workers this run can have.
     pub max_concurrency: u32,
+    /// What holds it back by somebody's will, and who chooses the number of workers.
+    #[serde(default)]
+    pub limits: LimitsView,
     /// Whether owners are changing right now.
     pub rebalancing: bool,
     /// Counts over the whole run.

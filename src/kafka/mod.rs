@@ -6,6 +6,7 @@ mod client;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_lag;
 mod native;
 pub mod producer;
 
@@ -16,3 +17,4 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::create_topic;
+pub use group_lag::{GroupLag, GroupLagError};

@@ -27,6 +27,8 @@ mod engine_sim;
 mod engine_test;
 mod failures;
 mod fetch;
+mod guard;
+mod guarding;
 pub(crate) mod handled;
 mod health;
 mod key_groups;
@@ -58,9 +60,11 @@ mod sharing_test;
 mod silence;
 #[cfg(test)]
 mod stress_test;
+mod tuner;
 mod view;
 mod worker;
 
+pub use adaptive::FIRST_WORKERS;
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
 pub use key_groups::KeyGroups;

@@ -162,13 +162,25 @@ impl Body {
             Command::SetConcurrency(wanted) => {
                 let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));
                 match changed {
-                    Ok(()) => self.options.settings.concurrency = wanted,
+                    Ok(()) => {
+                        self.options.settings.concurrency = wanted;
+                        self.options.settings.adaptive = false;
+                    }
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
-                self.published = None;
-                if self.run.is_none() {
-                    self.publish_now();
+                self.show_change();
+            }
+            Command::SetAdaptive(adaptive) => {
+                match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
+                    Ok(()) => self.options.settings.adaptive = adaptive,
+                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
+                self.show_change();
+            }
+            Command::SetRate(rate) => {
+                self.options.settings.rate = rate;
+                self.run.iter_mut().for_each(|run| run.set_rate(rate));
+                self.show_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::Shutdown => {
@@ -176,6 +188,13 @@ impl Body {
                 self.start_again = false;
                 self.run.iter_mut().for_each(Run::cancel);
             }
+        }
+    }
+
+    fn show_change(&mut self) {
+        self.published = None;
+        if self.run.is_none() {
+            self.publish_now();
         }
     }
 
@@ -212,6 +231,8 @@ impl Body {
             if self.run.is_none() {
                 // Between runs the number shown is the one that the next run starts with.
                 view.concurrency = self.options.settings.concurrency.get();
+                view.limits.adaptive = self.options.settings.adaptive;
+                view.limits.rate = self.options.settings.rate;
             }
             view
         });
@@ -236,6 +257,8 @@ impl Body {
         let settings = &self.options.settings;
         NextRun {
             concurrency: settings.concurrency.get(),
+            adaptive: settings.adaptive,
+            rate: settings.rate,
             ordering: settings.ordering,
             handler: settings.handler.to_string(),
             group: self.group_of(self.runs + 1),

@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
+    /// Whether kreplay found the number of workers by itself; `concurrency` is then the last one.
+    pub(super) adaptive: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +63,8 @@ pub(super) struct ReportTotals {
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
+    /// Records that were handled alone.
+    pub(super) barriers: u64,
     pub(super) lag: Option<u64>,
 }
 
@@ -140,6 +144,7 @@ impl Plan {
             tier: plan.tier.clone(),
             handler: plan.handler.clone(),
             group: plan.group.clone(),
+            adaptive: plan.adaptive,
         }
     }
 }
@@ -155,6 +160,7 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            barriers: totals.barriers,
             lag: totals.lag.known(),
         }
     }
