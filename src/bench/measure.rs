@@ -125,6 +125,6 @@ mod tests {
             }
         }
         assert_eq!(further_client_bytes(&all), [f64::from(5 << 20), -f64::from(1 << 20)]);
-        assert_eq!(further_client_bytes(&all[..1]), Vec::<f64>::new());
+        assert!(further_client_bytes(&all[..1]).is_empty());
     }
 }

@@ -28,7 +28,7 @@ impl Exit {
     #[must_use]
     pub fn of_run(state: RunState, totals: &Totals) -> Self {
         match state {
-            RunState::Done if totals.skipped + totals.dead_lettered > 0 => Self::Skipped,
+            RunState::Done if totals.skipped + totals.dead_lettered + totals.lost > 0 => Self::Skipped,
             RunState::Done => Self::Done,
             RunState::Failed => Self::Failed,
             _ => Self::Stopped,
@@ -39,6 +39,16 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl From<crate::dlq::DlqError> for CliError {
+    fn from(error: crate::dlq::DlqError) -> Self {
+        use crate::{dlq::DlqError, kafka::CatalogError};
+        match &error {
+            DlqError::NoTopics(_) | DlqError::Catalog(CatalogError::UnknownTopic(_)) => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 

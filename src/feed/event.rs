@@ -43,11 +43,45 @@ pub struct Failure {
     pub error: String,
 }
 
+/// What becomes of a partition whose records were deleted before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// It goes on behind the gap, which counts as lost.
+    PassedOver,
+    /// The run has paused.
+    Paused,
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { partition, offset, attempt, error } = self;
         write!(f, "{partition} at offset {offset} failed {attempt} times, last with: {error}")
     }
+}
+
+/// The two sides of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeSide {
+    /// Where reading begins.
+    From,
+    /// Where it ends.
+    To,
+}
+
+/// Why a partition is read from or to another place than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClampReason {
+    /// The log begins later.
+    BelowStart,
+    /// The log ends earlier.
+    AboveEnd,
+    /// The group has committed nothing for this partition.
+    NothingCommitted,
+    /// The range would end before it begins.
+    Empty,
 }
 
 /// What happened. Texts in here are ready to be read, but come from outside: views escape them.
@@ -62,6 +96,22 @@ pub enum EventKind {
         partitions: usize,
         /// How many offsets lie between its starts and ends.
         records: u64,
+    },
+    /// A partition is read from or to another place than was asked for.
+    Clamped {
+        /// Which one.
+        partition: TopicPartition,
+        /// Which side of its range.
+        side: RangeSide,
+        /// What was asked for, as it was written.
+        asked: String,
+        /// What holds instead.
+        used: Offset,
+        /// Why.
+        why: ClampReason,
+        /// How many further partitions the same holds for, each with an offset of its own, where they are too many to be told
+        /// one by one.
+        more: usize,
     },
     /// A run began.
     Started {
@@ -134,6 +184,33 @@ pub enum EventKind {
     Retried(Failure),
     /// A record failed for good and was passed over.
     Skipped(Failure),
+    /// A topic that matches the selection has come into being, and joins the run that follows it.
+    TopicAdded {
+        /// Its name.
+        topic: String,
+        /// How many partitions it has.
+        partitions: usize,
+    },
+    /// A topic has more partitions than before.
+    PartitionsAdded {
+        /// Its name.
+        topic: String,
+        /// How many are new.
+        added: usize,
+        /// Whether the run reads them; a run that has an end does not.
+        joined: bool,
+    },
+    /// Retention has deleted records before they were read.
+    Expired {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The first offset that is missing.
+        first: Offset,
+        /// The first offset that is there.
+        end: Offset,
+        /// What follows from it.
+        outcome: Expiry,
+    },
     /// A record failed for good, and a dead-letter topic has it.
     DeadLettered {
         /// Which topic.
@@ -185,6 +262,9 @@ impl EventKind {
         match self {
             Self::Error { .. } | Self::Finished { state: RunState::Failed, .. } => Severity::Error,
             Self::Warning { .. }
+            | Self::Clamped { .. }
+            | Self::Expired { .. }
+            | Self::PartitionsAdded { joined: false, .. }
             | Self::Lost { .. }
             | Self::Retried(_)
             | Self::Skipped(_)
@@ -195,6 +275,8 @@ impl EventKind {
             | Self::RebalanceStarted { .. }
             | Self::RebalanceFinished { .. }
             | Self::Notice { .. }
+            | Self::TopicAdded { .. }
+            | Self::PartitionsAdded { .. }
             | Self::ConcurrencyChanged { .. } => Severity::Notice,
             _ => Severity::Info,
         }
@@ -228,6 +310,33 @@ impl fmt::Display for EventKind {
             Self::Planned { topics, partitions, records } => {
                 write!(f, "planned: {records} records in {partitions} partitions of {topics} topics")
             }
+            Self::Clamped { partition, side, asked, used, why, more } => {
+                write!(f, "{partition}")?;
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                let side = match side {
+                    RangeSide::From => "from",
+                    RangeSide::To => "to",
+                };
+                match why {
+                    ClampReason::BelowStart => {
+                        write!(f, ": {side} {asked} is not above the log's start; reading {side} {used}")
+                    }
+                    ClampReason::AboveEnd => {
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {used}")
+                    }
+                    ClampReason::NothingCommitted => {
+                        write!(
+                            f,
+                            ": nothing is committed there for {side} {asked}; reading {side} the log's start, {used}"
+                        )
+                    }
+                    ClampReason::Empty => {
+                        write!(f, ": to {asked} is below where reading begins, {used}; nothing is read")
+                    }
+                }
+            }
             Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
             Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),
             Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
@@ -254,6 +363,25 @@ impl fmt::Display for EventKind {
                 "{} at {} skipped after {} attempts: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
+            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} joins, {partitions} partitions"),
+            Self::PartitionsAdded { topic, added, joined: true } => {
+                write!(f, "topic {topic}: {added} new partitions join")
+            }
+            Self::PartitionsAdded { topic, added, joined: false } => {
+                write!(
+                    f,
+                    "topic {topic} has {added} new partitions, which are not part of this run; run it again for them"
+                )
+            }
+            Self::Expired { partition, first, end, outcome } => {
+                write!(f, "{partition}: offsets {first}..{end} were deleted by retention before they were read; ")?;
+                f.write_str(match outcome {
+                    Expiry::PassedOver => "going on behind the gap",
+                    Expiry::Paused => {
+                        "the run is paused; resume looks again (--on-retention earliest goes on behind the gap)"
+                    }
+                })
+            }
             Self::DeadLettered { topic, failure } => write!(
                 f,
                 "{} at {} went to {topic} after {} attempts: {}",

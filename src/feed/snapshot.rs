@@ -100,6 +100,23 @@ pub struct PlanView {
     /// Whether it was begun with a number of workers that kreplay finds by itself.
     #[serde(default)]
     pub adaptive: bool,
+    /// The range, the key template and the filter in words, as they were asked for.
+    #[serde(default)]
+    pub selection: String,
+    /// The run does not end with the log: it follows it.
+    #[serde(default)]
+    pub follow: bool,
+}
+
+impl PlanView {
+    /// What `selection` says where topics are read whole, by their own keys.
+    pub const WHOLE: &str = "from earliest to latest";
+
+    /// Whether the topics are read whole, by their own keys.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.selection.is_empty() || self.selection == Self::WHOLE
+    }
 }
 
 /// Counts over the whole run.
@@ -113,6 +130,9 @@ pub struct Totals {
     pub lanes: u64,
     /// Records that the selection's filter left out.
     pub filtered: u64,
+    /// Records of which the key template made no key; they keep the order of their partition.
+    #[serde(default)]
+    pub unkeyed: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.
@@ -124,6 +144,9 @@ pub struct Totals {
     /// Records that were handled alone.
     #[serde(default)]
     pub barriers: u64,
+    /// Offsets that retention had deleted before they were read, and that were passed over.
+    #[serde(default)]
+    pub lost: u64,
     /// What is left up to the plan's ends, over all partitions whose position is known.
     pub lag: Lag,
 }
@@ -267,12 +290,21 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// Whether it follows the log at present.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.plan.follow && self.state == RunState::Running
+    }
+
     /// The part of the plan that is behind us, 0 to 1; a plan without records is complete.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn progress(&self) -> f64 {
         match self.totals.lag {
             Lag::Unknown => 0.0,
+            // What is behind a run that follows the log is what it has handled, whatever the plan once was.
+            Lag::Known(0) if self.plan.follow => 1.0,
+            Lag::Known(lag) if self.plan.follow => self.totals.handled as f64 / (self.totals.handled + lag) as f64,
             Lag::Known(_) if self.plan.records == 0 => 1.0,
             Lag::Known(lag) => 1.0 - (lag as f64 / self.plan.records as f64).min(1.0),
         }
@@ -288,6 +320,8 @@ pub enum PartitionState {
     Waiting,
     /// It is being read and handled.
     Active,
+    /// Every record up to the log's present end is handled; more may come.
+    CaughtUp,
     /// Every record up to its end is handled.
     Done,
     /// It cannot be read; the event log says why.
@@ -301,6 +335,7 @@ impl fmt::Display for PartitionState {
         f.pad(match self {
             Self::Waiting => "waiting",
             Self::Active => "active",
+            Self::CaughtUp => "caught up",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Elsewhere => "elsewhere",

@@ -385,6 +385,24 @@ impl Board {
         partitions.iter().map(|partition| bytes(*partition)).collect()
     }
 
+    /// These lanes have had records before this board was there.
+    pub fn note_used(&self, lanes: impl Iterator<Item = u32>) {
+        let mut inner = self.inner.lock();
+        lanes.for_each(|lane| inner.lanes.note_used(lane));
+    }
+
+    /// The memory of all records that wait in lanes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.inner.lock().lanes.waiting_bytes()
+    }
+
+    /// Whether nothing is handed out for the time being.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.inner.lock().paused
+    }
+
     /// How many lanes have had records.
     #[must_use]
     pub fn lanes_used(&self) -> u64 {

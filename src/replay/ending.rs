@@ -3,7 +3,7 @@
 use std::{thread::JoinHandle, time::Instant};
 
 use super::run::{Reading, Run};
-use crate::feed::{EventKind, PartitionState, RunState};
+use crate::feed::{EventKind, Owner, PartitionState, RunState};
 
 /// An end under way.
 pub(super) struct Ending {
@@ -78,10 +78,28 @@ impl Run {
         self.conclude(state, now);
     }
 
+    /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
+    fn state_of_following(&mut self, state: RunState) -> RunState {
+        if !self.engine.plan.follow || state != RunState::Cancelled {
+            return state;
+        }
+        let mut is_done = true;
+        for partition in self.engine.partitions.iter() {
+            let partition = partition.lock();
+            let is_ours = partition.owner != Owner::Nobody;
+            if partition.has_failed() && !partition.is_at_end() {
+                self.error = self.engine.unreadable();
+                return RunState::Failed;
+            }
+            is_done &= !is_ours || partition.is_at_end();
+        }
+        if is_done { RunState::Done } else { state }
+    }
+
     fn conclude(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
-        self.state = state;
+        self.state = self.state_of_following(state);
         if let Err(error) = self.source.finish() {
             self.engine.events.push(EventKind::Error { text: error.to_string() });
             self.error.get_or_insert_with(|| error.to_string());
@@ -93,10 +111,16 @@ impl Run {
             _ => now,
         };
         self.over = Some(end);
-        self.engine.events.push(EventKind::Finished {
-            run_id: self.id.clone(),
-            state: self.state,
-            elapsed_s: end.saturating_duration_since(self.started).as_secs_f64(),
-        });
+        let elapsed_s = self.elapsed_s(end);
+        if let Some(recorder) = self.recorder.take()
+            && !recorder.end(self.figures(end))
+        {
+            self.engine.events.push(EventKind::Warning {
+                text: "the journal's last entry was not written in time; what came after the one before it is repeated when \
+                       the run is resumed"
+                    .into(),
+            });
+        }
+        self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
     }
 }

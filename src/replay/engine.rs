@@ -22,11 +22,14 @@ use super::{
     partition::{Completed, Delivery, PartitionRun},
     quarantine::Trouble,
     settings::{OnFailure, Settings},
+    staging::{End, PART_OF_BUFFER, Stages, Staging},
+    young::Question,
 };
 use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, GuardView, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
+    journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
@@ -51,8 +54,18 @@ pub struct Engine {
     own_lanes: Growing<u32>,
     /// Who is to be told of partitions that join.
     pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    /// Where records wait for others that belong before them.
+    pub staging: Staging,
+    /// The topics that are read, those that have joined included.
+    pub topics: Growing<String>,
+    /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
+    delivering: RwLock<()>,
+    /// The run is to pause: retention has deleted records, and the settings say so.
+    pause_wanted: AtomicBool,
     /// Where a partition is among them.
     index: RwLock<HashMap<TopicPartition, u32>>,
+    /// Where workers note what they begin, if the run has a journal.
+    pub begun: Option<Arc<BegunLog>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -82,6 +95,8 @@ pub struct Engine {
     paused_by: Mutex<Option<String>>,
     /// What the chances of this run are drawn from.
     seed: u64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -101,6 +116,15 @@ impl Engine {
     pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
+        let staging = Staging::new(plan.selection.scope.time_order, plan.partitions.len());
+        for (planned, index) in plan.partitions.iter().zip(0..) {
+            if planned.first >= planned.end
+                && !plan.follow
+                && let Some(mut stages) = staging.lock()
+            {
+                stages.gone(index);
+            }
+        }
         let (keeps, lanes) = match settings.ordering {
             // One lane that all share, whatever else the ordering would allow.
             _ if settings.single_threaded => (Ordering::Key, 1),
@@ -113,6 +137,10 @@ impl Engine {
             board,
             partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
+            staging,
+            topics: plan.topics.iter().cloned().collect(),
+            delivering: RwLock::default(),
+            pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),
             own_lanes: (0..plan.partitions.len()).map(|one| own_lane(lanes, plan.partitions.len(), one)).collect(),
             index: RwLock::new(plan.partitions.iter().zip(0..).map(|(one, index)| (one.id.clone(), index)).collect()),
@@ -122,6 +150,7 @@ impl Engine {
             plan,
             settings,
             events,
+            begun: None,
             held: Arc::default(),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),
@@ -134,6 +163,7 @@ impl Engine {
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
             seed: rand::random(),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -165,6 +195,9 @@ impl Engine {
             return (*known, false);
         }
         let id = planned.id.clone();
+        // From here on no batch is half delivered.
+        let _between_batches = self.delivering.write();
+        self.stage_young(&id);
         let run = PartitionRun::new(&planned, self.plan.follow);
         if let Some(handlers) = self.handlers.get() {
             handlers.joined(&id);
@@ -175,6 +208,37 @@ impl Engine {
         let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
         index.insert(id, place);
         (place, true)
+    }
+
+    /// A partition goes on where a journal has left it.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        let complete = self.with(partition, |one| {
+            one.restore(stored);
+            one.is_complete() && !self.plan.follow
+        });
+        if complete {
+            // Nobody reads it any more, so nothing may wait for it.
+            self.stage_gone(partition);
+        }
+        let own_lane = self.own_lanes[partition as usize];
+        self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
+            Ordering::Key if !self.is_keyless(entry.group) => entry.group,
+            _ => own_lane,
+        }));
+    }
+
+    /// A further partition of a topic that is being read: keys move to it, so its records wait for those of the old ones.
+    fn stage_young(&self, id: &TopicPartition) {
+        let young = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+        let older: Vec<(u32, i64)> = (0..young)
+            .filter(|index| self.id(*index).topic == id.topic)
+            // What nobody here reads is not waited for.
+            .map(|index| (index, self.partitions[index as usize].lock().reached().unwrap_or(i64::MAX)))
+            .collect();
+        if self.settings.ordering == Ordering::Key && !older.is_empty() {
+            self.staging.join(young, older);
+        }
     }
 
     /// Changes a partition under its lock, and keeps count of those that are complete.
@@ -196,18 +260,116 @@ impl Engine {
 
     /// Puts records that were read into their lanes. The vector is empty afterwards.
     pub fn deliver(&self, records: &mut Vec<Record>) {
+        let _batch = self.delivering.read();
         let mut keep = Vec::with_capacity(records.len());
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
             self.with(first.partition, |partition| {
                 for record in chunk {
                     let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });
         }
+        if self.staging.is_on() {
+            return self.deliver_staged(records, keep);
+        }
         let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
         self.board.put(kept.map(|record| (self.lane_of(&record), record)));
+    }
+
+    fn deliver_staged(&self, records: &mut Vec<Record>, keep: Vec<bool>) {
+        let Some(mut stages) = self.staging.lock() else { return };
+        let mut through = Vec::with_capacity(records.len());
+        let mut seen: Vec<u32> = records.iter().map(|record| record.partition).collect();
+        seen.dedup();
+        for (record, keep) in records.drain(..).zip(keep) {
+            if keep {
+                stages.put(record, &mut through);
+            } else {
+                stages.left_out(&record);
+            }
+        }
+        self.put_through(&mut through);
+        for partition in seen {
+            self.note_passed(&mut stages, partition, false);
+        }
+        stages.release(&mut through);
+        self.put_through(&mut through);
+    }
+
+    fn put_through(&self, through: &mut Vec<Record>) {
+        self.board.put(through.drain(..).map(|record| (self.lane_of(&record), record)));
+    }
+
+    fn note_passed(&self, stages: &mut Stages, partition: u32, at_end_of_log: bool) {
+        let (reached, over) = {
+            let state = self.partitions[partition as usize].lock();
+            let Some(reached) = state.reached() else { return };
+            (reached, !state.follows && reached >= state.end)
+        };
+        let end = if over { Some(End::Over) } else { at_end_of_log.then_some(End::Quiet) };
+        stages.passed(partition, reached, end);
+    }
+
+    /// A partition's log holds nothing unread below `offset`, which is its end for the time being.
+    pub fn reach(&self, partition: u32, epoch: u32, offset: i64) {
+        self.with(partition, |one| one.reach(epoch, offset));
+        self.stage(|stages| self.note_passed(stages, partition, true));
+    }
+
+    /// Nothing below `offset` can be read any more of a partition: it is passed over, and counted as lost.
+    pub fn pass_over(&self, partition: u32, epoch: u32, offset: i64) {
+        self.with(partition, |one| one.pass_over(epoch, offset));
+        self.stage(|stages| self.note_passed(stages, partition, false));
+    }
+
+    /// The run is to pause.
+    pub fn want_pause(&self) {
+        self.pause_wanted.store(true, Relaxed);
+    }
+
+    /// Whether the run is to pause, and has not paused yet.
+    #[must_use]
+    pub fn pause_wanted(&self) -> bool {
+        self.pause_wanted.load(Relaxed)
+    }
+
+    /// Whether the run is to pause; that is dealt with then.
+    #[must_use]
+    pub fn take_pause(&self) -> bool {
+        self.pause_wanted() && self.pause_wanted.swap(false, Relaxed)
+    }
+
+    /// A partition begins under an assignment, at an offset.
+    pub fn stage_begin(&self, partition: u32, epoch: u32, start: i64) {
+        self.stage(|stages| stages.begin(partition, epoch, start));
+    }
+
+    /// Nothing more comes of a partition for the time being.
+    pub fn stage_gone(&self, partition: u32) {
+        self.stage(|stages| stages.gone(partition));
+    }
+
+    /// The ends that a question about new partitions was about.
+    pub fn stage_answer(&self, question: &Question, ends: impl IntoIterator<Item = (u32, i64)>) {
+        self.stage(|stages| stages.answer(question, ends));
+    }
+
+    /// Lets records go on that waited only for time to pass.
+    pub fn stage_tick(&self) {
+        self.stage(|_| {});
+    }
+
+    fn stage(&self, change: impl FnOnce(&mut Stages)) {
+        let Some(mut stages) = self.staging.lock() else { return };
+        change(&mut stages);
+        let mut through = Vec::new();
+        stages.release(&mut through);
+        self.put_through(&mut through);
     }
 
     /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
@@ -496,9 +658,23 @@ impl Engine {
             partition.state = PartitionState::Failed;
             partition.id.clone()
         });
+        self.stage_gone(partition);
         let text = format!("{id} cannot be read: {reason}");
         self.unreadable.lock().get_or_insert_with(|| text.clone());
         self.events.push(EventKind::Error { text });
+    }
+
+    /// A topic is gone: what is open of it is given up.
+    pub fn give_up_topic(&self, topic: &str) {
+        for (planned, index) in self.planned.iter().zip(0_u32..) {
+            let open = {
+                let partition = self.partitions[index as usize].lock();
+                !partition.is_complete() && !partition.has_failed()
+            };
+            if *planned.id.topic == *topic && open {
+                self.give_up(index, "the topic is not there any more");
+            }
+        }
     }
 
     /// The first partition that was given up, and why.
@@ -540,7 +716,26 @@ impl Engine {
         let mut guard = self.room_lock.lock();
         self.room.wait_for(&mut guard, timeout);
         drop(guard);
-        self.held.load(Relaxed) < self.settings.buffer_bytes
+        self.held.load(Relaxed) < self.settings.buffer_bytes || self.must_read_on()
+    }
+
+    /// What waits for earlier records holds memory until those are read: there is always room for them, as long as what is
+    /// there to be handled does not fill the memory.
+    fn must_read_on(&self) -> bool {
+        self.staging.is_starved() && self.board.bytes() <= self.settings.buffer_bytes / 2
+    }
+
+    /// Whether one of these partitions has far more waiting for earlier records than it should.
+    #[must_use]
+    pub fn staging_is_full(&self, partitions: &[u32]) -> bool {
+        let share = self.staging_share();
+        self.staging.bytes_of(partitions).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 2 * share))
+    }
+
+    /// The memory that records of one partition may take while they wait for earlier ones.
+    #[must_use]
+    pub fn staging_share(&self) -> u64 {
+        self.settings.buffer_bytes / PART_OF_BUFFER / (self.unfinished.0.load(Relaxed) as u64).max(1)
     }
 
     /// Notes how many partitions have something left, and how much together.

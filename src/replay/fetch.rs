@@ -24,8 +24,12 @@ pub struct Intake {
     last: Option<((usize, i32), Option<u32>)>,
     ends: Vec<(u32, i64)>,
     errors: Vec<(Option<u32>, String, bool)>,
+    /// Partitions whose next records are not there any more.
+    expired: Vec<u32>,
     epochs: Vec<u32>,
     headers: bool,
+    /// The partition of the record taken in last, where that matters.
+    newest: Option<u32>,
 }
 
 impl Intake {
@@ -39,8 +43,10 @@ impl Intake {
             last: None,
             ends: Vec::new(),
             errors: Vec::new(),
+            expired: Vec::new(),
             epochs: vec![0; partitions],
             headers,
+            newest: None,
         }
     }
 
@@ -58,6 +64,11 @@ impl Intake {
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
+                if engine.staging.is_on() && self.newest != Some(partition) {
+                    // A record that waits keeps its buffer: it shares that with others of its partition only.
+                    self.builder.finish(&engine.held, &mut self.records);
+                    self.newest = Some(partition);
+                }
                 if engine.journey_ns.is_some() {
                     self.builder.stamp(Instant::now);
                 }
@@ -82,13 +93,23 @@ impl Intake {
             }
             Fetched::Error { topic, partition, code, text } => {
                 let index = lookup(engine, topic, partition);
+                if let Some(index) = index.filter(|_| crate::kafka::is_out_of_range(code)) {
+                    self.expired.push(index);
+                    return;
+                }
                 let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
                 self.errors.push((index, text, crate::kafka::is_final(code)));
             }
         }
     }
 
-    fn epoch_of(&self, partition: u32) -> u32 {
+    /// Partitions whose next records have turned out not to be there, since the last call.
+    pub fn take_expired(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// The assignment under which a partition is read.
+    pub fn epoch_of(&self, partition: u32) -> u32 {
         self.epochs.get(partition as usize).copied().unwrap_or(0)
     }
 
@@ -111,7 +132,7 @@ impl Intake {
         engine.deliver(&mut self.records);
         for (index, offset) in self.ends.drain(..) {
             let epoch = self.epochs.get(index as usize).copied().unwrap_or(0);
-            engine.with(index, |partition| partition.reach(epoch, offset));
+            engine.reach(index, epoch, offset);
         }
         for (index, text, is_final) in self.errors.drain(..) {
             match index {
@@ -146,19 +167,22 @@ impl HoldBack {
     /// Looks at a fetcher's partitions; returns those to pause and those to resume.
     pub fn decide(&mut self, engine: &Engine, partitions: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let bytes = engine.board.waiting_bytes(partitions);
+        let staged = engine.staging.bytes_of(partitions).unwrap_or_else(|| vec![0; partitions.len()]);
+        let staging_share = engine.staging_share();
         let limit = engine.settings.buffer_bytes;
         let crowded = engine.held.load(std::sync::atomic::Ordering::Relaxed) > limit / 2;
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
-        for (&partition, bytes) in partitions.iter().zip(bytes) {
+        for ((&partition, bytes), staged) in partitions.iter().zip(bytes).zip(staged) {
             let (span, read_to_end, left) = {
                 let state = engine.partitions[partition as usize].lock();
                 let left = state.lag().known().unwrap_or(0);
-                (state.span(), state.reached().is_some_and(|reached| reached >= state.end), left)
+                let to_end = !state.follows && state.reached().is_some_and(|reached| reached >= state.end);
+                (state.span(), to_end, left)
             };
             let share = engine.share_of(left);
             let is_held = self.held.contains(&partition);
-            let full = read_to_end || span > Self::SPAN || (crowded && bytes > share);
-            let low = !read_to_end && span < Self::SPAN / 2 && bytes < share / 2;
+            let full = read_to_end || span > Self::SPAN || (crowded && bytes > share) || staged > staging_share;
+            let low = !read_to_end && span < Self::SPAN / 2 && bytes <= share / 2 && staged <= staging_share / 2;
             if !is_held && full {
                 self.held.insert(partition);
                 pause.push(partition);

@@ -396,6 +396,15 @@ impl Lanes {
         self.waiting
     }
 
+    /// A lane has had records before this board was there.
+    pub fn note_used(&mut self, lane: u32) {
+        if let Some(lane) = self.all.get_mut(lane as usize)
+            && !std::mem::replace(&mut lane.used, true)
+        {
+            self.used += 1;
+        }
+    }
+
     /// Records in workers' hands.
     #[must_use]
     pub fn in_hand(&self) -> u64 {
@@ -413,6 +422,12 @@ impl Lanes {
     pub fn waiting_of(&self, partition: u32) -> (u64, u64) {
         let load = self.partitions[partition as usize];
         (load.waiting, load.waiting_bytes)
+    }
+
+    /// The memory that all records in lanes take.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.partitions.iter().map(|load| load.waiting_bytes).sum()
     }
 
     /// Whether everything that was put in is settled: nothing waits or is put aside, but what was fenced

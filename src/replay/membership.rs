@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -15,11 +15,14 @@ use super::{engine::Engine, handled::Handled, rebalance::Rebalances};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
-    kafka::{Membership, StartAt},
+    kafka::{Catalog, Client, Membership, StartAt},
+    plan::{From, PlannedPartition},
 };
 
 /// The same trouble with commits is told again after this time.
-const TELL_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How long a rebalance may wait to learn where a new partition begins.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes a member's partitions into the run, and out of it again.
 ///
@@ -30,6 +33,10 @@ pub struct RunMembership {
     number: u32,
     name: String,
     rebalances: Arc<Mutex<Rebalances>>,
+    /// What is looked up with that the group tells of and the run does not know.
+    client: Option<Client>,
+    /// The longest wait for work in hand.
+    longest_wait: Duration,
     /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
     news: Mutex<Vec<(u32, u32)>>,
     /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
@@ -55,6 +62,8 @@ impl RunMembership {
             number,
             name: format!("member-{number}"),
             rebalances,
+            client: None,
+            longest_wait: Duration::MAX,
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
             earlier: Mutex::default(),
@@ -63,6 +72,25 @@ impl RunMembership {
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
         }
+    }
+
+    /// Looks partitions up with a client, and never waits longer than this for work in hand.
+    #[must_use]
+    pub fn with_client(self, client: Client, longest_wait: Duration) -> Self {
+        Self { client: Some(client), longest_wait, ..self }
+    }
+
+    /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
+    fn known_or_joined(&self, id: &TopicPartition) -> Option<u32> {
+        let known = self.engine.index_of(id);
+        if known.is_some() || !self.engine.plan.follow {
+            return known;
+        }
+        let ends = Catalog::new(self.client.as_ref()?, JOIN_TIMEOUT).log_ends(std::slice::from_ref(id));
+        // Without an answer it begins at 0, and where its log begins later, that is seen when it is read.
+        let (first, end) =
+            ends.ok().and_then(|mut ends| ends.pop()).map_or_else(Default::default, |ends| (ends.low, ends.end));
+        Some(self.engine.join(PlannedPartition { id: id.clone(), first, end }).0)
     }
 
     /// The assignments since the last call: partition and epoch.
@@ -151,8 +179,10 @@ impl RunMembership {
             .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
     }
 
+    /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
+    /// it nothing is left to do: the range is never read again, and what the group has committed never goes back.
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
-        let (start, epoch, below) = self.engine.with(index, |partition| {
+        let (start, epoch, id, end) = self.engine.with(index, |partition| {
             let wanted = committed.map_or(partition.first, Offset::get);
             let start = wanted.max(partition.first);
             let epoch = partition.epoch + 1;
@@ -160,17 +190,56 @@ impl RunMembership {
             partition.earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
             partition.committed = committed.map(Offset::get);
             partition.committed_handled = partition.handled;
-            (start, epoch, (wanted < start).then(|| partition.id.clone()))
+            (start, epoch, partition.id.clone(), partition.end)
         });
-        if let Some(id) = below {
-            self.engine.events.push(EventKind::Warning {
-                text: format!("{id}: the committed position is below the log's start; going on from {start}"),
-            });
+        if let Some(committed) = committed.map(Offset::get) {
+            if committed < start {
+                let range = &self.engine.plan.selection.scope.range;
+                let what = if range.begins_with_the_log() { "the log's start" } else { "where the plan begins" };
+                self.engine.events.push(EventKind::Warning {
+                    text: format!("{id}: the committed position is below {what}; going on from {start}"),
+                });
+            } else if committed > end {
+                self.engine.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left of it for \
+                         this group"
+                    ),
+                });
+            }
         }
         self.engine.board.fence(std::iter::once((index, epoch)));
+        self.engine.stage_begin(index, epoch, start);
         self.mine.lock().insert(index, epoch);
         self.news.lock().push((index, epoch));
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
+    }
+
+    /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.
+    fn tell_further(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
+        let range = &self.engine.plan.selection.scope.range;
+        if range.begins_with_the_log() || matches!(range.from, From::Committed(_)) {
+            return;
+        }
+        let further: Vec<&TopicPartition> = partitions
+            .iter()
+            .filter_map(|(id, committed)| {
+                let committed = committed.as_ref().ok()?.as_ref()?.get();
+                let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
+                let news = partition.epoch == 0 && partition.first < committed && committed <= partition.end;
+                news.then_some(id)
+            })
+            .collect();
+        if let Some(first) = further.first() {
+            let more = if further.len() > 1 { format!(" and {} more", further.len() - 1) } else { String::new() };
+            self.engine.events.push(EventKind::Notice {
+                text: format!(
+                    "{first}{more}: the group has committed further than from {} and goes on from there; another --group would \
+                     begin anew",
+                    range.from
+                ),
+            });
+        }
     }
 
     /// Ends assignments, unless somebody else has begun a new one since.
@@ -197,6 +266,9 @@ impl RunMembership {
 
     /// What was read under these assignments is not handed out any more.
     fn fence(&self, standing: &[(u32, u32)]) {
+        for (index, _) in standing {
+            self.engine.stage_gone(*index);
+        }
         self.engine.board.fence(standing.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
@@ -213,10 +285,11 @@ impl RunMembership {
 
 impl Membership for RunMembership {
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
+        self.tell_further(partitions);
         let mut got = Vec::new();
         let starts = partitions
             .iter()
-            .map(|(id, committed)| match (self.engine.index_of(id), committed) {
+            .map(|(id, committed)| match (self.known_or_joined(id), committed) {
                 (None, _) => {
                     self.engine
                         .events
@@ -262,12 +335,13 @@ impl Membership for RunMembership {
         let standing = self.standing(partitions);
         self.fence(&standing);
         let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
-        if !self.engine.board.wait_drained(&indexes, self.engine.settings.drain_timeout) {
+        let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
+        if !self.engine.board.wait_drained(&indexes, wait) {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
                     "{} did not finish its work in hand within {} s; it goes without it, and others will repeat it",
                     self.name,
-                    self.engine.settings.drain_timeout.as_secs()
+                    wait.as_secs()
                 ),
             });
         }

@@ -15,6 +15,7 @@ mod control;
 mod dead_letter_topics;
 mod dead_letters;
 mod deal;
+mod discovery;
 mod ending;
 mod engine;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod guard;
 mod guarding;
 pub(crate) mod handled;
 mod health;
+mod journalling;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -45,31 +47,43 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod recorder;
+#[cfg(test)]
+mod resume_test;
+mod retention;
 mod run;
 mod session;
 mod settings;
 #[cfg(test)]
 mod sharing_test;
 mod silence;
+mod staging;
+#[cfg(test)]
+mod staging_test;
 #[cfg(test)]
 mod stress_test;
+mod time_order;
 mod tuner;
 mod view;
 mod worker;
+mod young;
 
 pub use adaptive::FIRST_WORKERS;
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
+pub use journalling::JournalOptions;
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
 pub use run::{Connection, RunError};
 pub use session::Session;
-pub use settings::{DeadLetterSettings, OnFailure, Retry, Settings};
+pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

@@ -6,6 +6,7 @@ use super::{handled::Handled, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
+    journal::{self, Counters, GroupsChange, Repeats, StoredPartition},
     plan::PlannedPartition,
 };
 
@@ -63,8 +64,12 @@ pub struct PartitionRun {
     pub bytes: u64,
     /// Records that the filter left out.
     pub filtered: u64,
-    /// Records that came again after they had been handled.
+    /// Records that came again after they had been handled, and handlings that a killed process may have done already.
     pub duplicates: u64,
+    /// Records dealt with in another way than by handling, the filter's apart.
+    pub passed_over: u64,
+    /// Offsets that could not be read any more when their turn came.
+    pub lost: u64,
     /// Results that came too late to count.
     pub fenced: u64,
     /// What was handled, by key group.
@@ -79,6 +84,10 @@ pub struct PartitionRun {
     known: Handled,
     /// Where this assignment began.
     start: i64,
+    /// What earlier attempts of the run have handled above the position that this one began at.
+    resumed: Handled,
+    /// What they began without noting that it was handled.
+    repeats: Repeats,
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
@@ -101,6 +110,8 @@ impl PartitionRun {
             bytes: 0,
             filtered: 0,
             duplicates: 0,
+            passed_over: 0,
+            lost: 0,
             fenced: 0,
             groups: GroupTable::default(),
             committed: None,
@@ -108,6 +119,8 @@ impl PartitionRun {
             earlier: Handled::default(),
             known: Handled::default(),
             start: planned.first.get(),
+            resumed: Handled::default(),
+            repeats: Repeats::default(),
             position: None,
             elsewhere: None,
             latency_us: None,
@@ -134,7 +147,7 @@ impl PartitionRun {
         self.position = None;
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
-        if self.state == PartitionState::Active {
+        if matches!(self.state, PartitionState::Active | PartitionState::CaughtUp) {
             self.state = PartitionState::Waiting;
         }
     }
@@ -149,6 +162,9 @@ impl PartitionRun {
     /// Takes note of where the group stands with it while somebody else has it.
     pub fn seen_elsewhere(&mut self, position: i64) {
         if self.position.is_none() {
+            if self.follows {
+                self.end = self.end.max(position);
+            }
             self.elsewhere = Some(position);
             self.state = PartitionState::Elsewhere;
             self.settle();
@@ -158,6 +174,9 @@ impl PartitionRun {
     /// A record was read.
     pub fn deliver(&mut self, epoch: u32, offset: i64, filtered: bool) -> Delivery {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return Delivery::NotOurs };
+        if offset >= self.end && self.follows {
+            self.end = offset.saturating_add(1);
+        }
         if offset >= self.end {
             position.reach(self.end);
             self.settle();
@@ -165,6 +184,12 @@ impl PartitionRun {
         }
         if !position.deliver(offset) {
             return Delivery::NotOurs;
+        }
+        if self.resumed.contains(offset) {
+            // Counted by the attempt that handled it, and nobody handles it again.
+            position.complete(offset);
+            self.settle();
+            return Delivery::Duplicate;
         }
         let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
@@ -185,9 +210,32 @@ impl PartitionRun {
     /// The log holds nothing unread below `offset`.
     pub fn reach(&mut self, epoch: u32, offset: i64) {
         if let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) {
+            if self.follows {
+                self.end = self.end.max(offset);
+            }
             position.reach(offset.min(self.end));
             self.settle();
         }
+    }
+
+    /// The log was found to end here. An older answer that comes late changes nothing.
+    pub fn see_end(&mut self, end: i64) {
+        if self.follows && end > self.end {
+            self.end = end;
+            self.settle();
+        }
+    }
+
+    /// Nothing below `offset` can be read any more: it is passed over. Returns how many offsets that are.
+    pub fn pass_over(&mut self, epoch: u32, offset: i64) -> u64 {
+        let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return 0 };
+        let to = if self.follows { offset } else { offset.min(self.end) };
+        let gap = u64::try_from(to - position.reached()).unwrap_or(0);
+        position.reach(to);
+        self.end = self.end.max(to);
+        self.lost += gap;
+        self.settle();
+        gap
     }
 
     /// A record was dealt with. `false` when that no longer counts.
@@ -197,13 +245,60 @@ impl PartitionRun {
             self.fenced += 1;
             return false;
         }
+        if !self.repeats.is_empty() {
+            self.duplicates += u64::from(self.repeats.times(record.offset));
+        }
         if record.handled {
             self.handled += 1;
             self.bytes += record.bytes;
             self.groups.add(record.group, record.content);
+        } else {
+            self.passed_over += 1;
         }
         self.settle();
         true
+    }
+
+    /// Goes on where a journal has left it.
+    pub fn restore(&mut self, stored: &StoredPartition) {
+        let StoredPartition { state, groups, repeats } = stored;
+        let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.filtered, self.passed_over) = (filtered, passed_over);
+        self.groups = GroupTable::restore(groups);
+        self.resumed = state.above.iter().copied().collect();
+        self.repeats = repeats.clone();
+        self.begin(self.epoch, state.position, Owner::Shared);
+    }
+
+    /// The counters, for a journal.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            handled: self.handled,
+            bytes: self.bytes,
+            duplicates: self.duplicates,
+            filtered: self.filtered,
+            passed_over: self.passed_over,
+        }
+    }
+
+    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
+    /// since the last call are left out, unless `all` are wanted.
+    pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
+        let open = self.position.as_ref()?;
+        let position = open.get();
+        let mut above = open.handled_from(position);
+        for (first, end) in self.resumed.above(open.reached()) {
+            above.push(first, end);
+        }
+        let state = journal::PartitionState {
+            position,
+            above: above.into_runs(),
+            counters: self.counters(),
+            digest: self.groups.digest_bits(),
+        };
+        Some((state, self.groups.take_changes(all)))
     }
 
     /// Notes the handling time of so many records.
@@ -272,16 +367,27 @@ impl PartitionRun {
         self.state == PartitionState::Failed
     }
 
-    /// Whether everything up to the plan's end is dealt with.
+    /// Whether everything is dealt with, and nothing can come any more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
+        !self.follows && self.is_at_end()
+    }
+
+    /// Whether everything up to the end is dealt with.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
         self.position().is_some_and(|position| position >= self.end)
     }
 
     fn settle(&mut self) {
-        if self.state != PartitionState::Failed && self.is_complete() {
-            self.state = PartitionState::Done;
-        }
+        let at_end = self.is_at_end();
+        self.state = match self.state {
+            PartitionState::Failed => PartitionState::Failed,
+            _ if at_end && !self.follows => PartitionState::Done,
+            PartitionState::Active if at_end => PartitionState::CaughtUp,
+            PartitionState::CaughtUp if !at_end => PartitionState::Active,
+            other => other,
+        };
     }
 }
 
@@ -335,6 +441,42 @@ mod tests {
         assert_eq!(partition.deliver(3, 1, false), Delivery::Duplicate);
         assert_eq!(partition.deliver(3, 2, false), Delivery::New);
         assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
+    }
+
+    #[test]
+    fn the_end_of_a_partition_that_is_followed_moves_with_its_log() {
+        let mut partition = PartitionRun { follows: true, ..partition(2) };
+        partition.begin(1, 0, Owner::Shared);
+        for offset in 0..3 {
+            assert_eq!(partition.deliver(1, offset, false), Delivery::New);
+        }
+        assert_eq!((partition.lag(), partition.end), (Lag::Known(3), 3));
+        for offset in 0..3 {
+            assert!(partition.complete(1, done(offset)));
+        }
+        assert_eq!((partition.state, partition.is_complete()), (PartitionState::CaughtUp, false));
+        partition.see_end(5);
+        assert_eq!((partition.state, partition.lag()), (PartitionState::Active, Lag::Known(2)));
+        partition.reach(1, 5);
+        partition.see_end(4);
+        assert_eq!((partition.state, partition.lag(), partition.end), (PartitionState::CaughtUp, Lag::Known(0), 5));
+        partition.end_assignment(2);
+        partition.seen_elsewhere(9);
+        assert_eq!((partition.state, partition.lag()), (PartitionState::Elsewhere, Lag::Known(0)));
+    }
+
+    #[test]
+    fn what_retention_has_taken_is_passed_over_and_counted() {
+        let mut partition = partition(10);
+        partition.begin(1, 0, Owner::Shared);
+        assert_eq!(partition.deliver(1, 0, false), Delivery::New);
+        assert_eq!(partition.pass_over(0, 4), 0, "that assignment is over");
+        assert_eq!(partition.pass_over(1, 4), 3);
+        assert_eq!(partition.deliver(1, 4, false), Delivery::New);
+        assert!(partition.complete(1, done(0)));
+        assert_eq!((partition.position(), partition.lost), (Some(4), 3));
+        assert_eq!(partition.pass_over(1, 20), 5, "no further than the end");
+        assert!(partition.complete(1, done(4)) && partition.is_complete());
     }
 
     #[test]

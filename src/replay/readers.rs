@@ -18,12 +18,14 @@ use super::{
     membership::RunMembership,
     probe::Pace,
     rebalance::Rebalances,
+    retention::Expired,
     silence::Silence,
 };
 use crate::{
-    domain::TopicPartition,
-    feed::EventKind,
-    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Reader, share_out},
+    domain::{Offset, TopicPartition},
+    feed::{EventKind, Owner},
+    kafka::{Catalog, Client, ClientError, ClientHealth, Consumer, LogEnds, Member, MemberConfig, Reader, share_out},
+    plan::PlannedPartition,
 };
 
 /// How often a fetcher looks after what is not reading.
@@ -39,9 +41,11 @@ const PACED_WAIT: Duration = Duration::from_millis(1);
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let planned = &engine.plan.partitions;
-    let open: Vec<u32> = planned.iter().zip(0_u32..).filter(|(one, _)| one.first < one.end).map(|(_, at)| at).collect();
-    let left: Vec<u64> = open.iter().map(|index| planned[*index as usize].span()).collect();
+    let planned = &engine.planned;
+    let known = u32::try_from(planned.len()).unwrap_or(u32::MAX);
+    let left = |(one, index): (&PlannedPartition, u32)| (index, one.end.since(start_of(engine, index)));
+    let (open, left): (Vec<u32>, Vec<u64>) =
+        planned.iter().zip(0..known).map(left).filter(|(_, left)| *left > 0 || engine.plan.follow).unzip();
     let shares = share_out(engine.settings.tier, engine.settings.clients(), &left);
     let clients = u32::try_from(shares.len()).unwrap_or(1);
     let spawn = |(number, share): (u32, Vec<u32>)| {
@@ -49,8 +53,8 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
         let mine = share.into_iter().map(|place| open[place as usize]).collect();
         std::thread::Builder::new().name(format!("fetcher-{number}")).spawn(move || {
             let pace = engine.settings.probe.and_then(|probe| probe.fetch_rate).map(|rate| rate / clients);
-            let fetcher = Fetcher { engine: &engine, number, mine, pace };
-            if let Err(error) = fetcher.read_all(client, headers) {
+            let fetcher = Fetcher { engine: &engine, number, fetchers: clients, known, mine, pace };
+            if let Err(error) = fetcher.read_all(&client, headers) {
                 engine.fail(error.to_string());
             }
         })
@@ -58,10 +62,20 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
     (0..).zip(shares).map(spawn).collect()
 }
 
+/// Where reading begins: at the plan's first offset, or where a run that goes on was interrupted.
+fn start_of(engine: &Engine, index: u32) -> Offset {
+    let reached = engine.partitions[index as usize].lock().reached();
+    reached.and_then(Offset::new).unwrap_or(engine.planned[index as usize].first)
+}
+
 /// One client that reads, and what it reads.
 struct Fetcher<'a> {
     engine: &'a Engine,
     number: u32,
+    /// How many share the work.
+    fetchers: u32,
+    /// How many partitions have been shared out among them.
+    known: u32,
     mine: Vec<u32>,
     /// Records a second, where a measurement sets them.
     pace: Option<u32>,
@@ -77,19 +91,35 @@ impl Fetcher<'_> {
         Reader::further(client.config(), client.health(), tier, &self.engine.plan.topics)
     }
 
-    fn read_all(self, client: Client, headers: bool) -> Result<(), ClientError> {
+    /// Partitions that have joined: every fetcher has its part of them.
+    fn take_joined(&mut self, reader: &mut Reader) {
+        let engine = self.engine;
+        let count = u32::try_from(engine.partitions.len()).unwrap_or(u32::MAX);
+        for index in (self.known..count).filter(|index| index % self.fetchers == self.number) {
+            let planned = &engine.planned[index as usize];
+            engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
+            self.mine.push(index);
+            if let Err(error) = reader.start(&planned.id, planned.first) {
+                engine.give_up(index, &error.to_string());
+            }
+        }
+        self.known = count;
+    }
+
+    fn read_all(mut self, client: &Client, headers: bool) -> Result<(), ClientError> {
         let engine = self.engine;
         let health = Arc::clone(client.health());
-        let mut reader = self.open(client)?;
+        let mut reader = self.open(client.clone())?;
         for &index in &self.mine {
             let planned = &engine.planned[index as usize];
-            if let Err(error) = reader.start(&planned.id, planned.first) {
+            if let Err(error) = reader.start(&planned.id, start_of(engine, index)) {
                 engine.give_up(index, &error.to_string());
             }
         }
         let mut intake = Intake::new(engine.partitions.len(), headers);
         let (mut hold_back, mut watch, mut tidied) = (HoldBack::default(), Watch::default(), Instant::now());
         let mut silence = Silence::new(tidied);
+        let mut expired = Expired::default();
         let mut pace = self.pace.map(|rate| Pace::new(rate, tidied));
         while !engine.reading_stopped() {
             if engine.wait_for_room(READ_WAIT) {
@@ -97,6 +127,7 @@ impl Fetcher<'_> {
                 if most > 0 {
                     let read = reader.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
                     watch.read(engine, &health, intake.flush(engine));
+                    expired.found(intake.take_expired());
                     if let Some(pace) = &mut pace {
                         pace.took(read, Instant::now());
                     }
@@ -106,8 +137,19 @@ impl Fetcher<'_> {
             } else {
                 reader.serve();
             }
-            if tidied.elapsed() >= HOUSEKEEPING {
+            if tidied.elapsed() >= HOUSEKEEPING || engine.staging_is_full(&self.mine) {
                 tidied = Instant::now();
+                self.take_joined(&mut reader);
+                let ends = |id: &TopicPartition| log_ends(client, id);
+                for (index, offset) in expired.look(engine, tidied, |index| intake.epoch_of(index), ends) {
+                    let id = engine.id(index);
+                    reader.stop(id);
+                    hold_back.forget(index);
+                    if let Err(error) = reader.start(id, offset) {
+                        engine.give_up(index, &error.to_string());
+                    }
+                    reader.set_paused(std::slice::from_ref(id), false);
+                }
                 let (pause, resume) = hold_back.decide(engine, &self.mine);
                 set_paused(engine, &pause, true, |ids, paused| reader.set_paused(ids, paused));
                 set_paused(engine, &resume, false, |ids, paused| reader.set_paused(ids, paused));
@@ -122,6 +164,11 @@ impl Fetcher<'_> {
         reader.close();
         Ok(())
     }
+}
+
+/// Where a partition's log begins and ends; `None` where nobody answers soon.
+fn log_ends(client: &Client, id: &TopicPartition) -> Option<LogEnds> {
+    Catalog::new(client, PROBE_WAIT).log_ends(std::slice::from_ref(id)).ok()?.pop()
 }
 
 fn set_paused(engine: &Engine, partitions: &[u32], paused: bool, apply: impl FnOnce(&[TopicPartition], bool)) {
@@ -147,6 +194,8 @@ pub struct GroupContext {
     pub engine: Arc<Engine>,
     /// How to join.
     pub config: MemberConfig,
+    /// What partitions are looked up with.
+    pub client: Client,
     /// The connection's state.
     pub health: Arc<ClientHealth>,
     /// Who owns what.
@@ -201,6 +250,11 @@ struct MemberLoop<'a> {
     tidied: Instant,
     committed: Instant,
     looked_elsewhere: Instant,
+    /// How many topics it has subscribed to.
+    topics: usize,
+    expired: Expired,
+    /// Partitions that are read on under a new assignment only.
+    stuck: Vec<u32>,
     /// The last complaint of the group that was told.
     warned: Option<String>,
 }
@@ -208,8 +262,12 @@ struct MemberLoop<'a> {
 impl<'a> MemberLoop<'a> {
     fn run(context: &'a GroupContext, number: u32, leave: &AtomicBool) -> Result<(), ClientError> {
         let engine = &context.engine;
-        let membership = Arc::new(RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances)));
-        let member = Member::join(&context.config, &context.health, Arc::clone(&membership) as _)?;
+        let membership = RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances))
+            .with_client(context.client.clone(), context.config.longest_wait());
+        let membership = Arc::new(membership);
+        let topics: Vec<String> = engine.topics.iter().cloned().collect();
+        let config = MemberConfig { topics, ..context.config.clone() };
+        let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
         let now = Instant::now();
         let mut this = Self {
             context,
@@ -223,9 +281,12 @@ impl<'a> MemberLoop<'a> {
             tidied: now,
             committed: now,
             looked_elsewhere: now,
+            topics: config.topics.len(),
+            expired: Expired::default(),
+            stuck: Vec::new(),
             warned: None,
         };
-        while !engine.reading_stopped() && !leave.load(Relaxed) {
+        while !engine.reading_stopped() && !leave.load(Relaxed) && !this.must_rejoin() {
             if let Err(error) = this.turn() {
                 this.leave();
                 return Err(error);
@@ -258,13 +319,16 @@ impl<'a> MemberLoop<'a> {
             self.intake.set_epoch(partition, epoch);
             // A fresh assignment is fetched from, whatever was held back under an older one.
             self.hold_back.forget(partition);
-            self.member.begin(&engine.plan.partitions[partition as usize].id);
+            self.expired.forget(partition);
+            self.stuck.retain(|stuck| *stuck != partition);
+            self.member.begin(engine.id(partition));
         }
         if engine.wait_for_room(READ_WAIT) {
             let intake = &mut self.intake;
             self.member
                 .read(READ_WAIT, engine.settings.fetch_batch as usize, &mut |fetched| intake.take(engine, fetched));
             self.watch.read(engine, &self.context.health, self.intake.flush(engine));
+            self.expired.found(self.intake.take_expired());
         }
         if self.committed.elapsed() >= engine.settings.commit_interval {
             self.committed = Instant::now();
@@ -284,6 +348,13 @@ impl<'a> MemberLoop<'a> {
         set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
         set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
         self.adopt_orphans();
+        let (intake, client) = (&self.intake, &self.context.client);
+        let again = self.expired.look(engine, self.tidied, |index| intake.epoch_of(index), |id| log_ends(client, id));
+        self.stuck.extend(again.into_iter().map(|(index, _)| index));
+        if engine.topics.len() > self.topics {
+            self.topics = engine.topics.len();
+            self.member.follow(engine.topics.iter().cloned().collect());
+        }
         let rebalancing = self.context.rebalances.lock().is_open();
         if rebalancing {
             self.member.nudge();
@@ -300,6 +371,14 @@ impl<'a> MemberLoop<'a> {
                 self.look_elsewhere();
             }
         }
+    }
+
+    /// librdkafka reads a partition on, whose offset was not there, under a new assignment only: the member goes, and one
+    /// that takes its place gets the partition from its committed position. Before that, all that was read is dealt with.
+    fn must_rejoin(&mut self) -> bool {
+        let engine = &self.context.engine;
+        self.stuck.retain(|index| engine.partitions[*index as usize].lock().reached().is_some());
+        !self.stuck.is_empty() && self.stuck.iter().all(|index| engine.partitions[*index as usize].lock().span() == 0)
     }
 
     fn adopt_orphans(&mut self) {

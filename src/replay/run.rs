@@ -12,12 +12,15 @@ use parking_lot::Mutex;
 use super::{
     dead_letter_topics,
     dead_letters::DeadLetters,
+    discovery,
     ending::Ending,
     engine::Engine,
     failures::Failures,
     guarding,
+    journalling::Opened,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
+    recorder::Recorder,
     settings::Settings,
     tuner::Tuner,
     view::Meters,
@@ -27,9 +30,13 @@ use crate::{
     domain::{Concurrency, Ordering, RateLimit},
     feed::{EventKind, EventLog, Owner, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
+    journal::Figures,
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
     plan::Plan,
 };
+
+/// How often the run tells its journal where it stands as a whole.
+const RECORD: Duration = Duration::from_millis(50);
 
 /// How a run reaches its cluster.
 #[derive(Clone)]
@@ -71,6 +78,9 @@ pub enum RunError {
          run it without a group, or without barriers"
     )]
     GroupBarriers,
+    /// An order by time that cannot be kept, or has no effect.
+    #[error("--time-order {0}")]
+    TimeOrder(&'static str),
     /// The handler cannot be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -124,6 +134,14 @@ pub struct Run {
     pub(super) tuner: Option<Tuner>,
     pub(super) rate: Option<RateLimit>,
     pub(super) rate_changed: bool,
+    /// What earlier attempts of this run add up to.
+    pub(super) before: Figures,
+    pub(super) recorder: Option<Recorder>,
+    /// Whether there is a journal to go on from.
+    pub(super) resumable: bool,
+    recorded: Instant,
+    /// How many partitions there were when they were dealt out last.
+    dealt_partitions: usize,
 }
 
 impl Run {
@@ -138,12 +156,14 @@ impl Run {
         connection: &Connection,
         source: Arc<dyn HandlerSource>,
         events: EventLog,
+        journal: Option<Opened>,
     ) -> Result<Self, RunError> {
         let target = first_workers(plan.partitions.len(), &settings);
         check_workers(plan.partitions.len(), &settings, target)?;
         if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
             return Err(RunError::GroupBarriers);
         }
+        check_time_order(&plan, &settings)?;
         if let Some(contradiction) = settings.contradiction() {
             return Err(RunError::Contradiction(contradiction));
         }
@@ -154,8 +174,19 @@ impl Run {
             None
         };
         let partitions = plan.partitions.len();
-        let engine = Arc::new(Engine::new(plan, settings, events));
+        let mut engine = Engine::new(plan, settings, events);
+        let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
+        if let Some(opened) = &mut journal {
+            engine.begun = Some(Arc::clone(opened.journal.begun()));
+            (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
+            engine.retried.store(before.retried, Relaxed);
+            engine.skipped.store(before.skipped, Relaxed);
+        }
+        let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
+        for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
+            engine.join(joined);
+        }
         let headers = source.wants_headers() || targets.is_some();
         if let Some(targets) = targets {
             // It ends by itself when the run is over.
@@ -167,20 +198,19 @@ impl Run {
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
-                    engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
+                    match stored.get(index as usize) {
+                        Some(stored) => engine.restore(index, stored),
+                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                    }
                 }
+                drop(stored);
                 Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
             }
             Some(group) => Reading::Group {
                 context: GroupContext {
                     engine: Arc::clone(&engine),
-                    config: MemberConfig {
-                        kafka: connection.kafka.clone(),
-                        group: group.clone(),
-                        topics: engine.plan.topics.clone(),
-                        protocol: connection.protocol,
-                        tier: engine.settings.tier,
-                    },
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
@@ -188,10 +218,19 @@ impl Run {
                 members: Vec::new(),
             },
         };
+        let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
+        let recorder = match journal {
+            Some(Opened { journal, keep, .. }) => {
+                let figures = Figures { state: RunState::Running, ..before.clone() };
+                Some(Recorder::spawn(Arc::clone(&engine), journal, keep, figures)?)
+            }
+            None => None,
+        };
+        let resumable = recorder.is_some();
         let mut run = Self {
             id,
             started: now,
-            started_at: Utc::now(),
+            started_at,
             state: RunState::Running,
             target,
             initial: target,
@@ -200,7 +239,7 @@ impl Run {
             workers: Vec::new(),
             rebalances,
             rebalanced: Vec::new(),
-            worker_seconds: 0.0,
+            worker_seconds: before.worker_s,
             over: None,
             error: None,
             meters: Meters::new(partitions),
@@ -213,6 +252,11 @@ impl Run {
             tuner: None,
             rate: engine.settings.rate,
             rate_changed: false,
+            before,
+            recorder,
+            resumable,
+            recorded: now,
+            dealt_partitions: partitions,
             engine,
         };
         if run.engine.settings.adaptive {
@@ -223,6 +267,7 @@ impl Run {
         }
         run.announce_own_assignment();
         run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 
@@ -334,6 +379,13 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
+            if self.engine.take_pause() {
+                self.pause();
+            }
+            if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
+                self.dealt_partitions = self.engine.partitions.len();
+                self.deal();
+            }
             let trouble = self.reconcile().err().map(|error| error.to_string());
             if trouble != self.trouble {
                 // Told once, though it is tried again all the time.
@@ -349,7 +401,32 @@ impl Run {
         } else {
             self.go_on_ending(now);
         }
+        if now.saturating_duration_since(self.recorded) >= RECORD
+            && let Some(recorder) = &self.recorder
+        {
+            self.recorded = now;
+            recorder.note(self.figures(now));
+        }
         self.state.is_over()
+    }
+
+    /// The run as a whole, for its journal.
+    pub(super) fn figures(&self, now: Instant) -> Figures {
+        Figures {
+            state: self.state,
+            error: self.error.clone().or_else(|| self.engine.failure()),
+            elapsed_s: self.elapsed_s(now),
+            handling_s: self.handling_s(now),
+            busy_s: self.busy_seconds(),
+            worker_s: self.worker_seconds,
+            ..Figures::default()
+        }
+    }
+
+    /// Seconds of this attempt and those before it.
+    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
+        let now = self.over.unwrap_or(now);
+        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
     }
 
     /// Brings the threads in line with the wanted concurrency.
@@ -417,13 +494,14 @@ impl Run {
     pub(super) fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
-        let at_s = started.saturating_duration_since(self.started).as_secs_f64();
+        let at_s = self.before.elapsed_s + started.saturating_duration_since(self.started).as_secs_f64();
         self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
     }
 
     pub(super) fn busy_seconds(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
-        self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum()
+        let this: f64 = self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum();
+        self.before.busy_s + this
     }
 }
 
@@ -448,6 +526,49 @@ fn first_workers(partitions: usize, settings: &Settings) -> u32 {
     }
 }
 
+/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span them.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
+}
+
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     if settings.single_threaded {
         1
@@ -458,7 +579,8 @@ fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     }
 }
 
-fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+/// Whether the ordering can keep so many workers busy.
+pub(super) fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
     let partitions = most_workers(partitions, settings);
     if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
 }

@@ -45,6 +45,10 @@ pub struct Settings {
     pub retry: Retry,
     /// What happens to a record that fails for good.
     pub on_failure: OnFailure,
+    /// What happens where retention has deleted records before they were read.
+    pub on_retention: OnRetention,
+    /// How often a run looks for new topics and partitions.
+    pub discovery_interval: Duration,
     /// Where dead letters go.
     pub dead_letter: DeadLetterSettings,
     /// Whether a key whose record has failed for good is put aside, with all that comes after it.
@@ -79,6 +83,8 @@ impl Default for Settings {
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
+            on_retention: OnRetention::default(),
+            discovery_interval: Duration::from_secs(5),
             dead_letter: DeadLetterSettings::default(),
             quarantine: false,
             quarantine_bytes: 8 << 20,
@@ -241,6 +247,41 @@ impl DeadLetterSettings {
     #[must_use]
     pub fn topic_for(&self, topic: &str) -> String {
         self.topic.replace("{topic}", topic)
+    }
+}
+
+/// What happens where retention has deleted records before they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRetention {
+    /// The partition fails, and with it the run when the others are at their end.
+    #[default]
+    Fail,
+    /// The partition goes on with the first record that is there; the gap is counted.
+    Earliest,
+    /// The run pauses. When it is resumed, it looks again.
+    Pause,
+}
+
+impl fmt::Display for OnRetention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fail => "fail",
+            Self::Earliest => "earliest",
+            Self::Pause => "pause",
+        })
+    }
+}
+
+impl FromStr for OnRetention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "earliest" => Ok(Self::Earliest),
+            "pause" => Ok(Self::Pause),
+            other => Err(format!("`{other}` is none of fail, earliest and pause")),
+        }
     }
 }
 

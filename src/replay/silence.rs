@@ -57,24 +57,12 @@ impl Silence {
                     let misses = self.misses.entry(topic.to_string()).or_default();
                     *misses += 1;
                     if *misses >= MISSES {
-                        give_up(engine, &topic);
+                        engine.give_up_topic(&topic);
                     }
                 }
                 Some(false) => drop(self.misses.remove(&*topic)),
                 None => return,
             }
-        }
-    }
-}
-
-fn give_up(engine: &Engine, topic: &str) {
-    for (planned, index) in engine.planned.iter().zip(0_u32..) {
-        let open = {
-            let partition = engine.partitions[index as usize].lock();
-            !partition.is_complete() && !partition.has_failed()
-        };
-        if *planned.id.topic == *topic && open {
-            engine.give_up(index, "the topic is not there any more");
         }
     }
 }

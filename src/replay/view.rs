@@ -40,13 +40,14 @@ impl Run {
     /// The run as it is now.
     pub fn view(&mut self, now: Instant) -> RunView {
         let now = self.over.unwrap_or(now);
-        let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
+        let elapsed_s = self.elapsed_s(now);
         let mut totals = Totals {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
             barriers: self.engine.barriers.load(Relaxed),
             dead_lettered: self.engine.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -59,6 +60,7 @@ impl Run {
             totals.bytes += partition.bytes;
             totals.filtered += partition.filtered;
             totals.duplicates += partition.duplicates;
+            totals.lost += partition.lost;
             totals.lag = add(totals.lag, partition.lag());
             digest = digest.combine(partition.groups.digest());
             partitions.push(partition_view(&partition, rate.update(now, partition.handled)));
@@ -77,7 +79,7 @@ impl Run {
             started_at: Some(self.started_at),
             elapsed_s,
             handling_s,
-            eta_s: eta_s(self.state, totals.lag, throughput.records_per_s),
+            eta_s: eta_s(self.state, totals.lag, throughput.records_per_s).filter(|_| !self.engine.plan.follow),
             plan: self.plan_view(),
             concurrency: self.target,
             max_concurrency: self.max_concurrency(),
@@ -129,21 +131,22 @@ impl Run {
         }
     }
 
-    fn handling_s(&self, now: Instant) -> f64 {
-        let Some(first) = self.engine.board.first_taken() else { return 0.0 };
+    pub(super) fn handling_s(&self, now: Instant) -> f64 {
+        let before = self.before.handling_s;
+        let Some(first) = self.engine.board.first_taken() else { return before };
         let (_, in_hand) = self.engine.board.load();
         let end = match self.engine.last_done() {
             Some(last) if self.state.is_over() || in_hand == 0 => last,
             _ => now,
         };
-        end.saturating_duration_since(first).as_secs_f64()
+        before + end.saturating_duration_since(first).as_secs_f64()
     }
 
     fn plan_view(&self) -> PlanView {
         let (plan, settings) = (&self.engine.plan, &self.engine.settings);
         PlanView {
-            topics: plan.topics.clone(),
-            partitions: plan.partitions.len(),
+            topics: self.engine.topics.iter().cloned().collect(),
+            partitions: self.engine.partitions.len(),
             records: plan.records(),
             bytes: None,
             ordering: settings.ordering,
@@ -152,6 +155,8 @@ impl Run {
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
             adaptive: settings.adaptive,
+            selection: plan.selection.scope.to_string(),
+            follow: plan.follow,
         }
     }
 
@@ -214,6 +219,10 @@ impl Run {
                 *keys.entry(lane).or_default() += count;
             }
         }
+        if self.engine.plan.follow {
+            // It waited for records to be written.
+            return None;
+        }
         let measured_s = if handled > 0 { self.busy_seconds() / handled as f64 } else { return None };
         let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);
         let record_s = expected_s.unwrap_or(measured_s);
@@ -257,7 +266,7 @@ impl Run {
     }
 
     fn started_to_end_s(&self) -> f64 {
-        self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.started).as_secs_f64()
+        self.elapsed_s(Instant::now())
     }
 }
 

@@ -11,15 +11,18 @@ mod support;
 
 mod contents;
 mod digest;
+mod filters;
 mod holes;
 mod lag;
 mod lines;
 mod order;
 mod outage;
 mod processes;
+mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
+mod resume;
 mod sessions;
 mod smoke;
 mod tiers;

@@ -30,6 +30,7 @@ pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions
         timeout: Duration::from_secs(10),
         start: true,
         one_run: true,
+        journal: None,
     }
 }
 

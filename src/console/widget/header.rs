@@ -106,6 +106,9 @@ fn about(state: &State, room: usize) -> String {
     if let Some(group) = &run.plan.group {
         parts.insert(1, format!("group {}", clean(group)));
     }
+    if !run.plan.is_whole() {
+        parts.push(clean(&run.plan.selection).into_owned());
+    }
     while parts.len() > 1 && width(&parts.join(" · ")) > room {
         parts.pop();
     }
@@ -118,16 +121,22 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         Span::styled(format!("{:>5}", number::percent(share)), theme.strong),
         Span::styled("  handled ", theme.muted),
         Span::raw(number::count(run.totals.handled)),
-        Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted),
     ];
+    if run.plan.follow {
+        spans.push(Span::styled(" · following", theme.muted));
+    } else {
+        spans.push(Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted));
+    }
     let totals = &run.totals;
     let notes = [
         (totals.retried, "retried", theme.warning),
         (totals.skipped, "skipped", theme.warning),
         (totals.dead_lettered, "dead letters", theme.warning),
+        (totals.lost, "lost to retention", theme.warning),
         (totals.duplicates, "delivered twice", theme.notice),
         (totals.barriers, "barriers", theme.notice),
         (totals.filtered, "filtered", theme.muted),
+        (totals.unkeyed, "unkeyed", theme.notice),
     ];
     for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
         spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));

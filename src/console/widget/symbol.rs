@@ -23,6 +23,7 @@ pub(crate) fn partition(state: PartitionState, theme: &Theme) -> (&'static str, 
     match state {
         PartitionState::Waiting => ("·", theme.muted),
         PartitionState::Active => ("►", theme.notice),
+        PartitionState::CaughtUp => ("≡", theme.good),
         PartitionState::Done => ("✓", theme.good),
         PartitionState::Failed => ("✗", theme.bad),
         PartitionState::Elsewhere => ("↗", theme.muted),

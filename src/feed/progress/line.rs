@@ -23,13 +23,15 @@ fn describe_run(run: &RunView) -> String {
     // Rounded down: 100 % is said only when nothing is left.
     let percent = whole((run.progress() * 100.0).floor());
     let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
-    let mut line = format!("{:<8} {percent:>3} %  {} handled", run.state, Count(totals.handled));
+    let state = if run.is_following() { "following".to_owned() } else { run.state.to_string() };
+    let mut line = format!("{state:<8} {percent:>3} %  {} handled", Count(totals.handled));
     // Writing to a String cannot fail.
     let _ = write!(line, "  {} records/s  lag {lag}", rate(run.throughput.records_per_s));
     if let Some(eta) = run.eta_s.filter(|_| !run.state.is_over()) {
         let _ = write!(line, "  eta {}", seconds(eta));
     }
-    for (count, what) in [(totals.retried, "retried"), (totals.skipped, "skipped")] {
+    for (count, what) in [(totals.retried, "retried"), (totals.skipped, "skipped"), (totals.lost, "lost to retention")]
+    {
         if count > 0 {
             let _ = write!(line, "  {} {what}", Count(count));
         }

@@ -51,6 +51,9 @@ pub(super) struct Plan {
     pub(super) group: Option<String>,
     /// Whether kreplay found the number of workers by itself; `concurrency` is then the last one.
     pub(super) adaptive: bool,
+    /// The range, the key template and the filter in words.
+    pub(super) selection: String,
+    pub(super) follow: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,12 +62,15 @@ pub(super) struct ReportTotals {
     pub(super) bytes: u64,
     pub(super) lanes: u64,
     pub(super) filtered: u64,
+    /// Records of which the key template made no key.
+    pub(super) unkeyed: u64,
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
     /// Records that were handled alone.
     pub(super) barriers: u64,
+    pub(super) lost: u64,
     pub(super) lag: Option<u64>,
 }
 
@@ -145,6 +151,8 @@ impl Plan {
             handler: plan.handler.clone(),
             group: plan.group.clone(),
             adaptive: plan.adaptive,
+            selection: plan.selection.clone(),
+            follow: plan.follow,
         }
     }
 }
@@ -156,11 +164,13 @@ impl ReportTotals {
             bytes: totals.bytes,
             lanes: totals.lanes,
             filtered: totals.filtered,
+            unkeyed: totals.unkeyed,
             retried: totals.retried,
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
             barriers: totals.barriers,
+            lost: totals.lost,
             lag: totals.lag.known(),
         }
     }

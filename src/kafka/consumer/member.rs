@@ -113,6 +113,16 @@ pub struct MemberConfig {
     pub tier: Tier,
 }
 
+impl MemberConfig {
+    /// How long a member may be busy giving partitions back: well below the time after which the group takes it for dead
+    /// (`max.poll.interval.ms`, with librdkafka five minutes unless it is set).
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        let set = self.kafka.properties.get("max.poll.interval.ms").and_then(|value| value.parse().ok());
+        Duration::from_millis(set.unwrap_or(300_000)) * 2 / 3
+    }
+}
+
 /// A member of a consumer group.
 pub struct Member {
     source: Box<dyn Source>,
@@ -197,6 +207,13 @@ impl Member {
             warn(text);
         }
         Ok(())
+    }
+
+    /// Subscribes to these topics instead.
+    pub fn follow(&mut self, topics: Vec<String>) {
+        self.topics = topics;
+        // The only failure is a topic's name that cannot be, and these are names of topics that are there.
+        drop(self.subscribe());
     }
 
     /// Hastens a change of members that is under way: librdkafka sends its next heartbeat at once.

@@ -9,6 +9,7 @@ mod group_offsets;
 pub(super) mod mock;
 mod note;
 mod position;
+pub(super) mod topics;
 
 pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
