@@ -14,7 +14,7 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::{
-    Command, Connection, Control, JournalOptions, Problem, SessionEnd, SessionOptions, Settings,
+    Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings,
     journalling::{self, Opened},
     listing::{Answer, Listing},
     run::{Run, check_workers},
@@ -165,6 +165,9 @@ impl Body {
             Command::Cancel => {
                 self.start_again = false;
                 self.run.iter_mut().for_each(Run::cancel);
+            }
+            Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
+                self.events.push(EventKind::Warning { text: RunError::SingleThreaded.to_string() });
             }
             Command::SetConcurrency(wanted) => {
                 let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));

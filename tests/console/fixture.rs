@@ -185,7 +185,8 @@ pub(crate) fn choosing(width: u16, height: u16, topics: Vec<TopicView>) -> State
     give(&mut state, snapshot);
     change(&mut state, |snapshot| {
         snapshot.catalog = Some(topics.into());
-        snapshot.next = NextRun { concurrency: 6, ordering: Ordering::Key, handler: "null".into(), group: None };
+        snapshot.next =
+            NextRun { concurrency: 6, ordering: Ordering::Key, handler: "null".into(), ..NextRun::default() };
     });
     state
 }

@@ -12,6 +12,7 @@ mod support;
 mod contents;
 mod digest;
 mod filters;
+mod guard;
 mod holes;
 mod lag;
 mod lines;
