@@ -170,6 +170,9 @@ pub enum EventKind {
         from: u32,
         /// The number now.
         to: u32,
+        /// Why, where kreplay did it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Handling stopped for the time being.
     Paused,
@@ -343,7 +346,10 @@ impl fmt::Display for EventKind {
             Self::RebalanceFinished { duration_ms, moved, .. } => {
                 write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")
             }
-            Self::ConcurrencyChanged { from, to } => write!(f, "concurrency {from} to {to}"),
+            Self::ConcurrencyChanged { from, to, reason: None } => write!(f, "concurrency {from} to {to}"),
+            Self::ConcurrencyChanged { from, to, reason: Some(reason) } => {
+                write!(f, "concurrency {from} to {to}: {reason}")
+            }
             Self::Paused => f.write_str("paused"),
             Self::Resumed => f.write_str("resumed"),
             Self::CancelRequested => f.write_str("cancel requested, finishing what is in hand"),

@@ -18,6 +18,7 @@ use super::{
     dead_letters::{DeadLetters, Letter},
     key_groups::{KeyGroups, hash_content},
     lanes::own_lane,
+    limiter::Throttle,
     partition::{Completed, Delivery, PartitionRun},
     quarantine::Trouble,
     settings::{OnFailure, Settings},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
-    feed::{EventKind, EventLog, Failure, PartitionState},
+    feed::{EventKind, EventLog, Failure, GuardView, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
@@ -88,6 +89,8 @@ pub struct Engine {
     pub skipped: AtomicU64,
     /// Barriers that are settled.
     pub barriers: AtomicU64,
+    /// Another group that must not suffer, and how far that opens the run.
+    guard: Mutex<(Option<GuardView>, Throttle)>,
     /// Records that a dead-letter topic has, by its broker's word.
     pub dead_lettered: AtomicU64,
     /// Where dead letters are sent from, where there are any.
@@ -160,6 +163,7 @@ impl Engine {
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             barriers: AtomicU64::new(0),
+            guard: Mutex::default(),
             dead_lettered: AtomicU64::new(0),
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
@@ -622,6 +626,32 @@ impl Engine {
     /// Somebody lets the run go on.
     pub fn forget_pause(&self) {
         *self.paused_by.lock() = None;
+    }
+
+    /// Takes note of a group that must not suffer, and how far that opens the run.
+    pub fn set_guard(&self, view: GuardView, throttle: Throttle) {
+        let before = std::mem::replace(&mut *self.guard.lock(), (Some(view), throttle)).1;
+        if before != throttle {
+            self.board.set_throttle(throttle);
+        }
+    }
+
+    /// The group that must not suffer, as views see it.
+    #[must_use]
+    pub fn guard_view(&self) -> Option<GuardView> {
+        self.guard.lock().0.clone()
+    }
+
+    /// How far a guard opens the run.
+    #[must_use]
+    pub fn throttle(&self) -> Throttle {
+        self.guard.lock().1
+    }
+
+    /// Records handled so far.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.lock().handled).sum()
     }
 
     /// The run cannot go on. The first reason stays.

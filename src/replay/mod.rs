@@ -28,6 +28,8 @@ mod engine_sim;
 mod engine_test;
 mod failures;
 mod fetch;
+mod guard;
+mod guarding;
 pub(crate) mod handled;
 mod health;
 mod journalling;
@@ -50,9 +52,9 @@ pub(crate) mod position;
 mod probe;
 mod quarantine;
 #[cfg(test)]
-mod quarantine_test;
-#[cfg(test)]
 mod quarantine_engine_test;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
@@ -73,10 +75,12 @@ mod staging_test;
 #[cfg(test)]
 mod stress_test;
 mod time_order;
+mod tuner;
 mod view;
 mod worker;
 mod young;
 
+pub use adaptive::FIRST_WORKERS;
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;

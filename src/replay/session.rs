@@ -14,7 +14,7 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::{
-    Command, Connection, Control, JournalOptions, Problem, SessionEnd, SessionOptions, Settings,
+    Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings,
     journalling::{self, Opened},
     listing::{Answer, Listing},
     planning::{Change, PlanDesk},
@@ -177,16 +177,31 @@ impl Body {
                 self.plans.then_start = false;
                 self.run.iter_mut().for_each(Run::cancel);
             }
+            Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
+                self.events.push(EventKind::Warning { text: RunError::SingleThreaded.to_string() });
+            }
             Command::SetConcurrency(wanted) => {
                 let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));
                 match changed {
-                    Ok(()) => self.options.settings.concurrency = wanted,
+                    Ok(()) => {
+                        self.options.settings.concurrency = wanted;
+                        self.options.settings.adaptive = false;
+                    }
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
-                self.published = None;
-                if self.run.is_none() {
-                    self.publish_now();
+                self.show_change();
+            }
+            Command::SetAdaptive(adaptive) => {
+                match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
+                    Ok(()) => self.options.settings.adaptive = adaptive,
+                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
+                self.show_change();
+            }
+            Command::SetRate(rate) => {
+                self.options.settings.rate = rate;
+                self.run.iter_mut().for_each(|run| run.set_rate(rate));
+                self.show_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::Shutdown => {
@@ -195,6 +210,13 @@ impl Body {
                 self.plans.stop();
                 self.run.iter_mut().for_each(Run::cancel);
             }
+        }
+    }
+
+    fn show_change(&mut self) {
+        self.published = None;
+        if self.run.is_none() {
+            self.publish_now();
         }
     }
 
@@ -233,6 +255,8 @@ impl Body {
             if self.run.is_none() {
                 // Between runs the number shown is the one that the next run starts with.
                 view.concurrency = self.options.settings.concurrency.get();
+                view.limits.adaptive = self.options.settings.adaptive;
+                view.limits.rate = self.options.settings.rate;
             }
             view
         });
@@ -258,6 +282,8 @@ impl Body {
         let settings = &self.options.settings;
         NextRun {
             concurrency: settings.concurrency.get(),
+            adaptive: settings.adaptive,
+            rate: settings.rate,
             ordering: settings.ordering,
             handler: settings.handler.to_string(),
             group: self.group_of(self.runs + 1),
