@@ -17,6 +17,9 @@ pub enum Action {
     Mark,
     MarkAll,
     ListTopics,
+    Plan,
+    PlanAgain,
+    StopPlanning,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
@@ -57,6 +60,8 @@ pub enum Group {
     Run,
     /// Choosing topics.
     Topics,
+    /// What a run would be like.
+    Plan,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -73,9 +78,10 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Run,
         Self::Topics,
+        Self::Plan,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -90,6 +96,7 @@ impl Group {
         match self {
             Self::Run => "Run",
             Self::Topics => "Topics",
+            Self::Plan => "Plan",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -156,8 +163,10 @@ impl Action {
 const DASHBOARD: &[Mode] = &[Mode::Dashboard];
 const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
 const CHOOSING: &[Mode] = &[Mode::Choosing];
+const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing];
+const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning];
 
 macro_rules! entry {
     ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
@@ -194,14 +203,21 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),
 
+    entry!(Plan, Plan, "plan", "What a run would be like: predicted times, limit, skew; reads a sample, changes nothing",
+        WORKERS => [Key::char('P')]),
+    entry!(PlanAgain, Plan, "again", "Make the plan anew",
+        PLANNING => [Key::char('r')]),
+    entry!(StopPlanning, Plan, "give up", "Give up the plan that is being made",
+        PLANNING => [Key::char('x')]),
+
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
-        CONTROLS => [Key::char('+'), Key::char('=')]),
+        WORKERS => [Key::char('+'), Key::char('=')]),
     entry!(FewerWorkers, Concurrency, "fewer", "One worker fewer",
-        CONTROLS => [Key::char('-'), Key::char('_')]),
+        WORKERS => [Key::char('-'), Key::char('_')]),
     entry!(DoubleWorkers, Concurrency, "double", "Twice as many workers",
-        CONTROLS => [Key::char(']')]),
+        WORKERS => [Key::char(']')]),
     entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
-        CONTROLS => [Key::char('[')]),
+        WORKERS => [Key::char('[')]),
     entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers",
         CONTROLS => [Key::char('n'), Key::char(':')]),
 
@@ -250,7 +266,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
-        &[Mode::Reading] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),

@@ -48,6 +48,8 @@ pub enum Overlay {
     Help(usize),
     /// The runs of this session, scrolled by so many lines.
     Compare(usize),
+    /// What a run would be like, scrolled by so many lines.
+    Plan(usize),
     /// One partition.
     Details,
     /// The number of workers is being typed.
@@ -199,6 +201,7 @@ impl State {
             None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
             Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
+            Some(Overlay::Plan(_)) => Mode::Planning,
             Some(Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => Mode::Typing,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }

@@ -18,6 +18,7 @@ use crate::{
 
 mod concurrency;
 mod mouse;
+mod plan;
 mod run;
 mod scroll;
 mod topics;
@@ -174,6 +175,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::list_again(state),
         Action::Replay => topics::replay(state),
+        Action::Plan => plan::toggle(state),
+        Action::PlanAgain => plan::make(state),
+        Action::StopPlanning => plan::stop(state),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
