@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, SelectionArgs, report_formats},
+    args::{ClusterArgs, FileArgs, report_formats},
     print,
     work::stop_flag,
 };
@@ -18,7 +18,7 @@ use crate::{
         BenchError, BenchReport, Case, Job, Round, Setting, Shape, Stage, Wishes, answer, measure, plan,
         workload_topics, workloads,
     },
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     domain::{Concurrency, PartitionCount, RateLimit, Tier},
     feed::report::ReportFormat,
     kafka::{Catalog, Client, KafkaConfig},
@@ -43,7 +43,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
     #[command(flatten)]
-    selection: SelectionArgs,
+    topics: TopicsArgs,
     /// What to compare.
     #[command(flatten)]
     wanted: WantedArgs,
@@ -56,6 +56,34 @@ pub struct BenchArgs {
     /// Does one measurement, as standard input says.
     #[arg(long, hide = true)]
     measure: bool,
+}
+
+/// Which topics; a measurement reads them in full.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Topics")]
+struct TopicsArgs {
+    /// Topics by name, several with spaces or commas
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    topics: Vec<String>,
+    /// Every topic whose whole name matches a regular expression
+    #[arg(long, value_name = "RE")]
+    topics_regex: Option<String>,
+}
+
+impl TopicsArgs {
+    fn put(&self, into: &mut Overrides) {
+        if !self.topics.is_empty() {
+            into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
+        }
+        if let Some(regex) = &self.topics_regex {
+            into.assignments.push(Assignment::flag("--topics-regex", "run.topics_regex", regex));
+        }
+    }
+
+    fn given(&self) -> Option<&'static str> {
+        let regex = self.topics_regex.as_ref().map(|_| "--topics-regex");
+        if self.topics.is_empty() { regex } else { Some("--topics") }
+    }
 }
 
 /// What to compare.
@@ -179,7 +207,7 @@ impl BenchArgs {
     fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
-        self.selection.put(&mut overrides);
+        self.topics.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
 
@@ -190,7 +218,7 @@ impl BenchArgs {
     /// Refuses what cannot be measured before anything is made.
     fn check(&self, config: &Config, stage: &Stage) -> Result<(), Failure> {
         if stage.is_embedded() {
-            if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+            if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.topics.given()) {
                 let text = format!("{flag} needs a cluster; name one with --bootstrap-server HOST:PORT");
                 return Err(usage(text).into());
             }
@@ -237,6 +265,8 @@ impl BenchArgs {
                 rates,
                 records: wanted.records.filter(|_| !self.makes_topics(stage)),
                 partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+                // Somebody's topics are read without a trace.
+                group: self.makes_topics(stage),
             })
         };
         let rounds = usize::from(wanted.rounds);

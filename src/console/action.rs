@@ -20,6 +20,11 @@ pub enum Action {
     Plan,
     PlanAgain,
     StopPlanning,
+    Quarantine,
+    Release,
+    ReleaseAll,
+    DeadLetter,
+    DeadLetterAll,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
@@ -62,6 +67,8 @@ pub enum Group {
     Topics,
     /// What a run would be like.
     Plan,
+    /// Keys that were put aside.
+    Quarantine,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -78,10 +85,11 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
+        Self::Quarantine,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -97,6 +105,7 @@ impl Group {
             Self::Run => "Run",
             Self::Topics => "Topics",
             Self::Plan => "Plan",
+            Self::Quarantine => "Quarantine",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -166,7 +175,8 @@ const CHOOSING: &[Mode] = &[Mode::Choosing];
 const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning];
+const DECIDING: &[Mode] = &[Mode::Deciding];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning, Mode::Deciding];
 
 macro_rules! entry {
     ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
@@ -209,6 +219,16 @@ pub const CATALOGUE: &[Entry] = &[
         PLANNING => [Key::char('r')]),
     entry!(StopPlanning, Plan, "give up", "Give up the plan that is being made",
         PLANNING => [Key::char('x')]),
+    entry!(Quarantine, Quarantine, "quarantine", "Decide what becomes of keys that were put aside",
+        DASHBOARD => [Key::char('Q')]),
+    entry!(Release, Quarantine, "release", "Try the selected key again, in its order",
+        DECIDING => [Key::char('r')]),
+    entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
+        DECIDING => [Key::char('R')]),
+    entry!(DeadLetter, Quarantine, "dead-letter", "Send what waits of the selected key to the dead letters",
+        DECIDING => [Key::char('d')]),
+    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all that waits to the dead letters; asks first",
+        DECIDING => [Key::char('D')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
         WORKERS => [Key::char('+'), Key::char('=')]),
@@ -267,6 +287,7 @@ pub const CATALOGUE: &[Entry] = &[
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),

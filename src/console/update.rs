@@ -13,12 +13,13 @@ use super::{
 };
 use crate::{
     feed::{self, EventKind, Severity, Snapshot},
-    replay::Command,
+    replay::{Command, Decision},
 };
 
 mod concurrency;
 mod mouse;
 mod plan;
+mod quarantine;
 mod run;
 mod scroll;
 mod topics;
@@ -178,6 +179,10 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Plan => plan::toggle(state),
         Action::PlanAgain => plan::make(state),
         Action::StopPlanning => plan::stop(state),
+        Action::Release => quarantine::decide(state, Decision::Release),
+        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
+        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
+        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
@@ -191,6 +196,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
 fn look(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
+        Action::Quarantine => quarantine::open(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;
             let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);

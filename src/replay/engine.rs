@@ -34,8 +34,11 @@ use crate::{
 
 /// What has failed for good is not handed out again, however long the run takes to end.
 const FAILED_REST: Duration = Duration::from_secs(3600);
-/// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
-const FAILURES_TOLD: u64 = 200;
+/// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
+const SINGLES_TOLD: u64 = 200;
+
+/// Events keep so many characters of an error: there may be thousands of them.
+const LONGEST_ERROR: usize = 500;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -81,6 +84,8 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Barriers that are settled.
+    pub barriers: AtomicU64,
     /// Records that a dead-letter topic has, by its broker's word.
     pub dead_lettered: AtomicU64,
     /// Where dead letters are sent from, where there are any.
@@ -120,9 +125,16 @@ impl Engine {
                 stages.gone(index);
             }
         }
-        let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
+        let (keeps, lanes) = match settings.ordering {
+            // One lane that all share, whatever else the ordering would allow.
+            _ if settings.single_threaded => (Ordering::Key, 1),
+            Ordering::Key => (Ordering::Key, groups.count() + count),
+            other => (other, count),
+        };
+        let board = Board::new(keeps, lanes, plan.partitions.len(), settings.batch.as_usize());
+        board.set_rate(settings.rate);
         Self {
-            board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
+            board,
             partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
             staging,
@@ -144,6 +156,7 @@ impl Engine {
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            barriers: AtomicU64::new(0),
             dead_lettered: AtomicU64::new(0),
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
@@ -198,9 +211,17 @@ impl Engine {
 
     /// A partition goes on where a journal has left it.
     pub fn restore(&self, partition: u32, stored: &StoredPartition) {
-        self.with(partition, |one| one.restore(stored));
+        let complete = self.with(partition, |one| {
+            one.restore(stored);
+            one.is_complete() && !self.plan.follow
+        });
+        if complete {
+            // Nobody reads it any more, so nothing may wait for it.
+            self.stage_gone(partition);
+        }
         let own_lane = self.own_lanes[partition as usize];
         self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
             Ordering::Key if !self.is_keyless(entry.group) => entry.group,
             _ => own_lane,
         }));
@@ -305,6 +326,13 @@ impl Engine {
         self.stage(|stages| self.note_passed(stages, partition, false));
     }
 
+    /// Whether records that were read wait for others before they go into their lanes.
+    #[must_use]
+    pub fn is_staging(&self) -> bool {
+        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
+        self.staging.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
+    }
+
     /// The run is to pause.
     pub fn want_pause(&self) {
         self.pause_wanted.store(true, Relaxed);
@@ -364,6 +392,7 @@ impl Engine {
 
     fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
             Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
             _ => self.own_lanes[record.partition as usize],
@@ -513,7 +542,7 @@ impl Engine {
             partition: self.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             attempt,
-            error: error.to_owned(),
+            error: error.chars().take(LONGEST_ERROR).collect(),
         }
     }
 
@@ -529,6 +558,13 @@ impl Engine {
     }
 
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+        for record in records.iter().filter(|record| record.route.barrier) {
+            if is_told(self.barriers.fetch_add(1, Relaxed) + 1) {
+                let id = self.id(record.partition);
+                let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
+                self.events.push(EventKind::Notice { text });
+            }
+        }
         let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
@@ -713,7 +749,7 @@ impl Engine {
 
 /// Whether a failure gets an event of its own, by its number.
 fn is_told(count: u64) -> bool {
-    count <= FAILURES_TOLD || count.is_multiple_of(100)
+    count <= SINGLES_TOLD || count.is_multiple_of(100)
 }
 
 /// A record's key for people: where it is not UTF-8, with replacement characters. Views escape it.

@@ -1,6 +1,12 @@
 //! The engine: fetchers feed lanes, workers take batches from lanes, positions advance behind them.
 
+mod adaptive;
+#[cfg(test)]
+mod adaptive_test;
 mod assignor;
+mod barrier;
+#[cfg(test)]
+mod barrier_test;
 mod batch_size;
 mod board;
 #[cfg(test)]
@@ -32,6 +38,7 @@ mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
 pub(crate) mod letter;
+mod limiter;
 mod listing;
 mod membership;
 #[cfg(test)]
@@ -42,6 +49,8 @@ mod planning;
 pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_engine_test;
 #[cfg(test)]
 mod quarantine_test;
 mod rate;

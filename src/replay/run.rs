@@ -29,7 +29,7 @@ use crate::{
     feed::{EventKind, EventLog, Owner, Prediction, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     journal::Figures,
-    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
+    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig, Place},
     plan::Plan,
 };
 
@@ -161,10 +161,12 @@ impl Run {
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
-            engine.begun = Some(Arc::clone(opened.journal.begun()));
+            // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
+            engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             engine.retried.store(before.retried, Relaxed);
             engine.skipped.store(before.skipped, Relaxed);
+            engine.dead_lettered.store(before.dead_lettered, Relaxed);
         }
         let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
@@ -465,6 +467,7 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
         topics: engine.plan.topics.clone(),
         protocol: connection.protocol,
         tier: engine.settings.tier,
+        place: Place::First,
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {

@@ -27,6 +27,7 @@ use crate::{
         TopicView,
     },
     handler::{HandlerFactory, HandlerSource},
+    journal::Journals,
     kafka::{Catalog, Client, ClientHealth},
     plan::{Plan, Selection, TopicSet, resolve},
 };
@@ -383,7 +384,8 @@ impl Body {
         let catalog = Catalog::new(&client, self.options.timeout);
         let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
-            let (plan, opened) = journalling::reopen(options, &id, &selection, &catalog)?;
+            let on_retention = self.options.settings.on_retention;
+            let (plan, opened) = journalling::reopen(options, &id, &selection, on_retention, &catalog)?;
             self.options.journal.iter_mut().for_each(|options| options.resume = None);
             (plan, Some((id, opened)))
         } else {
@@ -423,11 +425,22 @@ impl Body {
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        let mut run = Run::start(id, plan, settings, &connection, source, self.events.clone(), opened)
-            .map_err(|error| usage(&error))?;
+        let journal = opened.as_ref().filter(|opened| opened.partitions.is_empty()).map(|_| id.clone());
+        let mut run =
+            Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| {
+                // A run that never was leaves nothing to go on with.
+                if let (Some(id), Some(journals)) = (journal, self.journals()) {
+                    drop(journals.forget(&id));
+                }
+                usage(&error)
+            })?;
         run.predicted_before = predicted;
         run.failures.attended = !self.options.one_run;
         Ok(run)
+    }
+
+    fn journals(&self) -> Option<&Journals> {
+        self.options.journal.as_ref()?.journals.as_ref()
     }
 
     fn to_resume(&self) -> Option<(String, &JournalOptions)> {
@@ -439,7 +452,9 @@ impl Body {
     fn create_journal(&self, id: &str, plan: &Plan, settings: &Settings, catalog: &Catalog<'_>) -> Option<Opened> {
         let mut options = self.options.journal.clone()?;
         // What was changed since the configuration was read.
-        options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+        if !settings.adaptive {
+            options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+        }
         if let TopicSet::Named(names) = &plan.selection.topics {
             options.settings.remove("topics_regex");
             options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());

@@ -10,6 +10,7 @@
 mod support;
 
 mod contents;
+mod dead_letters;
 mod digest;
 mod filters;
 mod holes;
@@ -17,6 +18,8 @@ mod lag;
 mod lines;
 mod order;
 mod outage;
+mod poison;
+mod poison_handler;
 mod processes;
 mod ranges;
 mod rebalance;
