@@ -31,6 +31,7 @@ mod fetch;
 pub(crate) mod handled;
 mod health;
 mod journalling;
+mod judge;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -49,9 +50,9 @@ pub(crate) mod position;
 mod probe;
 mod quarantine;
 #[cfg(test)]
-mod quarantine_test;
-#[cfg(test)]
 mod quarantine_engine_test;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
