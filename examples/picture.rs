@@ -79,6 +79,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
         timeout: Duration::from_secs(10),
         start: true,
         one_run: false,
+        journal: None,
     })
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod dlq;
 pub mod domain;
 pub mod feed;
 pub mod handler;

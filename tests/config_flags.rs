@@ -19,7 +19,7 @@ fn load(line: &str) -> Result<Config, CliError> {
         None => cli.console.load(&environment, directory),
         Some(Command::Run(args)) => args.load(&environment, directory),
         Some(Command::Demo(args)) => args.load(&environment, directory),
-        Some(Command::Config(_)) => panic!("no run"),
+        Some(_) => panic!("no run"),
     }
 }
 
@@ -54,6 +54,46 @@ fn run_takes_its_settings_from_flags() {
     assert_eq!(config.kafka.properties.to_map().len(), 2);
     assert_eq!(config.console.theme, "light");
     assert_eq!(config.demo_settings().concurrency.get(), 1);
+}
+
+/// Values may begin with a hyphen, and flags that come again add to a list.
+#[test]
+fn what_is_read_is_taken_from_flags() {
+    let config = load(
+        "run --bootstrap-server a:1 --topics x --from -2h --to 2026-01-31 --partition x:3=100..200 --partition 0=..-1m \
+         --keys order-* a{b,c} --header k=v --header k=w --json a.b=1 --event-type *Merged --event-type-field json.kind \
+         --key-template team:{team_id}",
+    )
+    .unwrap();
+    let scope = &config.run.scope;
+    assert_eq!(
+        scope.to_string(),
+        "from -2h to 2026-01-31T00:00:00Z, partition x:3=100..200, partition 0=..-1m, key team:{team_id}, only key order-* or \
+         a{b,c}, header k=v or k=w, json a.b=1, type *Merged"
+    );
+    assert_eq!(scope.rules.event_type.len(), 1);
+    assert_eq!(config.demo.scope.to_string(), "from earliest to latest");
+    assert_eq!(
+        load("run --bootstrap-server a:1 --topics x --last 5").unwrap().run.scope.range.from.to_string(),
+        "last:5"
+    );
+    let demo = load("demo --from 5 --to never --keys dataset1 --key-template {author}").unwrap();
+    assert_eq!(demo.demo.scope.to_string(), "from 5 to never, key {author}, only key dataset1");
+    assert_eq!(demo.run.scope.to_string(), "from earliest to latest");
+}
+
+#[test]
+fn a_wrong_range_names_the_flag_and_what_is_allowed() {
+    let error = load("run --bootstrap-server a:1 --topics x --from -2 --partition 3 --key-template team").unwrap_err();
+    let text = error.to_string();
+    for part in [
+        "--from: run.from: `-2` is not",
+        "-DURATION such as -2h",
+        "--partition: run.partitions: `3`",
+        "takes nothing from the record",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]
@@ -95,6 +135,8 @@ fn what_needs_a_cluster_says_so() {
         ("--topics a", "--topics needs a cluster"),
         ("--topics-regex a", "--topics-regex needs a cluster"),
         ("-X client.id=i", "-X needs a cluster"),
+        ("--header a=b", "--header needs a cluster"),
+        ("--last 5", "--last needs a cluster"),
         ("run --topics a", "no cluster is named"),
         ("run --bootstrap-server a:1", "no topics are named"),
     ] {
@@ -110,6 +152,8 @@ fn flags_that_contradict_each_other_are_refused() {
         "run --topics a --topics-regex b",
         "demo --work 1ms --handler null",
         "demo --topics a",
+        "run --last 5 --from 3",
+        "demo --header a=b",
         "demo --bootstrap-server a:1",
         "run --output f",
         "run --report xml",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use kreplay::bench::Spread;
 use serde::Serialize;
 
 /// One case: what was measured in how many rounds.
@@ -26,19 +27,9 @@ pub struct Row {
 impl Row {
     /// Sums rounds up.
     pub fn new(section: &'static str, case: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
-        let mut sorted = rounds.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-        let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
-        Self {
-            section,
-            case: case.into(),
-            unit,
-            median: f64::midpoint(at(low), at(high)),
-            min: at(0),
-            max: at(sorted.len().saturating_sub(1)),
-            rounds: sorted.len(),
-        }
+        let none = Spread { median: f64::NAN, min: f64::NAN, max: f64::NAN };
+        let Spread { median, min, max } = Spread::of(rounds.iter().copied()).unwrap_or(none);
+        Self { section, case: case.into(), unit, median, min, max, rounds: rounds.len() }
     }
 }
 

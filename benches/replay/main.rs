@@ -6,12 +6,12 @@
 mod child;
 mod figures;
 mod sections;
-mod stage;
 mod trial;
 
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use kreplay::{bench::Stage, kafka::KafkaConfig};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -51,8 +51,6 @@ enum Section {
     Feed,
     /// The highest use of memory
     Memory,
-    /// Records that take a millisecond
-    Work,
     /// A thousand partitions
     Partitions,
 }
@@ -78,7 +76,9 @@ fn run(args: &Args) -> Outcome<()> {
         records: if args.quick { args.records.min(100_000) } else { args.records },
         quick: args.quick,
     };
-    let mut stage = stage::Stage::open()?;
+    let named = std::env::var("KREPLAY_BENCH_BOOTSTRAP").ok().filter(|name| !name.is_empty());
+    let mut stage =
+        Stage::open(named.map(|bootstrap_servers| KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }))?;
     let rows = sections::measure(&mut stage, effort, &wanted);
     // Topics on somebody else's broker go, whatever happened.
     stage.close()?;

@@ -1,17 +1,16 @@
 //! The cases.
 
 use kreplay::{
-    domain::Ordering::{self, Key, None as NoOrder, Partition},
+    bench::{Shape, Stage},
+    domain::{
+        Ordering::{self, Key, None as NoOrder, Partition},
+        PartitionCount,
+    },
     feed::RunView,
     plan::Selection,
 };
 
-use super::{
-    Outcome, Section, child,
-    figures::Row,
-    stage::{Shape, Stage},
-    trial::Trial,
-};
+use super::{Outcome, Section, child, figures::Row, trial::Trial};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -28,12 +27,15 @@ pub struct Effort {
 pub fn measure(stage: &mut Stage, effort: Effort, wanted: &dyn Fn(Section) -> bool) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     if [Section::Dispatch, Section::Feed, Section::Memory].into_iter().any(wanted) {
-        let large = stage.topic(Shape {
-            records: effort.records,
-            keys: effort.records.min(1000),
-            partitions: 6,
-            even: false,
-        })?;
+        let large = topic(
+            stage,
+            Shape {
+                records: effort.records,
+                keys: effort.records.min(1000),
+                partitions: PartitionCount::new(6)?,
+                even: false,
+            },
+        )?;
         if wanted(Section::Dispatch) {
             dispatch(stage, &large, effort, &mut rows)?;
         }
@@ -44,18 +46,20 @@ pub fn measure(stage: &mut Stage, effort: Effort, wanted: &dyn Fn(Section) -> bo
             memory(stage, &large, effort, &mut rows)?;
         }
     }
-    if wanted(Section::Work) {
-        work(stage, effort, &mut rows)?;
-    }
     if wanted(Section::Partitions) {
         partitions(stage, effort, &mut rows)?;
     }
     Ok(rows)
 }
 
+fn topic(stage: &mut Stage, shape: Shape) -> Outcome<String> {
+    eprintln!("producing {} records to {} partitions", shape.records, shape.partitions);
+    Ok(stage.topic(shape)?)
+}
+
 fn trial(stage: &Stage, topics: &str, ordering: Ordering, workers: u64, handler: &'static str) -> Outcome<Trial> {
     eprintln!("{ordering} × {workers}, {handler}");
-    Ok(Trial { kafka: stage.kafka(), selection: Selection::matching(topics)?, ordering, workers, handler })
+    Ok(Trial { kafka: stage.kafka().clone(), selection: Selection::matching(topics)?, ordering, workers, handler })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
@@ -117,30 +121,12 @@ fn memory(stage: &Stage, topic: &str, effort: Effort, rows: &mut Vec<Row>) -> Ou
     Ok(())
 }
 
-fn work(stage: &mut Stage, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
-    let count = if effort.quick { 1000 } else { 10_000 };
-    let shapes = [
-        ("R06: 10 keys, 10 partitions", 10, 10, true, Partition, &[1, 6, 10][..]),
-        ("W1: 10 keys, 6 partitions", 10, 6, false, Key, &[10]),
-        ("W2: 1,000 keys, 1 partition", 1000, 1, false, Key, &[16, 100]),
-    ];
-    for (name, keys, partitions, even, ordering, concurrencies) in shapes {
-        let topic = stage.topic(Shape { records: count, keys, partitions, even })?;
-        for &workers in concurrencies {
-            let trial = trial(stage, &topic, ordering, workers, "simulate:1ms")?;
-            // One worker takes ten seconds, and always the same.
-            let times = rounds(if workers == 1 { 1 } else { effort.rounds }, || Ok(trial.run()?.elapsed_s))?;
-            rows.push(Row::new("work of 1 ms", format!("{name}, {ordering} × {workers}"), "s", &times));
-        }
-    }
-    Ok(())
-}
-
 /// A thousand partitions, most of them in topics of ten.
 fn partitions(stage: &mut Stage, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
     let topics = if effort.quick { 10 } else { 100 };
+    let ten = PartitionCount::new(10)?;
     let names: Vec<String> = (0..topics)
-        .map(|_| stage.topic(Shape { records: 100, keys: 100, partitions: 10, even: true }))
+        .map(|_| topic(stage, Shape { records: 100, keys: 100, partitions: ten, even: true }))
         .collect::<Outcome<_>>()?;
     let regex = names.join("|");
     for (ordering, workers) in [(Key, 6), (Partition, 6)] {

@@ -53,6 +53,7 @@ impl Trial {
             timeout: Duration::from_secs(10),
             start: true,
             one_run: true,
+            journal: None,
         })
     }
 

@@ -67,6 +67,7 @@ impl Job {
     /// What makes no sense.
     pub fn options(&self) -> Result<SessionOptions, JobError> {
         Ok(SessionOptions {
+            journal: None,
             kafka: KafkaConfig {
                 bootstrap_servers: self.bootstrap_servers.clone(),
                 properties: self.properties.clone(),

@@ -50,6 +50,59 @@ pub struct SelectionArgs {
     pub time_order: bool,
 }
 
+/// What is read of the topics; the demo has these flags, too.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Selection")]
+pub struct ScopeArgs {
+    /// Where reading begins: earliest, latest, committed, committed:GROUP, last:N, an offset, a time such as
+    /// 2026-01-31T10:00Z (without a zone: UTC) or ms:MILLISECONDS since 1970, or -DURATION such as -2h [default: earliest]
+    #[arg(long, value_name = "FROM", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Where it ends: latest, never, committed, committed:GROUP, an offset, a time or -DURATION; what is named is not
+    /// read any more [default: latest]
+    #[arg(long, value_name = "TO", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// Only these keys: patterns with * ? [a-z] {a,b}, several with spaces; they match the whole key, as --key-template
+    /// makes it
+    #[arg(long, value_name = "GLOB", num_args = 1.., allow_hyphen_values = false)]
+    pub keys: Vec<String>,
+    /// What makes the key that order, --keys and lag go by, such as team:{team_id}: {key}, {header.NAME}, or {PATH} in a
+    /// JSON value [default: the record's key]
+    #[arg(long, value_name = "TEMPLATE")]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
+    pub key_template: Option<String>,
+}
+
+/// What is read of the topics of a cluster, besides.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Selection")]
+pub struct FilterArgs {
+    /// So many offsets before the end of each partition: short for --from last:N
+    #[arg(long, value_name = "N", conflicts_with = "from")]
+    pub last: Option<String>,
+    /// Another range for one partition: TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every
+    /// topic; can be given many times
+    #[arg(long, value_name = "RANGE")]
+    pub partition: Vec<String>,
+    /// Only the keys in a file, one a line, besides those of --keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub keys_from: Option<String>,
+    /// Only records with a header of this value; can be given many times, for one or the other
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub header: Vec<String>,
+    /// Only records where this stands in a JSON value; can be given many times, for one or the other
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub json: Vec<String>,
+    /// Only these event types: patterns, several with spaces
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    pub event_type: Vec<String>,
+    /// Where event types stand, the first that a record has: header.NAME, json.PATH or key
+    /// [default: header.event-type header.ce_type header.type json.type json.event_type]
+    #[arg(long, value_name = "FIELD", num_args = 1..)]
+    #[allow(clippy::doc_markdown, reason = "the text of --help")]
+    pub event_type_field: Vec<String>,
+}
+
 /// How a run is to go.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Run")]
@@ -81,6 +134,9 @@ pub struct SettingsArgs {
     /// Puts a key aside when a record of it has failed for good, to be tried again or dead-lettered together
     #[arg(long)]
     pub quarantine: bool,
+    /// Leave no journal behind: the run cannot be resumed
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 /// What comes out.
@@ -169,6 +225,49 @@ impl SelectionArgs {
     }
 }
 
+fn put_list(into: &mut Overrides, flag: &str, key: &str, values: &[String]) {
+    if !values.is_empty() {
+        into.assignments.push(Assignment::flag_list(flag, key, values.to_vec()));
+    }
+}
+
+impl ScopeArgs {
+    /// `table` is `run` or `demo`: what is read of a cluster's topics says nothing of the demo's.
+    pub(super) fn put(&self, table: &str, into: &mut Overrides) {
+        put(into, "--from", &format!("{table}.from"), self.from.as_ref());
+        put(into, "--to", &format!("{table}.to"), self.to.as_ref());
+        put_list(into, "--keys", &format!("{table}.keys"), &self.keys);
+        put(into, "--key-template", &format!("{table}.key_template"), self.key_template.as_ref());
+    }
+}
+
+impl FilterArgs {
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        [
+            ("--last", self.last.is_some()),
+            ("--partition", !self.partition.is_empty()),
+            ("--keys-from", self.keys_from.is_some()),
+            ("--header", !self.header.is_empty()),
+            ("--json", !self.json.is_empty()),
+            ("--event-type", !self.event_type.is_empty()),
+            ("--event-type-field", !self.event_type_field.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--last", "run.last", self.last.as_ref());
+        put_list(into, "--partition", "run.partitions", &self.partition);
+        put(into, "--keys-from", "run.keys_from", self.keys_from.as_ref());
+        put_list(into, "--header", "run.headers", &self.header);
+        put_list(into, "--json", "run.json", &self.json);
+        put_list(into, "--event-type", "run.event_types", &self.event_type);
+        put_list(into, "--event-type-field", "run.event_type_field", &self.event_type_field);
+    }
+}
+
 impl SettingsArgs {
     /// `table` is `run` or `demo`: the demo has some settings of its own.
     pub(super) fn put(&self, table: &str, into: &mut Overrides) {
@@ -181,6 +280,8 @@ impl SettingsArgs {
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
         put(into, "--on-failure", "run.on_failure", self.on_failure.as_ref());
         put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());
+        let none = self.no_journal.then(|| "false".to_owned());
+        put(into, "--no-journal", "run.journal", none.as_ref());
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     demo::{self, DemoError},
     kafka::{KafkaConfig, embedded::EmbeddedBroker},
-    plan::{Scope, Selection},
+    plan::Selection,
     replay::SessionOptions,
 };
 
@@ -18,6 +18,12 @@ const HINT: &str = "+ more workers · - fewer · p pause · r run again · c com
 
 /// Starts the broker, seeds it and replays.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+    let scope = config.demo.scope.clone();
+    if scope.range.has_times() {
+        let text =
+            "the demo's broker cannot look up times; use offsets, last:NUMBER, earliest or latest with --from and --to";
+        return Err(CliError::Usage(text.into()));
+    }
     let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
     demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
         // Found out before anything is produced: other flags are the remedy.
@@ -26,6 +32,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     })?;
     let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);
     let selection = Selection::topics(topics).map_err(|error| CliError::Usage(error.to_string()))?;
+    let selection = selection.within(scope.clone());
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let show = Show { config, report, hint: Some(HINT.into()) };
@@ -33,7 +40,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
         selection: Some(selection),
-        scope: Scope::default(),
+        scope,
         settings: config.demo_settings(),
         protocol: protocol(config.run.group_protocol, true),
         // The demo replays the same events again and again, so each run starts without committed offsets.
@@ -41,5 +48,6 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         timeout: Duration::from_secs(10),
         start: true,
         one_run: true,
+        journal: None,
     })
 }

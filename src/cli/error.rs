@@ -42,6 +42,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl From<crate::dlq::DlqError> for CliError {
+    fn from(error: crate::dlq::DlqError) -> Self {
+        use crate::{dlq::DlqError, kafka::CatalogError};
+        match &error {
+            DlqError::NoTopics(_) | DlqError::Catalog(CatalogError::UnknownTopic(_)) => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// Why a command could not do its work, in words for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {

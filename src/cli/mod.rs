@@ -4,8 +4,11 @@ mod args;
 mod bench;
 mod config;
 mod demo;
+mod dlq;
 mod error;
+mod resume;
 mod run;
+mod runs;
 mod work;
 
 use std::{
@@ -17,12 +20,20 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-pub use args::{ClusterArgs, DatasetArgs, FileArgs, ReportArgs, SelectionArgs, SettingsArgs, ThemeArgs};
+pub use args::{
+    ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs, ThemeArgs,
+};
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
+pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
+pub use resume::ResumeArgs;
+pub use runs::RunsArgs;
 
-use crate::config::{Config, Environment, Overrides};
+use crate::{
+    config::{Config, Environment, Overrides},
+    replay::JournalOptions,
+};
 
 /// Replays Kafka topics in parallel, and shows what happens while it runs.
 ///
@@ -30,8 +41,8 @@ use crate::config::{Config, Environment, Overrides};
 /// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with skipped records, \
-                        4 stopped before the end")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters or \
+                        skipped records, 4 stopped before the end, resumable")]
 pub struct Cli {
     /// What to do; without one, the console opens.
     #[command(subcommand)]
@@ -54,6 +65,12 @@ pub enum Command {
     /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
     /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
     Bench(BenchArgs),
+    /// Goes on with a run that was interrupted or stopped
+    Resume(ResumeArgs),
+    /// Lists the runs that can be resumed, and those that are done
+    Runs(RunsArgs),
+    /// Lists and shows dead letters, and drives them back
+    Dlq(DlqArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -67,6 +84,10 @@ pub struct ConsoleArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     selection: SelectionArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -91,6 +112,8 @@ pub struct DemoArgs {
     #[command(flatten)]
     datasets: DatasetArgs,
     #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
@@ -110,7 +133,8 @@ impl ConsoleArgs {
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
-        match self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+        let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
+        match needing.or_else(|| self.filter.needs_a_cluster()) {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -123,6 +147,10 @@ impl ConsoleArgs {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
         self.selection.put(&mut overrides);
+        self.scope.put(table, &mut overrides);
+        if table == "run" {
+            self.filter.put(&mut overrides);
+        }
         self.settings.put(table, &mut overrides);
         self.theme.put(&mut overrides);
         overrides
@@ -152,6 +180,7 @@ impl DemoArgs {
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.datasets.put(&mut overrides);
+        self.scope.put("demo", &mut overrides);
         self.settings.put("demo", &mut overrides);
         self.theme.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
@@ -194,18 +223,32 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
+        Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
-        Some(Command::Run(args)) => run::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Run(args)) => {
+            let config = args.load(&environment, directory)?;
+            run::execute(&config, &args.report, kept(&config, &environment))
+        }
+        Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
+        Some(Command::Runs(args)) => {
+            print(&runs::execute(args, &environment, directory)?)?;
+            Ok(Exit::Done)
+        }
         None => {
             let config = cli.console.load(&environment, directory)?;
             let report = ReportArgs::default();
             if config.kafka.bootstrap_servers.is_some() {
-                run::execute(&config, &report)
+                run::execute(&config, &report, kept(&config, &environment))
             } else {
                 demo::execute(&config, &report)
             }
         }
     }
+}
+
+/// Where the runs of a cluster leave their journals, unless they are to leave none.
+fn kept(config: &Config, environment: &Environment) -> Option<JournalOptions> {
+    config.run.journal.enabled.then(|| config.journal_options(environment))
 }
 
 /// Writes a result to standard output. A reader that has seen enough is no error.

@@ -6,7 +6,11 @@ use super::{
     CliError, Exit, ReportArgs,
     work::{Show, protocol},
 };
-use crate::{config::Config, kafka::KafkaConfig, replay::SessionOptions};
+use crate::{
+    config::Config,
+    kafka::KafkaConfig,
+    replay::{JournalOptions, SessionOptions},
+};
 
 /// How long the cluster may take to describe the topics.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +22,7 @@ pub(super) fn no_topics() -> CliError {
 }
 
 /// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
-pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
+pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
     };
@@ -39,6 +43,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         timeout: TIMEOUT,
         start: true,
         one_run: true,
+        journal,
     })
 }
 
@@ -51,7 +56,7 @@ mod tests {
         let mut config = Config::default();
         config.kafka.bootstrap_servers = Some("127.0.0.1:1".into());
         let report = ReportArgs { headless: true, ..ReportArgs::default() };
-        let error = execute(&config, &report).unwrap_err();
+        let error = execute(&config, &report, None).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("no topics are named; use --topics NAME"), "{error}");
     }

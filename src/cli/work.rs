@@ -72,6 +72,10 @@ impl Show<'_> {
         }
         match end.run {
             Some(run) => {
+                if let Some(id) = &end.resumable {
+                    // Nobody reads it: the list of runs tells as well.
+                    let _ = writeln!(io::stderr(), "kreplay: resume with: kreplay resume {id}");
+                }
                 self.write_report(&run)?;
                 Ok(Exit::of_run(run.state, &run.totals))
             }

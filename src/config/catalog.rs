@@ -10,8 +10,8 @@ use super::{
     bytes::show_bytes,
     input::Input,
     model::takes,
-    selection,
-    value::{bootstrap, group, handler, number, part, store, text, theme, time, topic_template, word},
+    scope, selection,
+    value::{bootstrap, directory, group, handler, number, part, store, text, theme, time, topic_template, word},
 };
 use crate::handler::{HandlerSpec, Simulate, WorkTime};
 
@@ -37,10 +37,17 @@ const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600
 const BUFFER: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const QUARANTINE: RangeInclusive<u64> = 1 << 16..=1 << 40;
 const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
+const KEEP: RangeInclusive<u32> = 0..=100_000;
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
+
+const FROM: &str = "earliest, latest, committed, committed:GROUP, last:NUMBER, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or \
+                    -DURATION such as -2h";
+const TO: &str = "latest, never, committed, committed:GROUP, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or -DURATION such as -2h";
+const KEYS: &str = "a list of patterns such as order-*";
+const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
@@ -60,6 +67,72 @@ pub(super) const SETTINGS: &[Setting] = &[
         allowed: r"a regular expression that matches whole names, such as vc\..*\.events",
         set: |c, i| store(&mut c.run.topics, selection::regex(i).map(Some)),
         show: |c| selection::show_regex(c.run.topics.as_ref()),
+    },
+    Setting {
+        key: "run.from",
+        allowed: FROM,
+        set: |c, i| store(&mut c.run.scope.range.from, scope::parsed(i)),
+        show: |c| (!c.gives("run.last")).then(|| text(&c.run.scope.range.from)),
+    },
+    Setting {
+        key: "run.last",
+        allowed: "a whole number, 0 or more",
+        set: |c, i| store(&mut c.run.scope.range.from, scope::last(i)),
+        show: |c| if c.gives("run.last") { scope::show_last(&c.run.scope) } else { None },
+    },
+    Setting {
+        key: "run.to",
+        allowed: TO,
+        set: |c, i| store(&mut c.run.scope.range.to, scope::parsed(i)),
+        show: |c| Some(text(&c.run.scope.range.to)),
+    },
+    Setting {
+        key: "run.partitions",
+        allowed: "a list of TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic",
+        set: |c, i| store(&mut c.run.scope.range.overrides, scope::list(i)),
+        show: |c| scope::show_list(&c.run.scope.range.overrides),
+    },
+    Setting {
+        key: "run.keys",
+        allowed: KEYS,
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.keys, scope::list(i)),
+        show: |c| scope::show_list(&c.run.scope.rules.filter.keys),
+    },
+    Setting {
+        key: "run.keys_from",
+        allowed: "the path of a text file with a key on each line",
+        set: |c, i| scope::set_keys_from(&mut c.run.scope, &mut c.run.keys_from, i),
+        show: |c| c.run.keys_from.clone().map(Value::from),
+    },
+    Setting {
+        key: "run.headers",
+        allowed: "a list of NAME=VALUE",
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.headers, scope::list(i)),
+        show: |c| scope::show_list(&c.run.scope.rules.filter.headers),
+    },
+    Setting {
+        key: "run.json",
+        allowed: "a list of PATH=VALUE; a PATH is such as team.id or items[0].id",
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.json, scope::list(i)),
+        show: |c| scope::show_list(&c.run.scope.rules.filter.json),
+    },
+    Setting {
+        key: "run.event_types",
+        allowed: "a list of patterns such as Order*",
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.event_types, scope::list(i)),
+        show: |c| scope::show_list(&c.run.scope.rules.filter.event_types),
+    },
+    Setting {
+        key: "run.event_type_field",
+        allowed: "a list of key, header.NAME or json.PATH; the first that a record has counts",
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).event_type, scope::fields(i)),
+        show: |c| scope::show_list(&c.run.scope.rules.event_type),
+    },
+    Setting {
+        key: "run.key_template",
+        allowed: TEMPLATE,
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).template, scope::parsed(i).map(Some)),
+        show: |c| c.run.scope.rules.template.as_ref().map(text),
     },
     Setting {
         key: "run.concurrency",
@@ -206,6 +279,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |c| Some(time(c.run.settings.drain_timeout)),
     },
     Setting {
+        key: "run.journal",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.journal.enabled, i.bool()),
+        show: |c| Some(Value::from(c.run.journal.enabled)),
+    },
+    Setting {
+        key: "run.journal_keep",
+        allowed: "a whole number from 0 to 100000",
+        set: |c, i| store(&mut c.run.journal.keep, i.within(&KEEP)),
+        show: |c| Some(number(c.run.journal.keep)),
+    },
+    Setting {
+        key: "run.state_dir",
+        allowed: "the path of a directory",
+        set: |c, i| store(&mut c.run.journal.state_dir, directory(i).map(Some)),
+        show: |c| c.run.journal.state_dir.as_ref().map(|dir| text(&dir.display())),
+    },
+    Setting {
         key: "run.progress_interval",
         allowed: "a time from 100ms to 60m, such as 5s",
         set: |c, i| store(&mut c.run.progress_interval, i.duration(&PROGRESS)),
@@ -276,10 +367,35 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |c, i| store(&mut c.demo.group, group(i).map(Some)),
         show: |c| c.demo.group.clone().map(Value::from),
     },
+    Setting {
+        key: "demo.from",
+        allowed: "earliest, latest, last:NUMBER or an offset",
+        set: |c, i| store(&mut c.demo.scope.range.from, scope::parsed(i)),
+        show: |c| Some(text(&c.demo.scope.range.from)),
+    },
+    Setting {
+        key: "demo.to",
+        allowed: "latest, never or an offset",
+        set: |c, i| store(&mut c.demo.scope.range.to, scope::parsed(i)),
+        show: |c| Some(text(&c.demo.scope.range.to)),
+    },
+    Setting {
+        key: "demo.keys",
+        allowed: KEYS,
+        set: |c, i| store(&mut scope::rules(&mut c.demo.scope).filter.keys, scope::list(i)),
+        show: |c| scope::show_list(&c.demo.scope.rules.filter.keys),
+    },
+    Setting {
+        key: "demo.key_template",
+        allowed: TEMPLATE,
+        set: |c, i| store(&mut scope::rules(&mut c.demo.scope).template, scope::parsed(i).map(Some)),
+        show: |c| c.demo.scope.rules.template.as_ref().map(text),
+    },
 ];
 
 /// Settings that say the same thing in two ways: the later one replaces the other, and one place may give one of them.
-pub(super) const EITHER: [(&str, &str); 2] = [("run.topics", "run.topics_regex"), ("demo.work", "demo.handler")];
+pub(super) const EITHER: [(&str, &str); 3] =
+    [("run.topics", "run.topics_regex"), ("run.from", "run.last"), ("demo.work", "demo.handler")];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
@@ -316,6 +432,7 @@ mod tests {
                 Value::Integer(number) => Input::Integer(i128::from(*number)),
                 Value::Boolean(value) => Input::Bool(*value),
                 Value::Float(number) => Input::Float(number.to_string()),
+                Value::Array(items) => Input::List(items.iter().map(|item| item.as_str().unwrap().into()).collect()),
                 other => panic!("{other}"),
             };
             let mut again = Config::default();

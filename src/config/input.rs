@@ -103,6 +103,11 @@ impl Input {
         T::try_from(number).map_err(|_| format!("{number} is out of range"))
     }
 
+    /// A whole number, 0 or more.
+    pub(super) fn whole(&self) -> Result<u64, String> {
+        self.integer()
+    }
+
     pub(super) fn within(&self, range: &RangeInclusive<u32>) -> Result<u32, String> {
         let number = self.integer()?;
         u32::try_from(number)

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError, Environment, Origin, Problem, catalog, file, input::Assignment, property, reference};
+use super::{
+    Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file, input::Assignment, property,
+    reference,
+};
 
 /// What the command line says: the file to read, and values.
 #[derive(Clone, Default)]
@@ -13,6 +16,9 @@ pub struct Overrides {
     pub assignments: Vec<Assignment>,
     /// The texts of `-X`, in order.
     pub properties: Vec<String>,
+    /// What the run that goes on was started with: how to reach its cluster is weaker than the file, how it goes is stronger
+    /// than the environment.
+    pub resumed: Option<ResumedSettings>,
 }
 
 impl Config {
@@ -22,6 +28,9 @@ impl Config {
     /// Everything that is wrong, each with its place, its key and what is allowed.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
         let mut merge = Merge { config: Self::default(), problems: Vec::new(), environment };
+        if let Some(resumed) = &overrides.resumed {
+            merge.text(&resumed.origin, &resumed.connection);
+        }
         if let Some(path) = file::find(overrides.file.as_deref(), environment, directory) {
             let text = file::read(directory, &path)?;
             let (assignments, problems) = file::parse(&path, &text);
@@ -33,6 +42,9 @@ impl Config {
         let (assignments, problems) = environment.assignments();
         merge.problems.extend(problems);
         merge.layer(&assignments);
+        if let Some(resumed) = &overrides.resumed {
+            merge.text(&resumed.origin, &resumed.run);
+        }
         let properties = merge.property_flags(&overrides.properties);
         merge.layer(&properties);
         merge.layer(&overrides.assignments);
@@ -64,6 +76,12 @@ impl Merge<'_> {
                 Err(message) => self.problem(assignment.origin.clone(), &assignment.key, message),
             }
         }
+    }
+
+    fn text(&mut self, origin: &Path, text: &str) {
+        let (assignments, problems) = file::parse(origin, text);
+        self.problems.extend(problems);
+        self.layer(&assignments);
     }
 
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {

@@ -46,12 +46,33 @@ pub struct RunSection {
     pub topics: Option<TopicSet>,
     /// What is read of them.
     pub scope: Scope,
+    /// The file that the list of keys in `scope` was read from.
+    pub(super) keys_from: Option<String>,
     /// How the run is to go.
     pub settings: Settings,
     /// Which protocol a group speaks.
     pub group_protocol: ProtocolChoice,
+    /// What is left behind, so that runs can be resumed.
+    pub journal: JournalSection,
     /// The time between two lines of headless progress.
     pub progress_interval: Duration,
+}
+
+/// What runs leave behind, so that they can be resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSection {
+    /// Whether they leave anything.
+    pub enabled: bool,
+    /// How many finished runs are kept.
+    pub keep: u32,
+    /// Where; `None` means the user's own state directory.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Default for JournalSection {
+    fn default() -> Self {
+        Self { enabled: true, keep: 100, state_dir: None }
+    }
 }
 
 /// How the console looks.
@@ -74,6 +95,8 @@ pub struct DemoSection {
     pub handler: HandlerSpec,
     /// The consumer group that shares the demo's work; `None` uses no group.
     pub group: Option<String>,
+    /// What is read of the demo's topics.
+    pub scope: Scope,
 }
 
 /// Which of Kafka's group protocols to speak.
@@ -123,8 +146,10 @@ impl Default for Config {
             run: RunSection {
                 topics: None,
                 scope: Scope::default(),
+                keys_from: None,
                 settings: Settings::default(),
                 group_protocol: ProtocolChoice::default(),
+                journal: JournalSection::default(),
                 progress_interval: Duration::from_secs(5),
             },
             console: ConsoleSection { theme: "dark".into(), mouse: true },
@@ -133,6 +158,7 @@ impl Default for Config {
                 concurrency: Concurrency::MIN,
                 handler: takes(Duration::from_millis(1)),
                 group: None,
+                scope: Scope::default(),
             },
             file: None,
             origins: BTreeMap::new(),

@@ -48,7 +48,7 @@ impl Config {
 }
 
 /// A value on one line; the library would write a text with line feeds over several.
-fn one_line(value: &Value) -> String {
+pub(super) fn one_line(value: &Value) -> String {
     match value {
         Value::String(text) if text.chars().any(char::is_control) => {
             let mut out = String::from('"');

@@ -1,6 +1,6 @@
 //! Values of settings that need more than a number's range: read, checked, and written again.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use toml::Value;
 
@@ -40,6 +40,11 @@ pub(super) fn group(input: &Input) -> Result<String, String> {
     let text = input.text()?;
     let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if fits { Ok(text.to_owned()) } else { Err(format!("{} is not a group id", quoted(text))) }
+}
+
+pub(super) fn directory(input: &Input) -> Result<PathBuf, String> {
+    let text = input.text()?;
+    if text.is_empty() || text.contains('\0') { Err("it is not a path".into()) } else { Ok(text.into()) }
 }
 
 pub(super) fn theme(input: &Input) -> Result<String, String> {

@@ -60,6 +60,30 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The two sides of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeSide {
+    /// Where reading begins.
+    From,
+    /// Where it ends.
+    To,
+}
+
+/// Why a partition is read from or to another place than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClampReason {
+    /// The log begins later.
+    BelowStart,
+    /// The log ends earlier.
+    AboveEnd,
+    /// The group has committed nothing for this partition.
+    NothingCommitted,
+    /// The range would end before it begins.
+    Empty,
+}
+
 /// What happened. Texts in here are ready to be read, but come from outside: views escape them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -72,6 +96,22 @@ pub enum EventKind {
         partitions: usize,
         /// How many offsets lie between its starts and ends.
         records: u64,
+    },
+    /// A partition is read from or to another place than was asked for.
+    Clamped {
+        /// Which one.
+        partition: TopicPartition,
+        /// Which side of its range.
+        side: RangeSide,
+        /// What was asked for, as it was written.
+        asked: String,
+        /// What holds instead.
+        used: Offset,
+        /// Why.
+        why: ClampReason,
+        /// How many further partitions the same holds for, each with an offset of its own, where they are too many to be told
+        /// one by one.
+        more: usize,
     },
     /// A run began.
     Started {
@@ -219,6 +259,7 @@ impl EventKind {
         match self {
             Self::Error { .. } | Self::Finished { state: RunState::Failed, .. } => Severity::Error,
             Self::Warning { .. }
+            | Self::Clamped { .. }
             | Self::Expired { .. }
             | Self::PartitionsAdded { joined: false, .. }
             | Self::Lost { .. }
@@ -265,6 +306,33 @@ impl fmt::Display for EventKind {
         match self {
             Self::Planned { topics, partitions, records } => {
                 write!(f, "planned: {records} records in {partitions} partitions of {topics} topics")
+            }
+            Self::Clamped { partition, side, asked, used, why, more } => {
+                write!(f, "{partition}")?;
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                let side = match side {
+                    RangeSide::From => "from",
+                    RangeSide::To => "to",
+                };
+                match why {
+                    ClampReason::BelowStart => {
+                        write!(f, ": {side} {asked} is not above the log's start; reading {side} {used}")
+                    }
+                    ClampReason::AboveEnd => {
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {used}")
+                    }
+                    ClampReason::NothingCommitted => {
+                        write!(
+                            f,
+                            ": nothing is committed there for {side} {asked}; reading {side} the log's start, {used}"
+                        )
+                    }
+                    ClampReason::Empty => {
+                        write!(f, ": to {asked} is below where reading begins, {used}; nothing is read")
+                    }
+                }
             }
             Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
             Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),

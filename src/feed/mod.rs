@@ -15,7 +15,7 @@ pub mod report;
 mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
-pub use event::{Event, EventKind, Expiry, Failure, RebalanceKind, Severity};
+pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
 pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
     Planning, Recommendation, RecordBytes,

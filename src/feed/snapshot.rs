@@ -97,9 +97,23 @@ pub struct PlanView {
     pub handler: String,
     /// The consumer group, where the run has one.
     pub group: Option<String>,
+    /// The range, the key template and the filter in words, as they were asked for.
+    #[serde(default)]
+    pub selection: String,
     /// The run does not end with the log: it follows it.
     #[serde(default)]
     pub follow: bool,
+}
+
+impl PlanView {
+    /// What `selection` says where topics are read whole, by their own keys.
+    pub const WHOLE: &str = "from earliest to latest";
+
+    /// Whether the topics are read whole, by their own keys.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.selection.is_empty() || self.selection == Self::WHOLE
+    }
 }
 
 /// Counts over the whole run.
@@ -113,6 +127,9 @@ pub struct Totals {
     pub lanes: u64,
     /// Records that the selection's filter left out.
     pub filtered: u64,
+    /// Records of which the key template made no key; they keep the order of their partition.
+    #[serde(default)]
+    pub unkeyed: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.

@@ -95,7 +95,6 @@ pub(super) fn groups(index: u32, groups: &[GroupEntry]) -> Vec<u8> {
     push(&mut out, groups.len() as u64);
     for entry in groups {
         push(&mut out, u64::from(entry.group));
-        push(&mut out, entry.last_offset.unsigned_abs());
         push(&mut out, entry.count);
         out.extend(entry.chain.to_le_bytes());
     }
@@ -108,11 +107,10 @@ pub(super) fn to_groups(index: u32, bytes: &[u8]) -> Option<Vec<GroupEntry>> {
     let mut entries = Vec::with_capacity(usize::try_from(count).ok()?.min(rest.len() / 11));
     for _ in 0..count {
         let group = u32::try_from(take(&mut rest)?).ok()?;
-        let last_offset = take_offset(&mut rest)?;
         let count = take(&mut rest)?;
         let (chain, after) = rest.split_at_checked(8)?;
         rest = after;
-        entries.push(GroupEntry { group, last_offset, chain: u64::from_le_bytes(chain.try_into().ok()?), count });
+        entries.push(GroupEntry { group, chain: u64::from_le_bytes(chain.try_into().ok()?), count });
     }
     rest.is_empty().then_some(entries)
 }
@@ -148,10 +146,10 @@ mod tests {
         }
 
         #[test]
-        fn groups_read_back(entries in prop::collection::vec((any::<u32>(), 0..=i64::MAX, any::<u64>(), any::<u64>()), 0..50)) {
+        fn groups_read_back(entries in prop::collection::vec((any::<u32>(), any::<u64>(), any::<u64>()), 0..50)) {
             let entries: Vec<_> = entries
                 .into_iter()
-                .map(|(group, last_offset, chain, count)| GroupEntry { group, last_offset, chain, count })
+                .map(|(group, chain, count)| GroupEntry { group, chain, count })
                 .collect();
             prop_assert_eq!(to_groups(3, &groups(3, &entries)), Some(entries));
         }

@@ -26,8 +26,10 @@ pub struct Head {
     pub follow: bool,
     /// The plan's topics.
     pub topics: Vec<TopicPlan>,
-    /// The plan's partitions, in its order.
+    /// The plan's partitions, in its order, and behind them those that joined later.
     pub partitions: Vec<PartitionPlan>,
+    /// How many of them there were when the plan was made, which sets the number of key groups.
+    pub planned: usize,
 }
 
 /// A topic of the plan.
@@ -114,8 +116,6 @@ pub struct PartitionState {
 pub struct GroupEntry {
     /// The group's number.
     pub group: u32,
-    /// Its last handled offset.
-    pub last_offset: i64,
     /// The hash of what was handled, in its order.
     pub chain: u64,
     /// How many records were handled.

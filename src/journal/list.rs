@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{JournalError, Journals, open::unreadable, store::Store};
+use super::{Head, JournalError, Journals, open::unreadable, store::Store};
 use crate::feed::RunState;
 
 /// How a run stands.
@@ -51,6 +51,7 @@ pub struct Entry {
     /// The run's id.
     pub run_id: String,
     /// How it stands.
+    #[serde(rename = "state")]
     pub status: Status,
     /// The process that works on it.
     pub process: Option<String>,
@@ -91,6 +92,19 @@ impl Journals {
     /// The directory is there and cannot be read.
     pub fn list(&self) -> Result<Vec<Entry>, JournalError> {
         Ok(self.ids()?.into_iter().map(|id| self.entry(id)).collect())
+    }
+
+    /// The plan of a run that can go on.
+    ///
+    /// # Errors
+    /// Why it cannot, as far as that can be said without the cluster.
+    pub fn resumable(&self, id: &str) -> Result<Head, JournalError> {
+        if let Some(pid) = self.process(id) {
+            return Err(JournalError::Live { id: id.into(), pid });
+        }
+        let read = Store::open(&self.database(id), false).and_then(|store| store.summary());
+        let (head, figures) = read.map_err(|problem| unreadable(self, id, problem))?;
+        if figures.state == RunState::Done { Err(JournalError::Done { id: id.into() }) } else { Ok(head) }
     }
 
     fn entry(&self, run_id: String) -> Entry {

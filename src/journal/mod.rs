@@ -1,6 +1,6 @@
 //! What a run leaves on disk, so that another process can go on where it was interrupted.
 //!
-//! Each run has a file of its own: an SQLite database in the state directory, written by one process at a time. A
+//! Each run has a file of its own: an `SQLite` database in the state directory, written by one process at a time. A
 //! checkpoint is one transaction with everything a run needs to go on: for each partition the position, what is handled
 //! above it, the counters and the key groups that changed. Beside it stand short-lived files that say which records were
 //! handed to a handler since ([`BegunLog`]): after `kill -9` those may be handled a second time, and are counted.

@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    BegunLog, Figures, GroupEntry, Head, JournalError, Journals, PartitionChange, PartitionState, Repeats, begun,
+    BegunLog, Figures, GroupEntry, Head, JournalError, Journals, PartitionChange, PartitionPlan, PartitionState,
+    Repeats, TopicPlan, begun,
     lock::RunLock,
     store::{Content, FORM, Store, Unreadable},
 };
@@ -16,6 +17,8 @@ pub struct Journal {
     head: Head,
     store: Store,
     begun: Arc<BegunLog>,
+    /// The plan is not what was written.
+    grown: bool,
     // Held until everything else is closed.
     _lock: RunLock,
 }
@@ -58,7 +61,7 @@ impl Journal {
         let figures = Figures { updated: head.created, state: RunState::Running, ..Figures::default() };
         let store = Store::create(&path, &head, &figures).map_err(|error| JournalError::system(&path, &error))?;
         let begun = begin(journals, &head)?;
-        Ok(Self { journals: journals.clone(), head, store, begun, _lock: lock })
+        Ok(Self { journals: journals.clone(), head, store, begun, grown: false, _lock: lock })
     }
 
     /// Where workers note what they begin.
@@ -78,14 +81,27 @@ impl Journal {
     /// # Errors
     /// What the system said. The next one must be complete ([`super::GroupsChange::All`]).
     pub fn checkpoint(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), String> {
-        self.store.checkpoint(figures, changes)
+        let head = std::mem::take(&mut self.grown).then_some(&self.head);
+        let result = self.store.checkpoint(head, figures, changes);
+        self.grown = head.is_some() && result.is_err();
+        result
+    }
+
+    /// A partition has joined the run; the next checkpoint says so.
+    pub fn join(&mut self, joined: PartitionPlan) {
+        if !self.head.topics.iter().any(|topic| topic.name == joined.topic) {
+            self.head.topics.push(TopicPlan { name: joined.topic.clone(), id: None, partitions: 0 });
+        }
+        self.head.partitions.push(joined);
+        self.grown = true;
     }
 
     /// Closes it after the last checkpoint, and forgets the oldest finished runs, so that `keep` are left.
     pub fn close(self, keep: usize) {
-        self.begun.end();
-        let journals = self.journals.clone();
-        drop(self);
+        let Self { journals, store, begun, _lock: lock, .. } = self;
+        begun.end();
+        store.close();
+        drop(lock);
         journals.prune(keep);
     }
 }
@@ -146,7 +162,7 @@ impl Stored {
             let _ = std::fs::remove_file(path);
         }
         let begun = begin(&journals, &head)?;
-        Ok((Journal { journals, head, store, begun, _lock: lock }, figures, partitions))
+        Ok((Journal { journals, head, store, begun, grown: false, _lock: lock }, figures, partitions))
     }
 }
 

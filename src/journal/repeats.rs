@@ -30,9 +30,15 @@ impl Repeats {
         self.runs.is_empty()
     }
 
+    /// How many records there are at most.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.runs.iter().map(|(first, end, _)| end.saturating_sub(*first).unsigned_abs()).sum()
+    }
+
     /// These, and once more each offset of `begun`, but for those below `position` and those in the runs `handled`.
     #[must_use]
-    pub(super) fn and(&self, begun: &[(i64, i64)], position: i64, handled: &[(i64, i64)]) -> Self {
+    pub fn and(&self, begun: &[(i64, i64)], position: i64, handled: &[(i64, i64)]) -> Self {
         // At each edge the number of times goes up or down by so many.
         let mut edges: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
         let mut edge = |first: i64, end: i64, times: i64, done: i64| {

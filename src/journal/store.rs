@@ -17,7 +17,7 @@ const APPLICATION: i64 = 0x6B72_706C;
 pub(super) const FORM: i64 = 1;
 /// How long somebody who only reads may keep the writer waiting, and the other way round.
 const BUSY: Duration = Duration::from_secs(2);
-/// The log that SQLite writes ahead is cut back to this after it was taken over.
+/// The log that `SQLite` writes ahead is cut back to this after it was taken over.
 const MOST_LOG: i64 = 16 << 20;
 
 const TABLES: &str = "
@@ -159,12 +159,25 @@ impl Store {
     }
 
     /// Writes a checkpoint: all of it or nothing.
-    pub(super) fn checkpoint(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), String> {
-        self.write(figures, changes).map_err(|error| error.to_string())
+    pub(super) fn checkpoint(
+        &mut self,
+        head: Option<&Head>,
+        figures: &Figures,
+        changes: &[PartitionChange],
+    ) -> Result<(), String> {
+        self.write(head, figures, changes).map_err(|error| error.to_string())
     }
 
-    fn write(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), Box<dyn std::error::Error>> {
+    fn write(
+        &mut self,
+        head: Option<&Head>,
+        figures: &Figures,
+        changes: &[PartitionChange],
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let change = self.connection.transaction()?;
+        if let Some(head) = head {
+            put_text(&change, "head", &code::json(Row::Head, head)?)?;
+        }
         for PartitionChange { index, state, groups } in changes {
             let body = code::partition(*index, state);
             change
@@ -194,6 +207,7 @@ impl Store {
         repeats: impl Iterator<Item = &'a Repeats>,
     ) -> Result<(), String> {
         let write = || -> Result<(), Box<dyn std::error::Error>> {
+            self.connection.pragma_update(None, "journal_mode", "wal")?;
             let change = self.connection.transaction()?;
             put_text(&change, "head", &code::json(Row::Head, head)?)?;
             change.execute("DELETE FROM repeats", [])?;
@@ -204,6 +218,12 @@ impl Store {
             Ok(change.commit()?)
         };
         write().map_err(|error| error.to_string())
+    }
+
+    /// Takes what was written ahead over into the database, so that it is one file, and closes it. Where somebody reads just
+    /// now, that is left for later.
+    pub(super) fn close(self) {
+        let _ = self.connection.pragma_update(None, "journal_mode", "delete");
     }
 
     fn text<T: DeserializeOwned>(&self, name: &str, row: Row) -> Result<T, Unreadable> {

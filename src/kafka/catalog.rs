@@ -1,6 +1,9 @@
 //! What a cluster holds: its topics, their partitions, and where their logs begin and end.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
@@ -53,13 +56,21 @@ pub enum CatalogError {
         /// The broker's words.
         reason: String,
     },
+    /// A group's offsets cannot be read.
+    #[error("the offsets of group `{group}` cannot be read: {reason}")]
+    Group {
+        /// Its id.
+        group: String,
+        /// The broker's words.
+        reason: String,
+    },
 }
 
 /// Looks things up on a cluster. Every call waits at most for the time it is given.
 #[derive(Clone, Copy)]
 pub struct Catalog<'a> {
-    client: &'a Client,
-    timeout: Duration,
+    pub(super) client: &'a Client,
+    pub(super) timeout: Duration,
 }
 
 impl<'a> Catalog<'a> {
@@ -126,19 +137,48 @@ impl<'a> Catalog<'a> {
         }
     }
 
+    /// What the cluster calls itself, where it says so.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.consumer.client().fetch_cluster_id(self.timeout).filter(|id| !id.is_empty())
+    }
+
+    /// What tells topics apart from others of the same name, by name. Topics that no id is known of are left out: old
+    /// brokers have none.
+    #[must_use]
+    pub fn topic_ids(&self, names: &[String]) -> BTreeMap<String, String> {
+        super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout)
+    }
+
     /// Where the logs of some partitions begin and end, in the order asked for.
     ///
     /// # Errors
     /// The first partition that gives no answer.
     pub fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<LogEnds>, CatalogError> {
         // The ends are asked for after the beginnings, so that a beginning is never above its end.
-        let lows = self.list_offsets(partitions, NativeOffset::Beginning)?;
-        let ends = self.list_offsets(partitions, NativeOffset::End)?;
-        Ok(partitions
+        let lows = self.list_offsets(partitions, |_| NativeOffset::Beginning)?;
+        let ends = self.list_offsets(partitions, |_| NativeOffset::End)?;
+        partitions
             .iter()
             .zip(lows.into_iter().zip(ends))
-            .map(|(id, (low, end))| LogEnds { id: id.clone(), low, end: end.max(low) })
-            .collect())
+            .map(|(id, answers)| match answers {
+                (Some(low), Some(end)) => Ok(LogEnds { id: id.clone(), low, end: end.max(low) }),
+                _ => Err(no_answer(id)),
+            })
+            .collect()
+    }
+
+    /// The first record of each partition whose timestamp is not before a time, in milliseconds since 1970; `None` where there
+    /// is none below the end of the log (with `read_committed`, below its last stable offset).
+    ///
+    /// # Errors
+    /// The first partition that gives no answer.
+    pub fn offsets_at(&self, wanted: &[(TopicPartition, u64)]) -> Result<Vec<Option<Offset>>, CatalogError> {
+        let ids: Vec<TopicPartition> = wanted.iter().map(|(id, _)| id.clone()).collect();
+        self.list_offsets(&ids, |index| {
+            // Negative times have meanings of their own, so the type rules them out.
+            NativeOffset::Offset(i64::try_from(wanted[index].1).unwrap_or(i64::MAX))
+        })
     }
 
     /// Where the logs of some partitions end now, in the order asked for; `None` where nobody answers for a partition.
@@ -165,11 +205,15 @@ impl<'a> Catalog<'a> {
     }
 
     /// A new topic, or one whose leader has just changed, has no leader that answers for a moment: that is waited for, within
-    /// the catalog's time.
-    fn list_offsets(&self, partitions: &[TopicPartition], which: NativeOffset) -> Result<Vec<Offset>, CatalogError> {
+    /// the catalog's time. `which` says what is asked of each partition, by its place in the list.
+    fn list_offsets(
+        &self,
+        partitions: &[TopicPartition],
+        which: impl Fn(usize) -> NativeOffset,
+    ) -> Result<Vec<Option<Offset>>, CatalogError> {
         let patience = Instant::now() + self.timeout;
         loop {
-            match self.list_offsets_once(partitions, which) {
+            match self.list_offsets_once(partitions, &which) {
                 Err(refusal) if refusal.passes && Instant::now() < patience => {
                     std::thread::sleep(Duration::from_millis(100));
                     // Looks where the leaders are now; an answer that does not come is found out by the next try.
@@ -181,38 +225,37 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    /// Kafka answers for many partitions at once where the times asked for are its two special ones.
-    fn list_offsets_once(&self, partitions: &[TopicPartition], which: NativeOffset) -> Result<Vec<Offset>, Refusal> {
+    /// Kafka answers for many partitions at once: for times, and for its two special ones, the beginning and the end.
+    fn list_offsets_once(
+        &self,
+        partitions: &[TopicPartition],
+        which: impl Fn(usize) -> NativeOffset,
+    ) -> Result<Vec<Option<Offset>>, Refusal> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for id in partitions {
-            list.add_partition_offset(&id.topic, id.partition.0, which).map_err(|error| self.refusal(&error))?;
+        for (index, id) in partitions.iter().enumerate() {
+            list.add_partition_offset(&id.topic, id.partition.0, which(index)).map_err(|error| self.refusal(&error))?;
         }
         let answer =
             self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.refusal(&error))?;
         partitions
             .iter()
             .map(|id| {
-                let element = answer.find_partition(&id.topic, id.partition.0);
-                let offset = element.as_ref().and_then(|element| match element.offset() {
-                    NativeOffset::Offset(raw) => Offset::new(raw),
-                    _ => None,
-                });
-                offset.ok_or_else(|| match element.map(|element| element.error()) {
-                    Some(Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
-                        Refusal { passes: false, error: CatalogError::NotAuthorized(id.topic.to_string()) }
+                let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
+                    return Err(Refusal { passes: false, error: no_answer(id) });
+                };
+                match (element.offset(), element.error()) {
+                    (NativeOffset::Offset(raw), _) if raw >= 0 => Ok(Offset::new(raw)),
+                    // No record is as young as that.
+                    (NativeOffset::End, Ok(())) => Ok(None),
+                    (_, Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                        Err(Refusal { passes: false, error: CatalogError::NotAuthorized(id.topic.to_string()) })
                     }
-                    Some(Err(error)) => Refusal {
+                    (_, Err(error)) => Err(Refusal {
                         passes: error.rdkafka_error_code().is_some_and(lacks_leader),
                         error: CatalogError::Topic { topic: id.topic.to_string(), reason: error.to_string() },
-                    },
-                    _ => Refusal {
-                        passes: false,
-                        error: CatalogError::Topic {
-                            topic: id.topic.to_string(),
-                            reason: "no broker told where its log begins and ends".into(),
-                        },
-                    },
-                })
+                    }),
+                    _ => Err(Refusal { passes: false, error: no_answer(id) }),
+                }
             })
             .collect()
     }
@@ -221,7 +264,7 @@ impl<'a> Catalog<'a> {
         Refusal { passes: error.rdkafka_error_code().is_some_and(lacks_leader), error: self.failure(error) }
     }
 
-    fn failure(&self, error: &KafkaError) -> CatalogError {
+    pub(super) fn failure(&self, error: &KafkaError) -> CatalogError {
         match error.rdkafka_error_code() {
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure
@@ -234,6 +277,10 @@ impl<'a> Catalog<'a> {
             None => ClientError::Refused(error.to_string()).into(),
         }
     }
+}
+
+fn no_answer(id: &TopicPartition) -> CatalogError {
+    CatalogError::Topic { topic: id.topic.to_string(), reason: "no broker told where its log begins and ends".into() }
 }
 
 /// An answer that is none, and whether another try may bring one.

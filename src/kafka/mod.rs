@@ -3,9 +3,11 @@
 mod admin;
 mod catalog;
 mod client;
+mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_offsets;
 mod native;
 pub mod producer;
 
@@ -16,3 +18,4 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::create_topic;
+pub use group_offsets::{Commit, GroupOffsets};

@@ -1,5 +1,7 @@
 //! From what the user asked for to what will be read, and how long that should take.
 
+mod forecast;
+mod making;
 mod model;
 mod prediction;
 mod range;
@@ -9,6 +11,8 @@ pub mod scan;
 mod schedule;
 mod selection;
 
+pub use forecast::{PlanOptions, forecast};
+pub use making::{Planner, PlanningError};
 pub use model::{Model, Stretch, WORKERS};
 pub use prediction::{Load, predict};
 pub use range::{From, Override, Range, To};

@@ -49,7 +49,7 @@ pub struct Model {
     pub serial_s: f64,
     /// Records that can be read in a second, where that is known.
     pub fetch_per_s: Option<f64>,
-    /// With a group: how long a commit takes, in seconds.
+    /// With a group: how long a commit takes, in seconds; Kafka's group protocol then gives the partitions out.
     pub commit_s: Option<f64>,
     /// The most records a handler gets at once.
     pub batch: u32,

@@ -1,5 +1,7 @@
 //! Where reading begins and ends, as users say it.
 
+mod text;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -66,4 +68,44 @@ pub struct Override {
     pub from: Option<From>,
     /// Where it ends, if not as the others.
     pub to: Option<To>,
+}
+
+impl Range {
+    /// The same, with `committed` of no named group meaning this one.
+    #[must_use]
+    pub fn of_group(mut self, group: Option<&str>) -> Self {
+        let name = |place: &mut Option<String>| {
+            if place.is_none() {
+                *place = group.map(str::to_owned);
+            }
+        };
+        let overrides = &mut self.overrides;
+        for from in std::iter::once(&mut self.from).chain(overrides.iter_mut().filter_map(|one| one.from.as_mut())) {
+            if let From::Committed(place) = from {
+                name(place);
+            }
+        }
+        for to in std::iter::once(&mut self.to).chain(overrides.iter_mut().filter_map(|one| one.to.as_mut())) {
+            if let To::Committed(place) = to {
+                name(place);
+            }
+        }
+        self
+    }
+
+    /// Whether every partition is read from the first record that is there.
+    #[must_use]
+    pub fn begins_with_the_log(&self) -> bool {
+        self.from == From::Earliest && self.overrides.iter().all(|one| one.from.is_none())
+    }
+
+    /// Whether anything in it is a time, which only a cluster that keeps an index of times can answer.
+    #[must_use]
+    pub fn has_times(&self) -> bool {
+        let from = |from: &From| matches!(from, From::Time(_) | From::Ago(_));
+        let to = |to: &To| matches!(to, To::Time(_) | To::Ago(_));
+        from(&self.from)
+            || to(&self.to)
+            || self.overrides.iter().any(|one| one.from.as_ref().is_some_and(from) || one.to.as_ref().is_some_and(to))
+    }
 }

@@ -1,10 +1,19 @@
 //! A selection resolved against a cluster: what exactly will be read.
 
+mod bounds;
+mod lookup;
+
+use chrono::Utc;
+
 use crate::{
     domain::{Offset, TopicPartition},
+    feed::{ClampReason, EventKind, RangeSide},
     kafka::{Catalog, CatalogError, TopicInfo},
     plan::{Selection, To, TopicSet},
 };
+
+/// The same clamp of more partitions than this is told once for all.
+const TOLD_ONE_BY_ONE: usize = 20;
 
 /// What a run will read. It is made once and does not change.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +26,8 @@ pub struct Plan {
     pub follow: bool,
     /// What the plan was made from.
     pub selection: Selection,
+    /// What is not as the selection asked for, to be told before the run begins.
+    pub notes: Vec<EventKind>,
 }
 
 /// What a run will read of one partition.
@@ -60,17 +71,35 @@ pub enum PlanError {
         /// How many topics were looked at.
         topics: usize,
     },
+    /// `committed` without a group.
+    #[error("`committed` is the run's own group, and the run has none; name one with --group ID or committed:GROUP")]
+    NoGroup,
+    /// A group that has committed nothing at all there.
+    #[error("group `{group}` has committed no offset for {partitions}; check its name, or begin at earliest or latest")]
+    NothingCommitted {
+        /// Its id.
+        group: String,
+        /// The partitions it was asked for, the first few by name.
+        partitions: String,
+    },
+    /// A range for a partition that is not there.
+    #[error("the range `{0}` is for a partition that the selected topics do not have")]
+    NoPartition(String),
+    /// A run without an end, with an end.
+    #[error("a run with --to never has no end, and no partition of it can have one; leave out TO, or --to never")]
+    FollowBounded,
 }
 
 impl PlanError {
     /// Whether what was asked for is wrong, rather than the cluster out of reach or closed to us.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoMatch { .. } | Self::Catalog(CatalogError::UnknownTopic(_)))
+        !matches!(self, Self::Catalog(error) if !matches!(error, CatalogError::UnknownTopic(_)))
     }
 }
 
-/// Resolves a selection: from the earliest record to the end of the log as it is now.
+/// Resolves a selection: every side of its range becomes an offset. What lies outside a log is brought to its nearer end, and
+/// told of in the plan's notes.
 ///
 /// # Errors
 /// Topics that are not there or may not be read, brokers that do not answer.
@@ -98,11 +127,66 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
             (0..topic.partitions).map(move |number| TopicPartition::new(name.clone(), number))
         })
         .collect();
-    let partitions = catalog
-        .log_ends(&ids)?
-        .into_iter()
-        .map(|ends| PlannedPartition { id: ends.id, first: ends.low, end: ends.end })
-        .collect();
+    let range = &selection.scope.range;
+    let mut asked = lookup::asked(range, &ids)?;
+    lookup::committed(catalog, &ids, &mut asked)?;
+    let logs = catalog.log_ends(&ids)?;
+    lookup::times(catalog, Utc::now(), &ids, &mut asked)?;
+    let (mut partitions, mut clamps) = (Vec::with_capacity(ids.len()), Vec::new());
+    for (asked, log) in asked.iter().zip(logs) {
+        let (planned, clamped) = bounds::bounds(asked, log);
+        clamps.extend(clamped.into_iter().map(|clamp| (planned.id.clone(), clamp)));
+        partitions.push(planned);
+    }
     let topics = topics.into_iter().map(|topic| topic.name).collect();
-    Ok(Plan { topics, partitions, follow: selection.scope.range.to == To::Never, selection: selection.clone() })
+    Ok(Plan { topics, partitions, follow: range.to == To::Never, selection: selection.clone(), notes: notes(clamps) })
+}
+
+/// An event for each clamp; of more than a few of one kind, one for all of them.
+fn notes(clamps: Vec<(TopicPartition, bounds::Clamp)>) -> Vec<EventKind> {
+    let mut kinds: Vec<((RangeSide, ClampReason), usize)> = Vec::new();
+    for (_, clamp) in &clamps {
+        match kinds.iter_mut().find(|(kind, _)| *kind == (clamp.side, clamp.why)) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push(((clamp.side, clamp.why), 1)),
+        }
+    }
+    let mut notes = Vec::new();
+    for (partition, clamp) in clamps {
+        let Some((_, count)) = kinds.iter_mut().find(|(kind, _)| *kind == (clamp.side, clamp.why)) else { continue };
+        let more = if *count > TOLD_ONE_BY_ONE { *count - 1 } else { 0 };
+        if *count > 0 {
+            let bounds::Clamp { side, why, asked, used } = clamp;
+            notes.push(EventKind::Clamped { partition, side, asked, used, why, more });
+        }
+        if more > 0 {
+            *count = 0;
+        }
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clamps(count: i32, side: RangeSide) -> impl Iterator<Item = (TopicPartition, bounds::Clamp)> {
+        let why = ClampReason::BelowStart;
+        (0..count).map(move |number| {
+            let clamp = bounds::Clamp { side, why, asked: "5".into(), used: Offset::default() };
+            (TopicPartition::new("t", number), clamp)
+        })
+    }
+
+    #[test]
+    fn many_clamps_of_a_kind_are_told_as_one() {
+        let told = notes(clamps(20, RangeSide::From).chain(clamps(21, RangeSide::To)).collect());
+        let more = |note: &EventKind| match note {
+            EventKind::Clamped { more, .. } => *more,
+            other => panic!("{other}"),
+        };
+        assert_eq!(told.len(), 21);
+        assert!(told[..20].iter().all(|note| more(note) == 0));
+        assert_eq!(told[20].to_string(), "t-0 and 20 more: to 5 is not above the log's start; reading to 0");
+    }
 }

@@ -1,6 +1,6 @@
 //! What the user asked for.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use regex::Regex;
 
@@ -24,6 +24,20 @@ pub struct Scope {
     pub rules: Arc<Rules>,
     /// The records of a key are handled in the order of their timestamps, over all topics and partitions.
     pub time_order: bool,
+}
+
+/// The range, the key template and the filter in words.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.range)?;
+        if let Some(template) = &self.rules.template {
+            write!(f, ", key {template}")?;
+        }
+        if !self.rules.filter.is_empty() {
+            write!(f, ", only {}", self.rules.filter)?;
+        }
+        Ok(())
+    }
 }
 
 /// What is to be read.
@@ -74,6 +88,13 @@ impl Selection {
         Self { scope, ..self }
     }
 
+    /// The same, with `committed` of no named group meaning this one: the run's own.
+    #[must_use]
+    pub fn of_group(mut self, group: Option<&str>) -> Self {
+        self.scope.range = self.scope.range.of_group(group);
+        self
+    }
+
     /// Topics by name; repeated names count once.
     ///
     /// # Errors
@@ -117,6 +138,23 @@ fn is_topic_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::PlanView;
+
+    #[test]
+    fn a_scope_in_words() {
+        let mut scope = Scope::default();
+        assert_eq!(scope.to_string(), PlanView::WHOLE);
+        scope.range.from = "-2h".parse().unwrap();
+        scope.range.overrides = vec!["a:1=5..".parse().unwrap()];
+        let rules = Arc::make_mut(&mut scope.rules);
+        rules.template = Some("team:{id}".parse().unwrap());
+        rules.filter.keys = ["a", "b*", "c", "d", "e", "f"].map(|glob| glob.parse().unwrap()).to_vec();
+        rules.filter.headers = vec!["kind=x".parse().unwrap()];
+        assert_eq!(
+            scope.to_string(),
+            "from -2h to latest, partition a:1=5.., key team:{id}, only key a or b* or c or d or 2 more, header kind=x"
+        );
+    }
 
     #[test]
     fn an_expression_must_match_the_whole_name() {

@@ -205,13 +205,22 @@ impl Sender {
     fn attempt(&self, letters: Vec<(Letter, usize)>, before: String) -> (Vec<(Letter, usize)>, String) {
         let mut trouble: Option<String> = None;
         let mut numbers = Vec::new();
+        let rules = &self.engine.plan.selection.scope.rules;
         for (place, (letter, sent)) in letters.iter().enumerate() {
             for (nth, record) in
                 letter.run.records[letter.done..letter.done + letter.count].iter().enumerate().skip(*sent)
             {
                 let id = self.engine.id(record.partition);
                 let target = &self.target(record.partition);
-                let envelope = Envelope { id, record, trouble: &letter.trouble, run: &self.run_id, first: nth == 0 };
+                let lane_key = rules.template.as_ref().and_then(|_| rules.lane_key(record));
+                let envelope = Envelope {
+                    id,
+                    record,
+                    trouble: &letter.trouble,
+                    run: &self.run_id,
+                    lane_key: lane_key.as_deref(),
+                    first: nth == 0,
+                };
                 let result = envelope.with(target, |record| self.producer.send_numbered(record, numbers.len()));
                 match result {
                     Ok(()) => numbers.push((place, nth)),

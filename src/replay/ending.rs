@@ -111,10 +111,16 @@ impl Run {
             _ => now,
         };
         self.over = Some(end);
-        self.engine.events.push(EventKind::Finished {
-            run_id: self.id.clone(),
-            state: self.state,
-            elapsed_s: end.saturating_duration_since(self.started).as_secs_f64(),
-        });
+        let elapsed_s = self.elapsed_s(end);
+        if let Some(recorder) = self.recorder.take()
+            && !recorder.end(self.figures(end))
+        {
+            self.engine.events.push(EventKind::Warning {
+                text: "the journal's last entry was not written in time; what came after the one before it is repeated when \
+                       the run is resumed"
+                    .into(),
+            });
+        }
+        self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
     }
 }

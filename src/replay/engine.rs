@@ -28,13 +28,14 @@ use crate::{
     domain::{Growing, Offset, Ordering, Record, TopicPartition},
     feed::{EventKind, EventLog, Failure, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
+    journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
 /// What has failed for good is not handed out again, however long the run takes to end.
 const FAILED_REST: Duration = Duration::from_secs(3600);
-/// After so many failures of single records only one in a hundred gets an event of its own; all are counted.
-const FAILURES_TOLD: u64 = 200;
+/// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
+const SINGLES_TOLD: u64 = 200;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -64,6 +65,8 @@ pub struct Engine {
     pause_wanted: AtomicBool,
     /// Where a partition is among them.
     index: RwLock<HashMap<TopicPartition, u32>>,
+    /// Where workers note what they begin, if the run has a journal.
+    pub begun: Option<Arc<BegunLog>>,
     /// What happened.
     pub events: EventLog,
     /// Bytes of records in memory.
@@ -80,6 +83,8 @@ pub struct Engine {
     pub retried: AtomicU64,
     /// Records passed over.
     pub skipped: AtomicU64,
+    /// Barriers that are settled.
+    pub barriers: AtomicU64,
     /// Records that a dead-letter topic has, by its broker's word.
     pub dead_lettered: AtomicU64,
     /// Where dead letters are sent from, where there are any.
@@ -89,6 +94,8 @@ pub struct Engine {
     paused_by: Mutex<Option<String>>,
     /// What the chances of this run are drawn from.
     seed: u64,
+    /// Records of which the key template made no key.
+    pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -117,9 +124,16 @@ impl Engine {
                 stages.gone(index);
             }
         }
-        let lanes = if settings.ordering == Ordering::Key { groups.count() + count } else { count };
+        let (keeps, lanes) = match settings.ordering {
+            // One lane that all share, whatever else the ordering would allow.
+            _ if settings.single_threaded => (Ordering::Key, 1),
+            Ordering::Key => (Ordering::Key, groups.count() + count),
+            other => (other, count),
+        };
+        let board = Board::new(keeps, lanes, plan.partitions.len(), settings.batch.as_usize());
+        board.set_rate(settings.rate);
         Self {
-            board: Board::new(settings.ordering, lanes, plan.partitions.len(), settings.batch.as_usize()),
+            board,
             partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
             staging,
@@ -136,16 +150,19 @@ impl Engine {
             plan,
             settings,
             events,
+            begun: None,
             held: Arc::default(),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            barriers: AtomicU64::new(0),
             dead_lettered: AtomicU64::new(0),
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
             seed: rand::random(),
+            unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),
@@ -192,6 +209,24 @@ impl Engine {
         (place, true)
     }
 
+    /// A partition goes on where a journal has left it.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        let complete = self.with(partition, |one| {
+            one.restore(stored);
+            one.is_complete() && !self.plan.follow
+        });
+        if complete {
+            // Nobody reads it any more, so nothing may wait for it.
+            self.stage_gone(partition);
+        }
+        let own_lane = self.own_lanes[partition as usize];
+        self.board.note_used(stored.groups.iter().map(|entry| match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
+            Ordering::Key if !self.is_keyless(entry.group) => entry.group,
+            _ => own_lane,
+        }));
+    }
+
     /// A further partition of a topic that is being read: keys move to it, so its records wait for those of the old ones.
     fn stage_young(&self, id: &TopicPartition) {
         let young = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
@@ -231,6 +266,9 @@ impl Engine {
             self.with(first.partition, |partition| {
                 for record in chunk {
                     let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
+                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
+                        self.unkeyed.fetch_add(1, Relaxed);
+                    }
                     keep.push(delivery == Delivery::New);
                 }
             });
@@ -347,6 +385,7 @@ impl Engine {
 
     fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
+            _ if self.settings.single_threaded => 0,
             Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
             // Records without a key promise no order among themselves; that of their partition is the safe one.
             _ => self.own_lanes[record.partition as usize],
@@ -512,6 +551,13 @@ impl Engine {
     }
 
     fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+        for record in records.iter().filter(|record| record.route.barrier) {
+            if is_told(self.barriers.fetch_add(1, Relaxed) + 1) {
+                let id = self.id(record.partition);
+                let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
+                self.events.push(EventKind::Notice { text });
+            }
+        }
         let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
@@ -696,7 +742,7 @@ impl Engine {
 
 /// Whether a failure gets an event of its own, by its number.
 fn is_told(count: u64) -> bool {
-    count <= FAILURES_TOLD || count.is_multiple_of(100)
+    count <= SINGLES_TOLD || count.is_multiple_of(100)
 }
 
 /// A record's key for people: where it is not UTF-8, with replacement characters. Views escape it.

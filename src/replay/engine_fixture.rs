@@ -29,6 +29,8 @@ pub struct Fixture {
     pub engine: Arc<Engine>,
     /// What is read.
     pub log: Log,
+    /// Every so-many-th record of a partition is a barrier.
+    pub barrier_every: Option<i64>,
 }
 
 impl Fixture {
@@ -57,7 +59,7 @@ impl Fixture {
             ..Settings::default()
         };
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
-        Self { engine, log: log.to_vec() }
+        Self { engine, log: log.to_vec(), barrier_every: None }
     }
 
     /// Reads a part of a partition under an assignment.
@@ -85,7 +87,9 @@ impl Fixture {
             let key = key.map(|key| [key]);
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
-            builder.push(partition, epoch, offset, -1, route_of(key), key, Some(value.as_bytes()));
+            let barrier = self.barrier_every.is_some_and(|every| offset % every == every / 2);
+            let route = Route { barrier, ..route_of(key) };
+            builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();
         builder.finish(&self.engine.held, &mut records);

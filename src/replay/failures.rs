@@ -109,6 +109,10 @@ impl Run {
         if waiting + in_hand > 0 || self.engine.board.quarantine_load().keys == 0 {
             return false;
         }
+        if self.engine.board.waits_for_quarantine() {
+            // A barrier comes after the keys that were put aside, and everything else after the barrier.
+            return true;
+        }
         self.engine.partitions.iter().all(|partition| {
             let partition = partition.lock();
             let to_its_end = partition.reached().is_none_or(|reached| reached >= partition.end);

@@ -6,11 +6,24 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::journal::varint;
+
 /// What marks our notes, and their form.
 const MARK: &str = "kreplay1:";
 
 /// Brokers take 4,096 bytes (`offset.metadata.max.bytes`); base64 makes four of three.
 const MOST_BYTES: usize = 2_900;
+
+impl FromIterator<(i64, i64)> for Handled {
+    /// From runs in rising order.
+    fn from_iter<T: IntoIterator<Item = (i64, i64)>>(runs: T) -> Self {
+        let mut handled = Self::default();
+        for (first, end) in runs {
+            handled.push(first, end);
+        }
+        handled
+    }
+}
 
 /// Finished offsets, as runs in rising order that do not touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +62,12 @@ impl Handled {
         }
     }
 
+    /// All runs, from the first offset to before the second.
+    #[must_use]
+    pub fn into_runs(self) -> Vec<(i64, i64)> {
+        self.runs
+    }
+
     /// The note for the committed position `base`. What does not fit is left out, the highest first: it will be repeated.
     #[must_use]
     pub fn encode(&self, base: i64) -> String {
@@ -56,7 +75,7 @@ impl Handled {
         for &(first, end) in &self.runs {
             let before = bytes.len();
             for distance in [first.saturating_sub(at), end - first] {
-                push_varint(&mut bytes, distance.unsigned_abs());
+                varint::push(&mut bytes, distance.unsigned_abs());
             }
             if bytes.len() > MOST_BYTES {
                 bytes.truncate(before);
@@ -74,36 +93,14 @@ impl Handled {
             let bytes = URL_SAFE_NO_PAD.decode(note.strip_prefix(MARK)?).ok()?;
             let (mut rest, mut at, mut handled) = (bytes.as_slice(), base, Self::default());
             while !rest.is_empty() {
-                let first = at.checked_add(take_varint(&mut rest)?)?;
-                at = first.checked_add(take_varint(&mut rest)?)?;
+                let first = at.checked_add(varint::take_offset(&mut rest)?)?;
+                at = first.checked_add(varint::take_offset(&mut rest)?)?;
                 handled.push(first, at);
             }
             Some(handled)
         };
         read().unwrap_or_default()
     }
-}
-
-/// LEB128: seven bits a byte, the lowest first.
-fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(u8::try_from(value & 0x7F).unwrap_or(0) | 0x80);
-        value >>= 7;
-    }
-    bytes.push(u8::try_from(value).unwrap_or(0));
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..63).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return i64::try_from(value).ok();
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 
 use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64_with_seed};
 
-use crate::domain::{Record, hash_key};
+use crate::{
+    domain::{Record, hash_key},
+    journal::{GroupEntry, GroupsChange},
+};
 
 /// The hash of what the digest covers: key and value, and whether each is there. Offset, partition, headers and timestamp
 /// stay out, so that a copy of the records in another topic can have the same digest.
@@ -51,9 +54,15 @@ impl KeyGroups {
 struct GroupState {
     chain: u64,
     count: u64,
+    /// It stands in [`GroupTable::changed`].
+    changed: bool,
 }
 
 impl GroupState {
+    fn entry(&self, group: u32) -> GroupEntry {
+        GroupEntry { group, chain: self.chain, count: self.count }
+    }
+
     /// What the group adds to the digest.
     fn contribution(&self) -> u64 {
         mix(self.chain ^ mix(self.count))
@@ -65,22 +74,81 @@ impl GroupState {
 pub struct GroupTable {
     groups: HashMap<u32, GroupState, Xxh3Builder>,
     digest: u64,
+    /// The groups that have changed since the last checkpoint, each once; `None` before the first.
+    changed: Option<Vec<u32>>,
+    /// How many groups were written since all of them were.
+    written: usize,
 }
+
+/// Up to so many groups are written one after the other before all are written together, however few there are.
+const WRITTEN_SINGLY: usize = 4096;
 
 impl Default for GroupTable {
     fn default() -> Self {
-        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), digest: 0 }
+        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), digest: 0, changed: None, written: 0 }
     }
 }
 
 impl GroupTable {
     /// Adds a handled record to its group's chain.
     pub fn add(&mut self, group: u32, content: u64) {
-        let state = self.groups.entry(group).or_insert(GroupState { chain: 0, count: 0 });
+        let state = self.groups.entry(group).or_default();
         let before = if state.count == 0 { 0 } else { state.contribution() };
         state.chain = mix(state.chain.rotate_left(23) ^ content);
         state.count += 1;
         self.digest = self.digest.wrapping_sub(before).wrapping_add(state.contribution());
+        if let Some(changed) = &mut self.changed
+            && !state.changed
+        {
+            state.changed = true;
+            changed.push(group);
+        }
+    }
+
+    /// What has changed since the last call, or everything where `all` is wanted. Everything comes, too, with the first call,
+    /// and where so much was written singly that writing all at once costs less than it saves.
+    pub fn take_changes(&mut self, all: bool) -> GroupsChange {
+        let all = all || self.changed.is_none();
+        let changed = std::mem::take(self.changed.get_or_insert_default());
+        let all = all || self.written + changed.len() > WRITTEN_SINGLY.max(2 * self.groups.len());
+        let entries = changed
+            .iter()
+            .filter_map(|group| {
+                let state = self.groups.get_mut(group)?;
+                state.changed = false;
+                Some(state.entry(*group))
+            })
+            .collect();
+        if all {
+            self.written = 0;
+            return GroupsChange::All(self.groups.iter().map(|(group, state)| state.entry(*group)).collect());
+        }
+        self.written += changed.len();
+        GroupsChange::Some(entries)
+    }
+
+    /// The table that a journal has kept.
+    #[must_use]
+    pub fn restore(entries: &[GroupEntry]) -> Self {
+        let mut table = Self::default();
+        for &GroupEntry { group, chain, count } in entries {
+            let state = GroupState { chain, count, changed: false };
+            table.digest = table.digest.wrapping_add(state.contribution());
+            table.groups.insert(group, state);
+        }
+        table
+    }
+
+    /// The digest as a number.
+    #[must_use]
+    pub fn digest_bits(&self) -> u64 {
+        self.digest
+    }
+
+    /// How many records all groups have had.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.groups.values().map(|state| state.count).sum()
     }
 
     /// The groups' chains, combined without order.
@@ -140,6 +208,32 @@ mod tests {
         assert_ne!(digest(&all), digest(&[(1, 11), (2, 20), (1, 10), (2, 21)]));
         assert_ne!(digest(&all), digest(&all[..3]));
         assert_ne!(digest(&[(1, 10), (1, 10)]), digest(&[(1, 10)]));
+    }
+
+    #[test]
+    fn what_checkpoints_were_told_makes_the_same_table() {
+        let (mut table, mut told, mut wholes) = (GroupTable::default(), std::collections::BTreeMap::new(), 0);
+        for round in 0..40_i64 {
+            for place in 0..500 {
+                let group = u32::try_from((round * 37 + place) % 700).unwrap();
+                table.add(group, 7 + place.unsigned_abs());
+            }
+            let entries = match table.take_changes(round == 11) {
+                GroupsChange::All(entries) => {
+                    told.clear();
+                    wholes += 1;
+                    entries
+                }
+                GroupsChange::Some(entries) => entries,
+            };
+            told.extend(entries.into_iter().map(|entry| (entry.group, entry)));
+            let entries: Vec<_> = told.values().copied().collect();
+            let restored = GroupTable::restore(&entries);
+            assert_eq!(restored.digest(), table.digest(), "round {round}");
+            assert_eq!(restored.records(), (round.unsigned_abs() + 1) * 500);
+        }
+        assert!((3..20).contains(&wholes), "{wholes} times everything");
+        assert_eq!(table.take_changes(false), GroupsChange::Some(Vec::new()));
     }
 
     #[test]

@@ -8,8 +8,6 @@ use crate::{
     kafka::producer::{NewRecord, ProducerError},
 };
 
-/// All headers of ours begin so.
-pub const PREFIX: &str = "kreplay-";
 /// The record's own topic. It is the first of ours; those before it are the record's.
 pub const TOPIC: &str = "kreplay-topic";
 /// Its partition, in decimal.
@@ -18,6 +16,8 @@ pub const PARTITION: &str = "kreplay-partition";
 pub const OFFSET: &str = "kreplay-offset";
 /// Its timestamp in milliseconds since 1970; -1 where it has none.
 pub const TIMESTAMP: &str = "kreplay-timestamp";
+/// What a key template made of the record; only where there is a template.
+pub const KEY: &str = "kreplay-key";
 /// What the handler said.
 pub const ERROR: &str = "kreplay-error";
 /// How often it was tried; 0 for one that was never tried, because its key had failed before.
@@ -41,6 +41,8 @@ pub struct Envelope<'a> {
     pub trouble: &'a Trouble,
     /// The run's id.
     pub run: &'a str,
+    /// What a key template made of it, where there is one.
+    pub lane_key: Option<&'a [u8]>,
     /// Whether it is the one that failed; otherwise it is one that waited behind it.
     pub first: bool,
 }
@@ -61,11 +63,13 @@ impl Envelope<'_> {
         } else {
             cut(&format!("waited behind a record of its key that failed: {}", self.trouble.error)).to_owned()
         };
-        let ours = [
+        let origin = [
             (TOPIC, self.id.topic.to_string()),
             (PARTITION, self.id.partition.0.to_string()),
             (OFFSET, self.record.offset.to_string()),
             (TIMESTAMP, self.record.timestamp_ms.to_string()),
+        ];
+        let reason = [
             (ERROR, error),
             (ATTEMPTS, if self.first { self.trouble.attempts.to_string() } else { "0".into() }),
             (RUN, self.run.to_owned()),
@@ -74,8 +78,11 @@ impl Envelope<'_> {
         // librdkafka's Rust client takes no other names than texts; a stranger one is kept as its escape.
         let names: Vec<String> = self.record.headers().map(|header| name_of(header.key)).collect();
         let own = self.record.headers().zip(&names).map(|(header, name)| Header { key: name.as_bytes(), ..header });
-        let ours = ours.iter().map(|(name, value)| Header { key: name.as_bytes(), value: Some(value.as_bytes()) });
-        let headers: Vec<Header<'_>> = own.chain(ours).collect();
+        let [origin, reason] = [&origin, &reason].map(|ours| {
+            ours.iter().map(|(name, value)| Header { key: name.as_bytes(), value: Some(value.as_bytes()) })
+        });
+        let key = self.lane_key.map(|key| Header { key: KEY.as_bytes(), value: Some(key) });
+        let headers: Vec<Header<'_>> = own.chain(origin).chain(key).chain(reason).collect();
         send(NewRecord {
             topic: &target.topic,
             partition: target.partition,

@@ -16,7 +16,7 @@ use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
     kafka::{Catalog, Client, Membership, StartAt},
-    plan::PlannedPartition,
+    plan::{From, PlannedPartition},
 };
 
 /// The same trouble with commits is told again after this time.
@@ -179,8 +179,10 @@ impl RunMembership {
             .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
     }
 
+    /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
+    /// it nothing is left to do: the range is never read again, and what the group has committed never goes back.
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
-        let (start, epoch, below) = self.engine.with(index, |partition| {
+        let (start, epoch, id, end) = self.engine.with(index, |partition| {
             let wanted = committed.map_or(partition.first, Offset::get);
             let start = wanted.max(partition.first);
             let epoch = partition.epoch + 1;
@@ -188,18 +190,56 @@ impl RunMembership {
             partition.earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
             partition.committed = committed.map(Offset::get);
             partition.committed_handled = partition.handled;
-            (start, epoch, (wanted < start).then(|| partition.id.clone()))
+            (start, epoch, partition.id.clone(), partition.end)
         });
-        if let Some(id) = below {
-            self.engine.events.push(EventKind::Warning {
-                text: format!("{id}: the committed position is below the log's start; going on from {start}"),
-            });
+        if let Some(committed) = committed.map(Offset::get) {
+            if committed < start {
+                let range = &self.engine.plan.selection.scope.range;
+                let what = if range.begins_with_the_log() { "the log's start" } else { "where the plan begins" };
+                self.engine.events.push(EventKind::Warning {
+                    text: format!("{id}: the committed position is below {what}; going on from {start}"),
+                });
+            } else if committed > end {
+                self.engine.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left of it for \
+                         this group"
+                    ),
+                });
+            }
         }
         self.engine.board.fence(std::iter::once((index, epoch)));
         self.engine.stage_begin(index, epoch, start);
         self.mine.lock().insert(index, epoch);
         self.news.lock().push((index, epoch));
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
+    }
+
+    /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.
+    fn tell_further(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
+        let range = &self.engine.plan.selection.scope.range;
+        if range.begins_with_the_log() || matches!(range.from, From::Committed(_)) {
+            return;
+        }
+        let further: Vec<&TopicPartition> = partitions
+            .iter()
+            .filter_map(|(id, committed)| {
+                let committed = committed.as_ref().ok()?.as_ref()?.get();
+                let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
+                let news = partition.epoch == 0 && partition.first < committed && committed <= partition.end;
+                news.then_some(id)
+            })
+            .collect();
+        if let Some(first) = further.first() {
+            let more = if further.len() > 1 { format!(" and {} more", further.len() - 1) } else { String::new() };
+            self.engine.events.push(EventKind::Notice {
+                text: format!(
+                    "{first}{more}: the group has committed further than from {} and goes on from there; another --group would \
+                     begin anew",
+                    range.from
+                ),
+            });
+        }
     }
 
     /// Ends assignments, unless somebody else has begun a new one since.
@@ -245,6 +285,7 @@ impl RunMembership {
 
 impl Membership for RunMembership {
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
+        self.tell_further(partitions);
         let mut got = Vec::new();
         let starts = partitions
             .iter()

@@ -1,6 +1,12 @@
 //! The engine: fetchers feed lanes, workers take batches from lanes, positions advance behind them.
 
+mod adaptive;
+#[cfg(test)]
+mod adaptive_test;
 mod assignor;
+mod barrier;
+#[cfg(test)]
+mod barrier_test;
 mod batch_size;
 mod board;
 #[cfg(test)]
@@ -24,6 +30,7 @@ mod failures;
 mod fetch;
 pub(crate) mod handled;
 mod health;
+mod journalling;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -31,19 +38,25 @@ mod lanes_model;
 #[cfg(test)]
 mod lanes_test;
 pub(crate) mod letter;
+mod limiter;
 mod listing;
 mod membership;
 #[cfg(test)]
 mod membership_test;
 mod options;
 mod partition;
-mod position;
+pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
 mod rebalance;
+mod recorder;
+#[cfg(test)]
+mod resume_test;
 mod retention;
 mod run;
 mod session;
@@ -63,6 +76,7 @@ mod young;
 
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
+pub use journalling::JournalOptions;
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Settings;
+use super::{JournalOptions, Settings};
 use crate::{
     feed::RunView,
     kafka::{GroupProtocol, KafkaConfig},
@@ -33,6 +33,8 @@ pub struct SessionOptions {
     pub start: bool,
     /// End when the first run is over, or cannot be started.
     pub one_run: bool,
+    /// Journals of the runs; `None` leaves nothing behind, and nothing can be resumed.
+    pub journal: Option<JournalOptions>,
 }
 
 /// How a session ended.
@@ -42,6 +44,8 @@ pub struct SessionEnd {
     pub run: Option<RunView>,
     /// What kept the last run from being started, if anything did.
     pub problem: Option<Problem>,
+    /// The last run's id, where it was stopped before its end and can go on from its journal.
+    pub resumable: Option<String>,
 }
 
 /// Why a run cannot be started.

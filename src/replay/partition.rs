@@ -6,6 +6,7 @@ use super::{handled::Handled, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
+    journal::{self, Counters, GroupsChange, Repeats, StoredPartition},
     plan::PlannedPartition,
 };
 
@@ -63,8 +64,10 @@ pub struct PartitionRun {
     pub bytes: u64,
     /// Records that the filter left out.
     pub filtered: u64,
-    /// Records that came again after they had been handled.
+    /// Records that came again after they had been handled, and handlings that a killed process may have done already.
     pub duplicates: u64,
+    /// Records dealt with in another way than by handling, the filter's apart.
+    pub passed_over: u64,
     /// Offsets that could not be read any more when their turn came.
     pub lost: u64,
     /// Results that came too late to count.
@@ -81,6 +84,10 @@ pub struct PartitionRun {
     known: Handled,
     /// Where this assignment began.
     start: i64,
+    /// What earlier attempts of the run have handled above the position that this one began at.
+    resumed: Handled,
+    /// What they began without noting that it was handled.
+    repeats: Repeats,
     position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
@@ -103,6 +110,7 @@ impl PartitionRun {
             bytes: 0,
             filtered: 0,
             duplicates: 0,
+            passed_over: 0,
             lost: 0,
             fenced: 0,
             groups: GroupTable::default(),
@@ -111,6 +119,8 @@ impl PartitionRun {
             earlier: Handled::default(),
             known: Handled::default(),
             start: planned.first.get(),
+            resumed: Handled::default(),
+            repeats: Repeats::default(),
             position: None,
             elsewhere: None,
             latency_us: None,
@@ -175,6 +185,12 @@ impl PartitionRun {
         if !position.deliver(offset) {
             return Delivery::NotOurs;
         }
+        if self.resumed.contains(offset) {
+            // Counted by the attempt that handled it, and nobody handles it again.
+            position.complete(offset);
+            self.settle();
+            return Delivery::Duplicate;
+        }
         let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
             position.complete(offset);
@@ -229,13 +245,60 @@ impl PartitionRun {
             self.fenced += 1;
             return false;
         }
+        if !self.repeats.is_empty() {
+            self.duplicates += u64::from(self.repeats.times(record.offset));
+        }
         if record.handled {
             self.handled += 1;
             self.bytes += record.bytes;
             self.groups.add(record.group, record.content);
+        } else {
+            self.passed_over += 1;
         }
         self.settle();
         true
+    }
+
+    /// Goes on where a journal has left it.
+    pub fn restore(&mut self, stored: &StoredPartition) {
+        let StoredPartition { state, groups, repeats } = stored;
+        let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.filtered, self.passed_over) = (filtered, passed_over);
+        self.groups = GroupTable::restore(groups);
+        self.resumed = state.above.iter().copied().collect();
+        self.repeats = repeats.clone();
+        self.begin(self.epoch, state.position, Owner::Shared);
+    }
+
+    /// The counters, for a journal.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            handled: self.handled,
+            bytes: self.bytes,
+            duplicates: self.duplicates,
+            filtered: self.filtered,
+            passed_over: self.passed_over,
+        }
+    }
+
+    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
+    /// since the last call are left out, unless `all` are wanted.
+    pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
+        let open = self.position.as_ref()?;
+        let position = open.get();
+        let mut above = open.handled_from(position);
+        for (first, end) in self.resumed.above(open.reached()) {
+            above.push(first, end);
+        }
+        let state = journal::PartitionState {
+            position,
+            above: above.into_runs(),
+            counters: self.counters(),
+            digest: self.groups.digest_bits(),
+        };
+        Some((state, self.groups.take_changes(all)))
     }
 
     /// Notes the handling time of so many records.
@@ -385,7 +448,7 @@ mod tests {
         let mut partition = PartitionRun { follows: true, ..partition(2) };
         partition.begin(1, 0, Owner::Shared);
         for offset in 0..3 {
-            assert_eq!(partition.deliver(1, offset, 1, false), Delivery::New);
+            assert_eq!(partition.deliver(1, offset, false), Delivery::New);
         }
         assert_eq!((partition.lag(), partition.end), (Lag::Known(3), 3));
         for offset in 0..3 {
@@ -406,10 +469,10 @@ mod tests {
     fn what_retention_has_taken_is_passed_over_and_counted() {
         let mut partition = partition(10);
         partition.begin(1, 0, Owner::Shared);
-        assert_eq!(partition.deliver(1, 0, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 0, false), Delivery::New);
         assert_eq!(partition.pass_over(0, 4), 0, "that assignment is over");
         assert_eq!(partition.pass_over(1, 4), 3);
-        assert_eq!(partition.deliver(1, 4, 1, false), Delivery::New);
+        assert_eq!(partition.deliver(1, 4, false), Delivery::New);
         assert!(partition.complete(1, done(0)));
         assert_eq!((partition.position(), partition.lost), (Some(4), 3));
         assert_eq!(partition.pass_over(1, 20), 5, "no further than the end");

@@ -61,6 +61,10 @@ impl PutAside {
         self.lanes.get(&record.lane_hash()?).copied()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
     pub(super) fn forget(&mut self, hash: u64) {
         self.lanes.remove(&hash);
     }
@@ -123,10 +127,9 @@ impl Lanes {
         let queued = std::mem::take(&mut self.all[lane as usize].records);
         let (apart, rest): (Vec<Record>, Vec<Record>) =
             queued.into_iter().partition(|record| record.lane_hash() == Some(hash));
-        for record in &apart {
-            self.note_gone(record);
-            self.aside.note(record);
-        }
+        apart.iter().for_each(|record| self.note_gone(record));
+        let apart: Vec<Record> = apart.into_iter().filter(|record| !self.is_stale(record)).collect();
+        apart.iter().for_each(|record| self.aside.note(record));
         self.all[lane as usize].records = rest.into();
         self.refresh(lane);
         let extra = self.extra();

@@ -22,7 +22,7 @@ use super::{
     silence::Silence,
 };
 use crate::{
-    domain::TopicPartition,
+    domain::{Offset, TopicPartition},
     feed::{EventKind, Owner},
     kafka::{Catalog, Client, ClientError, ClientHealth, Consumer, LogEnds, Member, MemberConfig, Reader, share_out},
     plan::PlannedPartition,
@@ -41,10 +41,11 @@ const PACED_WAIT: Duration = Duration::from_millis(1);
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let planned = &engine.plan.partitions;
-    let is_open = |one: &PlannedPartition| one.first < one.end || engine.plan.follow;
-    let open: Vec<u32> = planned.iter().zip(0_u32..).filter(|(one, _)| is_open(one)).map(|(_, at)| at).collect();
-    let left: Vec<u64> = open.iter().map(|index| planned[*index as usize].span()).collect();
+    let planned = &engine.planned;
+    let known = u32::try_from(planned.len()).unwrap_or(u32::MAX);
+    let left = |(one, index): (&PlannedPartition, u32)| (index, one.end.since(start_of(engine, index)));
+    let (open, left): (Vec<u32>, Vec<u64>) =
+        planned.iter().zip(0..known).map(left).filter(|(_, left)| *left > 0 || engine.plan.follow).unzip();
     let shares = share_out(engine.settings.tier, engine.settings.clients(), &left);
     let clients = u32::try_from(shares.len()).unwrap_or(1);
     let spawn = |(number, share): (u32, Vec<u32>)| {
@@ -52,7 +53,7 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
         let mine = share.into_iter().map(|place| open[place as usize]).collect();
         std::thread::Builder::new().name(format!("fetcher-{number}")).spawn(move || {
             let pace = engine.settings.probe.and_then(|probe| probe.fetch_rate).map(|rate| rate / clients);
-            let fetcher = Fetcher { engine: &engine, number, fetchers: clients, mine, pace };
+            let fetcher = Fetcher { engine: &engine, number, fetchers: clients, known, mine, pace };
             if let Err(error) = fetcher.read_all(&client, headers) {
                 engine.fail(error.to_string());
             }
@@ -61,12 +62,20 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
     (0..).zip(shares).map(spawn).collect()
 }
 
+/// Where reading begins: at the plan's first offset, or where a run that goes on was interrupted.
+fn start_of(engine: &Engine, index: u32) -> Offset {
+    let reached = engine.partitions[index as usize].lock().reached();
+    reached.and_then(Offset::new).unwrap_or(engine.planned[index as usize].first)
+}
+
 /// One client that reads, and what it reads.
 struct Fetcher<'a> {
     engine: &'a Engine,
     number: u32,
     /// How many share the work.
     fetchers: u32,
+    /// How many partitions have been shared out among them.
+    known: u32,
     mine: Vec<u32>,
     /// Records a second, where a measurement sets them.
     pace: Option<u32>,
@@ -83,10 +92,10 @@ impl Fetcher<'_> {
     }
 
     /// Partitions that have joined: every fetcher has its part of them.
-    fn take_joined(&mut self, known: u32, reader: &mut Reader) -> u32 {
+    fn take_joined(&mut self, reader: &mut Reader) {
         let engine = self.engine;
         let count = u32::try_from(engine.partitions.len()).unwrap_or(u32::MAX);
-        for index in (known..count).filter(|index| index % self.fetchers == self.number) {
+        for index in (self.known..count).filter(|index| index % self.fetchers == self.number) {
             let planned = &engine.planned[index as usize];
             engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
             self.mine.push(index);
@@ -94,17 +103,16 @@ impl Fetcher<'_> {
                 engine.give_up(index, &error.to_string());
             }
         }
-        count
+        self.known = count;
     }
 
     fn read_all(mut self, client: &Client, headers: bool) -> Result<(), ClientError> {
         let engine = self.engine;
         let health = Arc::clone(client.health());
-        let mut known = u32::try_from(engine.plan.partitions.len()).unwrap_or(u32::MAX);
         let mut reader = self.open(client.clone())?;
         for &index in &self.mine {
             let planned = &engine.planned[index as usize];
-            if let Err(error) = reader.start(&planned.id, planned.first) {
+            if let Err(error) = reader.start(&planned.id, start_of(engine, index)) {
                 engine.give_up(index, &error.to_string());
             }
         }
@@ -131,7 +139,7 @@ impl Fetcher<'_> {
             }
             if tidied.elapsed() >= HOUSEKEEPING || engine.staging_is_full(&self.mine) {
                 tidied = Instant::now();
-                known = self.take_joined(known, &mut reader);
+                self.take_joined(&mut reader);
                 let ends = |id: &TopicPartition| log_ends(client, id);
                 for (index, offset) in expired.look(engine, tidied, |index| intake.epoch_of(index), ends) {
                     let id = engine.id(index);

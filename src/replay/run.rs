@@ -16,8 +16,10 @@ use super::{
     ending::Ending,
     engine::Engine,
     failures::Failures,
+    journalling::Opened,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
+    recorder::Recorder,
     settings::Settings,
     view::Meters,
     worker::{self, WorkerStats},
@@ -26,9 +28,13 @@ use crate::{
     domain::{Concurrency, Ordering},
     feed::{EventKind, EventLog, Owner, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
+    journal::Figures,
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
     plan::Plan,
 };
+
+/// How often the run tells its journal where it stands as a whole.
+const RECORD: Duration = Duration::from_millis(50);
 
 /// How a run reaches its cluster.
 #[derive(Clone)]
@@ -113,6 +119,12 @@ pub struct Run {
     /// What keeps threads from being started, as it was told last.
     trouble: Option<String>,
     pub(super) dealt_with_open: usize,
+    /// What earlier attempts of this run add up to.
+    pub(super) before: Figures,
+    pub(super) recorder: Option<Recorder>,
+    /// Whether there is a journal to go on from.
+    pub(super) resumable: bool,
+    recorded: Instant,
     /// How many partitions there were when they were dealt out last.
     dealt_partitions: usize,
 }
@@ -129,6 +141,7 @@ impl Run {
         connection: &Connection,
         source: Arc<dyn HandlerSource>,
         events: EventLog,
+        journal: Option<Opened>,
     ) -> Result<Self, RunError> {
         let target = settings.concurrency.get();
         check_workers(plan.partitions.len(), &settings, target)?;
@@ -143,8 +156,19 @@ impl Run {
             None
         };
         let partitions = plan.partitions.len();
-        let engine = Arc::new(Engine::new(plan, settings, events));
+        let mut engine = Engine::new(plan, settings, events);
+        let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
+        if let Some(opened) = &mut journal {
+            engine.begun = Some(Arc::clone(opened.journal.begun()));
+            (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
+            engine.retried.store(before.retried, Relaxed);
+            engine.skipped.store(before.skipped, Relaxed);
+        }
+        let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
+        for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
+            engine.join(joined);
+        }
         let headers = source.wants_headers() || targets.is_some();
         if let Some(targets) = targets {
             // It ends by itself when the run is over.
@@ -156,8 +180,12 @@ impl Run {
         let reading = match &engine.settings.group {
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
-                    engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
+                    match stored.get(index as usize) {
+                        Some(stored) => engine.restore(index, stored),
+                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                    }
                 }
+                drop(stored);
                 Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
             }
             Some(group) => Reading::Group {
@@ -172,10 +200,19 @@ impl Run {
                 members: Vec::new(),
             },
         };
+        let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
+        let recorder = match journal {
+            Some(Opened { journal, keep, .. }) => {
+                let figures = Figures { state: RunState::Running, ..before.clone() };
+                Some(Recorder::spawn(Arc::clone(&engine), journal, keep, figures)?)
+            }
+            None => None,
+        };
+        let resumable = recorder.is_some();
         let mut run = Self {
             id,
             started: now,
-            started_at: Utc::now(),
+            started_at,
             state: RunState::Running,
             target,
             initial: target,
@@ -184,7 +221,7 @@ impl Run {
             workers: Vec::new(),
             rebalances,
             rebalanced: Vec::new(),
-            worker_seconds: 0.0,
+            worker_seconds: before.worker_s,
             over: None,
             error: None,
             meters: Meters::new(partitions),
@@ -194,6 +231,10 @@ impl Run {
             last_tick: now,
             trouble: None,
             dealt_with_open: partitions,
+            before,
+            recorder,
+            resumable,
+            recorded: now,
             dealt_partitions: partitions,
             engine,
         };
@@ -295,7 +336,32 @@ impl Run {
         } else {
             self.go_on_ending(now);
         }
+        if now.saturating_duration_since(self.recorded) >= RECORD
+            && let Some(recorder) = &self.recorder
+        {
+            self.recorded = now;
+            recorder.note(self.figures(now));
+        }
         self.state.is_over()
+    }
+
+    /// The run as a whole, for its journal.
+    pub(super) fn figures(&self, now: Instant) -> Figures {
+        Figures {
+            state: self.state,
+            error: self.error.clone().or_else(|| self.engine.failure()),
+            elapsed_s: self.elapsed_s(now),
+            handling_s: self.handling_s(now),
+            busy_s: self.busy_seconds(),
+            worker_s: self.worker_seconds,
+            ..Figures::default()
+        }
+    }
+
+    /// Seconds of this attempt and those before it.
+    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
+        let now = self.over.unwrap_or(now);
+        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
     }
 
     /// Brings the threads in line with the wanted concurrency.
@@ -363,13 +429,14 @@ impl Run {
     pub(super) fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
-        let at_s = started.saturating_duration_since(self.started).as_secs_f64();
+        let at_s = self.before.elapsed_s + started.saturating_duration_since(self.started).as_secs_f64();
         self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
     }
 
     pub(super) fn busy_seconds(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
-        self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum()
+        let this: f64 = self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum();
+        self.before.busy_s + this
     }
 }
 
@@ -433,7 +500,8 @@ fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     }
 }
 
-fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+/// Whether the ordering can keep so many workers busy.
+pub(super) fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
     let partitions = most_workers(partitions, settings);
     if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
 }

@@ -14,16 +14,19 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::{
-    Command, Connection, Control, Problem, SessionEnd, SessionOptions, Settings,
+    Command, Connection, Control, JournalOptions, Problem, SessionEnd, SessionOptions, Settings,
+    journalling::{self, Opened},
     listing::{Answer, Listing},
-    run::Run,
+    run::{Run, check_workers},
 };
 use crate::{
     domain::{Growing, TopicPartition},
-    feed::{ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunSummary, RunView, Snapshot, TopicView},
+    feed::{
+        ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunState, RunSummary, RunView, Snapshot, TopicView,
+    },
     handler::{HandlerFactory, HandlerSource},
     kafka::{Catalog, Client, ClientHealth},
-    plan::{Selection, resolve},
+    plan::{Plan, Selection, TopicSet, resolve},
 };
 
 /// How often the session looks after its run.
@@ -70,6 +73,7 @@ impl Session {
                 last_view: None,
                 finished: Vec::new(),
                 problem: None,
+                resumable: None,
                 runs: 0,
                 published: None,
                 start_again: false,
@@ -93,6 +97,7 @@ impl Session {
                 text: "kreplay's engine stopped unexpectedly; please report this".into(),
                 usage: false,
             }),
+            resumable: None,
         })
     }
 }
@@ -110,6 +115,7 @@ struct Body {
     last_view: Option<RunView>,
     finished: Vec<RunSummary>,
     problem: Option<Problem>,
+    resumable: Option<String>,
     runs: u32,
     published: Option<Instant>,
     start_again: bool,
@@ -135,6 +141,7 @@ impl Body {
                 return SessionEnd {
                     run: self.last_view.take().filter(|view| view.started_at.is_some()),
                     problem: self.problem.take(),
+                    resumable: self.resumable.take(),
                 };
             }
         }
@@ -185,6 +192,7 @@ impl Body {
             && run.tick(now)
         {
             let view = run.view(now);
+            self.resumable = Some(view.id.clone()).filter(|_| run.resumable && view.state != RunState::Done);
             self.finished.push(run.summary(&view));
             self.last_view = Some(view);
             self.run = None;
@@ -315,37 +323,91 @@ impl Body {
             self.client.insert(client).clone()
         };
         let catalog = Catalog::new(&client, self.options.timeout);
-        let plan = Arc::new(
-            resolve(&catalog, selection)
-                .map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?,
-        );
+        let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
+        let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
+            let (plan, opened) = journalling::reopen(options, &id, &selection, &catalog)?;
+            self.options.journal.iter_mut().for_each(|options| options.resume = None);
+            (plan, Some((id, opened)))
+        } else {
+            let plan = resolve(&catalog, &selection);
+            (plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?, None)
+        };
+        let plan = Arc::new(plan);
         self.events.push(EventKind::Planned {
             topics: plan.topics.len(),
             partitions: plan.partitions.len(),
             records: plan.records(),
         });
+        for note in &plan.notes {
+            self.events.push(note.clone());
+        }
         self.runs += 1;
-        let id = run_id(self.runs);
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
+        let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         self.show_planned(&id, &plan, &settings);
+        check_workers(plan.partitions.len(), &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {
             let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
             Arc::new(HandlerFactory::new(&settings.handler, Arc::new(partitions)).map_err(|error| failed(&error))?)
         };
-        let connection = Connection { client, kafka: self.options.kafka.clone(), protocol: self.options.protocol };
+        let opened = match resumed {
+            Some((_, opened)) => {
+                self.tell_resumed(&id, &opened, &plan);
+                Some(opened)
+            }
+            None => self.create_journal(&id, &plan, &settings, &catalog),
+        };
+        let connection =
+            Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        let mut run =
-            Run::start(id, plan, settings, &connection, source, self.events.clone()).map_err(|error| usage(&error))?;
+        let mut run = Run::start(id, plan, settings, &connection, source, self.events.clone(), opened)
+            .map_err(|error| usage(&error))?;
         run.failures.attended = !self.options.one_run;
         Ok(run)
     }
 
+    fn to_resume(&self) -> Option<(String, &JournalOptions)> {
+        let options = self.options.journal.as_ref()?;
+        Some((options.resume.clone()?, options))
+    }
+
+    /// A run without a journal is still a run; it only cannot be resumed.
+    fn create_journal(&self, id: &str, plan: &Plan, settings: &Settings, catalog: &Catalog<'_>) -> Option<Opened> {
+        let mut options = self.options.journal.clone()?;
+        // What was changed since the configuration was read.
+        options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+        if let TopicSet::Named(names) = &plan.selection.topics {
+            options.settings.remove("topics_regex");
+            options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
+        }
+        let created = journalling::create(&options, id, plan, settings.group.as_ref(), catalog);
+        created
+            .inspect_err(|error| {
+                let text = format!("this run cannot be resumed, because its journal cannot be kept: {error}");
+                self.events.push(EventKind::Warning { text });
+            })
+            .ok()
+    }
+
+    fn tell_resumed(&self, id: &str, opened: &Opened, plan: &Plan) {
+        let attempt = opened.journal.head().attempt;
+        let text = match journalling::left(opened, plan) {
+            _ if opened.partitions.is_empty() => format!("run {id} goes on, attempt {attempt}"),
+            (left, 0) => format!("run {id} goes on, attempt {attempt}: {left} offsets are left"),
+            (left, repeats) => format!(
+                "run {id} goes on, attempt {attempt}: {left} offsets are left; up to {repeats} records were begun when it was \
+                 interrupted, are handled again, and count as duplicates"
+            ),
+        };
+        self.events.push(EventKind::Notice { text });
+    }
+
     /// A view of what is about to start, so that a slow start shows something.
-    fn show_planned(&mut self, id: &str, plan: &crate::plan::Plan, settings: &Settings) {
+    fn show_planned(&mut self, id: &str, plan: &Plan, settings: &Settings) {
         self.last_view = Some(RunView {
             id: id.into(),
             plan: PlanView {
@@ -357,6 +419,7 @@ impl Body {
                 tier: settings.tier.to_string(),
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
+                selection: plan.selection.scope.to_string(),
                 follow: plan.follow,
                 ..PlanView::default()
             },
@@ -375,7 +438,7 @@ fn failed(error: &dyn std::error::Error) -> Problem {
     Problem { text: error.to_string(), usage: false }
 }
 
-/// Sorts by time, and tells the runs of one session apart.
-fn run_id(number: u32) -> String {
-    format!("{}-{number}", Utc::now().format("%Y%m%dT%H%M%S"))
+/// Sorts by time, and tells runs of the same second apart.
+fn run_id() -> String {
+    format!("{}-{:05x}", Utc::now().format("%Y%m%dT%H%M%S"), rand::random::<u32>() >> 12)
 }

@@ -15,6 +15,12 @@ pub struct Settings {
     pub concurrency: Concurrency,
     /// Whether the number of workers is found out on the way.
     pub adaptive: bool,
+    /// The most workers that are tried then.
+    pub max_concurrency: Concurrency,
+    /// One worker, and one lane for all records, in the order of their arrival.
+    pub single_threaded: bool,
+    /// Whose lag holds the run back.
+    pub protect: Option<Protect>,
     /// How records come out of the client.
     pub tier: Tier,
     /// The most records taken from a client at once.
@@ -60,6 +66,9 @@ impl Default for Settings {
         Self {
             concurrency: Concurrency::default(),
             adaptive: false,
+            max_concurrency: Concurrency::MAX,
+            single_threaded: false,
+            protect: None,
             tier: Tier::default(),
             fetch_batch: 1000,
             fetch_clients: None,
@@ -81,6 +90,15 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// Another consumer group that must not suffer from the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protect {
+    /// Its id.
+    pub group: String,
+    /// Above this lag, over all partitions that it has committed offsets for, the run slows down.
+    pub max_lag: u64,
 }
 
 impl Settings {

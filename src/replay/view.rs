@@ -40,12 +40,13 @@ impl Run {
     /// The run as it is now.
     pub fn view(&mut self, now: Instant) -> RunView {
         let now = self.over.unwrap_or(now);
-        let elapsed_s = now.saturating_duration_since(self.started).as_secs_f64();
+        let elapsed_s = self.elapsed_s(now);
         let mut totals = Totals {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
             dead_lettered: self.engine.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -123,14 +124,15 @@ impl Run {
         }
     }
 
-    fn handling_s(&self, now: Instant) -> f64 {
-        let Some(first) = self.engine.board.first_taken() else { return 0.0 };
+    pub(super) fn handling_s(&self, now: Instant) -> f64 {
+        let before = self.before.handling_s;
+        let Some(first) = self.engine.board.first_taken() else { return before };
         let (_, in_hand) = self.engine.board.load();
         let end = match self.engine.last_done() {
             Some(last) if self.state.is_over() || in_hand == 0 => last,
             _ => now,
         };
-        end.saturating_duration_since(first).as_secs_f64()
+        before + end.saturating_duration_since(first).as_secs_f64()
     }
 
     fn plan_view(&self) -> PlanView {
@@ -145,6 +147,7 @@ impl Run {
             tier: settings.tier.to_string(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            selection: plan.selection.scope.to_string(),
             follow: plan.follow,
         }
     }
@@ -238,7 +241,7 @@ impl Run {
     }
 
     fn started_to_end_s(&self) -> f64 {
-        self.over.unwrap_or_else(Instant::now).saturating_duration_since(self.started).as_secs_f64()
+        self.elapsed_s(Instant::now())
     }
 }
 

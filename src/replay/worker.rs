@@ -13,7 +13,7 @@ use std::{
 use super::engine::Engine;
 use crate::{
     feed::WorkerState,
-    handler::{Handler, LaneFailure},
+    handler::{Handler, LaneFailure, LaneRun},
 };
 
 /// A thousand workers with the usual 8 MiB of address space each would frighten people who look at `top`.
@@ -51,10 +51,12 @@ pub fn spawn(
     mut handler: Box<dyn Handler>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
-        let mut batch = Vec::new();
+        let (mut batch, mut entry) = (Vec::new(), Vec::new());
         while engine.board.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
+            // It stays until the result is settled.
+            let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
             let failures = handle(handler.as_mut(), &batch);
             let elapsed = begun.elapsed();
             let records: usize = batch.iter().map(|run| run.records.len()).sum();
@@ -70,8 +72,13 @@ pub fn spawn(
     })
 }
 
+/// Where the records of a batch stand: partition and offset.
+fn places(batch: &[LaneRun]) -> impl Iterator<Item = (u32, i64)> {
+    batch.iter().flat_map(|run| run.records.iter().map(|record| (record.partition, record.offset)))
+}
+
 /// A handler that panics has failed with its whole batch: nothing is known of what it did.
-fn handle(handler: &mut dyn Handler, batch: &[crate::handler::LaneRun]) -> Vec<LaneFailure> {
+fn handle(handler: &mut dyn Handler, batch: &[LaneRun]) -> Vec<LaneFailure> {
     catch_unwind(AssertUnwindSafe(|| handler.handle(batch))).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()

@@ -72,6 +72,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             tier: "buffered".into(),
             handler: "simulate:1ms".into(),
             group: None,
+            ..PlanView::default()
         },
         concurrency: workers,
         max_concurrency: if ordering == Ordering::Partition { 10 } else { 1000 },
@@ -93,6 +94,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             Vec::new()
         },
         error: None,
+        ..RunView::default()
     }
 }
 

@@ -35,6 +35,7 @@ pub fn options_at(bootstrap: &str, topic: &str, concurrency: u64) -> SessionOpti
         timeout: Duration::from_secs(10),
         start: true,
         one_run: true,
+        journal: None,
     }
 }
 

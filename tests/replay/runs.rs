@@ -172,7 +172,8 @@ fn partition_order_names_the_partitions_as_the_limit_and_refuses_more_workers() 
 fn a_record_that_keeps_failing_is_retried_and_then_fails_the_run_or_is_skipped() {
     let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(50).unwrap(), ..Datasets::default() });
     let mut failing = options(&broker, 2, Ordering::Key, "simulate:0ns,fail=1");
-    failing.settings.retry = kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5) };
+    failing.settings.retry =
+        kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5), ..Default::default() };
     let view = run(failing.clone());
     assert_eq!((view.state, view.totals.handled), (RunState::Failed, 0));
     assert!(view.error.unwrap().contains("failed 3 times"));

@@ -46,6 +46,7 @@ pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, ha
         timeout: Duration::from_secs(10),
         start: true,
         one_run: true,
+        journal: None,
     }
 }
 

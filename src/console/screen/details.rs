@@ -26,7 +26,12 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let wide = 64.min(buf.area.width);
     let topic = clean(&partition.id.topic);
     let name = wrap(&topic, usize::from(wide - NAMES - 5));
-    let rows = rows(partition, theme);
+    let mut rows = rows(partition, theme);
+    if let Some(plan) = state.run().map(|run| &run.plan).filter(|plan| !plan.is_whole()) {
+        for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - NAMES - 5)).into_iter().enumerate() {
+            rows.push((if index == 0 { "selection" } else { "" }, line, theme.base));
+        }
+    }
     let area = centred(buf.area, wide, number::cells(name.len() + rows.len() + 5));
     let title = format!("Partition {}", partition.id.partition);
     let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   Esc closes", theme);

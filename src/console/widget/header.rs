@@ -81,6 +81,9 @@ fn about(state: &State, room: usize) -> String {
     if let Some(group) = &run.plan.group {
         parts.insert(1, format!("group {}", clean(group)));
     }
+    if !run.plan.is_whole() {
+        parts.push(clean(&run.plan.selection).into_owned());
+    }
     while parts.len() > 1 && width(&parts.join(" · ")) > room {
         parts.pop();
     }
@@ -107,6 +110,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         (totals.lost, "lost to retention", theme.warning),
         (totals.duplicates, "delivered twice", theme.notice),
         (totals.filtered, "filtered", theme.muted),
+        (totals.unkeyed, "unkeyed", theme.notice),
     ];
     for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
         spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));

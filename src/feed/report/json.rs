@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
+    /// The range, the key template and the filter in words.
+    pub(super) selection: String,
     pub(super) follow: bool,
 }
 
@@ -58,6 +60,8 @@ pub(super) struct ReportTotals {
     pub(super) bytes: u64,
     pub(super) lanes: u64,
     pub(super) filtered: u64,
+    /// Records of which the key template made no key.
+    pub(super) unkeyed: u64,
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
@@ -142,6 +146,7 @@ impl Plan {
             tier: plan.tier.clone(),
             handler: plan.handler.clone(),
             group: plan.group.clone(),
+            selection: plan.selection.clone(),
             follow: plan.follow,
         }
     }
@@ -154,6 +159,7 @@ impl ReportTotals {
             bytes: totals.bytes,
             lanes: totals.lanes,
             filtered: totals.filtered,
+            unkeyed: totals.unkeyed,
             retried: totals.retried,
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,

@@ -2,6 +2,7 @@
 
 mod json;
 mod memory;
+mod plan;
 mod text;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 
 pub use json::{Report, SCHEMA};
 pub use memory::peak_rss_bytes;
+pub use plan::{PLAN_SCHEMA, PlanReport};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

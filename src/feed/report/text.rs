@@ -24,6 +24,9 @@ pub(super) fn render(report: &Report) -> String {
         line("error", error.clone());
     }
     line("selection", selection(report));
+    if !report.plan.selection.is_empty() {
+        line("", report.plan.selection.clone());
+    }
     line("settings", settings(report));
     line("records", records(report));
     if let Some(text) = exceptions(report) {
@@ -98,6 +101,7 @@ fn exceptions(report: &Report) -> Option<String> {
     let totals = &report.totals;
     let parts: Vec<String> = [
         (totals.filtered, "filtered"),
+        (totals.unkeyed, "without a key by the template"),
         (totals.retried, "retried"),
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),

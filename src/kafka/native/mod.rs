@@ -8,6 +8,7 @@ mod ends;
 pub(super) mod mock;
 mod note;
 mod position;
+pub(super) mod topics;
 
 pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};

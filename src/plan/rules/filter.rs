@@ -52,11 +52,17 @@ impl Filter {
     }
 }
 
+/// How many alternatives of a kind are shown.
+const SHOWN: usize = 4;
+
 /// The conditions in words; empty where there are none.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut kinds = Vec::new();
-        let mut kind = |label: &str, alternatives: Vec<String>| {
+        let mut kind = |label: &str, mut alternatives: Vec<String>| {
+            let more = alternatives.len().saturating_sub(SHOWN);
+            alternatives.truncate(SHOWN);
+            alternatives.extend((more > 0).then(|| format!("{more} more")));
             if !alternatives.is_empty() {
                 kinds.push(format!("{label} {}", alternatives.join(" or ")));
             }

@@ -1,6 +1,6 @@
 //! From what was read to what the whole range holds, with the bounds of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::tally::{PartitionTally, SEGMENTS, Tally};
 use crate::{
@@ -10,6 +10,10 @@ use crate::{
 
 /// How many of the heaviest keys are told.
 const HEAVIEST: usize = 20;
+/// What a waiting record takes besides its bytes, and how far reading runs ahead of a partition's position, as the engine has it
+/// (`domain::record`, `replay::fetch`).
+const RECORD_OVERHEAD: u64 = 128;
+const MOST_AHEAD: u64 = 262_144;
 /// 19 of 20 samples lie within so many standard errors.
 const Z: f64 = 1.959_964;
 
@@ -40,8 +44,9 @@ pub struct Estimates {
     pub filtered: Estimate,
     /// Records to be handled by lane, with key order, and whether those have no key.
     pub lanes: Vec<(u64, bool)>,
-    /// By segment of the range: records, and those of the heaviest lane.
-    pub segments: Vec<(u64, u64)>,
+    /// By stretch of the range: records, and those of the heaviest lane. A stretch is about as long as what fits into memory;
+    /// empty where all of it fits.
+    pub stretches: Vec<(u64, u64)>,
     /// The heaviest keys, the heaviest first.
     pub heaviest: Vec<HeavyKey>,
 }
@@ -88,9 +93,9 @@ fn scaled(hits: u64, tries: u64, whole: u64) -> Estimate {
 }
 
 impl Survey {
-    /// What the whole range holds.
+    /// What the whole range holds. `buffer_bytes` is the memory that a run may fill with waiting records.
     #[must_use]
-    pub fn estimate(&self, plan: &Plan) -> Estimates {
+    pub fn estimate(&self, plan: &Plan, buffer_bytes: u64) -> Estimates {
         let mut all = PartitionTally::default();
         for one in &self.tally.partitions {
             all.covered += one.covered;
@@ -115,14 +120,27 @@ impl Survey {
             Estimate { value, low: together.low.min(value), high: together.high.max(value) }
         };
         let filtered = if self.full { Estimate::exact(all.filtered) } else { scaled(all.filtered, all.covered, whole) };
-        let (lanes, segments) = self.lanes(plan, &all);
+        let window = self.window(buffer_bytes, plan.partitions.len());
+        // How many segments fit into memory together.
+        let together = (window * SEGMENTS).div_ceil(value.max(1)).clamp(1, SEGMENTS);
+        let (lanes, mut stretches) = self.lanes(plan, &all, together);
+        if together == SEGMENTS {
+            stretches.clear();
+        }
         let heaviest = self.heaviest(all.records - all.filtered, handled.value);
-        Estimates { partitions, handled, filtered, lanes, segments, heaviest }
+        Estimates { partitions, handled, filtered, lanes, stretches, heaviest }
     }
 
-    /// Lanes over all partitions. Each partition's counts stand for its whole range.
+    /// How many records fit into a run's memory.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size")]
+    fn window(&self, buffer_bytes: u64, partitions: usize) -> u64 {
+        let footprint = self.tally.sizes.mean() as u64 + RECORD_OVERHEAD;
+        (buffer_bytes / footprint).min(MOST_AHEAD.saturating_mul(partitions.max(1) as u64)).max(1)
+    }
+
+    /// Lanes over all partitions, and stretches of so many segments. Each partition's counts stand for its whole range.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn lanes(&self, plan: &Plan, all: &PartitionTally) -> (Vec<(u64, bool)>, Vec<(u64, u64)>) {
+    fn lanes(&self, plan: &Plan, all: &PartitionTally, together: u64) -> (Vec<(u64, bool)>, Vec<(u64, u64)>) {
         let ratio = |whole: u64, part: u64| if part == 0 { 1.0 } else { whole as f64 / part as f64 };
         let seen: u64 = plan
             .partitions
@@ -145,19 +163,22 @@ impl Survey {
                 *cells.entry(*cell).or_default() += *count as f64 * weight;
             }
         }
-        let mut lanes: HashMap<u32, f64> = HashMap::new();
-        let mut segments = vec![(0.0_f64, 0.0_f64); usize::try_from(SEGMENTS).unwrap_or(1)];
-        for (cell, records) in &cells {
-            *lanes.entry(u32::try_from(cell & u64::from(u32::MAX)).unwrap_or(0)).or_default() += records;
-            if let Some(segment) = usize::try_from(cell >> 32).ok().and_then(|at| segments.get_mut(at)) {
-                segment.0 += records;
-                segment.1 = segment.1.max(*records);
-            }
+        let (mut lanes, mut merged): (HashMap<u32, f64>, HashMap<(u64, u32), f64>) = Default::default();
+        for (cell, records) in cells {
+            let lane = u32::try_from(cell & u64::from(u32::MAX)).unwrap_or(0);
+            *lanes.entry(lane).or_default() += records;
+            *merged.entry(((cell >> 32) / together, lane)).or_default() += records;
+        }
+        let mut stretches: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for ((stretch, _), records) in merged {
+            let stretch = stretches.entry(stretch).or_default();
+            stretch.0 += records;
+            stretch.1 = stretch.1.max(records);
         }
         let mut lanes: Vec<(u64, bool)> =
             lanes.into_iter().map(|(lane, records)| (of(records, 1).max(1), self.tally.is_keyless(lane))).collect();
         lanes.sort_unstable_by(|a, b| b.cmp(a));
-        (lanes, segments.into_iter().map(|(records, heaviest)| (of(records, 1), of(heaviest, 1))).collect())
+        (lanes, stretches.into_values().map(|(records, heaviest)| (of(records, 1), of(heaviest, 1))).collect())
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]

@@ -51,7 +51,7 @@ fn a_full_scan_knows() {
     survey.tally.add(1, 2, hidden, b"x", 100);
     survey.tally.cover(0, 10);
     survey.tally.cover(1, 4);
-    let known = survey.estimate(&plan);
+    let known = survey.estimate(&plan, 1 << 30);
     assert_eq!(known.handled, Estimate::exact(10));
     assert_eq!(known.filtered, Estimate::exact(1));
     let of = |records| Estimate::exact(records);
@@ -60,7 +60,8 @@ fn a_full_scan_knows() {
     let keys: Vec<(&str, Estimate)> = known.heaviest.iter().map(|key| (key.key.as_str(), key.records)).collect();
     assert_eq!(keys, [("a", of(7)), ("b", of(2))]);
     assert!((known.heaviest[0].share - 0.7).abs() < 1e-9);
-    assert_eq!(known.segments.iter().map(|(records, _)| records).sum::<u64>(), 10);
+    assert_eq!(known.stretches, [], "all of it fits into memory");
+    assert_eq!(survey.estimate(&plan, 1).stretches.iter().map(|(records, _)| records).sum::<u64>(), 10);
 }
 
 #[test]
@@ -77,7 +78,7 @@ fn a_sample_stands_for_the_whole_and_says_how_surely() {
     }
     survey.tally.cover(0, 1000);
     survey.tally.cover(1, 500);
-    let guess = survey.estimate(&plan);
+    let guess = survey.estimate(&plan, 1 << 30);
     assert_eq!(guess.partitions[0].0.value, 50_000);
     assert!(guess.partitions[0].0.low < 50_000 && guess.partitions[0].0.high > 50_000);
     assert_eq!(guess.partitions[1].0.value, 50_000, "every offset seen of it held a record");
@@ -85,7 +86,7 @@ fn a_sample_stands_for_the_whole_and_says_how_surely() {
     let hot = &guess.heaviest[0];
     assert_eq!((hot.key.as_str(), hot.records.value), ("hot", 16_700));
     assert!(hot.records.low < 16_700 && hot.records.high > 16_700 && !hot.records.is_exact());
-    let nothing = Survey { full: false, ..self::survey(&plan, false) }.estimate(&plan);
+    let nothing = Survey { full: false, ..self::survey(&plan, false) }.estimate(&plan, 1 << 30);
     assert_eq!(nothing.handled.value, 0);
     assert_eq!(nothing.partitions[0].0.high, 100_000);
 }

@@ -10,3 +10,4 @@ mod walk;
 
 pub use estimate::{Estimates, Survey};
 pub use read::{Effort, Patience, ScanError, scan};
+pub use tally::{PartitionTally, Tally};

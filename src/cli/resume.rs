@@ -1,0 +1,71 @@
+//! `kreplay resume`: goes on with a run that was interrupted.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::{
+    CliError, Exit, ReportArgs,
+    args::{ClusterArgs, FileArgs, ThemeArgs},
+    run,
+};
+use crate::{
+    config::{Assignment, Config, Environment, Overrides, ResumedSettings},
+    journal::{JournalError, Journals},
+    replay::JournalOptions,
+};
+
+/// The flags of `resume`. What is read, in which order, and what is done with it stays as it was.
+#[derive(Args, Clone)]
+pub struct ResumeArgs {
+    /// The run: its id, the beginning of its id, or `last`
+    #[arg(value_name = "RUN")]
+    run: String,
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Workers that handle records side by side, 1 to 1000 [default: as before]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    concurrency: Option<String>,
+    #[command(flatten)]
+    theme: ThemeArgs,
+    /// What comes out.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Goes on with the run.
+pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
+    args.cluster.put(&mut overrides);
+    args.theme.put(&mut overrides);
+    let value = args.concurrency.as_ref();
+    overrides.assignments.extend(value.map(|value| Assignment::flag("--concurrency", "run.concurrency", value)));
+    let (id, settings) = find(&args.run, &journals(&Config::load(&overrides, environment, directory)?, environment)?)?;
+    overrides.resumed = Some(settings);
+    let config = Config::load(&overrides, environment, directory)?;
+    let options = JournalOptions { resume: Some(id), ..config.journal_options(environment) };
+    run::execute(&config, &args.report, Some(options))
+}
+
+/// Where runs leave their journals.
+pub(super) fn journals(config: &Config, environment: &Environment) -> Result<Journals, CliError> {
+    config.journals(environment).ok_or_else(|| {
+        CliError::Usage(
+            "no directory for the journals of runs is known; name one with run.state_dir, or with XDG_STATE_HOME"
+                .into(),
+        )
+    })
+}
+
+fn find(wanted: &str, journals: &Journals) -> Result<(String, ResumedSettings), CliError> {
+    let id = journals.find(wanted).map_err(|error| of_journal(&error))?;
+    let head = journals.resumable(&id).map_err(|error| of_journal(&error))?;
+    let origin = format!("journal of run {id}").into();
+    Ok((id, ResumedSettings { origin, connection: head.connection, run: head.settings }))
+}
+
+pub(super) fn of_journal(error: &JournalError) -> CliError {
+    if error.is_usage() { CliError::Usage(error.to_string()) } else { CliError::Failed(error.to_string()) }
+}

@@ -1,0 +1,109 @@
+//! `kreplay runs`: the runs that left a journal.
+
+use std::{fmt::Write, path::Path};
+
+use chrono::Local;
+use clap::Args;
+use unicode_width::UnicodeWidthStr;
+
+use super::{
+    CliError,
+    args::FileArgs,
+    resume::{journals, of_journal},
+};
+use crate::{
+    config::{Config, Environment, Overrides},
+    feed::printable,
+    journal::{Entry, Journals, Summary},
+};
+
+/// The flags of `runs`.
+#[derive(Args, Clone)]
+pub struct RunsArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// As JSON, a list of objects
+    #[arg(long)]
+    json: bool,
+    /// Removes what a run left behind; it cannot be resumed then
+    #[arg(long, value_name = "RUN", conflicts_with = "json")]
+    forget: Option<String>,
+}
+
+/// The text for standard output.
+pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
+    let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
+    let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
+    match &args.forget {
+        Some(wanted) => forget(&journals, wanted),
+        None => list(&journals, args.json),
+    }
+}
+
+fn forget(journals: &Journals, wanted: &str) -> Result<String, CliError> {
+    let id = journals.find(wanted).map_err(|error| of_journal(&error))?;
+    journals.forget(&id).map_err(|error| of_journal(&error))?;
+    Ok(format!("run {} is forgotten\n", printable(&id)))
+}
+
+fn list(journals: &Journals, json: bool) -> Result<String, CliError> {
+    let runs = journals.list().map_err(|error| of_journal(&error))?;
+    if json {
+        let text = serde_json::to_string_pretty(&runs);
+        return text
+            .map(|text| text + "\n")
+            .map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")));
+    }
+    if runs.is_empty() {
+        return Ok(format!("no runs are kept in {}\n", printable(&journals.dir().display().to_string())));
+    }
+    Ok(table(&runs))
+}
+
+const TITLES: [&str; 7] = ["RUN", "STATE", "DONE", "HANDLED", "STARTED", "LAST SEEN", "TOPICS"];
+
+fn table(runs: &[Entry]) -> String {
+    let rows: Vec<[String; 7]> = std::iter::once(TITLES.map(str::to_owned)).chain(runs.iter().rev().map(row)).collect();
+    let widths: [usize; 7] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or_default());
+    let mut text = String::new();
+    for row in rows {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let padding = " ".repeat(width - cell.width());
+            // Writing to a String cannot fail.
+            let _ = match column {
+                6 => writeln!(text, "{cell}"),
+                2 | 3 => write!(text, "{padding}{cell}  "),
+                _ => write!(text, "{cell}{padding}  "),
+            };
+        }
+    }
+    text
+}
+
+fn row(entry: &Entry) -> [String; 7] {
+    let state = match &entry.process {
+        Some(process) => format!("{} ({process})", entry.status.as_str()),
+        None => entry.status.as_str().into(),
+    };
+    let id = printable(&entry.run_id).to_string();
+    let Some(summary) = &entry.summary else {
+        let reason = entry.reason.clone().unwrap_or_default();
+        let unknown = || "-".to_owned();
+        return [id, state, unknown(), unknown(), unknown(), unknown(), printable(&reason).to_string()];
+    };
+    let time = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
+    let (started, seen) = (time(summary.started_at), time(summary.seen_at));
+    let mut topics = printable(&summary.topics.join(", ")).to_string();
+    if let Some(group) = &summary.group {
+        let _ = write!(topics, " (group {})", printable(group));
+    }
+    [id, state, progress(summary), summary.handled.to_string(), started, seen, topics]
+}
+
+fn progress(summary: &Summary) -> String {
+    let Some(lag) = summary.lag else { return "?".into() };
+    // A part that is not all is never shown as all.
+    let percent = summary.records.saturating_sub(lag).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
+    format!("{percent}%")
+}

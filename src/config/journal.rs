@@ -1,0 +1,135 @@
+//! What a run leaves of its configuration, and where.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use toml::Value;
+
+use super::{Config, Environment, catalog, show::one_line};
+use crate::{handler::HandlerSpec, journal::Journals, replay::JournalOptions};
+
+/// Settings of `[run]` that are not part of a run.
+const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
+
+/// What a run that goes on was started with, as its journal has it.
+#[derive(Clone, Debug, Default)]
+pub struct ResumedSettings {
+    /// What it is called in errors.
+    pub origin: PathBuf,
+    /// How to reach its cluster, as a configuration file says it.
+    pub connection: String,
+    /// How it goes, as a configuration file says it.
+    pub run: String,
+}
+
+impl Config {
+    /// Where journals are: below `run.state_dir`, `$XDG_STATE_HOME` or `~/.local/state`, the first that is named; `None`
+    /// where none is.
+    #[must_use]
+    pub fn journals(&self, environment: &Environment) -> Option<Journals> {
+        let home = || Some(Path::new(environment.path("HOME")?).join(".local/state"));
+        // The specification wants relative paths to be ignored.
+        let user = || environment.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let named = self.run.journal.state_dir.clone();
+        named.or_else(user).or_else(home).map(|dir| Journals::below(&dir))
+    }
+
+    /// What a session needs to keep journals, wanted or not.
+    #[must_use]
+    pub fn journal_options(&self, environment: &Environment) -> JournalOptions {
+        let (connection, settings) = self.for_journal();
+        JournalOptions {
+            journals: self.journals(environment),
+            keep: self.run.journal.keep as usize,
+            connection,
+            settings,
+            resume: None,
+        }
+    }
+
+    /// How to reach the cluster, and how a run goes.
+    fn for_journal(&self) -> (String, BTreeMap<String, String>) {
+        let settings = catalog::SETTINGS.iter().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
+        let settings = settings.filter_map(|setting| {
+            let name = setting.key.strip_prefix("run.")?;
+            let value = match (name, &self.run.settings.handler) {
+                // Whoever goes on may do so in another directory.
+                ("handler", HandlerSpec::Ndjson { path: Some(path) }) => {
+                    let path = std::path::absolute(path).ok()?;
+                    Value::from(HandlerSpec::Ndjson { path: Some(path) }.to_string())
+                }
+                _ => (setting.show)(self)?,
+            };
+            Some((name.to_owned(), one_line(&value)))
+        });
+        // An address that comes from elsewhere stays there.
+        let open = self.kafka.bootstrap_servers.as_ref().filter(|it| Some(*it) == self.kafka.bootstrap_shown.as_ref());
+        let connection = open.map_or_else(String::new, |servers| {
+            format!("[kafka]\nbootstrap_servers = {}\n", one_line(&Value::from(servers.clone())))
+        });
+        (connection, settings.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Assignment, Overrides};
+
+    fn load(overrides: &Overrides, environment: &Environment) -> Config {
+        let dir = tempfile::tempdir().unwrap();
+        Config::load(overrides, environment, dir.path()).unwrap()
+    }
+
+    #[test]
+    fn a_run_that_goes_on_has_the_settings_it_was_started_with() {
+        let flags = [
+            ("kafka.bootstrap_servers", "broker:9092"),
+            ("run.topics", "a,b"),
+            ("run.concurrency", "7"),
+            ("run.retry.attempts", "9"),
+            ("run.handler", "simulate:lognormal:5ms:0.5,fail=0.01"),
+        ];
+        let assignments = flags.map(|(key, value)| Assignment::flag("-", key, value)).to_vec();
+        let started = load(
+            &Overrides { assignments, properties: vec!["sasl.password=hunter2".into()], ..Overrides::default() },
+            &Environment::default(),
+        );
+        let (connection, settings) = started.for_journal();
+        let run = settings.iter().fold("[run]\n".to_owned(), |text, (name, value)| text + name + " = " + value + "\n");
+        assert!(!run.contains("hunter2") && !connection.contains("hunter2"));
+        let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+        let flag = vec![Assignment::flag("--concurrency", "run.concurrency", "3")];
+        let environment =
+            Environment::from_pairs([("KREPLAY_RUN_BATCH", "5"), ("KREPLAY_KAFKA_BOOTSTRAP_SERVERS", "other:1")]);
+        let again =
+            load(&Overrides { assignments: flag, resumed: Some(resumed), ..Overrides::default() }, &environment);
+        let concurrency = again.run.settings.concurrency;
+        assert_eq!(concurrency.get(), 3, "a flag of the one who resumes is stronger");
+        assert_eq!(
+            again.kafka.bootstrap_servers.as_deref(),
+            Some("other:1"),
+            "so is where the cluster is said to be now"
+        );
+        let mut settings = again.run.settings.clone();
+        settings.concurrency = started.run.settings.concurrency;
+        assert_eq!(settings, started.run.settings, "all else is pinned");
+        assert_eq!(again.for_journal().1["topics"], r#"["a", "b"]"#);
+    }
+
+    #[test]
+    fn the_state_directory_is_the_first_that_is_named() {
+        let dir = |config: &Config, pairs: [(&str, &str); 2]| {
+            config.journals(&Environment::from_pairs(pairs)).map(|journals| journals.dir().display().to_string())
+        };
+        let mut config = Config::default();
+        let (home, state) = (("HOME", "/home/ada"), ("XDG_STATE_HOME", "/state"));
+        assert_eq!(dir(&config, [home, state]).unwrap(), "/state/kreplay/runs");
+        assert_eq!(dir(&config, [home, ("XDG_STATE_HOME", "here")]).unwrap(), "/home/ada/.local/state/kreplay/runs");
+        assert_eq!(dir(&config, [("HOME", ""), ("XDG_STATE_HOME", "")]), None);
+        config.run.journal.state_dir = Some("/mine".into());
+        assert_eq!(dir(&config, [home, state]).unwrap(), "/mine/kreplay/runs");
+    }
+}

@@ -1,0 +1,72 @@
+//! Which topics hold dead letters.
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::DlqError;
+use crate::{
+    domain::{Offset, TopicPartition},
+    kafka::{Catalog, CatalogError, Client, LogEnds},
+    plan::TopicSet,
+};
+
+/// How long the cluster may take to answer.
+pub(super) const WITHIN: Duration = Duration::from_secs(10);
+
+/// The partitions of dead-letter topics, and where their logs begin and end now.
+#[derive(Clone, Debug)]
+pub struct DeadLetterTopics {
+    /// Every partition.
+    pub logs: Vec<LogEnds>,
+}
+
+impl DeadLetterTopics {
+    /// The partitions.
+    #[must_use]
+    pub fn ids(&self) -> Vec<TopicPartition> {
+        self.logs.iter().map(|log| log.id.clone()).collect()
+    }
+
+    /// From its beginning to its end as of now, for each partition.
+    #[must_use]
+    pub fn sections(&self) -> Vec<(TopicPartition, Offset, Offset)> {
+        self.logs.iter().map(|log| (log.id.clone(), log.low, log.end)).collect()
+    }
+}
+
+/// Finds dead-letter topics: those that are named, or else all that the template could have made.
+///
+/// # Errors
+/// A topic that is not there, none at all, no answer.
+pub fn find(client: &Client, named: Option<&TopicSet>, template: &str) -> Result<DeadLetterTopics, DlqError> {
+    let catalog = Catalog::new(client, WITHIN);
+    let matching = |regex: &Regex, shown: &str| {
+        let topics: Vec<_> = catalog
+            .topics()?
+            .into_iter()
+            .filter(|topic| !topic.internal && is_whole_match(regex, &topic.name))
+            .collect();
+        if topics.is_empty() { Err(DlqError::NoTopics(shown.to_owned())) } else { Ok(topics) }
+    };
+    let topics = match named {
+        Some(TopicSet::Named(names)) => {
+            names.iter().map(|name| catalog.topic(name)).collect::<Result<Vec<_>, CatalogError>>()?
+        }
+        Some(TopicSet::Matching(regex)) => matching(regex, regex.as_str())?,
+        None => {
+            let pattern = template.split("{topic}").map(regex::escape).collect::<Vec<_>>().join(".+");
+            let regex = Regex::new(&pattern).map_err(|_| DlqError::NoTopics(template.to_owned()))?;
+            matching(&regex, template)?
+        }
+    };
+    let ids: Vec<TopicPartition> = topics
+        .iter()
+        .flat_map(|topic| (0..topic.partitions).map(|number| TopicPartition::new(topic.name.as_str(), number)))
+        .collect();
+    Ok(DeadLetterTopics { logs: catalog.log_ends(&ids)? })
+}
+
+fn is_whole_match(regex: &Regex, name: &str) -> bool {
+    regex.find_iter(name).any(|found| found.start() == 0 && found.end() == name.len())
+}

@@ -1,0 +1,264 @@
+//! A plan for people: what there is, how unevenly it is spread, how long it should take and why.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use crate::feed::{
+    Estimate, Forecast,
+    figures::{Bytes, Count, rate, seconds, whole},
+    printable,
+};
+
+/// How many partitions and keys are listed.
+const PARTITIONS: usize = 12;
+const KEYS: usize = 8;
+/// The longest name of a partition or key, in characters.
+const NAME: usize = 48;
+/// The longest bar, in cells.
+const BAR: f64 = 30.0;
+
+/// Aligned lines, a line feed at the end of each.
+pub(super) fn render(plan: &Forecast) -> String {
+    let mut out = String::new();
+    let mut line = |label: &str, text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{label:<11} {}", printable(&text));
+    };
+    line("selection", selection(plan));
+    line("read", coverage(plan));
+    line("records", format!("{}, {}", estimate(plan.records), Bytes(plan.bytes)));
+    if plan.filtered.high > 0 {
+        line("filtered", estimate(plan.filtered));
+    }
+    let size = plan.record_bytes;
+    line(
+        "size",
+        format!(
+            "{} on average, half up to {}, 99 % up to {}, the largest read {}",
+            Bytes(whole(size.mean)),
+            Bytes(size.p50),
+            Bytes(size.p99),
+            Bytes(size.max)
+        ),
+    );
+    line("keys", keys(plan));
+    line("reading", reading(plan));
+    line("settings", settings(plan));
+    partitions(&mut out, plan);
+    heaviest(&mut out, plan);
+    times(&mut out, plan);
+    conclusion(&mut out, plan);
+    out
+}
+
+fn selection(plan: &Forecast) -> String {
+    let mut topics = plan.topics.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if plan.topics.len() > 3 {
+        let _ = write!(topics, " and {} more", plan.topics.len() - 3);
+    }
+    format!("{topics}: {} partitions, {} offsets", plan.partitions.len(), Count(plan.coverage.offsets))
+}
+
+fn coverage(plan: &Forecast) -> String {
+    let cover = plan.coverage;
+    let time = seconds(cover.elapsed_s);
+    if cover.full {
+        return format!("everything: {} records in {time}", Count(cover.read));
+    }
+    format!(
+        "a sample: {} of {} offsets, in {} stretches spread over the range, in {time}; bounds hold for 19 of 20 samples of \
+         independent records",
+        Count(cover.offsets_read),
+        Count(cover.offsets),
+        cover.slices
+    )
+}
+
+fn estimate(one: Estimate) -> String {
+    if one.is_exact() {
+        return Count(one.value).to_string();
+    }
+    format!("about {} ({} to {})", Count(one.value), Count(one.low), Count(one.high))
+}
+
+fn keys(plan: &Forecast) -> String {
+    let keys = &plan.keys;
+    let about = if keys.distinct < 1024 { "" } else { "about " };
+    let among = if plan.coverage.full { "" } else { " in the sample" };
+    format!(
+        "{about}{} different{among}, {} of the records without one, {} in the heaviest lane",
+        Count(keys.distinct),
+        percent(keys.keyless),
+        percent(keys.heaviest_lane)
+    )
+}
+
+fn reading(plan: &Forecast) -> String {
+    if plan.fetch.records_per_s <= 0.0 {
+        return "too few records to measure".into();
+    }
+    format!("{} records/s, {}/s", rate(plan.fetch.records_per_s), Bytes(whole(plan.fetch.bytes_per_s)))
+}
+
+fn settings(plan: &Forecast) -> String {
+    let set = &plan.conditions;
+    let work = match (set.work_s, set.work_from.as_deref()) {
+        (Some(work_s), Some("given")) => format!("{} a record, as given", work_time(work_s)),
+        (Some(work_s), _) => format!("{} a record", work_time(work_s)),
+        (None, _) => "time of a record not known".into(),
+    };
+    let group = set.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
+    format!("concurrency {}, ordering {}, handler {} ({work}), {group}", set.concurrency, set.ordering, set.handler)
+}
+
+fn work_time(seconds: f64) -> String {
+    if seconds >= 1.0 {
+        format!("{seconds:.2} s")
+    } else if seconds >= 1e-3 {
+        format!("{:.2} ms", seconds * 1e3)
+    } else {
+        format!("{:.0} µs", seconds * 1e6)
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A name from outside, escaped and no longer than its column.
+fn name(text: &str) -> String {
+    let text = printable(text);
+    if text.chars().count() <= NAME {
+        return text.into_owned();
+    }
+    text.chars().take(NAME - 1).chain(['…']).collect()
+}
+
+fn bar(share: f64) -> String {
+    "█".repeat(usize::try_from(whole((share.clamp(0.0, 1.0) * BAR).ceil())).unwrap_or(0))
+}
+
+/// Columns as wide as what stands in them; the first is aligned to the left, and what follows the last has no column.
+fn table(out: &mut String, head: &[&str], rows: &[(Vec<String>, String)]) {
+    let width = |at: usize| {
+        let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| cell.chars().count()));
+        cells.chain([head[at].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>, rest: &str| {
+        let mut text = String::new();
+        for (at, cell) in cells.enumerate() {
+            let _ = match at {
+                0 => write!(text, "{cell:<width$}", width = widths[0]),
+                _ => write!(text, "  {cell:>width$}", width = widths[at]),
+            };
+        }
+        let _ = writeln!(out, "{}", format!("{text}  {rest}").trim_end());
+    };
+    line(&mut head.iter().copied(), "");
+    for (cells, rest) in rows {
+        line(&mut cells.iter().map(String::as_str), rest);
+    }
+}
+
+fn bounds(one: Estimate) -> String {
+    if one.is_exact() { String::new() } else { format!("{} to {}", Count(one.low), Count(one.high)) }
+}
+
+fn partitions(out: &mut String, plan: &Forecast) {
+    let rows: Vec<_> = plan
+        .partitions
+        .iter()
+        .take(PARTITIONS)
+        .map(|one| {
+            let cells = vec![
+                name(&one.id.to_string()),
+                one.first.to_string(),
+                one.end.to_string(),
+                Count(one.records.value).to_string(),
+                Bytes(one.bytes).to_string(),
+                percent(one.share),
+            ];
+            (cells, bar(one.share))
+        })
+        .collect();
+    out.push('\n');
+    table(out, &["partition", "first", "end", "records", "bytes", "share"], &rows);
+    if plan.partitions.len() > PARTITIONS {
+        let _ = writeln!(out, "and {} partitions with fewer records", plan.partitions.len() - PARTITIONS);
+    }
+}
+
+fn heaviest(out: &mut String, plan: &Forecast) {
+    if plan.keys.heaviest.is_empty() {
+        return;
+    }
+    let rows: Vec<_> = plan
+        .keys
+        .heaviest
+        .iter()
+        .take(KEYS)
+        .map(|key| {
+            let cells =
+                vec![name(&key.key), Count(key.records.value).to_string(), bounds(key.records), percent(key.share)];
+            (cells, bar(key.share))
+        })
+        .collect();
+    out.push('\n');
+    table(out, &["heaviest keys", "records", "between", "share"], &rows);
+}
+
+/// A row for each number of workers, a column for each ordering; the bars are those of the ordering in force.
+fn times(out: &mut String, plan: &Forecast) {
+    if plan.curves.is_empty() {
+        return;
+    }
+    let set = &plan.conditions;
+    let workers: BTreeSet<u32> = plan.curves.iter().flat_map(|curve| &curve.points).map(|one| one.workers).collect();
+    let longest = plan.curves.iter().flat_map(|curve| &curve.points).map(|one| one.elapsed_s).fold(0.0, f64::max);
+    let rows: Vec<_> = workers
+        .into_iter()
+        .map(|workers| {
+            let here = if workers == set.concurrency { ">" } else { "" };
+            let mut cells = vec![format!("{here}{workers}")];
+            let mut share = None;
+            for curve in &plan.curves {
+                let point = curve.points.iter().find(|point| point.workers == workers);
+                cells.push(point.map_or_else(String::new, |point| {
+                    if curve.ordering == set.ordering {
+                        share = Some(point.elapsed_s / longest.max(f64::MIN_POSITIVE));
+                    }
+                    format!("{} {:<9}", seconds(point.elapsed_s), point.limit)
+                }));
+            }
+            (cells, share.map_or_else(String::new, bar))
+        })
+        .collect();
+    let head: Vec<String> = plan.curves.iter().map(|curve| format!("ordering {:<9}", curve.ordering)).collect();
+    let head: Vec<&str> = ["workers"].into_iter().chain(head.iter().map(String::as_str)).collect();
+    out.push('\n');
+    table(out, &head, &rows);
+}
+
+fn conclusion(out: &mut String, plan: &Forecast) {
+    out.push('\n');
+    let mut line = |label: &str, text: String| {
+        let _ = writeln!(out, "{label:<11} {}", printable(&text));
+    };
+    let set = &plan.conditions;
+    if let Some(predicted) = plan.predicted {
+        let text = format!(
+            "{} with concurrency {} and ordering {}, limited by {}",
+            seconds(predicted.elapsed_s),
+            set.concurrency,
+            set.ordering,
+            predicted.limit
+        );
+        line("predicted", text);
+    }
+    if let Some(best) = &plan.recommended {
+        line("recommended", format!("concurrency {}: {}; {}", best.workers, seconds(best.elapsed_s), best.why));
+    }
+    for note in &plan.notes {
+        line("note", note.clone());
+    }
+}

@@ -1,0 +1,109 @@
+//! The committed offsets of a group that nobody has joined, and the texts that stand with them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+    error::KafkaError,
+};
+
+use super::{
+    client::{ClientError, ClientHealth, KafkaConfig, ReadContext, create, drop_aside},
+    consumer::check_committed,
+    native::committed_note,
+};
+use crate::domain::{Offset, TopicPartition};
+
+/// The wait between two tries: the coordinator of a new group takes a moment.
+const AGAIN: Duration = Duration::from_millis(200);
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// A position that is to be committed, and the text to keep with it.
+pub type Commit = (TopicPartition, Offset, String);
+
+/// The committed offsets of a group. It is never joined, so while others are members of it, commits are refused.
+pub struct GroupOffsets {
+    consumer: Arc<BaseConsumer<ReadContext>>,
+    group: String,
+}
+
+impl GroupOffsets {
+    /// A client for the offsets of a group.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`].
+    pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
+        let mut native = config.reading();
+        native.set("group.id", group);
+        let health: Arc<ClientHealth> = Arc::default();
+        Ok(Self { consumer: Arc::new(create(&native, &health, None)?), group: group.to_owned() })
+    }
+
+    /// What is committed for partitions, in their order, and the text that stands with it; `None` where nothing is.
+    ///
+    /// # Errors
+    /// The broker's words, when there was no answer `within`.
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        within: Duration,
+    ) -> Result<Vec<Option<(Offset, String)>>, ClientError> {
+        let mut list = TopicPartitionList::new();
+        for id in partitions {
+            list.add_partition(&id.topic, id.partition.0);
+        }
+        let deadline = Instant::now() + within;
+        let answer = loop {
+            match self.consumer.committed_offsets(list.clone(), REQUEST) {
+                Ok(answer) => break answer,
+                Err(error) if Instant::now() >= deadline => return Err(self.refused(&error)),
+                Err(_) => std::thread::sleep(AGAIN),
+            }
+        };
+        partitions
+            .iter()
+            .map(|id| {
+                let Some(element) = answer.find_partition(&id.topic, id.partition.0) else { return Ok(None) };
+                element.error().map_err(|error| self.refused(&error))?;
+                let NativeOffset::Offset(raw) = element.offset() else { return Ok(None) };
+                Ok(Offset::new(raw).map(|offset| (offset, committed_note(&answer, &id.topic, id.partition.0))))
+            })
+            .collect()
+    }
+
+    /// Commits positions; they are there when it returns.
+    ///
+    /// # Errors
+    /// The broker's words.
+    pub fn commit(&self, commits: &[Commit]) -> Result<(), ClientError> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(commits.len());
+        for (id, offset, note) in commits {
+            let offset = NativeOffset::Offset(offset.get());
+            list.add_partition_offset(&id.topic, id.partition.0, offset).map_err(|error| self.refused(&error))?;
+            if let Some(mut element) = list.find_partition(&id.topic, id.partition.0)
+                && !note.is_empty()
+            {
+                element.set_metadata(note.as_str());
+            }
+        }
+        let committed = self.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
+        committed.map_err(|error| self.refused(&error))
+    }
+
+    fn refused(&self, error: &KafkaError) -> ClientError {
+        ClientError::Refused(format!("the offsets of group {}: {error}", self.group))
+    }
+}
+
+impl Drop for GroupOffsets {
+    fn drop(&mut self) {
+        drop_aside(Arc::clone(&self.consumer));
+    }
+}

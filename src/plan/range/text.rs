@@ -1,0 +1,398 @@
+//! Ranges as text.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
+
+use super::{From, Override, Range, To};
+use crate::domain::{Offset, PartitionId};
+
+/// What both sides of a range can be.
+enum Place {
+    Committed(Option<String>),
+    Offset(Offset),
+    Time(DateTime<Utc>),
+    Ago(Duration),
+}
+
+/// `None` where the text is none of these; an error where it is one that is wrong.
+fn place(text: &str) -> Result<Option<Place>, String> {
+    if text == "committed" {
+        return Ok(Some(Place::Committed(None)));
+    }
+    if let Some(group) = text.strip_prefix("committed:") {
+        return if group.is_empty() {
+            Err("`committed:` names no group".into())
+        } else {
+            Ok(Some(Place::Committed(Some(group.into()))))
+        };
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let offset =
+            text.parse().ok().and_then(Offset::new).ok_or_else(|| format!("`{text}` is too large for an offset"))?;
+        return Ok(Some(Place::Offset(offset)));
+    }
+    if let Some(ago) = text.strip_prefix('-') {
+        return duration(ago).map(|ago| Some(Place::Ago(ago))).ok_or_else(|| {
+            format!(
+                "`{text}` is not a time before now; write a number and ms, s, m, h, d or w, such as -90s, -2h or -1d12h"
+            )
+        });
+    }
+    match time(text) {
+        Some(time) if time.timestamp_millis() < 0 => Err(format!("`{text}` lies before 1970, and no record does")),
+        time => Ok(time.map(Place::Time)),
+    }
+}
+
+/// RFC 3339, a date, a date and a time without a zone (UTC), or `ms:` and milliseconds since 1970.
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    if let Some(ms) = text.strip_prefix("ms:") {
+        let digits = !ms.is_empty() && ms.bytes().all(|byte| byte.is_ascii_digit());
+        return digits.then(|| ms.parse().ok().and_then(DateTime::from_timestamp_millis)).flatten();
+    }
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    // RFC 3339, and the same without seconds, which people leave out.
+    let zoned = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"));
+    if let Ok(time) = zoned {
+        return Some(time.with_timezone(&Utc));
+    }
+    let utc = |time: NaiveDateTime| time.and_utc();
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(utc(date.and_time(NaiveTime::MIN)));
+    }
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
+        .into_iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .map(utc)
+}
+
+const UNITS: [(&str, u64); 6] =
+    [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Whole numbers with units, the largest first: `2h`, `1d12h`, `90s`; at most what milliseconds since 1970 can hold.
+fn duration(text: &str) -> Option<Duration> {
+    let (mut rest, mut total, mut last) = (text, 0_u64, u64::MAX);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(digits);
+        let end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(end);
+        let (_, scale) = UNITS.into_iter().find(|(name, scale)| *name == unit && *scale < last)?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(scale)?)?;
+        (rest, last) = (tail, scale);
+    }
+    (last < u64::MAX && i64::try_from(total).is_ok()).then(|| Duration::from_millis(total))
+}
+
+struct Ago(Duration);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut left = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        f.write_str("-")?;
+        if left == 0 {
+            return f.write_str("0s");
+        }
+        // A week and more is told in days: people count those.
+        for (unit, scale) in UNITS.into_iter().skip(1) {
+            if left >= scale {
+                write!(f, "{}{unit}", left / scale)?;
+                left %= scale;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn show(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
+    match place {
+        Place::Committed(None) => f.write_str("committed"),
+        Place::Committed(Some(group)) => write!(f, "committed:{group}"),
+        Place::Offset(offset) => write!(f, "{offset}"),
+        Place::Time(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        Place::Ago(ago) => write!(f, "{}", Ago(*ago)),
+    }
+}
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(count) = text.strip_prefix("last:") {
+            let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+            return digits
+                .then(|| count.parse().ok())
+                .flatten()
+                .map(Self::Last)
+                .ok_or_else(|| format!("`{text}` is not of the form last:NUMBER"));
+        }
+        Ok(match (text, place(text)?) {
+            ("earliest", _) => Self::Earliest,
+            ("latest", _) => Self::Latest,
+            (_, Some(Place::Committed(group))) => Self::Committed(group),
+            (_, Some(Place::Offset(offset))) => Self::Offset(offset),
+            (_, Some(Place::Time(time))) => Self::Time(time),
+            (_, Some(Place::Ago(ago))) => Self::Ago(ago),
+            (_, None) => {
+                return Err(format!("`{text}` is neither a place in a log nor a time"));
+            }
+        })
+    }
+}
+
+impl FromStr for To {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match (text, place(text)?) {
+            ("latest", _) => Self::Latest,
+            ("never", _) => Self::Never,
+            (_, Some(Place::Committed(group))) => Self::Committed(group),
+            (_, Some(Place::Offset(offset))) => Self::Offset(offset),
+            (_, Some(Place::Time(time))) => Self::Time(time),
+            (_, Some(Place::Ago(ago))) => Self::Ago(ago),
+            (_, None) => {
+                return Err(format!("`{text}` is neither a place in a log nor a time"));
+            }
+        })
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Earliest => f.write_str("earliest"),
+            Self::Latest => f.write_str("latest"),
+            Self::Last(count) => write!(f, "last:{count}"),
+            Self::Committed(group) => show(f, &Place::Committed(group.clone())),
+            Self::Offset(offset) => show(f, &Place::Offset(*offset)),
+            Self::Time(time) => show(f, &Place::Time(*time)),
+            Self::Ago(ago) => show(f, &Place::Ago(*ago)),
+        }
+    }
+}
+
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("latest"),
+            Self::Never => f.write_str("never"),
+            Self::Committed(group) => show(f, &Place::Committed(group.clone())),
+            Self::Offset(offset) => show(f, &Place::Offset(*offset)),
+            Self::Time(time) => show(f, &Place::Time(*time)),
+            Self::Ago(ago) => show(f, &Place::Ago(*ago)),
+        }
+    }
+}
+
+/// `[TOPIC:]PARTITION=[FROM]..[TO]`.
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "write TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic";
+        let wrong = |reason: &str| format!("`{text}`: {reason}");
+        let (name, range) = text.split_once('=').ok_or_else(|| wrong(FORM))?;
+        let (topic, number) = name.rsplit_once(':').map_or((None, name), |(topic, number)| (Some(topic), number));
+        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| digits).ok_or_else(|| wrong(FORM))?;
+        if topic == Some("") {
+            return Err(wrong(FORM));
+        }
+        let (from, to) = range.split_once("..").ok_or_else(|| wrong(FORM))?;
+        let side = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
+        let from = side(from).map(|text| text.parse::<From>()).transpose().map_err(|reason| wrong(&reason))?;
+        let to = side(to).map(|text| text.parse::<To>()).transpose().map_err(|reason| wrong(&reason))?;
+        match (&from, &to) {
+            (None, None) => Err(wrong(FORM)),
+            (_, Some(To::Never)) => Err(wrong("a run follows all partitions or none; use --to never for all")),
+            _ => Ok(Self { topic: topic.map(str::to_owned), partition: PartitionId(number), from, to }),
+        }
+    }
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(topic) = &self.topic {
+            write!(f, "{topic}:")?;
+        }
+        write!(f, "{}=", self.partition)?;
+        if let Some(from) = &self.from {
+            write!(f, "{from}")?;
+        }
+        f.write_str("..")?;
+        if let Some(to) = &self.to {
+            write!(f, "{to}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The range in words.
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        write!(f, "from {} to {}", self.from, self.to)?;
+        for one in self.overrides.iter().take(SHOWN) {
+            write!(f, ", partition {one}")?;
+        }
+        match self.overrides.len() {
+            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+    }
+
+    #[test]
+    fn every_way_to_say_where_it_begins() {
+        let ms = Duration::from_millis;
+        for (text, from) in [
+            ("earliest", From::Earliest),
+            ("latest", From::Latest),
+            ("committed", From::Committed(None)),
+            ("committed:a:b", From::Committed(Some("a:b".into()))),
+            ("0", From::Offset(Offset::ZERO)),
+            ("20260131", From::Offset(Offset::new(20_260_131).unwrap())),
+            ("last:100", From::Last(100)),
+            ("-2h", From::Ago(ms(7_200_000))),
+            ("-1d12h", From::Ago(ms(129_600_000))),
+            ("-1w", From::Ago(ms(604_800_000))),
+            ("-90s500ms", From::Ago(ms(90_500))),
+            ("2026-01-31", From::Time(at("2026-01-31T00:00:00Z"))),
+            ("2026-01-31T10:00", From::Time(at("2026-01-31T10:00:00Z"))),
+            ("2026-01-31 10:00:00.25", From::Time(at("2026-01-31T10:00:00.250Z"))),
+            ("2026-01-31T10:00Z", From::Time(at("2026-01-31T10:00:00Z"))),
+            ("2026-01-31T10:00+01:00", From::Time(at("2026-01-31T09:00:00Z"))),
+            ("2026-01-31T10:00:00+01:00", From::Time(at("2026-01-31T09:00:00Z"))),
+            ("ms:1767225600000", From::Time(at("2026-01-01T00:00:00Z"))),
+        ] {
+            assert_eq!(text.parse(), Ok(from), "{text}");
+        }
+        assert_eq!("never".parse(), Ok(To::Never));
+        assert!(
+            "never".parse::<From>().is_err() && "earliest".parse::<To>().is_err() && "last:3".parse::<To>().is_err()
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_says_what_would_be() {
+        for wrong in [
+            "",
+            "now",
+            "Earliest",
+            "-",
+            "-2",
+            "-2x",
+            "-2.5h",
+            "-2m1h",
+            "-2h2h",
+            "--2h",
+            "committed:",
+            "last:",
+            "last:-1",
+            "last:+1",
+            "99999999999999999999",
+            "2026-02-30",
+            "2026-01-31T25:00",
+            "10:00",
+            "1969-12-31",
+            "ms:",
+            "ms:-1",
+            "ms:+1",
+            "+5",
+            "-99999999999999999999w",
+            "2026-01-31T10:00Z ",
+        ] {
+            let error = wrong.parse::<From>().unwrap_err();
+            assert!(error.contains('`'), "{wrong}: {error}");
+            assert!(wrong.parse::<To>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn overrides_name_a_partition_and_one_side_at_least() {
+        for text in ["orders:3=100..200", "3=..200", "a.b-c:0=-2h..", "0=2026-01-31T10:00:00Z..committed:g"] {
+            assert_eq!(text.parse::<Override>().unwrap().to_string(), text);
+        }
+        for wrong in [
+            "",
+            "3",
+            "3=",
+            "3=..",
+            "3=100",
+            ":3=1..",
+            "x=1..",
+            "orders:=1..",
+            "orders:-1=1..",
+            "3=..never",
+            "3=x..",
+            "3=1..x",
+        ] {
+            assert!(wrong.parse::<Override>().is_err(), "{wrong}");
+        }
+    }
+
+    fn time_ms() -> impl Strategy<Value = DateTime<Utc>> {
+        (0_i64..4_102_444_800_000).prop_map(|ms| DateTime::from_timestamp_millis(ms).unwrap())
+    }
+
+    fn from() -> impl Strategy<Value = From> {
+        prop_oneof![
+            Just(From::Earliest),
+            Just(From::Latest),
+            prop::option::of("[a-z:=-]{1,8}").prop_map(From::Committed),
+            (0..i64::MAX).prop_map(|raw| From::Offset(Offset::new(raw).unwrap())),
+            any::<u64>().prop_map(From::Last),
+            time_ms().prop_map(From::Time),
+            (0..u64::MAX / 4).prop_map(|ms| From::Ago(Duration::from_millis(ms))),
+        ]
+    }
+
+    fn to() -> impl Strategy<Value = To> {
+        prop_oneof![
+            Just(To::Latest),
+            prop::option::of("[a-z:=-]{1,8}").prop_map(To::Committed),
+            (0..i64::MAX).prop_map(|raw| To::Offset(Offset::new(raw).unwrap())),
+            time_ms().prop_map(To::Time),
+            (0..u64::MAX / 4).prop_map(|ms| To::Ago(Duration::from_millis(ms))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn both_sides_read_back_as_they_are_shown(from in from(), to in to()) {
+            prop_assert_eq!(from.to_string().parse::<From>(), Ok(from));
+            prop_assert_eq!(to.to_string().parse::<To>(), Ok(to));
+        }
+
+        #[test]
+        fn overrides_read_back_as_they_are_shown(
+            topic in prop::option::of("[a-z._-]{1,8}"), number in 0..i32::MAX, from in prop::option::of(from()), to in to(),
+        ) {
+            let one = Override { topic, partition: PartitionId(number), from, to: Some(to) };
+            prop_assert_eq!(one.to_string().parse::<Override>(), Ok(one));
+        }
+
+        #[test]
+        fn no_text_upsets_the_parsers(text in ".{0,12}", number in any::<u64>()) {
+            for text in [text.clone(), format!("-{text}"), format!("-{number}{text}"), format!("{text}=..{text}"), format!("ms:{number}")] {
+                drop(text.parse::<From>());
+                drop(text.parse::<To>());
+                drop(text.parse::<Override>());
+            }
+        }
+    }
+}

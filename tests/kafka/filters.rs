@@ -1,0 +1,156 @@
+//! Filters and key templates: what is left out is counted and dealt with, and lanes follow the template.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kreplay::feed::RunView;
+use kreplay::plan::{KeyList, Rules};
+use kreplay::replay::SessionOptions;
+use serde_json::{Value, json};
+
+use crate::recorder::{Recorder, Seen};
+use crate::sessions::{in_group, options, run_with};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::produce::NewRecord;
+
+const RECORDS: usize = 600;
+const TEAMS: usize = 5;
+
+fn event_type(n: usize) -> &'static str {
+    ["OrderPlaced", "OrderPaid", "TeamMerged"][n % 3]
+}
+
+/// Events keyed by task, whose team stands in the value: a team is spread over keys and partitions.
+fn events(broker: &Broker, prefix: &str) -> String {
+    let topic = broker.topic(prefix, 4);
+    let records: Vec<_> = (0..RECORDS)
+        .map(|n| {
+            let value = json!({"team": {"id": n % TEAMS}, "n": n, "kind": event_type(n), "late": n % 2 == 0});
+            NewRecord::keyed(format!("task:{}", n % 37), value.to_string())
+                .header("event-type", Some(event_type(n).as_bytes()))
+                .header("region", Some(if n % 4 == 0 { b"eu" } else { b"us" }))
+        })
+        .collect();
+    broker.produce(&topic, &records);
+    topic
+}
+
+fn with(mut options: SessionOptions, change: impl FnOnce(&mut Rules)) -> SessionOptions {
+    let mut rules = Rules::default();
+    change(&mut rules);
+    options.selection.as_mut().unwrap().scope.rules = Arc::new(rules);
+    options
+}
+
+fn number(seen: &Seen) -> usize {
+    let value: Value = serde_json::from_slice(seen.value.as_ref().unwrap()).unwrap();
+    usize::try_from(value["n"].as_u64().unwrap()).unwrap()
+}
+
+/// Runs with rules, without and with a group; checks that exactly the records with these numbers are handled.
+fn expect_only(topic: &str, rules: impl Fn(&mut Rules), wanted: impl Fn(usize) -> bool) {
+    let broker = broker::shared();
+    let expected: BTreeSet<usize> = (0..RECORDS).filter(|n| wanted(*n)).collect();
+    assert!(!expected.is_empty() && expected.len() < RECORDS);
+    for group in [None, Some(unique_name("filtered"))] {
+        let recorder = Recorder::default();
+        let options = with(options(broker, topic, 4), &rules);
+        let by_key = options.selection.as_ref().unwrap().scope.rules.template.is_none();
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let ended = run_with(options, recorder.source()).expect_done(expected.len() as u64);
+        assert_eq!(recorder.count(), expected.len());
+        if by_key {
+            recorder.expect_each_once_in_order(expected.len());
+        }
+        assert_eq!(recorder.seen().iter().map(number).collect::<BTreeSet<_>>(), expected);
+        let RunView { totals, .. } = ended.view;
+        assert_eq!(totals.handled + totals.filtered, RECORDS as u64, "{totals:?}");
+        if let Some(group) = &group {
+            for partition in 0..4 {
+                let (_, end) = broker.watermarks(topic, partition);
+                assert_eq!(broker.committed(group, topic, partition), Some(end), "filtered records are committed, too");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_kind_of_filter_and_all_together() {
+    let topic = events(broker::shared(), "filters");
+    let glob = |text: &str| text.parse().unwrap();
+    // R22: one key alone, and a set of keys.
+    expect_only(&topic, |rules| rules.filter.keys = vec![glob("task:3")], |n| n % 37 == 3);
+    expect_only(
+        &topic,
+        |rules| rules.filter.keys = vec![glob("task:3?"), glob("task:7")],
+        |n| n % 37 >= 30 || n % 37 == 7,
+    );
+    let list = KeyList::from_lines("task:1\ntask:2\nnobody").unwrap();
+    expect_only(&topic, |rules| rules.filter.key_list = Some(list.clone()), |n| [1, 2].contains(&(n % 37)));
+    expect_only(&topic, |rules| rules.filter.headers = vec!["region=eu".parse().unwrap()], |n| n % 4 == 0);
+    let teams = ["team.id=2", "team.id=4"].map(|text| text.parse().unwrap()).to_vec();
+    expect_only(&topic, |rules| rules.filter.json = teams.clone(), |n| [2, 4].contains(&(n % TEAMS)));
+    expect_only(&topic, |rules| rules.filter.event_types = vec![glob("Order*")], |n| n % 3 != 2);
+    expect_only(
+        &topic,
+        |rules| {
+            rules.event_type = vec!["json.kind".parse().unwrap()];
+            rules.template = Some("team:{team.id}".parse().unwrap());
+            rules.filter.keys = vec![glob("team:[0-2]")];
+            rules.filter.json = vec!["late=true".parse().unwrap()];
+            rules.filter.headers = vec!["region=us".parse().unwrap()];
+            rules.filter.event_types = vec![glob("*Merged"), glob("OrderPaid")];
+        },
+        |n| n % TEAMS <= 2 && n % 2 == 0 && n % 4 != 0 && n % 3 != 0,
+    );
+}
+
+/// R20: the records of a team, spread over keys and partitions, are handled one after the other, each partition's in order.
+#[test]
+fn a_template_makes_the_lanes() {
+    let broker = broker::shared();
+    let topic = events(broker, "lanes");
+    for group in [None, Some(unique_name("lanes"))] {
+        let recorder = Recorder::taking(Duration::from_micros(200));
+        let options =
+            with(options(broker, &topic, 8), |rules| rules.template = Some("team:{team.id}".parse().unwrap()));
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let ended = run_with(options, recorder.source()).expect_done(RECORDS as u64);
+        assert_eq!((ended.view.totals.lanes, ended.view.totals.unkeyed), (TEAMS as u64, 0));
+        let mut last: BTreeMap<(usize, u32), i64> = BTreeMap::new();
+        for one in recorder.seen() {
+            if let Some(before) = last.insert((number(&one) % TEAMS, one.partition), one.offset) {
+                assert!(before < one.offset, "team {}: {} after {before}", number(&one) % TEAMS, one.offset);
+            }
+        }
+        assert!(last.len() > TEAMS, "the teams are spread over partitions");
+    }
+}
+
+#[test]
+fn records_without_the_templates_parts_keep_the_order_of_their_partition() {
+    let broker = broker::shared();
+    let topic = broker.topic("unkeyed", 2);
+    let hostile = [
+        NewRecord::keyed("a", "no JSON"),
+        NewRecord::keyed("b", b"\xff\x00".to_vec()),
+        NewRecord::tombstone("c"),
+        NewRecord::keyed("d", r#"{"team": null}"#),
+        NewRecord::keyed("e", r#"{"team": {"id": 1}}"#),
+        NewRecord::keyed("f", r#"{"team": 1}"#),
+    ];
+    let records: Vec<_> =
+        (0..300).map(|n| hostile[n % hostile.len()].clone().in_partition(i32::from(n % 2 == 0))).collect();
+    broker.produce(&topic, &records);
+    let recorder = Recorder::taking(Duration::from_micros(200));
+    let options = with(options(broker, &topic, 8), |rules| rules.template = Some("{team}".parse().unwrap()));
+    let ended = run_with(options, recorder.source()).expect_done(300);
+    assert_eq!((ended.view.totals.unkeyed, ended.view.totals.lanes), (250, 3), "{:?}", ended.view.totals);
+    let mut last = BTreeMap::new();
+    for one in recorder.seen().into_iter().filter(|one| one.key.as_deref() != Some(b"f")) {
+        if let Some(before) = last.insert(one.partition, one.offset) {
+            assert!(before < one.offset, "partition {}: {} after {before}", one.partition, one.offset);
+        }
+    }
+}
