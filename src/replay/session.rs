@@ -17,7 +17,7 @@ use super::{
     Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings,
     journalling::{self, Opened},
     listing::{Answer, Listing},
-    run::{Run, check_workers},
+    run::{Run, check_workers, first_workers},
 };
 use crate::{
     domain::{Growing, TopicPartition},
@@ -372,7 +372,8 @@ impl Body {
         settings.group = self.group_of(self.runs);
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         self.show_planned(&id, &plan, &settings);
-        check_workers(plan.partitions.len(), &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
+        let first = first_workers(plan.partitions.len(), &settings);
+        check_workers(plan.partitions.len(), &settings, first).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {
