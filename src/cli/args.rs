@@ -148,6 +148,24 @@ pub struct SettingsArgs {
     pub no_journal: bool,
 }
 
+/// How much is read to make a plan.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Plan")]
+pub struct PlanningArgs {
+    /// Read all records, not a sample
+    #[arg(long)]
+    pub scan: bool,
+    /// About how many records a sample has, 1000 to 10000000 [default: 100000]
+    #[arg(long, value_name = "N", conflicts_with = "scan")]
+    pub sample: Option<String>,
+    /// The longest time for a sample [default: 2s]
+    #[arg(long, value_name = "DURATION", conflicts_with = "scan")]
+    pub sample_time: Option<String>,
+    /// Handling time of a record, where the handler's settings do not say it
+    #[arg(long, value_name = "DURATION")]
+    pub work: Option<String>,
+}
+
 /// What a run on a cluster has to take care of.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Run")]
@@ -310,6 +328,15 @@ impl SettingsArgs {
         put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());
         let none = self.no_journal.then(|| "false".to_owned());
         put(into, "--no-journal", "run.journal", none.as_ref());
+    }
+}
+
+impl PlanningArgs {
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--scan", "plan.scan", self.scan.then(|| "true".to_owned()).as_ref());
+        put(into, "--sample", "plan.sample", self.sample.as_ref());
+        put(into, "--sample-time", "plan.sample_time", self.sample_time.as_ref());
+        put(into, "--work", "plan.work", self.work.as_ref());
     }
 }
 

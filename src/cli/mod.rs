@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod dlq;
 mod error;
+mod plan;
 mod resume;
 mod run;
 mod runs;
@@ -28,11 +29,12 @@ pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
+pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
 
 use crate::{
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     replay::JournalOptions,
 };
 
@@ -58,6 +60,8 @@ pub struct Cli {
 pub enum Command {
     /// Replays generated events on a broker of its own; needs no cluster
     Demo(DemoArgs),
+    /// Says what a run would do and how long it should take; changes nothing
+    Plan(PlanArgs),
     /// Replays the topics of a selection
     Run(RunArgs),
     /// Compares consumer tiers and concurrency on a topic
@@ -102,6 +106,9 @@ pub struct ConsoleArgs {
 pub struct RunArgs {
     #[command(flatten)]
     console: ConsoleArgs,
+    /// Make a plan first, so that the report holds it against the result
+    #[arg(long, help_heading = "Run")]
+    plan: bool,
     /// What comes out.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -167,7 +174,9 @@ impl RunArgs {
     /// # Errors
     /// Everything that is wrong with file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let config = Config::load(&self.console.overrides("run"), environment, directory)?;
+        let mut overrides = self.console.overrides("run");
+        overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
+        let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
             return Err(CliError::Usage(missing.into()));
@@ -229,6 +238,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;
             run::execute(&config, &args.report, kept(&config, &environment))

@@ -41,6 +41,8 @@ const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
 const KEEP: RangeInclusive<u32> = 0..=100_000;
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
+const SAMPLE: RangeInclusive<u32> = 1000..=10_000_000;
+const SAMPLE_TIME: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
 
@@ -343,6 +345,36 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |c| Some(time(c.run.progress_interval)),
     },
     Setting {
+        key: "plan.scan",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.planning.scan, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.planning.scan)),
+    },
+    Setting {
+        key: "plan.sample",
+        allowed: "a whole number from 1000 to 10000000",
+        set: |c, i| store(&mut c.run.settings.planning.sample, i.within(&SAMPLE)),
+        show: |c| Some(number(c.run.settings.planning.sample)),
+    },
+    Setting {
+        key: "plan.sample_time",
+        allowed: "a time from 100ms to 10m, such as 2s",
+        set: |c, i| store(&mut c.run.settings.planning.sample_time, i.duration(&SAMPLE_TIME)),
+        show: |c| Some(time(c.run.settings.planning.sample_time)),
+    },
+    Setting {
+        key: "plan.work",
+        allowed: "a time from 0 to 60m, such as 1ms",
+        set: |c, i| store(&mut c.run.settings.planning.work, i.duration(&WORK).map(Some)),
+        show: |c| c.run.settings.planning.work.map(time),
+    },
+    Setting {
+        key: "plan.before_run",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.planning.before_run, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.planning.before_run)),
+    },
+    Setting {
         key: "console.theme",
         allowed: "dark, light, mono or the path of a .toml file",
         set: |c, i| store(&mut c.console.theme, theme(i)),
@@ -491,6 +523,6 @@ mod tests {
         assert_eq!(suggest("batch"), Some("run.batch"));
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
-        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "console", "demo"]);
+        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "console", "demo"]);
     }
 }

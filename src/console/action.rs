@@ -17,6 +17,11 @@ pub enum Action {
     Mark,
     MarkAll,
     ListTopics,
+    Quarantine,
+    Release,
+    ReleaseAll,
+    DeadLetter,
+    DeadLetterAll,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
@@ -59,6 +64,8 @@ pub enum Group {
     Run,
     /// Choosing topics.
     Topics,
+    /// Keys that were put aside.
+    Quarantine,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -75,9 +82,10 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Run,
         Self::Topics,
+        Self::Quarantine,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -92,6 +100,7 @@ impl Group {
         match self {
             Self::Run => "Run",
             Self::Topics => "Topics",
+            Self::Quarantine => "Quarantine",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -159,7 +168,8 @@ const DASHBOARD: &[Mode] = &[Mode::Dashboard];
 const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
 const CHOOSING: &[Mode] = &[Mode::Choosing];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing];
+const DECIDING: &[Mode] = &[Mode::Deciding];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Deciding];
 
 macro_rules! entry {
     ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
@@ -195,6 +205,17 @@ pub const CATALOGUE: &[Entry] = &[
         CHOOSING => [Key::char('a')]),
     entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),
+
+    entry!(Quarantine, Quarantine, "quarantine", "Decide what becomes of keys that were put aside",
+        DASHBOARD => [Key::char('Q')]),
+    entry!(Release, Quarantine, "release", "Try the selected key again, in its order",
+        DECIDING => [Key::char('r')]),
+    entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
+        DECIDING => [Key::char('R')]),
+    entry!(DeadLetter, Quarantine, "dead-letter", "Send what waits of the selected key to the dead letters",
+        DECIDING => [Key::char('d')]),
+    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all that waits to the dead letters; asks first",
+        DECIDING => [Key::char('D')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
         CONTROLS => [Key::char('+'), Key::char('=')]),
@@ -257,6 +278,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
+        DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Reading] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     domain::{Concurrency, Ordering, RateLimit},
-    feed::{PartitionView, RunState, RunView, Snapshot, TopicView},
+    feed::{PartitionView, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    replay::Decision,
 };
 
 mod comparison;
@@ -39,6 +40,8 @@ pub enum Question {
     Cancel,
     /// Stop the run and leave?
     Quit,
+    /// Decide so for every key in quarantine?
+    DecideAll(Decision),
 }
 
 /// What stands in front of the dashboard.
@@ -68,6 +71,8 @@ pub enum Overlay {
     Filter(String),
     /// The filter of the topics is being typed; what it was before.
     TopicFilter(String),
+    /// The keys in quarantine; the selected one, by its hash.
+    Quarantine(Option<u64>),
     /// A question waits.
     Ask(Question),
 }
@@ -221,6 +226,7 @@ impl State {
             Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
                 Mode::Typing
             }
+            Some(Overlay::Quarantine(_)) => Mode::Deciding,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }
     }
@@ -244,7 +250,29 @@ impl State {
             return Some(("No run can be started", problem));
         }
         let run = self.run()?;
-        run.error.as_deref().map(|error| ("The run failed", error))
+        if let Some(error) = &run.error {
+            return Some(("The run failed", error));
+        }
+        if let Some(failure) = &run.paused_by {
+            return Some(("Paused by a failure: p tries the record again", failure));
+        }
+        run.quarantine.awaits_decision.then_some((
+            "Keys in quarantine wait for a decision",
+            "Everything else is handled. Q shows them: release them, or send them to the dead letters.",
+        ))
+    }
+
+    /// The keys in quarantine, the oldest first.
+    #[must_use]
+    pub fn quarantined(&self) -> &[QuarantinedKey] {
+        self.run().map_or(&[], |run| &run.quarantine.waiting)
+    }
+
+    /// The row of the selected key among them; the first where it is not there any more.
+    #[must_use]
+    pub fn quarantined_row(&self) -> usize {
+        let Some(Overlay::Quarantine(Some(selected))) = self.overlay else { return 0 };
+        self.quarantined().iter().position(|key| key.hash == selected).unwrap_or(0)
     }
 
     /// The selected partition.

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     feed::{self, EventKind, Severity, Snapshot},
-    replay::Command,
+    replay::{Command, Decision},
 };
 
 mod concurrency;
 mod mouse;
+mod quarantine;
 mod rate;
 mod run;
 mod scroll;
@@ -176,6 +177,10 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::list_again(state),
         Action::Replay => topics::replay(state),
+        Action::Release => quarantine::decide(state, Decision::Release),
+        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
+        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
+        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
@@ -189,6 +194,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
 fn look(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
+        Action::Quarantine => quarantine::open(state),
         Action::SetRate => rate::ask(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;

@@ -19,7 +19,7 @@ pub use cluster::{ClusterView, TopicView};
 pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
 pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
-    Planning, Recommendation, RecordBytes,
+    Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use history::{Recent, Series};
 pub use limits::{GuardView, LimitsView};

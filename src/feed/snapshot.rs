@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, LimitsView, NextRun, QuarantineView, TopicView};
+use super::{ClusterView, LimitsView, NextRun, PlanningView, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -30,6 +30,9 @@ pub struct Snapshot {
     /// How the next run will go.
     #[serde(default)]
     pub next: NextRun,
+    /// What is known of it beforehand, where somebody asked.
+    #[serde(default)]
+    pub planning: PlanningView,
 }
 
 /// Where a run stands.
@@ -87,6 +90,9 @@ pub struct PlanView {
     pub records: u64,
     /// How many bytes that is, where it is known.
     pub bytes: Option<u64>,
+    /// How long a plan that was made before the run said it would take, where one was made.
+    #[serde(default)]
+    pub predicted: Option<Prediction>,
     /// What keeps its order.
     pub ordering: Ordering,
     /// The most records a handler gets at once.

@@ -12,8 +12,10 @@ pub struct Load {
     pub ordering: Ordering,
     /// Records in all.
     pub records: u64,
-    /// Records of the heaviest key group.
+    /// Records of the heaviest lane with key order.
     pub heaviest_key: u64,
+    /// Whether that is the lane of a partition's records without a key.
+    pub keyless: bool,
     /// Records of the heaviest partition.
     pub heaviest_partition: u64,
     /// With partition order: records of the worker that has the most, by the way partitions were dealt out; 0 if unknown.
@@ -41,9 +43,14 @@ pub fn predict(load: &Load) -> Option<Prediction> {
     }
     let shared = load.records as f64 / load.workers * load.record_s;
     let (lane, bound) = match load.ordering {
-        Ordering::Key => (load.heaviest_key as f64 * load.record_s, Bound::Key),
+        Ordering::Key => {
+            (load.heaviest_key as f64 * load.record_s, if load.keyless { Bound::Partition } else { Bound::Key })
+        }
         Ordering::Partition => {
-            (load.heaviest_partition.max(load.heaviest_worker) as f64 * load.record_s, Bound::Partition)
+            // Some worker always has a little more than the mean: that is no limit yet.
+            let uneven = load.heaviest_worker as f64 * load.record_s * TIE > shared;
+            let worker = if uneven { load.heaviest_worker } else { 0 };
+            (load.heaviest_partition.max(worker) as f64 * load.record_s, Bound::Partition)
         }
         Ordering::None => (0.0, Bound::Workers),
     };
@@ -66,6 +73,7 @@ mod tests {
             ordering,
             records: 10_000,
             heaviest_key: 1000,
+            keyless: false,
             heaviest_partition: 3000,
             heaviest_worker: 0,
             workers,
@@ -94,6 +102,15 @@ mod tests {
         let predicted = predict(&load(Ordering::Partition, 6.0)).unwrap();
         assert_eq!((predicted.limit, predicted.elapsed_s), (Bound::Partition, 3.0));
         assert_eq!(predict(&load(Ordering::None, 6.0)).unwrap().limit, Bound::Workers);
+    }
+
+    #[test]
+    fn records_without_a_key_and_uneven_dealing_are_limits_of_the_partition() {
+        let keyless = Load { keyless: true, ..load(Ordering::Key, 20.0) };
+        assert_eq!(predict(&keyless).unwrap().limit, Bound::Partition);
+        let dealt = |heaviest_worker| Load { heaviest_worker, ..load(Ordering::Partition, 2.0) };
+        assert_eq!(predict(&dealt(5050)).unwrap().limit, Bound::Workers);
+        assert_eq!(predict(&dealt(6000)).unwrap().limit, Bound::Partition);
     }
 
     #[test]

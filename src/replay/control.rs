@@ -14,6 +14,11 @@ pub enum Command {
     Restart,
     /// Asks the cluster which topics there are, also while a run is going.
     ListTopics,
+    /// Makes a plan of these topics, by name, or of the present selection where there are none: counts, skew and predicted times,
+    /// also while a run is going. It reads, and changes nothing on the cluster.
+    Plan(Arc<[String]>),
+    /// Gives up the plan that is being made.
+    StopPlanning,
     /// Selects these topics, by name, for this run and those that follow, and starts it. Refused while a run is going.
     Replay(Arc<[String]>),
     /// Handles nothing more until `Resume`; what is in hand is finished.

@@ -1,7 +1,7 @@
 //! What fetchers, workers and the run share: the partitions, the board, the counters.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -38,6 +38,9 @@ const FAILED_REST: Duration = Duration::from_secs(3600);
 /// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
 const SINGLES_TOLD: u64 = 200;
 
+/// Events keep so many characters of an error: there may be thousands of them.
+const LONGEST_ERROR: usize = 500;
+
 /// What fetchers, workers and the run share.
 pub struct Engine {
     /// What was to be read when the run began.
@@ -58,6 +61,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// Partitions that the group tells of and the run does not read; each is told of once.
+    pub strangers: Mutex<HashSet<TopicPartition>>,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
     delivering: RwLock<()>,
     /// The run is to pause: retention has deleted records, and the settings say so.
@@ -139,6 +144,7 @@ impl Engine {
             handlers: OnceLock::new(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            strangers: Mutex::default(),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),
@@ -325,6 +331,13 @@ impl Engine {
     pub fn pass_over(&self, partition: u32, epoch: u32, offset: i64) {
         self.with(partition, |one| one.pass_over(epoch, offset));
         self.stage(|stages| self.note_passed(stages, partition, false));
+    }
+
+    /// Whether records that were read wait for others before they go into their lanes.
+    #[must_use]
+    pub fn is_staging(&self) -> bool {
+        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
+        self.staging.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
     }
 
     /// The run is to pause.
@@ -536,7 +549,7 @@ impl Engine {
             partition: self.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             attempt,
-            error: error.to_owned(),
+            error: error.chars().take(LONGEST_ERROR).collect(),
         }
     }
 

@@ -47,9 +47,12 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
+mod planning;
 pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_engine_test;
 #[cfg(test)]
 mod quarantine_test;
 mod rate;
@@ -84,6 +87,7 @@ pub use journalling::JournalOptions;
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
+pub use ready::ReadyQueues;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

@@ -28,10 +28,10 @@ use super::{
 };
 use crate::{
     domain::{Concurrency, Ordering, RateLimit},
-    feed::{EventKind, EventLog, Owner, RebalanceKind, RebalanceView, RunState},
+    feed::{EventKind, EventLog, Owner, Prediction, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     journal::Figures,
-    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig},
+    kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig, Place},
     plan::Plan,
 };
 
@@ -124,6 +124,8 @@ pub struct Run {
     pub(super) error: Option<String>,
     pub(super) meters: Meters,
     pub(super) failures: Failures,
+    /// What a plan said before, if one was made.
+    pub(super) predicted_before: Option<Prediction>,
     pub(super) reading: Reading,
     pub(super) ending: Option<Ending>,
     last_tick: Instant,
@@ -177,10 +179,12 @@ impl Run {
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
-            engine.begun = Some(Arc::clone(opened.journal.begun()));
+            // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
+            engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             engine.retried.store(before.retried, Relaxed);
             engine.skipped.store(before.skipped, Relaxed);
+            engine.dead_lettered.store(before.dead_lettered, Relaxed);
         }
         let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));
@@ -244,6 +248,7 @@ impl Run {
             error: None,
             meters: Meters::new(partitions),
             failures: Failures::default(),
+            predicted_before: None,
             reading,
             ending: None,
             last_tick: now,
@@ -539,6 +544,7 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
         topics: engine.plan.topics.clone(),
         protocol: connection.protocol,
         tier: engine.settings.tier,
+        place: Place::First,
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {

@@ -6,6 +6,7 @@ use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
     handler::HandlerSpec,
+    plan::PlanOptions,
 };
 
 /// How a run is to go, whatever it reads.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub fetch_clients: Option<u32>,
     /// What a measurement asks of the run; an ordinary run has none.
     pub probe: Option<Probe>,
+    /// How much is read when a plan is made.
+    pub planning: PlanOptions,
     /// The most that is handed out in a second.
     pub rate: Option<RateLimit>,
     /// What keeps its order.
@@ -76,6 +79,7 @@ impl Default for Settings {
             fetch_batch: 1000,
             fetch_clients: None,
             probe: None,
+            planning: PlanOptions::default(),
             rate: None,
             ordering: Ordering::default(),
             batch: Batch::default(),

@@ -149,6 +149,7 @@ impl Run {
             partitions: self.engine.partitions.len(),
             records: plan.records(),
             bytes: None,
+            predicted: self.predicted_before,
             ordering: settings.ordering,
             batch: settings.batch.get(),
             tier: settings.tier.to_string(),
@@ -237,10 +238,12 @@ impl Run {
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
         let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
         let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
+        let heaviest = keys.iter().max_by_key(|(_, count)| **count);
         predict(&Load {
             ordering: self.engine.settings.ordering,
             records: handled,
-            heaviest_key: keys.values().copied().max().unwrap_or(0),
+            heaviest_key: heaviest.map_or(0, |(_, count)| *count),
+            keyless: heaviest.is_some_and(|(lane, _)| lane.is_err()),
             heaviest_partition,
             heaviest_worker,
             workers,

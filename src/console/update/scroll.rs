@@ -1,6 +1,6 @@
 //! Moving about: in the panel that has the keys, or in the text in front.
 
-use super::topics;
+use super::{quarantine, topics};
 use crate::console::{
     action::Action,
     layout::Panel,
@@ -28,6 +28,7 @@ pub(super) fn by_action(state: &mut State, action: Action) {
         None if choosing => topics::scroll(state, by),
         None => panel(state, state.focus, by),
         Some(Overlay::Details) => select(state, by),
+        Some(Overlay::Quarantine(_)) => quarantine::scroll(state, by),
         Some(_) => overlay(state, by),
     }
 }

@@ -111,6 +111,7 @@ fn useful(state: &State) -> &'static [Action] {
             A::MoreWorkers,
             A::FewerWorkers,
         ],
+        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],

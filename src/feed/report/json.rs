@@ -43,6 +43,8 @@ pub(super) struct Plan {
     pub(super) partitions: usize,
     pub(super) records: u64,
     pub(super) bytes: Option<u64>,
+    /// What a plan said that was made before the run; null where none was.
+    pub(super) predicted: Option<Prediction>,
     pub(super) concurrency: u32,
     pub(super) ordering: Ordering,
     pub(super) batch: u32,
@@ -144,6 +146,7 @@ impl Plan {
             partitions: plan.partitions,
             records: plan.records,
             bytes: plan.bytes,
+            predicted: plan.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
             concurrency: run.concurrency,
             ordering: plan.ordering,
             batch: plan.batch,

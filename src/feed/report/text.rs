@@ -42,6 +42,9 @@ pub(super) fn render(report: &Report) -> String {
             latency.p50, latency.p95, latency.p99, latency.max
         ),
     );
+    if let Some(planned) = report.plan.predicted {
+        line("planned", format!("{}, limited by {}", seconds(planned.elapsed_s), in_words(planned.limit)));
+    }
     if let Some(predicted) = report.predicted {
         line("predicted", format!("{}, limited by {}", seconds(predicted.elapsed_s), in_words(predicted.limit)));
     }
