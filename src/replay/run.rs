@@ -520,7 +520,7 @@ impl Drop for Run {
 }
 
 /// How many workers a run begins with.
-fn first_workers(partitions: usize, settings: &Settings) -> u32 {
+pub(super) fn first_workers(partitions: usize, settings: &Settings) -> u32 {
     let wanted = settings.concurrency.get();
     if settings.single_threaded {
         1

@@ -18,7 +18,7 @@ use super::{
     journalling::{self, Opened},
     listing::{Answer, Listing},
     planning::{Change, PlanDesk},
-    run::{Run, check_workers},
+    run::{Run, check_workers, first_workers},
 };
 use crate::{
     domain::{Growing, TopicPartition},
@@ -433,7 +433,8 @@ impl Body {
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plans.predicted(&plan, &settings);
         self.show_planned(&id, &plan, &settings, predicted);
-        check_workers(plan.partitions.len(), &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
+        let first = first_workers(plan.partitions.len(), &settings);
+        check_workers(plan.partitions.len(), &settings, first).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {
