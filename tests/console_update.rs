@@ -278,6 +278,31 @@ fn a_number_is_checked_before_it_is_sent() {
 }
 
 #[test]
+fn auto_and_the_rate_have_their_keys() {
+    let mut state = running(80, 24);
+    assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(true))]);
+    let mut snapshot = (*state.snapshot).clone();
+    snapshot.run.as_mut().unwrap().limits.adaptive = true;
+    give(&mut state, snapshot);
+    assert!(state.adaptive());
+    assert!(matches!(press(&mut state, '+')[..], [Effect::Send(Command::SetConcurrency(_))]));
+    assert!(state.status.as_ref().unwrap().text.contains("auto is off"));
+    assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(false))]);
+
+    for (typed, rate) in [("2k/s", "2000/s".parse().ok()), ("off", None), ("", None)] {
+        press(&mut state, 'L');
+        type_text(&mut state, typed);
+        assert_eq!(press_code(&mut state, KeyCode::Enter), [Effect::Send(Command::SetRate(rate))], "{typed}");
+        assert_eq!(state.overlay, None);
+    }
+    press(&mut state, 'L');
+    type_text(&mut state, "fast");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), []);
+    let Some(Overlay::Rate { error: Some(error), .. }) = &state.overlay else { panic!("no complaint") };
+    assert!(error.contains("write 5000/s"), "{error}");
+}
+
+#[test]
 fn a_paste_is_never_a_command() {
     let mut state = running(80, 24);
     assert_eq!(update(&mut state, Event::Paste("qqxyR+".into())), []);

@@ -99,6 +99,8 @@ pub struct Counters {
     pub filtered: u64,
     /// Records dealt with in another way than by handling.
     pub passed_over: u64,
+    /// Offsets that retention took before they were read.
+    pub lost: u64,
 }
 
 /// Where a partition stands.

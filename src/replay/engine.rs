@@ -1,7 +1,7 @@
 //! What fetchers, workers and the run share: the partitions, the board, the counters.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -17,6 +17,7 @@ use super::{
     dead_letters::DeadLetters,
     key_groups::{KeyGroups, hash_content},
     lanes::own_lane,
+    limiter::Throttle,
     partition::{Completed, Delivery, PartitionRun},
     settings::Settings,
     staging::{End, PART_OF_BUFFER, Stages, Staging},
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     domain::{Growing, Ordering, Record, TopicPartition},
-    feed::{EventKind, EventLog, PartitionState},
+    feed::{EventKind, EventLog, GuardView, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
@@ -53,6 +54,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// Partitions that the group tells of and the run does not read; each is told of once.
+    pub strangers: Mutex<HashSet<TopicPartition>>,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
     delivering: RwLock<()>,
     /// The run is to pause: retention has deleted records, and the settings say so.
@@ -79,6 +82,8 @@ pub struct Engine {
     pub skipped: AtomicU64,
     /// Barriers that are settled.
     pub barriers: AtomicU64,
+    /// Another group that must not suffer, and how far that opens the run.
+    guard: Mutex<(Option<GuardView>, Throttle)>,
     /// Records that a dead-letter topic has, by its broker's word.
     pub dead_lettered: AtomicU64,
     /// Where dead letters are sent from, where there are any.
@@ -132,6 +137,7 @@ impl Engine {
             handlers: OnceLock::new(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            strangers: Mutex::default(),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),
@@ -150,6 +156,7 @@ impl Engine {
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             barriers: AtomicU64::new(0),
+            guard: Mutex::default(),
             dead_lettered: AtomicU64::new(0),
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
@@ -470,6 +477,32 @@ impl Engine {
                 });
             }
         }
+    }
+
+    /// Takes note of a group that must not suffer, and how far that opens the run.
+    pub fn set_guard(&self, view: GuardView, throttle: Throttle) {
+        let before = std::mem::replace(&mut *self.guard.lock(), (Some(view), throttle)).1;
+        if before != throttle {
+            self.board.set_throttle(throttle);
+        }
+    }
+
+    /// The group that must not suffer, as views see it.
+    #[must_use]
+    pub fn guard_view(&self) -> Option<GuardView> {
+        self.guard.lock().0.clone()
+    }
+
+    /// How far a guard opens the run.
+    #[must_use]
+    pub fn throttle(&self) -> Throttle {
+        self.guard.lock().1
+    }
+
+    /// Records handled so far.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.lock().handled).sum()
     }
 
     /// The run cannot go on. The first reason stays.

@@ -18,8 +18,8 @@ use crate::{
     domain::{Offset, PartitionId, Tier, TopicPartition},
     kafka::{
         client::{
-            ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
-            is_outage,
+            ClientError, ClientHealth, ContextRef, KafkaConfig, Place, ReadContext, create, drop_aside,
+            ends_membership, is_outage,
         },
         native::RecordQueue,
     },
@@ -67,6 +67,8 @@ pub enum StartAt {
     Offset(Offset),
     /// Where the group left off; that could not be found out beforehand.
     Committed,
+    /// At the end: it is not wanted.
+    End,
 }
 
 /// Who is told about a member's partitions. Every call comes from within the member's own
@@ -111,6 +113,8 @@ pub struct MemberConfig {
     pub protocol: GroupProtocol,
     /// How records come out of the client.
     pub tier: Tier,
+    /// Whether it is the first member of this process.
+    pub place: Place,
 }
 
 impl MemberConfig {
@@ -142,7 +146,7 @@ impl Member {
         health: &Arc<ClientHealth>,
         membership: Arc<dyn Membership>,
     ) -> Result<Self, ClientError> {
-        let mut native = config.kafka.reading();
+        let mut native = config.kafka.reading_at(config.place);
         native.set("group.id", &config.group);
         match config.protocol {
             GroupProtocol::Consumer => {
@@ -383,6 +387,7 @@ fn prepare_assignment(
         let offset = match start {
             StartAt::Offset(offset) => NativeOffset::Offset(offset.get()),
             StartAt::Committed => NativeOffset::Stored,
+            StartAt::End => NativeOffset::End,
         };
         // The partition comes from this very list.
         drop(partitions.set_partition_offset(&id.topic, id.partition.0, offset));
