@@ -11,6 +11,7 @@ mod batch_size;
 mod board;
 #[cfg(test)]
 mod board_test;
+mod checkpoint;
 mod control;
 mod dead_letter_topics;
 mod dead_letters;
@@ -50,9 +51,9 @@ pub(crate) mod position;
 mod probe;
 mod quarantine;
 #[cfg(test)]
-mod quarantine_test;
-#[cfg(test)]
 mod quarantine_engine_test;
+#[cfg(test)]
+mod quarantine_test;
 mod rate;
 mod readers;
 mod ready;
