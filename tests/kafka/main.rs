@@ -16,6 +16,7 @@ mod digest;
 mod fenced;
 mod filters;
 mod follow;
+mod guard;
 mod holes;
 mod lag;
 mod lines;
