@@ -3,21 +3,15 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
     time::Duration,
-};
-
-use chrono::Utc;
-use clap::{Args, ValueHint};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
 };
 
 use super::{
     CliError, Exit,
     args::{ClusterArgs, FileArgs, report_formats},
     print,
+    work::stop_flag,
 };
 use crate::{
     bench::{
@@ -30,6 +24,8 @@ use crate::{
     kafka::{Catalog, Client, KafkaConfig},
     plan::{Plan, Selection, resolve},
 };
+use chrono::Utc;
+use clap::{Args, ValueHint};
 
 /// How long the cluster may take to describe the topics.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -178,17 +174,6 @@ impl From<BenchError> for CliError {
 
 fn usage(text: impl Into<String>) -> CliError {
     CliError::Usage(text.into())
-}
-
-/// Set by the first signal; the second ends the process.
-fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(stop)
 }
 
 fn cluster(config: &Config) -> Option<KafkaConfig> {

@@ -3,6 +3,7 @@
 //! Fetchers put records up, workers take them down. The lock is held for microseconds; the handler runs outside it.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,12 +11,14 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use super::{
+    barrier::Barrier,
     batch_size::BatchSize,
     lanes::{Exclusion, Lanes},
+    limiter::{Allowance, Limiter, Throttle},
     quarantine::{QuarantineLoad, Trouble, Waiting},
 };
 use crate::{
-    domain::{Ordering, Record},
+    domain::{Ordering, RateLimit, Record},
     handler::LaneRun,
 };
 
@@ -23,8 +26,17 @@ use crate::{
 /// woken when it should be comes to light.
 const LONGEST_WAIT: Duration = if cfg!(test) { Duration::from_secs(600) } else { Duration::from_millis(500) };
 
+/// So many records that waited behind a barrier go into their lanes at a time, lest the lock be held for long.
+const MOVED_AT_ONCE: usize = 4096;
+
 struct Inner {
     lanes: Lanes,
+    barrier: Barrier,
+    limiter: Limiter,
+    /// Workers that have something to take and wait for the limiter, in their turn. The first of them watches the clock.
+    turns: VecDeque<u32>,
+    /// Since when somebody waits for the limiter, and how long that was before.
+    limited: (Option<Instant>, Duration),
     size: BatchSize,
     workers: u32,
     paused: bool,
@@ -75,6 +87,10 @@ impl Board {
         Self {
             inner: Mutex::new(Inner {
                 lanes: Lanes::new(exclusion, lanes, partitions, 1),
+                barrier: Barrier::default(),
+                limiter: Limiter::default(),
+                turns: VecDeque::new(),
+                limited: (None, Duration::ZERO),
                 size: BatchSize::new(batch),
                 workers: 0,
                 paused: false,
@@ -98,13 +114,22 @@ impl Board {
     pub fn put(&self, records: impl Iterator<Item = (u32, Record)>) {
         let mut inner = self.inner.lock();
         let mut rung = None;
+        let mut staged = false;
         for (lane, record) in records {
+            if record.route.barrier || !inner.barrier.is_open() {
+                inner.barrier.stage(lane, record);
+                staged = true;
+                continue;
+            }
             let ready = inner.lanes.push(lane, record);
             if ready && self.own_queues && rung != Some(lane) {
                 rung = Some(lane);
                 let owner = inner.lanes.queue_of(lane);
                 inner.ring(owner);
             }
+        }
+        if staged {
+            inner.advance(self.own_queues);
         }
         if !self.own_queues {
             let wanted = inner.wanted();
@@ -118,22 +143,20 @@ impl Board {
         loop {
             if inner.stopped || worker >= inner.workers {
                 inner.set_alive(worker, false);
+                inner.leave_turn(worker);
                 if !self.own_queues {
                     // What it has handed back, or was woken for, is another's now.
                     inner.pass_on();
                 }
                 return false;
             }
-            if inner.take(worker, self.own_queues, out) {
-                return true;
-            }
-            let wait = if inner.paused { LONGEST_WAIT } else { inner.rest().min(LONGEST_WAIT) };
+            let Err(wait) = inner.take(worker, self.own_queues, out) else { return true };
             inner.idle.push(worker);
             let Some(bell) = inner.bells.get(worker as usize).cloned() else {
                 inner.set_alive(worker, false);
                 return false;
             };
-            bell.wait_for(&mut inner, wait.max(Duration::from_micros(100)));
+            bell.wait_for(&mut inner, wait.clamp(Duration::from_micros(100), LONGEST_WAIT));
             inner.idle.retain(|idle| *idle != worker);
         }
     }
@@ -142,7 +165,7 @@ impl Board {
     #[cfg(test)]
     pub fn try_take(&self, worker: u32, out: &mut Vec<LaneRun>) -> bool {
         let mut inner = self.inner.lock();
-        !inner.stopped && worker < inner.workers && inner.take(worker, self.own_queues, out)
+        !inner.stopped && worker < inner.workers && inner.take(worker, self.own_queues, out).is_ok()
     }
 
     /// How many workers wait at the board.
@@ -179,6 +202,7 @@ impl Board {
         if records > 0 {
             inner.size.learn(records, elapsed);
         }
+        inner.advance(self.own_queues);
         if !self.own_queues {
             let others = inner.wanted().saturating_sub(1);
             inner.ring_any(others + usize::from(rests));
@@ -191,9 +215,9 @@ impl Board {
     pub fn fence(&self, fences: impl Iterator<Item = (u32, u32)>) {
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
-        let mut fenced = false;
+        let mut any = false;
         for (partition, epoch) in fences {
-            fenced = true;
+            any = true;
             inner.lanes.fence(partition, epoch);
             if self.own_queues {
                 // The lane's worker may have gone, and the next owner may be in another process.
@@ -201,8 +225,17 @@ impl Board {
                 inner.lanes.drop_stale(lane);
             }
         }
-        if fenced {
+        if any {
             inner.lanes.drop_stale_aside();
+        }
+        if !inner.barrier.is_open() {
+            let Inner { barrier, lanes, .. } = &mut *inner;
+            barrier.drop_stale(|record| lanes.is_stale(record));
+            inner.advance(self.own_queues);
+            if !self.own_queues {
+                let wanted = inner.wanted();
+                inner.ring_any(wanted);
+            }
         }
     }
 
@@ -299,7 +332,45 @@ impl Board {
         inner.ring_all();
     }
 
-    /// Records that wait, and records in hand.
+    /// Sets or lifts the most that is handed out in a second.
+    pub fn set_rate(&self, rate: Option<RateLimit>) {
+        self.change_limit(|limiter| limiter.set_rate(rate, Instant::now()));
+    }
+
+    /// Sets or lifts what a guard allows.
+    pub fn set_throttle(&self, throttle: Throttle) {
+        self.change_limit(|limiter| limiter.set_guard(throttle, Instant::now()));
+    }
+
+    fn change_limit(&self, change: impl FnOnce(&mut Limiter)) {
+        let mut inner = self.inner.lock();
+        change(&mut inner.limiter);
+        inner.turns.clear();
+        inner.note_limited();
+        inner.ring_all();
+    }
+
+    /// How long workers had something to take and a limit kept them from it.
+    #[must_use]
+    pub fn limited(&self) -> Duration {
+        let (since, before) = self.inner.lock().limited;
+        before + since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// How many workers could have something in hand at the same time.
+    #[must_use]
+    pub fn usable(&self) -> u64 {
+        self.inner.lock().lanes.usable()
+    }
+
+    /// Whether a barrier waits for nothing but what is in quarantine.
+    #[must_use]
+    pub fn waits_for_quarantine(&self) -> bool {
+        let inner = self.inner.lock();
+        !inner.barrier.is_open() && !inner.lanes.have_work() && !inner.lanes.are_settled()
+    }
+
+    /// Records that wait in lanes, and records in hand; what waits behind a barrier is in no lane yet.
     #[must_use]
     pub fn load(&self) -> (u64, u64) {
         let inner = self.inner.lock();
@@ -310,7 +381,8 @@ impl Board {
     #[must_use]
     pub fn waiting_bytes(&self, partitions: &[u32]) -> Vec<u64> {
         let inner = self.inner.lock();
-        partitions.iter().map(|partition| inner.lanes.waiting_of(*partition).1).collect()
+        let bytes = |partition| inner.lanes.waiting_of(partition).1 + inner.barrier.bytes_of(partition);
+        partitions.iter().map(|partition| bytes(*partition)).collect()
     }
 
     /// These lanes have had records before this board was there.
@@ -345,24 +417,91 @@ impl Board {
 }
 
 impl Inner {
-    /// Takes what there is for a worker.
-    fn take(&mut self, worker: u32, own_queues: bool, out: &mut Vec<LaneRun>) -> bool {
+    /// Takes what there is for a worker; where that is nothing, says how long nothing will change by itself.
+    fn take(&mut self, worker: u32, own_queues: bool, out: &mut Vec<LaneRun>) -> Result<(), Duration> {
         if self.paused {
-            return false;
+            return Err(LONGEST_WAIT);
         }
         if self.lanes.next_wake().is_some() && self.lanes.wake(Instant::now()) > 0 && own_queues {
             self.ring_all();
         }
         let (queue, workers) = if own_queues { (worker, 1) } else { (0, self.workers) };
-        let most = self.size.take(self.lanes.waiting(), workers);
-        if self.lanes.take(queue, most, out) == 0 {
-            return false;
+        let mut most = self.size.take(self.lanes.waiting(), workers);
+        let taken = if self.limiter.is_off() {
+            self.lanes.take(queue, most, out)
+        } else {
+            let bytes;
+            (most, bytes) = self.wait_for_turn(worker, queue, most)?;
+            let (taken, size) = self.lanes.take_within(queue, most, bytes, out);
+            self.limiter.charge(taken, size);
+            self.leave_turn(worker);
+            taken
+        };
+        if taken == 0 {
+            return Err(self.rest());
         }
         self.first_taken.get_or_insert_with(Instant::now);
         if !own_queues {
             self.pass_on();
         }
-        true
+        Ok(())
+    }
+
+    /// How many records a worker may take, and how many bytes; where a limit lets it take none, it gets in line.
+    fn wait_for_turn(&mut self, worker: u32, queue: u32, most: usize) -> Result<(usize, u64), Duration> {
+        if self.lanes.ready(queue) == 0 {
+            self.leave_turn(worker);
+            return Err(self.rest());
+        }
+        let is_first = self.turns.front().is_none_or(|first| *first == worker);
+        let wait = if is_first {
+            match self.limiter.look(most, Instant::now()) {
+                Allowance::Take { records, bytes } => return Ok((records, bytes)),
+                Allowance::Wait(wait) => wait,
+                Allowance::Closed => LONGEST_WAIT,
+            }
+        } else {
+            LONGEST_WAIT
+        };
+        if !self.turns.contains(&worker) {
+            self.turns.push_back(worker);
+            self.note_limited();
+        }
+        Err(wait.min(self.rest()))
+    }
+
+    /// A worker no longer waits for the limiter; whoever is first now watches the clock.
+    fn leave_turn(&mut self, worker: u32) {
+        let Some(place) = self.turns.iter().position(|waiting| *waiting == worker) else { return };
+        self.turns.remove(place);
+        match self.turns.front() {
+            Some(&first) if place == 0 => self.ring(first),
+            _ => self.note_limited(),
+        }
+    }
+
+    fn note_limited(&mut self) {
+        match (self.turns.is_empty(), self.limited.0) {
+            (true, Some(since)) => self.limited = (None, self.limited.1 + since.elapsed()),
+            (false, None) => self.limited.0 = Some(Instant::now()),
+            _ => {}
+        }
+    }
+
+    /// Lets the records go on that no barrier holds any more.
+    fn advance(&mut self, own_queues: bool) {
+        let mut rung = None;
+        for _ in 0..MOVED_AT_ONCE {
+            // What has gone into the lanes comes back one day, and then the others are let go on.
+            let Self { barrier, lanes, .. } = self;
+            let Some((lane, record)) = barrier.next(lanes.are_settled(), |record| lanes.is_stale(record)) else {
+                break;
+            };
+            if lanes.push(lane, record) && own_queues && rung != Some(lane) {
+                rung = Some(lane);
+                self.ring(self.lanes.queue_of(lane));
+            }
+        }
     }
 
     /// How many workers there is work for in the queue that all share.

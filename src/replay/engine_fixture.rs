@@ -29,6 +29,8 @@ pub struct Fixture {
     pub engine: Arc<Engine>,
     /// What is read.
     pub log: Log,
+    /// Every so-many-th record of a partition is a barrier.
+    pub barrier_every: Option<i64>,
 }
 
 impl Fixture {
@@ -39,6 +41,12 @@ impl Fixture {
 
     /// An engine that tries again as told, and then passes over.
     pub fn with_retry(ordering: Ordering, log: &[Vec<Option<u8>>], retry: Retry) -> Self {
+        let drain_timeout = Duration::ZERO;
+        Self::with(log, Settings { ordering, retry, on_failure: OnFailure::Skip, drain_timeout, ..Settings::default() })
+    }
+
+    /// An engine with these settings.
+    pub fn with(log: &[Vec<Option<u8>>], settings: Settings) -> Self {
         let partitions = log
             .iter()
             .zip(0..)
@@ -49,15 +57,8 @@ impl Fixture {
             })
             .collect();
         let plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
-        let settings = Settings {
-            ordering,
-            retry,
-            on_failure: OnFailure::Skip,
-            drain_timeout: Duration::ZERO,
-            ..Settings::default()
-        };
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
-        Self { engine, log: log.to_vec() }
+        Self { engine, log: log.to_vec(), barrier_every: None }
     }
 
     /// Reads a part of a partition under an assignment.
@@ -85,7 +86,9 @@ impl Fixture {
             let key = key.map(|key| [key]);
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
-            builder.push(partition, epoch, offset, -1, route_of(key), key, Some(value.as_bytes()));
+            let barrier = self.barrier_every.is_some_and(|every| offset % every == every / 2);
+            let route = Route { barrier, ..route_of(key) };
+            builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();
         builder.finish(&self.engine.held, &mut records);

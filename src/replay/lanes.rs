@@ -73,6 +73,8 @@ pub(super) struct PartitionLoad {
     pub(super) in_hand: u64,
     waiting: u64,
     waiting_bytes: u64,
+    /// How many of those that wait were fenced off, and are dropped when they come to the front.
+    stale: u64,
 }
 
 /// All lanes of a run.
@@ -87,6 +89,9 @@ pub struct Lanes {
     spare: Vec<u32>,
     pub(super) waiting: u64,
     pub(super) in_hand: u64,
+    stale: u64,
+    /// Lanes in workers' hands.
+    busy: u64,
     used: u64,
     /// Keys that were put aside.
     pub(super) aside: PutAside,
@@ -112,6 +117,8 @@ impl Lanes {
             spare: Vec::new(),
             waiting: 0,
             in_hand: 0,
+            stale: 0,
+            busy: 0,
             used: 0,
             aside: PutAside::default(),
         }
@@ -158,12 +165,17 @@ impl Lanes {
     /// Takes up to `max` records from the idle lanes of a ready queue whose turn it is, lane by lane, and returns their number.
     /// The lanes belong to the caller until [`Lanes::finish`].
     pub fn take(&mut self, queue: u32, max: usize, out: &mut Vec<LaneRun>) -> usize {
-        let mut taken = 0;
-        while taken < max {
+        self.take_within(queue, max, u64::MAX, out).0
+    }
+
+    /// As [`Lanes::take`], and no further record once those taken have `max_bytes` together; returns their bytes as well.
+    pub fn take_within(&mut self, queue: u32, max: usize, max_bytes: u64, out: &mut Vec<LaneRun>) -> (usize, u64) {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < max && bytes < max_bytes {
             let Some(lane) = self.ready.next(queue) else { break };
             let mut records = Vec::new();
             let entry = &mut self.all[lane as usize];
-            while taken < max {
+            while taken < max && bytes < max_bytes {
                 let Some(record) = entry.records.pop_front() else { break };
                 let load = &mut self.partitions[record.partition as usize];
                 load.waiting -= 1;
@@ -171,6 +183,8 @@ impl Lanes {
                 self.waiting -= 1;
                 if load.epoch != record.epoch {
                     // Dropped, not lost: whoever owns the partition now reads it again.
+                    load.stale -= 1;
+                    self.stale -= 1;
                     if records.is_empty() {
                         entry.failures = 0;
                     }
@@ -179,6 +193,7 @@ impl Lanes {
                 load.in_hand += 1;
                 self.in_hand += 1;
                 taken += 1;
+                bytes += record.size();
                 records.push(record);
             }
             if records.is_empty() {
@@ -188,6 +203,7 @@ impl Lanes {
             }
             if self.exclusion == Exclusion::Exclusive || entry.spare {
                 entry.state = LaneState::Busy;
+                self.busy += 1;
             }
             self.ready.hand_out(records.len());
             // Also where it can be taken again at once: it has had its turn.
@@ -195,7 +211,7 @@ impl Lanes {
             self.refresh(lane);
             out.push(LaneRun { lane, records });
         }
-        taken
+        (taken, bytes)
     }
 
     /// Hands a lane back after its first `done` records were dealt with. The others return to the front of the lane;
@@ -217,6 +233,7 @@ impl Lanes {
             self.note_waiting(record);
         }
         let entry = &mut self.all[run.lane as usize];
+        self.busy -= 1;
         match until {
             Some(at) if !left.is_empty() => {
                 entry.state = LaneState::Parked;
@@ -316,7 +333,11 @@ impl Lanes {
     /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
     pub fn fence(&mut self, partition: u32, epoch: u32) {
         let load = &mut self.partitions[partition as usize];
-        load.epoch = load.epoch.max(epoch);
+        if epoch > load.epoch {
+            self.stale += load.waiting - load.stale;
+            load.stale = load.waiting;
+            load.epoch = epoch;
+        }
     }
 
     /// Drops the stale records of a lane at once, where it may be long before a worker comes to them.
@@ -409,12 +430,36 @@ impl Lanes {
         self.partitions.iter().map(|load| load.waiting_bytes).sum()
     }
 
+    /// Whether everything that was put in is settled: nothing waits or is put aside, but what was fenced
+    /// off, and nothing is in hand.
+    #[must_use]
+    pub fn are_settled(&self) -> bool {
+        !self.have_work() && self.aside.is_empty()
+    }
+
+    /// Whether anything is in hand, or waits that is not put aside.
+    #[must_use]
+    pub fn have_work(&self) -> bool {
+        self.waiting > self.stale || self.in_hand > 0
+    }
+
+    /// How many workers could have something in hand at the same time: the lanes that are in hand or ready; where lanes are
+    /// shared, the records.
+    #[must_use]
+    pub fn usable(&self) -> u64 {
+        match self.exclusion {
+            Exclusion::Exclusive => self.busy + self.ready.total() as u64,
+            Exclusion::Shared => self.waiting + self.in_hand,
+        }
+    }
+
     /// How many lanes have ever held a record.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used
     }
 
+    /// Whether a record's partition has been fenced off since it was read.
     pub(super) fn is_stale(&self, record: &Record) -> bool {
         self.partitions[record.partition as usize].epoch != record.epoch
     }
@@ -425,14 +470,20 @@ impl Lanes {
     }
 
     pub(super) fn note_gone(&mut self, record: &Record) {
+        let stale = u64::from(self.is_stale(record));
         let load = &mut self.partitions[record.partition as usize];
+        load.stale -= stale;
+        self.stale -= stale;
         load.waiting -= 1;
         load.waiting_bytes -= record.footprint();
         self.waiting -= 1;
     }
 
     pub(super) fn note_waiting(&mut self, record: &Record) {
+        let stale = u64::from(self.is_stale(record));
         let load = &mut self.partitions[record.partition as usize];
+        load.stale += stale;
+        self.stale += stale;
         load.waiting += 1;
         load.waiting_bytes += record.footprint();
         self.waiting += 1;

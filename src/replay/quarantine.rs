@@ -61,6 +61,10 @@ impl PutAside {
         self.lanes.get(&record.lane_hash()?).copied()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
     pub(super) fn forget(&mut self, hash: u64) {
         self.lanes.remove(&hash);
     }
@@ -125,6 +129,9 @@ impl Lanes {
             queued.into_iter().partition(|record| record.lane_hash() == Some(hash));
         for record in &apart {
             self.note_gone(record);
+        }
+        let apart: Vec<Record> = apart.into_iter().filter(|record| !self.is_stale(record)).collect();
+        for record in &apart {
             self.aside.note(record);
         }
         self.all[lane as usize].records = rest.into();
@@ -167,7 +174,9 @@ impl Lanes {
             };
             let count = entry.records.len().min(MOST_LEAVING);
             let mut records: Vec<Record> = entry.records.drain(..count).collect();
-            records.iter().for_each(|record| self.aside.note_gone(record));
+            for record in &records {
+                self.aside.note_gone(record);
+            }
             records.retain(|record| !self.is_stale(record));
             for record in &records {
                 self.partitions[record.partition as usize].in_hand += 1;

@@ -77,6 +77,12 @@ impl ReadyQueues {
         self.queues.get(queue as usize).map_or(0, |queue| queue.len)
     }
 
+    /// How many lanes are in all queues together.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.queues.iter().map(|queue| queue.len).sum()
+    }
+
     /// Notes that so many records were handed out, which is how waiting is measured.
     pub fn hand_out(&mut self, records: usize) {
         self.handed_out += records as u64;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroU64,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -13,11 +14,12 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{
     engine::Engine,
     engine_fixture::Fixture,
+    limiter::Throttle,
     settings::Retry,
     worker::{self, WorkerStats},
 };
 use crate::{
-    domain::Ordering,
+    domain::{Ordering, RateLimit},
     feed::Owner,
     handler::{Handler, LaneFailure, LaneRun},
 };
@@ -32,6 +34,12 @@ struct Seen {
     tries: HashMap<(u32, i64), u32>,
     newest: HashMap<(u32, Vec<u8>), i64>,
     out_of_order: Vec<(u32, i64)>,
+    /// Calls of handlers that are going on, and whether one of them has a barrier.
+    inside: u32,
+    barrier_inside: bool,
+    /// How often a barrier was not alone.
+    disturbed: u32,
+    barriers: u64,
 }
 
 struct Checking {
@@ -43,6 +51,14 @@ struct Checking {
 impl Handler for Checking {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let mut failures = Vec::new();
+        let is_barrier = batch.iter().flat_map(|run| &run.records).any(|record| record.route.barrier);
+        {
+            let mut seen = self.seen.lock();
+            let alone = batch.len() == 1 && batch[0].records.len() == 1 && seen.inside == 0;
+            seen.disturbed += u32::from(seen.barrier_inside || is_barrier && !alone);
+            seen.inside += 1;
+            seen.barrier_inside |= is_barrier;
+        }
         for (index, run) in batch.iter().enumerate() {
             for (done, record) in run.records.iter().enumerate() {
                 for _ in 0..self.dice.random_range(0..self.work) {
@@ -62,6 +78,10 @@ impl Handler for Checking {
                 }
             }
         }
+        let mut seen = self.seen.lock();
+        seen.inside -= 1;
+        seen.barrier_inside &= !is_barrier;
+        seen.barriers += u64::from(is_barrier && failures.is_empty());
         failures
     }
 }
@@ -118,7 +138,8 @@ impl Stress {
         }));
     }
 
-    fn run(ordering: Ordering, seed: u64) {
+    /// `limits` says whether there are barriers, and a rate that changes.
+    fn run(ordering: Ordering, seed: u64, limits: bool) {
         let mut dice = StdRng::seed_from_u64(seed);
         // Many short runs, whose end is where somebody may be forgotten, and a few long ones.
         let records = if seed.is_multiple_of(12) { 1500 } else { dice.random_range(1..60) };
@@ -127,7 +148,9 @@ impl Stress {
             .map(|_| (0..records).map(|_| dice.random_ratio(19, 20).then(|| dice.random_range(0..keys))).collect())
             .collect::<Vec<_>>();
         let retry = Retry { attempts: 1, first_delay: Duration::from_millis(1), ..Retry::default() };
-        let fixture = Arc::new(Fixture::with_retry(ordering, &log, retry));
+        let mut fixture = Fixture::with_retry(ordering, &log, retry);
+        fixture.barrier_every = limits.then(|| dice.random_range(3..40));
+        let fixture = Arc::new(fixture);
         for partition in 0..PARTITIONS {
             fixture.engine.with(partition, |one| one.begin(1, 0, Owner::Shared));
             fixture.engine.board.fence(std::iter::once((partition, 1)));
@@ -148,6 +171,9 @@ impl Stress {
                 }
                 let workers = this.dice.random_range(1..=8);
                 this.set_workers(workers);
+                if limits {
+                    this.set_limit();
+                }
                 for _ in 0..this.dice.random_range(0..20_000) {
                     std::hint::spin_loop();
                 }
@@ -160,6 +186,21 @@ impl Stress {
             }
         }
         this.conclude(ordering, seed);
+    }
+
+    fn set_limit(&mut self) {
+        let per_s = NonZeroU64::new(self.dice.random_range(5_000..100_000)).unwrap();
+        let rate = match self.dice.random_range(0..4) {
+            0 => None,
+            1 => Some(RateLimit::Bytes(per_s.saturating_mul(NonZeroU64::MIN.saturating_add(4)))),
+            _ => Some(RateLimit::Records(per_s)),
+        };
+        let throttle = match self.dice.random_range(0..4) {
+            0 => Throttle::Records(20_000.0),
+            _ => Throttle::Open,
+        };
+        self.engine().board.set_rate(rate);
+        self.engine().board.set_throttle(throttle);
     }
 
     fn conclude(self, ordering: Ordering, seed: u64) {
@@ -181,6 +222,8 @@ impl Stress {
         assert_eq!(u64::from(record_of.tries.values().sum::<u32>()), all as u64 + retried, "handled once each");
         let handled: u64 = engine.partitions.iter().map(|partition| partition.lock().handled).sum();
         assert_eq!((handled, engine.skipped.load(Relaxed)), (all as u64, 0));
+        assert_eq!(record_of.disturbed, 0, "a barrier was not alone");
+        assert_eq!(engine.barriers.load(Relaxed), record_of.barriers);
         if ordering != Ordering::None {
             assert_eq!(record_of.out_of_order, []);
             assert_eq!(self.fixture.digest(), self.fixture.digest_without(|_, _| false));
@@ -190,15 +233,22 @@ impl Stress {
 
 #[test]
 fn threads_by_key_end_with_everything_handled_once_and_in_order() {
-    (0..36).for_each(|seed| Stress::run(Ordering::Key, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::Key, seed, false));
 }
 
 #[test]
 fn threads_by_partition_end_with_everything_handled_once_and_in_order() {
-    (0..36).for_each(|seed| Stress::run(Ordering::Partition, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::Partition, seed, false));
 }
 
 #[test]
 fn threads_without_an_order_end_with_everything_handled_once() {
-    (0..36).for_each(|seed| Stress::run(Ordering::None, seed));
+    (0..36).for_each(|seed| Stress::run(Ordering::None, seed, false));
+}
+
+#[test]
+fn threads_with_barriers_and_a_rate_that_changes_end_with_everything_handled_once() {
+    for ordering in [Ordering::Key, Ordering::Partition, Ordering::None] {
+        (100..124).for_each(|seed| Stress::run(ordering, seed, true));
+    }
 }
