@@ -70,7 +70,7 @@ fn a_key_does_one_thing_in_a_mode() {
 
 #[test]
 fn every_action_is_in_the_catalogue_once_and_in_the_help() {
-    let mut state = running(160, 60);
+    let mut state = running(160, 72);
     act(&mut state, Action::Help);
     let help = text(&state);
     for entry in CATALOGUE {

@@ -15,6 +15,8 @@ pub enum Mode {
     Reading,
     /// Topics are being chosen.
     Choosing,
+    /// A plan is looked at.
+    Planning,
     /// What becomes of the keys in quarantine is being decided.
     Deciding,
     /// A text is being typed.
@@ -25,8 +27,8 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 6] =
-        [Self::Dashboard, Self::Reading, Self::Choosing, Self::Deciding, Self::Typing, Self::Asking];
+    pub const ALL: [Self; 7] =
+        [Self::Dashboard, Self::Reading, Self::Choosing, Self::Planning, Self::Deciding, Self::Typing, Self::Asking];
 }
 
 /// A key, with Control held down or not. Shift is part of the character it makes.

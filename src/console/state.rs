@@ -51,6 +51,8 @@ pub enum Overlay {
     Help(usize),
     /// The runs of this session, scrolled by so many lines.
     Compare(usize),
+    /// What a run would be like, scrolled by so many lines.
+    Plan(usize),
     /// One partition.
     Details,
     /// The number of workers is being typed.
@@ -226,6 +228,7 @@ impl State {
             Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
                 Mode::Typing
             }
+            Some(Overlay::Plan(_)) => Mode::Planning,
             Some(Overlay::Quarantine(_)) => Mode::Deciding,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }

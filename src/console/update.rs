@@ -18,6 +18,7 @@ use crate::{
 
 mod concurrency;
 mod mouse;
+mod plan;
 mod quarantine;
 mod rate;
 mod run;
@@ -177,6 +178,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::list_again(state),
         Action::Replay => topics::replay(state),
+        Action::Plan => plan::toggle(state),
+        Action::PlanAgain => plan::make(state),
+        Action::StopPlanning => plan::stop(state),
         Action::Release => quarantine::decide(state, Decision::Release),
         Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
         Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),

@@ -319,21 +319,28 @@ impl fmt::Display for EventKind {
                     RangeSide::From => "from",
                     RangeSide::To => "to",
                 };
+                // Each of many partitions has a place of its own.
+                let place = |which: &str| if *more > 0 { which.to_owned() } else { format!("{which}, {used}") };
                 match why {
                     ClampReason::BelowStart => {
-                        write!(f, ": {side} {asked} is not above the log's start; reading {side} {used}")
+                        write!(
+                            f,
+                            ": {side} {asked} is not above the log's start; reading {side} {}",
+                            place("its start")
+                        )
                     }
                     ClampReason::AboveEnd => {
-                        write!(f, ": {side} {asked} is above the log's end; reading {side} {used}")
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))
                     }
                     ClampReason::NothingCommitted => {
                         write!(
                             f,
-                            ": nothing is committed there for {side} {asked}; reading {side} the log's start, {used}"
+                            ": nothing is committed there for {side} {asked}; reading {side} {}",
+                            place("the log's start")
                         )
                     }
                     ClampReason::Empty => {
-                        write!(f, ": to {asked} is below where reading begins, {used}; nothing is read")
+                        write!(f, ": to {asked} is below {}; nothing is read", place("where reading begins"))
                     }
                 }
             }

@@ -33,6 +33,7 @@ mod guarding;
 pub(crate) mod handled;
 mod health;
 mod journalling;
+mod judge;
 mod key_groups;
 mod lanes;
 #[cfg(test)]

@@ -174,7 +174,9 @@ impl Lanes {
             };
             let count = entry.records.len().min(MOST_LEAVING);
             let mut records: Vec<Record> = entry.records.drain(..count).collect();
-            records.iter().for_each(|record| self.aside.note_gone(record));
+            for record in &records {
+                self.aside.note_gone(record);
+            }
             records.retain(|record| !self.is_stale(record));
             for record in &records {
                 self.partitions[record.partition as usize].in_hand += 1;

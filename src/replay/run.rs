@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     dead_letter_topics,
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetters, Target},
     discovery,
     ending::Ending,
     engine::Engine,
@@ -166,15 +166,7 @@ impl Run {
             return Err(RunError::GroupBarriers);
         }
         check_time_order(&plan, &settings)?;
-        if let Some(contradiction) = settings.contradiction() {
-            return Err(RunError::Contradiction(contradiction));
-        }
-        let targets = if settings.dead_letters() {
-            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
-            Some(found.map_err(RunError::DeadLetters)?)
-        } else {
-            None
-        };
+        let targets = dead_letter_targets(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
@@ -573,6 +565,22 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
         return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
     }
     Ok(())
+}
+
+/// Where the dead letters of each partition go, where there may be any.
+fn dead_letter_targets(
+    plan: &Plan,
+    settings: &Settings,
+    connection: &Connection,
+) -> Result<Option<Vec<Target>>, RunError> {
+    if let Some(contradiction) = settings.contradiction() {
+        return Err(RunError::Contradiction(contradiction));
+    }
+    if !settings.dead_letters() {
+        return Ok(None);
+    }
+    let found = dead_letter_topics::find(&connection.client, plan, &settings.dead_letter);
+    found.map(Some).map_err(RunError::DeadLetters)
 }
 
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {

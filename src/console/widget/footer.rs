@@ -105,6 +105,7 @@ fn useful(state: &State) -> &'static [Action] {
             A::Mark,
             A::MarkAll,
             A::Filter,
+            A::Plan,
             A::Close,
             A::Help,
             A::ListTopics,
@@ -115,6 +116,9 @@ fn useful(state: &State) -> &'static [Action] {
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
+        Mode::Planning => {
+            &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
+        }
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.focus {
             Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
@@ -153,6 +157,7 @@ fn useful(state: &State) -> &'static [Action] {
                 A::FewerWorkers,
                 A::Compare,
                 A::Topics,
+                A::Plan,
                 A::SortNext,
                 A::Filter,
                 A::FocusNext,
