@@ -30,7 +30,7 @@ fn the_command_line_is_consistent() {
 
 #[test]
 fn help_says_everything() {
-    for path in [&[][..], &["run"], &["demo"], &["config"], &["config", "show"]] {
+    for path in [&[][..], &["run"], &["demo"], &["bench"], &["config"], &["config", "show"]] {
         let mut command = Cli::command().term_width(100);
         command.build();
         let leaf = path.iter().fold(&mut command, |command, name| command.find_subcommand_mut(name).unwrap());
@@ -44,13 +44,14 @@ fn help_says_everything() {
 #[test]
 fn run_takes_its_settings_from_flags() {
     let config = load(
-        "run --bootstrap-server a:1 --topics x y --concurrency 3 --ordering none --batch 5 --handler ndjson:f --group g \
+        "run --bootstrap-server a:1 --topics x y --concurrency 3 --ordering none --batch 5 --tier stream --handler ndjson:f --group g \
          -X client.id=i -X fetch.wait.max.ms=5 --theme light",
     )
     .unwrap();
     let settings = &config.run.settings;
     assert_eq!((settings.concurrency.get(), settings.ordering.as_str(), settings.batch.get()), (3, "none", 5));
     assert_eq!((settings.handler.to_string(), settings.group.as_deref()), ("ndjson:f".into(), Some("g")));
+    assert_eq!(settings.tier, kreplay::domain::Tier::Stream);
     assert_eq!(config.kafka.properties.to_map().len(), 2);
     assert_eq!(config.console.theme, "light");
     assert_eq!(config.demo_settings().concurrency.get(), 1);

@@ -15,6 +15,7 @@ mod fixture;
 
 use std::fmt::Write as _;
 
+use crossterm::event::KeyCode;
 use fixture::*;
 use insta::assert_snapshot;
 use kreplay::{
@@ -26,7 +27,7 @@ use kreplay::{
         update::{Event, update},
     },
     domain::{Lag, Offset, Ordering},
-    feed::{EventKind, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
+    feed::{EventKind, GuardView, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
 
@@ -85,6 +86,21 @@ fn rebalancing(width: u16, height: u16) -> State {
             partition.state = PartitionState::Elsewhere;
         }
     });
+    state
+}
+
+/// A run that finds its number of workers by itself, with a rate and a group to protect.
+fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
+    let mut state = running(width, height);
+    let mut snapshot = (*state.snapshot).clone();
+    if let Some(run) = &mut snapshot.run {
+        run.limits.adaptive = true;
+        run.limits.rate = "5000/s".parse().ok();
+        run.totals.barriers = 17;
+        run.limits.guard =
+            Some(GuardView { group: "billing".into(), lag, max_lag: 10_000, records_per_s: lag.map(|_| 250.0) });
+    }
+    give(&mut state, snapshot);
     state
 }
 
@@ -160,6 +176,20 @@ fn a_run_that_pauses_or_rebalances() {
     assert_snapshot!("rebalancing_80x24", size(SMALL, rebalancing));
     assert_snapshot!("rebalancing_120x40", size(MIDDLE, rebalancing));
     assert_snapshot!("rebalancing_200x60", size(LARGE, rebalancing));
+}
+
+#[test]
+fn a_run_that_is_limited() {
+    assert_snapshot!("auto_80x24", size(SMALL, |width, height| limited(width, height, None)));
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        let name = format!("held_back_{}x{}", at.0, at.1);
+        assert_snapshot!(name, size(at, |width, height| limited(width, height, Some(12_345))));
+    }
+    let mut state = limited(80, 24, None);
+    press(&mut state, 'L');
+    type_text(&mut state, "fast");
+    press_code(&mut state, KeyCode::Enter);
+    assert_snapshot!("rate_prompt_80x24", text(&state));
 }
 
 #[test]

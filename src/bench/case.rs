@@ -101,6 +101,8 @@ pub struct Wishes {
     pub records: Option<u64>,
     /// Partitions of what is read, which bound the number of clients.
     pub partitions: u32,
+    /// Whether a group may be used: it leaves its offsets behind.
+    pub group: bool,
 }
 
 /// How long a paced measurement lasts.
@@ -147,6 +149,11 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
             [1, clients]
                 .map(|clients| Case { clients: Some(clients), ..case(Section::Memory, Tier::Dedicated, concurrency) }),
         );
+    }
+    if wishes.group && clients > 1 {
+        // A group has one member for each worker, up to the number of partitions.
+        let members = [1, clients].map(|members| Concurrency::new(u64::from(members)).unwrap_or_default());
+        cases.extend(members.map(|members| Case { group: true, ..case(Section::Memory, Tier::Buffered, members) }));
     }
     cases
 }
@@ -210,6 +217,7 @@ mod tests {
             rates: vec![10_000, 100_000],
             records: None,
             partitions: 6,
+            group: true,
         }
     }
 
@@ -222,11 +230,12 @@ mod tests {
              stream × 6; standard × 6; buffered × 6; dedicated × 6; \
              stream × 1, 10000/s; standard × 1, 10000/s; buffered × 1, 10000/s; dedicated × 1, 10000/s; \
              stream × 1, 100000/s; standard × 1, 100000/s; buffered × 1, 100000/s; dedicated × 1, 100000/s; \
-             dedicated × 1, 1 client; dedicated × 1, 6 clients"
+             dedicated × 1, 1 client; dedicated × 1, 6 clients; buffered × 1, group; buffered × 6, group"
         );
-        let few = Wishes { tiers: vec![Tier::Buffered], rates: vec![], ..wishes() };
+        let few = Wishes { tiers: vec![Tier::Buffered], rates: vec![], group: false, ..wishes() };
         assert_eq!(names(&few), "buffered × 1; buffered × 6");
-        assert!(!names(&Wishes { partitions: 1, ..wishes() }).contains("client"));
+        let single = names(&Wishes { partitions: 1, ..wishes() });
+        assert!(!single.contains("client") && !single.contains("group"), "{single}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why there are no figures.
 
-use crate::kafka::{AdminError, ClientError, embedded::EmbeddedError, producer::ProducerError};
+use crate::kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError};
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
@@ -8,13 +8,10 @@ pub enum BenchError {
     /// The embedded broker failed.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
-    /// A topic could not be created or deleted.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
     /// Records could not be produced.
     #[error(transparent)]
     Producer(#[from] ProducerError),
-    /// A client could not be made.
+    /// A client could not be made, or a topic not created or deleted.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// What was produced is not what the topic holds.

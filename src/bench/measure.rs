@@ -2,8 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::{BenchError, Case, Found, Job, ask};
-use crate::domain::Tier;
+use super::{BenchError, Case, Found, Job, Section, ask};
 
 /// One case with what its rounds found.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,20 +63,33 @@ fn check(before: &[Rounds], case: &Case, found: &Found) -> Result<(), BenchError
     }
 }
 
-/// What each client beyond the first takes at its peak, in bytes: one figure for each round. It is negative where the machine's
-/// noise is more than that.
+/// What each consumer beyond the first takes at its peak, in bytes: one figure for each round. `consumers` says how many a case
+/// has; cases without a number are left out. A figure is negative where the machine's noise is more than that.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
-pub(super) fn further_client_bytes(all: &[Rounds]) -> Vec<f64> {
+pub(super) fn further_bytes(all: &[Rounds], consumers: impl Fn(&Case) -> Option<u32>) -> Vec<f64> {
     let with = |wanted: fn(u32) -> bool| {
-        all.iter().find(|one| one.case.tier == Tier::Dedicated && one.case.clients.is_some_and(wanted))
+        let counted = all.iter().filter(|one| one.case.section == Section::Memory);
+        counted.filter_map(|one| Some((one, consumers(&one.case)?))).find(|(_, count)| wanted(*count))
     };
-    let (Some(one), Some(many)) = (with(|clients| clients == 1), with(|clients| clients > 1)) else {
+    let (Some((one, _)), Some((many, count))) = (with(|count| count == 1), with(|count| count > 1)) else {
         return Vec::new();
     };
-    let further = f64::from(many.case.clients.unwrap_or(2) - 1);
+    let further = f64::from(count - 1);
     let peaks = one.found.iter().zip(&many.found);
     peaks.filter_map(|(one, many)| Some((many.peak_rss_bytes? as f64 - one.peak_rss_bytes? as f64) / further)).collect()
+}
+
+/// The clients of a case of the memory section without a group.
+#[must_use]
+pub(super) fn clients(case: &Case) -> Option<u32> {
+    case.clients.filter(|_| !case.group)
+}
+
+/// The members of a case of the memory section with a group: one for each worker.
+#[must_use]
+pub(super) fn members(case: &Case) -> Option<u32> {
+    case.group.then(|| case.concurrency.get())
 }
 
 #[cfg(test)]
@@ -85,7 +97,7 @@ mod tests {
     use super::*;
     use crate::{
         bench::{Wishes, plan},
-        domain::Concurrency,
+        domain::{Concurrency, Tier},
     };
 
     fn rounds() -> Vec<Rounds> {
@@ -95,6 +107,7 @@ mod tests {
             rates: vec![],
             records: None,
             partitions: 3,
+            group: true,
         };
         plan(&wishes).into_iter().map(|case| Rounds { case, found: Vec::new() }).collect()
     }
@@ -114,17 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn the_price_of_a_further_client_is_the_difference_over_their_number() {
+    fn the_price_of_a_further_consumer_is_the_difference_over_their_number() {
         let mut all = rounds();
         let found = |mib: u64| Found { peak_rss_bytes: Some(mib << 20), ..Found::default() };
         for one in &mut all {
-            match one.case.clients {
-                Some(1) => one.found.extend([found(40), found(41)]),
-                Some(3) => one.found.extend([found(50), found(39)]),
+            match (one.case.clients, one.case.group) {
+                (Some(1), _) => one.found.extend([found(40), found(41)]),
+                (Some(3), _) => one.found.extend([found(50), found(39)]),
+                (_, true) if one.case.concurrency.get() == 1 => one.found.push(found(30)),
+                (_, true) => one.found.push(found(36)),
                 _ => one.found.push(found(500)),
             }
         }
-        assert_eq!(further_client_bytes(&all), [f64::from(5 << 20), -f64::from(1 << 20)]);
-        assert!(further_client_bytes(&all[..1]).is_empty());
+        assert_eq!(further_bytes(&all, clients), [f64::from(5 << 20), -f64::from(1 << 20)]);
+        assert_eq!(further_bytes(&all, members), [f64::from(3 << 20)]);
+        assert!(further_bytes(&all[..2], clients).is_empty());
     }
 }

@@ -3,7 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{BenchError, Rounds, Section, Spread, case::Target, figures, measure::further_client_bytes};
+use super::{
+    BenchError, Rounds, Section, Spread,
+    case::Target,
+    figures,
+    measure::{clients, further_bytes, members},
+};
 use crate::{
     domain::{Ordering, Tier},
     feed::LatencyMs,
@@ -90,6 +95,8 @@ pub struct BenchReport {
     pub(super) cases: Vec<CaseReport>,
     /// What each client beyond the first takes at its peak.
     pub(super) further_client_bytes: Option<Spread>,
+    /// The same of each member of a group, with its worker.
+    pub(super) further_member_bytes: Option<Spread>,
 }
 
 impl BenchReport {
@@ -100,7 +107,8 @@ impl BenchReport {
             schema: SCHEMA,
             setting,
             cases: all.iter().map(CaseReport::new).collect(),
-            further_client_bytes: Spread::of(further_client_bytes(all)),
+            further_client_bytes: Spread::of(further_bytes(all, clients)),
+            further_member_bytes: Spread::of(further_bytes(all, members)),
         }
     }
 

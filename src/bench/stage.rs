@@ -6,7 +6,7 @@ use super::BenchError;
 use crate::{
     domain::{PartitionCount, TopicPartition},
     kafka::{
-        Admin, KafkaConfig,
+        KafkaConfig, create_topic, delete_topics,
         embedded::EmbeddedBroker,
         producer::{NewRecord, Producer},
     },
@@ -84,9 +84,11 @@ impl Stage {
     /// The broker refuses, or does not hold what was produced.
     pub fn topic(&mut self, shape: Shape) -> Result<String, BenchError> {
         let name = format!("{}-{}", self.prefix, self.topics.len());
-        match &self.broker {
-            Some(broker) => broker.create_topic(&name, shape.partitions)?,
-            None => Admin::new(&self.kafka, REQUEST)?.create(&name, shape.partitions)?,
+        if let Some(broker) = &self.broker {
+            broker.create_topic(&name, shape.partitions)?;
+        } else {
+            let partitions = i32::try_from(shape.partitions.get()).unwrap_or(i32::MAX);
+            create_topic(&self.kafka, &name, partitions, REQUEST)?;
         }
         self.topics.push(name.clone());
         let mut properties = self.kafka.properties.clone();
@@ -104,7 +106,7 @@ impl Stage {
     pub fn close(self) -> Result<(), BenchError> {
         if self.broker.is_none() && !self.topics.is_empty() {
             let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-            Admin::new(&self.kafka, REQUEST)?.delete(&names)?;
+            delete_topics(&self.kafka, &names, REQUEST)?;
         }
         Ok(())
     }

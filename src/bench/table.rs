@@ -40,7 +40,7 @@ pub(super) fn render(report: &BenchReport) -> String {
     }
     throughput(&mut out, &of(report, Section::Throughput));
     latency(&mut out, &of(report, Section::Latency));
-    memory(&mut out, &of(report, Section::Memory), report.further_client_bytes);
+    memory(&mut out, report);
     workloads(&mut out, &of(report, Section::Workload));
     out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
@@ -122,7 +122,8 @@ fn latency(out: &mut String, cases: &[&CaseReport]) {
     chart(out, cases, |case| case.latency_ms.map(|latency| latency.p99), " ms (p99)");
 }
 
-fn memory(out: &mut String, cases: &[&CaseReport], further: Option<Spread>) {
+fn memory(out: &mut String, report: &BenchReport) {
+    let cases = of(report, Section::Memory);
     if cases.is_empty() {
         return;
     }
@@ -131,7 +132,13 @@ fn memory(out: &mut String, cases: &[&CaseReport], further: Option<Spread>) {
         let (memory, speed) = (spread(case.peak_rss_bytes, MIB), spread(case.records_per_s, 1.0));
         let _ = writeln!(out, "{:<NAME$} {memory:>20} {speed:>34}", case.case);
     }
-    let _ = writeln!(out, "{:<NAME$} {:>20}", "each further client", spread(further, MIB));
+    for (name, further) in
+        [("each further client", report.further_client_bytes), ("each further member", report.further_member_bytes)]
+    {
+        if further.is_some() {
+            let _ = writeln!(out, "{name:<NAME$} {:>20}", spread(further, MIB));
+        }
+    }
 }
 
 fn workloads(out: &mut String, cases: &[&CaseReport]) {

@@ -3,33 +3,29 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
     time::Duration,
-};
-
-use chrono::Utc;
-use clap::{Args, ValueHint};
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
 };
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, SelectionArgs, report_formats},
+    args::{ClusterArgs, FileArgs, report_formats},
     print,
+    work::stop_flag,
 };
 use crate::{
     bench::{
         BenchError, BenchReport, Case, Job, Round, Setting, Shape, Stage, Wishes, answer, measure, plan,
         workload_topics, workloads,
     },
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     domain::{Concurrency, PartitionCount, RateLimit, Tier},
     feed::report::ReportFormat,
     kafka::{Catalog, Client, KafkaConfig},
     plan::{Plan, Selection, resolve},
 };
+use chrono::Utc;
+use clap::{Args, ValueHint};
 
 /// How long the cluster may take to describe the topics.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,7 +43,7 @@ pub struct BenchArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
     #[command(flatten)]
-    selection: SelectionArgs,
+    topics: TopicsArgs,
     /// What to compare.
     #[command(flatten)]
     wanted: WantedArgs,
@@ -60,6 +56,34 @@ pub struct BenchArgs {
     /// Does one measurement, as standard input says.
     #[arg(long, hide = true)]
     measure: bool,
+}
+
+/// Which topics; a measurement reads them in full.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Topics")]
+struct TopicsArgs {
+    /// Topics by name, several with spaces or commas
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    topics: Vec<String>,
+    /// Every topic whose whole name matches a regular expression
+    #[arg(long, value_name = "RE")]
+    topics_regex: Option<String>,
+}
+
+impl TopicsArgs {
+    fn put(&self, into: &mut Overrides) {
+        if !self.topics.is_empty() {
+            into.assignments.push(Assignment::flag_list("--topics", "run.topics", self.topics.clone()));
+        }
+        if let Some(regex) = &self.topics_regex {
+            into.assignments.push(Assignment::flag("--topics-regex", "run.topics_regex", regex));
+        }
+    }
+
+    fn given(&self) -> Option<&'static str> {
+        let regex = self.topics_regex.as_ref().map(|_| "--topics-regex");
+        if self.topics.is_empty() { regex } else { Some("--topics") }
+    }
 }
 
 /// What to compare.
@@ -152,17 +176,6 @@ fn usage(text: impl Into<String>) -> CliError {
     CliError::Usage(text.into())
 }
 
-/// Set by the first signal; the second ends the process.
-fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
-    }
-    Ok(stop)
-}
-
 fn cluster(config: &Config) -> Option<KafkaConfig> {
     let bootstrap_servers = config.kafka.bootstrap_servers.clone()?;
     Some(KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() })
@@ -194,7 +207,7 @@ impl BenchArgs {
     fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
-        self.selection.put(&mut overrides);
+        self.topics.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)
     }
 
@@ -205,7 +218,7 @@ impl BenchArgs {
     /// Refuses what cannot be measured before anything is made.
     fn check(&self, config: &Config, stage: &Stage) -> Result<(), Failure> {
         if stage.is_embedded() {
-            if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster()) {
+            if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.topics.given()) {
                 let text = format!("{flag} needs a cluster; name one with --bootstrap-server HOST:PORT");
                 return Err(usage(text).into());
             }
@@ -252,6 +265,8 @@ impl BenchArgs {
                 rates,
                 records: wanted.records.filter(|_| !self.makes_topics(stage)),
                 partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+                // Somebody's topics are read without a trace.
+                group: self.makes_topics(stage),
             })
         };
         let rounds = usize::from(wanted.rounds);

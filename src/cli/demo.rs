@@ -30,6 +30,15 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         DemoError::TooLarge { .. } | DemoError::TooMany { .. } => CliError::Usage(error.to_string()),
         _ => CliError::Failed(error.to_string()),
     })?;
+    let settings = config.demo_settings();
+    if settings.dead_letters() {
+        // The embedded broker creates no topics over the wire, and nobody could have made them before.
+        for dataset in 1..=config.demo.datasets.count.get() as usize {
+            let name = settings.dead_letter.topic_for(&demo::Datasets::topic(dataset));
+            let partitions = config.demo.datasets.partitions;
+            broker.create_topic(&name, partitions).map_err(|error| CliError::Failed(error.to_string()))?;
+        }
+    }
     let topics = (1..=config.demo.datasets.count.get() as usize).map(demo::Datasets::topic);
     let selection = Selection::topics(topics).map_err(|error| CliError::Usage(error.to_string()))?;
     let selection = selection.within(scope.clone());
@@ -41,7 +50,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         embedded: true,
         selection: Some(selection),
         scope,
-        settings: config.demo_settings(),
+        settings,
         protocol: protocol(config.run.group_protocol, true),
         // The demo replays the same events again and again, so each run starts without committed offsets.
         group_per_run: true,

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod dlq;
 mod error;
+mod plan;
 mod resume;
 mod run;
 mod runs;
@@ -21,17 +22,19 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs, ThemeArgs,
+    CareArgs, ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs,
+    ThemeArgs,
 };
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
+pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
 
 use crate::{
-    config::{Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides},
     replay::JournalOptions,
 };
 
@@ -57,6 +60,8 @@ pub struct Cli {
 pub enum Command {
     /// Replays generated events on a broker of its own; needs no cluster
     Demo(DemoArgs),
+    /// Says what a run would do and how long it should take; changes nothing
+    Plan(PlanArgs),
     /// Replays the topics of a selection
     Run(RunArgs),
     /// Compares consumer tiers and concurrency on a topic
@@ -91,6 +96,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    care: CareArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
 }
 
@@ -99,6 +106,9 @@ pub struct ConsoleArgs {
 pub struct RunArgs {
     #[command(flatten)]
     console: ConsoleArgs,
+    /// Make a plan first, so that the report holds it against the result
+    #[arg(long, help_heading = "Run")]
+    plan: bool,
     /// What comes out.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -134,7 +144,7 @@ impl ConsoleArgs {
             return Ok(config);
         }
         let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
-        match needing.or_else(|| self.filter.needs_a_cluster()) {
+        match needing.or_else(|| self.filter.needs_a_cluster()).or_else(|| self.care.needs_a_cluster()) {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -152,6 +162,7 @@ impl ConsoleArgs {
             self.filter.put(&mut overrides);
         }
         self.settings.put(table, &mut overrides);
+        self.care.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -163,7 +174,9 @@ impl RunArgs {
     /// # Errors
     /// Everything that is wrong with file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let config = Config::load(&self.console.overrides("run"), environment, directory)?;
+        let mut overrides = self.console.overrides("run");
+        overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
+        let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
             return Err(CliError::Usage(missing.into()));
@@ -225,6 +238,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
+        Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;
             run::execute(&config, &args.report, kept(&config, &environment))

@@ -3,9 +3,14 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::Path,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+};
 use tokio::runtime::Runtime;
 
 use super::{CliError, Exit, ReportArgs, print};
@@ -79,7 +84,9 @@ impl Show<'_> {
                 self.write_report(&run)?;
                 Ok(Exit::of_run(run.state, &run.totals))
             }
-            None => Ok(Exit::Done),
+            None if with_console => Ok(Exit::Done),
+            // It was told to stop before its run began.
+            None => Ok(Exit::Stopped),
         }
     }
 
@@ -173,6 +180,17 @@ async fn stop_signal() {
         // Without them the system's own handling stays, which ends the process.
         _ => std::future::pending().await,
     }
+}
+
+/// Set by the first signal; the second ends the process.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+    }
+    Ok(stop)
 }
 
 /// Both settle in a fraction of a second with kreplay's settings; the classic protocol needs nothing changed on the broker

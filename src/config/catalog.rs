@@ -1,7 +1,7 @@
 //! Every setting: its key, what is allowed, how it is set and shown. File, environment, flags, `config show` and the
 //! example file all go by this list.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use toml::Value;
 
@@ -9,6 +9,7 @@ use super::{
     Config,
     bytes::show_bytes,
     input::Input,
+    limits,
     model::takes,
     scope, selection,
     value::{bootstrap, directory, group, handler, number, part, store, text, theme, time, topic_template, word},
@@ -40,6 +41,8 @@ const ATTEMPTS: RangeInclusive<u32> = 0..=1000;
 const KEEP: RangeInclusive<u32> = 0..=100_000;
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
+const SAMPLE: RangeInclusive<u32> = 1000..=10_000_000;
+const SAMPLE_TIME: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
 
@@ -136,9 +139,48 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "run.concurrency",
+        allowed: "auto, or a whole number from 1 to 1000",
+        set: |c, i| {
+            (c.run.settings.concurrency, c.run.settings.adaptive) = limits::concurrency(i)?;
+            Ok(())
+        },
+        show: |c| Some(limits::show_concurrency(c.run.settings.concurrency, c.run.settings.adaptive)),
+    },
+    Setting {
+        key: "run.max_concurrency",
         allowed: "a whole number from 1 to 1000",
-        set: |c, i| store(&mut c.run.settings.concurrency, i.bounded()),
-        show: |c| Some(number(c.run.settings.concurrency.get())),
+        set: |c, i| store(&mut c.run.settings.max_concurrency, i.bounded()),
+        show: |c| Some(number(c.run.settings.max_concurrency.get())),
+    },
+    Setting {
+        key: "run.single_threaded",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.single_threaded, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.single_threaded)),
+    },
+    Setting {
+        key: "run.rate",
+        allowed: "a rate in records or bytes, such as 5000/s, 20k/s, 500KB/s or 10MiB/s, or off",
+        set: |c, i| store(&mut c.run.settings.rate, limits::rate(i)),
+        show: |c| c.run.settings.rate.map(|rate| text(&rate)),
+    },
+    Setting {
+        key: "run.protect_group",
+        allowed: "a group id of 1 to 255 printable characters",
+        set: |c, i| store(&mut c.run.settings.protect_group, group(i).map(Some)),
+        show: |c| c.run.settings.protect_group.clone().map(Value::from),
+    },
+    Setting {
+        key: "run.max_lag",
+        allowed: "a whole number of records from 0 on",
+        set: |c, i| store(&mut c.run.settings.max_lag, limits::lag(i).map(Some)),
+        show: |c| c.run.settings.max_lag.map(limits::show_lag),
+    },
+    Setting {
+        key: "run.barriers",
+        allowed: "a list of rules: key=PATTERN, header.NAME=VALUE, json.PATH=VALUE or type=PATTERN",
+        set: |c, i| store(&mut Arc::make_mut(&mut c.run.scope.rules).barriers, limits::rules(i)),
+        show: |c| limits::show_rules(&c.run.scope.rules.barriers),
     },
     Setting {
         key: "run.ordering",
@@ -303,6 +345,36 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |c| Some(time(c.run.progress_interval)),
     },
     Setting {
+        key: "plan.scan",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.planning.scan, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.planning.scan)),
+    },
+    Setting {
+        key: "plan.sample",
+        allowed: "a whole number from 1000 to 10000000",
+        set: |c, i| store(&mut c.run.settings.planning.sample, i.within(&SAMPLE)),
+        show: |c| Some(number(c.run.settings.planning.sample)),
+    },
+    Setting {
+        key: "plan.sample_time",
+        allowed: "a time from 100ms to 10m, such as 2s",
+        set: |c, i| store(&mut c.run.settings.planning.sample_time, i.duration(&SAMPLE_TIME)),
+        show: |c| Some(time(c.run.settings.planning.sample_time)),
+    },
+    Setting {
+        key: "plan.work",
+        allowed: "a time from 0 to 60m, such as 1ms",
+        set: |c, i| store(&mut c.run.settings.planning.work, i.duration(&WORK).map(Some)),
+        show: |c| c.run.settings.planning.work.map(time),
+    },
+    Setting {
+        key: "plan.before_run",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.planning.before_run, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.planning.before_run)),
+    },
+    Setting {
         key: "console.theme",
         allowed: "dark, light, mono or the path of a .toml file",
         set: |c, i| store(&mut c.console.theme, theme(i)),
@@ -351,9 +423,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "demo.concurrency",
-        allowed: "a whole number from 1 to 1000",
-        set: |c, i| store(&mut c.demo.concurrency, i.bounded()),
-        show: |c| Some(number(c.demo.concurrency.get())),
+        allowed: "auto, or a whole number from 1 to 1000",
+        set: |c, i| {
+            (c.demo.concurrency, c.demo.adaptive) = limits::concurrency(i)?;
+            Ok(())
+        },
+        show: |c| Some(limits::show_concurrency(c.demo.concurrency, c.demo.adaptive)),
     },
     Setting {
         key: "demo.handler",
@@ -448,6 +523,6 @@ mod tests {
         assert_eq!(suggest("batch"), Some("run.batch"));
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
-        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "console", "demo"]);
+        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "console", "demo"]);
     }
 }

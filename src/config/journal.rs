@@ -60,6 +60,9 @@ impl Config {
                     let path = std::path::absolute(path).ok()?;
                     Value::from(HandlerSpec::Ndjson { path: Some(path) }.to_string())
                 }
+                ("keys_from", _) => {
+                    Value::from(std::path::absolute(self.run.keys_from.as_ref()?).ok()?.display().to_string())
+                }
                 _ => (setting.show)(self)?,
             };
             Some((name.to_owned(), one_line(&value)))
@@ -90,6 +93,10 @@ mod tests {
             ("run.topics", "a,b"),
             ("run.concurrency", "7"),
             ("run.retry.attempts", "9"),
+            ("run.last", "1000"),
+            ("run.to", "-1h"),
+            ("run.keys", "a*,b\u{1b}c\nd"),
+            ("run.key_template", "team:{team_id}"),
             ("run.handler", "simulate:lognormal:5ms:0.5,fail=0.01"),
         ];
         let assignments = flags.map(|(key, value)| Assignment::flag("-", key, value)).to_vec();
@@ -116,6 +123,8 @@ mod tests {
         let mut settings = again.run.settings.clone();
         settings.concurrency = started.run.settings.concurrency;
         assert_eq!(settings, started.run.settings, "all else is pinned");
+        assert_eq!(again.run.scope.range, started.run.scope.range);
+        assert_eq!(again.run.scope.rules, started.run.scope.rules);
         assert_eq!(again.for_journal().1["topics"], r#"["a", "b"]"#);
     }
 

@@ -61,6 +61,7 @@ pub(super) fn one_line(value: &Value) -> String {
             }
             out + "\""
         }
+        Value::Array(items) => format!("[{}]", items.iter().map(one_line).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

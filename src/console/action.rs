@@ -17,11 +17,21 @@ pub enum Action {
     Mark,
     MarkAll,
     ListTopics,
+    Plan,
+    PlanAgain,
+    StopPlanning,
+    Quarantine,
+    Release,
+    ReleaseAll,
+    DeadLetter,
+    DeadLetterAll,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
     HalveWorkers,
     SetConcurrency,
+    ToggleAuto,
+    SetRate,
     SortNext,
     SortReverse,
     Filter,
@@ -57,6 +67,10 @@ pub enum Group {
     Run,
     /// Choosing topics.
     Topics,
+    /// What a run would be like.
+    Plan,
+    /// Keys that were put aside.
+    Quarantine,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -73,9 +87,11 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Run,
         Self::Topics,
+        Self::Plan,
+        Self::Quarantine,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -90,6 +106,8 @@ impl Group {
         match self {
             Self::Run => "Run",
             Self::Topics => "Topics",
+            Self::Plan => "Plan",
+            Self::Quarantine => "Quarantine",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -156,8 +174,11 @@ impl Action {
 const DASHBOARD: &[Mode] = &[Mode::Dashboard];
 const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
 const CHOOSING: &[Mode] = &[Mode::Choosing];
+const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
-const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing];
+const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
+const DECIDING: &[Mode] = &[Mode::Deciding];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning, Mode::Deciding];
 
 macro_rules! entry {
     ($action:ident, $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?) => {
@@ -194,16 +215,38 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),
 
+    entry!(Plan, Plan, "plan", "What a run would be like: predicted times, limit, skew; reads a sample, changes nothing",
+        WORKERS => [Key::char('P')]),
+    entry!(PlanAgain, Plan, "again", "Make the plan anew",
+        PLANNING => [Key::char('r')]),
+    entry!(StopPlanning, Plan, "give up", "Give up the plan that is being made",
+        PLANNING => [Key::char('x')]),
+    entry!(Quarantine, Quarantine, "quarantine", "Decide what becomes of keys that were put aside",
+        DASHBOARD => [Key::char('Q')]),
+    entry!(Release, Quarantine, "release", "Try the selected key again, in its order",
+        DECIDING => [Key::char('r')]),
+    entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
+        DECIDING => [Key::char('R')]),
+    entry!(DeadLetter, Quarantine, "dead-letter", "Send what waits of the selected key to the dead letters",
+        DECIDING => [Key::char('d')]),
+    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all that waits to the dead letters; asks first",
+        DECIDING => [Key::char('D')]),
+
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
-        CONTROLS => [Key::char('+'), Key::char('=')]),
+        WORKERS => [Key::char('+'), Key::char('=')]),
     entry!(FewerWorkers, Concurrency, "fewer", "One worker fewer",
-        CONTROLS => [Key::char('-'), Key::char('_')]),
+        WORKERS => [Key::char('-'), Key::char('_')]),
     entry!(DoubleWorkers, Concurrency, "double", "Twice as many workers",
-        CONTROLS => [Key::char(']')]),
+        WORKERS => [Key::char(']')]),
     entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
-        CONTROLS => [Key::char('[')]),
+        WORKERS => [Key::char('[')]),
     entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers",
         CONTROLS => [Key::char('n'), Key::char(':')]),
+    entry!(ToggleAuto, Concurrency, "auto", "Find the number of workers by itself, or no longer",
+        DASHBOARD => [Key::char('a')],
+        CHOOSING => [Key::char('A')]),
+    entry!(SetRate, Concurrency, "rate limit", "Type the most records or bytes a second",
+        CONTROLS => [Key::char('L')]),
 
     entry!(SortNext, Partitions, "sort", "Sort by the next column",
         DASHBOARD => [Key::char('s')]),
@@ -250,7 +293,8 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
-        &[Mode::Reading] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),

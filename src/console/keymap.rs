@@ -15,6 +15,10 @@ pub enum Mode {
     Reading,
     /// Topics are being chosen.
     Choosing,
+    /// A plan is looked at.
+    Planning,
+    /// What becomes of the keys in quarantine is being decided.
+    Deciding,
     /// A text is being typed.
     Typing,
     /// A question waits for yes or no.
@@ -23,7 +27,8 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 5] = [Self::Dashboard, Self::Reading, Self::Choosing, Self::Typing, Self::Asking];
+    pub const ALL: [Self; 7] =
+        [Self::Dashboard, Self::Reading, Self::Choosing, Self::Planning, Self::Deciding, Self::Typing, Self::Asking];
 }
 
 /// A key, with Control held down or not. Shift is part of the character it makes.

@@ -9,8 +9,9 @@ use super::{
     layout::{self, Areas, Panel},
 };
 use crate::{
-    domain::{Concurrency, Ordering},
-    feed::{PartitionView, RunState, RunView, Snapshot, TopicView},
+    domain::{Concurrency, Ordering, RateLimit},
+    feed::{PartitionView, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    replay::Decision,
 };
 
 mod comparison;
@@ -39,6 +40,8 @@ pub enum Question {
     Cancel,
     /// Stop the run and leave?
     Quit,
+    /// Decide so for every key in quarantine?
+    DecideAll(Decision),
 }
 
 /// What stands in front of the dashboard.
@@ -48,6 +51,8 @@ pub enum Overlay {
     Help(usize),
     /// The runs of this session, scrolled by so many lines.
     Compare(usize),
+    /// What a run would be like, scrolled by so many lines.
+    Plan(usize),
     /// One partition.
     Details,
     /// The number of workers is being typed.
@@ -57,10 +62,19 @@ pub enum Overlay {
         /// Why it was not taken.
         error: Option<String>,
     },
+    /// The most that is handed out in a second is being typed.
+    Rate {
+        /// What is typed so far.
+        text: String,
+        /// Why it was not taken.
+        error: Option<String>,
+    },
     /// The filter of the partitions is being typed; what it was before.
     Filter(String),
     /// The filter of the topics is being typed; what it was before.
     TopicFilter(String),
+    /// The keys in quarantine; the selected one, by its hash.
+    Quarantine(Option<u64>),
     /// A question waits.
     Ask(Question),
 }
@@ -173,6 +187,18 @@ impl State {
         self.run().map(|run| run.concurrency).or_else(next)
     }
 
+    /// Whether kreplay finds that number by itself.
+    #[must_use]
+    pub fn adaptive(&self) -> bool {
+        self.run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+    }
+
+    /// The most that is handed out in a second, where there is a limit.
+    #[must_use]
+    pub fn rate(&self) -> Option<RateLimit> {
+        self.run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+    }
+
     /// The number of workers as the user last wanted it.
     #[must_use]
     pub fn wanted_concurrency(&self) -> Option<u32> {
@@ -199,7 +225,11 @@ impl State {
             None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
             Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
-            Some(Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => Mode::Typing,
+            Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
+                Mode::Typing
+            }
+            Some(Overlay::Plan(_)) => Mode::Planning,
+            Some(Overlay::Quarantine(_)) => Mode::Deciding,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }
     }
@@ -223,7 +253,29 @@ impl State {
             return Some(("No run can be started", problem));
         }
         let run = self.run()?;
-        run.error.as_deref().map(|error| ("The run failed", error))
+        if let Some(error) = &run.error {
+            return Some(("The run failed", error));
+        }
+        if let Some(failure) = &run.paused_by {
+            return Some(("Paused by a failure: p tries the record again", failure));
+        }
+        run.quarantine.awaits_decision.then_some((
+            "Keys in quarantine wait for a decision",
+            "Everything else is handled. Q shows them: release them, or send them to the dead letters.",
+        ))
+    }
+
+    /// The keys in quarantine, the oldest first.
+    #[must_use]
+    pub fn quarantined(&self) -> &[QuarantinedKey] {
+        self.run().map_or(&[], |run| &run.quarantine.waiting)
+    }
+
+    /// The row of the selected key among them; the first where it is not there any more.
+    #[must_use]
+    pub fn quarantined_row(&self) -> usize {
+        let Some(Overlay::Quarantine(Some(selected))) = self.overlay else { return 0 };
+        self.quarantined().iter().position(|key| key.hash == selected).unwrap_or(0)
     }
 
     /// The selected partition.

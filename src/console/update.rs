@@ -13,11 +13,14 @@ use super::{
 };
 use crate::{
     feed::{self, EventKind, Severity, Snapshot},
-    replay::Command,
+    replay::{Command, Decision},
 };
 
 mod concurrency;
 mod mouse;
+mod plan;
+mod quarantine;
+mod rate;
 mod run;
 mod scroll;
 mod topics;
@@ -171,9 +174,17 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
         Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
         Action::HalveWorkers => concurrency::change(state, |now| now / 2),
+        Action::ToggleAuto => concurrency::toggle_auto(state),
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::list_again(state),
         Action::Replay => topics::replay(state),
+        Action::Plan => plan::toggle(state),
+        Action::PlanAgain => plan::make(state),
+        Action::StopPlanning => plan::stop(state),
+        Action::Release => quarantine::decide(state, Decision::Release),
+        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
+        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
+        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
@@ -187,6 +198,8 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
 fn look(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
+        Action::Quarantine => quarantine::open(state),
+        Action::SetRate => rate::ask(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;
             let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);
@@ -244,6 +257,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
             run::answer(state, question)
         }
         Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
+        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
             state.overlay = None;
             Vec::new()

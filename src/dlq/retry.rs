@@ -230,7 +230,7 @@ impl Driver<'_> {
             match outcome {
                 Ok(()) => arrived[place] = true,
                 Err(reason) if failed.as_ref().is_none_or(|(first, _)| place < *first) => {
-                    failed = Some((place, reason))
+                    failed = Some((place, reason));
                 }
                 Err(_) => {}
             }

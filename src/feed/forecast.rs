@@ -1,5 +1,7 @@
 //! What a plan says before anything runs: what there is to read, how unevenly it is spread, and how long it should take.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +160,9 @@ pub struct Conditions {
     pub handler: String,
     /// The consumer group, where there is one.
     pub group: Option<String>,
+    /// What is read of the topics, and by which rules.
+    #[serde(default)]
+    pub scope: String,
     /// The most records a handler gets at once.
     pub batch: u32,
     /// The handling time of a record in seconds; `None` where nobody knows it, and then no time can be predicted.
@@ -199,6 +204,17 @@ pub struct Recommendation {
     pub limit: Bound,
     /// Why, in one sentence.
     pub why: String,
+}
+
+/// The plans of a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanningView {
+    /// The last plan that was made.
+    pub forecast: Option<Arc<Forecast>>,
+    /// How far the next one is, while it is being made.
+    pub going: Option<Planning>,
+    /// Why the last one could not be made, in one sentence.
+    pub problem: Option<String>,
 }
 
 /// A plan that is being made.

@@ -6,6 +6,7 @@ mod event;
 mod figures;
 mod forecast;
 mod history;
+mod limits;
 mod log;
 mod next_run;
 mod printable;
@@ -18,9 +19,10 @@ pub use cluster::{ClusterView, TopicView};
 pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
 pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
-    Planning, Recommendation, RecordBytes,
+    Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use history::{Recent, Series};
+pub use limits::{GuardView, LimitsView};
 pub use log::EventLog;
 pub use next_run::NextRun;
 pub use printable::printable;

@@ -9,6 +9,7 @@ mod spec;
 mod testing;
 
 pub use factory::{HandlerError, HandlerFactory};
+pub use simulate::is_poison;
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
 
 use crate::domain::{Record, TopicPartition};

@@ -128,8 +128,9 @@ impl Handler for SimulateHandler {
 }
 
 /// Whether a value is poison at this rate: by its hash, so that the same value is wherever it comes again.
+#[must_use]
 #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
-fn is_poison(value: Option<&[u8]>, rate: f64) -> bool {
+pub fn is_poison(value: Option<&[u8]>, rate: f64) -> bool {
     let chance = (xxh3_64(value.unwrap_or_default()) >> 11) as f64 / (1_u64 << 53) as f64;
     chance < rate
 }

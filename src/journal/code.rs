@@ -67,10 +67,10 @@ pub(super) fn from_json<T: DeserializeOwned>(row: Row, bytes: &[u8]) -> Option<T
 }
 
 pub(super) fn partition(index: u32, state: &PartitionState) -> Vec<u8> {
-    let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+    let Counters { handled, bytes, duplicates, filtered, passed_over, lost } = state.counters;
     let mut out = Vec::with_capacity(32 + state.above.len() * 3);
     push(&mut out, state.position.unsigned_abs());
-    for counter in [handled, bytes, duplicates, filtered, passed_over] {
+    for counter in [handled, bytes, duplicates, filtered, passed_over, lost] {
         push(&mut out, counter);
     }
     out.extend(state.digest.to_le_bytes());
@@ -82,8 +82,14 @@ pub(super) fn to_partition(index: u32, bytes: &[u8]) -> Option<PartitionState> {
     let mut rest = unseal(Row::Partition(index), bytes)?;
     let position = take_offset(&mut rest)?;
     let mut next = || take(&mut rest);
-    let counters =
-        Counters { handled: next()?, bytes: next()?, duplicates: next()?, filtered: next()?, passed_over: next()? };
+    let counters = Counters {
+        handled: next()?,
+        bytes: next()?,
+        duplicates: next()?,
+        filtered: next()?,
+        passed_over: next()?,
+        lost: next()?,
+    };
     let (digest, mut rest) = rest.split_at_checked(8)?;
     let digest = u64::from_le_bytes(digest.try_into().ok()?);
     let above = take_runs(&mut rest, position)?;

@@ -77,6 +77,9 @@ pub struct Figures {
     pub retried: u64,
     /// Records passed over.
     pub skipped: u64,
+    /// Records that a dead-letter topic has.
+    #[serde(default)]
+    pub dead_lettered: u64,
     /// Records handled, for lists.
     pub handled: u64,
     /// Offsets that are left, for lists.
@@ -96,6 +99,8 @@ pub struct Counters {
     pub filtered: u64,
     /// Records dealt with in another way than by handling.
     pub passed_over: u64,
+    /// Offsets that retention took before they were read.
+    pub lost: u64,
 }
 
 /// Where a partition stands.

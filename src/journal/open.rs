@@ -76,13 +76,18 @@ impl Journal {
         &self.head
     }
 
-    /// Writes a checkpoint: all of it or nothing.
+    /// Writes a checkpoint: all of it or nothing. Each change is written before the next one is asked for, so that never
+    /// more than one is in memory; the figures come last.
     ///
     /// # Errors
     /// What the system said. The next one must be complete ([`super::GroupsChange::All`]).
-    pub fn checkpoint(&mut self, figures: &Figures, changes: &[PartitionChange]) -> Result<(), String> {
+    pub fn checkpoint(
+        &mut self,
+        changes: impl Iterator<Item = PartitionChange>,
+        figures: impl FnOnce() -> Figures,
+    ) -> Result<(), String> {
         let head = std::mem::take(&mut self.grown).then_some(&self.head);
-        let result = self.store.checkpoint(head, figures, changes);
+        let result = self.store.checkpoint(head, changes, figures);
         self.grown = head.is_some() && result.is_err();
         result
     }

@@ -158,28 +158,29 @@ impl Store {
         Ok((state, groups.into_values().collect(), repeats))
     }
 
-    /// Writes a checkpoint: all of it or nothing.
+    /// Writes a checkpoint: all of it or nothing. Each change is written before the next one is asked for, and the figures
+    /// come last.
     pub(super) fn checkpoint(
         &mut self,
         head: Option<&Head>,
-        figures: &Figures,
-        changes: &[PartitionChange],
+        changes: impl Iterator<Item = PartitionChange>,
+        figures: impl FnOnce() -> Figures,
     ) -> Result<(), String> {
-        self.write(head, figures, changes).map_err(|error| error.to_string())
+        self.write(head, changes, figures).map_err(|error| error.to_string())
     }
 
     fn write(
         &mut self,
         head: Option<&Head>,
-        figures: &Figures,
-        changes: &[PartitionChange],
+        changes: impl Iterator<Item = PartitionChange>,
+        figures: impl FnOnce() -> Figures,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let change = self.connection.transaction()?;
         if let Some(head) = head {
             put_text(&change, "head", &code::json(Row::Head, head)?)?;
         }
         for PartitionChange { index, state, groups } in changes {
-            let body = code::partition(*index, state);
+            let body = code::partition(index, &state);
             change
                 .prepare_cached("INSERT OR REPLACE INTO partition (idx, body) VALUES (?1, ?2)")?
                 .execute(params![index, body])?;
@@ -193,10 +194,10 @@ impl Store {
             if !entries.is_empty() {
                 change
                     .prepare_cached("INSERT INTO groups (idx, body) VALUES (?1, ?2)")?
-                    .execute(params![index, code::groups(*index, entries)])?;
+                    .execute(params![index, code::groups(index, &entries)])?;
             }
         }
-        put_text(&change, "figures", &code::json(Row::Figures, figures)?)?;
+        put_text(&change, "figures", &code::json(Row::Figures, &figures())?)?;
         Ok(change.commit()?)
     }
 

@@ -32,8 +32,12 @@ fn entry(group: u32, mark: i64) -> GroupEntry {
 }
 
 fn change(index: u32, position: i64, above: &[(i64, i64)], groups: GroupsChange) -> PartitionChange {
-    let counters = Counters { handled: 3, bytes: 300, duplicates: 1, filtered: 2, passed_over: 1 };
+    let counters = Counters { handled: 3, bytes: 300, duplicates: 1, filtered: 2, passed_over: 1, lost: 5 };
     PartitionChange { index, state: PartitionState { position, above: above.to_vec(), counters, digest: 99 }, groups }
+}
+
+fn checkpoint<const N: usize>(journal: &mut Journal, figures: Figures, changes: [PartitionChange; N]) {
+    journal.checkpoint(changes.into_iter(), || figures).unwrap();
 }
 
 fn place() -> (tempfile::TempDir, Journals) {
@@ -46,10 +50,10 @@ fn place() -> (tempfile::TempDir, Journals) {
 fn written(journals: &Journals) -> PathBuf {
     let mut journal = Journal::create(journals, head(ID)).unwrap();
     let all = GroupsChange::All((0..200).map(|group| entry(group, 5)).collect());
-    journal.checkpoint(&figures(RunState::Running), &[change(0, 10, &[], all)]).unwrap();
+    checkpoint(&mut journal, figures(RunState::Running), [change(0, 10, &[], all)]);
     let some = GroupsChange::Some(vec![entry(7, 20), entry(300, 21)]);
     let second = [change(0, 12, &[(20, 22)], some), change(1, 0, &[(3, 4)], GroupsChange::Some(vec![entry(1, 3)]))];
-    journal.checkpoint(&figures(RunState::Running), &second).unwrap();
+    checkpoint(&mut journal, figures(RunState::Running), second);
     let begun = std::sync::Arc::clone(journal.begun());
     // Under way when the process dies: one record of them is noted as handled.
     std::mem::forget(begun.note(&mut Vec::new(), [(0, 12), (0, 13), (0, 20), (1, 50)].into_iter()));
@@ -86,7 +90,7 @@ fn whoever_goes_on_takes_over_what_was_begun() {
         assert_eq!(partitions[0].repeats.times(12), u32::from(attempt == 2), "noted as handled by the second");
         std::mem::forget(journal.begun().note(&mut Vec::new(), [(0, 13), (0, 13)].into_iter()));
         let none = GroupsChange::Some(Vec::new());
-        journal.checkpoint(&figures(RunState::Running), &[change(0, 13, &[(20, 22)], none)]).unwrap();
+        checkpoint(&mut journal, figures(RunState::Running), [change(0, 13, &[(20, 22)], none)]);
     }
 }
 
@@ -121,7 +125,7 @@ fn a_run_that_is_done_is_kept_for_the_list_only() {
     for run in 0..5 {
         let mut journal = Journal::create(&journals, head(&format!("run-{run}"))).unwrap();
         let state = if run == 1 { RunState::Failed } else { RunState::Done };
-        journal.checkpoint(&figures(state), &[]).unwrap();
+        checkpoint(&mut journal, figures(state), []);
         journal.close(2);
     }
     let left: Vec<_> = journals.list().unwrap().into_iter().map(|run| (run.run_id, run.status)).collect();
@@ -194,11 +198,11 @@ fn rows_that_are_lost_or_exchanged_are_noticed() {
 fn killed_after(checkpoints: usize) -> (tempfile::TempDir, Journals) {
     let (_dir, journals) = place();
     let mut journal = Journal::create(&journals, head(ID)).unwrap();
-    for checkpoint in 1..=checkpoints {
-        let place = i64::try_from(checkpoint).unwrap() * 10;
+    for number in 1..=checkpoints {
+        let place = i64::try_from(number).unwrap() * 10;
         let groups = GroupsChange::Some((0..200).map(|group| entry(group, place)).collect());
-        let state = Figures { handled: checkpoint as u64, ..figures(RunState::Running) };
-        journal.checkpoint(&state, &[change(0, place, &[], groups)]).unwrap();
+        let state = Figures { handled: number as u64, ..figures(RunState::Running) };
+        checkpoint(&mut journal, state, [change(0, place, &[], groups)]);
     }
     let (copy, copied) = place();
     copied.prepare().unwrap();

@@ -1,11 +1,11 @@
-//! Creating a topic.
+//! Creating topics, and deleting them.
 
 use std::time::Duration;
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    error::RDKafkaErrorCode,
+    error::{KafkaResult, RDKafkaErrorCode},
 };
 
 use super::client::{ClientError, KafkaConfig};
@@ -16,21 +16,49 @@ use super::client::{ClientError, KafkaConfig};
 /// # Errors
 /// librdkafka's or the broker's words.
 pub fn create_topic(config: &KafkaConfig, name: &str, partitions: i32, within: Duration) -> Result<(), ClientError> {
-    let refused = |error: &dyn std::fmt::Display| ClientError::Refused(error.to_string());
-    let mut native = config.reading();
-    native.remove("group.id");
-    let admin: AdminClient<DefaultClientContext> =
-        native.create().map_err(|error| ClientError::Configuration(error.to_string()))?;
+    let admin = admin(config)?;
     // The broker's default replication; brokers before 2.4 do not know it.
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-    let options = AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| refused(&error))?;
-    let results = runtime.block_on(admin.create_topics([&topic], &options)).map_err(|error| refused(&error))?;
+    let results = waiting(admin.create_topics([&topic], &options(within)))?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(refused(&code)),
+            Err((_, code)) => return Err(ClientError::Refused(code.to_string())),
         }
     }
     Ok(())
+}
+
+/// Deletes topics; one that is gone already is fine.
+///
+/// # Errors
+/// librdkafka's or the broker's words about the first that cannot be deleted.
+pub fn delete_topics(config: &KafkaConfig, names: &[&str], within: Duration) -> Result<(), ClientError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let admin = admin(config)?;
+    for result in waiting(admin.delete_topics(names, &options(within)))? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((topic, code)) => return Err(ClientError::Refused(format!("topic {topic} cannot be deleted: {code}"))),
+        }
+    }
+    Ok(())
+}
+
+fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, ClientError> {
+    let mut native = config.reading();
+    native.remove("group.id");
+    native.create().map_err(|error| ClientError::Configuration(error.to_string()))
+}
+
+fn options(within: Duration) -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
+}
+
+fn waiting<T>(answer: impl Future<Output = KafkaResult<T>>) -> Result<T, ClientError> {
+    let refused = |error: &dyn std::fmt::Display| ClientError::Refused(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| refused(&error))?;
+    runtime.block_on(answer).map_err(|error| refused(&error))
 }

@@ -1,21 +1,21 @@
 //! Everything that talks to Kafka. No other module names rdkafka.
 
-mod admin;
 mod catalog;
 mod client;
 mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_lag;
 mod group_offsets;
 mod native;
 pub mod producer;
 
-pub use admin::{Admin, AdminError};
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
-pub use client::{Client, ClientError, ClientHealth, KafkaConfig, is_final, is_out_of_range};
+pub use client::{Client, ClientError, ClientHealth, KafkaConfig, Place, is_final, is_out_of_range};
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
-pub use create::create_topic;
+pub use create::{create_topic, delete_topics};
+pub use group_lag::{GroupLag, GroupLagError};
 pub use group_offsets::{Commit, GroupOffsets};

@@ -24,11 +24,13 @@ pub struct PlanOptions {
     pub sample_time: Duration,
     /// The handling time of a record, where somebody knows better than the handler's settings.
     pub work: Option<Duration>,
+    /// Make a plan before each run, so that the report can hold it against the result.
+    pub before_run: bool,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { scan: false, sample: 100_000, sample_time: Duration::from_secs(2), work: None }
+        Self { scan: false, sample: 100_000, sample_time: Duration::from_secs(2), work: None, before_run: false }
     }
 }
 
@@ -48,15 +50,9 @@ fn work(handler: &HandlerSpec, given: Option<Duration>) -> Option<(f64, &'static
 
 /// What the plan says. `commit_s` is how long a commit takes, in seconds, where there is a group.
 #[must_use]
-pub fn forecast(
-    plan: &Plan,
-    survey: &Survey,
-    settings: &Settings,
-    options: &PlanOptions,
-    commit_s: Option<f64>,
-) -> Forecast {
+pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Option<f64>) -> Forecast {
     let known = survey.estimate(plan, settings.buffer_bytes);
-    let work = work(&settings.handler, options.work);
+    let work = work(&settings.handler, settings.planning.work);
     let model = work.map(|(work_s, _)| model(plan, survey, &known, settings, work_s, commit_s));
     let keys = keys(survey, &known);
     let heaviest = keys.heaviest.first().map(|key| printable(&key.key).into_owned());
@@ -84,6 +80,7 @@ pub fn forecast(
             ordering: settings.ordering,
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            scope: plan.selection.scope.to_string(),
             batch: settings.batch.get(),
             work_s: work.map(|(work_s, _)| work_s),
             work_from: work.map(|(_, from)| from.to_owned()),
@@ -187,7 +184,7 @@ fn keys(survey: &Survey, known: &Estimates) -> KeyForecast {
 }
 
 fn notes(plan: &Plan, survey: &Survey, settings: &Settings, no_work: bool) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = plan.notes.iter().map(ToString::to_string).collect();
     let mut note = |text: &str| notes.push(text.to_owned());
     if !survey.complete {
         note(

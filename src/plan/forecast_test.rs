@@ -43,7 +43,7 @@ fn settings(handler: &str, workers: u64) -> Settings {
 #[test]
 fn a_full_scan_says_what_there_is_and_how_long_it_takes() {
     let plan = plan();
-    let said = forecast(&plan, &survey(&plan), &settings("simulate:1ms", 7), &PlanOptions::default(), None);
+    let said = forecast(&plan, &survey(&plan), &settings("simulate:1ms", 7), None);
     assert_eq!((said.records, said.bytes, said.coverage.read), (Estimate::exact(1000), 100_000, 1000));
     assert!(said.coverage.full && said.notes.is_empty(), "{:?}", said.notes);
     let order: Vec<(i32, u64)> = said.partitions.iter().map(|one| (one.id.partition.0, one.records.value)).collect();
@@ -64,11 +64,12 @@ fn a_full_scan_says_what_there_is_and_how_long_it_takes() {
 #[test]
 fn without_a_handling_time_nothing_is_predicted_and_it_says_so() {
     let plan = plan();
-    let said = forecast(&plan, &survey(&plan), &settings("ndjson", 6), &PlanOptions::default(), None);
+    let said = forecast(&plan, &survey(&plan), &settings("ndjson", 6), None);
     assert_eq!((said.predicted, said.recommended, said.curves.len()), (None, None, 0));
     assert!(said.notes.iter().any(|note| note.contains("--work TIME")), "{:?}", said.notes);
-    let given = PlanOptions { work: Some(Duration::from_millis(2)), ..PlanOptions::default() };
-    let said = forecast(&plan, &survey(&plan), &settings("ndjson", 1), &given, None);
+    let planning = PlanOptions { work: Some(Duration::from_millis(2)), ..PlanOptions::default() };
+    let given = Settings { planning, ..settings("ndjson", 1) };
+    let said = forecast(&plan, &survey(&plan), &given, None);
     assert_eq!(said.conditions.work_from.as_deref(), Some("given"));
     assert!((said.predicted.unwrap().elapsed_s - 2.0).abs() < 0.01);
 }
@@ -89,7 +90,7 @@ fn what_comes_key_by_key_and_does_not_fit_into_memory_is_handled_key_by_key() {
     let survey = Survey { full: true, complete: true, slices: 1, elapsed_s: 0.1, fetch: FetchSpeed::default(), tally };
     let time = |buffer_bytes| {
         let settings = Settings { buffer_bytes, ..settings("simulate:1ms", 8) };
-        forecast(&plan, &survey, &settings, &PlanOptions::default(), None).predicted.unwrap().elapsed_s
+        forecast(&plan, &survey, &settings, None).predicted.unwrap().elapsed_s
     };
     assert!((10.0..10.5).contains(&time(1 << 30)), "{}: all eight keys at once", time(1 << 30));
     assert!((79.0..81.0).contains(&time(1 << 20)), "{}: one after the other", time(1 << 20));

@@ -9,7 +9,7 @@ use std::{
 use chrono::Utc;
 
 use super::{
-    Plan, PlanError, PlanOptions, Selection,
+    Plan, PlanError, Selection,
     forecast::forecast,
     resolve,
     scan::{Effort, Patience, ScanError, scan},
@@ -49,10 +49,8 @@ impl PlanningError {
 pub struct Planner<'a> {
     /// The cluster.
     pub client: &'a Client,
-    /// How a run would go.
+    /// How a run would go, and how much is read to say so.
     pub settings: &'a Settings,
-    /// How much is read.
-    pub options: PlanOptions,
     /// How long each step may wait for the cluster.
     pub timeout: Duration,
     /// Becomes true when nobody wants the plan any more.
@@ -66,7 +64,7 @@ impl Planner<'_> {
     /// A selection that means nothing here, brokers that do not answer, `cancel`.
     pub fn make(&self, selection: &Selection, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, PlanningError> {
         let catalog = Catalog::new(self.client, self.timeout);
-        let plan = resolve(&catalog, selection)?;
+        let plan = resolve(&catalog, &selection.clone().of_group(self.settings.group.as_deref()))?;
         Ok(self.look_at(&plan, progress)?)
     }
 
@@ -75,10 +73,14 @@ impl Planner<'_> {
     /// # Errors
     /// Brokers that do not answer, `cancel`.
     pub fn look_at(&self, plan: &Plan, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, ScanError> {
-        let effort = if self.options.scan { Effort::Full } else { Effort::Offsets(u64::from(self.options.sample)) };
-        let patience = Patience { sample: self.options.sample_time, silence: self.timeout };
+        let effort = if self.settings.planning.scan {
+            Effort::Full
+        } else {
+            Effort::Offsets(u64::from(self.settings.planning.sample))
+        };
+        let patience = Patience { sample: self.settings.planning.sample_time, silence: self.timeout };
         let survey = scan(self.client, self.settings.tier, plan, effort, patience, self.cancel, progress)?;
-        let said = forecast(plan, &survey, self.settings, &self.options, self.commit_s(plan));
+        let said = forecast(plan, &survey, self.settings, self.commit_s(plan));
         Ok(Forecast { made_at: Some(Utc::now()), ..said })
     }
 

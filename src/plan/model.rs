@@ -183,6 +183,7 @@ impl Model {
             Bound::Handler => format!("{more}: the handler does a part of its work for one worker at a time"),
             Bound::Fetch => format!("{more}: reading from the brokers takes longer than the work"),
             Bound::Commit => format!("{more}: committing takes longer than the work"),
+            Bound::Rate => format!("{more}: the rate that is set allows no more"),
         }
     }
 }

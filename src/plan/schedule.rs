@@ -9,21 +9,19 @@ use std::{
     collections::{BinaryHeap, VecDeque},
 };
 
-use crate::replay::assign;
+use crate::replay::{ReadyQueues, assign};
 
 /// A schedule is worked out in at most about so many batches; larger ones stand for several of the engine's.
 const BATCHES: u64 = 4000;
-/// Lanes that are followed one by one. The lighter ones together are a heap of sand: they are too many and too light to make
+/// Lanes that are followed one by one. Of the lighter ones some together count as one: they are too many and too light to make
 /// anybody wait.
-const FOLLOWED: usize = 512;
+const FOLLOWED: usize = 1024;
 
-/// Lanes by their records.
+/// Lanes by their records, in falling order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneLoads {
-    /// The heaviest, in falling order.
-    top: Vec<u64>,
-    /// Records in the others, and how many those are.
-    sand: (u64, u64),
+    lanes: Vec<u64>,
+    total: u64,
 }
 
 impl LaneLoads {
@@ -32,20 +30,22 @@ impl LaneLoads {
     pub fn new(mut lanes: Vec<u64>) -> Self {
         lanes.retain(|lane| *lane > 0);
         lanes.sort_unstable_by(|a, b| b.cmp(a));
+        let total = lanes.iter().sum();
         let light = lanes.split_off(lanes.len().min(FOLLOWED));
-        Self { top: lanes, sand: (light.iter().sum(), light.len() as u64) }
+        lanes.extend(light.chunks(light.len().div_ceil(FOLLOWED).max(1)).map(|some| some.iter().sum::<u64>()));
+        Self { lanes, total }
     }
 
     /// Records in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.top.iter().sum::<u64>() + self.sand.0
+        self.total
     }
 
     /// Records of the heaviest lane.
     #[must_use]
     pub fn heaviest(&self) -> u64 {
-        self.top.first().copied().unwrap_or(0)
+        self.lanes.first().copied().unwrap_or(0)
     }
 }
 
@@ -59,41 +59,38 @@ fn share(batch: u64, waiting: u64, workers: u64) -> u64 {
 /// is the most that is handed out at once.
 #[must_use]
 pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
-    let workers = u64::from(workers.max(1));
-    let total = lanes.total();
-    let bound = total.div_ceil(workers).max(lanes.heaviest());
-    if workers == 1 || lanes.heaviest() == total {
+    let count = u64::from(workers.max(1));
+    let total = lanes.total;
+    if count == 1 || lanes.lanes.len() < 2 {
         return total;
     }
-    let batch = batch.clamp(1, (bound / 100).max(1)).max(total / BATCHES);
-    let mut idle: BinaryHeap<(u64, usize)> = lanes.top.iter().copied().zip(0..).collect();
-    let (mut sand, each) = (lanes.sand.0, lanes.sand.0.div_ceil(lanes.sand.1.max(1)));
+    let coarse = (total / BATCHES / batch.max(1)).max(1);
+    let batch = batch.max(1) * coarse;
+    let mut left = lanes.lanes.clone();
+    let mut ready = ReadyQueues::default();
+    ready.reserve(1);
+    for (lane, records) in (0..).zip(&left) {
+        ready.place(0, lane, narrow(*records));
+    }
     let mut waiting = total;
-    // What each busy worker brings back, and when.
+    let mut hands: Vec<Vec<u32>> = vec![Vec::new(); workers as usize];
+    let mut free: Vec<usize> = (0..hands.len()).rev().collect();
+    // Who is done when.
     let mut busy: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    let mut hands: Vec<Vec<(u64, usize)>> = (0..workers).map(|_| Vec::new()).collect();
-    let mut free: Vec<usize> = (0..hands.len()).collect();
     let mut now = 0;
     loop {
-        while waiting > 0
-            && let Some(worker) = free.pop()
-        {
-            let wanted = share(batch, waiting, workers);
-            let mut taken = 0;
-            while taken < wanted {
-                let fullest = idle.peek().map_or(0, |(left, _)| *left);
-                if fullest >= each.max(1) || (fullest > 0 && sand == 0) {
-                    let Some((left, lane)) = idle.pop() else { break };
-                    let some = left.min(wanted - taken);
-                    taken += some;
-                    hands[worker].push((left - some, lane));
-                } else if sand > 0 {
-                    let some = sand.min(wanted - taken);
-                    sand -= some;
-                    taken += some;
-                } else {
-                    break;
-                }
+        while let Some(worker) = free.pop() {
+            let (wanted, mut taken) = (share(batch, waiting, count), 0);
+            while taken < wanted
+                && let Some(lane) = ready.next(0)
+            {
+                let records = &mut left[lane as usize];
+                let some = (*records).min(wanted - taken);
+                *records -= some;
+                taken += some;
+                ready.hand_out(narrow(some.div_ceil(coarse)));
+                ready.remove(lane);
+                hands[worker].push(lane);
             }
             if taken == 0 {
                 free.push(worker);
@@ -102,11 +99,20 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
             waiting -= taken;
             busy.push(Reverse((now + taken, worker)));
         }
-        let Some(Reverse((at, worker))) = busy.pop() else { return now.max(bound) };
+        let Some(Reverse((at, worker))) = busy.pop() else { return now };
         now = at;
-        idle.extend(hands[worker].drain(..).filter(|(left, _)| *left > 0));
+        for lane in hands[worker].drain(..) {
+            let records = left[lane as usize];
+            if records > 0 {
+                ready.place(0, lane, narrow(records));
+            }
+        }
         free.push(worker);
     }
+}
+
+fn narrow(records: u64) -> usize {
+    usize::try_from(records).unwrap_or(usize::MAX)
 }
 
 /// Who handles which partition.

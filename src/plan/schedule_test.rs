@@ -64,9 +64,10 @@ proptest! {
         let time = by_lanes(&lanes, workers);
         prop_assert!(time >= bound, "{time} < {bound}");
         let naive = naive(&lanes, workers);
-        // Batches make the end a little uneven: by one of them.
-        prop_assert!(time <= naive + naive / 20 + 10, "{time}, naive {naive}");
-        prop_assert!(naive <= time + time / 20 + 10, "{time}, naive {naive}");
+        // The engine lets light lanes have their turn, for which a heavy one waits up to half a batch, shared by the workers;
+        // and batches make the end a little uneven.
+        prop_assert!(time <= naive + naive / 4 + 15, "{time}, naive {naive}");
+        prop_assert!(naive <= time, "{time}, naive {naive}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Concurrency;
+use crate::domain::{Concurrency, RateLimit};
 
 /// What a user can ask of a session while it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,11 @@ pub enum Command {
     Restart,
     /// Asks the cluster which topics there are, also while a run is going.
     ListTopics,
+    /// Makes a plan of these topics, by name, or of the present selection where there are none: counts, skew and predicted times,
+    /// also while a run is going. It reads, and changes nothing on the cluster.
+    Plan(Arc<[String]>),
+    /// Gives up the plan that is being made.
+    StopPlanning,
     /// Selects these topics, by name, for this run and those that follow, and starts it. Refused while a run is going.
     Replay(Arc<[String]>),
     /// Handles nothing more until `Resume`; what is in hand is finished.
@@ -22,8 +27,12 @@ pub enum Command {
     Resume,
     /// Stops the run before its end: what is in hand is finished and committed.
     Cancel,
-    /// Changes the number of workers, now and for the runs that follow.
+    /// Changes the number of workers, now and for the runs that follow; kreplay no longer finds it by itself.
     SetConcurrency(Concurrency),
+    /// Lets kreplay find the number of workers by itself, or no longer, now and for the runs that follow.
+    SetAdaptive(bool),
+    /// Sets or lifts the most that is handed out in a second, now and for the runs that follow.
+    SetRate(Option<RateLimit>),
     /// Decides what becomes of a key in quarantine, by its hash, or of all of them.
     Decide(Decision, Option<u64>),
     /// Ends the run as `Cancel` does, then the session.

@@ -41,6 +41,12 @@ impl Fixture {
 
     /// An engine that tries again as told, and then passes over.
     pub fn with_retry(ordering: Ordering, log: &[Vec<Option<u8>>], retry: Retry) -> Self {
+        let drain_timeout = Duration::ZERO;
+        Self::with(log, Settings { ordering, retry, on_failure: OnFailure::Skip, drain_timeout, ..Settings::default() })
+    }
+
+    /// An engine with these settings.
+    pub fn with(log: &[Vec<Option<u8>>], settings: Settings) -> Self {
         let partitions = log
             .iter()
             .zip(0..)
@@ -51,13 +57,6 @@ impl Fixture {
             })
             .collect();
         let plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
-        let settings = Settings {
-            ordering,
-            retry,
-            on_failure: OnFailure::Skip,
-            drain_timeout: Duration::ZERO,
-            ..Settings::default()
-        };
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
         Self { engine, log: log.to_vec(), barrier_every: None }
     }

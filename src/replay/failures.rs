@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     control::Decision,
     dead_letters::{DeadLetters, Letter},
-    engine::key_text,
+    judge::key_text,
     run::Run,
 };
 use crate::{
@@ -106,7 +106,7 @@ impl Run {
     /// Whether everything that this process has is read and handled, but for what waits in quarantine.
     fn only_quarantine_is_left(&self) -> bool {
         let (waiting, in_hand) = self.engine.board.load();
-        if waiting + in_hand > 0 || self.engine.board.quarantine_load().keys == 0 {
+        if waiting + in_hand > 0 || self.engine.board.quarantine_load().keys == 0 || self.engine.is_staging() {
             return false;
         }
         if self.engine.board.waits_for_quarantine() {

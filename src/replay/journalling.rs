@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::Utc;
 
-use super::{Problem, key_groups::GroupTable};
+use super::{Problem, key_groups::GroupTable, settings::OnRetention};
 use crate::{
     domain::{Offset, TopicPartition},
     journal::{
-        Figures, Head, Journal, JournalError, Journals, PartitionPlan, Stored, StoredPartition, TopicNow, TopicPlan,
+        Change, Figures, Head, Journal, JournalError, Journals, PartitionPlan, Stored, StoredPartition, TopicNow,
+        TopicPlan,
     },
     kafka::{Catalog, CatalogError},
     plan::{Plan, PlannedPartition, Selection},
@@ -89,13 +90,14 @@ pub(super) fn reopen(
     options: &JournalOptions,
     id: &str,
     selection: &Selection,
+    on_retention: OnRetention,
     catalog: &Catalog<'_>,
 ) -> Result<(Plan, Opened), Problem> {
     let journals = options.journals.as_ref().ok_or_else(|| of_journal(&JournalError::NoDirectory))?;
     let stored = Stored::open(journals, id).map_err(|error| of_journal(&error))?;
     check_sound(&stored).map_err(|reason| of_journal(&JournalError::Corrupt { id: id.into(), reason }))?;
     let mut plan = plan_of(&stored.head, selection);
-    check_cluster(&stored, &plan, catalog)?;
+    check_cluster(&stored, &plan, on_retention, catalog)?;
     let (journal, before, partitions) = stored.go_on().map_err(|error| of_journal(&error))?;
     let joined = plan.partitions.split_off(journal.head().planned.min(plan.partitions.len()));
     Ok((plan, Opened { journal, keep: options.keep, before, partitions, joined }))
@@ -127,7 +129,12 @@ fn plan_of(head: &Head, selection: &Selection) -> Plan {
     }
 }
 
-fn check_cluster(stored: &Stored, plan: &Plan, catalog: &Catalog<'_>) -> Result<(), Problem> {
+fn check_cluster(
+    stored: &Stored,
+    plan: &Plan,
+    on_retention: OnRetention,
+    catalog: &Catalog<'_>,
+) -> Result<(), Problem> {
     let head = &stored.head;
     let refused = |change: &dyn std::fmt::Display, usage: bool| Problem {
         text: format!("run {} cannot be resumed: {change}", head.run_id),
@@ -156,7 +163,11 @@ fn check_cluster(stored: &Stored, plan: &Plan, catalog: &Catalog<'_>) -> Result<
     let places: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
     let logs = catalog.log_ends(&places).map_err(|error| refused(&error, false))?;
     for ((planned, stored), log) in head.partitions.iter().zip(&stored.partitions).zip(&logs) {
-        planned.check(stored.state.position, log).map_err(|change| refused(&change, false))?;
+        match planned.check(stored.state.position, log) {
+            // The run has its own way with those: it goes on behind them and counts them, or pauses.
+            Err(Change::Gone { .. }) if on_retention != OnRetention::Fail => {}
+            checked => checked.map_err(|change| refused(&change, false))?,
+        }
     }
     Ok(())
 }

@@ -28,9 +28,12 @@ mod engine_sim;
 mod engine_test;
 mod failures;
 mod fetch;
+mod guard;
+mod guarding;
 pub(crate) mod handled;
 mod health;
 mod journalling;
+mod judge;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -45,9 +48,12 @@ mod membership;
 mod membership_test;
 mod options;
 mod partition;
+mod planning;
 pub(crate) mod position;
 mod probe;
 mod quarantine;
+#[cfg(test)]
+mod quarantine_engine_test;
 #[cfg(test)]
 mod quarantine_test;
 mod rate;
@@ -70,16 +76,19 @@ mod staging_test;
 #[cfg(test)]
 mod stress_test;
 mod time_order;
+mod tuner;
 mod view;
 mod worker;
 mod young;
 
+pub use adaptive::FIRST_WORKERS;
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;
 pub use key_groups::KeyGroups;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use probe::Probe;
+pub use ready::ReadyQueues;
 pub use run::{Connection, RunError};
 pub use session::Session;
 pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

@@ -262,9 +262,12 @@ impl PartitionRun {
     /// Goes on where a journal has left it.
     pub fn restore(&mut self, stored: &StoredPartition) {
         let StoredPartition { state, groups, repeats } = stored;
-        let Counters { handled, bytes, duplicates, filtered, passed_over } = state.counters;
+        let Counters { handled, bytes, duplicates, filtered, passed_over, lost } = state.counters;
         (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
-        (self.filtered, self.passed_over) = (filtered, passed_over);
+        (self.filtered, self.passed_over, self.lost) = (filtered, passed_over, lost);
+        if self.follows {
+            self.end = self.end.max(state.position);
+        }
         self.groups = GroupTable::restore(groups);
         self.resumed = state.above.iter().copied().collect();
         self.repeats = repeats.clone();
@@ -280,6 +283,7 @@ impl PartitionRun {
             duplicates: self.duplicates,
             filtered: self.filtered,
             passed_over: self.passed_over,
+            lost: self.lost,
         }
     }
 

@@ -24,7 +24,9 @@ use super::{
 use crate::{
     domain::{Offset, TopicPartition},
     feed::{EventKind, Owner},
-    kafka::{Catalog, Client, ClientError, ClientHealth, Consumer, LogEnds, Member, MemberConfig, Reader, share_out},
+    kafka::{
+        Catalog, Client, ClientError, ClientHealth, Consumer, LogEnds, Member, MemberConfig, Place, Reader, share_out,
+    },
     plan::PlannedPartition,
 };
 
@@ -266,7 +268,8 @@ impl<'a> MemberLoop<'a> {
             .with_client(context.client.clone(), context.config.longest_wait());
         let membership = Arc::new(membership);
         let topics: Vec<String> = engine.topics.iter().cloned().collect();
-        let config = MemberConfig { topics, ..context.config.clone() };
+        let place = if number == 0 { Place::First } else { Place::Further };
+        let config = MemberConfig { topics, place, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
         let now = Instant::now();
         let mut this = Self {

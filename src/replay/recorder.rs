@@ -21,7 +21,7 @@ use crate::{
 /// Checkpoints follow each other no faster than this.
 const BETWEEN: Duration = Duration::from_millis(50);
 /// Nor so fast that they take more than one part in so many of a core.
-const PART: u32 = 50;
+const PART: u32 = 100;
 /// Nor slower than this, however much they take: what is handled meanwhile is handled again after a kill.
 const LONGEST: Duration = Duration::from_secs(5);
 /// A run that stands still is noted as alive so often.
@@ -129,19 +129,13 @@ impl Body {
         }
         // Asked for before the partitions are looked at: what is settled by now will be in this checkpoint.
         let settled = log.turn();
-        let changes = self.changes();
-        if changes.is_empty() && !anyway && settled.is_ok() {
+        let changed = self.changed();
+        if changed.is_empty() && !anyway && settled.is_ok() {
             return false;
         }
-        self.totals();
-        let result = self.journal.checkpoint(&self.figures, &changes);
-        self.all = result.is_err();
-        match (result, settled) {
+        match (self.write(&changed), settled) {
             (Ok(()), Ok(settled)) => {
                 log.forget(&settled);
-                for change in changes {
-                    self.written[change.index as usize] = Some((change.state.position, change.state.counters));
-                }
                 if self.trouble.take().is_some() {
                     self.engine.events.push(EventKind::Notice { text: "the journal is being written again".into() });
                 }
@@ -160,6 +154,24 @@ impl Body {
         }
     }
 
+    fn write(&mut self, changed: &[u32]) -> Result<(), String> {
+        let Self { engine, journal, figures, written, all, .. } = self;
+        let mut now = Vec::with_capacity(changed.len());
+        let partitions = changed.iter().filter_map(|index| {
+            let (state, groups) = engine.partitions[*index as usize].lock().checkpoint(*all)?;
+            now.push((*index, state.position, state.counters));
+            Some(PartitionChange { index: *index, state, groups })
+        });
+        let result = journal.checkpoint(partitions, || totals(engine, figures));
+        *all = result.is_err();
+        if result.is_ok() {
+            for (index, position, counters) in now {
+                written[index as usize] = Some((position, counters));
+            }
+        }
+        result
+    }
+
     /// Told once, though it is tried again all the time.
     fn tell(&mut self, text: String) {
         if self.trouble.as_ref() != Some(&text) {
@@ -168,44 +180,45 @@ impl Body {
         }
     }
 
-    fn changes(&mut self) -> Vec<PartitionChange> {
+    /// The partitions that are not as they were written last.
+    fn changed(&mut self) -> Vec<u32> {
         // With a group Kafka keeps the positions.
         if self.engine.settings.group.is_some() {
             return Vec::new();
         }
-        let mut changes = Vec::new();
         // Partitions may join at any time; those that do after this line come with the next checkpoint.
         self.written.resize(self.engine.partitions.len(), None);
         for planned in self.engine.planned.iter().take(self.written.len()).skip(self.journal.head().partitions.len()) {
             self.journal.join(partition_plan(planned));
         }
-        for ((index, partition), written) in (0_u32..).zip(self.engine.partitions.iter()).zip(&self.written) {
-            let mut partition = partition.lock();
-            let now = partition.position().map(|position| (position, partition.counters()));
-            if now == *written && !self.all {
-                continue;
-            }
-            if let Some((state, groups)) = partition.checkpoint(self.all) {
-                changes.push(PartitionChange { index, state, groups });
-            }
-        }
-        changes
-    }
-
-    fn totals(&mut self) {
-        let (mut handled, mut lag, mut passed_over) = (0, Some(0_u64), 0);
-        for partition in self.engine.partitions.iter() {
+        let places = (0_u32..).zip(self.engine.partitions.iter()).zip(&self.written);
+        let changed = places.filter(|((_, partition), written)| {
             let partition = partition.lock();
-            handled += partition.handled;
-            passed_over += partition.passed_over;
-            lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
-        }
-        self.figures.updated = Utc::now();
-        self.figures.handled = handled;
-        self.figures.lag = lag;
-        self.figures.retried = self.engine.retried.load(Relaxed);
-        // It is counted a moment before the position moves; only what the positions say is sure.
-        self.figures.skipped = self.engine.skipped.load(Relaxed).min(passed_over);
+            self.all || partition.position().map(|position| (position, partition.counters())) != **written
+        });
+        changed.map(|((index, _), _)| index).collect()
+    }
+}
+
+/// The run as a whole, after its partitions were looked at.
+fn totals(engine: &Engine, figures: &Figures) -> Figures {
+    let (mut handled, mut lag, mut passed_over) = (0, Some(0_u64), 0);
+    for partition in engine.partitions.iter() {
+        let partition = partition.lock();
+        handled += partition.handled;
+        passed_over += partition.passed_over;
+        lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
+    }
+    // They are counted a moment before the position moves; only what the positions say is sure.
+    let skipped = engine.skipped.load(Relaxed).min(passed_over);
+    Figures {
+        updated: Utc::now(),
+        handled,
+        lag,
+        retried: engine.retried.load(Relaxed),
+        skipped,
+        dead_lettered: engine.dead_lettered.load(Relaxed).min(passed_over - skipped),
+        ..figures.clone()
     }
 }
 

@@ -14,17 +14,20 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::{
-    Command, Connection, Control, JournalOptions, Problem, SessionEnd, SessionOptions, Settings,
+    Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings,
     journalling::{self, Opened},
     listing::{Answer, Listing},
+    planning::{Change, PlanDesk},
     run::{Run, check_workers},
 };
 use crate::{
     domain::{Growing, TopicPartition},
     feed::{
-        ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, RunState, RunSummary, RunView, Snapshot, TopicView,
+        ClusterView, EventKind, EventLog, Feed, NextRun, PlanView, Prediction, RunState, RunSummary, RunView, Snapshot,
+        TopicView,
     },
     handler::{HandlerFactory, HandlerSource},
+    journal::Journals,
     kafka::{Catalog, Client, ClientHealth},
     plan::{Plan, Selection, TopicSet, resolve},
 };
@@ -68,6 +71,7 @@ impl Session {
                 health: Arc::default(),
                 client: None,
                 listing: None,
+                plans: PlanDesk::default(),
                 catalog: None,
                 run: None,
                 last_view: None,
@@ -110,6 +114,7 @@ struct Body {
     health: Arc<ClientHealth>,
     client: Option<Client>,
     listing: Option<Listing>,
+    plans: PlanDesk,
     catalog: Option<Arc<[TopicView]>>,
     run: Option<Run>,
     last_view: Option<RunView>,
@@ -152,6 +157,11 @@ impl Body {
             Command::Start if self.run.is_none() => self.start(),
             Command::Start => {}
             Command::ListTopics => self.list(),
+            Command::Plan(names) => self.plan(&names),
+            Command::StopPlanning => {
+                self.plans.stop();
+                self.publish_now();
+            }
             Command::Replay(names) => self.replay(&names),
             Command::Restart => match &mut self.run {
                 Some(run) => {
@@ -164,25 +174,49 @@ impl Body {
             Command::Resume => self.run.iter_mut().for_each(Run::resume),
             Command::Cancel => {
                 self.start_again = false;
+                self.plans.then_start = false;
                 self.run.iter_mut().for_each(Run::cancel);
+            }
+            Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
+                self.events.push(EventKind::Warning { text: RunError::SingleThreaded.to_string() });
             }
             Command::SetConcurrency(wanted) => {
                 let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));
                 match changed {
-                    Ok(()) => self.options.settings.concurrency = wanted,
+                    Ok(()) => {
+                        self.options.settings.concurrency = wanted;
+                        self.options.settings.adaptive = false;
+                    }
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
-                self.published = None;
-                if self.run.is_none() {
-                    self.publish_now();
+                self.show_change();
+            }
+            Command::SetAdaptive(adaptive) => {
+                match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
+                    Ok(()) => self.options.settings.adaptive = adaptive,
+                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
+                self.show_change();
+            }
+            Command::SetRate(rate) => {
+                self.options.settings.rate = rate;
+                self.run.iter_mut().for_each(|run| run.set_rate(rate));
+                self.show_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::Shutdown => {
                 self.closing = true;
                 self.start_again = false;
+                self.plans.stop();
                 self.run.iter_mut().for_each(Run::cancel);
             }
+        }
+    }
+
+    fn show_change(&mut self) {
+        self.published = None;
+        if self.run.is_none() {
+            self.publish_now();
         }
     }
 
@@ -202,6 +236,7 @@ impl Body {
             }
         }
         self.look_at_listing();
+        self.look_at_planning();
         let partitions = self.last_view.as_ref().map_or(0, |view| view.partitions.len());
         let every = if partitions > MANY { PUBLISH_MANY } else { PUBLISH };
         // Between runs only a command changes anything; it asks for a snapshot by forgetting when the last one was.
@@ -220,6 +255,8 @@ impl Body {
             if self.run.is_none() {
                 // Between runs the number shown is the one that the next run starts with.
                 view.concurrency = self.options.settings.concurrency.get();
+                view.limits.adaptive = self.options.settings.adaptive;
+                view.limits.rate = self.options.settings.rate;
             }
             view
         });
@@ -235,6 +272,7 @@ impl Body {
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
             catalog: self.catalog.clone(),
             listing: self.listing.is_some(),
+            planning: self.plans.view(),
             next: self.next_run(),
         };
         self.publish.send_replace(Arc::new(snapshot));
@@ -244,6 +282,8 @@ impl Body {
         let settings = &self.options.settings;
         NextRun {
             concurrency: settings.concurrency.get(),
+            adaptive: settings.adaptive,
+            rate: settings.rate,
             ordering: settings.ordering,
             handler: settings.handler.to_string(),
             group: self.group_of(self.runs + 1),
@@ -259,11 +299,56 @@ impl Body {
     fn start(&mut self) {
         let Some(selection) = self.options.selection.clone() else { return self.list() };
         self.problem = None;
+        if self.options.settings.planning.before_run && !self.plans.then_start && self.to_resume().is_none() {
+            self.plan_of(selection.clone());
+            self.plans.then_start = self.plans.is_busy();
+            self.publish_now();
+            if self.plans.then_start {
+                return;
+            }
+        }
+        self.plans.then_start = false;
         match self.try_start(&selection) {
             Ok(run) => self.run = Some(run),
             Err(problem) => self.problem = Some(problem),
         }
         self.publish_now();
+    }
+
+    fn plan(&mut self, names: &[String]) {
+        let selection = if names.is_empty() {
+            self.options.selection.clone().ok_or_else(|| "no topics are selected yet".to_owned())
+        } else {
+            let chosen = Selection::topics(names).map_err(|error| error.to_string());
+            chosen.map(|selection| selection.within(self.options.scope.clone()))
+        };
+        match selection {
+            Ok(selection) => self.plan_of(selection),
+            Err(problem) => self.plans.refuse(problem),
+        }
+        self.publish_now();
+    }
+
+    /// Makes a plan of what the next run would read and how; while a run is going, of that one.
+    fn plan_of(&mut self, selection: Selection) {
+        let mut settings = self.options.settings.clone();
+        settings.group = self.group_of(self.runs + u32::from(self.run.is_none()));
+        self.plans.ask(&self.options, &self.health, selection, settings);
+    }
+
+    fn look_at_planning(&mut self) {
+        let change = self.plans.look();
+        if change == Change::None {
+            return;
+        }
+        self.publish_now();
+        if change == Change::Over && self.plans.then_start && self.run.is_none() && !self.closing {
+            if let Some(problem) = self.plans.problem() {
+                let text = format!("the run starts without a plan: {problem}");
+                self.events.push(EventKind::Warning { text });
+            }
+            self.start();
+        }
     }
 
     fn replay(&mut self, names: &[String]) {
@@ -325,7 +410,8 @@ impl Body {
         let catalog = Catalog::new(&client, self.options.timeout);
         let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
-            let (plan, opened) = journalling::reopen(options, &id, &selection, &catalog)?;
+            let on_retention = self.options.settings.on_retention;
+            let (plan, opened) = journalling::reopen(options, &id, &selection, on_retention, &catalog)?;
             self.options.journal.iter_mut().for_each(|options| options.resume = None);
             (plan, Some((id, opened)))
         } else {
@@ -345,7 +431,8 @@ impl Body {
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
-        self.show_planned(&id, &plan, &settings);
+        let predicted = self.plans.predicted(&plan, &settings);
+        self.show_planned(&id, &plan, &settings, predicted);
         check_workers(plan.partitions.len(), &settings, settings.concurrency.get()).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
@@ -364,10 +451,22 @@ impl Body {
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        let mut run = Run::start(id, plan, settings, &connection, source, self.events.clone(), opened)
-            .map_err(|error| usage(&error))?;
+        let journal = opened.as_ref().filter(|opened| opened.partitions.is_empty()).map(|_| id.clone());
+        let mut run =
+            Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| {
+                // A run that never was leaves nothing to go on with.
+                if let (Some(id), Some(journals)) = (journal, self.journals()) {
+                    drop(journals.forget(&id));
+                }
+                usage(&error)
+            })?;
+        run.predicted_before = predicted;
         run.failures.attended = !self.options.one_run;
         Ok(run)
+    }
+
+    fn journals(&self) -> Option<&Journals> {
+        self.options.journal.as_ref()?.journals.as_ref()
     }
 
     fn to_resume(&self) -> Option<(String, &JournalOptions)> {
@@ -379,7 +478,9 @@ impl Body {
     fn create_journal(&self, id: &str, plan: &Plan, settings: &Settings, catalog: &Catalog<'_>) -> Option<Opened> {
         let mut options = self.options.journal.clone()?;
         // What was changed since the configuration was read.
-        options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+        if !settings.adaptive {
+            options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+        }
         if let TopicSet::Named(names) = &plan.selection.topics {
             options.settings.remove("topics_regex");
             options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
@@ -407,7 +508,7 @@ impl Body {
     }
 
     /// A view of what is about to start, so that a slow start shows something.
-    fn show_planned(&mut self, id: &str, plan: &Plan, settings: &Settings) {
+    fn show_planned(&mut self, id: &str, plan: &Plan, settings: &Settings, predicted: Option<Prediction>) {
         self.last_view = Some(RunView {
             id: id.into(),
             plan: PlanView {
@@ -420,6 +521,7 @@ impl Body {
                 handler: settings.handler.to_string(),
                 group: settings.group.clone(),
                 selection: plan.selection.scope.to_string(),
+                predicted,
                 follow: plan.follow,
                 ..PlanView::default()
             },

@@ -50,10 +50,12 @@ fn all_tiers_are_measured_side_by_side() {
         // It may be slower on a busy machine, but a rate that is not kept would be far above.
         assert!(case["records_per_s"]["max"].as_f64().unwrap() < 6000.0, "{case:#}");
     }
-    assert_eq!(cases(&report, "memory").len(), 2);
-    assert!(report["further_client_bytes"]["median"].is_number(), "{report:#}");
+    assert_eq!(cases(&report, "memory").len(), 4);
+    for further in ["further_client_bytes", "further_member_bytes"] {
+        assert!(report[further]["median"].is_number(), "{report:#}");
+    }
     // Each measurement is told, and standard output has the report alone.
-    assert!(finished.stderr.contains("28/28  dedicated × 2, 6 clients"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("32/32  buffered × 6, group"), "{}", finished.stderr);
 }
 
 #[test]

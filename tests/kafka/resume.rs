@@ -180,12 +180,12 @@ fn kill_and_resume(ordering: &str, records: usize, kills: usize) {
     points.sort_unstable();
     let (workers, batch) = (WORKERS.to_string(), BATCH.to_string());
     let run = ["run", "--topics", &topic, "--ordering", ordering, "--concurrency", &workers, "--batch", &batch];
-    let (mut seen, mut order, mut lines, mut id) = (BTreeSet::new(), Vec::new(), 0, None);
-    let mut take = |read: Vec<Value>, seen: &mut BTreeSet<(i64, i64)>| {
+    let (mut out, mut order, mut lines, mut id) = (BTreeSet::new(), Vec::new(), 0, None);
+    let mut take = |read: Vec<Value>, out: &mut BTreeSet<(i64, i64)>| {
         // Within an attempt nothing is repeated, and every key is in order.
         expect_keys_in_order(&read.iter().filter(|line| !line["key"].is_null()).cloned().collect::<Vec<_>>());
         lines += read.len();
-        order.extend(read.into_iter().filter(|line| seen.insert(place_of(line)) && !line["key"].is_null()));
+        order.extend(read.into_iter().filter(|line| out.insert(place_of(line)) && !line["key"].is_null()));
     };
     for (kill, point) in points.into_iter().enumerate() {
         let resume = ["resume", id.as_deref().unwrap_or_default()];
@@ -194,24 +194,24 @@ fn kill_and_resume(ordering: &str, records: usize, kills: usize) {
         let mut new = BTreeSet::new();
         while let Some(line) = attempt.next() {
             let line = place_of(line);
-            if !seen.contains(&line) {
+            if !out.contains(&line) {
                 new.insert(line);
             }
-            if seen.len() + new.len() >= point {
+            if out.len() + new.len() >= point {
                 break;
             }
         }
-        take(attempt.kill(), &mut seen);
+        take(attempt.kill(), &mut out);
         id.get_or_insert_with(|| place.id());
         assert_eq!(place.runs()[0]["state"], "interrupted", "after kill {kill}");
     }
     let id = id.unwrap();
     let (rest, code, errors) = place.attempt(&["resume", &id]).finish();
-    take(rest, &mut seen);
+    take(rest, &mut out);
     assert_eq!(code, Some(0), "{errors}");
     let report: Value = serde_json::from_str(&std::fs::read_to_string(place.report()).unwrap()).unwrap();
 
-    assert_eq!(seen.len(), records, "every record came out");
+    assert_eq!(out.len(), records, "every record came out");
     expect_keys_in_order(&order);
     assert_eq!((&report["state"], &report["run_id"]), (&Value::from("done"), &Value::from(id)), "{errors}");
     for field in ["handled", "bytes", "lag", "skipped", "lanes"] {

@@ -17,6 +17,8 @@ mod dashboard;
 mod details;
 mod help;
 mod number_prompt;
+mod plan;
+mod quarantine;
 mod question;
 mod topics;
 
@@ -35,8 +37,11 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     match &state.overlay {
         Some(Overlay::Help(from)) => help::render(buf, *from, theme),
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
+        Some(Overlay::Plan(from)) => plan::render(buf, *from, state, theme),
         Some(Overlay::Details) => details::render(buf, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
+        Some(Overlay::Quarantine(_)) => quarantine::render(buf, state, theme),
+        Some(Overlay::Rate { text, error }) => number_prompt::rate(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Ask(question)) => question::render(buf, *question, theme),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) | None => {}
     }
@@ -47,6 +52,7 @@ pub(super) fn longest_scroll(state: &State) -> usize {
     match state.overlay {
         Some(Overlay::Help(_)) => help::longest_scroll(state.screen()),
         Some(Overlay::Compare(_)) => compare::longest_scroll(state),
+        Some(Overlay::Plan(_)) => plan::longest_scroll(state),
         _ => 0,
     }
 }

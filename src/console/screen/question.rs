@@ -5,12 +5,15 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::console::{
-    layout::centred,
-    number,
-    state::Question,
-    theme::Theme,
-    widget::{frame, paint},
+use crate::{
+    console::{
+        layout::centred,
+        number,
+        state::Question,
+        theme::Theme,
+        widget::{frame, paint},
+    },
+    replay::Decision,
 };
 
 pub(super) fn render(buf: &mut Buffer, question: Question, theme: &Theme) {
@@ -25,6 +28,14 @@ pub(super) fn render(buf: &mut Buffer, question: Question, theme: &Theme) {
         Question::Quit => {
             ("Quit?", ["A run is going. It is stopped before its end:", "what is in hand is finished and committed."])
         }
+        Question::DecideAll(Decision::Release) => (
+            "Release all keys?",
+            ["Every key in quarantine is tried again, in its order.", "What fails again comes back."],
+        ),
+        Question::DecideAll(Decision::DeadLetter) => (
+            "Send all to the dead letters?",
+            ["All that waits in quarantine goes to the dead letters,", "and so does what comes later of these keys."],
+        ),
     };
     let area = centred(buf.area, 58, number::cells(lines.len() + 5));
     let inner = frame::window(buf, area, title, "", theme);

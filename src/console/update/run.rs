@@ -1,6 +1,6 @@
 //! Starting, pausing, stopping, leaving.
 
-use super::{Effect, ask, say, topics};
+use super::{Effect, ask, quarantine, say, topics};
 use crate::{
     console::state::{Overlay, Question, State, StatusKind},
     feed::RunState,
@@ -90,5 +90,6 @@ pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
             vec![Effect::Send(Command::Cancel)]
         }
         Question::Quit => vec![Effect::Quit],
+        Question::DecideAll(decision) => quarantine::send(state, decision, None),
     }
 }

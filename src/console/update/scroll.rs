@@ -1,6 +1,6 @@
 //! Moving about: in the panel that has the keys, or in the text in front.
 
-use super::topics;
+use super::{quarantine, topics};
 use crate::console::{
     action::Action,
     layout::Panel,
@@ -28,6 +28,7 @@ pub(super) fn by_action(state: &mut State, action: Action) {
         None if choosing => topics::scroll(state, by),
         None => panel(state, state.focus, by),
         Some(Overlay::Details) => select(state, by),
+        Some(Overlay::Quarantine(_)) => quarantine::scroll(state, by),
         Some(_) => overlay(state, by),
     }
 }
@@ -35,7 +36,7 @@ pub(super) fn by_action(state: &mut State, action: Action) {
 /// Moves the text in front.
 pub(super) fn overlay(state: &mut State, by: isize) {
     let most = screen::longest_scroll(state);
-    if let Some(Overlay::Help(from) | Overlay::Compare(from)) = &mut state.overlay {
+    if let Some(Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from)) = &mut state.overlay {
         *from = (*from).min(most).saturating_add_signed(by).min(most);
     }
 }

@@ -86,9 +86,10 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "go on",
+        (Action::ToggleAuto, _) if state.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "keep",
-        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. })) => "set",
+        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. } | Overlay::Rate { .. })) => "set",
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "undo",
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.topics.filter.is_empty() => "clear filter",
@@ -104,19 +105,33 @@ fn useful(state: &State) -> &'static [Action] {
             A::Mark,
             A::MarkAll,
             A::Filter,
+            A::Plan,
             A::Close,
             A::Help,
             A::ListTopics,
             A::MoreWorkers,
             A::FewerWorkers,
         ],
+        Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
+        Mode::Planning => {
+            &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
+        }
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.focus {
             Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
-            Panel::Workers => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::SetConcurrency, A::Quit],
+            Panel::Workers => &[
+                A::Help,
+                A::FocusNext,
+                A::MoreWorkers,
+                A::FewerWorkers,
+                A::SetConcurrency,
+                A::ToggleAuto,
+                A::SetRate,
+                A::Quit,
+            ],
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
             Panel::Partitions if state.going() => &[
                 A::Help,
@@ -129,6 +144,8 @@ fn useful(state: &State) -> &'static [Action] {
                 A::FocusNext,
                 A::Quit,
                 A::SetConcurrency,
+                A::ToggleAuto,
+                A::SetRate,
                 A::Details,
                 A::Compare,
             ],
@@ -140,6 +157,7 @@ fn useful(state: &State) -> &'static [Action] {
                 A::FewerWorkers,
                 A::Compare,
                 A::Topics,
+                A::Plan,
                 A::SortNext,
                 A::Filter,
                 A::FocusNext,

@@ -43,12 +43,16 @@ pub(super) struct Plan {
     pub(super) partitions: usize,
     pub(super) records: u64,
     pub(super) bytes: Option<u64>,
+    /// What a plan said that was made before the run; null where none was.
+    pub(super) predicted: Option<Prediction>,
     pub(super) concurrency: u32,
     pub(super) ordering: Ordering,
     pub(super) batch: u32,
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
+    /// Whether kreplay found the number of workers by itself; `concurrency` is then the last one.
+    pub(super) adaptive: bool,
     /// The range, the key template and the filter in words.
     pub(super) selection: String,
     pub(super) follow: bool,
@@ -66,6 +70,8 @@ pub(super) struct ReportTotals {
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
+    /// Records that were handled alone.
+    pub(super) barriers: u64,
     pub(super) lost: u64,
     pub(super) lag: Option<u64>,
 }
@@ -140,12 +146,14 @@ impl Plan {
             partitions: plan.partitions,
             records: plan.records,
             bytes: plan.bytes,
+            predicted: plan.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
             concurrency: run.concurrency,
             ordering: plan.ordering,
             batch: plan.batch,
             tier: plan.tier.clone(),
             handler: plan.handler.clone(),
             group: plan.group.clone(),
+            adaptive: plan.adaptive,
             selection: plan.selection.clone(),
             follow: plan.follow,
         }
@@ -164,6 +172,7 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            barriers: totals.barriers,
             lost: totals.lost,
             lag: totals.lag.known(),
         }

@@ -42,6 +42,9 @@ pub(super) fn render(report: &Report) -> String {
             latency.p50, latency.p95, latency.p99, latency.max
         ),
     );
+    if let Some(planned) = report.plan.predicted {
+        line("planned", format!("{}, limited by {}", seconds(planned.elapsed_s), in_words(planned.limit)));
+    }
     if let Some(predicted) = report.predicted {
         line("predicted", format!("{}, limited by {}", seconds(predicted.elapsed_s), in_words(predicted.limit)));
     }
@@ -85,8 +88,12 @@ fn settings(report: &Report) -> String {
     let plan = &report.plan;
     let group = plan.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
     format!(
-        "concurrency {}, ordering {}, batch {}, handler {}, {group}",
-        plan.concurrency, plan.ordering, plan.batch, plan.handler
+        "concurrency {}{}, ordering {}, batch {}, handler {}, {group}",
+        plan.concurrency,
+        if plan.adaptive { " (auto)" } else { "" },
+        plan.ordering,
+        plan.batch,
+        plan.handler
     )
 }
 
@@ -106,6 +113,7 @@ fn exceptions(report: &Report) -> Option<String> {
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),
         (totals.duplicates, "duplicates"),
+        (totals.barriers, "barriers"),
         (totals.lost, "lost to retention"),
     ]
     .into_iter()
@@ -134,6 +142,7 @@ fn in_words(limit: Bound) -> &'static str {
         Bound::Handler => "handler: the work itself",
         Bound::Fetch => "fetch: reading from the brokers",
         Bound::Commit => "commit: committing positions",
+        Bound::Rate => "rate: the rate that was set, or the group that is protected",
     }
 }
 

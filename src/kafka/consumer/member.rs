@@ -18,8 +18,8 @@ use crate::{
     domain::{Offset, PartitionId, Tier, TopicPartition},
     kafka::{
         client::{
-            ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, create, drop_aside, ends_membership,
-            is_outage,
+            ClientError, ClientHealth, ContextRef, KafkaConfig, Place, ReadContext, create, drop_aside,
+            ends_membership, is_outage,
         },
         native::RecordQueue,
     },
@@ -113,6 +113,8 @@ pub struct MemberConfig {
     pub protocol: GroupProtocol,
     /// How records come out of the client.
     pub tier: Tier,
+    /// Whether it is the first member of this process.
+    pub place: Place,
 }
 
 impl MemberConfig {
@@ -144,7 +146,7 @@ impl Member {
         health: &Arc<ClientHealth>,
         membership: Arc<dyn Membership>,
     ) -> Result<Self, ClientError> {
-        let mut native = config.kafka.reading();
+        let mut native = config.kafka.reading_at(config.place);
         native.set("group.id", &config.group);
         match config.protocol {
             GroupProtocol::Consumer => {

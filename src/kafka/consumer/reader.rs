@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{Offset, Tier, TopicPartition},
     kafka::{
-        client::{Client, ClientError, ClientHealth, KafkaConfig, ReadContext, drop_aside},
+        client::{Client, ClientError, ClientHealth, KafkaConfig, Place, ReadContext, drop_aside},
         native::RecordQueue,
     },
 };
@@ -47,7 +47,7 @@ impl Reader {
         tier: Tier,
         topics: &[String],
     ) -> Result<Self, ClientError> {
-        let client = Client::new(config, health)?;
+        let client = Client::at(Place::Further, config, health)?;
         let one = if let [one] = topics { Some(one.as_str()) } else { None };
         // An answer that does not come is no failure: starting a partition asks again.
         drop(rdkafka::consumer::Consumer::fetch_metadata(client.consumer.as_ref(), one, PREPARE));

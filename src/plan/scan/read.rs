@@ -229,7 +229,8 @@ impl Pass<'_> {
                             records += 1;
                             bytes += size;
                             let route: Route = rules.route(&record);
-                            tally.add(at, record.offset(), route, record.key().unwrap_or_default(), size);
+                            let label = rules.lane_key(&record).unwrap_or_default();
+                            tally.add(at, record.offset(), route, &label, size);
                         }
                         (at, taken)
                     }

@@ -46,6 +46,7 @@ fn plan() -> Forecast {
             ordering: Ordering::Key,
             handler: "simulate:1ms".into(),
             group: None,
+            scope: String::new(),
             batch: 1000,
             work_s: Some(0.001),
             work_from: Some("handler".into()),

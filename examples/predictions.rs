@@ -1,0 +1,257 @@
+//! Ten skews, each planned and then run: how near the predicted time is to the measured one.
+//!
+//! `cargo run --example predictions` uses the broker that kreplay carries with it; with `KREPLAY_BENCH_BOOTSTRAP` a real one,
+//! on which it makes topics of its own and deletes them afterwards.
+
+use std::{collections::BTreeMap, error::Error, sync::atomic::AtomicBool, time::Duration};
+
+use kreplay::{
+    domain::{Concurrency, Ordering, PartitionCount},
+    feed::{Bound, Forecast, RunState, RunView},
+    kafka::{
+        Client, GroupProtocol, KafkaConfig,
+        embedded::EmbeddedBroker,
+        producer::{NewRecord, Producer},
+    },
+    plan::{PlanOptions, Planner, Scope, Selection},
+    replay::{Session, SessionOptions, Settings},
+};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    config::ClientConfig,
+};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const RECORDS: u32 = 12_000;
+const HANDLER: &str = "simulate:1ms";
+const REQUEST: Duration = Duration::from_secs(10);
+const FLUSH: Duration = Duration::from_secs(60);
+
+/// The key and, where the key's hash does not say it, the partition of a record.
+type Place = (Option<u32>, Option<i32>);
+
+/// Records in a topic of their own, and how they are run.
+struct Skew {
+    name: &'static str,
+    partitions: i32,
+    ordering: Ordering,
+    workers: u64,
+    /// What limits it, by the numbers it was made with.
+    limit: Bound,
+    place: Box<dyn Fn(u32) -> Place>,
+}
+
+/// Evenly spread over 0 to 1, and different for each number: `SplitMix64`'s finaliser.
+fn spread(number: u32) -> f64 {
+    let mut value = u64::from(number).wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 30)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    f64::from(u32::try_from((value ^ (value >> 31)) >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
+
+/// A key by Zipf's law.
+fn zipf(exponent: f64, keys: u32) -> impl Fn(u32) -> Place {
+    let weights: Vec<f64> = (1..=keys).map(|rank| f64::from(rank).powf(-exponent)).collect();
+    let total: f64 = weights.iter().sum();
+    move |number| {
+        let mut left = spread(number) * total;
+        let key = weights.iter().position(|weight| {
+            left -= weight;
+            left <= 0.0
+        });
+        (Some(u32::try_from(key.unwrap_or(0)).unwrap_or(0)), None)
+    }
+}
+
+fn skew(
+    name: &'static str,
+    partitions: i32,
+    (ordering, workers, limit): (Ordering, u64, Bound),
+    place: impl Fn(u32) -> Place + 'static,
+) -> Skew {
+    Skew { name, partitions, ordering, workers, limit, place: Box::new(place) }
+}
+
+fn skews() -> Vec<Skew> {
+    use Bound::{Key, Partition, Workers};
+    use Ordering as O;
+    let hot = |share: f64, keys: u32| {
+        move |number: u32| {
+            let key = if spread(number) < share { 0 } else { 1 + number % keys };
+            (Some(key), None)
+        }
+    };
+    let two = |number: u32| match spread(number) {
+        at if at < 0.3 => (Some(0), None),
+        at if at < 0.55 => (Some(1), None),
+        _ => (Some(2 + number % 500), None),
+    };
+    let hot_partition = |number: u32| {
+        (Some(number % 1000), Some(if spread(number) < 0.6 { 0 } else { i32::try_from(1 + number % 5).unwrap_or(1) }))
+    };
+    let in_turn = |number: u32| (None, Some(i32::try_from(number % 6).unwrap_or(0)));
+    vec![
+        skew("even, 60 keys", 6, (O::Key, 6, Workers), |number| (Some(number % 60), None)),
+        skew("even, 60 keys", 6, (O::Partition, 4, Workers), |number| {
+            (Some(number), Some(i32::try_from(number % 6).unwrap_or(0)))
+        }),
+        skew("even, 60 keys", 6, (O::None, 10, Workers), |number| (Some(number % 60), None)),
+        skew("zipf 0.8", 6, (O::Key, 8, Workers), zipf(0.8, 1000)),
+        skew("zipf 1.0", 6, (O::Key, 12, Key), zipf(1.0, 1000)),
+        skew("zipf 1.2", 6, (O::Key, 8, Key), zipf(1.2, 1000)),
+        skew("one hot key", 6, (O::Key, 8, Key), hot(0.4, 1000)),
+        skew("one hot partition", 6, (O::Partition, 6, Partition), hot_partition),
+        skew("one hot partition", 6, (O::Key, 8, Workers), hot_partition),
+        skew("7 keys, 5 workers", 6, (O::Key, 5, Workers), |number| (Some(number % 7), None)),
+        skew("many keys, one partition", 1, (O::Key, 16, Workers), |number| (Some(number % 2000), None)),
+        skew("two heavy, many light", 6, (O::Key, 4, Key), two),
+        skew("no keys", 6, (O::Key, 12, Partition), in_turn),
+    ]
+}
+
+enum Broker {
+    Own(EmbeddedBroker),
+    Named(String),
+}
+
+impl Broker {
+    fn kafka(&self) -> KafkaConfig {
+        let bootstrap_servers = match self {
+            Self::Own(broker) => broker.bootstrap_servers().to_owned(),
+            Self::Named(address) => address.clone(),
+        };
+        KafkaConfig { bootstrap_servers, properties: BTreeMap::new() }
+    }
+
+    fn admin(&self) -> Outcome<AdminClient<DefaultClientContext>> {
+        Ok(ClientConfig::new().set("bootstrap.servers", self.kafka().bootstrap_servers).create()?)
+    }
+
+    fn create(&self, topic: &str, partitions: i32) -> Outcome<()> {
+        match self {
+            Self::Own(broker) => broker.create_topic(topic, PartitionCount::new(u64::try_from(partitions)?)?)?,
+            Self::Named(_) => {
+                let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+                waiting(self.admin()?.create_topics([&new], &options()))??;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, topic: &str) -> Outcome<()> {
+        if let Self::Named(_) = self {
+            waiting(self.admin()?.delete_topics(&[topic], &options()))??;
+        }
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
+}
+
+fn waiting<T>(future: impl Future<Output = T>) -> Outcome<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(future))
+}
+
+fn main() -> Outcome<()> {
+    let named = std::env::var("KREPLAY_BENCH_BOOTSTRAP").ok().filter(|name| !name.is_empty());
+    let broker = match named {
+        Some(address) => Broker::Named(address),
+        None => Broker::Own(EmbeddedBroker::start()?),
+    };
+    println!("{RECORDS} records each, {HANDLER}; the sample has 3,000 of them\n");
+    println!(
+        "{:<26}{:<10}{:>7}{:>10}{:>10}{:>10}{:>8}{:>8}  limit: made, said, after",
+        "skew", "ordering", "workers", "sample s", "full s", "took s", "sample", "full"
+    );
+    for (number, skew) in skews().into_iter().enumerate() {
+        let topic = format!("kreplay-predictions-{}-{number}", std::process::id());
+        broker.create(&topic, skew.partitions)?;
+        let shown = produce(&broker, &topic, &skew).and_then(|()| show(&broker, &topic, &skew));
+        broker.delete(&topic)?;
+        shown?;
+    }
+    Ok(())
+}
+
+fn produce(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
+    let producer = Producer::new(&broker.kafka().bootstrap_servers, &BTreeMap::new())?;
+    for number in 0..RECORDS {
+        let (key, partition) = (skew.place)(number);
+        let key = key.map(|key| format!("key-{key:05}"));
+        producer.send(NewRecord {
+            topic,
+            partition,
+            key: key.as_ref().map(String::as_bytes),
+            value: Some(b"the quick brown fox jumps over the lazy dog"),
+            ..NewRecord::default()
+        })?;
+    }
+    producer.finish(FLUSH)?;
+    Ok(())
+}
+
+fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
+    let settings = Settings {
+        concurrency: Concurrency::new(skew.workers)?,
+        ordering: skew.ordering,
+        handler: HANDLER.parse()?,
+        ..Settings::default()
+    };
+    let selection = Selection::topics([topic])?;
+    let sample = plan(broker, &selection, &settings, 3000)?;
+    let full = plan(broker, &selection, &settings, 100_000)?;
+    let run = run(broker, selection, settings)?;
+    let (sampled, known) = (sample.predicted.ok_or("no prediction")?, full.predicted.ok_or("no prediction")?);
+    let off = |predicted: f64| 100.0 * (predicted / run.handling_s - 1.0);
+    let after = run.predicted.map_or_else(String::new, |predicted| predicted.limit.to_string());
+    println!(
+        "{:<26}{:<10}{:>7}{:>10.3}{:>10.3}{:>10.3}{:>6.1} %{:>6.1} %  {}, {}, {after}",
+        skew.name,
+        skew.ordering,
+        skew.workers,
+        sampled.elapsed_s,
+        known.elapsed_s,
+        run.handling_s,
+        off(sampled.elapsed_s),
+        off(known.elapsed_s),
+        skew.limit,
+        known.limit
+    );
+    Ok(())
+}
+
+fn plan(broker: &Broker, selection: &Selection, settings: &Settings, sample: u32) -> Outcome<Forecast> {
+    let client = Client::new(&broker.kafka(), &<_>::default())?;
+    let planning = PlanOptions { sample, ..PlanOptions::default() };
+    let planner = Planner {
+        client: &client,
+        settings: &Settings { planning, ..settings.clone() },
+        timeout: REQUEST,
+        cancel: &AtomicBool::new(false),
+    };
+    Ok(planner.make(selection, &mut |_| {})?)
+}
+
+fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<RunView> {
+    let end = Session::spawn(SessionOptions {
+        kafka: broker.kafka(),
+        embedded: matches!(broker, Broker::Own(_)),
+        selection: Some(selection),
+        scope: Scope::default(),
+        settings,
+        protocol: GroupProtocol::default(),
+        group_per_run: false,
+        timeout: REQUEST,
+        start: true,
+        one_run: true,
+        journal: None,
+    })?
+    .join();
+    match end.run {
+        Some(run) if run.state == RunState::Done => Ok(run),
+        _ => Err(format!("the run did not come to its end: {:?}", end.problem).into()),
+    }
+}

@@ -1,0 +1,149 @@
+//! `kreplay plan`: what a run would do, and how long it should take. Changes nothing.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, ValueHint};
+
+use super::{
+    CliError, Exit,
+    args::{ClusterArgs, FileArgs, FilterArgs, PlanningArgs, ScopeArgs, SelectionArgs, SettingsArgs, report_formats},
+    print,
+    run::no_topics,
+    work::stop_flag,
+};
+use crate::{
+    config::{Config, Environment, Overrides},
+    feed::{
+        Planning,
+        report::{PlanReport, ReportFormat},
+    },
+    kafka::{Client, ClientHealth, KafkaConfig},
+    plan::{Planner, PlanningError},
+};
+
+/// How long the cluster may take for each answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// A plan that takes no longer than this says nothing of its progress.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// The flags of `plan`.
+#[derive(Args, Clone)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    planning: PlanningArgs,
+    /// Format of the report
+    #[arg(long, value_name = "FORMAT", value_parser = report_formats(), default_value = "text", help_heading = "Output")]
+    report: ReportFormat,
+    /// File for the report instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    output: Option<PathBuf>,
+}
+
+impl PlanArgs {
+    /// The configuration with these flags over it. It names a cluster and a selection.
+    ///
+    /// # Errors
+    /// Everything that is wrong with file, environment and flags; no cluster; no topics.
+    fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
+        let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
+        self.cluster.put(&mut overrides);
+        self.selection.put(&mut overrides);
+        self.scope.put("run", &mut overrides);
+        self.filter.put(&mut overrides);
+        self.settings.put("run", &mut overrides);
+        self.planning.put(&mut overrides);
+        Ok(Config::load(&overrides, environment, directory)?)
+    }
+}
+
+/// Makes the plan, and writes the report.
+pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    let config = args.load(environment, directory)?;
+    let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
+        let missing =
+            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+        return Err(CliError::Usage(missing.into()));
+    };
+    let Some(selection) = config.run.selection() else { return Err(no_topics()) };
+    let stop = stop_flag()?;
+    let health: Arc<ClientHealth> = Arc::default();
+    let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
+    let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;
+    let mut progress = Progress::new();
+    let planner = Planner { client: &client, settings: &config.run.settings, timeout: TIMEOUT, cancel: &stop };
+    let made = planner.make(&selection, &mut |planning| progress.tell(planning));
+    progress.end();
+    client.close();
+    let forecast = match made {
+        Ok(forecast) => forecast,
+        Err(error) if error.is_cancelled() => {
+            let _ = writeln!(io::stderr(), "kreplay: {error}");
+            return Ok(Exit::Stopped);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let text = PlanReport::new(&forecast)
+        .render(args.report)
+        .map_err(|error| CliError::Failed(format!("the plan cannot be written: {error}")))?;
+    match &args.output {
+        None => print(&text)?,
+        Some(path) => {
+            std::fs::write(path, text).map_err(|source| CliError::Output { target: Some(path.clone()), source })?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+impl From<PlanningError> for CliError {
+    fn from(error: PlanningError) -> Self {
+        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
+}
+
+/// How far it is, on standard error: a line that is written over on a terminal, a line now and then elsewhere.
+struct Progress {
+    begun: Instant,
+    told: Option<Instant>,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { begun: Instant::now(), told: None, terminal: io::stderr().is_terminal() }
+    }
+
+    fn tell(&mut self, planning: Planning) {
+        let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
+        if self.begun.elapsed() < QUIET || self.told.is_some_and(|told| told.elapsed() < every) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let percent = planning.read.saturating_mul(100) / planning.wanted.max(1);
+        let text = format!("reading: {} of {} offsets, {percent} %", planning.read, planning.wanted);
+        // Nobody sees it: the plan is the same.
+        let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
+    }
+
+    fn end(&self) {
+        if self.terminal && self.told.is_some() {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}

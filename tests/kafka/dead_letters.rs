@@ -1,0 +1,242 @@
+//! Records that fail for good, and where they go: dead letters, a pause, a refusal before anything is read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kreplay::feed::RunState;
+use kreplay::handler::is_poison;
+use kreplay::replay::{Command, OnFailure, Retry, Session, SessionOptions};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+use crate::poison_handler::PoisonHandler;
+use crate::sessions::{DEADLINE, finish, in_group, options, problem, run_with, wait_for};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::consume::StoredRecord;
+use crate::support::process::Program;
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+/// A failure is tried once more, quickly, and then goes to the dead letters.
+pub fn dead_lettering(mut options: SessionOptions) -> SessionOptions {
+    options.settings.retry = Retry { attempts: 1, first_delay: Duration::from_millis(5), ..Retry::default() };
+    options.settings.on_failure = OnFailure::DeadLetter;
+    options
+}
+
+/// A topic and its dead-letter topic.
+pub fn topics(broker: &Broker, prefix: &str, partitions: i32) -> (String, String) {
+    let topic = broker.topic(prefix, partitions);
+    let dead = format!("{topic}.dlq");
+    broker.create_topic(&dead, partitions, &[]);
+    (topic, dead)
+}
+
+fn header<'a>(record: &'a StoredRecord, name: &str) -> Option<&'a str> {
+    let found = record.headers.iter().find(|(key, _)| key == name)?;
+    found.1.as_deref().map(|value| std::str::from_utf8(value).unwrap())
+}
+
+#[test]
+fn a_dead_letter_is_the_record_as_it_was_and_says_where_from_and_why() {
+    let broker = broker::shared();
+    let (topic, dead) = topics(broker, "letters", 3);
+    let placed = broker.produce(
+        &topic,
+        &[
+            NewRecord::keyed("a", "good-1").in_partition(2),
+            NewRecord::keyed("a", "bad-1")
+                .in_partition(2)
+                .at(1_700_000_000_123)
+                .header("one", Some(b"1"))
+                .header("one", None)
+                .header("kreplay-mine", Some(&[0xff, 0])),
+            NewRecord::keyed("a", "good-2").in_partition(2),
+            NewRecord::unkeyed("bad-2").in_partition(0),
+        ],
+    );
+    let handler = PoisonHandler::default();
+    let ended = run_with(dead_lettering(options(broker, &topic, 4)), handler.source()).expect_done(2);
+    assert_eq!((ended.view.totals.dead_lettered, ended.view.totals.retried), (2, 2), "{}", ended.log());
+    assert_eq!(handler.by_key()["a"], ["good-1", "good-2"]);
+    assert!(ended.log().contains(&format!("went to {dead} after 2 attempts: cannot bear bad-1")), "{}", ended.log());
+
+    let letters = broker.records(&dead, 2);
+    assert_eq!(letters.len(), 1);
+    let letter = &letters[0];
+    assert_eq!((letter.key.as_deref(), letter.value.as_deref()), (Some(&b"a"[..]), Some(&b"bad-1"[..])));
+    let own: Vec<_> = letter.headers.iter().take(3).cloned().collect();
+    let expected = [("one", Some(b"1".to_vec())), ("one", None), ("kreplay-mine", Some(vec![0xff, 0]))];
+    assert_eq!(own, expected.map(|(name, value)| (name.to_owned(), value)));
+    let names: Vec<_> = letter.headers.iter().skip(3).map(|(name, _)| name.as_str()).collect();
+    let expected = ["topic", "partition", "offset", "timestamp", "error", "attempts", "run", "failed-at"];
+    assert_eq!(names, expected.map(|name| format!("kreplay-{name}")));
+    assert_eq!(header(letter, "kreplay-topic"), Some(topic.as_str()));
+    assert_eq!(header(letter, "kreplay-partition"), Some("2"));
+    assert_eq!(header(letter, "kreplay-offset"), Some(placed[1].offset.to_string().as_str()));
+    assert_eq!(header(letter, "kreplay-timestamp"), Some("1700000000123"));
+    assert_eq!(header(letter, "kreplay-error"), Some("cannot bear bad-1"));
+    assert_eq!(header(letter, "kreplay-attempts"), Some("2"));
+    assert_eq!(header(letter, "kreplay-run"), Some(ended.view.id.as_str()));
+    assert!(chrono::DateTime::parse_from_rfc3339(header(letter, "kreplay-failed-at").unwrap()).is_ok());
+    // With the record's own timestamp a topic's retention could remove it at once.
+    assert!(letter.timestamp > Some(1_700_000_000_123));
+    assert_eq!(broker.records(&dead, 0)[0].key, None);
+}
+
+#[test]
+fn a_dead_letter_topic_that_is_missing_is_refused_before_the_run_or_created() {
+    let broker = broker::shared();
+    let topic = broker.topic("undead", 3);
+    broker.produce(&topic, &[NewRecord::keyed("a", "bad-1").in_partition(1)]);
+    let mut options = dead_lettering(options(broker, &topic, 2));
+    let refused = problem(options.clone());
+    assert!(
+        refused.usage && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")),
+        "{refused:?}"
+    );
+    assert!(refused.text.contains("run.dead_letter.create"), "{refused:?}");
+    options.settings.dead_letter.topic = topic.clone();
+    let refused = problem(options.clone());
+    assert!(refused.usage && refused.text.contains("itself replayed"), "{refused:?}");
+
+    options.settings.dead_letter.topic = "{topic}-made".into();
+    options.settings.dead_letter.create = true;
+    let ended = run_with(options, PoisonHandler::default().source()).expect_done(0);
+    assert_eq!(ended.view.totals.dead_lettered, 1);
+    let made = format!("{topic}-made");
+    assert_eq!((0..3).map(|partition| broker.records(&made, partition).len()).collect::<Vec<_>>(), [0, 1, 0]);
+}
+
+#[test]
+fn a_broker_that_refuses_dead_letters_fails_the_run_and_the_positions_stay() {
+    let broker = broker::shared();
+    let topic = broker.topic("refused", 1);
+    let dead = format!("{topic}.dlq");
+    // The letter is larger than the topic allows.
+    broker.create_topic(&dead, 1, &[("max.message.bytes", "500")]);
+    // Nothing that a codec could make smaller.
+    let mut rng = SmallRng::seed_from_u64(7);
+    let large: String = "bad-".chars().chain((0..2000).map(|_| char::from(rng.random_range(b'0'..=b'z')))).collect();
+    broker
+        .produce(&topic, &[NewRecord::keyed("a", "good"), NewRecord::keyed("b", large), NewRecord::keyed("c", "good")]);
+    let group = unique_name("refused");
+    let ended =
+        run_with(in_group(dead_lettering(options(broker, &topic, 2)), &group), PoisonHandler::default().source());
+    assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
+    assert!(ended.view.error.as_ref().unwrap().contains("dead letters cannot be sent"), "{:?}", ended.view.error);
+    assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
+    assert!(ended.log().contains("dead letters not sent yet: 1"), "{}", ended.log());
+}
+
+/// Wherever a process is killed: what its positions have passed is handled, or in the dead-letter topic.
+#[test]
+fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
+    const RECORDS: usize = 6000;
+    const RATE: f64 = 0.05;
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let broker = broker::shared();
+    let (topic, dead) = topics(broker, "killed", 4);
+    let value = |n: usize| format!("value {n}");
+    let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 300), value(n))).collect();
+    let placed = broker.produce(&topic, &records);
+    let poison: Vec<_> = placed
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| is_poison(Some(value(*n).as_bytes()), RATE))
+        .map(|(_, one)| *one)
+        .collect();
+    assert!(poison.len() > 100);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("kreplay.toml");
+    std::fs::write(&config, "[run]\nretry.attempts = 0\ncommit_interval = \"10ms\"\n").unwrap();
+    let group = unique_name("killed");
+    let start = || {
+        let args =
+            ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--group", &group];
+        let policy = ["--on-failure", "dead-letter", "--concurrency", "2", "--handler", "simulate:4ms,poison=0.05"];
+        Program::kreplay().args(args).args(policy).args(["--config".as_ref(), config.as_os_str()]).deadline(DEADLINE)
+    };
+    let position = |partition| broker.committed(&group, &topic, partition).unwrap_or(0);
+    let in_letters = || {
+        let mut places = BTreeSet::new();
+        for partition in 0..4 {
+            for letter in broker.records(&dead, partition) {
+                assert_eq!(header(&letter, "kreplay-partition"), Some(partition.to_string().as_str()));
+                places.insert((partition, header(&letter, "kreplay-offset").unwrap().parse::<i64>().unwrap()));
+            }
+        }
+        places
+    };
+    let check = |when: &str| {
+        // The positions first: what they have passed must have been there before.
+        let positions: Vec<i64> = (0..4).map(position).collect();
+        let letters = in_letters();
+        for one in &poison {
+            let passed = one.offset < positions[usize::try_from(one.partition).unwrap()];
+            assert!(
+                !passed || letters.contains(&(one.partition, one.offset)),
+                "{when}: {one:?} is lost, {positions:?}"
+            );
+        }
+        letters.len()
+    };
+    for turn in 0..3 {
+        let before: i64 = (0..4).map(position).sum();
+        let goal = before + rng.random_range(50..1000);
+        let running = start().spawn();
+        wait::until("progress to be killed in", DEADLINE, || ((0..4).map(position).sum::<i64>() >= goal).then_some(()));
+        running.kill();
+        check(&format!("after kill {turn}"));
+    }
+    let finished = start().run();
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    assert_eq!(check("at the end"), poison.len());
+}
+
+#[test]
+fn a_pause_keeps_the_record_until_somebody_lets_the_run_go_on() {
+    let broker = broker::shared();
+    let topic = broker.topic("pause", 2);
+    let values = ["one", "bad-two", "three"];
+    broker.produce(&topic, &values.map(|value| NewRecord::keyed("k", value)));
+    let handler = PoisonHandler::default();
+    let mut options = dead_lettering(options(broker, &topic, 2));
+    options.settings.on_failure = OnFailure::Pause;
+    options.one_run = false;
+    let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+    let paused =
+        |run: &kreplay::feed::RunView| run.paused_by.as_ref().is_some_and(|text| text.contains("cannot bear bad-two"));
+    wait_for(&session, "paused", |now| {
+        now.run.as_ref().is_some_and(|run| run.state == RunState::Paused && paused(run))
+    });
+    assert_eq!(handler.count(), 1);
+    // Not mended yet: it is tried, and pauses again.
+    let pauses = || session.feed.events.since(0).iter().filter(|event| event.kind.to_string() == "paused").count();
+    session.control.send(Command::Resume);
+    wait::until("second pause", DEADLINE, || (pauses() == 2).then_some(()));
+    handler.mend();
+    session.control.send(Command::Resume);
+    wait_for(&session, "done", |now| now.run.as_ref().is_some_and(|run| run.state == RunState::Done));
+    session.control.send(Command::Shutdown);
+    finish(session).expect_done(3);
+    assert_eq!(handler.by_key()["k"], values);
+}
+
+#[test]
+fn a_pause_without_a_console_ends_the_run_and_says_so() {
+    let broker = broker::shared();
+    let topic = broker.topic("pause-headless", 1);
+    broker.produce(&topic, &[NewRecord::keyed("k", "v")]);
+    let args =
+        ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--on-failure", "pause"];
+    let finished = Program::kreplay()
+        .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
+        .args(args)
+        .args(["--handler", "simulate:0,poison=1"])
+        .run();
+    assert_eq!(finished.code(), Some(4), "{finished:?}");
+    assert!(finished.stderr.contains("simulated poison"), "{finished:?}");
+    assert!(finished.stderr.contains("nobody can let a paused run go on"), "{finished:?}");
+}
