@@ -227,9 +227,9 @@ pub const CATALOGUE: &[Entry] = &[
         DECIDING => [Key::char('r')]),
     entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
         DECIDING => [Key::char('R')]),
-    entry!(DeadLetter, Quarantine, "dead-letter", "Send what waits of the selected key to the dead letters",
+    entry!(DeadLetter, Quarantine, "dead-letter", "Send the selected key to the dead letters",
         DECIDING => [Key::char('d')]),
-    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all that waits to the dead letters; asks first",
+    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all of them to the dead letters; asks first",
         DECIDING => [Key::char('D')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::{
     dead_letter_topics,
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetters, Target},
     discovery,
     ending::Ending,
     engine::Engine,
@@ -166,15 +166,7 @@ impl Run {
             return Err(RunError::GroupBarriers);
         }
         check_time_order(&plan, &settings)?;
-        if let Some(contradiction) = settings.contradiction() {
-            return Err(RunError::Contradiction(contradiction));
-        }
-        let targets = if settings.dead_letters() {
-            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
-            Some(found.map_err(RunError::DeadLetters)?)
-        } else {
-            None
-        };
+        let targets = dead_letter_targets(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
@@ -415,25 +407,6 @@ impl Run {
         self.state.is_over()
     }
 
-    /// The run as a whole, for its journal.
-    pub(super) fn figures(&self, now: Instant) -> Figures {
-        Figures {
-            state: self.state,
-            error: self.error.clone().or_else(|| self.engine.failure()),
-            elapsed_s: self.elapsed_s(now),
-            handling_s: self.handling_s(now),
-            busy_s: self.busy_seconds(),
-            worker_s: self.worker_seconds,
-            ..Figures::default()
-        }
-    }
-
-    /// Seconds of this attempt and those before it.
-    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
-        let now = self.over.unwrap_or(now);
-        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
-    }
-
     /// Brings the threads in line with the wanted concurrency.
     fn reconcile(&mut self) -> Result<(), RunError> {
         let partitions = u32::try_from(self.engine.partitions.len()).unwrap_or(u32::MAX);
@@ -520,7 +493,7 @@ impl Drop for Run {
 }
 
 /// How many workers a run begins with.
-fn first_workers(partitions: usize, settings: &Settings) -> u32 {
+pub(super) fn first_workers(partitions: usize, settings: &Settings) -> u32 {
     let wanted = settings.concurrency.get();
     if settings.single_threaded {
         1
@@ -573,6 +546,22 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
         return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
     }
     Ok(())
+}
+
+/// Where the dead letters of each partition go, where there may be any.
+fn dead_letter_targets(
+    plan: &Plan,
+    settings: &Settings,
+    connection: &Connection,
+) -> Result<Option<Vec<Target>>, RunError> {
+    if let Some(contradiction) = settings.contradiction() {
+        return Err(RunError::Contradiction(contradiction));
+    }
+    if !settings.dead_letters() {
+        return Ok(None);
+    }
+    let found = dead_letter_topics::find(&connection.client, plan, &settings.dead_letter);
+    found.map(Some).map_err(RunError::DeadLetters)
 }
 
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {
