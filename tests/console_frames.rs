@@ -15,6 +15,7 @@ mod fixture;
 
 use std::fmt::Write as _;
 
+use crossterm::event::KeyCode;
 use fixture::*;
 use insta::assert_snapshot;
 use kreplay::{
@@ -26,7 +27,7 @@ use kreplay::{
         update::{Event, update},
     },
     domain::{Lag, Offset, Ordering},
-    feed::{EventKind, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
+    feed::{EventKind, GuardView, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
 
@@ -85,6 +86,21 @@ fn rebalancing(width: u16, height: u16) -> State {
             partition.state = PartitionState::Elsewhere;
         }
     });
+    state
+}
+
+/// A run that finds its number of workers by itself, with a rate and a group to protect.
+fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
+    let mut state = running(width, height);
+    let mut snapshot = (*state.snapshot).clone();
+    if let Some(run) = &mut snapshot.run {
+        run.limits.adaptive = true;
+        run.limits.rate = "5000/s".parse().ok();
+        run.totals.barriers = 17;
+        run.limits.guard =
+            Some(GuardView { group: "billing".into(), lag, max_lag: 10_000, records_per_s: lag.map(|_| 250.0) });
+    }
+    give(&mut state, snapshot);
     state
 }
 
@@ -163,6 +179,20 @@ fn a_run_that_pauses_or_rebalances() {
 }
 
 #[test]
+fn a_run_that_is_limited() {
+    assert_snapshot!("auto_80x24", size(SMALL, |width, height| limited(width, height, None)));
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        let name = format!("held_back_{}x{}", at.0, at.1);
+        assert_snapshot!(name, size(at, |width, height| limited(width, height, Some(12_345))));
+    }
+    let mut state = limited(80, 24, None);
+    press(&mut state, 'L');
+    type_text(&mut state, "fast");
+    press_code(&mut state, KeyCode::Enter);
+    assert_snapshot!("rate_prompt_80x24", text(&state));
+}
+
+#[test]
 fn a_run_that_is_over() {
     assert_snapshot!("finished_80x24", size(SMALL, finished));
     assert_snapshot!("finished_120x40", size(MIDDLE, finished));
@@ -218,6 +248,21 @@ fn windows_in_front() {
     act(&mut state, Action::Down);
     act(&mut state, Action::Details);
     assert_snapshot!("details_120x40", text(&state));
+}
+
+/// What is read of the topics is shown where that is not all of them; its texts come from outside.
+#[test]
+fn a_part_of_the_topics() {
+    let mut state = running(120, 40);
+    change(&mut state, |snapshot| {
+        let run = snapshot.run.as_mut().unwrap();
+        run.plan.selection =
+            "from -2h to latest, key team:{team_id}, only key team:7 or \u{1b}[2J*, type *Merged".into();
+        run.totals.filtered = 1234;
+        run.totals.unkeyed = 5;
+    });
+    act(&mut state, Action::Details);
+    assert_snapshot!("part_120x40", text(&state));
 }
 
 #[test]

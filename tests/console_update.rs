@@ -70,7 +70,7 @@ fn a_key_does_one_thing_in_a_mode() {
 
 #[test]
 fn every_action_is_in_the_catalogue_once_and_in_the_help() {
-    let mut state = running(160, 60);
+    let mut state = running(160, 72);
     act(&mut state, Action::Help);
     let help = text(&state);
     for entry in CATALOGUE {
@@ -275,6 +275,31 @@ fn a_number_is_checked_before_it_is_sent() {
     press(&mut state, 'n');
     update(&mut state, Event::Paste("8".into()));
     assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the number it has already");
+}
+
+#[test]
+fn auto_and_the_rate_have_their_keys() {
+    let mut state = running(80, 24);
+    assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(true))]);
+    let mut snapshot = (*state.snapshot).clone();
+    snapshot.run.as_mut().unwrap().limits.adaptive = true;
+    give(&mut state, snapshot);
+    assert!(state.adaptive());
+    assert!(matches!(press(&mut state, '+')[..], [Effect::Send(Command::SetConcurrency(_))]));
+    assert!(state.status.as_ref().unwrap().text.contains("auto is off"));
+    assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(false))]);
+
+    for (typed, rate) in [("2k/s", "2000/s".parse().ok()), ("off", None), ("", None)] {
+        press(&mut state, 'L');
+        type_text(&mut state, typed);
+        assert_eq!(press_code(&mut state, KeyCode::Enter), [Effect::Send(Command::SetRate(rate))], "{typed}");
+        assert_eq!(state.overlay, None);
+    }
+    press(&mut state, 'L');
+    type_text(&mut state, "fast");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), []);
+    let Some(Overlay::Rate { error: Some(error), .. }) = &state.overlay else { panic!("no complaint") };
+    assert!(error.contains("write 5000/s"), "{error}");
 }
 
 #[test]

@@ -107,9 +107,18 @@ pub struct FilterArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Run")]
 pub struct SettingsArgs {
-    /// Workers that handle records side by side, 1 to 1000 [default: 6, in the demo 1]
-    #[arg(long, value_name = "N")]
+    /// Workers that handle records side by side, 1 to 1000, or auto: as many as are worth it [default: 6, in the demo 1]
+    #[arg(long, value_name = "N|auto")]
     pub concurrency: Option<String>,
+    /// The most workers that auto tries [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub max_concurrency: Option<String>,
+    /// One worker that handles all records one after the other, as they arrive
+    #[arg(long)]
+    pub single_threaded: bool,
+    /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s [default: no limit]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<String>,
     /// What keeps its order: the records of a key, of a partition, or nothing [default: key]
     #[arg(long, value_parser = ["key", "partition", "none"])]
     pub ordering: Option<String>,
@@ -155,6 +164,21 @@ pub struct PlanningArgs {
     /// Handling time of a record, where the handler's settings do not say it
     #[arg(long, value_name = "DURATION")]
     pub work: Option<String>,
+}
+
+/// What a run on a cluster has to take care of.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Run")]
+pub struct CareArgs {
+    /// Slows the run down while this consumer group lags by more than --max-lag
+    #[arg(long, value_name = "GROUP", requires = "max_lag")]
+    pub protect_group: Option<String>,
+    /// The lag that the protected group may have, in records
+    #[arg(long, value_name = "N")]
+    pub max_lag: Option<String>,
+    /// Handles records that match a rule alone, between what is before and after them; can be given many times
+    #[arg(long, value_name = "RULE")]
+    pub barrier: Vec<String>,
 }
 
 /// What comes out.
@@ -290,6 +314,10 @@ impl SettingsArgs {
     /// `table` is `run` or `demo`: the demo has some settings of its own.
     pub(super) fn put(&self, table: &str, into: &mut Overrides) {
         put(into, "--concurrency", &format!("{table}.concurrency"), self.concurrency.as_ref());
+        put(into, "--max-concurrency", "run.max_concurrency", self.max_concurrency.as_ref());
+        let single = self.single_threaded.then(|| "true".to_owned());
+        put(into, "--single-threaded", "run.single_threaded", single.as_ref());
+        put(into, "--rate", "run.rate", self.rate.as_ref());
         put(into, "--ordering", "run.ordering", self.ordering.as_ref());
         put(into, "--batch", "run.batch", self.batch.as_ref());
         put(into, "--on-retention", "run.on_retention", self.on_retention.as_ref());
@@ -309,6 +337,26 @@ impl PlanningArgs {
         put(into, "--sample", "plan.sample", self.sample.as_ref());
         put(into, "--sample-time", "plan.sample_time", self.sample_time.as_ref());
         put(into, "--work", "plan.work", self.work.as_ref());
+    }
+}
+
+impl CareArgs {
+    /// The first flag here that means nothing without a cluster.
+    pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
+        match (&self.protect_group, &self.max_lag, self.barrier.is_empty()) {
+            (Some(_), _, _) => Some("--protect-group"),
+            (None, Some(_), _) => Some("--max-lag"),
+            (None, None, false) => Some("--barrier"),
+            (None, None, true) => None,
+        }
+    }
+
+    pub(super) fn put(&self, into: &mut Overrides) {
+        put(into, "--protect-group", "run.protect_group", self.protect_group.as_ref());
+        put(into, "--max-lag", "run.max_lag", self.max_lag.as_ref());
+        if !self.barrier.is_empty() {
+            into.assignments.push(Assignment::flag_list("--barrier", "run.barriers", self.barrier.clone()));
+        }
     }
 }
 

@@ -47,7 +47,7 @@ struct Common {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Dead-letter topics by name, several with spaces or commas [default: all that run.dead_letter.topic could have made]
+    /// Dead-letter topics by name, several with spaces or commas [default: those of the configuration]
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
     /// Every dead-letter topic whose whole name matches a regular expression

@@ -22,7 +22,8 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs, ThemeArgs,
+    CareArgs, ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs,
+    ThemeArgs,
 };
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;
@@ -95,6 +96,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
+    care: CareArgs,
+    #[command(flatten)]
     theme: ThemeArgs,
 }
 
@@ -141,7 +144,7 @@ impl ConsoleArgs {
             return Ok(config);
         }
         let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
-        match needing.or_else(|| self.filter.needs_a_cluster()) {
+        match needing.or_else(|| self.filter.needs_a_cluster()).or_else(|| self.care.needs_a_cluster()) {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -159,6 +162,7 @@ impl ConsoleArgs {
             self.filter.put(&mut overrides);
         }
         self.settings.put(table, &mut overrides);
+        self.care.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }

@@ -1,7 +1,7 @@
 //! Every setting: its key, what is allowed, how it is set and shown. File, environment, flags, `config show` and the
 //! example file all go by this list.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use toml::Value;
 
@@ -9,6 +9,7 @@ use super::{
     Config,
     bytes::show_bytes,
     input::Input,
+    limits,
     model::takes,
     scope, selection,
     value::{bootstrap, directory, group, handler, number, part, store, text, theme, time, topic_template, word},
@@ -138,9 +139,48 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "run.concurrency",
+        allowed: "auto, or a whole number from 1 to 1000",
+        set: |c, i| {
+            (c.run.settings.concurrency, c.run.settings.adaptive) = limits::concurrency(i)?;
+            Ok(())
+        },
+        show: |c| Some(limits::show_concurrency(c.run.settings.concurrency, c.run.settings.adaptive)),
+    },
+    Setting {
+        key: "run.max_concurrency",
         allowed: "a whole number from 1 to 1000",
-        set: |c, i| store(&mut c.run.settings.concurrency, i.bounded()),
-        show: |c| Some(number(c.run.settings.concurrency.get())),
+        set: |c, i| store(&mut c.run.settings.max_concurrency, i.bounded()),
+        show: |c| Some(number(c.run.settings.max_concurrency.get())),
+    },
+    Setting {
+        key: "run.single_threaded",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.single_threaded, i.bool()),
+        show: |c| Some(Value::from(c.run.settings.single_threaded)),
+    },
+    Setting {
+        key: "run.rate",
+        allowed: "a rate in records or bytes, such as 5000/s, 20k/s, 500KB/s or 10MiB/s, or off",
+        set: |c, i| store(&mut c.run.settings.rate, limits::rate(i)),
+        show: |c| c.run.settings.rate.map(|rate| text(&rate)),
+    },
+    Setting {
+        key: "run.protect_group",
+        allowed: "a group id of 1 to 255 printable characters",
+        set: |c, i| store(&mut c.run.settings.protect_group, group(i).map(Some)),
+        show: |c| c.run.settings.protect_group.clone().map(Value::from),
+    },
+    Setting {
+        key: "run.max_lag",
+        allowed: "a whole number of records from 0 on",
+        set: |c, i| store(&mut c.run.settings.max_lag, limits::lag(i).map(Some)),
+        show: |c| c.run.settings.max_lag.map(limits::show_lag),
+    },
+    Setting {
+        key: "run.barriers",
+        allowed: "a list of rules: key=PATTERN, header.NAME=VALUE, json.PATH=VALUE or type=PATTERN",
+        set: |c, i| store(&mut Arc::make_mut(&mut c.run.scope.rules).barriers, limits::rules(i)),
+        show: |c| limits::show_rules(&c.run.scope.rules.barriers),
     },
     Setting {
         key: "run.ordering",
@@ -383,9 +423,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "demo.concurrency",
-        allowed: "a whole number from 1 to 1000",
-        set: |c, i| store(&mut c.demo.concurrency, i.bounded()),
-        show: |c| Some(number(c.demo.concurrency.get())),
+        allowed: "auto, or a whole number from 1 to 1000",
+        set: |c, i| {
+            (c.demo.concurrency, c.demo.adaptive) = limits::concurrency(i)?;
+            Ok(())
+        },
+        show: |c| Some(limits::show_concurrency(c.demo.concurrency, c.demo.adaptive)),
     },
     Setting {
         key: "demo.handler",

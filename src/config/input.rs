@@ -86,7 +86,7 @@ impl Input {
         }
     }
 
-    fn integer(&self) -> Result<u64, String> {
+    pub(super) fn integer(&self) -> Result<u64, String> {
         let number = match self {
             Self::Integer(number) => *number,
             Self::Untyped(text) => {

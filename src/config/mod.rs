@@ -9,6 +9,7 @@ mod environment;
 mod file;
 mod input;
 mod journal;
+mod limits;
 mod merge;
 mod model;
 mod problem;

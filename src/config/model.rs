@@ -91,6 +91,8 @@ pub struct DemoSection {
     pub datasets: Datasets,
     /// The workers that a demo starts with.
     pub concurrency: Concurrency,
+    /// Whether their number is found on the way.
+    pub adaptive: bool,
     /// What is done with the records: `work` or `handler`, whichever was given last.
     pub handler: HandlerSpec,
     /// The consumer group that shares the demo's work; `None` uses no group.
@@ -156,6 +158,7 @@ impl Default for Config {
             demo: DemoSection {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,
+                adaptive: false,
                 handler: takes(Duration::from_millis(1)),
                 group: None,
                 scope: Scope::default(),
@@ -181,6 +184,10 @@ impl Config {
     pub fn demo_settings(&self) -> Settings {
         Settings {
             concurrency: self.demo.concurrency,
+            adaptive: self.demo.adaptive,
+            // A group of a real cluster.
+            protect_group: None,
+            max_lag: None,
             handler: self.demo.handler.clone(),
             group: self.demo.group.clone(),
             ..self.run.settings.clone()

@@ -9,7 +9,7 @@ use super::{
     layout::{self, Areas, Panel},
 };
 use crate::{
-    domain::{Concurrency, Ordering},
+    domain::{Concurrency, Ordering, RateLimit},
     feed::{PartitionView, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
     replay::Decision,
 };
@@ -57,6 +57,13 @@ pub enum Overlay {
     Details,
     /// The number of workers is being typed.
     Number {
+        /// What is typed so far.
+        text: String,
+        /// Why it was not taken.
+        error: Option<String>,
+    },
+    /// The most that is handed out in a second is being typed.
+    Rate {
         /// What is typed so far.
         text: String,
         /// Why it was not taken.
@@ -180,6 +187,18 @@ impl State {
         self.run().map(|run| run.concurrency).or_else(next)
     }
 
+    /// Whether kreplay finds that number by itself.
+    #[must_use]
+    pub fn adaptive(&self) -> bool {
+        self.run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+    }
+
+    /// The most that is handed out in a second, where there is a limit.
+    #[must_use]
+    pub fn rate(&self) -> Option<RateLimit> {
+        self.run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+    }
+
     /// The number of workers as the user last wanted it.
     #[must_use]
     pub fn wanted_concurrency(&self) -> Option<u32> {
@@ -206,8 +225,10 @@ impl State {
             None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
             Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
+            Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
+                Mode::Typing
+            }
             Some(Overlay::Plan(_)) => Mode::Planning,
-            Some(Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => Mode::Typing,
             Some(Overlay::Quarantine(_)) => Mode::Deciding,
             Some(Overlay::Ask(_)) => Mode::Asking,
         }

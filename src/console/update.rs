@@ -20,6 +20,7 @@ mod concurrency;
 mod mouse;
 mod plan;
 mod quarantine;
+mod rate;
 mod run;
 mod scroll;
 mod topics;
@@ -173,6 +174,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
         Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
         Action::HalveWorkers => concurrency::change(state, |now| now / 2),
+        Action::ToggleAuto => concurrency::toggle_auto(state),
         Action::Topics => topics::open(state),
         Action::ListTopics => topics::list_again(state),
         Action::Replay => topics::replay(state),
@@ -197,6 +199,7 @@ fn look(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
         Action::Quarantine => quarantine::open(state),
+        Action::SetRate => rate::ask(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;
             let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);
@@ -254,6 +257,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
             run::answer(state, question)
         }
         Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
+        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
             state.overlay = None;
             Vec::new()

@@ -1,5 +1,7 @@
 //! Bytes of records as JSON.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,7 +22,8 @@ pub(super) fn render(list: &impl Serialize) -> Result<String, serde_json::Error>
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c.is_control() && !c.is_ascii_whitespace() {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // A String takes everything.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }

@@ -39,7 +39,7 @@ impl DeadLetterTopics {
 ///
 /// # Errors
 /// A topic that is not there, none at all, no answer.
-pub fn find(client: &Client, named: Option<&TopicSet>, template: &str) -> Result<DeadLetterTopics, DlqError> {
+pub fn find(client: &Client, chosen: Option<&TopicSet>, template: &str) -> Result<DeadLetterTopics, DlqError> {
     let catalog = Catalog::new(client, WITHIN);
     let matching = |regex: &Regex, shown: &str| {
         let topics: Vec<_> = catalog
@@ -49,7 +49,7 @@ pub fn find(client: &Client, named: Option<&TopicSet>, template: &str) -> Result
             .collect();
         if topics.is_empty() { Err(DlqError::NoTopics(shown.to_owned())) } else { Ok(topics) }
     };
-    let topics = match named {
+    let topics = match chosen {
         Some(TopicSet::Named(names)) => {
             names.iter().map(|name| catalog.topic(name)).collect::<Result<Vec<_>, CatalogError>>()?
         }

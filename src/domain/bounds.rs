@@ -46,6 +46,14 @@ macro_rules! bounded {
             /// The largest allowed value.
             pub const MAX: Self = Self($max);
 
+            /// A number that is known when kreplay is built; one out of range is an error then.
+            #[must_use]
+            #[allow(unused_comparisons, clippy::absurd_extreme_comparisons, reason = "one of these ranges begins at 0")]
+            pub const fn of<const VALUE: u32>() -> Self {
+                const { assert!($min <= VALUE && VALUE <= $max) };
+                Self(VALUE)
+            }
+
             /// Checks the range.
             ///
             /// # Errors

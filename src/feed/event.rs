@@ -170,6 +170,9 @@ pub enum EventKind {
         from: u32,
         /// The number now.
         to: u32,
+        /// Why, where kreplay did it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Handling stopped for the time being.
     Paused,
@@ -316,21 +319,28 @@ impl fmt::Display for EventKind {
                     RangeSide::From => "from",
                     RangeSide::To => "to",
                 };
+                // Each of many partitions has a place of its own.
+                let place = |which: &str| if *more > 0 { which.to_owned() } else { format!("{which}, {used}") };
                 match why {
                     ClampReason::BelowStart => {
-                        write!(f, ": {side} {asked} is not above the log's start; reading {side} {used}")
+                        write!(
+                            f,
+                            ": {side} {asked} is not above the log's start; reading {side} {}",
+                            place("its start")
+                        )
                     }
                     ClampReason::AboveEnd => {
-                        write!(f, ": {side} {asked} is above the log's end; reading {side} {used}")
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))
                     }
                     ClampReason::NothingCommitted => {
                         write!(
                             f,
-                            ": nothing is committed there for {side} {asked}; reading {side} the log's start, {used}"
+                            ": nothing is committed there for {side} {asked}; reading {side} {}",
+                            place("the log's start")
                         )
                     }
                     ClampReason::Empty => {
-                        write!(f, ": to {asked} is below where reading begins, {used}; nothing is read")
+                        write!(f, ": to {asked} is below {}; nothing is read", place("where reading begins"))
                     }
                 }
             }
@@ -343,7 +353,10 @@ impl fmt::Display for EventKind {
             Self::RebalanceFinished { duration_ms, moved, .. } => {
                 write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")
             }
-            Self::ConcurrencyChanged { from, to } => write!(f, "concurrency {from} to {to}"),
+            Self::ConcurrencyChanged { from, to, reason: None } => write!(f, "concurrency {from} to {to}"),
+            Self::ConcurrencyChanged { from, to, reason: Some(reason) } => {
+                write!(f, "concurrency {from} to {to}: {reason}")
+            }
             Self::Paused => f.write_str("paused"),
             Self::Resumed => f.write_str("resumed"),
             Self::CancelRequested => f.write_str("cancel requested, finishing what is in hand"),

@@ -6,6 +6,7 @@ mod event;
 mod figures;
 mod forecast;
 mod history;
+mod limits;
 mod log;
 mod next_run;
 mod printable;
@@ -21,6 +22,7 @@ pub use forecast::{
     Planning, PlanningView, Recommendation, RecordBytes,
 };
 pub use history::{Recent, Series};
+pub use limits::{GuardView, LimitsView};
 pub use log::EventLog;
 pub use next_run::NextRun;
 pub use printable::printable;

@@ -2,13 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Ordering;
+use crate::domain::{Ordering, RateLimit};
 
 /// How the next run will go, whichever topics it reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextRun {
     /// How many workers.
     pub concurrency: u32,
+    /// kreplay finds that number by itself, and begins with this one.
+    #[serde(default)]
+    pub adaptive: bool,
+    /// The most that is handed out in a second.
+    #[serde(default)]
+    pub rate: Option<RateLimit>,
     /// What keeps its order.
     pub ordering: Ordering,
     /// What is done with the records.

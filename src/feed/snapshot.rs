@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterView, NextRun, PlanningView, QuarantineView, TopicView};
+use super::{ClusterView, LimitsView, NextRun, PlanningView, QuarantineView, TopicView};
 use crate::domain::{Lag, Offset, Ordering, TopicPartition};
 
 /// The state of a session at one moment.
@@ -103,6 +103,9 @@ pub struct PlanView {
     pub handler: String,
     /// The consumer group, where the run has one.
     pub group: Option<String>,
+    /// Whether it was begun with a number of workers that kreplay finds by itself.
+    #[serde(default)]
+    pub adaptive: bool,
     /// The range, the key template and the filter in words, as they were asked for.
     #[serde(default)]
     pub selection: String,
@@ -144,6 +147,9 @@ pub struct Totals {
     pub skipped: u64,
     /// Records that were delivered again after this run had handled them, and were not handled twice.
     pub duplicates: u64,
+    /// Records that were handled alone.
+    #[serde(default)]
+    pub barriers: u64,
     /// Offsets that retention had deleted before they were read, and that were passed over.
     #[serde(default)]
     pub lost: u64,
@@ -189,6 +195,8 @@ pub enum Bound {
     Fetch,
     /// Committing.
     Commit,
+    /// A rate that somebody has set, or the group that is protected.
+    Rate,
 }
 
 impl fmt::Display for Bound {
@@ -200,6 +208,7 @@ impl fmt::Display for Bound {
             Self::Handler => "handler",
             Self::Fetch => "fetch",
             Self::Commit => "commit",
+            Self::Rate => "rate",
         })
     }
 }
@@ -247,6 +256,9 @@ pub struct RunView {
     pub concurrency: u32,
     /// The most workers this run can have.
     pub max_concurrency: u32,
+    /// What holds it back by somebody's will, and who chooses the number of workers.
+    #[serde(default)]
+    pub limits: LimitsView,
     /// Whether owners are changing right now.
     pub rebalancing: bool,
     /// Counts over the whole run.

@@ -227,7 +227,10 @@ impl Client {
     /// [`ClientError::Configuration`] with librdkafka's words.
     pub fn at(place: Place, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
         let mut native = config.reading_at(place);
-        native.remove("group.id");
+        // It is no member of any group; what is said of members is checked against defaults that hold for none of ours.
+        for name in ["group.id", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"] {
+            native.remove(name);
+        }
         Ok(Self { consumer: Arc::new(create(&native, health, None)?), config: config.clone() })
     }
 

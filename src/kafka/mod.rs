@@ -6,6 +6,7 @@ mod committed;
 mod consumer;
 mod create;
 pub mod embedded;
+mod group_lag;
 mod group_offsets;
 mod native;
 pub mod producer;
@@ -16,4 +17,5 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::{create_topic, delete_topics};
+pub use group_lag::{GroupLag, GroupLagError};
 pub use group_offsets::{Commit, GroupOffsets};

@@ -116,6 +116,7 @@ impl Producer {
 
     /// Waits until every queued record is acknowledged or has failed, at most `within`, and tells what became of those that
     /// were sent with a number since the last call. One that is missing is still on its way.
+    #[must_use]
     pub fn outcomes(&self, within: Duration) -> Vec<(usize, Result<(), String>)> {
         // The counts are for those who send without numbers.
         let _ = self.flush(within);

@@ -41,6 +41,8 @@ fn reading_the_handler_and_committing_can_be_the_limit() {
     let fast = Model { work_s: 1e-7, fetch_per_s: Some(1e5), ..model(&[10_000; 2], &[200; 100]) };
     assert_eq!(limits(&fast, 4), [Bound::Fetch; 3]);
     assert!((fast.predict(Ordering::Key, 4).elapsed_s - 0.2).abs() < 1e-9);
+    let limited = Model { rate_s: Some(1e6), ..fast.clone() };
+    assert_eq!(limited.predict(Ordering::Key, 4).limit, Bound::Rate);
     let serial = Model { serial_s: 0.0005, ..model(&[10_000; 2], &[200; 100]) };
     assert_eq!(serial.predict(Ordering::Key, 1).limit, Bound::Workers);
     assert_eq!(serial.predict(Ordering::Key, 8), Prediction { elapsed_s: 10.0, limit: Bound::Handler });

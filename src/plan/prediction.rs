@@ -26,6 +26,8 @@ pub struct Load {
     pub record_s: f64,
     /// The time that reading alone took, in seconds, where handling never held it up.
     pub fetch_s: Option<f64>,
+    /// The time that a limit set by somebody leaves it, in seconds, where there was one.
+    pub rate_s: Option<f64>,
 }
 
 /// Within this part two times count as equal; the limit is then the one that more workers would not lift.
@@ -53,6 +55,9 @@ pub fn predict(load: &Load) -> Option<Prediction> {
         Ordering::None => (0.0, Bound::Workers),
     };
     let (elapsed_s, limit) = if lane >= shared * TIE { (lane.max(shared), bound) } else { (shared, Bound::Workers) };
+    if let Some(rate_s) = load.rate_s.filter(|rate_s| *rate_s > elapsed_s.max(load.fetch_s.unwrap_or(0.0))) {
+        return Some(Prediction { elapsed_s: rate_s, limit: Bound::Rate });
+    }
     match load.fetch_s {
         Some(fetch_s) if fetch_s > elapsed_s => Some(Prediction { elapsed_s: fetch_s, limit: Bound::Fetch }),
         _ => Some(Prediction { elapsed_s, limit }),
@@ -74,6 +79,7 @@ mod tests {
             workers,
             record_s: 0.001,
             fetch_s: None,
+            rate_s: None,
         }
     }
 
@@ -111,6 +117,8 @@ mod tests {
     fn reading_is_the_limit_where_it_takes_longer() {
         let slow = Load { fetch_s: Some(5.0), ..load(Ordering::Key, 10.0) };
         assert_eq!(predict(&slow).unwrap().limit, Bound::Fetch);
+        let limited = Load { rate_s: Some(6.0), ..slow.clone() };
+        assert_eq!(predict(&limited).unwrap(), Prediction { elapsed_s: 6.0, limit: Bound::Rate });
         assert_eq!(predict(&Load { records: 0, ..slow }), None);
     }
 }

@@ -187,6 +187,6 @@ mod tests {
         };
         assert_eq!(told.len(), 21);
         assert!(told[..20].iter().all(|note| more(note) == 0));
-        assert_eq!(told[20].to_string(), "t-0 and 20 more: to 5 is not above the log's start; reading to 0");
+        assert_eq!(told[20].to_string(), "t-0 and 20 more: to 5 is not above the log's start; reading to its start");
     }
 }

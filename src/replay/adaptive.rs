@@ -15,6 +15,11 @@
 //!
 //! Pure: it is fed with what was measured in each window of time, and has no clock.
 
+use crate::domain::Concurrency;
+
+/// How many workers `auto` begins with.
+pub const FIRST_WORKERS: Concurrency = Concurrency::of::<4>();
+
 /// The part of the average worker's throughput that a further worker must add.
 const WORTH: f64 = 0.25;
 /// Two numbers of workers nearer than this are not told apart.

@@ -215,9 +215,9 @@ impl Board {
     pub fn fence(&self, fences: impl Iterator<Item = (u32, u32)>) {
         let mut inner = self.inner.lock();
         let inner = &mut *inner;
-        let mut fenced = false;
+        let mut any = false;
         for (partition, epoch) in fences {
-            fenced = true;
+            any = true;
             inner.lanes.fence(partition, epoch);
             if self.own_queues {
                 // The lane's worker may have gone, and the next owner may be in another process.
@@ -225,7 +225,7 @@ impl Board {
                 inner.lanes.drop_stale(lane);
             }
         }
-        if fenced {
+        if any {
             inner.lanes.drop_stale_aside();
         }
         if !inner.barrier.is_open() {

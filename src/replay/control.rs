@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Concurrency;
+use crate::domain::{Concurrency, RateLimit};
 
 /// What a user can ask of a session while it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,12 @@ pub enum Command {
     Resume,
     /// Stops the run before its end: what is in hand is finished and committed.
     Cancel,
-    /// Changes the number of workers, now and for the runs that follow.
+    /// Changes the number of workers, now and for the runs that follow; kreplay no longer finds it by itself.
     SetConcurrency(Concurrency),
+    /// Lets kreplay find the number of workers by itself, or no longer, now and for the runs that follow.
+    SetAdaptive(bool),
+    /// Sets or lifts the most that is handed out in a second, now and for the runs that follow.
+    SetRate(Option<RateLimit>),
     /// Decides what becomes of a key in quarantine, by its hash, or of all of them.
     Decide(Decision, Option<u64>),
     /// Ends the run as `Cancel` does, then the session.

@@ -1,7 +1,7 @@
 //! What fetchers, workers and the run share: the partitions, the board, the counters.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -11,34 +11,28 @@ use std::{
 
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     board::{Board, HandBack, Then},
-    dead_letters::{DeadLetters, Letter},
+    dead_letters::DeadLetters,
     key_groups::{KeyGroups, hash_content},
     lanes::own_lane,
+    limiter::Throttle,
     partition::{Completed, Delivery, PartitionRun},
-    quarantine::Trouble,
-    settings::{OnFailure, Settings},
+    settings::Settings,
     staging::{End, PART_OF_BUFFER, Stages, Staging},
     young::Question,
 };
 use crate::{
-    domain::{Growing, Offset, Ordering, Record, TopicPartition},
-    feed::{EventKind, EventLog, Failure, PartitionState},
+    domain::{Growing, Ordering, Record, TopicPartition},
+    feed::{EventKind, EventLog, GuardView, PartitionState},
     handler::{HandlerSource, LaneFailure, LaneRun},
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
 
-/// What has failed for good is not handed out again, however long the run takes to end.
-const FAILED_REST: Duration = Duration::from_secs(3600);
 /// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
 const SINGLES_TOLD: u64 = 200;
-
-/// Events keep so many characters of an error: there may be thousands of them.
-const LONGEST_ERROR: usize = 500;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -60,6 +54,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// Partitions that the group tells of and the run does not read; each is told of once.
+    pub strangers: Mutex<HashSet<TopicPartition>>,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
     delivering: RwLock<()>,
     /// The run is to pause: retention has deleted records, and the settings say so.
@@ -86,15 +82,17 @@ pub struct Engine {
     pub skipped: AtomicU64,
     /// Barriers that are settled.
     pub barriers: AtomicU64,
+    /// Another group that must not suffer, and how far that opens the run.
+    guard: Mutex<(Option<GuardView>, Throttle)>,
     /// Records that a dead-letter topic has, by its broker's word.
     pub dead_lettered: AtomicU64,
     /// Where dead letters are sent from, where there are any.
     pub dead_letters: OnceLock<DeadLetters>,
     /// Records that failed and were put aside with their keys, so far.
-    quarantined: AtomicU64,
-    paused_by: Mutex<Option<String>>,
+    pub(super) quarantined: AtomicU64,
+    pub(super) paused_by: Mutex<Option<String>>,
     /// What the chances of this run are drawn from.
-    seed: u64,
+    pub(super) seed: u64,
     /// Records of which the key template made no key.
     pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
@@ -105,7 +103,7 @@ pub struct Engine {
     last_done: Mutex<Option<Instant>>,
     failure: Mutex<Option<String>>,
     unreadable: Mutex<Option<String>>,
-    room: Condvar,
+    pub(super) room: Condvar,
     room_lock: Mutex<()>,
     stop_reading: AtomicBool,
 }
@@ -139,6 +137,7 @@ impl Engine {
             handlers: OnceLock::new(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            strangers: Mutex::default(),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),
@@ -157,6 +156,7 @@ impl Engine {
             retried: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             barriers: AtomicU64::new(0),
+            guard: Mutex::default(),
             dead_lettered: AtomicU64::new(0),
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
@@ -436,128 +436,7 @@ impl Engine {
         }
     }
 
-    /// Decides what becomes of a record that has failed. `None`: its lane is in the hands of the dead letters now.
-    fn judge(&self, mut run: LaneRun, done: usize, failure: &LaneFailure) -> Option<HandBack> {
-        let before = if done == 0 { self.board.failures(run.lane) } else { 0 };
-        let attempt = before + 1;
-        let rest = |run, time| Some(HandBack { run, done, then: Then::Rest(Instant::now() + time) });
-        let report = |record: &Record| self.failure_of(record, attempt, &failure.error);
-        if failure.is_final {
-            self.fail(failure.error.clone());
-            return rest(run, FAILED_REST);
-        }
-        let record = &run.records[done];
-        if let Some(delay) = self.settings.retry.delay(attempt, self.chance(record, attempt)) {
-            if is_told(self.retried.fetch_add(1, Relaxed) + 1) {
-                self.events.push(EventKind::Retried(report(record)));
-            }
-            let waiting = run.records.split_off(done);
-            run.records.extend(waiting.into_iter().map(Record::detached));
-            return rest(run, delay);
-        }
-        if self.settings.quarantine && record.lane_hash().is_some() {
-            if is_told(self.quarantined.fetch_add(1, Relaxed) + 1) {
-                self.events.push(EventKind::Quarantined { key: key_text(record), failure: report(record) });
-            }
-            let trouble = Trouble::new(failure.error.clone(), attempt);
-            return Some(HandBack { run, done, then: Then::Quarantine(trouble) });
-        }
-        match self.settings.on_failure {
-            OnFailure::Skip => {
-                if is_told(self.skipped.fetch_add(1, Relaxed) + 1) {
-                    self.events.push(EventKind::Skipped(report(record)));
-                }
-                self.account(&run.records[done..=done], false, Duration::ZERO);
-                Some(HandBack { run, done: done + 1, then: Then::GoOn })
-            }
-            OnFailure::Pause => {
-                self.pause(report(record).to_string());
-                // As soon as the run goes on.
-                rest(run, Duration::ZERO)
-            }
-            OnFailure::DeadLetter => {
-                self.send_dead(Letter {
-                    run,
-                    done,
-                    count: 1,
-                    trouble: Trouble::new(failure.error.clone(), attempt),
-                    condemned: false,
-                });
-                None
-            }
-            OnFailure::Fail => {
-                self.fail(report(record).to_string());
-                rest(run, FAILED_REST)
-            }
-        }
-    }
-
-    /// Gives records into the hands of the dead letters.
-    pub fn send_dead(&self, letter: Letter) {
-        match self.dead_letters.get() {
-            Some(dead_letters) => dead_letters.submit(letter),
-            // A run that may have dead letters is not started without; but nothing must get lost by a mistake.
-            None => {
-                self.fail("there is nowhere to send dead letters to".into());
-                self.not_dead_lettered(letter, 0);
-            }
-        }
-    }
-
-    /// The broker has these dead letters: the positions may pass them.
-    pub fn dead_lettered(&self, letter: Letter, topic: &str) {
-        let Letter { run, done, count, trouble, condemned } = letter;
-        let records = &run.records[done..done + count];
-        for record in records {
-            if is_told(self.dead_lettered.fetch_add(1, Relaxed) + 1) {
-                let failure = self.failure_of(record, trouble.attempts, &trouble.error);
-                self.events.push(EventKind::DeadLettered { topic: topic.to_owned(), failure });
-            }
-        }
-        self.account(records, false, Duration::ZERO);
-        let then = if condemned { Then::Condemned } else { Then::GoOn };
-        self.give_back(HandBack { run, done: done + count, then });
-    }
-
-    /// The broker has only the first `sent` of these; the rest stays where it is.
-    pub fn not_dead_lettered(&self, letter: Letter, sent: usize) {
-        let Letter { run, done, condemned, .. } = letter;
-        self.account(&run.records[done..done + sent], false, Duration::ZERO);
-        self.dead_lettered.fetch_add(sent as u64, Relaxed);
-        let then = if condemned { Then::Condemned } else { Then::Rest(Instant::now() + FAILED_REST) };
-        self.give_back(HandBack { run, done: done + sent, then });
-    }
-
-    fn give_back(&self, hand_back: HandBack) {
-        self.board.hand_back(std::iter::once(hand_back), 0, Duration::ZERO);
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
-            self.room.notify_all();
-        }
-    }
-
-    /// A record's failure, for people.
-    #[must_use]
-    pub fn failure_of(&self, record: &Record, attempt: u32, error: &str) -> Failure {
-        Failure {
-            partition: self.id(record.partition).clone(),
-            offset: Offset::new(record.offset).unwrap_or_default(),
-            attempt,
-            error: error.chars().take(LONGEST_ERROR).collect(),
-        }
-    }
-
-    /// A number from 0 to 1 that is another for each attempt of each record, and for each run.
-    fn chance(&self, record: &Record, attempt: u32) -> f64 {
-        let mut place = [0; 16];
-        place[..8].copy_from_slice(&record.offset.to_le_bytes());
-        place[8..12].copy_from_slice(&record.partition.to_le_bytes());
-        place[12..].copy_from_slice(&attempt.to_le_bytes());
-        #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
-        let chance = (xxh3_64_with_seed(&place, self.seed) >> 11) as f64 / (1_u64 << 53) as f64;
-        chance
-    }
-
-    fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+    pub(super) fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
         for record in records.iter().filter(|record| record.route.barrier) {
             if is_told(self.barriers.fetch_add(1, Relaxed) + 1) {
                 let id = self.id(record.partition);
@@ -600,25 +479,30 @@ impl Engine {
         }
     }
 
-    /// Nothing more is handed out until somebody lets the run go on. The first reason stays.
-    pub fn pause(&self, reason: String) {
-        self.board.set_paused(true);
-        let mut paused_by = self.paused_by.lock();
-        if paused_by.is_none() {
-            self.events.push(EventKind::Error { text: format!("paused: {reason}") });
-            *paused_by = Some(reason);
+    /// Takes note of a group that must not suffer, and how far that opens the run.
+    pub fn set_guard(&self, view: GuardView, throttle: Throttle) {
+        let before = std::mem::replace(&mut *self.guard.lock(), (Some(view), throttle)).1;
+        if before != throttle {
+            self.board.set_throttle(throttle);
         }
     }
 
-    /// Why the run paused itself, if it did.
+    /// The group that must not suffer, as views see it.
     #[must_use]
-    pub fn paused_by(&self) -> Option<String> {
-        self.paused_by.lock().clone()
+    pub fn guard_view(&self) -> Option<GuardView> {
+        self.guard.lock().0.clone()
     }
 
-    /// Somebody lets the run go on.
-    pub fn forget_pause(&self) {
-        *self.paused_by.lock() = None;
+    /// How far a guard opens the run.
+    #[must_use]
+    pub fn throttle(&self) -> Throttle {
+        self.guard.lock().1
+    }
+
+    /// Records handled so far.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.lock().handled).sum()
     }
 
     /// The run cannot go on. The first reason stays.
@@ -748,16 +632,8 @@ impl Engine {
 }
 
 /// Whether a failure gets an event of its own, by its number.
-fn is_told(count: u64) -> bool {
+pub(super) fn is_told(count: u64) -> bool {
     count <= SINGLES_TOLD || count.is_multiple_of(100)
-}
-
-/// A record's key for people: where it is not UTF-8, with replacement characters. Views escape it.
-#[must_use]
-pub fn key_text(record: &Record) -> String {
-    const SHOWN: usize = 256;
-    let key = record.key().unwrap_or_default();
-    String::from_utf8_lossy(&key[..key.len().min(SHOWN)]).into_owned()
 }
 
 /// From a nanosecond to an hour with two significant digits: about 50 KB.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     control::Decision,
     dead_letters::{DeadLetters, Letter},
-    engine::key_text,
+    judge::key_text,
     run::Run,
 };
 use crate::{

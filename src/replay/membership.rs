@@ -291,10 +291,12 @@ impl Membership for RunMembership {
             .iter()
             .map(|(id, committed)| match (self.known_or_joined(id), committed) {
                 (None, _) => {
-                    self.engine
-                        .events
-                        .push(EventKind::Warning { text: format!("{id} is not part of the plan and is left alone") });
-                    StartAt::Committed
+                    if self.engine.strangers.lock().insert(id.clone()) {
+                        self.engine.events.push(EventKind::Warning {
+                            text: format!("{id} is not part of the plan and is left alone"),
+                        });
+                    }
+                    StartAt::End
                 }
                 (Some(_), Err(reason)) => {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));

@@ -11,6 +11,7 @@ mod batch_size;
 mod board;
 #[cfg(test)]
 mod board_test;
+mod checkpoint;
 mod control;
 mod dead_letter_topics;
 mod dead_letters;
@@ -28,9 +29,12 @@ mod engine_sim;
 mod engine_test;
 mod failures;
 mod fetch;
+mod guard;
+mod guarding;
 pub(crate) mod handled;
 mod health;
 mod journalling;
+mod judge;
 mod key_groups;
 mod lanes;
 #[cfg(test)]
@@ -73,10 +77,12 @@ mod staging_test;
 #[cfg(test)]
 mod stress_test;
 mod time_order;
+mod tuner;
 mod view;
 mod worker;
 mod young;
 
+pub use adaptive::FIRST_WORKERS;
 pub use assignor::assign;
 pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;

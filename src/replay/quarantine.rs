@@ -127,9 +127,13 @@ impl Lanes {
         let queued = std::mem::take(&mut self.all[lane as usize].records);
         let (apart, rest): (Vec<Record>, Vec<Record>) =
             queued.into_iter().partition(|record| record.lane_hash() == Some(hash));
-        apart.iter().for_each(|record| self.note_gone(record));
+        for record in &apart {
+            self.note_gone(record);
+        }
         let apart: Vec<Record> = apart.into_iter().filter(|record| !self.is_stale(record)).collect();
-        apart.iter().for_each(|record| self.aside.note(record));
+        for record in &apart {
+            self.aside.note(record);
+        }
         self.all[lane as usize].records = rest.into();
         self.refresh(lane);
         let extra = self.extra();
@@ -170,7 +174,9 @@ impl Lanes {
             };
             let count = entry.records.len().min(MOST_LEAVING);
             let mut records: Vec<Record> = entry.records.drain(..count).collect();
-            records.iter().for_each(|record| self.aside.note_gone(record));
+            for record in &records {
+                self.aside.note_gone(record);
+            }
             records.retain(|record| !self.is_stale(record));
             for record in &records {
                 self.partitions[record.partition as usize].in_hand += 1;

@@ -11,21 +11,23 @@ use parking_lot::Mutex;
 
 use super::{
     dead_letter_topics,
-    dead_letters::DeadLetters,
+    dead_letters::{DeadLetters, Target},
     discovery,
     ending::Ending,
     engine::Engine,
     failures::Failures,
+    guarding,
     journalling::Opened,
     readers::{GroupContext, MemberThread, spawn_readers},
     rebalance::Rebalances,
     recorder::Recorder,
     settings::Settings,
+    tuner::Tuner,
     view::Meters,
     worker::{self, WorkerStats},
 };
 use crate::{
-    domain::{Concurrency, Ordering},
+    domain::{Concurrency, Ordering, RateLimit},
     feed::{EventKind, EventLog, Owner, Prediction, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
     journal::Figures,
@@ -67,6 +69,15 @@ pub enum RunError {
         /// How many there can be.
         partitions: u32,
     },
+    /// Another number of workers than one.
+    #[error("this run is single-threaded: it has one worker; start it without --single-threaded for more")]
+    SingleThreaded,
+    /// Barriers, where others may have a part of the records.
+    #[error(
+        "a barrier comes after everything before it, which one process cannot know of what others in its group have in hand; \
+         run it without a group, or without barriers"
+    )]
+    GroupBarriers,
     /// An order by time that cannot be kept, or has no effect.
     #[error("--time-order {0}")]
     TimeOrder(&'static str),
@@ -121,6 +132,10 @@ pub struct Run {
     /// What keeps threads from being started, as it was told last.
     trouble: Option<String>,
     pub(super) dealt_with_open: usize,
+    /// Finds the number of workers, where that is wanted.
+    pub(super) tuner: Option<Tuner>,
+    pub(super) rate: Option<RateLimit>,
+    pub(super) rate_changed: bool,
     /// What earlier attempts of this run add up to.
     pub(super) before: Figures,
     pub(super) recorder: Option<Recorder>,
@@ -145,18 +160,13 @@ impl Run {
         events: EventLog,
         journal: Option<Opened>,
     ) -> Result<Self, RunError> {
-        let target = settings.concurrency.get();
+        let target = first_workers(plan.partitions.len(), &settings);
         check_workers(plan.partitions.len(), &settings, target)?;
-        check_time_order(&plan, &settings)?;
-        if let Some(contradiction) = settings.contradiction() {
-            return Err(RunError::Contradiction(contradiction));
+        if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
+            return Err(RunError::GroupBarriers);
         }
-        let targets = if settings.dead_letters() {
-            let found = dead_letter_topics::find(&connection.client, &plan, &settings.dead_letter);
-            Some(found.map_err(RunError::DeadLetters)?)
-        } else {
-            None
-        };
+        check_time_order(&plan, &settings)?;
+        let targets = dead_letter_targets(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
@@ -236,6 +246,9 @@ impl Run {
             last_tick: now,
             trouble: None,
             dealt_with_open: partitions,
+            tuner: None,
+            rate: engine.settings.rate,
+            rate_changed: false,
             before,
             recorder,
             resumable,
@@ -243,6 +256,12 @@ impl Run {
             dealt_partitions: partitions,
             engine,
         };
+        if run.engine.settings.adaptive {
+            run.tuner = Some(run.new_tuner());
+        }
+        if let (Some(group), Some(max_lag)) = (&run.engine.settings.protect_group, run.engine.settings.max_lag) {
+            guarding::spawn(&run.engine, &connection.kafka, group, max_lag)?;
+        }
         run.announce_own_assignment();
         run.reconcile()?;
         discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
@@ -255,17 +274,25 @@ impl Run {
         most_workers(self.engine.partitions.len(), &self.engine.settings)
     }
 
-    /// Changes the number of workers.
+    /// Changes the number of workers by a user's will: where kreplay has found it by itself, that is over.
     ///
     /// # Errors
-    /// [`RunError::TooManyWorkers`]; the number stays as it was.
+    /// [`RunError::TooManyWorkers`] or [`RunError::SingleThreaded`]; the number stays as it was.
     pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
-        let (from, to) = (self.target, wanted.get());
+        self.change_concurrency(wanted.get(), None)?;
+        self.set_adaptive(false)
+    }
+
+    pub(super) fn change_concurrency(&mut self, to: u32, reason: Option<String>) -> Result<(), RunError> {
+        let from = self.target;
+        if self.engine.settings.single_threaded && to != 1 {
+            return Err(RunError::SingleThreaded);
+        }
         check_workers(self.engine.partitions.len(), &self.engine.settings, to)?;
         if from == to || self.ending.is_some() || self.state.is_over() {
             return Ok(());
         }
-        self.engine.events.push(EventKind::ConcurrencyChanged { from, to });
+        self.engine.events.push(EventKind::ConcurrencyChanged { from, to, reason });
         self.target = to;
         self.changed = true;
         self.reconcile()?;
@@ -273,6 +300,35 @@ impl Run {
             self.deal();
         }
         Ok(())
+    }
+
+    /// Lets the number of workers be found, or stay.
+    ///
+    /// # Errors
+    /// [`RunError::SingleThreaded`].
+    pub fn set_adaptive(&mut self, adaptive: bool) -> Result<(), RunError> {
+        if adaptive && self.engine.settings.single_threaded {
+            return Err(RunError::SingleThreaded);
+        }
+        if adaptive != self.tuner.is_some() && self.ending.is_none() && !self.state.is_over() {
+            self.tuner = adaptive.then(|| self.new_tuner());
+            let text =
+                if adaptive { "concurrency auto" } else { "concurrency auto is off: the number of workers stays" };
+            self.engine.events.push(EventKind::Notice { text: text.into() });
+        }
+        Ok(())
+    }
+
+    /// Sets or lifts the most that is handed out in a second.
+    pub fn set_rate(&mut self, rate: Option<RateLimit>) {
+        if rate == self.rate || self.state.is_over() {
+            return;
+        }
+        self.rate = rate;
+        self.rate_changed = true;
+        self.engine.board.set_rate(rate);
+        let text = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+        self.engine.events.push(EventKind::Notice { text });
     }
 
     /// Stops handing out records, for the time being.
@@ -338,6 +394,7 @@ impl Run {
             if self.deals_itself() {
                 self.deal_when_idle();
             }
+            self.tune(now);
         } else {
             self.go_on_ending(now);
         }
@@ -348,25 +405,6 @@ impl Run {
             recorder.note(self.figures(now));
         }
         self.state.is_over()
-    }
-
-    /// The run as a whole, for its journal.
-    pub(super) fn figures(&self, now: Instant) -> Figures {
-        Figures {
-            state: self.state,
-            error: self.error.clone().or_else(|| self.engine.failure()),
-            elapsed_s: self.elapsed_s(now),
-            handling_s: self.handling_s(now),
-            busy_s: self.busy_seconds(),
-            worker_s: self.worker_seconds,
-            ..Figures::default()
-        }
-    }
-
-    /// Seconds of this attempt and those before it.
-    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
-        let now = self.over.unwrap_or(now);
-        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
     }
 
     /// Brings the threads in line with the wanted concurrency.
@@ -454,6 +492,18 @@ impl Drop for Run {
     }
 }
 
+/// How many workers a run begins with.
+pub(super) fn first_workers(partitions: usize, settings: &Settings) -> u32 {
+    let wanted = settings.concurrency.get();
+    if settings.single_threaded {
+        1
+    } else if settings.adaptive {
+        wanted.min(settings.max_concurrency.get()).min(most_workers(partitions, settings))
+    } else {
+        wanted
+    }
+}
+
 /// How members join. Where a run follows the log, they look for new partitions as often as it does.
 fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
     let mut kafka = connection.kafka.clone();
@@ -498,8 +548,26 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Where the dead letters of each partition go, where there may be any.
+fn dead_letter_targets(
+    plan: &Plan,
+    settings: &Settings,
+    connection: &Connection,
+) -> Result<Option<Vec<Target>>, RunError> {
+    if let Some(contradiction) = settings.contradiction() {
+        return Err(RunError::Contradiction(contradiction));
+    }
+    if !settings.dead_letters() {
+        return Ok(None);
+    }
+    let found = dead_letter_topics::find(&connection.client, plan, &settings.dead_letter);
+    found.map(Some).map_err(RunError::DeadLetters)
+}
+
 fn most_workers(partitions: usize, settings: &Settings) -> u32 {
-    if settings.ordering == Ordering::Partition {
+    if settings.single_threaded {
+        1
+    } else if settings.ordering == Ordering::Partition {
         u32::try_from(partitions).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
     } else {
         Concurrency::MAX.get()

@@ -20,8 +20,10 @@ pub struct Settings {
     pub max_concurrency: Concurrency,
     /// One worker, and one lane for all records, in the order of their arrival.
     pub single_threaded: bool,
-    /// Whose lag holds the run back.
-    pub protect: Option<Protect>,
+    /// Another consumer group, whose lag holds the run back.
+    pub protect_group: Option<String>,
+    /// Above this lag of that group, over all partitions that it has committed offsets for, the run slows down.
+    pub max_lag: Option<u64>,
     /// How records come out of the client.
     pub tier: Tier,
     /// The most records taken from a client at once.
@@ -71,7 +73,8 @@ impl Default for Settings {
             adaptive: false,
             max_concurrency: Concurrency::MAX,
             single_threaded: false,
-            protect: None,
+            protect_group: None,
+            max_lag: None,
             tier: Tier::default(),
             fetch_batch: 1000,
             fetch_clients: None,
@@ -96,15 +99,6 @@ impl Default for Settings {
     }
 }
 
-/// Another consumer group that must not suffer from the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Protect {
-    /// Its id.
-    pub group: String,
-    /// Above this lag, over all partitions that it has committed offsets for, the run slows down.
-    pub max_lag: u64,
-}
-
 impl Settings {
     /// Whether anything may go to a dead-letter topic.
     #[must_use]
@@ -115,6 +109,9 @@ impl Settings {
     /// What of it contradicts itself, where failures are concerned, in one sentence.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
+        if let Some(text) = self.limits_contradiction() {
+            return Some(text.into());
+        }
         if !self.quarantine {
             return None;
         }
@@ -130,6 +127,25 @@ impl Settings {
                 self.on_failure
             )
         })
+    }
+
+    fn limits_contradiction(&self) -> Option<&'static str> {
+        if self.single_threaded && self.adaptive {
+            Some("a single-threaded run has one worker, so concurrency auto has no meaning; leave one of them out")
+        } else if self.single_threaded && self.group.is_some() {
+            Some(
+                "a single-threaded run keeps the order of all records, which others in its group would not; run it without \
+                 a group",
+            )
+        } else if self.protect_group.is_some() != self.max_lag.is_some() {
+            Some(
+                "the group to protect and the lag it may have belong together; give both --protect-group and --max-lag",
+            )
+        } else if self.protect_group.is_some() && self.protect_group == self.group {
+            Some("the group to protect is the run's own, whose lag only falls while it runs; name another group")
+        } else {
+            None
+        }
     }
 
     /// How many clients read where no group decides it, as far as the partitions allow.

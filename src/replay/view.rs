@@ -6,10 +6,10 @@ use hdrhistogram::Histogram;
 
 use super::{key_groups::Digest, partition::PartitionRun, rate::Rate, run::Run};
 use crate::{
-    domain::{Lag, Offset, Ordering, TopicPartition},
+    domain::{Lag, Offset, Ordering, RateLimit, TopicPartition},
     feed::{
-        LatencyMs, Owner, PartitionView, PlanView, Prediction, RunState, RunSummary, RunView, Throughput, Totals,
-        WorkerState, WorkerView,
+        LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RunState, RunSummary, RunView, Throughput,
+        Totals, WorkerState, WorkerView,
     },
     plan::{Load, predict},
 };
@@ -45,6 +45,7 @@ impl Run {
             lanes: self.engine.board.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
+            barriers: self.engine.barriers.load(Relaxed),
             dead_lettered: self.engine.dead_lettered.load(Relaxed),
             unkeyed: self.engine.unkeyed.load(Relaxed),
             lag: Lag::Known(0),
@@ -82,6 +83,12 @@ impl Run {
             plan: self.plan_view(),
             concurrency: self.target,
             max_concurrency: self.max_concurrency(),
+            limits: LimitsView {
+                adaptive: self.tuner.is_some(),
+                single_threaded: self.engine.settings.single_threaded,
+                rate: self.rate,
+                guard: self.engine.guard_view(),
+            },
             rebalancing: self.rebalances.lock().is_open(),
             latency: latency_ms(&self.engine.latency_ns.lock()),
             journey: self.engine.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
@@ -148,6 +155,7 @@ impl Run {
             tier: settings.tier.to_string(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
+            adaptive: settings.adaptive,
             selection: plan.selection.scope.to_string(),
             follow: plan.follow,
         }
@@ -228,7 +236,8 @@ impl Run {
         };
         // Workers that mostly waited, while the buffers were never full, waited for reading.
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
-        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5;
+        let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
+        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
         let heaviest = keys.iter().max_by_key(|(_, count)| **count);
         predict(&Load {
             ordering: self.engine.settings.ordering,
@@ -240,7 +249,24 @@ impl Run {
             workers,
             record_s,
             fetch_s: starved.then_some(handling_s),
+            rate_s: self.rate_s(handling_s, handled),
         })
+    }
+
+    /// The time that what somebody has set leaves the run: of a rate that never changed what it takes, otherwise the time
+    /// that was needed, where workers mostly waited for it.
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn rate_s(&self, handling_s: f64, handled: u64) -> Option<f64> {
+        let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
+        match self.rate {
+            Some(RateLimit::Records(per_s)) if !self.rate_changed => Some(handled as f64 / per_s.get() as f64),
+            Some(RateLimit::Bytes(per_s)) if !self.rate_changed => {
+                let bytes: u64 = self.engine.partitions.iter().map(|partition| partition.lock().bytes).sum();
+                Some(bytes as f64 / per_s.get() as f64)
+            }
+            _ => held_back.then_some(handling_s),
+        }
+        .map(|by_rate| if held_back && self.engine.guard_view().is_some() { by_rate.max(handling_s) } else { by_rate })
     }
 
     fn started_to_end_s(&self) -> f64 {

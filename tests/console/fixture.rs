@@ -185,7 +185,8 @@ pub(crate) fn choosing(width: u16, height: u16, topics: Vec<TopicView>) -> State
     give(&mut state, snapshot);
     change(&mut state, |snapshot| {
         snapshot.catalog = Some(topics.into());
-        snapshot.next = NextRun { concurrency: 6, ordering: Ordering::Key, handler: "null".into(), group: None };
+        snapshot.next =
+            NextRun { concurrency: 6, ordering: Ordering::Key, handler: "null".into(), ..NextRun::default() };
     });
     state
 }
@@ -201,7 +202,7 @@ pub(crate) fn events(until_s: f64, ordering: Ordering) -> Vec<feed::Event> {
     let mut kinds = vec![
         (0.0, EventKind::Planned { topics: 10, partitions: 60, records: TOTAL }),
         (0.004, EventKind::Started { run_id: "demo-1".into(), concurrency: 1 }),
-        (2.0, EventKind::ConcurrencyChanged { from: 1, to: 6 }),
+        (2.0, EventKind::ConcurrencyChanged { from: 1, to: 6, reason: None }),
     ];
     if ordering == Ordering::Partition {
         kinds.extend([

@@ -9,9 +9,11 @@ use kreplay::plan::{KeyList, Rules};
 use kreplay::replay::SessionOptions;
 use serde_json::{Value, json};
 
+use crate::lines;
 use crate::recorder::{Recorder, Seen};
 use crate::sessions::{in_group, options, run_with};
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::process::Program;
 use crate::support::produce::NewRecord;
 
 const RECORDS: usize = 600;
@@ -153,4 +155,46 @@ fn records_without_the_templates_parts_keep_the_order_of_their_partition() {
             assert!(before < one.offset, "partition {}: {} after {before}", one.partition, one.offset);
         }
     }
+}
+
+#[test]
+fn flags_say_all_of_it() {
+    let broker = broker::shared();
+    let topic = events(broker, "flags");
+    let dir = tempfile::tempdir().unwrap();
+    let (keys, out) = (dir.path().join("keys"), dir.path().join("out"));
+    std::fs::write(&keys, "team:1\nteam:3\n").unwrap();
+    let (keys, handler) = (keys.display().to_string(), format!("ndjson:{}", out.display()));
+    let finished = Program::kreplay()
+        .args(["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--handler", &handler])
+        .args(["--from", "-1h", "--to", "latest", "--partition", "3=latest..", "--key-template", "team:{team.id}"])
+        .args(["--keys-from", &keys, "--header", "region=us", "--event-type", "*Merged", "--report", "json"])
+        .run()
+        .expect_success();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(
+        report["plan"]["selection"],
+        "from -1h to latest, partition 3=latest.., key team:{team.id}, only key on a list of 2, header region=us, type *Merged"
+    );
+    let stored: Vec<usize> = (0..3)
+        .flat_map(|partition| broker.records(&topic, partition))
+        .map(|record| {
+            let value: Value = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
+            usize::try_from(value["n"].as_u64().unwrap()).unwrap()
+        })
+        .collect();
+    let wanted: BTreeSet<usize> =
+        stored.iter().copied().filter(|n| [1, 3].contains(&(n % TEAMS)) && n % 4 != 0 && n % 3 == 2).collect();
+    let handled: BTreeSet<usize> = lines::read(&out)
+        .iter()
+        .map(|line| {
+            let value: Value = serde_json::from_str(line["value"].as_str().unwrap()).unwrap();
+            usize::try_from(value["n"].as_u64().unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(handled, wanted);
+    let totals = &report["totals"];
+    assert_eq!(totals["handled"].as_u64(), Some(wanted.len() as u64));
+    assert_eq!(totals["filtered"].as_u64(), Some((stored.len() - wanted.len()) as u64));
+    assert_eq!(totals["lag"], 0);
 }

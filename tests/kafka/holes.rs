@@ -16,7 +16,7 @@ use crate::support::wait;
 const COMPACTED: Duration = Duration::from_secs(60);
 const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
 
-fn delete_below(broker: &Broker, topic: &str, offset: i64) {
+pub fn delete_below(broker: &Broker, topic: &str, offset: i64) {
     let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":{offset}}}]}}"#);
     broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], json.as_bytes()).expect_success();
 }
@@ -105,7 +105,7 @@ fn a_log_that_was_emptied_is_complete_at_once() {
 }
 
 /// Replays far more than fits into the buffers, and does something to the topic in the middle.
-fn disturbed(prefix: &str, disturb: impl Fn(&str)) {
+fn disturbed(prefix: &str, reason: &str, disturb: impl Fn(&str)) {
     let broker = broker::shared();
     for group in [None, Some(unique_name(prefix))] {
         let topic = broker.topic(prefix, 1);
@@ -122,7 +122,8 @@ fn disturbed(prefix: &str, disturb: impl Fn(&str)) {
         println!("group {group:?}: {:?}\n{}", ended.view.error, ended.log());
         assert_eq!(ended.view.state, RunState::Failed, "{}", ended.log());
         let error = ended.view.error.as_deref().unwrap_or_default();
-        assert!(error.contains(&format!("{topic}-0 cannot be read")), "{error}\n{}", ended.log());
+        assert!(error.contains(&format!("{topic}-0 cannot be read: ")), "{error}\n{}", ended.log());
+        assert!(error.contains(reason), "{error}");
         assert!(ended.view.totals.lag.known().is_some_and(|lag| lag > 0));
         recorder.expect_each_once_in_order(recorder.count());
     }
@@ -130,13 +131,15 @@ fn disturbed(prefix: &str, disturb: impl Fn(&str)) {
 
 #[test]
 fn records_deleted_before_they_were_read_fail_the_run() {
-    disturbed("cut", |topic| delete_below(broker::shared(), topic, 29_000));
+    disturbed("cut", "..29000 were deleted by retention before they were read", |topic| {
+        delete_below(broker::shared(), topic, 29_000)
+    });
 }
 
 #[test]
 fn a_topic_deleted_in_the_middle_fails_the_run() {
     let topics = "org.apache.kafka.tools.TopicCommand";
-    disturbed("removed", |topic| {
+    disturbed("removed", "the topic is not there any more", |topic| {
         broker::shared().kafka_tool(topics, &["--delete", "--topic", topic], b"").expect_success();
     });
 }

@@ -9,10 +9,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chaos;
 mod contents;
 mod dead_letters;
 mod digest;
+mod fenced;
 mod filters;
+mod follow;
+mod guard;
 mod holes;
 mod lag;
 mod lines;
@@ -27,8 +31,11 @@ mod rebalance;
 mod recorder;
 mod refusal;
 mod resume;
+mod retention;
+mod second;
 mod sessions;
 mod smoke;
 mod tiers;
+mod time_order;
 mod tools;
 mod transactions;

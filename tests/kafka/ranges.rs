@@ -245,8 +245,11 @@ fn what_lies_outside_the_log_is_brought_to_it_and_told() {
     };
     let (bounds, told, log) = of("10", "500");
     assert_eq!((bounds, told), (vec![(30, 100), (10, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]), "{log}");
-    assert!(log.contains(&format!("{topic}-0: from 10 is not above the log's start; reading from 30")), "{log}");
-    assert!(log.contains(&format!("{topic}-1: to 500 is above the log's end; reading to 100")), "{log}");
+    assert!(
+        log.contains(&format!("{topic}-0: from 10 is not above the log's start; reading from its start, 30")),
+        "{log}"
+    );
+    assert!(log.contains(&format!("{topic}-1: to 500 is above the log's end; reading to its end, 100")), "{log}");
     let (bounds, told, log) = of("60", "50");
     assert_eq!((bounds, told), (vec![(60, 60), (60, 60)], vec![(0, To, 60), (1, To, 60)]), "{log}");
     assert!(log.contains("to 50 is below where reading begins, 60; nothing is read"), "{log}");

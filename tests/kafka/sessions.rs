@@ -19,8 +19,13 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A run over one topic that starts at once, without a group, with the classic protocol where it gets one.
 pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions {
+    options_at(broker.bootstrap(), topic, concurrency)
+}
+
+/// The same for a broker that only its address is known of.
+pub fn options_at(bootstrap: &str, topic: &str, concurrency: u64) -> SessionOptions {
     SessionOptions {
-        kafka: KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() },
+        kafka: KafkaConfig { bootstrap_servers: bootstrap.to_owned(), properties: BTreeMap::new() },
         embedded: false,
         selection: Some(Selection::topics([topic]).unwrap()),
         scope: Scope::default(),
@@ -89,7 +94,7 @@ pub fn run_with(options: SessionOptions, handler: Arc<dyn HandlerSource>) -> End
 /// What keeps a run from being started.
 pub fn problem(options: SessionOptions) -> Problem {
     let session = Session::spawn(options).unwrap();
-    wait_for_end(&session);
+    wait_for_end(&session, DEADLINE);
     session.join().problem.expect("the run cannot be started")
 }
 
@@ -98,16 +103,21 @@ pub fn problem(options: SessionOptions) -> Problem {
 /// # Panics
 /// Where it does not come in time, or no run was started; the message has the events and what is left.
 pub fn finish(session: Session) -> Ended {
-    wait_for_end(&session);
+    finish_within(session, DEADLINE)
+}
+
+/// The same, for a run that may take longer.
+pub fn finish_within(session: Session, deadline: Duration) -> Ended {
+    wait_for_end(&session, deadline);
     let events = session.feed.events.clone();
     let end = session.join();
     assert_eq!(end.problem, None);
     Ended { view: end.run.expect("there was a run"), events: events.since(0) }
 }
 
-fn wait_for_end(session: &Session) {
-    let over = wait::try_until(DEADLINE, || session.feed.snapshots.has_changed().is_err().then_some(()));
-    assert!(over.is_some(), "the session did not end within {DEADLINE:?}\n{}", state(session));
+fn wait_for_end(session: &Session, deadline: Duration) {
+    let over = wait::try_until(deadline, || session.feed.snapshots.has_changed().is_err().then_some(()));
+    assert!(over.is_some(), "the session did not end within {deadline:?}\n{}", state(session));
 }
 
 /// Waits until a snapshot fulfils a condition.

@@ -1,5 +1,6 @@
 //! The engine end to end, against the embedded broker: no Kafka needed.
 
 mod launch;
+mod limits;
 mod runs;
 mod support;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -114,12 +114,22 @@ impl Broker {
         for result in answer {
             result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be created: {code}"));
         }
-        wait::until(&format!("leader for each partition of {name}"), SETTLED, || {
-            let metadata = admin.inner().fetch_metadata(Some(name), REQUEST).ok()?;
-            let found = metadata.topics().first()?.partitions();
-            let led = found.iter().filter(|partition| partition.leader() >= 0 && partition.error().is_none()).count();
-            (led == usize::try_from(partitions).ok()?).then_some(())
-        });
+        wait_for_leaders(&admin, name, partitions);
+    }
+
+    /// Gives a topic more partitions, so that it has so many, and waits until each has a leader.
+    pub fn raise_partitions(&self, name: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let count = usize::try_from(partitions).expect("a number of partitions");
+        let wanted = NewPartitions::new(name, count);
+        let answer =
+            runtime.block_on(admin.create_partitions([&wanted], &options)).expect("the broker adds partitions");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} gets no partitions: {code}"));
+        }
+        wait_for_leaders(&admin, name, partitions);
     }
 
     /// The low and the high watermark of a partition.
@@ -166,4 +176,13 @@ impl Broker {
         wait::try_until(SETTLED * 2, || self.answers().then_some(()))
             .ok_or_else(|| format!("The broker at {} was started, and does not answer.", self.bootstrap))
     }
+}
+
+fn wait_for_leaders(admin: &AdminClient<DefaultClientContext>, name: &str, partitions: i32) {
+    wait::until(&format!("leader for each partition of {name}"), SETTLED, || {
+        let metadata = admin.inner().fetch_metadata(Some(name), REQUEST).ok()?;
+        let found = metadata.topics().first()?.partitions();
+        let led = found.iter().filter(|partition| partition.leader() >= 0 && partition.error().is_none()).count();
+        (led == usize::try_from(partitions).ok()?).then_some(())
+    });
 }

@@ -41,6 +41,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         Some(Overlay::Details) => details::render(buf, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Quarantine(_)) => quarantine::render(buf, state, theme),
+        Some(Overlay::Rate { text, error }) => number_prompt::rate(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Ask(question)) => question::render(buf, *question, theme),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) | None => {}
     }

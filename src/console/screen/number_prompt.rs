@@ -1,4 +1,4 @@
-//! Typing the number of workers.
+//! Typing the number of workers, or a rate.
 
 use ratatui::{
     buffer::Buffer,
@@ -16,13 +16,23 @@ use crate::console::{
 };
 
 pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
-    let area = centred(buf.area, 52, 8);
-    let inner = frame::window(buf, area, "Concurrency", "Enter sets   Esc closes", theme);
-    let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
-    let ask =
-        Line::from(vec![Span::raw(format!("Workers, 1 to {max}")), Span::styled(format!("   now {now}"), theme.muted)]);
+    let now = if state.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
+    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}"), &now], text, error, theme);
+}
+
+/// The prompt for a rate.
+pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+    let now = state.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
+    prompt(buf, ["Rate limit", "At most, such as 5000/s, 10MiB/s or off", &now], text, error, theme);
+}
+
+fn prompt(buf: &mut Buffer, [title, ask, now]: [&str; 3], text: &str, error: Option<&str>, theme: &Theme) {
+    let area = centred(buf.area, 60, 8);
+    let inner = frame::window(buf, area, title, "Enter sets   Esc closes", theme);
+    let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
+    let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);
     paint::line(buf, inner.x, inner.y + 1, inner.width, &ask);
     let field = Rect { y: inner.y + 2, height: 1, ..inner };
     buf.set_style(field, theme.input);

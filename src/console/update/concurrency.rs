@@ -20,6 +20,20 @@ pub(super) fn change(state: &mut State, step: impl Fn(u32) -> u32) -> Vec<Effect
     set(state, now, wanted)
 }
 
+/// Lets kreplay find the number, or no longer.
+pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
+    if changeable(state).is_none() {
+        return Vec::new();
+    }
+    if state.run().is_some_and(|run| run.limits.single_threaded) && state.going() {
+        say(state, StatusKind::Refused, "this run is single-threaded: it has one worker");
+        return Vec::new();
+    }
+    let adaptive = !state.adaptive();
+    say(state, StatusKind::Info, if adaptive { "concurrency auto" } else { "concurrency auto is off" });
+    vec![Effect::Send(Command::SetAdaptive(adaptive))]
+}
+
 /// Opens the prompt for a number.
 pub(super) fn ask(state: &mut State) {
     if changeable(state).is_some() {
@@ -64,7 +78,8 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
     let (run_id, over) = state.run().map_or_else(Default::default, |run| (run.id.clone(), run.state.is_over()));
     let when = if over { " for the next run" } else { "" };
     state.pending = Some(Pending { to: wanted, run_id, since: state.now });
-    say(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}"));
+    let auto = if state.adaptive() { "; auto is off" } else { "" };
+    say(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}{auto}"));
     vec![Effect::Send(Command::SetConcurrency(concurrency))]
 }
 
@@ -75,6 +90,7 @@ fn at_most(state: &State) -> String {
         return format!("at most {max} {workers} with ordering partition: one for each partition");
     }
     match state.run() {
+        Some(run) if run.limits.single_threaded => "this run is single-threaded: it has one worker".into(),
         Some(run) if max < Concurrency::MAX.get() && run.plan.ordering == Ordering::Partition => {
             format!("at most {max} {workers} with ordering partition: one for each partition")
         }

@@ -36,7 +36,13 @@ fn wheel(state: &mut State, event: MouseEvent, by: isize) {
 fn click(state: &mut State, x: u16, y: u16) {
     match state.overlay {
         // A question is answered by its keys, never by a stray click.
-        Some(Overlay::Ask(_) | Overlay::Number { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => return,
+        Some(
+            Overlay::Ask(_)
+            | Overlay::Number { .. }
+            | Overlay::Rate { .. }
+            | Overlay::Filter(_)
+            | Overlay::TopicFilter(_),
+        ) => return,
         Some(_) => {
             state.overlay = None;
             state.stale = true;

@@ -37,7 +37,7 @@ pub(super) fn delete_all(state: &mut State) {
 
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
     match &mut state.overlay {
-        Some(Overlay::Number { text, error }) => {
+        Some(Overlay::Number { text, error } | Overlay::Rate { text, error }) => {
             change(text);
             *error = None;
         }

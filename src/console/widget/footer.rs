@@ -86,9 +86,10 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "go on",
+        (Action::ToggleAuto, _) if state.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "keep",
-        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. })) => "set",
+        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. } | Overlay::Rate { .. })) => "set",
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "undo",
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.topics.filter.is_empty() => "clear filter",
@@ -121,7 +122,16 @@ fn useful(state: &State) -> &'static [Action] {
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.focus {
             Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
-            Panel::Workers => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::SetConcurrency, A::Quit],
+            Panel::Workers => &[
+                A::Help,
+                A::FocusNext,
+                A::MoreWorkers,
+                A::FewerWorkers,
+                A::SetConcurrency,
+                A::ToggleAuto,
+                A::SetRate,
+                A::Quit,
+            ],
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
             Panel::Partitions if state.going() => &[
                 A::Help,
@@ -134,6 +144,8 @@ fn useful(state: &State) -> &'static [Action] {
                 A::FocusNext,
                 A::Quit,
                 A::SetConcurrency,
+                A::ToggleAuto,
+                A::SetRate,
                 A::Details,
                 A::Compare,
             ],

@@ -53,6 +53,7 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             if run.rebalancing {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
+            spans.extend(limits(run, theme));
         }
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
@@ -71,6 +72,30 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
         cut(&clean(&snapshot.cluster.bootstrap), 32).into_owned()
     };
     spans.push(Span::raw(format!("   {cluster}")));
+    spans
+}
+
+/// What holds the run back by somebody's will.
+fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
+    if run.state.is_over() {
+        return spans;
+    }
+    if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some()) {
+        let (group, most) = (shorten(&clean(&guard.group), 20).into_owned(), number::short(guard.max_lag));
+        let text = match guard.lag {
+            None => format!("held back: group {group} is not seen"),
+            Some(lag) if lag > guard.max_lag => format!("held back: group {group} lag {} > {most}", number::short(lag)),
+            Some(lag) => format!("held back: group {group} lag {}, recovers", number::short(lag)),
+        };
+        spans.push(Span::styled(format!("  ! {text}"), theme.warning));
+    }
+    if let Some(rate) = run.limits.rate {
+        spans.push(Span::styled(format!("  ≤ {rate}"), theme.notice));
+    }
+    if run.limits.single_threaded {
+        spans.push(Span::styled("  single-threaded", theme.notice));
+    }
     spans
 }
 
@@ -109,6 +134,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         (totals.dead_lettered, "dead letters", theme.warning),
         (totals.lost, "lost to retention", theme.warning),
         (totals.duplicates, "delivered twice", theme.notice),
+        (totals.barriers, "barriers", theme.notice),
         (totals.filtered, "filtered", theme.muted),
         (totals.unkeyed, "unkeyed", theme.notice),
     ];
@@ -138,6 +164,7 @@ type Figure = (&'static str, String, Style);
 fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
     let workers = match &state.pending {
         Some(pending) => format!("{} → {}", run.concurrency, pending.to),
+        None if run.limits.adaptive => format!("{} auto", run.concurrency),
         None => run.concurrency.to_string(),
     };
     let [time, other_time, speed, third_time] =

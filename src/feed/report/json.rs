@@ -51,6 +51,8 @@ pub(super) struct Plan {
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
+    /// Whether kreplay found the number of workers by itself; `concurrency` is then the last one.
+    pub(super) adaptive: bool,
     /// The range, the key template and the filter in words.
     pub(super) selection: String,
     pub(super) follow: bool,
@@ -68,6 +70,8 @@ pub(super) struct ReportTotals {
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
     pub(super) duplicates: u64,
+    /// Records that were handled alone.
+    pub(super) barriers: u64,
     pub(super) lost: u64,
     pub(super) lag: Option<u64>,
 }
@@ -149,6 +153,7 @@ impl Plan {
             tier: plan.tier.clone(),
             handler: plan.handler.clone(),
             group: plan.group.clone(),
+            adaptive: plan.adaptive,
             selection: plan.selection.clone(),
             follow: plan.follow,
         }
@@ -167,6 +172,7 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            barriers: totals.barriers,
             lost: totals.lost,
             lag: totals.lag.known(),
         }

@@ -88,8 +88,12 @@ fn settings(report: &Report) -> String {
     let plan = &report.plan;
     let group = plan.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
     format!(
-        "concurrency {}, ordering {}, batch {}, handler {}, {group}",
-        plan.concurrency, plan.ordering, plan.batch, plan.handler
+        "concurrency {}{}, ordering {}, batch {}, handler {}, {group}",
+        plan.concurrency,
+        if plan.adaptive { " (auto)" } else { "" },
+        plan.ordering,
+        plan.batch,
+        plan.handler
     )
 }
 
@@ -109,6 +113,7 @@ fn exceptions(report: &Report) -> Option<String> {
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),
         (totals.duplicates, "duplicates"),
+        (totals.barriers, "barriers"),
         (totals.lost, "lost to retention"),
     ]
     .into_iter()
@@ -137,6 +142,7 @@ fn in_words(limit: Bound) -> &'static str {
         Bound::Handler => "handler: the work itself",
         Bound::Fetch => "fetch: reading from the brokers",
         Bound::Commit => "commit: committing positions",
+        Bound::Rate => "rate: the rate that was set, or the group that is protected",
     }
 }
 

@@ -67,6 +67,8 @@ pub enum StartAt {
     Offset(Offset),
     /// Where the group left off; that could not be found out beforehand.
     Committed,
+    /// At the end: it is not wanted.
+    End,
 }
 
 /// Who is told about a member's partitions. Every call comes from within the member's own
@@ -385,6 +387,7 @@ fn prepare_assignment(
         let offset = match start {
             StartAt::Offset(offset) => NativeOffset::Offset(offset.get()),
             StartAt::Committed => NativeOffset::Stored,
+            StartAt::End => NativeOffset::End,
         };
         // The partition comes from this very list.
         drop(partitions.set_partition_offset(&id.topic, id.partition.0, offset));

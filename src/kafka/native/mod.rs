@@ -5,6 +5,7 @@
 mod arrival;
 mod batch;
 mod ends;
+mod group_offsets;
 pub(super) mod mock;
 mod note;
 mod position;
@@ -12,5 +13,6 @@ pub(super) mod topics;
 
 pub use arrival::Arrival;
 pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
+pub use group_offsets::committed_by;
 pub use note::committed_note;
 pub use position::find_positions;

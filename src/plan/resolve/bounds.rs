@@ -69,7 +69,8 @@ pub(super) fn bounds(asked: &Asked, log: LogEnds) -> (PlannedPartition, Vec<Clam
         From::Earliest => (low, None),
         From::Latest => (end, None),
         From::Offset(offset) => within(*offset),
-        From::Last(count) if *count > end.since(low) => (low, Some(ClampReason::BelowStart)),
+        // A log that has its first record has fewer, and nothing is missing.
+        From::Last(count) if *count > end.since(low) => (low, (low > Offset::ZERO).then_some(ClampReason::BelowStart)),
         From::Last(count) => (back(end, *count), None),
         From::Time(_) | From::Ago(_) => by_time(asked.found_from),
         From::Committed(_) => by_group(asked.found_from),
@@ -161,6 +162,7 @@ mod tests {
             planned(&asked("2000-01-01", "latest", Found::At(Offset::ZERO), Found::Nothing), 0, 9),
             (0, 9, vec![])
         );
+        assert_eq!(planned(&asked("last:10", "latest", Found::Nothing, Found::Nothing), 0, 9), (0, 9, vec![]));
         assert_eq!(planned(&asked("0", "0", Found::Nothing, Found::Nothing), 0, 0), (0, 0, vec![]));
     }
 

@@ -1,0 +1,77 @@
+//! Values of settings that limit a run.
+
+use toml::Value;
+
+use super::{
+    input::{Input, quoted},
+    value::number,
+};
+use crate::{
+    domain::{Concurrency, RateLimit},
+    plan::Rule,
+    replay::FIRST_WORKERS,
+};
+
+/// How many workers, or how many to begin with; and whether their number is found on the way.
+pub(super) fn concurrency(input: &Input) -> Result<(Concurrency, bool), String> {
+    if input.text().is_ok_and(|text| text == "auto") {
+        Ok((FIRST_WORKERS, true))
+    } else {
+        Ok((input.bounded()?, false))
+    }
+}
+
+pub(super) fn show_concurrency(workers: Concurrency, adaptive: bool) -> Value {
+    if adaptive { Value::from("auto") } else { number(workers.get()) }
+}
+
+/// A rate; a later place can lift what an earlier one has set.
+pub(super) fn rate(input: &Input) -> Result<Option<RateLimit>, String> {
+    match input.text()? {
+        "off" => Ok(None),
+        text => text.parse().map(Some).map_err(|_: String| format!("{} is not a rate", quoted(text))),
+    }
+}
+
+pub(super) fn lag(input: &Input) -> Result<u64, String> {
+    input.integer()
+}
+
+pub(super) fn show_lag(lag: u64) -> Value {
+    Value::Integer(i64::try_from(lag).unwrap_or(i64::MAX))
+}
+
+pub(super) fn rules(input: &Input) -> Result<Vec<Rule>, String> {
+    let texts = match input {
+        // A rule may have commas in it, and a variable holds one.
+        Input::Untyped(text) | Input::Text(text) => vec![text.clone()],
+        other => other.list()?,
+    };
+    texts.iter().map(|text| text.parse()).collect()
+}
+
+pub(super) fn show_rules(rules: &[Rule]) -> Option<Value> {
+    (!rules.is_empty()).then(|| Value::Array(rules.iter().map(|rule| Value::String(rule.to_string())).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_refused() {
+        let text = |text: &str| Input::Text(text.into());
+        assert_eq!(concurrency(&text("auto")), Ok((FIRST_WORKERS, true)));
+        assert_eq!(
+            concurrency(&Input::Untyped("7".into())).map(|(workers, auto)| (workers.get(), auto)),
+            Ok((7, false))
+        );
+        assert!(concurrency(&Input::Untyped("0".into())).is_err() && concurrency(&text("automatic")).is_err());
+        assert_eq!(rate(&text("off")), Ok(None));
+        assert_eq!(rate(&text("5k/s")).unwrap().unwrap().to_string(), "5000/s");
+        assert!(rate(&text("fast")).unwrap_err().contains("`fast` is not a rate"));
+        let both = Input::List(vec!["key=a*".into(), "type=closed".into()]);
+        assert_eq!(show_rules(&rules(&both).unwrap()).unwrap().as_array().unwrap().len(), 2);
+        assert!(rules(&Input::Untyped("nonsense".into())).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+//! Setting and lifting the rate limit.
+
+use super::{Effect, run::cannot_command, say};
+use crate::{
+    console::state::{Overlay, State, StatusKind},
+    domain::RateLimit,
+    replay::Command,
+};
+
+/// Opens the prompt.
+pub(super) fn ask(state: &mut State) {
+    match cannot_command(state) {
+        Some(refusal) => say(state, StatusKind::Refused, refusal),
+        None => state.overlay = Some(Overlay::Rate { text: String::new(), error: None }),
+    }
+}
+
+/// Takes what was typed, or says in the prompt why it cannot. Nothing, or `off`, lifts the limit.
+pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
+    let rate = match text.trim() {
+        "" | "off" => Ok(None),
+        typed => typed.parse::<RateLimit>().map(Some),
+    };
+    match rate {
+        Ok(rate) => {
+            state.overlay = None;
+            let said = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+            say(state, StatusKind::Info, said);
+            vec![Effect::Send(Command::SetRate(rate))]
+        }
+        Err(error) => {
+            state.overlay = Some(Overlay::Rate { text: text.to_owned(), error: Some(error) });
+            Vec::new()
+        }
+    }
+}

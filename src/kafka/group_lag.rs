@@ -1,0 +1,106 @@
+//! How far a consumer group is behind, seen from outside: it is asked for, never joined, and nothing is changed.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::{
+    catalog::{Catalog, CatalogError},
+    client::{Client, ClientError, ClientHealth, KafkaConfig, is_outage},
+    native::committed_by,
+};
+use crate::domain::TopicPartition;
+
+/// A lag that could not be found out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GroupLagError {
+    /// The client could not be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The group has no committed offsets, so there is nothing that it could lag behind.
+    #[error("group `{group}` has no committed offsets on this cluster, so its lag is not known; check its name")]
+    Nothing {
+        /// Its id.
+        group: String,
+    },
+    /// The coordinator says no.
+    #[error("group `{group}` cannot be looked up: {reason}; DESCRIBE on the group and on its topics is needed")]
+    Refused {
+        /// Its id.
+        group: String,
+        /// The broker's words.
+        reason: String,
+    },
+    /// Nobody answers, or not for now.
+    #[error("the lag of group `{group}` cannot be found out for now: {reason}")]
+    Later {
+        /// Its id.
+        group: String,
+        /// What is in the way.
+        reason: String,
+    },
+}
+
+/// Looks up the lag of a group, with a client of its own.
+pub struct GroupLag {
+    client: Client,
+    group: String,
+}
+
+impl GroupLag {
+    /// Nothing is sent before the first look.
+    ///
+    /// # Errors
+    /// librdkafka refuses the configuration.
+    pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, GroupLagError> {
+        let mut config = config.clone();
+        // As Kafka's own tools count: what a transaction holds back is still to come for the group.
+        config.properties.insert("isolation.level".into(), "read_uncommitted".into());
+        let client = Client::new(&config, &Arc::<ClientHealth>::default())?;
+        Ok(Self { client, group: group.to_owned() })
+    }
+
+    /// What is between the committed offsets and the ends of the logs, over all partitions for which the group has any.
+    /// Each of its three questions waits at most for `timeout`.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub fn look(&self, timeout: Duration) -> Result<u64, GroupLagError> {
+        self.client.serve();
+        let later = |reason: String| GroupLagError::Later { group: self.group.clone(), reason };
+        let committed = committed_by(&self.client.consumer, &self.group, timeout).map_err(|code| {
+            let reason = code.to_string();
+            let refused = matches!(
+                code,
+                RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::InvalidGroupId
+            );
+            if refused {
+                GroupLagError::Refused { group: self.group.clone(), reason }
+            } else if is_outage(code) {
+                later(self.client.unreachable(timeout).to_string())
+            } else {
+                later(reason)
+            }
+        })?;
+        if committed.is_empty() {
+            return Err(GroupLagError::Nothing { group: self.group.clone() });
+        }
+        let ids: Vec<TopicPartition> = committed.iter().map(|(id, _)| id.clone()).collect();
+        let ends = Catalog::new(&self.client, timeout).log_ends(&ids).map_err(|error| match error {
+            CatalogError::NotAuthorized(topic) => GroupLagError::Refused {
+                group: self.group.clone(),
+                reason: format!("no permission for topic `{topic}`"),
+            },
+            other => later(other.to_string()),
+        })?;
+        // A record that retention has removed is no longer to come.
+        Ok(committed.iter().zip(ends).map(|((_, offset), ends)| ends.end.since((*offset).max(ends.low))).sum())
+    }
+
+    /// Lets go of the connection without making the caller wait.
+    pub fn close(self) {
+        self.client.close();
+    }
+}

@@ -1,0 +1,209 @@
+//! Runs that follow the log, and what changes around a run.
+
+use std::time::Duration;
+
+use kreplay::domain::Lag;
+use kreplay::feed::{EventKind, PartitionState, RunState, Snapshot};
+use kreplay::plan::{Scope, Selection, To};
+use kreplay::replay::{Command, Session, SessionOptions};
+
+use crate::recorder::Recorder;
+use crate::refusal::deny;
+use crate::sessions::{DEADLINE, finish, in_group, options, wait_for, wait_for_event};
+use crate::support::broker::{self, unique_name};
+use crate::support::process::Program;
+use crate::support::produce::{Ending, NewRecord};
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+
+/// The same without an end, looking around often.
+pub fn following(mut options: SessionOptions) -> SessionOptions {
+    let mut scope = Scope::default();
+    scope.range.to = To::Never;
+    options.selection = options.selection.map(|selection| selection.within(scope));
+    options.settings.discovery_interval = Duration::from_millis(500);
+    options
+}
+
+fn keyed(count: usize) -> Vec<NewRecord> {
+    (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 40), n.to_string())).collect()
+}
+
+fn caught_up(snapshot: &Snapshot, handled: u64) -> bool {
+    let Some(run) = &snapshot.run else { return false };
+    assert!(run.totals.handled <= handled, "{:?}", run.totals);
+    (run.totals.handled, run.totals.lag) == (handled, Lag::Known(0))
+}
+
+#[test]
+fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
+    let broker = broker::shared();
+    for group in [None, Some(unique_name("follow"))] {
+        let prefix = unique_name("follow");
+        let first = format!("{prefix}.a");
+        broker.create_topic(&first, 3, &[]);
+        broker.produce(&first, &keyed(100));
+        let mut options = options(broker, &first, 4);
+        options.selection = Some(Selection::matching(&format!("{prefix}\\..*")).unwrap());
+        let options = following(options);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let recorder = Recorder::default();
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "the backlog is handled", |snapshot| caught_up(snapshot, 100));
+        broker.produce(&first, &keyed(50));
+        // Markers move the end of the log, and nothing but markers.
+        broker.transaction(&first, Ending::Abort, &keyed(30));
+        wait_for(&session, "what came is handled", |snapshot| caught_up(snapshot, 150));
+
+        let second = format!("{prefix}.b");
+        broker.create_topic(&second, 2, &[]);
+        broker.produce(&second, &keyed(60));
+        wait_for(&session, "a new topic is handled", |snapshot| caught_up(snapshot, 210));
+        broker.raise_partitions(&first, 6);
+        broker.produce(&first, &keyed(90));
+        wait_for(&session, "new partitions are handled", |snapshot| caught_up(snapshot, 300));
+        wait_for(&session, "they are all seen", |snapshot| {
+            let run = snapshot.run.as_ref().unwrap();
+            run.partitions.len() == 8
+                && run.partitions.iter().all(|partition| partition.state == PartitionState::CaughtUp)
+        });
+        wait_for_event(
+            &session,
+            "the topic is told",
+            |event| matches!(&event.kind, EventKind::TopicAdded { topic, partitions: 2 } if *topic == second),
+        );
+        wait_for_event(
+            &session,
+            "the partitions are told",
+            |event| matches!(&event.kind, EventKind::PartitionsAdded { topic, added: 3, joined: true } if *topic == first),
+        );
+        session.control.send(Command::Cancel);
+        let ended = finish(session).expect_done(300);
+        assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.predicted.is_none());
+        assert_eq!(ended.view.plan.topics, [first.clone(), second]);
+        recorder.expect_each_once_in_order(300);
+        if let Some(group) = &group {
+            let committed: i64 = (0..6).filter_map(|number| broker.committed(group, &first, number)).sum();
+            let ends: i64 = (0..6).map(|number| broker.watermarks(&first, number).1).sum();
+            assert_eq!(committed, ends, "markers included");
+        }
+        println!("group {group:?}\n{}", ended.log());
+    }
+}
+
+#[test]
+fn a_run_without_an_end_that_is_stopped_behind_the_log_can_be_resumed() {
+    let broker = broker::shared();
+    let topic = broker.topic("follow", 2);
+    broker.produce(&topic, &keyed(100));
+    let recorder = Recorder::gated(20);
+    let session = Session::spawn_with(following(options(broker, &topic, 1)), Some(recorder.source())).unwrap();
+    wait_for(&session, "some are handled", |_| recorder.count() >= 20);
+    session.control.send(Command::Cancel);
+    recorder.open();
+    let ended = finish(session);
+    assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
+}
+
+#[test]
+fn a_run_with_an_end_tells_of_partitions_that_it_does_not_read() {
+    let broker = broker::shared();
+    let topic = broker.topic("raised", 2);
+    broker.produce(&topic, &keyed(100));
+    let recorder = Recorder::gated(20);
+    let mut options = options(broker, &topic, 2);
+    options.settings.discovery_interval = Duration::from_millis(500);
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    wait_for(&session, "some are handled", |_| recorder.count() >= 20);
+    broker.raise_partitions(&topic, 4);
+    broker.produce(&topic, &keyed(100));
+    wait_for_event(&session, "it is told", |event| {
+        matches!(event.kind, EventKind::PartitionsAdded { added: 2, joined: false, .. })
+    });
+    recorder.open();
+    let ended = finish(session).expect_done(100);
+    assert_eq!(ended.view.partitions.len(), 2);
+}
+
+#[test]
+fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
+    let broker = broker::shared();
+    for group in [None, Some(unique_name("follow"))] {
+        let (kept, gone) = (broker.topic("kept", 2), broker.topic("gone", 2));
+        broker.produce(&kept, &keyed(40));
+        broker.produce(&gone, &keyed(40));
+        let mut options = options(broker, &kept, 2);
+        options.selection = Some(Selection::topics([&kept, &gone]).unwrap());
+        let options = following(options);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let recorder = Recorder::default();
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 80));
+        broker.kafka_tool(TOPICS, &["--delete", "--topic", &gone], b"").expect_success();
+        wait_for(&session, "it is given up", |snapshot| {
+            let run = snapshot.run.as_ref().unwrap();
+            run.partitions.iter().filter(|one| one.state == PartitionState::Failed).count() == 2
+        });
+        broker.produce(&kept, &keyed(40));
+        wait_for(&session, "the other goes on", |_| recorder.count() == 120);
+        session.control.send(Command::Cancel);
+        let ended = finish(session);
+        assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Done, 120), "{}", ended.log());
+        println!("group {group:?}\n{}", ended.log());
+    }
+}
+
+#[test]
+fn the_binary_follows_until_it_is_told_to_stop_and_is_done_then() {
+    let broker = broker::shared();
+    let topic = broker.topic("follow", 2);
+    broker.produce(&topic, &keyed(100));
+    let args = ["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--to", "never", "--headless"];
+    let mut running =
+        Program::kreplay().args(args).args(["--report", "json"]).env("KREPLAY_RUN_PROGRESS_INTERVAL", "100ms").spawn();
+    let caught_up = |handled: &str, said: &str| {
+        said.lines().any(|line| line.starts_with("following") && line.contains(handled) && line.ends_with("lag 0"))
+    };
+    running.wait_for("the backlog", DEADLINE, |_, said| caught_up("100 handled", said));
+    broker.produce(&topic, &keyed(50));
+    running.wait_for("what came", DEADLINE, |_, said| caught_up("150 handled", said));
+    running.signal("INT");
+    let finished = running.finish().expect_success();
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((report["state"].as_str(), report["totals"]["handled"].as_u64()), (Some("done"), Some(150)));
+    assert_eq!((report["plan"]["follow"].as_bool(), report["totals"]["lost"].as_u64()), (Some(true), Some(0)));
+}
+
+/// Without a group the topic fails and the other goes on; a group's member has no say in topics any more, so its run fails.
+#[test]
+fn a_topic_that_may_not_be_read_any_more_fails_in_words() {
+    let broker = broker::shared();
+    for group in [None, Some(unique_name("follow"))] {
+        let (open, closed) = (broker.topic("open", 1), broker.topic("closing", 1));
+        for topic in [&open, &closed] {
+            broker.produce(topic, &keyed(20));
+        }
+        let mut options = options(broker, &open, 2);
+        options.selection = Some(Selection::topics([&open, &closed]).unwrap());
+        let options = following(options);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let recorder = Recorder::default();
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 40));
+        deny(broker, &["--topic", &closed], "Read");
+        if group.is_none() {
+            wait_for(&session, "it is given up", |snapshot| {
+                let partitions = &snapshot.run.as_ref().unwrap().partitions;
+                partitions.iter().any(|one| *one.id.topic == *closed && one.state == PartitionState::Failed)
+            });
+            broker.produce(&open, &keyed(20));
+            wait_for(&session, "the other goes on", |_| recorder.count() == 60);
+            session.control.send(Command::Cancel);
+        }
+        let ended = finish(session);
+        println!("group {group:?} {:?} {:?}\n{}", ended.view.state, ended.view.error, ended.log());
+        let log = ended.log().to_lowercase();
+        assert!(log.contains(&closed) && log.contains("authorization failed"), "{}", ended.log());
+        assert_eq!(ended.view.state == RunState::Failed, group.is_some(), "{}", ended.log());
+    }
+}

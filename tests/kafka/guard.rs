@@ -1,0 +1,109 @@
+//! A run is held back while another group lags, and that group notices nothing of being looked at.
+
+use std::time::Duration;
+
+use kreplay::feed::{EventKind, RunState};
+use kreplay::replay::Session;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::sessions::{finish, options, run, wait_for, wait_for_event};
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+
+fn records(count: usize) -> Vec<NewRecord> {
+    (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 10), n.to_string())).collect()
+}
+
+/// As the group itself would commit, without a member.
+fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
+    let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+    // A broker's first group has its coordinator made, and until then requests fail.
+    wait::until("the commit", Duration::from_secs(30), || consumer.commit(&list, CommitMode::Sync).ok());
+}
+
+fn description(broker: &Broker, group: &str) -> String {
+    let said = broker.kafka_tool(GROUPS, &["--describe", "--group", group, "--offsets", "--state"], b"");
+    format!("{}{}", said.stdout, said.stderr)
+}
+
+fn held_back(snapshot: &kreplay::feed::Snapshot) -> Option<(Option<u64>, Option<f64>)> {
+    let guard = snapshot.run.as_ref()?.limits.guard.clone()?;
+    Some((guard.lag, guard.records_per_s))
+}
+
+#[test]
+fn a_run_waits_for_a_group_that_lags_and_goes_on_when_it_has_caught_up() {
+    let broker = broker::shared();
+    let (behind, replayed, group) = (broker.topic("behind", 1), broker.topic("replayed", 3), unique_name("protected"));
+    broker.produce(&behind, &records(1000));
+    broker.produce(&replayed, &records(2000));
+    commit(broker, &group, &behind, 10);
+    let before = description(broker, &group);
+
+    let mut options = options(broker, &replayed, 4);
+    options.settings.protect_group = Some(group.clone());
+    options.settings.max_lag = Some(500);
+    let session = Session::spawn(options).unwrap();
+    wait_for(&session, "the lag is seen", |shot| held_back(shot) == Some((Some(990), Some(0.0))));
+    assert_eq!(description(broker, &group), before, "looking changes nothing");
+    let handled = session.feed.snapshots.borrow().run.as_ref().unwrap().totals.handled;
+    assert_eq!(handled, 0, "nothing is handed out while the group lags");
+
+    // Below the line, but not yet by enough.
+    commit(broker, &group, &behind, 550);
+    wait_for(&session, "it is still held back", |shot| held_back(shot) == Some((Some(450), Some(0.0))));
+    commit(broker, &group, &behind, 900);
+    let ended = finish(session).expect_done(2000);
+    let log = ended.log();
+    assert!(log.contains(&format!("group {group}: lag 100: free to go on")), "{log}");
+    assert_eq!(broker.committed(&group, &behind, 0), Some(900));
+}
+
+#[test]
+fn a_run_slows_down_when_a_group_falls_behind_on_the_way() {
+    let broker = broker::shared();
+    let (behind, replayed, group) = (broker.topic("behind", 1), broker.topic("replayed", 3), unique_name("protected"));
+    broker.produce(&behind, &records(10));
+    broker.produce(&replayed, &records(30_000));
+    commit(broker, &group, &behind, 10);
+    let mut options = options(broker, &replayed, 4);
+    options.settings.handler = "simulate:2ms".parse().unwrap();
+    options.settings.protect_group = Some(group.clone());
+    options.settings.max_lag = Some(500);
+    let session = Session::spawn(options).unwrap();
+    wait_for(&session, "it has begun", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled > 1000));
+    broker.produce(&behind, &records(1000));
+    wait_for_event(
+        &session,
+        "it is slowed down",
+        |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("lag 1000 is above 500: slowed down to")),
+    );
+    wait_for(&session, "it is stopped", |shot| held_back(shot) == Some((Some(1000), Some(0.0))));
+    commit(broker, &group, &behind, 1010);
+    wait_for_event(
+        &session,
+        "it comes back",
+        |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("lag 0: up to")),
+    );
+    session.control.send(kreplay::replay::Command::Cancel);
+    assert_eq!(finish(session).view.state, RunState::Cancelled);
+}
+
+#[test]
+fn a_group_that_has_committed_nothing_is_a_slip_in_its_name() {
+    let broker = broker::shared();
+    let replayed = broker.topic("replayed", 1);
+    broker.produce(&replayed, &records(10));
+    let mut options = options(broker, &replayed, 1);
+    options.settings.protect_group = Some(unique_name("nobody"));
+    options.settings.max_lag = Some(500);
+    let ended = run(options);
+    assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Failed, 0));
+    assert!(ended.view.error.unwrap().contains("has no committed offsets on this cluster"), "{:?}", ended.events);
+}

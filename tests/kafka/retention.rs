@@ -1,0 +1,77 @@
+//! Retention that is faster than a run.
+
+use kreplay::feed::{EventKind, Expiry, RunState};
+use kreplay::replay::{Command, OnRetention, Session};
+
+use crate::holes::delete_below;
+use crate::recorder::Recorder;
+use crate::sessions::{finish, in_group, options, wait_for, wait_for_event};
+use crate::support::broker::{self, unique_name};
+use crate::support::produce::NewRecord;
+
+const RECORDS: usize = 30_000;
+const KEPT: i64 = 29_000;
+
+/// A run in its middle, far behind the place where the log begins from now on.
+fn overtaken(group: Option<&str>, policy: OnRetention) -> (Session, Recorder) {
+    let broker = broker::shared();
+    let topic = broker.topic("overtaken", 1);
+    broker.produce(&topic, &(0..RECORDS).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
+    let recorder = Recorder::gated(100);
+    let mut options = options(broker, &topic, 2);
+    options.settings.buffer_bytes = 1 << 20;
+    options.settings.on_retention = policy;
+    let options = if let Some(group) = group { in_group(options, group) } else { options };
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    wait_for(&session, "some are handled", |_| recorder.count() >= 100);
+    delete_below(broker, &topic, KEPT);
+    recorder.open();
+    (session, recorder)
+}
+
+#[test]
+fn a_run_can_go_on_behind_the_gap_and_counts_it() {
+    for group in [None, Some(unique_name("overtaken"))] {
+        let (session, recorder) = overtaken(group.as_deref(), OnRetention::Earliest);
+        let ended = finish(session);
+        println!("group {group:?}\n{}", ended.log());
+        let totals = ended.view.totals;
+        let ended = ended.expect_done(totals.handled);
+        assert!(totals.lost > 0 && totals.handled > 1000, "{totals:?}");
+        assert_eq!(totals.handled + totals.lost, RECORDS as u64);
+        recorder.expect_each_once_in_order(recorder.count());
+        let gaps: Vec<_> = ended.events.iter().filter_map(|event| expired(&event.kind)).collect();
+        assert_eq!(gaps, [(KEPT, Expiry::PassedOver)], "{}", ended.log());
+    }
+}
+
+fn expired(kind: &EventKind) -> Option<(i64, Expiry)> {
+    match kind {
+        EventKind::Expired { end, outcome, .. } => Some((end.get(), *outcome)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_run_can_pause_at_the_gap_and_looks_again_when_it_is_resumed() {
+    for group in [None, Some(unique_name("overtaken"))] {
+        let (session, recorder) = overtaken(group.as_deref(), OnRetention::Pause);
+        let pauses = |count: usize| {
+            wait_for_event(&session, "it pauses", |_| {
+                let events = session.feed.events.since(0);
+                let told = events.iter().filter(|event| expired(&event.kind) == Some((KEPT, Expiry::Paused))).count();
+                let paused = events.iter().filter(|event| event.kind == EventKind::Paused).count();
+                told == count && paused == count
+            });
+            wait_for(&session, "it shows", |snapshot| snapshot.run.as_ref().unwrap().state == RunState::Paused);
+        };
+        pauses(1);
+        session.control.send(Command::Resume);
+        pauses(2);
+        session.control.send(Command::Cancel);
+        let ended = finish(session);
+        println!("group {group:?}\n{}", ended.log());
+        assert_eq!((ended.view.state, ended.view.totals.lost), (RunState::Cancelled, 0), "{}", ended.log());
+        recorder.expect_each_once_in_order(recorder.count());
+    }
+}

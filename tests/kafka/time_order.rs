@@ -1,0 +1,88 @@
+//! Several topics as one stream in the order of time (R25).
+
+use std::collections::HashMap;
+
+use kreplay::domain::Ordering;
+use kreplay::plan::{Scope, Selection, To};
+use kreplay::replay::{Command, Session, SessionOptions};
+
+use crate::recorder::Recorder;
+use crate::sessions::{finish, in_group, options, ordered, problem, run_with, wait_for};
+use crate::support::broker;
+use crate::support::produce::NewRecord;
+
+const BASE: i64 = 1_700_000_000_000;
+
+fn by_time(mut options: SessionOptions, topics: &[&String], to: To) -> SessionOptions {
+    let mut scope = Scope { time_order: true, ..Scope::default() };
+    scope.range.to = to;
+    options.selection = Some(Selection::topics(topics.iter().copied()).unwrap().within(scope));
+    options
+}
+
+/// Ten keys that go back and forth between two topics: record `n` has the time `n`.
+fn written(n: usize, bytes: usize) -> NewRecord {
+    let timestamp = Some(BASE + i64::try_from(n).unwrap());
+    NewRecord { timestamp, ..NewRecord::keyed(format!("key-{}", n % 10), format!("{n:0bytes$}")) }
+}
+
+fn expect_in_order(recorder: &Recorder, count: usize) {
+    let mut last: HashMap<Vec<u8>, i64> = HashMap::new();
+    let seen = recorder.seen();
+    assert_eq!(seen.len(), count);
+    for one in seen {
+        let before = last.insert(one.key.clone().unwrap(), one.timestamp);
+        assert!(before.is_none_or(|before| before < one.timestamp), "{one:?} after {before:?}");
+    }
+}
+
+#[test]
+fn the_records_of_a_key_come_in_the_order_of_their_times_over_topics() {
+    let broker = broker::shared();
+    let topics = [broker.topic("time", 3), broker.topic("time", 2), broker.topic("time", 1)];
+    let count = 12_000;
+    for (number, topic) in topics.iter().enumerate() {
+        // By stretches, so that one topic is far ahead of the others whichever is read first; the third has no records.
+        let mine: Vec<_> = (0..count).filter(|n| n / 50 % 2 == number).map(|n| written(n, 500)).collect();
+        broker.produce(topic, &mine);
+    }
+    for buffer in [1 << 20, 32 << 20] {
+        let recorder = Recorder::default();
+        let mut options = by_time(options(broker, &topics[0], 8), &topics.each_ref(), To::Latest);
+        options.settings.buffer_bytes = buffer;
+        run_with(options, recorder.source()).expect_done(count as u64);
+        expect_in_order(&recorder, count);
+    }
+}
+
+#[test]
+fn a_run_in_time_order_follows_the_log_past_partitions_that_are_still() {
+    let broker = broker::shared();
+    let topics = [broker.topic("time", 2), broker.topic("time", 2)];
+    let recorder = Recorder::default();
+    let options = by_time(options(broker, &topics[0], 4), &topics.each_ref(), To::Never);
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    for round in 0..5 {
+        let records: Vec<_> = (round * 20..round * 20 + 20).map(|n| written(n, 10)).collect();
+        broker.produce(&topics[round % 2], &records);
+        wait_for(&session, "they are handled", |_| recorder.count() == round * 20 + 20);
+    }
+    session.control.send(Command::Cancel);
+    finish(session).expect_done(100);
+    expect_in_order(&recorder, 100);
+}
+
+#[test]
+fn what_cannot_be_kept_in_the_order_of_time_is_refused() {
+    let broker = broker::shared();
+    let topic = broker.topic("time", 1);
+    let plain = || by_time(options(broker, &topic, 1), &[&topic], To::Latest);
+    for (refused, part) in [
+        (in_group(plain(), "some-group"), "--time-order needs all partitions in one process"),
+        (ordered(plain(), Ordering::Partition), "use it with --ordering key"),
+        (ordered(plain(), Ordering::None), "use it with --ordering key"),
+    ] {
+        let problem = problem(refused);
+        assert!(problem.usage && problem.text.contains(part), "{problem:?}");
+    }
+}

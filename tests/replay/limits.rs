@@ -1,0 +1,246 @@
+//! Limits and barriers: the same records in the same order, only not as fast.
+
+use std::{
+    num::NonZeroU64,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use kreplay::{
+    demo::Datasets,
+    domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
+    feed::{Bound, Event, EventKind, RunState, RunView},
+    handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun},
+    kafka::embedded::EmbeddedBroker,
+    plan::{Rules, Scope, Selection},
+    replay::{Command, Session, SessionOptions},
+};
+
+use crate::support::{mixed, options, run, seeded, wait_for};
+
+fn per_s(records: u64) -> RateLimit {
+    RateLimit::Records(NonZeroU64::new(records).unwrap())
+}
+
+fn done(view: &RunView, records: u64) {
+    assert_eq!(view.state, RunState::Done, "{:?}", view.error);
+    assert_eq!((view.totals.handled, view.totals.lag), (records, Lag::Known(0)));
+}
+
+fn log(events: &[Event]) -> String {
+    events.iter().map(|event| format!("{}\n", event.kind)).collect()
+}
+
+#[test]
+fn a_rate_is_not_exceeded_and_changes_nothing_else() {
+    let broker = seeded(&Datasets::default());
+    let free = run(options(&broker, 6, Ordering::Key, "null"));
+    done(&free, 10_000);
+    for rate in [per_s(8000), RateLimit::Bytes(NonZeroU64::new(free.totals.bytes).unwrap())] {
+        for ordering in [Ordering::Key, Ordering::Partition] {
+            let mut options = options(&broker, 6, ordering, "null");
+            options.settings.rate = Some(rate);
+            let view = run(options);
+            done(&view, 10_000);
+            assert_eq!(view.digest, free.digest, "{rate} {ordering}");
+            let least = if matches!(rate, RateLimit::Bytes(_)) { 1.0 } else { 10.0 / 8.0 };
+            // The bucket holds a tenth of a second's worth.
+            assert!(view.handling_s >= least - 0.15, "{rate} {ordering}: {} s", view.handling_s);
+            assert_eq!(view.predicted.unwrap().limit, Bound::Rate, "{rate} {ordering}");
+        }
+    }
+}
+
+#[test]
+fn a_rate_can_be_changed_and_lifted_while_it_runs() {
+    let broker = seeded(&Datasets::default());
+    let free = run(options(&broker, 6, Ordering::Key, "null"));
+    let mut options = options(&broker, 6, Ordering::Key, "null");
+    options.settings.rate = Some(per_s(500));
+    let session = Session::spawn(options).unwrap();
+    let handled = |least| {
+        wait_for(&session, "it goes on", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled >= least));
+    };
+    handled(50);
+    session.control.send(Command::SetRate(Some(per_s(2000))));
+    wait_for(&session, "the rate is shown", |shot| {
+        shot.run.as_ref().is_some_and(|run| run.limits.rate == Some(per_s(2000)))
+    });
+    handled(500);
+    session.control.send(Command::SetRate(None));
+    let feed = session.feed.clone();
+    let view = session.join().run.unwrap();
+    done(&view, 10_000);
+    assert_eq!(view.digest, free.digest);
+    let log = log(&feed.events.since(0));
+    assert!(log.contains("at most 2000/s") && log.contains("no rate limit"), "{log}");
+}
+
+#[test]
+fn auto_finds_a_sensible_number_and_says_why() {
+    let events = EventCount::new(40_000).unwrap();
+    let broker = seeded(&Datasets { events, ..Datasets::default() });
+    let free = run(options(&broker, 6, Ordering::Key, "null"));
+    let mut options = options(&broker, 4, Ordering::Key, "simulate:1ms");
+    options.settings.adaptive = true;
+    options.settings.max_concurrency = Concurrency::new(64).unwrap();
+    let session = Session::spawn(options).unwrap();
+    let feed = session.feed.clone();
+    let view = session.join().run.unwrap();
+    done(&view, 40_000);
+    assert_eq!(view.digest, free.digest);
+    // Ten keys keep ten workers busy, and no more.
+    assert!((6..=10).contains(&view.concurrency), "{}", view.concurrency);
+    assert!(view.plan.adaptive && view.limits.adaptive);
+    let mut changes = 0;
+    for event in feed.events.since(0) {
+        if let EventKind::ConcurrencyChanged { to, reason, .. } = &event.kind {
+            assert!(reason.as_ref().is_some_and(|reason| !reason.is_empty()) && *to <= 64, "{}", event.kind);
+            changes += 1;
+        }
+    }
+    assert!((1..=12).contains(&changes), "{}", log(&feed.events.since(0)));
+}
+
+#[test]
+fn a_number_by_hand_turns_auto_off() {
+    let broker = seeded(&Datasets::default());
+    let mut options = options(&broker, 4, Ordering::Key, "simulate:1ms");
+    options.settings.adaptive = true;
+    let session = Session::spawn(options).unwrap();
+    session.control.send(Command::SetConcurrency(Concurrency::new(3).unwrap()));
+    wait_for(&session, "auto is off", |shot| {
+        shot.run.as_ref().is_some_and(|run| run.concurrency == 3 && !run.limits.adaptive && !shot.next.adaptive)
+    });
+    session.control.send(Command::SetAdaptive(true));
+    wait_for(&session, "auto is on", |shot| shot.run.as_ref().is_some_and(|run| run.limits.adaptive));
+    let view = session.join().run.unwrap();
+    done(&view, 10_000);
+}
+
+#[test]
+fn a_single_thread_is_one_worker_whatever_is_asked() {
+    let broker = seeded(&Datasets::default());
+    let free = run(options(&broker, 6, Ordering::Key, "null"));
+    for ordering in [Ordering::Key, Ordering::None] {
+        let mut options = options(&broker, 6, ordering, "simulate:100us");
+        options.settings.single_threaded = true;
+        let session = Session::spawn(options).unwrap();
+        session.control.send(Command::SetConcurrency(Concurrency::new(4).unwrap()));
+        session.control.send(Command::SetAdaptive(true));
+        let feed = session.feed.clone();
+        let view = session.join().run.unwrap();
+        done(&view, 10_000);
+        assert_eq!((view.concurrency, view.totals.lanes, view.workers.len()), (1, 1, 1));
+        assert_eq!(view.digest, free.digest);
+        let log = log(&feed.events.since(0));
+        assert_eq!(log.matches("this run is single-threaded").count(), 2, "{log}");
+    }
+}
+
+/// Notes what disturbs a barrier, and who was handled before and after.
+#[derive(Default)]
+struct Seen {
+    inside: AtomicU32,
+    disturbed: AtomicU32,
+    barriers: AtomicU32,
+}
+
+struct Watching(Arc<Seen>);
+
+impl Handler for Watching {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let barrier = batch.iter().flat_map(|run| &run.records).any(|record| record.route.barrier);
+        let before = self.0.inside.fetch_add(if barrier { 1000 } else { 1 }, SeqCst);
+        let alone = batch.len() == 1 && batch[0].records.len() == 1 && before == 0;
+        if before >= 1000 || barrier && !alone {
+            self.0.disturbed.fetch_add(1, SeqCst);
+        }
+        self.0.barriers.fetch_add(u32::from(barrier), SeqCst);
+        std::thread::sleep(Duration::from_micros(if barrier { 500 } else { 50 }));
+        self.0.inside.fetch_sub(if barrier { 1000 } else { 1 }, SeqCst);
+        Vec::new()
+    }
+}
+
+struct Source(Arc<Seen>);
+
+impl HandlerSource for Source {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(Watching(Arc::clone(&self.0)))
+    }
+
+    fn wants_headers(&self) -> bool {
+        false
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn finish(&self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+fn with_barriers(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering) -> SessionOptions {
+    let rules = Rules { barriers: vec!["key=key-7".parse().unwrap()], ..Rules::default() };
+    let scope = Scope { rules: Arc::new(rules), ..Scope::default() };
+    let mut options = options(broker, concurrency, ordering, "null");
+    options.selection = Some(Selection::topics(["mixed"]).unwrap().within(scope.clone()));
+    options.scope = scope;
+    options
+}
+
+#[test]
+fn barriers_are_handled_alone_and_counted() {
+    let broker = mixed("mixed", 10_000);
+    let mut plain = options(&broker, 6, Ordering::Key, "null");
+    plain.selection = Some(Selection::topics(["mixed"]).unwrap());
+    let plain = run(plain);
+    for (concurrency, ordering) in [(8, Ordering::Key), (2, Ordering::Partition)] {
+        let mut options = with_barriers(&broker, concurrency, ordering);
+        // Far less than the topic holds: what waits behind a barrier must not stand in its own way.
+        options.settings.buffer_bytes = 1 << 17;
+        let seen = Arc::<Seen>::default();
+        let session = Session::spawn_with(options, Some(Arc::new(Source(Arc::clone(&seen))))).unwrap();
+        let feed = session.feed.clone();
+        let view = session.join().run.unwrap();
+        done(&view, 10_000);
+        assert_eq!((view.totals.barriers, seen.barriers.load(SeqCst)), (200, 200));
+        assert_eq!(seen.disturbed.load(SeqCst), 0, "{ordering}");
+        assert_eq!(view.digest, plain.digest, "{ordering}");
+        let told = feed.events.since(0).iter().filter(|event| event.kind.to_string().starts_with("barrier: ")).count();
+        assert_eq!(told, 200);
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let broker = mixed("mixed", 10);
+    let refused = |options: SessionOptions, why: &str| {
+        let problem = Session::spawn(options).unwrap().join().problem.unwrap();
+        assert!(problem.usage && problem.text.contains(why), "{}", problem.text);
+    };
+    let mut grouped = with_barriers(&broker, 2, Ordering::Key);
+    grouped.settings.group = Some("shared".into());
+    refused(grouped, "run it without a group, or without barriers");
+    let plain = || {
+        let mut options = with_barriers(&broker, 1, Ordering::Key);
+        options.selection = Some(Selection::topics(["mixed"]).unwrap());
+        options
+    };
+    let mut single = plain();
+    single.settings.single_threaded = true;
+    let mut grouped = single.clone();
+    grouped.settings.group = Some("shared".into());
+    refused(grouped, "run it without a group");
+    single.settings.adaptive = true;
+    refused(single, "leave one of them out");
+    let mut half = plain();
+    half.settings.protect_group = Some("billing".into());
+    refused(half, "--max-lag");
+}
