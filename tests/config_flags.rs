@@ -174,6 +174,6 @@ fn a_wrong_value_of_a_flag_names_the_flag_and_what_is_allowed() {
     assert_eq!(
         error.to_string(),
         "--skew: demo.skew: `odd` is not understood; allowed: even, or zipf:S with S from 0 to 10\n\
-         --concurrency: demo.concurrency: 1001 is out of range; allowed: a whole number from 1 to 1000"
+         --concurrency: demo.concurrency: 1001 is out of range; allowed: auto, or a whole number from 1 to 1000"
     );
 }

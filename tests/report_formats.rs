@@ -110,9 +110,9 @@ fn json_has_exactly_the_documented_fields() {
     const DOCUMENTED: &str = "
         schema run_id state error started_at elapsed_s handling_s
         plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
-        plan.handler plan.group plan.selection
+        plan.handler plan.group plan.selection plan.follow plan.adaptive
         totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped
-        totals.duplicates totals.unkeyed totals.lag
+        totals.duplicates totals.unkeyed totals.lag totals.barriers totals.lost
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         predicted.elapsed_s predicted.limit

@@ -7,7 +7,7 @@ use super::{
     scan::{Estimates, Survey},
 };
 use crate::{
-    domain::Ordering,
+    domain::{Ordering, RateLimit},
     feed::{Conditions, Coverage, Curve, Forecast, KeyForecast, PartitionForecast, RecordBytes, printable},
     handler::{HandlerSpec, Simulate},
     replay::Settings,
@@ -58,7 +58,7 @@ pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Opt
     let heaviest = keys.heaviest.first().map(|key| printable(&key.key).into_owned());
     let mut partitions = partitions(plan, &known);
     partitions.sort_by(|a, b| b.records.value.cmp(&a.records.value).then_with(|| a.id.cmp(&b.id)));
-    let concurrency = settings.concurrency.get();
+    let concurrency = if settings.single_threaded { 1 } else { settings.concurrency.get() };
     let curve = |model: &Model, ordering| Curve {
         ordering,
         most: model.most(ordering),
@@ -123,7 +123,21 @@ fn model(
         serial_s: 0.0,
         fetch_per_s: Some(survey.fetch.records_per_s).filter(|per_s| *per_s > 0.0),
         commit_s: commit_s.filter(|_| settings.group.is_some()),
+        rate_s: settings.rate.map(|rate| rate_s(rate, known)),
         batch: settings.batch.get(),
+    }
+}
+
+/// How long a rate makes it last, in seconds. What the filter leaves out does not count.
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn rate_s(rate: RateLimit, known: &Estimates) -> f64 {
+    let (handled, read) = (known.handled.value as f64, (known.handled.value + known.filtered.value) as f64);
+    match rate {
+        RateLimit::Records(per_s) => handled / per_s.get() as f64,
+        RateLimit::Bytes(per_s) => {
+            let bytes: u64 = known.partitions.iter().map(|(_, bytes)| bytes).sum();
+            bytes as f64 * handled / read.max(1.0) / per_s.get() as f64
+        }
     }
 }
 

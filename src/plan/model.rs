@@ -51,6 +51,8 @@ pub struct Model {
     pub fetch_per_s: Option<f64>,
     /// With a group: how long a commit takes, in seconds; Kafka's group protocol then gives the partitions out.
     pub commit_s: Option<f64>,
+    /// How long a rate that is set makes it last, in seconds.
+    pub rate_s: Option<f64>,
     /// The most records a handler gets at once.
     pub batch: u32,
 }
@@ -81,6 +83,7 @@ impl Model {
         at_least(total as f64 * self.serial_s, Bound::Handler);
         at_least(self.fetch_per_s.map_or(0.0, |per_s| self.read as f64 / per_s), Bound::Fetch);
         at_least(self.commit_s.unwrap_or(0.0), Bound::Commit);
+        at_least(self.rate_s.unwrap_or(0.0), Bound::Rate);
         Prediction { elapsed_s, limit }
     }
 

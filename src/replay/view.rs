@@ -236,7 +236,8 @@ impl Run {
         };
         // Workers that mostly waited, while the buffers were never full, waited for reading.
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
-        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5;
+        let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
+        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
         let heaviest = keys.iter().max_by_key(|(_, count)| **count);
         predict(&Load {
             ordering: self.engine.settings.ordering,

@@ -39,13 +39,24 @@ fn describe_run(run: &RunView) -> String {
     if run.rebalancing {
         line.push_str("  rebalancing");
     }
+    if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some() && !run.state.is_over())
+    {
+        let lag = guard.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string());
+        let _ = write!(line, "  held back: group {} lag {lag}", printable(&guard.group));
+        if guard.lag.is_none_or(|lag| lag > guard.max_lag) {
+            let _ = write!(line, " > {}", Count(guard.max_lag));
+        }
+    }
     line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::Lag, feed::RunState};
+    use crate::{
+        domain::Lag,
+        feed::{GuardView, RunState},
+    };
 
     fn run(state: RunState, lag: Lag) -> RunView {
         let mut run = RunView { state, eta_s: Some(0.961), ..RunView::default() };
@@ -66,6 +77,21 @@ mod tests {
         let done = describe_run(&run(RunState::Done, Lag::Known(0)));
         assert_eq!(done, "done     100 %  4,321 handled  5,912 records/s  lag 0");
         assert!(describe_run(&run(RunState::Planned, Lag::Unknown)).contains("  0 %"));
+    }
+
+    #[test]
+    fn a_line_says_what_holds_the_run_back() {
+        let mut held = run(RunState::Running, Lag::Known(5_679));
+        let guard =
+            GuardView { group: "bil\nling".into(), lag: Some(12_345), max_lag: 10_000, records_per_s: Some(0.0) };
+        held.limits.guard = Some(guard.clone());
+        assert!(
+            describe_run(&held).ends_with("  held back: group bil\\nling lag 12,345 > 10,000"),
+            "{}",
+            describe_run(&held)
+        );
+        held.limits.guard = Some(GuardView { records_per_s: None, ..guard });
+        assert!(!describe_run(&held).contains("held back"));
     }
 
     #[test]
