@@ -250,6 +250,21 @@ fn windows_in_front() {
     assert_snapshot!("details_120x40", text(&state));
 }
 
+/// What is read of the topics is shown where that is not all of them; its texts come from outside.
+#[test]
+fn a_part_of_the_topics() {
+    let mut state = running(120, 40);
+    change(&mut state, |snapshot| {
+        let run = snapshot.run.as_mut().unwrap();
+        run.plan.selection =
+            "from -2h to latest, key team:{team_id}, only key team:7 or \u{1b}[2J*, type *Merged".into();
+        run.totals.filtered = 1234;
+        run.totals.unkeyed = 5;
+    });
+    act(&mut state, Action::Details);
+    assert_snapshot!("part_120x40", text(&state));
+}
+
 #[test]
 fn the_comparison_of_runs() {
     let mut state = finished(160, 50);

@@ -109,6 +109,8 @@ pub struct Wishes {
 const PACED_S: u64 = 3;
 /// The most clients of the memory section.
 const CLIENTS: u32 = 6;
+/// At which rate the memory of clients is measured.
+const MEMORY_RATE: u32 = 50_000;
 /// What is hoped for at any paced rate.
 const LATENCY: Target = Target::LatencyMs { p95: 2.0, p99: 5.0 };
 
@@ -129,6 +131,7 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
         stop_after: wishes.records,
         target: None,
     };
+    let capped = |most: u64| wishes.records.map_or(most, |records| records.min(most));
     let mut cases = Vec::new();
     for &concurrency in &wishes.concurrency {
         cases.extend(wishes.tiers.iter().map(|tier| case(Section::Throughput, *tier, concurrency)));
@@ -138,17 +141,20 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
         let most = u64::from(rate) * PACED_S;
         cases.extend(wishes.tiers.iter().map(|tier| Case {
             rate: Some(rate),
-            stop_after: Some(wishes.records.map_or(most, |records| records.min(most))),
+            stop_after: Some(capped(most)),
             target: Some(LATENCY),
             ..case(Section::Latency, *tier, concurrency)
         }));
     }
     let clients = wishes.partitions.min(CLIENTS);
     if wishes.tiers.contains(&Tier::Dedicated) && clients > 1 {
-        cases.extend(
-            [1, clients]
-                .map(|clients| Case { clients: Some(clients), ..case(Section::Memory, Tier::Dedicated, concurrency) }),
-        );
+        // Paced, so that the client's queues are as full as they get, and the buffer that all clients share stays empty.
+        cases.extend([1, clients].map(|clients| Case {
+            clients: Some(clients),
+            rate: Some(MEMORY_RATE),
+            stop_after: Some(capped(u64::from(MEMORY_RATE) * PACED_S)),
+            ..case(Section::Memory, Tier::Dedicated, concurrency)
+        }));
     }
     if wishes.group && clients > 1 {
         // A group has one member for each worker, up to the number of partitions.
@@ -230,7 +236,7 @@ mod tests {
              stream × 6; standard × 6; buffered × 6; dedicated × 6; \
              stream × 1, 10000/s; standard × 1, 10000/s; buffered × 1, 10000/s; dedicated × 1, 10000/s; \
              stream × 1, 100000/s; standard × 1, 100000/s; buffered × 1, 100000/s; dedicated × 1, 100000/s; \
-             dedicated × 1, 1 client; dedicated × 1, 6 clients; buffered × 1, group; buffered × 6, group"
+             dedicated × 1, 1 client, 50000/s; dedicated × 1, 6 clients, 50000/s; buffered × 1, group; buffered × 6, group"
         );
         let few = Wishes { tiers: vec![Tier::Buffered], rates: vec![], group: false, ..wishes() };
         assert_eq!(names(&few), "buffered × 1; buffered × 6");
@@ -243,7 +249,7 @@ mod tests {
         let limited = Wishes { records: Some(50_000), ..wishes() };
         let stops: Vec<_> =
             plan(&limited).iter().filter(|case| case.rate.is_some()).map(|case| case.stop_after).collect();
-        assert_eq!(stops, [[Some(30_000); 4], [Some(50_000); 4]].concat());
+        assert_eq!(stops, [vec![Some(30_000); 4], vec![Some(50_000); 6]].concat());
         assert!(plan(&limited).iter().all(|case| case.stop_after.is_some_and(|records| records <= 50_000)));
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The width of the column that names the case, and of a bar.
-const NAME: usize = 26;
+const NAME: usize = 34;
 const BAR: usize = 40;
 
 #[allow(clippy::cast_precision_loss, reason = "bytes for people")]

@@ -217,6 +217,9 @@ impl BenchArgs {
 
     /// Refuses what cannot be measured before anything is made.
     fn check(&self, config: &Config, stage: &Stage) -> Result<(), Failure> {
+        if self.wanted.workloads && self.wanted.tiers.len() > 1 {
+            return Err(usage("--workloads measures one tier at a time; name one with --tiers").into());
+        }
         if stage.is_embedded() {
             if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.topics.given()) {
                 let text = format!("{flag} needs a cluster; name one with --bootstrap-server HOST:PORT");
@@ -227,9 +230,6 @@ impl BenchArgs {
                 return Err(usage(text).into());
             }
             return Ok(());
-        }
-        if self.wanted.workloads && self.wanted.tiers.len() > 1 {
-            return Err(usage("--workloads measures one tier at a time; name one with --tiers").into());
         }
         if self.wanted.workloads && !self.wanted.create {
             let text = "the workloads need topics of their own; --create makes them on this cluster and deletes them afterwards";

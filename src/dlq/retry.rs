@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::{Header, Offset, RateLimit, Record, TopicPartition},
     kafka::{
-        Catalog, Client, GroupOffsets,
+        Catalog, Client, Commit, GroupOffsets,
         producer::{NewRecord, Producer},
     },
     replay::{handled::Handled, position::Position},
@@ -75,22 +75,20 @@ struct Progress {
 }
 
 impl Progress {
-    /// What is to be committed, if that is news; an error where it cannot all be remembered.
-    fn commit(&mut self, group: &str) -> Result<Option<(TopicPartition, Offset, String)>, DlqError> {
+    /// What is to be committed, if that is news, and whether that is all there is to remember.
+    fn commit(&mut self) -> (Option<Commit>, bool) {
         let at = self.position.get();
         let mut handled = self.position.handled_from(at);
         for (first, end) in self.earlier.above(self.position.reached()) {
             handled.push(first, end);
         }
         let note = handled.encode(at);
-        if Handled::decode(at, &note) != handled {
-            return Err(DlqError::Memory(self.id.clone(), group.to_owned()));
-        }
+        let is_all = Handled::decode(at, &note) == handled;
         if self.committed == (at, note.clone()) {
-            return Ok(None);
+            return (None, is_all);
         }
         self.committed = (at, note.clone());
-        Ok(Offset::new(at).map(|offset| (self.id.clone(), offset, note)))
+        (Offset::new(at).map(|offset| (self.id.clone(), offset, note)), is_all)
     }
 }
 
@@ -106,8 +104,9 @@ pub fn retry(client: &Client, topics: &DeadLetterTopics, options: &RetryOptions)
     let mut sections = Vec::new();
     for ((id, low, end), committed) in topics.sections().into_iter().zip(committed) {
         let (from, earlier) = match committed {
-            Some((offset, note)) => (offset.max(low), Handled::decode(offset.get(), &note)),
-            None => (low, Handled::default()),
+            // Beyond the end it speaks of a topic that has been made anew since.
+            Some((offset, note)) if offset <= end => (offset.max(low), Handled::decode(offset.get(), &note)),
+            _ => (low, Handled::default()),
         };
         let position = Position::starting_at(from.get());
         progress.push(Progress { id: id.clone(), position, earlier, committed: (from.get(), String::new()) });
@@ -263,13 +262,14 @@ impl Driver<'_> {
         let mut commits = Vec::new();
         let mut full = None;
         for progress in &mut self.progress {
-            match progress.commit(&self.options.group) {
-                Ok(commit) => commits.extend(commit),
-                Err(error) => full = Some(error),
+            let (commit, is_all) = progress.commit();
+            commits.extend(commit);
+            if !is_all {
+                full = Some(progress.id.clone());
             }
         }
         self.offsets.commit(&commits)?;
-        full.map_or(Ok(()), Err)
+        full.map_or(Ok(()), |id| Err(DlqError::Memory(id, self.options.group.clone())))
     }
 
     fn wait(&self) {

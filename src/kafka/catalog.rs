@@ -243,18 +243,19 @@ impl<'a> Catalog<'a> {
                 let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
                     return Err(Refusal { passes: false, error: no_answer(id) });
                 };
-                match (element.offset(), element.error()) {
-                    (NativeOffset::Offset(raw), _) if raw >= 0 => Ok(Offset::new(raw)),
-                    // No record is as young as that.
-                    (NativeOffset::End, Ok(())) => Ok(None),
-                    (_, Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                // The error comes first: a partition that nobody answered for still has the time that was asked in its offset.
+                match (element.error(), element.offset()) {
+                    (Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed)), _) => {
                         Err(Refusal { passes: false, error: CatalogError::NotAuthorized(id.topic.to_string()) })
                     }
-                    (_, Err(error)) => Err(Refusal {
+                    (Err(error), _) => Err(Refusal {
                         passes: error.rdkafka_error_code().is_some_and(lacks_leader),
                         error: CatalogError::Topic { topic: id.topic.to_string(), reason: error.to_string() },
                     }),
-                    _ => Err(Refusal { passes: false, error: no_answer(id) }),
+                    (Ok(()), NativeOffset::Offset(raw)) if raw >= 0 => Ok(Offset::new(raw)),
+                    // No record is as young as that.
+                    (Ok(()), NativeOffset::End) => Ok(None),
+                    (Ok(()), _) => Err(Refusal { passes: false, error: no_answer(id) }),
                 }
             })
             .collect()

@@ -24,7 +24,8 @@ fn the_limit_is_named_for_what_it_is() {
     assert_eq!(limits(&even, 4), [Bound::Workers; 3]);
     assert_eq!(limits(&even, 10), [Bound::Key, Bound::Partition, Bound::Workers]);
     let hot_key = model(&[2500; 4], &[5000, 2500, 2500]);
-    assert_eq!(hot_key.predict(Ordering::Key, 4), Prediction { elapsed_s: 5.0, limit: Bound::Key });
+    let predicted = hot_key.predict(Ordering::Key, 4);
+    assert!(predicted.limit == Bound::Key && (5.0..5.1).contains(&predicted.elapsed_s), "{predicted:?}");
     let hot_partition = model(&[7000, 1000, 1000, 1000], &[100; 100]);
     assert_eq!(limits(&hot_partition, 4), [Bound::Workers, Bound::Partition, Bound::Workers]);
     let keyless = Model { keyless_heaviest: true, ..model(&[5000, 5000], &[5000, 5000]) };

@@ -13,6 +13,8 @@ use crate::replay::{ReadyQueues, assign};
 
 /// A schedule is worked out in at most about so many batches; larger ones stand for several of the engine's.
 const BATCHES: u64 = 4000;
+/// A record's time in virtual time.
+const PARTS: u64 = 64;
 /// Lanes that are followed one by one. Of the lighter ones some together count as one: they are too many and too light to make
 /// anybody wait.
 const FOLLOWED: usize = 1024;
@@ -64,6 +66,7 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
     if count == 1 || lanes.lanes.len() < 2 {
         return total;
     }
+    let bound = total.div_ceil(count).max(lanes.heaviest());
     let coarse = (total / BATCHES / batch.max(1)).max(1);
     let batch = batch.max(1) * coarse;
     let mut left = lanes.lanes.clone();
@@ -74,10 +77,10 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
     }
     let mut waiting = total;
     let mut hands: Vec<Vec<u32>> = vec![Vec::new(); workers as usize];
-    let mut free: Vec<usize> = (0..hands.len()).rev().collect();
-    // Who is done when.
-    let mut busy: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    let mut now = 0;
+    let mut free: Vec<usize> = Vec::new();
+    // Who is done when, in parts of a record.
+    let mut busy: BinaryHeap<Reverse<(u64, usize)>> = (0..hands.len()).map(|worker| Reverse((0, worker))).collect();
+    let (mut now, mut drawn) = (0, 0);
     loop {
         while let Some(worker) = free.pop() {
             let (wanted, mut taken) = (share(batch, waiting, count), 0);
@@ -97,9 +100,10 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
                 break;
             }
             waiting -= taken;
-            busy.push(Reverse((now + taken, worker)));
+            drawn += 1;
+            busy.push(Reverse((now + uneven(taken * PARTS, drawn), worker)));
         }
-        let Some(Reverse((at, worker))) = busy.pop() else { return now };
+        let Some(Reverse((at, worker))) = busy.pop() else { return now.div_ceil(PARTS).max(bound) };
         now = at;
         for lane in hands[worker].drain(..) {
             let records = left[lane as usize];
@@ -109,6 +113,15 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
         }
         free.push(worker);
     }
+}
+
+/// A time that is up to an eighth longer or shorter, by the number of the draw. Workers in step with each other would pass a lane
+/// on without a gap, which never happens: a lane that comes back waits until somebody is free.
+fn uneven(time: u64, draw: u64) -> u64 {
+    let mut bits = draw.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let span = time / 8;
+    time - span + (bits >> 32) % (2 * span + 1)
 }
 
 fn narrow(records: u64) -> usize {

@@ -1,18 +1,19 @@
 //! From a session to the journal of its run, and back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use chrono::Utc;
 
-use super::{Problem, key_groups::GroupTable, settings::OnRetention};
+use super::{Problem, Settings, key_groups::GroupTable, run::Run, settings::OnRetention};
 use crate::{
     domain::{Offset, TopicPartition},
+    feed::{EventKind, EventLog},
     journal::{
         Change, Figures, Head, Journal, JournalError, Journals, PartitionPlan, Stored, StoredPartition, TopicNow,
         TopicPlan,
     },
     kafka::{Catalog, CatalogError},
-    plan::{Plan, PlannedPartition, Selection},
+    plan::{Plan, PlannedPartition, Selection, TopicSet},
 };
 
 /// What a session needs for journals.
@@ -42,8 +43,34 @@ pub(super) struct Opened {
     pub(super) joined: Vec<PlannedPartition>,
 }
 
-/// Begins the journal of a new run.
+/// Begins the journal of a new run. A run without one is still a run; it only cannot be resumed, which is told.
 pub(super) fn create(
+    options: &JournalOptions,
+    id: &str,
+    plan: &Plan,
+    settings: &Settings,
+    catalog: &Catalog<'_>,
+    events: &EventLog,
+) -> Option<Opened> {
+    let mut options = options.clone();
+    // What was changed since the configuration was read.
+    if !settings.adaptive {
+        options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
+    }
+    if let TopicSet::Named(names) = &plan.selection.topics {
+        options.settings.remove("topics_regex");
+        options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
+    }
+    let created = try_create(&options, id, plan, settings.group.as_ref(), catalog);
+    created
+        .inspect_err(|error| {
+            let text = format!("this run cannot be resumed, because its journal cannot be kept: {error}");
+            events.push(EventKind::Warning { text });
+        })
+        .ok()
+}
+
+fn try_create(
     options: &JournalOptions,
     id: &str,
     plan: &Plan,
@@ -176,8 +203,22 @@ fn of_journal(error: &JournalError) -> Problem {
     Problem { text: error.to_string(), usage: error.is_usage() }
 }
 
+/// Tells what is ahead of a run that goes on.
+pub(super) fn tell(events: &EventLog, id: &str, opened: &Opened, plan: &Plan) {
+    let attempt = opened.journal.head().attempt;
+    let text = match left(opened, plan) {
+        _ if opened.partitions.is_empty() => format!("run {id} goes on, attempt {attempt}"),
+        (left, 0) => format!("run {id} goes on, attempt {attempt}: {left} offsets are left"),
+        (left, repeats) => format!(
+            "run {id} goes on, attempt {attempt}: {left} offsets are left; up to {repeats} records were begun when it was \
+             interrupted, are handled again, and count as duplicates"
+        ),
+    };
+    events.push(EventKind::Notice { text });
+}
+
 /// How many records are left, and how many of them may be handled a second time.
-pub(super) fn left(opened: &Opened, plan: &Plan) -> (u64, u64) {
+fn left(opened: &Opened, plan: &Plan) -> (u64, u64) {
     let mut sums = (0, 0);
     for (planned, stored) in plan.partitions.iter().chain(&opened.joined).zip(&opened.partitions) {
         let position = Offset::new(stored.state.position).unwrap_or_default();
@@ -185,4 +226,25 @@ pub(super) fn left(opened: &Opened, plan: &Plan) -> (u64, u64) {
         sums.1 += stored.repeats.records();
     }
     sums
+}
+
+impl Run {
+    /// The run as a whole, for its journal.
+    pub(super) fn figures(&self, now: Instant) -> Figures {
+        Figures {
+            state: self.state,
+            error: self.error.clone().or_else(|| self.engine.failure()),
+            elapsed_s: self.elapsed_s(now),
+            handling_s: self.handling_s(now),
+            busy_s: self.busy_seconds(),
+            worker_s: self.worker_seconds,
+            ..Figures::default()
+        }
+    }
+
+    /// Seconds of this attempt and those before it.
+    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
+        let now = self.over.unwrap_or(now);
+        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
+    }
 }

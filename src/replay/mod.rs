@@ -11,6 +11,7 @@ mod batch_size;
 mod board;
 #[cfg(test)]
 mod board_test;
+mod checkpoint;
 mod control;
 mod dead_letter_topics;
 mod dead_letters;

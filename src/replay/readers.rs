@@ -297,8 +297,13 @@ impl<'a> MemberLoop<'a> {
         }
         if engine.reading_stopped() {
             // While it is still a member: when all leave at once, what the last of them commit may come too late.
-            this.membership.commit_all(|positions| this.member.commit_now(positions));
-            *engine.committed.lock() = Some(Instant::now());
+            this.membership.commit_all(|positions| {
+                let committed = this.member.commit_now(positions);
+                if committed {
+                    *engine.committed.lock() = Some(Instant::now());
+                }
+                committed
+            });
         }
         this.leave();
         Ok(())

@@ -52,7 +52,17 @@ impl Recorder {
         let (messages, received) = channel();
         let (done, ended) = sync_channel(1);
         std::thread::Builder::new().name("journal".into()).spawn(move || {
-            let body = Body { engine, journal, keep, figures, written: Vec::new(), all: false, trouble: None, done };
+            let body = Body {
+                engine,
+                journal,
+                keep,
+                figures,
+                written: Vec::new(),
+                all: false,
+                trouble: None,
+                uncounted: false,
+                done,
+            };
             body.run(&received);
         })?;
         Ok(Self { messages, ended })
@@ -83,6 +93,8 @@ struct Body {
     all: bool,
     /// What keeps checkpoints from being written, as it was told.
     trouble: Option<String>,
+    /// It was told that batches cannot be noted.
+    uncounted: bool,
     done: SyncSender<()>,
 }
 
@@ -122,10 +134,12 @@ impl Body {
     /// Writes down what has changed; where nothing has, only if `anyway`. `false` where nothing was written.
     fn checkpoint(&mut self, anyway: bool) -> bool {
         let log = Arc::clone(self.journal.begun());
-        if let Some(reason) = log.take_trouble() {
-            self.tell(format!(
-                "what is begun cannot be noted, so that repetitions after a kill may go uncounted: {reason}"
-            ));
+        if let Some(reason) = log.take_trouble()
+            && !std::mem::replace(&mut self.uncounted, true)
+        {
+            let text =
+                format!("what is begun cannot be noted, so that repetitions after a kill may go uncounted: {reason}");
+            self.engine.events.push(EventKind::Warning { text });
         }
         // Asked for before the partitions are looked at: what is settled by now will be in this checkpoint.
         let settled = log.turn();
@@ -137,6 +151,7 @@ impl Body {
             (Ok(()), Ok(settled)) => {
                 log.forget(&settled);
                 if self.trouble.take().is_some() {
+                    self.uncounted = false;
                     self.engine.events.push(EventKind::Notice { text: "the journal is being written again".into() });
                 }
                 true

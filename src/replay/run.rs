@@ -412,25 +412,6 @@ impl Run {
         self.state.is_over()
     }
 
-    /// The run as a whole, for its journal.
-    pub(super) fn figures(&self, now: Instant) -> Figures {
-        Figures {
-            state: self.state,
-            error: self.error.clone().or_else(|| self.engine.failure()),
-            elapsed_s: self.elapsed_s(now),
-            handling_s: self.handling_s(now),
-            busy_s: self.busy_seconds(),
-            worker_s: self.worker_seconds,
-            ..Figures::default()
-        }
-    }
-
-    /// Seconds of this attempt and those before it.
-    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
-        let now = self.over.unwrap_or(now);
-        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
-    }
-
     /// Brings the threads in line with the wanted concurrency.
     fn reconcile(&mut self) -> Result<(), RunError> {
         let partitions = u32::try_from(self.engine.partitions.len()).unwrap_or(u32::MAX);

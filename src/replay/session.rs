@@ -14,8 +14,7 @@ use chrono::Utc;
 use tokio::sync::watch;
 
 use super::{
-    Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings,
-    journalling::{self, Opened},
+    Command, Connection, Control, JournalOptions, Problem, RunError, SessionEnd, SessionOptions, Settings, journalling,
     listing::{Answer, Listing},
     planning::{Change, PlanDesk},
     run::{Run, check_workers, first_workers},
@@ -29,7 +28,7 @@ use crate::{
     handler::{HandlerFactory, HandlerSource},
     journal::Journals,
     kafka::{Catalog, Client, ClientHealth},
-    plan::{Plan, Selection, TopicSet, resolve},
+    plan::{Plan, Selection, resolve},
 };
 
 /// How often the session looks after its run.
@@ -412,7 +411,6 @@ impl Body {
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
             let on_retention = self.options.settings.on_retention;
             let (plan, opened) = journalling::reopen(options, &id, &selection, on_retention, &catalog)?;
-            self.options.journal.iter_mut().for_each(|options| options.resume = None);
             (plan, Some((id, opened)))
         } else {
             let plan = resolve(&catalog, &selection);
@@ -443,16 +441,20 @@ impl Body {
         };
         let opened = match resumed {
             Some((_, opened)) => {
-                self.tell_resumed(&id, &opened, &plan);
+                journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self.create_journal(&id, &plan, &settings, &catalog),
+            None => self
+                .options
+                .journal
+                .as_ref()
+                .and_then(|options| journalling::create(options, &id, &plan, &settings, &catalog, &self.events)),
         };
         let connection =
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
-        let journal = opened.as_ref().filter(|opened| opened.partitions.is_empty()).map(|_| id.clone());
+        let journal = opened.as_ref().filter(|opened| opened.journal.head().attempt == 1).map(|_| id.clone());
         let mut run =
             Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| {
                 // A run that never was leaves nothing to go on with.
@@ -461,6 +463,8 @@ impl Body {
                 }
                 usage(&error)
             })?;
+        // Whoever starts again means the same selection anew.
+        self.options.journal.iter_mut().for_each(|options| options.resume = None);
         run.predicted_before = predicted;
         run.failures.attended = !self.options.one_run;
         Ok(run)
@@ -473,39 +477,6 @@ impl Body {
     fn to_resume(&self) -> Option<(String, &JournalOptions)> {
         let options = self.options.journal.as_ref()?;
         Some((options.resume.clone()?, options))
-    }
-
-    /// A run without a journal is still a run; it only cannot be resumed.
-    fn create_journal(&self, id: &str, plan: &Plan, settings: &Settings, catalog: &Catalog<'_>) -> Option<Opened> {
-        let mut options = self.options.journal.clone()?;
-        // What was changed since the configuration was read.
-        if !settings.adaptive {
-            options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
-        }
-        if let TopicSet::Named(names) = &plan.selection.topics {
-            options.settings.remove("topics_regex");
-            options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
-        }
-        let created = journalling::create(&options, id, plan, settings.group.as_ref(), catalog);
-        created
-            .inspect_err(|error| {
-                let text = format!("this run cannot be resumed, because its journal cannot be kept: {error}");
-                self.events.push(EventKind::Warning { text });
-            })
-            .ok()
-    }
-
-    fn tell_resumed(&self, id: &str, opened: &Opened, plan: &Plan) {
-        let attempt = opened.journal.head().attempt;
-        let text = match journalling::left(opened, plan) {
-            _ if opened.partitions.is_empty() => format!("run {id} goes on, attempt {attempt}"),
-            (left, 0) => format!("run {id} goes on, attempt {attempt}: {left} offsets are left"),
-            (left, repeats) => format!(
-                "run {id} goes on, attempt {attempt}: {left} offsets are left; up to {repeats} records were begun when it was \
-                 interrupted, are handled again, and count as duplicates"
-            ),
-        };
-        self.events.push(EventKind::Notice { text });
     }
 
     /// A view of what is about to start, so that a slow start shows something.

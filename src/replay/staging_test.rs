@@ -72,8 +72,12 @@ impl Sim {
         self.engine.note_unfinished(left, 100);
         let all: Vec<u32> = (0..u32::try_from(known).unwrap()).collect();
         let (pause, resume) = self.hold_back.decide(&self.engine, &all);
-        pause.into_iter().for_each(|one| self.paused[one as usize] = true);
-        resume.into_iter().for_each(|one| self.paused[one as usize] = false);
+        for one in pause {
+            self.paused[one as usize] = true;
+        }
+        for one in resume {
+            self.paused[one as usize] = false;
+        }
         if partition >= known || self.paused[partition] || !self.engine.wait_for_room(Duration::ZERO) {
             return;
         }

@@ -8,8 +8,10 @@ use kreplay::plan::{Scope, Selection, To};
 use kreplay::replay::{Command, Session, SessionOptions};
 
 use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, wait_for, wait_for_event};
+use crate::refusal::deny;
+use crate::sessions::{DEADLINE, finish, in_group, options, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
+use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
@@ -148,5 +150,60 @@ fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
         let ended = finish(session);
         assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Done, 120), "{}", ended.log());
         println!("group {group:?}\n{}", ended.log());
+    }
+}
+
+#[test]
+fn the_binary_follows_until_it_is_told_to_stop_and_is_done_then() {
+    let broker = broker::shared();
+    let topic = broker.topic("follow", 2);
+    broker.produce(&topic, &keyed(100));
+    let args = ["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--to", "never", "--headless"];
+    let mut running =
+        Program::kreplay().args(args).args(["--report", "json"]).env("KREPLAY_RUN_PROGRESS_INTERVAL", "100ms").spawn();
+    let caught_up = |handled: &str, said: &str| {
+        said.lines().any(|line| line.starts_with("following") && line.contains(handled) && line.ends_with("lag 0"))
+    };
+    running.wait_for("the backlog", DEADLINE, |_, said| caught_up("100 handled", said));
+    broker.produce(&topic, &keyed(50));
+    running.wait_for("what came", DEADLINE, |_, said| caught_up("150 handled", said));
+    running.signal("INT");
+    let finished = running.finish().expect_success();
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((report["state"].as_str(), report["totals"]["handled"].as_u64()), (Some("done"), Some(150)));
+    assert_eq!((report["plan"]["follow"].as_bool(), report["totals"]["lost"].as_u64()), (Some(true), Some(0)));
+}
+
+/// Without a group the topic fails and the other goes on; a group's member has no say in topics any more, so its run fails.
+#[test]
+fn a_topic_that_may_not_be_read_any_more_fails_in_words() {
+    let broker = broker::shared();
+    for group in [None, Some(unique_name("follow"))] {
+        let (open, closed) = (broker.topic("open", 1), broker.topic("closing", 1));
+        for topic in [&open, &closed] {
+            broker.produce(topic, &keyed(20));
+        }
+        let mut options = options(broker, &open, 2);
+        options.selection = Some(Selection::topics([&open, &closed]).unwrap());
+        let options = following(options);
+        let options = if let Some(group) = &group { in_group(options, group) } else { options };
+        let recorder = Recorder::default();
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 40));
+        deny(broker, &["--topic", &closed], "Read");
+        if group.is_none() {
+            wait_for(&session, "it is given up", |snapshot| {
+                let partitions = &snapshot.run.as_ref().unwrap().partitions;
+                partitions.iter().any(|one| *one.id.topic == *closed && one.state == PartitionState::Failed)
+            });
+            broker.produce(&open, &keyed(20));
+            wait_for(&session, "the other goes on", |_| recorder.count() == 60);
+            session.control.send(Command::Cancel);
+        }
+        let ended = finish(session);
+        println!("group {group:?} {:?} {:?}\n{}", ended.view.state, ended.view.error, ended.log());
+        let log = ended.log().to_lowercase();
+        assert!(log.contains(&closed) && log.contains("authorization failed"), "{}", ended.log());
+        assert_eq!(ended.view.state == RunState::Failed, group.is_some(), "{}", ended.log());
     }
 }

@@ -22,6 +22,7 @@ mod lag;
 mod lines;
 mod order;
 mod outage;
+mod planning;
 mod poison;
 mod poison_handler;
 mod processes;

@@ -63,7 +63,7 @@ fn allow(broker: &Broker, resource: &[&str], operation: &str) {
     broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
 }
 
-fn deny(broker: &Broker, resource: &[&str], operation: &str) {
+pub fn deny(broker: &Broker, resource: &[&str], operation: &str) {
     let rule = ["--add", "--deny-principal", "User:ANONYMOUS", "--operation", operation];
     broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
 }
