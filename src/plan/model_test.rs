@@ -101,6 +101,7 @@ proptest! {
                     Ordering::Partition => partitions.iter().max(),
                     Ordering::None => None,
                 };
+                #[allow(clippy::cast_precision_loss, reason = "small counts")]
                 let bound = even.max(heaviest.copied().unwrap_or(0)) as f64 * model.work_s;
                 prop_assert!(point.elapsed_s >= bound - 1e-9, "{point:?} {bound}");
             }

@@ -64,9 +64,9 @@ mod tests {
     use super::*;
 
     fn begun(rate: u32, at: Instant) -> Pace {
-        let mut pace = Pace::new(rate, at - Duration::from_secs(7));
+        let mut pace = Pace::new(rate, at.checked_sub(Duration::from_secs(7)).unwrap());
         assert_eq!(pace.due(at), 1, "however long the client takes to connect");
-        pace.took(0, at - Duration::from_secs(1));
+        pace.took(0, at.checked_sub(Duration::from_secs(1)).unwrap());
         pace.took(1, at);
         pace
     }

@@ -103,6 +103,7 @@ impl World {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "steps come one by one")]
     fn apply(&mut self, op: Op) {
         match op {
             Op::Push { key, partition, count } => (0..count).for_each(|_| self.push(key, partition)),

@@ -132,7 +132,7 @@ fn disturbed(prefix: &str, reason: &str, disturb: impl Fn(&str)) {
 #[test]
 fn records_deleted_before_they_were_read_fail_the_run() {
     disturbed("cut", "..29000 were deleted by retention before they were read", |topic| {
-        delete_below(broker::shared(), topic, 29_000)
+        delete_below(broker::shared(), topic, 29_000);
     });
 }
 

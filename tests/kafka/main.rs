@@ -3,7 +3,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "this is test code: a panic with a clear sentence is how it fails a test"
+    clippy::similar_names,
+    clippy::cast_precision_loss,
+    reason = "this is test code: a panic with a clear sentence is how it fails a test, and counts are small"
 )]
 
 #[path = "../support/mod.rs"]

@@ -54,6 +54,7 @@ mod tests {
                 distinct.add(hash_key(format!("key-{key}").as_bytes()));
             }
             let estimate = distinct.estimate();
+            #[allow(clippy::cast_precision_loss, reason = "small counts")]
             let off = (estimate as f64 - f64::from(keys)).abs() / f64::from(keys.max(1));
             assert!(off <= most_off, "{keys}: {estimate}");
         }

@@ -75,6 +75,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "a slice is a range")]
     fn small_plans_are_read_as_a_whole() {
         let plan = [partition(0, 5, 100), partition(1, 0, 0)];
         for effort in [Effort::Full, Effort::Offsets(100)] {

@@ -27,7 +27,7 @@ fn plan() -> Forecast {
             offsets_read: 100_000,
             offsets: 2_000_000,
             slices: 32,
-            elapsed_s: 0.4123456789,
+            elapsed_s: 0.412_345_678_9,
         },
         records: about(1_980_000),
         filtered: Estimate::default(),
