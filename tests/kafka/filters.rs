@@ -185,14 +185,14 @@ fn flags_say_all_of_it() {
         .collect();
     let wanted: BTreeSet<usize> =
         stored.iter().copied().filter(|n| [1, 3].contains(&(n % TEAMS)) && n % 4 != 0 && n % 3 == 2).collect();
-    let handled: BTreeSet<usize> = lines::read(&out)
+    let seen: BTreeSet<usize> = lines::read(&out)
         .iter()
         .map(|line| {
             let value: Value = serde_json::from_str(line["value"].as_str().unwrap()).unwrap();
             usize::try_from(value["n"].as_u64().unwrap()).unwrap()
         })
         .collect();
-    assert_eq!(handled, wanted);
+    assert_eq!(seen, wanted);
     let totals = &report["totals"];
     assert_eq!(totals["handled"].as_u64(), Some(wanted.len() as u64));
     assert_eq!(totals["filtered"].as_u64(), Some((stored.len() - wanted.len()) as u64));
