@@ -115,7 +115,7 @@ fn json_has_exactly_the_documented_fields() {
         totals.duplicates totals.unkeyed totals.lag totals.barriers totals.lost
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
-        predicted.elapsed_s predicted.limit
+        plan.predicted predicted.elapsed_s predicted.limit
         efficiency digest
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
         partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled

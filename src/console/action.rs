@@ -215,7 +215,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
         CHOOSING => [Key::char('r')]),
 
-    entry!(Plan, Plan, "plan", "What a run would be like: predicted times, limit, skew; reads a sample, changes nothing",
+    entry!(Plan, Plan, "plan", "What a run would be like; changes nothing",
         WORKERS => [Key::char('P')]),
     entry!(PlanAgain, Plan, "again", "Make the plan anew",
         PLANNING => [Key::char('r')]),

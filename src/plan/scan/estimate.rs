@@ -43,13 +43,18 @@ pub struct Estimates {
     /// Records that the filter leaves out.
     pub filtered: Estimate,
     /// Records to be handled by lane, with key order, and whether those have no key.
-    pub lanes: Vec<(u64, bool)>,
+    pub lanes: Lanes,
     /// By stretch of the range: records, and those of the heaviest lane. A stretch is about as long as what fits into memory;
     /// empty where all of it fits.
-    pub stretches: Vec<(u64, u64)>,
+    pub stretches: Stretches,
     /// The heaviest keys, the heaviest first.
     pub heaviest: Vec<HeavyKey>,
 }
+
+/// Records of each lane, and whether those have no key.
+pub type Lanes = Vec<(u64, bool)>;
+/// Records of each stretch, and of its heaviest lane.
+pub type Stretches = Vec<(u64, u64)>;
 
 /// The bounds between which a share lies in 19 of 20 cases, with `hits` of `tries` (Wilson 1927). It holds for records drawn
 /// one by one; neighbours in a log are often alike, and then it is too narrow.
@@ -140,7 +145,7 @@ impl Survey {
 
     /// Lanes over all partitions, and stretches of so many segments. Each partition's counts stand for its whole range.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn lanes(&self, plan: &Plan, all: &PartitionTally, together: u64) -> (Vec<(u64, bool)>, Vec<(u64, u64)>) {
+    fn lanes(&self, plan: &Plan, all: &PartitionTally, together: u64) -> (Lanes, Stretches) {
         let ratio = |whole: u64, part: u64| if part == 0 { 1.0 } else { whole as f64 / part as f64 };
         let seen: u64 = plan
             .partitions

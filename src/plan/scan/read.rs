@@ -216,12 +216,12 @@ impl Pass<'_> {
             let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| {
                 let (at, taken) = match fetched {
                     Fetched::Record(record) => {
-                        let token = (record.topic_token(), record.partition());
+                        let place = (record.topic_token(), record.partition());
                         let at = match last {
-                            Some((known, at)) if known == token => at,
+                            Some((known, at)) if known == place => at,
                             _ => index.get(&TopicPartition::new(record.topic(), record.partition())).copied(),
                         };
-                        last = Some((token, at));
+                        last = Some((place, at));
                         let Some(at) = at else { return };
                         let taken = walk.record(at, record.offset());
                         if taken.counts {

@@ -24,6 +24,7 @@ pub enum Effort {
 /// The stretches to look at, by partition, each list rising. Every partition with anything in it gets a part of the effort by
 /// its span, in stretches that lie evenly over its range: neither its beginning nor its end weighs more.
 #[must_use]
+#[allow(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
 pub fn slices(partitions: &[PlannedPartition], effort: Effort) -> Vec<Vec<Slice>> {
     let total: u64 = partitions.iter().map(PlannedPartition::span).sum();
     partitions
