@@ -129,6 +129,7 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
     let report = match measured {
         Err(Failure::Bench(BenchError::Stopped)) => {
             closed?;
+            say("kreplay: stopped before the end");
             return Ok(Exit::Stopped);
         }
         Err(Failure::Bench(error)) => return Err(error.into()),

@@ -88,11 +88,12 @@ fn settings(report: &Report) -> String {
     let plan = &report.plan;
     let group = plan.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
     format!(
-        "concurrency {}{}, ordering {}, batch {}, handler {}, {group}",
+        "concurrency {}{}, ordering {}, batch {}, tier {}, handler {}, {group}",
         plan.concurrency,
         if plan.adaptive { " (auto)" } else { "" },
         plan.ordering,
         plan.batch,
+        plan.tier,
         plan.handler
     )
 }
