@@ -25,9 +25,12 @@ pub struct ResumeArgs {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Workers that handle records side by side, 1 to 1000 [default: as before]
+    /// Workers that handle records side by side: 1 to 1000, or auto [default: as before]
     #[arg(long, value_name = "N", help_heading = "Run")]
     concurrency: Option<String>,
+    /// The most that is handed out in a second: 5000/s, 20k/s, 500KB/s, 10MiB/s or off [default: as before]
+    #[arg(long, value_name = "RATE", help_heading = "Run")]
+    rate: Option<String>,
     #[command(flatten)]
     theme: ThemeArgs,
     /// What comes out.
@@ -40,8 +43,11 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     args.theme.put(&mut overrides);
-    let value = args.concurrency.as_ref();
-    overrides.assignments.extend(value.map(|value| Assignment::flag("--concurrency", "run.concurrency", value)));
+    for (flag, key, value) in
+        [("--concurrency", "run.concurrency", &args.concurrency), ("--rate", "run.rate", &args.rate)]
+    {
+        overrides.assignments.extend(value.as_ref().map(|value| Assignment::flag(flag, key, value)));
+    }
     let (id, settings) = find(&args.run, &journals(&Config::load(&overrides, environment, directory)?, environment)?)?;
     overrides.resumed = Some(settings);
     let config = Config::load(&overrides, environment, directory)?;

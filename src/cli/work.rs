@@ -26,7 +26,7 @@ use crate::{
         report::{Report, peak_rss_bytes},
     },
     kafka::GroupProtocol,
-    replay::{Command, Session, SessionEnd, SessionOptions},
+    replay::{Command, RunError, Session, SessionEnd, SessionOptions},
 };
 
 /// A session that takes longer than this to end is spoken of.
@@ -51,6 +51,13 @@ impl Show<'_> {
     /// Runs a session to its end, in a console or without one, and writes the report.
     pub(super) fn run(&self, mut options: SessionOptions) -> Result<Exit, CliError> {
         let with_console = self.with_console();
+        // Before any broker is asked: what does not go together does so nowhere.
+        let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
+        let contradiction =
+            options.settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()));
+        if let Some(text) = contradiction {
+            return Err(CliError::Usage(text));
+        }
         self.report.check_standard_output(&options.settings.handler, with_console)?;
         options.one_run = !with_console;
         options.start = true;

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::domain::{Offset, TopicPartition};
 
+/// How long one attempt waits, so that a refusal is heard of soon.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
 impl Catalog<'_> {
     /// The offsets that a group has committed for some partitions, in the order asked for; `None` where there is none. The group
     /// is only asked about: nobody joins it, and nothing is committed.
@@ -27,16 +30,21 @@ impl Catalog<'_> {
         }
         let patience = Instant::now() + self.timeout;
         let answer = loop {
-            let left = patience.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-            match consumer.committed_offsets(list.clone(), left) {
+            let left = patience.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(100), ATTEMPT);
+            let answer = consumer.committed_offsets(list.clone(), left);
+            // Where the group may not be asked about, no coordinator is found, and only an event of the client says why.
+            let refused = std::iter::from_fn(|| consumer.poll(Duration::ZERO))
+                .find_map(|event| event.err().filter(|error| error.rdkafka_error_code().is_some_and(is_refusal)));
+            match (answer, refused) {
+                (Err(_), Some(refused)) => break Err(refused),
                 // A group's coordinator may just be moving, or be made for the first group of all.
-                Err(error)
+                (Err(error), None)
                     if Instant::now() < patience
                         && error.rdkafka_error_code().is_some_and(|code| !is_refusal(code)) =>
                 {
                     std::thread::sleep(Duration::from_millis(100));
                 }
-                answer => break answer,
+                (answer, _) => break answer,
             }
         };
         drop_aside(consumer);

@@ -58,7 +58,7 @@ impl System {
         let lanes = match self {
             Self::Lanes { lanes } => u64::from(lanes),
             Self::Arriving { per_s } if n * 1000.0 < per_s => 1_000_000,
-            Self::Arriving { .. } => 1000.min((throughput / 1000.0).ceil() as u64 + 1),
+            Self::Arriving { .. } => u64::from(workers).min(1000) + 1,
             _ => 1_000_000,
         };
         let failures = match self {

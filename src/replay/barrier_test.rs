@@ -175,7 +175,7 @@ impl Sim {
         loop {
             steps += 1;
             assert!(steps < 100_000, "it never ends");
-            let took = (0..3).fold(false, |took, worker| self.take(worker) || took);
+            let took = (0..3).filter(|worker| self.take(*worker)).count() > 0;
             if !self.hands.is_empty() {
                 self.hand_back(0, 0, false);
             } else if !took {

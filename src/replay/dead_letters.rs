@@ -213,14 +213,8 @@ impl Sender {
                 let id = self.engine.id(record.partition);
                 let target = &self.target(record.partition);
                 let lane_key = rules.template.as_ref().and_then(|_| rules.lane_key(record));
-                let envelope = Envelope {
-                    id,
-                    record,
-                    trouble: &letter.trouble,
-                    run: &self.run_id,
-                    lane_key: lane_key.as_deref(),
-                    first: nth == 0,
-                };
+                let envelope =
+                    Envelope { id, record, trouble: &letter.trouble, run: &self.run_id, lane_key: lane_key.as_deref() };
                 let result = envelope.with(target, |record| self.producer.send_numbered(record, numbers.len()));
                 match result {
                     Ok(()) => numbers.push((place, nth)),

@@ -49,7 +49,7 @@ impl Engine {
             if is_told(self.quarantined.fetch_add(1, Relaxed) + 1) {
                 self.events.push(EventKind::Quarantined { key: key_text(record), failure: report(record) });
             }
-            let trouble = Trouble::new(failure.error.clone(), attempt);
+            let trouble = Trouble::new(record, failure.error.clone(), attempt);
             return Some(HandBack { run, done, then: Then::Quarantine(trouble) });
         }
         match self.settings.on_failure {
@@ -66,13 +66,8 @@ impl Engine {
                 rest(run, Duration::ZERO)
             }
             OnFailure::DeadLetter => {
-                self.send_dead(Letter {
-                    run,
-                    done,
-                    count: 1,
-                    trouble: Trouble::new(failure.error.clone(), attempt),
-                    condemned: false,
-                });
+                let trouble = Trouble::new(record, failure.error.clone(), attempt);
+                self.send_dead(Letter { run, done, count: 1, trouble, condemned: false });
                 None
             }
             OnFailure::Fail => {
@@ -98,7 +93,8 @@ impl Engine {
         let records = &run.records[done..done + count];
         for record in records {
             if is_told(self.dead_lettered.fetch_add(1, Relaxed) + 1) {
-                let failure = self.failure_of(record, trouble.attempts, &trouble.error);
+                let (error, attempts) = trouble.of(record);
+                let failure = self.failure_of(record, attempts, &error);
                 self.events.push(EventKind::DeadLettered { topic: topic.to_owned(), failure });
             }
         }

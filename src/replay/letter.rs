@@ -43,8 +43,6 @@ pub struct Envelope<'a> {
     pub run: &'a str,
     /// What a key template made of it, where there is one.
     pub lane_key: Option<&'a [u8]>,
-    /// Whether it is the one that failed; otherwise it is one that waited behind it.
-    pub first: bool,
 }
 
 impl Envelope<'_> {
@@ -58,11 +56,7 @@ impl Envelope<'_> {
         target: &Target,
         send: impl FnOnce(NewRecord<'_>) -> Result<T, ProducerError>,
     ) -> Result<T, ProducerError> {
-        let error = if self.first {
-            cut(&self.trouble.error).to_owned()
-        } else {
-            cut(&format!("waited behind a record of its key that failed: {}", self.trouble.error)).to_owned()
-        };
+        let (error, attempts) = self.trouble.of(self.record);
         let origin = [
             (TOPIC, self.id.topic.to_string()),
             (PARTITION, self.id.partition.0.to_string()),
@@ -70,8 +64,8 @@ impl Envelope<'_> {
             (TIMESTAMP, self.record.timestamp_ms.to_string()),
         ];
         let reason = [
-            (ERROR, error),
-            (ATTEMPTS, if self.first { self.trouble.attempts.to_string() } else { "0".into() }),
+            (ERROR, cut(&error).to_owned()),
+            (ATTEMPTS, attempts.to_string()),
             (RUN, self.run.to_owned()),
             (FAILED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)),
         ];

@@ -257,6 +257,7 @@ mod tests {
                     }
                     Allowance::Wait(wait) => {
                         // Nobody can be late by more than what the bucket holds without losing something.
+                        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive")]
                         let late = late[wakes % late.len()].min((burst / float(per_s) * 4e5) as u64);
                         let late = if float(per_s) < 50.0 { 0 } else { late };
                         wakes += 1;

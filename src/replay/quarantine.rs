@@ -6,7 +6,7 @@
 //!
 //! Pure, as the lanes are (the time is only for show).
 
-use std::{collections::HashMap, time::Instant};
+use std::{borrow::Cow, collections::HashMap, time::Instant};
 
 use xxhash_rust::xxh3::Xxh3Builder;
 
@@ -21,7 +21,9 @@ const MOST_LEAVING: usize = 1000;
 pub struct Trouble {
     /// The hash that stands for the key.
     pub hash: u64,
-    /// What the handler said of its first record.
+    /// Which record has failed: its partition's place in the plan, and its offset.
+    pub place: (u32, i64),
+    /// What the handler said of it.
     pub error: String,
     /// How often that was tried.
     pub attempts: u32,
@@ -34,8 +36,18 @@ pub struct Trouble {
 impl Trouble {
     /// Of a record that failed just now; the rest is found out when its key is put aside.
     #[must_use]
-    pub fn new(error: String, attempts: u32) -> Self {
-        Self { hash: 0, error, attempts, since: Instant::now(), number: 0 }
+    pub fn new(record: &Record, error: String, attempts: u32) -> Self {
+        let place = (record.partition, record.offset);
+        Self { hash: 0, place, error, attempts, since: Instant::now(), number: 0 }
+    }
+
+    /// What there is to say of a record of the key, and how often it was tried: the one that failed, or one behind it.
+    #[must_use]
+    pub fn of(&self, record: &Record) -> (Cow<'_, str>, u32) {
+        if (record.partition, record.offset) == self.place {
+            return (self.error.as_str().into(), self.attempts);
+        }
+        (format!("waited behind a record of its key that failed: {}", self.error).into(), 0)
     }
 }
 

@@ -126,7 +126,7 @@ impl World {
                 match (outcome, failed) {
                     (0..=2, Some(failed)) => {
                         self.quarantined.insert(failed.lane_hash().unwrap());
-                        self.lanes.quarantine(run, done, Trouble::new("as planned".into(), 1));
+                        self.lanes.quarantine(run, done, Trouble::new(&failed, "as planned".into(), 1));
                     }
                     (3, _) => self.lanes.finish(run, done, Some(self.now + Duration::from_millis(5))),
                     _ => self.lanes.finish(run, done, None),

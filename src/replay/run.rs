@@ -256,16 +256,21 @@ impl Run {
             dealt_partitions: partitions,
             engine,
         };
-        if run.engine.settings.adaptive {
-            run.tuner = Some(run.new_tuner());
-        }
-        if let (Some(group), Some(max_lag)) = (&run.engine.settings.protect_group, run.engine.settings.max_lag) {
-            guarding::spawn(&run.engine, &connection.kafka, group, max_lag)?;
-        }
+        run.begin_limits(&connection.kafka)?;
         run.announce_own_assignment();
         run.reconcile()?;
         discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
+    }
+
+    fn begin_limits(&mut self, kafka: &KafkaConfig) -> std::io::Result<()> {
+        if self.engine.settings.adaptive {
+            self.tuner = Some(self.new_tuner());
+        }
+        if let (Some(group), Some(max_lag)) = (&self.engine.settings.protect_group, self.engine.settings.max_lag) {
+            guarding::spawn(&self.engine, kafka, group, max_lag)?;
+        }
+        Ok(())
     }
 
     /// The most workers that this run can have.

@@ -228,6 +228,10 @@ fn a_quarantine_that_is_full_lets_the_oldest_key_go() {
         assert_eq!(offsets.len(), 200);
         assert!(offsets.is_sorted(), "{key} lost its order");
     }
+    let tried = |letter: &&crate::support::consume::StoredRecord| {
+        letter.headers.iter().any(|(name, value)| name == "kreplay-attempts" && value.as_deref() != Some(b"0"))
+    };
+    assert_eq!(letters.iter().filter(tried).count(), 2, "the others were never tried");
     // Without dead letters it fails, and says which key.
     options.settings.on_failure = OnFailure::Fail;
     let failed = run_with(options, handler.source());

@@ -103,6 +103,17 @@ fn a_group_that_may_not_be_used_is_told_in_one_sentence() {
     assert!(error.to_lowercase().contains("group authorization failed"), "{error}\n{}", ended.log());
 }
 
+/// Of a group that is only asked about, too: nothing is joined to find out.
+#[test]
+fn a_group_that_may_not_be_asked_about_is_told_in_one_sentence() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("secret-group", 1), unique_name("secret-group"));
+    deny(broker, &["--group", &group], "Describe");
+    let from = format!("committed:{group}");
+    let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--from", &from]);
+    expect_refusal(&finished, 1, &["no permission; ask for DESCRIBE on it", &group]);
+}
+
 #[test]
 fn a_misspelt_property_is_a_wrong_configuration() {
     let broker = broker::shared();

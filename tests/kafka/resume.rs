@@ -388,3 +388,24 @@ fn a_run_goes_on_without_a_journal_where_none_can_be_kept() {
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     assert!(finished.stderr.contains("this run cannot be resumed"), "{finished:?}");
 }
+
+#[test]
+fn a_run_in_a_group_goes_on_from_what_the_group_has_committed() {
+    let broker = broker::shared();
+    let place = Place::new(broker);
+    let (topic, group) = (small_topic(broker, 2), crate::support::broker::unique_name("resume"));
+    let mut attempt = place.attempt(&["run", "--topics", &topic, "--group", &group, "--concurrency", "2"]);
+    attempt.read_until(50);
+    let mut lines = attempt.kill();
+    let id = place.id();
+    // What comes later is not in the plan.
+    broker.produce(&topic, &[NewRecord::keyed("late", "late")]);
+    let (rest, code, errors) = place.attempt(&["resume", &id, "--rate", "20k/s"]).finish();
+    assert_eq!(code, Some(0), "{errors}");
+    lines.extend(rest);
+    assert_eq!(lines.iter().map(place_of).collect::<BTreeSet<_>>().len(), 6000);
+    assert!(lines.iter().all(|line| line["key"] != "late"), "the plan's end is that of the first attempt");
+    assert_eq!(place.runs()[0]["state"], "done");
+    let committed: i64 = (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum();
+    assert_eq!(committed, 6000, "the group is at the plan's end");
+}

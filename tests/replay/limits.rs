@@ -1,4 +1,5 @@
 //! Limits and barriers: the same records in the same order, only not as fast.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     num::NonZeroU64,
@@ -31,7 +32,7 @@ fn done(view: &RunView, records: u64) {
 }
 
 fn log(events: &[Event]) -> String {
-    events.iter().map(|event| format!("{}\n", event.kind)).collect()
+    events.iter().map(|event| event.kind.to_string()).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
