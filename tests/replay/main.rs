@@ -2,5 +2,6 @@
 
 mod launch;
 mod limits;
+mod plans;
 mod runs;
 mod support;
