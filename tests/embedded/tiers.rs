@@ -14,10 +14,13 @@ use crate::support::{PATIENCE, partitions, producer};
 
 const WAIT: Duration = Duration::from_millis(20);
 
+/// Offset, key and value.
+type Passed = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// What a reader has passed on.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Got {
-    records: BTreeMap<TopicPartition, Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>)>>,
+    records: BTreeMap<TopicPartition, Vec<Passed>>,
     ends: BTreeMap<TopicPartition, i64>,
     errors: BTreeSet<TopicPartition>,
 }
