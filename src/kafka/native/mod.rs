@@ -5,6 +5,7 @@
 mod arrival;
 mod batch;
 mod ends;
+mod fetched;
 mod group_offsets;
 pub(super) mod mock;
 mod note;
@@ -12,7 +13,8 @@ mod position;
 pub(super) mod topics;
 
 pub use arrival::Arrival;
-pub use batch::{Fetched, PartitionForwarder, RawRecord, RecordQueue};
+pub use batch::{PartitionForwarder, RecordQueue};
+pub use fetched::{Fetched, RawRecord};
 pub use group_offsets::committed_by;
 pub use note::committed_note;
 pub use position::find_positions;
