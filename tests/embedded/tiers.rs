@@ -21,7 +21,6 @@ type Entry = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Got {
     records: BTreeMap<TopicPartition, Vec<Entry>>,
-    records: BTreeMap<TopicPartition, Vec<Passed>>,
     ends: BTreeMap<TopicPartition, i64>,
     errors: BTreeSet<TopicPartition>,
 }
