@@ -11,7 +11,7 @@ use crate::{
 
 /// Within this part two times count as equal; the limit is then the one that more workers would not lift.
 const TIE: f64 = 0.98;
-/// How long the engine's batches take, in seconds (`replay::batch_size`).
+/// How long the engine's batches take, in seconds (`replay::board::batch_size`).
 const BATCH_S: f64 = 0.005;
 /// A number of workers is good enough when its time is within this of the best.
 const NEAR: f64 = 1.05;

@@ -1,0 +1,521 @@
+//! Lanes: the queues between reading and handling.
+//!
+//! A lane holds records that must be handled one after the other. A worker takes records from one or more idle lanes and
+//! owns those lanes until it hands them back, so that no lane is ever in two hands. The fullest idle lanes are served
+//! first, which is the list-scheduling rule "longest processing time first" (Graham 1969) applied batch by batch: it is
+//! what lets W workers share K lanes evenly where K is no multiple of W. A lane that has waited for long has its turn
+//! in between (see `ready`), so that positions follow.
+//!
+//! Pure: no clock, no lock, no thread. The caller passes the time and holds the lock.
+
+#[cfg(test)]
+mod lanes_test;
+#[cfg(test)]
+mod model;
+pub mod quarantine;
+#[cfg(test)]
+mod quarantine_test;
+pub mod ready;
+#[cfg(test)]
+mod sharing_test;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Instant,
+};
+
+use self::{
+    quarantine::{PutAside, Trouble},
+    ready::ReadyQueues,
+};
+use crate::{domain::Record, handler::LaneRun};
+
+/// An emptied lane that has grown beyond so many records gives its memory back.
+const KEPT_CAPACITY: usize = 64;
+
+/// Whether the records of a lane exclude each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// One worker at a time.
+    Exclusive,
+    /// Any number of workers: nothing keeps its order.
+    Shared,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LaneState {
+    /// Nobody has it.
+    #[default]
+    Idle,
+    /// A worker has it.
+    Busy,
+    /// Its first record waits for its next attempt.
+    Parked,
+    /// Its first record has failed for good: it waits for a decision.
+    Quarantined,
+    /// What comes into it is not handled any more but goes to the dead letters.
+    Condemned,
+    /// The same, and some of it is on its way.
+    Leaving,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub(super) records: VecDeque<Record>,
+    pub(super) state: LaneState,
+    queue: u32,
+    /// How often the first record has failed so far.
+    pub(super) failures: u32,
+    /// Whether it has ever held a record.
+    used: bool,
+    /// Made for a single record that failed while lanes are shared, or for a key that was put aside.
+    spare: bool,
+    /// Of a key that was put aside, in a lane of its own: which key, and why.
+    pub(super) apart: Option<Box<Trouble>>,
+}
+
+/// What the lanes know of one partition.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PartitionLoad {
+    /// The lane that is the partition's alone.
+    lane: u32,
+    epoch: u32,
+    pub(super) in_hand: u64,
+    waiting: u64,
+    waiting_bytes: u64,
+    /// How many of those that wait were fenced off, and are dropped when they come to the front.
+    stale: u64,
+}
+
+/// All lanes of a run.
+#[derive(Debug)]
+pub struct Lanes {
+    exclusion: Exclusion,
+    pub(super) all: Vec<Lane>,
+    ready: ReadyQueues,
+    pub(super) partitions: Vec<PartitionLoad>,
+    parked: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Lanes made for single records that failed while lanes are shared, or for keys put aside, free to be used again.
+    spare: Vec<u32>,
+    pub(super) waiting: u64,
+    pub(super) in_hand: u64,
+    stale: u64,
+    /// Lanes in workers' hands.
+    busy: u64,
+    used: u64,
+    /// Keys that were put aside.
+    pub(super) aside: PutAside,
+}
+
+impl Lanes {
+    /// `lanes` empty lanes for records of `partitions` partitions, all in the ready queue 0 of `queues`. The last lanes are
+    /// the partitions' own, in their order.
+    #[must_use]
+    pub fn new(exclusion: Exclusion, lanes: u32, partitions: usize, queues: usize) -> Self {
+        let mut all = Vec::new();
+        all.resize_with(lanes as usize, Lane::default);
+        let mut ready = ReadyQueues::default();
+        ready.reserve(queues.max(1));
+        Self {
+            exclusion,
+            all,
+            ready,
+            partitions: (0..partitions)
+                .map(|partition| PartitionLoad { lane: own_lane(lanes, partitions, partition), ..Default::default() })
+                .collect(),
+            parked: BinaryHeap::new(),
+            spare: Vec::new(),
+            waiting: 0,
+            in_hand: 0,
+            stale: 0,
+            busy: 0,
+            used: 0,
+            aside: PutAside::default(),
+        }
+    }
+
+    /// A further partition, with a lane of its own; returns that lane.
+    pub fn add_partition(&mut self) -> u32 {
+        let lane = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(Lane::default());
+        self.partitions.push(PartitionLoad { lane, ..PartitionLoad::default() });
+        lane
+    }
+
+    /// The lane that is a partition's alone.
+    #[must_use]
+    pub fn own_lane(&self, partition: u32) -> u32 {
+        self.partitions[partition as usize].lane
+    }
+
+    /// Appends a record to its lane, unless its partition has been fenced off since it was read.
+    /// Returns whether the lane is now there for the taking.
+    pub fn push(&mut self, lane: u32, record: Record) -> bool {
+        if self.is_stale(&record) {
+            return false;
+        }
+        let (lane, record) = match self.aside.lane_of(&record) {
+            Some(lane) => (lane, record.detached()),
+            None => (lane, record),
+        };
+        self.note_arrived(lane, &record);
+        let entry = &mut self.all[lane as usize];
+        let record = if entry.state == LaneState::Parked { record.detached() } else { record };
+        if !entry.used {
+            entry.used = true;
+            self.used += 1;
+        }
+        entry.records.push_back(record);
+        if entry.state == LaneState::Condemned {
+            self.note_condemned(lane);
+        }
+        self.refresh(lane)
+    }
+
+    /// Takes up to `max` records from the idle lanes of a ready queue whose turn it is, lane by lane, and returns their number.
+    /// The lanes belong to the caller until [`Lanes::finish`].
+    pub fn take(&mut self, queue: u32, max: usize, out: &mut Vec<LaneRun>) -> usize {
+        self.take_within(queue, max, u64::MAX, out).0
+    }
+
+    /// As [`Lanes::take`], and no further record once those taken have `max_bytes` together; returns their bytes as well.
+    pub fn take_within(&mut self, queue: u32, max: usize, max_bytes: u64, out: &mut Vec<LaneRun>) -> (usize, u64) {
+        let (mut taken, mut bytes) = (0, 0);
+        while taken < max && bytes < max_bytes {
+            let Some(lane) = self.ready.next(queue) else { break };
+            let mut records = Vec::new();
+            let entry = &mut self.all[lane as usize];
+            while taken < max && bytes < max_bytes {
+                let Some(record) = entry.records.pop_front() else { break };
+                let load = &mut self.partitions[record.partition as usize];
+                load.waiting -= 1;
+                load.waiting_bytes -= record.footprint();
+                self.waiting -= 1;
+                if load.epoch != record.epoch {
+                    // Dropped, not lost: whoever owns the partition now reads it again.
+                    load.stale -= 1;
+                    self.stale -= 1;
+                    if records.is_empty() {
+                        entry.failures = 0;
+                    }
+                    continue;
+                }
+                load.in_hand += 1;
+                self.in_hand += 1;
+                taken += 1;
+                bytes += record.size();
+                records.push(record);
+            }
+            if records.is_empty() {
+                self.retire(lane);
+                self.refresh(lane);
+                continue;
+            }
+            if self.exclusion == Exclusion::Exclusive || entry.spare {
+                entry.state = LaneState::Busy;
+                self.busy += 1;
+            }
+            self.ready.hand_out(records.len());
+            // Also where it can be taken again at once: it has had its turn.
+            self.ready.remove(lane);
+            self.refresh(lane);
+            out.push(LaneRun { lane, records });
+        }
+        (taken, bytes)
+    }
+
+    /// Hands a lane back after its first `done` records were dealt with. The others return to the front of the lane;
+    /// with `until` the lane rests until that time, because its first record has failed.
+    pub fn finish(&mut self, run: LaneRun, done: usize, until: Option<Instant>) {
+        for record in &run.records {
+            self.partitions[record.partition as usize].in_hand -= 1;
+            self.in_hand -= 1;
+        }
+        let shared = self.exclusion == Exclusion::Shared && !self.all[run.lane as usize].spare;
+        // A failed record that has been fenced off since leaves nothing to wait for.
+        let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
+        let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
+        if shared {
+            self.return_shared(run.lane, left, until);
+            return;
+        }
+        for record in &left {
+            self.note_waiting(record);
+        }
+        let entry = &mut self.all[run.lane as usize];
+        self.busy -= 1;
+        match until {
+            Some(at) if !left.is_empty() => {
+                entry.state = LaneState::Parked;
+                entry.failures = if done > 0 { 1 } else { entry.failures + 1 };
+                self.parked.push(Reverse((at, run.lane)));
+            }
+            _ => {
+                entry.state = LaneState::Idle;
+                entry.failures = 0;
+            }
+        }
+        let entry = &mut self.all[run.lane as usize];
+        for record in left.into_iter().rev() {
+            entry.records.push_front(record);
+        }
+        self.retire(run.lane);
+        self.refresh(run.lane);
+    }
+
+    /// An extra lane that has done its service is free for the next.
+    pub(super) fn retire(&mut self, lane: u32) {
+        let entry = &mut self.all[lane as usize];
+        if !entry.spare || !entry.records.is_empty() {
+            return;
+        }
+        entry.state = LaneState::Idle;
+        entry.failures = 0;
+        if let Some(trouble) = entry.apart.take() {
+            self.aside.forget(trouble.hash);
+        }
+        self.spare.push(lane);
+    }
+
+    /// An extra lane, with nothing in it.
+    pub(super) fn extra(&mut self) -> u32 {
+        self.spare.pop().unwrap_or_else(|| {
+            self.all.push(Lane { spare: true, ..Lane::default() });
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is_extra(&self, lane: u32) -> bool {
+        self.all[lane as usize].spare
+    }
+
+    /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
+    fn return_shared(&mut self, lane: u32, left: Vec<Record>, until: Option<Instant>) {
+        let mut left = left.into_iter();
+        if let Some(at) = until
+            && let Some(failed) = left.next()
+        {
+            let queue = self.all[lane as usize].queue;
+            let spare = self.extra();
+            self.note_waiting(&failed);
+            let entry = &mut self.all[spare as usize];
+            entry.queue = queue;
+            entry.failures = 1;
+            entry.state = LaneState::Parked;
+            entry.records.push_back(failed);
+            self.parked.push(Reverse((at, spare)));
+        }
+        for record in left {
+            self.push(lane, record);
+        }
+    }
+
+    /// How often the first record of a lane has failed so far.
+    #[must_use]
+    pub fn failures(&self, lane: u32) -> u32 {
+        // A shared lane hands out records that have not failed: those that have wait in lanes of their own.
+        self.all[lane as usize].failures
+    }
+
+    /// Lets the lanes go on whose rest is over at `now`, and returns how many.
+    pub fn wake(&mut self, now: Instant) -> usize {
+        let mut woken = 0;
+        while let Some(&Reverse((at, lane))) = self.parked.peek() {
+            if at > now {
+                break;
+            }
+            self.parked.pop();
+            self.all[lane as usize].state = LaneState::Idle;
+            self.refresh(lane);
+            woken += 1;
+        }
+        woken
+    }
+
+    /// When the next rest is over.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.parked.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
+    /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
+    pub fn fence(&mut self, partition: u32, epoch: u32) {
+        let load = &mut self.partitions[partition as usize];
+        if epoch > load.epoch {
+            self.stale += load.waiting - load.stale;
+            load.stale = load.waiting;
+            load.epoch = epoch;
+        }
+    }
+
+    /// Drops the stale records of a lane at once, where it may be long before a worker comes to them.
+    pub fn drop_stale(&mut self, lane: u32) {
+        let mut records = std::mem::take(&mut self.all[lane as usize].records);
+        let first_is_stale = records.front().is_some_and(|record| self.is_stale(record));
+        let rests_aside = self.rests_aside(lane);
+        records.retain(|record| {
+            let stale = self.is_stale(record);
+            if stale && rests_aside {
+                self.aside.note_gone(record);
+            } else if stale {
+                self.note_gone(record);
+            }
+            !stale
+        });
+        let entry = &mut self.all[lane as usize];
+        entry.records = records;
+        if first_is_stale && entry.state != LaneState::Busy {
+            // In a worker's hand they are those of the record there.
+            entry.failures = 0;
+        }
+        self.refresh(lane);
+    }
+
+    /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
+    pub fn assign(&mut self, lane: u32, queue: u32) {
+        let entry = &mut self.all[lane as usize];
+        if entry.queue != queue {
+            entry.queue = queue;
+            self.ready.remove(lane);
+            self.refresh(lane);
+        }
+    }
+
+    /// Makes sure that there are at least so many ready queues.
+    pub fn reserve_queues(&mut self, queues: usize) {
+        self.ready.reserve(queues);
+    }
+
+    /// How many lanes of a ready queue are there for the taking.
+    #[must_use]
+    pub fn ready(&self, queue: u32) -> usize {
+        self.ready.len(queue)
+    }
+
+    /// Which ready queue a lane belongs to.
+    #[must_use]
+    pub fn queue_of(&self, lane: u32) -> u32 {
+        self.all[lane as usize].queue
+    }
+
+    /// Records that wait in lanes.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// A lane has had records before this board was there.
+    pub fn note_used(&mut self, lane: u32) {
+        if let Some(lane) = self.all.get_mut(lane as usize)
+            && !std::mem::replace(&mut lane.used, true)
+        {
+            self.used += 1;
+        }
+    }
+
+    /// Records in workers' hands.
+    #[must_use]
+    pub fn in_hand(&self) -> u64 {
+        self.in_hand
+    }
+
+    /// Records of a partition in workers' hands.
+    #[must_use]
+    pub fn in_hand_of(&self, partition: u32) -> u64 {
+        self.partitions[partition as usize].in_hand
+    }
+
+    /// Records of a partition that wait in lanes, and the memory they take.
+    #[must_use]
+    pub fn waiting_of(&self, partition: u32) -> (u64, u64) {
+        let load = self.partitions[partition as usize];
+        (load.waiting, load.waiting_bytes)
+    }
+
+    /// The memory that all records in lanes take.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.partitions.iter().map(|load| load.waiting_bytes).sum()
+    }
+
+    /// Whether everything that was put in is settled: nothing waits or is put aside, but what was fenced
+    /// off, and nothing is in hand.
+    #[must_use]
+    pub fn are_settled(&self) -> bool {
+        !self.have_work() && self.aside.is_empty()
+    }
+
+    /// Whether anything is in hand, or waits that is not put aside.
+    #[must_use]
+    pub fn have_work(&self) -> bool {
+        self.waiting > self.stale || self.in_hand > 0
+    }
+
+    /// How many workers could have something in hand at the same time: the lanes that are in hand or ready; where lanes are
+    /// shared, the records.
+    #[must_use]
+    pub fn usable(&self) -> u64 {
+        match self.exclusion {
+            Exclusion::Exclusive => self.busy + self.ready.total() as u64,
+            Exclusion::Shared => self.waiting + self.in_hand,
+        }
+    }
+
+    /// How many lanes have ever held a record.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Whether a record's partition has been fenced off since it was read.
+    pub(super) fn is_stale(&self, record: &Record) -> bool {
+        self.partitions[record.partition as usize].epoch != record.epoch
+    }
+
+    /// Counts a record that comes into a lane: what is put aside does not wait for a worker.
+    fn note_arrived(&mut self, lane: u32, record: &Record) {
+        if self.rests_aside(lane) { self.aside.note(record) } else { self.note_waiting(record) }
+    }
+
+    pub(super) fn note_gone(&mut self, record: &Record) {
+        let stale = u64::from(self.is_stale(record));
+        let load = &mut self.partitions[record.partition as usize];
+        load.stale -= stale;
+        self.stale -= stale;
+        load.waiting -= 1;
+        load.waiting_bytes -= record.footprint();
+        self.waiting -= 1;
+    }
+
+    pub(super) fn note_waiting(&mut self, record: &Record) {
+        let stale = u64::from(self.is_stale(record));
+        let load = &mut self.partitions[record.partition as usize];
+        load.stale += stale;
+        self.stale += stale;
+        load.waiting += 1;
+        load.waiting_bytes += record.footprint();
+        self.waiting += 1;
+    }
+
+    /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
+    pub(super) fn refresh(&mut self, lane: u32) -> bool {
+        let entry = &mut self.all[lane as usize];
+        if entry.state == LaneState::Idle && !entry.records.is_empty() {
+            self.ready.place(entry.queue, lane, entry.records.len());
+            return true;
+        }
+        self.ready.remove(lane);
+        if entry.records.is_empty() && entry.records.capacity() > KEPT_CAPACITY {
+            entry.records = VecDeque::new();
+        }
+        false
+    }
+}
+
+/// The last of so many lanes are those of the partitions.
+pub fn own_lane(lanes: u32, partitions: usize, partition: usize) -> u32 {
+    lanes.saturating_sub(u32::try_from(partitions - partition).unwrap_or(u32::MAX))
+}
