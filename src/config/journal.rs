@@ -87,6 +87,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_workers_that_was_found_on_the_way_is_found_again_unless_the_one_who_resumes_says_otherwise() {
+        for (started, flag, expected) in
+            [("auto", None, true), ("auto", Some("7"), false), ("7", Some("auto"), true), ("7", None, false)]
+        {
+            let assignments = vec![
+                Assignment::flag("--concurrency", "run.concurrency", started),
+                Assignment::flag("--rate", "run.rate", "5k/s"),
+            ];
+            let (connection, settings) =
+                load(&Overrides { assignments, ..Overrides::default() }, &Environment::default()).for_journal();
+            let run =
+                settings.iter().fold("[run]\n".to_owned(), |text, (name, value)| text + name + " = " + value + "\n");
+            let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+            let again = |key: &str, value: &str| Assignment::flag("-", key, value);
+            let mut assignments = vec![again("run.rate", "off")];
+            assignments.extend(flag.map(|value| again("run.concurrency", value)));
+            let config = load(
+                &Overrides { assignments, resumed: Some(resumed), ..Overrides::default() },
+                &Environment::default(),
+            );
+            assert_eq!(config.run.settings.adaptive, expected, "{started}, then {flag:?}");
+            assert_eq!(config.run.settings.rate, None, "a rate can be lifted");
+        }
+    }
+
+    #[test]
     fn a_run_that_goes_on_has_the_settings_it_was_started_with() {
         let flags = [
             ("kafka.bootstrap_servers", "broker:9092"),

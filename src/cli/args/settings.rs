@@ -12,13 +12,13 @@ pub struct SettingsArgs {
     /// Workers that handle records side by side, 1 to 1000, or auto: as many as are worth it [default: 6, in the demo 1]
     #[arg(long, value_name = "N|auto")]
     pub concurrency: Option<String>,
-    /// The most workers that auto tries [default: 1000]
+    /// The most workers that auto tries, 1 to 1000 [default: 100]
     #[arg(long, value_name = "N")]
     pub max_concurrency: Option<String>,
     /// One worker that handles all records one after the other, as they arrive
     #[arg(long)]
     pub single_threaded: bool,
-    /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s [default: no limit]
+    /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s, or off [default: no limit]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<String>,
     /// What keeps its order: the records of a key, of a partition, or nothing [default: key]
@@ -60,7 +60,8 @@ pub struct CareArgs {
     /// The lag that the protected group may have, in records
     #[arg(long, value_name = "N")]
     pub max_lag: Option<String>,
-    /// Handles records that match a rule alone, between what is before and after them; can be given many times
+    /// Handles records that match a rule alone, between what is before and after them: key=PATTERN, type=PATTERN,
+    /// header.NAME=VALUE or json.PATH=VALUE; can be given many times
     #[arg(long, value_name = "RULE")]
     pub barrier: Vec<String>,
 }
