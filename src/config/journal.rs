@@ -51,7 +51,7 @@ impl Config {
 
     /// How to reach the cluster, and how a run goes.
     fn for_journal(&self) -> (String, BTreeMap<String, String>) {
-        let settings = catalog::SETTINGS.iter().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
+        let settings = catalog::settings().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
         let settings = settings.filter_map(|setting| {
             let name = setting.key.strip_prefix("run.")?;
             let value = match (name, &self.run.settings.handler) {
