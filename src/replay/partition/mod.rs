@@ -94,10 +94,10 @@ pub struct PartitionRun {
     /// Where this assignment began.
     start: i64,
     /// What earlier attempts of the run have handled above the position that this one began at.
-    pub(super) resumed: Handled,
+    resumed: Handled,
     /// What they began without noting that it was handled.
-    pub(super) repeats: Repeats,
-    pub(super) position: Option<Position>,
+    repeats: Repeats,
+    position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
     latency_us: Option<Histogram<u32>>,
