@@ -399,10 +399,11 @@ impl Board {
         lanes.for_each(|lane| inner.lanes.note_used(lane));
     }
 
-    /// The memory of all records that wait in lanes.
+    /// The memory of all records that wait in lanes, or behind a barrier.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.inner.lock().lanes.waiting_bytes()
+        let inner = self.inner.lock();
+        inner.lanes.waiting_bytes() + inner.barrier.bytes_of_all()
     }
 
     /// Whether nothing is handed out for the time being.
@@ -499,9 +500,12 @@ impl Inner {
     /// Lets the records go on that no barrier holds any more.
     fn advance(&mut self, own_queues: bool) {
         let mut rung = None;
-        for _ in 0..MOVED_AT_ONCE {
-            // What has gone into the lanes comes back one day, and then the others are let go on.
+        for moved in 0.. {
             let Self { barrier, lanes, .. } = self;
+            // What has gone into the lanes comes back one day, and then the others are let go on; what is put aside may not.
+            if moved >= MOVED_AT_ONCE && lanes.have_work() {
+                break;
+            }
             let Some((lane, record)) = barrier.next(lanes.are_settled(), |record| lanes.is_stale(record)) else {
                 break;
             };
