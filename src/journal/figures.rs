@@ -86,6 +86,16 @@ pub struct Figures {
     pub lag: Option<u64>,
 }
 
+impl Figures {
+    /// Records are counted as skipped or dead a moment before their partition's state says so, and these figures are written
+    /// after the partitions: only what the partitions have passed over is sure, and the rest comes again.
+    #[must_use]
+    pub fn bounded_by(self, passed_over: u64) -> Self {
+        let skipped = self.skipped.min(passed_over);
+        Self { skipped, dead_lettered: self.dead_lettered.min(passed_over - skipped), ..self }
+    }
+}
+
 /// A partition's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {

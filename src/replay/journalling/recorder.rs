@@ -225,17 +225,17 @@ fn totals(engine: &Engine, figures: &Figures) -> Figures {
         passed_over += partition.passed_over;
         lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
-    // They are counted a moment before the position moves; only what the positions say is sure.
-    let skipped = engine.skipped.load(Relaxed).min(passed_over);
-    Figures {
+    let figures = Figures {
         updated: Utc::now(),
         handled,
         lag,
         retried: engine.retried.load(Relaxed),
-        skipped,
-        dead_lettered: engine.dead_lettered.load(Relaxed).min(passed_over - skipped),
+        skipped: engine.skipped.load(Relaxed),
+        dead_lettered: engine.dead_lettered.load(Relaxed),
         ..figures.clone()
-    }
+    };
+    // With a group a partition counts in this attempt only.
+    if engine.settings.group.is_some() { figures } else { figures.bounded_by(passed_over) }
 }
 
 /// What this thread has taken of a processor: on a busy machine the time on the clock says little.
