@@ -237,7 +237,12 @@ impl PartitionRun {
     pub fn pass_over(&mut self, epoch: u32, offset: i64) -> u64 {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return 0 };
         let to = if self.follows { offset } else { offset.min(self.end) };
-        let gap = u64::try_from(to - position.reached()).unwrap_or(0);
+        let from = position.reached();
+        // What was handled before is not lost.
+        let mut dealt_with = self.resumed.clone();
+        dealt_with.merge(&self.earlier);
+        dealt_with.merge(&self.known);
+        let gap = u64::try_from(to - from).unwrap_or(0).saturating_sub(dealt_with.count(from, to));
         position.reach(to);
         self.end = self.end.max(to);
         self.lost += gap;
@@ -442,6 +447,16 @@ mod tests {
         assert_eq!((partition.position(), partition.lost), (Some(4), 3));
         assert_eq!(partition.pass_over(1, 20), 5, "no further than the end");
         assert!(partition.complete(1, done(4)) && partition.is_complete());
+    }
+
+    #[test]
+    fn what_an_earlier_attempt_has_handled_is_not_lost() {
+        let mut partition = partition(10);
+        let state = crate::journal::PartitionState { position: 2, above: vec![(4, 7)], ..Default::default() };
+        partition.restore(&crate::journal::StoredPartition { state, ..Default::default() });
+        assert_eq!(partition.pass_over(0, 6), 2, "offsets 2 and 3");
+        assert_eq!(partition.deliver(0, 6, false), Delivery::Duplicate);
+        assert_eq!((partition.position(), partition.lost), (Some(7), 2));
     }
 
     #[test]

@@ -166,8 +166,9 @@ impl Run {
         events: EventLog,
         journal: Option<Opened>,
     ) -> Result<Self, RunError> {
-        let target = first_workers(plan.partitions.len(), &settings);
-        check_workers(plan.partitions.len(), &settings, target)?;
+        let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
+        let target = first_workers(plan.partitions.len() + joined, &settings);
+        check_workers(plan.partitions.len() + joined, &settings, target)?;
         if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
             return Err(RunError::GroupBarriers);
         }
@@ -387,9 +388,6 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
-            if self.engine.take_pause() {
-                self.pause();
-            }
             if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
                 self.dealt_partitions = self.engine.partitions.len();
                 self.deal();
