@@ -261,6 +261,19 @@ impl Board {
         keys.iter().filter(|key| inner.lanes.condemn(**key)).count()
     }
 
+    /// Gives keys up that an earlier attempt of the run has given up, before any record has come.
+    pub fn condemn_again(&self, keys: impl Iterator<Item = Trouble>) {
+        let mut inner = self.inner.lock();
+        keys.for_each(|key| inner.lanes.condemn_again(key));
+    }
+
+    /// The keys that have been given up, where those are not `known` already by their number.
+    #[must_use]
+    pub fn condemned(&self, known: usize) -> Option<Vec<Trouble>> {
+        let inner = self.inner.lock();
+        (inner.lanes.condemned_count() != known).then(|| inner.lanes.condemned())
+    }
+
     /// What has to leave of the keys that were given up.
     #[must_use]
     pub fn take_condemned(&self) -> Vec<(LaneRun, Trouble)> {

@@ -25,6 +25,7 @@ use super::{
     engine::Engine,
     group::rebalance::Rebalances,
     journalling::{Opened, recorder::Recorder},
+    lanes::quarantine::Trouble,
     limits::guarding,
     reading::{
         discovery,
@@ -36,7 +37,7 @@ use crate::{
     domain::{Concurrency, Ordering, RateLimit},
     feed::{EventKind, EventLog, Owner, Prediction, RebalanceKind, RebalanceView, RunState},
     handler::{HandlerError, HandlerSource},
-    journal::Figures,
+    journal::{CondemnedKey, Figures},
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig, MemberConfig, Place},
     plan::Plan,
 };
@@ -186,6 +187,7 @@ impl Run {
             engine.dead_lettered.store(before.dead_lettered, Relaxed);
         }
         let engine = Arc::new(engine);
+        give_up_again(&engine, std::mem::take(&mut before.condemned));
         drop(engine.handlers.set(Arc::clone(&source)));
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
@@ -499,6 +501,17 @@ impl Drop for Run {
         self.engine.stop_reading();
         self.close_dead_letters();
     }
+}
+
+/// What comes of keys that an earlier attempt has given up goes to the dead letters, behind what is there of them.
+fn give_up_again(engine: &Engine, keys: Vec<CondemnedKey>) {
+    if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
+        return;
+    }
+    engine.events.push(EventKind::Notice {
+        text: format!("{} keys were given up before: what is left of them goes to the dead letters", keys.len()),
+    });
+    engine.board.condemn_again(keys.into_iter().map(Trouble::from_journal));
 }
 
 /// How many workers a run begins with.
