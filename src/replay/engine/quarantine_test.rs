@@ -21,6 +21,7 @@ use crate::{
 };
 
 const PARTITIONS: u32 = 2;
+const KEYS: u64 = 4;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -222,6 +223,7 @@ impl World {
             let epoch = self.parts[waiting.first.partition as usize].epoch;
             assert_eq!(waiting.first.epoch, epoch, "what was fenced off waits for nobody");
         }
+        assert!(self.fixture.engine.board.lanes_used() <= KEYS, "a key put aside has no further lane");
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             for offset in 0..run.position().unwrap_or(0) {
