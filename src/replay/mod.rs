@@ -24,6 +24,6 @@ pub use limits::adaptive::FIRST_WORKERS;
 pub use options::{Problem, SessionEnd, SessionOptions};
 pub use partition::key_groups::KeyGroups;
 pub use probe::Probe;
-pub use run::{Connection, RunError, assignor::assign};
+pub use run::{Connection, assignor::assign, error::RunError};
 pub use session::Session;
 pub use settings::{DeadLetterSettings, OnFailure, OnRetention, Retry, Settings};

@@ -6,8 +6,11 @@ mod barrier;
 #[cfg(test)]
 mod barrier_test;
 pub mod batch_size;
+mod bells;
 #[cfg(test)]
 mod board_test;
+mod figures;
+mod workers;
 
 use std::{
     collections::VecDeque,
@@ -19,14 +22,11 @@ use parking_lot::{Condvar, Mutex};
 
 use self::{barrier::Barrier, batch_size::BatchSize};
 use super::{
-    lanes::{
-        Exclusion, Lanes,
-        quarantine::{QuarantineLoad, Trouble, Waiting},
-    },
-    limits::limiter::{Allowance, Limiter, Throttle},
+    lanes::{Exclusion, Lanes, quarantine::Trouble},
+    limits::limiter::{Allowance, Limiter},
 };
 use crate::{
-    domain::{Ordering, RateLimit, Record},
+    domain::{Ordering, Record},
     handler::LaneRun,
 };
 
@@ -176,18 +176,6 @@ impl Board {
         !inner.stopped && worker < inner.workers && inner.take(worker, self.own_queues, out).is_ok()
     }
 
-    /// How many workers wait at the board.
-    #[cfg(test)]
-    pub fn idle(&self) -> usize {
-        self.inner.lock().idle.len()
-    }
-
-    /// How often the first record of a lane has failed before.
-    #[must_use]
-    pub fn failures(&self, lane: u32) -> u32 {
-        self.inner.lock().lanes.failures(lane)
-    }
-
     /// Hands lanes back, and notes how long their records took.
     pub fn hand_back(&self, runs: impl Iterator<Item = HandBack>, records: usize, elapsed: Duration) {
         let mut inner = self.inner.lock();
@@ -280,18 +268,6 @@ impl Board {
         self.inner.lock().lanes.take_condemned()
     }
 
-    /// How much waits in quarantine.
-    #[must_use]
-    pub fn quarantine_load(&self) -> QuarantineLoad {
-        self.inner.lock().lanes.quarantine_load()
-    }
-
-    /// The keys in quarantine, the oldest first.
-    #[must_use]
-    pub fn quarantined(&self) -> Vec<Waiting> {
-        self.inner.lock().lanes.quarantined()
-    }
-
     /// Waits until no worker has a record of these partitions in hand; `false` when the time is over before.
     pub fn wait_drained(&self, partitions: &[u32], timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
@@ -304,137 +280,10 @@ impl Board {
         true
     }
 
-    /// Changes how many workers may take records; those with higher numbers go when their batch is done. Returns those that
-    /// need a thread.
-    #[must_use]
-    pub fn set_workers(&self, workers: u32) -> Vec<u32> {
-        let mut inner = self.inner.lock();
-        inner.workers = workers;
-        let missing: Vec<u32> =
-            (0..workers).filter(|worker| !inner.alive.get(*worker as usize).copied().unwrap_or(false)).collect();
-        for &worker in &missing {
-            inner.set_alive(worker, true);
-        }
-        while inner.bells.len() < workers as usize {
-            inner.bells.push(Arc::new(Condvar::new()));
-        }
-        inner.lanes.reserve_queues(if self.own_queues { workers as usize } else { 1 });
-        inner.ring_all();
-        missing
-    }
-
-    /// A worker has no thread after all.
-    pub fn forget_worker(&self, worker: u32) {
-        self.inner.lock().set_alive(worker, false);
-    }
-
-    /// Stops or goes on handing out records.
-    pub fn set_paused(&self, paused: bool) {
-        let mut inner = self.inner.lock();
-        inner.paused = paused;
-        inner.ring_all();
-    }
-
-    /// Hands out nothing more, ever.
-    pub fn stop(&self) {
-        let mut inner = self.inner.lock();
-        inner.stopped = true;
-        inner.ring_all();
-    }
-
-    /// Gives partitions to workers: `(partition, worker)`.
-    pub fn assign(&self, owners: impl Iterator<Item = (u32, u32)>) {
-        let mut inner = self.inner.lock();
-        for (partition, worker) in owners {
-            inner.lanes.reserve_queues(worker as usize + 1);
-            let lane = inner.lanes.own_lane(partition);
-            inner.lanes.assign(lane, worker);
-        }
-        inner.ring_all();
-    }
-
-    /// Sets or lifts the most that is handed out in a second.
-    pub fn set_rate(&self, rate: Option<RateLimit>) {
-        self.change_limit(|limiter| limiter.set_rate(rate, Instant::now()));
-    }
-
-    /// Sets or lifts what a guard allows.
-    pub fn set_throttle(&self, throttle: Throttle) {
-        self.change_limit(|limiter| limiter.set_guard(throttle, Instant::now()));
-    }
-
-    fn change_limit(&self, change: impl FnOnce(&mut Limiter)) {
-        let mut inner = self.inner.lock();
-        change(&mut inner.limiter);
-        inner.turns.clear();
-        inner.note_limited();
-        inner.ring_all();
-    }
-
-    /// How long workers had something to take and a limit kept them from it.
-    #[must_use]
-    pub fn limited(&self) -> Duration {
-        let (since, before) = self.inner.lock().limited;
-        before + since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// How many workers could have something in hand at the same time.
-    #[must_use]
-    pub fn usable(&self) -> u64 {
-        self.inner.lock().lanes.usable()
-    }
-
-    /// Whether a barrier waits for nothing but what is in quarantine.
-    #[must_use]
-    pub fn waits_for_quarantine(&self) -> bool {
-        let inner = self.inner.lock();
-        !inner.barrier.is_open() && !inner.lanes.have_work() && !inner.lanes.are_settled()
-    }
-
-    /// Records that wait in lanes, and records in hand; what waits behind a barrier is in no lane yet.
-    #[must_use]
-    pub fn load(&self) -> (u64, u64) {
-        let inner = self.inner.lock();
-        (inner.lanes.waiting(), inner.lanes.in_hand())
-    }
-
-    /// The bytes of each partition's waiting records.
-    #[must_use]
-    pub fn waiting_bytes(&self, partitions: &[u32]) -> Vec<u64> {
-        let inner = self.inner.lock();
-        let bytes = |partition| inner.lanes.waiting_of(partition).1 + inner.barrier.bytes_of(partition);
-        partitions.iter().map(|partition| bytes(*partition)).collect()
-    }
-
     /// These lanes have had records before this board was there.
     pub fn note_used(&self, lanes: impl Iterator<Item = u32>) {
         let mut inner = self.inner.lock();
         lanes.for_each(|lane| inner.lanes.note_used(lane));
-    }
-
-    /// The memory of all records that wait in lanes, or behind a barrier.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        let inner = self.inner.lock();
-        inner.lanes.waiting_bytes() + inner.barrier.bytes_of_all()
-    }
-
-    /// Whether nothing is handed out for the time being.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.inner.lock().paused
-    }
-
-    /// How many lanes have had records.
-    #[must_use]
-    pub fn lanes_used(&self) -> u64 {
-        self.inner.lock().lanes.used()
-    }
-
-    /// When the first record was taken.
-    #[must_use]
-    pub fn first_taken(&self) -> Option<Instant> {
-        self.inner.lock().first_taken
     }
 }
 
@@ -529,55 +378,8 @@ impl Inner {
         }
     }
 
-    /// How many workers there is work for in the queue that all share.
-    fn wanted(&self) -> usize {
-        self.lanes.ready(0).min(self.size.batches(self.lanes.waiting(), self.workers))
-    }
-
-    /// Wakes another worker where there is more to take, or a rest whose end somebody must look out for.
-    fn pass_on(&mut self) {
-        if self.lanes.ready(0) > 0 || self.lanes.next_wake().is_some() {
-            self.ring_any(1);
-        }
-    }
-
     /// How long until the next lane that rests can go on.
     fn rest(&self) -> Duration {
         self.lanes.next_wake().map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()))
-    }
-
-    fn set_alive(&mut self, worker: u32, alive: bool) {
-        let worker = worker as usize;
-        if self.alive.len() <= worker {
-            self.alive.resize(worker + 1, false);
-        }
-        self.alive[worker] = alive;
-    }
-
-    fn ring(&mut self, worker: u32) {
-        if self.idle.contains(&worker)
-            && let Some(bell) = self.bells.get(worker as usize)
-        {
-            bell.notify_one();
-        }
-    }
-
-    fn ring_any(&mut self, count: usize) {
-        // The one that went to sleep last has the warmest cache. It takes itself off the list when it wakes, so it is
-        // taken off here too, lest it be rung twice.
-        for _ in 0..count {
-            let stays = |worker: &u32| *worker < self.workers;
-            let Some(place) = self.idle.iter().rposition(stays) else { return };
-            let worker = self.idle.remove(place);
-            if let Some(bell) = self.bells.get(worker as usize) {
-                bell.notify_one();
-            }
-        }
-    }
-
-    fn ring_all(&mut self) {
-        for bell in &self.bells {
-            bell.notify_all();
-        }
     }
 }

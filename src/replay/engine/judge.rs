@@ -7,7 +7,7 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Engine, is_told};
+use super::{Engine, settling::is_told};
 use crate::{
     domain::{Offset, Record},
     feed::{EventKind, Failure},

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod checks;
+mod delivery;
 #[cfg(test)]
 mod engine_test;
 #[cfg(test)]
@@ -9,10 +10,14 @@ pub mod fixture;
 pub mod judge;
 #[cfg(test)]
 mod quarantine_test;
+mod room;
+mod settling;
 #[cfg(test)]
 mod sim;
+mod stages;
 #[cfg(test)]
 mod stress_test;
+mod trouble;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,37 +25,28 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::{
-    board::{Board, HandBack, Then},
+    board::Board,
     dead_letters::DeadLetters,
     lanes::own_lane,
     limits::limiter::Throttle,
-    order::{
-        staging::{End, PART_OF_BUFFER, Stages, Staging},
-        young::Question,
-    },
-    partition::{
-        Completed, Delivery, PartitionRun,
-        key_groups::{KeyGroups, hash_content},
-    },
+    order::staging::Staging,
+    partition::{PartitionRun, key_groups::KeyGroups},
     settings::Settings,
 };
 use crate::{
-    domain::{Growing, Ordering, Record, TopicPartition},
-    feed::{EventKind, EventLog, GuardView, PartitionState},
-    handler::{HandlerSource, LaneFailure, LaneRun},
+    domain::{Growing, Ordering, TopicPartition},
+    feed::{EventLog, GuardView},
+    handler::HandlerSource,
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
-
-/// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
-const SINGLES_TOLD: u64 = 200;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -247,19 +243,6 @@ impl Engine {
         }));
     }
 
-    /// A further partition of a topic that is being read: keys move to it, so its records wait for those of the old ones.
-    fn stage_young(&self, id: &TopicPartition) {
-        let young = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
-        let older: Vec<(u32, i64)> = (0..young)
-            .filter(|index| self.id(*index).topic == id.topic)
-            // What nobody here reads is not waited for.
-            .map(|index| (index, self.partitions[index as usize].lock().reached().unwrap_or(i64::MAX)))
-            .collect();
-        if self.settings.ordering == Ordering::Key && !older.is_empty() {
-            self.staging.join(young, older);
-        }
-    }
-
     /// Changes a partition under its lock, and keeps count of those that are complete.
     pub fn with<T>(&self, partition: u32, change: impl FnOnce(&mut PartitionRun) -> T) -> T {
         let mut guard = self.partitions[partition as usize].lock();
@@ -277,82 +260,6 @@ impl Engine {
         result
     }
 
-    /// Puts records that were read into their lanes. The vector is empty afterwards.
-    pub fn deliver(&self, records: &mut Vec<Record>) {
-        let _batch = self.delivering.read();
-        let mut keep = Vec::with_capacity(records.len());
-        for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
-            let Some(first) = chunk.first() else { continue };
-            self.with(first.partition, |partition| {
-                for record in chunk {
-                    let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
-                    if record.route.unkeyed && matches!(delivery, Delivery::New | Delivery::Filtered) {
-                        self.unkeyed.fetch_add(1, Relaxed);
-                    }
-                    keep.push(delivery == Delivery::New);
-                }
-            });
-        }
-        if self.staging.is_on() {
-            return self.deliver_staged(records, keep);
-        }
-        let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
-        self.board.put(kept.map(|record| (self.lane_of(&record), record)));
-    }
-
-    fn deliver_staged(&self, records: &mut Vec<Record>, keep: Vec<bool>) {
-        let Some(mut stages) = self.staging.lock() else { return };
-        let mut through = Vec::with_capacity(records.len());
-        let mut seen: Vec<u32> = records.iter().map(|record| record.partition).collect();
-        seen.dedup();
-        for (record, keep) in records.drain(..).zip(keep) {
-            if keep {
-                stages.put(record, &mut through);
-            } else {
-                stages.left_out(&record);
-            }
-        }
-        self.put_through(&mut through);
-        for partition in seen {
-            self.note_passed(&mut stages, partition, false);
-        }
-        stages.release(&mut through);
-        self.put_through(&mut through);
-    }
-
-    fn put_through(&self, through: &mut Vec<Record>) {
-        self.board.put(through.drain(..).map(|record| (self.lane_of(&record), record)));
-    }
-
-    fn note_passed(&self, stages: &mut Stages, partition: u32, at_end_of_log: bool) {
-        let (reached, over) = {
-            let state = self.partitions[partition as usize].lock();
-            let Some(reached) = state.reached() else { return };
-            (reached, !state.follows && reached >= state.end)
-        };
-        let end = if over { Some(End::Over) } else { at_end_of_log.then_some(End::Quiet) };
-        stages.passed(partition, reached, end);
-    }
-
-    /// A partition's log holds nothing unread below `offset`, which is its end for the time being.
-    pub fn reach(&self, partition: u32, epoch: u32, offset: i64) {
-        self.with(partition, |one| one.reach(epoch, offset));
-        self.stage(|stages| self.note_passed(stages, partition, true));
-    }
-
-    /// Nothing below `offset` can be read any more of a partition: it is passed over, and counted as lost.
-    pub fn pass_over(&self, partition: u32, epoch: u32, offset: i64) {
-        self.with(partition, |one| one.pass_over(epoch, offset));
-        self.stage(|stages| self.note_passed(stages, partition, false));
-    }
-
-    /// Whether records that were read wait for others before they go into their lanes.
-    #[must_use]
-    pub fn is_staging(&self) -> bool {
-        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
-        self.staging.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
-    }
-
     /// The run is to pause.
     pub fn want_pause(&self) {
         self.pause_wanted.store(true, Relaxed);
@@ -368,135 +275,6 @@ impl Engine {
     #[must_use]
     pub fn take_pause(&self) -> bool {
         self.pause_wanted() && self.pause_wanted.swap(false, Relaxed)
-    }
-
-    /// A partition begins under an assignment, at an offset.
-    pub fn stage_begin(&self, partition: u32, epoch: u32, start: i64) {
-        self.stage(|stages| stages.begin(partition, epoch, start));
-    }
-
-    /// Nothing more comes of a partition for the time being.
-    pub fn stage_gone(&self, partition: u32) {
-        self.stage(|stages| stages.gone(partition));
-    }
-
-    /// The ends that a question about new partitions was about.
-    pub fn stage_answer(&self, question: &Question, ends: impl IntoIterator<Item = (u32, i64)>) {
-        self.stage(|stages| stages.answer(question, ends));
-    }
-
-    /// Lets records go on that waited only for time to pass.
-    pub fn stage_tick(&self) {
-        self.stage(|_| {});
-    }
-
-    fn stage(&self, change: impl FnOnce(&mut Stages)) {
-        let Some(mut stages) = self.staging.lock() else { return };
-        change(&mut stages);
-        let mut through = Vec::new();
-        stages.release(&mut through);
-        self.put_through(&mut through);
-    }
-
-    /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
-    /// the one by the other.
-    fn group_of(&self, record: &Record) -> u32 {
-        record.lane_hash().map_or(self.groups.count(), |hash| self.groups.of(hash))
-    }
-
-    /// Whether that is the group of the records without a key.
-    #[must_use]
-    pub fn is_keyless(&self, group: u32) -> bool {
-        group == self.groups.count()
-    }
-
-    fn lane_of(&self, record: &Record) -> u32 {
-        match self.settings.ordering {
-            _ if self.settings.single_threaded => 0,
-            Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
-            // Records without a key promise no order among themselves; that of their partition is the safe one.
-            _ => self.own_lanes[record.partition as usize],
-        }
-    }
-
-    /// Settles a batch after the handler has returned.
-    pub fn settle(&self, batch: Vec<LaneRun>, failures: &[LaneFailure], elapsed: Duration) {
-        let records: usize = batch.iter().map(|run| run.records.len()).sum();
-        let per_record = elapsed / u32::try_from(records.max(1)).unwrap_or(u32::MAX);
-        self.latency_ns
-            .lock()
-            .saturating_record_n(u64::try_from(per_record.as_nanos()).unwrap_or(u64::MAX).max(1), records as u64);
-        self.note_journeys(&batch);
-        let mut returned = Vec::with_capacity(batch.len());
-        for (index, run) in batch.into_iter().enumerate() {
-            let failure = failures.iter().find(|failure| failure.run == index);
-            let done = failure.map_or(run.records.len(), |failure| failure.done.min(run.records.len()));
-            self.account(&run.records[..done], true, per_record);
-            returned.extend(match failure {
-                Some(failure) if done < run.records.len() => self.judge(run, done, failure),
-                _ => Some(HandBack { run, done, then: Then::GoOn }),
-            });
-        }
-        *self.last_done.lock() = Some(Instant::now());
-        self.board.hand_back(returned.into_iter(), records, elapsed);
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
-            self.room.notify_all();
-        }
-    }
-
-    fn note_journeys(&self, batch: &[LaneRun]) {
-        let Some(journey_ns) = &self.journey_ns else { return };
-        let (now, mut journey_ns) = (Instant::now(), journey_ns.lock());
-        for run in batch {
-            for chunk in run.records.chunk_by(|a, b| a.fetched() == b.fetched()) {
-                let Some(fetched) = chunk.first().and_then(Record::fetched) else { continue };
-                let took = now.saturating_duration_since(fetched).as_nanos();
-                journey_ns.saturating_record_n(u64::try_from(took).unwrap_or(u64::MAX).max(1), chunk.len() as u64);
-            }
-        }
-    }
-
-    pub(super) fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
-        for record in records.iter().filter(|record| record.route.barrier) {
-            if is_told(self.barriers.fetch_add(1, Relaxed) + 1) {
-                let id = self.id(record.partition);
-                let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
-                self.events.push(EventKind::Notice { text });
-            }
-        }
-        let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
-        for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
-            let Some(first) = chunk.first() else { continue };
-            let completed: Vec<Completed> = chunk
-                .iter()
-                .map(|record| Completed {
-                    offset: record.offset,
-                    group: self.group_of(record),
-                    content: hash_content(record),
-                    bytes: record.size(),
-                    handled,
-                })
-                .collect();
-            let late = self.with(first.partition, |partition| {
-                let before = partition.fenced;
-                for (record, completed) in chunk.iter().zip(completed) {
-                    partition.complete(record.epoch, completed);
-                }
-                if handled {
-                    partition.note_latency(microseconds, chunk.len() as u64);
-                }
-                partition.fenced - before
-            });
-            if late > 0 {
-                let id = self.id(first.partition);
-                self.events.push(EventKind::Warning {
-                    text: format!(
-                        "{id}: {late} records were handled after the partition had been taken away; they do not count \
-                         here, and its next owner handles them again"
-                    ),
-                });
-            }
-        }
     }
 
     /// Takes note of a group that must not suffer, and how far that opens the run.
@@ -519,60 +297,6 @@ impl Engine {
         self.guard.lock().1
     }
 
-    /// Records handled so far.
-    #[must_use]
-    pub fn handled(&self) -> u64 {
-        self.partitions.iter().map(|partition| partition.lock().handled).sum()
-    }
-
-    /// The run cannot go on. The first reason stays.
-    pub fn fail(&self, reason: String) {
-        let mut failure = self.failure.lock();
-        if failure.is_none() {
-            self.events.push(EventKind::Error { text: reason.clone() });
-            *failure = Some(reason);
-            drop(failure);
-            self.board.stop();
-        }
-    }
-
-    /// A partition cannot be read and will not come back; the run goes on with the others.
-    pub fn give_up(&self, partition: u32, reason: &str) {
-        let id = self.with(partition, |partition| {
-            partition.state = PartitionState::Failed;
-            partition.id.clone()
-        });
-        self.stage_gone(partition);
-        let text = format!("{id} cannot be read: {reason}");
-        self.unreadable.lock().get_or_insert_with(|| text.clone());
-        self.events.push(EventKind::Error { text });
-    }
-
-    /// A topic is gone: what is open of it is given up.
-    pub fn give_up_topic(&self, topic: &str) {
-        for (planned, index) in self.planned.iter().zip(0_u32..) {
-            let open = {
-                let partition = self.partitions[index as usize].lock();
-                !partition.is_complete() && !partition.has_failed()
-            };
-            if *planned.id.topic == *topic && open {
-                self.give_up(index, "the topic is not there any more");
-            }
-        }
-    }
-
-    /// The first partition that was given up, and why.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<String> {
-        self.unreadable.lock().clone()
-    }
-
-    /// Why the run cannot go on, if so.
-    #[must_use]
-    pub fn failure(&self) -> Option<String> {
-        self.failure.lock().clone()
-    }
-
     /// When the last open partition became complete, if none is open.
     #[must_use]
     pub fn finished_at(&self) -> Option<Instant> {
@@ -590,70 +314,6 @@ impl Engine {
     pub fn last_done(&self) -> Option<Instant> {
         *self.last_done.lock()
     }
-
-    /// Waits until there is room for more records, at most for `timeout`. `false` while there is none.
-    pub fn wait_for_room(&self, timeout: Duration) -> bool {
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
-            return true;
-        }
-        self.fetch_throttled.store(true, Relaxed);
-        let mut guard = self.room_lock.lock();
-        self.room.wait_for(&mut guard, timeout);
-        drop(guard);
-        self.held.load(Relaxed) < self.settings.buffer_bytes || self.must_read_on()
-    }
-
-    /// What waits for earlier records holds memory until those are read: there is always room for them, as long as what is
-    /// there to be handled does not fill the memory.
-    fn must_read_on(&self) -> bool {
-        self.staging.is_starved() && self.board.bytes() <= self.settings.buffer_bytes / 2
-    }
-
-    /// Whether one of these partitions has far more waiting for earlier records than it should.
-    #[must_use]
-    pub fn staging_is_full(&self, partitions: &[u32]) -> bool {
-        let share = self.staging_share();
-        self.staging.bytes_of(partitions).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 2 * share))
-    }
-
-    /// The memory that records of one partition may take while they wait for earlier ones.
-    #[must_use]
-    pub fn staging_share(&self) -> u64 {
-        self.settings.buffer_bytes / PART_OF_BUFFER / (self.unfinished.0.load(Relaxed) as u64).max(1)
-    }
-
-    /// Notes how many partitions have something left, and how much together.
-    pub fn note_unfinished(&self, partitions: usize, records: u64) {
-        self.unfinished.0.store(partitions, Relaxed);
-        self.unfinished.1.store(records, Relaxed);
-    }
-
-    /// How many bytes a partition with so many records left may keep waiting in memory: one half of the limit is shared
-    /// evenly, the other by what is left.
-    #[must_use]
-    pub fn share_of(&self, left: u64) -> u64 {
-        let (partitions, records) = (self.unfinished.0.load(Relaxed) as u64, self.unfinished.1.load(Relaxed));
-        let half = self.settings.buffer_bytes / 2;
-        let by_work = u128::from(half) * u128::from(left.min(records)) / u128::from(records.max(1));
-        half / partitions.max(1) + u64::try_from(by_work).unwrap_or(half)
-    }
-
-    /// Tells the fetchers to stop.
-    pub fn stop_reading(&self) {
-        self.stop_reading.store(true, Relaxed);
-        self.room.notify_all();
-    }
-
-    /// Whether the fetchers are to stop.
-    #[must_use]
-    pub fn reading_stopped(&self) -> bool {
-        self.stop_reading.load(Relaxed)
-    }
-}
-
-/// Whether a failure gets an event of its own, by its number.
-pub(super) fn is_told(count: u64) -> bool {
-    count <= SINGLES_TOLD || count.is_multiple_of(100)
 }
 
 /// From a nanosecond to an hour with two significant digits: about 50 KB.

@@ -8,6 +8,8 @@
 //!
 //! Pure: no clock, no lock, no thread. The caller passes the time and holds the lock.
 
+mod counts;
+mod fencing;
 #[cfg(test)]
 mod lanes_test;
 #[cfg(test)]
@@ -16,6 +18,7 @@ pub mod quarantine;
 #[cfg(test)]
 mod quarantine_test;
 pub mod ready;
+mod resting;
 #[cfg(test)]
 mod sharing_test;
 
@@ -262,116 +265,6 @@ impl Lanes {
         self.refresh(run.lane);
     }
 
-    /// An extra lane that has done its service is free for the next.
-    pub(super) fn retire(&mut self, lane: u32) {
-        let entry = &mut self.all[lane as usize];
-        if !entry.spare || !entry.records.is_empty() {
-            return;
-        }
-        entry.state = LaneState::Idle;
-        entry.failures = 0;
-        if let Some(trouble) = entry.apart.take() {
-            self.aside.forget(trouble.hash);
-        }
-        self.spare.push(lane);
-    }
-
-    /// An extra lane, with nothing in it.
-    pub(super) fn extra(&mut self) -> u32 {
-        self.spare.pop().unwrap_or_else(|| {
-            self.all.push(Lane { spare: true, ..Lane::default() });
-            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
-        })
-    }
-
-    /// Whether it is one of those.
-    pub(super) fn is_extra(&self, lane: u32) -> bool {
-        self.all[lane as usize].spare
-    }
-
-    /// Without an order to keep, a failed record waits in a lane of its own and the others go straight back.
-    fn return_shared(&mut self, lane: u32, left: Vec<Record>, until: Option<Instant>) {
-        let mut left = left.into_iter();
-        if let Some(at) = until
-            && let Some(failed) = left.next()
-        {
-            let queue = self.all[lane as usize].queue;
-            let spare = self.extra();
-            self.note_waiting(&failed);
-            let entry = &mut self.all[spare as usize];
-            entry.queue = queue;
-            entry.failures = 1;
-            entry.state = LaneState::Parked;
-            entry.records.push_back(failed);
-            self.parked.push(Reverse((at, spare)));
-        }
-        for record in left {
-            self.push(lane, record);
-        }
-    }
-
-    /// How often the first record of a lane has failed so far.
-    #[must_use]
-    pub fn failures(&self, lane: u32) -> u32 {
-        // A shared lane hands out records that have not failed: those that have wait in lanes of their own.
-        self.all[lane as usize].failures
-    }
-
-    /// Lets the lanes go on whose rest is over at `now`, and returns how many.
-    pub fn wake(&mut self, now: Instant) -> usize {
-        let mut woken = 0;
-        while let Some(&Reverse((at, lane))) = self.parked.peek() {
-            if at > now {
-                break;
-            }
-            self.parked.pop();
-            self.all[lane as usize].state = LaneState::Idle;
-            self.refresh(lane);
-            woken += 1;
-        }
-        woken
-    }
-
-    /// When the next rest is over.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Instant> {
-        self.parked.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// From now on only records of this assignment of a partition are taken; those of older ones are dropped when they come
-    /// to the front of their lane. Epochs only rise: a fence that comes late does not shut out a newer assignment.
-    pub fn fence(&mut self, partition: u32, epoch: u32) {
-        let load = &mut self.partitions[partition as usize];
-        if epoch > load.epoch {
-            self.stale += load.waiting - load.stale;
-            load.stale = load.waiting;
-            load.epoch = epoch;
-        }
-    }
-
-    /// Drops the stale records of a lane at once, where it may be long before a worker comes to them.
-    pub fn drop_stale(&mut self, lane: u32) {
-        let mut records = std::mem::take(&mut self.all[lane as usize].records);
-        let first_is_stale = records.front().is_some_and(|record| self.is_stale(record));
-        let rests_aside = self.rests_aside(lane);
-        records.retain(|record| {
-            let stale = self.is_stale(record);
-            if stale && rests_aside {
-                self.aside.note_gone(record);
-            } else if stale {
-                self.note_gone(record);
-            }
-            !stale
-        });
-        let entry = &mut self.all[lane as usize];
-        entry.records = records;
-        if first_is_stale && entry.state != LaneState::Busy {
-            // In a worker's hand they are those of the record there.
-            entry.failures = 0;
-        }
-        self.refresh(lane);
-    }
-
     /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
     pub fn assign(&mut self, lane: u32, queue: u32) {
         let entry = &mut self.all[lane as usize];
@@ -387,115 +280,10 @@ impl Lanes {
         self.ready.reserve(queues);
     }
 
-    /// How many lanes of a ready queue are there for the taking.
-    #[must_use]
-    pub fn ready(&self, queue: u32) -> usize {
-        self.ready.len(queue)
-    }
-
     /// Which ready queue a lane belongs to.
     #[must_use]
     pub fn queue_of(&self, lane: u32) -> u32 {
         self.all[lane as usize].queue
-    }
-
-    /// Records that wait in lanes.
-    #[must_use]
-    pub fn waiting(&self) -> u64 {
-        self.waiting
-    }
-
-    /// A lane has had records before this board was there.
-    pub fn note_used(&mut self, lane: u32) {
-        if let Some(lane) = self.all.get_mut(lane as usize)
-            && !std::mem::replace(&mut lane.used, true)
-        {
-            self.used += 1;
-        }
-    }
-
-    /// Records in workers' hands.
-    #[must_use]
-    pub fn in_hand(&self) -> u64 {
-        self.in_hand
-    }
-
-    /// Records of a partition in workers' hands.
-    #[must_use]
-    pub fn in_hand_of(&self, partition: u32) -> u64 {
-        self.partitions[partition as usize].in_hand
-    }
-
-    /// Records of a partition that wait in lanes, and the memory they take.
-    #[must_use]
-    pub fn waiting_of(&self, partition: u32) -> (u64, u64) {
-        let load = self.partitions[partition as usize];
-        (load.waiting, load.waiting_bytes)
-    }
-
-    /// The memory that all records in lanes take.
-    #[must_use]
-    pub fn waiting_bytes(&self) -> u64 {
-        self.partitions.iter().map(|load| load.waiting_bytes).sum()
-    }
-
-    /// Whether everything that was put in is settled: nothing waits or is put aside, but what was fenced
-    /// off, and nothing is in hand.
-    #[must_use]
-    pub fn are_settled(&self) -> bool {
-        !self.have_work() && self.aside.is_empty()
-    }
-
-    /// Whether anything is in hand, or waits that is not put aside.
-    #[must_use]
-    pub fn have_work(&self) -> bool {
-        self.waiting > self.stale || self.in_hand > 0
-    }
-
-    /// How many workers could have something in hand at the same time: the lanes that are in hand or ready; where lanes are
-    /// shared, the records.
-    #[must_use]
-    pub fn usable(&self) -> u64 {
-        match self.exclusion {
-            Exclusion::Exclusive => self.busy + self.ready.total() as u64,
-            Exclusion::Shared => self.waiting + self.in_hand,
-        }
-    }
-
-    /// How many lanes have ever held a record.
-    #[must_use]
-    pub fn used(&self) -> u64 {
-        self.used
-    }
-
-    /// Whether a record's partition has been fenced off since it was read.
-    pub(super) fn is_stale(&self, record: &Record) -> bool {
-        self.partitions[record.partition as usize].epoch != record.epoch
-    }
-
-    /// Counts a record that comes into a lane: what is put aside does not wait for a worker.
-    fn note_arrived(&mut self, lane: u32, record: &Record) {
-        if self.rests_aside(lane) { self.aside.note(record) } else { self.note_waiting(record) }
-    }
-
-    pub(super) fn note_gone(&mut self, record: &Record) {
-        let stale = u64::from(self.is_stale(record));
-        let load = &mut self.partitions[record.partition as usize];
-        load.stale -= stale;
-        self.stale -= stale;
-        load.waiting -= 1;
-        load.waiting_bytes -= record.footprint();
-        self.waiting -= 1;
-    }
-
-    pub(super) fn note_waiting(&mut self, record: &Record) {
-        let stale = u64::from(self.is_stale(record));
-        let load = &mut self.partitions[record.partition as usize];
-        load.stale += stale;
-        self.stale += stale;
-        load.waiting += 1;
-        load.waiting_bytes += record.footprint();
-        self.waiting += 1;
     }
 
     /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
