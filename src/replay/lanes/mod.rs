@@ -158,6 +158,8 @@ impl Lanes {
         if self.is_stale(&record) {
             return false;
         }
+        // The lane of a key that was put aside is no further one.
+        self.note_used(lane);
         let (lane, record) = match self.aside.lane_of(&record) {
             Some(lane) => (lane, record.detached()),
             None => (lane, record),
@@ -165,10 +167,6 @@ impl Lanes {
         self.note_arrived(lane, &record);
         let entry = &mut self.all[lane as usize];
         let record = if entry.state == LaneState::Parked { record.detached() } else { record };
-        if !entry.used {
-            entry.used = true;
-            self.used += 1;
-        }
         entry.records.push_back(record);
         if entry.state == LaneState::Condemned {
             self.note_condemned(lane);
