@@ -50,6 +50,7 @@ mod membership_test;
 mod options;
 mod partition;
 mod planning;
+mod policy;
 pub(crate) mod position;
 mod probe;
 mod quarantine;
