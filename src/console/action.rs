@@ -266,7 +266,7 @@ pub const CATALOGUE: &[Entry] = &[
         DASHBOARD => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
     entry!(EventFilter, View, "events", "Show all events, or only the louder ones",
         DASHBOARD => [Key::char('e')]),
-    entry!(RunDetails, View, "the run", "All about the run: what is read, limits, failures, journal",
+    entry!(RunDetails, View, "the run", "All about the run: range, limits, failures",
         READING => [Key::char('i')]),
     entry!(Compare, View, "compare", "Compare this session's runs",
         READING => [Key::char('c')]),

@@ -88,6 +88,11 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
         }
         return lines;
     };
+    if plan.records.value == 0 && plan.records.is_exact() {
+        let text = "there is nothing to replay: no record lies in this range";
+        lines.extend(wrap(text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)));
+        return lines;
+    }
     summary(&mut lines, plan, room, theme);
     lines.push(Line::default());
     let workers = state.wanted_concurrency().unwrap_or(plan.conditions.concurrency);

@@ -11,6 +11,7 @@ use crate::console::{
     action::Action,
     keymap::Mode,
     layout::Panel,
+    screen,
     state::{Overlay, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
@@ -107,6 +108,11 @@ fn is_of_use(state: &State, action: Action) -> bool {
         Action::Quarantine => !state.quarantined().is_empty(),
         Action::StopPlanning => state.snapshot.planning.going.is_some(),
         Action::Compare => !state.snapshot.finished.is_empty(),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
+            let text =
+                matches!(state.mode(), Mode::Reading | Mode::Planning) && state.overlay != Some(Overlay::Details);
+            !text || screen::longest_scroll(state) > 0
+        }
         _ => true,
     }
 }

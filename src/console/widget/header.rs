@@ -175,7 +175,8 @@ fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
         other_time,
         speed,
         ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
-        ("workers", workers, theme.strong),
+        // What a run ended with stands in the comparison; the keys change the number of the next one.
+        (if run.state.is_over() { "next run" } else { "workers" }, workers, theme.strong),
         third_time,
         ("partitions", run.plan.partitions.to_string(), theme.base),
         ("batch", number::count(u64::from(run.plan.batch)), theme.base),
