@@ -1,7 +1,10 @@
 //! What stops a partition, a topic or the whole run.
 
 use super::Engine;
-use crate::feed::{EventKind, PartitionState};
+use crate::{
+    feed::{EventKind, PartitionState},
+    kafka::Gone,
+};
 
 impl Engine {
     /// The run cannot go on. The first reason stays.
@@ -27,15 +30,15 @@ impl Engine {
         self.events.push(EventKind::Error { text });
     }
 
-    /// A topic is gone: what is open of it is given up.
-    pub fn give_up_topic(&self, topic: &str) {
+    /// A topic is gone, or may not be read any more: what is open of it is given up.
+    pub fn give_up_topic(&self, topic: &str, gone: Gone) {
         for (planned, index) in self.planned.iter().zip(0_u32..) {
             let open = {
                 let partition = self.partitions[index as usize].lock();
                 !partition.is_complete() && !partition.has_failed()
             };
             if *planned.id.topic == *topic && open {
-                self.give_up(index, "the topic is not there any more");
+                self.give_up(index, &gone.to_string());
             }
         }
     }

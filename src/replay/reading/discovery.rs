@@ -12,7 +12,7 @@ use std::{
 use crate::{
     domain::{Ordering, TopicPartition},
     feed::EventKind,
-    kafka::{Catalog, CatalogError, Client, TopicInfo},
+    kafka::{Catalog, CatalogError, Client, Gone, TopicInfo},
     plan::{PlannedPartition, TopicSet},
     replay::engine::Engine,
 };
@@ -156,16 +156,22 @@ impl Discovery<'_> {
                 self.misses.remove(name);
                 return Some(topic);
             }
-            Err(CatalogError::UnknownTopic(_)) if self.engine.plan.follow => {
-                let misses = self.misses.entry(name.to_owned()).or_default();
-                *misses += 1;
-                if *misses == MISSES {
-                    self.engine.give_up_topic(name);
-                }
-            }
+            Err(CatalogError::UnknownTopic(_)) => self.missed(name, Gone::Missing),
+            Err(CatalogError::NotAuthorized(_)) => self.missed(name, Gone::Forbidden),
             Err(_) => {}
         }
         None
+    }
+
+    fn missed(&mut self, name: &str, gone: Gone) {
+        if !self.engine.plan.follow {
+            return;
+        }
+        let misses = self.misses.entry(name.to_owned()).or_default();
+        *misses += 1;
+        if *misses == MISSES {
+            self.engine.give_up_topic(name, gone);
+        }
     }
 
     fn grown(&mut self, topic: &TopicInfo, before: i32) {

@@ -1,18 +1,18 @@
-//! Topics that disappear under a run. librdkafka goes on asking for a deleted topic for minutes without a word, so a run
-//! that comes no further asks for itself.
+//! Topics that disappear under a run, or may not be seen any more. librdkafka goes on asking for such a topic for minutes
+//! without a word, so a run that comes no further asks for itself.
 
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
-use crate::replay::engine::Engine;
+use crate::{kafka::Gone, replay::engine::Engine};
 
 /// How often a run that comes no further asks for its topics.
 const EVERY: Duration = Duration::from_secs(5);
 /// How many topics are asked for at a time; the others have their turn when these are given up.
 const TOPICS: usize = 20;
-/// How often in a row a topic must be missing: right after a broker's start one may be for a moment.
+/// How often in a row a topic must be gone: right after a broker's start one may be for a moment.
 const MISSES: u32 = 2;
 
 /// Watches over the progress of a run.
@@ -30,9 +30,9 @@ impl Silence {
         Self { looked: now, reached: -1, misses: HashMap::new() }
     }
 
-    /// Looks whether the run has come further. If not, `is_missing` is asked for topics that are not read to their end, and
-    /// the partitions of those that are gone are given up; it says `None` where it gets no answer.
-    pub fn look(&mut self, engine: &Engine, now: Instant, mut is_missing: impl FnMut(&str) -> Option<bool>) {
+    /// Looks whether the run has come further. If not, `gone` is asked for topics that are not read to their end, and the
+    /// partitions of those that are gone are given up; it says `None` where it gets no answer.
+    pub fn look(&mut self, engine: &Engine, now: Instant, mut gone: impl FnMut(&str) -> Option<Option<Gone>>) {
         if now.saturating_duration_since(self.looked) < EVERY {
             return;
         }
@@ -52,15 +52,15 @@ impl Silence {
             return;
         }
         for topic in waiting.into_iter().take(TOPICS) {
-            match is_missing(&topic) {
-                Some(true) => {
+            match gone(&topic) {
+                Some(Some(gone)) => {
                     let misses = self.misses.entry(topic.to_string()).or_default();
                     *misses += 1;
                     if *misses >= MISSES {
-                        engine.give_up_topic(&topic);
+                        engine.give_up_topic(&topic, gone);
                     }
                 }
-                Some(false) => drop(self.misses.remove(&*topic)),
+                Some(None) => drop(self.misses.remove(&*topic)),
                 None => return,
             }
         }
