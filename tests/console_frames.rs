@@ -27,7 +27,9 @@ use kreplay::{
         update::{Event, update},
     },
     domain::{Lag, Offset, Ordering},
-    feed::{EventKind, GuardView, Owner, PartitionState, RebalanceKind, RunState, Snapshot},
+    feed::{
+        EventKind, GuardView, Owner, PartitionState, QuarantineView, QuarantinedKey, RebalanceKind, RunState, Snapshot,
+    },
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
 
@@ -192,6 +194,76 @@ fn a_run_that_is_limited() {
     assert_snapshot!("rate_prompt_80x24", text(&state));
 }
 
+/// A run whose positions wait for a few keys: what it has dealt with is shown, not where its positions are.
+fn quarantined(width: u16, height: u16) -> State {
+    let mut state = running(width, height);
+    change(&mut state, |snapshot| {
+        let run = snapshot.run.as_mut().unwrap();
+        run.totals.handled = 9_812;
+        run.totals.retried = 58;
+        run.totals.lag = Lag::Known(7_712);
+        let key = |hash: u64| QuarantinedKey {
+            hash,
+            key: format!("{}customer-{hash}\u{1b}[2J", "a-long-name-".repeat(hash as usize)),
+            partition: partition("vc.orders.events", hash as i32),
+            offset: Offset::new(700 + hash as i64).unwrap(),
+            records: 94,
+            bytes: 9_400,
+            error: "the target answered 503: try again later, or ask those who look after it what has happened".into(),
+            attempts: 4,
+            for_s: 40.0 + 3_000.0 * hash as f64,
+        };
+        run.quarantine = QuarantineView {
+            keys: 2,
+            records: 188,
+            bytes: 18_800,
+            awaits_decision: true,
+            waiting: (0..2).map(key).collect(),
+        };
+    });
+    state
+}
+
+#[test]
+fn a_run_with_keys_in_quarantine() {
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        let mut state = quarantined(at.0, at.1);
+        assert_snapshot!(format!("quarantined_{}x{}", at.0, at.1), text(&state));
+        act(&mut state, Action::Quarantine);
+        assert_snapshot!(format!("quarantine_{}x{}", at.0, at.1), text(&state));
+    }
+    // Too many for the window.
+    let mut state = quarantined(80, 24);
+    change(&mut state, |snapshot| {
+        let waiting = &mut snapshot.run.as_mut().unwrap().quarantine.waiting;
+        let first = waiting[0].clone();
+        waiting.extend((2..40).map(|hash| QuarantinedKey { hash, key: format!("customer-{hash}"), ..first.clone() }));
+        snapshot.run.as_mut().unwrap().quarantine.keys = 900;
+    });
+    act(&mut state, Action::Quarantine);
+    act(&mut state, Action::Bottom);
+    assert_snapshot!("quarantine_many_80x24", text(&state));
+}
+
+/// What a run waited for is no matter any more when it is over.
+#[test]
+fn a_run_that_was_stopped_with_keys_in_quarantine() {
+    let mut state = quarantined(80, 24);
+    change(&mut state, |snapshot| snapshot.run.as_mut().unwrap().state = RunState::Cancelled);
+    let shown = text(&state);
+    assert!(shown.contains("2 keys quarantined") && !shown.contains("wait for a decision"), "{shown}");
+    assert!(!shown.contains("Q quarantine"), "{shown}");
+}
+
+/// A message that stays says how it goes, however long it is.
+#[test]
+fn a_long_message_can_still_be_dismissed() {
+    let mut state = running(80, 24);
+    let text_of = "the guard: ".to_owned() + &"very long ".repeat(20);
+    update(&mut state, Event::Events(vec![event(3, 3.0, EventKind::Error { text: text_of })]));
+    assert!(text(&state).lines().last().unwrap().contains("…   Esc dismisses"), "{}", text(&state));
+}
+
 #[test]
 fn a_run_that_is_over() {
     assert_snapshot!("finished_80x24", size(SMALL, finished));
@@ -248,6 +320,28 @@ fn windows_in_front() {
     act(&mut state, Action::Down);
     act(&mut state, Action::Details);
     assert_snapshot!("details_120x40", text(&state));
+}
+
+/// All that is known of a run in one window, with everything that can be set.
+#[test]
+fn all_about_the_run() {
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        let mut state = limited(at.0, at.1, Some(12_345));
+        change(&mut state, |snapshot| {
+            snapshot.cluster.embedded = false;
+            let run = snapshot.run.as_mut().unwrap();
+            run.plan.selection = "from -2h to latest, only key team:7 or \u{1b}[2J*, type *Merged".into();
+            run.plan.on_failure = "3 retries, the first after 1s, then dead-letter to {topic}.dlq".into();
+            run.plan.on_retention = "the partition fails".into();
+            run.plan.resumable = true;
+        });
+        act(&mut state, Action::RunDetails);
+        assert_snapshot!(format!("run_details_{}x{}", at.0, at.1), text(&state));
+        act(&mut state, Action::Close);
+        assert_eq!(state.overlay, None);
+        act(&mut state, Action::Cancel);
+        assert!(text(&state).contains("Go on later: kreplay resume demo-1"));
+    }
 }
 
 /// What is read of the topics is shown where that is not all of them; its texts come from outside.

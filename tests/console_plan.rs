@@ -112,13 +112,32 @@ fn plan(partitions: u64) -> Forecast {
 
 fn planned(width: u16, height: u16, forecast: Forecast) -> State {
     let mut state = running(width, height);
-    change(&mut state, |snapshot| snapshot.planning.forecast = Some(Arc::new(forecast)));
+    change(&mut state, |snapshot| {
+        snapshot.run.as_mut().unwrap().plan.topics.clone_from(&forecast.topics);
+        snapshot.planning.forecast = Some(Arc::new(forecast));
+    });
     assert_eq!(press(&mut state, 'P'), []);
     state
 }
 
 fn ask(names: &[&str]) -> Vec<Effect> {
     vec![Effect::Send(Command::Plan(names.iter().map(|name| (*name).to_owned()).collect()))]
+}
+
+/// It would be read as the plan of this run.
+#[test]
+fn a_plan_of_other_topics_is_made_anew() {
+    let mut state = running(80, 24);
+    change(&mut state, |snapshot| snapshot.planning.forecast = Some(Arc::new(plan(6))));
+    assert_eq!(press(&mut state, 'P'), ask(&[]));
+}
+
+#[test]
+fn a_plan_without_records_recommends_nothing() {
+    let mut empty = plan(6);
+    empty.records = Estimate::exact(0);
+    let shown = text(&planned(80, 24, empty));
+    assert!(shown.contains("there is nothing to replay") && !shown.contains("recommended"), "{shown}");
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn after_the_end_a_change_waits_for_the_next_run() {
     update(&mut state, Event::Tick(Duration::from_secs(60)));
     assert_eq!(press(&mut state, '+'), workers(8));
     assert_eq!(said(&state), "concurrency 7 → 8 for the next run");
-    assert!(text(&state).contains("workers 6 → 8"));
+    assert!(text(&state).contains("next run 6 → 8"));
     change_run(&mut state, |run| run.id = "demo-2".into());
     assert_eq!(state.pending, None);
 }

@@ -41,6 +41,8 @@ impl Panel {
 
 /// The smallest terminal the console can be used on.
 pub const MIN_WIDTH: u16 = 60;
+/// So much of a line's width an alert's frame takes.
+pub(super) const ALERT_AROUND: usize = 4;
 /// The smallest terminal the console can be used on.
 pub const MIN_HEIGHT: u16 = 15;
 
@@ -71,18 +73,18 @@ impl Areas {
     }
 }
 
-/// Lays the dashboard out; `None` when the terminal is too small.
+/// Lays the dashboard out, with an alert of so many lines where there is one; `None` when the terminal is too small.
 ///
 /// From 100 × 30 every panel is there. Below, the partitions share the screen with `side`, the panel that last had the
 /// focus beside them, and with the chart where there are rows to spare.
 #[must_use]
-pub fn areas(screen: Rect, side: Panel, alert: bool) -> Option<Areas> {
+pub fn areas(screen: Rect, side: Panel, alert: Option<u16>) -> Option<Areas> {
     if screen.width < MIN_WIDTH || screen.height < MIN_HEIGHT {
         return None;
     }
     let full = screen.width >= 100 && screen.height >= 30;
     let header = if screen.height >= 20 { 4 } else { 3 };
-    let alert_height = if alert { 5.min(screen.height / 4) } else { 0 };
+    let alert_height = alert.map_or(0, |lines| lines.saturating_add(2).clamp(3, (screen.height / 4).clamp(3, 6)));
     let footer = if full { 2 } else { 1 };
     let [header, alert_area, body, footer] = Layout::vertical([
         Constraint::Length(header),
@@ -92,7 +94,7 @@ pub fn areas(screen: Rect, side: Panel, alert: bool) -> Option<Areas> {
     ])
     .areas(screen);
     let panels = if full { all_panels(body) } else { few_panels(body, side) };
-    Some(Areas { header, alert: alert.then_some(alert_area), panels, footer })
+    Some(Areas { header, alert: alert.map(|_| alert_area), panels, footer })
 }
 
 fn all_panels(body: Rect) -> Vec<(Panel, Rect)> {

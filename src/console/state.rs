@@ -7,6 +7,7 @@ use ratatui::layout::{Rect, Size};
 use super::{
     keymap::Mode,
     layout::{self, Areas, Panel},
+    text::{clean, wrap},
 };
 use crate::{
     domain::{Concurrency, Ordering, RateLimit},
@@ -14,6 +15,7 @@ use crate::{
     replay::Decision,
 };
 
+mod alert;
 mod comparison;
 mod history;
 mod log;
@@ -22,6 +24,7 @@ mod status;
 mod table;
 mod topics;
 
+pub use alert::Alert;
 pub use comparison::{Compared, Sameness, base, compare};
 pub use history::{History, Mark, MarkKind};
 pub use log::Log;
@@ -55,6 +58,8 @@ pub enum Overlay {
     Plan(usize),
     /// One partition.
     Details,
+    /// The run, scrolled by so many lines.
+    Run(usize),
     /// The number of workers is being typed.
     Number {
         /// What is typed so far.
@@ -224,7 +229,7 @@ impl State {
         match self.overlay {
             None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
-            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details) => Mode::Reading,
+            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details | Overlay::Run(_)) => Mode::Reading,
             Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
                 Mode::Typing
             }
@@ -243,32 +248,15 @@ impl State {
     /// Where each panel is; `None` when the terminal is too small.
     #[must_use]
     pub fn areas(&self) -> Option<Areas> {
-        layout::areas(self.screen(), self.side, self.alert().is_some())
+        let room = usize::from(self.size.width).saturating_sub(layout::ALERT_AROUND);
+        let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(alert.text), room).len()));
+        layout::areas(self.screen(), self.side, alert)
     }
 
-    /// What must not be overlooked: why nothing can be run, or why the run failed.
-    #[must_use]
-    pub fn alert(&self) -> Option<(&'static str, &str)> {
-        if let Some(problem) = &self.snapshot.problem {
-            return Some(("No run can be started", problem));
-        }
-        let run = self.run()?;
-        if let Some(error) = &run.error {
-            return Some(("The run failed", error));
-        }
-        if let Some(failure) = &run.paused_by {
-            return Some(("Paused by a failure: p tries the record again", failure));
-        }
-        run.quarantine.awaits_decision.then_some((
-            "Keys in quarantine wait for a decision",
-            "Everything else is handled. Q shows them: release them, or send them to the dead letters.",
-        ))
-    }
-
-    /// The keys in quarantine, the oldest first.
+    /// The keys in quarantine, the oldest first; none once the run is over, when nothing can be decided any more.
     #[must_use]
     pub fn quarantined(&self) -> &[QuarantinedKey] {
-        self.run().map_or(&[], |run| &run.quarantine.waiting)
+        self.run().filter(|_| self.going()).map_or(&[], |run| &run.quarantine.waiting)
     }
 
     /// The row of the selected key among them; the first where it is not there any more.

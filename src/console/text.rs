@@ -64,13 +64,13 @@ fn tail(text: &str, max: usize) -> &str {
     &text[from..]
 }
 
-/// Words put into lines of at most `max` cells; a longer word is broken.
+/// Words put into lines of at most `max` cells; a longer word is broken. A number and its unit are one word.
 pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
-        let mut word = word;
+    for word in words(text) {
+        let mut word = word.as_ref();
         if !line.is_empty() && line.width() + 1 + word.width() > max {
             lines.push(std::mem::take(&mut line));
         }
@@ -90,6 +90,23 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// What must not be separated from the number before it.
+const UNITS: [&str; 11] = ["%", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "TiB", "M", "G"];
+
+fn words(text: &str) -> Vec<Cow<'_, str>> {
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = UNITS.contains(&word.trim_end_matches([',', ';', ':', '.']));
+        match words.last_mut() {
+            Some(before) if unit && before.ends_with(|c: char| c.is_ascii_digit()) => {
+                *before = Cow::Owned(format!("{before} {word}"));
+            }
+            _ => words.push(Cow::Borrowed(word)),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -118,6 +135,8 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("gains less than 5 %: stop", 17), ["gains less than", "5 %: stop"]);
+        assert_eq!(wrap("a s", 1), ["a", "s"]);
     }
 
     proptest! {

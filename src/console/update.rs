@@ -108,12 +108,14 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
             state.workers_from = 0;
         }
     }
+    let was_going = state.going();
     state.snapshot = snapshot;
     state.stale = true;
     settle(state);
+    run::note_end(state, was_going);
     topics::offer(state);
-    if matches!(state.overlay, Some(Overlay::Ask(_))) && !state.going() {
-        // The run came to its end by itself while the question stood: there is nothing left to stop.
+    if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.going() {
+        // The run came to its end while the question stood: there is nothing left to stop or to decide.
         state.overlay = None;
         say(state, StatusKind::Info, "the run has come to its end");
     }
@@ -229,6 +231,8 @@ fn look(state: &mut State, action: Action) {
         Action::FocusNext => focus(state, state.focus.step(true)),
         Action::FocusPrevious => focus(state, state.focus.step(false)),
         Action::EventFilter => state.log.cycle(),
+        Action::RunDetails if state.run().is_none() => say(state, StatusKind::Refused, "there is no run yet"),
+        Action::RunDetails => toggle(state, &Overlay::Run(0)),
         Action::Compare => toggle(state, &Overlay::Compare(0)),
         Action::Help => toggle(state, &Overlay::Help(0)),
         Action::Close => close(state),
@@ -278,6 +282,8 @@ fn close(state: &mut State) {
             state.topics.filter = before;
             topics::follow(state);
         }
+        // Back to the keys that the question was about.
+        Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
         Some(_) => {}
         None if state.topics.open => match &state.status {
             Some(status) if status.kind == StatusKind::Error => state.status = None,

@@ -19,6 +19,9 @@ pub struct NextRun {
     pub ordering: Ordering,
     /// What is done with the records.
     pub handler: String,
+    /// What of the topics is read, in words: the range, the key template and the filter.
+    #[serde(default)]
+    pub selection: String,
     /// The consumer group, where it will have one.
     pub group: Option<String>,
 }

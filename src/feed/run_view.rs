@@ -85,6 +85,15 @@ pub struct PlanView {
     /// The run does not end with the log: it follows it.
     #[serde(default)]
     pub follow: bool,
+    /// What becomes of a record that fails, in words.
+    #[serde(default)]
+    pub on_failure: String,
+    /// What happens where retention has deleted records before they were read, in words.
+    #[serde(default)]
+    pub on_retention: String,
+    /// Whether a journal is kept from which the run can go on after it was stopped or killed.
+    #[serde(default)]
+    pub resumable: bool,
 }
 
 impl PlanView {
@@ -128,6 +137,15 @@ pub struct Totals {
     pub lost: u64,
     /// What is left up to the plan's ends, over all partitions whose position is known.
     pub lag: Lag,
+}
+
+impl Totals {
+    /// Records of which nothing is left to do: each was handled, filtered, passed over, put into a dead-letter topic, or
+    /// is gone.
+    #[must_use]
+    pub fn dealt_with(&self) -> u64 {
+        [self.filtered, self.dead_lettered, self.skipped, self.lost].into_iter().fold(self.handled, u64::saturating_add)
+    }
 }
 
 /// How fast it goes.
@@ -275,7 +293,8 @@ impl RunView {
         self.plan.follow && self.state == RunState::Running
     }
 
-    /// The part of the plan that is behind us, 0 to 1; a plan without records is complete.
+    /// The part of the plan that is behind us, 0 to 1; a plan without records is complete. Where single records hold
+    /// positions back, as keys in quarantine do, it is the part that has been dealt with above them, too.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn progress(&self) -> f64 {
@@ -285,7 +304,12 @@ impl RunView {
             Lag::Known(0) if self.plan.follow => 1.0,
             Lag::Known(lag) if self.plan.follow => self.totals.handled as f64 / (self.totals.handled + lag) as f64,
             Lag::Known(_) if self.plan.records == 0 => 1.0,
-            Lag::Known(lag) => 1.0 - (lag as f64 / self.plan.records as f64).min(1.0),
+            Lag::Known(lag) => {
+                let behind = 1.0 - (lag as f64 / self.plan.records as f64).min(1.0);
+                let dealt_with = (self.totals.dealt_with() as f64 / self.plan.records as f64).min(1.0);
+                // A run whose positions are not at their ends is not complete, whatever was counted.
+                if lag > 0 { behind.max(dealt_with.min(0.999)) } else { behind }
+            }
         }
     }
 }

@@ -227,8 +227,31 @@ impl Client {
     /// [`ClientError::Configuration`] with librdkafka's words.
     pub fn at(place: Place, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
         let mut native = config.reading_at(place);
-        // It is no member of any group; what is said of members is checked against defaults that hold for none of ours.
-        for name in ["group.id", "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"] {
+        native.remove("group.id");
+        Self::outside(native, config, health)
+    }
+
+    /// The same, for questions about a group, which it does not join.
+    ///
+    /// It goes by the group's name, since a coordinator that has moved is asked for again through the client's own group;
+    /// where it has none, librdkafka 2.12 follows a null pointer (`rd_kafka_handle_OffsetFetch`). Without a subscription it
+    /// joins nothing and commits nothing.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`] with librdkafka's words.
+    pub fn about_group(group: &str, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
+        let mut native = config.reading();
+        native.set("group.id", group);
+        Self::outside(native, config, health)
+    }
+
+    /// It is no member of any group; what is said of members is checked against defaults that hold for none of ours.
+    fn outside(
+        mut native: ClientConfig,
+        config: &KafkaConfig,
+        health: &Arc<ClientHealth>,
+    ) -> Result<Self, ClientError> {
+        for name in ["session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"] {
             native.remove(name);
         }
         Ok(Self { consumer: Arc::new(create(&native, health, None)?), config: config.clone() })

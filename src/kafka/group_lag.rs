@@ -56,7 +56,7 @@ impl GroupLag {
         let mut config = config.clone();
         // As Kafka's own tools count: what a transaction holds back is still to come for the group.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
-        let client = Client::new(&config, &Arc::<ClientHealth>::default())?;
+        let client = Client::about_group(group, &config, &Arc::<ClientHealth>::default())?;
         Ok(Self { client, group: group.to_owned() })
     }
 
@@ -102,5 +102,30 @@ impl GroupLag {
     /// Lets go of the connection without making the caller wait.
     pub fn close(self) {
         self.client.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{
+        mocking::MockCluster,
+        types::{RDKafkaApiKey, RDKafkaRespErr},
+    };
+
+    use super::*;
+
+    /// A coordinator that has just moved answers so; librdkafka must survive it.
+    #[test]
+    fn a_coordinator_that_has_moved_is_asked_again_later() {
+        let cluster = MockCluster::new(1).unwrap();
+        let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
+        let lookup = GroupLag::new(&config, "billing").unwrap();
+        let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
+        cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[moved; 8]);
+        let answer = lookup.look(Duration::from_secs(10));
+        assert!(matches!(answer, Err(GroupLagError::Later { .. })), "{answer:?}");
+        cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch);
+        let answer = lookup.look(Duration::from_secs(10));
+        assert!(matches!(answer, Err(GroupLagError::Nothing { .. })), "{answer:?}");
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod options;
 mod order;
 pub(crate) mod partition;
+mod policy;
 mod probe;
 mod reading;
 mod run;

@@ -34,7 +34,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
     let area = centred(buf.area, wide, number::cells(name.len() + rows.len() + 5));
     let title = format!("Partition {}", partition.id.partition);
-    let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   Esc closes", theme);
+    let inner = frame::window(buf, area, &title, "↑ ↓ other partitions   i the run   Esc closes", theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
     let mut y = inner.y + 1;
     let mut put = |buf: &mut Buffer, label: &str, value: &str, style: Style| {

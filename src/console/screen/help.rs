@@ -61,7 +61,7 @@ fn longest(columns: &[Vec<HelpLine>]) -> usize {
 /// The sections in two columns where there is room, otherwise one below the other.
 fn columns(screen: Rect) -> Vec<Vec<HelpLine>> {
     let mut first = sections();
-    let second = if screen.width < COLUMN * 2 { Vec::new() } else { first.split_off(4) };
+    let second = if screen.width < COLUMN * 2 { Vec::new() } else { first.split_off(5) };
     [first, second].into_iter().filter(|sections| !sections.is_empty()).map(lines).collect()
 }
 

@@ -20,6 +20,7 @@ mod number_prompt;
 mod plan;
 mod quarantine;
 mod question;
+mod run_details;
 mod topics;
 
 /// Draws everything.
@@ -39,10 +40,11 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
         Some(Overlay::Plan(from)) => plan::render(buf, *from, state, theme),
         Some(Overlay::Details) => details::render(buf, state, theme),
+        Some(Overlay::Run(from)) => run_details::render(buf, *from, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Quarantine(_)) => quarantine::render(buf, state, theme),
         Some(Overlay::Rate { text, error }) => number_prompt::rate(buf, text, error.as_deref(), state, theme),
-        Some(Overlay::Ask(question)) => question::render(buf, *question, theme),
+        Some(Overlay::Ask(question)) => question::render(buf, *question, state, theme),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) | None => {}
     }
 }
@@ -53,8 +55,14 @@ pub(super) fn longest_scroll(state: &State) -> usize {
         Some(Overlay::Help(_)) => help::longest_scroll(state.screen()),
         Some(Overlay::Compare(_)) => compare::longest_scroll(state),
         Some(Overlay::Plan(_)) => plan::longest_scroll(state),
+        Some(Overlay::Run(_)) => run_details::longest_scroll(state),
         _ => 0,
     }
+}
+
+/// Where the rows of the keys in quarantine are, and the first that is in view.
+pub(super) fn quarantine_rows(state: &State) -> (Rect, usize) {
+    quarantine::rows(state)
 }
 
 /// Where the rows of the list of topics are; `None` when the terminal is too small.

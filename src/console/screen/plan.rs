@@ -88,6 +88,11 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
         }
         return lines;
     };
+    if plan.records.value == 0 && plan.records.is_exact() {
+        let text = "there is nothing to replay: no record lies in this range";
+        lines.extend(wrap(text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)));
+        return lines;
+    }
     summary(&mut lines, plan, room, theme);
     lines.push(Line::default());
     let workers = state.wanted_concurrency().unwrap_or(plan.conditions.concurrency);
@@ -138,13 +143,13 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
         (Some(best), Some(predicted)) => {
             put(
                 "recommended",
-                &format!("{} workers, {}: {}", best.workers, time(best.elapsed_s), best.why),
+                &format!("{}, {}: {}", several(best.workers.into(), "worker"), time(best.elapsed_s), best.why),
                 theme.strong,
             );
             let text = format!(
-                "{} with {} workers, limited by {}",
+                "{} with {}, limited by {}",
                 time(predicted.elapsed_s),
-                set.concurrency,
+                several(set.concurrency.into(), "worker"),
                 predicted.limit
             );
             put("predicted", &text, theme.popup);
@@ -165,10 +170,10 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
     };
     put("read", &read, theme.popup);
     let records = format!(
-        "{} records, {}; {} keys, {} in the heaviest lane, {} without a key",
+        "{} records, {}; {}, {} in the heaviest lane, {} without a key",
         about(plan.records),
         number::bytes(plan.bytes),
-        number::count(plan.keys.distinct),
+        several(plan.keys.distinct, "key"),
         number::percent(plan.keys.heaviest_lane),
         number::percent(plan.keys.keyless)
     );
@@ -176,6 +181,10 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
     for note in &plan.notes {
         put("note", note, theme.warning);
     }
+}
+
+fn several(count: u64, name: &str) -> String {
+    format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
 /// Seconds with two digits after the point below a minute, as reports have them.

@@ -3,78 +3,118 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Rect},
+    style::Style,
 };
 
 use crate::{
     console::{
-        layout::centred,
+        layout::{centred, inside},
         number,
         state::State,
-        text::{clean, cut},
+        text::{clean, shorten, wrap},
         theme::Theme,
-        widget::{frame, paint},
+        widget::{frame, paint, partitions::place},
     },
     feed::QuarantinedKey,
 };
 
 const WIDEST: u16 = 120;
 /// Lines around the rows: the frame, heads, a gap, and what failed.
-const AROUND: usize = 8;
-const RECORDS: u16 = 9;
-const SINCE: u16 = 8;
-const PLACE: u16 = 28;
+const AROUND: usize = 6;
+/// The lines for what failed, and the gap above them.
+const BELOW: u16 = 3;
+const RECORDS: u16 = 8;
+const WAITS: u16 = 8;
+/// The least room for a key.
+const KEY: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let keys = state.quarantined();
-    let area = centred(buf.area, WIDEST.min(buf.area.width), number::cells(keys.len().max(1) + AROUND));
-    let title = state.run().map_or_else(String::new, |run| {
-        format!(
-            "Quarantine: {} keys, {} records",
-            number::count(run.quarantine.keys as u64),
-            number::count(run.quarantine.records)
-        )
-    });
-    let inner = frame::window(buf, area, &title, "r release   d dead-letter   R D all   Esc closes", theme);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let (rows, from) = rows(state);
+    let foot = place(from, usize::from(rows.height), keys.len());
+    let inner = frame::window(buf, area(state), &title(state), &foot, theme);
     if keys.is_empty() {
         let middle = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
         paint::aligned(buf, middle, "no key is in quarantine", theme.muted, Alignment::Center);
         return;
     }
-    let key = inner.width.saturating_sub(RECORDS + SINCE + PLACE + 6);
-    let columns = [("key", key), ("records", RECORDS), ("since", SINCE), ("failed at", PLACE)];
-    let line = |buf: &mut Buffer, y: u16, cells: [&str; 4], style| {
-        let mut x = inner.x;
-        for ((_, width), text) in columns.iter().zip(cells) {
-            paint::text(buf, x, y, *width, &cut(text, usize::from(*width)), style);
-            x += width + 2;
-        }
-    };
-    line(buf, inner.y, columns.map(|(head, _)| head), theme.popup.patch(theme.column));
-    let page = usize::from(inner.height).saturating_sub(4).max(1);
+    let columns = columns(rows, keys);
+    let head = Rect { y: rows.y.saturating_sub(1), height: 1, ..rows };
+    line(buf, head, columns, &["key", "records", "waits", "failed at"], theme.popup.patch(theme.column));
     let selected = state.quarantined_row();
-    let from = (selected + 1).saturating_sub(page);
-    for (row, (place, one)) in keys.iter().enumerate().skip(from).take(page).enumerate() {
+    for (row, (at, one)) in keys.iter().enumerate().skip(from).take(usize::from(rows.height)).enumerate() {
+        let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
+        let style = if at == selected { theme.selected } else { theme.popup };
+        buf.set_style(place, style);
         let cells = cells(one);
-        let style = if place == selected { theme.selected } else { theme.popup };
-        let y = inner.y + 1 + number::cells(row);
-        if place == selected {
-            buf.set_style(Rect { y, height: 1, ..inner }, style);
-        }
-        line(buf, y, [&cells[0], &cells[1], &cells[2], &cells[3]], style);
+        line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
-    if let Some(one) = keys.get(selected) {
-        let text = format!("failed {} times, last with: {}", one.attempts, clean(&one.error));
-        let y = inner.bottom().saturating_sub(2);
-        paint::text(buf, inner.x, y, inner.width, &cut(&text, usize::from(inner.width)), theme.bad);
+    let Some(one) = keys.get(selected) else { return };
+    let times = if one.attempts == 1 { "once" } else { &format!("{} times", one.attempts) };
+    let text = clean(&format!("failed {times}, last with: {}", one.error)).into_owned();
+    for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(BELOW) - 1).enumerate() {
+        let y = rows.bottom() + 1 + number::cells(row);
+        paint::text(buf, rows.x, y, rows.width, text, theme.bad);
+    }
+}
+
+/// Where the rows are, and which key is the first in view.
+pub(super) fn rows(state: &State) -> (Rect, usize) {
+    let inner = inside(area(state));
+    let height = inner.height.saturating_sub(1 + BELOW).max(1);
+    let rows = Rect { x: inner.x + 1, y: inner.y + 1, width: inner.width.saturating_sub(2), height };
+    (rows, (state.quarantined_row() + 1).saturating_sub(usize::from(height)))
+}
+
+/// The window, which leaves the banner, the messages and the keys in view.
+fn area(state: &State) -> Rect {
+    let screen = state.screen();
+    let room = state.areas().map_or(screen, |parts| {
+        let top = parts.header.y + 1;
+        Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
+    });
+    centred(room, WIDEST, number::cells(state.quarantined().len().max(1) + AROUND))
+}
+
+fn title(state: &State) -> String {
+    let Some(run) = state.run() else { return "Quarantine".to_owned() };
+    let several =
+        |count: u64, name: &str| format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" });
+    let named = state.quarantined().len();
+    let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
+    format!(
+        "Quarantine: {}{first}, {} wait",
+        several(run.quarantine.keys as u64, "key"),
+        several(run.quarantine.records, "record")
+    )
+}
+
+/// The columns: keys get what the others leave. Where that is little, the place gives way, not the numbers.
+fn columns(rows: Rect, keys: &[QuarantinedKey]) -> [Rect; 4] {
+    let longest = keys.iter().map(|one| where_it_failed(one).chars().count()).max().unwrap_or(0);
+    let left = rows.width.saturating_sub(RECORDS + WAITS + 6);
+    let place = number::cells(longest).max(9).min(left.saturating_sub(KEY).max(left / 2));
+    let mut x = rows.x;
+    [left.saturating_sub(place), RECORDS, WAITS, place].map(|width| {
+        let at = Rect::new(x, rows.y, width, 1);
+        x += width + 2;
+        at
+    })
+}
+
+fn line(buf: &mut Buffer, at: Rect, columns: [Rect; 4], cells: &[&str; 4], style: Style) {
+    let sides = [Alignment::Left, Alignment::Right, Alignment::Right, Alignment::Left];
+    for ((column, text), side) in columns.into_iter().zip(cells).zip(sides) {
+        let place = Rect { y: at.y, ..column };
+        paint::aligned(buf, place, &shorten(text, usize::from(column.width)), style, side);
     }
 }
 
 fn cells(one: &QuarantinedKey) -> [String; 4] {
-    [
-        clean(&one.key).into_owned(),
-        number::count(one.records),
-        format!("{:.0} s", one.for_s),
-        format!("{} at {}", clean(&one.partition.to_string()), one.offset),
-    ]
+    let waits = if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::seconds(one.for_s) };
+    [clean(&one.key).into_owned(), number::count(one.records), waits, where_it_failed(one)]
+}
+
+fn where_it_failed(one: &QuarantinedKey) -> String {
+    format!("{} at {}", clean(&one.partition.to_string()), one.offset)
 }

@@ -9,32 +9,37 @@ use crate::{
     console::{
         layout::centred,
         number,
-        state::Question,
+        state::{Question, State},
+        text::{clean, shorten},
         theme::Theme,
         widget::{frame, paint},
     },
+    feed::RunView,
     replay::Decision,
 };
 
-pub(super) fn render(buf: &mut Buffer, question: Question, theme: &Theme) {
-    let (title, lines) = match question {
+pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
+    let [in_hand, rest] = state.run().map_or_else(Default::default, |run| stopped(run, state));
+    let (title, lines): (_, Vec<String>) = match question {
         Question::Restart => (
             "Run again?",
-            ["A run is going. It is stopped first: what is in", "hand is finished. Then all records are handled anew."],
+            vec![
+                "A run is going. It is stopped first: what is in".into(),
+                "hand is finished. Then all records are handled anew.".into(),
+            ],
         ),
-        Question::Cancel => {
-            ("Cancel the run?", ["What is in hand is finished and committed.", "The rest is left as it is."])
-        }
-        Question::Quit => {
-            ("Quit?", ["A run is going. It is stopped before its end:", "what is in hand is finished and committed."])
-        }
+        Question::Cancel => ("Cancel the run?", vec![in_hand, rest]),
+        Question::Quit => ("Quit?", vec!["A run is going. It is stopped before its end.".into(), in_hand, rest]),
         Question::DecideAll(Decision::Release) => (
             "Release all keys?",
-            ["Every key in quarantine is tried again, in its order.", "What fails again comes back."],
+            vec!["Every key in quarantine is tried again, in its order.".into(), "What fails again comes back.".into()],
         ),
         Question::DecideAll(Decision::DeadLetter) => (
             "Send all to the dead letters?",
-            ["All that waits in quarantine goes to the dead letters,", "and so does what comes later of these keys."],
+            vec![
+                "All that waits in quarantine goes to the dead letters,".into(),
+                "and so does what comes later of these keys.".into(),
+            ],
         ),
     };
     let area = centred(buf.area, 58, number::cells(lines.len() + 5));
@@ -49,4 +54,17 @@ pub(super) fn render(buf: &mut Buffer, question: Question, theme: &Theme) {
         Span::raw(" no"),
     ]);
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
+}
+
+/// What becomes of a run that is stopped, and how it can go on.
+fn stopped(run: &RunView, state: &State) -> [String; 2] {
+    let committed = if run.plan.group.is_some() { " and committed" } else { "" };
+    let rest = if run.plan.resumable {
+        format!("Go on later: kreplay resume {}", shorten(&clean(&run.id), 25))
+    } else if state.snapshot.cluster.embedded {
+        "The rest is left as it is.".to_owned()
+    } else {
+        "It keeps no journal: it cannot be resumed.".to_owned()
+    };
+    [format!("What is in hand is finished{committed}."), rest]
 }

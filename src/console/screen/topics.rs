@@ -3,7 +3,6 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Rect},
-    style::Style,
 };
 
 use crate::{
@@ -11,18 +10,20 @@ use crate::{
         layout::{centred, inside},
         number,
         state::{Overlay, State},
-        text::{clean, shorten, width, wrap},
+        text::{clean, cut, shorten, width, wrap},
         theme::Theme,
         widget::{frame, paint},
     },
     domain::Ordering,
-    feed::TopicView,
+    feed::{PlanView, TopicView},
 };
 
 /// Wider than this the figures would be too far from the names.
 const WIDEST: u16 = 110;
-/// The heads of the columns, a gap, and the lines that say what will happen.
-const AROUND: u16 = 7;
+/// The heads of the columns, a gap, and the lines that say what will happen, but for what is read.
+const AROUND: u16 = 6;
+/// The most lines for what is read.
+const RANGE: usize = 3;
 const MARK: u16 = 2;
 const PARTITIONS: u16 = 12;
 const RECORDS: u16 = 14;
@@ -33,7 +34,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
     let catalog = state.catalog();
     let shown = state.topics.shown(catalog);
-    let rows = list_rows(inner);
+    let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
     let first = state.topics.first_row(&shown, catalog, height);
     let foot = if shown.len() > height {
@@ -63,7 +64,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
 
 /// Where the rows of the list are; `None` when the terminal is too small.
 pub(super) fn rows(state: &State) -> Option<Rect> {
-    areas(state).map(|(_, inner)| list_rows(inner))
+    areas(state).map(|(_, inner)| list_rows(state, inner))
 }
 
 /// The window, which leaves the banner and the messages in view, and its inside.
@@ -71,15 +72,17 @@ fn areas(state: &State) -> Option<(Rect, Rect)> {
     let parts = state.areas()?;
     let top = parts.header.y + 1;
     let room = Rect { y: top, height: parts.footer.y.saturating_sub(top), ..state.screen() };
-    let lines = number::cells(state.catalog().len().max(3)).saturating_add(AROUND + 2);
+    let lines = number::cells(state.catalog().len().max(3))
+        .saturating_add(AROUND + 2 + number::cells(range(state, WIDEST - 4).len()));
     // Where it takes the whole width, the scraps above and below it would only disturb.
     let area = if room.width <= WIDEST { room } else { centred(room, WIDEST, lines) };
     let inner = inside(area);
     Some((area, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }))
 }
 
-fn list_rows(inner: Rect) -> Rect {
-    Rect { y: inner.y + 1, height: inner.height.saturating_sub(AROUND), ..inner }
+fn list_rows(state: &State, inner: Rect) -> Rect {
+    let around = AROUND + number::cells(range(state, inner.width).len());
+    Rect { y: inner.y + 1, height: inner.height.saturating_sub(around), ..inner }
 }
 
 fn title(state: &State, cells: u16) -> String {
@@ -144,31 +147,58 @@ fn outlook(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     let chosen = state.chosen();
     let partitions: u64 = chosen.iter().map(|topic| u64::from(topic.partitions)).sum();
     let too_many = next.ordering == Ordering::Partition && !chosen.is_empty() && u64::from(workers) > partitions;
-    let (from, group) = match &next.group {
-        None => ("the earliest record", "none: no consumer group is touched".to_owned()),
-        Some(group) => ("the group's offsets, else the earliest,", format!("{}: commits as it goes", clean(group))),
+    let group = match &next.group {
+        None => "none: no consumer group is touched".to_owned(),
+        Some(group) => format!("{}: commits as it goes", clean(group)),
     };
     let handler = match next.handler.as_str() {
         "null" => "null: records are only read and counted".to_owned(),
         other => clean(other).into_owned(),
     };
+    let rate = state.rate().map_or_else(String::new, |rate| format!(", at most {rate}"));
     let warn = if too_many { ": more than there are partitions" } else { "" };
-    let lines: [(&str, String, Style); 5] = [
+    let mut lines = vec![
         ("replay", amount(state, &chosen, partitions, room), theme.strong),
-        ("from", format!("{from} to the present end"), theme.popup),
         ("handler", handler, theme.popup),
         (
             "workers",
-            format!("{workers} with ordering {}{warn}", next.ordering),
+            format!("{}{workers} with ordering {}{warn}{rate}", auto(state), next.ordering),
             if too_many { theme.warning } else { theme.popup },
         ),
         ("group", group, theme.popup),
     ];
+    for (row, line) in range(state, at.width).into_iter().enumerate() {
+        lines.insert(1 + row, (if row == 0 { "read" } else { "" }, line, theme.popup));
+    }
     for (line, (label, value, style)) in lines.iter().take(usize::from(at.height)).enumerate() {
         let y = at.y + number::cells(line);
         paint::text(buf, at.x, y, LABELS, label, theme.muted);
         paint::text(buf, at.x + LABELS, y, room, value, *style);
     }
+}
+
+/// What of the topics will be read, in lines of a window of this width.
+fn range(state: &State, cells: u16) -> Vec<String> {
+    let next = &state.snapshot.next;
+    let whole = next.selection.is_empty() || next.selection == PlanView::WHOLE;
+    let text = match (whole, &next.group) {
+        (true, None) => "from the earliest record to the present end".to_owned(),
+        (true, Some(_)) => "from the group's offsets, else the earliest, to the present end".to_owned(),
+        (false, None) => next.selection.clone(),
+        (false, Some(_)) => format!("{}; from the group's offsets where it has any", next.selection),
+    };
+    let room = usize::from(cells.saturating_sub(LABELS));
+    let mut lines = wrap(&clean(&text), room);
+    if lines.len() > RANGE {
+        let rest = lines.split_off(RANGE - 1).join(" ");
+        lines.push(cut(&rest, room).into_owned());
+    }
+    lines
+}
+
+/// Said before a number of workers that is only the first.
+fn auto(state: &State) -> &'static str {
+    if state.adaptive() { "auto, at first " } else { "" }
 }
 
 /// How much is chosen. A number is never cut: where there is little room, the partitions are left out.

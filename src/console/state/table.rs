@@ -87,10 +87,13 @@ fn compare_owners(a: &Owner, b: &Owner) -> Ordering {
     }
 }
 
-/// The part of a partition's plan that is behind it, 0 to 1.
+/// The part of a partition's plan that is behind it, 0 to 1; also where its position waits for a single record.
 pub(in crate::console) fn progress(partition: &PartitionView) -> f64 {
     let planned = partition.end.since(partition.first);
-    super::super::number::share(partition.position.since(partition.first).min(planned), planned)
+    let position = partition.position.since(partition.first).min(planned);
+    // Complete is only what its position says is complete.
+    let handled = partition.handled.min(planned.saturating_sub(1));
+    super::super::number::share(position.max(handled), planned)
 }
 
 fn is_empty(partition: &PartitionView) -> bool {

@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, focus, scroll, topics};
+use super::{Effect, focus, quarantine, scroll, topics};
 use crate::console::{
     layout::{Panel, inside},
     state::{Overlay, State},
@@ -24,7 +24,9 @@ pub(super) fn handle(state: &mut State, event: MouseEvent) -> Vec<Effect> {
 
 fn wheel(state: &mut State, event: MouseEvent, by: isize) {
     state.stale = true;
-    if state.overlay.is_some() {
+    if let Some(Overlay::Quarantine(_)) = state.overlay {
+        quarantine::scroll(state, by);
+    } else if state.overlay.is_some() {
         scroll::overlay(state, by);
     } else if state.topics.open {
         topics::scroll(state, by);
@@ -43,6 +45,12 @@ fn click(state: &mut State, x: u16, y: u16) {
             | Overlay::Filter(_)
             | Overlay::TopicFilter(_),
         ) => return,
+        // Here a click aims at a key; what is decided about must not change by closing and opening the window.
+        Some(Overlay::Quarantine(_)) => {
+            quarantine::click(state, x, y);
+            state.stale = true;
+            return;
+        }
         Some(_) => {
             state.overlay = None;
             state.stale = true;

@@ -15,8 +15,10 @@ pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let planning = &state.snapshot.planning;
-    let there = planning.forecast.is_some() || planning.going.is_some();
-    if there && !state.topics.open {
+    // A plan of other topics than those of the run would be read as the run's.
+    let fits =
+        planning.forecast.as_ref().is_some_and(|plan| state.run().is_none_or(|run| run.plan.topics == plan.topics));
+    if (fits || planning.going.is_some()) && !state.topics.open {
         state.overlay = Some(Overlay::Plan(0));
         return Vec::new();
     }

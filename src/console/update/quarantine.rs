@@ -2,7 +2,10 @@
 
 use super::{Effect, ask, run, say};
 use crate::{
-    console::state::{Overlay, Question, State, StatusKind},
+    console::{
+        screen,
+        state::{Overlay, Question, State, StatusKind},
+    },
     replay::{Command, Decision},
 };
 
@@ -24,10 +27,26 @@ pub(super) fn scroll(state: &mut State, by: isize) {
     state.overlay = Some(Overlay::Quarantine(selected));
 }
 
+/// A click selects the key under it.
+pub(super) fn click(state: &mut State, x: u16, y: u16) {
+    let (rows, from) = screen::quarantine_rows(state);
+    if rows.contains((x, y).into())
+        && let Some(key) = state.quarantined().get(from + usize::from(y - rows.y))
+    {
+        state.overlay = Some(Overlay::Quarantine(Some(key.hash)));
+    }
+}
+
 /// Decides about the selected key; the next one is selected.
 pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
     let row = state.quarantined_row();
     let Some(hash) = state.quarantined().get(row).map(|key| key.hash) else { return Vec::new() };
+    if matches!(state.overlay, Some(Overlay::Quarantine(Some(selected))) if selected != hash) {
+        // Never decide about another key than the one that was under the cursor.
+        state.overlay = Some(Overlay::Quarantine(Some(hash)));
+        say(state, StatusKind::Refused, "that key is no longer in quarantine");
+        return Vec::new();
+    }
     let next = state.quarantined().get(row + 1).or_else(|| state.quarantined().get(row.checked_sub(1)?));
     state.overlay = next.map(|key| Overlay::Quarantine(Some(key.hash)));
     send(state, decision, Some(hash))
@@ -101,6 +120,58 @@ mod tests {
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
         let effects = perform(&mut state, Action::DeadLetter);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(30)))]);
+    }
+
+    #[test]
+    fn a_key_that_has_gone_is_not_mistaken_for_another() {
+        let mut console = state(&[10, 20]);
+        perform(&mut console, Action::Quarantine);
+        perform(&mut console, Action::Down);
+        let left = state(&[10]).snapshot;
+        update(&mut console, Event::Snapshot(left));
+        assert_eq!(perform(&mut console, Action::DeadLetter), []);
+        let effects = perform(&mut console, Action::DeadLetter);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(10)))]);
+    }
+
+    #[test]
+    fn saying_no_leads_back_to_the_keys() {
+        let mut state = state(&[10]);
+        perform(&mut state, Action::Quarantine);
+        perform(&mut state, Action::ReleaseAll);
+        perform(&mut state, Action::Close);
+        assert_eq!(state.mode(), Mode::Deciding);
+    }
+
+    #[test]
+    fn a_run_that_is_over_leaves_nothing_to_decide() {
+        let mut state = state(&[10]);
+        perform(&mut state, Action::Quarantine);
+        let mut snapshot = (*state.snapshot).clone();
+        if let Some(run) = &mut snapshot.run {
+            run.state = RunState::Cancelled;
+            run.quarantine.awaits_decision = true;
+        }
+        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        assert_eq!((state.mode(), state.alert()), (Mode::Dashboard, None));
+        perform(&mut state, Action::Quarantine);
+        assert_eq!(state.mode(), Mode::Dashboard);
+    }
+
+    #[test]
+    fn the_mouse_selects_and_scrolls_and_closes_nothing() {
+        use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+        let mut state = state(&[10, 20, 30, 40, 50]);
+        perform(&mut state, Action::Quarantine);
+        let (rows, _) = screen::quarantine_rows(&state);
+        let mouse =
+            |kind, row| Event::Mouse(MouseEvent { kind, column: rows.x + 2, row, modifiers: KeyModifiers::NONE });
+        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(20))));
+        update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
+        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
     }
 
     #[test]

@@ -86,10 +86,20 @@ pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
     match question {
         Question::Restart => start(state, Command::Restart),
         Question::Cancel => {
-            say(state, StatusKind::Info, "cancelling: what is in hand is finished and committed");
+            let grouped = state.run().is_some_and(|run| run.plan.group.is_some());
+            let committed = if grouped { " and committed" } else { "" };
+            say(state, StatusKind::Info, format!("cancelling: what is in hand is finished{committed}"));
             vec![Effect::Send(Command::Cancel)]
         }
         Question::Quit => vec![Effect::Quit],
         Question::DecideAll(decision) => quarantine::send(state, decision, None),
+    }
+}
+
+/// A run that was just stopped before its end: how it goes on.
+pub(super) fn note_end(state: &mut State, was_going: bool) {
+    let stopped = state.run().filter(|run| was_going && run.state == RunState::Cancelled && run.plan.resumable);
+    if let Some(id) = stopped.map(|run| run.id.clone()) {
+        say(state, StatusKind::Info, format!("stopped; go on later with: kreplay resume {id}"));
     }
 }

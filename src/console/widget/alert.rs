@@ -11,10 +11,11 @@ use crate::console::{
 };
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let Some((title, text)) = state.alert() else { return };
-    let marked = Theme { border: theme.bad, title: theme.bad, ..theme.clone() };
-    let inner = frame::panel(buf, area, Line::raw(format!("✗ {title}")), "", false, &marked);
-    let lines = wrap(&clean(text), usize::from(inner.width.saturating_sub(2)));
+    let Some(alert) = state.alert() else { return };
+    let (sign, style) = if alert.failed { ("✗", theme.bad) } else { ("!", theme.warning) };
+    let marked = Theme { border: style, title: style, ..theme.clone() };
+    let inner = frame::panel(buf, area, Line::raw(format!("{sign} {}", alert.title)), "", false, &marked);
+    let lines = wrap(&clean(alert.text), usize::from(inner.width.saturating_sub(2)));
     let room = usize::from(inner.height);
     for (row, line) in lines.iter().take(room).enumerate() {
         let cut_off = row + 1 == room && lines.len() > room;

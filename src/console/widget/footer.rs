@@ -11,14 +11,18 @@ use crate::console::{
     action::Action,
     keymap::Mode,
     layout::Panel,
+    screen,
     state::{Overlay, State, StatusKind},
-    text::{clean, width},
+    text::{clean, cut, width},
     theme::Theme,
 };
 use crate::feed::RunState;
 
+/// How a message that stays is taken away.
+const DISMISS: &str = "   Esc dismisses";
+
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let message = message(state, theme);
+    let message = message(state, area.width.saturating_sub(2), theme);
     let hint = hint(state, theme);
     let keys = keys(state, area.width, theme);
     let row = |buf: &mut Buffer, at: u16, line: &Line<'_>| {
@@ -30,14 +34,15 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         }
         row(buf, 1, &keys);
     } else {
-        // Beside the table the hint names what matters; in another panel, or to go on after a pause, the keys do.
-        let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
-        let hint = hint.filter(|_| state.focus == Panel::Partitions && !paused);
+        // Beside the table the hint names what matters; in another panel, or where something waits, the keys do.
+        let running = state.run().is_some_and(|run| run.state == RunState::Running);
+        let waits = state.alert().is_some() || !state.quarantined().is_empty();
+        let hint = hint.filter(|_| state.focus == Panel::Partitions && running && !waits);
         row(buf, 0, &message.or(hint).unwrap_or(keys));
     }
 }
 
-fn message<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
+fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
     let status = state.status.as_ref()?;
     let text = clean(&status.text).into_owned();
     Some(match status.kind {
@@ -45,15 +50,15 @@ fn message<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
         StatusKind::Refused => Line::from(vec![Span::styled("! ", theme.warning), Span::styled(text, theme.warning)]),
         StatusKind::Error => Line::from(vec![
             Span::styled("✗ ", theme.bad),
-            Span::styled(text, theme.bad),
-            Span::styled("   Esc ", theme.key),
-            Span::styled("dismisses", theme.muted),
+            Span::styled(cut(&text, usize::from(room).saturating_sub(2 + width(DISMISS))).into_owned(), theme.bad),
+            Span::styled(DISMISS, theme.key),
         ]),
     })
 }
 
 fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
-    if state.mode() != Mode::Dashboard || state.run().is_none() {
+    // The hint speaks of a run that goes.
+    if state.mode() != Mode::Dashboard || !state.going() {
         return None;
     }
     state.hint.as_ref().map(|hint| Line::styled(clean(hint).into_owned(), theme.notice))
@@ -64,7 +69,7 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful(state) {
+    for action in useful(state).iter().filter(|action| is_of_use(state, **action)) {
         let (Some(entry), Some(key)) = (action.entry(), action.key(mode)) else { continue };
         let (key, label) = (key.to_string(), label(state, *action, entry.label));
         let cells = width(&key) + width(label) + 3;
@@ -94,6 +99,21 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
         (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
         (Action::Close, _) if state.mode() == Mode::Choosing && !state.topics.filter.is_empty() => "clear filter",
         _ => usual,
+    }
+}
+
+/// Whether an action would do anything at the moment, as far as the footer goes.
+fn is_of_use(state: &State, action: Action) -> bool {
+    match action {
+        Action::Quarantine => !state.quarantined().is_empty(),
+        Action::StopPlanning => state.snapshot.planning.going.is_some(),
+        Action::Compare => !state.snapshot.finished.is_empty(),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
+            let text =
+                matches!(state.mode(), Mode::Reading | Mode::Planning) && state.overlay != Some(Overlay::Details);
+            !text || screen::longest_scroll(state) > 0
+        }
+        _ => true,
     }
 }
 
@@ -135,14 +155,16 @@ fn useful(state: &State) -> &'static [Action] {
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
             Panel::Partitions if state.going() => &[
                 A::Help,
+                A::Quarantine,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
                 A::Cancel,
+                A::Quit,
+                A::FocusNext,
+                A::RunDetails,
                 A::SortNext,
                 A::Filter,
-                A::FocusNext,
-                A::Quit,
                 A::SetConcurrency,
                 A::ToggleAuto,
                 A::SetRate,
@@ -155,13 +177,14 @@ fn useful(state: &State) -> &'static [Action] {
                 A::Run,
                 A::MoreWorkers,
                 A::FewerWorkers,
+                A::Quit,
                 A::Compare,
                 A::Topics,
                 A::Plan,
+                A::RunDetails,
+                A::FocusNext,
                 A::SortNext,
                 A::Filter,
-                A::FocusNext,
-                A::Quit,
             ],
         },
     }

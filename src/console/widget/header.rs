@@ -15,7 +15,7 @@ use crate::{
         text::{clean, cut, shorten, width},
         theme::Theme,
     },
-    feed::RunView,
+    feed::{RunState, RunView},
 };
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
@@ -129,6 +129,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     }
     let totals = &run.totals;
     let notes = [
+        (run.quarantine.keys as u64, "keys quarantined", theme.warning),
         (totals.retried, "retried", theme.warning),
         (totals.skipped, "skipped", theme.warning),
         (totals.dead_lettered, "dead letters", theme.warning),
@@ -174,7 +175,8 @@ fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
         other_time,
         speed,
         ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
-        ("workers", workers, theme.strong),
+        // What a run ended with stands in the comparison; the keys change the number of the next one.
+        (if run.state.is_over() { "next run" } else { "workers" }, workers, theme.strong),
         third_time,
         ("partitions", run.plan.partitions.to_string(), theme.base),
         ("batch", number::count(u64::from(run.plan.batch)), theme.base),
@@ -182,9 +184,11 @@ fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
 }
 
 fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
+    // What waits for a decision takes as long as that takes.
+    let left = run.eta_s.filter(|_| run.state == RunState::Running && !run.quarantine.awaits_decision);
     [
         ("elapsed", number::seconds(run.elapsed_s), theme.strong),
-        ("left", run.eta_s.map_or("–".to_owned(), number::seconds), theme.strong),
+        ("left", left.map_or("–".to_owned(), number::seconds), theme.strong),
         ("rate", format!("{}/s", number::rate(run.throughput.records_per_s)), theme.strong),
         ("predicted", predicted(run), theme.base),
     ]

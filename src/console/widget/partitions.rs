@@ -139,6 +139,10 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
             paint::aligned(buf, at, &sparkline(&trend.unwrap_or_default()), theme.chart, Alignment::Right);
         }
         What::Column(Column::Progress) => progress(buf, at, partition, theme),
+        // The speed of its last moment says nothing of a run that is over.
+        What::Column(Column::Rate) if state.run().is_some_and(|run| run.state.is_over()) => {
+            paint::aligned(buf, at, "–", theme.muted, slot.alignment());
+        }
         What::Column(column) => {
             let (text, style) = content(column, partition, theme);
             paint::aligned(buf, at, &shorten(&clean(&text), room), style, slot.alignment());

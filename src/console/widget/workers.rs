@@ -22,6 +22,7 @@ const PERCENT: u16 = 5;
 const NAMES: u16 = 16;
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    let over = state.run().is_some_and(|run| run.state.is_over());
     let workers = state.run().map_or(&[][..], |run| &run.workers);
     let height = usize::from(area.height.saturating_sub(3));
     let first = state.workers_from.min(workers.len().saturating_sub(height));
@@ -46,7 +47,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         paint::aligned(buf, *at, name, theme.column, side);
     }
     for (line, worker) in workers.iter().skip(first).take(height).enumerate() {
-        row(buf, &columns, 1 + number::cells(line), worker, theme);
+        row(buf, &columns, 1 + number::cells(line), worker, over, theme);
     }
 }
 
@@ -68,18 +69,24 @@ fn columns(inner: Rect, owned: bool) -> [Rect; 6] {
     columns
 }
 
-fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, theme: &Theme) {
+fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, over: bool, theme: &Theme) {
     let [number_at, state_at, handled_at, rate_at, busy_at, own_at] =
         columns.map(|column| Rect { y: column.y + line, ..column });
     let (sign, word, style) = symbol::worker(worker.state, theme);
     paint::aligned(buf, number_at, &worker.id.to_string(), theme.base, Alignment::Right);
     paint::text(buf, state_at.x, state_at.y, state_at.width, &format!("{sign} {word}"), style);
     paint::aligned(buf, handled_at, &number::count(worker.handled), theme.base, Alignment::Right);
-    paint::aligned(buf, rate_at, &number::rate(worker.records_per_s), theme.base, Alignment::Right);
-    paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
-    if busy_at.width >= PERCENT + 5 {
-        let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT - 2, 1);
-        paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
+    if over {
+        // The speed of their last moment says nothing of workers that have gone.
+        paint::aligned(buf, rate_at, "–", theme.muted, Alignment::Right);
+        paint::aligned(buf, busy_at, "–", theme.muted, Alignment::Right);
+    } else {
+        paint::aligned(buf, rate_at, &number::rate(worker.records_per_s), theme.base, Alignment::Right);
+        paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
+        if busy_at.width >= PERCENT + 5 {
+            let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT - 2, 1);
+            paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
+        }
     }
     if own_at.width < 3 {
         return;

@@ -83,6 +83,12 @@ impl Barrier {
         self.bytes.get(partition as usize).copied().unwrap_or(0)
     }
 
+    /// The memory that all take here.
+    #[must_use]
+    pub fn bytes_of_all(&self) -> u64 {
+        self.bytes.iter().sum()
+    }
+
     fn pop(&mut self) -> Option<(u32, Record)> {
         let (lane, record) = self.staged.pop_front()?;
         self.bytes[record.partition as usize] -= record.footprint();

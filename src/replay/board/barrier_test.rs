@@ -8,6 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{Board, HandBack, Then};
+use crate::replay::lanes::quarantine::Trouble;
 use crate::{
     domain::{Ordering, Record, RecordBufferBuilder, Route},
     handler::LaneRun,
@@ -204,4 +205,59 @@ proptest! {
         }
         sim.finish();
     }
+}
+
+/// Records of partition 0 with a key each, from an offset on; that at `barrier` is one.
+fn keyed(first: i64, keys: impl IntoIterator<Item = u64>, barrier: Option<i64>) -> Vec<(u32, Record)> {
+    let (mut builder, mut records) = (RecordBufferBuilder::default(), Vec::new());
+    for (key, offset) in keys.into_iter().zip(first..) {
+        let route = Route { barrier: barrier == Some(offset), ..Route::keyed(key) };
+        builder.push(0, 0, offset, -1, route, Some(&key.to_le_bytes()), None);
+    }
+    builder.finish(&Arc::default(), &mut records);
+    records.into_iter().map(|record| (u32::try_from(record.lane_hash().unwrap()).unwrap(), record)).collect()
+}
+
+/// A board with one worker that has a barrier in hand.
+fn behind_a_barrier() -> (Board, Vec<LaneRun>) {
+    let board = Board::new(Ordering::Key, 3, 1, 5);
+    let _ = board.set_workers(1);
+    board.put(keyed(0, [0], Some(0)).into_iter());
+    let mut hand = Vec::new();
+    assert!(board.try_take(0, &mut hand));
+    (board, hand)
+}
+
+fn hand_back(board: &Board, hand: &mut Vec<LaneRun>, then: impl Fn(&LaneRun) -> (usize, Then)) {
+    let runs: Vec<HandBack> = hand
+        .drain(..)
+        .map(|run| {
+            let (done, then) = then(&run);
+            HandBack { run, done, then }
+        })
+        .collect();
+    board.hand_back(runs.into_iter(), 0, Duration::ZERO);
+}
+
+#[test]
+fn what_waits_behind_a_barrier_counts_as_waiting_memory() {
+    let (board, _hand) = behind_a_barrier();
+    let records = keyed(1, [1, 2], None);
+    let bytes: u64 = records.iter().map(|(_, record)| record.footprint()).sum();
+    board.put(records.into_iter());
+    assert_eq!(board.bytes(), bytes);
+}
+
+/// A long row of records that are put aside brings nobody back who would let the others go on.
+#[test]
+fn what_is_put_aside_does_not_keep_others_behind_a_barrier() {
+    let (board, mut hand) = behind_a_barrier();
+    let many = 3 * super::MOVED_AT_ONCE;
+    board.put(keyed(1, std::iter::repeat_n(1, many).chain([2]), None).into_iter());
+    hand_back(&board, &mut hand, |run| (run.records.len(), Then::GoOn));
+    assert!(board.try_take(0, &mut hand));
+    hand_back(&board, &mut hand, |run| (0, Then::Quarantine(Trouble::new(&run.records[0], "bad".into(), 1))));
+    assert_eq!(board.quarantine_load().records, many as u64);
+    assert!(board.try_take(0, &mut hand), "the other key can go on");
+    assert_eq!(hand[0].records[0].lane_hash(), Some(2));
 }

@@ -65,10 +65,11 @@ impl Board {
         partitions.iter().map(|partition| bytes(*partition)).collect()
     }
 
-    /// The memory of all records that wait in lanes.
+    /// The memory of all records that wait in lanes, or behind a barrier.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.inner.lock().lanes.waiting_bytes()
+        let inner = self.inner.lock();
+        inner.lanes.waiting_bytes() + inner.barrier.bytes_of_all()
     }
 
     /// Whether nothing is handed out for the time being.

@@ -249,6 +249,19 @@ impl Board {
         keys.iter().filter(|key| inner.lanes.condemn(**key)).count()
     }
 
+    /// Gives keys up that an earlier attempt of the run has given up, before any record has come.
+    pub fn condemn_again(&self, keys: impl Iterator<Item = Trouble>) {
+        let mut inner = self.inner.lock();
+        keys.for_each(|key| inner.lanes.condemn_again(key));
+    }
+
+    /// The keys that have been given up, where those are not `known` already by their number.
+    #[must_use]
+    pub fn condemned(&self, known: usize) -> Option<Vec<Trouble>> {
+        let inner = self.inner.lock();
+        (inner.lanes.condemned_count() != known).then(|| inner.lanes.condemned())
+    }
+
     /// What has to leave of the keys that were given up.
     #[must_use]
     pub fn take_condemned(&self) -> Vec<(LaneRun, Trouble)> {
@@ -349,9 +362,12 @@ impl Inner {
     /// Lets the records go on that no barrier holds any more.
     fn advance(&mut self, own_queues: bool) {
         let mut rung = None;
-        for _ in 0..MOVED_AT_ONCE {
-            // What has gone into the lanes comes back one day, and then the others are let go on.
+        for moved in 0.. {
             let Self { barrier, lanes, .. } = self;
+            // What has gone into the lanes comes back one day, and then the others are let go on; what is put aside may not.
+            if moved >= MOVED_AT_ONCE && lanes.have_work() {
+                break;
+            }
             let Some((lane, record)) = barrier.next(lanes.are_settled(), |record| lanes.is_stale(record)) else {
                 break;
             };

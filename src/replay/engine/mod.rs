@@ -229,6 +229,8 @@ impl Engine {
             one.restore(stored);
             one.is_complete() && !self.plan.follow
         });
+        // A partition that has joined may be waiting for this one.
+        self.stage_begin(partition, 0, stored.state.position);
         if complete {
             // Nobody reads it any more, so nothing may wait for it.
             self.stage_gone(partition);

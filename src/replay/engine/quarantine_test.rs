@@ -1,5 +1,5 @@
 //! Quarantine in an engine, through random schedules: positions never pass what waits, nothing is lost or counted twice,
-//! through assignments that come and go.
+//! through assignments that come and go, and processes that die.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,16 @@ use super::fixture::{Fixture, HOLE, Log};
 use crate::{
     feed::Owner,
     handler::{LaneFailure, LaneRun},
+    journal::{GroupsChange, StoredPartition},
     replay::{
         dead_letters::Letter,
+        lanes::quarantine::Trouble,
         settings::{OnFailure, Retry, Settings},
     },
 };
 
 const PARTITIONS: u32 = 2;
+const KEYS: u64 = 4;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -30,6 +33,7 @@ enum Step {
     Leave,
     Left { index: usize, arrived: bool },
     Reassign { partition: u32, back: i64 },
+    Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -43,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Leave),
         3 => (0..4_usize, any::<bool>()).prop_map(|(index, arrived)| Step::Left { index, arrived }),
         1 => (partition(), 0..9_i64).prop_map(|(partition, back)| Step::Reassign { partition, back }),
+        1 => Just(Step::Crash),
     ]
 }
 
@@ -66,10 +71,21 @@ struct World {
     hands: Vec<(u32, Vec<LaneRun>)>,
     letters: Vec<Letter>,
     mended: bool,
+    /// Keys that were given up.
+    condemned: BTreeSet<u8>,
 }
 
 impl World {
     fn new(log: &Log) -> Self {
+        let fixture = Self::fixture(log);
+        let parts = (0..PARTITIONS).map(|_| Part::default()).collect();
+        let mut world =
+            Self { fixture, parts, hands: Vec::new(), letters: Vec::new(), mended: false, condemned: BTreeSet::new() };
+        (0..PARTITIONS).for_each(|partition| world.reassign(partition, 0));
+        world
+    }
+
+    fn fixture(log: &Log) -> Fixture {
         let settings = Settings {
             retry: Retry { attempts: 1, first_delay: Duration::ZERO, ..Retry::default() },
             on_failure: OnFailure::DeadLetter,
@@ -78,10 +94,25 @@ impl World {
         };
         let fixture = Fixture::with(log, settings);
         let _ = fixture.engine.board.set_workers(3);
-        let parts = (0..PARTITIONS).map(|_| Part::default()).collect();
-        let mut world = Self { fixture, parts, hands: Vec::new(), letters: Vec::new(), mended: false };
-        (0..PARTITIONS).for_each(|partition| world.reassign(partition, 0));
-        world
+        fixture
+    }
+
+    /// The process dies right after a checkpoint, and another goes on; what it has in hand is lost with it.
+    fn crash(&mut self) {
+        let next = Self::fixture(&self.fixture.log);
+        let before = std::mem::replace(&mut self.fixture, next);
+        let engine = &self.fixture.engine;
+        let condemned = before.engine.board.condemned(usize::MAX).unwrap();
+        engine.board.condemn_again(condemned.iter().map(|key| Trouble::from_journal(key.to_journal())));
+        for (number, part) in (0_u32..).zip(&mut self.parts) {
+            let Some((state, groups)) = before.engine.with(number, |one| one.checkpoint(true)) else {
+                panic!("no owner")
+            };
+            let GroupsChange::All(groups) = groups else { panic!("all were wanted") };
+            (part.epoch, part.next) = (0, state.position);
+            engine.restore(number, &StoredPartition { state, groups, ..StoredPartition::default() });
+        }
+        (self.hands, self.letters) = (Vec::new(), Vec::new());
     }
 
     fn is_broken(&self, offset: i64) -> bool {
@@ -135,6 +166,7 @@ impl World {
                 }
                 let part = &mut self.parts[record.partition as usize];
                 if record.epoch == part.epoch {
+                    assert!(!self.condemned.contains(&record.key().unwrap()[0]), "{record:?} comes after dead letters");
                     assert!(part.handled.insert(record.offset), "{record:?} counts twice");
                     let key = record.key().unwrap()[0];
                     let before = part.newest.insert(key, record.offset);
@@ -174,12 +206,15 @@ impl World {
         }
     }
 
-    fn decide(&self, index: usize, release: bool) {
+    fn decide(&mut self, index: usize, release: bool) {
         let board = &self.fixture.engine.board;
         let waiting = board.quarantined();
         if !waiting.is_empty() {
             let key = [waiting[index % waiting.len()].trouble.hash];
             assert_eq!(if release { board.release(&key) } else { board.condemn(&key) }, 1);
+            if !release {
+                self.condemned.insert(waiting[index % waiting.len()].first.key().unwrap()[0]);
+            }
         }
     }
 
@@ -188,6 +223,7 @@ impl World {
             let epoch = self.parts[waiting.first.partition as usize].epoch;
             assert_eq!(waiting.first.epoch, epoch, "what was fenced off waits for nobody");
         }
+        assert!(self.fixture.engine.board.lanes_used() <= KEYS, "a key put aside has no further lane");
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             for offset in 0..run.position().unwrap_or(0) {
@@ -227,7 +263,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn positions_never_pass_what_waits_in_quarantine(log in log(), steps in prop::collection::vec(step(), 1..200)) {
+    fn positions_never_pass_what_waits_in_quarantine(
+        log in log(),
+        steps in prop::collection::vec(step(), 1..200),
+        in_group in any::<bool>(),
+    ) {
         let mut world = World::new(&log);
         for step in steps {
             match step {
@@ -240,7 +280,10 @@ proptest! {
                 Step::Condemn { index } => world.decide(index, false),
                 Step::Leave => world.leave(),
                 Step::Left { index, arrived } => world.left(index, arrived),
-                Step::Reassign { partition, back } => world.reassign(partition, back),
+                // A journal keeps positions only where no group does.
+                Step::Reassign { partition, back } if in_group => world.reassign(partition, back),
+                Step::Crash if !in_group => world.crash(),
+                Step::Reassign { .. } | Step::Crash => {}
             }
             world.check();
         }

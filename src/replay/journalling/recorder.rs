@@ -15,8 +15,9 @@ use rustix::time::{ClockId, clock_gettime};
 use super::partition_plan;
 use crate::{
     feed::EventKind,
-    journal::{Counters, Figures, Journal, PartitionChange},
+    journal::{CondemnedKey, Counters, Figures, Journal, PartitionChange},
     replay::engine::Engine,
+    replay::lanes::quarantine::Trouble,
 };
 
 /// Checkpoints follow each other no faster than this.
@@ -58,6 +59,7 @@ impl Recorder {
                 journal,
                 keep,
                 figures,
+                condemned: Vec::new(),
                 written: Vec::new(),
                 all: false,
                 trouble: None,
@@ -88,6 +90,8 @@ struct Body {
     journal: Journal,
     keep: usize,
     figures: Figures,
+    /// The keys that were given up, as they were written last.
+    condemned: Vec<CondemnedKey>,
     /// Where each partition stood in the last checkpoint.
     written: Vec<Option<(i64, Counters)>>,
     /// The last checkpoint failed: what it said of key groups has to be said again.
@@ -171,14 +175,14 @@ impl Body {
     }
 
     fn write(&mut self, changed: &[u32]) -> Result<(), String> {
-        let Self { engine, journal, figures, written, all, .. } = self;
+        let Self { engine, journal, figures, condemned, written, all, .. } = self;
         let mut now = Vec::with_capacity(changed.len());
         let partitions = changed.iter().filter_map(|index| {
             let (state, groups) = engine.partitions[*index as usize].lock().checkpoint(*all)?;
             now.push((*index, state.position, state.counters));
             Some(PartitionChange { index: *index, state, groups })
         });
-        let result = journal.checkpoint(partitions, || totals(engine, figures));
+        let result = journal.checkpoint(partitions, || totals(engine, figures, condemned));
         *all = result.is_err();
         if result.is_ok() {
             for (index, position, counters) in now {
@@ -217,7 +221,11 @@ impl Body {
 }
 
 /// The run as a whole, after its partitions were looked at.
-fn totals(engine: &Engine, figures: &Figures) -> Figures {
+fn totals(engine: &Engine, figures: &Figures, condemned: &mut Vec<CondemnedKey>) -> Figures {
+    // Whatever a partition has passed over of such a key, the key is among them by now.
+    if let Some(keys) = engine.board.condemned(condemned.len()) {
+        *condemned = keys.iter().map(Trouble::to_journal).collect();
+    }
     let (mut handled, mut lag, mut passed_over) = (0, Some(0_u64), 0);
     for partition in engine.partitions.iter() {
         let partition = partition.lock();
@@ -225,17 +233,18 @@ fn totals(engine: &Engine, figures: &Figures) -> Figures {
         passed_over += partition.passed_over;
         lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
-    // They are counted a moment before the position moves; only what the positions say is sure.
-    let skipped = engine.skipped.load(Relaxed).min(passed_over);
-    Figures {
+    let figures = Figures {
         updated: Utc::now(),
         handled,
         lag,
         retried: engine.retried.load(Relaxed),
-        skipped,
-        dead_lettered: engine.dead_lettered.load(Relaxed).min(passed_over - skipped),
+        skipped: engine.skipped.load(Relaxed),
+        dead_lettered: engine.dead_lettered.load(Relaxed),
+        condemned: condemned.clone(),
         ..figures.clone()
-    }
+    };
+    // With a group a partition counts in this attempt only.
+    if engine.settings.group.is_some() { figures } else { figures.bounded_by(passed_over) }
 }
 
 /// What this thread has taken of a processor: on a busy machine the time on the clock says little.

@@ -47,7 +47,7 @@ pub enum Exclusion {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum LaneState {
+enum LaneState {
     /// Nobody has it.
     #[default]
     Idle,
@@ -64,27 +64,27 @@ pub(super) enum LaneState {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Lane {
-    pub(super) records: VecDeque<Record>,
-    pub(super) state: LaneState,
+struct Lane {
+    records: VecDeque<Record>,
+    state: LaneState,
     queue: u32,
     /// How often the first record has failed so far.
-    pub(super) failures: u32,
+    failures: u32,
     /// Whether it has ever held a record.
     used: bool,
     /// Made for a single record that failed while lanes are shared, or for a key that was put aside.
     spare: bool,
     /// Of a key that was put aside, in a lane of its own: which key, and why.
-    pub(super) apart: Option<Box<Trouble>>,
+    apart: Option<Box<Trouble>>,
 }
 
 /// What the lanes know of one partition.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PartitionLoad {
+struct PartitionLoad {
     /// The lane that is the partition's alone.
     lane: u32,
     epoch: u32,
-    pub(super) in_hand: u64,
+    in_hand: u64,
     waiting: u64,
     waiting_bytes: u64,
     /// How many of those that wait were fenced off, and are dropped when they come to the front.
@@ -95,20 +95,20 @@ pub(super) struct PartitionLoad {
 #[derive(Debug)]
 pub struct Lanes {
     exclusion: Exclusion,
-    pub(super) all: Vec<Lane>,
+    all: Vec<Lane>,
     ready: ReadyQueues,
-    pub(super) partitions: Vec<PartitionLoad>,
+    partitions: Vec<PartitionLoad>,
     parked: BinaryHeap<Reverse<(Instant, u32)>>,
     /// Lanes made for single records that failed while lanes are shared, or for keys put aside, free to be used again.
     spare: Vec<u32>,
-    pub(super) waiting: u64,
-    pub(super) in_hand: u64,
+    waiting: u64,
+    in_hand: u64,
     stale: u64,
     /// Lanes in workers' hands.
     busy: u64,
     used: u64,
     /// Keys that were put aside.
-    pub(super) aside: PutAside,
+    aside: PutAside,
 }
 
 impl Lanes {
@@ -158,6 +158,8 @@ impl Lanes {
         if self.is_stale(&record) {
             return false;
         }
+        // The lane of a key that was put aside is no further one.
+        self.note_used(lane);
         let (lane, record) = match self.aside.lane_of(&record) {
             Some(lane) => (lane, record.detached()),
             None => (lane, record),
@@ -165,10 +167,6 @@ impl Lanes {
         self.note_arrived(lane, &record);
         let entry = &mut self.all[lane as usize];
         let record = if entry.state == LaneState::Parked { record.detached() } else { record };
-        if !entry.used {
-            entry.used = true;
-            self.used += 1;
-        }
         entry.records.push_back(record);
         if entry.state == LaneState::Condemned {
             self.note_condemned(lane);
@@ -289,7 +287,7 @@ impl Lanes {
     }
 
     /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
-    pub(super) fn refresh(&mut self, lane: u32) -> bool {
+    fn refresh(&mut self, lane: u32) -> bool {
         let entry = &mut self.all[lane as usize];
         if entry.state == LaneState::Idle && !entry.records.is_empty() {
             self.ready.place(entry.queue, lane, entry.records.len());

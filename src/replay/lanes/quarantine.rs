@@ -11,10 +11,12 @@ use std::{borrow::Cow, collections::HashMap, time::Instant};
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::{LaneState, Lanes};
-use crate::{domain::Record, handler::LaneRun};
+use crate::{domain::Record, handler::LaneRun, journal::CondemnedKey};
 
 /// So many records of a condemned key leave at once.
 const MOST_LEAVING: usize = 1000;
+/// A journal keeps so many characters of an error: there may be thousands of keys.
+const LONGEST_ERROR: usize = 300;
 
 /// Why a key was put aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,21 @@ impl Trouble {
         Self { hash: 0, place, error, attempts, since: Instant::now(), number: 0 }
     }
 
+    /// As a journal keeps it.
+    #[must_use]
+    pub fn to_journal(&self) -> CondemnedKey {
+        let (partition, offset) = self.place;
+        let error = self.error.chars().take(LONGEST_ERROR).collect();
+        CondemnedKey { hash: self.hash, partition, offset, attempts: self.attempts, error }
+    }
+
+    /// As a journal has kept it.
+    #[must_use]
+    pub fn from_journal(key: CondemnedKey) -> Self {
+        let CondemnedKey { hash, partition, offset, attempts, error } = key;
+        Self { hash, place: (partition, offset), error, attempts, since: Instant::now(), number: 0 }
+    }
+
     /// What there is to say of a record of the key, and how often it was tried: the one that failed, or one behind it.
     #[must_use]
     pub fn of(&self, record: &Record) -> (Cow<'_, str>, u32) {
@@ -62,6 +79,8 @@ pub struct PutAside {
     keys: usize,
     /// Lanes of condemned keys that have something that must leave.
     leaving: Vec<u32>,
+    /// How many keys have been given up.
+    condemned: usize,
 }
 
 impl PutAside {
@@ -172,7 +191,34 @@ impl Lanes {
         let Some(lane) = self.waiting_lane(hash) else { return false };
         self.move_to(lane, LaneState::Condemned);
         self.note_condemned(lane);
+        self.aside.condemned += 1;
         true
+    }
+
+    /// Gives a key up that an earlier attempt of the run has given up, before any record has come.
+    pub fn condemn_again(&mut self, mut trouble: Trouble) {
+        let lane = self.extra();
+        trouble.number = self.aside.numbered;
+        self.aside.numbered += 1;
+        self.aside.condemned += 1;
+        self.aside.lanes.insert(trouble.hash, lane);
+        let entry = &mut self.all[lane as usize];
+        entry.state = LaneState::Condemned;
+        entry.apart = Some(Box::new(trouble));
+    }
+
+    /// How many keys have been given up; there never are fewer.
+    #[must_use]
+    pub fn condemned_count(&self) -> usize {
+        self.aside.condemned
+    }
+
+    /// The keys that have been given up, and why.
+    #[must_use]
+    pub fn condemned(&self) -> Vec<Trouble> {
+        let is_condemned = |state| matches!(state, LaneState::Condemned | LaneState::Leaving);
+        let lanes = self.aside.lanes.values().map(|lane| &self.all[*lane as usize]);
+        lanes.filter(|lane| is_condemned(lane.state)).filter_map(|lane| lane.apart.as_deref().cloned()).collect()
     }
 
     /// Takes what has to leave of condemned keys, lane by lane, with what is known of its failure. The lanes belong to the

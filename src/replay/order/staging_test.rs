@@ -8,6 +8,7 @@ use crate::{
     domain::{Offset, RecordBufferBuilder, Route, TopicPartition, hash_key},
     feed::{EventLog, Owner},
     handler::LaneRun,
+    journal::StoredPartition,
     plan::{Plan, PlannedPartition, Scope, Selection},
     replay::{engine::Engine, reading::fetch::HoldBack, settings::Settings},
 };
@@ -22,6 +23,8 @@ struct Sim {
     hold_back: HoldBack,
     paused: Vec<bool>,
     hand: Vec<LaneRun>,
+    /// Every so-many-th record of a partition is a barrier; 0 for none.
+    barrier_every: i64,
     /// What was handled, by key.
     handled: HashMap<u8, Vec<(u32, i64)>>,
 }
@@ -55,10 +58,21 @@ impl Sim {
             hold_back: HoldBack::default(),
             paused: vec![false; count],
             hand: Vec::new(),
+            barrier_every: 0,
             handled: HashMap::new(),
         };
         (0..this.engine.partitions.len()).for_each(|number| this.begin(number));
         this
+    }
+
+    /// The same with the second partition, as a run goes on that was killed before anything was noted.
+    fn resumed(before: Self) -> Self {
+        let plan = Arc::clone(&before.engine.plan);
+        let engine = Arc::new(Engine::new(plan, before.engine.settings.clone(), EventLog::default()));
+        let _ = engine.board.set_workers(1);
+        engine.join(planned(1, 0));
+        (0..2).for_each(|number| engine.restore(number, &StoredPartition::default()));
+        Self { engine, ..before }
     }
 
     fn begin(&mut self, number: usize) {
@@ -86,7 +100,9 @@ impl Sim {
         for _ in 0..count {
             let Some((key, time)) = self.log[partition].get(self.next[partition]) else { break };
             let offset = i64::try_from(self.next[partition]).unwrap();
-            builder.push(number, 0, offset, *time, Route::keyed(hash_key(&[*key])), Some(&[*key]), Some(&[0; 50]));
+            let barrier = self.barrier_every > 0 && offset % self.barrier_every == 0;
+            let route = Route { barrier, ..Route::keyed(hash_key(&[*key])) };
+            builder.push(number, 0, offset, *time, route, Some(&[*key]), Some(&[0; 50]));
             self.next[partition] += 1;
         }
         let mut records = Vec::new();
@@ -130,10 +146,11 @@ proptest! {
         log in logs(1..5),
         turns in prop::collection::vec((0_usize..5, 1_usize..6, any::<bool>()), 0..100),
         buffer in prop_oneof![1_u64..400, 400_u64..20_000],
+        barrier_every in prop_oneof![Just(0), 1_i64..9],
     ) {
         let scope = Scope { time_order: true, ..Scope::default() };
         let count = log.len();
-        let mut sim = Sim::new(log.clone(), count, scope, false, buffer);
+        let mut sim = Sim { barrier_every, ..Sim::new(log.clone(), count, scope, false, buffer) };
         for (partition, records, works) in turns {
             sim.read(partition % count, records);
             if works {
@@ -175,13 +192,18 @@ proptest! {
         turns in prop::collection::vec((0_usize..2, 1_usize..6, any::<bool>(), any::<bool>()), 0..100),
         buffer in prop_oneof![1_u64..400, 400_u64..20_000],
         joins_at in 0_usize..20,
+        resumes in any::<bool>(),
     ) {
         let keyed = |keys: &[u8]| keys.iter().map(|key| (*key, -1)).collect::<Vec<_>>();
         let log = vec![keyed(&before), keyed(&moved)];
         let mut sim = Sim::new(log, 1, Scope::default(), true, buffer);
+        if resumes {
+            // The partition had joined an earlier attempt.
+            sim = Sim::resumed(sim);
+        }
         let rest = (0..5_000).map(|turn| (turn % 2, 3, true, true));
         for (turn, (partition, records, works, answers)) in turns.into_iter().chain(rest).enumerate() {
-            if turn == joins_at {
+            if turn == joins_at && !resumes {
                 sim.engine.join(planned(1, 0));
                 sim.begin(1);
             }

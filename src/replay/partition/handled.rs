@@ -53,6 +53,12 @@ impl Handled {
         self.runs.iter().filter(move |(_, end)| *end > offset).map(move |(first, end)| ((*first).max(offset), *end))
     }
 
+    /// How many offsets of it lie from `first` to before `end`.
+    #[must_use]
+    pub fn count(&self, first: i64, end: i64) -> u64 {
+        self.above(first).map(|(from, to)| u64::try_from(to.min(end) - from).unwrap_or(0)).sum()
+    }
+
     /// Adds the runs of another.
     pub fn merge(&mut self, other: &Self) {
         let mut runs: Vec<_> = self.runs.drain(..).chain(other.runs.iter().copied()).collect();

@@ -94,10 +94,10 @@ pub struct PartitionRun {
     /// Where this assignment began.
     start: i64,
     /// What earlier attempts of the run have handled above the position that this one began at.
-    pub(super) resumed: Handled,
+    resumed: Handled,
     /// What they began without noting that it was handled.
-    pub(super) repeats: Repeats,
-    pub(super) position: Option<Position>,
+    repeats: Repeats,
+    position: Option<Position>,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
     latency_us: Option<Histogram<u32>>,
@@ -239,7 +239,12 @@ impl PartitionRun {
     pub fn pass_over(&mut self, epoch: u32, offset: i64) -> u64 {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return 0 };
         let to = if self.follows { offset } else { offset.min(self.end) };
-        let gap = u64::try_from(to - position.reached()).unwrap_or(0);
+        let from = position.reached();
+        // What was handled before is not lost.
+        let mut dealt_with = self.resumed.clone();
+        dealt_with.merge(&self.earlier);
+        dealt_with.merge(&self.known);
+        let gap = u64::try_from(to - from).unwrap_or(0).saturating_sub(dealt_with.count(from, to));
         position.reach(to);
         self.end = self.end.max(to);
         self.lost += gap;

@@ -92,6 +92,16 @@ fn what_retention_has_taken_is_passed_over_and_counted() {
 }
 
 #[test]
+fn what_an_earlier_attempt_has_handled_is_not_lost() {
+    let mut partition = partition(10);
+    let state = crate::journal::PartitionState { position: 2, above: vec![(4, 7)], ..Default::default() };
+    partition.restore(&crate::journal::StoredPartition { state, ..Default::default() });
+    assert_eq!(partition.pass_over(0, 6), 2, "offsets 2 and 3");
+    assert_eq!(partition.deliver(0, 6, false), Delivery::Duplicate);
+    assert_eq!((partition.position(), partition.lost), (Some(7), 2));
+}
+
+#[test]
 fn what_the_filter_leaves_out_is_dealt_with_and_not_handled() {
     let mut partition = partition(3);
     partition.begin(1, 0, Owner::Shared);

@@ -21,7 +21,8 @@ impl Run {
             self.begin_ending(RunState::Done, now);
         } else {
             let (waiting, in_hand) = self.engine.board.load();
-            if waiting + in_hand == 0 {
+            // What is in quarantine, and what waits behind it, is decided first.
+            if waiting + in_hand + self.engine.board.quarantine_load().records == 0 {
                 let (mut failed, mut open) = (0, 0);
                 for partition in self.engine.partitions.iter() {
                     let partition = partition.lock();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use crate::{
     domain::Offset,
-    feed::{EventKind, PartitionState, QuarantineView, QuarantinedKey, RunState, SHOWN_KEYS, printable},
+    feed::{EventKind, PartitionState, QuarantineView, QuarantinedKey, SHOWN_KEYS, printable},
     replay::{
         control::Decision,
         dead_letters::{DeadLetters, Letter},
@@ -35,6 +35,10 @@ impl Run {
         if let Some(reason) = self.engine.paused_by() {
             self.note_pause(&reason);
         }
+        if self.engine.take_pause() {
+            self.pause();
+            self.end_where_nobody_resumes("retention has deleted records before they were read");
+        }
         if !self.engine.settings.quarantine {
             return;
         }
@@ -54,10 +58,14 @@ impl Run {
     }
 
     fn note_pause(&mut self, reason: &str) {
-        if self.state == RunState::Running {
-            self.state = RunState::Paused;
-            self.engine.events.push(EventKind::Paused);
-        }
+        // Somebody may have let the run go on in the moment in which this failure came.
+        self.engine.board.set_paused(true);
+        self.pause();
+        self.end_where_nobody_resumes(reason);
+    }
+
+    /// Nobody can let a paused run go on without a console.
+    pub(super) fn end_where_nobody_resumes(&mut self, reason: &str) {
         if !self.failures.attended {
             self.error.get_or_insert_with(|| reason.to_owned());
             self.engine.events.push(EventKind::Error {
@@ -106,12 +114,16 @@ impl Run {
     /// Whether everything that this process has is read and handled, but for what waits in quarantine.
     fn only_quarantine_is_left(&self) -> bool {
         let (waiting, in_hand) = self.engine.board.load();
-        if waiting + in_hand > 0 || self.engine.board.quarantine_load().keys == 0 || self.engine.is_staging() {
+        if waiting + in_hand > 0 || self.engine.board.quarantine_load().keys == 0 {
             return false;
         }
         if self.engine.board.waits_for_quarantine() {
-            // A barrier comes after the keys that were put aside, and everything else after the barrier.
+            // A barrier comes after the keys that were put aside, and everything else after the barrier: also what waits for
+            // others that belong before it, since what waits behind the barrier may fill the memory.
             return true;
+        }
+        if self.engine.is_staging() {
+            return false;
         }
         self.engine.partitions.iter().all(|partition| {
             let partition = partition.lock();

@@ -166,9 +166,6 @@ impl Run {
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
-            if self.engine.take_pause() {
-                self.pause();
-            }
             if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
                 self.dealt_partitions = self.engine.partitions.len();
                 self.deal();

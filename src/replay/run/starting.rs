@@ -27,11 +27,28 @@ use crate::{
         engine::Engine,
         group::rebalance::Rebalances,
         journalling::{Opened, recorder::Recorder},
+        lanes::quarantine::Trouble,
         limits::guarding,
         reading::{discovery, member::GroupContext, readers::spawn_readers},
         settings::Settings,
     },
 };
+
+/// Goes on from what earlier attempts add up to. What comes of keys that they have given up goes to the dead letters, behind
+/// what is there of them.
+fn take_up(engine: &Engine, before: &mut Figures) {
+    engine.retried.store(before.retried, Relaxed);
+    engine.skipped.store(before.skipped, Relaxed);
+    engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    let keys = std::mem::take(&mut before.condemned);
+    if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
+        return;
+    }
+    engine.events.push(EventKind::Notice {
+        text: format!("{} keys were given up before: what is left of them goes to the dead letters", keys.len()),
+    });
+    engine.board.condemn_again(keys.into_iter().map(Trouble::from_journal));
+}
 
 /// How members join. Where a run follows the log, they look for new partitions as often as it does.
 fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
@@ -107,8 +124,9 @@ impl Run {
         events: EventLog,
         journal: Option<Opened>,
     ) -> Result<Self, RunError> {
-        let target = first_workers(plan.partitions.len(), &settings);
-        check_workers(plan.partitions.len(), &settings, target)?;
+        let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
+        let target = first_workers(plan.partitions.len() + joined, &settings);
+        check_workers(plan.partitions.len() + joined, &settings, target)?;
         if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
             return Err(RunError::GroupBarriers);
         }
@@ -121,9 +139,7 @@ impl Run {
             // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
             engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
-            engine.retried.store(before.retried, Relaxed);
-            engine.skipped.store(before.skipped, Relaxed);
-            engine.dead_lettered.store(before.dead_lettered, Relaxed);
+            take_up(&engine, &mut before);
         }
         let engine = Arc::new(engine);
         drop(engine.handlers.set(Arc::clone(&source)));

@@ -159,6 +159,9 @@ impl Run {
             adaptive: settings.adaptive,
             selection: plan.selection.scope.to_string(),
             follow: plan.follow,
+            on_failure: settings.failures_in_words(),
+            on_retention: settings.retention_in_words().to_owned(),
+            resumable: self.resumable,
         }
     }
 

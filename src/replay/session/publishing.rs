@@ -49,6 +49,7 @@ impl Body {
             rate: settings.rate,
             ordering: settings.ordering,
             handler: settings.handler.to_string(),
+            selection: self.options.scope.to_string(),
             group: self.group_of(self.runs + 1),
         }
     }

@@ -86,8 +86,9 @@ impl Body {
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plans.predicted(&plan, &settings);
         self.show_planned(&id, &plan, &settings, predicted);
-        let first = first_workers(plan.partitions.len(), &settings);
-        check_workers(plan.partitions.len(), &settings, first).map_err(|error| usage(&error))?;
+        let partitions = plan.partitions.len() + resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
+        let first = first_workers(partitions, &settings);
+        check_workers(partitions, &settings, first).map_err(|error| usage(&error))?;
         let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
             Arc::clone(source)
         } else {

@@ -1,0 +1,138 @@
+//! All about the run: what is read and how, what holds it back, what becomes of failures, how it can go on.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    console::{
+        layout::{centred, inside},
+        number,
+        state::State,
+        text::{clean, width, wrap},
+        theme::Theme,
+        widget::{frame, paint, symbol},
+    },
+    feed::{PlanView, RunView},
+};
+
+/// Wider than this, lines are hard to read.
+const WIDEST: u16 = 100;
+const LABELS: usize = 12;
+
+pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+    let lines = lines(state, theme);
+    let area = area(state, lines.len());
+    let page = usize::from(inside(area).height);
+    let most = lines.len().saturating_sub(page);
+    let foot = if most > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
+    let inner = frame::window(buf, area, "The run", foot, theme);
+    for (row, line) in lines.iter().skip(from.min(most)).take(page).enumerate() {
+        paint::line(buf, inner.x, inner.y + number::cells(row), inner.width, line);
+    }
+}
+
+pub(super) fn longest_scroll(state: &State) -> usize {
+    // The number of lines does not depend on how they look.
+    let lines = lines(state, &Theme::default()).len();
+    lines.saturating_sub(usize::from(inside(area(state, lines)).height))
+}
+
+/// The window leaves the banner and the messages in view.
+fn area(state: &State, lines: usize) -> Rect {
+    let screen = state.screen();
+    let room = state.areas().map_or(screen, |parts| {
+        let top = parts.header.y + 1;
+        Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
+    });
+    centred(room, WIDEST, number::cells(lines + 2))
+}
+
+fn lines(state: &State, theme: &Theme) -> Vec<Line<'static>> {
+    let room = usize::from(state.size.width.min(WIDEST)).saturating_sub(4 + LABELS);
+    let Some(run) = state.run() else { return vec![Line::styled("no run yet", theme.muted)] };
+    let mut lines = Vec::new();
+    for (label, text, style) in rows(run, state, theme) {
+        for (row, line) in wrap(&clean(&text), room).into_iter().enumerate() {
+            let label = if row == 0 { label } else { "" };
+            let gap = " ".repeat(LABELS.saturating_sub(width(label)));
+            lines.push(Line::from(vec![Span::styled(format!("{label}{gap}"), theme.muted), Span::styled(line, style)]));
+        }
+    }
+    lines
+}
+
+fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let plan = &run.plan;
+    let (sign, colour) = symbol::run(run.state, theme);
+    let base = theme.popup;
+    let started =
+        run.started_at.map_or(String::new(), |at| format!(", started {} UTC", at.format("%Y-%m-%d %H:%M:%S")));
+    let mut rows = vec![
+        ("run", run.id.clone(), theme.strong),
+        ("state", format!("{sign} {}{started}", run.state), colour),
+        ("topics", topics(plan), base),
+        ("read", selection(plan), base),
+        ("handler", plan.handler.clone(), base),
+        ("order", format!("by {}, at most {} records a call", plan.ordering, number::count(plan.batch.into())), base),
+        ("workers", workers(run), base),
+        ("reader", format!("tier {}", plan.tier), base),
+        ("rate", run.limits.rate.map_or("no limit".to_owned(), |rate| format!("at most {rate}")), base),
+        ("guard", guard(run), base),
+        ("group", plan.group.clone().map_or("none: no consumer group is touched".to_owned(), |group| group), base),
+    ];
+    let known = |text: &str| if text.is_empty() { "not known".to_owned() } else { text.to_owned() };
+    rows.push(("failures", known(&plan.on_failure), base));
+    let waiting = &run.quarantine;
+    if waiting.keys > 0 || waiting.records > 0 {
+        let text = format!(
+            "{} keys, {} records, {}",
+            number::count(waiting.keys as u64),
+            number::count(waiting.records),
+            number::bytes(waiting.bytes)
+        );
+        rows.push(("quarantine", text, theme.warning));
+    }
+    rows.push(("retention", known(&plan.on_retention), base));
+    rows.push(("journal", journal(run, state.snapshot.cluster.embedded), base));
+    rows
+}
+
+fn topics(plan: &PlanView) -> String {
+    const NAMED: usize = 5;
+    let more = plan.topics.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = plan.topics.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{named}{more}; {} partitions", number::count(plan.partitions as u64))
+}
+
+fn selection(plan: &PlanView) -> String {
+    if plan.is_whole() { PlanView::WHOLE.to_owned() } else { plan.selection.clone() }
+}
+
+fn workers(run: &RunView) -> String {
+    let auto = if run.limits.adaptive { ", found by itself (auto)" } else { "" };
+    let single = if run.limits.single_threaded { ", single-threaded" } else { "" };
+    format!("{}{auto}{single}", run.concurrency)
+}
+
+fn guard(run: &RunView) -> String {
+    let Some(guard) = &run.limits.guard else { return "no group is protected".to_owned() };
+    let lag = guard.lag.map_or("not seen".to_owned(), number::count);
+    let held = match guard.records_per_s {
+        None => "the run is not held back".to_owned(),
+        Some(rate) => format!("the run is held back to {} records/s", number::rate(rate)),
+    };
+    format!("{}: lag {lag}, at most {}; {held}", guard.group, number::count(guard.max_lag))
+}
+
+fn journal(run: &RunView, embedded: bool) -> String {
+    match (run.plan.resumable, embedded) {
+        (true, _) => format!("kept; `kreplay resume {}` goes on where it was stopped or killed", run.id),
+        (false, true) => "none: the demo's broker ends with it".to_owned(),
+        (false, false) => "none: this run cannot be resumed".to_owned(),
+    }
+}
