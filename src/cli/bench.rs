@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, report_formats},
+    args::{ClusterArgs, FileArgs, report::report_formats},
     print,
     work::stop_flag,
 };

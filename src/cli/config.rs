@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliError,
-    args::{ClusterArgs, FileArgs, SelectionArgs, SettingsArgs},
+    args::{ClusterArgs, FileArgs, selection::SelectionArgs, settings::SettingsArgs},
 };
 use crate::{
     config::{Config, Environment, Overrides},

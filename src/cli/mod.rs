@@ -22,8 +22,10 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{
-    CareArgs, ClusterArgs, DatasetArgs, FileArgs, FilterArgs, ReportArgs, ScopeArgs, SelectionArgs, SettingsArgs,
-    ThemeArgs,
+    ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    report::ReportArgs,
+    selection::{FilterArgs, ScopeArgs, SelectionArgs},
+    settings::{CareArgs, SettingsArgs},
 };
 pub use bench::BenchArgs;
 pub use config::ConfigArgs;

@@ -11,7 +11,12 @@ use clap::{Args, ValueHint};
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs, FilterArgs, PlanningArgs, ScopeArgs, SelectionArgs, SettingsArgs, report_formats},
+    args::{
+        ClusterArgs, FileArgs, PlanningArgs,
+        report::report_formats,
+        selection::{FilterArgs, ScopeArgs, SelectionArgs},
+        settings::SettingsArgs,
+    },
     print,
     run::no_topics,
     work::stop_flag,

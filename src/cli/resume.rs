@@ -25,10 +25,10 @@ pub struct ResumeArgs {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Workers that handle records side by side: 1 to 1000, or auto [default: as before]
-    #[arg(long, value_name = "N", help_heading = "Run")]
+    /// Workers that handle records side by side, 1 to 1000, or auto: as many as are worth it [default: as before]
+    #[arg(long, value_name = "N|auto", help_heading = "Run")]
     concurrency: Option<String>,
-    /// The most that is handed out in a second: 5000/s, 20k/s, 500KB/s, 10MiB/s or off [default: as before]
+    /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s, or off [default: as before]
     #[arg(long, value_name = "RATE", help_heading = "Run")]
     rate: Option<String>,
     #[command(flatten)]

@@ -60,7 +60,7 @@ impl Environment {
             let mut wrong = |key, message| problems.push(Problem { origin: origin.clone(), key, message });
             let key = match rest.strip_prefix(PROPERTIES) {
                 Some(property) => Some(format!("kafka.properties.{}", property.to_lowercase().replace('_', "."))),
-                None => catalog::SETTINGS.iter().map(|it| it.key).find(|key| variable(key) == *name).map(str::to_owned),
+                None => catalog::settings().map(|it| it.key).find(|key| variable(key) == *name).map(str::to_owned),
             };
             let Some(key) = key else {
                 if let Some(message) = unknown(rest) {
@@ -107,11 +107,11 @@ mod tests {
 
     #[test]
     fn each_setting_has_a_variable_of_its_own() {
-        let mut names: Vec<_> = catalog::SETTINGS.iter().map(|setting| variable(setting.key)).collect();
+        let mut names: Vec<_> = catalog::settings().map(|setting| variable(setting.key)).collect();
         assert!(names.contains(&"KREPLAY_RUN_RETRY_FIRST_DELAY".to_owned()));
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), catalog::SETTINGS.len());
+        assert_eq!(names.len(), catalog::settings().count());
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Reader<'_> {
             let within = format!("{key}.");
             let is_table = key == PROPERTIES
                 || PROPERTIES.starts_with(&within)
-                || catalog::SETTINGS.iter().any(|setting| setting.key.starts_with(&within));
+                || catalog::settings().any(|setting| setting.key.starts_with(&within));
             match value.get_ref() {
                 // A dotted key without quotes is a table to TOML: sasl.password = "…" means the property of that name.
                 DeValue::Table(inner) if key == PROPERTIES || key.starts_with("kafka.properties.") => {
@@ -109,7 +109,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, key: String, name: &Spanned<impl Sized>, value: &Spanned<DeValue<'_>>) {
-        let known = key.starts_with("kafka.properties.") || catalog::SETTINGS.iter().any(|setting| setting.key == key);
+        let known = key.starts_with("kafka.properties.") || catalog::settings().any(|setting| setting.key == key);
         if known {
             let origin = self.origin(value.span());
             self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });
@@ -155,7 +155,7 @@ fn near_table(name: &str) -> Option<&'static str> {
 /// The names of a table's settings.
 fn names(table: &str) -> String {
     let within = |key: &'static str| key.strip_prefix(table)?.strip_prefix('.');
-    catalog::SETTINGS.iter().filter_map(|setting| within(setting.key)).collect::<Vec<_>>().join(", ")
+    catalog::settings().filter_map(|setting| within(setting.key)).collect::<Vec<_>>().join(", ")
 }
 
 fn input(value: &DeValue<'_>) -> Input {

@@ -51,7 +51,7 @@ impl Config {
 
     /// How to reach the cluster, and how a run goes.
     fn for_journal(&self) -> (String, BTreeMap<String, String>) {
-        let settings = catalog::SETTINGS.iter().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
+        let settings = catalog::settings().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
         let settings = settings.filter_map(|setting| {
             let name = setting.key.strip_prefix("run.")?;
             let value = match (name, &self.run.settings.handler) {
@@ -84,6 +84,32 @@ mod tests {
     fn load(overrides: &Overrides, environment: &Environment) -> Config {
         let dir = tempfile::tempdir().unwrap();
         Config::load(overrides, environment, dir.path()).unwrap()
+    }
+
+    #[test]
+    fn a_number_of_workers_that_was_found_on_the_way_is_found_again_unless_the_one_who_resumes_says_otherwise() {
+        for (started, flag, expected) in
+            [("auto", None, true), ("auto", Some("7"), false), ("7", Some("auto"), true), ("7", None, false)]
+        {
+            let assignments = vec![
+                Assignment::flag("--concurrency", "run.concurrency", started),
+                Assignment::flag("--rate", "run.rate", "5k/s"),
+            ];
+            let (connection, settings) =
+                load(&Overrides { assignments, ..Overrides::default() }, &Environment::default()).for_journal();
+            let run =
+                settings.iter().fold("[run]\n".to_owned(), |text, (name, value)| text + name + " = " + value + "\n");
+            let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+            let again = |key: &str, value: &str| Assignment::flag("-", key, value);
+            let mut assignments = vec![again("run.rate", "off")];
+            assignments.extend(flag.map(|value| again("run.concurrency", value)));
+            let config = load(
+                &Overrides { assignments, resumed: Some(resumed), ..Overrides::default() },
+                &Environment::default(),
+            );
+            assert_eq!(config.run.settings.adaptive, expected, "{started}, then {flag:?}");
+            assert_eq!(config.run.settings.rate, None, "a rate can be lifted");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Merge<'_> {
 
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {
         let key = assignment.key.as_str();
-        let setting = catalog::SETTINGS.iter().find(|setting| setting.key == key).ok_or("there is no such setting")?;
+        let setting = catalog::settings().find(|setting| setting.key == key).ok_or("there is no such setting")?;
         if key != "kafka.bootstrap_servers" {
             return (setting.set)(&mut self.config, &assignment.input)
                 .map_err(|reason| format!("{reason}; allowed: {}", setting.allowed));

@@ -17,7 +17,7 @@ impl Config {
         let _ = writeln!(out, "# configuration file: {}", printable(&file));
         for table in catalog::tables() {
             let _ = writeln!(out, "\n[{table}]");
-            for setting in catalog::SETTINGS.iter().filter(|setting| setting.key.starts_with(&format!("{table}."))) {
+            for setting in catalog::settings().filter(|setting| setting.key.starts_with(&format!("{table}."))) {
                 let name = &setting.key[table.len() + 1..];
                 match (setting.show)(self) {
                     Some(value) => self.line(&mut out, name, &value, setting.key),

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Header, Record, TopicPartition},
-    replay::letter as names,
+    replay::dead_letters::letter as names,
 };
 
 /// What a record of a dead-letter topic says of itself.

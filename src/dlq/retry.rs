@@ -23,7 +23,7 @@ use crate::{
         Catalog, Client, Commit, GroupOffsets,
         producer::{NewRecord, Producer},
     },
-    replay::{handled::Handled, position::Position},
+    replay::partition::{handled::Handled, position::Position},
 };
 
 /// So many letters are sent before what is sent is committed.

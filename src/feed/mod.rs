@@ -3,16 +3,19 @@
 
 mod cluster;
 mod event;
+mod event_text;
 mod figures;
 mod forecast;
 mod history;
 mod limits;
 mod log;
 mod next_run;
+mod owners;
 mod printable;
 pub mod progress;
 mod quarantine;
 pub mod report;
+mod run_view;
 mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
@@ -25,12 +28,11 @@ pub use history::{Recent, Series};
 pub use limits::{GuardView, LimitsView};
 pub use log::EventLog;
 pub use next_run::NextRun;
+pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use printable::printable;
 pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
-pub use snapshot::{
-    Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceView, RunState, RunSummary,
-    RunView, Snapshot, Throughput, Totals, WorkerState, WorkerView,
-};
+pub use run_view::{Bound, LatencyMs, PlanView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals};
+pub use snapshot::{RunSummary, Snapshot};
 
 use std::sync::Arc;
 

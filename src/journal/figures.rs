@@ -84,6 +84,34 @@ pub struct Figures {
     pub handled: u64,
     /// Offsets that are left, for lists.
     pub lag: Option<u64>,
+    /// The keys that were given up: what comes of them goes to the dead letters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<CondemnedKey>,
+}
+
+/// A key that was given up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CondemnedKey {
+    /// The hash that stands for the key.
+    pub hash: u64,
+    /// The place of the partition in the plan whose record failed.
+    pub partition: u32,
+    /// That record's offset.
+    pub offset: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the handler said, its beginning.
+    pub error: String,
+}
+
+impl Figures {
+    /// Records are counted as skipped or dead a moment before their partition's state says so, and these figures are written
+    /// after the partitions: only what the partitions have passed over is sure, and the rest comes again.
+    #[must_use]
+    pub fn bounded_by(self, passed_over: u64) -> Self {
+        let skipped = self.skipped.min(passed_over);
+        Self { skipped, dead_lettered: self.dead_lettered.min(passed_over - skipped), ..self }
+    }
 }
 
 /// A partition's counters.

@@ -26,7 +26,8 @@ pub use begun::{BegunLog, Settled, Ticket};
 pub use check::{Change, TopicNow};
 pub use error::JournalError;
 pub use figures::{
-    Counters, Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionPlan, PartitionState, TopicPlan,
+    CondemnedKey, Counters, Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionPlan, PartitionState,
+    TopicPlan,
 };
 pub use files::Journals;
 pub use list::{Entry, Status, Summary};

@@ -140,7 +140,7 @@ impl Stored {
             }
             begun.push(path);
         }
-        let partitions = partitions
+        let partitions: Vec<StoredPartition> = partitions
             .into_iter()
             .zip(runs)
             .map(|((state, groups, before), runs)| {
@@ -148,6 +148,10 @@ impl Stored {
                 StoredPartition { state, groups, repeats }
             })
             .collect();
+        let passed_over = |one: &StoredPartition| one.state.counters.passed_over;
+        let sure: u64 = partitions.iter().map(passed_over).sum();
+        // With a group the partitions' states are not here.
+        let figures = if head.group.is_none() { figures.bounded_by(sure) } else { figures };
         Ok(Self { head, figures, partitions, journals: journals.clone(), store, begun, lock })
     }
 

@@ -94,6 +94,21 @@ fn whoever_goes_on_takes_over_what_was_begun() {
     }
 }
 
+/// The totals are looked at after the partitions: what was passed over in between comes again, and is counted again.
+#[test]
+fn what_goes_on_counts_no_record_that_will_come_again() {
+    for (group, expected) in [(None, (1, 1)), (Some("g".to_owned()), (1, 4))] {
+        let (_dir, journals) = place();
+        let mut journal = Journal::create(&journals, Head { group, ..head(ID) }).unwrap();
+        let totals = Figures { skipped: 1, dead_lettered: 4, ..figures(RunState::Running) };
+        let groups = || GroupsChange::All(Vec::new());
+        checkpoint(&mut journal, totals, [change(0, 10, &[], groups()), change(1, 10, &[], groups())]);
+        drop(journal);
+        let (_journal, before, _) = Stored::open(&journals, ID).unwrap().go_on().unwrap();
+        assert_eq!((before.skipped, before.dead_lettered), expected);
+    }
+}
+
 #[test]
 fn one_process_at_a_time() {
     let (_dir, journals) = place();

@@ -340,13 +340,13 @@ pub fn is_out_of_range(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
 }
 
-/// Whether a group member that reports this error cannot go on: the broker has said no, and will say so again.
+/// Whether a group member that reports this error cannot go on: the broker has said no, and will say so again. Of a topic it
+/// says so for that topic alone, which is given up as without a group while the others go on.
 #[must_use]
 pub(super) fn ends_membership(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::InvalidGroupId
             | RDKafkaErrorCode::InconsistentGroupProtocol
             | RDKafkaErrorCode::InvalidSessionTimeout
@@ -369,11 +369,33 @@ pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether the cluster says that there is no such topic; `None` where nobody answers within `timeout`.
-pub(super) fn is_missing(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<bool> {
+/// Why a topic will not be read any more, whatever is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// There is no such topic.
+    Missing,
+    /// Nobody may see it with these credentials.
+    Forbidden,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Missing => "the topic is not there any more",
+            Self::Forbidden => "Topic authorization failed; ask for READ and DESCRIBE on it",
+        })
+    }
+}
+
+/// What the cluster says of a topic: `Some(None)` where it is there, `None` where nobody answers within `timeout`.
+pub(super) fn gone(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<Option<Gone>> {
     let metadata = rdkafka::consumer::Consumer::fetch_metadata(consumer, Some(topic), timeout).ok()?;
     let error = metadata.topics().iter().find(|one| one.name() == topic)?.error().map(RDKafkaErrorCode::from);
-    Some(error == Some(RDKafkaErrorCode::UnknownTopicOrPartition))
+    Some(match error {
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Some(Gone::Missing),
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Some(Gone::Forbidden),
+        _ => None,
+    })
 }
 
 /// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.

@@ -11,7 +11,7 @@ use crate::{
 
 /// Within this part two times count as equal; the limit is then the one that more workers would not lift.
 const TIE: f64 = 0.98;
-/// How long the engine's batches take, in seconds (`replay::batch_size`).
+/// How long the engine's batches take, in seconds (`replay::board::batch_size`).
 const BATCH_S: f64 = 0.005;
 /// A number of workers is good enough when its time is within this of the best.
 const NEAR: f64 = 1.05;
@@ -146,8 +146,19 @@ impl Model {
     pub fn recommend(&self, ordering: Ordering, heaviest: Option<&str>) -> Recommendation {
         let most = self.most(ordering);
         let asked = most.min(MOST_RECOMMENDED);
-        let best = self.predict(ordering, asked).elapsed_s;
-        let (mut low, mut high) = (1, asked);
+        let low = self.enough(ordering, asked);
+        let found = self.predict(ordering, low);
+        // What holds more workers back shows where there are more of them.
+        let limit = self.predict(ordering, low.saturating_mul(2).min(asked)).limit;
+        let limit = if low == asked { found.limit } else { limit };
+        let why = self.why(ordering, low, limit, heaviest);
+        Recommendation { workers: low, elapsed_s: found.elapsed_s, limit, why }
+    }
+
+    /// The smallest number of workers that is about as fast as `most` of them.
+    fn enough(&self, ordering: Ordering, most: u32) -> u32 {
+        let best = self.predict(ordering, most).elapsed_s;
+        let (mut low, mut high) = (1, most);
         while low < high {
             let middle = u32::midpoint(low, high);
             if self.predict(ordering, middle).elapsed_s <= best * NEAR {
@@ -156,12 +167,7 @@ impl Model {
                 low = middle + 1;
             }
         }
-        let found = self.predict(ordering, low);
-        // What holds more workers back shows where there are more of them.
-        let limit = self.predict(ordering, low.saturating_mul(2).min(asked)).limit;
-        let limit = if low == asked { found.limit } else { limit };
-        let why = self.why(ordering, low, limit, heaviest);
-        Recommendation { workers: low, elapsed_s: found.elapsed_s, limit, why }
+        low
     }
 
     fn why(&self, ordering: Ordering, workers: u32, limit: Bound, heaviest: Option<&str>) -> String {
@@ -173,7 +179,10 @@ impl Model {
             Bound::Workers if workers == self.most(ordering) && ordering == Ordering::Partition => {
                 format!("each of the {workers} partitions keeps one worker busy, and more than that cannot be used")
             }
-            Bound::Workers => format!("more would still help; {workers} is the most that is recommended unasked"),
+            Bound::Workers => match self.enough(ordering, self.most(ordering)) {
+                enough if enough > workers => format!("more would still help, up to about {enough}"),
+                _ => more,
+            },
             Bound::Key => {
                 let key =
                     heaviest.map_or_else(|| "the heaviest key".to_owned(), |key| format!("the heaviest key, `{key}`,"));

@@ -21,7 +21,7 @@ impl Settings {
             OnFailure::Fail => text.push_str(" the run fails"),
             OnFailure::Skip => text.push_str(" the record is skipped"),
             OnFailure::Pause => text.push_str(" the run pauses"),
-            OnFailure::DeadLetter => text.push_str(&format!(" dead-letter to {}", self.dead_letter.topic)),
+            OnFailure::DeadLetter => text.extend([" dead-letter to ", &self.dead_letter.topic]),
         }
         text
     }
@@ -48,7 +48,7 @@ mod tests {
     fn failures_read_as_a_sentence() {
         let with = |attempts, quarantine, on_failure| {
             let retry = Retry { attempts, first_delay: Duration::from_millis(20), ..Retry::default() };
-            Settings { retry, quarantine, on_failure, ..Settings::default() }.failures_in_words()
+            Settings { retry, on_failure, quarantine, ..Settings::default() }.failures_in_words()
         };
         assert_eq!(with(0, false, OnFailure::Fail), "no retry, then the run fails");
         assert_eq!(with(1, false, OnFailure::Pause), "1 retry after 20ms, then the run pauses");

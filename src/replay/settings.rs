@@ -71,7 +71,8 @@ impl Default for Settings {
         Self {
             concurrency: Concurrency::default(),
             adaptive: false,
-            max_concurrency: Concurrency::MAX,
+            // A production cluster, and whatever the handler calls, must not be surprised.
+            max_concurrency: Concurrency::of::<100>(),
             single_threaded: false,
             protect_group: None,
             max_lag: None,

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::sessions::{in_group, options, problem, run};
+use kreplay::kafka::GroupProtocol;
+use kreplay::plan::Selection;
+use kreplay::replay::{Command, Session};
+
+use crate::sessions::{finish, in_group, options, problem, run, wait_for};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
@@ -58,7 +62,7 @@ fn a_topic_that_is_not_there_is_wrong_usage() {
     expect_refusal(&finished, 2, &["no topic matches", &regex]);
 }
 
-fn allow(broker: &Broker, resource: &[&str], operation: &str) {
+pub fn allow(broker: &Broker, resource: &[&str], operation: &str) {
     let rule = ["--add", "--allow-principal", "User:ANONYMOUS", "--operation", operation];
     broker.kafka_tool(ACLS, &[resource, &rule].concat(), b"").expect_success();
 }
@@ -142,4 +146,63 @@ fn more_workers_than_partitions_is_wrong_usage_with_partition_order() {
     let topic = broker.topic("few", 3);
     let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--ordering", "partition", "--concurrency", "4"]);
     expect_refusal(&finished, 2, &["concurrency 4 is more than the 3 partitions"]);
+}
+
+/// Permission for one of two topics is withdrawn while a run reads both: with or without a group the other is replayed in
+/// full, and the run fails in the end.
+#[test]
+fn a_topic_that_may_not_be_read_any_more_fails_alone_and_the_others_go_on() {
+    const RECORDS: u64 = 2000;
+    let broker = broker::shared();
+    let value = "x".repeat(2000);
+    let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 50), value.clone())).collect();
+    let try_it = |operation: &str, protocol: Option<GroupProtocol>| {
+        let (open, closing) = (broker.topic("stays-open", 2), broker.topic("closes", 2));
+        broker.produce(&open, &records);
+        broker.produce(&closing, &records);
+        let mut options = options(broker, &open, 2);
+        options.selection = Some(Selection::topics([open.clone(), closing.clone()]).unwrap());
+        options.settings.handler = "simulate:1ms".parse().unwrap();
+        // So that much is still to be read when permission is gone: the run is paused meanwhile.
+        options.settings.buffer_bytes = 1 << 20;
+        for (name, value) in [
+            ("queued.min.messages", "10"),
+            ("queued.max.messages.kbytes", "64"),
+            ("fetch.message.max.bytes", "16384"),
+            ("topic.metadata.refresh.interval.ms", "1000"),
+        ] {
+            options.kafka.properties.insert(name.into(), value.into());
+        }
+        if let Some(protocol) = protocol {
+            options = in_group(options, &unique_name("closes"));
+            options.protocol = protocol;
+        }
+        let session = Session::spawn(options).unwrap();
+        wait_for(&session, "records handled", |now| now.run.as_ref().is_some_and(|run| run.totals.handled > 0));
+        session.control.send(Command::Pause);
+        if operation == "Read" {
+            allow(broker, &["--topic", &closing], "Describe");
+        }
+        deny(broker, &["--topic", &closing], operation);
+        session.control.send(Command::Resume);
+        let ended = finish(session);
+        let case = format!("{operation} {protocol:?}: {:?}\n{}", ended.view.error, ended.log());
+        println!("{case}");
+        assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{case}");
+        let error = ended.view.error.as_ref().unwrap();
+        assert!(error.contains(&closing) && error.contains("uthorization failed"), "{case}");
+        assert!(error.contains("everything else is handled"), "{case}");
+        for partition in &ended.view.partitions {
+            let is_open = *partition.id.topic == *open;
+            assert_eq!(partition.position == partition.end, is_open, "{case}\n{partition:?}");
+        }
+    };
+    std::thread::scope(|scope| {
+        for protocol in [None, Some(GroupProtocol::Classic), Some(GroupProtocol::Consumer)] {
+            for operation in ["Read", "Describe"] {
+                let try_it = &try_it;
+                scope.spawn(move || try_it(operation, protocol));
+            }
+        }
+    });
 }

@@ -14,6 +14,11 @@ const KEPT: i64 = 29_000;
 
 /// A run in its middle, far behind the place where the log begins from now on.
 fn overtaken(group: Option<&str>, policy: OnRetention) -> (Session, Recorder) {
+    // Where it pauses, somebody is there who can let it go on.
+    overtaken_by(group, policy, policy != OnRetention::Pause)
+}
+
+fn overtaken_by(group: Option<&str>, policy: OnRetention, one_run: bool) -> (Session, Recorder) {
     let broker = broker::shared();
     let topic = broker.topic("overtaken", 1);
     broker.produce(&topic, &(0..RECORDS).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
@@ -21,6 +26,7 @@ fn overtaken(group: Option<&str>, policy: OnRetention) -> (Session, Recorder) {
     let mut options = options(broker, &topic, 2);
     options.settings.buffer_bytes = 1 << 20;
     options.settings.on_retention = policy;
+    options.one_run = one_run;
     let options = if let Some(group) = group { in_group(options, group) } else { options };
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
     wait_for(&session, "some are handled", |_| recorder.count() >= 100);
@@ -68,10 +74,19 @@ fn a_run_can_pause_at_the_gap_and_looks_again_when_it_is_resumed() {
         pauses(1);
         session.control.send(Command::Resume);
         pauses(2);
-        session.control.send(Command::Cancel);
+        session.control.send(Command::Shutdown);
         let ended = finish(session);
         println!("group {group:?}\n{}", ended.log());
         assert_eq!((ended.view.state, ended.view.totals.lost), (RunState::Cancelled, 0), "{}", ended.log());
         recorder.expect_each_once_in_order(recorder.count());
     }
+}
+
+#[test]
+fn without_a_console_a_pause_at_the_gap_ends_the_run_and_says_so() {
+    let (session, recorder) = overtaken_by(None, OnRetention::Pause, true);
+    let ended = finish(session);
+    assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
+    assert!(ended.log().contains("nobody can let a paused run go on"), "{}", ended.log());
+    recorder.expect_each_once_in_order(recorder.count());
 }

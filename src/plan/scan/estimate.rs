@@ -11,7 +11,7 @@ use crate::{
 /// How many of the heaviest keys are told.
 const HEAVIEST: usize = 20;
 /// What a waiting record takes besides its bytes, and how far reading runs ahead of a partition's position, as the engine has it
-/// (`domain::record`, `replay::fetch`).
+/// (`domain::record`, `replay::reading::fetch`).
 const RECORD_OVERHEAD: u64 = 128;
 const MOST_AHEAD: u64 = 262_144;
 /// 19 of 20 samples lie within so many standard errors.

@@ -1,0 +1,77 @@
+//! What comes out, and where it goes.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::{cli::CliError, feed::report::ReportFormat, handler::HandlerSpec};
+
+/// What comes out.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArgs {
+    /// No console: progress on standard error instead
+    #[arg(long)]
+    pub headless: bool,
+    /// Report at the end, on standard output
+    #[arg(long, value_name = "FORMAT", value_parser = report_formats())]
+    pub report: Option<ReportFormat>,
+    /// File for the report instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
+    pub output: Option<PathBuf>,
+}
+
+pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFormat> {
+    PossibleValuesParser::new(["json", "text"]).try_map(|text| text.parse::<ReportFormat>())
+}
+
+impl ReportArgs {
+    /// Standard output can carry one thing: records, the report, or the console.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] says how to keep them apart.
+    pub fn check_standard_output(&self, handler: &HandlerSpec, console: bool) -> Result<(), CliError> {
+        if !matches!(handler, HandlerSpec::Ndjson { path: None }) {
+            return Ok(());
+        }
+        let other = if console {
+            "the console is; use --headless"
+        } else if self.report.is_some() && self.output.is_none() {
+            "the report would go, too; give the report a file with --output FILE"
+        } else {
+            return Ok(());
+        };
+        Err(CliError::Usage(format!(
+            "the handler ndjson writes to standard output, where {other}, or give the handler a file with ndjson:FILE"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_output_carries_one_thing() {
+        let (stdout, file) = (HandlerSpec::Ndjson { path: None }, HandlerSpec::Ndjson { path: Some("f".into()) });
+        let report = |report, output: Option<&str>| ReportArgs {
+            report,
+            output: output.map(PathBuf::from),
+            ..ReportArgs::default()
+        };
+        let json = Some(ReportFormat::Json);
+        for (args, handler, console, fits) in [
+            (report(None, None), &stdout, false, true),
+            (report(None, None), &stdout, true, false),
+            (report(json, None), &stdout, false, false),
+            (report(json, Some("r")), &stdout, false, true),
+            (report(json, None), &file, true, true),
+            (report(json, None), &HandlerSpec::Null, true, true),
+        ] {
+            assert_eq!(args.check_standard_output(handler, console).is_ok(), fits, "{args:?} {handler} {console}");
+        }
+    }
+}

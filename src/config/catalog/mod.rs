@@ -1,0 +1,115 @@
+//! Every setting: its key, what is allowed, how it is set and shown. File, environment, flags, `config show` and the
+//! example file all go by this list.
+
+mod console;
+mod course;
+mod demo;
+mod failures;
+mod handling;
+mod journal;
+mod kafka;
+mod limits;
+mod plan;
+mod selection;
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use toml::Value;
+
+use super::{Config, input::Input};
+
+/// A setting.
+pub(super) struct Setting {
+    /// Table and name, with dots.
+    pub(super) key: &'static str,
+    /// What may stand there.
+    pub(super) allowed: &'static str,
+    /// Puts a value in its place, or says what is wrong with it.
+    pub(super) set: fn(&mut Config, &Input) -> Result<(), String>,
+    /// The value as it would be written in a file; `None` where there is none.
+    pub(super) show: fn(&Config) -> Option<Value>,
+}
+
+const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
+                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
+const KEYS: &str = "a list of patterns such as order-*";
+const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
+
+/// The parts of the list, in the order in which they are shown.
+const PARTS: [&[Setting]; 10] = [
+    kafka::KAFKA,
+    selection::SELECTION,
+    limits::LIMITS,
+    handling::HANDLING,
+    failures::FAILURES,
+    course::COURSE,
+    journal::JOURNAL,
+    plan::PLAN,
+    console::CONSOLE,
+    demo::DEMO,
+];
+
+/// All settings, in that order.
+pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
+    PARTS.into_iter().flatten()
+}
+
+/// Settings that say the same thing in two ways: the later one replaces the other, and one place may give one of them.
+pub(super) const EITHER: [(&str, &str); 3] =
+    [("run.topics", "run.topics_regex"), ("run.from", "run.last"), ("demo.work", "demo.handler")];
+
+/// The tables, each once.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    settings().filter_map(move |setting| {
+        let table = setting.key.split('.').next().unwrap_or_default();
+        (std::mem::replace(&mut last, table) != table).then_some(table)
+    })
+}
+
+/// The key that somebody may have meant: the same name in another table, or one that differs by a slip of the finger.
+pub(super) fn suggest(key: &str) -> Option<&'static str> {
+    let last = |key: &'static str| key.split_once('.').map_or(key, |(_, rest)| rest);
+    let name = key.split_once('.').map_or(key, |(_, rest)| rest);
+    let keys = || settings().map(|setting| setting.key);
+    let near = |candidate: &&str| strsim::damerau_levenshtein(key, candidate) <= 1.max(key.len() / 6);
+    keys()
+        .filter(near)
+        .min_by_key(|candidate| strsim::damerau_levenshtein(key, candidate))
+        .or_else(|| keys().find(|candidate| last(candidate) == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        let config = Config::default();
+        for setting in settings() {
+            let Some(shown) = (setting.show)(&config) else { continue };
+            let input = match &shown {
+                Value::String(text) => Input::Text(text.clone()),
+                Value::Integer(number) => Input::Integer(i128::from(*number)),
+                Value::Boolean(value) => Input::Bool(*value),
+                Value::Float(number) => Input::Float(number.to_string()),
+                Value::Array(items) => Input::List(items.iter().map(|item| item.as_str().unwrap().into()).collect()),
+                other => panic!("{other}"),
+            };
+            let mut again = Config::default();
+            (setting.set)(&mut again, &input).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+            assert_eq!((setting.show)(&again), Some(shown), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn slips_and_wrong_tables_are_recognised() {
+        assert_eq!(suggest("run.concurency"), Some("run.concurrency"));
+        assert_eq!(suggest("run.topic_regex"), Some("run.topics_regex"));
+        assert_eq!(suggest("batch"), Some("run.batch"));
+        assert_eq!(suggest("kafka.theme"), Some("console.theme"));
+        assert_eq!(suggest("run.nothing_like_it"), None);
+        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "console", "demo"]);
+    }
+}

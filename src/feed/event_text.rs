@@ -1,0 +1,127 @@
+//! One line for each event, for the event log.
+
+use std::fmt;
+
+use super::{ClampReason, EventKind, Expiry, RangeSide};
+use crate::domain::TopicPartition;
+
+/// The first few partitions by name, and how many more there are.
+struct Few<'a>(&'a [TopicPartition]);
+
+impl fmt::Display for Few<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        for (index, partition) in self.0.iter().take(SHOWN).enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{partition}")?;
+        }
+        match self.0.len() {
+            0 => f.write_str("nothing"),
+            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One line for the event log.
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Planned { topics, partitions, records } => {
+                write!(f, "planned: {records} records in {partitions} partitions of {topics} topics")
+            }
+            Self::Clamped { partition, side, asked, used, why, more } => {
+                write!(f, "{partition}")?;
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                let side = match side {
+                    RangeSide::From => "from",
+                    RangeSide::To => "to",
+                };
+                // Each of many partitions has a place of its own.
+                let place = |which: &str| if *more > 0 { which.to_owned() } else { format!("{which}, {used}") };
+                match why {
+                    ClampReason::BelowStart => {
+                        write!(
+                            f,
+                            ": {side} {asked} is not above the log's start; reading {side} {}",
+                            place("its start")
+                        )
+                    }
+                    ClampReason::AboveEnd => {
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))
+                    }
+                    ClampReason::NothingCommitted => {
+                        write!(
+                            f,
+                            ": nothing is committed there for {side} {asked}; reading {side} {}",
+                            place("the log's start")
+                        )
+                    }
+                    ClampReason::Empty => {
+                        write!(f, ": to {asked} is below {}; nothing is read", place("where reading begins"))
+                    }
+                }
+            }
+            Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
+            Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),
+            Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", Few(partitions)),
+            Self::Lost { member, partitions } => write!(f, "{member} lost {}", Few(partitions)),
+            Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
+            Self::RebalanceFinished { duration_ms, moved, .. } => {
+                write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")
+            }
+            Self::ConcurrencyChanged { from, to, reason: None } => write!(f, "concurrency {from} to {to}"),
+            Self::ConcurrencyChanged { from, to, reason: Some(reason) } => {
+                write!(f, "concurrency {from} to {to}: {reason}")
+            }
+            Self::Paused => f.write_str("paused"),
+            Self::Resumed => f.write_str("resumed"),
+            Self::CancelRequested => f.write_str("cancel requested, finishing what is in hand"),
+            Self::Retried(failure) => write!(
+                f,
+                "{} at {} failed (attempt {}), trying again: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Skipped(failure) => write!(
+                f,
+                "{} at {} skipped after {} attempts: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} joins, {partitions} partitions"),
+            Self::PartitionsAdded { topic, added, joined: true } => {
+                write!(f, "topic {topic}: {added} new partitions join")
+            }
+            Self::PartitionsAdded { topic, added, joined: false } => {
+                write!(
+                    f,
+                    "topic {topic} has {added} new partitions, which are not part of this run; run it again for them"
+                )
+            }
+            Self::Expired { partition, first, end, outcome } => {
+                write!(f, "{partition}: offsets {first}..{end} were deleted by retention before they were read; ")?;
+                f.write_str(match outcome {
+                    Expiry::PassedOver => "going on behind the gap",
+                    Expiry::Paused => {
+                        "the run is paused; resume looks again (--on-retention earliest goes on behind the gap)"
+                    }
+                })
+            }
+            Self::DeadLettered { topic, failure } => write!(
+                f,
+                "{} at {} went to {topic} after {} attempts: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Quarantined { key, failure } => write!(
+                f,
+                "key {key} in quarantine: {} at {} failed {} times, last with: {}",
+                failure.partition, failure.offset, failure.attempt, failure.error
+            ),
+            Self::Notice { text } | Self::Warning { text } | Self::Error { text } => f.write_str(text),
+        }
+    }
+}

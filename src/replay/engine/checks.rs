@@ -1,0 +1,59 @@
+//! What must be true of an engine at any time, and at its end.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    fixture::HOLE,
+    sim::{Sim, is_broken},
+};
+use crate::domain::Ordering;
+
+impl Sim {
+    /// What must be true at any time.
+    pub fn check(&self) {
+        let in_hand: usize = self.hands.iter().flat_map(|(_, batch)| batch).map(|run| run.records.len()).sum();
+        assert_eq!(self.fixture.engine.board.load().1, in_hand as u64);
+        let mut open = 0;
+        for (part, number) in self.parts.iter().zip(0_u32..) {
+            let run = self.fixture.engine.partitions[number as usize].lock();
+            open += usize::from(!run.is_complete());
+            assert_eq!((run.fenced, run.duplicates, run.handled), (part.late, part.duplicates, part.counted));
+            assert_eq!(part.counted, part.handled.len() as u64, "nothing counts twice");
+            if part.holder.is_some() {
+                assert_eq!(run.position(), Some(part.open.first().copied().unwrap_or(part.reached)), "{:?}", run.id);
+            }
+            for offset in 0..run.position().unwrap_or(0).max(part.committed) {
+                let is_there = self.fixture.key(number, offset) != HOLE;
+                assert!(!is_there || part.handled.contains(&offset) || part.skipped.contains(&offset), "{offset}");
+            }
+        }
+        assert_eq!(self.fixture.engine.open(), open);
+    }
+
+    /// Everybody learns what there is to learn, and the run goes on to its end.
+    pub fn finish(&mut self) {
+        while !self.unaware.is_empty() {
+            self.learn(0, true);
+        }
+        self.set_paused(false);
+        self.set_workers(2);
+        for partition in 0..u32::try_from(self.parts.len()).unwrap() {
+            if self.parts[partition as usize].holder.is_none() {
+                self.assign(partition, 0);
+            }
+            self.read(partition, i64::from(u16::MAX));
+        }
+        while !self.hands.is_empty() || self.take(0) || self.take(1) {
+            self.settle(0);
+            self.check();
+        }
+        let engine = &self.fixture.engine;
+        assert_eq!((engine.open(), engine.board.load()), (0, (0, 0)), "something was left behind");
+        assert!(engine.finished_at().is_some());
+        assert_eq!(engine.held.load(Relaxed), 0, "memory was left behind");
+        if self.ordering != Ordering::None {
+            let expected = self.fixture.digest_without(is_broken);
+            assert_eq!(self.fixture.digest(), expected);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! After the handler: what was handled is counted, and its lanes go back.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use super::Engine;
+use crate::{
+    domain::Record,
+    feed::EventKind,
+    handler::{LaneFailure, LaneRun},
+    replay::{
+        board::{HandBack, Then},
+        partition::{Completed, key_groups::hash_content},
+    },
+};
+
+/// After so many events of a kind about single records only one in a hundred gets an event of its own; all are counted.
+const SINGLES_TOLD: u64 = 200;
+
+/// Whether a failure gets an event of its own, by its number.
+pub fn is_told(count: u64) -> bool {
+    count <= SINGLES_TOLD || count.is_multiple_of(100)
+}
+
+impl Engine {
+    /// Settles a batch after the handler has returned.
+    pub fn settle(&self, batch: Vec<LaneRun>, failures: &[LaneFailure], elapsed: Duration) {
+        let records: usize = batch.iter().map(|run| run.records.len()).sum();
+        let per_record = elapsed / u32::try_from(records.max(1)).unwrap_or(u32::MAX);
+        self.latency_ns
+            .lock()
+            .saturating_record_n(u64::try_from(per_record.as_nanos()).unwrap_or(u64::MAX).max(1), records as u64);
+        self.note_journeys(&batch);
+        let mut returned = Vec::with_capacity(batch.len());
+        for (index, run) in batch.into_iter().enumerate() {
+            let failure = failures.iter().find(|failure| failure.run == index);
+            let done = failure.map_or(run.records.len(), |failure| failure.done.min(run.records.len()));
+            self.account(&run.records[..done], true, per_record);
+            returned.extend(match failure {
+                Some(failure) if done < run.records.len() => self.judge(run, done, failure),
+                _ => Some(HandBack { run, done, then: Then::GoOn }),
+            });
+        }
+        *self.last_done.lock() = Some(Instant::now());
+        self.board.hand_back(returned.into_iter(), records, elapsed);
+        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+            self.room.notify_all();
+        }
+    }
+
+    fn note_journeys(&self, batch: &[LaneRun]) {
+        let Some(journey_ns) = &self.journey_ns else { return };
+        let (now, mut journey_ns) = (Instant::now(), journey_ns.lock());
+        for run in batch {
+            for chunk in run.records.chunk_by(|a, b| a.fetched() == b.fetched()) {
+                let Some(fetched) = chunk.first().and_then(Record::fetched) else { continue };
+                let took = now.saturating_duration_since(fetched).as_nanos();
+                journey_ns.saturating_record_n(u64::try_from(took).unwrap_or(u64::MAX).max(1), chunk.len() as u64);
+            }
+        }
+    }
+
+    pub fn account(&self, records: &[Record], handled: bool, per_record: Duration) {
+        for record in records.iter().filter(|record| record.route.barrier) {
+            if is_told(self.barriers.fetch_add(1, Relaxed) + 1) {
+                let id = self.id(record.partition);
+                let text = format!("barrier: {id} at {} was handled alone, after everything before it", record.offset);
+                self.events.push(EventKind::Notice { text });
+            }
+        }
+        let microseconds = u64::try_from(per_record.as_micros()).unwrap_or(u64::MAX);
+        for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
+            let Some(first) = chunk.first() else { continue };
+            let completed: Vec<Completed> = chunk
+                .iter()
+                .map(|record| Completed {
+                    offset: record.offset,
+                    group: self.group_of(record),
+                    content: hash_content(record),
+                    bytes: record.size(),
+                    handled,
+                })
+                .collect();
+            let late = self.with(first.partition, |partition| {
+                let before = partition.fenced;
+                for (record, completed) in chunk.iter().zip(completed) {
+                    partition.complete(record.epoch, completed);
+                }
+                if handled {
+                    partition.note_latency(microseconds, chunk.len() as u64);
+                }
+                partition.fenced - before
+            });
+            if late > 0 {
+                let id = self.id(first.partition);
+                self.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: {late} records were handled after the partition had been taken away; they do not count \
+                         here, and its next owner handles them again"
+                    ),
+                });
+            }
+        }
+    }
+
+    /// Records handled so far.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.lock().handled).sum()
+    }
+}

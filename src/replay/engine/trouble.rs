@@ -1,0 +1,57 @@
+//! What stops a partition, a topic or the whole run.
+
+use super::Engine;
+use crate::{
+    feed::{EventKind, PartitionState},
+    kafka::Gone,
+};
+
+impl Engine {
+    /// The run cannot go on. The first reason stays.
+    pub fn fail(&self, reason: String) {
+        let mut failure = self.failure.lock();
+        if failure.is_none() {
+            self.events.push(EventKind::Error { text: reason.clone() });
+            *failure = Some(reason);
+            drop(failure);
+            self.board.stop();
+        }
+    }
+
+    /// A partition cannot be read and will not come back; the run goes on with the others.
+    pub fn give_up(&self, partition: u32, reason: &str) {
+        let id = self.with(partition, |partition| {
+            partition.state = PartitionState::Failed;
+            partition.id.clone()
+        });
+        self.stage_gone(partition);
+        let text = format!("{id} cannot be read: {reason}");
+        self.unreadable.lock().get_or_insert_with(|| text.clone());
+        self.events.push(EventKind::Error { text });
+    }
+
+    /// A topic is gone, or may not be read any more: what is open of it is given up.
+    pub fn give_up_topic(&self, topic: &str, gone: Gone) {
+        for (planned, index) in self.planned.iter().zip(0_u32..) {
+            let open = {
+                let partition = self.partitions[index as usize].lock();
+                !partition.is_complete() && !partition.has_failed()
+            };
+            if *planned.id.topic == *topic && open {
+                self.give_up(index, &gone.to_string());
+            }
+        }
+    }
+
+    /// The first partition that was given up, and why.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        self.unreadable.lock().clone()
+    }
+
+    /// Why the run cannot go on, if so.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+}

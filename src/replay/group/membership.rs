@@ -1,0 +1,400 @@
+//! What a group member's assignments mean for a run.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+use super::rebalance::Rebalances;
+use crate::{
+    domain::{Offset, Ordering, TopicPartition},
+    feed::{EventKind, Owner, RebalanceKind},
+    kafka::{Catalog, Client, Membership, StartAt},
+    plan::{From, PlannedPartition},
+    replay::{engine::Engine, partition::handled::Handled},
+};
+
+/// The same trouble with commits is told again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+/// How long a rebalance may wait to learn where a new partition begins.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Takes a member's partitions into the run, and out of it again.
+///
+/// Two gates fence a partition that goes: the board's, which stops handing out what was read under the old assignment, and
+/// the partition's, after which late results no longer count. Between the two, work in hand is finished and committed.
+pub struct RunMembership {
+    engine: Arc<Engine>,
+    number: u32,
+    name: String,
+    rebalances: Arc<Mutex<Rebalances>>,
+    /// What is looked up with that the group tells of and the run does not know.
+    client: Option<Client>,
+    /// The longest wait for work in hand.
+    longest_wait: Duration,
+    /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
+    news: Mutex<Vec<(u32, u32)>>,
+    /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
+    /// this one has heard that it lost it; from then on this one has no say in it.
+    mine: Mutex<BTreeMap<u32, u32>>,
+    /// What earlier owners say they have handled, for the partitions that are about to be assigned.
+    earlier: Mutex<HashMap<TopicPartition, Handled>>,
+    /// Whether the broker has refused a note.
+    without_notes: AtomicBool,
+    /// The trouble with commits that was told last, and when.
+    told: Mutex<Option<(String, Instant)>>,
+    recommit: AtomicBool,
+    /// Whether what counts as committed is known to have arrived.
+    confirmed: AtomicBool,
+}
+
+impl RunMembership {
+    /// The membership of the member with this number.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, number: u32, rebalances: Arc<Mutex<Rebalances>>) -> Self {
+        Self {
+            engine,
+            number,
+            name: format!("member-{number}"),
+            rebalances,
+            client: None,
+            longest_wait: Duration::MAX,
+            news: Mutex::new(Vec::new()),
+            mine: Mutex::default(),
+            earlier: Mutex::default(),
+            without_notes: AtomicBool::new(false),
+            told: Mutex::default(),
+            recommit: AtomicBool::new(false),
+            confirmed: AtomicBool::new(false),
+        }
+    }
+
+    /// Looks partitions up with a client, and never waits longer than this for work in hand.
+    #[must_use]
+    pub fn with_client(self, client: Client, longest_wait: Duration) -> Self {
+        Self { client: Some(client), longest_wait, ..self }
+    }
+
+    /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
+    fn known_or_joined(&self, id: &TopicPartition) -> Option<u32> {
+        let known = self.engine.index_of(id);
+        if known.is_some() || !self.engine.plan.follow {
+            return known;
+        }
+        let ends = Catalog::new(self.client.as_ref()?, JOIN_TIMEOUT).log_ends(std::slice::from_ref(id));
+        // Without an answer it begins at 0, and where its log begins later, that is seen when it is read.
+        let (first, end) =
+            ends.ok().and_then(|mut ends| ends.pop()).map_or_else(Default::default, |ends| (ends.low, ends.end));
+        Some(self.engine.join(PlannedPartition { id: id.clone(), first, end }).0)
+    }
+
+    /// The assignments since the last call: partition and epoch.
+    #[must_use]
+    pub fn take_news(&self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut *self.news.lock())
+    }
+
+    /// The partitions that are the member's.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<u32> {
+        self.mine.lock().keys().copied().collect()
+    }
+
+    /// Positions that have moved since they were committed last; they count as committed from now on.
+    #[must_use]
+    pub fn positions_to_commit(&self) -> Vec<(TopicPartition, Offset)> {
+        let again = self.recommit.swap(false, Relaxed);
+        let mine = self.mine.lock().clone();
+        mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
+    }
+
+    fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
+        self.engine.with(index, |partition| {
+            let position = partition.position().filter(|_| partition.epoch == epoch)?;
+            // What is handled above a position that stands still is worth a commit, too: it stands in the note.
+            let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
+            if unchanged && !again {
+                return None;
+            }
+            partition.committed = Some(position);
+            partition.committed_handled = partition.handled;
+            Some((partition.id.clone(), Offset::new(position)?))
+        })
+    }
+
+    /// Commits every position, moved or not; where `commit` succeeds, giving the partitions back commits only what has moved
+    /// since.
+    pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> bool) {
+        let mine = self.mine.lock().clone();
+        let positions: Vec<_> =
+            mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect();
+        self.confirmed.store(commit(&positions), Relaxed);
+    }
+
+    /// The member's assignments among these partitions that still stand.
+    fn standing(&self, partitions: &[TopicPartition]) -> Vec<(u32, u32)> {
+        let mine = self.mine.lock();
+        partitions
+            .iter()
+            .filter_map(|id| self.engine.index_of(id))
+            .filter_map(|index| mine.get(&index).map(|epoch| (index, *epoch)))
+            .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
+            .collect()
+    }
+
+    /// Partitions that the member has, while its assignment was overtaken by another one that has ended since: nobody works
+    /// on them. A group coordinator that gives a partition to the next member before the last one has let go makes such.
+    #[must_use]
+    pub fn orphans(&self) -> Vec<u32> {
+        let mine = self.mine.lock();
+        mine.iter()
+            .filter(|(index, epoch)| {
+                let partition = self.engine.partitions[**index as usize].lock();
+                partition.epoch != **epoch && partition.reached().is_none()
+            })
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
+    /// Takes an orphan up from the group's committed offset, where reading must already have been sent back to by `seek`;
+    /// `false` from it leaves the orphan as it is.
+    pub fn adopt(&self, index: u32, committed: Option<Offset>, seek: impl FnOnce(Offset) -> bool) {
+        let first = self.engine.planned[index as usize].first;
+        let start = committed.unwrap_or(first).max(first);
+        if !seek(start) {
+            return;
+        }
+        self.begin(index, Some(start));
+        if self.engine.settings.ordering == Ordering::Partition {
+            self.engine.board.assign(std::iter::once((index, self.number)));
+        }
+        self.note_change(&[index], Some(self.number));
+        self.engine
+            .events
+            .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
+    }
+
+    /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
+    /// it nothing is left to do: the range is never read again, and what the group has committed never goes back.
+    fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
+        let (start, epoch, id, end) = self.engine.with(index, |partition| {
+            let wanted = committed.map_or(partition.first, Offset::get);
+            let start = wanted.max(partition.first);
+            let epoch = partition.epoch + 1;
+            partition.begin(epoch, start, Owner::Member(self.name.clone()));
+            partition.earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
+            partition.committed = committed.map(Offset::get);
+            partition.committed_handled = partition.handled;
+            (start, epoch, partition.id.clone(), partition.end)
+        });
+        if let Some(committed) = committed.map(Offset::get) {
+            if committed < start {
+                let range = &self.engine.plan.selection.scope.range;
+                let what = if range.begins_with_the_log() { "the log's start" } else { "where the plan begins" };
+                self.engine.events.push(EventKind::Warning {
+                    text: format!("{id}: the committed position is below {what}; going on from {start}"),
+                });
+            } else if committed > end {
+                self.engine.events.push(EventKind::Warning {
+                    text: format!(
+                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left of it for \
+                         this group"
+                    ),
+                });
+            }
+        }
+        self.engine.board.fence(std::iter::once((index, epoch)));
+        self.engine.stage_begin(index, epoch, start);
+        self.mine.lock().insert(index, epoch);
+        self.news.lock().push((index, epoch));
+        Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
+    }
+
+    /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.
+    fn tell_further(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
+        let range = &self.engine.plan.selection.scope.range;
+        if range.begins_with_the_log() || matches!(range.from, From::Committed(_)) {
+            return;
+        }
+        let further: Vec<&TopicPartition> = partitions
+            .iter()
+            .filter_map(|(id, committed)| {
+                let committed = committed.as_ref().ok()?.as_ref()?.get();
+                let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
+                let news = partition.epoch == 0 && partition.first < committed && committed <= partition.end;
+                news.then_some(id)
+            })
+            .collect();
+        if let Some(first) = further.first() {
+            let more = if further.len() > 1 { format!(" and {} more", further.len() - 1) } else { String::new() };
+            self.engine.events.push(EventKind::Notice {
+                text: format!(
+                    "{first}{more}: the group has committed further than from {} and goes on from there; another --group would \
+                     begin anew",
+                    range.from
+                ),
+            });
+        }
+    }
+
+    /// Ends assignments, unless somebody else has begun a new one since.
+    fn release(&self, partitions: &[TopicPartition], standing: &[(u32, u32)]) {
+        let over = self.engine.reading_stopped();
+        for &(index, epoch) in standing {
+            self.engine.with(index, |partition| {
+                if partition.epoch != epoch {
+                    return;
+                }
+                let owner = partition.owner.clone();
+                partition.end_assignment(epoch + 1);
+                if over {
+                    // The report tells who had it last.
+                    partition.owner = owner;
+                }
+            });
+        }
+        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
+        self.mine.lock().retain(|index, _| !gone.contains(index));
+        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
+        self.note_change(&indexes, None);
+    }
+
+    /// What was read under these assignments is not handed out any more.
+    fn fence(&self, standing: &[(u32, u32)]) {
+        for (index, _) in standing {
+            self.engine.stage_gone(*index);
+        }
+        self.engine.board.fence(standing.iter().map(|(index, epoch)| (*index, epoch + 1)));
+    }
+
+    fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
+        // Members that leave because the run is over make no rebalance worth telling of.
+        if indexes.is_empty() || self.engine.reading_stopped() {
+            return;
+        }
+        if self.rebalances.lock().change(Instant::now(), indexes, owner) {
+            self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
+        }
+    }
+}
+
+impl Membership for RunMembership {
+    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
+        self.tell_further(partitions);
+        let mut got = Vec::new();
+        let starts = partitions
+            .iter()
+            .map(|(id, committed)| match (self.known_or_joined(id), committed) {
+                (None, _) => {
+                    if self.engine.strangers.lock().insert(id.clone()) {
+                        self.engine.events.push(EventKind::Warning {
+                            text: format!("{id} is not part of the plan and is left alone"),
+                        });
+                    }
+                    StartAt::End
+                }
+                (Some(_), Err(reason)) => {
+                    self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
+                    StartAt::Committed
+                }
+                (Some(index), Ok(committed)) => {
+                    got.push(index);
+                    self.begin(index, *committed)
+                }
+            })
+            .collect();
+        if self.engine.settings.ordering == Ordering::Partition {
+            self.engine.board.assign(got.iter().map(|index| (*index, self.number)));
+        }
+        self.note_change(&got, Some(self.number));
+        if !partitions.is_empty() {
+            self.engine.events.push(EventKind::Assigned {
+                member: self.name.clone(),
+                partitions: partitions.iter().map(|(id, _)| id.clone()).collect(),
+            });
+        }
+        starts
+    }
+
+    fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str) {
+        self.earlier.lock().insert(id.clone(), Handled::decode(committed.get(), note));
+    }
+
+    fn note(&self, id: &TopicPartition, committed: Offset) -> String {
+        if self.without_notes.load(Relaxed) {
+            return String::new();
+        }
+        let Some(index) = self.engine.index_of(id) else { return String::new() };
+        self.engine.partitions[index as usize].lock().note(committed.get())
+    }
+
+    fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
+        let standing = self.standing(partitions);
+        self.fence(&standing);
+        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
+        let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
+        if !self.engine.board.wait_drained(&indexes, wait) {
+            self.engine.events.push(EventKind::Warning {
+                text: format!(
+                    "{} did not finish its work in hand within {} s; it goes without it, and others will repeat it",
+                    self.name,
+                    wait.as_secs()
+                ),
+            });
+        }
+        // Also what has been sent before, unless that is known to have arrived.
+        let again = !self.confirmed.load(Relaxed);
+        standing.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
+    }
+
+    fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {
+        let standing = self.standing(partitions);
+        self.release(partitions, &standing);
+        if let Some(reason) = failure {
+            self.engine.events.push(EventKind::Warning {
+                text: format!(
+                    "{}: the last positions could not be committed and will be repeated: {reason}",
+                    self.name
+                ),
+            });
+        }
+        if !partitions.is_empty() {
+            self.engine.events.push(EventKind::Revoked { member: self.name.clone(), partitions: partitions.to_vec() });
+        }
+    }
+
+    fn lost(&self, partitions: &[TopicPartition]) {
+        let standing = self.standing(partitions);
+        self.fence(&standing);
+        self.release(partitions, &standing);
+        self.engine.events.push(EventKind::Lost { member: self.name.clone(), partitions: partitions.to_vec() });
+    }
+
+    fn notes_refused(&self) {
+        if !self.without_notes.swap(true, Relaxed) {
+            self.engine.events.push(EventKind::Warning {
+                text: format!(
+                    "{}: the broker takes no long texts with committed offsets (offset.metadata.max.bytes); what is handled \
+                     above a position will be repeated by its next owner",
+                    self.name
+                ),
+            });
+        }
+    }
+
+    fn commit_failed(&self, reason: &str) {
+        self.recommit.store(true, Relaxed);
+        // While a broker is away this comes several times a second.
+        let mut told = self.told.lock();
+        if told.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= TELL_AGAIN) {
+            *told = Some((reason.to_owned(), Instant::now()));
+            self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What members do to each other's partitions.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{membership::RunMembership, rebalance::Rebalances};
+use crate::{
+    domain::{Offset, Ordering, TopicPartition},
+    kafka::{Membership, StartAt},
+    replay::engine::{Engine, fixture::Fixture},
+};
+
+fn members(fixture: &Fixture) -> [RunMembership; 2] {
+    let rebalances = Arc::new(Mutex::new(Rebalances::new(1)));
+    [0, 1].map(|number| RunMembership::new(Arc::clone(&fixture.engine), number, Arc::clone(&rebalances)))
+}
+
+fn join(member: &RunMembership, id: &TopicPartition, committed: i64) -> u32 {
+    let starts = member.assigned(&[(id.clone(), Ok(Offset::new(committed)))]);
+    assert_eq!(starts, [StartAt::Offset(Offset::new(committed).unwrap())]);
+    let news = member.take_news();
+    assert_eq!(news.len(), 1);
+    news[0].1
+}
+
+fn handle_all(engine: &Engine) {
+    let mut batch = Vec::new();
+    while engine.board.try_take(0, &mut batch) {
+        engine.settle(std::mem::take(&mut batch), &[], std::time::Duration::ZERO);
+    }
+}
+
+/// A member that was cut off hears of it after another has begun with its partition: the other's work goes on.
+#[test]
+fn what_a_member_learns_late_does_not_end_the_assignment_of_another() {
+    for is_lost in [true, false] {
+        let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 10]]);
+        let [old, new] = members(&fixture);
+        let id = fixture.engine.partitions[0].lock().id.clone();
+        fixture.deliver(0, join(&old, &id, 0), 0..10);
+        let epoch = join(&new, &id, 0);
+        fixture.deliver(0, epoch, 0..5);
+        if is_lost {
+            old.lost(std::slice::from_ref(&id));
+        } else {
+            assert_eq!(old.revoking(std::slice::from_ref(&id)), [], "its positions are no longer the old member's");
+            old.revoked(std::slice::from_ref(&id), None);
+        }
+        assert_eq!((old.partitions(), new.partitions()), (vec![], vec![0]));
+        fixture.deliver(0, epoch, 5..10);
+        let _ = fixture.engine.board.set_workers(1);
+        handle_all(&fixture.engine);
+        assert_eq!(fixture.engine.open(), 0, "lost: {is_lost}");
+        assert_eq!(new.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
+    }
+}
+
+/// What is revoked in turn is drained, committed and taken on where it was left.
+#[test]
+fn a_partition_goes_from_one_member_to_another_and_back() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9]]);
+    let members = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    let _ = fixture.engine.board.set_workers(1);
+    for (turn, end) in [(0, 3), (1, 6), (0, 9)] {
+        let epoch = join(&members[turn], &id, end - 3);
+        fixture.deliver(0, epoch, end - 3..end);
+        handle_all(&fixture.engine);
+        let committed = members[turn].revoking(std::slice::from_ref(&id));
+        assert_eq!(committed, [(id.clone(), Offset::new(end).unwrap())]);
+        fixture.deliver(0, epoch, end..9);
+        assert_eq!(fixture.engine.board.load(), (0, 0), "what was read under a fenced assignment is dropped");
+        members[turn].revoked(std::slice::from_ref(&id), None);
+        assert_eq!(members[turn].positions_to_commit(), []);
+    }
+    assert_eq!((fixture.engine.open(), fixture.engine.partitions[0].lock().handled), (0, 9));
+}
+
+/// A coordinator that does not wait for the old owner can have its two owners told in either order.
+#[test]
+fn a_partition_whose_owners_were_told_in_the_wrong_order_is_taken_up_again() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 90]]);
+    let [old, new] = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    join(&new, &id, 0);
+    join(&old, &id, 0);
+    assert!(new.orphans().is_empty(), "somebody works on it");
+    let _ = old.revoking(std::slice::from_ref(&id));
+    old.revoked(std::slice::from_ref(&id), None);
+    assert_eq!(new.orphans(), [0]);
+
+    new.adopt(0, Offset::new(40), |_| false);
+    assert_eq!(new.orphans(), [0], "reading could not be sent back, so nothing changes");
+    new.adopt(0, Offset::new(40), |start| start.get() == 40);
+    assert!(new.orphans().is_empty());
+    let (position, epoch) = {
+        let partition = fixture.engine.partitions[0].lock();
+        (partition.position(), partition.epoch)
+    };
+    assert_eq!(position, Some(40));
+    assert_eq!(new.take_news().last(), Some(&(0, epoch)), "what is read from now on counts");
+}
+
+#[test]
+fn a_committed_position_below_the_log_is_raised_with_a_warning() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 90]]);
+    let [member, _] = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    fixture.engine.with(0, |partition| partition.first = 50);
+    let starts = member.assigned(&[(id, Ok(Offset::new(10)))]);
+    assert_eq!(starts, [StartAt::Offset(Offset::new(50).unwrap())]);
+    let told =
+        fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("below the log's start"));
+    assert!(told);
+}
+
+/// With partition order the lanes of a partition belong to one worker, which may be gone: nobody would come to drop them.
+#[test]
+fn what_is_fenced_gives_its_memory_back_without_a_worker() {
+    let fixture = Fixture::new(Ordering::Partition, &[vec![Some(1); 10]]);
+    let [member, _] = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    fixture.deliver(0, join(&member, &id, 0), 0..10);
+    let held = || fixture.engine.held.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(held() > 0);
+    let _ = member.revoking(std::slice::from_ref(&id));
+    assert_eq!((held(), fixture.engine.board.load()), (0, (0, 0)));
+}

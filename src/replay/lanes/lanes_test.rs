@@ -1,0 +1,115 @@
+//! The lanes against a simple model, through random schedules.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{
+    Exclusion, Lanes,
+    model::{LANES, Model, PARTITIONS, QUEUES},
+};
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Push { lane: u32, partition: u32, count: u8, is_stale: bool },
+    Take { queue: u32, max: usize },
+    Finish { hand: prop::sample::Index, part: prop::sample::Index, rest_ms: Option<u64> },
+    Pass { ms: u64 },
+    Fence { partition: u32 },
+    FenceLate { partition: u32 },
+    Assign { lane: u32, queue: u32 },
+    Reserve { queues: usize },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        6 => (0..LANES, 0..PARTITIONS, 1..6_u8, prop::bool::weighted(0.1))
+            .prop_map(|(lane, partition, count, is_stale)| Op::Push { lane, partition, count, is_stale }),
+        6 => (0..QUEUES, 1..8_usize).prop_map(|(queue, max)| Op::Take { queue, max }),
+        5 => (index(), index(), prop::option::of(0..20_u64))
+            .prop_map(|(hand, part, rest_ms)| Op::Finish { hand, part, rest_ms }),
+        2 => (0..15_u64).prop_map(|ms| Op::Pass { ms }),
+        1 => (0..PARTITIONS).prop_map(|partition| Op::Fence { partition }),
+        1 => (0..PARTITIONS).prop_map(|partition| Op::FenceLate { partition }),
+        1 => (0..LANES, 0..QUEUES).prop_map(|(lane, queue)| Op::Assign { lane, queue }),
+        1 => (1..6_usize).prop_map(|queues| Op::Reserve { queues }),
+    ]
+}
+
+fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
+    match op {
+        Op::Push { lane, partition, count, is_stale } => {
+            for _ in 0..count {
+                let record = model.record(partition, is_stale);
+                let target = &mut model.lanes[lane as usize];
+                let is_there = !is_stale && !target.is_busy && target.rests_until.is_none();
+                if !is_stale {
+                    target.records.push_back(record.clone());
+                }
+                assert_eq!(lanes.push(lane, record), is_there);
+            }
+        }
+        Op::Take { queue, max } => {
+            let mut out = Vec::new();
+            let taken = lanes.take(queue, max, &mut out);
+            model.take(queue, max, taken, out);
+        }
+        Op::Finish { hand, part, rest_ms } if !model.hands.is_empty() => {
+            let run = model.hands.remove(hand.index(model.hands.len()));
+            let done = part.index(run.records.len() + 1);
+            let until = rest_ms.map(|ms| model.now + Duration::from_millis(ms));
+            model.finish(&run, done, until);
+            lanes.finish(run, done, until);
+        }
+        Op::Pass { ms } => {
+            let now = model.now + Duration::from_millis(ms);
+            model.pass(now);
+            lanes.wake(now);
+        }
+        Op::Fence { partition } => {
+            model.epochs[partition as usize] += 1;
+            lanes.fence(partition, model.epochs[partition as usize]);
+        }
+        Op::FenceLate { partition } => lanes.fence(partition, model.epochs[partition as usize] - 1),
+        Op::Assign { lane, queue } if model.exclusion == Exclusion::Exclusive => {
+            model.lanes[lane as usize].queue = queue;
+            lanes.assign(lane, queue);
+        }
+        Op::Finish { .. } | Op::Assign { .. } => {}
+        Op::Reserve { queues } => lanes.reserve_queues(queues),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Records come out of each lane in their order, once, in one hand at a time; fenced ones never; and in the end
+    /// nothing is left behind.
+    #[test]
+    fn lanes_agree_with_a_simple_model(is_shared: bool, ops in prop::collection::vec(op(), 1..150)) {
+        let exclusion = if is_shared { Exclusion::Shared } else { Exclusion::Exclusive };
+        let mut lanes = Lanes::new(exclusion, LANES, PARTITIONS as usize, QUEUES as usize);
+        let mut model = Model::new(exclusion);
+        for partition in 0..PARTITIONS {
+            lanes.fence(partition, 1);
+        }
+        for op in ops {
+            apply(&mut lanes, &mut model, op);
+            model.check(&lanes);
+        }
+        while let Some(run) = model.hands.pop() {
+            model.finish(&run, run.records.len(), None);
+            lanes.finish(run, usize::MAX, None);
+        }
+        apply(&mut lanes, &mut model, Op::Pass { ms: 1000 });
+        for queue in 0..QUEUES {
+            let mut out = Vec::new();
+            let taken = lanes.take(queue, usize::MAX, &mut out);
+            model.take(queue, usize::MAX, taken, out);
+        }
+        model.check(&lanes);
+        prop_assert_eq!(lanes.waiting(), 0);
+        prop_assert!(model.lanes.iter().all(|lane| lane.records.is_empty()));
+    }
+}

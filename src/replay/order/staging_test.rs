@@ -1,0 +1,228 @@
+//! The engine with records that wait for others: what comes out, in which order, and that it always comes out.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+
+use crate::{
+    domain::{Offset, RecordBufferBuilder, Route, TopicPartition, hash_key},
+    feed::{EventLog, Owner},
+    handler::LaneRun,
+    journal::StoredPartition,
+    plan::{Plan, PlannedPartition, Scope, Selection},
+    replay::{engine::Engine, reading::fetch::HoldBack, settings::Settings},
+};
+
+/// Key and time of each record, by partition and offset.
+type Log = Vec<Vec<(u8, i64)>>;
+
+struct Sim {
+    engine: Arc<Engine>,
+    log: Log,
+    next: Vec<usize>,
+    hold_back: HoldBack,
+    paused: Vec<bool>,
+    hand: Vec<LaneRun>,
+    /// Every so-many-th record of a partition is a barrier; 0 for none.
+    barrier_every: i64,
+    /// What was handled, by key.
+    handled: HashMap<u8, Vec<(u32, i64)>>,
+}
+
+fn planned(number: usize, end: usize) -> PlannedPartition {
+    PlannedPartition {
+        id: TopicPartition::new("t", i32::try_from(number).unwrap()),
+        first: Offset::ZERO,
+        end: Offset::new(i64::try_from(end).unwrap()).unwrap(),
+    }
+}
+
+impl Sim {
+    fn new(log: Log, partitions: usize, scope: Scope, follow: bool, buffer_bytes: u64) -> Self {
+        let partitions: Vec<_> = (0..partitions).map(|number| planned(number, log[number].len())).collect();
+        let plan = Plan {
+            topics: vec!["t".into()],
+            partitions,
+            follow,
+            selection: Selection { scope, ..Selection::default() },
+            ..Plan::default()
+        };
+        let settings = Settings { buffer_bytes, ..Settings::default() };
+        let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
+        let _ = engine.board.set_workers(1);
+        let count = log.len();
+        let mut this = Self {
+            engine,
+            log,
+            next: vec![0; count],
+            hold_back: HoldBack::default(),
+            paused: vec![false; count],
+            hand: Vec::new(),
+            barrier_every: 0,
+            handled: HashMap::new(),
+        };
+        (0..this.engine.partitions.len()).for_each(|number| this.begin(number));
+        this
+    }
+
+    /// The same with the second partition, as a run goes on that was killed before anything was noted.
+    fn resumed(before: Self) -> Self {
+        let plan = Arc::clone(&before.engine.plan);
+        let engine = Arc::new(Engine::new(plan, before.engine.settings.clone(), EventLog::default()));
+        let _ = engine.board.set_workers(1);
+        engine.join(planned(1, 0));
+        (0..2).for_each(|number| engine.restore(number, &StoredPartition::default()));
+        Self { engine, ..before }
+    }
+
+    fn begin(&mut self, number: usize) {
+        self.engine.with(u32::try_from(number).unwrap(), |one| one.begin(0, 0, Owner::Shared));
+    }
+
+    /// The fetcher reads some records of a partition, unless it is held back or there is no room.
+    fn read(&mut self, partition: usize, count: usize) {
+        let known = self.engine.partitions.len();
+        let left = self.log.iter().take(known).zip(&self.next).filter(|(log, next)| log.len() > **next).count();
+        self.engine.note_unfinished(left, 100);
+        let all: Vec<u32> = (0..u32::try_from(known).unwrap()).collect();
+        let (pause, resume) = self.hold_back.decide(&self.engine, &all);
+        for one in pause {
+            self.paused[one as usize] = true;
+        }
+        for one in resume {
+            self.paused[one as usize] = false;
+        }
+        if partition >= known || self.paused[partition] || !self.engine.wait_for_room(Duration::ZERO) {
+            return;
+        }
+        let number = u32::try_from(partition).unwrap();
+        let mut builder = RecordBufferBuilder::default();
+        for _ in 0..count {
+            let Some((key, time)) = self.log[partition].get(self.next[partition]) else { break };
+            let offset = i64::try_from(self.next[partition]).unwrap();
+            let barrier = self.barrier_every > 0 && offset % self.barrier_every == 0;
+            let route = Route { barrier, ..Route::keyed(hash_key(&[*key])) };
+            builder.push(number, 0, offset, *time, route, Some(&[*key]), Some(&[0; 50]));
+            self.next[partition] += 1;
+        }
+        let mut records = Vec::new();
+        builder.finish(&self.engine.held, &mut records);
+        self.engine.deliver(&mut records);
+        if self.next[partition] == self.log[partition].len() {
+            self.engine.reach(number, 0, i64::try_from(self.next[partition]).unwrap());
+        }
+    }
+
+    fn take(&mut self) {
+        if self.hand.is_empty() {
+            self.engine.board.try_take(0, &mut self.hand);
+        }
+    }
+
+    fn settle(&mut self) {
+        let batch = std::mem::take(&mut self.hand);
+        for record in batch.iter().flat_map(|run| &run.records) {
+            self.handled.entry(record.key().unwrap()[0]).or_default().push((record.partition, record.offset));
+        }
+        if !batch.is_empty() {
+            self.engine.settle(batch, &[], Duration::from_micros(1));
+        }
+    }
+
+    fn all_handled(&self) -> bool {
+        self.handled.values().map(Vec::len).sum::<usize>() == self.log.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+fn logs(partitions: std::ops::Range<usize>) -> impl Strategy<Value = Log> {
+    prop::collection::vec(prop::collection::vec((0_u8..4, 0_i64..30), 0..40), partitions)
+}
+
+proptest! {
+    /// However little memory there is, however the reader and the worker take turns: everything is handled, and the records of
+    /// each key in the order of their times.
+    #[test]
+    fn time_order_holds_for_each_key_and_never_stalls(
+        log in logs(1..5),
+        turns in prop::collection::vec((0_usize..5, 1_usize..6, any::<bool>()), 0..100),
+        buffer in prop_oneof![1_u64..400, 400_u64..20_000],
+        barrier_every in prop_oneof![Just(0), 1_i64..9],
+    ) {
+        let scope = Scope { time_order: true, ..Scope::default() };
+        let count = log.len();
+        let mut sim = Sim { barrier_every, ..Sim::new(log.clone(), count, scope, false, buffer) };
+        for (partition, records, works) in turns {
+            sim.read(partition % count, records);
+            if works {
+                sim.settle();
+                sim.take();
+            }
+        }
+        for turn in 0..5_000 {
+            sim.read(turn % count, 3);
+            sim.settle();
+            sim.take();
+            if sim.all_handled() {
+                break;
+            }
+        }
+        prop_assert!(sim.all_handled(), "it stalled: {:?}", sim.next);
+        prop_assert_eq!(sim.engine.open(), 0);
+        let mut expected: HashMap<u8, Vec<(i64, u32, i64)>> = HashMap::new();
+        for (number, records) in (0_u32..).zip(&log) {
+            let mut newest = i64::MIN;
+            for (offset, (key, time)) in (0_i64..).zip(records) {
+                newest = newest.max(*time);
+                expected.entry(*key).or_default().push((newest, number, offset));
+            }
+        }
+        for (key, mut records) in expected {
+            records.sort_unstable();
+            let records: Vec<_> = records.into_iter().map(|(_, number, offset)| (number, offset)).collect();
+            prop_assert_eq!(&sim.handled[&key], &records, "key {}", key);
+        }
+    }
+
+    /// A topic gets a second partition while it is followed. Whatever a key's records did before they moved there is handled
+    /// first, wherever the reader is.
+    #[test]
+    fn a_key_that_moves_to_a_new_partition_keeps_its_order(
+        moved in prop::collection::vec(0_u8..4, 1..40),
+        before in prop::collection::vec(0_u8..4, 1..40),
+        turns in prop::collection::vec((0_usize..2, 1_usize..6, any::<bool>(), any::<bool>()), 0..100),
+        buffer in prop_oneof![1_u64..400, 400_u64..20_000],
+        joins_at in 0_usize..20,
+        resumes in any::<bool>(),
+    ) {
+        let keyed = |keys: &[u8]| keys.iter().map(|key| (*key, -1)).collect::<Vec<_>>();
+        let log = vec![keyed(&before), keyed(&moved)];
+        let mut sim = Sim::new(log, 1, Scope::default(), true, buffer);
+        if resumes {
+            // The partition had joined an earlier attempt.
+            sim = Sim::resumed(sim);
+        }
+        let rest = (0..5_000).map(|turn| (turn % 2, 3, true, true));
+        for (turn, (partition, records, works, answers)) in turns.into_iter().chain(rest).enumerate() {
+            if turn == joins_at && !resumes {
+                sim.engine.join(planned(1, 0));
+                sim.begin(1);
+            }
+            sim.read(partition, records);
+            for question in sim.engine.staging.questions() {
+                if answers {
+                    prop_assert_eq!((question.young, &question.older[..]), (1, &[0][..]));
+                    let end = i64::try_from(before.len()).unwrap();
+                    sim.engine.stage_answer(&question, [(0, end)]);
+                }
+            }
+            if works {
+                sim.settle();
+                sim.take();
+            }
+        }
+        prop_assert!(sim.all_handled(), "it stalled: {:?}", sim.next);
+        for records in sim.handled.values() {
+            prop_assert!(records.is_sorted(), "{:?}", records);
+        }
+    }
+}

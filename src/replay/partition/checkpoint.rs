@@ -1,0 +1,55 @@
+//! A partition as its journal keeps it, and back.
+
+use super::{PartitionRun, key_groups::GroupTable};
+use crate::{
+    feed::Owner,
+    journal::{self, Counters, GroupsChange, StoredPartition},
+};
+
+impl PartitionRun {
+    /// Goes on where a journal has left it.
+    pub fn restore(&mut self, stored: &StoredPartition) {
+        let StoredPartition { state, groups, repeats } = stored;
+        let Counters { handled, bytes, duplicates, filtered, passed_over, lost } = state.counters;
+        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.filtered, self.passed_over, self.lost) = (filtered, passed_over, lost);
+        if self.follows {
+            self.end = self.end.max(state.position);
+        }
+        self.groups = GroupTable::restore(groups);
+        self.resumed = state.above.iter().copied().collect();
+        self.repeats = repeats.clone();
+        self.begin(self.epoch, state.position, Owner::Shared);
+    }
+
+    /// The counters, for a journal.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            handled: self.handled,
+            bytes: self.bytes,
+            duplicates: self.duplicates,
+            filtered: self.filtered,
+            passed_over: self.passed_over,
+            lost: self.lost,
+        }
+    }
+
+    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
+    /// since the last call are left out, unless `all` are wanted.
+    pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
+        let open = self.position.as_ref()?;
+        let position = open.get();
+        let mut above = open.handled_from(position);
+        for (first, end) in self.resumed.above(open.reached()) {
+            above.push(first, end);
+        }
+        let state = journal::PartitionState {
+            position,
+            above: above.into_runs(),
+            counters: self.counters(),
+            digest: self.groups.digest_bits(),
+        };
+        Some((state, self.groups.take_changes(all)))
+    }
+}

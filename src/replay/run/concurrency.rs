@@ -1,0 +1,143 @@
+//! How many workers a run has, and the threads that go with the number.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{Reading, Run, WorkerSlot, error::RunError, worker};
+use crate::{
+    domain::{Concurrency, Ordering},
+    feed::{EventKind, RebalanceKind},
+    replay::{reading::member::MemberThread, settings::Settings},
+};
+
+/// How many workers a run begins with.
+pub fn first_workers(partitions: usize, settings: &Settings) -> u32 {
+    let wanted = settings.concurrency.get();
+    if settings.single_threaded {
+        1
+    } else if settings.adaptive {
+        wanted.min(settings.max_concurrency.get()).min(most_workers(partitions, settings))
+    } else {
+        wanted
+    }
+}
+
+fn most_workers(partitions: usize, settings: &Settings) -> u32 {
+    if settings.single_threaded {
+        1
+    } else if settings.ordering == Ordering::Partition {
+        u32::try_from(partitions).unwrap_or(u32::MAX).clamp(1, Concurrency::MAX.get())
+    } else {
+        Concurrency::MAX.get()
+    }
+}
+
+/// Whether the ordering can keep so many workers busy.
+pub fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
+    let partitions = most_workers(partitions, settings);
+    if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
+}
+
+impl Run {
+    /// The most workers that this run can have.
+    #[must_use]
+    pub fn max_concurrency(&self) -> u32 {
+        most_workers(self.engine.partitions.len(), &self.engine.settings)
+    }
+
+    /// Changes the number of workers by a user's will: where kreplay has found it by itself, that is over.
+    ///
+    /// # Errors
+    /// [`RunError::TooManyWorkers`] or [`RunError::SingleThreaded`]; the number stays as it was.
+    pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
+        self.change_concurrency(wanted.get(), None)?;
+        self.set_adaptive(false)
+    }
+
+    pub(super) fn change_concurrency(&mut self, to: u32, reason: Option<String>) -> Result<(), RunError> {
+        let from = self.target;
+        if self.engine.settings.single_threaded && to != 1 {
+            return Err(RunError::SingleThreaded);
+        }
+        check_workers(self.engine.partitions.len(), &self.engine.settings, to)?;
+        if from == to || self.ending.is_some() || self.state.is_over() {
+            return Ok(());
+        }
+        self.engine.events.push(EventKind::ConcurrencyChanged { from, to, reason });
+        self.target = to;
+        self.changed = true;
+        self.reconcile()?;
+        if self.deals_itself() {
+            self.deal();
+        }
+        Ok(())
+    }
+
+    /// Lets the number of workers be found, or stay.
+    ///
+    /// # Errors
+    /// [`RunError::SingleThreaded`].
+    pub fn set_adaptive(&mut self, adaptive: bool) -> Result<(), RunError> {
+        if adaptive && self.engine.settings.single_threaded {
+            return Err(RunError::SingleThreaded);
+        }
+        if adaptive != self.tuner.is_some() && self.ending.is_none() && !self.state.is_over() {
+            self.tuner = adaptive.then(|| self.new_tuner());
+            let text =
+                if adaptive { "concurrency auto" } else { "concurrency auto is off: the number of workers stays" };
+            self.engine.events.push(EventKind::Notice { text: text.into() });
+        }
+        Ok(())
+    }
+
+    /// Brings the threads in line with the wanted concurrency.
+    pub(super) fn reconcile(&mut self) -> Result<(), RunError> {
+        let partitions = u32::try_from(self.engine.partitions.len()).unwrap_or(u32::MAX);
+        let wanted_members = self.target.min(partitions);
+        let mut workers = self.target;
+        if let Reading::Group { context, members } = &mut self.reading {
+            members.retain(|(_, member)| !member.is_gone());
+            let mut changed = false;
+            for number in 0..wanted_members {
+                if !members.iter().any(|(known, _)| *known == number) {
+                    members.push((number, MemberThread::spawn(context.clone(), number)?));
+                    changed = true;
+                }
+            }
+            for (number, member) in members.iter().filter(|(number, _)| *number >= wanted_members) {
+                if !member.is_leaving() {
+                    member.leave();
+                    changed = true;
+                }
+                if self.engine.settings.ordering == Ordering::Partition {
+                    // Its worker stays until it has given its partitions back.
+                    workers = workers.max(number + 1);
+                }
+            }
+            if changed && self.rebalances.lock().expect(Instant::now()) {
+                self.engine.events.push(EventKind::RebalanceStarted { by: RebalanceKind::Group });
+            }
+        }
+        let mut result = Ok(());
+        for id in self.engine.board.set_workers(workers) {
+            if result.is_ok() {
+                result = self.spawn_worker(id);
+            }
+            if result.is_err() {
+                // The next look tries again.
+                self.engine.board.forget_worker(id);
+            }
+        }
+        result
+    }
+
+    fn spawn_worker(&mut self, id: u32) -> Result<(), RunError> {
+        let index = id as usize;
+        while self.workers.len() <= index {
+            self.workers.push(WorkerSlot { stats: Arc::default(), thread: None });
+        }
+        let slot = &mut self.workers[index];
+        let handler = self.source.make(id);
+        slot.thread = Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! How a run comes to its end: what is in hand is finished, the positions are committed, and then it is told.
+
+use std::{thread::JoinHandle, time::Instant};
+
+use super::{Reading, Run};
+use crate::feed::{EventKind, Owner, PartitionState, RunState};
+
+/// An end under way.
+pub(super) struct Ending {
+    /// What the run will be then.
+    pub(super) state: RunState,
+    /// When it ends whatever is still going on.
+    deadline: Instant,
+}
+
+impl Run {
+    pub(super) fn look_for_the_end(&mut self, now: Instant) {
+        if self.engine.failure().is_some() {
+            self.begin_ending(RunState::Failed, now);
+        } else if self.engine.finished_at().is_some() {
+            self.begin_ending(RunState::Done, now);
+        } else {
+            let (waiting, in_hand) = self.engine.board.load();
+            // What is in quarantine, and what waits behind it, is decided first.
+            if waiting + in_hand + self.engine.board.quarantine_load().records == 0 {
+                let (mut failed, mut open) = (0, 0);
+                for partition in self.engine.partitions.iter() {
+                    let partition = partition.lock();
+                    failed += usize::from(partition.state == PartitionState::Failed);
+                    open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
+                }
+                if open == 0 && failed > 0 {
+                    let first = self.engine.unreadable().unwrap_or_default();
+                    let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in all)") };
+                    self.engine.fail(format!("{first}{all}; everything else is handled"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
+        self.engine.board.stop();
+        self.state = RunState::Draining;
+        self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
+    }
+
+    pub(super) fn go_on_ending(&mut self, now: Instant) {
+        let Some(ending) = &self.ending else { return };
+        let (state, late) = (ending.state, now >= ending.deadline);
+        let (_, in_hand) = self.engine.board.load();
+        if in_hand > 0 && !late {
+            return;
+        }
+        self.engine.stop_reading();
+        let reading_done = match &mut self.reading {
+            Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
+            Reading::Group { members, .. } => {
+                for (_, member) in members.iter() {
+                    member.leave();
+                }
+                members.iter().all(|(_, member)| member.is_gone())
+            }
+        };
+        let workers_done = self.workers.iter().all(|slot| slot.thread.as_ref().is_none_or(JoinHandle::is_finished));
+        let all_gone = reading_done && workers_done;
+        if !all_gone && !late {
+            return;
+        }
+        if in_hand > 0 || !workers_done {
+            self.engine.events.push(EventKind::Warning {
+                text: "work in hand did not come to its end in time; the positions stay below it".into(),
+            });
+        } else if !reading_done {
+            self.engine.events.push(EventKind::Warning {
+                text: "the group was not left in good order in time; what was handled since the last commit will be repeated"
+                    .into(),
+            });
+        }
+        self.conclude(state, now);
+    }
+
+    /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
+    fn state_of_following(&mut self, state: RunState) -> RunState {
+        if !self.engine.plan.follow || state != RunState::Cancelled {
+            return state;
+        }
+        let mut is_done = true;
+        for partition in self.engine.partitions.iter() {
+            let partition = partition.lock();
+            let is_ours = partition.owner != Owner::Nobody;
+            if partition.has_failed() && !partition.is_at_end() {
+                self.error = self.engine.unreadable();
+                return RunState::Failed;
+            }
+            is_done &= !is_ours || partition.is_at_end();
+        }
+        if is_done { RunState::Done } else { state }
+    }
+
+    fn conclude(&mut self, state: RunState, now: Instant) {
+        self.close_dead_letters();
+        self.error = self.engine.failure().or(self.error.take());
+        self.state = self.state_of_following(state);
+        if let Err(error) = self.source.finish() {
+            self.engine.events.push(EventKind::Error { text: error.to_string() });
+            self.error.get_or_insert_with(|| error.to_string());
+            self.state = RunState::Failed;
+        }
+        // Without a group nothing is left to do after the last record; with one, the positions had to be committed.
+        let end = match (&self.reading, self.engine.finished_at()) {
+            (Reading::Own(_), Some(finished)) => finished,
+            _ => now,
+        };
+        self.over = Some(end);
+        let elapsed_s = self.elapsed_s(end);
+        if let Some(recorder) = self.recorder.take()
+            && !recorder.end(self.figures(end))
+        {
+            self.engine.events.push(EventKind::Warning {
+                text: "the journal's last entry was not written in time; what came after the one before it is repeated when \
+                       the run is resumed"
+                    .into(),
+            });
+        }
+        self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
+    }
+}

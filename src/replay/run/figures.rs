@@ -1,0 +1,27 @@
+//! A run as a whole, as its journal keeps it.
+
+use std::time::Instant;
+
+use super::Run;
+use crate::journal::Figures;
+
+impl Run {
+    /// The run as a whole, for its journal.
+    pub(super) fn figures(&self, now: Instant) -> Figures {
+        Figures {
+            state: self.state,
+            error: self.error.clone().or_else(|| self.engine.failure()),
+            elapsed_s: self.elapsed_s(now),
+            handling_s: self.handling_s(now),
+            busy_s: self.busy_seconds(),
+            worker_s: self.worker_seconds,
+            ..Figures::default()
+        }
+    }
+
+    /// Seconds of this attempt and those before it.
+    pub(super) fn elapsed_s(&self, now: Instant) -> f64 {
+        let now = self.over.unwrap_or(now);
+        self.before.elapsed_s + now.saturating_duration_since(self.started).as_secs_f64()
+    }
+}

@@ -1,0 +1,238 @@
+//! How a run begins: what has to hold, and everything it is made of.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+use chrono::Utc;
+use parking_lot::Mutex;
+
+use super::{
+    Connection, Reading, Run,
+    concurrency::{check_workers, first_workers},
+    error::RunError,
+    failures::Failures,
+    view::Meters,
+};
+use crate::{
+    domain::Ordering,
+    feed::{EventKind, EventLog, Owner, RunState},
+    handler::HandlerSource,
+    journal::Figures,
+    kafka::{KafkaConfig, MemberConfig, Place},
+    plan::Plan,
+    replay::{
+        dead_letters::{DeadLetters, Target, topics},
+        engine::Engine,
+        group::rebalance::Rebalances,
+        journalling::{Opened, recorder::Recorder},
+        lanes::quarantine::Trouble,
+        limits::guarding,
+        reading::{discovery, member::GroupContext, readers::spawn_readers},
+        settings::Settings,
+    },
+};
+
+/// Goes on from what earlier attempts add up to. What comes of keys that they have given up goes to the dead letters, behind
+/// what is there of them.
+fn take_up(engine: &Engine, before: &mut Figures) {
+    engine.retried.store(before.retried, Relaxed);
+    engine.skipped.store(before.skipped, Relaxed);
+    engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    let keys = std::mem::take(&mut before.condemned);
+    if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
+        return;
+    }
+    engine.events.push(EventKind::Notice {
+        text: format!("{} keys were given up before: what is left of them goes to the dead letters", keys.len()),
+    });
+    engine.board.condemn_again(keys.into_iter().map(Trouble::from_journal));
+}
+
+/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+        place: Place::First,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span them.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
+}
+
+/// Where the dead letters of each partition go, where there may be any.
+fn dead_letter_targets(
+    plan: &Plan,
+    settings: &Settings,
+    connection: &Connection,
+) -> Result<Option<Vec<Target>>, RunError> {
+    if let Some(contradiction) = settings.contradiction() {
+        return Err(RunError::Contradiction(contradiction));
+    }
+    if !settings.dead_letters() {
+        return Ok(None);
+    }
+    let found = topics::find(&connection.client, plan, &settings.dead_letter);
+    found.map(Some).map_err(RunError::DeadLetters)
+}
+
+impl Run {
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// Too many workers for the ordering, no thread for them.
+    pub fn start(
+        id: String,
+        plan: Arc<Plan>,
+        settings: Settings,
+        connection: &Connection,
+        source: Arc<dyn HandlerSource>,
+        events: EventLog,
+        journal: Option<Opened>,
+    ) -> Result<Self, RunError> {
+        let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
+        let target = first_workers(plan.partitions.len() + joined, &settings);
+        check_workers(plan.partitions.len() + joined, &settings, target)?;
+        if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
+            return Err(RunError::GroupBarriers);
+        }
+        check_time_order(&plan, &settings)?;
+        let targets = dead_letter_targets(&plan, &settings, connection)?;
+        let partitions = plan.partitions.len();
+        let mut engine = Engine::new(plan, settings, events);
+        let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
+        if let Some(opened) = &mut journal {
+            // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
+            engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
+            (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
+            take_up(&engine, &mut before);
+        }
+        let engine = Arc::new(engine);
+        drop(engine.handlers.set(Arc::clone(&source)));
+        for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
+            engine.join(joined);
+        }
+        let headers = source.wants_headers() || targets.is_some();
+        if let Some(targets) = targets {
+            // It ends by itself when the run is over.
+            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+        }
+        let now = Instant::now();
+        engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
+        let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
+        let reading = match &engine.settings.group {
+            None => {
+                for (planned, index) in engine.planned.iter().zip(0_u32..) {
+                    match stored.get(index as usize) {
+                        Some(stored) => engine.restore(index, stored),
+                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                    }
+                }
+                drop(stored);
+                Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
+            }
+            Some(group) => Reading::Group {
+                context: GroupContext {
+                    engine: Arc::clone(&engine),
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
+                    health: connection.health(),
+                    rebalances: Arc::clone(&rebalances),
+                    headers,
+                },
+                members: Vec::new(),
+            },
+        };
+        let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
+        let recorder = match journal {
+            Some(Opened { journal, keep, .. }) => {
+                let figures = Figures { state: RunState::Running, ..before.clone() };
+                Some(Recorder::spawn(Arc::clone(&engine), journal, keep, figures)?)
+            }
+            None => None,
+        };
+        let resumable = recorder.is_some();
+        let mut run = Self {
+            id,
+            started: now,
+            started_at,
+            state: RunState::Running,
+            target,
+            initial: target,
+            changed: false,
+            source,
+            workers: Vec::new(),
+            rebalances,
+            rebalanced: Vec::new(),
+            worker_seconds: before.worker_s,
+            over: None,
+            error: None,
+            meters: Meters::new(partitions),
+            failures: Failures::default(),
+            predicted_before: None,
+            reading,
+            ending: None,
+            last_tick: now,
+            trouble: None,
+            dealt_with_open: partitions,
+            tuner: None,
+            rate: engine.settings.rate,
+            rate_changed: false,
+            before,
+            recorder,
+            resumable,
+            recorded: now,
+            dealt_partitions: partitions,
+            engine,
+        };
+        run.begin_limits(&connection.kafka)?;
+        run.announce_own_assignment();
+        run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
+        Ok(run)
+    }
+
+    fn begin_limits(&mut self, kafka: &KafkaConfig) -> std::io::Result<()> {
+        if self.engine.settings.adaptive {
+            self.tuner = Some(self.new_tuner());
+        }
+        if let (Some(group), Some(max_lag)) = (&self.engine.settings.protect_group, self.engine.settings.max_lag) {
+            guarding::spawn(&self.engine, kafka, group, max_lag)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! The snapshots of a session.
+
+use std::{sync::Arc, time::Instant};
+
+use chrono::Utc;
+
+use super::Body;
+use crate::feed::{ClusterView, NextRun, Snapshot};
+
+impl Body {
+    pub(super) fn publish_now(&mut self) {
+        let now = Instant::now();
+        self.published = Some(now);
+        if let Some(run) = &mut self.run {
+            self.last_view = Some(run.view(now));
+        }
+        let run = self.last_view.clone().map(|mut view| {
+            if self.run.is_none() {
+                // Between runs the number shown is the one that the next run starts with.
+                view.concurrency = self.options.settings.concurrency.get();
+                view.limits.adaptive = self.options.settings.adaptive;
+                view.limits.rate = self.options.settings.rate;
+            }
+            view
+        });
+        let snapshot = Snapshot {
+            at: Some(Utc::now()),
+            cluster: ClusterView {
+                bootstrap: self.options.kafka.bootstrap_servers.clone(),
+                embedded: self.options.embedded,
+                reachable: !self.health.is_down(),
+            },
+            run,
+            finished: self.finished.clone(),
+            problem: self.problem.as_ref().map(|problem| problem.text.clone()),
+            catalog: self.catalog.clone(),
+            listing: self.listing.is_some(),
+            planning: self.plans.view(),
+            next: self.next_run(),
+        };
+        self.publish.send_replace(Arc::new(snapshot));
+    }
+
+    fn next_run(&self) -> NextRun {
+        let settings = &self.options.settings;
+        NextRun {
+            concurrency: settings.concurrency.get(),
+            adaptive: settings.adaptive,
+            rate: settings.rate,
+            ordering: settings.ordering,
+            handler: settings.handler.to_string(),
+            selection: self.options.scope.to_string(),
+            group: self.group_of(self.runs + 1),
+        }
+    }
+}
