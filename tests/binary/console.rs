@@ -59,7 +59,7 @@ fn a_session_from_the_first_run_to_the_last_question() {
     console.wait_for("dashboard", DEADLINE, |screen| !screen.contains("Runs of this session"));
 
     console.send("-[");
-    shows(&console, "workers 3 ");
+    shows(&console, "next run 3 ");
     console.send("r");
     running(&console);
     console.send("q");
