@@ -187,6 +187,14 @@ fn a_run_that_is_limited() {
         let name = format!("held_back_{}x{}", at.0, at.1);
         assert_snapshot!(name, size(at, |width, height| limited(width, height, Some(12_345))));
     }
+    // Below the line, but not far enough for the guard to let go.
+    let mut state = limited(80, 24, Some(9_000));
+    assert!(text(&state).contains("held back: group billing lag 9,000, recovers"));
+    change(&mut state, |snapshot| {
+        let guard = snapshot.run.as_mut().unwrap().limits.guard.as_mut();
+        guard.unwrap().records_per_s = Some(0.0);
+    });
+    assert!(text(&state).contains("stopped: group billing lag 9,000 of 10,000"));
     let mut state = limited(80, 24, None);
     press(&mut state, 'L');
     type_text(&mut state, "fast");
@@ -202,6 +210,10 @@ fn quarantined(width: u16, height: u16) -> State {
         run.totals.handled = 9_812;
         run.totals.retried = 58;
         run.totals.lag = Lag::Known(7_712);
+        // Its position waits, its other keys go on.
+        let held = run.partitions.iter_mut().find(|partition| partition.end > Offset::ZERO).unwrap();
+        held.position = Offset::new(100).unwrap();
+        held.handled = 980;
         let key = |hash: u64| QuarantinedKey {
             hash,
             key: format!("{}customer-{hash}\u{1b}[2J", "a-long-name-".repeat(hash as usize)),
@@ -253,6 +265,16 @@ fn a_run_that_was_stopped_with_keys_in_quarantine() {
     let shown = text(&state);
     assert!(shown.contains("2 keys quarantined") && !shown.contains("wait for a decision"), "{shown}");
     assert!(!shown.contains("Q quarantine"), "{shown}");
+}
+
+/// The keys are worth more than the same words twice.
+#[test]
+fn what_the_alert_says_is_not_said_again() {
+    let mut state = failed(80, 24);
+    let text_of = state.run().unwrap().error.clone().unwrap();
+    update(&mut state, Event::Events(vec![event(4, 3.3, EventKind::Error { text: text_of })]));
+    assert_eq!(state.status, None);
+    assert!(text(&state).contains("r run again"));
 }
 
 /// A message that stays says how it goes, however long it is.

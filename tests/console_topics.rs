@@ -326,3 +326,21 @@ fn a_click_moves_the_cursor_and_the_wheel_too() {
     click(&mut state, x, y);
     assert_eq!(state.mode(), Mode::Typing, "a stray click does not end a text");
 }
+
+/// What a filter leaves out must be seen before the run starts.
+#[test]
+fn what_is_read_is_told_before_the_run() {
+    let mut state = choosing(80, 24, topics());
+    change(&mut state, |snapshot| {
+        snapshot.next.selection =
+            "from -2h to never, only key team:7 or team:8 or a-long-name-of-a-team:9, header kind=merge, type *Merged"
+                .into();
+        snapshot.next.adaptive = true;
+        snapshot.next.rate = "5000/s".parse().ok();
+    });
+    assert_snapshot!("selection_80x24", text(&state));
+    update(&mut state, Event::Resize(120, 40));
+    assert_snapshot!("selection_120x40", text(&state));
+    update(&mut state, Event::Resize(160, 50));
+    assert_snapshot!("selection_160x50", text(&state));
+}

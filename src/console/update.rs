@@ -113,6 +113,7 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.stale = true;
     settle(state);
     run::note_end(state, was_going);
+    hush(state);
     topics::offer(state);
     if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.going() {
         // The run came to its end while the question stood: there is nothing left to stop or to decide.
@@ -142,7 +143,19 @@ fn take_events(state: &mut State, events: Vec<feed::Event>) {
         say(state, StatusKind::Error, text);
     }
     state.log.add(events);
+    hush(state);
     state.stale = true;
+}
+
+/// What the alert says needs no message: that would only hide the keys.
+fn hush(state: &mut State) {
+    let said = |status: &Status| {
+        let alert = state.alert().map(|alert| clean(alert.text));
+        status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(alert.as_ref()))
+    };
+    if state.status.as_ref().is_some_and(said) {
+        state.status = None;
+    }
 }
 
 /// The end of a failed run is shown in a panel of its own.

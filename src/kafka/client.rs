@@ -387,14 +387,23 @@ impl fmt::Display for Gone {
     }
 }
 
-/// What the cluster says of a topic: `Some(None)` where it is there, `None` where nobody answers within `timeout`.
-pub(super) fn gone(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<Option<Gone>> {
+/// What the cluster says of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It can be read, or will be by and by.
+    There,
+    /// It will not be read any more.
+    Gone(Gone),
+}
+
+/// What the cluster says of a topic; `None` where nobody answers within `timeout`.
+pub(super) fn presence(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<Presence> {
     let metadata = rdkafka::consumer::Consumer::fetch_metadata(consumer, Some(topic), timeout).ok()?;
     let error = metadata.topics().iter().find(|one| one.name() == topic)?.error().map(RDKafkaErrorCode::from);
     Some(match error {
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Some(Gone::Missing),
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Some(Gone::Forbidden),
-        _ => None,
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Presence::Gone(Gone::Missing),
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Presence::Gone(Gone::Forbidden),
+        _ => Presence::There,
     })
 }
 

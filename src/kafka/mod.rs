@@ -12,7 +12,7 @@ mod native;
 pub mod producer;
 
 pub use catalog::{Catalog, CatalogError, LogEnds, TopicInfo};
-pub use client::{Client, ClientError, ClientHealth, Gone, KafkaConfig, Place, is_final, is_out_of_range};
+pub use client::{Client, ClientError, ClientHealth, Gone, KafkaConfig, Place, Presence, is_final, is_out_of_range};
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };

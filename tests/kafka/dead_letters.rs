@@ -1,6 +1,7 @@
 //! Records that fail for good, and where they go: dead letters, a pause, a refusal before anything is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kreplay::feed::RunState;
@@ -9,6 +10,7 @@ use kreplay::replay::{Command, OnFailure, Retry, Session, SessionOptions};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::poison_handler::PoisonHandler;
+use crate::refusal::{allow, deny};
 use crate::sessions::{DEADLINE, finish, in_group, options, problem, run_with, wait_for};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
@@ -262,4 +264,120 @@ fn a_barrier_behind_a_quarantine_in_time_order_does_not_stand_still() {
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     let count = |name: &str| report["totals"][name].as_u64().unwrap();
     assert_eq!((count("handled") + count("dead_lettered"), count("lag")), (9000, 0), "{report:#}");
+}
+
+/// Not the refusal of one letter: the topic is closed to us. The group's positions stay below the record, so that a later run
+/// finds it.
+#[test]
+fn a_dead_letter_topic_that_may_not_be_written_ends_the_run_and_loses_nothing() {
+    let broker = broker::shared();
+    let (topic, dead) = topics(broker, "read-only", 1);
+    broker.produce(
+        &topic,
+        &[NewRecord::keyed("a", "good-1"), NewRecord::keyed("b", "bad-1"), NewRecord::keyed("c", "good-2")],
+    );
+    allow(broker, &["--topic", &dead], "Describe");
+    deny(broker, &["--topic", &dead], "Write");
+    let group = unique_name("read-only");
+    let options = in_group(dead_lettering(options(broker, &topic, 2)), &group);
+    let handler = PoisonHandler::default();
+    let ended = run_with(options.clone(), handler.source());
+    assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
+    let error = ended.view.error.clone().unwrap();
+    assert!(error.contains("dead letters cannot be sent") && error.contains("uthorization failed"), "{error}");
+    assert!(error.contains(&dead), "which topic is it? {error}");
+    assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
+    // Nothing is lost: the record comes again, and what was handled above it does not.
+    handler.mend();
+    run_with(options, handler.source()).expect_done(1);
+    assert_eq!(handler.by_key()["b"], ["bad-1"]);
+    assert_eq!(handler.count(), 3);
+}
+
+#[test]
+fn a_dead_letter_says_which_key_a_template_made_and_goes_back_with_its_own() {
+    let broker = broker::shared();
+    let (topic, dead) = topics(broker, "template", 2);
+    let value = |team: u32| format!("bad {{\"team\": {team}}}");
+    broker.produce(
+        &topic,
+        &[
+            NewRecord::keyed("a", value(7)).in_partition(1).header("team", Some(b"7")),
+            // No such header, so no such key.
+            NewRecord::keyed("b", value(8)).in_partition(0),
+        ],
+    );
+    let mut options = dead_lettering(options(broker, &topic, 2));
+    let mut selection = options.selection.take().unwrap();
+    Arc::make_mut(&mut selection.scope.rules).template = Some("team:{header.team}".parse().unwrap());
+    options.selection = Some(selection);
+    let ended = run_with(options, PoisonHandler::default().source());
+    assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Done, 2), "{}", ended.log());
+    let letter = &broker.records(&dead, 1)[0];
+    assert_eq!((letter.key.as_deref(), header(letter, "kreplay-key")), (Some(&b"a"[..]), Some("team:7")));
+    let names: Vec<_> = letter.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let expected = ["topic", "partition", "offset", "timestamp", "key", "error", "attempts", "run", "failed-at"];
+    assert_eq!(names[0], "team");
+    assert_eq!(names[1..], expected.map(|name| format!("kreplay-{name}")));
+    assert_eq!(header(&broker.records(&dead, 0)[0], "kreplay-key"), None);
+
+    let memory = unique_name("template");
+    let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead, "--group", &memory];
+    let finished = Program::kreplay().args(args).args(["--same-partition"]).deadline(DEADLINE).run();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let back = broker.records(&topic, 1).pop().unwrap();
+    assert_eq!((back.key.as_deref(), back.headers.len()), (Some(&b"a"[..]), 1), "{back:?}");
+}
+
+/// Whenever `dlq retry` is killed: the next one drives back what is left, and repeats no more than what was on its way.
+#[test]
+fn a_retry_that_is_killed_loses_nothing_and_repeats_a_batch_at_most() {
+    // So many letters are sent before what is sent is committed.
+    const BATCH: usize = 500;
+    const RECORDS: usize = 6000;
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let broker = broker::shared();
+    let (topic, dead) = topics(broker, "retry-killed", 3);
+    let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 100), format!("bad {n}"))).collect();
+    let placed = broker.produce(&topic, &records);
+    let mut options = dead_lettering(options(broker, &topic, 4));
+    options.settings.retry.attempts = 0;
+    let ended = run_with(options, PoisonHandler::default().source());
+    assert_eq!(ended.view.totals.dead_lettered, RECORDS as u64, "{}", ended.log());
+    let before: Vec<usize> =
+        (0..3).map(|partition| placed.iter().filter(|one| one.partition == partition).count()).collect();
+    let memory = unique_name("retry-killed");
+    let start = || {
+        let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead, "--group", &memory];
+        // Slow enough to be killed in the middle.
+        Program::kreplay().args(args).args(["--rate", "3000/s"]).deadline(DEADLINE)
+    };
+    let back = || -> usize {
+        let ends = (0..3).map(|partition| usize::try_from(broker.watermarks(&topic, partition).1).unwrap());
+        ends.sum::<usize>() - RECORDS
+    };
+    let mut kills = 0;
+    for _ in 0..3 {
+        let goal = (back() + rng.random_range(200..1200)).min(RECORDS - 1);
+        let running = start().spawn();
+        wait::until("letters to be killed in", DEADLINE, || (back() >= goal).then_some(()));
+        running.kill();
+        kills += 1;
+    }
+    let finished = start().run();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let mut times = BTreeMap::<String, usize>::new();
+    for partition in 0..3 {
+        for record in broker.records(&topic, partition).into_iter().skip(before[usize::try_from(partition).unwrap()]) {
+            *times.entry(String::from_utf8(record.value.unwrap()).unwrap()).or_default() += 1;
+        }
+    }
+    assert_eq!(times.len(), RECORDS, "every letter is back");
+    let repeated: usize = times.values().map(|times| times - 1).sum();
+    println!("{repeated} repeated after {kills} kills");
+    assert!(repeated <= kills * BATCH, "{repeated} repeated after {kills} kills");
+    let finished = start().run();
+    assert!(finished.stdout.starts_with("0 dead letters driven back"), "{finished:?}");
 }

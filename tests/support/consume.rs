@@ -58,10 +58,12 @@ impl Broker {
         }
         // Not the last record but the position tells the end: transaction markers and holes come after it, too.
         wait::until(&format!("end of {topic}/{partition} at {end}"), SETTLED, || {
-            match consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => records.push(StoredRecord::of(&message)),
-                Some(Err(error)) => panic!("{topic}/{partition}: {error}"),
-                None => {}
+            // All that is there: the pause between two looks is for waiting only.
+            while let Some(result) = consumer.poll(Duration::from_millis(100)) {
+                match result {
+                    Ok(message) => records.push(StoredRecord::of(&message)),
+                    Err(error) => panic!("{topic}/{partition}: {error}"),
+                }
             }
             let position = consumer.position().ok()?;
             match position.find_partition(topic, partition)?.offset() {

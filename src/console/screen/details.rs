@@ -16,7 +16,7 @@ use crate::{
         widget::{frame, paint, partitions::sparkline, symbol},
     },
     domain::Offset,
-    feed::{PartitionView, Recent},
+    feed::{PartitionState, PartitionView, Recent},
 };
 
 const NAMES: u16 = 12;
@@ -26,7 +26,8 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let wide = 64.min(buf.area.width);
     let topic = clean(&partition.id.topic);
     let name = wrap(&topic, usize::from(wide - NAMES - 5));
-    let mut rows = rows(partition, theme);
+    let over = state.run().is_some_and(|run| run.state.is_over());
+    let mut rows = rows(partition, over, theme);
     if let Some(plan) = state.run().map(|run| &run.plan).filter(|plan| !plan.is_whole()) {
         for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - NAMES - 5)).into_iter().enumerate() {
             rows.push((if index == 0 { "selection" } else { "" }, line, theme.base));
@@ -63,12 +64,15 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
 }
 
-fn rows(partition: &PartitionView, theme: &Theme) -> Vec<(&'static str, String, Style)> {
-    let (sign, style) = symbol::partition(partition.state, theme);
+fn rows(partition: &PartitionView, over: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let (sign, style) = symbol::partition_of(over, partition.state, theme);
+    let standing =
+        if over && partition.state == PartitionState::Active { "stopped" } else { &partition.state.to_string() };
+    let rate = if over { "–".to_owned() } else { format!("{}/s", number::rate(partition.records_per_s)) };
     let offset = |value: Offset| number::count(value.since(Offset::ZERO));
     let planned = number::count(partition.end.since(partition.first));
     vec![
-        ("state", format!("{sign} {}", partition.state), style),
+        ("state", format!("{sign} {standing}"), style),
         ("owner", clean(&partition.owner.to_string()).into_owned(), theme.base),
         (
             "offsets",
@@ -78,7 +82,7 @@ fn rows(partition: &PartitionView, theme: &Theme) -> Vec<(&'static str, String, 
         ("position", offset(partition.position), theme.base),
         ("lag", partition.lag.known().map_or("not known".to_owned(), number::count), theme.base),
         ("handled", number::count(partition.handled), theme.base),
-        ("rate", format!("{}/s", number::rate(partition.records_per_s)), theme.base),
+        ("rate", rate, theme.base),
         ("p95", partition.p95_ms.map_or("–".to_owned(), number::millis), theme.base),
     ]
 }

@@ -86,6 +86,10 @@ fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
         let text = match guard.lag {
             None => format!("held back: group {group} is not seen"),
             Some(lag) if lag > guard.max_lag => format!("held back: group {group} lag {} > {most}", number::short(lag)),
+            // The guard lets go only when the lag is well below the line.
+            Some(lag) if guard.records_per_s == Some(0.0) => {
+                format!("stopped: group {group} lag {} of {most}", number::short(lag))
+            }
             Some(lag) => format!("held back: group {group} lag {}, recovers", number::short(lag)),
         };
         spans.push(Span::styled(format!("  ! {text}"), theme.warning));

@@ -131,7 +131,8 @@ fn head(buf: &mut Buffer, slot: Slot, y: u16, state: &State, theme: &Theme) {
 fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: &State, theme: &Theme) {
     let at = Rect::new(slot.x, y, slot.width, 1);
     let room = usize::from(slot.width);
-    let (sign, colour) = symbol::partition(partition.state, theme);
+    let over = state.run().is_some_and(|run| run.state.is_over());
+    let (sign, colour) = symbol::partition_of(over, partition.state, theme);
     match slot.what {
         What::State => paint::text(buf, at.x, y, 1, sign, colour),
         What::Trend => {
@@ -140,7 +141,7 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
         }
         What::Column(Column::Progress) => progress(buf, at, partition, theme),
         // The speed of its last moment says nothing of a run that is over.
-        What::Column(Column::Rate) if state.run().is_some_and(|run| run.state.is_over()) => {
+        What::Column(Column::Rate) if over => {
             paint::aligned(buf, at, "–", theme.muted, slot.alignment());
         }
         What::Column(column) => {

@@ -19,7 +19,7 @@ pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-pub(crate) fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
     match state {
         PartitionState::Waiting => ("·", theme.muted),
         PartitionState::Active => ("►", theme.notice),
@@ -27,6 +27,14 @@ pub(crate) fn partition(state: PartitionState, theme: &Theme) -> (&'static str, 
         PartitionState::Done => ("✓", theme.good),
         PartitionState::Failed => ("✗", theme.bad),
         PartitionState::Elsewhere => ("↗", theme.muted),
+    }
+}
+
+/// The same once the run is over: nothing is being read any more.
+pub(crate) fn partition_of(run_is_over: bool, state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+    match state {
+        PartitionState::Active if run_is_over => ("■", theme.warning),
+        state => partition(state, theme),
     }
 }
 

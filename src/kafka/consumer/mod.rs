@@ -26,7 +26,7 @@ use rdkafka::{
 };
 
 use super::{
-    client::{Gone, ReadContext, gone},
+    client::{Presence, ReadContext, presence},
     native::find_positions,
 };
 use crate::domain::{Offset, TopicPartition};
@@ -83,9 +83,9 @@ pub trait Consumer {
         }
     }
 
-    /// Whether a topic can still be read: `Some(None)` where it is there, `None` where nobody answers within `timeout`.
-    fn gone(&self, topic: &str, timeout: Duration) -> Option<Option<Gone>> {
-        gone(self.native(), topic, timeout)
+    /// Whether a topic can still be read; `None` where nobody answers within `timeout`.
+    fn presence(&self, topic: &str, timeout: Duration) -> Option<Presence> {
+        presence(self.native(), topic, timeout)
     }
 
     /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.

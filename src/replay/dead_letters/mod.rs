@@ -22,10 +22,7 @@ use super::{engine::Engine, lanes::quarantine::Trouble};
 use crate::{
     feed::EventKind,
     handler::LaneRun,
-    kafka::{
-        KafkaConfig,
-        producer::{Producer, ProducerError},
-    },
+    kafka::{KafkaConfig, producer::Producer},
 };
 
 /// The waits between the attempts to send; after the last of them the run fails.
@@ -223,7 +220,7 @@ impl Sender {
                 match result {
                     Ok(()) => numbers.push((place, nth)),
                     Err(error) => {
-                        trouble.get_or_insert_with(|| reason(&error));
+                        trouble.get_or_insert_with(|| format!("{}: {error}", target.topic));
                         // The later ones of the lane must not overtake it.
                         break;
                     }
@@ -231,12 +228,15 @@ impl Sender {
             }
         }
         let mut acknowledged = vec![Vec::new(); letters.len()];
+        let topic_of = |letter: &Letter| {
+            letter.run.records.get(letter.done).map(|one| self.target(one.partition).topic).unwrap_or_default()
+        };
         for (number, outcome) in self.producer.outcomes(OUTCOME) {
             let Some((place, nth)) = numbers.get(number).copied() else { continue };
             match outcome {
                 Ok(()) => acknowledged[place].push(nth),
                 Err(text) => {
-                    trouble.get_or_insert(text);
+                    trouble.get_or_insert_with(|| format!("{}: {text}", topic_of(&letters[place].0)));
                 }
             }
         }
@@ -248,8 +248,7 @@ impl Sender {
                 sent += usize::from(nth == sent);
             }
             if sent == letter.count {
-                let topic = letter.run.records.get(letter.done).map(|one| self.target(one.partition).topic);
-                let topic = topic.unwrap_or_default();
+                let topic = topic_of(&letter);
                 self.engine.dead_lettered(letter, &topic);
             } else {
                 left.push((letter, sent));
@@ -277,8 +276,4 @@ impl Sender {
         }
         true
     }
-}
-
-fn reason(error: &ProducerError) -> String {
-    error.to_string()
 }

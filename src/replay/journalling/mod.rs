@@ -56,9 +56,12 @@ pub(super) fn create(
 ) -> Option<Opened> {
     let mut options = options.clone();
     // What was changed since the configuration was read.
-    if !settings.adaptive {
-        options.settings.insert("concurrency".into(), settings.concurrency.get().to_string());
-    }
+    let workers = if settings.adaptive { r#""auto""#.to_owned() } else { settings.concurrency.get().to_string() };
+    options.settings.insert("concurrency".into(), workers);
+    match settings.rate {
+        Some(rate) => options.settings.insert("rate".into(), toml::Value::from(rate.to_string()).to_string()),
+        None => options.settings.remove("rate"),
+    };
     if let TopicSet::Named(names) = &plan.selection.topics {
         options.settings.remove("topics_regex");
         options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());

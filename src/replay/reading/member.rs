@@ -217,7 +217,7 @@ impl<'a> MemberLoop<'a> {
             self.watch.look(engine, &self.context.health, || {
                 engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
             });
-            self.silence.look(engine, self.tidied, |topic| member.gone(topic, PROBE_WAIT));
+            self.silence.look(engine, self.tidied, |topic| member.presence(topic, PROBE_WAIT));
             if self.looked_elsewhere.elapsed() >= ELSEWHERE {
                 self.looked_elsewhere = Instant::now();
                 self.look_elsewhere();

@@ -147,7 +147,7 @@ impl Fetcher<'_> {
                     watch.look(engine, &health, || {
                         engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
                     });
-                    silence.look(engine, tidied, |topic| reader.gone(topic, PROBE_WAIT));
+                    silence.look(engine, tidied, |topic| reader.presence(topic, PROBE_WAIT));
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{kafka::Gone, replay::engine::Engine};
+use crate::{kafka::Presence, replay::engine::Engine};
 
 /// How often a run that comes no further asks for its topics.
 const EVERY: Duration = Duration::from_secs(5);
@@ -30,9 +30,9 @@ impl Silence {
         Self { looked: now, reached: -1, misses: HashMap::new() }
     }
 
-    /// Looks whether the run has come further. If not, `gone` is asked for topics that are not read to their end, and the
+    /// Looks whether the run has come further. If not, `presence` is asked for topics that are not read to their end, and the
     /// partitions of those that are gone are given up; it says `None` where it gets no answer.
-    pub fn look(&mut self, engine: &Engine, now: Instant, mut gone: impl FnMut(&str) -> Option<Option<Gone>>) {
+    pub fn look(&mut self, engine: &Engine, now: Instant, mut presence: impl FnMut(&str) -> Option<Presence>) {
         if now.saturating_duration_since(self.looked) < EVERY {
             return;
         }
@@ -52,15 +52,15 @@ impl Silence {
             return;
         }
         for topic in waiting.into_iter().take(TOPICS) {
-            match gone(&topic) {
-                Some(Some(gone)) => {
+            match presence(&topic) {
+                Some(Presence::Gone(gone)) => {
                     let misses = self.misses.entry(topic.to_string()).or_default();
                     *misses += 1;
                     if *misses >= MISSES {
                         engine.give_up_topic(&topic, gone);
                     }
                 }
-                Some(None) => drop(self.misses.remove(&*topic)),
+                Some(Presence::There) => drop(self.misses.remove(&*topic)),
                 None => return,
             }
         }
