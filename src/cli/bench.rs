@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -132,6 +132,8 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
             say("kreplay: stopped before the end");
             return Ok(Exit::Stopped);
         }
+        // It was told to stop while it waited for a broker.
+        Err(_) if stop.load(Relaxed) => return Ok(Exit::Stopped),
         Err(Failure::Bench(error)) => return Err(error.into()),
         Err(Failure::Cli(error)) => return Err(error),
         Ok(report) => report,

@@ -12,6 +12,7 @@ use super::{
     CliError, Exit,
     args::{ClusterArgs, FileArgs},
     print,
+    work::end_at_once,
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
@@ -144,6 +145,8 @@ impl Common {
 
 /// Does what was asked for.
 pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
+    // What was driven back is committed as it goes.
+    end_at_once()?;
     match &args.command {
         DlqCommand::List(args) => {
             let (client, topics) = args.common.open(environment, directory)?;

@@ -19,7 +19,7 @@ use super::{
     },
     print,
     run::no_topics,
-    work::stop_flag,
+    work::{end_soon_after, stop_flag},
 };
 use crate::{
     config::{Config, Environment, Overrides},
@@ -88,6 +88,7 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
     };
     let Some(selection) = config.run.selection() else { return Err(no_topics()) };
     let stop = stop_flag()?;
+    end_soon_after(&stop)?;
     let health: Arc<ClientHealth> = Arc::default();
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;

@@ -3,7 +3,10 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -198,6 +201,31 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
             .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
     }
     Ok(stop)
+}
+
+/// The first signal ends the process, with our code: there is nothing to put in order.
+pub(super) fn end_at_once() -> Result<(), CliError> {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::new(AtomicBool::new(true)))
+            .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Ends the process a while after the first signal, where it may be waiting for a broker and nothing has to be put in order.
+pub(super) fn end_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+    let stop = Arc::clone(stop);
+    let watch = move || {
+        while !stop.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(PATIENCE);
+        // Nobody reads it: the exit code tells.
+        let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
+        std::process::exit(Exit::Stopped as i32);
+    };
+    let spawned = std::thread::Builder::new().name("patience".into()).spawn(watch);
+    spawned.map(drop).map_err(|error| CliError::Failed(format!("cannot start: {error}")))
 }
 
 /// Both settle in a fraction of a second with kreplay's settings; the classic protocol needs nothing changed on the broker

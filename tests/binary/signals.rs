@@ -48,12 +48,12 @@ fn a_bar_on_a_terminal_leaves_it_whole() {
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
 }
 
-/// Whether a process handles SIGINT (number 2) itself, by proc(5).
+/// Whether a process handles SIGINT (number 2) itself, and SIGHUP (number 1), which comes last, by proc(5).
 #[cfg(target_os = "linux")]
 fn catches_interrupts(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
+    caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b11 == 0b11)
 }
 
 #[cfg(target_os = "linux")]
@@ -61,12 +61,20 @@ fn catches_interrupts(pid: u32) -> bool {
 fn a_signal_does_not_wait_for_a_cluster_that_does_not_answer() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let args = ["run", "--headless", "--bootstrap-server", &address, "--topics", "t"];
-    let running = Program::kreplay().args(args).deadline(DEADLINE).spawn();
-    wait::until("handling of signals", DEADLINE, || catches_interrupts(running.id()).then_some(()));
-    running.signal("INT");
-    let finished = running.finish();
-    assert_eq!(finished.code(), Some(4), "{finished:?}");
-    assert!(finished.stderr.contains("stopped before anything was read"), "{}", finished.stderr);
+    let commands: [(&[&str], &str); 4] = [
+        (&["run", "--headless"], "stopped before anything was read"),
+        (&["plan"], "stopped before the end"),
+        (&["dlq", "list"], ""),
+        (&["dlq", "retry"], ""),
+    ];
+    for (command, last_words) in commands {
+        let args = [command, &["--bootstrap-server", &address, "--topics", "t"]].concat();
+        let running = Program::kreplay().args(args).deadline(DEADLINE).spawn();
+        wait::until("handling of signals", DEADLINE, || catches_interrupts(running.id()).then_some(()));
+        running.signal("INT");
+        let finished = running.finish();
+        assert_eq!(finished.code(), Some(4), "{command:?}: {finished:?}");
+        assert!(finished.stderr.contains(last_words), "{command:?}: {}", finished.stderr);
+    }
     drop(listener);
 }

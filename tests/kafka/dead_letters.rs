@@ -243,6 +243,29 @@ fn a_pause_without_a_console_ends_the_run_and_says_so() {
     assert!(finished.stderr.contains("nobody can let a paused run go on"), "{finished:?}");
 }
 
+/// A barrier waits for the keys in quarantine, those for everything else, and that, in time order, for what is read next, for
+/// which what waits behind the barrier leaves no room.
+#[test]
+fn a_barrier_behind_a_quarantine_in_time_order_does_not_stand_still() {
+    let broker = broker::shared();
+    let (topic, _) = topics(broker, "barrier-quarantine", 3);
+    let records: Vec<_> = (0..9000).map(|n| NewRecord::keyed(format!("key-{}", n % 60), format!("{n:0300}"))).collect();
+    broker.produce(&topic, &records);
+    let run = ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--time-order"];
+    let finished = Program::kreplay()
+        .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
+        .env("KREPLAY_RUN_BUFFER", "1MiB")
+        .args(run)
+        .args(["--barrier", "key=key-17", "--quarantine", "--on-failure", "dead-letter"])
+        .args(["--handler", "simulate:0,poison=0.003", "--report", "json"])
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let count = |name: &str| report["totals"][name].as_u64().unwrap();
+    assert_eq!((count("handled") + count("dead_lettered"), count("lag")), (9000, 0), "{report:#}");
+}
+
 /// Not the refusal of one letter: the topic is closed to us. The group's positions stay below the record, so that a later run
 /// finds it.
 #[test]
