@@ -30,7 +30,9 @@ impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Planned { topics, partitions, records } => {
-                write!(f, "planned: {records} records in {partitions} partitions of {topics} topics")
+                let end = |count: usize| if count == 1 { "" } else { "s" };
+                let (parts, names) = (end(*partitions), end(*topics));
+                write!(f, "planned: {records} records in {partitions} partition{parts} of {topics} topic{names}")
             }
             Self::Clamped { partition, side, asked, used, why, more } => {
                 write!(f, "{partition}")?;

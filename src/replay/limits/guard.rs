@@ -68,7 +68,8 @@ impl Guard {
         if lag > self.max_lag {
             return self.tighten(lag, speed, falls);
         }
-        if lag as f64 > self.max_lag as f64 * RECOVERED {
+        let waits_for_the_first_look = self.throttle == Throttle::Closed && self.full == 0.0;
+        if lag as f64 > self.max_lag as f64 * RECOVERED && !waits_for_the_first_look {
             return None;
         }
         self.loosen(lag)
@@ -131,6 +132,13 @@ mod tests {
         let steps: Vec<Throttle> =
             (0..20).filter_map(|_| guard.look(Some(80), 0.0)).map(|step| step.throttle).collect();
         assert_eq!((steps.len(), steps[0], steps[9]), (10, Throttle::Records(100.0), Throttle::Open));
+    }
+
+    #[test]
+    fn a_lag_just_below_the_line_does_not_keep_a_run_from_beginning() {
+        let mut guard = Guard::new(100);
+        assert_eq!(guard.look(Some(120), 0.0), None);
+        assert_eq!(guard.look(Some(95), 0.0).unwrap().throttle, Throttle::Open);
     }
 
     #[test]
