@@ -36,6 +36,8 @@ pub struct Guard {
     /// The speed when it was first slowed down; 0 where nothing had been handled yet.
     full: f64,
     last: Option<u64>,
+    /// The group was above the line, and has not recovered since.
+    suffered: bool,
     blind: u32,
 }
 
@@ -43,7 +45,7 @@ impl Guard {
     /// Closed until the group was seen for the first time.
     #[must_use]
     pub fn new(max_lag: u64) -> Self {
-        Self { max_lag, throttle: Throttle::Closed, full: 0.0, last: None, blind: 0 }
+        Self { max_lag, throttle: Throttle::Closed, full: 0.0, last: None, suffered: false, blind: 0 }
     }
 
     /// What the run may do.
@@ -66,12 +68,13 @@ impl Guard {
         let falls = self.last.is_some_and(|before| lag < before);
         self.last = Some(lag);
         if lag > self.max_lag {
+            self.suffered = true;
             return self.tighten(lag, speed, falls);
         }
-        let waits_for_the_first_look = self.throttle == Throttle::Closed && self.full == 0.0;
-        if lag as f64 > self.max_lag as f64 * RECOVERED && !waits_for_the_first_look {
+        if self.suffered && lag as f64 > self.max_lag as f64 * RECOVERED {
             return None;
         }
+        self.suffered = false;
         self.loosen(lag)
     }
 
@@ -136,9 +139,11 @@ mod tests {
 
     #[test]
     fn a_lag_just_below_the_line_does_not_keep_a_run_from_beginning() {
+        assert_eq!(Guard::new(100).look(Some(95), 0.0).unwrap().throttle, Throttle::Open);
         let mut guard = Guard::new(100);
         assert_eq!(guard.look(Some(120), 0.0), None);
-        assert_eq!(guard.look(Some(95), 0.0).unwrap().throttle, Throttle::Open);
+        assert_eq!(guard.look(Some(95), 0.0), None, "it has not recovered");
+        assert_eq!(guard.look(Some(80), 0.0).unwrap().throttle, Throttle::Open);
     }
 
     #[test]
