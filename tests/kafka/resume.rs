@@ -176,7 +176,8 @@ fn kill_and_resume(ordering: &str, records: usize, kills: usize) {
     assert_eq!(expected["totals"]["handled"], records);
 
     let place = Place::new(broker);
-    let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(0..records)).collect();
+    // Not in the last tenth, where a run may have come to its end before the kill arrives.
+    let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(0..records / 10 * 9)).collect();
     points.sort_unstable();
     let (workers, batch) = (WORKERS.to_string(), BATCH.to_string());
     let run = ["run", "--topics", &topic, "--ordering", ordering, "--concurrency", &workers, "--batch", &batch];
