@@ -11,7 +11,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, is_outage};
 use crate::domain::{Offset, TopicPartition};
 
 /// A topic as the cluster describes it.
@@ -267,13 +267,7 @@ impl<'a> Catalog<'a> {
 
     pub(super) fn failure(&self, error: &KafkaError) -> CatalogError {
         match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::OperationTimedOut
-                | RDKafkaErrorCode::RequestTimedOut
-                | RDKafkaErrorCode::Resolve,
-            ) => self.client.unreachable(self.timeout).into(),
+            Some(code) if is_outage(code) => self.client.unreachable(self.timeout).into(),
             Some(code) => ClientError::Refused(code.to_string()).into(),
             None => ClientError::Refused(error.to_string()).into(),
         }

@@ -235,7 +235,7 @@ impl Client {
     ///
     /// It goes by the group's name, since a coordinator that has moved is asked for again through the client's own group;
     /// where it has none, librdkafka 2.12 follows a null pointer (`rd_kafka_handle_OffsetFetch`). Without a subscription it
-    /// joins nothing and commits nothing.
+    /// joins nothing, and commits nothing unless it is told to.
     ///
     /// # Errors
     /// [`ClientError::Configuration`] with librdkafka's words.

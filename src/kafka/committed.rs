@@ -6,7 +6,7 @@ use rdkafka::{Offset as NativeOffset, TopicPartitionList, consumer::Consumer, er
 
 use super::{
     catalog::{Catalog, CatalogError},
-    client::{create, drop_aside},
+    client::Client,
 };
 use crate::domain::{Offset, TopicPartition};
 
@@ -20,10 +20,7 @@ impl Catalog<'_> {
     /// # Errors
     /// [`CatalogError::Group`] with the broker's words, [`CatalogError::Client`] when no broker answers.
     pub fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
-        let mut native = self.client.config().reading();
-        native.set("group.id", group);
-        // Without a subscription librdkafka joins nothing, and with `enable.auto.commit` off it commits nothing.
-        let consumer = std::sync::Arc::new(create(&native, self.client.health(), None)?);
+        let client = Client::about_group(group, self.client.config(), self.client.health())?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for id in partitions {
             list.add_partition(&id.topic, id.partition.0);
@@ -31,9 +28,9 @@ impl Catalog<'_> {
         let patience = Instant::now() + self.timeout;
         let answer = loop {
             let left = patience.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(100), ATTEMPT);
-            let answer = consumer.committed_offsets(list.clone(), left);
+            let answer = client.consumer.committed_offsets(list.clone(), left);
             // Where the group may not be asked about, no coordinator is found, and only an event of the client says why.
-            let refused = std::iter::from_fn(|| consumer.poll(Duration::ZERO))
+            let refused = std::iter::from_fn(|| client.consumer.poll(Duration::ZERO))
                 .find_map(|event| event.err().filter(|error| error.rdkafka_error_code().is_some_and(is_refusal)));
             match (answer, refused) {
                 (Err(_), Some(refused)) => break Err(refused),
@@ -47,7 +44,7 @@ impl Catalog<'_> {
                 (answer, _) => break answer,
             }
         };
-        drop_aside(consumer);
+        client.close();
         let wrong = |reason: String| CatalogError::Group { group: group.into(), reason };
         let answer = answer.map_err(|error| match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => wrong("no permission; ask for DESCRIBE on it".into()),

@@ -7,12 +7,12 @@ use std::{
 
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer},
+    consumer::{CommitMode, Consumer},
     error::KafkaError,
 };
 
 use super::{
-    client::{ClientError, ClientHealth, KafkaConfig, ReadContext, create, drop_aside},
+    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_aside},
     consumer::check_committed,
     native::committed_note,
 };
@@ -27,7 +27,7 @@ pub type Commit = (TopicPartition, Offset, String);
 
 /// The committed offsets of a group. It is never joined, so while others are members of it, commits are refused.
 pub struct GroupOffsets {
-    consumer: Arc<BaseConsumer<ReadContext>>,
+    client: Client,
     group: String,
 }
 
@@ -37,10 +37,8 @@ impl GroupOffsets {
     /// # Errors
     /// [`ClientError::Configuration`].
     pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
-        let mut native = config.reading();
-        native.set("group.id", group);
-        let health: Arc<ClientHealth> = Arc::default();
-        Ok(Self { consumer: Arc::new(create(&native, &health, None)?), group: group.to_owned() })
+        let client = Client::about_group(group, config, &Arc::<ClientHealth>::default())?;
+        Ok(Self { client, group: group.to_owned() })
     }
 
     /// What is committed for partitions, in their order, and the text that stands with it; `None` where nothing is.
@@ -58,7 +56,7 @@ impl GroupOffsets {
         }
         let deadline = Instant::now() + within;
         let answer = loop {
-            match self.consumer.committed_offsets(list.clone(), REQUEST) {
+            match self.client.consumer.committed_offsets(list.clone(), REQUEST) {
                 Ok(answer) => break answer,
                 Err(error) if Instant::now() >= deadline => return Err(self.refused(&error)),
                 Err(_) => std::thread::sleep(AGAIN),
@@ -93,7 +91,7 @@ impl GroupOffsets {
                 element.set_metadata(note.as_str());
             }
         }
-        let committed = self.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
+        let committed = self.client.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
         committed.map_err(|error| self.refused(&error))
     }
 
@@ -104,6 +102,6 @@ impl GroupOffsets {
 
 impl Drop for GroupOffsets {
     fn drop(&mut self) {
-        drop_aside(Arc::clone(&self.consumer));
+        drop_aside(Arc::clone(&self.client.consumer));
     }
 }
