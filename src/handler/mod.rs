@@ -1,18 +1,35 @@
 //! What is done with records.
 
+mod context;
+mod error;
+mod exec;
 mod factory;
+mod files;
+mod http;
 mod ndjson;
 mod null;
+mod preview;
+mod projection;
+mod settings;
 mod simulate;
+mod source;
 mod spec;
 #[cfg(test)]
 mod testing;
+mod topic;
 
-pub use factory::{HandlerError, HandlerFactory};
+pub use context::HandlerContext;
+pub use error::HandlerError;
+pub use factory::open;
+pub use preview::{Preview, PreviewedEffect};
+pub use settings::HandlerSettings;
 pub use simulate::is_poison;
+pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
 
-use crate::domain::{Record, TopicPartition};
+use std::time::Duration;
+
+use crate::domain::Record;
 
 /// Records of one lane, in their order.
 #[derive(Debug)]
@@ -32,8 +49,22 @@ pub struct LaneFailure {
     pub done: usize,
     /// What went wrong with the next one.
     pub error: String,
-    /// Whether trying again is pointless because nothing can be handled any more: the run fails at once.
-    pub is_final: bool,
+    /// What the handler knows about trying again.
+    pub advice: Advice,
+}
+
+/// What a handler knows about trying a failed record again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing: the run's schedule of retries holds.
+    #[default]
+    Retry,
+    /// Not before so much time has passed, or as the schedule says, whichever is later. It counts as an attempt.
+    After(Duration),
+    /// The record will never be handled: it has failed for good, without another attempt.
+    GiveUp,
+    /// Nothing can be handled any more: the run fails at once.
+    Stop,
 }
 
 /// Does the work. One instance belongs to one worker, so that it needs no locks of its own.
@@ -43,47 +74,4 @@ pub struct LaneFailure {
 pub trait Handler: Send {
     /// Handles a batch and reports the runs that did not come to their end.
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure>;
-}
-
-/// Makes a handler for each worker of one run.
-pub trait HandlerSource: Send + Sync {
-    /// The handler of one worker.
-    fn make(&self, worker: u32) -> Box<dyn Handler>;
-
-    /// Whether the handlers look at headers; where they do not, reading need not copy them.
-    fn wants_headers(&self) -> bool;
-
-    /// The mean time of a record in seconds, where it is known beforehand.
-    fn expected_s(&self) -> Option<f64>;
-
-    /// A partition joins the run: its records carry the next index. Told before the first of them.
-    fn joined(&self, _id: &TopicPartition) {}
-
-    /// Brings everything to its end after the last batch.
-    ///
-    /// # Errors
-    /// [`HandlerError`]: what counts as handled may not be durable.
-    fn finish(&self) -> Result<(), HandlerError>;
-}
-
-impl HandlerSource for HandlerFactory {
-    fn make(&self, worker: u32) -> Box<dyn Handler> {
-        Self::make(self, worker)
-    }
-
-    fn wants_headers(&self) -> bool {
-        Self::wants_headers(self)
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        Self::expected_s(self)
-    }
-
-    fn joined(&self, id: &TopicPartition) {
-        Self::joined(self, id);
-    }
-
-    fn finish(&self) -> Result<(), HandlerError> {
-        Self::finish(self)
-    }
 }

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Handler, HandlerError, LaneFailure, LaneRun, Simulate, WorkTime};
+use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd, Simulate, WorkTime};
 
 /// A shorter wait is not worth a call: Linux wakes a sleeper about 50 µs late (its default timer slack).
 const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
@@ -20,13 +20,47 @@ const LATENESS_MADE_UP: Duration = Duration::from_millis(1);
 /// A log-normal distribution has no upper end; one record never takes longer than this.
 const LONGEST_WORK: Duration = Duration::from_secs(3600);
 
+/// Makes handlers that take time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SimulateSource {
+    prototype: Prototype,
+    mean_s: f64,
+}
+
+impl SimulateSource {
+    /// # Errors
+    /// [`HandlerError::Settings`] where the distribution cannot exist.
+    pub(super) fn new(settings: Simulate) -> Result<Self, HandlerError> {
+        Ok(Self { prototype: Prototype::new(settings)?, mean_s: settings.work.mean_s() })
+    }
+}
+
+impl HandlerSource for SimulateSource {
+    /// The times and failures that are drawn depend on the worker's number alone.
+    fn make(&self, worker: u32) -> Box<dyn Handler> {
+        Box::new(SimulateHandler::new(self.prototype, u64::from(worker)))
+    }
+
+    fn wants_headers(&self) -> bool {
+        false
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        Some(self.mean_s)
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
 /// Sleeps for each record as long as its work would take.
 ///
 /// A record has one deadline, reckoned from the batch's start, so that waking late does not add up within a batch. What
 /// is left at the end of a batch goes into the next: work too short to sleep for is owed, and a late waking is made up
 /// for, so that records take the told time on average in batches of one record, too. Together they never take less.
 #[derive(Debug)]
-pub(super) struct SimulateHandler {
+struct SimulateHandler {
     settings: Prototype,
     rng: SmallRng,
     owed: Duration,
@@ -35,7 +69,7 @@ pub(super) struct SimulateHandler {
 
 /// Settings that were found possible, from which handlers are made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Prototype {
+struct Prototype {
     work: Work,
     fail: f64,
     poison: f64,
@@ -52,7 +86,7 @@ enum Work {
 impl Prototype {
     /// # Errors
     /// [`HandlerError::Settings`] where the distribution cannot exist.
-    pub(super) fn new(settings: Simulate) -> Result<Self, HandlerError> {
+    fn new(settings: Simulate) -> Result<Self, HandlerError> {
         let wrong = |reason: String| HandlerError::Settings { handler: "simulate", reason };
         let work = match settings.work {
             WorkTime::Fixed(time) => Work::Fixed(time),
@@ -98,11 +132,11 @@ impl SimulateHandler {
                 spent += self.draw();
                 at(spent);
                 if self.settings.poison > 0.0 && is_poison(lane.records[done].value(), self.settings.poison) {
-                    failures.push(LaneFailure { run, done, error: "simulated poison".into(), is_final: false });
+                    failures.push(LaneFailure { run, done, error: "simulated poison".into(), advice: Advice::Retry });
                     break;
                 }
                 if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {
-                    failures.push(LaneFailure { run, done, error: "simulated failure".into(), is_final: false });
+                    failures.push(LaneFailure { run, done, error: "simulated failure".into(), advice: Advice::Retry });
                     break;
                 }
             }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
-    handler::HandlerSpec,
+    handler::{HandlerSettings, HandlerSpec},
     plan::PlanOptions,
 };
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub batch: Batch,
     /// What is done with the records.
     pub handler: HandlerSpec,
+    /// What the handlers' own tables say.
+    pub handlers: HandlerSettings,
     /// The consumer group that shares the work and keeps the positions; `None` touches no group.
     pub group: Option<String>,
     /// How often a failed record is tried again, and when.
@@ -85,6 +87,7 @@ impl Default for Settings {
             ordering: Ordering::default(),
             batch: Batch::default(),
             handler: HandlerSpec::default(),
+            handlers: HandlerSettings::default(),
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use kreplay::domain::Record;
-use kreplay::handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun};
+use kreplay::handler::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
 use parking_lot::Mutex;
 
 /// Fails for every record whose value begins with `bad`, and remembers the others in the order in which it handled them.
@@ -59,7 +59,7 @@ impl HandlerSource for PoisonHandler {
         None
     }
 
-    fn finish(&self) -> Result<(), HandlerError> {
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
     }
 }
@@ -87,7 +87,7 @@ impl Handler for One {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.handle_one(record) {
-                    failures.push(LaneFailure { run, done, error, is_final: false });
+                    failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
                     break;
                 }
             }

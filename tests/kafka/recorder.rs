@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kreplay::domain::Record;
-use kreplay::handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun};
+use kreplay::handler::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
 use parking_lot::{Condvar, Mutex};
 
 /// A record as the handler saw it.
@@ -116,7 +116,7 @@ impl HandlerSource for Recorder {
         None
     }
 
-    fn finish(&self) -> Result<(), HandlerError> {
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
     }
 }
@@ -149,7 +149,7 @@ impl Handler for RecordingHandler {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.handle_one(record) {
-                    failures.push(LaneFailure { run, done, error, is_final: false });
+                    failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
                     break;
                 }
             }

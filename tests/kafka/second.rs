@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kreplay::handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun};
+use kreplay::handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
 use kreplay::kafka::KafkaConfig;
 use kreplay::replay::{Session, SessionOptions};
 
@@ -48,7 +48,7 @@ impl HandlerSource for Scribe {
         None
     }
 
-    fn finish(&self) -> Result<(), HandlerError> {
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
     }
 }

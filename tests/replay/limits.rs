@@ -14,7 +14,7 @@ use kreplay::{
     demo::Datasets,
     domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
     feed::{Bound, Event, EventKind, RunState, RunView},
-    handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun},
+    handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd},
     kafka::embedded::EmbeddedBroker,
     plan::{Rules, Scope, Selection},
     replay::{Command, Session, SessionOptions},
@@ -182,7 +182,7 @@ impl HandlerSource for Source {
         None
     }
 
-    fn finish(&self) -> Result<(), HandlerError> {
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
     }
 }

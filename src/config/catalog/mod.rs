@@ -3,14 +3,20 @@
 
 mod console;
 mod course;
+mod decode;
 mod demo;
+mod exec;
+mod export;
 mod failures;
 mod handling;
+mod http;
 mod journal;
 mod kafka;
 mod limits;
 mod plan;
+mod projection;
 mod selection;
+mod topic;
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -37,7 +43,7 @@ const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
 /// The parts of the list, in the order in which they are shown.
-const PARTS: [&[Setting]; 10] = [
+const PARTS: [&[Setting]; 16] = [
     kafka::KAFKA,
     selection::SELECTION,
     limits::LIMITS,
@@ -46,6 +52,12 @@ const PARTS: [&[Setting]; 10] = [
     course::COURSE,
     journal::JOURNAL,
     plan::PLAN,
+    decode::DECODE,
+    projection::PROJECTION,
+    topic::TOPIC,
+    exec::EXEC,
+    http::HTTP,
+    export::EXPORT,
     console::CONSOLE,
     demo::DEMO,
 ];

@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Handler, HandlerError, LaneFailure, LaneRun};
+use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
 use crate::domain::{Growing, TopicPartition};
 use sink::{Refusal, Sink};
 
@@ -26,8 +26,23 @@ impl Output {
     pub(super) fn open(path: Option<&Path>, partitions: Arc<Growing<TopicPartition>>) -> Result<Self, HandlerError> {
         Ok(Self { sink: Arc::new(Mutex::new(Sink::open(path)?)), partitions })
     }
+}
 
-    pub(super) fn finish(&self) -> Result<(), HandlerError> {
+impl HandlerSource for Output {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(NdjsonHandler::new(self.clone()))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    /// Where it fails, records that count as handled may be lost if the machine stops.
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.sink.lock().finish()
     }
 }
@@ -35,13 +50,13 @@ impl Output {
 /// Writes lines. A batch is in the system's hands when it returns; one that failed may have left lines behind that come
 /// again when it is retried.
 #[derive(Debug)]
-pub(super) struct NdjsonHandler {
+struct NdjsonHandler {
     output: Output,
     block: Vec<u8>,
 }
 
 impl NdjsonHandler {
-    pub(super) fn new(output: Output) -> Self {
+    fn new(output: Output) -> Self {
         Self { output, block: Vec::new() }
     }
 
@@ -66,7 +81,7 @@ impl Handler for NdjsonHandler {
                     None => Err(format!("partition {} is not in the plan", record.partition)),
                 };
                 if let Err(error) = appended {
-                    failures.push(LaneFailure { run, done, error, is_final: false });
+                    failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
                     break;
                 }
                 if self.block.len() >= BLOCK {
@@ -95,7 +110,12 @@ fn fail_from(
     for (run, lane) in batch.iter().enumerate().skip(first) {
         let done = if run == first { done } else { 0 };
         if done < lane.records.len() {
-            failures.push(LaneFailure { run, done, error: refusal.text.clone(), is_final: refusal.is_final });
+            failures.push(LaneFailure {
+                run,
+                done,
+                error: refusal.text.clone(),
+                advice: if refusal.is_final { Advice::Stop } else { Advice::Retry },
+            });
         }
     }
     failures
@@ -156,8 +176,8 @@ mod tests {
     fn runs_that_are_out_are_not_failed_by_a_later_block() {
         let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
         let known = vec![
-            LaneFailure { run: 0, done: 1, error: "own".into(), is_final: false },
-            LaneFailure { run: 1, done: 2, error: "own".into(), is_final: false },
+            LaneFailure { run: 0, done: 1, error: "own".into(), advice: Advice::Retry },
+            LaneFailure { run: 1, done: 2, error: "own".into(), advice: Advice::Retry },
         ];
         let failures = fail_from((1, 1), &batch, known, &full());
         let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();

@@ -9,7 +9,7 @@ use super::{HandBack, Then};
 use crate::{
     domain::Ordering,
     feed::Owner,
-    handler::{LaneFailure, LaneRun},
+    handler::{Advice, LaneFailure, LaneRun},
     replay::engine::fixture::Fixture,
 };
 
@@ -78,7 +78,7 @@ fn a_lane_that_has_rested_does_not_wait_for_the_worker_that_parked_it() {
     assert!(board.take(1, &mut batch));
     let taken = take_aside(&fixture, 0);
     wait_until("nobody sleeps", || board.idle() == 1);
-    let failure = LaneFailure { run: 0, done: 0, error: "as planned".into(), is_final: false };
+    let failure = LaneFailure { run: 0, done: 0, error: "as planned".into(), advice: Advice::Retry };
     fixture.engine.settle(std::mem::take(&mut batch), &[failure], Duration::ZERO);
     let taken = taken.recv_timeout(DEADLINE).expect("nobody was woken");
     assert_eq!(taken[0].records[0].offset, 0);

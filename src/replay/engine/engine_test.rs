@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{Ordering, RecordBufferBuilder, Route},
     feed::Owner,
-    handler::LaneFailure,
+    handler::{Advice, LaneFailure},
 };
 
 const PARTITIONS: u32 = 3;
@@ -105,7 +105,7 @@ fn a_record_without_a_key_is_not_taken_for_handled_because_of_one_with_a_key() {
             let mut batch = Vec::new();
             while engine.board.try_take(0, &mut batch) {}
             let run = batch.iter().position(|run| run.records[0].offset == 0).unwrap();
-            let failure = LaneFailure { run, done: 0, error: "as planned".into(), is_final: false };
+            let failure = LaneFailure { run, done: 0, error: "as planned".into(), advice: Advice::Retry };
             engine.settle(batch, &[failure], Duration::ZERO);
         }
         let partition = engine.partitions[0].lock();

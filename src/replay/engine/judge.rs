@@ -11,7 +11,7 @@ use super::{Engine, settling::is_told};
 use crate::{
     domain::{Offset, Record},
     feed::{EventKind, Failure},
-    handler::{LaneFailure, LaneRun},
+    handler::{Advice, LaneFailure, LaneRun},
     replay::{
         board::{HandBack, Then},
         dead_letters::Letter,
@@ -32,12 +32,17 @@ impl Engine {
         let attempt = before + 1;
         let rest = |run, time| Some(HandBack { run, done, then: Then::Rest(Instant::now() + time) });
         let report = |record: &Record| self.failure_of(record, attempt, &failure.error);
-        if failure.is_final {
+        if failure.advice == Advice::Stop {
             self.fail(failure.error.clone());
             return rest(run, FAILED_REST);
         }
         let record = &run.records[done];
-        if let Some(delay) = self.settings.retry.delay(attempt, self.chance(record, attempt)) {
+        let delay = match failure.advice {
+            Advice::GiveUp => None,
+            _ => self.settings.retry.delay(attempt, self.chance(record, attempt)),
+        };
+        if let Some(delay) = delay {
+            let delay = if let Advice::After(least) = failure.advice { delay.max(least) } else { delay };
             if is_told(self.retried.fetch_add(1, Relaxed) + 1) {
                 self.events.push(EventKind::Retried(report(record)));
             }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::fixture::{Fixture, HOLE, Log};
 use crate::{
     feed::Owner,
-    handler::{LaneFailure, LaneRun},
+    handler::{Advice, LaneFailure, LaneRun},
     journal::{GroupsChange, StoredPartition},
     replay::{
         dead_letters::Letter,
@@ -161,7 +161,7 @@ impl World {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 if self.is_broken(record.offset) {
-                    failures.push(LaneFailure { run, done, error: "as planned".into(), is_final: false });
+                    failures.push(LaneFailure { run, done, error: "as planned".into(), advice: Advice::Retry });
                     break;
                 }
                 let part = &mut self.parts[record.partition as usize];

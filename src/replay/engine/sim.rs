@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::fixture::{Fixture, HOLE, Log};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
-    handler::{LaneFailure, LaneRun},
+    handler::{Advice, LaneFailure, LaneRun},
     kafka::Membership,
     replay::group::{membership::RunMembership, rebalance::Rebalances},
 };
@@ -257,7 +257,7 @@ impl Sim {
                     }
                 }
                 if fails {
-                    failures.push(LaneFailure { run, done, error: "as planned".into(), is_final: false });
+                    failures.push(LaneFailure { run, done, error: "as planned".into(), advice: Advice::Retry });
                     break;
                 }
             }

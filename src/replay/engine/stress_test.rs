@@ -15,7 +15,7 @@ use super::{Engine, fixture::Fixture};
 use crate::{
     domain::{Ordering, RateLimit},
     feed::Owner,
-    handler::{Handler, LaneFailure, LaneRun},
+    handler::{Advice, Handler, LaneFailure, LaneRun},
     replay::{
         limits::limiter::Throttle,
         run::worker::{self, WorkerStats},
@@ -67,7 +67,12 @@ impl Handler for Checking {
                 let tries = seen.tries.entry((record.partition, record.offset)).or_default();
                 *tries += 1;
                 if *tries == 1 && record.offset % 17 == 3 {
-                    failures.push(LaneFailure { run: index, done, error: "the first time".into(), is_final: false });
+                    failures.push(LaneFailure {
+                        run: index,
+                        done,
+                        error: "the first time".into(),
+                        advice: Advice::Retry,
+                    });
                     break;
                 }
                 let key = record.key().unwrap_or_default().to_vec();

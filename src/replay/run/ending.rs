@@ -1,9 +1,12 @@
 //! How a run comes to its end: what is in hand is finished, the positions are committed, and then it is told.
 
-use std::{thread::JoinHandle, time::Instant};
+use std::{sync::atomic::Ordering::Relaxed, thread::JoinHandle, time::Instant};
 
 use super::{Reading, Run};
-use crate::feed::{EventKind, Owner, PartitionState, RunState};
+use crate::{
+    feed::{EventKind, Owner, PartitionState, RunState},
+    handler::RunEnd,
+};
 
 /// An end under way.
 pub(super) struct Ending {
@@ -101,7 +104,12 @@ impl Run {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
         self.state = self.state_of_following(state);
-        if let Err(error) = self.source.finish() {
+        let end = RunEnd {
+            complete: self.state == RunState::Done,
+            handled: self.engine.partitions.iter().map(|one| one.lock().handled).sum(),
+            passed_over: self.engine.skipped.load(Relaxed) + self.engine.dead_lettered.load(Relaxed),
+        };
+        if let Err(error) = self.source.finish(end) {
             self.engine.events.push(EventKind::Error { text: error.to_string() });
             self.error.get_or_insert_with(|| error.to_string());
             self.state = RunState::Failed;

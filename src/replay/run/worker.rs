@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     feed::WorkerState,
-    handler::{Handler, LaneFailure, LaneRun},
+    handler::{Advice, Handler, LaneFailure, LaneRun},
     replay::engine::Engine,
 };
 
@@ -86,7 +86,12 @@ fn handle(handler: &mut dyn Handler, batch: &[LaneRun]) -> Vec<LaneFailure> {
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no reason given".into());
         (0..batch.len())
-            .map(|run| LaneFailure { run, done: 0, error: format!("the handler panicked: {text}"), is_final: false })
+            .map(|run| LaneFailure {
+                run,
+                done: 0,
+                error: format!("the handler panicked: {text}"),
+                advice: Advice::Retry,
+            })
             .collect()
     })
 }

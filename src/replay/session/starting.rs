@@ -8,7 +8,7 @@ use super::Body;
 use crate::{
     domain::{Growing, TopicPartition},
     feed::{EventKind, PlanView, Prediction, RunView},
-    handler::{HandlerFactory, HandlerSource},
+    handler::{self, HandlerContext, HandlerSource},
     journal::Journals,
     kafka::{Catalog, Client},
     plan::{Plan, Selection, resolve},
@@ -93,7 +93,17 @@ impl Body {
             Arc::clone(source)
         } else {
             let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
-            Arc::new(HandlerFactory::new(&settings.handler, Arc::new(partitions)).map_err(|error| failed(&error))?)
+            let context = HandlerContext {
+                run_id: id.clone(),
+                partitions: Arc::new(partitions),
+                rules: Arc::clone(&plan.selection.scope.rules),
+                kafka: self.options.kafka.clone(),
+                group: settings.group.clone(),
+                events: self.events.clone(),
+                settings: settings.handlers.clone(),
+            };
+            handler::open(&settings.handler, &context)
+                .map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?
         };
         let opened = match resumed {
             Some((_, opened)) => {

@@ -1,0 +1,5 @@
+//! `[decode]`: how values are decoded.
+
+use super::Setting;
+
+pub(super) const DECODE: &[Setting] = &[];

@@ -1,0 +1,5 @@
+//! `[exec]`: child processes.
+
+use super::Setting;
+
+pub(super) const EXEC: &[Setting] = &[];

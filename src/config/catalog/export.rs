@@ -1,0 +1,5 @@
+//! `[export]`: files by size.
+
+use super::Setting;
+
+pub(super) const EXPORT: &[Setting] = &[];

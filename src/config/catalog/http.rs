@@ -1,0 +1,5 @@
+//! `[http]`: requests.
+
+use super::Setting;
+
+pub(super) const HTTP: &[Setting] = &[];

@@ -1,0 +1,5 @@
+//! `[projection]`: SQL read models.
+
+use super::Setting;
+
+pub(super) const PROJECTION: &[Setting] = &[];

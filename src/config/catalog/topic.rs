@@ -1,0 +1,5 @@
+//! `[topic]`: republishing.
+
+use super::Setting;
+
+pub(super) const TOPIC: &[Setting] = &[];

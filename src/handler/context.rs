@@ -1,0 +1,46 @@
+//! What the handlers of one run are made with.
+
+use std::sync::Arc;
+
+use super::HandlerSettings;
+use crate::{
+    domain::{Growing, TopicPartition},
+    feed::EventLog,
+    kafka::KafkaConfig,
+    plan::Rules,
+};
+
+/// What the handlers of one run are made with.
+#[derive(Clone)]
+pub struct HandlerContext {
+    /// The run's id; that of the first attempt where a run goes on.
+    pub run_id: String,
+    /// The run's partitions: a record names its own by index.
+    pub partitions: Arc<Growing<TopicPartition>>,
+    /// What decodes values and names keys and event types: [`Rules::examine`] shows handlers the fields that filters see.
+    pub rules: Arc<Rules>,
+    /// The cluster that is read from.
+    pub kafka: KafkaConfig,
+    /// The run's consumer group.
+    pub group: Option<String>,
+    /// Where handlers tell what nobody can see in a failure: the standard error of a child, a connection made again.
+    pub events: EventLog,
+    /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
+    pub settings: HandlerSettings,
+}
+
+#[cfg(test)]
+impl HandlerContext {
+    /// For tests of handlers: these partitions, and nothing else that matters.
+    pub(super) fn testing(partitions: &[TopicPartition]) -> Self {
+        Self {
+            run_id: "test".into(),
+            partitions: Arc::new(partitions.iter().cloned().collect()),
+            rules: Arc::default(),
+            kafka: KafkaConfig::default(),
+            group: None,
+            events: EventLog::default(),
+            settings: HandlerSettings::default(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Why handlers cannot be made, or cannot be brought to their end.
+
+use std::{io, path::PathBuf};
+
+/// A handler that cannot be made, or cannot be brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// Its settings contradict each other, or lack something.
+    #[error("handler {handler}: {reason}")]
+    Settings {
+        /// The handler's name.
+        handler: &'static str,
+        /// What is wrong, with the next step.
+        reason: String,
+    },
+    /// What it writes to cannot be used.
+    #[error("handler {handler}: {reason}")]
+    Target {
+        /// The handler's name.
+        handler: &'static str,
+        /// What is wrong, with the next step; never with a secret.
+        reason: String,
+    },
+    /// It has no effects that could be built without being applied.
+    #[error("this handler has no effects to preview; leave --dry-run out, or choose another handler")]
+    NoPreview,
+    /// Its file cannot be opened.
+    #[error("cannot open {} for the ndjson handler: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its file cannot be brought to the disk.
+    #[error("cannot bring {} to the disk: {source}", path.display())]
+    Finish {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl HandlerError {
+    /// Whether what was asked for is wrong, rather than what happened.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Settings { .. } | Self::NoPreview)
+    }
+}

@@ -1,0 +1,5 @@
+//! `exec`: a child process for each worker.
+
+/// `[exec]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecSettings {}

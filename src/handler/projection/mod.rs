@@ -1,0 +1,5 @@
+//! `projection`: SQL read models.
+
+/// `[projection]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProjectionSettings {}

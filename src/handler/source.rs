@@ -1,0 +1,98 @@
+//! What a run needs of its handlers besides handling.
+
+use std::sync::Arc;
+
+use super::{Handler, HandlerError, Preview};
+use crate::domain::{Offset, TopicPartition};
+
+/// Who keeps how far a run has got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeptBy {
+    /// The run: its journal, or the group it belongs to.
+    #[default]
+    Run,
+    /// The target, together with its effects: where it stands wins over journal and group. A group's offsets are committed
+    /// all the same, for those who watch it.
+    Target,
+    /// The target, by transactions that commit the offsets of a consumer group: nobody else may commit that group's.
+    TargetsGroup,
+}
+
+/// What a target that keeps positions may ask the run for.
+pub trait Positions: Send + Sync {
+    /// The position of a partition of the run, by its index: every record below it is handled and durable. Holes of
+    /// compaction and transactions are passed.
+    fn position(&self, partition: u32) -> i64;
+}
+
+/// Something that handlers did, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectCount {
+    /// What, for people and programs: `statements.orders`, `requests`, `records.realtime.user`.
+    pub what: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Every record of the plan is dealt with; otherwise the run was stopped, or has failed.
+    pub complete: bool,
+    /// Records handled.
+    pub handled: u64,
+    /// Records passed over or dead-lettered.
+    pub passed_over: u64,
+}
+
+/// Makes a handler for each worker of one run.
+pub trait HandlerSource: Send + Sync {
+    /// The handler of one worker.
+    fn make(&self, worker: u32) -> Box<dyn Handler>;
+
+    /// Whether the handlers look at headers; where they do not, reading need not copy them.
+    fn wants_headers(&self) -> bool;
+
+    /// The mean time of a record in seconds, where it is known beforehand.
+    fn expected_s(&self) -> Option<f64>;
+
+    /// A partition joins the run: its records carry the next index. Told before the first of them.
+    fn joined(&self, _id: &TopicPartition) {}
+
+    /// Who keeps how far the run has got.
+    fn kept_by(&self) -> KeptBy {
+        KeptBy::Run
+    }
+
+    /// Takes partitions over, before their first record: from here on the target refuses what an earlier owner of them, in
+    /// this process or another, still wants to write. Answers where the target stands, in the order asked for; `None` where it
+    /// has nothing of a partition. Only asked where the target keeps positions; it may wait, within bounds.
+    ///
+    /// # Errors
+    /// The target cannot be asked.
+    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+        Ok(vec![None; partitions.len()])
+    }
+
+    /// Where the run's positions can be asked for. Told once, before the first batch.
+    fn watch(&self, _positions: Arc<dyn Positions>) {}
+
+    /// What was done so far, for the report.
+    fn effects(&self) -> Vec<EffectCount> {
+        Vec::new()
+    }
+
+    /// Builds effects without applying them: for dry runs and comparisons.
+    ///
+    /// # Errors
+    /// What the effects are built with is not there; or this handler has no effects to build.
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Err(HandlerError::NoPreview)
+    }
+
+    /// Brings everything to its end after the last batch. It may take its time.
+    ///
+    /// # Errors
+    /// [`HandlerError`]: what counts as handled may not be durable, or is not to be trusted.
+    fn finish(&self, end: RunEnd) -> Result<(), HandlerError>;
+}
