@@ -1,5 +1,5 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `exec`, `exec:COMMAND`.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -15,6 +15,11 @@ pub enum HandlerSpec {
     Ndjson {
         /// The file; `None` is standard output.
         path: Option<PathBuf>,
+    },
+    /// Gives records to child processes.
+    Exec {
+        /// The program and its arguments; none are those of `[exec]`.
+        command: Vec<String>,
     },
 }
 
@@ -70,8 +75,11 @@ impl FromStr for HandlerSpec {
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
+            ("exec", rest) => shell_words::split(rest.unwrap_or_default())
+                .map(|command| Self::Exec { command })
+                .map_err(|_| "a quote in the command is not closed".into()),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME or ndjson[:FILE]".into()),
+            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or exec[:COMMAND]".into()),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
@@ -152,6 +160,8 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Exec { command } if command.is_empty() => f.write_str("exec"),
+            Self::Exec { command } => write!(f, "exec:{}", shell_words::join(command)),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -181,6 +191,8 @@ mod tests {
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
+            "exec",
+            "exec:./handler --to 'a b'",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
@@ -190,7 +202,7 @@ mod tests {
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME or ndjson"),
+            ("nul", "use null, simulate:TIME, ndjson"),
             ("null:1", "takes no settings"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
@@ -199,6 +211,7 @@ mod tests {
             ("simulate:uniform:5ms:1ms", "shorter time first"),
             ("simulate:lognormal:5ms:9", "0 to 3"),
             ("simulate:61m", "0 to 60m"),
+            ("exec:sh -c 'x", "not closed"),
         ] {
             let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

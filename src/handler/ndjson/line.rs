@@ -78,7 +78,11 @@ impl Formatter for Escaping {
 ///
 /// # Errors
 /// What the serializer said; none is known to happen.
-pub(super) fn append(out: &mut Vec<u8>, source: &TopicPartition, record: &Record) -> Result<(), serde_json::Error> {
+pub(in crate::handler) fn append(
+    out: &mut Vec<u8>,
+    source: &TopicPartition,
+    record: &Record,
+) -> Result<(), serde_json::Error> {
     let before = out.len();
     let line = Line {
         topic: &source.topic,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
 use crate::domain::{Growing, TopicPartition};
+pub(super) use line::append;
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
