@@ -1,0 +1,7 @@
+//! Topics by strategy: which topic a channel belongs to, creating such topics, and migrating old ones into them.
+
+mod name;
+mod strategy;
+
+pub use name::is_topic_name;
+pub use strategy::{CountFor, Destination, Replication, Strategy, StrategyError, TopicGroup, TopicTemplate};
