@@ -1,10 +1,10 @@
 //! From a handler's name to a handler for each worker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    ndjson, null, simulate,
+    ndjson, null, simulate, topic,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -19,6 +19,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
+        HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }
@@ -42,6 +43,10 @@ impl HandlerSource for Opened {
         self.source.expected_s()
     }
 
+    fn batch_time(&self) -> Option<Duration> {
+        self.source.batch_time()
+    }
+
     fn joined(&self, id: &TopicPartition) {
         self.partitions.push(id.clone());
         self.source.joined(id);
@@ -57,6 +62,10 @@ impl HandlerSource for Opened {
 
     fn watch(&self, positions: Arc<dyn Positions>) {
         self.source.watch(positions);
+    }
+
+    fn let_go(&self, partitions: &[u32]) {
+        self.source.let_go(partitions);
     }
 
     fn effects(&self) -> Vec<EffectCount> {

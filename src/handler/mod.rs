@@ -24,8 +24,9 @@ pub use factory::open;
 pub use preview::{Preview, PreviewedEffect};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
-pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
-pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
+pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};
+pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration, topic_name};
+pub use topic::{Compression, Partitioner, TopicKey, TopicSettings};
 
 use std::time::Duration;
 

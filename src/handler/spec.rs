@@ -1,7 +1,9 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `topic`, `topic:NAME`.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::topics::TopicTemplate;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +17,11 @@ pub enum HandlerSpec {
     Ndjson {
         /// The file; `None` is standard output.
         path: Option<PathBuf>,
+    },
+    /// Republishes to topics.
+    Topic {
+        /// Where to; `None` is what the table `[topic]` says.
+        name: Option<TopicTemplate>,
     },
 }
 
@@ -69,12 +76,22 @@ impl FromStr for HandlerSpec {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
+            ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
+            ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME or ndjson[:FILE]".into()),
+            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or topic[:NAME]".into()),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
+}
+
+/// A topic that records are republished to; `{topic}` in it is the record's own.
+///
+/// # Errors
+/// It is no name of a topic.
+pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
+    text.replace("{topic}", "{channel}").parse()
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -152,6 +169,8 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Topic { name: None } => f.write_str("topic"),
+            Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -181,16 +200,21 @@ mod tests {
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
+            "topic",
+            "topic:orders.v2",
+            "topic:{channel}.v2:12",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
         assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
+        assert_eq!("topic:{topic}.v2".parse::<HandlerSpec>().unwrap().to_string(), "topic:{channel}.v2");
     }
 
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME or ndjson"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE] or topic"),
+            ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
