@@ -65,6 +65,9 @@ pub enum Advice {
     GiveUp,
     /// Nothing can be handled any more: the run fails at once.
     Stop,
+    /// The target refuses the record, because somebody else has taken its partition over. In a group that is the way of
+    /// things, and the partition goes as soon as the group says so; elsewhere the run fails.
+    Fenced,
 }
 
 /// Does the work. One instance belongs to one worker, so that it needs no locks of its own.
