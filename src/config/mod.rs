@@ -26,4 +26,4 @@ pub use journal::ResumedSettings;
 pub use merge::Overrides;
 pub use model::{Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection};
 pub use problem::{ConfigError, Origin, Problem};
-pub use property::{MASK, Properties, is_secret};
+pub use property::Properties;

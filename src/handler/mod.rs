@@ -20,7 +20,9 @@ mod topic;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;
+pub use exec::ExecSettings;
 pub use factory::open;
+pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
