@@ -140,7 +140,20 @@ mod tests {
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
         let names: Vec<_> = tables().collect();
-        let known = ["kafka", "run", "plan", "decode", "projection", "topics", "topic", "exec", "http", "export", "console", "demo"];
+        let known = [
+            "kafka",
+            "run",
+            "plan",
+            "decode",
+            "projection",
+            "topics",
+            "topic",
+            "exec",
+            "http",
+            "export",
+            "console",
+            "demo",
+        ];
         assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "each once");
     }
