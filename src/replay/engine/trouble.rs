@@ -11,10 +11,15 @@ use crate::{
 impl Engine {
     /// The run cannot go on, by what its handler says; `usage` where something wrong was asked for.
     pub fn refuse(&self, reason: String, usage: bool) {
-        if usage && self.failure().is_none() {
-            self.wrong_usage.store(true, Relaxed);
+        if self.failure().is_none() {
+            self.note_usage(usage);
         }
         self.fail(reason);
+    }
+
+    /// Takes note whether what fails the run is that something wrong was asked for.
+    pub fn note_usage(&self, usage: bool) {
+        self.wrong_usage.store(usage, Relaxed);
     }
 
     /// Whether the run has failed because something wrong was asked for.

@@ -211,6 +211,7 @@ impl Run {
             predicted_before: None,
             reading,
             ending: None,
+            finishing: None,
             last_tick: now,
             trouble: None,
             dealt_with_open: partitions,
