@@ -15,7 +15,7 @@ use super::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, drop_aside},
     consumer::check_committed,
     group_member::GroupMetadata,
-    native::committed_note,
+    native::{committed_by, committed_note},
 };
 use crate::domain::{Offset, TopicPartition};
 
@@ -40,6 +40,23 @@ impl GroupOffsets {
     pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
         let client = Client::about_group(group, config, &Arc::<ClientHealth>::default())?;
         Ok(Self { client, group: group.to_owned() })
+    }
+
+    /// Everything that the group has committed, of all topics, in no order; a group that is not there has nothing.
+    ///
+    /// # Errors
+    /// The broker's words, when there was no answer `within`.
+    pub fn all(&self, within: Duration) -> Result<Vec<(TopicPartition, Offset)>, ClientError> {
+        let deadline = Instant::now() + within;
+        loop {
+            match committed_by(&self.client.consumer, &self.group, REQUEST.min(within)) {
+                Ok(offsets) => return Ok(offsets),
+                Err(code) if Instant::now() >= deadline => {
+                    return Err(ClientError::Refused(format!("the offsets of group {}: {code}", self.group)));
+                }
+                Err(_) => std::thread::sleep(AGAIN),
+            }
+        }
     }
 
     /// What is committed for partitions, in their order, and the text that stands with it; `None` where nothing is.
