@@ -20,8 +20,11 @@ mod topic;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;
+pub use exec::ExecSettings;
 pub use factory::open;
+pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
+pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
 pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};

@@ -196,7 +196,9 @@ impl RunMembership {
         }
         match from {
             From::Committed(_) => self.begin(index, Some(start)),
-            From::Target { stand, committed } => self.begin_at_target(index, stand, committed, &mut Differences::default()),
+            From::Target { stand, committed } => {
+                self.begin_at_target(index, stand, committed, &mut Differences::default())
+            }
         };
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.board.assign(std::iter::once((index, self.number)));
@@ -358,17 +360,18 @@ impl RunMembership {
         ours: &[Option<u32>],
     ) -> Begun {
         let mut got = Vec::new();
-        let begin = |((id, committed), ours): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (ours, committed) {
-            (None, _) => StartAt::End,
-            (Some(_), Err(reason)) => {
-                self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
-                StartAt::Committed
-            }
-            (Some(index), Ok(committed)) => {
-                got.push(*index);
-                self.begin(*index, *committed)
-            }
-        };
+        let begin =
+            |((id, committed), ours): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (ours, committed) {
+                (None, _) => StartAt::End,
+                (Some(_), Err(reason)) => {
+                    self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
+                    StartAt::Committed
+                }
+                (Some(index), Ok(committed)) => {
+                    got.push(*index);
+                    self.begin(*index, *committed)
+                }
+            };
         let starts = partitions.iter().zip(ours).map(begin).collect();
         (got, starts)
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{membership::{From, RunMembership}, rebalance::Rebalances};
+use super::{
+    membership::{From, RunMembership},
+    rebalance::Rebalances,
+};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     kafka::{Membership, StartAt},

@@ -111,13 +111,9 @@ impl Body {
                 journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self
-                .options
-                .journal
-                .as_ref()
-                .and_then(|options| {
-                    journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
-                }),
+            None => self.options.journal.as_ref().and_then(|options| {
+                journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
+            }),
         };
         let connection =
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };

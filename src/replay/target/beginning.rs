@@ -90,7 +90,9 @@ impl Differences {
         if one.differs_from_the_group() {
             let committed = committed.unwrap_or_default();
             self.group.add(|| match one.stand {
-                Some(_) => format!("{id}: the group has committed {committed}, the target stands at {stand} and decides"),
+                Some(_) => {
+                    format!("{id}: the group has committed {committed}, the target stands at {stand} and decides")
+                }
                 None => format!("{id}: the group has committed {committed}, the target has nothing of it and decides"),
             });
         }
@@ -135,7 +137,10 @@ mod tests {
         assert_eq!(told(one(Some(25), None), true), [""; 0]);
         for (case, part) in [
             (one(Some(5), None), "t-0: the target stands at 5, below where the plan begins; going on from 10"),
-            (one(Some(25), None), "stands at 25, above the plan's end 20; nothing is left of it (and 2 more partitions"),
+            (
+                one(Some(25), None),
+                "stands at 25, above the plan's end 20; nothing is left of it (and 2 more partitions",
+            ),
             (one(Some(12), Some(15)), "the group has committed 15, the target stands at 12 and decides"),
             (one(None, Some(20)), "the group has committed 20, the target has nothing of it and decides"),
         ] {
