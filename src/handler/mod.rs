@@ -22,6 +22,7 @@ pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use factory::open;
 pub use preview::{Preview, PreviewedEffect};
+pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
 pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
