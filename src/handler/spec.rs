@@ -1,7 +1,10 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `exec`, `exec:COMMAND`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`, `topic`, `topic:NAME`,
+//! `exec`, `exec:COMMAND`, `http`, and an address of HTTP.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::topics::TopicTemplate;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +23,16 @@ pub enum HandlerSpec {
     Exec {
         /// The program and its arguments; none are those of `[exec]`.
         command: Vec<String>,
+    },
+    /// Keeps an SQL read model.
+    Projection {
+        /// The definition's file; `None` is that of the configuration, or the built-in projection.
+        path: Option<PathBuf>,
+    },
+    /// Republishes to topics.
+    Topic {
+        /// Where to; `None` is what the table `[topic]` says.
+        name: Option<TopicTemplate>,
     },
 }
 
@@ -74,15 +87,34 @@ impl FromStr for HandlerSpec {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
+            ("projection", None) => Ok(Self::Projection { path: None }),
+            ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
+            ("projection", Some(_)) => {
+                Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
+            }
+            ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
+            ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("exec", rest) => shell_words::split(rest.unwrap_or_default())
                 .map(|command| Self::Exec { command })
                 .map_err(|_| "a quote in the command is not closed".into()),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or exec[:COMMAND]".into()),
+            _ => Err(
+                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], projection[:FILE], topic[:NAME], \
+                      exec[:COMMAND] or http[:URL]"
+                    .into(),
+            ),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
+}
+
+/// A topic that records are republished to; `{topic}` in it is the record's own.
+///
+/// # Errors
+/// It is no name of a topic.
+pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
+    text.replace("{topic}", "{channel}").parse()
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -154,6 +186,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
 }
 
+impl HandlerSpec {
+    /// The same handler from every directory: its paths are absolute.
+    ///
+    /// # Errors
+    /// The system does not say where this directory is.
+    pub fn absolute(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Ndjson { path: Some(path) } => Self::Ndjson { path: Some(std::path::absolute(path)?) },
+            Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
+            other => other.clone(),
+        })
+    }
+}
+
 impl fmt::Display for HandlerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -162,6 +208,10 @@ impl fmt::Display for HandlerSpec {
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
             Self::Exec { command } if command.is_empty() => f.write_str("exec"),
             Self::Exec { command } => write!(f, "exec:{}", shell_words::join(command)),
+            Self::Projection { path: None } => f.write_str("projection"),
+            Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
+            Self::Topic { name: None } => f.write_str("topic"),
+            Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -187,23 +237,31 @@ mod tests {
             "null",
             "ndjson",
             "ndjson:out/records.ndjson",
+            "projection",
+            "projection:orders.toml",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
             "exec",
             "exec:./handler --to 'a b'",
+            "topic",
+            "topic:orders.v2",
+            "topic:{channel}.v2:12",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
         assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
+        assert_eq!("topic:{topic}.v2".parse::<HandlerSpec>().unwrap().to_string(), "topic:{channel}.v2");
     }
 
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME, ndjson"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE], projection[:FILE], topic[:NAME], exec[:COMMAND] or http"),
+            ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
+            ("projection:", "write projection:FILE"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

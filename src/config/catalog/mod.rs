@@ -17,6 +17,7 @@ mod plan;
 mod projection;
 mod selection;
 mod topic;
+mod topics;
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -44,7 +45,7 @@ const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
 /// The parts of the list, in the order in which they are shown.
-const PARTS: [&[Setting]; 16] = [
+const PARTS: [&[Setting]; 17] = [
     kafka::KAFKA,
     selection::SELECTION,
     limits::LIMITS,
@@ -55,6 +56,7 @@ const PARTS: [&[Setting]; 16] = [
     plan::PLAN,
     decode::DECODE,
     projection::PROJECTION,
+    topics::TOPICS,
     topic::TOPIC,
     exec::EXEC,
     http::HTTP,
@@ -80,6 +82,9 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
 ];
+
+/// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
+pub(super) const PATHS: &[&str] = &["projection.target", "projection.definition"];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
@@ -137,6 +142,22 @@ mod tests {
         assert_eq!(suggest("batch"), Some("run.batch"));
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
-        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "exec", "http", "console", "demo"]);
+        let names: Vec<_> = tables().collect();
+        let known = [
+            "kafka",
+            "run",
+            "plan",
+            "decode",
+            "projection",
+            "topics",
+            "topic",
+            "exec",
+            "http",
+            "export",
+            "console",
+            "demo",
+        ];
+        assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "each once");
     }
 }

@@ -9,13 +9,14 @@ use super::{
     field::Field,
     fields::Fields,
     json_path::{JsonPath, scalar},
+    template::KeyTemplate,
 };
 
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
-    json: OnceCell<Option<Value>>,
+    json: OnceCell<Result<Option<Value>, String>>,
     made: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -31,6 +32,12 @@ impl<'a, F: Fields> Examined<'a, F> {
             None => self.record.key(),
             Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
         }
+    }
+
+    /// What a template makes of it; `None` where a part is absent.
+    #[must_use]
+    pub fn made_by(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
+        template.render(self)
     }
 
     /// Its event type: the first that it has of the parts where event types are looked for.
@@ -58,7 +65,17 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// What stands at a place of the value; a value that is not JSON has no places.
     pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
-        let value = self.json.get_or_init(|| self.record.value().and_then(|value| serde_json::from_slice(value).ok()));
-        path.find(value.as_ref()?)
+        path.find(self.document().ok().flatten()?)
+    }
+
+    /// The value, decoded; `None` where there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn document(&self) -> Result<Option<&Value>, &str> {
+        let decode =
+            |value: &[u8]| serde_json::from_slice(value).map_err(|error| format!("the value is not JSON: {error}"));
+        let document = self.json.get_or_init(|| self.record.value().map(decode).transpose());
+        document.as_ref().map(Option::as_ref).map_err(String::as_str)
     }
 }
