@@ -19,5 +19,5 @@ pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
 pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key};
-pub use secret::{Form, MASK, Masked, is_secret};
+pub use secret::{Censor, Form, MASK, Masked, is_secret};
 pub use tier::Tier;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    exec, ndjson, null, projection::ProjectionSource, simulate, topic,
+    exec, http, ndjson, null, projection::ProjectionSource, simulate, topic,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -20,6 +20,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
         HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
+        HandlerSpec::Http { url } => Box::new(http::HttpSource::open(url.as_ref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };

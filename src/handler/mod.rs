@@ -23,7 +23,7 @@ pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use exec::ExecSettings;
 pub use factory::open;
-pub use http::HttpSettings;
+pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use settings::HandlerSettings;

@@ -40,7 +40,8 @@ pub(super) struct Setting {
 
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
-                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE, exec or exec:COMMAND";
+                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE, \
+                        projection or projection:FILE, topic or topic:NAME, exec or exec:COMMAND, http or an address of HTTP";
 const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
@@ -84,7 +85,14 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
-pub(super) const PATHS: &[&str] = &["projection.target", "projection.definition"];
+pub(super) const PATHS: &[&str] = &[
+    "projection.target",
+    "projection.definition",
+    "exec.directory",
+    "http.ca",
+    "http.client_certificate",
+    "http.client_key",
+];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
