@@ -8,7 +8,11 @@ use std::{
 use toml::Value;
 
 use super::{Config, Environment, catalog, show::one_line};
-use crate::{handler::HandlerSpec, journal::Journals, replay::JournalOptions};
+use crate::{
+    handler::{FileFormat, HandlerSpec},
+    journal::Journals,
+    replay::JournalOptions,
+};
 
 /// Settings of `[run]` that are not part of a run.
 const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
@@ -58,7 +62,14 @@ impl Config {
                 // Whoever goes on may do so in another directory.
                 ("handler", HandlerSpec::Ndjson { path: Some(path) }) => {
                     let path = std::path::absolute(path).ok()?;
-                    Value::from(HandlerSpec::Ndjson { path: Some(path) }.to_string())
+                    // By then the directory may not be there any more.
+                    let is_dir = path.is_dir();
+                    let files = HandlerSpec::Files { format: FileFormat::Ndjson, dir: path.clone() };
+                    Value::from(if is_dir { files } else { HandlerSpec::Ndjson { path: Some(path) } }.to_string())
+                }
+                ("handler", HandlerSpec::Files { format, dir }) => {
+                    let dir = std::path::absolute(dir).ok()?;
+                    Value::from(HandlerSpec::Files { format: *format, dir }.to_string())
                 }
                 ("keys_from", _) => {
                     Value::from(std::path::absolute(self.run.keys_from.as_ref()?).ok()?.display().to_string())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
+    files::{FileFormat, FilesSource},
     ndjson, null, simulate,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
@@ -16,6 +17,10 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
+        HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
+            Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
+        }
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }

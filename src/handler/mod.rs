@@ -21,6 +21,9 @@ mod topic;
 pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use factory::open;
+pub use files::{
+    Column, ColumnError, Compression, ExportSettings, FileFormat, NameError, NamePattern, Series as FileSeries,
+};
 pub use preview::{Preview, PreviewedEffect};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;

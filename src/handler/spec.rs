@@ -1,7 +1,9 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use super::FileFormat;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +17,13 @@ pub enum HandlerSpec {
     Ndjson {
         /// The file; `None` is standard output.
         path: Option<PathBuf>,
+    },
+    /// Exports to files by size.
+    Files {
+        /// What they are.
+        format: FileFormat,
+        /// Where they are put.
+        dir: PathBuf,
     },
 }
 
@@ -68,10 +77,19 @@ impl FromStr for HandlerSpec {
         let spec = match (name, rest) {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
+            ("ndjson", Some(path)) if path.ends_with('/') => {
+                Ok(Self::Files { format: FileFormat::Ndjson, dir: path.into() })
+            }
+            ("csv" | "parquet", None | Some("")) => Err(format!("{name} needs a directory: {name}:DIR")),
+            ("csv", Some(dir)) => Ok(Self::Files { format: FileFormat::Csv, dir: dir.into() }),
+            ("parquet", Some(dir)) => Ok(Self::Files { format: FileFormat::Parquet, dir: dir.into() }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME or ndjson[:FILE]".into()),
+            _ => Err(
+                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR or parquet:DIR"
+                    .into(),
+            ),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
@@ -152,6 +170,12 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Files { format, dir } => {
+                write!(f, "{format}:{}", dir.display())?;
+                // Without it a path is that of one file.
+                let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
+                if is_marked { Ok(()) } else { f.write_str("/") }
+            }
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -177,6 +201,9 @@ mod tests {
             "null",
             "ndjson",
             "ndjson:out/records.ndjson",
+            "ndjson:out/",
+            "csv:out",
+            "parquet:/data/out",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
@@ -192,6 +219,8 @@ mod tests {
         for (text, part) in [
             ("nul", "use null, simulate:TIME or ndjson"),
             ("null:1", "takes no settings"),
+            ("csv", "csv needs a directory: csv:DIR"),
+            ("parquet:", "parquet needs a directory"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

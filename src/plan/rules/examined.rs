@@ -57,7 +57,8 @@ impl<'a, F: Fields> Examined<'a, F> {
     }
 
     /// What stands at a place of the value; a value that is not JSON has no places.
-    pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
+    #[must_use]
+    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
         let value = self.json.get_or_init(|| self.record.value().and_then(|value| serde_json::from_slice(value).ok()));
         path.find(value.as_ref()?)
     }
