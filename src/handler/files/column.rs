@@ -70,8 +70,7 @@ impl Column {
     /// What stands above it.
     pub(super) fn title(&self) -> String {
         match (&self.name, &self.part) {
-            (Some(name), _) => name.clone(),
-            (None, Part::Header(name)) => name.clone(),
+            (Some(name), _) | (None, Part::Header(name)) => name.clone(),
             (None, Part::Json(path)) => path.to_string(),
             (None, part) => word_of(part).unwrap_or_default().to_owned(),
         }

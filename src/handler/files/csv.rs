@@ -1,6 +1,6 @@
 //! Rows as comma-separated values (RFC 4180, with a line feed at the end of each).
 //!
-//! What is absent is an empty cell; an empty text is a pair of quotes, as `COPY` of PostgreSQL reads and writes it. The crates
+//! What is absent is an empty cell; an empty text is a pair of quotes, as `PostgreSQL` reads and writes it. The crates
 //! for CSV know no such difference. Numbers are digits, bytes are base64. What a spreadsheet takes for a formula is left as it
 //! is: files are for programs.
 

@@ -112,7 +112,7 @@ impl Filing {
     }
 
     /// Writes rows, and notes that these records are in files. Gives the files that are full then.
-    pub(super) fn commit(&self, chunks: &[Chunk], taken: &mut Vec<(u32, i64)>) -> Result<Vec<Part>, Refusal> {
+    pub(super) fn commit(&self, chunks: &[Chunk], taken: &mut [(u32, i64)]) -> Result<Vec<Part>, Refusal> {
         if taken.is_empty() {
             return Ok(Vec::new());
         }

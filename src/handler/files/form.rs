@@ -65,8 +65,8 @@ impl Form {
             }
             let mut titles: Vec<_> = settings.columns.iter().map(Column::title).collect();
             titles.sort_unstable();
-            if let Some(twice) = titles.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(format!("export.columns has two columns `{}`; give one of them another NAME=", twice[0]));
+            if let Some((twice, _)) = titles.iter().zip(titles.iter().skip(1)).find(|(one, next)| one == next) {
+                return Err(format!("export.columns has two columns `{twice}`; give one of them another NAME="));
             }
         }
         Ok(Self { format, compression, columns: settings.columns.as_slice().into() })

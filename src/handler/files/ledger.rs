@@ -227,9 +227,9 @@ impl Ledger {
         let id = change.last_insert_rowid();
         let name = name(id);
         change.execute("UPDATE file SET name = ? WHERE id = ?", params![name, id])?;
-        let made = make(id)?;
+        let file = make(id)?;
         change.commit()?;
-        Ok((id, name, made))
+        Ok((id, name, file))
     }
 
     /// The files without their final name, oldest first.
