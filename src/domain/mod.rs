@@ -1,6 +1,7 @@
 //! The words that every other module shares: offsets, partitions, lag, orderings, records.
 
 mod bounds;
+mod format;
 mod growing;
 mod offset;
 mod ordering;
@@ -10,6 +11,7 @@ mod record;
 mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use format::{Format, Formats};
 pub use growing::Growing;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;

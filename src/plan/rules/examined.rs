@@ -10,25 +10,43 @@ use super::{
     fields::Fields,
     json_path::{JsonPath, scalar},
 };
+use crate::{
+    decode::{Undecodable, key_text},
+    domain::Formats,
+};
+
+type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
 
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
-    json: OnceCell<Option<Value>>,
+    formats: Formats,
+    value: Decoded,
+    key: Decoded,
+    key_text: OnceCell<Vec<u8>>,
     made: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'a, F: Fields> Examined<'a, F> {
     pub(super) fn new(record: &'a F, rules: &'a Rules) -> Self {
-        Self { record, rules, json: OnceCell::new(), made: OnceCell::new() }
+        Self {
+            record,
+            rules,
+            formats: record.formats(rules.decoding.settings()),
+            value: OnceCell::new(),
+            key: OnceCell::new(),
+            key_text: OnceCell::new(),
+            made: OnceCell::new(),
+        }
     }
 
-    /// The key of its lane: the record's own, or what the key template makes of it.
+    /// The key of its lane: the record's own, or what the key template makes of it. A key whose format was asked for is the
+    /// text of what it decodes to.
     #[must_use]
     pub fn lane_key(&self) -> Option<&[u8]> {
         match &self.rules.template {
-            None => self.record.key(),
+            None => self.own_key(),
             Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
         }
     }
@@ -39,11 +57,12 @@ impl<'a, F: Fields> Examined<'a, F> {
         self.rules.event_type.iter().find_map(|field| self.field(field))
     }
 
-    /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent.
+    /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
+    /// be decoded, so do all places of its value: [`Self::undecodable`] tells.
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
         match field {
-            Field::Key => self.record.key().map(Cow::Borrowed),
+            Field::Key => self.own_key().map(Cow::Borrowed),
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
             Field::Json(path) => Some(match scalar(self.json(path)?)? {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -52,13 +71,69 @@ impl<'a, F: Fields> Examined<'a, F> {
         }
     }
 
+    /// Its value decoded; `None` for a tombstone, for what cannot be decoded, and for what is not JSON where no format was
+    /// asked for.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        self.decoded_value().as_ref().ok()?.as_ref()
+    }
+
+    /// Its key decoded, where a format was asked for.
+    #[must_use]
+    pub fn key(&self) -> Option<&Value> {
+        self.decoded_key().as_ref().ok()?.as_ref()
+    }
+
+    /// What its key and its value are.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        self.formats
+    }
+
+    /// Why it cannot be decoded, where a format was asked for: its key and its value are decoded for that.
+    #[must_use]
+    pub fn undecodable(&self) -> Option<Undecodable> {
+        if !self.formats.is_asked() {
+            return None;
+        }
+        let key = self.decoded_key().as_ref().err().map(|error| error.clone().of("key"));
+        key.or_else(|| self.decoded_value().as_ref().err().map(|error| error.clone().of("value")))
+    }
+
+    /// The same, for what was asked for so far: nothing more is decoded.
+    pub(super) fn trouble(&self) -> Option<&Undecodable> {
+        [&self.key, &self.value].into_iter().find_map(|cell| cell.get()?.as_ref().err())
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
         self.record.header(name)
     }
 
-    /// What stands at a place of the value; a value that is not JSON has no places.
-    pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
-        let value = self.json.get_or_init(|| self.record.value().and_then(|value| serde_json::from_slice(value).ok()));
-        path.find(value.as_ref()?)
+    /// What stands at a place of the value.
+    #[must_use]
+    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
+        path.find(self.value()?)
+    }
+
+    fn own_key(&self) -> Option<&[u8]> {
+        let bytes = self.record.key();
+        match self.key() {
+            // Where it cannot be decoded its bytes keep its order; it fails all the same.
+            None => bytes,
+            Some(key) => Some(self.key_text.get_or_init(|| key_text(key).into_owned().into_bytes())),
+        }
+    }
+
+    fn decoded_value(&self) -> &Result<Option<Value>, Undecodable> {
+        let decoding = &self.rules.decoding;
+        let decode = |bytes| decoding.decode(self.formats.value, bytes);
+        self.value.get_or_init(|| self.record.value().map_or(Ok(None), decode))
+    }
+
+    fn decoded_key(&self) -> &Result<Option<Value>, Undecodable> {
+        let decoding = &self.rules.decoding;
+        let decode = |bytes| decoding.decode(self.formats.key, bytes);
+        let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
+        self.key.get_or_init(|| bytes.map_or(Ok(None), decode))
     }
 }
