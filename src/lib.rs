@@ -17,3 +17,4 @@ pub mod journal;
 pub mod kafka;
 pub mod plan;
 pub mod replay;
+pub mod topics;

@@ -60,6 +60,10 @@ impl Config {
                     let path = std::path::absolute(path).ok()?;
                     Value::from(HandlerSpec::Ndjson { path: Some(path) }.to_string())
                 }
+                ("handler", HandlerSpec::Projection { path: Some(path) }) => {
+                    let path = std::path::absolute(path).ok()?;
+                    Value::from(HandlerSpec::Projection { path: Some(path) }.to_string())
+                }
                 ("keys_from", _) => {
                     Value::from(std::path::absolute(self.run.keys_from.as_ref()?).ok()?.display().to_string())
                 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{DecodeSettings, Undecodable, json_schema, registry::Registry};
+use super::{DecodeSettings, DecodingError, Undecodable, json_schema, registry::Registry};
 use crate::domain::Format;
 
 /// Decoding as one selection wants it. Clones share the registry and its cache.
@@ -59,8 +59,7 @@ impl Decoding {
     }
 
     /// Settings that contradict each other, or lack something, in one sentence.
-    #[must_use]
-    pub fn contradiction(&self) -> Option<String> {
+    fn contradiction(&self) -> Option<String> {
         let settings = &self.settings;
         let format = settings.needs_registry()?;
         if settings.registry.is_empty() {
@@ -75,18 +74,22 @@ impl Decoding {
         if settings.certificate.is_some() != settings.private_key.is_some() {
             return Some("decode.certificate and decode.private_key need each other; give both".into());
         }
-        self.registry().err()
+        None
     }
 
-    /// Asks the registry whether it is there, where schemas will be needed.
+    /// Whether everything that decoding will need is there: the settings fit, and the registry answers.
     ///
     /// # Errors
-    /// It does not answer, refuses, or is something else.
-    pub fn reach(&self) -> Result<(), String> {
+    /// What is wrong, with the next step.
+    pub fn check(&self) -> Result<(), DecodingError> {
+        if let Some(contradiction) = self.contradiction() {
+            return Err(DecodingError::Settings(contradiction));
+        }
         if self.settings.needs_registry().is_none() {
             return Ok(());
         }
-        self.registry()?.reach().map_err(|error| error.to_string())
+        let registry = self.registry().map_err(DecodingError::Settings)?;
+        registry.reach().map_err(|error| DecodingError::Registry(error.to_string()))
     }
 
     fn registry(&self) -> Result<&Arc<Registry>, String> {
@@ -94,23 +97,22 @@ impl Decoding {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Decodes bytes. `Ok(None)`: nobody has said what they are, and they are not JSON.
+    /// Decodes bytes. Where nobody has said what they are, JSON is tried.
     ///
     /// # Errors
     /// Bytes that are not what they are said to be; a registry that does not answer.
-    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Option<Value>, Undecodable> {
-        Ok(Some(match format {
-            Format::Unsaid => return Ok(serde_json::from_slice(bytes).ok()),
-            Format::Json => json_schema::decode(bytes)?,
+    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
+        match format {
+            Format::Unsaid | Format::Json => json_schema::decode(bytes),
             Format::Text => match std::str::from_utf8(bytes) {
-                Ok(text) => Value::from(text),
-                Err(error) => return Err(Undecodable::bad(format!("it is not UTF-8: {error}"))),
+                Ok(text) => Ok(Value::from(text)),
+                Err(error) => Err(Undecodable::bad(format!("it is not UTF-8: {error}"))),
             },
-            Format::Bytes => json!({"base64": STANDARD.encode(bytes)}),
+            Format::Bytes => Ok(json!({"base64": STANDARD.encode(bytes)})),
             Format::Avro | Format::Protobuf | Format::JsonSchema | Format::Registry => {
-                self.registry().map_err(Undecodable::Unreachable)?.decode(format, bytes)?
+                self.registry().map_err(Undecodable::Unreachable)?.decode(format, bytes)
             }
-        }))
+        }
     }
 }
 

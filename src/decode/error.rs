@@ -11,6 +11,25 @@ pub enum Undecodable {
     Unreachable(String),
 }
 
+/// Decoding that cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodingError {
+    /// The settings contradict each other, or lack something.
+    #[error("{0}")]
+    Settings(String),
+    /// The registry does not answer, refuses, or is something else.
+    #[error("{0}; nothing was read. Check decode.schema_registry and that the registry runs")]
+    Registry(String),
+}
+
+impl DecodingError {
+    /// Whether what was asked for is wrong, rather than the registry out of reach.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Settings(_))
+    }
+}
+
 impl Undecodable {
     pub(super) fn bad(text: impl Into<String>) -> Self {
         Self::Bad(text.into())

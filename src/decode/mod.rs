@@ -14,6 +14,6 @@ mod settings;
 mod wire;
 
 pub use decoding::{Decoding, key_text};
-pub use error::Undecodable;
+pub use error::{DecodingError, Undecodable};
 pub use patience::patiently;
-pub use settings::{DecodeSettings, Secret, TopicFormat};
+pub use settings::{DecodeSettings, TopicFormat};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    ndjson, null, simulate,
+    ndjson, null, projection::ProjectionSource, simulate,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -19,6 +19,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
+        HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }
@@ -40,6 +41,10 @@ impl HandlerSource for Opened {
 
     fn expected_s(&self) -> Option<f64> {
         self.source.expected_s()
+    }
+
+    fn decodes(&self) -> bool {
+        self.source.decodes()
     }
 
     fn joined(&self, id: &TopicPartition) {

@@ -1,5 +1,5 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -14,6 +14,11 @@ pub enum HandlerSpec {
     /// Writes a line of JSON a record, to a file or to standard output.
     Ndjson {
         /// The file; `None` is standard output.
+        path: Option<PathBuf>,
+    },
+    /// Keeps an SQL read model.
+    Projection {
+        /// The definition's file; `None` is that of the configuration, or the built-in projection.
         path: Option<PathBuf>,
     },
 }
@@ -69,9 +74,14 @@ impl FromStr for HandlerSpec {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
+            ("projection", None) => Ok(Self::Projection { path: None }),
+            ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
+            ("projection", Some(_)) => {
+                Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
+            }
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME or ndjson[:FILE]".into()),
+            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]".into()),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
@@ -152,6 +162,8 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Projection { path: None } => f.write_str("projection"),
+            Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -177,6 +189,8 @@ mod tests {
             "null",
             "ndjson",
             "ndjson:out/records.ndjson",
+            "projection",
+            "projection:orders.toml",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
@@ -190,8 +204,9 @@ mod tests {
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME or ndjson"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]"),
             ("null:1", "takes no settings"),
+            ("projection:", "write projection:FILE"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

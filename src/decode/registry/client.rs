@@ -13,7 +13,7 @@ use super::{
     super::{DecodeSettings, Undecodable},
     tls,
 };
-use crate::feed::printable;
+use crate::{domain::Masked, feed::printable};
 
 /// The largest answer that is read: schemas are far shorter.
 const LARGEST: u64 = 16 << 20;
@@ -27,7 +27,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(300);
 /// Asks a schema registry.
 pub(super) struct Client {
     agent: Agent,
-    addresses: Vec<String>,
+    addresses: Vec<Masked>,
     /// The address that answered last.
     preferred: AtomicUsize,
     authorization: Option<String>,
@@ -56,19 +56,19 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(3)
             .user_agent("kreplay");
-        if settings.registry.iter().any(|address| address.starts_with("https:")) {
+        if settings.registry.iter().any(|address| address.value().starts_with("https:")) {
             config = config.tls_config(tls::config(settings)?);
         }
         let authorization = match (&settings.token, &settings.username, &settings.password) {
-            (Some(token), _, _) => Some(format!("Bearer {}", token.reveal())),
+            (Some(token), _, _) => Some(format!("Bearer {}", token.value())),
             (None, Some(user), Some(password)) => {
-                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
+                Some(format!("Basic {}", STANDARD.encode(format!("{}:{}", user.value(), password.value()))))
             }
             _ => None,
         };
         Ok(Self {
             agent: config.build().into(),
-            addresses: settings.registry.iter().map(|address| address.trim_end_matches('/').to_owned()).collect(),
+            addresses: settings.registry.clone(),
             preferred: AtomicUsize::new(0),
             authorization,
         })
@@ -106,11 +106,11 @@ impl Client {
         Err(failure)
     }
 
-    fn get_from<T: DeserializeOwned>(&self, address: &str, path: &str) -> Result<T, Failure> {
+    fn get_from<T: DeserializeOwned>(&self, address: &Masked, path: &str) -> Result<T, Failure> {
         let unreachable =
-            |text: String| Failure::Unreachable(format!("the schema registry at {} {text}", printable(address)));
+            |text: String| Failure::Unreachable(format!("the schema registry at {} {text}", printable(address.shown())));
         let failed = |error: &ureq::Error| unreachable(format!("cannot be reached: {}", printable(&error.to_string())));
-        let mut request = self.agent.get(format!("{address}{path}")).header("Accept", ACCEPT);
+        let mut request = self.agent.get(format!("{}{path}", address.value().trim_end_matches('/'))).header("Accept", ACCEPT);
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }

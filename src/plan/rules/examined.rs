@@ -58,7 +58,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     }
 
     /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
-    /// be decoded, so do all places of its value: [`Self::undecodable`] tells.
+    /// be decoded, so are all places of its value: [`Self::document`] and [`Self::undecodable`] tell.
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
         match field {
@@ -71,17 +71,10 @@ impl<'a, F: Fields> Examined<'a, F> {
         }
     }
 
-    /// Its value decoded; `None` for a tombstone, for what cannot be decoded, and for what is not JSON where no format was
-    /// asked for.
+    /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
-        self.decoded_value().as_ref().ok()?.as_ref()
-    }
-
-    /// Its key decoded, where a format was asked for.
-    #[must_use]
-    pub fn key(&self) -> Option<&Value> {
-        self.decoded_key().as_ref().ok()?.as_ref()
+        self.document().ok().flatten()
     }
 
     /// What its key and its value are.
@@ -92,17 +85,19 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// Why it cannot be decoded, where a format was asked for: its key and its value are decoded for that.
     #[must_use]
-    pub fn undecodable(&self) -> Option<Undecodable> {
+    pub fn undecodable(&self) -> Option<&Undecodable> {
         if !self.formats.is_asked() {
             return None;
         }
-        let key = self.decoded_key().as_ref().err().map(|error| error.clone().of("key"));
-        key.or_else(|| self.decoded_value().as_ref().err().map(|error| error.clone().of("value")))
+        let value = || self.document().err().filter(|_| self.formats.value.is_asked());
+        self.key_document().err().or_else(value)
     }
 
     /// The same, for what was asked for so far: nothing more is decoded.
     pub(super) fn trouble(&self) -> Option<&Undecodable> {
-        [&self.key, &self.value].into_iter().find_map(|cell| cell.get()?.as_ref().err())
+        let key = self.key.get().and_then(|key| key.as_ref().err());
+        let value = self.value.get().filter(|_| self.formats.value.is_asked());
+        key.or_else(|| value?.as_ref().err())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
@@ -115,25 +110,34 @@ impl<'a, F: Fields> Examined<'a, F> {
         path.find(self.value()?)
     }
 
-    fn own_key(&self) -> Option<&[u8]> {
-        let bytes = self.record.key();
-        match self.key() {
-            // Where it cannot be decoded its bytes keep its order; it fails all the same.
-            None => bytes,
-            Some(key) => Some(self.key_text.get_or_init(|| key_text(key).into_owned().into_bytes())),
-        }
+    /// The value, decoded; `None` where there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn document(&self) -> Result<Option<&Value>, &Undecodable> {
+        let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
+        let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
+        value.as_ref().map(Option::as_ref)
     }
 
-    fn decoded_value(&self) -> &Result<Option<Value>, Undecodable> {
-        let decoding = &self.rules.decoding;
-        let decode = |bytes| decoding.decode(self.formats.value, bytes);
-        self.value.get_or_init(|| self.record.value().map_or(Ok(None), decode))
-    }
-
-    fn decoded_key(&self) -> &Result<Option<Value>, Undecodable> {
-        let decoding = &self.rules.decoding;
-        let decode = |bytes| decoding.decode(self.formats.key, bytes);
+    /// The key, decoded; `None` where there is none, and where no format was asked for.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn key_document(&self) -> Result<Option<&Value>, &Undecodable> {
         let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
-        self.key.get_or_init(|| bytes.map_or(Ok(None), decode))
+        let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
+        let key = self.key.get_or_init(|| bytes.map(decode).transpose());
+        key.as_ref().map(Option::as_ref)
+    }
+
+    /// The key as text where a format was asked for, otherwise its bytes.
+    #[must_use]
+    pub fn own_key(&self) -> Option<&[u8]> {
+        match self.key_document() {
+            Ok(Some(key)) => Some(self.key_text.get_or_init(|| key_text(key).into_owned().into_bytes())),
+            // Where it cannot be decoded its bytes keep its order; it fails all the same.
+            _ => self.record.key(),
+        }
     }
 }

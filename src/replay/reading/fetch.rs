@@ -158,7 +158,7 @@ impl Intake {
 
 /// What becomes of a record. Where the rules need a schema and the registry does not answer, reading waits: the order of keys
 /// that nobody knows yet cannot be kept otherwise. A registry that stays away fails the run, which loses nothing.
-fn route(engine: &Engine, record: &RawRecord<'_>) -> Route {
+fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
     let rules = &engine.plan.selection.scope.rules;
     let mut waited = false;
     let told = |error: &Undecodable| {

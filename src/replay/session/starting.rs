@@ -55,6 +55,8 @@ impl Body {
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
+        let decoding = selection.scope.rules.decoding.check();
+        decoding.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
@@ -107,14 +109,13 @@ impl Body {
         };
         let opened = match resumed {
             Some((_, opened)) => {
+                journalling::check_kept(&opened, source.kept_by())?;
                 journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self
-                .options
-                .journal
-                .as_ref()
-                .and_then(|options| journalling::create(options, &id, &plan, &settings, &catalog, &self.events)),
+            None => self.options.journal.as_ref().and_then(|options| {
+                journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
+            }),
         };
         let connection =
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
