@@ -40,10 +40,15 @@ mod tests {
     #[test]
     fn what_passes_is_waited_for_and_told_once() {
         let (mut attempts, mut told) = (0, 0);
-        let result = patiently(Duration::MAX, || true, |_| told += 1, || {
-            attempts += 1;
-            if attempts < 3 { Err(passing()) } else { Ok(attempts) }
-        });
+        let result = patiently(
+            Duration::MAX,
+            || true,
+            |_| told += 1,
+            || {
+                attempts += 1;
+                if attempts < 3 { Err(passing()) } else { Ok(attempts) }
+            },
+        );
         assert_eq!((result, told), (Ok(3), 1));
     }
 

@@ -16,9 +16,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
-        HandlerSpec::Ndjson { path } => {
-            Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
-        }
+        HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))

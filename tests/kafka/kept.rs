@@ -283,7 +283,9 @@ fn an_end_that_takes_its_time_is_told_and_freezes_nothing() {
     client.finishing = Duration::from_secs(3);
     let begun = Instant::now();
     let session = Session::spawn_with(options(broker, &topic, 2), Some(client.source())).unwrap();
-    wait_for_event(&session, "the end is told", |event| event.kind.to_string().contains("brings its target to the end"));
+    wait_for_event(&session, "the end is told", |event| {
+        event.kind.to_string().contains("brings its target to the end")
+    });
     let seen = session.feed.snapshots.borrow().run.as_ref().unwrap().elapsed_s;
     wait_for(&session, "snapshots go on", |snapshot| {
         let run = snapshot.run.as_ref().unwrap();

@@ -134,11 +134,9 @@ impl<'a> Compiler<'a> {
             if let Some(place) = self.named.get(&name) {
                 return Ok(*place);
             }
-            let (schema, around) = self
-                .defined
-                .get(&name)
-                .cloned()
-                .ok_or_else(|| Undecodable::bad(format!("its schema names the type {name}, which is defined nowhere")))?;
+            let (schema, around) = self.defined.get(&name).cloned().ok_or_else(|| {
+                Undecodable::bad(format!("its schema names the type {name}, which is defined nowhere"))
+            })?;
             return self.node(schema, around.as_deref());
         }
         let name = full_name(schema, namespace);

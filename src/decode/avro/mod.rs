@@ -46,9 +46,9 @@ impl AvroSchema {
         let value = reader.value(self.root())?;
         match reader.left() {
             0 => Ok(value),
-            left => {
-                Err(Undecodable::bad(format!("{left} bytes are left over: it was not written with the schema it names")))
-            }
+            left => Err(Undecodable::bad(format!(
+                "{left} bytes are left over: it was not written with the schema it names"
+            ))),
         }
     }
 }

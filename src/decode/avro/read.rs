@@ -144,10 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Lists and maps come in blocks, each with a count in front; a negative one is followed by the block's length in bytes.
-    fn blocks(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<(), Undecodable>,
-    ) -> Result<(), Undecodable> {
+    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Undecodable>) -> Result<(), Undecodable> {
         loop {
             let mut count = self.long()?;
             if count == 0 {
@@ -199,7 +196,15 @@ impl<'a> Reader<'a> {
 /// A number, or the word for it where JSON has none.
 fn float(number: f64) -> Value {
     Number::from_f64(number).map_or_else(
-        || Value::from(if number.is_nan() { "NaN" } else if number > 0.0 { "Infinity" } else { "-Infinity" }),
+        || {
+            Value::from(if number.is_nan() {
+                "NaN"
+            } else if number > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            })
+        },
         Value::Number,
     )
 }

@@ -107,10 +107,12 @@ impl Client {
     }
 
     fn get_from<T: DeserializeOwned>(&self, address: &Masked, path: &str) -> Result<T, Failure> {
-        let unreachable =
-            |text: String| Failure::Unreachable(format!("the schema registry at {} {text}", printable(address.shown())));
+        let unreachable = |text: String| {
+            Failure::Unreachable(format!("the schema registry at {} {text}", printable(address.shown())))
+        };
         let failed = |error: &ureq::Error| unreachable(format!("cannot be reached: {}", printable(&error.to_string())));
-        let mut request = self.agent.get(format!("{}{path}", address.value().trim_end_matches('/'))).header("Accept", ACCEPT);
+        let mut request =
+            self.agent.get(format!("{}{path}", address.value().trim_end_matches('/'))).header("Accept", ACCEPT);
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }

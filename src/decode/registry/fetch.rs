@@ -54,11 +54,7 @@ pub(super) fn schema(client: &Client, id: u32) -> Result<Schema, Undecodable> {
 }
 
 /// Names and texts of everything that is referred to, directly and not; each once.
-fn references(
-    client: &Client,
-    id: u32,
-    direct: Option<Vec<Reference>>,
-) -> Result<Vec<(String, String)>, Undecodable> {
+fn references(client: &Client, id: u32, direct: Option<Vec<Reference>>) -> Result<Vec<(String, String)>, Undecodable> {
     let mut open = direct.unwrap_or_default();
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     while let Some(Reference { name, subject, version }) = open.pop() {

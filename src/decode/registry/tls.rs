@@ -20,7 +20,9 @@ pub(super) fn config(settings: &DecodeSettings) -> Result<TlsConfig, String> {
         return Err("no certificate authorities are known here; name a file of them in decode.ca".into());
     }
     let own = match (&settings.certificate, &settings.private_key) {
-        (Some(certificate), Some(key)) => Some(ClientCert::new_with_certs(&certificates(certificate)?, private_key(key)?)),
+        (Some(certificate), Some(key)) => {
+            Some(ClientCert::new_with_certs(&certificates(certificate)?, private_key(key)?))
+        }
         _ => None,
     };
     Ok(TlsConfig::builder()

@@ -236,8 +236,7 @@ impl Pass<'_> {
                             records += 1;
                             bytes += size;
                             let wanted = || !self.cancel.load(Relaxed);
-                            let routed =
-                                patiently(self.patience.silence, wanted, |_| {}, || rules.route(&record));
+                            let routed = patiently(self.patience.silence, wanted, |_| {}, || rules.route(&record));
                             let route: Route = match routed {
                                 Ok(route) => route,
                                 Err(reason) => {

@@ -139,10 +139,13 @@ mod tests {
     #[test]
     fn a_handler_that_decodes_itself_sees_all_but_what_was_marked_when_it_was_read() {
         let mut batch = vec![run(0, &[true, false, true])];
-        assert_eq!(handle_decodable(&rules(), true, &mut batch, |shown| {
-            assert_eq!(shape(shown), [(0, vec![0, 1, 2])]);
-            Vec::new()
-        }), []);
+        assert_eq!(
+            handle_decodable(&rules(), true, &mut batch, |shown| {
+                assert_eq!(shape(shown), [(0, vec![0, 1, 2])]);
+                Vec::new()
+            }),
+            []
+        );
         batch[0].records[0].route.undecodable = true;
         let failures = handle_decodable(&rules(), true, &mut batch, |_| panic!("nothing is left"));
         assert_eq!((failures[0].done, failures[0].advice), (0, Advice::GiveUp));

@@ -75,10 +75,13 @@ impl Finishing {
     pub(super) fn look(&mut self, engine: &Engine) -> Option<(Result<(), BadEnd>, Duration)> {
         let result = match self.ended.recv_timeout(AT_ONCE) {
             Ok(result) => result,
-            Err(RecvTimeoutError::Disconnected) => Err(BadEnd { text: "the handler's end was lost".into(), usage: false }),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(BadEnd { text: "the handler's end was lost".into(), usage: false })
+            }
             Err(RecvTimeoutError::Timeout) => {
                 if self.begun.elapsed() >= TOLD_AFTER && !std::mem::replace(&mut self.told, true) {
-                    let text = "every record is settled; the handler brings its target to the end, which may take its time";
+                    let text =
+                        "every record is settled; the handler brings its target to the end, which may take its time";
                     engine.events.push(EventKind::Notice { text: text.into() });
                 }
                 return None;
