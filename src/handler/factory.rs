@@ -23,9 +23,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
-        HandlerSpec::Ndjson { path } => {
-            Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
-        }
+        HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
@@ -53,6 +51,10 @@ impl HandlerSource for Opened {
 
     fn batch_time(&self) -> Option<Duration> {
         self.source.batch_time()
+    }
+
+    fn decodes(&self) -> bool {
+        self.source.decodes()
     }
 
     fn joined(&self, id: &TopicPartition) {

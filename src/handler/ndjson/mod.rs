@@ -7,8 +7,11 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
-use crate::domain::{Growing, TopicPartition};
+use super::{Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
+use crate::{
+    domain::{Growing, TopicPartition},
+    plan::Rules,
+};
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
@@ -20,11 +23,16 @@ const BLOCK: usize = 1 << 20;
 pub(super) struct Output {
     sink: Arc<Mutex<Sink>>,
     partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
 }
 
 impl Output {
-    pub(super) fn open(path: Option<&Path>, partitions: Arc<Growing<TopicPartition>>) -> Result<Self, HandlerError> {
-        Ok(Self { sink: Arc::new(Mutex::new(Sink::open(path)?)), partitions })
+    pub(super) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
+        Ok(Self {
+            sink: Arc::new(Mutex::new(Sink::open(path)?)),
+            partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
+        })
     }
 }
 
@@ -39,6 +47,10 @@ impl HandlerSource for Output {
 
     fn expected_s(&self) -> Option<f64> {
         None
+    }
+
+    fn decodes(&self) -> bool {
+        true
     }
 
     /// Where it fails, records that count as handled may be lost if the machine stops.
@@ -77,11 +89,12 @@ impl Handler for NdjsonHandler {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 let appended = match self.output.partitions.get(record.partition as usize) {
-                    Some(source) => line::append(&mut self.block, source, record).map_err(|error| error.to_string()),
-                    None => Err(format!("partition {} is not in the plan", record.partition)),
+                    Some(source) => line::append_decoded(&mut self.block, source, &self.output.rules, record)
+                        .map_err(|error| (error.to_string(), error.advice())),
+                    None => Err((format!("partition {} is not in the plan", record.partition), Advice::Retry)),
                 };
-                if let Err(error) = appended {
-                    failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
+                if let Err((error, advice)) = appended {
+                    failures.push(LaneFailure { run, done, error, advice });
                     break;
                 }
                 if self.block.len() >= BLOCK {
@@ -131,8 +144,8 @@ mod tests {
     }
 
     fn handler(path: &Path) -> NdjsonHandler {
-        let partitions = Arc::new([TopicPartition::new("a", 0), TopicPartition::new("b", 1)].into_iter().collect());
-        NdjsonHandler::new(Output::open(Some(path), partitions).unwrap())
+        let context = HandlerContext::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
+        NdjsonHandler::new(Output::open(Some(path), &context).unwrap())
     }
 
     #[test]

@@ -55,6 +55,8 @@ impl Body {
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
+        let decoding = selection.scope.rules.decoding.check();
+        decoding.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
