@@ -2,6 +2,7 @@
 
 mod bounds;
 mod growing;
+mod key_hash;
 mod offset;
 mod ordering;
 mod partition;
@@ -11,6 +12,7 @@ mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
 pub use growing::Growing;
+pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};

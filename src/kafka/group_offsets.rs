@@ -14,6 +14,7 @@ use rdkafka::{
 use super::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, drop_aside},
     consumer::check_committed,
+    group_member::GroupMetadata,
     native::{committed_by, committed_note},
 };
 use crate::domain::{Offset, TopicPartition};
@@ -110,6 +111,13 @@ impl GroupOffsets {
         }
         let committed = self.client.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
         committed.map_err(|error| self.refused(&error))
+    }
+
+    /// What a transaction that commits for the group without being a member of it has to say of itself: no more than the
+    /// group's name. The broker refuses it while others are members.
+    #[must_use]
+    pub fn metadata(&self) -> Option<GroupMetadata> {
+        self.client.consumer.group_metadata().map(GroupMetadata)
     }
 
     fn refused(&self, error: &KafkaError) -> ClientError {

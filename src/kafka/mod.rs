@@ -7,6 +7,7 @@ mod consumer;
 mod create;
 pub mod embedded;
 mod group_lag;
+mod group_member;
 mod group_offsets;
 mod native;
 pub mod producer;
@@ -18,4 +19,5 @@ pub use consumer::{
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_topics};
 pub use group_lag::{GroupLag, GroupLagError};
+pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
