@@ -1,5 +1,11 @@
 //! Migrating old topics into new ones: plan, copy, verify, carry the groups' offsets over.
 
 pub mod cuts;
+pub mod error;
 pub mod ledger;
+pub mod read;
+pub mod routes;
+pub mod stops;
 pub mod translate;
+
+pub use error::MigrateError;
