@@ -4,6 +4,7 @@ pub mod copy;
 pub mod cuts;
 pub mod error;
 pub mod ledger;
+mod migration;
 pub mod read;
 pub mod routes;
 pub mod stops;
@@ -12,3 +13,4 @@ pub mod translate;
 pub mod verify;
 
 pub use error::MigrateError;
+pub use migration::{Carry, Group, MigrateOptions, Migration, Tell};

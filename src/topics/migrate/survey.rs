@@ -11,11 +11,7 @@ use super::{
     routes::Routes,
     translate::Readership,
 };
-use crate::{
-    domain::KeyHash,
-    feed::printable,
-    kafka::RawRecord,
-};
+use crate::{domain::KeyHash, feed::printable, kafka::RawRecord};
 
 /// So many keys are named where something is said of keys.
 const NAMED: usize = 5;
@@ -47,18 +43,27 @@ pub struct Reader {
     pub readership: Readership,
 }
 
-/// What the old topics hold.
+/// Looks at the old topics.
 pub struct Survey<'a> {
     routes: &'a mut Routes,
     /// The number of the old topic, by section.
     topic_of: &'a [usize],
     sections: &'a [Section],
+    tell: &'a mut dyn FnMut(u64),
+    told: u64,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What the old topics hold.
+#[derive(Default)]
+pub struct Found {
     /// Every key of the new topics.
     pub ledger: Ledger,
     /// Records of each new partition, by the number of its topic.
     pub targets: Vec<Vec<Load>>,
-    /// Channels of each new topic.
-    pub channels: Vec<BTreeSet<u64>>,
+    /// How many keys each new topic has.
+    pub keys: Vec<u64>,
     /// Which new topics the records of an old one go to.
     pub goes_to: BTreeSet<(usize, u32)>,
     /// All of it.
@@ -69,8 +74,12 @@ pub struct Survey<'a> {
     pub keyless: u64,
     /// Records whose own key the channel takes the place of.
     pub replaced: u64,
-    /// Some of the keys that stand in several old partitions.
-    pub spread: Vec<String>,
+    /// How many keys stand in several old partitions, and so have no order that could be held.
+    pub spread: u64,
+    /// Some of those keys, fit to be shown.
+    pub spread_named: Vec<String>,
+    /// How many keys go to a partition of another number than the one that they stand in.
+    pub renumbered: u64,
     /// What would become of the records' own keys, were the old topics given more partitions.
     pub own: OwnKeys,
     /// The groups.
@@ -110,25 +119,17 @@ impl OwnKeys {
 }
 
 impl<'a> Survey<'a> {
-    /// Nothing looked at yet. `topic_of` says which old topic each section belongs to.
+    /// Nothing looked at yet. `topic_of` says which old topic each section belongs to; `tell` hears now and then how many more
+    /// records were read.
     #[must_use]
-    pub fn new(routes: &'a mut Routes, sections: &'a [Section], topic_of: &'a [usize], readers: Vec<Reader>) -> Self {
-        Self {
-            routes,
-            topic_of,
-            sections,
-            ledger: Ledger::default(),
-            targets: Vec::new(),
-            channels: Vec::new(),
-            goes_to: BTreeSet::new(),
-            total: Load::default(),
-            without_channel: 0,
-            keyless: 0,
-            replaced: 0,
-            spread: Vec::new(),
-            own: OwnKeys::default(),
-            readers,
-        }
+    pub fn new(
+        routes: &'a mut Routes,
+        sections: &'a [Section],
+        topic_of: &'a [usize],
+        readers: Vec<Reader>,
+        tell: &'a mut dyn FnMut(u64),
+    ) -> Self {
+        Self { routes, topic_of, sections, tell, told: 0, found: Found { readers, ..Found::default() } }
     }
 }
 
@@ -136,44 +137,51 @@ impl Visit for Survey<'_> {
     fn record(&mut self, section: usize, record: &RawRecord<'_>) -> Result<(), MigrateError> {
         let topic = self.topic_of[section];
         let at = &self.sections[section].id;
-        let bytes = (record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)) as u64;
-        self.total.add(bytes);
+        let found = &mut self.found;
+        let own = record.key();
+        let bytes = (own.map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)) as u64;
+        found.total.add(bytes);
         let Some(routed) = self.routes.route(topic, at.partition.0, record)? else {
-            self.without_channel += 1;
+            found.without_channel += 1;
             return Ok(());
         };
-        let (target, partition) = (routed.target, usize::try_from(routed.partition).unwrap_or(0));
-        let key = key_id(target, routed.key.as_deref());
-        let own = record.key();
-        let replaced = own.is_some() && own != routed.key.as_deref();
-        let shown = routed.key.map(|key| printable(&String::from_utf8_lossy(&key)).into_owned());
-        let count = self.routes.targets().len();
-        self.targets.resize_with(count, Vec::new);
-        self.channels.resize_with(count, BTreeSet::new);
-        let raised = i32::try_from(self.routes.targets()[target as usize].partitions.get()).unwrap_or(1);
-        let loads = &mut self.targets[target as usize];
-        loads.resize(usize::try_from(raised).unwrap_or(1), Load::default());
-        if let Some(load) = loads.get_mut(partition) {
-            load.add(bytes);
-        }
-        self.goes_to.insert((topic, target));
-        self.keyless += u64::from(shown.is_none());
-        self.replaced += u64::from(replaced);
-        if let Some(own) = own {
-            self.own.add(topic, own, at.partition.0, raised.max(self.routes.old()[topic].partitions))?;
-        }
-        let content = content(record.value(), |add| record.headers(add));
+        let (target, partition, new) = (routed.target, routed.partition, routed.key);
+        let key = key_id(target, new.as_deref());
+        found.replaced += u64::from(own.is_some() && own != new.as_deref());
+        found.keyless += u64::from(new.is_none());
         let place = u32::try_from(section).unwrap_or(u32::MAX);
-        let was_spread = self.ledger.is_unordered(key);
-        let (_, entry) = self.ledger.add(key, content, place)?;
-        if let Some(shown) = shown
+        let was_spread = found.ledger.is_unordered(key);
+        let content = content(record.value(), |add| record.headers(add));
+        let (index, entry) = found.ledger.add(key, content, place)?;
+        if let Some(new) = new.as_deref()
             && entry.home == Home::Many
             && !was_spread
-            && self.spread.len() < NAMED
         {
-            self.spread.push(shown);
+            found.spread += 1;
+            if found.spread_named.len() < NAMED {
+                found.spread_named.push(printable(&String::from_utf8_lossy(new)).into_owned());
+            }
         }
-        for reader in &mut self.readers {
+        if index == 0 {
+            found.renumbered += u64::from(partition != at.partition.0);
+        }
+        drop(new);
+        let targets = self.routes.targets();
+        found.targets.resize_with(targets.len(), Vec::new);
+        found.keys.resize(targets.len(), 0);
+        let count = targets[target as usize].partitions;
+        let loads = &mut found.targets[target as usize];
+        loads.resize(count.as_usize(), Load::default());
+        if let Some(load) = usize::try_from(partition).ok().and_then(|at| loads.get_mut(at)) {
+            load.add(bytes);
+        }
+        found.keys[target as usize] += u64::from(index == 0);
+        found.goes_to.insert((topic, target));
+        if let Some(own) = own {
+            let raised = i32::try_from(count.get()).unwrap_or(1).max(self.routes.old()[topic].partitions);
+            found.own.add(topic, own, at.partition.0, raised)?;
+        }
+        for reader in &mut found.readers {
             if reader.targets.as_ref().is_none_or(|targets| targets.contains(&target)) {
                 reader.readership.add(key, record.offset() < reader.cut[section]);
             }
@@ -182,6 +190,9 @@ impl Visit for Survey<'_> {
     }
 
     fn breathe(&mut self) -> Result<(), MigrateError> {
+        let read = self.found.total.records;
+        (self.tell)(read - self.told);
+        self.told = read;
         Ok(())
     }
 }

@@ -18,6 +18,8 @@ pub struct Verify<'a> {
     pub new: Ledger,
     /// Where groups begin; they are told of every record.
     pub translators: Vec<Translator>,
+    tell: &'a mut dyn FnMut(u64),
+    told: u64,
 }
 
 /// Whether old and new topics hold the same.
@@ -59,8 +61,13 @@ impl Verified {
 impl<'a> Verify<'a> {
     /// Nothing read yet.
     #[must_use]
-    pub fn new(old: &'a Ledger, target_of: &'a [u32], translators: Vec<Translator>) -> Self {
-        Self { old, target_of, new: Ledger::default(), translators }
+    pub fn new(
+        old: &'a Ledger,
+        target_of: &'a [u32],
+        translators: Vec<Translator>,
+        tell: &'a mut dyn FnMut(u64),
+    ) -> Self {
+        Self { old, target_of, new: Ledger::default(), translators, tell, told: 0 }
     }
 
     /// What was found.
@@ -93,6 +100,9 @@ impl Visit for Verify<'_> {
     }
 
     fn breathe(&mut self) -> Result<(), MigrateError> {
+        let read = self.new.records();
+        (self.tell)(read - self.told);
+        self.told = read;
         Ok(())
     }
 }
