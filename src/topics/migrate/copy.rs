@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{Header, Offset, TopicPartition},
     kafka::{
-        GroupOffsets, KafkaConfig, RawRecord,
+        Commit, GroupOffsets, KafkaConfig, RawRecord,
         producer::{BatchProducer, NewRecord, TransactionError},
     },
 };
@@ -47,6 +47,16 @@ impl Copier {
     pub fn positions(&self, ids: &[TopicPartition]) -> Result<Vec<Option<i64>>, MigrateError> {
         let committed = self.offsets.committed(ids, WITHIN)?;
         Ok(committed.into_iter().map(|one| one.map(|(offset, _)| offset.get())).collect())
+    }
+
+    /// Forgets what was copied: from here on, partitions are copied from these places on.
+    ///
+    /// # Errors
+    /// The broker's words.
+    pub fn begin_again(&self, ids: &[TopicPartition], at: &[i64]) -> Result<(), MigrateError> {
+        let commit = |(id, at): (&TopicPartition, &i64)| Some((id.clone(), Offset::new(*at)?, String::new()));
+        let commits: Vec<Commit> = ids.iter().zip(at).filter_map(commit).collect();
+        Ok(self.offsets.commit(&commits)?)
     }
 
     /// A pass over sections, to be read from their beginnings.
@@ -142,7 +152,8 @@ impl Pass<'_> {
         let position = |(at, touched): (usize, &mut Option<i64>)| {
             Some((self.sections[at].id.clone(), Offset::new(touched.take()?)?))
         };
-        let positions: Vec<(TopicPartition, Offset)> = self.touched.iter_mut().enumerate().filter_map(position).collect();
+        let positions: Vec<(TopicPartition, Offset)> =
+            self.touched.iter_mut().enumerate().filter_map(position).collect();
         let group = offsets.metadata().ok_or_else(|| MigrateError::Transaction("its group has no name".into()))?;
         producer.send_offsets(&positions, &group, WITHIN).map_err(|error| transaction(&error))?;
         producer.commit(WITHIN).map_err(|error| transaction(&error))
@@ -164,7 +175,8 @@ impl Visit for Pass<'_> {
         let mut headers: Vec<Header<'_>> = Vec::new();
         record.headers(|key, value| headers.push(Header { key, value }));
         let bytes = (record.key().map_or(0, <[u8]>::len) + record.value().map_or(0, <[u8]>::len)) as u64;
-        let (target, to, key) = (routed.target as usize, routed.partition, routed.key.map(std::borrow::Cow::into_owned));
+        let (target, to, key) =
+            (routed.target as usize, routed.partition, routed.key.map(std::borrow::Cow::into_owned));
         let topic = &self.routes.targets()[target].topic;
         if target >= self.known {
             let reason = "a new channel needs this topic, which is not there; run the same command again".to_owned();

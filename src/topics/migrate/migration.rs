@@ -1,10 +1,6 @@
 //! A migration: which old topics, which groups, and what every step of it needs to know.
 
-use std::{
-    collections::BTreeSet,
-    sync::atomic::AtomicBool,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
 
 use super::{
     cuts::{Cut, last_within},
@@ -93,8 +89,6 @@ pub struct Migration<'a> {
 
 /// What was found when old and new topics were held against each other.
 pub struct Examined {
-    /// What the old ones hold.
-    pub found: Found,
     /// Whether the new ones hold the same.
     pub verified: Verified,
     /// Where each group begins in the new ones, in the order of the groups.
@@ -249,7 +243,7 @@ impl<'a> Migration<'a> {
         read(&config, &sections, self.cancel, &mut verify)?;
         let verified = verify.verified();
         let translated = verify.translators.into_iter().map(|one| one.finish(&until)).collect();
-        Ok(Examined { found, verified, translated, new })
+        Ok(Examined { verified, translated, new })
     }
 }
 

@@ -123,7 +123,8 @@ fn follow(
                 let gone = is_final(code) || crate::kafka::is_out_of_range(code);
                 if gone && open.contains_key(&TopicPartition::new(topic, partition)) {
                     let reason = if text.is_empty() { code.to_string() } else { text.to_owned() };
-                    failed.get_or_insert(MigrateError::Unreadable { partition: format!("{topic}-{partition}"), reason });
+                    failed
+                        .get_or_insert(MigrateError::Unreadable { partition: format!("{topic}-{partition}"), reason });
                 }
             }
         });

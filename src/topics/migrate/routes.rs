@@ -50,8 +50,7 @@ impl Routes {
     /// A channel that belongs nowhere; a new topic that is one of the old ones.
     pub fn new(strategy: Strategy, channel: Channel, key: NewKey, old: Vec<TopicInfo>) -> Result<Self, MigrateError> {
         let by_topic = vec![None; old.len()];
-        let mut routes =
-            Self { strategy, channel, key, targets: Vec::new(), by_name: HashMap::new(), by_topic, old };
+        let mut routes = Self { strategy, channel, key, targets: Vec::new(), by_name: HashMap::new(), by_topic, old };
         if routes.channel == Channel::Topic {
             for at in 0..routes.old.len() {
                 let name = routes.old[at].name.clone();
@@ -120,18 +119,24 @@ impl Routes {
         record: &'a F,
     ) -> Result<Option<Routed<'a>>, MigrateError> {
         let (target, key) = match self.by_topic[old] {
-            Some(target) => (target, match self.key {
-                NewKey::Channel => Some(Cow::Borrowed(self.old[old].name.as_bytes())),
-                NewKey::Keep => record.key().map(Cow::Borrowed),
-            }),
+            Some(target) => (
+                target,
+                match self.key {
+                    NewKey::Channel => Some(Cow::Borrowed(self.old[old].name.as_bytes())),
+                    NewKey::Keep => record.key().map(Cow::Borrowed),
+                },
+            ),
             None => {
                 let Some(channel) = self.channel.of(&self.old[old].name, record) else { return Ok(None) };
                 let channel = channel.into_owned();
                 let target = self.target_of(&channel)?;
-                (target, match self.key {
-                    NewKey::Channel => Some(Cow::Owned(channel)),
-                    NewKey::Keep => record.key().map(Cow::Borrowed),
-                })
+                (
+                    target,
+                    match self.key {
+                        NewKey::Channel => Some(Cow::Owned(channel)),
+                        NewKey::Keep => record.key().map(Cow::Borrowed),
+                    },
+                )
             }
         };
         let count = i32::try_from(self.targets[target as usize].partitions.get()).unwrap_or(1);

@@ -50,7 +50,9 @@ impl StopLog {
             rows.push(match committed {
                 None => None,
                 Some((_, text)) => Some(decode(&text).ok_or_else(|| {
-                    MigrateError::Refused("the stops of this migration cannot be read; was another version at work?".into())
+                    MigrateError::Refused(
+                        "the stops of this migration cannot be read; was another version at work?".into(),
+                    )
                 })?),
             });
         }
