@@ -195,11 +195,13 @@ impl Migration<'_> {
         let begun = positions.iter().any(Option::is_some);
         // Positions are forgotten after some days; what stands in the topics is not.
         let examined = if filled && (whole || !begun) { Some(self.examine(&ends, &groups)?) } else { None };
+        let empty =
+            examined.as_ref().is_none_or(|examined| examined.verified.new_records == 0 && found.total.records > 0);
         let progress = match &examined {
-            None if begun => Progress::Begun,
-            None => Progress::NotBegun,
+            _ if empty && begun => Progress::Begun,
+            _ if empty => Progress::NotBegun,
             Some(examined) if examined.verified.is_equal() => Progress::Complete,
-            Some(_) => Progress::Foreign,
+            _ => Progress::Foreign,
         };
         let mut obstacles = self.obstacles(&found, &states, &groups, progress);
         let carried = match &examined {
