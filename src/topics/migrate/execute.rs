@@ -32,6 +32,9 @@ const SLICE: Duration = Duration::from_millis(50);
 /// How often it is said how things are while nothing happens.
 const SAY: Duration = Duration::from_secs(30);
 
+/// Nobody tells this one to stop.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// What a migration has done.
 #[derive(Clone, Debug, Serialize)]
 pub struct MigrationReport {
@@ -219,6 +222,8 @@ impl Migration<'_> {
         copied += self.copy(copying, &known.logs, &ends, "copying", cancel)?;
         if self.options.follow {
             copied += self.follow(copying)?;
+            // It was told to come to its end, which the rest is; told twice, the process ends.
+            self.cancel = &NEVER;
         }
         Ok(copied)
     }
@@ -266,7 +271,6 @@ impl Migration<'_> {
     /// Copies what is written to the old topics until it is told to stop, and then what is still there.
     fn follow(&mut self, copying: &mut Copying) -> Result<u64, MigrateError> {
         let (mut copied, mut was_at_end, mut said) = (0, false, Instant::now());
-        let never = AtomicBool::new(false);
         loop {
             let last = self.cancel.load(Relaxed);
             let logs = self.logs()?;
@@ -275,7 +279,7 @@ impl Migration<'_> {
                 ends.iter().zip(&copying.positions).map(|(end, at)| u64::try_from(end - at).unwrap_or(0)).sum();
             if lag > 0 {
                 // What is told to stop meanwhile ends with what was there.
-                copied += self.copy(copying, &logs, &ends, "following", &never)?;
+                copied += self.copy(copying, &logs, &ends, "following", &NEVER)?;
                 was_at_end = false;
             } else if !was_at_end || said.elapsed() >= SAY {
                 (was_at_end, said) = (true, Instant::now());
