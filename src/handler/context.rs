@@ -27,6 +27,8 @@ pub struct HandlerContext {
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
     pub settings: HandlerSettings,
+    /// Nothing but previews is asked for: no target is written to, made, changed or taken over.
+    pub preview_only: bool,
 }
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ impl HandlerContext {
             group: None,
             events: EventLog::default(),
             settings: HandlerSettings::default(),
+            preview_only: false,
         }
     }
 }

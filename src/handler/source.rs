@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Handler, HandlerError, Preview};
-use crate::domain::{Offset, TopicPartition};
+use crate::{
+    domain::{Offset, TopicPartition},
+    feed::RehearsalView,
+};
 
 /// Who keeps how far a run has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +93,11 @@ pub trait HandlerSource: Send + Sync {
     /// What the effects are built with is not there; or this handler has no effects to build.
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Err(HandlerError::NoPreview)
+    }
+
+    /// What was found so far, where effects are only rehearsed.
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        None
     }
 
     /// Brings everything to its end after the last batch. It may take its time.
