@@ -9,7 +9,10 @@ use super::{
     projection::ProjectionSource,
     simulate, topic,
 };
-use crate::domain::{Growing, Offset, TopicPartition};
+use crate::{
+    domain::{Growing, Offset, TopicPartition},
+    feed::RehearsalView,
+};
 
 /// Opens what the handlers of one run share.
 ///
@@ -20,6 +23,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
         HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(context)),
         HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
@@ -84,6 +88,10 @@ impl HandlerSource for Opened {
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         self.source.preview()
+    }
+
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        self.source.rehearsal()
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

@@ -7,9 +7,12 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
+use super::{
+    Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
+    RunEnd,
+};
 use crate::{
-    domain::{Growing, TopicPartition},
+    domain::{Growing, Record, TopicPartition},
     plan::Rules,
 };
 use sink::{Refusal, Sink};
@@ -56,6 +59,74 @@ impl HandlerSource for Output {
     /// Where it fails, records that count as handled may be lost if the machine stops.
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.sink.lock().finish()
+    }
+}
+
+/// Makes previews only: nothing is opened, and nothing written.
+#[derive(Debug)]
+pub(super) struct Lines {
+    partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl Lines {
+    pub(super) fn of(context: &HandlerContext) -> Self {
+        Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
+    }
+}
+
+impl HandlerSource for Lines {
+    /// Every record fails: whoever wants lines opens an [`Output`].
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(Unopened)
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions), rules: Arc::clone(&self.rules) }))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+struct Unopened;
+
+impl Handler for Unopened {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let failure = |run| LaneFailure {
+            run,
+            done: 0,
+            error: "the ndjson handler was opened for previews only".into(),
+            advice: Advice::Stop,
+        };
+        (0..batch.len()).map(failure).collect()
+    }
+}
+
+/// Builds lines.
+struct LinePreview {
+    partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl Preview for LinePreview {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        let id = self.partitions.get(record.partition as usize);
+        let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
+        let mut content = Vec::new();
+        line::append_decoded(&mut content, id, &self.rules, record).map_err(|error| error.to_string())?;
+        content.pop();
+        effects.push(PreviewedEffect { what: "line".into(), content });
+        Ok(())
     }
 }
 
