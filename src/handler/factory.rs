@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
+    exec,
     files::{FileFormat, FilesSource},
     ndjson, null,
     projection::ProjectionSource,
@@ -28,6 +29,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
         HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
+        HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };

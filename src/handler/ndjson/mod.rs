@@ -15,6 +15,7 @@ use crate::{
     domain::{Growing, Record, TopicPartition},
     plan::Rules,
 };
+pub(super) use line::append_decoded;
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
