@@ -5,6 +5,7 @@
 
 mod bytes;
 mod catalog;
+mod decode;
 mod environment;
 mod file;
 mod input;
@@ -28,4 +29,4 @@ pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
 };
 pub use problem::{ConfigError, Origin, Problem};
-pub use property::{MASK, Properties, is_secret};
+pub use property::Properties;

@@ -10,6 +10,7 @@ mod ndjson;
 mod null;
 mod preview;
 mod projection;
+mod rehearsal;
 mod settings;
 mod simulate;
 mod source;
@@ -20,12 +21,21 @@ mod topic;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;
+pub use exec::ExecSettings;
 pub use factory::open;
+pub use files::{
+    Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
+    Series as FileSeries,
+};
+pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
+pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
+pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
-pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
-pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
+pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};
+pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration, topic_name};
+pub use topic::{Compression, Partitioner, TopicKey, TopicSettings};
 
 use std::time::Duration;
 
@@ -65,6 +75,9 @@ pub enum Advice {
     GiveUp,
     /// Nothing can be handled any more: the run fails at once.
     Stop,
+    /// The target refuses the record, because somebody else has taken its partition over. In a group that is the way of
+    /// things, and the partition goes as soon as the group says so; elsewhere the run fails.
+    Fenced,
 }
 
 /// Does the work. One instance belongs to one worker, so that it needs no locks of its own.
