@@ -59,12 +59,12 @@ pub(in crate::handler) fn open(
     }
     if strategy.groups.is_empty() && strategy.default_topic.is_none() {
         return Err(settings_error(
-            "where to? Write topic:NAME, or set topic.name ({topic} in it is the record's own topic)",
+            "where to? Write topic:NAME ({topic} in it is the record's own topic), or set topic.name, or groups in [topics]",
         ));
     }
     let elsewhere = settings.bootstrap_servers.as_ref().map(|servers| KafkaConfig {
         bootstrap_servers: servers.clone(),
-        properties: settings.properties.properties.clone(),
+        properties: settings.own_properties(),
     });
     let cluster = elsewhere.as_ref().unwrap_or(&context.kafka);
     let client = Client::new(cluster, &Arc::default()).map_err(settings_error)?;
@@ -111,7 +111,7 @@ fn properties(settings: &TopicSettings, kafka: &KafkaConfig) -> BTreeMap<String,
     }
     properties.remove("compression.codec");
     properties.insert("compression.type".into(), settings.compression.to_string());
-    properties.extend(settings.properties.properties.clone());
+    properties.extend(settings.own_properties());
     if !["delivery.timeout.ms", "message.timeout.ms"].iter().any(|name| properties.contains_key(*name)) {
         properties.insert("delivery.timeout.ms".into(), DELIVERY_TIMEOUT_MS.into());
     }
@@ -189,7 +189,7 @@ impl Republisher {
         if text.contains("transaction timeout") {
             settings_error(format!(
                 "transaction.timeout.ms ({ms}) is above the broker's transaction.max.timeout.ms ({text}); set a lower one in \
-                 [topic.properties], above delivery.timeout.ms"
+                 topic.properties, above delivery.timeout.ms"
             ))
         } else {
             target(format!(

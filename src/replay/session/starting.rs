@@ -83,6 +83,10 @@ impl Body {
         self.runs += 1;
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
+        let joined = resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
+        if let Some(text) = settings.suit_handler(plan.partitions.len() + joined) {
+            self.events.push(EventKind::Notice { text });
+        }
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plans.predicted(&plan, &settings);
         self.show_planned(&id, &plan, &settings, predicted);
