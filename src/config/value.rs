@@ -115,8 +115,14 @@ pub(super) fn variable(variable: Masked) -> Result<Masked, String> {
 
 /// A property of librdkafka's producers, `NAME=VALUE`.
 pub(super) fn producer_property(property: Masked) -> Result<Masked, String> {
-    const OWNED: [&str; 6] =
-        ["transactional.id", "enable.idempotence", "acks", "request.required.acks", "compression.type", "compression.codec"];
+    const OWNED: [&str; 6] = [
+        "transactional.id",
+        "enable.idempotence",
+        "acks",
+        "request.required.acks",
+        "compression.type",
+        "compression.codec",
+    ];
     let name = property.value().split_once('=').map(|(name, _)| name.trim().to_owned());
     let name = name.ok_or_else(|| format!("{} is not of the form NAME=VALUE", quoted(property.shown())))?;
     if super::property::BOOTSTRAP.contains(&name.as_str()) {

@@ -62,10 +62,10 @@ pub(in crate::handler) fn open(
             "where to? Write topic:NAME ({topic} in it is the record's own topic), or set topic.name, or groups in [topics]",
         ));
     }
-    let elsewhere = settings.bootstrap_servers.as_ref().map(|servers| KafkaConfig {
-        bootstrap_servers: servers.clone(),
-        properties: settings.own_properties(),
-    });
+    let elsewhere = settings
+        .bootstrap_servers
+        .as_ref()
+        .map(|servers| KafkaConfig { bootstrap_servers: servers.clone(), properties: settings.own_properties() });
     let cluster = elsewhere.as_ref().unwrap_or(&context.kafka);
     let client = Client::new(cluster, &Arc::default()).map_err(settings_error)?;
     let guard_loops = elsewhere.is_none() && (context.follow || !settings.allow_same_topic);
