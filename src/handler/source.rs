@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Handler, HandlerError, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
@@ -43,7 +45,7 @@ pub struct Holder {
 }
 
 /// Something that handlers did, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectCount {
     /// What, for people and programs: `statements.orders`, `requests`, `records.realtime.user`.
     pub what: String,

@@ -1,7 +1,7 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
 //! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`, `topic`, `topic:NAME`.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::topics::TopicTemplate;
 
@@ -174,6 +174,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .filter(|seconds| (0.0..=3600.0).contains(seconds))
         .map(Duration::from_secs_f64)
         .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
+}
+
+impl HandlerSpec {
+    /// The same handler from every directory: its paths are absolute.
+    ///
+    /// # Errors
+    /// The system does not say where this directory is.
+    pub fn absolute(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Ndjson { path: Some(path) } => Self::Ndjson { path: Some(std::path::absolute(path)?) },
+            Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
+            other => other.clone(),
+        })
+    }
 }
 
 impl fmt::Display for HandlerSpec {

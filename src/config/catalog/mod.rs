@@ -84,6 +84,9 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
     ("topic.properties", Form::Variable),
 ];
 
+/// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
+pub(super) const PATHS: &[&str] = &["projection.target", "projection.definition"];
+
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
     let mut last = "";
