@@ -14,7 +14,7 @@ use crate::{domain::MASK, journal::Journals, replay::JournalOptions};
 const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
 
 /// The tables that say how a run goes.
-const TABLES: [&str; 7] = ["run", "decode", "projection", "topic", "exec", "http", "export"];
+const TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
 
 /// A path, or the path behind `sqlite:`, as it is from every directory. One that begins with a reference is left alone.
 fn absolute(value: &Value) -> Option<Value> {
@@ -213,7 +213,8 @@ mod tests {
         let made = |text: &str| absolute(&Value::from(text)).unwrap().as_str().unwrap().to_owned();
         assert_eq!(made("a.sql"), here.join("a.sql").display().to_string());
         assert_eq!(made("sqlite:a.db"), format!("sqlite:{}", here.join("a.db").display()));
-        for same in ["/a.sql", "sqlite:/a.db", "postgres://h/d", "postgres:host=h", "${env:TARGET}", "sqlite:${env:T}"] {
+        for same in ["/a.sql", "sqlite:/a.db", "postgres://h/d", "postgres:host=h", "${env:TARGET}", "sqlite:${env:T}"]
+        {
             assert_eq!(made(same), same);
         }
         assert_eq!(made("sqlite:///a.db"), "sqlite:/a.db");
