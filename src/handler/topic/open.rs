@@ -186,7 +186,7 @@ impl Republisher {
             };
         };
         let ms = self.timeouts.transaction.as_millis();
-        if text.contains("transaction timeout") {
+        if text.to_lowercase().contains("transaction timeout") {
             settings_error(format!(
                 "transaction.timeout.ms ({ms}) is above the broker's transaction.max.timeout.ms ({text}); set a lower one in \
                  topic.properties, above delivery.timeout.ms"
