@@ -56,12 +56,23 @@ impl Misrouted {
     }
 }
 
+/// What becomes of a topic that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Records for it fail.
+    Refuse,
+    /// It is created.
+    Create,
+    /// It is taken for there, as it would be created: where nothing is written.
+    Imagine,
+}
+
 /// The topics that are written to.
 pub(super) struct Targets {
     /// A client of the cluster that is written to.
     client: Client,
     strategy: Strategy,
-    create: bool,
+    missing: Missing,
     /// What is read of that cluster, where it must not be written to.
     forbidden: RwLock<HashSet<String>>,
     by_channel: RwLock<HashMap<Vec<u8>, Arc<Target>>>,
@@ -70,11 +81,11 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn new(client: Client, strategy: Strategy, create: bool) -> Self {
+    pub(super) fn new(client: Client, strategy: Strategy, missing: Missing) -> Self {
         Self {
             client,
             strategy,
-            create,
+            missing,
             forbidden: RwLock::default(),
             by_channel: RwLock::default(),
             all: Mutex::default(),
@@ -124,7 +135,10 @@ impl Targets {
     fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, Misrouted> {
         let catalog = Catalog::new(&self.client, WITHIN);
         let found = match catalog.topic(name) {
-            Err(CatalogError::UnknownTopic(_)) if self.create => {
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Imagine => {
+                return Ok(i32::try_from(partitions.get()).unwrap_or(i32::MAX));
+            }
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Create => {
                 let wanted = [WantedTopic { name: name.to_owned(), partitions }];
                 let made = create::create(&self.client, &wanted, self.strategy.replication, false, WITHIN);
                 let failed = |error: &dyn std::fmt::Display| Misrouted {
