@@ -37,6 +37,7 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
+mod republish;
 mod resume;
 mod retention;
 mod second;

@@ -120,6 +120,7 @@ impl<'a> MemberLoop<'a> {
         let place = if number == 0 { Place::First } else { Place::Further };
         let config = MemberConfig { topics, place, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
+        membership.joined(member.reference());
         let now = Instant::now();
         let mut this = Self {
             context,
@@ -147,6 +148,7 @@ impl<'a> MemberLoop<'a> {
         }
         if engine.reading_stopped() {
             // While it is still a member: when all leave at once, what the last of them commit may come too late.
+            engine.let_go(&this.membership.partitions());
             this.membership.commit_all(|positions| {
                 let committed = this.member.commit_now(positions);
                 if committed {
