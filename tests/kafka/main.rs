@@ -14,6 +14,7 @@ mod support;
 mod chaos;
 mod contents;
 mod dead_letters;
+mod decode;
 mod digest;
 mod fenced;
 mod filters;
