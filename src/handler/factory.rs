@@ -1,10 +1,10 @@
 //! From a handler's name to a handler for each worker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    ndjson, null, projection::ProjectionSource, simulate,
+    ndjson, null, projection::ProjectionSource, simulate, topic,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -20,6 +20,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
+        HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }
@@ -43,6 +44,10 @@ impl HandlerSource for Opened {
         self.source.expected_s()
     }
 
+    fn batch_time(&self) -> Option<Duration> {
+        self.source.batch_time()
+    }
+
     fn joined(&self, id: &TopicPartition) {
         self.partitions.push(id.clone());
         self.source.joined(id);
@@ -58,6 +63,10 @@ impl HandlerSource for Opened {
 
     fn watch(&self, positions: Arc<dyn Positions>) {
         self.source.watch(positions);
+    }
+
+    fn let_go(&self, partitions: &[u32]) {
+        self.source.let_go(partitions);
     }
 
     fn effects(&self) -> Vec<EffectCount> {

@@ -1,7 +1,9 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`, `topic`, `topic:NAME`.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::topics::TopicTemplate;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +22,11 @@ pub enum HandlerSpec {
     Projection {
         /// The definition's file; `None` is that of the configuration, or the built-in projection.
         path: Option<PathBuf>,
+    },
+    /// Republishes to topics.
+    Topic {
+        /// Where to; `None` is what the table `[topic]` says.
+        name: Option<TopicTemplate>,
     },
 }
 
@@ -79,12 +86,25 @@ impl FromStr for HandlerSpec {
             ("projection", Some(_)) => {
                 Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
             }
+            ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
+            ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]".into()),
+            _ => Err(
+                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], projection[:FILE] or topic[:NAME]"
+                    .into(),
+            ),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
+}
+
+/// A topic that records are republished to; `{topic}` in it is the record's own.
+///
+/// # Errors
+/// It is no name of a topic.
+pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
+    text.replace("{topic}", "{channel}").parse()
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -156,6 +176,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
 }
 
+impl HandlerSpec {
+    /// The same handler from every directory: its paths are absolute.
+    ///
+    /// # Errors
+    /// The system does not say where this directory is.
+    pub fn absolute(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Ndjson { path: Some(path) } => Self::Ndjson { path: Some(std::path::absolute(path)?) },
+            Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
+            other => other.clone(),
+        })
+    }
+}
+
 impl fmt::Display for HandlerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,6 +198,8 @@ impl fmt::Display for HandlerSpec {
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
             Self::Projection { path: None } => f.write_str("projection"),
             Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
+            Self::Topic { name: None } => f.write_str("topic"),
+            Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -195,16 +231,21 @@ mod tests {
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
+            "topic",
+            "topic:orders.v2",
+            "topic:{channel}.v2:12",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
         assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
+        assert_eq!("topic:{topic}.v2".parse::<HandlerSpec>().unwrap().to_string(), "topic:{channel}.v2");
     }
 
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE], projection[:FILE] or topic[:NAME]"),
+            ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
             ("projection:", "write projection:FILE"),
             ("simulate:1", "is not a time"),

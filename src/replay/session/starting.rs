@@ -99,6 +99,7 @@ impl Body {
                 rules: Arc::clone(&plan.selection.scope.rules),
                 kafka: self.options.kafka.clone(),
                 group: settings.group.clone(),
+                follow: plan.follow,
                 events: self.events.clone(),
                 settings: settings.handlers.clone(),
             };
@@ -107,14 +108,13 @@ impl Body {
         };
         let opened = match resumed {
             Some((_, opened)) => {
+                journalling::check_kept(&opened, source.kept_by())?;
                 journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self
-                .options
-                .journal
-                .as_ref()
-                .and_then(|options| journalling::create(options, &id, &plan, &settings, &catalog, &self.events)),
+            None => self.options.journal.as_ref().and_then(|options| {
+                journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
+            }),
         };
         let connection =
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
