@@ -117,7 +117,7 @@ impl Binder {
                 Value::Integer(i64::try_from(hash).unwrap_or_default())
             }
             Parameter::Json(path) => {
-                let document = examined.document()?;
+                let document = examined.document().map_err(ToString::to_string)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
                     None => document,
