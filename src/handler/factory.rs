@@ -6,7 +6,10 @@ use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
     ndjson, null, projection::ProjectionSource, simulate, topic,
 };
-use crate::domain::{Growing, Offset, TopicPartition};
+use crate::{
+    domain::{Growing, Offset, TopicPartition},
+    feed::RehearsalView,
+};
 
 /// Opens what the handlers of one run share.
 ///
@@ -16,6 +19,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
+        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(&context.partitions)),
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
@@ -75,6 +79,10 @@ impl HandlerSource for Opened {
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         self.source.preview()
+    }
+
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        self.source.rehearsal()
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

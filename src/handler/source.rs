@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Handler, HandlerError, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
+    feed::RehearsalView,
     kafka::GroupMember,
 };
 
@@ -117,6 +118,11 @@ pub trait HandlerSource: Send + Sync {
     /// What the effects are built with is not there; or this handler has no effects to build.
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Err(HandlerError::NoPreview)
+    }
+
+    /// What was found so far, where effects are only rehearsed.
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        None
     }
 
     /// Brings everything to its end after the last batch. It may take its time.

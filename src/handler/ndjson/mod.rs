@@ -7,8 +7,8 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
-use crate::domain::{Growing, TopicPartition};
+use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd};
+use crate::domain::{Growing, Record, TopicPartition};
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
@@ -44,6 +44,72 @@ impl HandlerSource for Output {
     /// Where it fails, records that count as handled may be lost if the machine stops.
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.sink.lock().finish()
+    }
+}
+
+/// Makes previews only: nothing is opened, and nothing written.
+#[derive(Debug)]
+pub(super) struct Lines {
+    partitions: Arc<Growing<TopicPartition>>,
+}
+
+impl Lines {
+    pub(super) fn of(partitions: &Arc<Growing<TopicPartition>>) -> Self {
+        Self { partitions: Arc::clone(partitions) }
+    }
+}
+
+impl HandlerSource for Lines {
+    /// Every record fails: whoever wants lines opens an [`Output`].
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(Unopened)
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions) }))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+struct Unopened;
+
+impl Handler for Unopened {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let failure = |run| LaneFailure {
+            run,
+            done: 0,
+            error: "the ndjson handler was opened for previews only".into(),
+            advice: Advice::Stop,
+        };
+        (0..batch.len()).map(failure).collect()
+    }
+}
+
+/// Builds lines.
+struct LinePreview {
+    partitions: Arc<Growing<TopicPartition>>,
+}
+
+impl Preview for LinePreview {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        let id = self.partitions.get(record.partition as usize);
+        let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
+        let mut content = Vec::new();
+        line::append(&mut content, id, record).map_err(|error| error.to_string())?;
+        content.pop();
+        effects.push(PreviewedEffect { what: "line".into(), content });
+        Ok(())
     }
 }
 
