@@ -60,9 +60,9 @@ impl CompareArgs {
         self.scope.put("run", &mut overrides);
         self.filter.put(&mut overrides);
         overrides.assignments.push(Assignment::flag("--left", "run.handler", &self.left));
-        overrides.assignments.extend(
-            self.concurrency.as_ref().map(|value| Assignment::flag("--concurrency", "run.concurrency", value)),
-        );
+        overrides
+            .assignments
+            .extend(self.concurrency.as_ref().map(|value| Assignment::flag("--concurrency", "run.concurrency", value)));
         Ok(Config::load(&overrides, environment, directory)?)
     }
 }
@@ -88,9 +88,8 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
         // It was stopped, or failed, before anything was compared.
         return Ok(Exit::of_view(&run));
     };
-    let text = found
-        .render(args.json)
-        .map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))?;
+    let text =
+        found.render(args.json).map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))?;
     match &args.output {
         None => print(&text)?,
         Some(path) => {

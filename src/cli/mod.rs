@@ -25,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use args::{
     ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{CareArgs, SettingsArgs},
@@ -106,6 +107,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     care: CareArgs,
@@ -159,7 +162,11 @@ impl ConsoleArgs {
             return Ok(config);
         }
         let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
-        match needing.or_else(|| self.filter.needs_a_cluster()).or_else(|| self.care.needs_a_cluster()) {
+        match needing
+            .or_else(|| self.filter.needs_a_cluster())
+            .or_else(|| self.decode.needs_a_cluster())
+            .or_else(|| self.care.needs_a_cluster())
+        {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -175,6 +182,7 @@ impl ConsoleArgs {
         self.scope.put(table, &mut overrides);
         if table == "run" {
             self.filter.put(&mut overrides);
+            self.decode.put(&mut overrides);
         }
         self.settings.put(table, &mut overrides);
         self.care.put(&mut overrides);

@@ -19,7 +19,11 @@ impl RecordPlace {
     /// The place of a record.
     #[must_use]
     pub fn of(id: &TopicPartition, offset: i64) -> Self {
-        Self { topic: id.topic.to_string(), partition: id.partition.0, offset: Offset::new(offset).unwrap_or_default().get() }
+        Self {
+            topic: id.topic.to_string(),
+            partition: id.partition.0,
+            offset: Offset::new(offset).unwrap_or_default().get(),
+        }
     }
 }
 

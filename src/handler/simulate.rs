@@ -10,7 +10,8 @@ use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Simulate, WorkTime,
+    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Simulate,
+    WorkTime,
 };
 use crate::domain::Record;
 

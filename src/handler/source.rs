@@ -82,6 +82,12 @@ pub trait HandlerSource: Send + Sync {
         None
     }
 
+    /// Whether the handlers fail what cannot be decoded, where a format was asked for; otherwise the run does, before they see
+    /// it.
+    fn decodes(&self) -> bool {
+        false
+    }
+
     /// A partition joins the run: its records carry the next index. Told before the first of them.
     fn joined(&self, _id: &TopicPartition) {}
 

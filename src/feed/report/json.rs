@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use crate::{
     domain::Ordering,
-    feed::{Bound, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals},
+    feed::{
+        Bound, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput,
+        Totals,
+    },
     handler::EffectCount,
 };
 

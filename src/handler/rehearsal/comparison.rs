@@ -11,7 +11,9 @@ use super::{
 use crate::{
     domain::{Growing, TopicPartition},
     feed::RehearsalView,
-    handler::{Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd},
+    handler::{
+        Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd,
+    },
     plan::Rules,
 };
 

@@ -82,7 +82,9 @@ fn are_equal(left: &[PreviewedEffect], right: &[PreviewedEffect]) -> bool {
 fn outcomes(left: Built<'_>, right: Built<'_>) -> [Outcome; 2] {
     // What both do comes first and says nothing, unless there is nothing else.
     let same = match (left, right) {
-        (Ok(left), Ok(right)) => left.iter().zip(right).take_while(|(left, right)| left.content == right.content).count(),
+        (Ok(left), Ok(right)) => {
+            left.iter().zip(right).take_while(|(left, right)| left.content == right.content).count()
+        }
         _ => 0,
     };
     let side = |own: Built<'_>, other: Built<'_>, which: usize| match own {

@@ -39,7 +39,11 @@ pub struct Rehearsed {
 ///
 /// # Errors
 /// A handler that has no effects to build, or cannot build them.
-pub fn rehearse(rehearsal: &Rehearsal, spec: &HandlerSpec, context: &HandlerContext) -> Result<Rehearsed, HandlerError> {
+pub fn rehearse(
+    rehearsal: &Rehearsal,
+    spec: &HandlerSpec,
+    context: &HandlerContext,
+) -> Result<Rehearsed, HandlerError> {
     let context = HandlerContext { preview_only: true, ..context.clone() };
     match rehearsal {
         Rehearsal::DryRun => rehearse_given(open(spec, &context)?, &context),
@@ -78,7 +82,8 @@ mod tests {
     }
 
     fn batch(values: &[&[u8]]) -> Vec<LaneRun> {
-        let records = (0..).zip(values).map(|(offset, value)| record(1, offset, Some(b"k\x1b"), Some(value), &[])).collect();
+        let records =
+            (0..).zip(values).map(|(offset, value)| record(1, offset, Some(b"k\x1b"), Some(value), &[])).collect();
         vec![LaneRun { lane: 0, records }]
     }
 
@@ -94,7 +99,9 @@ mod tests {
         let kind = &view.effects[0];
         assert_eq!((kind.what.as_str(), kind.count, kind.examples.len()), ("line", 4, 3));
         assert_eq!((kind.examples[1].place.partition, kind.examples[1].place.offset), (1, 1));
-        assert!(kind.examples[1].content.contains(r#""value":"b\\u001b""#) || kind.examples[1].content.contains("b\\u001b"));
+        assert!(
+            kind.examples[1].content.contains(r#""value":"b\\u001b""#) || kind.examples[1].content.contains("b\\u001b")
+        );
         assert!(!dir.path().join("out").exists());
     }
 

@@ -18,7 +18,8 @@ pub(super) fn cut_where_they_differ(left: &[u8], right: &[u8]) -> [String; 2] {
     let most = left.len().max(right.len());
     let start = if most <= LONGEST { 0 } else { equal.saturating_sub(BEFORE) };
     // Within a character of UTF-8, both go back to its beginning.
-    let start = (0..=start).rev().take(4).find(|at| left.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80)).unwrap_or(start);
+    let start =
+        (0..=start).rev().take(4).find(|at| left.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80)).unwrap_or(start);
     [from(left, start), from(right, start)]
 }
 

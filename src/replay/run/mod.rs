@@ -3,6 +3,7 @@
 pub mod assignor;
 pub mod concurrency;
 mod deal;
+mod decodable;
 mod ending;
 pub mod error;
 mod failures;

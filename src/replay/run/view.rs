@@ -8,8 +8,8 @@ use super::{Run, rate::Rate};
 use crate::{
     domain::{Lag, Offset, Ordering, RateLimit, TopicPartition},
     feed::{
-        LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RunState, RunSummary, RunView, Throughput,
-        Totals, WorkerState, WorkerView,
+        LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RunState, RunSummary,
+        RunView, Throughput, Totals, WorkerState, WorkerView,
     },
     plan::{Load, predict},
     replay::partition::{PartitionRun, key_groups::Digest},

@@ -70,6 +70,8 @@ impl Body {
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
+        let decoding = selection.scope.rules.decoding.check();
+        decoding.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
@@ -174,8 +176,9 @@ impl Body {
             (Some(source), None) => return Ok((Arc::clone(source), false)),
             (Some(source), Some(_)) => handler::rehearse_given(Arc::clone(source), context),
             (None, Some(rehearsal)) => handler::rehearse(rehearsal, &settings.handler, context),
-            (None, None) => handler::open(&settings.handler, context)
-                .map(|source| Rehearsed { source, single_threaded: false }),
+            (None, None) => {
+                handler::open(&settings.handler, context).map(|source| Rehearsed { source, single_threaded: false })
+            }
         };
         let problem = |error: HandlerError| Problem { usage: error.is_usage(), text: error.to_string() };
         rehearsed.map(|it| (it.source, it.single_threaded)).map_err(problem)
