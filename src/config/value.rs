@@ -8,7 +8,7 @@ use super::input::{Input, quoted};
 use crate::{
     domain::Masked,
     feed::printable,
-    handler::{HandlerSpec, SpecError, topic_name},
+    handler::{HandlerSpec, ProjectionTarget, SpecError, topic_name},
     topics::TopicTemplate,
 };
 
@@ -96,6 +96,12 @@ pub(super) fn http_url(url: Masked) -> Result<Masked, String> {
     let fits =
         rest.is_some_and(|rest| !rest.is_empty()) && !value.contains(|c: char| c.is_whitespace() || c.is_control());
     if fits { Ok(url) } else { Err("it is not an address of HTTP".into()) }
+}
+
+/// Where a projection is kept.
+pub(super) fn projection_target(target: Masked) -> Result<Masked, String> {
+    target.value().parse::<ProjectionTarget>()?;
+    Ok(target)
 }
 
 /// Headers of HTTP; a name is a token of RFC 9110, a value has no control characters.

@@ -27,7 +27,8 @@ pub struct SettingsArgs {
     /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
     #[arg(long, value_name = "N")]
     pub batch: Option<String>,
-    /// What is done with records: null, simulate:TIME, ndjson[:FILE], topic[:NAME] [default: null, in the demo simulate:1ms]
+    /// What is done with records: null, simulate:TIME, ndjson[:FILE|DIR/], csv:DIR, parquet:DIR, projection[:FILE],
+    /// topic[:NAME], exec[:COMMAND], http[:URL] [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
     /// How records come out of the client [default: buffered]

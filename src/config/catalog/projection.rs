@@ -1,5 +1,40 @@
 //! `[projection]`: SQL read models.
 
-use super::Setting;
+use std::{ops::RangeInclusive, time::Duration};
 
-pub(super) const PROJECTION: &[Setting] = &[];
+use super::Setting;
+use crate::{
+    config::value::{directory, projection_target, store, text, time, word},
+    domain::Masked,
+};
+
+const BUSY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
+
+pub(super) const PROJECTION: &[Setting] = &[
+    Setting {
+        key: "projection.target",
+        allowed: "sqlite:FILE, or postgres://USER@HOST/DATABASE",
+        set: |c, i| {
+            store(&mut c.run.settings.handlers.projection.target, i.masked().and_then(projection_target).map(Some))
+        },
+        show: |c| c.run.settings.handlers.projection.target.as_ref().map(|target| text(&Masked::shown(target))),
+    },
+    Setting {
+        key: "projection.definition",
+        allowed: "the path of a projection's file",
+        set: |c, i| store(&mut c.run.settings.handlers.projection.definition, directory(i).map(Some)),
+        show: |c| c.run.settings.handlers.projection.definition.as_ref().map(|path| text(&path.display())),
+    },
+    Setting {
+        key: "projection.durability",
+        allowed: "process or power",
+        set: |c, i| store(&mut c.run.settings.handlers.projection.durability, word(i)),
+        show: |c| Some(text(&c.run.settings.handlers.projection.durability)),
+    },
+    Setting {
+        key: "projection.busy_timeout",
+        allowed: "a time from 0 to 10m, such as 5s",
+        set: |c, i| store(&mut c.run.settings.handlers.projection.busy_timeout, i.duration(&BUSY)),
+        show: |c| Some(time(c.run.settings.handlers.projection.busy_timeout)),
+    },
+];

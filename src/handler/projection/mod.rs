@@ -9,6 +9,7 @@ mod bind;
 mod builtin;
 mod definition;
 mod postgres;
+mod preview;
 mod settings;
 mod source;
 mod sqlite;
