@@ -213,7 +213,8 @@ mod tests {
         let made = |text: &str| absolute(&Value::from(text)).unwrap().as_str().unwrap().to_owned();
         assert_eq!(made("a.sql"), here.join("a.sql").display().to_string());
         assert_eq!(made("sqlite:a.db"), format!("sqlite:{}", here.join("a.db").display()));
-        for same in ["/a.sql", "sqlite:/a.db", "postgres://h/d", "postgres:host=h", "${env:TARGET}", "sqlite:${env:T}"] {
+        for same in ["/a.sql", "sqlite:/a.db", "postgres://h/d", "postgres:host=h", "${env:TARGET}", "sqlite:${env:T}"]
+        {
             assert_eq!(made(same), same);
         }
         assert_eq!(made("sqlite:///a.db"), "sqlite:/a.db");

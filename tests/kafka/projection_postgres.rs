@@ -1,6 +1,5 @@
 //! Projections in a real PostgreSQL: exactly once, whatever is killed.
 
-
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -97,7 +96,8 @@ fn what_can_never_work_is_said_before_the_run_and_without_the_password() {
         assert!(ended.stderr.contains(part), "{name}: {}", ended.stderr);
         assert!(!ended.stderr.contains("s3cret") && !ended.stderr.contains(":kreplay@"), "{}", ended.stderr);
     }
-    let definition = place.define("away", &database.url_with(postgres::shared().address(), "127.0.0.1:1"), SCHEMA, STATEMENT, "");
+    let definition =
+        place.define("away", &database.url_with(postgres::shared().address(), "127.0.0.1:1"), SCHEMA, STATEMENT, "");
     let ended = place.run(&topic, &definition, &["--no-journal"]);
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("cannot connect"), "{}", ended.stderr);
@@ -115,7 +115,8 @@ fn records_that_fail_are_isolated_and_the_others_applied() {
     orders::fill(place.broker, &topic, &mut random, 100, 1);
     let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
     let config = place.dir.path().join("kreplay.toml");
-    std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 1\nretry.first_delay = \"10ms\"\n").unwrap();
+    std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 1\nretry.first_delay = \"10ms\"\n")
+        .unwrap();
     let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("invalid input syntax for type bigint"), "{}", ended.stderr);
@@ -182,7 +183,8 @@ fn a_full_disk_is_waited_for_as_retries_say() {
     );
     let definition = place.define("orders", database.url(), &schema, STATEMENT, "");
     let config = place.dir.path().join("kreplay.toml");
-    std::fs::write(&config, "[run]\nretry.attempts = 30\nretry.first_delay = \"10ms\"\nretry.max_delay = \"100ms\"\n").unwrap();
+    std::fs::write(&config, "[run]\nretry.attempts = 30\nretry.first_delay = \"10ms\"\nretry.max_delay = \"100ms\"\n")
+        .unwrap();
     place.run(&topic, &definition, &["--config", config.to_str().unwrap()]).expect_success();
     assert_ne!(place.report()["totals"]["retried"], 0);
     expect_exactly_once(&database, &expected);
@@ -216,7 +218,9 @@ fn connections_are_encrypted_and_certificates_checked_as_sslmode_says() {
     let (topic, database) = (place.broker.topic("encrypted", 1), postgres::shared().database());
     let Some(certificate) = postgres::shared().certificate() else { return };
     let rows = orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
-    let schema = format!("{SCHEMA} CREATE TABLE IF NOT EXISTS seen AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();");
+    let schema = format!(
+        "{SCHEMA} CREATE TABLE IF NOT EXISTS seen AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();"
+    );
     let url = database.url();
     let definition = place.define("plain", &format!("{url}?sslmode=verify-full"), &schema, STATEMENT, "");
     let ended = place.run(&topic, &definition, &["--no-journal"]);

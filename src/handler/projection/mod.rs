@@ -1,7 +1,8 @@
 //! `projection`: SQL read models.
 //!
 //! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
-//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`).
+//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`). A
+//! projection may be made anew beside the one in use (`shadow`).
 
 mod applied;
 mod batch;
@@ -10,6 +11,7 @@ mod builtin;
 mod definition;
 mod postgres;
 mod settings;
+mod shadow;
 mod source;
 mod sqlite;
 mod statement;

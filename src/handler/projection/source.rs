@@ -17,6 +17,7 @@ use super::{
     builtin::builtin,
     definition::Definition,
     postgres::PostgresStore,
+    shadow::{Place, Shadow},
     sqlite,
     store::{Claimed, Outcome, Session, Store, settings_error, target_error},
     target::Target,
@@ -41,6 +42,8 @@ struct Shared {
     definition: Arc<Definition>,
     context: HandlerContext,
     store: Box<dyn Store>,
+    /// What becomes of it at the end, where the projection is made anew.
+    shadow: Option<Shadow>,
     /// By the index of a partition: whether it was claimed.
     claimed: Mutex<Vec<bool>>,
     counts: Vec<Counts>,
@@ -61,9 +64,20 @@ impl ProjectionSource {
     /// The definition is wrong, or does not fit to what is in the target; or the target cannot be used.
     pub(in crate::handler) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let definition = Arc::new(define(path, context)?);
-        let store: Box<dyn Store> = match &definition.target {
-            Target::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, &definition, context)?),
-            Target::Postgres(url) => Box::new(PostgresStore::open(url, &definition, context)?),
+        let shadow = context.settings.projection.shadow.then(|| Shadow::begin(&definition, context)).transpose()?;
+        let place = shadow.as_ref().map(Shadow::place);
+        let store: Box<dyn Store> = match (&definition.target, &place) {
+            (Target::Sqlite(_), Some(Place::File(path))) => {
+                Box::new(sqlite::SqliteStore::open(path, &definition, context, true)?)
+            }
+            (Target::Sqlite(path), _) => Box::new(sqlite::SqliteStore::open(path, &definition, context, false)?),
+            (Target::Postgres(url), Some(Place::Schema(schema))) => {
+                Box::new(PostgresStore::open(url, &definition, Some(schema), context)?)
+            }
+            (Target::Postgres(url), _) => {
+                let schema = context.settings.projection.schema.as_deref();
+                Box::new(PostgresStore::open(url, &definition, schema, context)?)
+            }
         };
         let rules = Arc::clone(&context.rules);
         let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
@@ -75,6 +89,7 @@ impl ProjectionSource {
             unmatched: AtomicU64::new(0),
             context: context.clone(),
             store,
+            shadow,
             definition: Arc::clone(&definition),
         });
         let binder = Binder::new(definition, rules, Arc::clone(&context.partitions));
@@ -172,6 +187,9 @@ impl HandlerSource for ProjectionSource {
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
+        if let Some(shadow) = &self.shared.shadow {
+            shadow.watch(Arc::clone(&positions));
+        }
         self.shared.store.watch(positions);
     }
 
@@ -197,8 +215,12 @@ impl HandlerSource for ProjectionSource {
         effects
     }
 
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.shared.store.finish()
+    fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {
+        self.shared.store.finish()?;
+        match &self.shared.shadow {
+            Some(shadow) => shadow.finish(end, self.shared.store.as_ref()),
+            None => Ok(()),
+        }
     }
 }
 

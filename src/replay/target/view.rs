@@ -20,4 +20,9 @@ impl Positions for PositionsView {
         let position = |engine: Arc<Engine>| Some(engine.partitions.get(partition as usize)?.lock().own_position());
         self.0.upgrade().and_then(position).unwrap_or(0)
     }
+
+    fn first(&self, partition: u32) -> i64 {
+        let first = |engine: Arc<Engine>| Some(engine.planned.get(partition as usize)?.first.get());
+        self.0.upgrade().and_then(first).unwrap_or(0)
+    }
 }

@@ -177,7 +177,7 @@ impl Course<'_> {
             }
             Failure::Fenced(lost) => {
                 let error = "its partition was taken over by another owner, which the target obeys";
-                self.todo.fail_partitions(self.batch, &lost, error, Advice::Stop);
+                self.todo.fail_partitions(self.batch, &lost, error, Advice::Fenced);
                 self.owned.retain(|one| !lost.contains(&one.index));
                 Next::Again(Duration::ZERO)
             }
