@@ -209,11 +209,13 @@ fn a_rebuild_that_is_not_what_it_should_be_leaves_the_old_one_in_use(live: &dyn 
     orders::expect_equal(&live.rows(), &scene.both.old);
 
     let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
-    let mut run = scene.run(&definition, &["--shadow"]);
-    wait::until("a rebuild under way", DEADLINE, || (live.rebuilt() > 100).then_some(()));
+    let run = scene.run(&definition, &["--shadow", "--rate", "5000/s"]);
+    // What is left of the one before counts as nothing.
+    let under_way = 100..i64::from(RECORDS) - 100;
+    wait::until("a rebuild under way", DEADLINE, || under_way.contains(&live.rebuilt()).then_some(()));
     run.signal("TERM");
-    run.wait_for("its end", DEADLINE, |_, _| true);
-    assert_eq!(run.finish().code(), Some(4));
+    let ended = run.finish();
+    assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
     orders::expect_equal(&live.rows(), &scene.both.old);
     live.damage();
     let ended = scene.resume().finish();
