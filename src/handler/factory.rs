@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    ndjson, null, projection::ProjectionSource, simulate, topic,
+    files::{FileFormat, FilesSource},
+    ndjson, null,
+    projection::ProjectionSource,
+    simulate, topic,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -16,6 +19,10 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
+        HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
+            Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
+        }
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }

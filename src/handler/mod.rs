@@ -22,6 +22,10 @@ pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use exec::ExecSettings;
 pub use factory::open;
+pub use files::{
+    Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
+    Series as FileSeries,
+};
 pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};

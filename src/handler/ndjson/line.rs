@@ -78,7 +78,11 @@ impl Formatter for Escaping {
 ///
 /// # Errors
 /// What the serializer said; none is known to happen.
-pub(super) fn append(out: &mut Vec<u8>, source: &TopicPartition, record: &Record) -> Result<(), serde_json::Error> {
+pub(in crate::handler) fn append(
+    out: &mut Vec<u8>,
+    source: &TopicPartition,
+    record: &Record,
+) -> Result<(), serde_json::Error> {
     let before = out.len();
     let line = Line {
         topic: &source.topic,
@@ -95,6 +99,17 @@ pub(super) fn append(out: &mut Vec<u8>, source: &TopicPartition, record: &Record
         Err(_) => out.truncate(before),
     }
     written
+}
+
+/// The headers of a record alone, as a line has them.
+///
+/// # Errors
+/// What the serializer said; none is known to happen.
+pub(in crate::handler) fn headers_as_json(record: &Record) -> Result<String, String> {
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Escaping);
+    headers(record, &mut serializer).map_err(|error| error.to_string())?;
+    String::from_utf8(out).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `ndjson`: writes each record as a line of JSON, to a file or to standard output.
 
-mod line;
+pub(super) mod line;
 mod sink;
 
 use std::{path::Path, sync::Arc};

@@ -64,7 +64,8 @@ impl<'a, F: Fields> Examined<'a, F> {
     }
 
     /// What stands at a place of the value; a value that is not JSON has no places.
-    pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
+    #[must_use]
+    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
         path.find(self.document().ok().flatten()?)
     }
 
