@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -165,6 +166,10 @@ impl HandlerSource for ProjectionSource {
 
     fn expected_s(&self) -> Option<f64> {
         None
+    }
+
+    fn batch_time(&self) -> Option<Duration> {
+        self.shared.store.batch_time()
     }
 
     fn kept_by(&self) -> KeptBy {

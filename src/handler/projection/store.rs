@@ -14,7 +14,7 @@
 //!
 //! [`OffsetSet`]: super::applied::OffsetSet
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
     batch::{Batch, BoundRecord},
@@ -42,6 +42,11 @@ pub(super) trait Store: Send + Sync {
     /// # Errors
     /// The database cannot be asked. Waiting is bounded.
     fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError>;
+
+    /// How long a batch should take, where a transaction has a cost of its own.
+    fn batch_time(&self) -> Option<Duration> {
+        None
+    }
 
     /// What a worker applies its batches through.
     fn session(&self) -> Box<dyn Session>;

@@ -107,7 +107,7 @@ fn sets(rows: &[Row]) -> Result<BTreeMap<(String, i32), OffsetSet>, Trouble> {
     let mut sets: BTreeMap<_, OffsetSet> = BTreeMap::new();
     for row in rows {
         let offsets: &[u8] = row.try_get(2)?;
-        sets.entry(place(row)?).or_default().merge(&OffsetSet::decode(offsets).unwrap_or_default());
+        sets.entry(place(row)?).or_default().merge(&OffsetSet::decode(offsets).ok_or(Trouble::Damaged)?);
     }
     Ok(sets)
 }

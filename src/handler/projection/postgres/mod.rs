@@ -51,6 +51,9 @@ use crate::{
     handler::{HandlerContext, HandlerError, Positions},
 };
 
+/// How long a batch should take: the server brings each commit to its disk, which takes some milliseconds.
+const BATCH: Duration = Duration::from_millis(25);
+
 /// A projection in PostgreSQL.
 pub(super) struct PostgresStore {
     shared: Arc<Shared>,
@@ -92,7 +95,12 @@ pub(super) fn reach(
     schema: Option<&str>,
 ) -> Result<(Place, Runtime), HandlerError> {
     let wrong = |reason| settings_error(format!("the target {}: {reason}", definition.target));
-    let address = Address::parse(url).map_err(wrong)?;
+    let mut address = Address::parse(url).map_err(wrong)?;
+    if address.config.get_password().is_none()
+        && let Ok(password) = std::env::var("PGPASSWORD")
+    {
+        address.config.password(password);
+    }
     let tls = tls::connector(&address).map_err(wrong)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -177,6 +185,10 @@ impl Store for PostgresStore {
             self.shared.held.claimed(owned, taken.position, taken.applied);
         }
         Ok(stands)
+    }
+
+    fn batch_time(&self) -> Option<Duration> {
+        Some(BATCH)
     }
 
     fn session(&self) -> Box<dyn Session> {

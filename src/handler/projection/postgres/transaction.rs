@@ -245,7 +245,7 @@ impl Attempt<'_> {
                 };
                 let offsets: &[u8] = row.try_get(2)?;
                 let (records, digest): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
-                let offsets = OffsetSet::decode(offsets).unwrap_or_default();
+                let offsets = OffsetSet::decode(offsets).ok_or(Trouble::Damaged)?;
                 notes.entry(one.index).or_default().merge(&Note { offsets, records, digest: digest.cast_unsigned() });
             }
         }
