@@ -11,7 +11,8 @@ use super::{Config, Environment, catalog, show::one_line};
 use crate::{domain::MASK, journal::Journals, replay::JournalOptions};
 
 /// Settings of `[run]` that are not part of a run.
-const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
+const NOT_THE_RUNS: [&str; 5] =
+    ["run.dry_run", "run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
 
 /// The tables that say how a run goes.
 const TABLES: [&str; 7] = ["run", "decode", "projection", "topic", "exec", "http", "export"];

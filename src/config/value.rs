@@ -105,19 +105,25 @@ pub(super) fn http_url(url: Masked) -> Result<Masked, String> {
     if fits { Ok(url) } else { Err("it is not an address of HTTP".into()) }
 }
 
-/// A header of HTTP; its name is a token of RFC 9110, its value has no control characters.
-pub(super) fn header(header: Masked) -> Result<Masked, String> {
+/// Headers of HTTP; a name is a token of RFC 9110, a value has no control characters.
+pub(super) fn headers(list: Vec<Masked>) -> Result<Vec<Masked>, String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    let fits = header.value().split_once(':').is_some_and(|(name, value)| {
+    let fits = |name: &str, value: &str| {
         !name.is_empty() && name.chars().all(token) && value.chars().all(|c| c == '\t' || !c.is_control())
-    });
-    if fits { Ok(header) } else { Err(format!("{} is not a header", quoted(header.shown()))) }
+    };
+    match list.iter().find(|one| !one.value().split_once(':').is_some_and(|(name, value)| fits(name, value))) {
+        Some(wrong) => Err(format!("{} is not a header", quoted(wrong.shown()))),
+        None => Ok(list),
+    }
 }
 
-/// A variable of an environment.
-pub(super) fn variable(variable: Masked) -> Result<Masked, String> {
-    let fits = variable.value().split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
-    if fits { Ok(variable) } else { Err(format!("{} is not a variable", quoted(variable.shown()))) }
+/// Variables of an environment.
+pub(super) fn variables(list: Vec<Masked>) -> Result<Vec<Masked>, String> {
+    let wrong = |one: &&Masked| one.value().split_once('=').is_none_or(|(name, _)| name.trim().is_empty());
+    match list.iter().find(wrong) {
+        Some(wrong) => Err(format!("{} is not a variable", quoted(wrong.shown()))),
+        None => Ok(list),
+    }
 }
 
 /// A list of what may be shown; `None` where it is empty.

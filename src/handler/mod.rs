@@ -10,6 +10,7 @@ mod ndjson;
 mod null;
 mod preview;
 mod projection;
+mod rehearsal;
 mod settings;
 mod simulate;
 mod source;
@@ -17,6 +18,7 @@ mod spec;
 #[cfg(test)]
 mod testing;
 mod topic;
+mod verdict;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;
@@ -29,6 +31,7 @@ pub use files::{
 pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
+pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
 pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};

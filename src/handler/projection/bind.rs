@@ -95,7 +95,7 @@ impl Binder {
         let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
         let id = self.partitions.get(record.partition as usize);
         Ok(match parameter {
-            Parameter::Key => keep(batch, record.key()),
+            Parameter::Key => keep(batch, examined.own_key()),
             Parameter::Value => keep(batch, record.value()),
             Parameter::Topic => id.map_or(Value::Null, |id| batch.keep_text(&id.topic)),
             Parameter::Partition => id.map_or(Value::Null, |id| Value::Integer(id.partition.0.into())),
@@ -117,7 +117,7 @@ impl Binder {
                 Value::Integer(i64::try_from(hash).unwrap_or_default())
             }
             Parameter::Json(path) => {
-                let document = examined.document()?;
+                let document = examined.document().map_err(ToString::to_string)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
                     None => document,
