@@ -7,7 +7,7 @@ use toml::Value;
 use super::input::{Input, quoted};
 use crate::{
     domain::Masked,
-    handler::{HandlerSpec, SpecError},
+    handler::{HandlerSpec, ProjectionTarget, SpecError},
 };
 
 pub(super) fn store<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -103,6 +103,12 @@ pub(super) fn http_url(url: Masked) -> Result<Masked, String> {
     let fits =
         rest.is_some_and(|rest| !rest.is_empty()) && !value.contains(|c: char| c.is_whitespace() || c.is_control());
     if fits { Ok(url) } else { Err("it is not an address of HTTP".into()) }
+}
+
+/// Where a projection is kept.
+pub(super) fn projection_target(target: Masked) -> Result<Masked, String> {
+    target.value().parse::<ProjectionTarget>()?;
+    Ok(target)
 }
 
 /// Headers of HTTP; a name is a token of RFC 9110, a value has no control characters.

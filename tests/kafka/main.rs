@@ -33,6 +33,7 @@ mod poison;
 mod poison_handler;
 mod processes;
 mod projection_postgres;
+mod projection_sqlite;
 mod ranges;
 mod rebalance;
 mod recorder;

@@ -28,7 +28,7 @@ pub struct SettingsArgs {
     /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
     #[arg(long, value_name = "N")]
     pub batch: Option<String>,
-    /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
+    /// What is done with records: null, simulate:TIME, ndjson[:FILE], projection[:FILE] [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
     /// Makes the projection anew beside the one in use, verifies it, and then puts it in its place

@@ -10,6 +10,7 @@ mod bind;
 mod builtin;
 mod definition;
 mod postgres;
+mod preview;
 mod settings;
 mod shadow;
 mod source;

@@ -2,13 +2,14 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use super::target::Target;
+use crate::domain::Masked;
 
 /// `[projection]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectionSettings {
-    /// Where the projection is kept; stronger than what its definition says.
-    pub target: Option<Target>,
+    /// Where the projection is kept ([`ProjectionTarget`](crate::handler::ProjectionTarget)); stronger than what its definition
+    /// says.
+    pub target: Option<Masked>,
     /// The definition's file, where the handler does not name one; neither means the built-in projection.
     pub definition: Option<PathBuf>,
     /// What a commit survives.

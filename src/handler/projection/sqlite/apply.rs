@@ -11,7 +11,7 @@ use super::{fault::Fault, open::Database};
 use crate::handler::{
     Advice, LaneFailure,
     projection::{
-        batch::{Batch, BoundRecord, Value},
+        batch::{Batch, BoundRecord, Step, Value},
         store::{Executed, Outcome},
     },
 };
@@ -142,6 +142,11 @@ fn singly(database: &mut Database, batches: &[Batch], pieces: Vec<Piece>, outcom
 
 fn attempt(database: &mut Database, batches: &[Batch], pieces: &[Piece]) -> Result<Done, Trouble> {
     database.check_file()?;
+    if !database.connection.is_autocommit() {
+        // Whoever wrote last has panicked in the middle.
+        database.connection.execute_batch("ROLLBACK")?;
+        database.partitions.iter_mut().flatten().for_each(|partition| partition.stale = true);
+    }
     database.connection.prepare_cached("BEGIN IMMEDIATE")?.raw_execute()?;
     let mut fresh = vec![Vec::new(); database.partitions.len()];
     let result = within(database, batches, pieces, &mut fresh).and_then(|done| {
@@ -280,9 +285,7 @@ fn carry_out<'c>(
                 Some(statement) => statement,
                 none => none.insert(connection.prepare_cached(&sql[step.statement])?),
             };
-            for (at, value) in batch.values(step).iter().enumerate() {
-                statement.raw_bind_parameter(at + 1, to_sql(batch, value))?;
-            }
+            bind(statement, batch, step)?;
             if statement.column_count() == 0 {
                 return Ok(statement.raw_execute()? as u64);
             }
@@ -315,13 +318,22 @@ fn carry_out<'c>(
     Ok(())
 }
 
-pub(in crate::handler::projection) fn to_sql<'a>(batch: &'a Batch, value: &'a Value) -> ToSqlOutput<'a> {
-    ToSqlOutput::Borrowed(match value {
-        Value::Null => ValueRef::Null,
-        Value::Bool(value) => ValueRef::Integer(i64::from(*value)),
-        Value::Integer(number) => ValueRef::Integer(*number),
-        Value::Real(number) => ValueRef::Real(*number),
-        Value::Text(range) | Value::Json(range) => ValueRef::Text(batch.text(range).as_bytes()),
-        Value::Bytes(range) => ValueRef::Blob(batch.bytes(range)),
-    })
+/// Binds the values of a step to its statement.
+pub(in crate::handler::projection) fn bind(
+    statement: &mut rusqlite::Statement<'_>,
+    batch: &Batch,
+    step: &Step,
+) -> rusqlite::Result<()> {
+    for (at, value) in batch.values(step).iter().enumerate() {
+        let value = match value {
+            Value::Null => ValueRef::Null,
+            Value::Bool(value) => ValueRef::Integer(i64::from(*value)),
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(range) | Value::Json(range) => ValueRef::Text(batch.text(range).as_bytes()),
+            Value::Bytes(range) => ValueRef::Blob(batch.bytes(range)),
+        };
+        statement.raw_bind_parameter(at + 1, ToSqlOutput::Borrowed(value))?;
+    }
+    Ok(())
 }

@@ -6,9 +6,9 @@ use crate::handler::Advice;
 
 /// What an error of SQLite means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(in crate::handler::projection) struct Fault {
     /// One sentence, with the next step where there is one.
-    pub(super) text: String,
+    pub(in crate::handler::projection) text: String,
     pub(super) advice: Advice,
     /// It is the fault of the record; otherwise of what it is written to.
     pub(super) of_record: bool,
@@ -21,7 +21,7 @@ impl Fault {
     }
 
     /// What an error means.
-    pub(super) fn of(error: &Error) -> Self {
+    pub(in crate::handler::projection) fn of(error: &Error) -> Self {
         let text = text(error);
         let record = |advice| Self { text: text.clone(), advice, of_record: true };
         let retry = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Retry);

@@ -16,7 +16,8 @@ use std::{path::Path, sync::Arc};
 use parking_lot::Mutex;
 use rusqlite::types::ValueRef;
 
-use self::{fault::Fault, gathering::Gathering, ledger::Partition, open::Database};
+pub(super) use self::{apply::bind, fault::Fault, open::check_statements};
+use self::{gathering::Gathering, ledger::Partition, open::Database};
 use super::{
     batch::Batch,
     definition::Definition,

@@ -82,9 +82,7 @@ impl Database {
         }
         run_schema(&connection, ledger::TABLES).map_err(|error| failed("kreplay's tables cannot be made", &error))?;
         let sql = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect::<Vec<_>>();
-        for (statement, sql) in definition.statements.iter().zip(&sql) {
-            check(&connection, definition, statement, sql)?;
-        }
+        check_statements(&connection, definition, &sql)?;
         let identity = identity(path).map_err(|error| target_error(format!("{}: {error}", path.display())))?;
         let cautious = may_half_fail(&connection, &sql).map_err(|error| failed("it cannot be read", &error))?;
         Ok(Self {
@@ -154,7 +152,18 @@ fn run_schema(connection: &Connection, schema: &str) -> rusqlite::Result<()> {
     ended
 }
 
-/// Prepares a statement against what is in the file.
+/// Prepares all statements against what is in a database.
+///
+/// # Errors
+/// What of them is wrong, with its line.
+pub(in crate::handler::projection) fn check_statements(
+    connection: &Connection,
+    definition: &Definition,
+    sql: &[String],
+) -> Result<(), HandlerError> {
+    definition.statements.iter().zip(sql).try_for_each(|(statement, sql)| check(connection, definition, statement, sql))
+}
+
 fn check(
     connection: &Connection,
     definition: &Definition,

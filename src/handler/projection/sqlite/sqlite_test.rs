@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use crate::{
-    domain::{Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
+    domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
     handler::{
         Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
-        projection::{ProjectionSource, target::Target},
+        projection::ProjectionSource,
     },
 };
 
@@ -83,6 +83,10 @@ fn rows(path: &Path, query: &str) -> Vec<String> {
         Ok(values.collect::<Vec<_>>().join(" "))
     };
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+fn target(text: &str) -> Option<Masked> {
+    Some(Masked::plain(Form::Address, text.to_owned()))
 }
 
 fn record(partition: u32, offset: i64, key: Option<&str>, value: Option<&[u8]>) -> Record {
@@ -301,12 +305,25 @@ fn what_can_never_work_is_refused_before_the_run() {
     std::fs::write(place.database(), "this is a text of more than a hundred bytes ".repeat(99)).unwrap();
     assert!(place.refusal().contains("not a database"), "{}", place.refusal());
     let mut place = Place::new(SCHEMA, UPSERT);
-    place.context.settings.projection.target = Some("sqlite:/no/such/dir/p.db".parse().unwrap());
+    place.context.settings.projection.target = target("sqlite:/no/such/dir/p.db");
     assert!(place.refusal().contains("/no/such/dir/p.db: it cannot be opened"), "{}", place.refusal());
-    place.context.settings.projection.target = Some("sqlite::memory:".parse().unwrap());
+    place.context.settings.projection.target = target("sqlite::memory:");
     assert!(place.refusal().contains("would be lost"), "{}", place.refusal());
     let error = ProjectionSource::open(None, &HandlerContext::testing(&[])).err().unwrap();
     assert!(error.is_usage() && error.to_string().contains("it has no target"), "{error}");
+}
+
+#[test]
+fn a_dry_run_makes_nothing() {
+    let mut place = Place::new(SCHEMA, UPSERT);
+    place.context.preview_only = true;
+    let source = place.source();
+    let mut effects = Vec::new();
+    source.preview().unwrap().preview(&record(0, 0, Some("a"), Some(b"1")), &mut effects).unwrap();
+    assert_eq!(effects.len(), 1);
+    assert_eq!(fails(&source.make(0).handle(&[keyed("a", &[0])])), [(0, 0, Advice::Stop)]);
+    source.finish(RunEnd::default()).unwrap();
+    assert!(!place.database().exists());
 }
 
 #[test]
@@ -367,7 +384,7 @@ fn a_database_that_vanishes_or_loses_its_table_stops_the_run() {
     place.connection().execute_batch("ALTER TABLE item RENAME TO moved").unwrap();
     let failures = handler.handle(&[keyed("a", &[1])]);
     assert_eq!(fails(&failures), [(0, 0, Advice::Stop)]);
-    assert!(failures[0].error.contains("no such table: main.item; somebody has changed the schema"), "{failures:?}");
+    assert!(failures[0].error.contains("no such table: item; somebody has changed the schema"), "{failures:?}");
     place.connection().execute_batch("ALTER TABLE moved RENAME TO item").unwrap();
     assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
     std::fs::remove_file(place.database()).unwrap();
@@ -382,7 +399,7 @@ fn the_built_in_projection_keeps_what_each_key_came_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("b.db");
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0), TopicPartition::new("t", 1)]);
-    context.settings.projection.target = Some(Target::Sqlite(path.clone()));
+    context.settings.projection.target = target(&format!("sqlite:{}", path.display()));
     let source = ProjectionSource::open(None, &context).unwrap_or_else(|error| panic!("{error}"));
     let lanes = [
         run(0, vec![record(0, 0, Some("a"), Some(b"1")), record(0, 3, Some("a"), Some(b"\xff"))]),
