@@ -62,6 +62,15 @@ pub(super) fn theme(input: &Input) -> Result<String, String> {
     }
 }
 
+/// The name of a schema of PostgreSQL.
+pub(super) fn schema(input: &Input) -> Result<String, String> {
+    let name = input.text()?;
+    if name.is_empty() || name.len() > 63 || name.chars().any(char::is_control) || name.starts_with("pg_") {
+        return Err(format!("{} is no name for a schema", quoted(name)));
+    }
+    Ok(name.to_owned())
+}
+
 /// A part of something, 0 to 1.
 pub(super) fn part(input: &Input) -> Result<f64, String> {
     let text = input.property()?;

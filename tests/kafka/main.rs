@@ -44,6 +44,7 @@ mod resume;
 mod retention;
 mod second;
 mod sessions;
+mod shadow;
 mod smoke;
 mod tiers;
 mod time_order;

@@ -31,4 +31,9 @@ impl Positions for PositionsView {
         let stands = engine.partitions.get(partition as usize)?.lock().epoch == epoch;
         stands.then_some(Holder { epoch, member: Some(member) })
     }
+
+    fn first(&self, partition: u32) -> i64 {
+        let first = |engine: Arc<Engine>| Some(engine.planned.get(partition as usize)?.first.get());
+        self.0.upgrade().and_then(first).unwrap_or(0)
+    }
 }
