@@ -16,3 +16,4 @@ pub mod journal;
 pub mod kafka;
 pub mod plan;
 pub mod replay;
+pub mod topics;

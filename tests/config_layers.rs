@@ -120,6 +120,49 @@ fn a_named_file_that_is_missing_is_an_error() {
     assert!(error.contains("/no/such/kreplay.toml"), "{error}");
 }
 
+#[test]
+fn secrets_of_handlers_are_resolved_and_shown_nowhere() {
+    let file = r#"
+[exec]
+environment = ["MODE=replay", "PGPASSWORD=S3CRET1", "OTHER=${env:THE_SECRET}", "PRICE=$${x}"]
+[http]
+url = "https://ada:${env:THE_SECRET}@h/x?token=S3CRET2"
+headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: S3CRET3", "Accept: a/b"]
+"#;
+    let environment = Environment::from_pairs([("THE_SECRET", "S3CRET,4")]);
+    let config = load(file, &environment, &Overrides::default()).unwrap();
+    let values = |list: &[kreplay::domain::Masked]| list.iter().map(|one| one.value().to_owned()).collect::<Vec<_>>();
+    let handlers = &config.run.settings.handlers;
+    assert_eq!(
+        values(&handlers.exec.environment),
+        ["MODE=replay", "PGPASSWORD=S3CRET1", "OTHER=S3CRET,4", "PRICE=${x}"]
+    );
+    assert_eq!(handlers.http.url.as_ref().unwrap().value(), "https://ada:S3CRET,4@h/x?token=S3CRET2");
+    assert_eq!(values(&handlers.http.headers), ["Authorization: Bearer S3CRET,4", "X-Api-Key: S3CRET3", "Accept: a/b"]);
+    let shown = config.show();
+    for line in [
+        r#"environment = ["MODE=replay", "PGPASSWORD=***", "OTHER=${env:THE_SECRET}", "PRICE=$${x}"]"#,
+        r#"url = "https://ada:${env:THE_SECRET}@h/x?token=***""#,
+        r#"headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: ***", "Accept: a/b"]"#,
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!format!("{shown}{config:?}{config:#?}").contains("S3CRET"));
+
+    let variables = Environment::from_pairs([
+        ("KREPLAY_HTTP_HEADERS", "X-Token: ${env:THE_SECRET}, Accept: b/c"),
+        ("KREPLAY_HTTP_URL", "http://h/${env:THE_SECRET}"),
+        ("THE_SECRET", "S3CRET,4"),
+    ]);
+    let http = load(file, &variables, &Overrides::default()).unwrap().run.settings.handlers.http;
+    assert_eq!(values(&http.headers), ["X-Token: S3CRET,4", "Accept: b/c"]);
+    assert_eq!(http.url.unwrap().to_string(), "http://h/${env:THE_SECRET}");
+
+    let wrong = "[exec]\nenvironment = ['S3CRET1', '${env:NO}']\n[http]\nurl = 'ada:S3CRET2'\nheaders = ['S3CRET3', 'X: ${x']\n";
+    let error = load(wrong, &environment, &Overrides::default()).unwrap_err().to_string();
+    assert!(!error.contains("S3CRET") && error.lines().count() == 3, "{error}");
+}
+
 proptest! {
     #[test]
     fn a_secret_is_never_shown(

@@ -10,6 +10,7 @@ mod plan;
 mod resume;
 mod run;
 mod runs;
+mod topics;
 mod work;
 
 use std::{
@@ -34,6 +35,7 @@ pub use error::{CliError, Exit};
 pub use plan::PlanArgs;
 pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
+pub use topics::TopicsArgs;
 
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
@@ -78,6 +80,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Lists and shows dead letters, and drives them back
     Dlq(DlqArgs),
+    /// Creates topics by strategy, and migrates old topics into new ones
+    Topics(TopicsArgs),
     /// Checks or shows the configuration
     Config(ConfigArgs),
 }
@@ -239,6 +243,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         }
         Some(Command::Bench(args)) => bench::execute(args, &environment, directory),
         Some(Command::Dlq(args)) => dlq::execute(args, &environment, directory),
+        Some(Command::Topics(args)) => topics::execute(args, &environment, directory),
         Some(Command::Demo(args)) => demo::execute(&args.load(&environment, directory)?, &args.report),
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {

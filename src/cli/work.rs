@@ -92,7 +92,7 @@ impl Show<'_> {
                     let _ = writeln!(io::stderr(), "kreplay: resume with: kreplay resume {id}");
                 }
                 self.write_report(&run)?;
-                Ok(Exit::of_run(run.state, &run.totals))
+                Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_run(run.state, &run.totals) })
             }
             None if with_console => Ok(Exit::Done),
             // It was told to stop before its run began.

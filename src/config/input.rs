@@ -3,7 +3,11 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{Origin, bytes::parse_bytes};
-use crate::{domain::BoundsError, feed::printable, handler::parse_duration};
+use crate::{
+    domain::{BoundsError, Masked},
+    feed::printable,
+    handler::parse_duration,
+};
 
 /// A value as it was given. There is no `Debug` form: it may be a secret.
 #[derive(Clone)]
@@ -20,6 +24,13 @@ pub(super) enum Input {
     Bool(bool),
     /// A list of strings, from the file or from a flag that takes several.
     List(Vec<String>),
+    /// A text, a list, or a text that may be taken for either, of a setting whose values may be secrets.
+    Masked {
+        /// As a text.
+        text: Option<Masked>,
+        /// As a list.
+        list: Option<Vec<Masked>>,
+    },
     /// Something that no setting is, such as a date; the name of its type.
     Other(&'static str),
 }
@@ -56,11 +67,11 @@ pub(super) fn quoted(value: &str) -> String {
 impl Input {
     fn type_name(&self) -> &'static str {
         match self {
-            Self::Untyped(_) | Self::Text(_) => "a string",
+            Self::Untyped(_) | Self::Text(_) | Self::Masked { text: Some(_), .. } => "a string",
             Self::Integer(_) => "a number",
             Self::Float(_) => "a number with a fraction",
             Self::Bool(_) => "true or false",
-            Self::List(_) => "a list",
+            Self::List(_) | Self::Masked { text: None, .. } => "a list",
             Self::Other(name) => name,
         }
     }
@@ -133,6 +144,22 @@ impl Input {
             Self::Bool(value) => Ok(*value),
             Self::Untyped(text) => text.parse().map_err(|_| format!("{} is neither true nor false", quoted(text))),
             other => Err(other.not("true or false")),
+        }
+    }
+
+    /// A text that may hold a secret; only for the settings that the catalog says this of.
+    pub(super) fn masked(&self) -> Result<Masked, String> {
+        match self {
+            Self::Masked { text: Some(text), .. } => Ok(text.clone()),
+            other => Err(other.not("a string")),
+        }
+    }
+
+    /// The same for a list.
+    pub(super) fn masked_list(&self) -> Result<Vec<Masked>, String> {
+        match self {
+            Self::Masked { list: Some(list), .. } => Ok(list.clone()),
+            other => Err(other.not("a list of strings")),
         }
     }
 

@@ -71,6 +71,10 @@ impl Config {
                     let dir = std::path::absolute(dir).ok()?;
                     Value::from(HandlerSpec::Files { format: *format, dir }.to_string())
                 }
+                ("handler", HandlerSpec::Projection { path: Some(path) }) => {
+                    let path = std::path::absolute(path).ok()?;
+                    Value::from(HandlerSpec::Projection { path: Some(path) }.to_string())
+                }
                 ("keys_from", _) => {
                     Value::from(std::path::absolute(self.run.keys_from.as_ref()?).ok()?.display().to_string())
                 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file, input::Assignment, property,
-    reference,
+    Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file,
+    input::{Assignment, Input},
+    property, reference,
 };
 
 /// What the command line says: the file to read, and values.
@@ -87,13 +88,18 @@ impl Merge<'_> {
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {
         let key = assignment.key.as_str();
         let setting = catalog::settings().find(|setting| setting.key == key).ok_or("there is no such setting")?;
+        let set = |config: &mut Config, input: &Input| {
+            (setting.set)(config, input).map_err(|reason| format!("{reason}; allowed: {}", setting.allowed))
+        };
+        if let Some((_, form)) = catalog::SECRETS.iter().find(|(name, _)| *name == key) {
+            let resolved = reference::resolve_input(&assignment.input, *form, self.environment)?;
+            return set(&mut self.config, &resolved);
+        }
         if key != "kafka.bootstrap_servers" {
-            return (setting.set)(&mut self.config, &assignment.input)
-                .map_err(|reason| format!("{reason}; allowed: {}", setting.allowed));
+            return set(&mut self.config, &assignment.input);
         }
         let resolved = assignment.input.try_map(|text| reference::resolve(text, self.environment))?;
-        (setting.set)(&mut self.config, &resolved)
-            .map_err(|reason| format!("{reason}; allowed: {}", setting.allowed))?;
+        set(&mut self.config, &resolved)?;
         let written = assignment.input.list().or_else(|_| assignment.input.text().map(|text| vec![text.to_owned()]))?;
         let referenced = written.iter().any(|text| reference::has_reference(text));
         self.config.kafka.bootstrap_shown =

@@ -24,6 +24,8 @@ pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;
 pub use merge::Overrides;
-pub use model::{Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection};
+pub use model::{
+    Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,
+};
 pub use problem::{ConfigError, Origin, Problem};
-pub use property::{MASK, Properties, is_secret};
+pub use property::Properties;

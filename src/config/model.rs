@@ -9,6 +9,7 @@ use crate::{
     handler::{HandlerSpec, Simulate, WorkTime},
     plan::{Scope, Selection, TopicSet},
     replay::Settings,
+    topics::{Channel, NewKey, Strategy},
 };
 
 /// Everything that can be set, from file, environment and flags. Its `Debug` form shows no secret.
@@ -18,6 +19,8 @@ pub struct Config {
     pub kafka: KafkaSection,
     /// `[run]`: what to replay, and how.
     pub run: RunSection,
+    /// `[topics]`: which topics channels belong to.
+    pub topics: TopicsSection,
     /// `[console]`: how it looks.
     pub console: ConsoleSection,
     /// `[demo]`: its data, and where its runs differ from others.
@@ -56,6 +59,17 @@ pub struct RunSection {
     pub journal: JournalSection,
     /// The time between two lines of headless progress.
     pub progress_interval: Duration,
+}
+
+/// Which topics channels belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicsSection {
+    /// The topics, and how they are made.
+    pub strategy: Strategy,
+    /// What a migration takes for the channel of a record.
+    pub channel: Channel,
+    /// What becomes the key of a record that is migrated.
+    pub key: NewKey,
 }
 
 /// What runs leave behind, so that they can be resumed.
@@ -154,6 +168,7 @@ impl Default for Config {
                 journal: JournalSection::default(),
                 progress_interval: Duration::from_secs(5),
             },
+            topics: TopicsSection::default(),
             console: ConsoleSection { theme: "dark".into(), mouse: true },
             demo: DemoSection {
                 datasets: Datasets::default(),

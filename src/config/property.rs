@@ -2,33 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-/// What stands in the place of a secret.
-pub const MASK: &str = "***";
-
-/// Parts of the names of properties whose values nobody may see.
-const SECRET: [&str; 14] = [
-    "password",
-    "passphrase",
-    "passwd",
-    "secret",
-    "token",
-    "credential",
-    "private",
-    "jaas",
-    "assertion",
-    "sasl.oauthbearer.config",
-    "key.pem",
-    "ssl.key",
-    "api.key",
-    "auth.user.info",
-];
-
-/// Whether a property's value is a secret, by its name.
-#[must_use]
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SECRET.iter().any(|part| name.contains(part))
-}
+use crate::domain::{MASK, is_secret};
 
 /// Properties that kreplay sets itself, because its promises rest on them, with the reason and the setting to use.
 const OWNED: [(&[&str], &str); 7] = [
@@ -127,26 +101,6 @@ impl fmt::Debug for Properties {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_known_by_their_names() {
-        for secret in [
-            "sasl.password",
-            "ssl.key.password",
-            "ssl.key.pem",
-            "ssl.keystore.password",
-            "sasl.oauthbearer.client.secret",
-            "sasl.oauthbearer.config",
-            "sasl.oauthbearer.assertion.private.key.passphrase",
-            "sasl.jaas.config",
-            "SASL.PASSWORD",
-        ] {
-            assert!(is_secret(secret), "{secret}");
-        }
-        for open in ["sasl.username", "security.protocol", "ssl.ca.location", "fetch.wait.max.ms"] {
-            assert!(!is_secret(open), "{open}");
-        }
-    }
 
     #[test]
     fn only_references_and_open_values_are_shown() {

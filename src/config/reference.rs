@@ -1,11 +1,41 @@
-//! `${env:NAME}` and `${file:PATH}` in the values of `[kafka]`: secrets need not stand in the configuration itself.
+//! `${env:NAME}` and `${file:PATH}` in values: secrets need not stand in the configuration itself.
 
 use std::{fs::File, io::Read};
 
-use super::{Environment, input::quoted};
+use super::{
+    Environment,
+    input::{Input, quoted},
+};
+use crate::domain::{Form, Masked};
 
 /// The longest file that a reference reads, in bytes: certificates are far shorter.
 const LONGEST_FILE: u64 = 1 << 20;
+
+/// Resolves what a setting that may hold secrets was given, and keeps what may be shown of it.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) fn resolve_input(input: &Input, form: Form, environment: &Environment) -> Result<Input, String> {
+    let masked = |text: &str| {
+        let value = resolve(text, environment)?;
+        if value.contains('\0') {
+            return Err("the value holds a NUL character".to_owned());
+        }
+        Ok(Masked::new(form, value, text))
+    };
+    Ok(match input {
+        // Where commas are is seen before anything is resolved: a secret may hold some.
+        Input::Untyped(text) => Input::Masked {
+            text: Some(masked(text)?),
+            list: Some(input.list()?.iter().map(|item| masked(item)).collect::<Result<_, _>>()?),
+        },
+        Input::Text(text) => Input::Masked { text: Some(masked(text)?), list: None },
+        Input::List(items) => {
+            Input::Masked { text: None, list: Some(items.iter().map(|item| masked(item)).collect::<Result<_, _>>()?) }
+        }
+        other => other.clone(),
+    })
+}
 
 /// Replaces every reference by what it stands for; `$${` is a plain `${`.
 ///

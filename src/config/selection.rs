@@ -4,7 +4,7 @@ use regex::Regex;
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::plan::TopicSet;
+use crate::{plan::TopicSet, topics::is_topic_name};
 
 /// What a pattern is wrapped into, so that it matches whole names.
 const WHOLE: (&str, &str) = ("^(?:", ")$");
@@ -18,13 +18,6 @@ pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
         Some(wrong) => Err(format!("{} is not the name of a topic", quoted(wrong))),
         None => Ok(TopicSet::Named(names)),
     }
-}
-
-/// Kafka's own rule for names (`org.apache.kafka.common.internals.Topic`).
-fn is_topic_name(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 pub(super) fn regex(input: &Input) -> Result<TopicSet, String> {

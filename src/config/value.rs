@@ -5,7 +5,10 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::handler::{HandlerSpec, SpecError};
+use crate::{
+    domain::Masked,
+    handler::{HandlerSpec, SpecError},
+};
 
 pub(super) fn store<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
@@ -82,6 +85,35 @@ pub(super) fn word<T: FromStr>(input: &Input) -> Result<T, String> {
 /// A handler's own error says what is wrong with it.
 pub(super) fn handler(input: &Input) -> Result<HandlerSpec, String> {
     input.text()?.parse().map_err(|error: SpecError| error.to_string())
+}
+
+/// An address of HTTP.
+pub(super) fn http_url(url: Masked) -> Result<Masked, String> {
+    let value = url.value();
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+    let fits =
+        rest.is_some_and(|rest| !rest.is_empty()) && !value.contains(|c: char| c.is_whitespace() || c.is_control());
+    if fits { Ok(url) } else { Err("it is not an address of HTTP".into()) }
+}
+
+/// A header of HTTP; its name is a token of RFC 9110, its value has no control characters.
+pub(super) fn header(header: Masked) -> Result<Masked, String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let fits = header.value().split_once(':').is_some_and(|(name, value)| {
+        !name.is_empty() && name.chars().all(token) && value.chars().all(|c| c == '\t' || !c.is_control())
+    });
+    if fits { Ok(header) } else { Err(format!("{} is not a header", quoted(header.shown()))) }
+}
+
+/// A variable of an environment.
+pub(super) fn variable(variable: Masked) -> Result<Masked, String> {
+    let fits = variable.value().split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+    if fits { Ok(variable) } else { Err(format!("{} is not a variable", quoted(variable.shown()))) }
+}
+
+/// A list of what may be shown; `None` where it is empty.
+pub(super) fn shown_list(list: &[Masked]) -> Option<Value> {
+    (!list.is_empty()).then(|| list.iter().map(Masked::shown).collect::<Vec<_>>().into())
 }
 
 pub(super) fn number(number: u32) -> Value {

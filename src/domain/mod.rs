@@ -2,18 +2,22 @@
 
 mod bounds;
 mod growing;
+mod key_hash;
 mod offset;
 mod ordering;
 mod partition;
 mod rate_limit;
 mod record;
+mod secret;
 mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
 pub use growing::Growing;
+pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
-pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_key};
+pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key};
+pub use secret::{Form, MASK, Masked, is_secret};
 pub use tier::Tier;

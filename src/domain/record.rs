@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// What a waiting record takes besides its own bytes, in bytes: 56 for itself in its lane and 16 for its place in its
 /// partition, both in vectors that grow by doubling and so are three quarters full on average, and its part of its buffer.
@@ -38,6 +38,15 @@ impl Drop for RecordBuffer {
 #[must_use]
 pub fn hash_key(key: &[u8]) -> u64 {
     xxh3_64(key)
+}
+
+/// The hash of what the digest covers: key and value, and whether each is there. Offset, partition, headers and timestamp
+/// stay out, so that a copy of the records in another topic can have the same digest.
+#[must_use]
+pub fn hash_content(record: &Record) -> u64 {
+    let absent = u64::from(record.key().is_none()) | (u64::from(record.value().is_none()) << 1);
+    let key = record.key().map_or(0, hash_key);
+    xxh3_64_with_seed(record.value().unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 /// Whose lane a record waits in, with key order.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
     files::{FileFormat, FilesSource},
-    ndjson, null, simulate,
+    ndjson, null,
+    projection::ProjectionSource,
+    simulate,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -24,6 +26,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Ndjson { path } => {
             Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
         }
+        HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }

@@ -20,11 +20,14 @@ mod topic;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;
+pub use exec::ExecSettings;
 pub use factory::open;
 pub use files::{
     Column, ColumnError, Compression, ExportSettings, FileFormat, NameError, NamePattern, Series as FileSeries,
 };
+pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
+pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
 pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
@@ -68,6 +71,9 @@ pub enum Advice {
     GiveUp,
     /// Nothing can be handled any more: the run fails at once.
     Stop,
+    /// The target refuses the record, because somebody else has taken its partition over. In a group that is the way of
+    /// things, and the partition goes as soon as the group says so; elsewhere the run fails.
+    Fenced,
 }
 
 /// Does the work. One instance belongs to one worker, so that it needs no locks of its own.

@@ -1,5 +1,6 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`, `projection`,
+//! `projection:FILE`.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -24,6 +25,11 @@ pub enum HandlerSpec {
         format: FileFormat,
         /// Where they are put.
         dir: PathBuf,
+    },
+    /// Keeps an SQL read model.
+    Projection {
+        /// The definition's file; `None` is that of the configuration, or the built-in projection.
+        path: Option<PathBuf>,
     },
 }
 
@@ -84,12 +90,16 @@ impl FromStr for HandlerSpec {
             ("csv", Some(dir)) => Ok(Self::Files { format: FileFormat::Csv, dir: dir.into() }),
             ("parquet", Some(dir)) => Ok(Self::Files { format: FileFormat::Parquet, dir: dir.into() }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
+            ("projection", None) => Ok(Self::Projection { path: None }),
+            ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
+            ("projection", Some(_)) => {
+                Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
+            }
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err(
-                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR or parquet:DIR"
-                    .into(),
-            ),
+            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR or \
+                      projection[:FILE]"
+                .into()),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
@@ -176,6 +186,8 @@ impl fmt::Display for HandlerSpec {
                 let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
                 if is_marked { Ok(()) } else { f.write_str("/") }
             }
+            Self::Projection { path: None } => f.write_str("projection"),
+            Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -204,6 +216,8 @@ mod tests {
             "ndjson:out/",
             "csv:out",
             "parquet:/data/out",
+            "projection",
+            "projection:orders.toml",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
@@ -217,10 +231,11 @@ mod tests {
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME or ndjson"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR or projection[:FILE]"),
             ("null:1", "takes no settings"),
             ("csv", "csv needs a directory: csv:DIR"),
             ("parquet:", "parquet needs a directory"),
+            ("projection:", "write projection:FILE"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

@@ -22,6 +22,9 @@ pub struct Head {
     pub settings: String,
     /// The group that keeps the positions; then the journal keeps none.
     pub group: Option<String>,
+    /// The handler's target keeps the positions; then the journal keeps none either.
+    #[serde(default)]
+    pub kept_by_target: bool,
     /// Whether the run follows the log instead of coming to an end.
     pub follow: bool,
     /// The plan's topics.
@@ -30,6 +33,14 @@ pub struct Head {
     pub partitions: Vec<PartitionPlan>,
     /// How many of them there were when the plan was made, which sets the number of key groups.
     pub planned: usize,
+}
+
+impl Head {
+    /// Whether the journal keeps the positions; otherwise a group does, or the handler's target.
+    #[must_use]
+    pub fn keeps_positions(&self) -> bool {
+        self.group.is_none() && !self.kept_by_target
+    }
 }
 
 /// A topic of the plan.

@@ -30,7 +30,7 @@ pub struct Stored {
     pub head: Head,
     /// The totals.
     pub figures: Figures,
-    /// Each partition, in the plan's order; empty where a group keeps the positions.
+    /// Each partition, in the plan's order; empty where a group or the target keeps the positions.
     pub partitions: Vec<StoredPartition>,
     journals: Journals,
     store: Store,
@@ -150,8 +150,8 @@ impl Stored {
             .collect();
         let passed_over = |one: &StoredPartition| one.state.counters.passed_over;
         let sure: u64 = partitions.iter().map(passed_over).sum();
-        // With a group the partitions' states are not here.
-        let figures = if head.group.is_none() { figures.bounded_by(sure) } else { figures };
+        // Where a group or the target keeps the positions, the partitions' states are not here.
+        let figures = if head.keeps_positions() { figures.bounded_by(sure) } else { figures };
         Ok(Self { head, figures, partitions, journals: journals.clone(), store, begun, lock })
     }
 

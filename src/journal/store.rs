@@ -62,7 +62,7 @@ pub(super) struct Store {
 pub(super) struct Content {
     pub(super) head: Head,
     pub(super) figures: Figures,
-    /// In the plan's order; empty where a group keeps the positions.
+    /// In the plan's order; empty where a group or the target keeps the positions.
     pub(super) partitions: Vec<(PartitionState, Vec<GroupEntry>, Repeats)>,
 }
 
@@ -124,7 +124,7 @@ impl Store {
             return Err(Unreadable::Damaged(verdict));
         }
         let (head, figures) = self.summary()?;
-        let count = if head.group.is_some() { 0 } else { head.partitions.len() };
+        let count = if head.keeps_positions() { head.partitions.len() } else { 0 };
         let partitions = (0..).take(count).map(|index| self.partition(&head, index)).collect::<Result<_, _>>()?;
         Ok(Content { head, figures, partitions })
     }

@@ -25,6 +25,15 @@ pub struct TopicInfo {
     pub internal: bool,
 }
 
+/// A consumer group as the cluster lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupInfo {
+    /// Its id.
+    pub id: String,
+    /// Nobody is a member of it. Brokers before Kafka 2.6 do not say so of any group.
+    pub empty: bool,
+}
+
 /// The two ends of a partition's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEnds {
@@ -148,6 +157,24 @@ impl<'a> Catalog<'a> {
     #[must_use]
     pub fn topic_ids(&self, names: &[String]) -> BTreeMap<String, String> {
         super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout)
+    }
+
+    /// The consumer groups that may be seen, sorted by id, each with whether it is known to be without members.
+    ///
+    /// # Errors
+    /// The broker's words, or [`CatalogError::Client`] when one of them does not answer.
+    pub fn groups(&self) -> Result<Vec<GroupInfo>, CatalogError> {
+        let patience = Instant::now() + self.timeout;
+        let found = loop {
+            match super::native::groups::list_groups(self.client.consumer.client(), self.timeout) {
+                // A coordinator that is still loading says so.
+                Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(200)),
+                answer => break answer.map_err(|code| self.failure(&KafkaError::Global(code)))?,
+            }
+        };
+        let mut groups: Vec<GroupInfo> = found.into_iter().map(|(id, empty)| GroupInfo { id, empty }).collect();
+        groups.sort();
+        Ok(groups)
     }
 
     /// Where the logs of some partitions begin and end, in the order asked for.

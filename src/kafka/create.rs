@@ -1,6 +1,6 @@
 //! Creating topics, and deleting them.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -27,6 +27,58 @@ pub fn create_topic(config: &KafkaConfig, name: &str, partitions: i32, within: D
         }
     }
     Ok(())
+}
+
+/// A topic to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopicSpec {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it gets, 1 or more.
+    pub partitions: i32,
+    /// How many copies each has; `None` is the broker's default, which brokers before 2.4 do not know.
+    pub replication: Option<i32>,
+}
+
+/// So many topics are asked for in one request.
+const TOGETHER: usize = 200;
+
+/// Creates topics, many with one request, or with `validate_only` lets the broker say whether it would. What becomes of each
+/// comes in their order: whether it was made; one that is there already is not.
+///
+/// # Errors
+/// No broker answers. What a broker has against a single topic stands with that topic.
+pub fn create_topics(
+    config: &KafkaConfig,
+    topics: &[NewTopicSpec],
+    validate_only: bool,
+    within: Duration,
+) -> Result<Vec<Result<bool, String>>, ClientError> {
+    if topics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let admin = admin(config)?;
+    let options = options(within).validate_only(validate_only);
+    let mut outcomes = Vec::with_capacity(topics.len());
+    for some in topics.chunks(TOGETHER) {
+        let new: Vec<NewTopic<'_>> = some
+            .iter()
+            .map(|topic| {
+                NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication.unwrap_or(-1)))
+            })
+            .collect();
+        let mut answers: HashMap<String, Result<bool, String>> = waiting(admin.create_topics(&new, &options))?
+            .into_iter()
+            .map(|answer| match answer {
+                Ok(name) => (name, Ok(true)),
+                Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Ok(false)),
+                Err((name, code)) => (name, Err(code.to_string())),
+            })
+            .collect();
+        let silent = || Err("the broker did not say".to_owned());
+        outcomes.extend(some.iter().map(|topic| answers.remove(&topic.name).unwrap_or_else(silent)));
+    }
+    Ok(outcomes)
 }
 
 /// Deletes topics; one that is gone already is fine.

@@ -14,7 +14,8 @@ use rdkafka::{
 use super::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, drop_aside},
     consumer::check_committed,
-    native::committed_note,
+    group_member::GroupMetadata,
+    native::{committed_by, committed_note},
 };
 use crate::domain::{Offset, TopicPartition};
 
@@ -39,6 +40,23 @@ impl GroupOffsets {
     pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
         let client = Client::about_group(group, config, &Arc::<ClientHealth>::default())?;
         Ok(Self { client, group: group.to_owned() })
+    }
+
+    /// Everything that the group has committed, of all topics, in no order; a group that is not there has nothing.
+    ///
+    /// # Errors
+    /// The broker's words, when there was no answer `within`.
+    pub fn all(&self, within: Duration) -> Result<Vec<(TopicPartition, Offset)>, ClientError> {
+        let deadline = Instant::now() + within;
+        loop {
+            match committed_by(&self.client.consumer, &self.group, REQUEST.min(within)) {
+                Ok(offsets) => return Ok(offsets),
+                Err(code) if Instant::now() >= deadline => {
+                    return Err(ClientError::Refused(format!("the offsets of group {}: {code}", self.group)));
+                }
+                Err(_) => std::thread::sleep(AGAIN),
+            }
+        }
     }
 
     /// What is committed for partitions, in their order, and the text that stands with it; `None` where nothing is.
@@ -93,6 +111,13 @@ impl GroupOffsets {
         }
         let committed = self.client.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
         committed.map_err(|error| self.refused(&error))
+    }
+
+    /// What a transaction that commits for the group without being a member of it has to say of itself: no more than the
+    /// group's name. The broker refuses it while others are members.
+    #[must_use]
+    pub fn metadata(&self) -> Option<GroupMetadata> {
+        self.client.consumer.group_metadata().map(GroupMetadata)
     }
 
     fn refused(&self, error: &KafkaError) -> ClientError {

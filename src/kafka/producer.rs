@@ -1,7 +1,9 @@
 //! Producing records: one thread-safe producer for the demo, for tests and for topics of real clusters.
 
+mod batches;
 mod delivery;
 mod error;
+mod transaction;
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +18,10 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
 
+pub use batches::{BatchProducer, Fault, Refusal};
 pub use delivery::Delivered;
 pub use error::ProducerError;
+pub use transaction::TransactionError;
 
 use crate::domain::{Header, TopicPartition};
 use delivery::Deliveries;
@@ -77,18 +81,7 @@ impl Producer {
     /// properties that contradict each other.
     pub fn new(bootstrap_servers: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProducerError> {
         let mut config = ClientConfig::new();
-        for (name, value) in DEFAULTS {
-            config.set(name, value);
-        }
-        // Two names of one property would leave it to chance which of the two wins.
-        for (alias, name) in ALIASES {
-            if properties.contains_key(alias) {
-                config.remove(name);
-            }
-        }
-        for (name, value) in properties {
-            config.set(name, value);
-        }
+        set_all(&mut config, properties);
         config.set("bootstrap.servers", bootstrap_servers);
         let client =
             config.create_with_context(Deliveries::default()).map_err(|error| ProducerError::from_create(&error))?;
@@ -199,6 +192,22 @@ impl fmt::Debug for Producer {
 
 /// Other names of properties in [`DEFAULTS`].
 const ALIASES: [(&str, &str); 2] = [("compression.codec", "compression.type"), ("queue.buffering.max.ms", "linger.ms")];
+
+/// kreplay's defaults, and over them `properties`.
+fn set_all(config: &mut ClientConfig, properties: &BTreeMap<String, String>) {
+    for (name, value) in DEFAULTS {
+        config.set(name, value);
+    }
+    // Two names of one property would leave it to chance which of the two wins.
+    for (alias, name) in ALIASES {
+        if properties.contains_key(alias) {
+            config.remove(name);
+        }
+    }
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+}
 
 fn to_native(record: NewRecord<'_>, number: usize) -> Result<BaseRecord<'_, [u8], [u8], usize>, ProducerError> {
     let headers = if record.headers.is_empty() { None } else { Some(native_headers(&record)?) };

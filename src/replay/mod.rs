@@ -17,6 +17,7 @@ mod reading;
 mod run;
 mod session;
 mod settings;
+mod target;
 
 pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;

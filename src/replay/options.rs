@@ -44,6 +44,8 @@ pub struct SessionEnd {
     pub run: Option<RunView>,
     /// What kept the last run from being started, if anything did.
     pub problem: Option<Problem>,
+    /// The last run has failed because something wrong was asked for, as its handler found out.
+    pub wrong_usage: bool,
     /// The last run's id, where it was stopped before its end and can go on from its journal.
     pub resumable: Option<String>,
 }

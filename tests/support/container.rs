@@ -17,7 +17,7 @@ const START: Duration = Duration::from_secs(120);
 const PULL: Duration = Duration::from_secs(300);
 
 /// Who started a container, as `host/pid/start of the process`.
-const OWNER: &str = "kreplay.test.owner";
+pub const OWNER: &str = "kreplay.test.owner";
 
 /// Where Kafka's tools find the broker from inside its container.
 pub const INSIDE: &str = "localhost:9094";
@@ -125,7 +125,7 @@ impl ContainerServer {
     }
 }
 
-fn docker(args: &[&str], deadline: Duration) -> Finished {
+pub fn docker(args: &[&str], deadline: Duration) -> Finished {
     Program::named("docker").args(args).deadline(deadline).run()
 }
 
@@ -139,7 +139,7 @@ fn test_settings() -> impl Iterator<Item = (String, &'static str)> {
 }
 
 /// A free port below the range from which systems serve outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(10_000..30_000);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -148,7 +148,7 @@ fn free_port() -> u16 {
     }
 }
 
-fn owner() -> String {
+pub fn owner() -> String {
     let pid = std::process::id();
     format!("{}/{pid}/{}", host(), started(pid).unwrap_or_default())
 }

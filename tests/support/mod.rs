@@ -18,6 +18,7 @@ pub mod container;
 pub mod guardian;
 pub mod local;
 pub mod outage;
+pub mod postgres;
 pub mod process;
 pub mod produce;
 pub mod pty;

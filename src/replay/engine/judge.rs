@@ -22,6 +22,10 @@ use crate::{
 
 /// What has failed for good is not handed out again, however long the run takes to end.
 const FAILED_REST: Duration = Duration::from_secs(3600);
+/// A record whose partition somebody else has taken over waits for the group to say so: so long at a time, and so often. Then
+/// it is no group that has given it away.
+const FENCED_REST: Duration = Duration::from_secs(1);
+const FENCED_TRIES: u32 = 60;
 /// Events keep so many characters of an error: there may be thousands of them.
 const LONGEST_ERROR: usize = 500;
 
@@ -32,7 +36,17 @@ impl Engine {
         let attempt = before + 1;
         let rest = |run, time| Some(HandBack { run, done, then: Then::Rest(Instant::now() + time) });
         let report = |record: &Record| self.failure_of(record, attempt, &failure.error);
-        if failure.advice == Advice::Stop {
+        if self.is_over_for(&run.records[done]) {
+            // Whatever was wrong with it, it is its next owner's: the lanes drop it when they get it back.
+            return rest(run, Duration::ZERO);
+        }
+        if failure.advice == Advice::Fenced && self.settings.group.is_some() && attempt < FENCED_TRIES {
+            if attempt == 1 {
+                self.events.push(EventKind::Warning { text: report(&run.records[done]).to_string() });
+            }
+            return rest(run, FENCED_REST);
+        }
+        if matches!(failure.advice, Advice::Stop | Advice::Fenced) {
             self.fail(failure.error.clone());
             return rest(run, FAILED_REST);
         }
@@ -80,6 +94,11 @@ impl Engine {
                 rest(run, FAILED_REST)
             }
         }
+    }
+
+    /// Whether a record's partition has gone since it was read.
+    fn is_over_for(&self, record: &Record) -> bool {
+        self.partitions[record.partition as usize].lock().epoch != record.epoch
     }
 
     /// Gives records into the hands of the dead letters.

@@ -39,11 +39,12 @@ use super::{
     order::staging::Staging,
     partition::{PartitionRun, key_groups::KeyGroups},
     settings::Settings,
+    target::Claims,
 };
 use crate::{
     domain::{Growing, Ordering, TopicPartition},
-    feed::{EventLog, GuardView},
-    handler::HandlerSource,
+    feed::{EventLog, GuardView, Owner},
+    handler::{HandlerSource, KeptBy},
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition},
 };
@@ -64,6 +65,8 @@ pub struct Engine {
     own_lanes: Growing<u32>,
     /// Who is to be told of partitions that join.
     pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    /// Partitions that are being taken over, where the target keeps positions.
+    pub claims: Claims,
     /// Where records wait for others that belong before them.
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
@@ -116,6 +119,8 @@ pub struct Engine {
     finished: Mutex<Option<Instant>>,
     last_done: Mutex<Option<Instant>>,
     failure: Mutex<Option<String>>,
+    /// What failed the run is that something wrong was asked for.
+    wrong_usage: AtomicBool,
     unreadable: Mutex<Option<String>>,
     pub(super) room: Condvar,
     room_lock: Mutex<()>,
@@ -149,6 +154,7 @@ impl Engine {
             board,
             partitions: plan.partitions.iter().map(|one| Mutex::new(PartitionRun::new(one, plan.follow))).collect(),
             handlers: OnceLock::new(),
+            claims: Claims::default(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
             strangers: Mutex::default(),
@@ -182,6 +188,7 @@ impl Engine {
             finished: Mutex::new(None),
             last_done: Mutex::new(None),
             failure: Mutex::new(None),
+            wrong_usage: AtomicBool::new(false),
             unreadable: Mutex::new(None),
             room: Condvar::new(),
             room_lock: Mutex::new(()),
@@ -221,6 +228,34 @@ impl Engine {
         let place = u32::try_from(self.partitions.push(Mutex::new(run))).unwrap_or(u32::MAX);
         index.insert(id, place);
         (place, true)
+    }
+
+    /// Who keeps how far the run has got.
+    #[must_use]
+    pub fn kept_by(&self) -> KeptBy {
+        self.handlers.get().map_or(KeptBy::Run, |handlers| handlers.kept_by())
+    }
+
+    /// Whether the run itself keeps its positions, in its journal.
+    #[must_use]
+    pub fn keeps_positions(&self) -> bool {
+        self.settings.group.is_none() && self.kept_by() == KeptBy::Run
+    }
+
+    /// A partition begins where its target stands, without a group.
+    pub fn begin_at(&self, partition: u32, start: i64) {
+        let complete = self.with(partition, |one| {
+            if one.follows {
+                one.end = one.end.max(start);
+            }
+            one.begin(0, start, Owner::Shared);
+            one.is_complete()
+        });
+        self.stage_begin(partition, 0, start);
+        if complete {
+            // Nobody reads it, so nothing may wait for it.
+            self.stage_gone(partition);
+        }
     }
 
     /// A partition goes on where a journal has left it.

@@ -7,12 +7,12 @@ use std::{
 
 use super::Engine;
 use crate::{
-    domain::Record,
+    domain::{Record, hash_content},
     feed::EventKind,
     handler::{LaneFailure, LaneRun},
     replay::{
         board::{HandBack, Then},
-        partition::{Completed, key_groups::hash_content},
+        partition::Completed,
     },
 };
 

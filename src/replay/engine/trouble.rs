@@ -1,5 +1,7 @@
 //! What stops a partition, a topic or the whole run.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::Engine;
 use crate::{
     feed::{EventKind, PartitionState},
@@ -7,6 +9,25 @@ use crate::{
 };
 
 impl Engine {
+    /// The run cannot go on, by what its handler says; `usage` where something wrong was asked for.
+    pub fn refuse(&self, reason: String, usage: bool) {
+        if self.failure().is_none() {
+            self.note_usage(usage);
+        }
+        self.fail(reason);
+    }
+
+    /// Takes note whether what fails the run is that something wrong was asked for.
+    pub fn note_usage(&self, usage: bool) {
+        self.wrong_usage.store(usage, Relaxed);
+    }
+
+    /// Whether the run has failed because something wrong was asked for.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        self.wrong_usage.load(Relaxed)
+    }
+
     /// The run cannot go on. The first reason stays.
     pub fn fail(&self, reason: String) {
         let mut failure = self.failure.lock();

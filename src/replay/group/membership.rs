@@ -15,15 +15,34 @@ use super::rebalance::Rebalances;
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
+    handler::KeptBy,
     kafka::{Catalog, Client, Membership, StartAt},
-    plan::{From, PlannedPartition},
-    replay::{engine::Engine, partition::handled::Handled},
+    plan::{From as RangeFrom, PlannedPartition},
+    replay::{
+        engine::Engine,
+        partition::handled::Handled,
+        target::{Beginning, CLAIM_WAIT, Differences, claim},
+    },
 };
 
 /// The same trouble with commits is told again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// How long a rebalance may wait to learn where a new partition begins.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What says where an orphan goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum From {
+    /// The group, with what it has committed.
+    Committed(Option<Offset>),
+    /// The target, which has just handed the partition over.
+    Target {
+        /// Where it stands.
+        stand: Option<Offset>,
+        /// What the group has committed.
+        committed: Option<Offset>,
+    },
+}
 
 /// Takes a member's partitions into the run, and out of it again.
 ///
@@ -115,6 +134,10 @@ impl RunMembership {
     }
 
     fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
+        if self.engine.kept_by() == KeptBy::TargetsGroup {
+            // Its transactions commit the group's offsets; nobody else may.
+            return None;
+        }
         self.engine.with(index, |partition| {
             let position = partition.position().filter(|_| partition.epoch == epoch)?;
             // What is handled above a position that stands still is worth a commit, too: it stands in the note.
@@ -162,15 +185,21 @@ impl RunMembership {
             .collect()
     }
 
-    /// Takes an orphan up from the group's committed offset, where reading must already have been sent back to by `seek`;
+    /// Takes an orphan up from the group's committed offset, or from where the target stands, where reading must already have been sent back to by `seek`;
     /// `false` from it leaves the orphan as it is.
-    pub fn adopt(&self, index: u32, committed: Option<Offset>, seek: impl FnOnce(Offset) -> bool) {
+    pub fn adopt(&self, index: u32, from: From, seek: impl FnOnce(Offset) -> bool) {
         let first = self.engine.planned[index as usize].first;
-        let start = committed.unwrap_or(first).max(first);
+        let (From::Committed(offset) | From::Target { stand: offset, .. }) = from;
+        let start = offset.unwrap_or(first).max(first);
         if !seek(start) {
             return;
         }
-        self.begin(index, Some(start));
+        match from {
+            From::Committed(_) => self.begin(index, Some(start)),
+            From::Target { stand, committed } => {
+                self.begin_at_target(index, stand, committed, &mut Differences::default())
+            }
+        };
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.board.assign(std::iter::once((index, self.number)));
         }
@@ -209,6 +238,34 @@ impl RunMembership {
                 });
             }
         }
+        self.enter(index, epoch, start)
+    }
+
+    /// Begins where the target stands, whatever the group has committed.
+    fn begin_at_target(
+        &self,
+        index: u32,
+        stand: Option<Offset>,
+        committed: Option<Offset>,
+        differences: &mut Differences,
+    ) -> StartAt {
+        let (start, epoch) = self.engine.with(index, |partition| {
+            let one = Beginning { stand, committed, first: partition.first, end: partition.end };
+            differences.note(&partition.id, one, partition.follows);
+            let (start, epoch) = (one.start(), partition.epoch + 1);
+            // A note of the group says what was handled, not what the target has of it, which may be a new one.
+            self.earlier.lock().remove(&partition.id);
+            partition.begin(epoch, start, Owner::Member(self.name.clone()));
+            // Where the two differ, the group is told at once: others follow by its offsets how far the run is.
+            partition.committed = committed.map(Offset::get).filter(|committed| *committed == start);
+            partition.committed_handled = partition.handled;
+            (start, epoch)
+        });
+        self.enter(index, epoch, start)
+    }
+
+    /// From here on the partition is read under this assignment.
+    fn enter(&self, index: u32, epoch: u32, start: i64) -> StartAt {
         self.engine.board.fence(std::iter::once((index, epoch)));
         self.engine.stage_begin(index, epoch, start);
         self.mine.lock().insert(index, epoch);
@@ -216,10 +273,17 @@ impl RunMembership {
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
     }
 
+    /// Takes partitions over in the target, where that keeps positions; returns where it stands, or `None` where the run has
+    /// failed by it or is to end.
+    pub fn claim(&self, indexes: &[u32]) -> Option<Vec<Option<Offset>>> {
+        let ids: Vec<TopicPartition> = indexes.iter().map(|index| self.engine.id(*index).clone()).collect();
+        claim(&self.engine, &ids, CLAIM_WAIT.min(self.longest_wait))
+    }
+
     /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.
     fn tell_further(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
         let range = &self.engine.plan.selection.scope.range;
-        if range.begins_with_the_log() || matches!(range.from, From::Committed(_)) {
+        if range.begins_with_the_log() || matches!(range.from, RangeFrom::Committed(_)) {
             return;
         }
         let further: Vec<&TopicPartition> = partitions
@@ -284,31 +348,70 @@ impl RunMembership {
     }
 }
 
-impl Membership for RunMembership {
-    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
-        self.tell_further(partitions);
+/// Partitions that have begun, and where all that were assigned start, in their order.
+type Begun = (Vec<u32>, Vec<StartAt>);
+
+impl RunMembership {
+    fn begin_by_the_group(
+        &self,
+        partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
+        ours: &[Option<u32>],
+    ) -> Begun {
         let mut got = Vec::new();
-        let starts = partitions
-            .iter()
-            .map(|(id, committed)| match (self.known_or_joined(id), committed) {
-                (None, _) => {
-                    if self.engine.strangers.lock().insert(id.clone()) {
-                        self.engine.events.push(EventKind::Warning {
-                            text: format!("{id} is not part of the plan and is left alone"),
-                        });
-                    }
-                    StartAt::End
-                }
+        let begin =
+            |((id, committed), ours): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (ours, committed) {
+                (None, _) => StartAt::End,
                 (Some(_), Err(reason)) => {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
                     StartAt::Committed
                 }
                 (Some(index), Ok(committed)) => {
-                    got.push(index);
-                    self.begin(index, *committed)
+                    got.push(*index);
+                    self.begin(*index, *committed)
                 }
-            })
-            .collect();
+            };
+        let starts = partitions.iter().zip(ours).map(begin).collect();
+        (got, starts)
+    }
+
+    fn begin_by_the_target(
+        &self,
+        partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
+        ours: &[Option<u32>],
+    ) -> Begun {
+        let wanted: Vec<u32> = ours.iter().copied().flatten().collect();
+        let Some(stands) = self.claim(&wanted) else {
+            // The run is about to end, and what is read of them does not count.
+            return (Vec::new(), ours.iter().map(|one| one.map_or(StartAt::End, |_| StartAt::Committed)).collect());
+        };
+        let (mut stands, mut differences) = (stands.into_iter(), Differences::default());
+        let begin = |((_, committed), ours): (&(_, Result<Option<Offset>, String>), &Option<u32>)| {
+            let Some(index) = *ours else { return StartAt::End };
+            // What the group says is of no weight here.
+            let committed = committed.as_ref().ok().copied().flatten();
+            self.begin_at_target(index, stands.next().flatten(), committed, &mut differences)
+        };
+        let starts = partitions.iter().zip(ours).map(begin).collect();
+        differences.events().for_each(|event| self.engine.events.push(event));
+        (wanted, starts)
+    }
+}
+
+impl Membership for RunMembership {
+    fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
+        let ours: Vec<Option<u32>> = partitions.iter().map(|(id, _)| self.known_or_joined(id)).collect();
+        for ((id, _), _) in partitions.iter().zip(&ours).filter(|(_, index)| index.is_none()) {
+            if self.engine.strangers.lock().insert(id.clone()) {
+                let text = format!("{id} is not part of the plan and is left alone");
+                self.engine.events.push(EventKind::Warning { text });
+            }
+        }
+        let (got, starts) = if self.engine.kept_by() == KeptBy::Run {
+            self.tell_further(partitions);
+            self.begin_by_the_group(partitions, &ours)
+        } else {
+            self.begin_by_the_target(partitions, &ours)
+        };
         if self.engine.settings.ordering == Ordering::Partition {
             self.engine.board.assign(got.iter().map(|index| (*index, self.number)));
         }

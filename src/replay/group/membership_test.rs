@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{membership::RunMembership, rebalance::Rebalances};
+use super::{
+    membership::{From, RunMembership},
+    rebalance::Rebalances,
+};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     kafka::{Membership, StartAt},
@@ -90,9 +93,9 @@ fn a_partition_whose_owners_were_told_in_the_wrong_order_is_taken_up_again() {
     old.revoked(std::slice::from_ref(&id), None);
     assert_eq!(new.orphans(), [0]);
 
-    new.adopt(0, Offset::new(40), |_| false);
+    new.adopt(0, From::Committed(Offset::new(40)), |_| false);
     assert_eq!(new.orphans(), [0], "reading could not be sent back, so nothing changes");
-    new.adopt(0, Offset::new(40), |start| start.get() == 40);
+    new.adopt(0, From::Committed(Offset::new(40)), |start| start.get() == 40);
     assert!(new.orphans().is_empty());
     let (position, epoch) = {
         let partition = fixture.engine.partitions[0].lock();

@@ -10,6 +10,7 @@ use super::{Problem, Settings, partition::key_groups::GroupTable, settings::OnRe
 use crate::{
     domain::{Offset, TopicPartition},
     feed::{EventKind, EventLog},
+    handler::KeptBy,
     journal::{
         Change, Figures, Head, Journal, JournalError, Journals, PartitionPlan, Stored, StoredPartition, TopicNow,
         TopicPlan,
@@ -51,6 +52,7 @@ pub(super) fn create(
     id: &str,
     plan: &Plan,
     settings: &Settings,
+    kept_by: KeptBy,
     catalog: &Catalog<'_>,
     events: &EventLog,
 ) -> Option<Opened> {
@@ -66,7 +68,7 @@ pub(super) fn create(
         options.settings.remove("topics_regex");
         options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
     }
-    let created = try_create(&options, id, plan, settings.group.as_ref(), catalog);
+    let created = try_create(&options, id, plan, settings.group.as_ref(), kept_by, catalog);
     created
         .inspect_err(|error| {
             let text = format!("this run cannot be resumed, because its journal cannot be kept: {error}");
@@ -80,6 +82,7 @@ fn try_create(
     id: &str,
     plan: &Plan,
     group: Option<&String>,
+    kept_by: KeptBy,
     catalog: &Catalog<'_>,
 ) -> Result<Opened, JournalError> {
     let journals = options.journals.as_ref().ok_or(JournalError::NoDirectory)?;
@@ -97,6 +100,7 @@ fn try_create(
         connection: options.connection.clone(),
         settings: settings_text(&options.settings),
         group: group.cloned(),
+        kept_by_target: kept_by != KeptBy::Run,
         follow: plan.follow,
         topics: topics
             .map(|name| TopicPlan { name: name.clone(), id: ids.remove(name), partitions: count(name) })
@@ -189,7 +193,7 @@ fn check_cluster(
         topic.check(&now).map_err(|change| refused(&change, false))?;
     }
     if stored.partitions.is_empty() {
-        // The group knows the positions, and what becomes of them when the log has changed.
+        // The group or the target knows the positions, and what becomes of them when the log has changed.
         return Ok(());
     }
     let places: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
@@ -206,6 +210,18 @@ fn check_cluster(
 
 fn of_journal(error: &JournalError) -> Problem {
     Problem { text: error.to_string(), usage: error.is_usage() }
+}
+
+/// Whether positions are kept where they were before; otherwise nobody would know where to go on.
+pub(super) fn check_kept(opened: &Opened, kept_by: KeptBy) -> Result<(), Problem> {
+    let head = opened.journal.head();
+    let reason = match (head.kept_by_target, kept_by != KeptBy::Run) {
+        (true, false) => "its positions are in the target of its handler, and the handler does not keep them any more",
+        (false, true) => "its positions are in its journal, and its handler wants to keep them in its target now",
+        _ => return Ok(()),
+    };
+    let text = format!("run {} cannot be resumed: {reason}. Start a new run", head.run_id);
+    Err(Problem { text, usage: true })
 }
 
 /// Tells what is ahead of a run that goes on.

@@ -202,8 +202,8 @@ impl Body {
 
     /// The partitions that are not as they were written last.
     fn changed(&mut self) -> Vec<u32> {
-        // With a group Kafka keeps the positions.
-        if self.engine.settings.group.is_some() {
+        // Kafka or the target keeps the positions.
+        if !self.engine.keeps_positions() {
             return Vec::new();
         }
         // Partitions may join at any time; those that do after this line come with the next checkpoint.
@@ -243,8 +243,8 @@ fn totals(engine: &Engine, figures: &Figures, condemned: &mut Vec<CondemnedKey>)
         condemned: condemned.clone(),
         ..figures.clone()
     };
-    // With a group a partition counts in this attempt only.
-    if engine.settings.group.is_some() { figures } else { figures.bounded_by(passed_over) }
+    // Otherwise a partition counts in this attempt only.
+    if engine.keeps_positions() { figures.bounded_by(passed_over) } else { figures }
 }
 
 /// What this thread has taken of a processor: on a busy machine the time on the clock says little.

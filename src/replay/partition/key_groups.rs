@@ -5,21 +5,9 @@
 
 use std::collections::HashMap;
 
-use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64_with_seed};
+use xxhash_rust::xxh3::Xxh3Builder;
 
-use crate::{
-    domain::{Record, hash_key},
-    journal::{GroupEntry, GroupsChange},
-};
-
-/// The hash of what the digest covers: key and value, and whether each is there. Offset, partition, headers and timestamp
-/// stay out, so that a copy of the records in another topic can have the same digest.
-#[must_use]
-pub fn hash_content(record: &Record) -> u64 {
-    let absent = u64::from(record.key().is_none()) | (u64::from(record.value().is_none()) << 1);
-    let key = record.key().map_or(0, hash_key);
-    xxh3_64_with_seed(record.value().unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-}
+use crate::journal::{GroupEntry, GroupsChange};
 
 /// How many groups there are: a power of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

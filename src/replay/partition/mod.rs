@@ -98,6 +98,8 @@ pub struct PartitionRun {
     /// What they began without noting that it was handled.
     repeats: Repeats,
     position: Option<Position>,
+    /// Where it stood when this process had it last.
+    left_at: i64,
     /// Where it stands according to the group, while somebody else has it.
     elsewhere: Option<i64>,
     latency_us: Option<Histogram<u32>>,
@@ -131,6 +133,7 @@ impl PartitionRun {
             resumed: Handled::default(),
             repeats: Repeats::default(),
             position: None,
+            left_at: planned.first.get(),
             elsewhere: None,
             latency_us: None,
         }
@@ -152,6 +155,7 @@ impl PartitionRun {
     /// The assignment ends: from now on results of `epoch` and older ones do not count.
     pub fn end_assignment(&mut self, next_epoch: u32) {
         self.elsewhere = self.position.as_ref().map(Position::get);
+        self.left_at = self.own_position();
         self.remember();
         self.position = None;
         self.epoch = next_epoch;
@@ -298,6 +302,12 @@ impl PartitionRun {
     #[must_use]
     pub fn position(&self) -> Option<i64> {
         self.position.as_ref().map(Position::get).or(self.elsewhere)
+    }
+
+    /// Every record below is handled by this process or was before it began, whatever others say of it.
+    #[must_use]
+    pub fn own_position(&self) -> i64 {
+        self.position.as_ref().map_or(self.left_at, Position::get)
     }
 
     /// The note for a committed position: what is handled above it.

@@ -20,10 +20,14 @@ use super::{
 };
 use crate::{
     feed::EventKind,
+    handler::KeptBy,
     kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Place},
     replay::{
         engine::Engine,
-        group::{membership::RunMembership, rebalance::Rebalances},
+        group::{
+            membership::{From, RunMembership},
+            rebalance::Rebalances,
+        },
     },
 };
 
@@ -96,6 +100,7 @@ struct MemberLoop<'a> {
     tidied: Instant,
     committed: Instant,
     looked_elsewhere: Instant,
+    joined: Instant,
     /// How many topics it has subscribed to.
     topics: usize,
     expired: Expired,
@@ -128,6 +133,7 @@ impl<'a> MemberLoop<'a> {
             tidied: now,
             committed: now,
             looked_elsewhere: now,
+            joined: now,
             topics: config.topics.len(),
             expired: Expired::default(),
             stuck: Vec::new(),
@@ -241,9 +247,15 @@ impl<'a> MemberLoop<'a> {
         }
         // A broker that does not answer in time is asked again soon.
         let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
-        for (index, committed) in orphans.into_iter().zip(committed) {
+        let from: Vec<From> = if engine.kept_by() == KeptBy::Run {
+            committed.into_iter().map(From::Committed).collect()
+        } else {
+            let Some(stands) = self.membership.claim(&orphans) else { return };
+            stands.into_iter().zip(committed).map(|(stand, committed)| From::Target { stand, committed }).collect()
+        };
+        for (index, from) in orphans.into_iter().zip(from) {
             let id = engine.id(index);
-            self.membership.adopt(index, committed, |start| self.member.seek(id, start, PROBE_WAIT));
+            self.membership.adopt(index, from, |start| self.member.seek(id, start, PROBE_WAIT));
         }
     }
 
@@ -251,6 +263,13 @@ impl<'a> MemberLoop<'a> {
     /// that other processes have finished them.
     fn look_elsewhere(&self) {
         let engine = &self.context.engine;
+        if engine.kept_by() == KeptBy::Target {
+            // What the group has committed may be of another target, until the owners have told it where this one stands.
+            let since = engine.claims.last().unwrap_or(self.joined);
+            if engine.claims.are_under_way() || since.elapsed() < SETTLED || self.context.rebalances.lock().is_open() {
+                return;
+            }
+        }
         let unowned: Vec<u32> = {
             let rebalances = self.context.rebalances.lock();
             rebalances.owners().iter().zip(0_u32..).filter(|(owner, _)| owner.is_none()).map(|(_, i)| i).collect()
@@ -270,3 +289,5 @@ impl<'a> MemberLoop<'a> {
 
 /// How often a member looks up partitions that other processes have.
 const ELSEWHERE: Duration = Duration::from_millis(500);
+/// So long after the last change here other processes have told the group where their targets stand.
+const SETTLED: Duration = Duration::from_secs(3);

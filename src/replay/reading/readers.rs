@@ -15,9 +15,10 @@ use super::{
 use crate::{
     domain::{Offset, TopicPartition},
     feed::Owner,
+    handler::KeptBy,
     kafka::{Catalog, Client, ClientError, Consumer, LogEnds, Reader, share_out},
     plan::PlannedPartition,
-    replay::{engine::Engine, probe::Pace},
+    replay::{engine::Engine, probe::Pace, target::take_over},
 };
 
 /// How often a fetcher looks after what is not reading.
@@ -60,7 +61,7 @@ fn start_of(engine: &Engine, index: u32) -> Offset {
 
 /// One client that reads, and what it reads.
 struct Fetcher<'a> {
-    engine: &'a Engine,
+    engine: &'a Arc<Engine>,
     number: u32,
     /// How many share the work.
     fetchers: u32,
@@ -85,11 +86,18 @@ impl Fetcher<'_> {
     fn take_joined(&mut self, reader: &mut Reader) {
         let engine = self.engine;
         let count = u32::try_from(engine.partitions.len()).unwrap_or(u32::MAX);
-        for index in (self.known..count).filter(|index| index % self.fetchers == self.number) {
-            let planned = &engine.planned[index as usize];
-            engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared));
+        let joined: Vec<u32> = (self.known..count).filter(|index| index % self.fetchers == self.number).collect();
+        if engine.kept_by() == KeptBy::Run {
+            for &index in &joined {
+                engine.with(index, |one| one.begin(0, engine.planned[index as usize].first.get(), Owner::Shared));
+            }
+        } else if !take_over(engine, &joined) {
+            self.known = count;
+            return;
+        }
+        for index in joined {
             self.mine.push(index);
-            if let Err(error) = reader.start(&planned.id, planned.first) {
+            if let Err(error) = reader.start(engine.id(index), start_of(engine, index)) {
                 engine.give_up(index, &error.to_string());
             }
         }

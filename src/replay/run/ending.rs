@@ -2,7 +2,10 @@
 
 use std::{sync::atomic::Ordering::Relaxed, thread::JoinHandle, time::Instant};
 
-use super::{Reading, Run};
+use super::{
+    Reading, Run,
+    finishing::{BadEnd, Finishing},
+};
 use crate::{
     feed::{EventKind, Owner, PartitionState, RunState},
     handler::RunEnd,
@@ -48,6 +51,9 @@ impl Run {
     }
 
     pub(super) fn go_on_ending(&mut self, now: Instant) {
+        if self.finishing.is_some() {
+            return self.go_on_finishing();
+        }
         let Some(ending) = &self.ending else { return };
         let (state, late) = (ending.state, now >= ending.deadline);
         let (_, in_hand) = self.engine.board.load();
@@ -79,7 +85,7 @@ impl Run {
                     .into(),
             });
         }
-        self.conclude(state, now);
+        self.finish_handlers(state, now);
     }
 
     /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
@@ -100,25 +106,43 @@ impl Run {
         if is_done { RunState::Done } else { state }
     }
 
-    fn conclude(&mut self, state: RunState, now: Instant) {
+    fn finish_handlers(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
-        self.state = self.state_of_following(state);
+        let state = self.state_of_following(state);
         let end = RunEnd {
-            complete: self.state == RunState::Done,
-            handled: self.engine.partitions.iter().map(|one| one.lock().handled).sum(),
+            complete: state == RunState::Done,
+            handled: self.engine.handled(),
             passed_over: self.engine.skipped.load(Relaxed) + self.engine.dead_lettered.load(Relaxed),
         };
-        if let Err(error) = self.source.finish(end) {
-            self.engine.events.push(EventKind::Error { text: error.to_string() });
-            self.error.get_or_insert_with(|| error.to_string());
-            self.state = RunState::Failed;
-        }
         // Without a group nothing is left to do after the last record; with one, the positions had to be committed.
-        let end = match (&self.reading, self.engine.finished_at()) {
+        let over = match (&self.reading, self.engine.finished_at()) {
             (Reading::Own(_), Some(finished)) => finished,
             _ => now,
         };
+        self.finishing = Some(Finishing::begin(&self.engine, &self.source, end, state, over));
+        self.go_on_finishing();
+    }
+
+    /// Looks whether the handlers are at their end, and with them the run.
+    pub(super) fn go_on_finishing(&mut self) {
+        let Some(finishing) = &mut self.finishing else { return };
+        let Some((result, took)) = finishing.look(&self.engine) else { return };
+        let (state, end) = (finishing.state, finishing.over + took);
+        self.finishing = None;
+        self.state = state;
+        if let Err(BadEnd { text, usage }) = result {
+            self.engine.events.push(EventKind::Error { text: text.clone() });
+            if self.error.is_none() {
+                self.engine.note_usage(usage);
+                self.error = Some(text);
+            }
+            self.state = RunState::Failed;
+        }
+        self.conclude(end);
+    }
+
+    fn conclude(&mut self, end: Instant) {
         self.over = Some(end);
         let elapsed_s = self.elapsed_s(end);
         if let Some(recorder) = self.recorder.take()

@@ -7,6 +7,7 @@ mod ending;
 pub mod error;
 mod failures;
 mod figures;
+mod finishing;
 pub mod rate;
 mod starting;
 mod tuner;
@@ -22,7 +23,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
-use self::{ending::Ending, failures::Failures, tuner::Tuner, view::Meters, worker::WorkerStats};
+use self::{ending::Ending, failures::Failures, finishing::Finishing, tuner::Tuner, view::Meters, worker::WorkerStats};
 use super::{
     engine::Engine,
     group::rebalance::Rebalances,
@@ -90,6 +91,7 @@ pub struct Run {
     pub(super) predicted_before: Option<Prediction>,
     reading: Reading,
     ending: Option<Ending>,
+    finishing: Option<Finishing>,
     last_tick: Instant,
     /// What keeps threads from being started, as it was told last.
     trouble: Option<String>,
@@ -192,6 +194,12 @@ impl Run {
             recorder.note(self.figures(now));
         }
         self.state.is_over()
+    }
+
+    /// Whether the run has failed because something wrong was asked for.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        self.state == RunState::Failed && self.engine.is_wrong_usage()
     }
 
     fn follow_rebalances(&mut self, now: Instant) {

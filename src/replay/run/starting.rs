@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::Ordering,
     feed::{EventKind, EventLog, Owner, RunState},
-    handler::HandlerSource,
+    handler::{HandlerSource, KeptBy},
     journal::Figures,
     kafka::{KafkaConfig, MemberConfig, Place},
     plan::Plan,
@@ -31,6 +31,7 @@ use crate::{
         limits::guarding,
         reading::{discovery, member::GroupContext, readers::spawn_readers},
         settings::Settings,
+        target::{PositionsView, spawn_claiming_readers},
     },
 };
 
@@ -134,15 +135,16 @@ impl Run {
         let targets = dead_letter_targets(&plan, &settings, connection)?;
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
+        drop(engine.handlers.set(Arc::clone(&source)));
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
-            // With a group Kafka keeps the positions, and what is repeated is for the next owner to find out.
-            engine.begun = engine.settings.group.is_none().then(|| Arc::clone(opened.journal.begun()));
+            // Where a group or the target keeps the positions, what is repeated is for the next owner to find out.
+            engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             take_up(&engine, &mut before);
         }
         let engine = Arc::new(engine);
-        drop(engine.handlers.set(Arc::clone(&source)));
+        source.watch(Arc::new(PositionsView::of(&engine)));
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
         }
@@ -155,6 +157,9 @@ impl Run {
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
         let reading = match &engine.settings.group {
+            None if engine.kept_by() != KeptBy::Run => {
+                Reading::Own(vec![spawn_claiming_readers(&engine, &connection.client, headers)?])
+            }
             None => {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     match stored.get(index as usize) {
@@ -206,6 +211,7 @@ impl Run {
             predicted_before: None,
             reading,
             ending: None,
+            finishing: None,
             last_tick: now,
             trouble: None,
             dealt_with_open: partitions,

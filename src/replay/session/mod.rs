@@ -71,6 +71,7 @@ impl Session {
                 last_view: None,
                 finished: Vec::new(),
                 problem: None,
+                wrong_usage: false,
                 resumable: None,
                 runs: 0,
                 published: None,
@@ -95,6 +96,7 @@ impl Session {
                 text: "kreplay's engine stopped unexpectedly; please report this".into(),
                 usage: false,
             }),
+            wrong_usage: false,
             resumable: None,
         })
     }
@@ -114,6 +116,7 @@ struct Body {
     last_view: Option<RunView>,
     finished: Vec<RunSummary>,
     problem: Option<Problem>,
+    wrong_usage: bool,
     resumable: Option<String>,
     runs: u32,
     published: Option<Instant>,
@@ -140,6 +143,7 @@ impl Body {
                 return SessionEnd {
                     run: self.last_view.take().filter(|view| view.started_at.is_some()),
                     problem: self.problem.take(),
+                    wrong_usage: self.wrong_usage,
                     resumable: self.resumable.take(),
                 };
             }
@@ -153,6 +157,7 @@ impl Body {
         {
             let view = run.view(now);
             self.resumable = Some(view.id.clone()).filter(|_| run.resumable && view.state != RunState::Done);
+            self.wrong_usage = run.is_wrong_usage();
             self.finished.push(run.summary(&view));
             self.last_view = Some(view);
             self.run = None;

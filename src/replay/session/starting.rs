@@ -107,14 +107,13 @@ impl Body {
         };
         let opened = match resumed {
             Some((_, opened)) => {
+                journalling::check_kept(&opened, source.kept_by())?;
                 journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self
-                .options
-                .journal
-                .as_ref()
-                .and_then(|options| journalling::create(options, &id, &plan, &settings, &catalog, &self.events)),
+            None => self.options.journal.as_ref().and_then(|options| {
+                journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
+            }),
         };
         let connection =
             Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };

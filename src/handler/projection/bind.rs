@@ -1,0 +1,145 @@
+//! From a record to the values of its statements' parameters.
+
+use std::sync::Arc;
+
+use super::{
+    batch::{Batch, BoundRecord, Step, Value},
+    definition::Definition,
+    statement::{HASH_MODULUS, Parameter},
+};
+use crate::{
+    domain::{Growing, Record, TopicPartition, hash_content},
+    plan::{Examined, Rules},
+};
+
+/// Binds records. Each worker has one.
+#[derive(Clone)]
+pub(super) struct Binder {
+    definition: Arc<Definition>,
+    rules: Arc<Rules>,
+    partitions: Arc<Growing<TopicPartition>>,
+    /// By the index of a partition: which entries of the definition its topic meets.
+    entries: Vec<Option<Arc<[usize]>>>,
+}
+
+impl Binder {
+    pub(super) fn new(
+        definition: Arc<Definition>,
+        rules: Arc<Rules>,
+        partitions: Arc<Growing<TopicPartition>>,
+    ) -> Self {
+        Self { definition, rules, partitions, entries: Vec::new() }
+    }
+
+    /// Appends a record to a batch, with what it does. Where it fails the batch is as it was.
+    ///
+    /// # Errors
+    /// Its value is needed and cannot be decoded: no further attempt would change that.
+    pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), String> {
+        let entries = self.entries(record.partition);
+        let (definition, rules) = (Arc::clone(&self.definition), Arc::clone(&self.rules));
+        let examined = rules.examine(record);
+        let (first_step, first_value) = (batch.steps.len(), batch.values.len());
+        for entry in entries.iter().filter_map(|entry| definition.on.get(*entry)) {
+            if !entry.event_types.is_empty()
+                && !examined.event_type().is_some_and(|name| entry.event_types.iter().any(|glob| glob.is_match(&name)))
+            {
+                continue;
+            }
+            for statement in entry.statements.clone() {
+                let first = batch.values.len();
+                for parameter in definition.statements[statement].parameters() {
+                    match self.value(parameter, record, &examined, batch) {
+                        Ok(value) => batch.values.push(value),
+                        Err(error) => {
+                            batch.steps.truncate(first_step);
+                            batch.values.truncate(first_value);
+                            return Err(error);
+                        }
+                    }
+                }
+                batch.steps.push(Step { statement, values: first..batch.values.len() });
+            }
+        }
+        let steps = first_step..batch.steps.len();
+        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, steps });
+        Ok(())
+    }
+
+    fn entries(&mut self, partition: u32) -> Arc<[usize]> {
+        let index = partition as usize;
+        if let Some(Some(known)) = self.entries.get(index) {
+            return Arc::clone(known);
+        }
+        let topic = self.partitions.get(index).map_or(&b""[..], |id| id.topic.as_bytes());
+        let meets = |globs: &[crate::plan::Glob]| globs.is_empty() || globs.iter().any(|glob| glob.is_match(topic));
+        let on = self.definition.on.iter().enumerate();
+        let entries: Arc<[usize]> = on.filter(|(_, on)| meets(&on.topics)).map(|(at, _)| at).collect();
+        if self.entries.len() <= index {
+            self.entries.resize(index + 1, None);
+        }
+        self.entries[index] = Some(Arc::clone(&entries));
+        entries
+    }
+
+    fn value(
+        &self,
+        parameter: &Parameter,
+        record: &Record,
+        examined: &Examined<'_, Record>,
+        batch: &mut Batch,
+    ) -> Result<Value, String> {
+        let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
+        let id = self.partitions.get(record.partition as usize);
+        Ok(match parameter {
+            Parameter::Key => keep(batch, record.key()),
+            Parameter::Value => keep(batch, record.value()),
+            Parameter::Topic => id.map_or(Value::Null, |id| batch.keep_text(&id.topic)),
+            Parameter::Partition => id.map_or(Value::Null, |id| Value::Integer(id.partition.0.into())),
+            Parameter::Offset => Value::Integer(record.offset),
+            Parameter::Timestamp if record.timestamp_ms < 0 => Value::Null,
+            Parameter::Timestamp => Value::Integer(record.timestamp_ms),
+            Parameter::Header(name) => {
+                let header = record.headers().find(|header| header.key == name.as_bytes());
+                keep(batch, header.and_then(|header| header.value))
+            }
+            Parameter::EventType => keep(batch, examined.event_type().as_deref()),
+            Parameter::LaneKey => keep(batch, examined.lane_key()),
+            Parameter::Unkeyed => match (examined.lane_key(), id) {
+                (None, Some(id)) => batch.keep_text(&id.to_string()),
+                _ => batch.keep_text(""),
+            },
+            Parameter::ContentHash => {
+                let hash = hash_content(record) % HASH_MODULUS.unsigned_abs();
+                Value::Integer(i64::try_from(hash).unwrap_or_default())
+            }
+            Parameter::Json(path) => {
+                let document = examined.document()?;
+                let value = match path {
+                    Some(path) => document.and_then(|document| path.find(document)),
+                    None => document,
+                };
+                value.map_or(Value::Null, |value| json(value, path.is_none(), batch))
+            }
+        })
+    }
+}
+
+/// A value of JSON with its own type. The whole value stays JSON, whatever it is.
+fn json(value: &serde_json::Value, whole: bool, batch: &mut Batch) -> Value {
+    use serde_json::Value as Json;
+    match value {
+        _ if whole => batch.keep_json(value),
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::String(text) => batch.keep_text(text),
+        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), _, _) => Value::Integer(number),
+            // Above 2⁶³ a floating-point number would be another one.
+            (None, Some(number), _) => batch.keep_text(&number.to_string()),
+            (None, None, Some(number)) => Value::Real(number),
+            (None, None, None) => batch.keep_text(&number.to_string()),
+        },
+        Json::Array(_) | Json::Object(_) => batch.keep_json(value),
+    }
+}

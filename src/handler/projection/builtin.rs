@@ -1,0 +1,70 @@
+//! The projection that needs no SQL of the user's: what each key came to.
+//!
+//! The table `kreplay_projection` has a row for each key that order goes by:
+//!
+//! | column | what |
+//! |---|---|
+//! | `key` | the record's key, or what the key template makes of it; empty where there is none |
+//! | `unkeyed` | empty; for records without a key `TOPIC-PARTITION`, whose order they keep |
+//! | `last_value` | the value of the last record, null for a tombstone |
+//! | `records` | how many there were |
+//! | `last_topic`, `last_partition`, `last_offset`, `last_timestamp` | where the last record stands; milliseconds since 1970 |
+//! | `digest` | a hash over contents and order: equal for the same records in the same order, however many workers there were |
+//!
+//! The digest begins with 0, and each record makes it (digest × 524287 + `:content_hash`) mod 17592186044399.
+
+use std::path::Path;
+
+use super::{
+    definition::{Definition, DefinitionError},
+    statement::{Dialect, HASH_FACTOR, HASH_MODULUS},
+    target::Target,
+};
+
+/// What positions of the built-in projection are kept under.
+const NAME: &str = "built-in";
+
+/// The built-in projection for a target.
+///
+/// # Errors
+/// Never, unless the text here is wrong.
+pub(super) fn builtin(target: &Target) -> Result<Definition, DefinitionError> {
+    let (any, whole) = match target.dialect() {
+        // No type: text stays text, bytes stay bytes.
+        Dialect::Sqlite => ("", "INTEGER"),
+        Dialect::Postgres => ("BYTEA", "BIGINT"),
+    };
+    let text = format!(
+        r#"
+        name = "{NAME}"
+        schema = """
+            CREATE TABLE IF NOT EXISTS kreplay_projection (
+                key {any} NOT NULL,
+                unkeyed TEXT NOT NULL,
+                last_value {any},
+                records {whole} NOT NULL,
+                last_topic TEXT NOT NULL,
+                last_partition INTEGER NOT NULL,
+                last_offset {whole} NOT NULL,
+                last_timestamp {whole},
+                digest {whole} NOT NULL,
+                PRIMARY KEY (key, unkeyed)
+            );
+        """
+        [[on]]
+        sql = """
+            INSERT INTO kreplay_projection
+            VALUES (coalesce(:lane_key, ''), :unkeyed, :value, 1, :topic, :partition, :offset, :timestamp, :content_hash)
+            ON CONFLICT (key, unkeyed) DO UPDATE SET
+                last_value = excluded.last_value,
+                records = kreplay_projection.records + 1,
+                last_topic = excluded.last_topic,
+                last_partition = excluded.last_partition,
+                last_offset = excluded.last_offset,
+                last_timestamp = excluded.last_timestamp,
+                digest = (kreplay_projection.digest * {HASH_FACTOR} + excluded.digest) % {HASH_MODULUS}
+        """
+        "#
+    );
+    Definition::parse(Path::new("the built-in projection"), &text, Some(target))
+}

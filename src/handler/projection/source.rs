@@ -1,0 +1,245 @@
+//! The handlers of a projection: they bind records, and have the database apply them.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    batch::Batch,
+    bind::Binder,
+    builtin::builtin,
+    definition::Definition,
+    sqlite,
+    store::{Claimed, Outcome, Session, Store, settings_error, target_error},
+    target::Target,
+};
+use crate::{
+    domain::{Offset, TopicPartition},
+    handler::{
+        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun,
+        Positions, RunEnd,
+    },
+    plan::Field,
+};
+
+/// Makes the handlers of one run.
+pub(in crate::handler) struct ProjectionSource {
+    shared: Arc<Shared>,
+    binder: Binder,
+    wants_headers: bool,
+}
+
+struct Shared {
+    definition: Arc<Definition>,
+    context: HandlerContext,
+    store: Box<dyn Store>,
+    /// By the index of a partition: whether it was claimed.
+    claimed: Mutex<Vec<bool>>,
+    counts: Vec<Counts>,
+    already_applied: AtomicU64,
+    unmatched: AtomicU64,
+}
+
+#[derive(Default)]
+struct Counts {
+    times: AtomicU64,
+    rows: AtomicU64,
+}
+
+impl ProjectionSource {
+    /// Opens the target of a definition's file, or of the built-in projection.
+    ///
+    /// # Errors
+    /// The definition is wrong, or does not fit to what is in the target; or the target cannot be used.
+    pub(in crate::handler) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
+        let definition = Arc::new(define(path, context)?);
+        let store: Box<dyn Store> = match &definition.target {
+            Target::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, &definition, context)?),
+            Target::Postgres(_) => return Err(target_error("PostgreSQL is not supported yet; use sqlite:FILE")),
+        };
+        let rules = Arc::clone(&context.rules);
+        let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
+        let wants_headers = definition.wants_headers(of_headers, rules.template.is_some());
+        let shared = Arc::new(Shared {
+            claimed: Mutex::default(),
+            counts: definition.statements.iter().map(|_| Counts::default()).collect(),
+            already_applied: AtomicU64::new(0),
+            unmatched: AtomicU64::new(0),
+            context: context.clone(),
+            store,
+            definition: Arc::clone(&definition),
+        });
+        let binder = Binder::new(definition, rules, Arc::clone(&context.partitions));
+        Ok(Self { shared, binder, wants_headers })
+    }
+}
+
+/// The definition that the handler names, the one of the configuration, or the built-in one.
+pub(super) fn define(path: Option<&Path>, context: &HandlerContext) -> Result<Definition, HandlerError> {
+    let settings = &context.settings.projection;
+    let definition = match (path.or(settings.definition.as_deref()), &settings.target) {
+        (Some(path), target) => Definition::read(path, target.as_ref()),
+        (None, Some(target)) => builtin(target),
+        (None, None) => {
+            return Err(settings_error(
+                "it has no target; write projection:FILE with a definition, or [projection] target = \"sqlite:FILE\" for the \
+                 built-in projection",
+            ));
+        }
+    };
+    definition.map_err(|error| settings_error(error.to_string()))
+}
+
+impl Shared {
+    /// Whoever has not said that a partition joined claims it with its first record.
+    fn claim_new(&self, batch: &Batch) -> Result<(), HandlerError> {
+        let mut claimed = self.claimed.lock();
+        let mut new: Vec<u32> = batch.records.iter().map(|record| record.partition).collect();
+        new.dedup();
+        new.retain(|index| claimed.get(*index as usize) != Some(&true));
+        if new.is_empty() {
+            return Ok(());
+        }
+        new.sort_unstable();
+        new.dedup();
+        let known = new.into_iter().filter_map(|index| {
+            self.context.partitions.get(index as usize).map(|id| Claimed { index, id: id.clone() })
+        });
+        let known: Vec<_> = known.collect();
+        self.store.claim(&known)?;
+        note(&mut claimed, &known);
+        Ok(())
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        for (count, executed) in self.counts.iter().zip(&outcome.executed) {
+            count.times.fetch_add(executed.times, Relaxed);
+            count.rows.fetch_add(executed.rows, Relaxed);
+        }
+        self.already_applied.fetch_add(outcome.already_applied, Relaxed);
+    }
+}
+
+fn note(claimed: &mut Vec<bool>, partitions: &[Claimed]) {
+    for Claimed { index, .. } in partitions {
+        let index = *index as usize;
+        if claimed.len() <= index {
+            claimed.resize(index + 1, false);
+        }
+        claimed[index] = true;
+    }
+}
+
+impl HandlerSource for ProjectionSource {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        let session = self.shared.store.session();
+        Box::new(ProjectionHandler { shared: Arc::clone(&self.shared), binder: self.binder.clone(), session })
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.wants_headers
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn kept_by(&self) -> KeptBy {
+        KeptBy::Target
+    }
+
+    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let indexes: HashMap<&TopicPartition, u32> =
+            (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
+        let find = |id: &TopicPartition| {
+            let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is no partition of this run")))?;
+            Ok(Claimed { index, id: id.clone() })
+        };
+        let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
+        // Held meanwhile: a batch must not claim what is being claimed.
+        let mut claimed = self.shared.claimed.lock();
+        let stands = self.shared.store.claim(&partitions)?;
+        note(&mut claimed, &partitions);
+        Ok(stands)
+    }
+
+    fn watch(&self, positions: Arc<dyn Positions>) {
+        self.shared.store.watch(positions);
+    }
+
+    fn effects(&self) -> Vec<EffectCount> {
+        let mut effects: Vec<EffectCount> = Vec::new();
+        let mut add = |what: String, count: u64| match effects.iter_mut().find(|effect| effect.what == what) {
+            Some(effect) => effect.count += count,
+            None => effects.push(EffectCount { what, count }),
+        };
+        for (statement, count) in self.shared.definition.statements.iter().zip(&self.shared.counts) {
+            let table = statement.table().unwrap_or("other");
+            add(format!("statements.{table}"), count.times.load(Relaxed));
+            add(format!("rows.{table}"), count.rows.load(Relaxed));
+        }
+        for (what, count) in
+            [("already applied", &self.shared.already_applied), ("without statement", &self.shared.unmatched)]
+        {
+            let count = count.load(Relaxed);
+            if count > 0 {
+                add(what.into(), count);
+            }
+        }
+        effects
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        self.shared.store.finish()
+    }
+}
+
+struct ProjectionHandler {
+    shared: Arc<Shared>,
+    binder: Binder,
+    session: Box<dyn Session>,
+}
+
+impl Handler for ProjectionHandler {
+    fn handle(&mut self, runs: &[LaneRun]) -> Vec<LaneFailure> {
+        let (batch, undecodable) = self.bind(runs);
+        if let Err(error) = self.shared.claim_new(&batch) {
+            return Outcome::failed(&batch, &error.to_string(), Advice::Retry).failures;
+        }
+        let unmatched = batch.records.iter().filter(|record| record.steps.is_empty()).count();
+        let mut outcome = self.session.apply(batch);
+        self.shared.count(&outcome);
+        if unmatched > 0 && outcome.failures.is_empty() {
+            self.shared.unmatched.fetch_add(unmatched as u64, Relaxed);
+        }
+        // Where the database fails a run earlier, that is what counts.
+        let earlier: Vec<usize> = outcome.failures.iter().map(|failure| failure.run).collect();
+        outcome.failures.extend(undecodable.into_iter().filter(|failure| !earlier.contains(&failure.run)));
+        outcome.failures
+    }
+}
+
+impl ProjectionHandler {
+    /// Runs whose records cannot be bound end before the first of those.
+    fn bind(&mut self, runs: &[LaneRun]) -> (Batch, Vec<LaneFailure>) {
+        let (mut batch, mut failures) = (Batch::default(), Vec::new());
+        for (run, lane) in runs.iter().enumerate() {
+            let first = batch.records.len();
+            for (done, record) in lane.records.iter().enumerate() {
+                if let Err(error) = self.binder.bind(record, &mut batch) {
+                    failures.push(LaneFailure { run, done, error, advice: Advice::GiveUp });
+                    break;
+                }
+            }
+            batch.runs.push(first..batch.records.len());
+        }
+        (batch, failures)
+    }
+}

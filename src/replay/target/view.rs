@@ -1,0 +1,23 @@
+//! A run's positions, as its target sees them.
+
+use std::sync::{Arc, Weak};
+
+use crate::{handler::Positions, replay::engine::Engine};
+
+/// A run's positions. It does not keep the run alive, since the run keeps the target.
+pub struct PositionsView(Weak<Engine>);
+
+impl PositionsView {
+    /// The positions of a run.
+    #[must_use]
+    pub fn of(engine: &Arc<Engine>) -> Self {
+        Self(Arc::downgrade(engine))
+    }
+}
+
+impl Positions for PositionsView {
+    fn position(&self, partition: u32) -> i64 {
+        let position = |engine: Arc<Engine>| Some(engine.partitions.get(partition as usize)?.lock().own_position());
+        self.0.upgrade().and_then(position).unwrap_or(0)
+    }
+}

@@ -1,0 +1,98 @@
+//! What a migration takes for the channel of a record, and what becomes its key.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use crate::plan::{Fields, KeyTemplate, Rules};
+
+/// What is taken for the channel of a record. As text: `topic`, or a key template.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// The name of the topic that it stands in.
+    #[default]
+    Topic,
+    /// What a template makes of it.
+    Template(Box<Rules>),
+}
+
+/// What becomes the key of a record that is migrated. As text: `channel` or `keep`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewKey {
+    /// Its channel.
+    #[default]
+    Channel,
+    /// The one that it has.
+    Keep,
+}
+
+impl Channel {
+    /// The channel of a record of a topic; `None` where the template makes none of it.
+    #[must_use]
+    pub fn of<'a, F: Fields>(&'a self, topic: &'a str, record: &'a F) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Topic => Some(Cow::Borrowed(topic.as_bytes())),
+            Self::Template(rules) => rules.lane_key(record),
+        }
+    }
+
+    /// The template, where there is one.
+    #[must_use]
+    pub fn template(&self) -> Option<&KeyTemplate> {
+        match self {
+            Self::Topic => None,
+            Self::Template(rules) => rules.template.as_ref(),
+        }
+    }
+}
+
+impl NewKey {
+    /// The new key of a record: its channel, or its own; `None` where it has none.
+    #[must_use]
+    pub fn of<'a, F: Fields>(self, channel: &'a [u8], record: &'a F) -> Option<&'a [u8]> {
+        match self {
+            Self::Channel => Some(channel),
+            Self::Keep => record.key(),
+        }
+    }
+}
+
+impl FromStr for Channel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "topic" {
+            return Ok(Self::Topic);
+        }
+        let template = Some(text.parse()?);
+        Ok(Self::Template(Box::new(Rules { template, ..Rules::default() })))
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.template() {
+            None => f.write_str("topic"),
+            Some(template) => template.fmt(f),
+        }
+    }
+}
+
+impl FromStr for NewKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "channel" => Ok(Self::Channel),
+            "keep" => Ok(Self::Keep),
+            other => Err(format!("`{other}` is neither channel nor keep")),
+        }
+    }
+}
+
+impl fmt::Display for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Channel => "channel",
+            Self::Keep => "keep",
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! A real PostgreSQL: one server for a test binary, a database of its own for a test.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
+
+use testcontainers::core::{IntoContainerPort as _, WaitFor};
+use testcontainers::runners::SyncRunner as _;
+use testcontainers::{Container, GenericImage, ImageExt as _};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use super::broker::{SETTLED, unique_name};
+use super::container::{OWNER, docker, free_port, owner};
+use super::guardian::Guardian;
+use super::process::Program;
+use super::{server, wait};
+
+const IMAGE: &str = "postgres";
+const TAG: &str = "17";
+/// User, password and first database of a server that the tests start.
+const NAME: &str = "kreplay";
+/// Making its data takes a while on a busy machine.
+const START: Duration = Duration::from_secs(300);
+
+/// A PostgreSQL server.
+pub struct Postgres {
+    url: String,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Somebody else's.
+    Named,
+    Container(Box<Container<GenericImage>>, #[allow(dead_code, reason = "it acts when it is dropped")] Guardian),
+    Local(PathBuf, #[allow(dead_code, reason = "it acts when it is dropped")] Guardian),
+}
+
+/// The server that all tests of this binary share; the first to ask starts it. In this order: the one that
+/// `KREPLAY_TEST_POSTGRES` names, a container where an engine has the image already, a process of PostgreSQL's programs.
+///
+/// # Panics
+/// Where none can be had, with one sentence that says what to install.
+pub fn shared() -> &'static Postgres {
+    static SHARED: OnceLock<Result<Postgres, String>> = OnceLock::new();
+    match SHARED.get_or_init(Postgres::find) {
+        Ok(server) => server,
+        Err(sentence) => panic!("{sentence}"),
+    }
+}
+
+impl Postgres {
+    fn find() -> Result<Self, String> {
+        match std::env::var("KREPLAY_TEST_POSTGRES") {
+            Ok(url) if !url.is_empty() => Ok(Self { url, kind: Kind::Named }),
+            _ => Self::start(),
+        }
+    }
+
+    /// A server of the caller's own, which it may stop.
+    pub fn start() -> Result<Self, String> {
+        let image = format!("{IMAGE}:{TAG}");
+        let inspected = Program::named("sh").args(["-c", &format!("docker image inspect {image}")]).run();
+        let found = if inspected.code() == Some(0) { Self::container() } else { Self::local() };
+        let found = found?;
+        wait::try_until(SETTLED, || found.answers().then_some(()))
+            .ok_or("The PostgreSQL server was started, and does not answer.")?;
+        let kind = if matches!(found.kind, Kind::Local(..)) { "scripts/postgres-local.sh" } else { "testcontainers" };
+        server::report(&format!("test database: {} ({kind})", found.address()));
+        Ok(found)
+    }
+
+    fn container() -> Result<Self, String> {
+        let port = free_port();
+        let container = GenericImage::new(IMAGE, TAG)
+            .with_wait_for(WaitFor::message_on_stderr("database system is ready to accept connections"))
+            .with_mapped_port(port, 5432.tcp())
+            .with_startup_timeout(START)
+            .with_label(OWNER, owner())
+            .with_env_var("POSTGRES_USER", NAME)
+            .with_env_var("POSTGRES_PASSWORD", NAME)
+            .with_host_config_modifier(|config| {
+                for binding in config.port_bindings.iter_mut().flat_map(|all| all.values_mut()).flatten().flatten() {
+                    binding.host_ip = Some("127.0.0.1".to_owned());
+                }
+            })
+            .start()
+            .map_err(|error| error.to_string())?;
+        let guardian = Guardian::that_runs(&["docker", "rm", "--force", "--volumes", container.id()]);
+        let url = format!("postgres://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}");
+        Ok(Self { url, kind: Kind::Container(Box::new(container), guardian) })
+    }
+
+    fn local() -> Result<Self, String> {
+        let wanted = "These tests need PostgreSQL: install it (on Debian: apt-get install postgresql), or name a server in \
+                      KREPLAY_TEST_POSTGRES";
+        let found = Program::named(script()).args(["find"]).run();
+        if found.code() != Some(0) {
+            return Err(format!("{wanted} ({}).", found.stderr.trim()));
+        }
+        let dir = tempfile::Builder::new().prefix("kreplay-postgres-").tempdir().map_err(|error| error.to_string())?;
+        let dir = dir.keep();
+        let log = dir.with_extension("log");
+        let log_file = std::fs::File::create(&log).map_err(|error| error.to_string())?;
+        let mut command = Command::new(script());
+        command.arg("hold").arg("--dir").arg(&dir).stdout(Stdio::piped()).stderr(log_file);
+        let mut guardian = Guardian::watching(&mut command).map_err(|error| error.to_string())?;
+        let stdout = guardian.child().stdout.take().expect("standard output is piped");
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
+        let first_line = receiver.recv_timeout(START);
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        drop(std::fs::remove_file(&log));
+        match first_line {
+            Ok(Some(Ok(url))) => Ok(Self { url, kind: Kind::Local(dir, guardian) }),
+            _ => Err(format!("{wanted} ({}).", said.trim())),
+        }
+    }
+
+    fn answers(&self) -> bool {
+        Database { url: self.url.clone() }.try_rows("SELECT 1").is_ok()
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        let (_, rest) = self.url.split_once('@').expect("a URL with user and host");
+        rest.split('/').next().expect("an address")
+    }
+
+    /// A database of exactly the caller's own.
+    pub fn database(&self) -> Database {
+        let name = unique_name("test").replace('-', "_");
+        Database { url: self.url.clone() }.execute(&format!("CREATE DATABASE {name}"));
+        let (server, _) = self.url.rsplit_once('/').expect("a URL with a database");
+        Database { url: format!("{server}/{name}") }
+    }
+
+    /// The certificate that the server shows, where it was started here with TLS.
+    pub fn certificate(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Local(dir, _) => Some(dir.join("server.crt")).filter(|path| path.exists()),
+            _ => None,
+        }
+    }
+
+    /// Ends it as a crash would; its data and its address are kept.
+    pub fn crash(&self) {
+        match &self.kind {
+            Kind::Named => panic!("a server named in KREPLAY_TEST_POSTGRES is not ours to stop"),
+            Kind::Container(container, _) => {
+                docker(&["kill", container.id()], SETTLED).expect_success();
+            }
+            Kind::Local(dir, _) => self.script(&["stop", "--kill"], dir),
+        }
+    }
+
+    /// Starts it again at the same address, and waits until it answers.
+    pub fn restart(&self) {
+        match &self.kind {
+            Kind::Named => panic!("a server named in KREPLAY_TEST_POSTGRES is not ours to start"),
+            Kind::Container(container, _) => {
+                docker(&["start", container.id()], SETTLED).expect_success();
+            }
+            Kind::Local(dir, _) => self.script(&["start"], dir),
+        }
+        wait::until("PostgreSQL that answers", SETTLED, || self.answers().then_some(()));
+    }
+
+    #[allow(clippy::unused_self, reason = "it belongs to a server that the tests started")]
+    fn script(&self, args: &[&str], dir: &Path) {
+        Program::named(script()).args(args).args(["--dir".as_ref(), dir.as_os_str()]).run().expect_success();
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-local.sh")
+}
+
+/// A database, asked by `tokio-postgres` directly and not by the code under test.
+#[derive(Clone, Debug)]
+pub struct Database {
+    url: String,
+}
+
+impl Database {
+    /// Its URL, with the password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same with other words in the URL: a wrong password, another database.
+    pub fn url_with(&self, from: &str, to: &str) -> String {
+        let url = self.url.replacen(from, to, 1);
+        assert_ne!(url, self.url, "nothing to replace");
+        url
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        self.url.rsplit_once('/').expect("a URL with a database").1
+    }
+
+    /// Runs statements.
+    ///
+    /// # Panics
+    /// Where one fails.
+    pub fn execute(&self, sql: &str) {
+        self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The rows that a query gives, as text; null is `-`.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one value of a query.
+    ///
+    /// # Panics
+    /// Where it fails or gives none.
+    pub fn value(&self, sql: &str) -> String {
+        self.rows(sql).into_iter().flatten().next().unwrap_or_else(|| panic!("{sql}: no row"))
+    }
+
+    /// The same as [`Database::rows`], for callers that expect a failure.
+    pub fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let asked = async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+            let connection = tokio::spawn(connection);
+            let answer = client.simple_query(sql).await;
+            drop(client);
+            drop(connection.await);
+            answer
+        };
+        let answer = runtime.block_on(async { tokio::time::timeout(SETTLED, asked).await });
+        let messages = answer.map_err(|_| "no answer in time".to_owned())?;
+        let messages = messages.map_err(|error| error.as_db_error().map_or(error.to_string(), ToString::to_string))?;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => {
+                    Some((0..row.len()).map(|at| row.get(at).unwrap_or("-").to_owned()).collect())
+                }
+                _ => None,
+            })
+            .collect())
+    }
+}
