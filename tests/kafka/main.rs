@@ -15,6 +15,7 @@ mod chaos;
 mod contents;
 mod dead_letters;
 mod digest;
+mod export;
 mod fenced;
 mod filters;
 mod follow;
