@@ -27,7 +27,8 @@ pub struct SettingsArgs {
     /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
     #[arg(long, value_name = "N")]
     pub batch: Option<String>,
-    /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
+    /// What is done with records: null, simulate:TIME, ndjson, ndjson:FILE, or an export by size to ndjson:DIR/, csv:DIR or
+    /// parquet:DIR [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
     /// How records come out of the client [default: buffered]

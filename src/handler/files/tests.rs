@@ -305,6 +305,25 @@ fn what_an_earlier_process_left_is_completed_and_known() {
     }
 }
 
+/// It ended between making a file and noting the first batch in it.
+#[test]
+fn a_file_without_a_batch_is_no_file() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let context = context(small());
+        let source = open(format, dir.path(), &context);
+        assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
+        drop(source);
+        let db = rusqlite::Connection::open(dir.path().join(".kreplay/export.db")).unwrap();
+        db.execute_batch("UPDATE file SET rows = 0, bytes = 0, hash = 0; DELETE FROM written").unwrap();
+        let source = open(format, dir.path(), &context);
+        assert_eq!(files(dir.path()).len(), 0);
+        assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
+        source.finish(RunEnd::default()).unwrap();
+        assert_eq!(places(dir.path()), in_partition_a(0..5));
+    }
+}
+
 #[test]
 fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
     for (damage, part) in [("cut", "does not hold 50 rows"), ("changed", "does not hold"), ("gone", "is missing")] {
