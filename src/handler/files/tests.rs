@@ -340,9 +340,9 @@ fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
             _ => {}
         }
         if damage == "gone" {
-            fs::remove_file(&path).unwrap()
+            fs::remove_file(&path).unwrap();
         } else {
-            fs::write(&path, bytes).unwrap()
+            fs::write(&path, bytes).unwrap();
         }
         let error = refused(FileFormat::Csv, dir.path(), &context);
         assert!(error.contains(part) && error.contains("run test"), "{error}");
