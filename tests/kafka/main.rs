@@ -16,6 +16,7 @@ mod contents;
 mod dead_letters;
 mod decode;
 mod digest;
+mod export;
 mod fenced;
 mod filters;
 mod follow;
