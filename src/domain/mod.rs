@@ -1,6 +1,7 @@
 //! The words that every other module shares: offsets, partitions, lag, orderings, records.
 
 mod bounds;
+mod format;
 mod growing;
 mod key_hash;
 mod offset;
@@ -12,6 +13,7 @@ mod secret;
 mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use format::{Format, Formats};
 pub use growing::Growing;
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};

@@ -10,6 +10,8 @@ use std::{
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::Formats;
+
 /// What a waiting record takes besides its own bytes, in bytes: 56 for itself in its lane and 16 for its place in its
 /// partition, both in vectors that grow by doubling and so are three quarters full on average, and its part of its buffer.
 const OVERHEAD: u64 = 128;
@@ -70,6 +72,10 @@ pub struct Route {
     pub filtered: bool,
     /// It is handled alone, after everything before it and before everything after it.
     pub barrier: bool,
+    /// What its key and its value are.
+    pub formats: Formats,
+    /// The rules needed to decode it, and it cannot be decoded: it fails when its turn comes.
+    pub undecodable: bool,
 }
 
 impl Route {

@@ -5,8 +5,11 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{LimitsView, PartitionView, QuarantineView, RebalanceKind, WorkerView};
-use crate::domain::{Lag, Ordering};
+use super::{DryRunView, LimitsView, PartitionView, QuarantineView, RebalanceKind, RehearsalView, WorkerView};
+use crate::{
+    domain::{Lag, Ordering},
+    handler::EffectCount,
+};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -284,9 +287,24 @@ pub struct RunView {
     /// The keys that were put aside.
     #[serde(default)]
     pub quarantine: QuarantineView,
+    /// What the handlers did, by kind.
+    #[serde(default)]
+    pub effects: Vec<EffectCount>,
+    /// What was found, where effects are only rehearsed.
+    #[serde(default)]
+    pub rehearsal: Option<RehearsalView>,
 }
 
 impl RunView {
+    /// What would have been done, where this is a dry run.
+    #[must_use]
+    pub fn dry_run(&self) -> Option<&DryRunView> {
+        match &self.rehearsal {
+            Some(RehearsalView::DryRun(view)) => Some(view),
+            _ => None,
+        }
+    }
+
     /// Whether it follows the log at present.
     #[must_use]
     pub fn is_following(&self) -> bool {

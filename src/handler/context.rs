@@ -23,10 +23,14 @@ pub struct HandlerContext {
     pub kafka: KafkaConfig,
     /// The run's consumer group.
     pub group: Option<String>,
+    /// Whether the run follows the log, and has no end.
+    pub follow: bool,
     /// Where handlers tell what nobody can see in a failure: the standard error of a child, a connection made again.
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
     pub settings: HandlerSettings,
+    /// Nothing but previews is asked for: no target is written to, made, changed or taken over.
+    pub preview_only: bool,
 }
 
 #[cfg(test)]
@@ -39,8 +43,10 @@ impl HandlerContext {
             rules: Arc::default(),
             kafka: KafkaConfig::default(),
             group: None,
+            follow: false,
             events: EventLog::default(),
             settings: HandlerSettings::default(),
+            preview_only: false,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! From a handler's name to a handler for each worker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
     files::{FileFormat, FilesSource},
     ndjson, null,
     projection::ProjectionSource,
-    simulate,
+    simulate, topic,
 };
-use crate::domain::{Growing, Offset, TopicPartition};
+use crate::{
+    domain::{Growing, Offset, TopicPartition},
+    feed::RehearsalView,
+};
 
 /// Opens what the handlers of one run share.
 ///
@@ -20,13 +23,13 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
         HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(context)),
         HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
-        HandlerSpec::Ndjson { path } => {
-            Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
-        }
+        HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
+        HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }
@@ -50,6 +53,14 @@ impl HandlerSource for Opened {
         self.source.expected_s()
     }
 
+    fn batch_time(&self) -> Option<Duration> {
+        self.source.batch_time()
+    }
+
+    fn decodes(&self) -> bool {
+        self.source.decodes()
+    }
+
     fn joined(&self, id: &TopicPartition) {
         self.partitions.push(id.clone());
         self.source.joined(id);
@@ -67,12 +78,20 @@ impl HandlerSource for Opened {
         self.source.watch(positions);
     }
 
+    fn let_go(&self, partitions: &[u32]) {
+        self.source.let_go(partitions);
+    }
+
     fn effects(&self) -> Vec<EffectCount> {
         self.source.effects()
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         self.source.preview()
+    }
+
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        self.source.rehearsal()
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

@@ -21,4 +21,10 @@ pub trait Preview: Send {
     /// # Errors
     /// What would fail the record, in one sentence.
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String>;
+
+    /// Whether what a record would do depends on records before it. Then there is one preview for all of them; otherwise
+    /// there is one for each worker.
+    fn keeps_state(&self) -> bool {
+        false
+    }
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
-    handler::{HandlerSettings, HandlerSpec},
+    handler::{HandlerSettings, HandlerSpec, Rehearsal},
     plan::PlanOptions,
 };
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub handler: HandlerSpec,
     /// What the handlers' own tables say.
     pub handlers: HandlerSettings,
+    /// Effects are built only, and none is applied.
+    pub rehearsal: Option<Rehearsal>,
     /// The consumer group that shares the work and keeps the positions; `None` touches no group.
     pub group: Option<String>,
     /// How often a failed record is tried again, and when.
@@ -88,6 +90,7 @@ impl Default for Settings {
             batch: Batch::default(),
             handler: HandlerSpec::default(),
             handlers: HandlerSettings::default(),
+            rehearsal: None,
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
@@ -104,6 +107,21 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The same for a run that applies nothing: it belongs to no group, and nothing of it can fail for good.
+    #[must_use]
+    pub fn for_rehearsal(self, single_threaded: bool) -> Self {
+        let single_threaded = single_threaded || self.single_threaded;
+        Self {
+            group: None,
+            on_failure: OnFailure::Fail,
+            quarantine: false,
+            adaptive: self.adaptive && !single_threaded,
+            concurrency: if single_threaded { Concurrency::MIN } else { self.concurrency },
+            single_threaded,
+            ..self
+        }
+    }
+
     /// Whether anything may go to a dead-letter topic.
     #[must_use]
     pub fn dead_letters(&self) -> bool {

@@ -78,11 +78,18 @@ pub(super) const EITHER: [(&str, &str); 3] =
 /// Settings whose values may be secrets or hold some: `${env:NAME}` and `${file:PATH}` are resolved in them, and they are
 /// shown masked, in the form that is said here. They are set by [`Input::masked`] or [`Input::masked_list`].
 pub(super) const SECRETS: &[(&str, Form)] = &[
+    ("decode.schema_registry", Form::Address),
+    ("decode.username", Form::Secret),
+    ("decode.password", Form::Secret),
+    ("decode.token", Form::Secret),
     ("projection.target", Form::Address),
     ("exec.environment", Form::Variable),
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
 ];
+
+/// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
+pub(super) const PATHS: &[&str] = &["projection.target", "projection.definition"];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {

@@ -5,7 +5,11 @@ use serde::Serialize;
 
 use crate::{
     domain::Ordering,
-    feed::{Bound, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals},
+    feed::{
+        Bound, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput,
+        Totals,
+    },
+    handler::EffectCount,
 };
 
 /// The first field of every report: its form, and the version of it.
@@ -32,6 +36,10 @@ pub struct Report {
     /// Predicted time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
     pub(super) efficiency: Option<f64>,
     pub(super) digest: String,
+    /// What the handlers did, by kind; of this attempt, where a run was resumed.
+    pub(super) effects: Vec<EffectCount>,
+    /// What would have been done, where nothing was applied.
+    pub(super) dry_run: Option<DryRunView>,
     pub(super) rebalances: Vec<RebalanceView>,
     pub(super) partitions: Vec<Partition>,
     pub(super) memory: Memory,
@@ -121,6 +129,8 @@ impl Report {
                 .filter(|_| run.handling_s > 0.0)
                 .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
             digest: run.digest.clone(),
+            effects: run.effects.clone(),
+            dry_run: run.dry_run().cloned(),
             rebalances: run
                 .rebalances
                 .iter()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::{
     batch::{Batch, BoundRecord, Step, Value},
     definition::Definition,
@@ -62,7 +64,8 @@ impl Binder {
             }
         }
         let steps = first_step..batch.steps.len();
-        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, steps });
+        let fingerprint = fingerprint(record);
+        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, steps });
         Ok(())
     }
 
@@ -92,7 +95,7 @@ impl Binder {
         let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
         let id = self.partitions.get(record.partition as usize);
         Ok(match parameter {
-            Parameter::Key => keep(batch, record.key()),
+            Parameter::Key => keep(batch, examined.own_key()),
             Parameter::Value => keep(batch, record.value()),
             Parameter::Topic => id.map_or(Value::Null, |id| batch.keep_text(&id.topic)),
             Parameter::Partition => id.map_or(Value::Null, |id| Value::Integer(id.partition.0.into())),
@@ -114,7 +117,7 @@ impl Binder {
                 Value::Integer(i64::try_from(hash).unwrap_or_default())
             }
             Parameter::Json(path) => {
-                let document = examined.document()?;
+                let document = examined.document().map_err(ToString::to_string)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
                     None => document,
@@ -123,6 +126,12 @@ impl Binder {
             }
         })
     }
+}
+
+/// What a record adds to the digest of its partition. Contents are mixed with the offset, so that neither two records
+/// that change places nor two that are equal cancel each other out.
+pub(super) fn fingerprint(record: &Record) -> u64 {
+    xxh3_64_with_seed(&record.offset.to_le_bytes(), hash_content(record))
 }
 
 /// A value of JSON with its own type. The whole value stays JSON, whatever it is.

@@ -209,6 +209,7 @@ impl Run {
             meters: Meters::new(partitions),
             failures: Failures::default(),
             predicted_before: None,
+            would_fail: String::new(),
             reading,
             ending: None,
             finishing: None,
