@@ -37,6 +37,7 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
+mod rehearsal;
 mod resume;
 mod retention;
 mod second;

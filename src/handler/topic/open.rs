@@ -15,7 +15,7 @@ use super::{
     pool::{Pool, PoolError, Recipe},
     republish::Republisher,
     settings::{DELIVERY_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, Timeouts, TopicSettings},
-    targets::{Misrouted, Targets},
+    targets::{Misrouted, Missing, Targets},
 };
 use crate::{
     handler::{Advice, HandlerContext, HandlerError},
@@ -69,13 +69,20 @@ pub(in crate::handler) fn open(
     let cluster = elsewhere.as_ref().unwrap_or(&context.kafka);
     let client = Client::new(cluster, &Arc::default()).map_err(settings_error)?;
     let guard_loops = elsewhere.is_none() && (context.follow || !settings.allow_same_topic);
-    let targets = Targets::new(client, strategy, settings.create);
+    let missing = match (settings.create, context.preview_only) {
+        (false, _) => Missing::Refused,
+        (true, false) => Missing::Created,
+        (true, true) => Missing::Imagined,
+    };
+    let targets = Targets::new(client, strategy, missing);
     if guard_loops {
         context.partitions.iter().for_each(|id| targets.forbid(&id.topic));
     }
     let router = Router::new(settings, targets, Arc::clone(&context.partitions), Arc::clone(&context.rules));
     find_targets(&router)?;
-    let kept = settings.transactional.then(|| kept_in(settings, context));
+    // A rehearsal keeps no positions, and puts nobody out.
+    let applies = !context.preview_only;
+    let kept = (settings.transactional && applies).then(|| kept_in(settings, context));
     let ids = kept.as_ref().map(|kept| kept.ids.clone());
     let ledger = kept.map(|kept| {
         let offsets = GroupOffsets::new(&context.kafka, &kept.group).map_err(settings_error)?;
@@ -91,7 +98,9 @@ pub(in crate::handler) fn open(
         stopped: AtomicBool::new(false),
     };
     // What the broker does not allow is known now, and not with the first record.
-    drop(shared.pool.take(INIT).map_err(|error| shared.cannot(&error))?);
+    if applies {
+        drop(shared.pool.take(INIT).map_err(|error| shared.cannot(&error))?);
+    }
     Ok(TopicSource { shared: Arc::new(shared), events: context.events.clone(), guard_loops, keeper: Mutex::default() })
 }
 

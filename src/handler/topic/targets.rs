@@ -52,12 +52,23 @@ impl Misrouted {
     }
 }
 
+/// What becomes of a topic that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Its records fail.
+    Refused,
+    /// It is created.
+    Created,
+    /// It would be created, in a run that applies its effects.
+    Imagined,
+}
+
 /// The topics that are written to.
 pub(super) struct Targets {
     /// A client of the cluster that is written to.
     client: Client,
     strategy: Strategy,
-    create: bool,
+    missing: Missing,
     /// What is read of that cluster, where it must not be written to.
     forbidden: RwLock<HashSet<String>>,
     by_channel: RwLock<HashMap<Vec<u8>, Arc<Target>>>,
@@ -66,11 +77,11 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn new(client: Client, strategy: Strategy, create: bool) -> Self {
+    pub(super) fn new(client: Client, strategy: Strategy, missing: Missing) -> Self {
         Self {
             client,
             strategy,
-            create,
+            missing,
             forbidden: RwLock::default(),
             by_channel: RwLock::default(),
             all: Mutex::default(),
@@ -120,7 +131,11 @@ impl Targets {
     fn find(&self, name: &str, partitions: u32) -> Result<i32, Misrouted> {
         let catalog = Catalog::new(&self.client, WITHIN);
         let found = match catalog.topic(name) {
-            Err(CatalogError::UnknownTopic(_)) if self.create => {
+            // What would have so many.
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Imagined => {
+                return Ok(i32::try_from(partitions).unwrap_or(i32::MAX));
+            }
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Created => {
                 let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
                 create_topic(self.client.config(), name, partitions, WITHIN).map_err(|error| Misrouted {
                     error: format!("topic {name} cannot be created: {error}"),
