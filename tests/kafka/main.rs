@@ -40,7 +40,11 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
+
 mod republish;
+
+mod rehearsal;
+
 mod resume;
 mod retention;
 mod second;
