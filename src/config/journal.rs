@@ -89,6 +89,10 @@ impl Config {
                 // Whoever goes on may do so in another directory.
                 "run.handler" => Value::from(self.run.settings.handler.absolute().ok()?.to_string()),
                 "run.keys_from" => absolute(&Value::from(self.run.keys_from.clone()?))?,
+                // The command and its arguments mean what they mean in this directory.
+                "exec.directory" if matches!(self.run.settings.handler, crate::handler::HandlerSpec::Exec { .. }) => {
+                    absolute(&(setting.show)(self).unwrap_or_else(|| Value::from(".")))?
+                }
                 key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
                 _ => (setting.show)(self)?,
             };

@@ -23,5 +23,5 @@ pub use rate_limit::RateLimit;
 pub use record::{
     Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
 };
-pub use secret::{Form, MASK, Masked, is_secret};
+pub use secret::{Censor, Form, MASK, Masked, is_secret};
 pub use tier::Tier;

@@ -6,7 +6,7 @@ use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
     exec,
     files::{FileFormat, FilesSource, RehearsedFiles},
-    ndjson, null,
+    http, ndjson, null,
     projection::ProjectionSource,
     simulate, topic,
 };
@@ -34,6 +34,7 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
         }
         HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
+        HandlerSpec::Http { url } => Box::new(http::HttpSource::open(url.as_ref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };

@@ -28,7 +28,7 @@ pub use files::{
     Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
     Series as FileSeries,
 };
-pub use http::HttpSettings;
+pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};

@@ -4,7 +4,10 @@
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::topics::TopicTemplate;
+use crate::{
+    domain::{Form, MASK, Masked},
+    topics::TopicTemplate,
+};
 
 use super::FileFormat;
 
@@ -25,6 +28,11 @@ pub enum HandlerSpec {
     Exec {
         /// The program and its arguments; none are those of `[exec]`.
         command: Vec<String>,
+    },
+    /// Sends records to an address.
+    Http {
+        /// The address; `None` is that of `[http]`.
+        url: Option<Masked>,
     },
     /// Keeps an SQL read model.
     Projection {
@@ -113,6 +121,9 @@ impl FromStr for HandlerSpec {
             ("exec", rest) => shell_words::split(rest.unwrap_or_default())
                 .map(|command| Self::Exec { command })
                 .map_err(|_| "a quote in the command is not closed".into()),
+            ("http", None | Some("")) => Ok(Self::Http { url: None }),
+            ("http", Some(rest)) if rest.contains("://") => parse_url(rest),
+            ("http" | "https", Some(_)) => parse_url(text),
             ("null", Some(_)) => Err("null takes no settings".into()),
             _ => Err(
                 "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, \
@@ -120,7 +131,12 @@ impl FromStr for HandlerSpec {
                     .into(),
             ),
         };
-        spec.map_err(|reason| SpecError { text: text.into(), reason })
+        spec.map_err(|reason| {
+            // What is told may be an address with a password.
+            let shown =
+                if text.contains("://") { Masked::plain(Form::Address, text.into()).to_string() } else { text.into() };
+            SpecError { text: shown, reason }
+        })
     }
 }
 
@@ -130,6 +146,17 @@ impl FromStr for HandlerSpec {
 /// It is no name of a topic.
 pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
     text.replace("{topic}", "{channel}").parse()
+}
+
+/// An address as it is; a password in it is not shown again.
+fn parse_url(text: &str) -> Result<HandlerSpec, String> {
+    if text.contains(MASK) {
+        return Err(format!("`{MASK}` stands for a secret that was not written down; give the address anew"));
+    }
+    if !text.contains("://") {
+        return Err("it is no address; write http:URL, or just the URL".into());
+    }
+    Ok(HandlerSpec::Http { url: Some(Masked::plain(Form::Address, text.to_owned())) })
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -224,6 +251,8 @@ impl HandlerSpec {
                 Self::Files { format: FileFormat::Ndjson, dir: std::path::absolute(dir)?.join("") }
             }
             Self::Files { format, dir } => Self::Files { format: *format, dir: std::path::absolute(dir)? },
+            // An address whose password is not written down has to come from [http], or from whoever goes on.
+            Self::Http { url: Some(url) } if !url.is_whole() => Self::Http { url: None },
             other => other.clone(),
         })
     }
@@ -237,6 +266,8 @@ impl fmt::Display for HandlerSpec {
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
             Self::Exec { command } if command.is_empty() => f.write_str("exec"),
             Self::Exec { command } => write!(f, "exec:{}", shell_words::join(command)),
+            Self::Http { url: None } => f.write_str("http"),
+            Self::Http { url: Some(url) } => url.fmt(f),
             Self::Projection { path: None } => f.write_str("projection"),
             Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
             Self::Topic { name: None } => f.write_str("topic"),
@@ -282,6 +313,8 @@ mod tests {
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
             "exec",
+            "http",
+            "https://h:1/x?a=b",
             "exec:./handler --to 'a b'",
             "topic",
             "topic:orders.v2",
@@ -291,6 +324,17 @@ mod tests {
         }
         assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
         assert_eq!("topic:{topic}.v2".parse::<HandlerSpec>().unwrap().to_string(), "topic:{channel}.v2");
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password_and_not_kept() {
+        let spec: HandlerSpec = "http:https://ada:hunter2@h/x".parse().unwrap();
+        assert_eq!(spec.to_string(), "https://ada:***@h/x");
+        assert!(!format!("{spec:?}").contains("hunter2"));
+        assert_eq!(spec.absolute().unwrap().to_string(), "http");
+        let error = "bttp://ada:hunter2@h/x".parse::<HandlerSpec>().unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        assert_eq!("https://h/x".parse::<HandlerSpec>().unwrap().absolute().unwrap().to_string(), "https://h/x");
     }
 
     #[test]
@@ -310,6 +354,8 @@ mod tests {
             ("simulate:lognormal:5ms:9", "0 to 3"),
             ("simulate:61m", "0 to 60m"),
             ("exec:sh -c 'x", "not closed"),
+            ("http:host/x", "is no address"),
+            ("https://ada:***@h/x", "was not written down"),
         ] {
             let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Advice, parse_duration};
-use crate::feed::printable;
+use crate::{domain::Censor, feed::printable};
 
 /// The longest time that somebody may ask to wait.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -36,8 +36,15 @@ pub(super) enum Verdict {
     },
 }
 
-#[cfg(test)]
 impl Verdict {
+    /// Takes secrets out of what was said.
+    pub(super) fn censor(&mut self, censor: &Censor) {
+        if let Self::Failed { error, .. } = self {
+            *error = censor.censored(error);
+        }
+    }
+
+    #[cfg(test)]
     pub(super) fn retry(error: &str) -> Self {
         Self::Failed { error: error.to_owned(), advice: Advice::Retry }
     }

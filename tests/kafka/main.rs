@@ -40,11 +40,8 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
-
-mod republish;
-
 mod rehearsal;
-
+mod republish;
 mod resume;
 mod retention;
 mod second;

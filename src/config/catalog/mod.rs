@@ -90,7 +90,14 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
-pub(super) const PATHS: &[&str] = &["projection.target", "projection.definition"];
+pub(super) const PATHS: &[&str] = &[
+    "projection.target",
+    "projection.definition",
+    "exec.directory",
+    "http.ca",
+    "http.client_certificate",
+    "http.client_key",
+];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {

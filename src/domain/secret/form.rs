@@ -70,6 +70,24 @@ fn put_back(shown: &str, references: &[&str]) -> String {
     out
 }
 
+/// The parts of a value that are not shown.
+pub(super) fn hidden<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
+    let (text, references) = take_out(shown);
+    // References hide as masks do, and a plain `${` is written with one more sign.
+    let text: String = text.replace(MASK, "\u{f8ff}").replace("$${", "${");
+    let hides = |c: char| c == '\u{f8ff}' || (is_place(c) && (u32::from(c) - PLACES.start) < references.len() as u32);
+    let mut literals = text.split(hides);
+    let Some(mut rest) = literals.next().and_then(|first| value.strip_prefix(first)) else { return vec![value] };
+    let mut parts = Vec::new();
+    for literal in literals {
+        // What is not found is not shown either, as far as anyone knows.
+        let end = if literal.is_empty() { rest.len() } else { rest.find(literal).unwrap_or(rest.len()) };
+        parts.push(&rest[..end]);
+        rest = rest.get(end + literal.len()..).unwrap_or_default();
+    }
+    parts
+}
+
 fn is_place(c: char) -> bool {
     PLACES.contains(&u32::from(c))
 }

@@ -1,10 +1,12 @@
 //! Texts that may hold secrets: what they are, and what may be shown of them.
 
+mod censor;
 mod form;
 mod names;
 
 use std::fmt;
 
+pub use censor::Censor;
 pub use form::Form;
 use form::is_scheme;
 pub use names::is_secret;
@@ -47,23 +49,12 @@ impl Masked {
         &self.shown
     }
 
-    /// What others must not repeat, though they were told: the words in which value and shown form differ.
+    /// What others must not repeat, though they were told: the words in the places of what is not shown.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         // Shorter ones would be found in every second text.
         const SHORTEST: usize = 4;
-        let same = |ours: char, shown: char| ours == shown;
-        let prefix: usize = self
-            .value
-            .chars()
-            .zip(self.shown.chars())
-            .take_while(|(a, b)| same(*a, *b))
-            .map(|(c, _)| c.len_utf8())
-            .sum();
-        let (value, shown) = (&self.value[prefix..], &self.shown[prefix..]);
-        let ends = value.chars().rev().zip(shown.chars().rev());
-        let suffix: usize = ends.take_while(|(a, b)| same(*a, *b)).map(|(c, _)| c.len_utf8()).sum();
-        let words = value[..value.len() - suffix].split_whitespace();
+        let words = form::hidden(&self.value, &self.shown).into_iter().flat_map(str::split_whitespace);
         words.filter(|word| word.len() >= SHORTEST && !is_scheme(word)).map(str::to_owned).collect()
     }
 
@@ -95,7 +86,10 @@ mod tests {
         let secrets = |form, value: &str| Masked::plain(form, value.into()).secrets();
         assert_eq!(secrets(Form::Variable, "PGPASSWORD=hunter2"), ["hunter2"]);
         assert_eq!(secrets(Form::Header, "Authorization: Bearer hunter2"), ["hunter2"]);
-        assert_eq!(secrets(Form::Address, "https://ada:hunter2@h/x"), ["hunter2"]);
+        assert_eq!(secrets(Form::Address, "https://ada:hunter2@h/x?token=12345&b=c"), ["hunter2", "12345"]);
+        let referenced =
+            Masked::new(Form::Address, "https://h/pre-hunter2/${x}".into(), "https://h/pre-${env:A}/$${x}");
+        assert_eq!(referenced.secrets(), ["hunter2"]);
         assert_eq!(secrets(Form::Variable, "MODE=replay"), [""; 0]);
         assert_eq!(Masked::new(Form::Header, "X: pre-hunter2".into(), "X: ${env:A}").secrets(), ["pre-hunter2"]);
     }

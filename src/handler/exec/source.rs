@@ -10,7 +10,7 @@ use std::{
 
 use super::{ExecSettings, command::Command, voice::Voice, worker::ExecHandler};
 use crate::{
-    domain::{Growing, Masked, Record, TopicPartition},
+    domain::{Censor, Growing, Masked, Record, TopicPartition},
     handler::{
         EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd, ndjson,
     },
@@ -54,11 +54,11 @@ impl ExecSource {
     /// There is no command, or it cannot be started.
     pub(in crate::handler) fn open(words: &[String], context: &HandlerContext) -> Result<Self, HandlerError> {
         let settings = context.settings.exec.clone();
-        let secrets = settings.environment.iter().flat_map(Masked::secrets).collect();
+        let censor = Censor::new(settings.environment.iter().flat_map(Masked::secrets).collect());
         let shared = Shared {
             command: Command::new(words, &settings)?,
             settings,
-            voice: Voice::new(context.events.clone(), secrets),
+            voice: Voice::new(context.events.clone(), censor),
             counts: Counts::default(),
             proved: AtomicBool::new(false),
             passed: AtomicBool::new(false),

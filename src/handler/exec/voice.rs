@@ -11,6 +11,7 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    domain::Censor,
     feed::{EventKind, EventLog},
     handler::verdict::short,
 };
@@ -54,7 +55,7 @@ pub(super) struct Voice {
     worker: u32,
     events: EventLog,
     shared: Arc<Shared>,
-    secrets: Arc<[String]>,
+    pub(super) censor: Censor,
 }
 
 #[derive(Debug)]
@@ -66,20 +67,15 @@ struct Shared {
 
 impl Voice {
     /// With texts that nobody may see, though a child may say them.
-    pub(super) fn new(events: EventLog, secrets: Arc<[String]>) -> Self {
+    pub(super) fn new(events: EventLog, censor: Censor) -> Self {
         let budget = || Mutex::new(Budget { tokens: BURST, since: Duration::ZERO, suppressed: 0 });
         let shared = Shared { begun: Instant::now(), lines: budget(), troubles: budget() };
-        Self { worker: 0, events, shared: Arc::new(shared), secrets }
+        Self { worker: 0, events, shared: Arc::new(shared), censor }
     }
 
     /// The same for another worker.
     pub(super) fn of(&self, worker: u32) -> Self {
         Self { worker, ..self.clone() }
-    }
-
-    /// A text of a child with the secrets that it was given taken out.
-    pub(super) fn censored(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, crate::domain::MASK))
     }
 
     /// A line of a child's standard error.
@@ -140,7 +136,7 @@ impl Listener {
         // Without a thread a child that says much would stop; with its pipe closed it does not.
         let started = thread.spawn(move || {
             listen(BufReader::new(pipe), |line| {
-                let line = short(&voice.censored(&String::from_utf8_lossy(line)));
+                let line = short(&voice.censor.censored(&String::from_utf8_lossy(line)));
                 if line.trim().is_empty() {
                     return;
                 }
@@ -215,11 +211,5 @@ mod tests {
         let mut lines = Vec::new();
         listen(BufReader::with_capacity(7, text.as_slice()), |line| lines.push(line.to_vec()));
         assert_eq!(lines, [b"one".to_vec(), Vec::new(), vec![b'x'; LONGEST], b"last".to_vec()]);
-    }
-
-    #[test]
-    fn a_secret_that_a_child_says_is_not_repeated() {
-        let voice = Voice::new(EventLog::default(), ["hunter2".to_owned()].into());
-        assert_eq!(voice.censored("password hunter2!"), "password ***!");
     }
 }

@@ -206,11 +206,11 @@ fn give(child: &mut Child, batch: &[LaneRun], window: &mut Window, shared: &Shar
 
 fn hear(line: &[u8], window: &mut Window, shared: &Shared) -> Result<(), Trouble> {
     let (id, mut verdict) = parse_line(line).map_err(|reason| {
-        let line = shared.voice.censored(&String::from_utf8_lossy(line));
+        let line = shared.voice.censor.censored(&String::from_utf8_lossy(line));
         Trouble::garbage(line.as_bytes(), &reason)
     })?;
-    if let Verdict::Failed { error, .. } = &mut verdict {
-        *error = shared.voice.censored(error);
+    verdict.censor(&shared.voice.censor);
+    if verdict != Verdict::Handled {
         shared.counts.refused.fetch_add(1, Relaxed);
     }
     window.acknowledge(id, verdict).map_err(Trouble::Stray)?;

@@ -1,12 +1,26 @@
-//! `http`: requests.
+//! `http`: each record, or many at once, in a request to an address; docs/http.md says what is sent and what answers mean.
+//!
+//! A worker sends one request after the other, so that the records of a lane arrive in their order; side by side go the
+//! workers.
 
-use crate::domain::Masked;
+mod answer;
+#[cfg(test)]
+mod answer_test;
+mod client;
+mod endpoint;
+mod gate;
+mod parcel;
+mod request;
+mod retry_after;
+mod settings;
+mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tls_test;
+mod worker;
+#[cfg(test)]
+mod worker_test;
 
-/// `[http]`
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HttpSettings {
-    /// Where requests go, unless the handler's name says it.
-    pub url: Option<Masked>,
-    /// Headers of each request, as `Name: value`.
-    pub headers: Vec<Masked>,
-}
+pub use settings::{Body, HttpSettings, Method, OnDenied};
+pub(super) use source::HttpSource;

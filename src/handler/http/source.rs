@@ -1,0 +1,168 @@
+//! What the workers of one run share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::{
+    HttpSettings,
+    client::Client,
+    endpoint::Endpoint,
+    gate::Gate,
+    request::{Content, IDEMPOTENCY_KEY},
+    worker::HttpHandler,
+};
+use crate::{
+    domain::{Censor, Growing, MASK, Masked, Record, TopicPartition},
+    handler::{EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd},
+    plan::Rules,
+};
+
+/// Makes handlers that send requests.
+pub(in crate::handler) struct HttpSource {
+    shared: Arc<Shared>,
+}
+
+/// What the workers of one run share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) gate: Gate,
+    pub(super) settings: HttpSettings,
+    pub(super) partitions: Arc<Growing<TopicPartition>>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) counts: Counts,
+    /// The headers of each request as they may be shown.
+    shown: Vec<String>,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    requests: AtomicU64,
+    /// Answers by the first digit of their status; none is 0.
+    answers: [AtomicU64; 6],
+    pub(super) acknowledged: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn answered(&self, status: Option<u16>) {
+        self.requests.fetch_add(1, Relaxed);
+        let class = usize::from(status.unwrap_or_default() / 100);
+        if let Some(count) = self.answers.get(class) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl HttpSource {
+    /// # Errors
+    /// There is no address, or it cannot be used with what else is set.
+    pub(in crate::handler) fn open(url: Option<&Masked>, context: &HandlerContext) -> Result<Self, HandlerError> {
+        let settings = context.settings.http.clone();
+        let wrong = |reason: String| HandlerError::Settings { handler: "http", reason };
+        let url = url.or(settings.url.as_ref());
+        let url = url.ok_or_else(|| wrong("there is no address; write http:URL, or set http.url".into()))?;
+        let endpoint = Endpoint::new(url).map_err(wrong)?;
+        let mut headers = HeaderMap::new();
+        for given in &settings.headers {
+            let (name, value) = header_of(given).map_err(wrong)?;
+            headers.append(name, value);
+        }
+        let mut shown: Vec<_> = settings.headers.iter().map(|header| header.shown().to_owned()).collect();
+        let mut secrets = url.secrets();
+        secrets.extend(settings.headers.iter().flat_map(Masked::secrets));
+        if let Some(value) = endpoint.authorization.clone().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+            shown.push(format!("authorization: Basic {MASK}"));
+            secrets.extend(value.to_str().ok().and_then(|text| text.strip_prefix("Basic ")).map(str::to_owned));
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let client = Client::new(endpoint, headers, &settings, Censor::new(secrets)).map_err(wrong)?;
+        let shared = Shared {
+            client,
+            gate: Gate::default(),
+            settings,
+            partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
+            counts: Counts::default(),
+            shown,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+fn header_of(given: &Masked) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || format!("`{}` is no header, such as `Name: value`", given.shown());
+    let (name, value) = given.value().split_once(':').ok_or_else(wrong)?;
+    let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
+    let mut value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, IDEMPOTENCY_KEY].contains(&name) {
+        return Err(format!("the header {name} cannot be set: it is kreplay's own"));
+    }
+    Ok((name, value))
+}
+
+impl Shared {
+    /// The partition that a record is from.
+    pub(super) fn source(&self, record: &Record) -> Result<&TopicPartition, String> {
+        let source = self.partitions.get(record.partition as usize);
+        source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))
+    }
+}
+
+impl HandlerSource for HttpSource {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(HttpHandler::new(Arc::clone(&self.shared)))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn effects(&self) -> Vec<EffectCount> {
+        let Counts { requests, answers, acknowledged } = &self.shared.counts;
+        let count = |what: &str, count: &AtomicU64| EffectCount { what: what.into(), count: count.load(Relaxed) };
+        let names = ["answers.none", "answers.1xx", "answers.2xx", "answers.3xx", "answers.4xx", "answers.5xx"];
+        let mut effects = vec![count("acknowledged", acknowledged), count("requests", requests)];
+        effects.extend(names.iter().zip(answers).map(|(name, it)| count(name, it)).filter(|it| it.count > 0));
+        effects
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(Requests(Arc::clone(&self.shared))))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// The request of each record alone, as it would be sent, with secrets masked.
+struct Requests(Arc<Shared>);
+
+impl Preview for Requests {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        let mut body = Content::new(self.0.settings.body);
+        body.push(self.0.source(record)?, &self.0.rules, record)?;
+        let (headers, body) = body.finish();
+        let what = self.0.client.request();
+        let mut content = format!("{what}\n").into_bytes();
+        for (name, value) in &headers {
+            content.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+        }
+        for header in &self.0.shown {
+            content.extend([header.as_bytes(), b"\n"].concat());
+        }
+        content.push(b'\n');
+        content.extend(body);
+        effects.push(PreviewedEffect { what: what.to_owned(), content });
+        Ok(())
+    }
+}
