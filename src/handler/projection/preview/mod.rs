@@ -49,14 +49,12 @@ impl Preview for ProjectionPreview {
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
         let mut batch = Batch::default();
-        self.binder.bind(record, &mut batch)?;
-        match &mut self.scratch {
-            Some(scratch) => scratch.apply(&batch, effects),
-            None => {
-                effects.extend(statements(&self.definition, &batch));
-                Ok(())
-            }
+        self.binder.bind(record, &mut batch).map_err(|error| error.to_string())?;
+        if let Some(scratch) = &mut self.scratch {
+            return scratch.apply(&batch, effects);
         }
+        effects.extend(statements(&self.definition, &batch));
+        Ok(())
     }
 }
 
