@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    files::{FileFormat, FilesSource},
+    exec,
+    files::{FileFormat, FilesSource, RehearsedFiles},
     ndjson, null,
     projection::ProjectionSource,
     simulate, topic,
@@ -22,12 +23,17 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
+        HandlerSpec::Files { format, .. } if context.preview_only => Box::new(RehearsedFiles::open(*format, context)?),
+        HandlerSpec::Ndjson { path: Some(path) } if context.preview_only && path.is_dir() => {
+            Box::new(RehearsedFiles::open(FileFormat::Ndjson, context)?)
+        }
         HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
         HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(context)),
         HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
         HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
+        HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };

@@ -18,6 +18,7 @@ mod spec;
 #[cfg(test)]
 mod testing;
 mod topic;
+mod verdict;
 
 pub use context::HandlerContext;
 pub use error::HandlerError;

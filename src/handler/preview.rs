@@ -1,5 +1,6 @@
 //! Effects that are built and not applied.
 
+use super::{Advice, Handler, LaneFailure, LaneRun};
 use crate::domain::Record;
 
 /// What a record would do.
@@ -10,6 +11,16 @@ pub struct PreviewedEffect {
     /// Everything that the effect consists of, in one form for equal effects: two handlers do the same where these are the
     /// same. For people it is shown escaped and cut.
     pub content: Vec<u8>,
+}
+
+/// A handler of what was opened for previews only: nothing can be handled.
+pub(super) struct Unopened(pub(super) &'static str);
+
+impl Handler for Unopened {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let failure = |run| LaneFailure { run, done: 0, error: self.0.into(), advice: Advice::Stop };
+        (0..batch.len()).map(failure).collect()
+    }
 }
 
 /// Decodes, routes and builds effects, and applies none.

@@ -1,6 +1,6 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
 //! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`, `projection`,
-//! `projection:FILE`, `topic`, `topic:NAME`.
+//! `projection:FILE`, `topic`, `topic:NAME`, `exec`, `exec:COMMAND`, `http`, and an address of HTTP.
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -20,6 +20,11 @@ pub enum HandlerSpec {
     Ndjson {
         /// The file; `None` is standard output.
         path: Option<PathBuf>,
+    },
+    /// Gives records to child processes.
+    Exec {
+        /// The program and its arguments; none are those of `[exec]`.
+        command: Vec<String>,
     },
     /// Keeps an SQL read model.
     Projection {
@@ -105,10 +110,13 @@ impl FromStr for HandlerSpec {
             ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
             ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
+            ("exec", rest) => shell_words::split(rest.unwrap_or_default())
+                .map(|command| Self::Exec { command })
+                .map_err(|_| "a quote in the command is not closed".into()),
             ("null", Some(_)) => Err("null takes no settings".into()),
             _ => Err(
                 "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, \
-                 projection[:FILE] or topic[:NAME]"
+                 projection[:FILE], topic[:NAME], exec[:COMMAND] or http[:URL]"
                     .into(),
             ),
         };
@@ -227,6 +235,8 @@ impl fmt::Display for HandlerSpec {
             Self::Null => f.write_str("null"),
             Self::Ndjson { path: None } => f.write_str("ndjson"),
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
+            Self::Exec { command } if command.is_empty() => f.write_str("exec"),
+            Self::Exec { command } => write!(f, "exec:{}", shell_words::join(command)),
             Self::Projection { path: None } => f.write_str("projection"),
             Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
             Self::Topic { name: None } => f.write_str("topic"),
@@ -271,6 +281,8 @@ mod tests {
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
+            "exec",
+            "exec:./handler --to 'a b'",
             "topic",
             "topic:orders.v2",
             "topic:{channel}.v2:12",
@@ -297,6 +309,7 @@ mod tests {
             ("simulate:uniform:5ms:1ms", "shorter time first"),
             ("simulate:lognormal:5ms:9", "0 to 3"),
             ("simulate:61m", "0 to 60m"),
+            ("exec:sh -c 'x", "not closed"),
         ] {
             let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

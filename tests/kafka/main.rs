@@ -14,7 +14,9 @@ mod support;
 mod chaos;
 mod contents;
 mod dead_letters;
+mod decode;
 mod digest;
+mod export;
 mod fenced;
 mod filters;
 mod follow;
@@ -38,10 +40,16 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
+
+mod republish;
+
+mod rehearsal;
+
 mod resume;
 mod retention;
 mod second;
 mod sessions;
+mod shadow;
 mod smoke;
 mod tiers;
 mod time_order;

@@ -1,7 +1,7 @@
 //! `[http]`: requests.
 
 use super::Setting;
-use crate::config::value::{header, http_url, shown_list, store, text};
+use crate::config::value::{headers, http_url, shown_list, store, text};
 
 pub(super) const HTTP: &[Setting] = &[
     Setting {
@@ -13,12 +13,7 @@ pub(super) const HTTP: &[Setting] = &[
     Setting {
         key: "http.headers",
         allowed: "a list of `Name: value`",
-        set: |c, i| {
-            store(
-                &mut c.run.settings.handlers.http.headers,
-                i.masked_list().and_then(|list| list.into_iter().map(header).collect()),
-            )
-        },
+        set: |c, i| store(&mut c.run.settings.handlers.http.headers, i.masked_list().and_then(headers)),
         show: |c| shown_list(&c.run.settings.handlers.http.headers),
     },
 ];

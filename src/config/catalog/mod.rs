@@ -41,7 +41,7 @@ pub(super) struct Setting {
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, parquet:DIR, \
-                        projection or projection:FILE";
+                        projection, projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or http:URL";
 const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
@@ -86,6 +86,7 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
     ("exec.environment", Form::Variable),
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
+    ("topic.properties", Form::Variable),
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.

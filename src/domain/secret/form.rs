@@ -78,9 +78,14 @@ fn is_place(c: char) -> bool {
 fn keep(text: &str) -> Option<&str> {
     let value = text.trim();
     let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
-    let known = ["", "basic", "bearer", "token", "apikey"].contains(&scheme.to_lowercase().as_str());
+    let known = scheme.is_empty() || is_scheme(scheme);
     let mut chars = credentials.chars();
     (known && chars.next().is_some_and(is_place) && chars.next().is_none()).then_some(text)
+}
+
+/// Whether a word is the name of a scheme of authorization, and no secret.
+pub(super) fn is_scheme(word: &str) -> bool {
+    ["basic", "bearer", "token", "apikey"].contains(&word.to_lowercase().as_str())
 }
 
 fn masked(text: &str) -> &str {

@@ -66,7 +66,9 @@ impl ComparisonReport {
     fn text(&self) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
-        let mut line = |label: &str, text: &str| drop(writeln!(out, "{label:<9} {}", printable(text)));
+        let mut line = |label: &str, text: &str| {
+            let _ = writeln!(out, "{label:<9} {}", printable(text));
+        };
         let found = &self.found;
         line("left", &found.left);
         line("right", &found.right);

@@ -1,10 +1,20 @@
-//! `exec`: a child process for each worker.
+//! `exec`: a child process for each worker. It gets records as lines of JSON and answers with a line for each; docs/exec.md
+//! is the protocol.
 
-use crate::domain::Masked;
+mod child;
+mod command;
+mod lines;
+mod probe;
+mod settings;
+mod source;
+mod trouble;
+mod voice;
+mod window;
+#[cfg(test)]
+mod window_test;
+mod worker;
+#[cfg(test)]
+mod worker_test;
 
-/// `[exec]`
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ExecSettings {
-    /// Variables of the children's environment besides kreplay's own, as `NAME=value`.
-    pub environment: Vec<Masked>,
-}
+pub use settings::ExecSettings;
+pub(super) use source::ExecSource;

@@ -30,4 +30,4 @@ pub use column::{Column, ColumnError};
 pub use form::FileFormat;
 pub use name::{NameError, NamePattern};
 pub use settings::{Compression, ExportSettings, Series};
-pub(super) use source::FilesSource;
+pub(super) use source::{FilesSource, RehearsedFiles};

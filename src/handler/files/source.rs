@@ -19,9 +19,12 @@ use super::{
     preview::FilesPreview,
     table::Table,
 };
-use crate::handler::{
-    Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions,
-    Preview, RunEnd,
+use crate::{
+    domain::{Growing, TopicPartition},
+    handler::{
+        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions,
+        Preview, RunEnd, preview::Unopened,
+    },
 };
 
 /// How often it is looked for files that are too old.
@@ -87,6 +90,60 @@ impl FilesSource {
     }
 }
 
+/// What an export would consist of. The directory is not touched.
+pub(in crate::handler) struct RehearsedFiles {
+    table: Table,
+    by_topic: bool,
+    partitions: Arc<Growing<TopicPartition>>,
+}
+
+impl RehearsedFiles {
+    /// # Errors
+    /// Settings that contradict the format.
+    pub(in crate::handler) fn open(format: FileFormat, context: &HandlerContext) -> Result<Self, HandlerError> {
+        let settings = &context.settings.export;
+        let handler = format.handler();
+        let form = Form::of(format, settings).map_err(|reason| HandlerError::Settings { handler, reason })?;
+        Ok(Self {
+            table: Table { form, rules: Arc::clone(&context.rules) },
+            by_topic: settings.series == Series::Topic,
+            partitions: Arc::clone(&context.partitions),
+        })
+    }
+}
+
+impl HandlerSource for RehearsedFiles {
+    /// Every record fails: whoever wants files opens [`FilesSource`].
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(Unopened("the export was opened for previews only"))
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.table.form.wants_headers()
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(preview_of(&self.table, self.by_topic, &self.partitions))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+fn preview_of(table: &Table, by_topic: bool, partitions: &Arc<Growing<TopicPartition>>) -> Box<dyn Preview> {
+    let format = table.form.format;
+    let mut table = table.clone();
+    if format == FileFormat::Parquet {
+        table.form.format = FileFormat::Csv;
+    }
+    Box::new(FilesPreview { table, format, by_topic, partitions: Arc::clone(partitions) })
+}
+
 /// An absolute path, since the process may change its directory; the directory itself is made, those above it are not.
 fn make_usable(dir: &Path) -> Result<std::path::PathBuf, String> {
     let said = |error: io::Error| format!("cannot use the directory {}: {error}", dir.display());
@@ -143,13 +200,7 @@ impl HandlerSource for FilesSource {
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         let Filing { table, partitions, settings, .. } = &*self.filing;
-        let format = table.form.format;
-        let mut table = table.clone();
-        if format == FileFormat::Parquet {
-            table.form.format = FileFormat::Csv;
-        }
-        let by_topic = settings.series == Series::Topic;
-        Ok(Box::new(FilesPreview { table, format, by_topic, partitions: Arc::clone(partitions) }))
+        Ok(preview_of(table, settings.series == Series::Topic, partitions))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {

@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 
 use super::{
     Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
-    RunEnd,
+    RunEnd, preview::Unopened,
 };
 use crate::{
     domain::{Growing, Record, TopicPartition},
     plan::Rules,
 };
+pub(super) use line::append_decoded;
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
@@ -78,7 +79,7 @@ impl Lines {
 impl HandlerSource for Lines {
     /// Every record fails: whoever wants lines opens an [`Output`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
-        Box::new(Unopened)
+        Box::new(Unopened("the ndjson handler was opened for previews only"))
     }
 
     fn wants_headers(&self) -> bool {
@@ -95,20 +96,6 @@ impl HandlerSource for Lines {
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
-    }
-}
-
-struct Unopened;
-
-impl Handler for Unopened {
-    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let failure = |run| LaneFailure {
-            run,
-            done: 0,
-            error: "the ndjson handler was opened for previews only".into(),
-            advice: Advice::Stop,
-        };
-        (0..batch.len()).map(failure).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -17,7 +18,9 @@ use super::{
     builtin::builtin,
     definition::Definition,
     postgres::PostgresStore,
-    preview, sqlite,
+    preview,
+    shadow::{Place, Shadow},
+    sqlite,
     store::{Claimed, Outcome, Session, Store, settings_error, target_error},
     target::Target,
 };
@@ -43,6 +46,8 @@ struct Shared {
     context: HandlerContext,
     /// `None` in a dry run, which must not make a table.
     store: Option<Box<dyn Store>>,
+    /// What becomes of it at the end, where the projection is made anew.
+    shadow: Option<Shadow>,
     /// By the index of a partition: whether it was claimed.
     claimed: Mutex<Vec<bool>>,
     counts: Vec<Counts>,
@@ -63,10 +68,22 @@ impl ProjectionSource {
     /// The definition is wrong, or does not fit to what is in the target; or the target cannot be used.
     pub(in crate::handler) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let definition = Arc::new(define(path, context)?);
-        let store: Option<Box<dyn Store>> = match &definition.target {
+        let rebuilds = context.settings.projection.shadow && !context.preview_only;
+        let shadow = rebuilds.then(|| Shadow::begin(&definition, context)).transpose()?;
+        let place = shadow.as_ref().map(Shadow::place);
+        let store: Option<Box<dyn Store>> = match (&definition.target, &place) {
             _ if context.preview_only => None,
-            Target::Sqlite(path) => Some(Box::new(sqlite::SqliteStore::open(path, &definition, context)?)),
-            Target::Postgres(url) => Some(Box::new(PostgresStore::open(url, &definition, context)?)),
+            (Target::Sqlite(_), Some(Place::File(path))) => {
+                Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, true)?))
+            }
+            (Target::Sqlite(path), _) => Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, false)?)),
+            (Target::Postgres(url), Some(Place::Schema(schema))) => {
+                Some(Box::new(PostgresStore::open(url, &definition, Some(schema), context)?))
+            }
+            (Target::Postgres(url), _) => {
+                let schema = context.settings.projection.schema.as_deref();
+                Some(Box::new(PostgresStore::open(url, &definition, schema, context)?))
+            }
         };
         let rules = Arc::clone(&context.rules);
         let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
@@ -78,6 +95,7 @@ impl ProjectionSource {
             unmatched: AtomicU64::new(0),
             context: context.clone(),
             store,
+            shadow,
             definition: Arc::clone(&definition),
         });
         let binder = Binder::new(definition, rules, Arc::clone(&context.partitions));
@@ -161,6 +179,10 @@ impl HandlerSource for ProjectionSource {
         None
     }
 
+    fn batch_time(&self) -> Option<Duration> {
+        self.shared.store.as_ref()?.batch_time()
+    }
+
     fn kept_by(&self) -> KeptBy {
         KeptBy::Target
     }
@@ -181,6 +203,9 @@ impl HandlerSource for ProjectionSource {
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
+        if let Some(shadow) = &self.shared.shadow {
+            shadow.watch(Arc::clone(&positions));
+        }
         if let Some(store) = &self.shared.store {
             store.watch(positions);
         }
@@ -212,8 +237,13 @@ impl HandlerSource for ProjectionSource {
         preview::preview(&self.shared.definition, self.binder.clone())
     }
 
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.shared.store.as_ref().map_or(Ok(()), |store| store.finish())
+    fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {
+        let Some(store) = &self.shared.store else { return Ok(()) };
+        store.finish()?;
+        match &self.shared.shadow {
+            Some(shadow) => shadow.finish(end, store.as_ref()),
+            None => Ok(()),
+        }
     }
 }
 

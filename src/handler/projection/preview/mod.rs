@@ -9,7 +9,7 @@ mod preview_test;
 mod scratch;
 mod watch;
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 pub(super) use scratch::Scratch;
 
@@ -78,8 +78,12 @@ fn literal(batch: &Batch, value: &Value) -> String {
         Value::Real(number) => format!("{number:?}"),
         Value::Text(range) | Value::Json(range) => format!("'{}'", batch.text(range).replace('\'', "''")),
         Value::Bytes(range) => {
-            let hex: String = batch.bytes(range).iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("'\\x{hex}'")
+            let hex = batch.bytes(range).iter().fold("'\\x".to_owned(), |mut text, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+            hex + "'"
         }
     }
 }

@@ -222,7 +222,7 @@ fn within(
                 failed = fail(fault);
                 break;
             }
-            partition.applied.insert(record.offset, record.offset + 1);
+            partition.add(record);
             if let Some(offsets) = fresh.get_mut(index) {
                 offsets.push(record.offset);
             }

@@ -5,7 +5,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use crate::{
     domain::TopicPartition,
-    handler::{Advice, projection::applied::OffsetSet},
+    handler::{
+        Advice,
+        projection::{applied::OffsetSet, batch::BoundRecord},
+    },
 };
 
 /// kreplay's own tables. `position` is null until it is known; `past` is the end of the last run of `offsets`.
@@ -26,6 +29,11 @@ pub(super) const TABLES: &str = "
         offsets BLOB NOT NULL,
         PRIMARY KEY (partition_id, past, seq)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS kreplay_sums (
+        partition_id INTEGER PRIMARY KEY,
+        records INTEGER NOT NULL,
+        digest INTEGER NOT NULL
+    );
 ";
 
 /// Rows of a partition are looked after when there are so many: written with every commit, a position would cost more than
@@ -46,6 +54,8 @@ pub(super) struct Partition {
     /// Bytes of the rows written since all were drawn together, and of the one that was made then.
     bytes: (usize, usize),
     next_row: i64,
+    /// How many records are applied, and the sum of their fingerprints; of a rebuild only.
+    sum: Option<(i64, u64)>,
     /// What is known here may not be what is in the database.
     pub(super) stale: bool,
     /// Somebody else has taken it over.
@@ -59,6 +69,7 @@ impl Partition {
         projection: &str,
         partition: &TopicPartition,
         token: &str,
+        rebuild: bool,
     ) -> Result<Self, Fault> {
         let id = connection
             .prepare_cached(
@@ -74,6 +85,7 @@ impl Partition {
             rows: 0,
             bytes: (0, 0),
             next_row: 0,
+            sum: rebuild.then_some((0, 0)),
             stale: false,
             lost: false,
         };
@@ -101,8 +113,23 @@ impl Partition {
             self.bytes.0 += bytes.len();
         }
         self.applied.prune(self.position.unwrap_or(i64::MIN));
+        if let Some(sum) = &mut self.sum {
+            *sum = connection
+                .prepare_cached("SELECT records, digest FROM kreplay_sums WHERE partition_id = ?1")?
+                .query_row([self.id], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+                .optional()?
+                .unwrap_or_default();
+        }
         self.stale = false;
         Ok(())
+    }
+
+    /// Adds a record to what is applied.
+    pub(super) fn add(&mut self, record: &BoundRecord) {
+        self.applied.insert(record.offset, record.offset + 1);
+        if let Some((records, digest)) = &mut self.sum {
+            (*records, *digest) = (*records + 1, digest.wrapping_add(record.fingerprint));
+        }
     }
 
     /// Everything below is applied or dealt with; `None` where the position is not known.
@@ -129,6 +156,13 @@ impl Partition {
     pub(super) fn note(&mut self, connection: &Connection, fresh: &[i64], position: Option<i64>) -> Result<(), Fault> {
         let set: OffsetSet = fresh.iter().map(|offset| (*offset, offset + 1)).collect();
         self.append(connection, &set)?;
+        if let Some((records, digest)) = self.sum {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO kreplay_sums (partition_id, records, digest) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![self.id, records, digest.cast_signed()])?;
+        }
         if self.rows >= ROWS || self.position.is_none() {
             self.advance(connection, position)?;
         }

@@ -14,16 +14,19 @@ mod sqlite_test;
 use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
+use rusqlite::types::ValueRef;
 
 pub(super) use self::{apply::bind, fault::Fault, open::check_statements};
 use self::{gathering::Gathering, ledger::Partition, open::Database};
 use super::{
     batch::Batch,
     definition::Definition,
+    shadow::Sum,
     store::{Claimed, Outcome, Session, Store, target_error},
 };
 use crate::{
-    domain::Offset,
+    domain::{Offset, TopicPartition},
+    feed::printable,
     handler::{Advice, HandlerContext, HandlerError, Positions},
 };
 
@@ -50,9 +53,11 @@ impl SqliteStore {
         path: &Path,
         definition: &Arc<Definition>,
         context: &HandlerContext,
+        rebuild: bool,
     ) -> Result<Self, HandlerError> {
         let settings = &context.settings.projection;
-        let database = Database::open(path, definition, settings, context.group.is_some())?;
+        let mut database = Database::open(path, definition, settings, context.group.is_some())?;
+        database.rebuild = rebuild;
         let inner = Inner { database: Mutex::new(database), gathering: Gathering::new(MOST_RECORDS) };
         Ok(Self { inner: Arc::new(inner), run_id: context.run_id.clone() })
     }
@@ -90,6 +95,46 @@ impl Store for SqliteStore {
             target_error(format!("{}: the last positions cannot be written: {}", database.path().display(), fault.text))
         })
     }
+
+    fn sums(&self) -> Result<Vec<Sum>, HandlerError> {
+        let database = self.inner.database.lock();
+        database.sums().map_err(|fault| target_error(format!("{}: {}", database.path().display(), fault.text)))
+    }
+
+    fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError> {
+        let database = self.inner.database.lock();
+        first_rows(&database.connection, query, most).map_err(|error| target_error(Fault::of(&error).text))
+    }
+
+    fn close(&self) -> Result<(), HandlerError> {
+        let mut database = self.inner.database.lock();
+        let failed = |error| target_error(Fault::of(&error).text);
+        // Whatever still comes finds nothing that it could write to.
+        database.connection = rusqlite::Connection::open_in_memory().map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// The first rows of a query, as text.
+fn first_rows(connection: &rusqlite::Connection, query: &str, most: usize) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(query)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut texts = Vec::new();
+    while texts.len() < most
+        && let Some(row) = rows.next()?
+    {
+        let column = |at| match row.get_ref(at)? {
+            ValueRef::Null => Ok("null".into()),
+            ValueRef::Integer(number) => Ok(number.to_string()),
+            ValueRef::Real(number) => Ok(number.to_string()),
+            ValueRef::Text(text) | ValueRef::Blob(text) => {
+                Ok::<_, rusqlite::Error>(printable(&String::from_utf8_lossy(text)).into_owned())
+            }
+        };
+        texts.push((0..columns).map(column).collect::<Result<Vec<String>, _>>()?.join(", "));
+    }
+    Ok(texts)
 }
 
 struct Writer {
@@ -108,9 +153,9 @@ impl Session for Writer {
 
 impl Database {
     fn claim(&mut self, partitions: &[Claimed], token: &str) -> Result<Vec<Partition>, Fault> {
-        let projection = self.definition.name.clone();
+        let (projection, rebuild) = (self.definition.name.clone(), self.rebuild);
         self.transaction(|database| {
-            let claim = |one: &Claimed| Partition::claim(&database.connection, &projection, &one.id, token);
+            let claim = |one: &Claimed| Partition::claim(&database.connection, &projection, &one.id, token, rebuild);
             partitions.iter().map(claim).collect()
         })
     }
@@ -130,6 +175,21 @@ impl Database {
         // Where somebody reads just now, that is left for later.
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(())
+    }
+
+    fn sums(&self) -> Result<Vec<Sum>, Fault> {
+        let mut statement = self.connection.prepare(
+            "SELECT topic, partition, records, digest FROM kreplay_positions JOIN kreplay_sums ON partition_id = id
+             WHERE projection = ?1",
+        )?;
+        let rows = statement.query_map([&self.definition.name], |row| {
+            Ok(Sum {
+                id: TopicPartition::new(row.get::<_, String>(0)?, row.get(1)?),
+                records: row.get::<_, i64>(2)?.cast_unsigned(),
+                digest: row.get::<_, i64>(3)?.cast_unsigned(),
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn transaction<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {

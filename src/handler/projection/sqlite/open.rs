@@ -41,6 +41,8 @@ pub(super) struct Database {
     pub(super) compared: Option<i64>,
     /// Several processes may share the run.
     pub(super) shared: bool,
+    /// What is applied is summed up, for it will be verified.
+    pub(super) rebuild: bool,
     path: PathBuf,
     identity: (u64, u64),
 }
@@ -92,6 +94,7 @@ impl Database {
             positions: None,
             compared: None,
             shared,
+            rebuild: false,
             path: path.to_owned(),
             identity,
         })

@@ -1,0 +1,92 @@
+//! Bytes of a pipe, as lines of a bounded length.
+
+/// A line that is longer than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+/// Bytes that came, and the lines in them.
+#[derive(Debug)]
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    /// What is before was taken.
+    start: usize,
+    /// What is before, from `start` on, holds no line feed.
+    seen: usize,
+    longest: usize,
+}
+
+impl Lines {
+    pub(super) fn new(longest: usize) -> Self {
+        Self { bytes: Vec::new(), start: 0, seen: 0, longest }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.seen -= self.start;
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole line, without its line feed.
+    ///
+    /// # Errors
+    /// It is too long, whole or not.
+    pub(super) fn next(&mut self) -> Option<Result<&[u8], TooLong>> {
+        let end = self.bytes[self.seen..].iter().position(|byte| *byte == b'\n').map(|at| self.seen + at);
+        let begin = self.start;
+        let length = end.unwrap_or(self.bytes.len()) - begin;
+        self.seen = end.map_or(self.bytes.len(), |end| end + 1);
+        if length > self.longest {
+            return Some(Err(TooLong));
+        }
+        let end = end?;
+        self.start = end + 1;
+        Some(Ok(&self.bytes[begin..end]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn lines_come_whole_however_the_bytes_are_cut(
+            lines in prop::collection::vec("[a-z]{0,12}", 0..20), cuts in prop::collection::vec(1..9_usize, 1..9),
+        ) {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let mut found = Vec::new();
+            let mut split = Lines::new(12);
+            let mut rest = text.as_bytes();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                split.push(now);
+                rest = later;
+                while let Some(line) = split.next() {
+                    found.push(String::from_utf8(line.unwrap().to_vec()).unwrap());
+                }
+            }
+            prop_assert_eq!(found, lines);
+            prop_assert_eq!(split.next(), None);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_told_before_it_ends() {
+        let mut lines = Lines::new(4);
+        lines.push(b"abcd\nabc");
+        assert_eq!(lines.next(), Some(Ok(&b"abcd"[..])));
+        assert_eq!(lines.next(), None);
+        lines.push(b"de");
+        assert_eq!(lines.next(), Some(Err(TooLong)));
+        lines.push(b"e\n");
+        assert_eq!(lines.next(), Some(Err(TooLong)));
+    }
+}

@@ -1,0 +1,310 @@
+//! Children that are real processes: shell scripts that do it right, and that do it wrong.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::Value;
+
+use super::{ExecSettings, ExecSource};
+use crate::{
+    domain::{Form, Masked, TopicPartition},
+    feed::EventLog,
+    handler::{Advice, Handler, HandlerContext, HandlerSource, LaneFailure, LaneRun, RunEnd, testing::record},
+};
+
+/// A run of handlers with one worker.
+struct Fixture {
+    source: ExecSource,
+    handler: Option<Box<dyn Handler>>,
+    events: EventLog,
+    dir: tempfile::TempDir,
+}
+
+/// Answers each line, by what `case "$line" in` says of it; `$n` counts lines, `$DIR` is the fixture's folder.
+fn answering(cases: &str) -> String {
+    format!("n=0; while IFS= read -r line; do n=$((n+1)); printf '%s\\n' \"$line\" >>$DIR/seen; {cases}\ndone")
+}
+
+fn fixture_with(script: &str, change: impl FnOnce(&mut ExecSettings)) -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0)]);
+    let exec = &mut context.settings.exec;
+    exec.environment = vec![
+        Masked::plain(Form::Variable, format!("DIR={}", dir.path().display())),
+        Masked::plain(Form::Variable, "THE_TOKEN=hunter2".into()),
+    ];
+    exec.timeout = Duration::from_secs(20);
+    change(exec);
+    let words = ["sh".into(), "-c".into(), script.to_owned()];
+    let source = ExecSource::open(&words, &context).unwrap();
+    let handler = Some(source.make(0));
+    Fixture { source, handler, events: context.events, dir }
+}
+
+fn fixture(script: &str) -> Fixture {
+    fixture_with(script, |_| ())
+}
+
+/// A lane whose records have their offset as value.
+fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
+    let value = |offset: i64| format!("v{offset}");
+    let records = offsets.map(|offset| record(0, offset, None, Some(value(offset).as_bytes()), &[])).collect();
+    LaneRun { lane: number, records }
+}
+
+impl Fixture {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        self.handler.as_mut().unwrap().handle(batch)
+    }
+
+    fn effect(&self, what: &str) -> u64 {
+        self.source.effects().iter().find(|effect| effect.what == what).unwrap().count
+    }
+
+    fn end(&mut self) {
+        self.handler = None;
+        self.source.finish(RunEnd::default()).unwrap();
+    }
+
+    fn told(&self) -> String {
+        self.events.since(0).iter().map(|event| format!("{}\n", event.kind)).collect()
+    }
+
+    /// The offsets that children have seen, in order.
+    fn seen(&self) -> Vec<i64> {
+        let text = std::fs::read_to_string(self.dir.path().join("seen")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_i64().unwrap()).collect()
+    }
+}
+
+#[test]
+fn records_are_acknowledged_in_order_and_failures_stop_their_lane() {
+    let mut it = fixture(&answering(
+        r#"case "$line" in *'"v1"'*) echo 'error no one';; *'"v11"'*) echo 'retry_after 2 later';; *'"v20"'*) echo 'give_up no';; *) echo ok;; esac"#,
+    ));
+    let failures = it.handle(&[lane(4, 0..3), lane(5, 10..12), lane(6, 20..25), lane(7, 30..33)]);
+    let expected = [
+        LaneFailure { run: 0, done: 1, error: "no one".into(), advice: Advice::Retry },
+        LaneFailure { run: 1, done: 1, error: "later".into(), advice: Advice::After(Duration::from_secs(2)) },
+        LaneFailure { run: 2, done: 0, error: "no".into(), advice: Advice::GiveUp },
+    ];
+    assert_eq!(failures, expected);
+    let mut seen = it.seen();
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 10, 11, 20, 30, 31, 32]);
+    assert_eq!((it.effect("acknowledged"), it.effect("refused"), it.effect("children.started")), (5, 3, 1));
+    assert_eq!(it.handle(&[lane(4, 40..41)]), []);
+    it.end();
+    assert_eq!(it.told(), "");
+}
+
+#[test]
+fn a_line_has_number_and_lane_before_the_record() {
+    let mut it = fixture(&answering("echo ok"));
+    assert_eq!(it.handle(&[lane(9, 7..8)]), []);
+    let text = std::fs::read_to_string(it.dir.path().join("seen")).unwrap();
+    assert_eq!(
+        text,
+        "{\"id\":1,\"lane\":9,\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1000,\"key\":null,\"value\":\"v7\",\
+         \"headers\":[]}\n"
+    );
+}
+
+#[test]
+fn answers_may_come_by_number_in_any_order() {
+    let script = answering(
+        r#"[ $n = 1 ] && continue; echo "{\"id\":$n,\"ok\":true}"; [ $n = 2 ] && echo '{"id":1,"error":"a"}'"#,
+    );
+    let failures = fixture(&script).handle(&[lane(0, 0..2), lane(1, 2..5)]);
+    assert_eq!(failures.iter().map(|it| (it.run, it.done)).collect::<Vec<_>>(), [(0, 0)]);
+}
+
+#[test]
+fn much_in_both_directions_does_not_block() {
+    // 2 MB go in before the child has said anything, and lines of 1 KB come out.
+    let long = format!("{{\\\"ok\\\":true,\\\"pad\\\":\\\"{}\\\"}}", "x".repeat(1000));
+    let mut it = fixture_with(&format!("while read -r line; do echo \"{long}\"; done"), |exec| exec.pipeline = true);
+    let value = vec![b'y'; 1000];
+    let records = (0..2000).map(|offset| record(0, offset, None, Some(&value), &[])).collect();
+    assert_eq!(it.handle(&[LaneRun { lane: 0, records }]), []);
+}
+
+#[test]
+fn a_child_that_dies_now_and_then_fails_nothing() {
+    let mut it = fixture(&answering("[ $n = 4 ] && exit 3; echo ok"));
+    for round in 0..4 {
+        let begin = round * 100;
+        let batch: Vec<_> = (0..5).map(|lane_no| lane(0, begin + lane_no * 10..begin + lane_no * 10 + 2)).collect();
+        assert_eq!(it.handle(&batch), []);
+    }
+    assert!(it.effect("children.broken") >= 10, "{}", it.effect("children.broken"));
+    let told = it.told();
+    assert!(told.contains("exec, worker 0: the command ended (exit status: 3)"), "{told}");
+    assert_eq!(it.effect("acknowledged"), 40);
+}
+
+#[test]
+fn a_record_that_kills_the_child_fails_alone() {
+    let mut it = fixture(&answering(
+        r#"case "$line" in *'"v10"'*) echo 'bad value, token hunter2' >&2; kill -9 $$;; *) echo ok;; esac"#,
+    ));
+    let failures = it.handle(&[lane(0, 0..3), lane(1, 10..12), lane(2, 20..23)]);
+    assert_eq!(failures.iter().map(|it| (it.run, it.done, it.advice)).collect::<Vec<_>>(), [(1, 0, Advice::Retry)]);
+    assert!(failures[0].error.contains("signal: 9"), "{}", failures[0].error);
+    assert!(failures[0].error.contains("last saying: bad value, token ***"), "{}", failures[0].error);
+    assert!(!it.told().contains("hunter2"), "{}", it.told());
+}
+
+#[test]
+fn a_child_that_hangs_is_ended_with_all_it_started() {
+    let script =
+        answering(r#"case "$line" in *'"v0"'*) sleep 600 & echo $! >>$DIR/sleeping; wait;; *) echo ok;; esac"#);
+    let mut it = fixture_with(&script, |exec| exec.timeout = Duration::from_millis(400));
+    let failures = it.handle(&[lane(0, 0..2), lane(1, 10..12)]);
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].error.contains("acknowledged nothing for 400ms"), "{}", failures[0].error);
+    it.end();
+    let sleeping = std::fs::read_to_string(it.dir.path().join("sleeping")).unwrap();
+    assert_eq!(sleeping.lines().count(), 2);
+    for pid in sleeping.lines() {
+        gone(pid);
+    }
+}
+
+/// Waits until a process is gone; one that nobody waits for may be left as a zombie of another's.
+fn gone(pid: &str) {
+    let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(std::time::Instant::now() < deadline, "process {pid} is still there");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_is_no_acknowledgement_fails_its_record() {
+    for (what, part) in [
+        ("echo 'handling v1\u{1b}[2J'", "no acknowledgement (it is none of `ok`"),
+        ("echo '{\"level\":\"info\"}'", "neither `ok` nor `error`"),
+        ("echo '{\"id\":77,\"ok\":true}'", "acknowledged record 77"),
+        ("head -c 100000 /dev/zero", "more than 64 KiB"),
+        ("exec >&-; sleep 600", "closed its pipes"),
+        ("exit 0", "ended (exit status: 0)"),
+    ] {
+        let script = answering(&format!(r#"case "$line" in *'"v1"'*) {what};; *) echo ok;; esac"#));
+        let mut it = fixture(&script);
+        let failures = it.handle(&[lane(0, 0..3)]);
+        assert_eq!((failures[0].done, failures[0].advice), (1, Advice::Retry), "{what}");
+        assert!(failures[0].error.contains(part), "{what}: {}", failures[0].error);
+        assert!(!failures[0].error.contains('\u{1b}'));
+        assert!(it.told().contains(part), "{what}: {}", it.told());
+    }
+}
+
+#[test]
+fn what_is_said_between_two_batches_is_about_no_record() {
+    let mut it = fixture(&answering("echo ok; echo ok; echo >$DIR/both"));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !it.dir.path().join("both").exists() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    it.handle(&[lane(0, 1..2)]);
+    assert!(it.told().contains("it acknowledged a record, and has none in hand"), "{}", it.told());
+}
+
+#[test]
+fn a_child_that_reads_nothing_is_ended() {
+    let value = vec![b'y'; 1 << 20];
+    let large = || LaneRun { lane: 0, records: vec![record(0, 0, None, Some(&value), &[])] };
+    let mut it = fixture_with("sleep 600", |exec| exec.timeout = Duration::from_millis(300));
+    let failures = it.handle(&[large()]);
+    assert!(failures[0].error.contains("acknowledged nothing for 300ms"), "{}", failures[0].error);
+    let mut it = fixture("exec <&-; sleep 600");
+    let failures = it.handle(&[large()]);
+    assert!(failures[0].error.contains("closed its pipes"), "{}", failures[0].error);
+}
+
+#[test]
+fn a_command_that_never_works_stops_the_run() {
+    for (script, parts) in [
+        (
+            "echo 'no module foo' >&2; exit 1",
+            ["ended (exit status: 1), last saying: no module foo", "without any records, too"],
+        ),
+        ("echo ready; cat >/dev/null", ["no acknowledgement", "ready"]),
+    ] {
+        let mut it = fixture(script);
+        let failures = it.handle(&[lane(0, 0..1), lane(1, 10..11), lane(2, 20..21)]);
+        assert_eq!(failures.len(), 3);
+        let last = failures.last().unwrap();
+        assert_eq!(last.advice, Advice::Stop, "{}", last.error);
+        for part in parts.iter().chain(&["has never acknowledged a record"]) {
+            assert!(last.error.contains(part), "{}", last.error);
+        }
+    }
+}
+
+#[test]
+fn a_first_record_that_kills_every_child_does_not_condemn_the_command() {
+    let mut it = fixture(&answering(r#"case "$line" in *'"v0"'*) exit 9;; *) echo ok;; esac"#));
+    for _ in 0..4 {
+        let failures = it.handle(&[lane(0, 0..1)]);
+        assert_eq!(failures[0].advice, Advice::Retry, "{}", failures[0].error);
+    }
+    assert_eq!(it.handle(&[lane(0, 1..3)]), []);
+}
+
+#[test]
+fn a_batch_is_not_held_up_by_a_child_that_is_of_no_use_any_more() {
+    let mut it = fixture(&answering("[ -e $DIR/broken ] && exit 1; echo ok"));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    std::fs::write(it.dir.path().join("broken"), "").unwrap();
+    let batch: Vec<_> = (0..40).map(|number| lane(number, 10..12)).collect();
+    let failures = it.handle(&batch);
+    assert_eq!(failures.len(), 40);
+    assert!(failures.iter().all(|it| it.advice == Advice::Retry));
+    assert!(it.effect("children.started") < 10);
+}
+
+#[test]
+fn children_end_when_their_input_ends_or_are_ended() {
+    let mut it = fixture(&format!("{}; echo done >$DIR/done", answering("echo ok")));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    it.end();
+    assert!(it.dir.path().join("done").exists());
+    assert_eq!(it.told(), "");
+
+    let stubborn = format!("trap '' TERM; echo $$ >$DIR/pid; {}; while :; do sleep 1; done", answering("echo ok"));
+    let mut it = fixture_with(&stubborn, |exec| exec.stop_timeout = Duration::from_millis(100));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    it.end();
+    gone(std::fs::read_to_string(it.dir.path().join("pid")).unwrap().trim());
+    assert!(it.told().contains("did not end when its input ended"), "{}", it.told());
+
+    let mut it = fixture(&format!("{}; exit 5", answering("echo ok")));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    it.end();
+    assert!(it.told().contains("at its end the command failed (exit status: 5)"), "{}", it.told());
+}
+
+#[test]
+fn what_children_say_is_told_and_bounded() {
+    let mut it = fixture(&answering("i=0; while [ $i -lt 200 ]; do echo \"say $i\" >&2; i=$((i+1)); done; echo ok"));
+    assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    it.end();
+    let told = it.told();
+    assert!(told.contains("exec, worker 0: say 0\n"), "{told}");
+    assert!(told.lines().count() < 60, "{told}");
+}
+
+#[test]
+fn a_preview_is_the_line_without_what_belongs_to_the_run() {
+    let it = fixture("cat");
+    let mut effects = Vec::new();
+    it.source.preview().unwrap().preview(&record(0, 7, Some(b"k"), None, &[]), &mut effects).unwrap();
+    assert_eq!(effects[0].what, "exec sh -c cat");
+    let line: Value = serde_json::from_slice(&effects[0].content).unwrap();
+    assert_eq!((&line["offset"], &line["key"], line.get("id")), (&7.into(), &"k".into(), None));
+    assert!(!Path::new(&it.dir.path().join("seen")).exists());
+}
