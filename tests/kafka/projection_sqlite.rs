@@ -120,11 +120,11 @@ fn what_can_never_work_is_said_before_the_run() {
     let place = Place::new(broker::shared());
     let topic = place.broker.topic("wrong", 1);
     orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
-    let missing = STATEMENT.replace("INTO orders", "INTO nothing");
+    let missing = STATEMENT.replace("INTO orders", "INTO nowhere");
     for (schema, statement, code, part) in [
         ("CREATE TABEL orders ();", STATEMENT, 2, "orders.toml: schema: near \"TABEL\": syntax error"),
         (SCHEMA, "INSERT INTO orders VALEUS (:key)", 2, "orders.toml:11: sql: near \"VALEUS\": syntax error"),
-        (SCHEMA, missing.as_str(), 2, "orders.toml:11: sql: no such table: nothing; is it missing in schema?"),
+        (SCHEMA, missing.as_str(), 2, "orders.toml:11: sql: no such table: nowhere; is it missing in schema?"),
         (SCHEMA, "INSERT INTO orders VALUES (:kye)", 2, "there is no parameter :kye; did you mean :key?"),
     ] {
         let ended = place.run(&topic, &define(&place, schema, statement), &["--no-journal"]);
@@ -169,7 +169,7 @@ fn records_that_fail_are_isolated_and_the_others_applied() {
         .unwrap();
     let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
-    for part in ["CHECK constraint failed: amount >= 0", "the value is not JSON"] {
+    for part in ["CHECK constraint failed: amount >= 0", "the value cannot be decoded: it is not JSON"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
     let report = place.report();

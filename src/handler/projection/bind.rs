@@ -10,6 +10,7 @@ use super::{
     statement::{HASH_MODULUS, Parameter},
 };
 use crate::{
+    decode::Undecodable,
     domain::{Growing, Record, TopicPartition, hash_content, hash_pair},
     plan::{Examined, Rules},
 };
@@ -36,8 +37,8 @@ impl Binder {
     /// Appends a record to a batch, with what it does. Where it fails the batch is as it was.
     ///
     /// # Errors
-    /// Its value is needed and cannot be decoded: no further attempt would change that.
-    pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), String> {
+    /// Its value is needed and cannot be decoded.
+    pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), Undecodable> {
         let entries = self.entries(record.partition);
         let (definition, rules) = (Arc::clone(&self.definition), Arc::clone(&self.rules));
         let examined = rules.examine(record);
@@ -91,7 +92,7 @@ impl Binder {
         record: &Record,
         examined: &Examined<'_, Record>,
         batch: &mut Batch,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Undecodable> {
         let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
         let id = self.partitions.get(record.partition as usize);
         Ok(match parameter {
@@ -117,7 +118,7 @@ impl Binder {
                 Value::Integer(i64::try_from(hash).unwrap_or_default())
             }
             Parameter::Json(path) => {
-                let document = examined.document().map_err(ToString::to_string)?;
+                let document = examined.document().map_err(Clone::clone)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
                     None => document,

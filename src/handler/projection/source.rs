@@ -25,6 +25,7 @@ use super::{
     target::Target,
 };
 use crate::{
+    decode::Undecodable,
     domain::{Offset, TopicPartition},
     handler::{
         Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun,
@@ -282,7 +283,11 @@ impl ProjectionHandler {
             let first = batch.records.len();
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.binder.bind(record, &mut batch) {
-                    failures.push(LaneFailure { run, done, error, advice: Advice::GiveUp });
+                    let advice = match error {
+                        Undecodable::Bad(_) => Advice::GiveUp,
+                        Undecodable::Unreachable(_) => Advice::Retry,
+                    };
+                    failures.push(LaneFailure { run, done, error: error.to_string(), advice });
                     break;
                 }
             }

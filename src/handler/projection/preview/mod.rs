@@ -9,7 +9,7 @@ mod preview_test;
 mod scratch;
 mod watch;
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 pub(super) use scratch::Scratch;
 
@@ -49,14 +49,12 @@ impl Preview for ProjectionPreview {
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
         let mut batch = Batch::default();
-        self.binder.bind(record, &mut batch)?;
-        match &mut self.scratch {
-            Some(scratch) => scratch.apply(&batch, effects),
-            None => {
-                effects.extend(statements(&self.definition, &batch));
-                Ok(())
-            }
+        self.binder.bind(record, &mut batch).map_err(|error| error.to_string())?;
+        if let Some(scratch) = &mut self.scratch {
+            return scratch.apply(&batch, effects);
         }
+        effects.extend(statements(&self.definition, &batch));
+        Ok(())
     }
 }
 
@@ -80,8 +78,12 @@ fn literal(batch: &Batch, value: &Value) -> String {
         Value::Real(number) => format!("{number:?}"),
         Value::Text(range) | Value::Json(range) => format!("'{}'", batch.text(range).replace('\'', "''")),
         Value::Bytes(range) => {
-            let hex: String = batch.bytes(range).iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("'\\x{hex}'")
+            let hex = batch.bytes(range).iter().fold("'\\x".to_owned(), |mut text, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+            hex + "'"
         }
     }
 }

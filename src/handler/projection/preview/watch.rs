@@ -81,7 +81,7 @@ fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], witho
     let before = note(&row("OLD"), &id("OLD"), &content("OLD"), "NULL");
     let after = note(&row("NEW"), &id("NEW"), "NULL", &content("NEW"));
     let on = format!("ON main.{}", name(table));
-    let mut sql = format!(
+    let sql = format!(
         "CREATE TEMP TRIGGER kreplay_i{number} AFTER INSERT {on} BEGIN {after} END;
          CREATE TEMP TRIGGER kreplay_u{number} AFTER UPDATE {on} BEGIN {before} {after} END;
          CREATE TEMP TRIGGER kreplay_d{number} AFTER DELETE {on} BEGIN {before} END;"
@@ -89,10 +89,8 @@ fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], witho
     if let Some(column) = numbered {
         // SQLite gives -1 as long as it has not chosen.
         let chosen = note("NULL", &text(CHOSEN), "NULL", "NULL");
-        sql += &format!(
-            "CREATE TEMP TRIGGER kreplay_b{number} BEFORE INSERT {on} WHEN NEW.{} = -1 BEGIN {chosen} END;",
-            name(column)
-        );
+        let trigger = format!("kreplay_b{number} BEFORE INSERT {on} WHEN NEW.{} = -1", name(column));
+        return format!("{sql} CREATE TEMP TRIGGER {trigger} BEGIN {chosen} END;");
     }
     sql
 }

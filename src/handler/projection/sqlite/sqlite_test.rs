@@ -205,7 +205,7 @@ fn a_failing_record_ends_its_own_run_only() {
         [(1, 1, Advice::Retry), (2, 0, Advice::GiveUp), (3, 1, Advice::Retry), (4, 1, Advice::GiveUp),]
     );
     assert!(failures[0].error.contains("CHECK constraint failed: n < 100 (statement at line 8)"), "{failures:?}");
-    assert!(failures[3].error.contains("the value is not JSON"), "{failures:?}");
+    assert!(failures[3].error.contains("it is not JSON"), "{failures:?}");
     assert_eq!(place.rows("SELECT key, count FROM item ORDER BY key"), ["check 1", "garbage 1", "good 3", "unique 1"]);
     assert_eq!(place.rows("SELECT n FROM log ORDER BY n"), ["1", "2", "3", "4", "7", "8"]);
     // What was dealt with is not applied again, the rest is.
