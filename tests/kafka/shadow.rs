@@ -1,7 +1,7 @@
 //! Shadow rebuilds: the old projection stays in use until the new one is verified, and then changes places with it at once.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -13,7 +13,7 @@ use crate::support::postgres::{self, Database};
 use crate::support::process::Running;
 use crate::support::wait;
 
-const RECORDS: u32 = 20_000;
+const RECORDS: u32 = 10_000;
 /// The new definition differs from the old one in one column's meaning.
 const NEW: &str = "INSERT INTO orders VALUES (:key, 1, :json.amount, :json.n)
 ON CONFLICT (key) DO UPDATE SET records = orders.records + 1, amount = orders.amount + 2 * excluded.amount,
@@ -176,6 +176,11 @@ impl Scene<'_> {
         self.place.start_run(&self.topic, definition, &[&config, more].concat())
     }
 
+    /// Forgets the runs so far, so that there is one again.
+    fn forget(&self) {
+        std::fs::remove_dir_all(self.place.dir.path().join("kreplay")).unwrap();
+    }
+
     fn resume(&self) -> Running {
         self.place.start(&["resume", &self.place.id(), "--config", self.config.to_str().unwrap()])
     }
@@ -225,43 +230,55 @@ fn a_rebuild_that_is_not_what_it_should_be_leaves_the_old_one_in_use(live: &dyn 
     assert_eq!(live.kept(), [""; 0]);
 }
 
-/// Kills it while it builds, and then again and again around its end, until it is through.
+/// One rebuild after the other, from the old to the new definition and back, each killed while it builds and then once
+/// somewhere in its end. Between the sign of its end and the kill there is a random time of up to `longest`, which follows how
+/// long ends take here: a kill that came too late shortens it.
 fn killed_wherever_it_is_the_old_or_the_new_one_is_in_use(live: &dyn Live) {
+    const AT_THE_END: u32 = 8;
     let scene = Scene::new(live).expect(live);
     let mut random = seed();
-    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
-    let mut run = scene.run(&definition, &["--shadow"]);
-    wait::until("a rebuild under way", DEADLINE, || (live.rebuilt() > 3000).then_some(()));
-    let (mut kills, mut during_the_end) = (0, 0);
-    for attempt in 0..60 {
-        // At first while it builds, then somewhere between the first sign of its end and that end.
-        if attempt > 0 {
-            let begun = Instant::now();
-            let sign = wait::try_until(DEADLINE, || {
-                (run.stderr().contains("reading the log again") || run.stderr().contains(" done after")).then_some(())
-            });
-            assert!(sign.is_some(), "no end within {:?}\n{}", begun.elapsed(), run.stderr());
-            // This is what is tried: any moment within the end.
-            std::thread::sleep(Duration::from_micros(random.random_range(0..400_000)));
-        }
-        let killed = run.kill();
-        let found = live.rows();
-        let is_new = found == scene.both.new;
-        if !is_new {
-            orders::expect_equal(&found, &scene.both.old);
-        }
-        if killed.code() == Some(0) {
-            assert!(is_new, "done, and the old one is in use\n{}", killed.stderr);
+    let (mut at_the_end, mut longest, mut found_old, mut found_new) = (0, Duration::from_millis(150), 0, 0);
+    for round in 0.. {
+        assert!(round < 80, "only {at_the_end} kills at the end");
+        if at_the_end >= AT_THE_END {
             break;
         }
-        kills += 1;
-        during_the_end += u32::from(attempt > 0);
-        run = scene.resume();
+        let (statement, before, after) = match round % 2 {
+            0 => (NEW, &scene.both.old, &scene.both.new),
+            _ => (STATEMENT, &scene.both.new, &scene.both.old),
+        };
+        let definition = scene.place.define("orders", &live.target(), SCHEMA, statement, CHECK);
+        let mut run = scene.run(&definition, &["--shadow"]);
+        if round == 0 {
+            let under_way = 1..i64::from(RECORDS) - 1000;
+            wait::until("a rebuild under way", DEADLINE, || under_way.contains(&live.rebuilt()).then_some(()));
+            let killed = run.kill();
+            assert_eq!(killed.code(), None, "{}", killed.stderr);
+            orders::expect_equal(&live.rows(), before);
+            run = scene.resume();
+        }
+        run.wait_for("its end", DEADLINE, |_, stderr| stderr.contains("reading the log again"));
+        // This is what is tried: any moment within the end.
+        std::thread::sleep(longest.mul_f64(random.random()));
+        let killed = run.kill();
+        let found = live.rows();
+        let is_new = found == *after;
+        if !is_new {
+            orders::expect_equal(&found, before);
+        }
+        if killed.code().is_some() {
+            assert_eq!((killed.code(), is_new), (Some(0), true), "{}", killed.stderr);
+            longest = longest.mul_f64(0.7);
+        } else {
+            at_the_end += 1;
+            (found_old, found_new) = (found_old + u32::from(!is_new), found_new + u32::from(is_new));
+            scene.resume().finish().expect_success();
+        }
+        orders::expect_equal(&live.rows(), after);
+        assert_eq!(live.kept().len(), round + 1, "each rebuild keeps the one before: {:?}", live.kept());
+        scene.forget();
     }
-    println!("killed {kills} times, {during_the_end} of them at the end");
-    assert!(kills > 0);
-    orders::expect_equal(&live.rows(), &scene.both.new);
-    assert_eq!(live.kept().len(), 1, "{:?}", live.kept());
+    println!("killed {at_the_end} times at the end: {found_old} times before the exchange, {found_new} times after it");
 }
 
 #[test]
