@@ -86,13 +86,15 @@ pub(in crate::handler) fn open(
         let offsets = GroupOffsets::new(&context.kafka, &kept.group).map_err(settings_error)?;
         Ok(Ledger::new(kept.group, offsets, kept.has_members, Arc::clone(&context.partitions)))
     });
-    let recipe = Recipe { bootstrap_servers: cluster.bootstrap_servers.clone(), properties, ids, within: INIT };
+    let shared_ids = context.group.is_none() && settings.position_group.is_some();
+    let recipe =
+        Recipe { bootstrap_servers: cluster.bootstrap_servers.clone(), properties, ids, shared_ids, within: INIT };
     let shared = Republisher {
         router,
         pool: Pool::new(recipe),
         timeouts,
         ledger: ledger.transpose()?,
-        shared_ids: context.group.is_none() && settings.position_group.is_some(),
+        shared_ids,
         stopped: AtomicBool::new(false),
     };
     // What the broker does not allow is known now, and not with the first record.
