@@ -12,6 +12,7 @@ use kreplay::{
         RunState, RunView, Throughput, Totals,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
+    handler::EffectCount,
 };
 use serde_json::Value;
 
@@ -69,6 +70,10 @@ fn run() -> RunView {
             partition(1, 6000, 6000, Owner::Member("kreplay-1\u{1b}[2J".into()), Some(1.2)),
             partition(2, 0, 0, Owner::Nobody, None),
         ],
+        effects: vec![
+            EffectCount { what: "statements.orders".into(), count: 10_000 },
+            EffectCount { what: "records.a\u{1b}[2J".into(), count: 7 },
+        ],
         rebalances: vec![RebalanceView { at_s: 0.123_456_789, kind: RebalanceKind::Group, duration_ms: 120, moved: 3 }],
         ..RunView::default()
     }
@@ -116,7 +121,7 @@ fn json_has_exactly_the_documented_fields() {
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         plan.predicted predicted.elapsed_s predicted.limit
-        efficiency digest
+        efficiency digest effects.what effects.count
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
         partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled
         partitions.lag partitions.worker partitions.records_per_s partitions.p95_ms

@@ -8,10 +8,37 @@ use std::{
 use toml::Value;
 
 use super::{Config, Environment, catalog, show::one_line};
-use crate::{handler::HandlerSpec, journal::Journals, replay::JournalOptions};
+use crate::{domain::MASK, journal::Journals, replay::JournalOptions};
 
 /// Settings of `[run]` that are not part of a run.
 const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
+
+/// The tables that say how a run goes.
+const TABLES: [&str; 7] = ["run", "decode", "projection", "topic", "exec", "http", "export"];
+
+/// A path, or the path behind `sqlite:`, as it is from every directory. One that begins with a reference is left alone.
+fn absolute(value: &Value) -> Option<Value> {
+    let text = value.as_str()?;
+    let (scheme, path) = match text.strip_prefix("sqlite:") {
+        Some(path) => ("sqlite:", path.strip_prefix("//").unwrap_or(path)),
+        // Another database, or nothing that is here.
+        None if text.contains("://") || text.starts_with("postgres") => return Some(value.clone()),
+        None => ("", text),
+    };
+    if path.starts_with("${") {
+        return Some(value.clone());
+    }
+    Some(Value::from(format!("{scheme}{}", std::path::absolute(path).ok()?.display())))
+}
+
+/// Whether a part of what is shown stands for a secret.
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(MASK),
+        Value::Array(items) => items.iter().any(is_masked),
+        _ => false,
+    }
+}
 
 /// What a run that goes on was started with, as its journal has it.
 #[derive(Clone, Debug, Default)]
@@ -49,27 +76,24 @@ impl Config {
         }
     }
 
-    /// How to reach the cluster, and how a run goes.
+    /// How to reach the cluster, and how a run goes: what it reads, and what its handler does with it.
     fn for_journal(&self) -> (String, BTreeMap<String, String>) {
         let settings = catalog::settings().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
+        let settings = settings.filter(|setting| {
+            let table = setting.key.split('.').next().unwrap_or_default();
+            TABLES.contains(&table)
+        });
         let settings = settings.filter_map(|setting| {
-            let name = setting.key.strip_prefix("run.")?;
-            let value = match (name, &self.run.settings.handler) {
+            let value = match setting.key {
                 // Whoever goes on may do so in another directory.
-                ("handler", HandlerSpec::Ndjson { path: Some(path) }) => {
-                    let path = std::path::absolute(path).ok()?;
-                    Value::from(HandlerSpec::Ndjson { path: Some(path) }.to_string())
-                }
-                ("handler", HandlerSpec::Projection { path: Some(path) }) => {
-                    let path = std::path::absolute(path).ok()?;
-                    Value::from(HandlerSpec::Projection { path: Some(path) }.to_string())
-                }
-                ("keys_from", _) => {
-                    Value::from(std::path::absolute(self.run.keys_from.as_ref()?).ok()?.display().to_string())
-                }
+                "run.handler" => Value::from(self.run.settings.handler.absolute().ok()?.to_string()),
+                "run.keys_from" => absolute(&Value::from(self.run.keys_from.clone()?))?,
+                key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
                 _ => (setting.show)(self)?,
             };
-            Some((name.to_owned(), one_line(&value)))
+            // A secret is not written down; whoever goes on has it from where it was before. References stay references.
+            let is_secret = catalog::SECRETS.iter().any(|(key, _)| *key == setting.key);
+            (!(is_secret && is_masked(&value))).then(|| (setting.key.to_owned(), one_line(&value)))
         });
         // An address that comes from elsewhere stays there.
         let open = self.kafka.bootstrap_servers.as_ref().filter(|it| Some(*it) == self.kafka.bootstrap_shown.as_ref());
@@ -83,7 +107,10 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Assignment, Overrides};
+    use crate::{
+        config::{Assignment, Overrides},
+        replay::settings_text,
+    };
 
     fn load(overrides: &Overrides, environment: &Environment) -> Config {
         let dir = tempfile::tempdir().unwrap();
@@ -101,8 +128,7 @@ mod tests {
             ];
             let (connection, settings) =
                 load(&Overrides { assignments, ..Overrides::default() }, &Environment::default()).for_journal();
-            let run =
-                settings.iter().fold("[run]\n".to_owned(), |text, (name, value)| text + name + " = " + value + "\n");
+            let run = settings_text(&settings);
             let resumed = ResumedSettings { origin: "journal".into(), connection, run };
             let again = |key: &str, value: &str| Assignment::flag("-", key, value);
             let mut assignments = vec![again("run.rate", "off")];
@@ -135,7 +161,7 @@ mod tests {
             &Environment::default(),
         );
         let (connection, settings) = started.for_journal();
-        let run = settings.iter().fold("[run]\n".to_owned(), |text, (name, value)| text + name + " = " + value + "\n");
+        let run = settings_text(&settings);
         assert!(!run.contains("hunter2") && !connection.contains("hunter2"));
         let resumed = ResumedSettings { origin: "journal".into(), connection, run };
         let flag = vec![Assignment::flag("--concurrency", "run.concurrency", "3")];
@@ -155,7 +181,43 @@ mod tests {
         assert_eq!(settings, started.run.settings, "all else is pinned");
         assert_eq!(again.run.scope.range, started.run.scope.range);
         assert_eq!(again.run.scope.rules, started.run.scope.rules);
-        assert_eq!(again.for_journal().1["topics"], r#"["a", "b"]"#);
+        assert_eq!(again.for_journal().1["run.topics"], r#"["a", "b"]"#);
+    }
+
+    #[test]
+    fn the_handlers_tables_come_along_without_secrets_and_from_every_directory() {
+        let environment = Environment::from_pairs([("TOKEN", "hunter2")]);
+        let flags = [
+            ("run.handler", "ndjson:out/lines"),
+            ("http.url", "https://u:hunter2@h/x"),
+            ("http.headers", "Authorization: ${env:TOKEN}"),
+        ];
+        let assignments = flags.map(|(key, value)| Assignment::flag("-", key, value)).to_vec();
+        let started = load(&Overrides { assignments, ..Overrides::default() }, &environment);
+        let (connection, settings) = started.for_journal();
+        let run = settings_text(&settings);
+        assert!(!run.contains("hunter2"), "{run}");
+        assert!(!settings.contains_key("http.url"), "half a secret is of no use: {run}");
+        let here = std::env::current_dir().unwrap();
+        assert!(run.contains(&format!("handler = \"ndjson:{}/out/lines\"", here.display())), "{run}");
+        let resumed = ResumedSettings { origin: "journal".into(), connection, run };
+        let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
+        let again = load(&overrides, &environment);
+        assert_eq!(again.run.settings.handlers.http.headers, started.run.settings.handlers.http.headers);
+        assert_eq!(again.run.settings.handlers.http.headers[0].value(), "Authorization: hunter2");
+    }
+
+    #[test]
+    fn paths_are_made_absolute_and_nothing_else() {
+        let here = std::env::current_dir().unwrap();
+        let made = |text: &str| absolute(&Value::from(text)).unwrap().as_str().unwrap().to_owned();
+        assert_eq!(made("a.sql"), here.join("a.sql").display().to_string());
+        assert_eq!(made("sqlite:a.db"), format!("sqlite:{}", here.join("a.db").display()));
+        for same in ["/a.sql", "sqlite:/a.db", "postgres://h/d", "postgres:host=h", "${env:TARGET}", "sqlite:${env:T}"]
+        {
+            assert_eq!(made(same), same);
+        }
+        assert_eq!(made("sqlite:///a.db"), "sqlite:/a.db");
     }
 
     #[test]

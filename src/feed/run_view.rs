@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{LimitsView, PartitionView, QuarantineView, RebalanceKind, WorkerView};
-use crate::domain::{Lag, Ordering};
+use crate::{
+    domain::{Lag, Ordering},
+    handler::EffectCount,
+};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -284,6 +287,9 @@ pub struct RunView {
     /// The keys that were put aside.
     #[serde(default)]
     pub quarantine: QuarantineView,
+    /// What the handlers did, by kind.
+    #[serde(default)]
+    pub effects: Vec<EffectCount>,
 }
 
 impl RunView {

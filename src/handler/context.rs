@@ -23,6 +23,8 @@ pub struct HandlerContext {
     pub kafka: KafkaConfig,
     /// The run's consumer group.
     pub group: Option<String>,
+    /// Whether the run follows the log, and has no end.
+    pub follow: bool,
     /// Where handlers tell what nobody can see in a failure: the standard error of a child, a connection made again.
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
@@ -39,6 +41,7 @@ impl HandlerContext {
             rules: Arc::default(),
             kafka: KafkaConfig::default(),
             group: None,
+            follow: false,
             events: EventLog::default(),
             settings: HandlerSettings::default(),
         }

@@ -1,10 +1,13 @@
 //! From a handler's name to a handler for each worker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    ndjson, null, projection::ProjectionSource, simulate,
+    files::{FileFormat, FilesSource},
+    ndjson, null,
+    projection::ProjectionSource,
+    simulate, topic,
 };
 use crate::domain::{Growing, Offset, TopicPartition};
 
@@ -16,8 +19,13 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
+        HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
+            Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
+        }
         HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
+        HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
     Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
 }
@@ -45,6 +53,10 @@ impl HandlerSource for Opened {
         self.source.decodes()
     }
 
+    fn batch_time(&self) -> Option<Duration> {
+        self.source.batch_time()
+    }
+
     fn joined(&self, id: &TopicPartition) {
         self.partitions.push(id.clone());
         self.source.joined(id);
@@ -60,6 +72,10 @@ impl HandlerSource for Opened {
 
     fn watch(&self, positions: Arc<dyn Positions>) {
         self.source.watch(positions);
+    }
+
+    fn let_go(&self, partitions: &[u32]) {
+        self.source.let_go(partitions);
     }
 
     fn effects(&self) -> Vec<EffectCount> {

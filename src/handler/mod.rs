@@ -22,13 +22,18 @@ pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use exec::ExecSettings;
 pub use factory::open;
+pub use files::{
+    Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
+    Series as FileSeries,
+};
 pub use http::HttpSettings;
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
-pub use source::{EffectCount, HandlerSource, KeptBy, Positions, RunEnd};
-pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration};
+pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};
+pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration, topic_name};
+pub use topic::{Compression, Partitioner, TopicKey, TopicSettings};
 
 use std::time::Duration;
 

@@ -1,9 +1,14 @@
 //! What a run needs of its handlers besides handling.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Handler, HandlerError, Preview};
-use crate::domain::{Offset, TopicPartition};
+use crate::{
+    domain::{Offset, TopicPartition},
+    kafka::GroupMember,
+};
 
 /// Who keeps how far a run has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,10 +28,24 @@ pub trait Positions: Send + Sync {
     /// The position of a partition of the run, by its index: every record below it is handled and durable. Holes of
     /// compaction and transactions are passed.
     fn position(&self, partition: u32) -> i64;
+
+    /// Who has the partition in the run's group, in this process; `None` where nobody has, or there is no group.
+    fn holder(&self, _partition: u32) -> Option<Holder> {
+        None
+    }
+}
+
+/// Who has a partition of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Holder {
+    /// The assignment under which it is read; records that carry another one are somebody else's by now.
+    pub epoch: u32,
+    /// The member of the group; `None` without a group.
+    pub member: Option<GroupMember>,
 }
 
 /// Something that handlers did, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectCount {
     /// What, for people and programs: `statements.orders`, `requests`, `records.realtime.user`.
     pub what: String,
@@ -62,6 +81,12 @@ pub trait HandlerSource: Send + Sync {
         false
     }
 
+    /// How long a batch should take, where each has a cost of its own (a transaction, a request) and the usual few
+    /// milliseconds would be spent on that alone.
+    fn batch_time(&self) -> Option<Duration> {
+        None
+    }
+
     /// A partition joins the run: its records carry the next index. Told before the first of them.
     fn joined(&self, _id: &TopicPartition) {}
 
@@ -82,6 +107,10 @@ pub trait HandlerSource: Send + Sync {
 
     /// Where the run's positions can be asked for. Told once, before the first batch.
     fn watch(&self, _positions: Arc<dyn Positions>) {}
+
+    /// The run lets go of these partitions, by index, and has nothing of them in hand any more: what the target still has to
+    /// note of their positions is noted now. Only told where the target keeps positions; it may wait, within bounds.
+    fn let_go(&self, _partitions: &[u32]) {}
 
     /// What was done so far, for the report.
     fn effects(&self) -> Vec<EffectCount> {

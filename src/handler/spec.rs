@@ -1,7 +1,12 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`, `projection`,
+//! `projection:FILE`, `topic`, `topic:NAME`.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::topics::TopicTemplate;
+
+use super::FileFormat;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +25,18 @@ pub enum HandlerSpec {
     Projection {
         /// The definition's file; `None` is that of the configuration, or the built-in projection.
         path: Option<PathBuf>,
+    },
+    /// Republishes to topics.
+    Topic {
+        /// Where to; `None` is what the table `[topic]` says.
+        name: Option<TopicTemplate>,
+    },
+    /// Exports to files by size.
+    Files {
+        /// What they are.
+        format: FileFormat,
+        /// Where they are put.
+        dir: PathBuf,
     },
 }
 
@@ -73,18 +90,38 @@ impl FromStr for HandlerSpec {
         let spec = match (name, rest) {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
+            ("ndjson", Some(path)) if path.ends_with('/') => {
+                Ok(Self::Files { format: FileFormat::Ndjson, dir: path.into() })
+            }
+            ("csv" | "parquet", None | Some("")) => Err(format!("{name} needs a directory: {name}:DIR")),
+            ("csv", Some(dir)) => Ok(Self::Files { format: FileFormat::Csv, dir: dir.into() }),
+            ("parquet", Some(dir)) => Ok(Self::Files { format: FileFormat::Parquet, dir: dir.into() }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
             ("projection", None) => Ok(Self::Projection { path: None }),
             ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
             ("projection", Some(_)) => {
                 Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
             }
+            ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
+            ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
             ("simulate", rest) => parse_simulate(rest.unwrap_or("1ms")).map(Self::Simulate),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err("there is no such handler; use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]".into()),
+            _ => Err(
+                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, \
+                 projection[:FILE] or topic[:NAME]"
+                    .into(),
+            ),
         };
         spec.map_err(|reason| SpecError { text: text.into(), reason })
     }
+}
+
+/// A topic that records are republished to; `{topic}` in it is the record's own.
+///
+/// # Errors
+/// It is no name of a topic.
+pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
+    text.replace("{topic}", "{channel}").parse()
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -156,6 +193,34 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a time from 0 to 60m"))
 }
 
+impl HandlerSpec {
+    /// The same handler from every directory: its paths are absolute.
+    ///
+    /// # Errors
+    /// The system does not say where this directory is.
+    pub fn absolute(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Ndjson { path: Some(path) } => {
+                let path = std::path::absolute(path)?;
+                // By the time it goes on the directory may not be there any more.
+                let is_dir = path.is_dir();
+                if is_dir {
+                    Self::Files { format: FileFormat::Ndjson, dir: path }
+                } else {
+                    Self::Ndjson { path: Some(path) }
+                }
+            }
+            Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
+            Self::Files { format: FileFormat::Ndjson, dir } => {
+                // The slash says that it is a directory.
+                Self::Files { format: FileFormat::Ndjson, dir: std::path::absolute(dir)?.join("") }
+            }
+            Self::Files { format, dir } => Self::Files { format: *format, dir: std::path::absolute(dir)? },
+            other => other.clone(),
+        })
+    }
+}
+
 impl fmt::Display for HandlerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,6 +229,14 @@ impl fmt::Display for HandlerSpec {
             Self::Ndjson { path: Some(path) } => write!(f, "ndjson:{}", path.display()),
             Self::Projection { path: None } => f.write_str("projection"),
             Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
+            Self::Topic { name: None } => f.write_str("topic"),
+            Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
+            Self::Files { format, dir } => {
+                write!(f, "{format}:{}", dir.display())?;
+                // Without it a path is that of one file.
+                let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
+                if is_marked { Ok(()) } else { f.write_str("/") }
+            }
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -191,22 +264,32 @@ mod tests {
             "ndjson:out/records.ndjson",
             "projection",
             "projection:orders.toml",
+            "ndjson:out/",
+            "csv:out",
+            "parquet:/data/out",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
             "simulate:1ms,fail=0.01,poison=0.02",
+            "topic",
+            "topic:orders.v2",
+            "topic:{channel}.v2:12",
         ] {
             assert_eq!(text.parse::<HandlerSpec>().unwrap().to_string(), text);
         }
         assert_eq!("simulate".parse::<HandlerSpec>().unwrap().to_string(), "simulate:1ms");
+        assert_eq!("topic:{topic}.v2".parse::<HandlerSpec>().unwrap().to_string(), "topic:{channel}.v2");
     }
 
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME, ndjson[:FILE] or projection[:FILE]"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/"),
+            ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
             ("projection:", "write projection:FILE"),
+            ("csv", "csv needs a directory: csv:DIR"),
+            ("parquet:", "parquet needs a directory"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

@@ -21,6 +21,8 @@ mod target;
 
 pub use control::{Command, Control, Decision};
 pub use journalling::JournalOptions;
+#[cfg(test)]
+pub(crate) use journalling::settings_text;
 pub use lanes::ready::ReadyQueues;
 pub use limits::adaptive::FIRST_WORKERS;
 pub use options::{Problem, SessionEnd, SessionOptions};

@@ -166,7 +166,7 @@ fn through_rebalances_each_record_is_applied_once() {
     let (first, first_client) = start(3);
     reach(300);
     let (second, second_client) = start(4);
-    wait_for_event(&second, "the second has partitions", |event| event.kind.to_string().contains("assigned"));
+    wait_for_event(&second, "the second has partitions", |event| event.kind.to_string().contains(" got "));
     reach(900);
     first.control.send(Command::Cancel);
     let first = finish(first);

@@ -40,7 +40,7 @@ pub(super) struct Setting {
 
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
-                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE";
+                        (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR or parquet:DIR";
 const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
@@ -85,6 +85,15 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
     ("exec.environment", Form::Variable),
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
+];
+
+/// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
+pub(super) const PATHS: &[&str] = &[
+    "decode.ca",
+    "decode.certificate",
+    "decode.private_key",
+    "projection.target",
+    "projection.definition",
 ];
 
 /// The tables, each once.

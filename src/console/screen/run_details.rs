@@ -84,6 +84,7 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         ("guard", guard(run), base),
         ("group", plan.group.clone().map_or("none: no consumer group is touched".to_owned(), |group| group), base),
     ];
+    rows.push(("effects", effects(run), base));
     let known = |text: &str| if text.is_empty() { "not known".to_owned() } else { text.to_owned() };
     rows.push(("failures", known(&plan.on_failure), base));
     let waiting = &run.quarantine;
@@ -99,6 +100,21 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
     rows.push(("retention", known(&plan.on_retention), base));
     rows.push(("journal", journal(run, state.snapshot.cluster.embedded), base));
     rows
+}
+
+/// What the handlers did so far, the most frequent first.
+fn effects(run: &RunView) -> String {
+    const NAMED: usize = 12;
+    let mut all: Vec<_> = run.effects.iter().collect();
+    all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
+    if all.is_empty() {
+        return "none are counted by this handler".to_owned();
+    }
+    let more = all.len().saturating_sub(NAMED);
+    let named: Vec<String> =
+        all.iter().take(NAMED).map(|one| format!("{} {}", number::count(one.count), one.what)).collect();
+    let more = if more > 0 { format!(" and {more} more kinds") } else { String::new() };
+    format!("{}{more}", named.join(", "))
 }
 
 fn topics(plan: &PlanView) -> String {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     domain::Ordering,
     feed::{Bound, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals},
+    handler::EffectCount,
 };
 
 /// The first field of every report: its form, and the version of it.
@@ -32,6 +33,8 @@ pub struct Report {
     /// Predicted time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
     pub(super) efficiency: Option<f64>,
     pub(super) digest: String,
+    /// What the handlers did, by kind; of this attempt, where a run was resumed.
+    pub(super) effects: Vec<EffectCount>,
     pub(super) rebalances: Vec<RebalanceView>,
     pub(super) partitions: Vec<Partition>,
     pub(super) memory: Memory,
@@ -121,6 +124,7 @@ impl Report {
                 .filter(|_| run.handling_s > 0.0)
                 .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
             digest: run.digest.clone(),
+            effects: run.effects.clone(),
             rebalances: run
                 .rebalances
                 .iter()

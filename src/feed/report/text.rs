@@ -11,6 +11,8 @@ use crate::feed::{
 
 /// How many partitions and rebalances are listed.
 const LISTED: usize = 5;
+/// How many kinds of effects.
+const LISTED_EFFECTS: usize = 20;
 
 /// Aligned lines, a line feed at the end of each.
 pub(super) fn render(report: &Report) -> String {
@@ -54,6 +56,13 @@ pub(super) fn render(report: &Report) -> String {
     line("digest", if report.digest.is_empty() { "-".into() } else { report.digest.clone() });
     if let Some(bytes) = report.memory.peak_rss_bytes {
         line("memory", format!("{} at its peak", Bytes(bytes)));
+    }
+    for (index, effect) in report.effects.iter().take(LISTED_EFFECTS).enumerate() {
+        let label = if index == 0 { "effects" } else { "" };
+        line(label, format!("{} {}", Count(effect.count), effect.what));
+    }
+    if report.effects.len() > LISTED_EFFECTS {
+        line("", format!("and {} more kinds", report.effects.len() - LISTED_EFFECTS));
     }
     for (index, rebalance) in report.rebalances.iter().take(LISTED).enumerate() {
         let by = match rebalance.kind {

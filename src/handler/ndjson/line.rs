@@ -176,6 +176,17 @@ fn write(
     written
 }
 
+/// The headers of a record alone, as a line has them.
+///
+/// # Errors
+/// What the serializer said; none is known to happen.
+pub(in crate::handler) fn headers_as_json(record: &Record) -> Result<String, String> {
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Escaping);
+    headers(record, &mut serializer).map_err(|error| error.to_string())?;
+    String::from_utf8(out).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine;

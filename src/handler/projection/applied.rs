@@ -63,6 +63,11 @@ impl OffsetSet {
         self.runs.len()
     }
 
+    /// The first offset.
+    pub(super) fn first(&self) -> Option<i64> {
+        self.runs.first_key_value().map(|(first, _)| *first)
+    }
+
     /// The end of the last run.
     pub(super) fn end(&self) -> Option<i64> {
         self.runs.last_key_value().map(|(_, end)| *end)

@@ -31,6 +31,8 @@ pub(super) struct BoundRecord {
     /// Its partition, by its index within the run.
     pub(super) partition: u32,
     pub(super) offset: i64,
+    /// A hash of its offset and contents: sums of these tell whether a record was lost or applied twice.
+    pub(super) fingerprint: u64,
     /// Its statements within [`Batch::steps`].
     pub(super) steps: Range<usize>,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::{
     batch::{Batch, BoundRecord, Step, Value},
     definition::Definition,
@@ -62,7 +64,8 @@ impl Binder {
             }
         }
         let steps = first_step..batch.steps.len();
-        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, steps });
+        let fingerprint = fingerprint(record);
+        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, steps });
         Ok(())
     }
 
@@ -123,6 +126,12 @@ impl Binder {
             }
         })
     }
+}
+
+/// What a record adds to the digest of its partition. Contents are mixed with the offset, so that neither two records
+/// that change places nor two that are equal cancel each other out.
+pub(super) fn fingerprint(record: &Record) -> u64 {
+    xxh3_64_with_seed(&record.offset.to_le_bytes(), hash_content(record))
 }
 
 /// A value of JSON with its own type. The whole value stays JSON, whatever it is.

@@ -1,13 +1,14 @@
 //! `projection`: SQL read models.
 //!
 //! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
-//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`).
+//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`).
 
 mod applied;
 mod batch;
 mod bind;
 mod builtin;
 mod definition;
+mod postgres;
 mod settings;
 mod source;
 mod sqlite;

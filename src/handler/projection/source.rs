@@ -16,6 +16,7 @@ use super::{
     bind::Binder,
     builtin::builtin,
     definition::Definition,
+    postgres::PostgresStore,
     sqlite,
     store::{Claimed, Outcome, Session, Store, settings_error, target_error},
     target::Target,
@@ -62,7 +63,7 @@ impl ProjectionSource {
         let definition = Arc::new(define(path, context)?);
         let store: Box<dyn Store> = match &definition.target {
             Target::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, &definition, context)?),
-            Target::Postgres(_) => return Err(target_error("PostgreSQL is not supported yet; use sqlite:FILE")),
+            Target::Postgres(url) => Box::new(PostgresStore::open(url, &definition, context)?),
         };
         let rules = Arc::clone(&context.rules);
         let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));

@@ -9,6 +9,7 @@ use super::{
     field::Field,
     fields::Fields,
     json_path::{JsonPath, scalar},
+    template::KeyTemplate,
 };
 use crate::{
     decode::{Undecodable, key_text},
@@ -49,6 +50,12 @@ impl<'a, F: Fields> Examined<'a, F> {
             None => self.own_key(),
             Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
         }
+    }
+
+    /// What a template makes of it; `None` where a part is absent.
+    #[must_use]
+    pub fn made_by(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
+        template.render(self)
     }
 
     /// Its event type: the first that it has of the parts where event types are looked for.

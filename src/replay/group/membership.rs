@@ -251,7 +251,9 @@ impl RunMembership {
     ) -> StartAt {
         let (start, epoch) = self.engine.with(index, |partition| {
             let one = Beginning { stand, committed, first: partition.first, end: partition.end };
-            differences.note(&partition.id, one, partition.follows);
+            // Later the two may differ by what was handled last: a target takes positions down with its next transaction.
+            let told = Beginning { committed: committed.filter(|_| partition.epoch == 0), ..one };
+            differences.note(&partition.id, told, partition.follows);
             let (start, epoch) = (one.start(), partition.epoch + 1);
             // A note of the group says what was handled, not what the target has of it, which may be a new one.
             self.earlier.lock().remove(&partition.id);

@@ -28,7 +28,7 @@ pub struct JournalOptions {
     pub keep: usize,
     /// How the cluster is reached, as a configuration file says it; without secrets.
     pub connection: String,
-    /// How runs go: settings and their values, as a configuration file writes them.
+    /// How runs go: settings by table and name, and their values as a configuration file writes them.
     pub settings: BTreeMap<String, String>,
     /// The first run of the session is this one, by its id, which goes on from its journal.
     pub resume: Option<String>,
@@ -59,14 +59,14 @@ pub(super) fn create(
     let mut options = options.clone();
     // What was changed since the configuration was read.
     let workers = if settings.adaptive { r#""auto""#.to_owned() } else { settings.concurrency.get().to_string() };
-    options.settings.insert("concurrency".into(), workers);
+    options.settings.insert("run.concurrency".into(), workers);
     match settings.rate {
-        Some(rate) => options.settings.insert("rate".into(), toml::Value::from(rate.to_string()).to_string()),
-        None => options.settings.remove("rate"),
+        Some(rate) => options.settings.insert("run.rate".into(), toml::Value::from(rate.to_string()).to_string()),
+        None => options.settings.remove("run.rate"),
     };
     if let TopicSet::Named(names) = &plan.selection.topics {
-        options.settings.remove("topics_regex");
-        options.settings.insert("topics".into(), toml::Value::from(names.clone()).to_string());
+        options.settings.remove("run.topics_regex");
+        options.settings.insert("run.topics".into(), toml::Value::from(names.clone()).to_string());
     }
     let created = try_create(&options, id, plan, settings.group.as_ref(), kept_by, catalog);
     created
@@ -117,8 +117,18 @@ pub(super) fn partition_plan(one: &PlannedPartition) -> PartitionPlan {
     PartitionPlan { topic: one.id.topic.to_string(), partition: one.id.partition.0, first: one.first, end: one.end }
 }
 
-fn settings_text(settings: &BTreeMap<String, String>) -> String {
-    settings.iter().fold(String::from("[run]\n"), |text, (name, value)| text + name + " = " + value + "\n")
+/// As a configuration file. The keys of a table stand next to each other, since they are in order.
+pub(crate) fn settings_text(settings: &BTreeMap<String, String>) -> String {
+    let (mut text, mut last) = (String::new(), "");
+    for (key, value) in settings {
+        let (table, name) = key.split_once('.').unwrap_or(("run", key));
+        if table != last {
+            text.extend(["[", table, "]\n"]);
+            last = table;
+        }
+        text.extend([name, " = ", value, "\n"]);
+    }
+    text
 }
 
 /// Opens the journal of a run that is to go on, and checks that the cluster still holds what it speaks of.

@@ -105,6 +105,7 @@ impl Run {
             error: self.error.clone().or_else(|| self.engine.failure()),
             paused_by: self.engine.paused_by(),
             quarantine: self.quarantine_view(now),
+            effects: self.source.effects(),
         }
     }
 

@@ -101,6 +101,7 @@ impl Body {
                 rules: Arc::clone(&plan.selection.scope.rules),
                 kafka: self.options.kafka.clone(),
                 group: settings.group.clone(),
+                follow: plan.follow,
                 events: self.events.clone(),
                 settings: settings.handlers.clone(),
             };

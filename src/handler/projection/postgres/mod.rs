@@ -1,0 +1,180 @@
+//! Projections in PostgreSQL.
+//!
+//! Each worker has a connection of its own (`link`, `writer`) and commits without waiting for the others: a transaction holds
+//! the rows of its partitions in `kreplay_positions` by a lock that only a claim is at odds with (`transaction`, `ask`), and
+//! notes what it applied by rows of its own in `kreplay_applied`, which are drawn together now and then (`held`).
+//!
+//! A transaction whose end was asked for and not answered is waited for by the number that it holds; then the notes tell
+//! whether it was committed.
+
+mod address;
+mod ask;
+mod held;
+mod link;
+mod parameter;
+mod sql;
+mod tls;
+mod todo;
+mod transaction;
+mod verdict;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+use self::{
+    address::Address,
+    held::{Held, Owned},
+    link::{Link, Place, Trouble, bounded},
+    transaction::Attempt,
+    verdict::{Verdict, verdict},
+    writer::Writer,
+};
+use super::{
+    batch::Batch,
+    definition::Definition,
+    statement::Dialect,
+    store::{Claimed, Session, Store, settings_error, target_error},
+};
+use crate::{
+    domain::Offset,
+    feed::EventLog,
+    handler::{HandlerContext, HandlerError, Positions},
+};
+
+/// How long a database may be away before its records fail, where nothing else is set.
+const RECONNECT: Duration = Duration::from_secs(30);
+
+/// A projection in PostgreSQL.
+pub(super) struct PostgresStore {
+    shared: Arc<Shared>,
+    /// For what is asked outside of workers; one at a time.
+    runtime: Mutex<Runtime>,
+}
+
+/// What all workers know.
+struct Shared {
+    place: Place,
+    /// The target, for people.
+    shown: String,
+    held: Held,
+    reconnect: Duration,
+    events: EventLog,
+}
+
+impl PostgresStore {
+    /// Connects, runs the schema, makes kreplay's own tables and prepares every statement.
+    pub(super) fn open(
+        url: &str,
+        definition: &Arc<Definition>,
+        context: &HandlerContext,
+    ) -> Result<Self, HandlerError> {
+        let shown = definition.target.to_string();
+        let address = Address::parse(url).map_err(|reason| settings_error(format!("the target {shown}: {reason}")))?;
+        let tls = tls::connector(&address).map_err(|reason| settings_error(format!("the target {shown}: {reason}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| target_error(format!("no connection to {shown}: {error}")))?;
+        let place = Place { address, tls, schema: None, definition: Arc::clone(definition) };
+        let shared =
+            Shared { place, shown, held: Held::default(), reconnect: RECONNECT, events: context.events.clone() };
+        runtime.block_on(shared.prepare())?;
+        Ok(Self { shared: Arc::new(shared), runtime: Mutex::new(runtime) })
+    }
+}
+
+impl Shared {
+    async fn prepare(&self) -> Result<(), HandlerError> {
+        let client = self.place.connect().await.map_err(|trouble| self.error("cannot connect", &trouble))?;
+        // Two that make the same table at the same time would fail each other.
+        let begin = "BEGIN; SELECT pg_advisory_xact_lock(7813572640187291)";
+        let schema = async {
+            bounded(client.batch_execute(begin)).await?;
+            if let Some(schema) = &self.place.schema {
+                bounded(client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", sql::quoted(schema)))).await?;
+            }
+            bounded(client.batch_execute(sql::TABLES)).await
+        };
+        schema.await.map_err(|trouble| self.error("kreplay's own tables cannot be made", &trouble))?;
+        if let Some(schema) = &self.place.definition.schema {
+            bounded(client.batch_execute(schema)).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
+        }
+        bounded(client.batch_execute("COMMIT")).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
+        for statement in &self.place.definition.statements {
+            let prepared = bounded(client.prepare(&statement.text(Dialect::Postgres))).await;
+            prepared.map_err(|trouble| self.error(&format!("the statement of line {}", statement.line), &trouble))?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong before the run. What the user has to change counts as wrong usage.
+    fn error(&self, what: &str, trouble: &Trouble) -> HandlerError {
+        let reason = format!("{}: {what}: {}", self.shown, trouble.sentence());
+        match trouble {
+            Trouble::Database(error) if matches!(verdict(error), Verdict::Broken | Verdict::Record) => {
+                settings_error(reason)
+            }
+            _ => target_error(reason),
+        }
+    }
+
+    async fn client(&self) -> Result<Client, HandlerError> {
+        self.place.connect().await.map_err(|trouble| self.error("cannot connect", &trouble))
+    }
+
+    async fn write_positions(&self) -> Result<(), Trouble> {
+        let owned = self.held.all();
+        let drawings = self.held.begin_drawing(owned.iter().map(|one| one.index), true);
+        let written = async {
+            let link = Link::open(&self.place).await?;
+            let attempt = Attempt {
+                link: &link,
+                definition: &self.place.definition,
+                batch: &Batch::default(),
+                owned: &owned,
+                alone: 0,
+                drawings: &drawings,
+            };
+            attempt.write_positions().await
+        }
+        .await;
+        self.held.end_drawing(&drawings, written.is_ok());
+        written
+    }
+}
+
+impl Store for PostgresStore {
+    fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let runtime = self.runtime.lock();
+        let projection = &self.shared.place.definition.name;
+        let taken = runtime.block_on(async {
+            let client = self.shared.client().await?;
+            let taken = ask::claim(&client, projection, partitions).await;
+            taken.map_err(|trouble| self.shared.error("partitions cannot be taken over", &trouble))
+        })?;
+        let mut stands = Vec::with_capacity(taken.len());
+        for (one, taken) in partitions.iter().zip(taken) {
+            stands.push(taken.position.and_then(Offset::new));
+            let owned = Owned { index: one.index, id: one.id.clone(), owner: taken.owner };
+            self.shared.held.claimed(owned, taken.position, taken.applied);
+        }
+        Ok(stands)
+    }
+
+    fn session(&self) -> Box<dyn Session> {
+        Box::new(Writer::new(Arc::clone(&self.shared)))
+    }
+
+    fn watch(&self, positions: Arc<dyn Positions>) {
+        self.shared.held.watch(positions);
+    }
+
+    fn finish(&self) -> Result<(), HandlerError> {
+        let written = self.runtime.lock().block_on(self.shared.write_positions());
+        written.map_err(|trouble| self.shared.error("the last positions cannot be written", &trouble))
+    }
+}

@@ -1,0 +1,110 @@
+//! Values as PostgreSQL takes them: as text, whatever type the server has found for a parameter, so that its own input
+//! functions decide what fits. What does not is an error of the record.
+
+use std::{error::Error, fmt, fmt::Write as _};
+
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+
+use super::super::batch::{Batch, Value};
+
+/// A value of a batch.
+#[derive(Clone, Copy)]
+pub struct Parameter<'a> {
+    /// Where its text and bytes lie.
+    pub batch: &'a Batch,
+    /// The value.
+    pub value: &'a Value,
+}
+
+/// A value that cannot be sent at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsendable {
+    /// PostgreSQL's texts hold everything but this.
+    #[error("the text for {0} holds a NUL character, which PostgreSQL's texts cannot")]
+    Nul(Type),
+    /// Only `bytea` takes bytes.
+    #[error("bytes that are not UTF-8 do not fit {0}; a parameter for them has to be a bytea")]
+    Bytes(Type),
+}
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let hex = *kind == Type::BYTEA;
+        match self.value {
+            Value::Null => return Ok(IsNull::Yes),
+            Value::Bool(value) => write!(out, "{value}")?,
+            Value::Integer(value) => write!(out, "{value}")?,
+            Value::Real(value) => write!(out, "{value}")?,
+            Value::Text(range) | Value::Json(range) if hex => push_hex(self.batch.text(range).as_bytes(), out),
+            Value::Bytes(range) if hex => push_hex(self.batch.bytes(range), out),
+            Value::Bytes(_) => return Err(Box::new(Unsendable::Bytes(kind.clone()))),
+            Value::Text(range) | Value::Json(range) => {
+                let text = self.batch.text(range);
+                if text.contains('\0') {
+                    return Err(Box::new(Unsendable::Nul(kind.clone())));
+                }
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+fn push_hex(bytes: &[u8], out: &mut BytesMut) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(2 + 2 * bytes.len());
+    out.extend_from_slice(b"\\x");
+    for byte in bytes {
+        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+}
+
+impl fmt::Debug for Parameter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(batch: &Batch, value: &Value, kind: &Type) -> Result<Option<String>, String> {
+        let mut out = BytesMut::new();
+        let parameter = Parameter { batch, value };
+        match parameter.to_sql_checked(kind, &mut out) {
+            Ok(IsNull::Yes) => Ok(None),
+            Ok(IsNull::No) => Ok(Some(String::from_utf8(out.to_vec()).unwrap())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn every_value_has_its_text() {
+        let mut batch = Batch::default();
+        let (text, bytes, odd) = (batch.keep("ü".as_bytes()), batch.keep(&[0xff, 0]), batch.keep(b"a\0b"));
+        let json = batch.keep_json(&serde_json::json!({"a": [1]}));
+        let ok = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(sent(&batch, &Value::Null, &Type::INT4), Ok(None));
+        assert_eq!(sent(&batch, &Value::Bool(true), &Type::BOOL), ok("true"));
+        assert_eq!(sent(&batch, &Value::Integer(-7), &Type::INT8), ok("-7"));
+        assert_eq!(sent(&batch, &Value::Real(0.1), &Type::NUMERIC), ok("0.1"));
+        assert_eq!(sent(&batch, &text, &Type::TEXT), ok("ü"));
+        assert_eq!(sent(&batch, &text, &Type::BYTEA), ok("\\xc3bc"));
+        assert_eq!(sent(&batch, &bytes, &Type::BYTEA), ok("\\xff00"));
+        assert_eq!(sent(&batch, &json, &Type::JSONB), ok("{\"a\":[1]}"));
+        assert!(sent(&batch, &bytes, &Type::TEXT).unwrap_err().contains("not UTF-8"));
+        assert!(sent(&batch, &odd, &Type::TEXT).unwrap_err().contains("NUL"));
+        assert_eq!(sent(&batch, &odd, &Type::BYTEA), ok("\\x610062"));
+    }
+}

@@ -1,0 +1,97 @@
+//! What kreplay itself asks of PostgreSQL.
+
+/// kreplay's own tables. The layout is part of what a target keeps: it may be added to, never changed.
+pub const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS kreplay_positions (
+    projection text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    owner bigint NOT NULL,
+    position bigint,
+    PRIMARY KEY (projection, topic, partition)
+);
+CREATE TABLE IF NOT EXISTS kreplay_applied (
+    projection text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    offsets bytea NOT NULL,
+    records bigint NOT NULL,
+    digest bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS kreplay_applied_partition ON kreplay_applied (projection, topic, partition);
+";
+
+/// Settings of each connection. Whoever stops in the middle of a transaction must not hold up others for long.
+pub fn session(schema: Option<&str>) -> String {
+    let path = schema.map_or(String::new(), |schema| format!("SET search_path TO {}, public;", quoted(schema)));
+    format!(
+        "{path} SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning"
+    )
+}
+
+/// A name as it is, whatever characters it has.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Every transaction of a worker holds its number, so that one whose outcome is not known can be waited for.
+pub const ALONE: &str = "SELECT pg_advisory_xact_lock($1)";
+
+/// The partitions whose tokens are still ours, and stay so until the end of the transaction.
+pub const FENCE: &str = "
+SELECT held.topic, held.partition FROM kreplay_positions AS held
+JOIN unnest($2, $3, $4) AS mine(topic, partition, owner)
+  ON held.topic = mine.topic AND held.partition = mine.partition AND held.owner = mine.owner
+WHERE held.projection = $1
+FOR KEY SHARE OF held";
+
+/// Notes what a transaction has applied.
+pub const NOTE: &str = "
+INSERT INTO kreplay_applied (projection, topic, partition, offsets, records, digest)
+SELECT $1, mine.* FROM unnest($2, $3, $4, $5, $6) AS mine(topic, partition, offsets, records, digest)";
+
+/// Takes all notes of some partitions, to draw them together.
+pub const DRAW: &str = "
+DELETE FROM kreplay_applied AS noted USING unnest($2, $3) AS mine(topic, partition)
+WHERE noted.projection = $1 AND noted.topic = mine.topic AND noted.partition = mine.partition
+RETURNING noted.topic, noted.partition, noted.offsets, noted.records, noted.digest";
+
+/// Moves positions, never back.
+pub const POSITION: &str = "
+UPDATE kreplay_positions AS held SET position = greatest(held.position, mine.position)
+FROM unnest($2, $3, $4) AS mine(topic, partition, position)
+WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition";
+
+/// Makes the rows of partitions that are claimed for the first time.
+pub const NEW: &str = "
+INSERT INTO kreplay_positions (projection, topic, partition, owner)
+SELECT $1::text, mine.topic, mine.partition, 0 FROM unnest($2::text[], $3::int4[]) AS mine(topic, partition)
+ORDER BY 2, 3
+ON CONFLICT DO NOTHING";
+
+/// Waits until no transaction of an earlier owner is left, in one order for everybody.
+pub const WAIT: &str = "
+SELECT held.topic, held.partition FROM kreplay_positions AS held
+JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
+WHERE held.projection = $1
+ORDER BY held.topic, held.partition
+FOR UPDATE OF held";
+
+/// Gives out new tokens.
+pub const TAKE: &str = "
+UPDATE kreplay_positions AS held SET owner = held.owner + 1
+FROM unnest($2::text[], $3::int4[]) AS mine(topic, partition)
+WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition
+RETURNING held.topic, held.partition, held.owner, held.position";
+
+/// What is noted of some partitions.
+pub const NOTED: &str = "
+SELECT noted.topic, noted.partition, noted.offsets FROM kreplay_applied AS noted
+JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON noted.topic = mine.topic AND noted.partition = mine.partition
+WHERE noted.projection = $1";
+
+/// The position of a partition.
+pub const STANDS: &str = "
+SELECT held.position FROM kreplay_positions AS held
+JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
+WHERE held.projection = $1";

@@ -1,0 +1,126 @@
+//! From a record that was read to the one that is written: topic, partition, key.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{
+    settings::{Partitioner, TopicKey, TopicSettings},
+    targets::{Misrouted, Target, Targets},
+};
+use crate::{
+    domain::{Growing, Header, Record, TopicPartition},
+    kafka::producer::NewRecord,
+    plan::{KeyTemplate, Rules},
+};
+
+/// A record as it is written. Value, headers and timestamp are those of the record that was read.
+#[derive(Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) target: Arc<Target>,
+    pub(super) partition: i32,
+    pub(super) key: Option<Cow<'a, [u8]>>,
+}
+
+impl Outgoing<'_> {
+    /// The same, for a producer. `headers` are those of the record.
+    pub(super) fn for_producer<'a>(&'a self, record: &'a Record, headers: &'a [Header<'a>]) -> NewRecord<'a> {
+        NewRecord {
+            topic: &self.target.name,
+            partition: Some(self.partition),
+            key: self.key.as_deref(),
+            value: record.value(),
+            headers,
+            timestamp_ms: timestamp(record),
+        }
+    }
+}
+
+/// A record's timestamp, where it has one.
+pub(super) fn timestamp(record: &Record) -> Option<i64> {
+    (record.timestamp_ms >= 0).then_some(record.timestamp_ms)
+}
+
+/// Says where records go.
+pub(super) struct Router {
+    pub(super) targets: Targets,
+    pub(super) sources: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
+    channel: Option<KeyTemplate>,
+    key: TopicKey,
+    partitioner: Partitioner,
+    partition: Option<KeyTemplate>,
+}
+
+impl Router {
+    pub(super) fn new(
+        settings: &TopicSettings,
+        targets: Targets,
+        sources: Arc<Growing<TopicPartition>>,
+        rules: Arc<Rules>,
+    ) -> Self {
+        Self {
+            targets,
+            sources,
+            rules,
+            channel: settings.channel.clone(),
+            key: settings.key.clone(),
+            partitioner: settings.partitioner,
+            partition: settings.partition.clone(),
+        }
+    }
+
+    /// The topics of the partitions that are read, each with how many of them there are: known before the first record where
+    /// records go by the topic that they come from.
+    pub(super) fn known_channels(&self) -> Vec<(Arc<str>, i32)> {
+        let mut topics: Vec<(Arc<str>, i32)> = Vec::new();
+        for id in self.sources.iter().filter(|_| self.channel.is_none()) {
+            match topics.iter_mut().find(|(topic, _)| *topic == id.topic) {
+                Some((_, count)) => *count = (*count).max(id.partition.0 + 1),
+                None => topics.push((Arc::clone(&id.topic), id.partition.0 + 1)),
+            }
+        }
+        topics
+    }
+
+    /// Whether a partition keeps its number, so that the target needs as many.
+    pub(super) fn keeps_partitions(&self) -> bool {
+        self.partition.is_none() && self.partitioner == Partitioner::Source
+    }
+
+    /// Where a record goes.
+    pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, Misrouted> {
+        let source = &self.sources[record.partition as usize];
+        let examined = self.rules.examine(record);
+        let make = |template: &KeyTemplate, what: &str| {
+            let nothing = || Misrouted::for_good(format!("{what} template {template} makes nothing of it"));
+            examined.made_by(template).ok_or_else(nothing)
+        };
+        let channel: Cow<'_, [u8]> = match &self.channel {
+            None => Cow::Borrowed(source.topic.as_bytes()),
+            Some(template) => Cow::Owned(make(template, "the channel's")?),
+        };
+        let target = self.targets.of(&channel)?;
+        let key = match &self.key {
+            TopicKey::Own => record.key().map(Cow::Borrowed),
+            TopicKey::Channel => Some(Cow::Owned(channel.into_owned())),
+            TopicKey::Template(template) => Some(Cow::Owned(make(template, "the key's")?)),
+        };
+        let partition = match (&self.partition, self.partitioner, &key) {
+            (Some(template), ..) => {
+                let text = make(template, "the partition's")?;
+                let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+                number.ok_or_else(|| Misrouted::for_good(format!("what {template} makes of it is no partition")))?
+            }
+            (None, Partitioner::Hash(hash), Some(key)) => hash.partition(key, target.partitions),
+            (None, Partitioner::Hash(_), None) => source.partition.0 % target.partitions.max(1),
+            (None, Partitioner::Source, _) => source.partition.0,
+        };
+        if (0..target.partitions).contains(&partition) {
+            Ok(Outgoing { target, partition, key })
+        } else {
+            Err(Misrouted::for_good(format!(
+                "topic {} has no partition {partition}; it has {}",
+                target.name, target.partitions
+            )))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What would be written, without writing it.
+
+use std::sync::Arc;
+
+use super::{
+    outgoing::{Outgoing, timestamp},
+    republish::Republisher,
+};
+use crate::{
+    domain::Record,
+    handler::{Preview, PreviewedEffect},
+};
+
+pub(super) struct TopicPreview(pub(super) Arc<Republisher>);
+
+impl Preview for TopicPreview {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        let outgoing = self.0.router.route(record).map_err(|misrouted| misrouted.error)?;
+        effects.push(PreviewedEffect {
+            what: format!("topic {}", outgoing.target.name),
+            content: content(&outgoing, record),
+        });
+        Ok(())
+    }
+}
+
+/// One line for people, in which each part of unknown length has its length in front: equal lines are equal records.
+fn content(outgoing: &Outgoing<'_>, record: &Record) -> Vec<u8> {
+    let mut text = format!("{}-{}", outgoing.target.name, outgoing.partition).into_bytes();
+    text.extend(match timestamp(record) {
+        Some(timestamp) => format!(" at {timestamp}").into_bytes(),
+        None => b" without a time".to_vec(),
+    });
+    push(&mut text, "key", outgoing.key.as_deref());
+    push(&mut text, "value", record.value());
+    for header in record.headers() {
+        push(&mut text, "header", Some(header.key));
+        push(&mut text, "is", header.value);
+    }
+    text
+}
+
+fn push(text: &mut Vec<u8>, name: &str, bytes: Option<&[u8]>) {
+    match bytes {
+        None => text.extend(format!(" {name} null").into_bytes()),
+        Some(bytes) => {
+            text.extend(format!(" {name}({}) ", bytes.len()).into_bytes());
+            text.extend_from_slice(bytes);
+        }
+    }
+}

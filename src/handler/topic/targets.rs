@@ -1,0 +1,168 @@
+//! The topics that are written to: found or created once, and counted.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    handler::{Advice, EffectCount},
+    kafka::{Catalog, CatalogError, Client, create_topic},
+    topics::Strategy,
+};
+
+/// How long the cluster may take to describe or create a topic.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// A topic that is written to.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Its name.
+    pub(super) name: String,
+    /// How many partitions it had when it was looked up. What is added later gets nothing, so that keys stay where they are.
+    pub(super) partitions: i32,
+    /// Records that it has by now.
+    sent: AtomicU64,
+}
+
+impl Target {
+    /// It has so many more.
+    pub(super) fn count(&self, records: u64) {
+        self.sent.fetch_add(records, Relaxed);
+    }
+}
+
+/// Why a record cannot be written anywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misrouted {
+    pub(super) error: String,
+    pub(super) advice: Advice,
+}
+
+impl Misrouted {
+    /// It will never be.
+    pub(super) fn for_good(error: impl ToString) -> Self {
+        Self { error: error.to_string(), advice: Advice::GiveUp }
+    }
+}
+
+/// The topics that are written to.
+pub(super) struct Targets {
+    /// A client of the cluster that is written to.
+    client: Client,
+    strategy: Strategy,
+    create: bool,
+    /// What is read of that cluster, where it must not be written to.
+    forbidden: RwLock<HashSet<String>>,
+    by_channel: RwLock<HashMap<Vec<u8>, Arc<Target>>>,
+    all: Mutex<BTreeMap<String, Arc<Target>>>,
+    trap: Mutex<Option<String>>,
+}
+
+impl Targets {
+    pub(super) fn new(client: Client, strategy: Strategy, create: bool) -> Self {
+        Self {
+            client,
+            strategy,
+            create,
+            forbidden: RwLock::default(),
+            by_channel: RwLock::default(),
+            all: Mutex::default(),
+            trap: Mutex::default(),
+        }
+    }
+
+    /// A topic is being read, so it must not be written to: what is written would be read again, without end.
+    pub(super) fn forbid(&self, topic: &str) {
+        self.forbidden.write().insert(topic.to_owned());
+        if self.all.lock().contains_key(topic) {
+            self.trap.lock().get_or_insert_with(|| endless(topic));
+        }
+    }
+
+    /// A topic that is written to has joined what is read: the run has to stop.
+    pub(super) fn trap(&self) -> Option<String> {
+        self.trap.lock().clone()
+    }
+
+    /// Where the records of a channel go.
+    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<Target>, Misrouted> {
+        if let Some(target) = self.by_channel.read().get(channel) {
+            return Ok(Arc::clone(target));
+        }
+        let destination = self.strategy.destination(channel).map_err(Misrouted::for_good)?;
+        let name = destination.topic.into_owned();
+        if self.forbidden.read().contains(&name) {
+            return Err(Misrouted { error: endless(&name), advice: Advice::Stop });
+        }
+        // One look-up at a time: others want the same answer.
+        let mut all = self.all.lock();
+        let target = if let Some(known) = all.get(&name) {
+            Arc::clone(known)
+        } else {
+            let partitions = self.find(&name, destination.partitions.get())?;
+            let target = Arc::new(Target { name: name.clone(), partitions, sent: AtomicU64::new(0) });
+            all.insert(name, Arc::clone(&target));
+            target
+        };
+        drop(all);
+        self.by_channel.write().insert(channel.to_vec(), Arc::clone(&target));
+        Ok(target)
+    }
+
+    /// How many partitions a topic has; it is created where it is missing and that is allowed.
+    fn find(&self, name: &str, partitions: u32) -> Result<i32, Misrouted> {
+        let catalog = Catalog::new(&self.client, WITHIN);
+        let found = match catalog.topic(name) {
+            Err(CatalogError::UnknownTopic(_)) if self.create => {
+                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+                create_topic(self.client.config(), name, partitions, WITHIN).map_err(|error| Misrouted {
+                    error: format!("topic {name} cannot be created: {error}"),
+                    advice: Advice::Stop,
+                })?;
+                // A new one takes a moment to be known everywhere.
+                catalog.topic(name)
+            }
+            found => found,
+        };
+        found.map(|topic| topic.partitions).map_err(|error| match error {
+            CatalogError::UnknownTopic(_) => Misrouted::for_good(format!(
+                "there is no topic {name} to write to; create it with {partitions} partitions or so, or set topic.create = true"
+            )),
+            CatalogError::NotAuthorized(_) => Misrouted {
+                error: format!("no permission for topic {name}; ask for WRITE and DESCRIBE on it"),
+                advice: Advice::Stop,
+            },
+            other => Misrouted { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry },
+        })
+    }
+
+    /// How many records each topic has got.
+    pub(super) fn effects(&self) -> Vec<EffectCount> {
+        let count = |target: &Arc<Target>| EffectCount {
+            what: format!("records.{}", target.name),
+            count: target.sent.load(Relaxed),
+        };
+        self.all.lock().values().map(count).collect()
+    }
+
+    /// For tests: a topic that needs no looking up.
+    #[cfg(test)]
+    pub(super) fn know(&self, name: &str, partitions: i32) {
+        let target = Arc::new(Target { name: name.into(), partitions, sent: AtomicU64::new(0) });
+        self.all.lock().insert(name.into(), target);
+    }
+}
+
+fn endless(topic: &str) -> String {
+    format!(
+        "topic {topic} is being read and would be written to, which never ends; write to another, or leave it out of the \
+         selection (a run with an end may do it with topic.allow_same_topic = true)"
+    )
+}

@@ -1,0 +1,1 @@
+//! Tests of republishing without a broker.

@@ -1,0 +1,234 @@
+//! Projections in a real PostgreSQL: exactly once, whatever is killed.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
+use crate::support::broker::{self, unique_name};
+use crate::support::postgres::{self, Database, Postgres};
+use crate::support::process::Running;
+use crate::support::wait;
+
+fn seed() -> StdRng {
+    let seed = std::env::var("KREPLAY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
+    println!("KREPLAY_TEST_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+fn rows(database: &Database) -> Rows {
+    orders::read(database.rows(ROWS))
+}
+
+/// How many records are noted as applied; none where the tables are not there yet.
+fn applied(database: &Database) -> i64 {
+    let rows = database.try_rows("SELECT coalesce(sum(records), 0) FROM kreplay_applied").unwrap_or_default();
+    rows.first().map_or(0, |row| row[0].parse().unwrap())
+}
+
+fn wait_for_applied(database: &Database, run: &mut Running, count: i64) {
+    let there = wait::try_until(DEADLINE, || (applied(database) >= count).then_some(()));
+    assert!(there.is_some(), "{} of {count} applied\n{}", applied(database), run.stderr());
+}
+
+/// Every row is that of the sequential result, and the notes count each record once.
+fn expect_exactly_once(database: &Database, expected: &Rows) {
+    orders::expect_equal(&rows(database), expected);
+    assert_eq!(applied(database), expected.values().map(|row| row.0).sum::<i64>());
+}
+
+#[test]
+fn killed_at_ten_points_every_record_is_applied_once() {
+    const RECORDS: u32 = 200_000;
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("projected", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, RECORDS, 5000);
+    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let mut points: Vec<i64> = (0..10).map(|_| random.random_range(0..i64::from(RECORDS) * 9 / 10)).collect();
+    points.sort_unstable();
+    println!("killed at {points:?}");
+    let mut attempt = place.start_run(&topic, &definition, &[]);
+    for point in points {
+        wait_for_applied(&database, &mut attempt, point.max(1));
+        let killed = attempt.kill();
+        assert_eq!(killed.code(), None, "it was over before the kill: {}", killed.stderr);
+        attempt = place.start(&["resume", &place.id()]);
+    }
+    attempt.finish().expect_success();
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn a_database_that_is_restarted_in_the_middle_costs_nothing() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let server = Postgres::start().unwrap();
+    let (topic, database) = (place.broker.topic("restarted", PARTITIONS), server.database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 40_000, 1000);
+    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let mut run = place.start_run(&topic, &definition, &["--rate", "8000/s"]);
+    for point in [2000, 12_000, 25_000] {
+        wait_for_applied(&database, &mut run, point);
+        server.crash();
+        server.restart();
+    }
+    let ended = run.finish().expect_success();
+    assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn what_can_never_work_is_said_before_the_run_and_without_the_password() {
+    let place = Place::new(broker::shared());
+    let (topic, database) = (place.broker.topic("wrong", 1), postgres::shared().database());
+    orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+    let url = database.url();
+    let statement = STATEMENT.replace("INTO orders", "INTO nothing");
+    for (name, target, schema, statement, part) in [
+        ("password", database.url_with(":kreplay@", ":s3cret@"), SCHEMA, STATEMENT, "password authentication failed"),
+        ("database", database.url_with(database.name(), "nowhere"), SCHEMA, STATEMENT, "does not exist"),
+        ("schema", url.to_owned(), "CREATE TABEL orders ();", STATEMENT, "the schema fails: syntax error"),
+        ("statement", url.to_owned(), SCHEMA, "INSERT INTO orders VALEUS (:key)", "syntax error"),
+        ("table", url.to_owned(), SCHEMA, statement.as_str(), "line 12: relation \"nothing\" does not exist"),
+        ("sslmode", format!("{url}?sslmode=sometimes"), SCHEMA, STATEMENT, "sslmode"),
+    ] {
+        let definition = place.define(name, &target, schema, statement, "");
+        let ended = place.run(&topic, &definition, &["--no-journal"]);
+        assert_eq!(ended.code(), Some(2), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{name}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cret") && !ended.stderr.contains(":kreplay@"), "{}", ended.stderr);
+    }
+    let definition =
+        place.define("away", &database.url_with(postgres::shared().address(), "127.0.0.1:1"), SCHEMA, STATEMENT, "");
+    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+}
+
+#[test]
+fn records_that_fail_are_isolated_and_the_others_applied() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("poisoned", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 5000, 200);
+    let bad: Vec<_> = (0..30)
+        .map(|n| crate::support::produce::NewRecord::keyed(format!("bad-{n}"), "{\"n\":1,\"amount\":\"much\"}"))
+        .collect();
+    place.broker.produce(&topic, &bad);
+    orders::fill(place.broker, &topic, &mut random, 100, 1);
+    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let config = place.dir.path().join("kreplay.toml");
+    std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 1\nretry.first_delay = \"10ms\"\n")
+        .unwrap();
+    let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
+    assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("invalid input syntax for type bigint"), "{}", ended.stderr);
+    let report = place.report();
+    assert_eq!((&report["totals"]["skipped"], &report["totals"]["handled"]), (&30.into(), &5100.into()));
+    assert_eq!(applied(&database), 5100);
+    let mut found = rows(&database);
+    found.remove("key-0");
+    let mut expected = expected;
+    expected.remove("key-0");
+    orders::expect_equal(&found, &expected);
+}
+
+#[test]
+fn what_is_checked_at_the_end_of_a_transaction_fails_its_record_alone() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("deferred", 1), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 500, 20);
+    let refused: i64 = expected["key-7"].0;
+    let schema = format!(
+        "{SCHEMA} CREATE TABLE IF NOT EXISTS known (key text PRIMARY KEY); INSERT INTO known SELECT 'key-' || n FROM \
+         generate_series(0, 19) n WHERE n <> 7 ON CONFLICT DO NOTHING; ALTER TABLE orders DROP CONSTRAINT IF EXISTS k; \
+         ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (key) REFERENCES known DEFERRABLE INITIALLY DEFERRED;"
+    );
+    let definition = place.define("orders", database.url(), &schema, STATEMENT, "");
+    let config = place.dir.path().join("kreplay.toml");
+    std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 0\n").unwrap();
+    let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
+    assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
+    assert_eq!(place.report()["totals"]["skipped"], refused);
+    let mut expected = expected;
+    expected.remove("key-7");
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn a_table_that_goes_away_stops_the_run_and_what_is_missing_comes_later() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("renamed", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 20_000, 500);
+    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let mut run = place.start_run(&topic, &definition, &["--rate", "5000/s"]);
+    wait_for_applied(&database, &mut run, 1000);
+    database.execute("ALTER TABLE orders RENAME TO away");
+    let ended = run.finish();
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("relation \"orders\" does not exist"), "{}", ended.stderr);
+    database.execute("ALTER TABLE away RENAME TO orders");
+    place.start(&["resume", &place.id()]).finish().expect_success();
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn a_full_disk_is_waited_for_as_retries_say() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("full", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 5000, 100);
+    // What the server says of a full disk, as often as it is told to: a sequence is not rolled back.
+    let schema = format!(
+        "{SCHEMA} CREATE SEQUENCE IF NOT EXISTS tries; CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS $$ BEGIN \
+         IF nextval('tries') BETWEEN 50 AND 60 THEN RAISE EXCEPTION 'could not extend file: No space left on device' USING \
+         ERRCODE = '53100'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql; CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT ON \
+         orders FOR EACH ROW EXECUTE FUNCTION refuse();"
+    );
+    let definition = place.define("orders", database.url(), &schema, STATEMENT, "");
+    let config = place.dir.path().join("kreplay.toml");
+    std::fs::write(&config, "[run]\nretry.attempts = 30\nretry.first_delay = \"10ms\"\nretry.max_delay = \"100ms\"\n")
+        .unwrap();
+    place.run(&topic, &definition, &["--config", config.to_str().unwrap()]).expect_success();
+    assert_ne!(place.report()["totals"]["retried"], 0);
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn two_processes_of_a_group_share_the_work_and_one_may_be_killed() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("shared", PARTITIONS), postgres::shared().database());
+    let group = unique_name("projection");
+    let expected = orders::fill(place.broker, &topic, &mut random, 60_000, 1000);
+    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let more = ["--group", &group, "--rate", "4000/s", "--no-journal"];
+    let mut first = place.start_run(&topic, &definition, &more);
+    wait_for_applied(&database, &mut first, 1000);
+    let second = place.start_run(&topic, &definition, &more);
+    wait::until("partitions that were taken over", DEADLINE, || {
+        let taken = database.value("SELECT count(*) FROM kreplay_positions WHERE owner > 1");
+        (taken != "0").then_some(())
+    });
+    let before = applied(&database);
+    wait_for_applied(&database, &mut first, before + 3000);
+    second.kill();
+    first.finish().expect_success();
+    expect_exactly_once(&database, &expected);
+}
+
+#[test]
+fn connections_are_encrypted_and_certificates_checked_as_sslmode_says() {
+    let place = Place::new(broker::shared());
+    let (topic, database) = (place.broker.topic("encrypted", 1), postgres::shared().database());
+    let Some(certificate) = postgres::shared().certificate() else { return };
+    let rows = orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+    let schema = format!(
+        "{SCHEMA} CREATE TABLE IF NOT EXISTS seen AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();"
+    );
+    let url = database.url();
+    let definition = place.define("plain", &format!("{url}?sslmode=verify-full"), &schema, STATEMENT, "");
+    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("invalid peer certificate"), "{}", ended.stderr);
+    let target = format!("{url}?sslmode=verify-full&sslrootcert={}", certificate.display());
+    let definition = place.define("checked", &target, &schema, STATEMENT, "");
+    place.run(&topic, &definition, &["--no-journal"]).expect_success();
+    assert_eq!(database.value("SELECT ssl FROM seen"), "t");
+    expect_exactly_once(&database, &rows);
+}
