@@ -32,7 +32,7 @@ impl Table {
     /// A part of the record that cannot be written as its column asks.
     pub(super) fn append(&self, out: &mut Vec<u8>, id: &TopicPartition, record: &Record) -> Result<(), String> {
         if self.form.format == FileFormat::Ndjson {
-            return line::append(out, id, record).map_err(|error| error.to_string());
+            return line::append_decoded(out, id, &self.rules, record).map_err(|error| error.to_string());
         }
         let (before, format) = (out.len(), self.form.format);
         let examined = self.rules.examine(record);
