@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Concurrency, Ordering, Tier},
+    domain::{Concurrency, Form, Masked, Ordering, Tier},
     feed::{Bound, LatencyMs},
-    handler::{HandlerSettings, HandlerSpec, ProjectionTarget},
+    handler::{HandlerSettings, HandlerSpec},
     kafka::{GroupProtocol, KafkaConfig},
     plan::{Scope, Selection, SelectionError},
     replay::{Probe, SessionOptions, Settings},
@@ -73,8 +73,7 @@ impl Job {
     /// What makes no sense.
     pub fn options(&self) -> Result<SessionOptions, JobError> {
         let mut handlers = HandlerSettings::default();
-        let target = self.projection.as_ref().map(|target| target.parse::<ProjectionTarget>());
-        handlers.projection.target = target.transpose().map_err(JobError::Handler)?;
+        handlers.projection.target = self.projection.clone().map(|target| Masked::plain(Form::Address, target));
         Ok(SessionOptions {
             journal: None,
             kafka: KafkaConfig {

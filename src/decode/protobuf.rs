@@ -120,3 +120,7 @@ impl ProtobufSchema {
         found.ok_or_else(|| Undecodable::bad("it names no message"))
     }
 }
+
+#[cfg(test)]
+#[path = "protobuf_test.rs"]
+mod protobuf_test;

@@ -20,6 +20,8 @@ pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
-pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key};
+pub use record::{
+    Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
+};
 pub use secret::{Form, MASK, Masked, is_secret};
 pub use tier::Tier;

@@ -46,9 +46,15 @@ pub fn hash_key(key: &[u8]) -> u64 {
 /// stay out, so that a copy of the records in another topic can have the same digest.
 #[must_use]
 pub fn hash_content(record: &Record) -> u64 {
-    let absent = u64::from(record.key().is_none()) | (u64::from(record.value().is_none()) << 1);
-    let key = record.key().map_or(0, hash_key);
-    xxh3_64_with_seed(record.value().unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    hash_pair(record.key(), record.value())
+}
+
+/// The same for a key and a value that are no record yet.
+#[must_use]
+pub fn hash_pair(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let absent = u64::from(key.is_none()) | (u64::from(value.is_none()) << 1);
+    let key = key.map_or(0, hash_key);
+    xxh3_64_with_seed(value.unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 /// Whose lane a record waits in, with key order.

@@ -30,6 +30,11 @@ pub trait Positions: Send + Sync {
     /// compaction and transactions are passed.
     fn position(&self, partition: u32) -> i64;
 
+    /// The first offset that the run is about, of a partition by its index.
+    fn first(&self, _partition: u32) -> i64 {
+        0
+    }
+
     /// Who has the partition in the run's group, in this process; `None` where nobody has, or there is no group.
     fn holder(&self, _partition: u32) -> Option<Holder> {
         None

@@ -89,7 +89,10 @@ impl Planner<'_> {
         };
         let patience = Patience { sample: self.settings.planning.sample_time, silence: self.timeout };
         let survey = scan(self.client, self.settings.tier, plan, effort, patience, self.cancel, progress)?;
-        let said = forecast(plan, &survey, self.settings, self.commit_s(plan));
+        // As the run would go: some handlers decide how.
+        let mut settings = self.settings.clone();
+        settings.suit_handler(plan.partitions.len());
+        let said = forecast(plan, &survey, &settings, self.commit_s(plan));
         Ok(Forecast { made_at: Some(Utc::now()), ..said })
     }
 

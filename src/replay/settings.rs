@@ -107,6 +107,36 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether positions go into the handler's transactions: then a partition has to be a lane, because what is committed of it
+    /// is one offset.
+    #[must_use]
+    pub fn needs_partition_order(&self) -> bool {
+        let in_transactions = matches!(self.handler, HandlerSpec::Topic { .. }) && self.handlers.topic.transactional;
+        // A single lane for all records will do as well.
+        in_transactions && !self.single_threaded && self.rehearsal.is_none()
+    }
+
+    /// Makes the run as its handler needs it; says what that changes, in one sentence.
+    pub fn suit_handler(&mut self, partitions: usize) -> Option<String> {
+        if !self.needs_partition_order() {
+            return None;
+        }
+        let wanted = self.concurrency;
+        let most = u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
+        if u64::from(wanted.get()) > most {
+            self.concurrency = Concurrency::try_from(most).unwrap_or(wanted);
+        }
+        let before = std::mem::replace(&mut self.ordering, Ordering::Partition);
+        (before != Ordering::Partition || self.concurrency != wanted).then(|| {
+            format!(
+                "the handler topic commits positions in its transactions, so each partition is a lane: ordering partition, \
+                 {} workers; with topic.transactional = false the ordering and the number of workers are free, and a kill may have \
+                 records sent twice",
+                self.concurrency.get()
+            )
+        })
+    }
+
     /// The same for a run that applies nothing: it belongs to no group, and nothing of it can fail for good.
     #[must_use]
     pub fn for_rehearsal(self, single_threaded: bool) -> Self {
@@ -136,6 +166,13 @@ impl Settings {
         }
         if !self.quarantine {
             return None;
+        }
+        if self.needs_partition_order() {
+            return Some(
+                "quarantine puts single keys aside, and the handler topic commits whole partitions; set topic.transactional = \
+                 false, or leave the quarantine out"
+                    .into(),
+            );
         }
         if self.ordering != Ordering::Key {
             return Some(format!(

@@ -24,6 +24,7 @@ use crate::{
 
 /// The flags of `topics migrate`.
 #[derive(Args, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "flags")]
 pub(super) struct MigrateArgs {
     /// Old topics by name, several with spaces or commas
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]

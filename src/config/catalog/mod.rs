@@ -86,6 +86,7 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
     ("exec.environment", Form::Variable),
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
+    ("topic.properties", Form::Variable),
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.

@@ -52,3 +52,6 @@ impl AvroSchema {
         }
     }
 }
+
+#[cfg(test)]
+mod avro_test;

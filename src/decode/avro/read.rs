@@ -54,14 +54,58 @@ impl<'a> Reader<'a> {
             return Err(senseless(&format!("it is more than {DEEPEST} values deep")));
         }
         self.depth += 1;
-        let value = self.value_of(self.schema.node(place));
+        // Types that hold others have functions of their own, so that a level takes little of the stack.
+        let value = match self.schema.node(place) {
+            Node::Array(items) => self.list(*items),
+            Node::Map(values) => self.map(*values),
+            Node::Union(variants) => self.union(variants),
+            Node::Record(fields) => self.record(fields),
+            scalar => self.scalar(scalar),
+        };
         self.depth -= 1;
         value
     }
 
-    fn value_of(&mut self, node: &'a Node) -> Result<Value, Undecodable> {
+    fn list(&mut self, items: usize) -> Result<Value, Undecodable> {
+        let mut list = Vec::new();
+        while let Some(count) = self.block()? {
+            for _ in 0..count {
+                list.push(self.value(items)?);
+            }
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn map(&mut self, values: usize) -> Result<Value, Undecodable> {
+        let mut map = Map::new();
+        while let Some(count) = self.block()? {
+            for _ in 0..count {
+                let name = self.text()?;
+                map.insert(name, self.value(values)?);
+            }
+        }
+        Ok(Value::Object(map))
+    }
+
+    fn union(&mut self, variants: &[usize]) -> Result<Value, Undecodable> {
+        let at = self.long()?;
+        let place = usize::try_from(at).ok().and_then(|at| variants.get(at));
+        let place = place.ok_or_else(|| senseless(&format!("a union has no type {at}")))?;
+        self.value(*place)
+    }
+
+    fn record(&mut self, fields: &[(String, usize)]) -> Result<Value, Undecodable> {
+        let mut map = Map::new();
+        for (name, place) in fields {
+            map.insert(name.clone(), self.value(*place)?);
+        }
+        Ok(Value::Object(map))
+    }
+
+    #[inline(never)]
+    fn scalar(&mut self, node: &Node) -> Result<Value, Undecodable> {
         Ok(match node {
-            Node::Null => Value::Null,
+            Node::Null | Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => Value::Null,
             Node::Boolean => match self.take(1)? {
                 [0] => Value::Bool(false),
                 [1] => Value::Bool(true),
@@ -77,36 +121,6 @@ impl<'a> Reader<'a> {
             Node::Double => float(f64::from_le_bytes(self.array()?)),
             Node::Bytes => base64(self.bytes()?),
             Node::String => Value::String(self.text()?),
-            Node::Array(items) => {
-                let mut list = Vec::new();
-                self.blocks(|this| {
-                    list.push(this.value(*items)?);
-                    Ok(())
-                })?;
-                Value::Array(list)
-            }
-            Node::Map(values) => {
-                let mut map = Map::new();
-                self.blocks(|this| {
-                    let name = this.text()?;
-                    map.insert(name, this.value(*values)?);
-                    Ok(())
-                })?;
-                Value::Object(map)
-            }
-            Node::Union(variants) => {
-                let at = self.long()?;
-                let place = usize::try_from(at).ok().and_then(|at| variants.get(at));
-                let place = place.ok_or_else(|| senseless(&format!("a union has no type {at}")))?;
-                self.value(*place)?
-            }
-            Node::Record(fields) => {
-                let mut map = Map::new();
-                for (name, place) in fields {
-                    map.insert(name.clone(), self.value(*place)?);
-                }
-                Value::Object(map)
-            }
             Node::Enum(symbols) => {
                 let at = self.long()?;
                 let symbol = usize::try_from(at).ok().and_then(|at| symbols.get(at));
@@ -144,20 +158,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Lists and maps come in blocks, each with a count in front; a negative one is followed by the block's length in bytes.
-    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Undecodable>) -> Result<(), Undecodable> {
-        loop {
-            let mut count = self.long()?;
-            if count == 0 {
-                return Ok(());
-            }
-            if count < 0 {
-                self.long()?;
-                count = count.checked_neg().ok_or_else(|| senseless("a list has a senseless length"))?;
-            }
-            for _ in 0..count {
-                item(self)?;
-            }
+    /// `None`: there is no further one.
+    fn block(&mut self) -> Result<Option<u64>, Undecodable> {
+        let count = self.long()?;
+        if count < 0 {
+            self.long()?;
         }
+        Ok((count != 0).then_some(count.unsigned_abs()))
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Undecodable> {

@@ -191,3 +191,6 @@ impl Drop for Landing<'_> {
         self.registry.settled.notify_all();
     }
 }
+
+#[cfg(test)]
+mod registry_test;

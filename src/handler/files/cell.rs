@@ -65,7 +65,10 @@ impl Column {
                 let found = record.headers().find(|header| header.key == name.as_bytes());
                 found.and_then(|header| header.value).map(Cow::Borrowed)
             }
-            Part::Json(path) => return self.json_cell(examined.json(path)),
+            Part::Json(path) => {
+                let document = examined.document().map_err(|error| format!("column {}: {error}", self.title()))?;
+                return self.json_cell(document.and_then(|document| path.find(document)));
+            }
         };
         let Some(bytes) = bytes else { return Ok(Cell::Null) };
         match self.kind_in(format) {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fs::File,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -169,7 +170,13 @@ impl Filing {
         let name = |number| format!("{}.{}", self.settings.name.render(series, &self.run, number), form.ending());
         let (id, name, (path, file)) = ledger.add_file(&self.scope, form, name, |number| {
             let path = self.part_path(number);
-            match part::create(&path) {
+            let made = part::create(&path).and_then(|file| {
+                if self.settings.sync {
+                    File::open(&self.work)?.sync_all()?;
+                }
+                Ok(file)
+            });
+            match made {
                 Ok(file) => Ok((path, file)),
                 Err(error) => Err(Refusal::stop(format!("cannot create {}: {error}", path.display()))),
             }

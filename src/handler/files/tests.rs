@@ -200,7 +200,7 @@ fn absent_empty_hostile_and_typed_parts_have_their_cells() {
         (b"\xff\"", Some(br#"{"n":7,"x":0.5,"ok":true,"o":{"a":[1,"b"]},"type":"T"}"#)),
         (b"", None),
         (b"base64:x", Some(br#"{"n":"8","x":null,"o":"a,\n\"b\""}"#)),
-        (b"=cmd()", Some(b"no json")),
+        (b"=cmd()", Some(b"[]")),
     ];
     let records = || {
         let made = values
@@ -224,7 +224,7 @@ fn absent_empty_hostile_and_typed_parts_have_their_cells() {
         );
         assert!(["value", "n", "x", "ok", "o", "kind"].iter().all(|title| none(&rows[1], title)), "{:?}", rows[1]);
         assert_eq!((cell(2, "n"), cell(2, "o")), ("8".into(), "a,\n\"b\"".into()));
-        assert_eq!((cell(3, "key"), cell(3, "value"), none(&rows[3], "n")), ("=cmd()".into(), "no json".into(), true));
+        assert_eq!((cell(3, "key"), cell(3, "value"), none(&rows[3], "n")), ("=cmd()".into(), "[]".into(), true));
         if format == FileFormat::Csv {
             assert_eq!((cell(0, "key"), cell(2, "key")), ("base64:/yI=".into(), "base64:YmFzZTY0Ong=".into()));
             let text = fs::read_to_string(
@@ -258,6 +258,8 @@ fn a_part_that_is_not_of_its_column_s_kind_fails_its_record_for_good_and_no_othe
         panic!("{failures:?}")
     };
     assert!(error.contains("column n: `many`") || error.contains("many"), "{error}");
+    let torn = source.make(0).handle(&[run(vec![record(0, 9, None, Some(b"{"), &[])])]);
+    assert!(torn[0].error.starts_with("column n: the value is not JSON"), "{torn:?}");
     source.finish(RunEnd::default()).unwrap();
     assert_eq!(places(dir.path()), [("a".to_owned(), 0), ("b".to_owned(), 0), ("b".to_owned(), 1)]);
 }
@@ -303,6 +305,25 @@ fn what_an_earlier_process_left_is_completed_and_known() {
     }
 }
 
+/// It ended between making a file and noting the first batch in it.
+#[test]
+fn a_file_without_a_batch_is_no_file() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let context = context(small());
+        let source = open(format, dir.path(), &context);
+        assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
+        drop(source);
+        let db = rusqlite::Connection::open(dir.path().join(".kreplay/export.db")).unwrap();
+        db.execute_batch("UPDATE file SET rows = 0, bytes = 0, hash = 0; DELETE FROM written").unwrap();
+        let source = open(format, dir.path(), &context);
+        assert_eq!(files(dir.path()).len(), 0);
+        assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
+        source.finish(RunEnd::default()).unwrap();
+        assert_eq!(places(dir.path()), in_partition_a(0..5));
+    }
+}
+
 #[test]
 fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
     for (damage, part) in [("cut", "does not hold 50 rows"), ("changed", "does not hold"), ("gone", "is missing")] {
@@ -319,9 +340,9 @@ fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
             _ => {}
         }
         if damage == "gone" {
-            fs::remove_file(&path).unwrap()
+            fs::remove_file(&path).unwrap();
         } else {
-            fs::write(&path, bytes).unwrap()
+            fs::write(&path, bytes).unwrap();
         }
         let error = refused(FileFormat::Csv, dir.path(), &context);
         assert!(error.contains(part) && error.contains("run test"), "{error}");

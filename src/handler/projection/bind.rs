@@ -10,7 +10,7 @@ use super::{
     statement::{HASH_MODULUS, Parameter},
 };
 use crate::{
-    domain::{Growing, Record, TopicPartition, hash_content},
+    domain::{Growing, Record, TopicPartition, hash_content, hash_pair},
     plan::{Examined, Rules},
 };
 
@@ -64,7 +64,7 @@ impl Binder {
             }
         }
         let steps = first_step..batch.steps.len();
-        let fingerprint = fingerprint(record);
+        let fingerprint = fingerprint_of(record.offset, record.key(), record.value());
         batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, steps });
         Ok(())
     }
@@ -130,8 +130,8 @@ impl Binder {
 
 /// What a record adds to the digest of its partition. Contents are mixed with the offset, so that neither two records
 /// that change places nor two that are equal cancel each other out.
-pub(super) fn fingerprint(record: &Record) -> u64 {
-    xxh3_64_with_seed(&record.offset.to_le_bytes(), hash_content(record))
+pub(super) fn fingerprint_of(offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    xxh3_64_with_seed(&offset.to_le_bytes(), hash_pair(key, value))
 }
 
 /// A value of JSON with its own type. The whole value stays JSON, whatever it is.

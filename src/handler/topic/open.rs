@@ -59,20 +59,20 @@ pub(in crate::handler) fn open(
     }
     if strategy.groups.is_empty() && strategy.default_topic.is_none() {
         return Err(settings_error(
-            "where to? Write topic:NAME, or set topic.name ({topic} in it is the record's own topic)",
+            "where to? Write topic:NAME ({topic} in it is the record's own topic), or set topic.name, or groups in [topics]",
         ));
     }
-    let elsewhere = settings.bootstrap_servers.as_ref().map(|servers| KafkaConfig {
-        bootstrap_servers: servers.clone(),
-        properties: settings.properties.properties.clone(),
-    });
+    let elsewhere = settings
+        .bootstrap_servers
+        .as_ref()
+        .map(|servers| KafkaConfig { bootstrap_servers: servers.clone(), properties: settings.own_properties() });
     let cluster = elsewhere.as_ref().unwrap_or(&context.kafka);
     let client = Client::new(cluster, &Arc::default()).map_err(settings_error)?;
     let guard_loops = elsewhere.is_none() && (context.follow || !settings.allow_same_topic);
     let missing = match (settings.create, context.preview_only) {
-        (false, _) => Missing::Refused,
-        (true, false) => Missing::Created,
-        (true, true) => Missing::Imagined,
+        (false, _) => Missing::Refuse,
+        (true, false) => Missing::Create,
+        (true, true) => Missing::Imagine,
     };
     let targets = Targets::new(client, strategy, missing);
     if guard_loops {
@@ -80,9 +80,7 @@ pub(in crate::handler) fn open(
     }
     let router = Router::new(settings, targets, Arc::clone(&context.partitions), Arc::clone(&context.rules));
     find_targets(&router)?;
-    // A rehearsal keeps no positions, and puts nobody out.
-    let applies = !context.preview_only;
-    let kept = (settings.transactional && applies).then(|| kept_in(settings, context));
+    let kept = (settings.transactional && !context.preview_only).then(|| kept_in(settings, context));
     let ids = kept.as_ref().map(|kept| kept.ids.clone());
     let ledger = kept.map(|kept| {
         let offsets = GroupOffsets::new(&context.kafka, &kept.group).map_err(settings_error)?;
@@ -98,7 +96,7 @@ pub(in crate::handler) fn open(
         stopped: AtomicBool::new(false),
     };
     // What the broker does not allow is known now, and not with the first record.
-    if applies {
+    if !context.preview_only {
         drop(shared.pool.take(INIT).map_err(|error| shared.cannot(&error))?);
     }
     Ok(TopicSource { shared: Arc::new(shared), events: context.events.clone(), guard_loops, keeper: Mutex::default() })
@@ -120,7 +118,7 @@ fn properties(settings: &TopicSettings, kafka: &KafkaConfig) -> BTreeMap<String,
     }
     properties.remove("compression.codec");
     properties.insert("compression.type".into(), settings.compression.to_string());
-    properties.extend(settings.properties.properties.clone());
+    properties.extend(settings.own_properties());
     if !["delivery.timeout.ms", "message.timeout.ms"].iter().any(|name| properties.contains_key(*name)) {
         properties.insert("delivery.timeout.ms".into(), DELIVERY_TIMEOUT_MS.into());
     }
@@ -195,10 +193,10 @@ impl Republisher {
             };
         };
         let ms = self.timeouts.transaction.as_millis();
-        if text.contains("transaction timeout") {
+        if text.to_lowercase().contains("transaction timeout") {
             settings_error(format!(
                 "transaction.timeout.ms ({ms}) is above the broker's transaction.max.timeout.ms ({text}); set a lower one in \
-                 [topic.properties], above delivery.timeout.ms"
+                 topic.properties, above delivery.timeout.ms"
             ))
         } else {
             target(format!(

@@ -110,6 +110,10 @@ impl Body {
         if settings.rehearsal.is_some() {
             settings = settings.for_rehearsal(false);
         }
+        let joined = resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
+        if let Some(text) = settings.suit_handler(plan.partitions.len() + joined) {
+            self.events.push(EventKind::Notice { text });
+        }
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plans.predicted(&plan, &settings);
         self.show_planned(&id, &plan, &settings, predicted);

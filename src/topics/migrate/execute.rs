@@ -12,10 +12,11 @@ use super::{
     copy::Copier,
     error::MigrateError,
     migration::{Migration, WITHIN, sections, span},
-    plan::{Known, MigrationPlan, Progress},
+    plan::Known,
     read::read,
     stops::{StopLog, Stops},
     verify::Verified,
+    view::{MigrationPlan, Progress},
 };
 use crate::{
     domain::TopicPartition,

@@ -15,9 +15,10 @@ pub mod survey;
 mod text;
 pub mod translate;
 pub mod verify;
+mod view;
 
 pub use carry::{Carried, CarryState, NewOffset};
 pub use error::MigrateError;
 pub use execute::MigrationReport;
 pub use migration::{Carry, Group, MigrateOptions, Migration, Tell};
-pub use plan::{MigrationPlan, NewTopic, Order, OtherOptions, PlannedGroup, Progress, Unevenness};
+pub use view::{MigrationPlan, NewTopic, Order, OtherOptions, PlannedGroup, Progress, Unevenness};

@@ -118,26 +118,17 @@ impl Routes {
         old_partition: i32,
         record: &'a F,
     ) -> Result<Option<Routed<'a>>, MigrateError> {
-        let (target, key) = match self.by_topic[old] {
-            Some(target) => (
-                target,
-                match self.key {
-                    NewKey::Channel => Some(Cow::Borrowed(self.old[old].name.as_bytes())),
-                    NewKey::Keep => record.key().map(Cow::Borrowed),
-                },
-            ),
-            None => {
-                let Some(channel) = self.channel.of(&self.old[old].name, record) else { return Ok(None) };
-                let channel = channel.into_owned();
-                let target = self.target_of(&channel)?;
-                (
-                    target,
-                    match self.key {
-                        NewKey::Channel => Some(Cow::Owned(channel)),
-                        NewKey::Keep => record.key().map(Cow::Borrowed),
-                    },
-                )
-            }
+        let (target, channel) = if let Some(target) = self.by_topic[old] {
+            (target, None)
+        } else {
+            let Some(channel) = self.channel.of(&self.old[old].name, record) else { return Ok(None) };
+            let channel = channel.into_owned();
+            (self.target_of(&channel)?, Some(channel))
+        };
+        let key = match (self.key, channel) {
+            (NewKey::Keep, _) => record.key().map(Cow::Borrowed),
+            (NewKey::Channel, Some(channel)) => Some(Cow::Owned(channel)),
+            (NewKey::Channel, None) => Some(Cow::Borrowed(self.old[old].name.as_bytes())),
         };
         let count = i32::try_from(self.targets[target as usize].partitions.get()).unwrap_or(1);
         // Without a key the records of an old partition stay together, in their order.

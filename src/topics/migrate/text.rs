@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{
     carry::{Carried, CarryState},
     execute::MigrationReport,
-    plan::{MigrationPlan, NewTopic, PlannedGroup, Progress},
+    view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
 };
 use crate::{feed::printable, topics::create::TopicState};
 
