@@ -67,7 +67,14 @@ fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Su
                 let key = (record.topic().to_owned(), record.partition());
                 let Some(&at) = open.get(&key) else { return };
                 let end = ranges[at].end;
-                if record.offset() < end && !rules.route(&record).is_ok_and(|route| route.filtered) {
+                let route = match rules.route(&record) {
+                    Ok(route) => route,
+                    Err(error) => {
+                        failed.get_or_insert(format!("the log cannot be read again: {error}"));
+                        return;
+                    }
+                };
+                if record.offset() < end && !route.filtered {
                     sums[at].records += 1;
                     let fingerprint = fingerprint_of(record.offset(), record.key(), record.value());
                     sums[at].digest = sums[at].digest.wrapping_add(fingerprint);

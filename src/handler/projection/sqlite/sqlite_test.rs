@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::{
     domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
     handler::{
-        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
+        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
         projection::ProjectionSource,
     },
 };
