@@ -114,8 +114,12 @@ fn describe(out: &mut String, difference: &Difference) {
     let _ = writeln!(out, "{}", printable(&text));
     for (side, outcome) in [("left", &difference.left), ("right", &difference.right)] {
         match outcome {
-            Outcome::Error(error) => drop(writeln!(out, "  {side:<5} fails: {}", printable(error))),
-            Outcome::Effects(effects) if effects.is_empty() => drop(writeln!(out, "  {side:<5} nothing (more)")),
+            Outcome::Error(error) => {
+                let _ = writeln!(out, "  {side:<5} fails: {}", printable(error));
+            }
+            Outcome::Effects(effects) if effects.is_empty() => {
+                let _ = writeln!(out, "  {side:<5} nothing (more)");
+            }
             Outcome::Effects(effects) => {
                 for (at, effect) in effects.iter().enumerate() {
                     let label = if at == 0 { side } else { "" };
