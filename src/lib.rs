@@ -7,6 +7,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod decode;
 pub mod demo;
 pub mod dlq;
 pub mod domain;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use kreplay::{
-    bench::{BenchReport, Case, Found, Rounds, Setting, Wishes, plan, workloads},
+    bench::{BenchReport, Case, Found, Resource, Rounds, Setting, Wishes, handlers, plan, workloads},
     domain::{Concurrency, Tier},
     feed::LatencyMs,
 };
@@ -37,6 +37,7 @@ fn found(case: &Case, n: u64) -> Found {
         latency_ms: case.rate.map(|_| LatencyMs { p50: 0.1 * ms, p95: 0.5 * ms, p99: 2.0 * ms, max: 9.0 * ms }),
         commit_s: case.group.then_some(0.05 * n as f64),
         digest: None,
+        limit: Some(Resource::Handler),
     }
 }
 
@@ -69,6 +70,13 @@ fn a_comparison_as_json() {
 #[test]
 fn workloads_as_text() {
     insta::assert_snapshot!(BenchReport::new(setting(false), &measured(workloads(Tier::Buffered))).text());
+}
+
+#[test]
+fn handlers_as_text() {
+    let workers = [Concurrency::new(6).unwrap()];
+    let cases = handlers(Tier::Buffered, &workers, 1_000_000, false);
+    insta::assert_snapshot!(BenchReport::new(setting(true), &measured(cases)).text());
 }
 
 #[test]

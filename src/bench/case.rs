@@ -19,6 +19,8 @@ pub enum Section {
     Memory,
     /// The workloads that kreplay is held to.
     Workload,
+    /// Handlers that do real work, side by side.
+    Handler,
 }
 
 /// What a figure should be.
@@ -76,6 +78,7 @@ impl fmt::Display for Case {
         }
         match self.section {
             Section::Workload => write!(f, "{} × {}", self.ordering, self.concurrency)?,
+            Section::Handler => write!(f, "{} × {}", self.handler, self.concurrency)?,
             _ => write!(f, "{} × {}", self.tier, self.concurrency)?,
         }
         if let Some(clients) = self.clients {
@@ -212,6 +215,40 @@ pub fn workloads(tier: Tier) -> Vec<Case> {
     ]
 }
 
+/// What stands beside the handler `topic`: librdkafka's own producer, without transactions, and with nothing to read.
+pub const PRODUCER: &str = "producer";
+
+/// Handlers side by side, each with a fresh target. A broker of kreplay's own knows no transactions, so that on it nothing is
+/// republished.
+#[must_use]
+pub fn handlers(tier: Tier, concurrency: &[Concurrency], records: u64, embedded: bool) -> Vec<Case> {
+    let names: &[&'static str] =
+        if embedded { &["null", "ndjson", "projection"] } else { &["null", "ndjson", "projection", "topic", PRODUCER] };
+    let case = |handler: &'static str, concurrency: Concurrency| Case {
+        section: Section::Handler,
+        name: "",
+        topic: 0,
+        tier,
+        concurrency,
+        ordering: Ordering::Key,
+        handler,
+        group: false,
+        clients: None,
+        rate: None,
+        stop_after: (handler == PRODUCER).then_some(records),
+        target: match handler {
+            "projection" => Some(Target::RecordsPerS(100_000.0)),
+            _ => None,
+        },
+    };
+    let mut cases: Vec<Case> =
+        concurrency.iter().flat_map(|workers| names.iter().map(move |name| case(name, *workers))).collect();
+    // It has no workers.
+    let mut seen = false;
+    cases.retain(|case| case.handler != PRODUCER || !std::mem::replace(&mut seen, true));
+    cases
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +288,19 @@ mod tests {
             plan(&limited).iter().filter(|case| case.rate.is_some()).map(|case| case.stop_after).collect();
         assert_eq!(stops, [vec![Some(30_000); 4], vec![Some(50_000); 6]].concat());
         assert!(plan(&limited).iter().all(|case| case.stop_after.is_some_and(|records| records <= 50_000)));
+    }
+
+    #[test]
+    fn handlers_are_measured_beside_what_they_are_held_to() {
+        let workers = [1, 6].map(|workers| Concurrency::new(workers).unwrap());
+        let names = |embedded| -> Vec<String> {
+            handlers(Tier::Buffered, &workers, 9, embedded).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            names(false).join("; "),
+            "null × 1; ndjson × 1; projection × 1; topic × 1; producer × 1; null × 6; ndjson × 6; projection × 6; topic × 6"
+        );
+        assert_eq!(names(true).len(), 6);
     }
 
     #[test]

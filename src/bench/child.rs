@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BenchError, Found, Job};
+use super::{BenchError, Found, Job, job::Resource, stage};
 use crate::{
-    feed::{RunState, report::peak_rss_bytes},
+    feed::{Bound, RunState, report::peak_rss_bytes},
+    kafka::producer::Producer,
     replay::{self, Session},
 };
 
@@ -76,7 +77,38 @@ pub fn answer(input: &mut impl Read) -> Result<String, String> {
     serde_json::to_string(&run(&job)?).map_err(|error| error.to_string())
 }
 
+#[allow(clippy::cast_precision_loss, reason = "a handful of processors")]
+fn busy(cpu_s: Option<f64>, handling_s: f64) -> Option<f64> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(cpu_s? / (handling_s.max(1e-9) * cores as f64))
+}
+
+/// Produces as many records as the job names, from memory.
+fn produce(job: &Job, to: &str) -> Result<Found, String> {
+    let records = job.stop_after.ok_or("it says nothing of how many records")?;
+    let producer = Producer::new(&job.bootstrap_servers, &job.properties).map_err(|error| error.to_string())?;
+    let begun = Instant::now();
+    let bytes = stage::fill(&producer, to, records, Duration::from_secs(job.within_s)).map_err(|e| e.to_string())?;
+    let handling_s = begun.elapsed().as_secs_f64();
+    let cpu_s = cpu_s();
+    let limit = Resource::of(busy(cpu_s, handling_s), Some(Bound::Handler));
+    let peak_rss_bytes = peak_rss_bytes();
+    Ok(Found {
+        handled: records,
+        bytes,
+        handling_s,
+        elapsed_s: handling_s,
+        cpu_s,
+        peak_rss_bytes,
+        limit,
+        ..Found::default()
+    })
+}
+
 fn run(job: &Job) -> Result<Found, String> {
+    if let Some(to) = &job.produce_to {
+        return produce(job, to);
+    }
     let options = job.options().map_err(|error| error.to_string())?;
     let session = Session::spawn(options).map_err(|error| error.to_string())?;
     let deadline = Instant::now() + Duration::from_secs(job.within_s);
@@ -106,12 +138,14 @@ fn run(job: &Job) -> Result<Found, String> {
     if run.totals.handled == 0 {
         return Err("there are no records to measure with".into());
     }
+    let cpu_s = cpu_s();
     Ok(Found {
         handled: run.totals.handled,
         bytes: run.totals.bytes,
         handling_s: run.handling_s,
         elapsed_s: run.elapsed_s,
-        cpu_s: cpu_s(),
+        cpu_s,
+        limit: Resource::of(busy(cpu_s, run.handling_s), run.predicted.map(|it| it.limit)),
         peak_rss_bytes: peak_rss_bytes(),
         latency_ms: run.journey,
         commit_s: run.commit_s,

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Concurrency, Ordering, Tier},
-    feed::LatencyMs,
-    handler::HandlerSpec,
+    domain::{Concurrency, Form, Masked, Ordering, Tier},
+    feed::{Bound, LatencyMs},
+    handler::{HandlerSettings, HandlerSpec},
     kafka::{GroupProtocol, KafkaConfig},
     plan::{Scope, Selection, SelectionError},
     replay::{Probe, SessionOptions, Settings},
@@ -33,6 +33,12 @@ pub struct Job {
     pub ordering: Ordering,
     /// What is done with the records, as it is written in a configuration.
     pub handler: String,
+    /// Where the handler `projection` keeps what it makes.
+    #[serde(default)]
+    pub projection: Option<String>,
+    /// The topic that is produced to, where only the producer is measured.
+    #[serde(default)]
+    pub produce_to: Option<String>,
     /// The consumer group, if there is to be one.
     pub group: Option<String>,
     /// The most records taken from a client at once.
@@ -66,6 +72,8 @@ impl Job {
     /// # Errors
     /// What makes no sense.
     pub fn options(&self) -> Result<SessionOptions, JobError> {
+        let mut handlers = HandlerSettings::default();
+        handlers.projection.target = self.projection.clone().map(|target| Masked::plain(Form::Address, target));
         Ok(SessionOptions {
             journal: None,
             kafka: KafkaConfig {
@@ -84,6 +92,7 @@ impl Job {
                 probe: self.rate.map(|rate| Probe { fetch_rate: Some(rate) }),
                 ordering: self.ordering,
                 handler: self.handler.parse::<HandlerSpec>().map_err(|error| JobError::Handler(error.to_string()))?,
+                handlers,
                 group: self.group.clone(),
                 buffer_bytes: self.buffer_bytes,
                 ..Settings::default()
@@ -96,6 +105,38 @@ impl Job {
         })
     }
 }
+
+/// What keeps a measurement from being faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// All processors are busy.
+    Processors,
+    /// Records do not come faster.
+    Fetch,
+    /// One key, or one partition, has too much of the work.
+    Skew,
+    /// The handler waits: for a lock, a disk, or somebody's answer.
+    Handler,
+}
+
+impl Resource {
+    /// What it is, by how busy the processors were (0 to 1) and by what the run itself says.
+    #[must_use]
+    pub fn of(busy: Option<f64>, limit: Option<Bound>) -> Option<Self> {
+        if busy.is_some_and(|busy| busy >= BUSY) {
+            return Some(Self::Processors);
+        }
+        Some(match limit? {
+            Bound::Fetch => Self::Fetch,
+            Bound::Key | Bound::Partition => Self::Skew,
+            _ => Self::Handler,
+        })
+    }
+}
+
+/// Above this part of their time, processors count as busy.
+const BUSY: f64 = 0.85;
 
 /// What a measurement found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -118,6 +159,9 @@ pub struct Found {
     pub commit_s: Option<f64>,
     /// The digest, where all records were handled.
     pub digest: Option<String>,
+    /// What kept it from being faster, where that can be said.
+    #[serde(default)]
+    pub limit: Option<Resource>,
 }
 
 impl Found {

@@ -15,11 +15,11 @@ mod report;
 mod stage;
 mod table;
 
-pub use case::{Case, Section, Target, Wishes, plan, workload_topics, workloads};
+pub use case::{Case, PRODUCER, Section, Target, Wishes, handlers, plan, workload_topics, workloads};
 pub use child::{answer, ask};
 pub use error::BenchError;
 pub use figures::Spread;
-pub use job::{Found, Job, JobError};
+pub use job::{Found, Job, JobError, Resource};
 pub use measure::{Round, Rounds, measure};
 pub use report::{BenchReport, CaseReport, LatencySpread, SCHEMA, Setting};
 pub use stage::{RECORD_BYTES, Shape, Stage};

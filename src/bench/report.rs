@@ -7,6 +7,7 @@ use super::{
     BenchError, Rounds, Section, Spread,
     case::Target,
     figures,
+    job::Resource,
     measure::{clients, further_bytes, members},
 };
 use crate::{
@@ -81,6 +82,8 @@ pub struct CaseReport {
     pub(super) latency_ms: Option<LatencySpread>,
     /// From the last record until all was committed.
     pub(super) commit_s: Option<Spread>,
+    /// What kept it from being faster, as the last round saw it.
+    pub(super) limit: Option<Resource>,
     pub(super) target: Option<Target>,
     /// Whether the medians reach the target.
     pub(super) target_met: Option<bool>,
@@ -160,6 +163,7 @@ impl CaseReport {
             peak_rss_bytes: Spread::of(found.iter().filter_map(|one| Some(one.peak_rss_bytes? as f64))),
             latency_ms: latency_ms(),
             commit_s: Spread::of(found.iter().filter_map(|one| one.commit_s)),
+            limit: found.iter().rev().find_map(|one| one.limit).filter(|_| case.section == Section::Handler),
             target: case.target,
             target_met: None,
         };

@@ -19,6 +19,9 @@ const REQUEST: Duration = Duration::from_secs(10);
 /// Bytes of key and value together.
 pub const RECORD_BYTES: usize = 100;
 
+/// Different keys of what a producer alone is measured with.
+const FILL_KEYS: u64 = 1000;
+
 /// What a topic holds: records of [`RECORD_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -83,19 +86,28 @@ impl Stage {
     /// # Errors
     /// The broker refuses, or does not hold what was produced.
     pub fn topic(&mut self, shape: Shape) -> Result<String, BenchError> {
-        let name = format!("{}-{}", self.prefix, self.topics.len());
-        if let Some(broker) = &self.broker {
-            broker.create_topic(&name, shape.partitions)?;
-        } else {
-            let partitions = i32::try_from(shape.partitions.get()).unwrap_or(i32::MAX);
-            create_topic(&self.kafka, &name, partitions, REQUEST)?;
-        }
-        self.topics.push(name.clone());
+        let name = self.empty_topic(shape.partitions)?;
         let mut properties = self.kafka.properties.clone();
         let content = if self.broker.is_some() { Content::Packed } else { Content::Plain };
         properties.extend(content.producer_properties());
         let producer = Producer::new(&self.kafka.bootstrap_servers, &properties)?;
         produce(&producer, &name, shape, content)?;
+        Ok(name)
+    }
+
+    /// Makes a topic with nothing in it; returns its name.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub fn empty_topic(&mut self, partitions: PartitionCount) -> Result<String, BenchError> {
+        let name = format!("{}-{}", self.prefix, self.topics.len());
+        if let Some(broker) = &self.broker {
+            broker.create_topic(&name, partitions)?;
+        } else {
+            let partitions = i32::try_from(partitions.get()).unwrap_or(i32::MAX);
+            create_topic(&self.kafka, &name, partitions, REQUEST)?;
+        }
+        self.topics.push(name.clone());
         Ok(name)
     }
 
@@ -161,6 +173,24 @@ impl Content {
             }
         }
     }
+}
+
+/// Produces records like those of [`Stage::topic`], by the hash of their keys, and waits until the broker has all of them.
+/// Returns their bytes.
+///
+/// # Errors
+/// The broker does not take them, or not within that time.
+pub(super) fn fill(producer: &Producer, topic: &str, records: u64, within: Duration) -> Result<u64, BenchError> {
+    let mut value = String::new();
+    for number in 0..records {
+        let key = format!("key-{:05}", number % FILL_KEYS);
+        Content::Plain.write(&mut value, number, RECORD_BYTES);
+        value.truncate(RECORD_BYTES - key.len());
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        producer.send(NewRecord { topic, key, value, ..NewRecord::default() })?;
+    }
+    producer.flush(within)?;
+    Ok(records * RECORD_BYTES as u64)
 }
 
 fn produce(producer: &Producer, topic: &str, shape: Shape, content: Content) -> Result<(), BenchError> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    BenchReport, Section,
+    BenchReport, PRODUCER, Resource, Section,
     chart::bar,
     figures::{Spread, number},
     report::CaseReport,
@@ -42,6 +42,7 @@ pub(super) fn render(report: &BenchReport) -> String {
     latency(&mut out, &of(report, Section::Latency));
     memory(&mut out, report);
     workloads(&mut out, &of(report, Section::Workload));
+    handlers(&mut out, &of(report, Section::Handler));
     out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
@@ -139,6 +140,43 @@ fn memory(out: &mut String, report: &BenchReport) {
             let _ = writeln!(out, "{name:<NAME$} {:>20}", spread(further, MIB));
         }
     }
+}
+
+fn handlers(out: &mut String, cases: &[&CaseReport]) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n{:<NAME$} {:>33} {:>14} {:>12}  {:<11} target",
+        "handlers", "records/s", "CPU s/million", "memory MiB", "limit"
+    );
+    for case in cases {
+        let limit = case.limit.map_or("-", |limit| match limit {
+            Resource::Processors => "processors",
+            Resource::Fetch => "fetch",
+            Resource::Skew => "skew",
+            Resource::Handler => "handler",
+        });
+        let _ = writeln!(
+            out,
+            "{:<NAME$} {:>33} {:>14} {:>12}  {limit:<11} {}",
+            case.case,
+            spread(case.records_per_s, 1.0),
+            number(median(case.cpu_s_per_million)),
+            number(median(case.peak_rss_bytes) / MIB),
+            case.verdict()
+        );
+    }
+    let best = |name: &str| {
+        let speeds = cases.iter().filter(|case| case.handler == name).map(|case| median(case.records_per_s));
+        speeds.fold(0.0, f64::max)
+    };
+    if best("topic") > 0.0 && best(PRODUCER) > 0.0 {
+        let part = best("topic") / best(PRODUCER) * 100.0;
+        let _ = writeln!(out, "topic, with transactions, reaches {part:.0} % of the producer alone, without");
+    }
+    chart(out, cases, |case| case.records_per_s, "/s");
 }
 
 fn workloads(out: &mut String, cases: &[&CaseReport]) {

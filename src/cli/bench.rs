@@ -1,6 +1,7 @@
 //! `kreplay bench`: consumer tiers and concurrency compared, with a report.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -15,8 +16,8 @@ use super::{
 };
 use crate::{
     bench::{
-        BenchError, BenchReport, Case, Job, Round, Setting, Shape, Stage, Wishes, answer, measure, plan,
-        workload_topics, workloads,
+        BenchError, BenchReport, Case, Job, PRODUCER, Round, Section, Setting, Shape, Stage, Wishes, answer, handlers,
+        measure, plan, workload_topics, workloads,
     },
     config::{Assignment, Config, Environment, Overrides},
     domain::{Concurrency, PartitionCount, RateLimit, Tier},
@@ -111,6 +112,10 @@ struct WantedArgs {
     /// Measures the workloads W1, W2, W3 and R06 in topics of its own instead
     #[arg(long, conflicts_with_all = ["topics", "topics_regex", "rate"])]
     workloads: bool,
+    /// Measures handlers that do real work instead, each with a fresh target, and what limits them; on a cluster also topic,
+    /// beside librdkafka's own producer
+    #[arg(long, conflicts_with_all = ["topics", "topics_regex", "rate", "workloads"])]
+    handlers: bool,
 }
 
 /// Measures, and writes the report.
@@ -215,13 +220,14 @@ impl BenchArgs {
     }
 
     fn makes_topics(&self, stage: &Stage) -> bool {
-        self.wanted.create || self.wanted.workloads || stage.is_embedded()
+        self.wanted.create || self.wanted.workloads || self.wanted.handlers || stage.is_embedded()
     }
 
     /// Refuses what cannot be measured before anything is made.
     fn check(&self, config: &Config, stage: &Stage) -> Result<(), Failure> {
-        if self.wanted.workloads && self.wanted.tiers.len() > 1 {
-            return Err(usage("--workloads measures one tier at a time; name one with --tiers").into());
+        if (self.wanted.workloads || self.wanted.handlers) && self.wanted.tiers.len() > 1 {
+            let flag = if self.wanted.workloads { "--workloads" } else { "--handlers" };
+            return Err(usage(format!("{flag} measures one tier at a time; name one with --tiers")).into());
         }
         if stage.is_embedded() {
             if let Some(flag) = self.cluster.needs_a_cluster().or_else(|| self.topics.given()) {
@@ -236,6 +242,11 @@ impl BenchArgs {
         }
         if self.wanted.workloads && !self.wanted.create {
             let text = "the workloads need topics of their own; --create makes them on this cluster and deletes them afterwards";
+            return Err(usage(text).into());
+        }
+        if self.wanted.handlers && !self.wanted.create {
+            let text = "handlers are measured in topics of their own; --create makes them on this cluster and deletes them \
+                        afterwards";
             return Err(usage(text).into());
         }
         if !self.wanted.create && config.run.topics.is_none() {
@@ -259,8 +270,11 @@ impl BenchArgs {
         let (partitions, records) = plans
             .iter()
             .fold((0, 0), |(partitions, records), plan| (partitions + plan.partitions.len(), records + plan.records()));
+        let tier = wanted.tiers.first().copied().unwrap_or_default();
         let cases = if wanted.workloads {
-            workloads(wanted.tiers.first().copied().unwrap_or_default())
+            workloads(tier)
+        } else if wanted.handlers {
+            handlers(tier, &wanted.concurrency, records, stage.is_embedded())
         } else {
             plan(&Wishes {
                 tiers: wanted.tiers(),
@@ -273,8 +287,15 @@ impl BenchArgs {
             })
         };
         let rounds = usize::from(wanted.rounds);
-        let job = |case: &Case, number: usize| job(stage, config, &topics[case.topic], case, number);
-        let all = measure(&cases, rounds, stop, job, tell)?;
+        let places = Places::make(stage, &cases, rounds)?;
+        let job = |case: &Case, number: usize| {
+            let mut job = job(stage, config, &topics[case.topic], case, number);
+            places.aim(&mut job, case, number);
+            job
+        };
+        let all = measure(&cases, rounds, stop, job, tell);
+        places.clear();
+        let all = all?;
         let setting = Setting {
             version: env!("CARGO_PKG_VERSION"),
             optimised: !cfg!(debug_assertions),
@@ -321,6 +342,45 @@ impl BenchArgs {
     }
 }
 
+/// Where handlers write to: each measurement has a place of its own.
+struct Places {
+    dir: PathBuf,
+    topics: HashMap<usize, String>,
+}
+
+impl Places {
+    fn make(stage: &mut Stage, cases: &[Case], rounds: usize) -> Result<Self, Failure> {
+        let dir = std::env::temp_dir().join(stage.prefix());
+        let mut topics = HashMap::new();
+        if cases.iter().any(|case| case.section == Section::Handler) {
+            std::fs::create_dir_all(&dir).map_err(BenchError::from)?;
+        }
+        for number in 0..cases.len() * rounds {
+            let case = &cases[number % cases.len()];
+            if case.section == Section::Handler && ["topic", PRODUCER].contains(&case.handler) {
+                topics.insert(number, stage.empty_topic(PartitionCount::default())?);
+            }
+        }
+        Ok(Self { dir, topics })
+    }
+
+    fn aim(&self, job: &mut Job, case: &Case, number: usize) {
+        let file = |ending: &str| self.dir.join(format!("{number}.{ending}")).display().to_string();
+        match (case.section, case.handler, self.topics.get(&number)) {
+            (Section::Handler, "ndjson", _) => job.handler = format!("ndjson:{}", file("ndjson")),
+            (Section::Handler, "projection", _) => job.projection = Some(format!("sqlite:{}", file("db"))),
+            (Section::Handler, "topic", Some(topic)) => job.handler = format!("topic:{topic}"),
+            (Section::Handler, PRODUCER, Some(topic)) => job.produce_to = Some(topic.clone()),
+            _ => {}
+        }
+    }
+
+    /// What was written is of no use to anybody.
+    fn clear(&self) {
+        drop(std::fs::remove_dir_all(&self.dir));
+    }
+}
+
 fn job(stage: &Stage, config: &Config, topics: &[String], case: &Case, number: usize) -> Job {
     let settings = &config.run.settings;
     Job {
@@ -332,6 +392,8 @@ fn job(stage: &Stage, config: &Config, topics: &[String], case: &Case, number: u
         concurrency: case.concurrency,
         ordering: case.ordering,
         handler: case.handler.into(),
+        projection: None,
+        produce_to: None,
         group: case.group.then(|| format!("{}-{number}", stage.prefix())),
         fetch_batch: settings.fetch_batch,
         fetch_clients: case.clients.or(settings.fetch_clients),

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 
 use crate::{
     config::ConfigError,
-    feed::{RunState, Totals},
+    feed::{RunState, RunView, Totals},
 };
 
 /// The exit codes, the same for every command.
@@ -24,6 +24,15 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// How a run ended; a dry run with records that would have failed is done with these left over.
+    #[must_use]
+    pub fn of_view(run: &RunView) -> Self {
+        match Self::of_run(run.state, &run.totals) {
+            Self::Done if run.dry_run().is_some_and(|view| view.failed > 0) => Self::Skipped,
+            exit => exit,
+        }
+    }
+
     /// How a run ended. One that is not over counts as stopped.
     #[must_use]
     pub fn of_run(state: RunState, totals: &Totals) -> Self {

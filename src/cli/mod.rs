@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod config;
 mod demo;
 mod dlq;
@@ -24,11 +25,13 @@ use clap::{Args, Parser, Subcommand};
 
 pub use args::{
     ClusterArgs, DatasetArgs, FileArgs, ThemeArgs,
+    decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
     settings::{CareArgs, SettingsArgs},
 };
 pub use bench::BenchArgs;
+pub use compare::CompareArgs;
 pub use config::ConfigArgs;
 pub use dlq::DlqArgs;
 pub use error::{CliError, Exit};
@@ -74,6 +77,10 @@ pub enum Command {
     /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
     /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
     Bench(BenchArgs),
+    /// Says where two handlers, or two versions of one, would do different things with the same records
+    ///
+    /// The effects of both are built, and none is applied. Exit code 0 says that they are the same, 1 that they differ.
+    Compare(CompareArgs),
     /// Goes on with a run that was interrupted or stopped
     Resume(ResumeArgs),
     /// Lists the runs that can be resumed, and those that are done
@@ -100,6 +107,8 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     care: CareArgs,
@@ -115,6 +124,9 @@ pub struct RunArgs {
     /// Make a plan first, so that the report holds it against the result
     #[arg(long, help_heading = "Run")]
     plan: bool,
+    /// Build every effect and apply none: no target, group or journal is touched, and the report says what would have happened
+    #[arg(long, help_heading = "Run")]
+    dry_run: bool,
     /// What comes out.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -150,7 +162,11 @@ impl ConsoleArgs {
             return Ok(config);
         }
         let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
-        match needing.or_else(|| self.filter.needs_a_cluster()).or_else(|| self.care.needs_a_cluster()) {
+        match needing
+            .or_else(|| self.filter.needs_a_cluster())
+            .or_else(|| self.decode.needs_a_cluster())
+            .or_else(|| self.care.needs_a_cluster())
+        {
             Some(flag) => Err(CliError::Usage(format!(
                 "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
                  the configuration"
@@ -166,6 +182,7 @@ impl ConsoleArgs {
         self.scope.put(table, &mut overrides);
         if table == "run" {
             self.filter.put(&mut overrides);
+            self.decode.put(&mut overrides);
         }
         self.settings.put(table, &mut overrides);
         self.care.put(&mut overrides);
@@ -182,6 +199,7 @@ impl RunArgs {
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = self.console.overrides("run");
         overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
+        overrides.assignments.extend(self.dry_run.then(|| Assignment::flag("--dry-run", "run.dry_run", "true")));
         let config = Config::load(&overrides, environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
@@ -250,6 +268,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             let config = args.load(&environment, directory)?;
             run::execute(&config, &args.report, kept(&config, &environment))
         }
+        Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
         Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
         Some(Command::Runs(args)) => {
             print(&runs::execute(args, &environment, directory)?)?;

@@ -13,6 +13,7 @@ use super::{
     CliError, Exit,
     args::{
         ClusterArgs, FileArgs, PlanningArgs,
+        decode::DecodeArgs,
         report::report_formats,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
         settings::SettingsArgs,
@@ -50,6 +51,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     planning: PlanningArgs,
@@ -72,6 +75,7 @@ impl PlanArgs {
         self.selection.put(&mut overrides);
         self.scope.put("run", &mut overrides);
         self.filter.put(&mut overrides);
+        self.decode.put(&mut overrides);
         self.settings.put("run", &mut overrides);
         self.planning.put(&mut overrides);
         Ok(Config::load(&overrides, environment, directory)?)

@@ -21,21 +21,15 @@ pub(super) fn no_topics() -> CliError {
     CliError::Usage(text.into())
 }
 
-/// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
-pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
+/// What a session needs that replays what the configuration selects.
+pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Result<SessionOptions, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
         return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
     };
-    let selection = config.run.selection();
-    let show = Show { config, report, hint: None };
-    if selection.is_none() && !show.with_console() {
-        // Without a console nobody can choose.
-        return Err(no_topics());
-    }
-    show.run(SessionOptions {
+    Ok(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
         embedded: false,
-        selection,
+        selection: config.run.selection(),
         scope: config.run.scope.clone(),
         settings: config.run.settings.clone(),
         protocol: protocol(config.run.group_protocol, false),
@@ -45,6 +39,17 @@ pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<Jour
         one_run: true,
         journal,
     })
+}
+
+/// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
+pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
+    let options = options(config, journal)?;
+    let show = Show { config, report, hint: None };
+    if options.selection.is_none() && !show.with_console() {
+        // Without a console nobody can choose.
+        return Err(no_topics());
+    }
+    show.run(options)
 }
 
 #[cfg(test)]

@@ -52,7 +52,25 @@ impl Show<'_> {
     }
 
     /// Runs a session to its end, in a console or without one, and writes the report.
-    pub(super) fn run(&self, mut options: SessionOptions) -> Result<Exit, CliError> {
+    pub(super) fn run(&self, options: SessionOptions) -> Result<Exit, CliError> {
+        let end = self.session(options)?;
+        match end.run {
+            Some(run) => {
+                if let Some(id) = &end.resumable {
+                    // Nobody reads it: the list of runs tells as well.
+                    let _ = writeln!(io::stderr(), "kreplay: resume with: kreplay resume {id}");
+                }
+                self.write_report(&run)?;
+                Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_view(&run) })
+            }
+            None if self.with_console() => Ok(Exit::Done),
+            // It was told to stop before its run began.
+            None => Ok(Exit::Stopped),
+        }
+    }
+
+    /// Runs a session to its end, in a console or without one.
+    pub(super) fn session(&self, mut options: SessionOptions) -> Result<SessionEnd, CliError> {
         let with_console = self.with_console();
         // Before any broker is asked: what does not go together does so nowhere.
         let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
@@ -61,7 +79,9 @@ impl Show<'_> {
         if let Some(text) = contradiction {
             return Err(CliError::Usage(text));
         }
-        self.report.check_standard_output(&options.settings.handler, with_console)?;
+        if options.settings.rehearsal.is_none() {
+            self.report.check_standard_output(&options.settings.handler, with_console)?;
+        }
         options.one_run = !with_console;
         options.start = true;
         let theme =
@@ -85,19 +105,7 @@ impl Show<'_> {
                 CliError::Failed(problem.text.clone())
             });
         }
-        match end.run {
-            Some(run) => {
-                if let Some(id) = &end.resumable {
-                    // Nobody reads it: the list of runs tells as well.
-                    let _ = writeln!(io::stderr(), "kreplay: resume with: kreplay resume {id}");
-                }
-                self.write_report(&run)?;
-                Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_run(run.state, &run.totals) })
-            }
-            None if with_console => Ok(Exit::Done),
-            // It was told to stop before its run began.
-            None => Ok(Exit::Stopped),
-        }
+        Ok(end)
     }
 
     async fn console(&self, session: &Session, theme: ThemeChoice) -> Result<(), CliError> {

@@ -11,10 +11,11 @@ use super::{Config, Environment, catalog, show::one_line};
 use crate::{domain::MASK, journal::Journals, replay::JournalOptions};
 
 /// Settings of `[run]` that are not part of a run.
-const NOT_THE_RUNS: [&str; 4] = ["run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
+const NOT_THE_RUNS: [&str; 5] =
+    ["run.dry_run", "run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
 
 /// The tables that say how a run goes.
-const TABLES: [&str; 7] = ["run", "decode", "projection", "topic", "exec", "http", "export"];
+const TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
 
 /// A path, or the path behind `sqlite:`, as it is from every directory. One that begins with a reference is left alone.
 fn absolute(value: &Value) -> Option<Value> {

@@ -49,6 +49,10 @@ impl Config {
         let properties = merge.property_flags(&overrides.properties);
         merge.layer(&properties);
         merge.layer(&overrides.assignments);
+        // Republishing goes by the strategy, too.
+        let topics = merge.config.topics.clone();
+        let republishing = &mut merge.config.run.settings.handlers.topic;
+        (republishing.strategy, republishing.channel) = (topics.strategy, topics.channel);
         if merge.problems.is_empty() { Ok(merge.config) } else { Err(ConfigError::Invalid(merge.problems)) }
     }
 }

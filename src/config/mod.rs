@@ -5,6 +5,7 @@
 
 mod bytes;
 mod catalog;
+mod decode;
 mod environment;
 mod file;
 mod input;

@@ -205,6 +205,7 @@ impl Config {
             max_lag: None,
             handler: self.demo.handler.clone(),
             group: self.demo.group.clone(),
+            rehearsal: None,
             ..self.run.settings.clone()
         }
     }

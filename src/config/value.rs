@@ -7,7 +7,9 @@ use toml::Value;
 use super::input::{Input, quoted};
 use crate::{
     domain::Masked,
-    handler::{HandlerSpec, SpecError},
+    feed::printable,
+    handler::{HandlerSpec, ProjectionTarget, SpecError, topic_name},
+    topics::TopicTemplate,
 };
 
 pub(super) fn store<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
@@ -60,6 +62,15 @@ pub(super) fn theme(input: &Input) -> Result<String, String> {
     }
 }
 
+/// The name of a schema of PostgreSQL.
+pub(super) fn schema(input: &Input) -> Result<String, String> {
+    let name = input.text()?;
+    if name.is_empty() || name.len() > 63 || name.chars().any(char::is_control) || name.starts_with("pg_") {
+        return Err(format!("{} is no name for a schema", quoted(name)));
+    }
+    Ok(name.to_owned())
+}
+
 /// A part of something, 0 to 1.
 pub(super) fn part(input: &Input) -> Result<f64, String> {
     let text = input.property()?;
@@ -96,6 +107,12 @@ pub(super) fn http_url(url: Masked) -> Result<Masked, String> {
     if fits { Ok(url) } else { Err("it is not an address of HTTP".into()) }
 }
 
+/// Where a projection is kept.
+pub(super) fn projection_target(target: Masked) -> Result<Masked, String> {
+    target.value().parse::<ProjectionTarget>()?;
+    Ok(target)
+}
+
 /// Headers of HTTP; a name is a token of RFC 9110, a value has no control characters.
 pub(super) fn headers(list: Vec<Masked>) -> Result<Vec<Masked>, String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -115,6 +132,34 @@ pub(super) fn variables(list: Vec<Masked>) -> Result<Vec<Masked>, String> {
         Some(wrong) => Err(format!("{} is not a variable", quoted(wrong.shown()))),
         None => Ok(list),
     }
+}
+
+/// A property of librdkafka's producers, `NAME=VALUE`.
+pub(super) fn producer_property(property: Masked) -> Result<Masked, String> {
+    const OWNED: [&str; 6] = [
+        "transactional.id",
+        "enable.idempotence",
+        "acks",
+        "request.required.acks",
+        "compression.type",
+        "compression.codec",
+    ];
+    let name = property.value().split_once('=').map(|(name, _)| name.trim().to_owned());
+    let name = name.ok_or_else(|| format!("{} is not of the form NAME=VALUE", quoted(property.shown())))?;
+    if super::property::BOOTSTRAP.contains(&name.as_str()) {
+        Err("the servers are set with topic.bootstrap_servers".into())
+    } else if name.starts_with("compression.") {
+        Err("the compression is set with topic.compression".into())
+    } else if OWNED.contains(&name.as_str()) {
+        Err(format!("{name} cannot be set: what the handler promises rests on it"))
+    } else {
+        super::property::check_name(&name).map(|()| property)
+    }
+}
+
+/// The name of a topic that records are republished to.
+pub(super) fn republished(input: &Input) -> Result<TopicTemplate, String> {
+    topic_name(input.text()?).map_err(|reason| printable(&reason).into_owned())
 }
 
 /// A list of what may be shown; `None` where it is empty.

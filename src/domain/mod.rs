@@ -1,6 +1,7 @@
 //! The words that every other module shares: offsets, partitions, lag, orderings, records.
 
 mod bounds;
+mod format;
 mod growing;
 mod key_hash;
 mod offset;
@@ -12,12 +13,15 @@ mod secret;
 mod tier;
 
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use format::{Format, Formats};
 pub use growing::Growing;
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
-pub use record::{Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key};
+pub use record::{
+    Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
+};
 pub use secret::{Censor, Form, MASK, Masked, is_secret};
 pub use tier::Tier;

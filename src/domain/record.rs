@@ -10,6 +10,8 @@ use std::{
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::Formats;
+
 /// What a waiting record takes besides its own bytes, in bytes: 56 for itself in its lane and 16 for its place in its
 /// partition, both in vectors that grow by doubling and so are three quarters full on average, and its part of its buffer.
 const OVERHEAD: u64 = 128;
@@ -44,9 +46,15 @@ pub fn hash_key(key: &[u8]) -> u64 {
 /// stay out, so that a copy of the records in another topic can have the same digest.
 #[must_use]
 pub fn hash_content(record: &Record) -> u64 {
-    let absent = u64::from(record.key().is_none()) | (u64::from(record.value().is_none()) << 1);
-    let key = record.key().map_or(0, hash_key);
-    xxh3_64_with_seed(record.value().unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    hash_pair(record.key(), record.value())
+}
+
+/// The same for a key and a value that are no record yet.
+#[must_use]
+pub fn hash_pair(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    let absent = u64::from(key.is_none()) | (u64::from(value.is_none()) << 1);
+    let key = key.map_or(0, hash_key);
+    xxh3_64_with_seed(value.unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
 /// Whose lane a record waits in, with key order.
@@ -70,6 +78,10 @@ pub struct Route {
     pub filtered: bool,
     /// It is handled alone, after everything before it and before everything after it.
     pub barrier: bool,
+    /// What its key and its value are.
+    pub formats: Formats,
+    /// The rules needed to decode it, and it cannot be decoded: it fails when its turn comes.
+    pub undecodable: bool,
 }
 
 impl Route {

@@ -14,6 +14,7 @@ mod owners;
 mod printable;
 pub mod progress;
 mod quarantine;
+mod rehearsal;
 pub mod report;
 mod run_view;
 mod snapshot;
@@ -31,6 +32,10 @@ pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use printable::printable;
 pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
+pub use rehearsal::{
+    ComparisonView, Difference, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome, RecordPlace,
+    RehearsalView,
+};
 pub use run_view::{Bound, LatencyMs, PlanView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals};
 pub use snapshot::{RunSummary, Snapshot};
 

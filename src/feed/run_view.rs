@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{LimitsView, PartitionView, QuarantineView, RebalanceKind, WorkerView};
+use super::{DryRunView, LimitsView, PartitionView, QuarantineView, RebalanceKind, RehearsalView, WorkerView};
 use crate::{
     domain::{Lag, Ordering},
     handler::EffectCount,
@@ -290,9 +290,21 @@ pub struct RunView {
     /// What the handlers did, by kind.
     #[serde(default)]
     pub effects: Vec<EffectCount>,
+    /// What was found, where effects are only rehearsed.
+    #[serde(default)]
+    pub rehearsal: Option<RehearsalView>,
 }
 
 impl RunView {
+    /// What would have been done, where this is a dry run.
+    #[must_use]
+    pub fn dry_run(&self) -> Option<&DryRunView> {
+        match &self.rehearsal {
+            Some(RehearsalView::DryRun(view)) => Some(view),
+            _ => None,
+        }
+    }
+
     /// Whether it follows the log at present.
     #[must_use]
     pub fn is_following(&self) -> bool {

@@ -29,6 +29,8 @@ pub struct HandlerContext {
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
     pub settings: HandlerSettings,
+    /// Nothing but previews is asked for: no target is written to, made, changed or taken over.
+    pub preview_only: bool,
 }
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ impl HandlerContext {
             follow: false,
             events: EventLog::default(),
             settings: HandlerSettings::default(),
+            preview_only: false,
         }
     }
 }

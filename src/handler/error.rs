@@ -24,6 +24,9 @@ pub enum HandlerError {
     /// It has no effects that could be built without being applied.
     #[error("this handler has no effects to preview; leave --dry-run out, or choose another handler")]
     NoPreview,
+    /// One of two handlers to compare has no effects that could be built without being applied.
+    #[error("handler {0} has no effects to compare; choose another one")]
+    NothingToCompare(String),
     /// Its file cannot be opened.
     #[error("cannot open {} for the ndjson handler: {source}", path.display())]
     Open {
@@ -46,6 +49,6 @@ impl HandlerError {
     /// Whether what was asked for is wrong, rather than what happened.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Settings { .. } | Self::NoPreview)
+        matches!(self, Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_))
     }
 }

@@ -4,9 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    exec, http, ndjson, null, projection::ProjectionSource, simulate, topic,
+    exec,
+    files::{FileFormat, FilesSource, RehearsedFiles},
+    http, ndjson, null,
+    projection::ProjectionSource,
+    simulate, topic,
 };
-use crate::domain::{Growing, Offset, TopicPartition};
+use crate::{
+    domain::{Growing, Offset, TopicPartition},
+    feed::RehearsalView,
+};
 
 /// Opens what the handlers of one run share.
 ///
@@ -16,9 +23,16 @@ pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn Hand
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
-        HandlerSpec::Ndjson { path } => {
-            Box::new(ndjson::Output::open(path.as_deref(), Arc::clone(&context.partitions))?)
+        HandlerSpec::Files { format, .. } if context.preview_only => Box::new(RehearsedFiles::open(*format, context)?),
+        HandlerSpec::Ndjson { path: Some(path) } if context.preview_only && path.is_dir() => {
+            Box::new(RehearsedFiles::open(FileFormat::Ndjson, context)?)
         }
+        HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
+        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(context)),
+        HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
+            Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
+        }
+        HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
         HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
         HandlerSpec::Http { url } => Box::new(http::HttpSource::open(url.as_ref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
@@ -50,6 +64,10 @@ impl HandlerSource for Opened {
         self.source.batch_time()
     }
 
+    fn decodes(&self) -> bool {
+        self.source.decodes()
+    }
+
     fn joined(&self, id: &TopicPartition) {
         self.partitions.push(id.clone());
         self.source.joined(id);
@@ -77,6 +95,10 @@ impl HandlerSource for Opened {
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         self.source.preview()
+    }
+
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        self.source.rehearsal()
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

@@ -10,6 +10,7 @@ mod ndjson;
 mod null;
 mod preview;
 mod projection;
+mod rehearsal;
 mod settings;
 mod simulate;
 mod source;
@@ -23,9 +24,14 @@ pub use context::HandlerContext;
 pub use error::HandlerError;
 pub use exec::ExecSettings;
 pub use factory::open;
+pub use files::{
+    Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
+    Series as FileSeries,
+};
 pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
+pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
 pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};

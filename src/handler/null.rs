@@ -1,6 +1,7 @@
 //! `null`: accepts every record and does nothing with it, which leaves the speed of everything else.
 
-use super::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
+use super::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd};
+use crate::domain::Record;
 
 /// Makes handlers that accept every record.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +20,20 @@ impl HandlerSource for NullSource {
         None
     }
 
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(NullPreview))
+    }
+
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// Nothing is what it would do.
+struct NullPreview;
+
+impl Preview for NullPreview {
+    fn preview(&mut self, _record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
         Ok(())
     }
 }

@@ -9,7 +9,11 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd, Simulate, WorkTime};
+use super::{
+    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Simulate,
+    WorkTime,
+};
+use crate::domain::Record;
 
 /// A shorter wait is not worth a call: Linux wakes a sleeper about 50 µs late (its default timer slack).
 const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
@@ -19,6 +23,9 @@ const LATENESS_MADE_UP: Duration = Duration::from_millis(1);
 
 /// A log-normal distribution has no upper end; one record never takes longer than this.
 const LONGEST_WORK: Duration = Duration::from_secs(3600);
+
+/// What is said of a record that is bad at every attempt.
+const POISONED: &str = "simulated poison";
 
 /// Makes handlers that take time.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +56,23 @@ impl HandlerSource for SimulateSource {
         Some(self.mean_s)
     }
 
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(SimulatePreview { poison: self.prototype.poison }))
+    }
+
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         Ok(())
+    }
+}
+
+/// Takes no time, and fails where a record would fail at every attempt.
+struct SimulatePreview {
+    poison: f64,
+}
+
+impl Preview for SimulatePreview {
+    fn preview(&mut self, record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        if self.poison > 0.0 && is_poison(record.value(), self.poison) { Err(POISONED.to_owned()) } else { Ok(()) }
     }
 }
 
@@ -132,7 +154,7 @@ impl SimulateHandler {
                 spent += self.draw();
                 at(spent);
                 if self.settings.poison > 0.0 && is_poison(lane.records[done].value(), self.settings.poison) {
-                    failures.push(LaneFailure { run, done, error: "simulated poison".into(), advice: Advice::Retry });
+                    failures.push(LaneFailure { run, done, error: POISONED.into(), advice: Advice::Retry });
                     break;
                 }
                 if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {

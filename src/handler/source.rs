@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Handler, HandlerError, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
+    feed::RehearsalView,
     kafka::GroupMember,
 };
 
@@ -28,6 +29,11 @@ pub trait Positions: Send + Sync {
     /// The position of a partition of the run, by its index: every record below it is handled and durable. Holes of
     /// compaction and transactions are passed.
     fn position(&self, partition: u32) -> i64;
+
+    /// The first offset that the run is about, of a partition by its index.
+    fn first(&self, _partition: u32) -> i64 {
+        0
+    }
 
     /// Who has the partition in the run's group, in this process; `None` where nobody has, or there is no group.
     fn holder(&self, _partition: u32) -> Option<Holder> {
@@ -81,6 +87,12 @@ pub trait HandlerSource: Send + Sync {
         None
     }
 
+    /// Whether the handlers fail what cannot be decoded, where a format was asked for; otherwise the run does, before they see
+    /// it.
+    fn decodes(&self) -> bool {
+        false
+    }
+
     /// A partition joins the run: its records carry the next index. Told before the first of them.
     fn joined(&self, _id: &TopicPartition) {}
 
@@ -117,6 +129,11 @@ pub trait HandlerSource: Send + Sync {
     /// What the effects are built with is not there; or this handler has no effects to build.
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Err(HandlerError::NoPreview)
+    }
+
+    /// What was found so far, where effects are only rehearsed.
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        None
     }
 
     /// Brings everything to its end after the last batch. It may take its time.

@@ -1,6 +1,6 @@
 //! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `projection`, `projection:FILE`, `topic`, `topic:NAME`,
-//! `exec`, `exec:COMMAND`, `http`, and an address of HTTP.
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`, `projection`,
+//! `projection:FILE`, `topic`, `topic:NAME`, `exec`, `exec:COMMAND`, `http`, and an address of HTTP.
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -8,6 +8,8 @@ use crate::{
     domain::{Form, MASK, Masked},
     topics::TopicTemplate,
 };
+
+use super::FileFormat;
 
 /// A handler by name, with its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +43,13 @@ pub enum HandlerSpec {
     Topic {
         /// Where to; `None` is what the table `[topic]` says.
         name: Option<TopicTemplate>,
+    },
+    /// Exports to files by size.
+    Files {
+        /// What they are.
+        format: FileFormat,
+        /// Where they are put.
+        dir: PathBuf,
     },
 }
 
@@ -94,6 +103,12 @@ impl FromStr for HandlerSpec {
         let spec = match (name, rest) {
             ("null", None) => Ok(Self::Null),
             ("ndjson", None | Some("" | "-")) => Ok(Self::Ndjson { path: None }),
+            ("ndjson", Some(path)) if path.ends_with('/') => {
+                Ok(Self::Files { format: FileFormat::Ndjson, dir: path.into() })
+            }
+            ("csv" | "parquet", None | Some("")) => Err(format!("{name} needs a directory: {name}:DIR")),
+            ("csv", Some(dir)) => Ok(Self::Files { format: FileFormat::Csv, dir: dir.into() }),
+            ("parquet", Some(dir)) => Ok(Self::Files { format: FileFormat::Parquet, dir: dir.into() }),
             ("ndjson", Some(path)) => Ok(Self::Ndjson { path: Some(path.into()) }),
             ("projection", None) => Ok(Self::Projection { path: None }),
             ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
@@ -111,8 +126,8 @@ impl FromStr for HandlerSpec {
             ("http" | "https", Some(_)) => parse_url(text),
             ("null", Some(_)) => Err("null takes no settings".into()),
             _ => Err(
-                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], projection[:FILE], topic[:NAME], \
-                      exec[:COMMAND] or http[:URL]"
+                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, \
+                 projection[:FILE], topic[:NAME], exec[:COMMAND] or http[:URL]"
                     .into(),
             ),
         };
@@ -220,8 +235,22 @@ impl HandlerSpec {
     /// The system does not say where this directory is.
     pub fn absolute(&self) -> io::Result<Self> {
         Ok(match self {
-            Self::Ndjson { path: Some(path) } => Self::Ndjson { path: Some(std::path::absolute(path)?) },
+            Self::Ndjson { path: Some(path) } => {
+                let path = std::path::absolute(path)?;
+                // By the time it goes on the directory may not be there any more.
+                let is_dir = path.is_dir();
+                if is_dir {
+                    Self::Files { format: FileFormat::Ndjson, dir: path }
+                } else {
+                    Self::Ndjson { path: Some(path) }
+                }
+            }
             Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
+            Self::Files { format: FileFormat::Ndjson, dir } => {
+                // The slash says that it is a directory.
+                Self::Files { format: FileFormat::Ndjson, dir: std::path::absolute(dir)?.join("") }
+            }
+            Self::Files { format, dir } => Self::Files { format: *format, dir: std::path::absolute(dir)? },
             // An address whose password is not written down has to come from [http], or from whoever goes on.
             Self::Http { url: Some(url) } if !url.is_whole() => Self::Http { url: None },
             other => other.clone(),
@@ -243,6 +272,12 @@ impl fmt::Display for HandlerSpec {
             Self::Projection { path: Some(path) } => write!(f, "projection:{}", path.display()),
             Self::Topic { name: None } => f.write_str("topic"),
             Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
+            Self::Files { format, dir } => {
+                write!(f, "{format}:{}", dir.display())?;
+                // Without it a path is that of one file.
+                let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
+                if is_marked { Ok(()) } else { f.write_str("/") }
+            }
             Self::Simulate(Simulate { work, fail, poison }) => {
                 match work {
                     WorkTime::Fixed(time) => write!(f, "simulate:{time:?}")?,
@@ -270,6 +305,9 @@ mod tests {
             "ndjson:out/records.ndjson",
             "projection",
             "projection:orders.toml",
+            "ndjson:out/",
+            "csv:out",
+            "parquet:/data/out",
             "simulate:1ms",
             "simulate:uniform:1ms:5ms",
             "simulate:lognormal:5ms:0.5,fail=0.01",
@@ -302,10 +340,12 @@ mod tests {
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME, ndjson[:FILE], projection[:FILE], topic[:NAME], exec[:COMMAND] or http"),
+            ("nul", "use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/"),
             ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
             ("projection:", "write projection:FILE"),
+            ("csv", "csv needs a directory: csv:DIR"),
+            ("parquet:", "parquet needs a directory"),
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),

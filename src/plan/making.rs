@@ -15,6 +15,7 @@ use super::{
     scan::{Effort, Patience, ScanError, scan},
 };
 use crate::{
+    decode::DecodingError,
     feed::{Forecast, Planning},
     kafka::{Catalog, CatalogError, Client},
     replay::Settings,
@@ -26,6 +27,9 @@ pub enum PlanningError {
     /// The selection means nothing on this cluster.
     #[error(transparent)]
     Resolve(#[from] PlanError),
+    /// Its keys and values could not be decoded.
+    #[error(transparent)]
+    Decoding(#[from] DecodingError),
     /// Its records could not be looked at.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -35,7 +39,11 @@ impl PlanningError {
     /// Whether what was asked for is wrong, rather than the cluster out of reach.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Resolve(error) if error.is_usage())
+        match self {
+            Self::Resolve(error) => error.is_usage(),
+            Self::Decoding(error) => error.is_usage(),
+            Self::Scan(_) => false,
+        }
     }
 
     /// Whether it was told to stop.
@@ -63,6 +71,7 @@ impl Planner<'_> {
     /// # Errors
     /// A selection that means nothing here, brokers that do not answer, `cancel`.
     pub fn make(&self, selection: &Selection, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, PlanningError> {
+        selection.scope.rules.decoding.check()?;
         let catalog = Catalog::new(self.client, self.timeout);
         let plan = resolve(&catalog, &selection.clone().of_group(self.settings.group.as_deref()))?;
         Ok(self.look_at(&plan, progress)?)
@@ -80,7 +89,10 @@ impl Planner<'_> {
         };
         let patience = Patience { sample: self.settings.planning.sample_time, silence: self.timeout };
         let survey = scan(self.client, self.settings.tier, plan, effort, patience, self.cancel, progress)?;
-        let said = forecast(plan, &survey, self.settings, self.commit_s(plan));
+        // As the run would go: some handlers decide how.
+        let mut settings = self.settings.clone();
+        settings.suit_handler(plan.partitions.len());
+        let said = forecast(plan, &survey, &settings, self.commit_s(plan));
         Ok(Forecast { made_at: Some(Utc::now()), ..said })
     }
 

@@ -22,7 +22,10 @@ pub use json_path::JsonPath;
 pub use rule::{HeaderIs, JsonIs, KeyList, Rule};
 pub use template::KeyTemplate;
 
-use crate::domain::{LaneKey, Route, hash_key};
+use crate::{
+    decode::{Decoding, Undecodable},
+    domain::{LaneKey, Route, hash_key},
+};
 
 /// What a selection says of single records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,32 +38,50 @@ pub struct Rules {
     pub event_type: Vec<Field>,
     /// Records that meet one of these are handled alone, after everything before them and before everything after.
     pub barriers: Vec<Rule>,
+    /// How keys and values are decoded.
+    pub decoding: Decoding,
 }
 
 impl Default for Rules {
     /// Every record, by its own key.
     fn default() -> Self {
-        Self { filter: Filter::default(), template: None, event_type: Field::event_types(), barriers: Vec::new() }
+        Self {
+            filter: Filter::default(),
+            template: None,
+            event_type: Field::event_types(),
+            barriers: Vec::new(),
+            decoding: Decoding::default(),
+        }
     }
 }
 
 impl Rules {
-    /// What becomes of a record.
-    #[must_use]
-    pub fn route<F: Fields>(&self, record: &F) -> Route {
+    /// What becomes of a record. One that would have to be decoded for that and cannot be is marked: it passes, to fail when
+    /// its turn comes.
+    ///
+    /// # Errors
+    /// It cannot be decoded now, because the schema registry does not answer.
+    pub fn route<F: Fields>(&self, record: &F) -> Result<Route, Undecodable> {
+        let formats = record.formats(self.decoding.settings());
         // Every record comes by here: what needs no rule must not pay for them.
-        if self.template.is_none() && self.barriers.is_empty() && self.filter.is_empty() {
-            return Route { lane: lane(record.key()), ..Route::default() };
+        if self.template.is_none() && self.barriers.is_empty() && self.filter.is_empty() && !formats.key.is_asked() {
+            return Ok(Route { lane: lane(record.key()), formats, ..Route::default() });
         }
         let record = self.examine(record);
+        let passes = self.filter.lets_pass(&record);
+        if !passes && record.trouble().is_none() {
+            // Whatever else cannot be known of it, it is left out.
+            let key = record.lane_key();
+            let unkeyed = self.template.is_some() && key.is_none();
+            return Ok(Route { lane: lane(key), unkeyed, filtered: true, formats, ..Route::default() });
+        }
         let key = record.lane_key();
-        let filtered = !self.filter.lets_pass(&record);
-        Route {
-            lane: lane(key),
-            unkeyed: self.template.is_some() && key.is_none(),
-            filtered,
-            // What is left out holds nothing up.
-            barrier: !filtered && self.barriers.iter().any(|rule| rule.is_met(&record)),
+        let barrier = passes && self.barriers.iter().any(|rule| rule.is_met(&record));
+        let (lane, unkeyed) = (lane(key), self.template.is_some() && key.is_none());
+        match record.trouble() {
+            None => Ok(Route { lane, unkeyed, barrier, formats, ..Route::default() }),
+            Some(Undecodable::Bad(_)) => Ok(Route { lane, unkeyed, undecodable: true, formats, ..Route::default() }),
+            Some(passing @ Undecodable::Unreachable(_)) => Err(passing.clone()),
         }
     }
 
@@ -75,7 +96,8 @@ impl Rules {
     #[must_use]
     pub fn lane_key<'a, F: Fields>(&self, record: &'a F) -> Option<Cow<'a, [u8]>> {
         match &self.template {
-            None => record.key().map(Cow::Borrowed),
+            None if !record.formats(self.decoding.settings()).key.is_asked() => record.key().map(Cow::Borrowed),
+            None => self.examine(record).lane_key().map(|key| Cow::Owned(key.to_vec())),
             Some(template) => template.render(&self.examine(record)).map(Cow::Owned),
         }
     }

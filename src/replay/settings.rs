@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
-    handler::{HandlerSettings, HandlerSpec},
+    handler::{HandlerSettings, HandlerSpec, Rehearsal},
     plan::PlanOptions,
 };
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub handler: HandlerSpec,
     /// What the handlers' own tables say.
     pub handlers: HandlerSettings,
+    /// Effects are built only, and none is applied.
+    pub rehearsal: Option<Rehearsal>,
     /// The consumer group that shares the work and keeps the positions; `None` touches no group.
     pub group: Option<String>,
     /// How often a failed record is tried again, and when.
@@ -88,6 +90,7 @@ impl Default for Settings {
             batch: Batch::default(),
             handler: HandlerSpec::default(),
             handlers: HandlerSettings::default(),
+            rehearsal: None,
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
@@ -104,6 +107,51 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether positions go into the handler's transactions: then a partition has to be a lane, because what is committed of it
+    /// is one offset.
+    #[must_use]
+    pub fn needs_partition_order(&self) -> bool {
+        let in_transactions = matches!(self.handler, HandlerSpec::Topic { .. }) && self.handlers.topic.transactional;
+        // A single lane for all records will do as well.
+        in_transactions && !self.single_threaded && self.rehearsal.is_none()
+    }
+
+    /// Makes the run as its handler needs it; says what that changes, in one sentence.
+    pub fn suit_handler(&mut self, partitions: usize) -> Option<String> {
+        if !self.needs_partition_order() {
+            return None;
+        }
+        let wanted = self.concurrency;
+        let most = u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
+        if u64::from(wanted.get()) > most {
+            self.concurrency = Concurrency::try_from(most).unwrap_or(wanted);
+        }
+        let before = std::mem::replace(&mut self.ordering, Ordering::Partition);
+        (before != Ordering::Partition || self.concurrency != wanted).then(|| {
+            format!(
+                "the handler topic commits positions in its transactions, so each partition is a lane: ordering partition, \
+                 {} workers; with topic.transactional = false the ordering and the number of workers are free, and a kill may have \
+                 records sent twice",
+                self.concurrency.get()
+            )
+        })
+    }
+
+    /// The same for a run that applies nothing: it belongs to no group, and nothing of it can fail for good.
+    #[must_use]
+    pub fn for_rehearsal(self, single_threaded: bool) -> Self {
+        let single_threaded = single_threaded || self.single_threaded;
+        Self {
+            group: None,
+            on_failure: OnFailure::Fail,
+            quarantine: false,
+            adaptive: self.adaptive && !single_threaded,
+            concurrency: if single_threaded { Concurrency::MIN } else { self.concurrency },
+            single_threaded,
+            ..self
+        }
+    }
+
     /// Whether anything may go to a dead-letter topic.
     #[must_use]
     pub fn dead_letters(&self) -> bool {
@@ -118,6 +166,13 @@ impl Settings {
         }
         if !self.quarantine {
             return None;
+        }
+        if self.needs_partition_order() {
+            return Some(
+                "quarantine puts single keys aside, and the handler topic commits whole partitions; set topic.transactional = \
+                 false, or leave the quarantine out"
+                    .into(),
+            );
         }
         if self.ordering != Ordering::Key {
             return Some(format!(

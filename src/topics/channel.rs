@@ -44,17 +44,6 @@ impl Channel {
     }
 }
 
-impl NewKey {
-    /// The new key of a record: its channel, or its own; `None` where it has none.
-    #[must_use]
-    pub fn of<'a, F: Fields>(self, channel: &'a [u8], record: &'a F) -> Option<&'a [u8]> {
-        match self {
-            Self::Channel => Some(channel),
-            Self::Keep => record.key(),
-        }
-    }
-}
-
 impl FromStr for Channel {
     type Err = String;
 

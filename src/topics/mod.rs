@@ -4,10 +4,8 @@ mod channel;
 pub mod create;
 pub mod migrate;
 mod name;
-mod partitioner;
 mod strategy;
 
 pub use channel::{Channel, NewKey};
 pub use name::is_topic_name;
-pub use partitioner::{murmur2, partition_of};
 pub use strategy::{CountFor, Destination, Replication, Strategy, StrategyError, TopicGroup, TopicTemplate};

@@ -97,9 +97,13 @@ fn a_run_without_an_end_that_is_stopped_behind_the_log_can_be_resumed() {
     let topic = broker.topic("follow", 2);
     broker.produce(&topic, &keyed(100));
     let recorder = Recorder::gated(20);
-    let session = Session::spawn_with(following(options(broker, &topic, 1)), Some(recorder.source())).unwrap();
+    let mut options = following(options(broker, &topic, 1));
+    // What is in hand is finished: that must not be all.
+    options.settings.batch = kreplay::domain::Batch::new(10).unwrap();
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
     wait_for(&session, "some are handled", |_| recorder.count() >= 20);
     session.control.send(Command::Cancel);
+    wait_for(&session, "it is being stopped", |now| now.run.as_ref().unwrap().state == RunState::Draining);
     recorder.open();
     let ended = finish(session);
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());

@@ -13,8 +13,8 @@ use crate::support::process::{Finished, Program, Running};
 use crate::support::produce::NewRecord;
 
 pub const PARTITIONS: i32 = 6;
-/// However slow the machine, no attempt takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+/// However slow the machine, no attempt takes longer: a bound for what hangs, not for what is slow.
+pub const DEADLINE: Duration = Duration::from_secs(600);
 const MODULUS: i64 = 1_000_000_007;
 
 /// What a row has to be, by key: how many records, the sum of their amounts, and a number that their order makes.

@@ -87,7 +87,7 @@ fn what_can_never_work_is_said_before_the_run_and_without_the_password() {
         ("database", database.url_with(database.name(), "nowhere"), SCHEMA, STATEMENT, "does not exist"),
         ("schema", url.to_owned(), "CREATE TABEL orders ();", STATEMENT, "the schema fails: syntax error"),
         ("statement", url.to_owned(), SCHEMA, "INSERT INTO orders VALEUS (:key)", "syntax error"),
-        ("table", url.to_owned(), SCHEMA, statement.as_str(), "line 12: relation \"nothing\" does not exist"),
+        ("table", url.to_owned(), SCHEMA, statement.as_str(), "line 11: relation \"nothing\" does not exist"),
         ("sslmode", format!("{url}?sslmode=sometimes"), SCHEMA, STATEMENT, "sslmode"),
     ] {
         let definition = place.define(name, &target, schema, statement, "");

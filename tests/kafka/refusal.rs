@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kreplay::kafka::GroupProtocol;
 use kreplay::plan::Selection;
-use kreplay::replay::{Command, Session};
+use kreplay::replay::Session;
 
+use crate::recorder::Recorder;
 use crate::sessions::{finish, in_group, options, problem, run, wait_for};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
@@ -162,8 +163,8 @@ fn a_topic_that_may_not_be_read_any_more_fails_alone_and_the_others_go_on() {
         broker.produce(&closing, &records);
         let mut options = options(broker, &open, 2);
         options.selection = Some(Selection::topics([open.clone(), closing.clone()]).unwrap());
-        options.settings.handler = "simulate:1ms".parse().unwrap();
-        // So that much is still to be read when permission is gone: the run is paused meanwhile.
+        // So that much is still to be read when permission is gone: handling waits meanwhile, and little fits into memory.
+        let recorder = Recorder::gated(10);
         options.settings.buffer_bytes = 1 << 20;
         for (name, value) in [
             ("queued.min.messages", "10"),
@@ -177,14 +178,13 @@ fn a_topic_that_may_not_be_read_any_more_fails_alone_and_the_others_go_on() {
             options = in_group(options, &unique_name("closes"));
             options.protocol = protocol;
         }
-        let session = Session::spawn(options).unwrap();
-        wait_for(&session, "records handled", |now| now.run.as_ref().is_some_and(|run| run.totals.handled > 0));
-        session.control.send(Command::Pause);
+        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        wait_for(&session, "records handled", |_| recorder.count() >= 10);
         if operation == "Read" {
             allow(broker, &["--topic", &closing], "Describe");
         }
         deny(broker, &["--topic", &closing], operation);
-        session.control.send(Command::Resume);
+        recorder.open();
         let ended = finish(session);
         let case = format!("{operation} {protocol:?}: {:?}\n{}", ended.view.error, ended.log());
         println!("{case}");

@@ -1,8 +1,10 @@
 //! Records of a partition, read with rdkafka directly and not with the code under test.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -45,6 +47,38 @@ impl StoredRecord {
 }
 
 impl Broker {
+    /// All records of many partitions up to their ends, without those of aborted transactions, read by one consumer.
+    pub fn records_of(&self, partitions: &[(String, i32)]) -> BTreeMap<(String, i32), Vec<StoredRecord>> {
+        let mut config = self.client();
+        config
+            .set("group.id", "kreplay-test-reader")
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "20");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut start = TopicPartitionList::new();
+        for (topic, partition) in partitions {
+            start.add_partition_offset(topic, *partition, Offset::Beginning).expect("a valid offset");
+        }
+        consumer.assign(&start).expect("an assignment");
+        let mut records: BTreeMap<(String, i32), Vec<StoredRecord>> =
+            partitions.iter().map(|id| (id.clone(), Vec::new())).collect();
+        let mut ends = 0;
+        wait::until("end of all partitions", SETTLED * 4, || {
+            while let Some(result) = consumer.poll(Duration::from_millis(100)) {
+                match result {
+                    Ok(message) => {
+                        let id = (message.topic().to_owned(), message.partition());
+                        records.get_mut(&id).expect("an assigned partition").push(StoredRecord::of(&message));
+                    }
+                    Err(KafkaError::PartitionEOF(_)) => ends += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            (ends >= partitions.len()).then_some(())
+        });
+        records
+    }
+
     /// All records of a partition up to its end as of now, without those of aborted transactions.
     pub fn records(&self, topic: &str, partition: i32) -> Vec<StoredRecord> {
         let consumer: BaseConsumer = self.client().set("group.id", "kreplay-test-reader").create().expect("a consumer");

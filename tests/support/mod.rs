@@ -23,5 +23,6 @@ pub mod postgres;
 pub mod process;
 pub mod produce;
 pub mod pty;
+pub mod registry;
 pub mod server;
 pub mod wait;

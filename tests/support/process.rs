@@ -166,6 +166,11 @@ impl Running {
         assert!(outcome == Some(true), "{}: no {what} (waited at most {deadline:?})\n{}", self.name, self.transcript());
     }
 
+    /// Whether it has come to its end.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().ok().flatten().is_some()
+    }
+
     /// Sends a signal by name, as `kill -s` takes it: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         send_signal(self.id(), name);

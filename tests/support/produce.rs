@@ -84,6 +84,19 @@ impl Broker {
         producer.write(topic, records)
     }
 
+    /// Writes records to many topics with one producer, and waits until all are acknowledged.
+    pub fn produce_all(&self, records: &[(String, NewRecord)]) {
+        let writer = Writer::new(self.client(), &[]);
+        *writer.ledger.0.lock().unwrap() = vec![None; records.len()];
+        for (index, (topic, record)) in records.iter().enumerate() {
+            writer.send(record.to_base(topic, index));
+        }
+        writer.producer.flush(DELIVERED).expect("all records are delivered in time");
+        for outcome in std::mem::take(&mut *writer.ledger.0.lock().unwrap()) {
+            outcome.expect("each record is reported").unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
     /// Writes records in one transaction of a producer of its own.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
         let id = unique_name("transaction");

@@ -1,5 +1,6 @@
 //! Flags that several commands share. What they mean, and what is allowed, is the configuration's business.
 
+pub mod decode;
 pub mod report;
 pub mod selection;
 pub mod settings;

@@ -8,6 +8,7 @@ use crate::config::{Assignment, Overrides};
 /// How a run is to go.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Run")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SettingsArgs {
     /// Workers that handle records side by side, 1 to 1000, or auto: as many as are worth it [default: 6, in the demo 1]
     #[arg(long, value_name = "N|auto")]
@@ -27,9 +28,13 @@ pub struct SettingsArgs {
     /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
     #[arg(long, value_name = "N")]
     pub batch: Option<String>,
-    /// What is done with records: null, simulate:TIME, ndjson or ndjson:FILE [default: null, in the demo simulate:1ms]
+    /// What is done with records: null, simulate:TIME, ndjson[:FILE|DIR/], csv:DIR, parquet:DIR, projection[:FILE],
+    /// topic[:NAME], exec[:COMMAND], http[:URL] [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
+    /// Makes the projection anew beside the one in use, verifies it, and then puts it in its place
+    #[arg(long)]
+    pub shadow: bool,
     /// How records come out of the client [default: buffered]
     #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
     pub tier: Option<String>,
@@ -79,6 +84,7 @@ impl SettingsArgs {
         put(into, "--on-retention", "run.on_retention", self.on_retention.as_ref());
         put(into, "--tier", "run.tier", self.tier.as_ref());
         put(into, "--handler", &format!("{table}.handler"), self.handler.as_ref());
+        put(into, "--shadow", "projection.shadow", self.shadow.then(|| "true".to_owned()).as_ref());
         put(into, "--group", &format!("{table}.group"), self.group.as_ref());
         put(into, "--on-failure", "run.on_failure", self.on_failure.as_ref());
         put(into, "--quarantine", "run.quarantine", self.quarantine.then(|| "true".to_owned()).as_ref());

@@ -1,6 +1,7 @@
 //! `kreplay topics create` and `kreplay topics migrate`.
 
 mod create;
+mod migrate;
 
 use std::{path::Path, time::Duration};
 
@@ -26,12 +27,17 @@ pub struct TopicsArgs {
 enum TopicsCommand {
     /// Creates topics, by name or for channels by strategy; what is there already is left alone
     Create(create::CreateArgs),
+    /// Migrates old topics into new ones: plans, copies in the order of each key, reads back, carries offsets over
+    ///
+    /// Without --execute it only says what it would do. Stopped or killed at any point, the same command goes on.
+    Migrate(migrate::MigrateArgs),
 }
 
 /// Does what was asked for.
 pub(super) fn execute(args: &TopicsArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     match &args.command {
         TopicsCommand::Create(args) => create::execute(args, environment, directory),
+        TopicsCommand::Migrate(args) => migrate::execute(args, environment, directory),
     }
 }
 

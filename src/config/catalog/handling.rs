@@ -5,7 +5,10 @@ use std::ops::RangeInclusive;
 use toml::Value;
 
 use super::{HANDLERS, Setting};
-use crate::config::value::{group, handler, number, store, text, word};
+use crate::{
+    config::value::{group, handler, number, store, text, word},
+    handler::Rehearsal,
+};
 
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
@@ -46,6 +49,12 @@ pub(super) const HANDLING: &[Setting] = &[
         allowed: HANDLERS,
         set: |c, i| store(&mut c.run.settings.handler, handler(i)),
         show: |c| Some(text(&c.run.settings.handler)),
+    },
+    Setting {
+        key: "run.dry_run",
+        allowed: "true or false",
+        set: |c, i| store(&mut c.run.settings.rehearsal, i.bool().map(|dry| dry.then_some(Rehearsal::DryRun))),
+        show: |c| Some(Value::from(c.run.settings.rehearsal == Some(Rehearsal::DryRun))),
     },
     Setting {
         key: "run.group",

@@ -40,8 +40,8 @@ pub(super) struct Setting {
 
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
-                        (each with ,fail=RATE or ,poison=RATE), ndjson or ndjson:FILE, \
-                        projection or projection:FILE, topic or topic:NAME, exec or exec:COMMAND, http or an address of HTTP";
+                        (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, parquet:DIR, \
+                        projection, projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or http:URL";
 const KEYS: &str = "a list of patterns such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
 
@@ -78,14 +78,22 @@ pub(super) const EITHER: [(&str, &str); 3] =
 /// Settings whose values may be secrets or hold some: `${env:NAME}` and `${file:PATH}` are resolved in them, and they are
 /// shown masked, in the form that is said here. They are set by [`Input::masked`] or [`Input::masked_list`].
 pub(super) const SECRETS: &[(&str, Form)] = &[
+    ("decode.schema_registry", Form::Address),
+    ("decode.username", Form::Secret),
+    ("decode.password", Form::Secret),
+    ("decode.token", Form::Secret),
     ("projection.target", Form::Address),
     ("exec.environment", Form::Variable),
     ("http.url", Form::Address),
     ("http.headers", Form::Header),
+    ("topic.properties", Form::Variable),
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
 pub(super) const PATHS: &[&str] = &[
+    "decode.ca",
+    "decode.certificate",
+    "decode.private_key",
     "projection.target",
     "projection.definition",
     "exec.directory",

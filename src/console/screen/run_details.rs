@@ -16,7 +16,8 @@ use crate::{
         theme::Theme,
         widget::{frame, paint, symbol},
     },
-    feed::{PlanView, RunView},
+    feed::{DryRunView, PlanView, RunView},
+    handler::EffectCount,
 };
 
 /// Wider than this, lines are hard to read.
@@ -84,7 +85,10 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         ("guard", guard(run), base),
         ("group", plan.group.clone().map_or("none: no consumer group is touched".to_owned(), |group| group), base),
     ];
-    rows.push(("effects", effects(run), base));
+    match run.dry_run() {
+        Some(view) => rows.extend(dry_run(view, theme)),
+        None => rows.push(("effects", effects(run), base)),
+    }
     let known = |text: &str| if text.is_empty() { "not known".to_owned() } else { text.to_owned() };
     rows.push(("failures", known(&plan.on_failure), base));
     let waiting = &run.quarantine;
@@ -102,14 +106,28 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
     rows
 }
 
+/// What would have been done so far.
+fn dry_run(view: &DryRunView, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let kinds: Vec<EffectCount> =
+        view.effects.iter().map(|kind| EffectCount { what: kind.what.clone(), count: kind.count }).collect();
+    let would = if kinds.is_empty() { "nothing".to_owned() } else { named(&kinds) };
+    let mut rows = vec![("dry run", format!("nothing is applied; would do: {would}"), theme.warning)];
+    if view.failed > 0 {
+        let first = view.failures.first().map_or("", |failure| failure.error.as_str());
+        rows.push(("would fail", format!("{} records, such as: {first}", number::count(view.failed)), theme.warning));
+    }
+    rows
+}
+
 /// What the handlers did so far, the most frequent first.
 fn effects(run: &RunView) -> String {
+    if run.effects.is_empty() { "none are counted by this handler".to_owned() } else { named(&run.effects) }
+}
+
+fn named(effects: &[EffectCount]) -> String {
     const NAMED: usize = 12;
-    let mut all: Vec<_> = run.effects.iter().collect();
+    let mut all: Vec<_> = effects.iter().collect();
     all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
-    if all.is_empty() {
-        return "none are counted by this handler".to_owned();
-    }
     let more = all.len().saturating_sub(NAMED);
     let named: Vec<String> =
         all.iter().take(NAMED).map(|one| format!("{} {}", number::count(one.count), one.what)).collect();

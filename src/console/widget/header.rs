@@ -53,6 +53,9 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
             if run.rebalancing {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
+            if run.dry_run().is_some() {
+                spans.push(Span::styled("  ! dry run: nothing is applied", theme.warning));
+            }
             spans.extend(limits(run, theme));
         }
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],

@@ -24,6 +24,7 @@ fn describe_run(run: &RunView) -> String {
     let percent = whole((run.progress() * 100.0).floor());
     let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
     let state = if run.is_following() { "following".to_owned() } else { run.state.to_string() };
+    let state = if run.dry_run().is_some() { format!("dry run, {state}") } else { state };
     let mut line = format!("{state:<8} {percent:>3} %  {} handled", Count(totals.handled));
     // Writing to a String cannot fail.
     let _ = write!(line, "  {} records/s  lag {lag}", rate(run.throughput.records_per_s));

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use crate::{
     domain::Ordering,
-    feed::{Bound, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals},
+    feed::{
+        Bound, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput,
+        Totals,
+    },
     handler::EffectCount,
 };
 
@@ -35,6 +38,8 @@ pub struct Report {
     pub(super) digest: String,
     /// What the handlers did, by kind; of this attempt, where a run was resumed.
     pub(super) effects: Vec<EffectCount>,
+    /// What would have been done, where nothing was applied.
+    pub(super) dry_run: Option<DryRunView>,
     pub(super) rebalances: Vec<RebalanceView>,
     pub(super) partitions: Vec<Partition>,
     pub(super) memory: Memory,
@@ -125,6 +130,7 @@ impl Report {
                 .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
             digest: run.digest.clone(),
             effects: run.effects.clone(),
+            dry_run: run.dry_run().cloned(),
             rebalances: run
                 .rebalances
                 .iter()

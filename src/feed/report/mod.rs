@@ -1,5 +1,6 @@
 //! The result of a run, for programs (JSON) and for people (text).
 
+mod comparison;
 mod json;
 mod memory;
 mod plan;
@@ -10,6 +11,7 @@ use std::{
     str::FromStr,
 };
 
+pub use comparison::ComparisonReport;
 pub use json::{Report, SCHEMA};
 pub use memory::peak_rss_bytes;
 pub use plan::{PLAN_SCHEMA, PlanReport};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::json::{Partition, Report};
 use crate::feed::{
-    Bound, RebalanceKind,
+    Bound, DryRunView, EffectExample, FailedRecord, RebalanceKind,
     figures::{Bytes, Count, rate, seconds, whole},
     printable,
 };
@@ -64,6 +64,9 @@ pub(super) fn render(report: &Report) -> String {
     if report.effects.len() > LISTED_EFFECTS {
         line("", format!("and {} more kinds", report.effects.len() - LISTED_EFFECTS));
     }
+    if let Some(view) = &report.dry_run {
+        dry_run(&mut line, view);
+    }
     for (index, rebalance) in report.rebalances.iter().take(LISTED).enumerate() {
         let by = match rebalance.kind {
             RebalanceKind::Own => "kreplay",
@@ -79,6 +82,31 @@ pub(super) fn render(report: &Report) -> String {
     }
     slowest(&mut out, &report.partitions);
     out
+}
+
+/// What would have been done.
+fn dry_run(line: &mut impl FnMut(&str, String), view: &DryRunView) {
+    line("dry run", format!("nothing was applied; {} records were looked at", Count(view.records)));
+    let kinds = view.effects.iter().take(LISTED_EFFECTS);
+    for (index, kind) in kinds.enumerate() {
+        line(if index == 0 { "would do" } else { "" }, format!("{} {}", Count(kind.count), kind.what));
+        for EffectExample { place, content } in &kind.examples {
+            line("", format!("  {}-{} at {}: {content}", place.topic, place.partition, place.offset));
+        }
+    }
+    if view.effects.is_empty() {
+        line("would do", "nothing".into());
+    }
+    let rest = view.effects.iter().skip(LISTED_EFFECTS).fold(view.other_effects, |sum, kind| sum + kind.count);
+    if rest > 0 {
+        line("", format!("{} of further kinds", Count(rest)));
+    }
+    if view.failed > 0 {
+        line("would fail", format!("{} records; {}", Count(view.failed), view.on_failure));
+        for FailedRecord { place, error } in view.failures.iter().take(LISTED) {
+            line("", format!("  {}-{} at {}: {error}", place.topic, place.partition, place.offset));
+        }
+    }
 }
 
 fn selection(report: &Report) -> String {

@@ -14,6 +14,7 @@ use crate::{
     handler::{
         EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd, ndjson,
     },
+    plan::Rules,
 };
 
 /// Makes handlers that have a child each.
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     /// The command was tried without records, and did well.
     pub(super) passed: AtomicBool,
     partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
 }
 
 /// What was done.
@@ -61,6 +63,7 @@ impl ExecSource {
             proved: AtomicBool::new(false),
             passed: AtomicBool::new(false),
             partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -85,7 +88,7 @@ impl Shared {
     fn append_line(&self, out: &mut Vec<u8>, record: &Record) -> Result<(), String> {
         let source = self.partitions.get(record.partition as usize);
         let source = source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
-        ndjson::append(out, source, record).map_err(|error| error.to_string())
+        ndjson::append_decoded(out, source, &self.rules, record).map_err(|error| error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use super::Body;
 use crate::{
     domain::{Header, Record, TopicPartition},
     handler::ndjson,
+    plan::Rules,
 };
 
 /// Says which record a request is about, the same at every attempt: whoever receives it can tell that it came before.
@@ -36,7 +37,7 @@ impl Content {
     ///
     /// # Errors
     /// It cannot be written in this form.
-    pub(super) fn push(&mut self, source: &TopicPartition, record: &Record) -> Result<(), String> {
+    pub(super) fn push(&mut self, source: &TopicPartition, rules: &Rules, record: &Record) -> Result<(), String> {
         if self.kind == Body::Value {
             self.headers = value_headers(source, record)?;
             self.bytes.extend_from_slice(record.value().unwrap_or_default());
@@ -45,7 +46,7 @@ impl Content {
             if self.kind == Body::Array {
                 self.bytes.push(if self.records == 0 { b'[' } else { b',' });
             }
-            if let Err(error) = ndjson::append(&mut self.bytes, source, record) {
+            if let Err(error) = ndjson::append_decoded(&mut self.bytes, source, rules, record) {
                 self.bytes.truncate(before);
                 return Err(error.to_string());
             }
@@ -158,7 +159,7 @@ mod tests {
     fn content(kind: Body, offsets: &[i64]) -> (HeaderMap, Vec<u8>) {
         let mut content = Content::new(kind);
         for offset in offsets {
-            content.push(&source(), &record(0, *offset, Some(b"k"), Some(b"v"), &[])).unwrap();
+            content.push(&source(), &Rules::default(), &record(0, *offset, Some(b"k"), Some(b"v"), &[])).unwrap();
         }
         assert_eq!(content.records(), offsets.len());
         content.finish()
@@ -193,8 +194,12 @@ mod tests {
     #[test]
     fn a_raw_value_has_all_else_in_headers() {
         let mut it = Content::new(Body::Value);
-        it.push(&source(), &record(0, 1, Some(b"a b"), Some(b"\xff\0"), &[(b"h", Some(b"\x01")), (b"h", None)]))
-            .unwrap();
+        it.push(
+            &source(),
+            &Rules::default(),
+            &record(0, 1, Some(b"a b"), Some(b"\xff\0"), &[(b"h", Some(b"\x01")), (b"h", None)]),
+        )
+        .unwrap();
         let (headers, bytes) = it.finish();
         assert_eq!(bytes, b"\xff\0");
         for (name, value) in [
@@ -214,7 +219,7 @@ mod tests {
             (b"".as_slice(), "kreplay-key-base64", ""),
         ] {
             let mut it = Content::new(Body::Value);
-            it.push(&source(), &record(0, 1, Some(key), None, &[])).unwrap();
+            it.push(&source(), &Rules::default(), &record(0, 1, Some(key), None, &[])).unwrap();
             let (headers, bytes) = it.finish();
             assert_eq!((headers[name].to_str().unwrap(), bytes.len()), (value, 0));
             assert_eq!(headers["kreplay-tombstone"], "true");

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     domain::{Censor, Growing, MASK, Masked, Record, TopicPartition},
     handler::{EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd},
+    plan::Rules,
 };
 
 /// Makes handlers that send requests.
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     pub(super) settings: HttpSettings,
     pub(super) partitions: Arc<Growing<TopicPartition>>,
+    pub(super) rules: Arc<Rules>,
     pub(super) counts: Counts,
     /// The headers of each request as they may be shown.
     shown: Vec<String>,
@@ -83,6 +85,7 @@ impl HttpSource {
             gate: Gate::default(),
             settings,
             partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
             counts: Counts::default(),
             shown,
         };
@@ -147,7 +150,7 @@ struct Requests(Arc<Shared>);
 impl Preview for Requests {
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
         let mut body = Content::new(self.0.settings.body);
-        body.push(self.0.source(record)?, record)?;
+        body.push(self.0.source(record)?, &self.0.rules, record)?;
         let (headers, body) = body.finish();
         let what = self.0.client.request();
         let mut content = format!("{what}\n").into_bytes();

@@ -5,6 +5,7 @@
 //! - `timestamp` is milliseconds since 1970, or null where the record has none.
 //! - Bytes that are valid UTF-8 are a string; any others are the object `{"base64": "…"}` (RFC 4648, with padding). A
 //!   string is therefore always text, whatever it holds. An absent key or value is null.
+//! - A key or a value whose format was asked for is what it decodes to: any JSON.
 //! - Headers keep their order, and a name may come twice.
 //! - Control characters are escaped, DEL and those of the range U+0080 to U+009F too, which JSON would let pass: a line
 //!   that is printed cannot drive the terminal.
@@ -13,9 +14,14 @@ use std::io::{self, Write};
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::ser::Formatter;
+use serde_json::{Value, ser::Formatter};
 
-use crate::domain::{Header, Record, TopicPartition};
+use crate::{
+    decode::Undecodable,
+    domain::{Format, Header, Record, TopicPartition},
+    handler::Advice,
+    plan::Rules,
+};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -23,10 +29,39 @@ struct Line<'a> {
     partition: i32,
     offset: i64,
     timestamp: Option<i64>,
-    key: Option<Bytes<'a>>,
-    value: Option<Bytes<'a>>,
+    key: Option<Content<'a>>,
+    value: Option<Content<'a>>,
     #[serde(serialize_with = "headers")]
     headers: &'a Record,
+}
+
+/// A key or a value.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Bytes(Bytes<'a>),
+    Decoded(&'a Value),
+}
+
+/// A record that has no line.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::handler) enum LineError {
+    /// A format was asked for, and it cannot be decoded.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// What the serializer said; none is known to happen.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl LineError {
+    /// Whether to try again.
+    pub(in crate::handler) fn advice(&self) -> Advice {
+        match self {
+            Self::Undecodable(error) if !error.is_passing() => Advice::GiveUp,
+            _ => Advice::Retry,
+        }
+    }
 }
 
 /// Text where it is valid UTF-8, otherwise base64 with a mark.
@@ -74,7 +109,7 @@ impl Formatter for Escaping {
     }
 }
 
-/// Appends a record and a line feed to `out`; on an error `out` is as it was.
+/// Appends a record as it is, without decoding, and a line feed to `out`; on an error `out` is as it was.
 ///
 /// # Errors
 /// What the serializer said; none is known to happen.
@@ -83,14 +118,54 @@ pub(in crate::handler) fn append(
     source: &TopicPartition,
     record: &Record,
 ) -> Result<(), serde_json::Error> {
+    let bytes = |bytes| Content::Bytes(Bytes(bytes));
+    write(out, source, record, record.key().map(bytes), record.value().map(bytes))
+}
+
+/// Appends a record and a line feed to `out`, its key and its value decoded where a format was asked for; on an error `out`
+/// is as it was.
+///
+/// # Errors
+/// Why it cannot be decoded.
+pub(in crate::handler) fn append_decoded(
+    out: &mut Vec<u8>,
+    source: &TopicPartition,
+    rules: &Rules,
+    record: &Record,
+) -> Result<(), LineError> {
+    let formats = record.route.formats;
+    if !formats.is_asked() {
+        return Ok(append(out, source, record)?);
+    }
+    let examined = rules.examine(record);
+    if let Some(error) = examined.undecodable() {
+        return Err(error.clone().into());
+    }
+    let content = |format: Format, decoded, bytes: Option<_>| match decoded {
+        Some(value) if format.is_asked() => Some(Content::Decoded(value)),
+        _ => bytes.map(|bytes| Content::Bytes(Bytes(bytes))),
+    };
+    let key = content(formats.key, examined.key_document().ok().flatten(), record.key());
+    let value = formats.value.is_asked().then(|| examined.value()).flatten();
+    let value = content(formats.value, value, record.value());
+    Ok(write(out, source, record, key, value)?)
+}
+
+fn write(
+    out: &mut Vec<u8>,
+    source: &TopicPartition,
+    record: &Record,
+    key: Option<Content<'_>>,
+    value: Option<Content<'_>>,
+) -> Result<(), serde_json::Error> {
     let before = out.len();
     let line = Line {
         topic: &source.topic,
         partition: source.partition.0,
         offset: record.offset,
         timestamp: (record.timestamp_ms >= 0).then_some(record.timestamp_ms),
-        key: record.key().map(Bytes),
-        value: record.value().map(Bytes),
+        key,
+        value,
         headers: record,
     };
     let written = line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Escaping));
@@ -101,14 +176,25 @@ pub(in crate::handler) fn append(
     written
 }
 
+/// The headers of a record alone, as a line has them.
+///
+/// # Errors
+/// What the serializer said; none is known to happen.
+pub(in crate::handler) fn headers_as_json(record: &Record) -> Result<String, String> {
+    let mut out = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Escaping);
+    headers(record, &mut serializer).map_err(|error| error.to_string())?;
+    String::from_utf8(out).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::handler::testing::record;
+    use crate::{decode::DecodeSettings, domain::Formats, handler::testing::record};
 
     fn line(record: &Record) -> String {
         let mut out = Vec::new();
@@ -144,6 +230,35 @@ mod tests {
         assert!(!text.trim_end_matches('\n').chars().any(char::is_control), "{text:?}");
         assert!(text.contains("é\u{a0}z") && text.contains("\\u009b31m\\u007f\\u0085"), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["key"], hostile);
+    }
+
+    #[test]
+    fn what_a_format_was_asked_for_is_decoded() {
+        let decoded = |key: Format, value: Format, record: &Record| {
+            let formats = Formats { key, value };
+            let rules =
+                Rules { decoding: DecodeSettings { formats, ..DecodeSettings::default() }.into(), ..Rules::default() };
+            let mut record = record.clone();
+            record.route.formats = formats;
+            let mut out = b"before".to_vec();
+            append_decoded(&mut out, &TopicPartition::new("orders", 3), &rules, &record).map_err(|error| {
+                assert_eq!((out.as_slice(), error.advice()), (&b"before"[..], Advice::GiveUp));
+                error.to_string()
+            })?;
+            let line: Value = serde_json::from_slice(out.strip_prefix(b"before").unwrap()).unwrap();
+            Ok::<_, String>((line["key"].clone(), line["value"].clone()))
+        };
+        let good = record(0, 0, Some(b"7"), Some(b"{\"a\":[\"\x7f\"]}"), &[]);
+        let text = json!("{\"a\":[\"\u{7f}\"]}");
+        assert_eq!(decoded(Format::Unsaid, Format::Unsaid, &good), Ok((json!("7"), text.clone())));
+        assert_eq!(decoded(Format::Unsaid, Format::Json, &good), Ok((json!("7"), json!({"a": ["\u{7f}"]}))));
+        assert_eq!(decoded(Format::Json, Format::Unsaid, &good), Ok((json!(7), text)));
+        assert_eq!(decoded(Format::Bytes, Format::Text, &good).unwrap().0, json!({"base64": "Nw=="}));
+        let tombstone = record(0, 0, None, None, &[]);
+        assert_eq!(decoded(Format::Json, Format::Json, &tombstone), Ok((Value::Null, Value::Null)));
+        let bad = record(0, 0, Some(b"7"), Some(b"{"), &[]);
+        let error = decoded(Format::Json, Format::Json, &bad).unwrap_err();
+        assert!(error.starts_with("the value cannot be decoded: it is not JSON"), "{error}");
     }
 
     proptest! {

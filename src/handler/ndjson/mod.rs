@@ -1,15 +1,21 @@
 //! `ndjson`: writes each record as a line of JSON, to a file or to standard output.
 
-mod line;
+pub(super) mod line;
 mod sink;
 
 use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd};
-use crate::domain::{Growing, TopicPartition};
-pub(super) use line::append;
+use super::{
+    Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
+    RunEnd, preview::Unopened,
+};
+use crate::{
+    domain::{Growing, Record, TopicPartition},
+    plan::Rules,
+};
+pub(super) use line::append_decoded;
 use sink::{Refusal, Sink};
 
 /// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
@@ -21,11 +27,16 @@ const BLOCK: usize = 1 << 20;
 pub(super) struct Output {
     sink: Arc<Mutex<Sink>>,
     partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
 }
 
 impl Output {
-    pub(super) fn open(path: Option<&Path>, partitions: Arc<Growing<TopicPartition>>) -> Result<Self, HandlerError> {
-        Ok(Self { sink: Arc::new(Mutex::new(Sink::open(path)?)), partitions })
+    pub(super) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
+        Ok(Self {
+            sink: Arc::new(Mutex::new(Sink::open(path)?)),
+            partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
+        })
     }
 }
 
@@ -42,9 +53,67 @@ impl HandlerSource for Output {
         None
     }
 
+    fn decodes(&self) -> bool {
+        true
+    }
+
     /// Where it fails, records that count as handled may be lost if the machine stops.
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.sink.lock().finish()
+    }
+}
+
+/// Makes previews only: nothing is opened, and nothing written.
+#[derive(Debug)]
+pub(super) struct Lines {
+    partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl Lines {
+    pub(super) fn of(context: &HandlerContext) -> Self {
+        Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
+    }
+}
+
+impl HandlerSource for Lines {
+    /// Every record fails: whoever wants lines opens an [`Output`].
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(Unopened("the ndjson handler was opened for previews only"))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions), rules: Arc::clone(&self.rules) }))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// Builds lines.
+struct LinePreview {
+    partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl Preview for LinePreview {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+        let id = self.partitions.get(record.partition as usize);
+        let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
+        let mut content = Vec::new();
+        line::append_decoded(&mut content, id, &self.rules, record).map_err(|error| error.to_string())?;
+        content.pop();
+        effects.push(PreviewedEffect { what: "line".into(), content });
+        Ok(())
     }
 }
 
@@ -78,11 +147,12 @@ impl Handler for NdjsonHandler {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 let appended = match self.output.partitions.get(record.partition as usize) {
-                    Some(source) => line::append(&mut self.block, source, record).map_err(|error| error.to_string()),
-                    None => Err(format!("partition {} is not in the plan", record.partition)),
+                    Some(source) => line::append_decoded(&mut self.block, source, &self.output.rules, record)
+                        .map_err(|error| (error.to_string(), error.advice())),
+                    None => Err((format!("partition {} is not in the plan", record.partition), Advice::Retry)),
                 };
-                if let Err(error) = appended {
-                    failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
+                if let Err((error, advice)) = appended {
+                    failures.push(LaneFailure { run, done, error, advice });
                     break;
                 }
                 if self.block.len() >= BLOCK {
@@ -132,8 +202,8 @@ mod tests {
     }
 
     fn handler(path: &Path) -> NdjsonHandler {
-        let partitions = Arc::new([TopicPartition::new("a", 0), TopicPartition::new("b", 1)].into_iter().collect());
-        NdjsonHandler::new(Output::open(Some(path), partitions).unwrap())
+        let context = HandlerContext::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
+        NdjsonHandler::new(Output::open(Some(path), &context).unwrap())
     }
 
     #[test]

@@ -59,6 +59,7 @@ impl OffsetSet {
     }
 
     /// How many runs there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.runs.len()
     }

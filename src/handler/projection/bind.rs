@@ -10,7 +10,8 @@ use super::{
     statement::{HASH_MODULUS, Parameter},
 };
 use crate::{
-    domain::{Growing, Record, TopicPartition, hash_content},
+    decode::Undecodable,
+    domain::{Growing, Record, TopicPartition, hash_content, hash_pair},
     plan::{Examined, Rules},
 };
 
@@ -36,8 +37,8 @@ impl Binder {
     /// Appends a record to a batch, with what it does. Where it fails the batch is as it was.
     ///
     /// # Errors
-    /// Its value is needed and cannot be decoded: no further attempt would change that.
-    pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), String> {
+    /// Its value is needed and cannot be decoded.
+    pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), Undecodable> {
         let entries = self.entries(record.partition);
         let (definition, rules) = (Arc::clone(&self.definition), Arc::clone(&self.rules));
         let examined = rules.examine(record);
@@ -64,7 +65,7 @@ impl Binder {
             }
         }
         let steps = first_step..batch.steps.len();
-        let fingerprint = fingerprint(record);
+        let fingerprint = fingerprint_of(record.offset, record.key(), record.value());
         batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, steps });
         Ok(())
     }
@@ -91,11 +92,11 @@ impl Binder {
         record: &Record,
         examined: &Examined<'_, Record>,
         batch: &mut Batch,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Undecodable> {
         let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
         let id = self.partitions.get(record.partition as usize);
         Ok(match parameter {
-            Parameter::Key => keep(batch, record.key()),
+            Parameter::Key => keep(batch, examined.own_key()),
             Parameter::Value => keep(batch, record.value()),
             Parameter::Topic => id.map_or(Value::Null, |id| batch.keep_text(&id.topic)),
             Parameter::Partition => id.map_or(Value::Null, |id| Value::Integer(id.partition.0.into())),
@@ -117,7 +118,7 @@ impl Binder {
                 Value::Integer(i64::try_from(hash).unwrap_or_default())
             }
             Parameter::Json(path) => {
-                let document = examined.document()?;
+                let document = examined.document().map_err(Clone::clone)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
                     None => document,
@@ -130,8 +131,8 @@ impl Binder {
 
 /// What a record adds to the digest of its partition. Contents are mixed with the offset, so that neither two records
 /// that change places nor two that are equal cancel each other out.
-pub(super) fn fingerprint(record: &Record) -> u64 {
-    xxh3_64_with_seed(&record.offset.to_le_bytes(), hash_content(record))
+pub(super) fn fingerprint_of(offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
+    xxh3_64_with_seed(&offset.to_le_bytes(), hash_pair(key, value))
 }
 
 /// A value of JSON with its own type. The whole value stays JSON, whatever it is.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    statement::{Dialect, Parameter, Statement},
+    statement::{Parameter, Statement},
     target::Target,
 };
 use crate::plan::Glob;
@@ -21,6 +21,8 @@ const LONGEST: u64 = 4 << 20;
 /// What a projection is: its target, its schema, and what each record does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Definition {
+    /// The file that it was read from, for errors.
+    pub(super) origin: PathBuf,
     /// Tells projections in one database apart: each has positions of its own.
     pub(super) name: String,
     /// Where it is kept.
@@ -120,6 +122,7 @@ impl Definition {
         };
         let target = reader.target(&file, target)?;
         let mut definition = Self {
+            origin: path.to_owned(),
             name,
             schema: reader.schema(&file)?,
             check: file.check.as_ref().map(|check| check.get_ref().clone()),
@@ -135,11 +138,6 @@ impl Definition {
             reader.on(number + 1, on.get_ref(), &mut definition)?;
         }
         Ok(definition)
-    }
-
-    /// The database whose SQL this is.
-    pub(super) fn dialect(&self) -> Dialect {
-        self.target.dialect()
     }
 
     /// Whether records need their headers. `event_types` says whether event types are looked for in headers, `lane_keys`

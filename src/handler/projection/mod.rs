@@ -1,7 +1,8 @@
 //! `projection`: SQL read models.
 //!
 //! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
-//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`).
+//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`). A
+//! projection may be made anew beside the one in use (`shadow`).
 
 mod applied;
 mod batch;
@@ -9,7 +10,9 @@ mod bind;
 mod builtin;
 mod definition;
 mod postgres;
+mod preview;
 mod settings;
+mod shadow;
 mod source;
 mod sqlite;
 mod statement;

@@ -2,24 +2,42 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use super::target::Target;
+use crate::domain::Masked;
 
 /// `[projection]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectionSettings {
-    /// Where the projection is kept; stronger than what its definition says.
-    pub target: Option<Target>,
+    /// Where the projection is kept ([`ProjectionTarget`](crate::handler::ProjectionTarget)); stronger than what its definition
+    /// says.
+    pub target: Option<Masked>,
     /// The definition's file, where the handler does not name one; neither means the built-in projection.
     pub definition: Option<PathBuf>,
     /// What a commit survives.
     pub durability: Durability,
     /// The longest wait for a database that somebody else has locked.
     pub busy_timeout: Duration,
+    /// The schema of PostgreSQL that unqualified names mean, before `public`; it is made where it is not there.
+    pub schema: Option<String>,
+    /// How long a connection to PostgreSQL that was lost is tried to be made again before records fail.
+    pub reconnect_timeout: Duration,
+    /// Whether the projection is made anew beside the one in use, verified, and only then put in its place.
+    pub shadow: bool,
+    /// Whether the one that was in use is kept then.
+    pub keep_old: bool,
 }
 
 impl Default for ProjectionSettings {
     fn default() -> Self {
-        Self { target: None, definition: None, durability: Durability::default(), busy_timeout: Duration::from_secs(5) }
+        Self {
+            target: None,
+            definition: None,
+            durability: Durability::default(),
+            busy_timeout: Duration::from_secs(5),
+            schema: None,
+            reconnect_timeout: Duration::from_secs(30),
+            shadow: false,
+            keep_old: true,
+        }
     }
 }
 

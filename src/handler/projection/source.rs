@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -17,15 +18,18 @@ use super::{
     builtin::builtin,
     definition::Definition,
     postgres::PostgresStore,
+    preview,
+    shadow::{Place, Shadow},
     sqlite,
     store::{Claimed, Outcome, Session, Store, settings_error, target_error},
     target::Target,
 };
 use crate::{
+    decode::Undecodable,
     domain::{Offset, TopicPartition},
     handler::{
         Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun,
-        Positions, RunEnd,
+        Positions, Preview, RunEnd,
     },
     plan::Field,
 };
@@ -40,7 +44,10 @@ pub(in crate::handler) struct ProjectionSource {
 struct Shared {
     definition: Arc<Definition>,
     context: HandlerContext,
-    store: Box<dyn Store>,
+    /// `None` in a dry run, which must not make a table.
+    store: Option<Box<dyn Store>>,
+    /// What becomes of it at the end, where the projection is made anew.
+    shadow: Option<Shadow>,
     /// By the index of a partition: whether it was claimed.
     claimed: Mutex<Vec<bool>>,
     counts: Vec<Counts>,
@@ -61,9 +68,22 @@ impl ProjectionSource {
     /// The definition is wrong, or does not fit to what is in the target; or the target cannot be used.
     pub(in crate::handler) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let definition = Arc::new(define(path, context)?);
-        let store: Box<dyn Store> = match &definition.target {
-            Target::Sqlite(path) => Box::new(sqlite::SqliteStore::open(path, &definition, context)?),
-            Target::Postgres(url) => Box::new(PostgresStore::open(url, &definition, context)?),
+        let rebuilds = context.settings.projection.shadow && !context.preview_only;
+        let shadow = rebuilds.then(|| Shadow::begin(&definition, context)).transpose()?;
+        let place = shadow.as_ref().map(Shadow::place);
+        let store: Option<Box<dyn Store>> = match (&definition.target, &place) {
+            _ if context.preview_only => None,
+            (Target::Sqlite(_), Some(Place::File(path))) => {
+                Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, true)?))
+            }
+            (Target::Sqlite(path), _) => Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, false)?)),
+            (Target::Postgres(url), Some(Place::Schema(schema))) => {
+                Some(Box::new(PostgresStore::open(url, &definition, Some(schema), context)?))
+            }
+            (Target::Postgres(url), _) => {
+                let schema = context.settings.projection.schema.as_deref();
+                Some(Box::new(PostgresStore::open(url, &definition, schema, context)?))
+            }
         };
         let rules = Arc::clone(&context.rules);
         let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
@@ -75,6 +95,7 @@ impl ProjectionSource {
             unmatched: AtomicU64::new(0),
             context: context.clone(),
             store,
+            shadow,
             definition: Arc::clone(&definition),
         });
         let binder = Binder::new(definition, rules, Arc::clone(&context.partitions));
@@ -85,7 +106,9 @@ impl ProjectionSource {
 /// The definition that the handler names, the one of the configuration, or the built-in one.
 pub(super) fn define(path: Option<&Path>, context: &HandlerContext) -> Result<Definition, HandlerError> {
     let settings = &context.settings.projection;
-    let definition = match (path.or(settings.definition.as_deref()), &settings.target) {
+    let target = settings.target.as_ref().map(|target| target.value().parse::<Target>());
+    let target = target.transpose().map_err(|reason| settings_error(format!("projection.target: {reason}")))?;
+    let definition = match (path.or(settings.definition.as_deref()), &target) {
         (Some(path), target) => Definition::read(path, target.as_ref()),
         (None, Some(target)) => builtin(target),
         (None, None) => {
@@ -99,6 +122,10 @@ pub(super) fn define(path: Option<&Path>, context: &HandlerContext) -> Result<De
 }
 
 impl Shared {
+    fn store(&self) -> Result<&dyn Store, HandlerError> {
+        self.store.as_deref().ok_or_else(|| target_error("a dry run applies nothing"))
+    }
+
     /// Whoever has not said that a partition joined claims it with its first record.
     fn claim_new(&self, batch: &Batch) -> Result<(), HandlerError> {
         let mut claimed = self.claimed.lock();
@@ -114,7 +141,7 @@ impl Shared {
             self.context.partitions.get(index as usize).map(|id| Claimed { index, id: id.clone() })
         });
         let known: Vec<_> = known.collect();
-        self.store.claim(&known)?;
+        self.store()?.claim(&known)?;
         note(&mut claimed, &known);
         Ok(())
     }
@@ -140,7 +167,7 @@ fn note(claimed: &mut Vec<bool>, partitions: &[Claimed]) {
 
 impl HandlerSource for ProjectionSource {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
-        let session = self.shared.store.session();
+        let session = self.shared.store.as_ref().map(|store| store.session());
         Box::new(ProjectionHandler { shared: Arc::clone(&self.shared), binder: self.binder.clone(), session })
     }
 
@@ -150,6 +177,10 @@ impl HandlerSource for ProjectionSource {
 
     fn expected_s(&self) -> Option<f64> {
         None
+    }
+
+    fn batch_time(&self) -> Option<Duration> {
+        self.shared.store.as_ref()?.batch_time()
     }
 
     fn kept_by(&self) -> KeptBy {
@@ -166,13 +197,18 @@ impl HandlerSource for ProjectionSource {
         let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
         // Held meanwhile: a batch must not claim what is being claimed.
         let mut claimed = self.shared.claimed.lock();
-        let stands = self.shared.store.claim(&partitions)?;
+        let stands = self.shared.store()?.claim(&partitions)?;
         note(&mut claimed, &partitions);
         Ok(stands)
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
-        self.shared.store.watch(positions);
+        if let Some(shadow) = &self.shared.shadow {
+            shadow.watch(Arc::clone(&positions));
+        }
+        if let Some(store) = &self.shared.store {
+            store.watch(positions);
+        }
     }
 
     fn effects(&self) -> Vec<EffectCount> {
@@ -197,25 +233,37 @@ impl HandlerSource for ProjectionSource {
         effects
     }
 
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.shared.store.finish()
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        preview::preview(&self.shared.definition, self.binder.clone())
+    }
+
+    fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {
+        let Some(store) = &self.shared.store else { return Ok(()) };
+        store.finish()?;
+        match &self.shared.shadow {
+            Some(shadow) => shadow.finish(end, store.as_ref()),
+            None => Ok(()),
+        }
     }
 }
 
 struct ProjectionHandler {
     shared: Arc<Shared>,
     binder: Binder,
-    session: Box<dyn Session>,
+    session: Option<Box<dyn Session>>,
 }
 
 impl Handler for ProjectionHandler {
     fn handle(&mut self, runs: &[LaneRun]) -> Vec<LaneFailure> {
         let (batch, undecodable) = self.bind(runs);
+        let Some(session) = &mut self.session else {
+            return Outcome::failed(&batch, "a dry run applies nothing", Advice::Stop).failures;
+        };
         if let Err(error) = self.shared.claim_new(&batch) {
             return Outcome::failed(&batch, &error.to_string(), Advice::Retry).failures;
         }
         let unmatched = batch.records.iter().filter(|record| record.steps.is_empty()).count();
-        let mut outcome = self.session.apply(batch);
+        let mut outcome = session.apply(batch);
         self.shared.count(&outcome);
         if unmatched > 0 && outcome.failures.is_empty() {
             self.shared.unmatched.fetch_add(unmatched as u64, Relaxed);
@@ -235,7 +283,11 @@ impl ProjectionHandler {
             let first = batch.records.len();
             for (done, record) in lane.records.iter().enumerate() {
                 if let Err(error) = self.binder.bind(record, &mut batch) {
-                    failures.push(LaneFailure { run, done, error, advice: Advice::GiveUp });
+                    let advice = match error {
+                        Undecodable::Bad(_) => Advice::GiveUp,
+                        Undecodable::Unreachable(_) => Advice::Retry,
+                    };
+                    failures.push(LaneFailure { run, done, error: error.to_string(), advice });
                     break;
                 }
             }

@@ -14,9 +14,12 @@
 //!
 //! [`OffsetSet`]: super::applied::OffsetSet
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use super::batch::{Batch, BoundRecord};
+use super::{
+    batch::{Batch, BoundRecord},
+    shadow::Sum,
+};
 use crate::{
     domain::{Offset, TopicPartition},
     handler::{Advice, HandlerError, LaneFailure, Positions},
@@ -40,6 +43,11 @@ pub(super) trait Store: Send + Sync {
     /// The database cannot be asked. Waiting is bounded.
     fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError>;
 
+    /// How long a batch should take, where a transaction has a cost of its own.
+    fn batch_time(&self) -> Option<Duration> {
+        None
+    }
+
     /// What a worker applies its batches through.
     fn session(&self) -> Box<dyn Session>;
 
@@ -51,6 +59,25 @@ pub(super) trait Store: Send + Sync {
     /// # Errors
     /// They cannot be written; nothing is lost, what was applied is noted.
     fn finish(&self) -> Result<(), HandlerError>;
+
+    /// How many records are applied of each partition, and what they sum up to; of a rebuild only, after
+    /// [`Self::finish`].
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    fn sums(&self) -> Result<Vec<Sum>, HandlerError>;
+
+    /// The first rows of a query, as text.
+    ///
+    /// # Errors
+    /// The query is wrong, or the database cannot be asked.
+    fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError>;
+
+    /// Lets go of the database; nothing is asked of it or applied after that.
+    ///
+    /// # Errors
+    /// Something was left that cannot be brought to the database.
+    fn close(&self) -> Result<(), HandlerError>;
 }
 
 /// A worker's way into a database.
@@ -85,11 +112,17 @@ pub(super) struct Executed {
 impl Outcome {
     /// Nothing of the batch was applied, for one reason.
     pub(super) fn failed(batch: &Batch, error: &str, advice: Advice) -> Self {
+        Self::failed_runs(batch.runs.len(), error, advice)
+    }
+
+    /// The same, for a batch of so many runs.
+    pub(super) fn failed_runs(runs: usize, error: &str, advice: Advice) -> Self {
         let failure = |run| LaneFailure { run, done: 0, error: error.to_owned(), advice };
-        Self { failures: (0..batch.runs.len()).map(failure).collect(), ..Self::default() }
+        Self { failures: (0..runs).map(failure).collect(), ..Self::default() }
     }
 }
 
+#[allow(dead_code)] // TODO B
 /// Which records of a batch were dealt with, given the runs that failed: partition and offset.
 pub(super) fn dealt_with<'a>(
     batch: &'a Batch,

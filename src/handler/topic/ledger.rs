@@ -25,6 +25,8 @@ const LOOK_UP: Duration = Duration::from_secs(10);
 pub(super) struct Place {
     /// The position that the group is known to have, under this assignment.
     pub(super) committed: Option<i64>,
+    /// Whether the run has taken the partition over, and knows where it begins.
+    claimed: bool,
     /// The assignment.
     epoch: u32,
     /// The producer of a transaction that may or may not have been committed.
@@ -108,7 +110,8 @@ impl Ledger {
 
     /// Takes note of what the group has of a partition.
     pub(super) fn note_committed(&self, partition: u32, committed: Option<Offset>) {
-        self.places[partition as usize].lock().committed = committed.map(Offset::get);
+        let mut place = self.places[partition as usize].lock();
+        (place.claimed, place.committed) = (true, committed.map(Offset::get));
     }
 
     /// Who may commit for a partition just now; `None` where nobody in this process may.
@@ -201,10 +204,14 @@ impl Ledger {
             let Some(place) = self.places.get(index as usize) else { continue };
             let place = if all { Some(place.lock()) } else { place.try_lock() };
             let (Some(mut place), Some(holder)) = (place, self.holder(index)) else { continue };
+            if !self.has_members && !place.claimed {
+                // Its position is none yet.
+                continue;
+            }
             let position = run.position(index);
             if place.epoch != holder.epoch {
                 // Others may have committed meanwhile.
-                *place = Place { epoch: holder.epoch, doubt: place.doubt, ..Place::default() };
+                *place = Place { epoch: holder.epoch, claimed: place.claimed, doubt: place.doubt, ..Place::default() };
             }
             if place.doubt.is_some() || place.committed.is_some_and(|committed| committed >= position) {
                 place.seen = (position, 0);

@@ -15,7 +15,7 @@ use super::{
     pool::{Pool, PoolError, Recipe},
     republish::Republisher,
     settings::{DELIVERY_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, Timeouts, TopicSettings},
-    targets::{Misrouted, Targets},
+    targets::{Misrouted, Missing, Targets},
 };
 use crate::{
     handler::{Advice, HandlerContext, HandlerError},
@@ -59,39 +59,48 @@ pub(in crate::handler) fn open(
     }
     if strategy.groups.is_empty() && strategy.default_topic.is_none() {
         return Err(settings_error(
-            "where to? Write topic:NAME, or set topic.name ({topic} in it is the record's own topic)",
+            "where to? Write topic:NAME ({topic} in it is the record's own topic), or set topic.name, or groups in [topics]",
         ));
     }
-    let elsewhere = settings.bootstrap_servers.as_ref().map(|servers| KafkaConfig {
-        bootstrap_servers: servers.clone(),
-        properties: settings.properties.properties.clone(),
-    });
+    let elsewhere = settings
+        .bootstrap_servers
+        .as_ref()
+        .map(|servers| KafkaConfig { bootstrap_servers: servers.clone(), properties: settings.own_properties() });
     let cluster = elsewhere.as_ref().unwrap_or(&context.kafka);
     let client = Client::new(cluster, &Arc::default()).map_err(settings_error)?;
     let guard_loops = elsewhere.is_none() && (context.follow || !settings.allow_same_topic);
-    let targets = Targets::new(client, strategy, settings.create);
+    let missing = match (settings.create, context.preview_only) {
+        (false, _) => Missing::Refuse,
+        (true, false) => Missing::Create,
+        (true, true) => Missing::Imagine,
+    };
+    let targets = Targets::new(client, strategy, missing);
     if guard_loops {
         context.partitions.iter().for_each(|id| targets.forbid(&id.topic));
     }
     let router = Router::new(settings, targets, Arc::clone(&context.partitions), Arc::clone(&context.rules));
     find_targets(&router)?;
-    let kept = settings.transactional.then(|| kept_in(settings, context));
+    let kept = (settings.transactional && !context.preview_only).then(|| kept_in(settings, context));
     let ids = kept.as_ref().map(|kept| kept.ids.clone());
     let ledger = kept.map(|kept| {
         let offsets = GroupOffsets::new(&context.kafka, &kept.group).map_err(settings_error)?;
         Ok(Ledger::new(kept.group, offsets, kept.has_members, Arc::clone(&context.partitions)))
     });
-    let recipe = Recipe { bootstrap_servers: cluster.bootstrap_servers.clone(), properties, ids, within: INIT };
+    let shared_ids = context.group.is_none() && settings.position_group.is_some();
+    let recipe =
+        Recipe { bootstrap_servers: cluster.bootstrap_servers.clone(), properties, ids, shared_ids, within: INIT };
     let shared = Republisher {
         router,
         pool: Pool::new(recipe),
         timeouts,
         ledger: ledger.transpose()?,
-        shared_ids: context.group.is_none() && settings.position_group.is_some(),
+        shared_ids,
         stopped: AtomicBool::new(false),
     };
     // What the broker does not allow is known now, and not with the first record.
-    drop(shared.pool.take(INIT).map_err(|error| shared.cannot(&error))?);
+    if !context.preview_only {
+        drop(shared.pool.take(INIT).map_err(|error| shared.cannot(&error))?);
+    }
     Ok(TopicSource { shared: Arc::new(shared), events: context.events.clone(), guard_loops, keeper: Mutex::default() })
 }
 
@@ -111,7 +120,7 @@ fn properties(settings: &TopicSettings, kafka: &KafkaConfig) -> BTreeMap<String,
     }
     properties.remove("compression.codec");
     properties.insert("compression.type".into(), settings.compression.to_string());
-    properties.extend(settings.properties.properties.clone());
+    properties.extend(settings.own_properties());
     if !["delivery.timeout.ms", "message.timeout.ms"].iter().any(|name| properties.contains_key(*name)) {
         properties.insert("delivery.timeout.ms".into(), DELIVERY_TIMEOUT_MS.into());
     }
@@ -186,10 +195,10 @@ impl Republisher {
             };
         };
         let ms = self.timeouts.transaction.as_millis();
-        if text.contains("transaction timeout") {
+        if text.to_lowercase().contains("transaction timeout") {
             settings_error(format!(
                 "transaction.timeout.ms ({ms}) is above the broker's transaction.max.timeout.ms ({text}); set a lower one in \
-                 [topic.properties], above delivery.timeout.ms"
+                 topic.properties, above delivery.timeout.ms"
             ))
         } else {
             target(format!(

@@ -10,6 +10,7 @@ use crate::{
     domain::{Growing, Header, Record, TopicPartition},
     kafka::producer::NewRecord,
     plan::{KeyTemplate, Rules},
+    topics::Channel,
 };
 
 /// A record as it is written. Value, headers and timestamp are those of the record that was read.
@@ -44,7 +45,7 @@ pub(super) struct Router {
     pub(super) targets: Targets,
     pub(super) sources: Arc<Growing<TopicPartition>>,
     rules: Arc<Rules>,
-    channel: Option<KeyTemplate>,
+    channel: Channel,
     key: TopicKey,
     partitioner: Partitioner,
     partition: Option<KeyTemplate>,
@@ -72,7 +73,7 @@ impl Router {
     /// records go by the topic that they come from.
     pub(super) fn known_channels(&self) -> Vec<(Arc<str>, i32)> {
         let mut topics: Vec<(Arc<str>, i32)> = Vec::new();
-        for id in self.sources.iter().filter(|_| self.channel.is_none()) {
+        for id in self.sources.iter().filter(|_| self.channel.template().is_none()) {
             match topics.iter_mut().find(|(topic, _)| *topic == id.topic) {
                 Some((_, count)) => *count = (*count).max(id.partition.0 + 1),
                 None => topics.push((Arc::clone(&id.topic), id.partition.0 + 1)),
@@ -94,7 +95,7 @@ impl Router {
             let nothing = || Misrouted::for_good(format!("{what} template {template} makes nothing of it"));
             examined.made_by(template).ok_or_else(nothing)
         };
-        let channel: Cow<'_, [u8]> = match &self.channel {
+        let channel: Cow<'_, [u8]> = match self.channel.template() {
             None => Cow::Borrowed(source.topic.as_bytes()),
             Some(template) => Cow::Owned(make(template, "the channel's")?),
         };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -23,6 +24,8 @@ pub(super) struct Recipe {
     pub(super) properties: BTreeMap<String, String>,
     /// What the transactional ids begin with; `None` makes producers without transactions.
     pub(super) ids: Option<String>,
+    /// Whether another run may have the same ids: then none is taken over a second time.
+    pub(super) shared_ids: bool,
     /// The longest wait for the broker to hand an id over.
     pub(super) within: Duration,
 }
@@ -34,6 +37,10 @@ pub(super) enum PoolError {
     Create(#[from] ProducerError),
     #[error(transparent)]
     Init(#[from] TransactionError),
+    #[error(
+        "a transaction has failed, and its id may be another run's by now; a run with the same topic.position_group goes on"
+    )]
+    Given,
     #[error("no producer came free within {} s", .0.as_secs())]
     Busy(Duration),
 }
@@ -41,7 +48,10 @@ pub(super) enum PoolError {
 impl PoolError {
     /// Whether it is of no use to try again.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Init(TransactionError::Refused(_) | TransactionError::Fenced(_)))
+        matches!(
+            self,
+            Self::Create(_) | Self::Given | Self::Init(TransactionError::Refused(_) | TransactionError::Fenced(_))
+        )
     }
 }
 
@@ -57,12 +67,19 @@ enum Slot {
 pub(super) struct Pool {
     recipe: Recipe,
     slots: Mutex<Vec<Slot>>,
+    /// Every id was taken over.
+    is_complete: AtomicBool,
     bell: Condvar,
 }
 
 impl Pool {
     pub(super) fn new(recipe: Recipe) -> Self {
-        Self { recipe, slots: Mutex::new((0..PRODUCERS).map(|_| Slot::Empty).collect()), bell: Condvar::new() }
+        Self {
+            recipe,
+            slots: Mutex::new((0..PRODUCERS).map(|_| Slot::Empty).collect()),
+            is_complete: AtomicBool::new(false),
+            bell: Condvar::new(),
+        }
     }
 
     /// A producer that is free, or a new one.
@@ -88,11 +105,16 @@ impl Pool {
 
     /// Takes every id over: what others have left open under them is aborted, and what they still want to write is refused.
     pub(super) fn take_over(&self) -> Result<(), PoolError> {
+        if self.is_complete.load(Relaxed) {
+            return Ok(());
+        }
         std::thread::scope(|scope| {
             let makers: Vec<_> = (0..PRODUCERS).map(|slot| scope.spawn(move || self.renew(slot))).collect();
             let results = makers.into_iter().map(|maker| maker.join().unwrap_or(Err(PoolError::Busy(Duration::ZERO))));
             results.fold(Ok(()), Result::and)
-        })
+        })?;
+        self.is_complete.store(true, Relaxed);
+        Ok(())
     }
 
     /// Makes the producer of a slot anew that was given up, which ends the transaction that it has left open.
@@ -111,7 +133,10 @@ impl Pool {
     }
 
     fn make(&self, slot: usize) -> Result<BatchProducer, PoolError> {
-        let Recipe { bootstrap_servers, properties, ids, within } = &self.recipe;
+        let Recipe { bootstrap_servers, properties, ids, shared_ids, within } = &self.recipe;
+        if *shared_ids && self.is_complete.load(Relaxed) {
+            return Err(PoolError::Given);
+        }
         let id = ids.as_ref().map(|ids| format!("{ids}-{slot}"));
         let producer = BatchProducer::new(bootstrap_servers, properties, id.as_deref())?;
         if id.is_some() {

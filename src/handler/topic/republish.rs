@@ -207,28 +207,27 @@ impl Republisher {
         error: TransactionError,
     ) -> Ended {
         let text = error.to_string();
+        let error = match error {
+            TransactionError::Abort(_) => match lease.get().map(|one| one.abort(self.timeouts.transaction)) {
+                Some(Ok(())) => return Ended::Passing(text),
+                Some(Err(worse)) => worse,
+                None => TransactionError::Broken(text.clone()),
+            },
+            other => other,
+        };
+        let slot = lease.slot;
+        lease.discard();
         match error {
-            TransactionError::Refused(_) => {
-                lease.discard();
-                Ended::Stop(text)
-            }
-            TransactionError::Fenced(_) if self.shared_ids => {
-                lease.discard();
-                Ended::Stop(format!(
-                    "another run has taken the positions in group {} over, or the broker has given a transaction up after \
-                     transaction.timeout.ms: {text}; nothing is lost, and a run with the same topic.position_group goes on \
-                     from there",
-                    ledger.group()
-                ))
-            }
-            TransactionError::Abort(_)
-                if lease.get().is_some_and(|one| one.abort(self.timeouts.transaction).is_ok()) =>
-            {
-                Ended::Passing(text)
-            }
+            TransactionError::Refused(_) => Ended::Stop(text),
+            // To take the id back could be to take it from another run, which stands elsewhere by now.
+            _ if self.shared_ids => Ended::Stop(format!(
+                "another run has taken the positions in group {} over, or the broker has given a transaction up after \
+                 transaction.timeout.ms: {error}; nothing is lost, and a run with the same topic.position_group goes on from \
+                 there",
+                ledger.group()
+            )),
             _ => {
-                held.doubt(marks, lease.slot);
-                lease.discard();
+                held.doubt(marks, slot);
                 Ended::Passing(text)
             }
         }

@@ -1,23 +1,22 @@
 //! `[topic]`: where records are republished, and how.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use crate::{
-    domain::KeyHash,
-    kafka::KafkaConfig,
+    domain::{KeyHash, Masked},
     plan::KeyTemplate,
-    topics::{Strategy, TopicTemplate},
+    topics::{Channel, Strategy, TopicTemplate},
 };
 
 /// `[topic]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicSettings {
-    /// Where records go that no group of the strategy takes. The handler's own text (`topic:NAME`) is stronger.
+    /// Where records go that no group of the strategy takes; the handler's own text (`topic:NAME`) is stronger.
     pub name: Option<TopicTemplate>,
-    /// Which topic each channel belongs to, and how many partitions it gets when it is created.
+    /// Which topic each channel belongs to, and how many partitions it gets when it is created: `[topics]`.
     pub strategy: Strategy,
-    /// What a record's channel is made of; `None` is the topic it comes from.
-    pub channel: Option<KeyTemplate>,
+    /// What a record's channel is: `[topics]`, too.
+    pub channel: Channel,
     /// Whether records and the positions they came from become visible together.
     pub transactional: bool,
     /// Where positions are kept, where the run has no group; `None` is a group of the run's own.
@@ -36,8 +35,8 @@ pub struct TopicSettings {
     pub allow_same_topic: bool,
     /// Another cluster to write to (`None` is the one that is read from), and what its producers are made with.
     pub bootstrap_servers: Option<String>,
-    /// Properties of the producers, which win over those of the cluster.
-    pub properties: KafkaConfig,
+    /// Properties of the producers (`NAME=VALUE`), which win over those of the cluster.
+    pub properties: Vec<Masked>,
 }
 
 impl Default for TopicSettings {
@@ -45,7 +44,7 @@ impl Default for TopicSettings {
         Self {
             name: None,
             strategy: Strategy::default(),
-            channel: None,
+            channel: Channel::default(),
             transactional: true,
             position_group: None,
             key: TopicKey::default(),
@@ -55,7 +54,7 @@ impl Default for TopicSettings {
             create: false,
             allow_same_topic: false,
             bootstrap_servers: None,
-            properties: KafkaConfig::default(),
+            properties: Vec::new(),
         }
     }
 }
@@ -166,6 +165,17 @@ impl fmt::Display for Compression {
     }
 }
 
+impl TopicSettings {
+    /// The table's own properties, by name.
+    pub(super) fn own_properties(&self) -> BTreeMap<String, String> {
+        let split = |one: &Masked| {
+            let (name, value) = one.value().split_once('=')?;
+            Some((name.trim().to_owned(), value.to_owned()))
+        };
+        self.properties.iter().filter_map(split).collect()
+    }
+}
+
 /// How long transactions and deliveries may take, by the producer's properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timeouts {
@@ -185,7 +195,7 @@ impl Timeouts {
     ///
     /// # Errors
     /// One sentence: something is no number, or a transaction would be over before a delivery in it.
-    pub(super) fn of(properties: &std::collections::BTreeMap<String, String>) -> Result<Self, String> {
+    pub(super) fn of(properties: &BTreeMap<String, String>) -> Result<Self, String> {
         let read = |names: &[&str], default: &str| {
             let found = names.iter().find_map(|name| properties.get(*name).map(|value| (*name, value.as_str())));
             let (name, value) = found.unwrap_or((names[0], default));
@@ -197,7 +207,7 @@ impl Timeouts {
             let delivery = if delivery == 0 { "0, for ever".to_owned() } else { delivery.to_string() };
             return Err(format!(
                 "transaction.timeout.ms ({transaction}) must be above delivery.timeout.ms ({delivery}), or the broker ends \
-                 transactions whose records are still on their way; set both in [topic.properties]"
+                 transactions whose records are still on their way; set both in topic.properties"
             ));
         }
         Ok(Self { transaction: Duration::from_millis(transaction), delivery: Duration::from_millis(delivery) })

@@ -12,9 +12,13 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    domain::PartitionCount,
     handler::{Advice, EffectCount},
-    kafka::{Catalog, CatalogError, Client, create_topic},
-    topics::Strategy,
+    kafka::{Catalog, CatalogError, Client},
+    topics::{
+        Strategy,
+        create::{self, TopicState, WantedTopic},
+    },
 };
 
 /// How long the cluster may take to describe or create a topic.
@@ -52,12 +56,23 @@ impl Misrouted {
     }
 }
 
+/// What becomes of a topic that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Records for it fail.
+    Refuse,
+    /// It is created.
+    Create,
+    /// It is taken for there, as it would be created: where nothing is written.
+    Imagine,
+}
+
 /// The topics that are written to.
 pub(super) struct Targets {
     /// A client of the cluster that is written to.
     client: Client,
     strategy: Strategy,
-    create: bool,
+    missing: Missing,
     /// What is read of that cluster, where it must not be written to.
     forbidden: RwLock<HashSet<String>>,
     by_channel: RwLock<HashMap<Vec<u8>, Arc<Target>>>,
@@ -66,11 +81,11 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn new(client: Client, strategy: Strategy, create: bool) -> Self {
+    pub(super) fn new(client: Client, strategy: Strategy, missing: Missing) -> Self {
         Self {
             client,
             strategy,
-            create,
+            missing,
             forbidden: RwLock::default(),
             by_channel: RwLock::default(),
             all: Mutex::default(),
@@ -106,7 +121,7 @@ impl Targets {
         let target = if let Some(known) = all.get(&name) {
             Arc::clone(known)
         } else {
-            let partitions = self.find(&name, destination.partitions.get())?;
+            let partitions = self.find(&name, destination.partitions)?;
             let target = Arc::new(Target { name: name.clone(), partitions, sent: AtomicU64::new(0) });
             all.insert(name, Arc::clone(&target));
             target
@@ -117,23 +132,29 @@ impl Targets {
     }
 
     /// How many partitions a topic has; it is created where it is missing and that is allowed.
-    fn find(&self, name: &str, partitions: u32) -> Result<i32, Misrouted> {
+    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, Misrouted> {
         let catalog = Catalog::new(&self.client, WITHIN);
         let found = match catalog.topic(name) {
-            Err(CatalogError::UnknownTopic(_)) if self.create => {
-                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-                create_topic(self.client.config(), name, partitions, WITHIN).map_err(|error| Misrouted {
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Imagine => {
+                return Ok(i32::try_from(partitions.get()).unwrap_or(i32::MAX));
+            }
+            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Create => {
+                let wanted = [WantedTopic { name: name.to_owned(), partitions }];
+                let made = create::create(&self.client, &wanted, self.strategy.replication, false, WITHIN);
+                let failed = |error: &dyn std::fmt::Display| Misrouted {
                     error: format!("topic {name} cannot be created: {error}"),
                     advice: Advice::Stop,
-                })?;
-                // A new one takes a moment to be known everywhere.
-                catalog.topic(name)
+                };
+                match made.map_err(|error| failed(&error))?.into_iter().next().map(|one| one.state) {
+                    Some(TopicState::Failed { reason }) => return Err(failed(&reason)),
+                    _ => catalog.topic(name),
+                }
             }
             found => found,
         };
         found.map(|topic| topic.partitions).map_err(|error| match error {
             CatalogError::UnknownTopic(_) => Misrouted::for_good(format!(
-                "there is no topic {name} to write to; create it with {partitions} partitions or so, or set topic.create = true"
+                "there is no topic {name} to write to; create it (kreplay topics create), or set topic.create = true"
             )),
             CatalogError::NotAuthorized(_) => Misrouted {
                 error: format!("no permission for topic {name}; ask for WRITE and DESCRIBE on it"),

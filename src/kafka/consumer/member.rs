@@ -282,6 +282,15 @@ impl Member {
         self.set_paused(std::slice::from_ref(id), false);
     }
 
+    /// Leads a partition's records to where they are read, again. librdkafka takes a partition out of an application's queue
+    /// when it stops fetching it, and does not put it back: where it is given out twice in a row, the second assignment stops
+    /// the first one after its callback has led the partition here.
+    pub fn lead(&self, id: &TopicPartition) {
+        let forwarder = self.consumer.context_ref().forwarder.lock().clone();
+        // Where it fails the next call comes soon.
+        let _ = forwarder.forward(&self.consumer, &id.topic, id.partition.0);
+    }
+
     /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
     /// aside, where nobody waits for it.
     pub fn leave(self, timeout: Duration) {

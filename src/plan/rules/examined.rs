@@ -11,25 +11,43 @@ use super::{
     json_path::{JsonPath, scalar},
     template::KeyTemplate,
 };
+use crate::{
+    decode::{Undecodable, key_text},
+    domain::Formats,
+};
+
+type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
 
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
-    json: OnceCell<Result<Option<Value>, String>>,
+    formats: Formats,
+    value: Decoded,
+    key: Decoded,
+    key_text: OnceCell<Vec<u8>>,
     made: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'a, F: Fields> Examined<'a, F> {
     pub(super) fn new(record: &'a F, rules: &'a Rules) -> Self {
-        Self { record, rules, json: OnceCell::new(), made: OnceCell::new() }
+        Self {
+            record,
+            rules,
+            formats: record.formats(rules.decoding.settings()),
+            value: OnceCell::new(),
+            key: OnceCell::new(),
+            key_text: OnceCell::new(),
+            made: OnceCell::new(),
+        }
     }
 
-    /// The key of its lane: the record's own, or what the key template makes of it.
+    /// The key of its lane: the record's own, or what the key template makes of it. A key whose format was asked for is the
+    /// text of what it decodes to.
     #[must_use]
     pub fn lane_key(&self) -> Option<&[u8]> {
         match &self.rules.template {
-            None => self.record.key(),
+            None => self.own_key(),
             Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
         }
     }
@@ -46,11 +64,12 @@ impl<'a, F: Fields> Examined<'a, F> {
         self.rules.event_type.iter().find_map(|field| self.field(field))
     }
 
-    /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent.
+    /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
+    /// be decoded, so are all places of its value: [`Self::document`] and [`Self::undecodable`] tell.
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
         match field {
-            Field::Key => self.record.key().map(Cow::Borrowed),
+            Field::Key => self.own_key().map(Cow::Borrowed),
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
             Field::Json(path) => Some(match scalar(self.json(path)?)? {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -59,23 +78,73 @@ impl<'a, F: Fields> Examined<'a, F> {
         }
     }
 
+    /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        self.document().ok().flatten()
+    }
+
+    /// What its key and its value are.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        self.formats
+    }
+
+    /// Why it cannot be decoded, where a format was asked for: its key and its value are decoded for that.
+    #[must_use]
+    pub fn undecodable(&self) -> Option<&Undecodable> {
+        if !self.formats.is_asked() {
+            return None;
+        }
+        let value = || self.document().err().filter(|_| self.formats.value.is_asked());
+        self.key_document().err().or_else(value)
+    }
+
+    /// The same, for what was asked for so far: nothing more is decoded.
+    pub(super) fn trouble(&self) -> Option<&Undecodable> {
+        let key = self.key.get().and_then(|key| key.as_ref().err());
+        let value = self.value.get().filter(|_| self.formats.value.is_asked());
+        key.or_else(|| value?.as_ref().err())
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
         self.record.header(name)
     }
 
-    /// What stands at a place of the value; a value that is not JSON has no places.
-    pub(super) fn json(&self, path: &JsonPath) -> Option<&Value> {
-        path.find(self.document().ok().flatten()?)
+    /// What stands at a place of the value.
+    #[must_use]
+    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
+        path.find(self.value()?)
     }
 
     /// The value, decoded; `None` where there is none.
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn document(&self) -> Result<Option<&Value>, &str> {
-        let decode =
-            |value: &[u8]| serde_json::from_slice(value).map_err(|error| format!("the value is not JSON: {error}"));
-        let document = self.json.get_or_init(|| self.record.value().map(decode).transpose());
-        document.as_ref().map(Option::as_ref).map_err(String::as_str)
+    pub fn document(&self) -> Result<Option<&Value>, &Undecodable> {
+        let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
+        let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
+        value.as_ref().map(Option::as_ref)
+    }
+
+    /// The key, decoded; `None` where there is none, and where no format was asked for.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn key_document(&self) -> Result<Option<&Value>, &Undecodable> {
+        let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
+        let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
+        let key = self.key.get_or_init(|| bytes.map(decode).transpose());
+        key.as_ref().map(Option::as_ref)
+    }
+
+    /// The key as text where a format was asked for, otherwise its bytes.
+    #[must_use]
+    pub fn own_key(&self) -> Option<&[u8]> {
+        match self.key_document() {
+            Ok(Some(key)) => Some(self.key_text.get_or_init(|| key_text(key).into_owned().into_bytes())),
+            // Where it cannot be decoded its bytes keep its order; it fails all the same.
+            _ => self.record.key(),
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! What rules may look at, wherever a record comes from.
 
-use crate::{domain::Record, kafka::RawRecord};
+use crate::{
+    decode::DecodeSettings,
+    domain::{Formats, Record},
+    kafka::RawRecord,
+};
 
 /// What a rule may look at in a record.
 pub trait Fields {
@@ -12,6 +16,10 @@ pub trait Fields {
 
     /// The value of the first header with this name, where there is one that is not null.
     fn header(&self, name: &str) -> Option<&[u8]>;
+    /// What its key and its value are.
+    fn formats(&self, settings: &DecodeSettings) -> Formats {
+        settings.formats
+    }
 }
 
 impl Fields for Record {
@@ -26,6 +34,11 @@ impl Fields for Record {
     /// A record keeps its headers only where the handler wants them.
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers().find(|header| header.key == name.as_bytes()).and_then(|header| header.value)
+    }
+
+    /// Found out when it was read.
+    fn formats(&self, _settings: &DecodeSettings) -> Formats {
+        self.route.formats
     }
 }
 
@@ -46,5 +59,9 @@ impl Fields for RawRecord<'_> {
             }
         });
         found.flatten()
+    }
+
+    fn formats(&self, settings: &DecodeSettings) -> Formats {
+        settings.formats_of(self.topic())
     }
 }

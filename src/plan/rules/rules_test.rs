@@ -70,7 +70,7 @@ fn hostile_values_have_no_json_fields() {
         let record = Plain { value: Some(value.to_vec()), ..Plain::default() };
         assert_eq!(made("{team_id}", &record), None);
         let rules = Rules { template: Some("{team_id}".parse().unwrap()), ..Rules::default() };
-        let route = rules.route(&record);
+        let route = rules.route(&record).unwrap();
         assert_eq!((route.lane, route.unkeyed, route.filtered), (LaneKey::Keyless, true, false));
     }
     assert_eq!(made("{team_id}", &Plain::default()), None, "a tombstone");
@@ -102,10 +102,10 @@ fn wrong_templates_say_what_is_wrong() {
 fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
     let mut rules = Rules { barriers: vec!["type=*Merged".parse().unwrap()], ..Rules::default() };
     let merged = record("a", &json!({"type": "BranchMerged"}));
-    assert!(rules.route(&merged).barrier);
-    assert!(!rules.route(&record("a", &json!({"type": "BranchCreated"}))).barrier);
+    assert!(rules.route(&merged).unwrap().barrier);
+    assert!(!rules.route(&record("a", &json!({"type": "BranchCreated"}))).unwrap().barrier);
     rules.filter.keys = vec!["b".parse().unwrap()];
-    let route = rules.route(&merged);
+    let route = rules.route(&merged).unwrap();
     assert!(route.filtered && !route.barrier);
 }
 
@@ -161,7 +161,7 @@ fn what_stands_in_json_is_compared_as_text() {
         ("json.none=null", false),
     ] {
         let rules = Rules { barriers: vec![text.parse().unwrap()], ..Rules::default() };
-        assert_eq!(rules.route(&record("k", &value)).barrier, met, "{text}");
+        assert_eq!(rules.route(&record("k", &value)).unwrap().barrier, met, "{text}");
     }
 }
 
@@ -234,7 +234,7 @@ proptest! {
             && (headers.is_empty() || within(&headers, header.as_ref()))
             && (teams.is_empty() || within(&teams, team.as_ref()))
             && (kinds.is_empty() || within(&kinds, kind.as_ref()));
-        let route = rules.route(&record);
+        let route = rules.route(&record).unwrap();
         prop_assert_eq!(route.filtered, !passes);
         prop_assert_eq!(route.lane, key.as_ref().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key.as_bytes()))));
         prop_assert_eq!(route.unkeyed, by_team && key.is_none());

@@ -13,6 +13,7 @@ use super::{
     walk::{Step, Taken, Walk},
 };
 use crate::{
+    decode::patiently,
     domain::{Offset, Route, Tier, TopicPartition},
     feed::{FetchSpeed, Planning},
     kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final},
@@ -61,6 +62,9 @@ pub enum ScanError {
         /// The broker's words.
         reason: String,
     },
+    /// The schema registry does not answer.
+    #[error("{0}")]
+    Undecodable(String),
     /// No connection.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -214,6 +218,9 @@ impl Pass<'_> {
             let rules = &self.plan.selection.scope.rules;
             let tally = &mut self.tally;
             let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| {
+                if matches!(error, Some(ScanError::Undecodable(_))) {
+                    return;
+                }
                 let (at, taken) = match fetched {
                     Fetched::Record(record) => {
                         let place = (record.topic_token(), record.partition());
@@ -228,7 +235,15 @@ impl Pass<'_> {
                             let size = size_of(&record);
                             records += 1;
                             bytes += size;
-                            let route: Route = rules.route(&record);
+                            let wanted = || !self.cancel.load(Relaxed);
+                            let routed = patiently(self.patience.silence, wanted, |_| {}, || rules.route(&record));
+                            let route: Route = match routed {
+                                Ok(route) => route,
+                                Err(reason) => {
+                                    error = Some(ScanError::Undecodable(reason.to_string()));
+                                    return;
+                                }
+                            };
                             let label = rules.lane_key(&record).unwrap_or_default();
                             tally.add(at, record.offset(), route, &label, size);
                         }

@@ -13,6 +13,7 @@ const WORTH_SHARING: Duration = Duration::from_micros(200);
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSize {
     most: usize,
+    target: Duration,
     now: usize,
     /// So many records are not worth sharing.
     quick: usize,
@@ -22,7 +23,12 @@ impl BatchSize {
     /// Starts small, for nothing is known yet.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), now: most.clamp(1, 4), quick: 0 }
+        Self { most: most.max(1), target: TARGET, now: most.clamp(1, 4), quick: 0 }
+    }
+
+    /// A batch should take about so long instead.
+    pub fn aim_at(&mut self, target: Duration) {
+        self.target = target;
     }
 
     /// Learns from a batch of `records` that took `elapsed`. It at most doubles at a time, and shrinks at once.
@@ -33,11 +39,11 @@ impl BatchSize {
         if records > 0 {
             self.quick = fitting(WORTH_SHARING);
         }
-        if records == 0 || records < self.now && elapsed < TARGET {
+        if records == 0 || records < self.now && elapsed < self.target {
             // A small batch that ended early says nothing about a full one.
             return;
         }
-        self.now = fitting(TARGET).clamp(1, self.now.saturating_mul(2)).min(self.most);
+        self.now = fitting(self.target).clamp(1, self.now.saturating_mul(2)).min(self.most);
     }
 
     /// How many to take now: no more than a fair part of what is waiting, so that the last records are spread over all

@@ -113,6 +113,11 @@ impl Board {
         }
     }
 
+    /// A batch should take about so long, rather than the usual few milliseconds.
+    pub fn aim_at(&self, batch_time: Duration) {
+        self.inner.lock().size.aim_at(batch_time);
+    }
+
     /// A further partition, with a lane of its own; returns that lane.
     pub fn add_partition(&self) -> u32 {
         self.inner.lock().lanes.add_partition()

@@ -46,6 +46,7 @@ use crate::{
     feed::{EventLog, GuardView, Owner},
     handler::{HandlerSource, KeptBy},
     journal::{BegunLog, StoredPartition},
+    kafka::GroupMember,
     plan::{Plan, PlannedPartition},
 };
 
@@ -71,6 +72,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// Which member of the run's group has each partition, and under which assignment.
+    pub holders: Mutex<HashMap<u32, (u32, GroupMember)>>,
     /// Partitions that the group tells of and the run does not read; each is told of once.
     pub strangers: Mutex<HashSet<TopicPartition>>,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
@@ -157,6 +160,7 @@ impl Engine {
             claims: Claims::default(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            holders: Mutex::default(),
             strangers: Mutex::default(),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
@@ -234,6 +238,13 @@ impl Engine {
     #[must_use]
     pub fn kept_by(&self) -> KeptBy {
         self.handlers.get().map_or(KeptBy::Run, |handlers| handlers.kept_by())
+    }
+
+    /// Partitions are let go, of which nothing is in hand any more: their target notes what it still has to.
+    pub fn let_go(&self, partitions: &[u32]) {
+        if let Some(handlers) = self.handlers.get().filter(|handlers| handlers.kept_by() != KeptBy::Run) {
+            handlers.let_go(partitions);
+        }
     }
 
     /// Whether the run itself keeps its positions, in its journal.

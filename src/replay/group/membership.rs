@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
     handler::KeptBy,
-    kafka::{Catalog, Client, Membership, StartAt},
+    kafka::{Catalog, Client, GroupMember, Membership, StartAt},
     plan::{From as RangeFrom, PlannedPartition},
     replay::{
         engine::Engine,
@@ -55,6 +55,8 @@ pub struct RunMembership {
     rebalances: Arc<Mutex<Rebalances>>,
     /// What is looked up with that the group tells of and the run does not know.
     client: Option<Client>,
+    /// The member itself, once it has joined: targets commit in its name.
+    member: OnceLock<GroupMember>,
     /// The longest wait for work in hand.
     longest_wait: Duration,
     /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
@@ -83,6 +85,7 @@ impl RunMembership {
             name: format!("member-{number}"),
             rebalances,
             client: None,
+            member: OnceLock::new(),
             longest_wait: Duration::MAX,
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
@@ -98,6 +101,12 @@ impl RunMembership {
     #[must_use]
     pub fn with_client(self, client: Client, longest_wait: Duration) -> Self {
         Self { client: Some(client), longest_wait, ..self }
+    }
+
+    /// The member has joined.
+    pub fn joined(&self, member: GroupMember) {
+        // It joins once.
+        let _ = self.member.set(member);
     }
 
     /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
@@ -268,6 +277,9 @@ impl RunMembership {
 
     /// From here on the partition is read under this assignment.
     fn enter(&self, index: u32, epoch: u32, start: i64) -> StartAt {
+        if let Some(member) = self.member.get() {
+            self.engine.holders.lock().insert(index, (epoch, member.clone()));
+        }
         self.engine.board.fence(std::iter::once((index, epoch)));
         self.engine.stage_begin(index, epoch, start);
         self.mine.lock().insert(index, epoch);
@@ -324,6 +336,14 @@ impl RunMembership {
                     partition.owner = owner;
                 }
             });
+        }
+        {
+            let mut holders = self.engine.holders.lock();
+            for (index, epoch) in standing {
+                if holders.get(index).is_some_and(|(holds, _)| holds == epoch) {
+                    holders.remove(index);
+                }
+            }
         }
         let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
         self.mine.lock().retain(|index, _| !gone.contains(index));
@@ -444,7 +464,9 @@ impl Membership for RunMembership {
         self.fence(&standing);
         let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
         let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
-        if !self.engine.board.wait_drained(&indexes, wait) {
+        if self.engine.board.wait_drained(&indexes, wait) {
+            self.engine.let_go(&indexes);
+        } else {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
                     "{} did not finish its work in hand within {} s; it goes without it, and others will repeat it",

@@ -34,10 +34,12 @@ const MISSES: u32 = 3;
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
+    let mut told = HashMap::new();
+    for planned in engine.planned.iter() {
+        *told.entry(planned.id.topic.to_string()).or_default() += 1;
+    }
     std::thread::Builder::new().name("discovery".into()).spawn(move || {
-        let mut discovery =
-            Discovery { engine: &engine, client: &client, told: HashMap::new(), misses: HashMap::new() };
-        discovery.live();
+        Discovery { engine: &engine, client: &client, told, misses: HashMap::new() }.live();
     })?;
     Ok(())
 }
@@ -45,7 +47,7 @@ pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
 struct Discovery<'a> {
     engine: &'a Engine,
     client: &'a Client,
-    /// How many partitions a topic had when it was told of last, where they are not part of the run.
+    /// How many partitions a topic had when the run began, or when it was told of last.
     told: HashMap<String, i32>,
     misses: HashMap<String, u32>,
 }
@@ -118,7 +120,10 @@ impl Discovery<'_> {
             *known.entry(&planned.id.topic).or_default() += 1;
         }
         for topic in self.topics() {
-            let before = known.get(topic.name.as_str()).copied().unwrap_or(0);
+            let known = known.get(topic.name.as_str()).copied().unwrap_or(0);
+            // A group may bring partitions before they are found here: they are told of all the same.
+            let told = self.told.get(&topic.name).copied().unwrap_or(0);
+            let before = if self.engine.plan.follow { told } else { known };
             if topic.partitions > before {
                 self.grown(&topic, before);
             }
@@ -192,6 +197,7 @@ impl Discovery<'_> {
         for one in ends {
             engine.join(PlannedPartition { id: one.id, first: one.low, end: one.end });
         }
+        self.told.insert(name.clone(), topic.partitions);
         if before == 0 {
             engine.topics.push(name.clone());
             engine.events.push(EventKind::TopicAdded { topic: name, partitions: added });

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    domain::{Record, RecordBufferBuilder, TopicPartition},
+    decode::{Undecodable, patiently},
+    domain::{Record, RecordBufferBuilder, Route, TopicPartition},
     feed::EventKind,
     kafka::{Fetched, RawRecord},
     replay::engine::Engine,
@@ -30,6 +31,8 @@ pub struct Intake {
     headers: bool,
     /// The partition of the record taken in last, where that matters.
     newest: Option<u32>,
+    /// A record could not be taken in and the run ends for it: positions must not pass it by what comes behind.
+    closed: bool,
 }
 
 impl Intake {
@@ -47,6 +50,7 @@ impl Intake {
             epochs: vec![0; partitions],
             headers,
             newest: None,
+            closed: false,
         }
     }
 
@@ -61,6 +65,9 @@ impl Intake {
 
     /// Takes one thing in.
     pub fn take(&mut self, engine: &Engine, fetched: Fetched<'_>) {
+        if self.closed {
+            return;
+        }
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
@@ -72,7 +79,10 @@ impl Intake {
                 if engine.journey_ns.is_some() {
                     self.builder.stamp(Instant::now);
                 }
-                let route = engine.plan.selection.scope.rules.route(&record);
+                let Some(route) = route(engine, &record) else {
+                    self.closed = true;
+                    return;
+                };
                 self.builder.push(
                     partition,
                     self.epoch_of(partition),
@@ -143,6 +153,33 @@ impl Intake {
         self.seen.clear();
         self.last = None;
         count
+    }
+}
+
+/// What becomes of a record. Where the rules need a schema and the registry does not answer, reading waits: the order of keys
+/// that nobody knows yet cannot be kept otherwise. A registry that stays away fails the run, which loses nothing.
+fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
+    let rules = &engine.plan.selection.scope.rules;
+    let mut waited = false;
+    let told = |error: &Undecodable| {
+        waited = true;
+        engine.events.push(EventKind::Warning { text: format!("reading waits: {error}") });
+    };
+    let patience = rules.decoding.settings().patience;
+    let routed = patiently(patience, || !engine.reading_stopped(), told, || rules.route(record));
+    if waited && routed.is_ok() {
+        engine.events.push(EventKind::Notice { text: "the schema registry answers again: reading goes on".into() });
+    }
+    match routed {
+        Ok(route) => Some(route),
+        Err(_) if engine.reading_stopped() => None,
+        Err(error) => {
+            engine.fail(format!(
+                "{error}; the registry was waited for {} s (decode.patience), and filters or keys need its schemas",
+                patience.as_secs_f32()
+            ));
+            None
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The members of a group: each reads what the group gives it, on a thread of its own.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -101,6 +102,9 @@ struct MemberLoop<'a> {
     committed: Instant,
     looked_elsewhere: Instant,
     joined: Instant,
+    /// How far its partitions had been read when that was looked at last, and when that was.
+    read_to: HashMap<u32, i64>,
+    looked_at_reading: Instant,
     /// How many topics it has subscribed to.
     topics: usize,
     expired: Expired,
@@ -120,6 +124,7 @@ impl<'a> MemberLoop<'a> {
         let place = if number == 0 { Place::First } else { Place::Further };
         let config = MemberConfig { topics, place, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
+        membership.joined(member.reference());
         let now = Instant::now();
         let mut this = Self {
             context,
@@ -133,6 +138,8 @@ impl<'a> MemberLoop<'a> {
             tidied: now,
             committed: now,
             looked_elsewhere: now,
+            read_to: HashMap::new(),
+            looked_at_reading: now,
             joined: now,
             topics: config.topics.len(),
             expired: Expired::default(),
@@ -147,6 +154,7 @@ impl<'a> MemberLoop<'a> {
         }
         if engine.reading_stopped() {
             // While it is still a member: when all leave at once, what the last of them commit may come too late.
+            engine.let_go(&this.membership.partitions());
             this.membership.commit_all(|positions| {
                 let committed = this.member.commit_now(positions);
                 if committed {
@@ -206,6 +214,10 @@ impl<'a> MemberLoop<'a> {
         set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
         set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
         self.adopt_orphans();
+        if self.looked_at_reading.elapsed() >= STANDSTILL {
+            self.looked_at_reading = Instant::now();
+            self.lead_what_stands_still(&mine);
+        }
         let (intake, client) = (&self.intake, &self.context.client);
         let again = self.expired.look(engine, self.tidied, |index| intake.epoch_of(index), |id| log_ends(client, id));
         self.stuck.extend(again.into_iter().map(|(index, _)| index));
@@ -237,6 +249,25 @@ impl<'a> MemberLoop<'a> {
         let engine = &self.context.engine;
         self.stuck.retain(|index| engine.partitions[*index as usize].lock().reached().is_some());
         !self.stuck.is_empty() && self.stuck.iter().all(|index| engine.partitions[*index as usize].lock().span() == 0)
+    }
+
+    /// Partitions of which nothing has come since the last look, though there is more, are led here again: their records may
+    /// be arriving where nobody reads them. For those that have another reason to stand still it changes nothing.
+    fn lead_what_stands_still(&mut self, mine: &[u32]) {
+        let engine = &self.context.engine;
+        let before = std::mem::take(&mut self.read_to);
+        for &index in mine {
+            let reached = {
+                let partition = engine.partitions[index as usize].lock();
+                let more = !partition.has_failed() && !partition.is_at_end();
+                partition.reached().filter(|reached| more && *reached < partition.end)
+            };
+            let Some(reached) = reached else { continue };
+            if before.get(&index) == Some(&reached) {
+                self.member.lead(engine.id(index));
+            }
+            self.read_to.insert(index, reached);
+        }
     }
 
     fn adopt_orphans(&mut self) {
@@ -287,6 +318,8 @@ impl<'a> MemberLoop<'a> {
     }
 }
 
+/// How often a member looks for partitions that stand still.
+const STANDSTILL: Duration = Duration::from_secs(1);
 /// How often a member looks up partitions that other processes have.
 const ELSEWHERE: Duration = Duration::from_millis(500);
 /// So long after the last change here other processes have told the group where their targets stand.

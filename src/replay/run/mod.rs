@@ -3,6 +3,7 @@
 pub mod assignor;
 pub mod concurrency;
 mod deal;
+mod decodable;
 mod ending;
 pub mod error;
 mod failures;
@@ -89,6 +90,8 @@ pub struct Run {
     pub(super) failures: Failures,
     /// What a plan said before, if one was made.
     pub(super) predicted_before: Option<Prediction>,
+    /// What would become of records that fail, where nothing is applied.
+    pub(super) would_fail: String,
     reading: Reading,
     ending: Option<Ending>,
     finishing: Option<Finishing>,

@@ -89,6 +89,12 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
             "needs all partitions in one process, and a group may spread them over several; leave --group out",
         ));
     }
+    if settings.needs_partition_order() {
+        return Err(RunError::TimeOrder(
+            "spreads partitions over lanes, and the handler topic commits whole partitions; set topic.transactional = false, or \
+             use --single-threaded",
+        ));
+    }
     if settings.ordering != Ordering::Key {
         return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
     }
@@ -142,6 +148,9 @@ impl Run {
             engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             take_up(&engine, &mut before);
+        }
+        if let Some(batch_time) = source.batch_time() {
+            engine.board.aim_at(batch_time);
         }
         let engine = Arc::new(engine);
         source.watch(Arc::new(PositionsView::of(&engine)));
@@ -209,6 +218,7 @@ impl Run {
             meters: Meters::new(partitions),
             failures: Failures::default(),
             predicted_before: None,
+            would_fail: String::new(),
             reading,
             ending: None,
             finishing: None,

@@ -8,8 +8,8 @@ use super::{Run, rate::Rate};
 use crate::{
     domain::{Lag, Offset, Ordering, RateLimit, TopicPartition},
     feed::{
-        LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RunState, RunSummary, RunView, Throughput,
-        Totals, WorkerState, WorkerView,
+        LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RunState, RunSummary,
+        RunView, Throughput, Totals, WorkerState, WorkerView,
     },
     plan::{Load, predict},
     replay::partition::{PartitionRun, key_groups::Digest},
@@ -106,6 +106,7 @@ impl Run {
             paused_by: self.engine.paused_by(),
             quarantine: self.quarantine_view(now),
             effects: self.source.effects(),
+            rehearsal: self.rehearsal_view(),
         }
     }
 
@@ -164,6 +165,14 @@ impl Run {
             on_retention: settings.retention_in_words().to_owned(),
             resumable: self.resumable,
         }
+    }
+
+    fn rehearsal_view(&self) -> Option<RehearsalView> {
+        let mut view = self.source.rehearsal()?;
+        if let RehearsalView::DryRun(dry_run) = &mut view {
+            dry_run.on_failure.clone_from(&self.would_fail);
+        }
+        Some(view)
     }
 
     /// From the end of the last handling to the last commit, once both are known.

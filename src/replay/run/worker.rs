@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use super::decodable::handle_decodable;
 use crate::{
     feed::WorkerState,
     handler::{Advice, Handler, LaneFailure, LaneRun},
@@ -52,12 +53,19 @@ pub fn spawn(
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
+        let rules = &engine.plan.selection.scope.rules;
+        // Most runs ask for no format, and pay for none.
+        let asked = rules.decoding.is_asked();
+        let decodes = asked.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
         while engine.board.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
             // It stays until the result is settled.
             let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
-            let failures = handle(handler.as_mut(), &batch);
+            let failures = match decodes {
+                None => handle(handler.as_mut(), &batch),
+                Some(decodes) => handle_decodable(rules, decodes, &mut batch, |batch| handle(handler.as_mut(), batch)),
+            };
             let elapsed = begun.elapsed();
             let records: usize = batch.iter().map(|run| run.records.len()).sum();
             let failed: usize = failures

@@ -8,7 +8,7 @@ use super::Body;
 use crate::{
     domain::{Growing, TopicPartition},
     feed::{EventKind, PlanView, Prediction, RunView},
-    handler::{self, HandlerContext, HandlerSource},
+    handler::{self, HandlerContext, HandlerError, HandlerSource, Rehearsed},
     journal::Journals,
     kafka::{Catalog, Client},
     plan::{Plan, Selection, resolve},
@@ -34,6 +34,21 @@ fn run_id() -> String {
     format!("{}-{:05x}", Utc::now().format("%Y%m%dT%H%M%S"), rand::random::<u32>() >> 12)
 }
 
+/// A rehearsal reads what a member of the group would, and is none: the group is only asked where it stands.
+fn begin_where_committed(plan: &mut Plan, group: &str, catalog: &Catalog<'_>) -> Result<(), Problem> {
+    let ids: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
+    let committed = catalog.committed(group, &ids).map_err(|error| failed(&error))?;
+    for (one, committed) in plan.partitions.iter_mut().zip(committed) {
+        if let Some(committed) = committed {
+            one.first = committed.clamp(one.first, one.end.max(one.first));
+        }
+    }
+    plan.notes.push(EventKind::Notice {
+        text: format!("reading from where group {group} has got to; it is not joined, and nothing is committed"),
+    });
+    Ok(())
+}
+
 impl Body {
     pub(super) fn start(&mut self) {
         let Some(selection) = self.options.selection.clone() else { return self.list() };
@@ -55,6 +70,8 @@ impl Body {
     }
 
     fn try_start(&mut self, selection: &Selection) -> Result<Run, Problem> {
+        let decoding = selection.scope.rules.decoding.check();
+        decoding.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
         let client = if let Some(client) = &self.client {
             client.clone()
         } else {
@@ -69,7 +86,13 @@ impl Body {
             (plan, Some((id, opened)))
         } else {
             let plan = resolve(&catalog, &selection);
-            (plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?, None)
+            let mut plan = plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
+            if self.options.settings.rehearsal.is_some()
+                && let Some(group) = self.group_of(self.runs + 1)
+            {
+                begin_where_committed(&mut plan, &group, &catalog)?;
+            }
+            (plan, None)
         };
         let plan = Arc::new(plan);
         self.events.push(EventKind::Planned {
@@ -83,15 +106,21 @@ impl Body {
         self.runs += 1;
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
+        let on_failure = settings.failures_in_words();
+        if settings.rehearsal.is_some() {
+            settings = settings.for_rehearsal(false);
+        }
+        let joined = resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
+        if let Some(text) = settings.suit_handler(plan.partitions.len() + joined) {
+            self.events.push(EventKind::Notice { text });
+        }
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plans.predicted(&plan, &settings);
         self.show_planned(&id, &plan, &settings, predicted);
         let partitions = plan.partitions.len() + resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
         let first = first_workers(partitions, &settings);
         check_workers(partitions, &settings, first).map_err(|error| usage(&error))?;
-        let source: Arc<dyn HandlerSource> = if let Some(source) = &self.source {
-            Arc::clone(source)
-        } else {
+        let source = {
             let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
             let context = HandlerContext {
                 run_id: id.clone(),
@@ -102,9 +131,13 @@ impl Body {
                 follow: plan.follow,
                 events: self.events.clone(),
                 settings: settings.handlers.clone(),
+                preview_only: settings.rehearsal.is_some(),
             };
-            handler::open(&settings.handler, &context)
-                .map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?
+            let (source, single_threaded) = self.open_handlers(&settings, &context)?;
+            if single_threaded {
+                settings = settings.for_rehearsal(true);
+            }
+            source
         };
         let opened = match resumed {
             Some((_, opened)) => {
@@ -112,7 +145,7 @@ impl Body {
                 journalling::tell(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self.options.journal.as_ref().and_then(|options| {
+            None => self.options.journal.as_ref().filter(|_| settings.rehearsal.is_none()).and_then(|options| {
                 journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
             }),
         };
@@ -132,8 +165,27 @@ impl Body {
         // Whoever starts again means the same selection anew.
         self.options.journal.iter_mut().for_each(|options| options.resume = None);
         run.predicted_before = predicted;
+        run.would_fail = on_failure;
         run.failures.attended = !self.options.one_run;
         Ok(run)
+    }
+
+    /// The handlers of a run, and whether they need one worker that sees all records.
+    fn open_handlers(
+        &self,
+        settings: &Settings,
+        context: &HandlerContext,
+    ) -> Result<(Arc<dyn HandlerSource>, bool), Problem> {
+        let rehearsed = match (&self.source, &settings.rehearsal) {
+            (Some(source), None) => return Ok((Arc::clone(source), false)),
+            (Some(source), Some(_)) => handler::rehearse_given(Arc::clone(source), context),
+            (None, Some(rehearsal)) => handler::rehearse(rehearsal, &settings.handler, context),
+            (None, None) => {
+                handler::open(&settings.handler, context).map(|source| Rehearsed { source, single_threaded: false })
+            }
+        };
+        let problem = |error: HandlerError| Problem { usage: error.is_usage(), text: error.to_string() };
+        rehearsed.map(|it| (it.source, it.single_threaded)).map_err(problem)
     }
 
     fn journals(&self) -> Option<&Journals> {

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::{handler::Positions, replay::engine::Engine};
+use crate::{
+    handler::{Holder, Positions},
+    replay::engine::Engine,
+};
 
 /// A run's positions. It does not keep the run alive, since the run keeps the target.
 pub struct PositionsView(Weak<Engine>);
@@ -19,5 +22,18 @@ impl Positions for PositionsView {
     fn position(&self, partition: u32) -> i64 {
         let position = |engine: Arc<Engine>| Some(engine.partitions.get(partition as usize)?.lock().own_position());
         self.0.upgrade().and_then(position).unwrap_or(0)
+    }
+
+    fn holder(&self, partition: u32) -> Option<Holder> {
+        let engine = self.0.upgrade()?;
+        let (epoch, member) = engine.holders.lock().get(&partition).cloned()?;
+        // Another member may have been given it since.
+        let stands = engine.partitions.get(partition as usize)?.lock().epoch == epoch;
+        stands.then_some(Holder { epoch, member: Some(member) })
+    }
+
+    fn first(&self, partition: u32) -> i64 {
+        let first = |engine: Arc<Engine>| Some(engine.planned.get(partition as usize)?.first.get());
+        self.0.upgrade().and_then(first).unwrap_or(0)
     }
 }

@@ -16,20 +16,23 @@ use super::ledger::{Home, Ledger};
 #[derive(Clone, Debug)]
 pub struct Readership {
     read: HashMap<u64, u64, Xxh3Builder>,
-    total: u64,
+    unread: u64,
 }
 
 impl Default for Readership {
     fn default() -> Self {
-        Self { read: HashMap::with_hasher(Xxh3Builder::new()), total: 0 }
+        Self { read: HashMap::with_hasher(Xxh3Builder::new()), unread: 0 }
     }
 }
 
 impl Readership {
-    /// The group has read one more record of a key.
-    pub fn add(&mut self, key: u64) {
-        *self.read.entry(key).or_default() += 1;
-        self.total += 1;
+    /// One more record of a key, which the group has read or not.
+    pub fn add(&mut self, key: u64, is_read: bool) {
+        if is_read {
+            *self.read.entry(key).or_default() += 1;
+        } else {
+            self.unread += 1;
+        }
     }
 }
 
@@ -91,11 +94,11 @@ impl Translator {
 
     /// Where it begins: `ends` are the ends of the new partitions, where a group begins that has read all.
     #[must_use]
-    pub fn finish(self, old: &Ledger, ends: &[i64]) -> Translated {
+    pub fn finish(self, ends: &[i64]) -> Translated {
         let offsets = self.places.iter().zip(ends).map(|(place, end)| place.first.unwrap_or(*end)).collect();
         let to_read = self.places.iter().map(|place| place.behind).sum();
-        let unread = old.records().saturating_sub(self.group.total);
-        Translated { offsets, to_read, again: u64::saturating_sub(to_read, unread) }
+        let again = u64::saturating_sub(to_read, self.group.unread);
+        Translated { offsets, to_read, again }
     }
 }
 
@@ -185,7 +188,9 @@ mod tests {
                 let mut unread: BTreeMap<u64, u64> = BTreeMap::new();
                 for (p, partition) in old.iter().enumerate() {
                     for (at, (key, content)) in partition.iter().enumerate() {
-                        if i64::try_from(at).unwrap() < group.cut[p] { readership.add(*key) } else { unread.insert(*content, *key); }
+                        let is_read = i64::try_from(at).unwrap() < group.cut[p];
+                        readership.add(*key, is_read);
+                        if !is_read { unread.insert(*content, *key); }
                     }
                 }
                 let mut translator = Translator::new(readership, &floors);
@@ -198,7 +203,7 @@ mod tests {
                     }
                 }
                 let ends: Vec<i64> = new.iter().map(|one| i64::try_from(one.len()).unwrap()).collect();
-                let translated = translator.finish(&was, &ends);
+                let translated = translator.finish(&ends);
                 let read: Vec<u64> = new.iter().zip(&translated.offsets)
                     .flat_map(|(one, from)| one[usize::try_from(*from).unwrap()..].iter().map(|(_, content)| *content)).collect();
                 prop_assert!(unread.keys().all(|content| read.contains(content)), "skipped");

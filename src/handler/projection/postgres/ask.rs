@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, Row};
+use rand::RngExt as _;
+use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 use super::{
-    super::{applied::OffsetSet, store::Claimed},
+    super::{applied::OffsetSet, shadow::Sum, store::Claimed},
     held::{Notes, Owned},
     link::{Link, Trouble, bounded},
     sql,
     transaction::names,
 };
+use crate::{domain::TopicPartition, feed::printable};
 
 /// Whether a transaction of this number, which is over, was committed. Waits until it is over.
 pub async fn is_noted(
@@ -51,12 +53,14 @@ pub async fn claim(client: &Client, projection: &str, partitions: &[Claimed]) ->
     bounded(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")).await?;
     bounded(client.execute(sql::NEW, &[&projection, &topics, &numbers])).await?;
     bounded(client.execute(sql::WAIT, &[&projection, &topics, &numbers])).await?;
-    let taken = bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers])).await?;
+    // Never one that was given out before, in whatever table of whatever schema.
+    let token: i64 = rand::rng().random();
+    let claimed = bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token])).await?;
     let noted = bounded(client.query(sql::NOTED, &[&projection, &topics, &numbers])).await?;
     bounded(client.batch_execute("COMMIT")).await?;
     let mut sets = sets(&noted)?;
     let mut found = BTreeMap::new();
-    for row in &taken {
+    for row in &claimed {
         let (owner, position) = (row.try_get(2)?, row.try_get(3)?);
         let applied = sets.remove(&place(row)?).unwrap_or_default();
         found.insert(place(row)?, Taken { owner, position, applied });
@@ -68,6 +72,33 @@ pub async fn claim(client: &Client, projection: &str, partitions: &[Claimed]) ->
         .collect())
 }
 
+/// What is applied of each partition.
+pub async fn sums(client: &Client, projection: &str) -> Result<Vec<Sum>, Trouble> {
+    let mut sums: BTreeMap<(String, i32), (u64, u64)> = BTreeMap::new();
+    for row in bounded(client.query(sql::SUMS, &[&projection])).await? {
+        let sum = sums.entry(place(&row)?).or_default();
+        let (records, digest): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
+        *sum = (sum.0 + records.cast_unsigned(), sum.1.wrapping_add(digest.cast_unsigned()));
+    }
+    let sum =
+        |((topic, partition), (records, digest))| Sum { id: TopicPartition::new(topic, partition), records, digest };
+    Ok(sums.into_iter().map(sum).collect())
+}
+
+/// The first rows of a query, as text.
+pub async fn first_rows(client: &Client, query: &str, most: usize) -> Result<Vec<String>, Trouble> {
+    let mut texts = Vec::new();
+    for message in bounded(client.simple_query(query)).await? {
+        if let SimpleQueryMessage::Row(row) = message
+            && texts.len() < most
+        {
+            let column = |at| printable(row.get(at).unwrap_or("null")).into_owned();
+            texts.push((0..row.len()).map(column).collect::<Vec<_>>().join(", "));
+        }
+    }
+    Ok(texts)
+}
+
 fn place(row: &Row) -> Result<(String, i32), Trouble> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
@@ -76,7 +107,7 @@ fn sets(rows: &[Row]) -> Result<BTreeMap<(String, i32), OffsetSet>, Trouble> {
     let mut sets: BTreeMap<_, OffsetSet> = BTreeMap::new();
     for row in rows {
         let offsets: &[u8] = row.try_get(2)?;
-        sets.entry(place(row)?).or_default().merge(&OffsetSet::decode(offsets).unwrap_or_default());
+        sets.entry(place(row)?).or_default().merge(&OffsetSet::decode(offsets).ok_or(Trouble::Damaged)?);
     }
     Ok(sets)
 }

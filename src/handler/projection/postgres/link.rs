@@ -34,6 +34,8 @@ pub enum Trouble {
     Database(Error),
     /// No answer came in time.
     Silent,
+    /// What the notes of kreplay's hold is none.
+    Damaged,
 }
 
 impl From<Error> for Trouble {
@@ -48,6 +50,9 @@ impl Trouble {
         match self {
             Self::Database(error) => sentence(error),
             Self::Silent => format!("PostgreSQL gave no answer for {} s", ANSWER.as_secs()),
+            Self::Damaged => {
+                "kreplay_applied is damaged: what it says cannot be read; rebuild the projection in a new schema".into()
+            }
         }
     }
 }

@@ -25,10 +25,15 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
+pub(super) use self::{
+    link::{Place, Trouble, bounded},
+    sql::quoted,
+};
+
 use self::{
     address::Address,
     held::{Held, Owned},
-    link::{Link, Place, Trouble, bounded},
+    link::Link,
     transaction::Attempt,
     verdict::{Verdict, verdict},
     writer::Writer,
@@ -36,6 +41,7 @@ use self::{
 use super::{
     batch::Batch,
     definition::Definition,
+    shadow::Sum,
     statement::Dialect,
     store::{Claimed, Session, Store, settings_error, target_error},
 };
@@ -45,8 +51,8 @@ use crate::{
     handler::{HandlerContext, HandlerError, Positions},
 };
 
-/// How long a database may be away before its records fail, where nothing else is set.
-const RECONNECT: Duration = Duration::from_secs(30);
+/// How long a batch should take: the server brings each commit to its disk, which takes some milliseconds.
+const BATCH: Duration = Duration::from_millis(25);
 
 /// A projection in PostgreSQL.
 pub(super) struct PostgresStore {
@@ -70,21 +76,42 @@ impl PostgresStore {
     pub(super) fn open(
         url: &str,
         definition: &Arc<Definition>,
+        schema: Option<&str>,
         context: &HandlerContext,
     ) -> Result<Self, HandlerError> {
+        let (place, runtime) = reach(url, definition, schema)?;
         let shown = definition.target.to_string();
-        let address = Address::parse(url).map_err(|reason| settings_error(format!("the target {shown}: {reason}")))?;
-        let tls = tls::connector(&address).map_err(|reason| settings_error(format!("the target {shown}: {reason}")))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| target_error(format!("no connection to {shown}: {error}")))?;
-        let place = Place { address, tls, schema: None, definition: Arc::clone(definition) };
-        let shared =
-            Shared { place, shown, held: Held::default(), reconnect: RECONNECT, events: context.events.clone() };
+        let reconnect = context.settings.projection.reconnect_timeout;
+        let shared = Shared { place, shown, held: Held::default(), reconnect, events: context.events.clone() };
         runtime.block_on(shared.prepare())?;
         Ok(Self { shared: Arc::new(shared), runtime: Mutex::new(runtime) })
     }
+}
+
+/// How a server is reached, and what waits for its answers.
+pub(super) fn reach(
+    url: &str,
+    definition: &Arc<Definition>,
+    schema: Option<&str>,
+) -> Result<(Place, Runtime), HandlerError> {
+    let wrong = |reason| settings_error(format!("the target {}: {reason}", definition.target));
+    let mut address = Address::parse(url).map_err(wrong)?;
+    if address.config.get_password().is_none()
+        && let Ok(password) = std::env::var("PGPASSWORD")
+    {
+        address.config.password(password);
+    }
+    let tls = tls::connector(&address).map_err(wrong)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| target_error(format!("no connection to {}: {error}", definition.target)))?;
+    Ok((Place { address, tls, schema: schema.map(str::to_owned), definition: Arc::clone(definition) }, runtime))
+}
+
+/// Whether it is for the user to change something.
+pub(super) fn is_wrong_usage(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Database(error) if matches!(verdict(error), Verdict::Broken | Verdict::Record))
 }
 
 impl Shared {
@@ -114,12 +141,7 @@ impl Shared {
     /// What is wrong before the run. What the user has to change counts as wrong usage.
     fn error(&self, what: &str, trouble: &Trouble) -> HandlerError {
         let reason = format!("{}: {what}: {}", self.shown, trouble.sentence());
-        match trouble {
-            Trouble::Database(error) if matches!(verdict(error), Verdict::Broken | Verdict::Record) => {
-                settings_error(reason)
-            }
-            _ => target_error(reason),
-        }
+        if is_wrong_usage(trouble) { settings_error(reason) } else { target_error(reason) }
     }
 
     async fn client(&self) -> Result<Client, HandlerError> {
@@ -158,11 +180,15 @@ impl Store for PostgresStore {
         })?;
         let mut stands = Vec::with_capacity(taken.len());
         for (one, taken) in partitions.iter().zip(taken) {
-            stands.push(taken.position.and_then(Offset::new));
+            stands.push(taken.position.and_then(|position| Offset::new(taken.applied.reaches(position))));
             let owned = Owned { index: one.index, id: one.id.clone(), owner: taken.owner };
             self.shared.held.claimed(owned, taken.position, taken.applied);
         }
         Ok(stands)
+    }
+
+    fn batch_time(&self) -> Option<Duration> {
+        Some(BATCH)
     }
 
     fn session(&self) -> Box<dyn Session> {
@@ -176,5 +202,26 @@ impl Store for PostgresStore {
     fn finish(&self) -> Result<(), HandlerError> {
         let written = self.runtime.lock().block_on(self.shared.write_positions());
         written.map_err(|trouble| self.shared.error("the last positions cannot be written", &trouble))
+    }
+
+    fn sums(&self) -> Result<Vec<Sum>, HandlerError> {
+        self.runtime.lock().block_on(async {
+            let client = self.shared.client().await?;
+            let sums = ask::sums(&client, &self.shared.place.definition.name).await;
+            sums.map_err(|trouble| self.shared.error("what is applied cannot be read", &trouble))
+        })
+    }
+
+    fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError> {
+        self.runtime.lock().block_on(async {
+            let client = self.shared.client().await?;
+            let rows = ask::first_rows(&client, query, most).await;
+            rows.map_err(|trouble| target_error(trouble.sentence()))
+        })
+    }
+
+    /// Connections may stay: they are to the server, and the schema's name is all that changes.
+    fn close(&self) -> Result<(), HandlerError> {
+        Ok(())
     }
 }

@@ -79,7 +79,7 @@ FOR UPDATE OF held";
 
 /// Gives out new tokens.
 pub const TAKE: &str = "
-UPDATE kreplay_positions AS held SET owner = held.owner + 1
+UPDATE kreplay_positions AS held SET owner = $4
 FROM unnest($2::text[], $3::int4[]) AS mine(topic, partition)
 WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition
 RETURNING held.topic, held.partition, held.owner, held.position";
@@ -95,3 +95,6 @@ pub const STANDS: &str = "
 SELECT held.position FROM kreplay_positions AS held
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
 WHERE held.projection = $1";
+
+/// What is applied of each partition, note by note.
+pub const SUMS: &str = "SELECT topic, partition, records, digest FROM kreplay_applied WHERE projection = $1";

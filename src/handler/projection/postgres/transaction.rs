@@ -245,7 +245,7 @@ impl Attempt<'_> {
                 };
                 let offsets: &[u8] = row.try_get(2)?;
                 let (records, digest): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
-                let offsets = OffsetSet::decode(offsets).unwrap_or_default();
+                let offsets = OffsetSet::decode(offsets).ok_or(Trouble::Damaged)?;
                 notes.entry(one.index).or_default().merge(&Note { offsets, records, digest: digest.cast_unsigned() });
             }
         }
@@ -254,12 +254,12 @@ impl Attempt<'_> {
                 note.offsets.prune(position);
             }
         }
-        let noted: Vec<(&Owned, &Note)> =
+        let written: Vec<(&Owned, &Note)> =
             self.owned.iter().filter_map(|one| Some((one, notes.get(&one.index)?))).collect();
-        let (topics, partitions) = names(noted.iter().map(|(one, _)| *one));
-        let offsets: Vec<Vec<u8>> = noted.iter().map(|(_, note)| note.offsets.encode()).collect();
-        let records: Vec<i64> = noted.iter().map(|(_, note)| note.records).collect();
-        let digests: Vec<i64> = noted.iter().map(|(_, note)| note.digest.cast_signed()).collect();
+        let (topics, partitions) = names(written.iter().map(|(one, _)| *one));
+        let offsets: Vec<Vec<u8>> = written.iter().map(|(_, note)| note.offsets.encode()).collect();
+        let records: Vec<i64> = written.iter().map(|(_, note)| note.records).collect();
+        let digests: Vec<i64> = written.iter().map(|(_, note)| note.digest.cast_signed()).collect();
         bounded(client.execute(&self.link.note, &[projection, &topics, &partitions, &offsets, &records, &digests]))
             .await?;
         let moved: Vec<(&Owned, i64)> = self

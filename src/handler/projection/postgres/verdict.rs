@@ -1,8 +1,11 @@
 //! What an error of PostgreSQL means for the run, by its SQLSTATE
 //! (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 
+use std::error::Error as _;
+
 use tokio_postgres::Error;
 
+use super::parameter::Unsendable;
 use crate::feed::printable;
 
 /// The most of a server's words that is repeated, in characters.
@@ -37,8 +40,7 @@ pub fn verdict(error: &Error) -> Verdict {
 }
 
 fn is_conversion(error: &Error) -> bool {
-    use std::error::Error as _;
-    error.source().is_some_and(|source| source.is::<super::parameter::Unsendable>())
+    error.source().is_some_and(<dyn std::error::Error>::is::<Unsendable>)
 }
 
 fn by_state(state: &str) -> Verdict {
@@ -60,21 +62,13 @@ fn by_state(state: &str) -> Verdict {
 /// The error for people, in one line, without what could drive a terminal.
 #[must_use]
 pub fn sentence(error: &Error) -> String {
-    let text = match error.as_db_error() {
-        Some(db) => {
-            let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
-            if let Some(hint) = db.hint() {
-                text.push_str(&format!("; {hint}"));
-            }
-            text
+    let text = match (error.as_db_error(), error.source()) {
+        (Some(db), _) => {
+            let hint = db.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{} (SQLSTATE {}){hint}", db.message(), db.code().code())
         }
-        None => {
-            use std::error::Error as _;
-            match error.source() {
-                Some(source) => source.to_string(),
-                None => error.to_string(),
-            }
-        }
+        (None, Some(source)) => source.to_string(),
+        (None, None) => error.to_string(),
     };
     let short: String = text.chars().take(LONGEST).collect();
     printable(&short).into_owned()

@@ -90,6 +90,7 @@ impl Session for Writer {
             deadline: Instant::now() + shared.reconnect,
             unknown: None,
         };
+        course.leave_out_unclaimed();
         loop {
             match runtime.block_on(course.attempt(link, *alone)) {
                 Next::Done(executed) => {
@@ -136,6 +137,7 @@ impl Course<'_> {
                     return Next::Done(self.executed());
                 }
                 Ok(false) => self.unknown = None,
+                Err(Trouble::Damaged) => return Next::Failed(Trouble::Damaged.sentence(), Advice::Stop),
                 Err(trouble) => return Next::Reconnect(trouble),
             }
         }
@@ -167,6 +169,17 @@ impl Course<'_> {
         self.judge(failure)
     }
 
+    /// What was not claimed could not be noted.
+    fn leave_out_unclaimed(&mut self) {
+        let is_claimed = |index: u32| self.owned.iter().any(|one| one.index == index);
+        let all = self.batch.records.iter().map(|record| record.partition);
+        let unclaimed: Vec<u32> = all.filter(|index| !is_claimed(*index)).collect();
+        if !unclaimed.is_empty() {
+            let error = "the partition was not claimed; resume the run";
+            self.todo.fail_partitions(self.batch, &unclaimed, error, Advice::Stop);
+        }
+    }
+
     /// After an attempt of which nothing is left.
     fn judge(&mut self, failure: Failure) -> Next {
         match failure {
@@ -177,7 +190,7 @@ impl Course<'_> {
             }
             Failure::Fenced(lost) => {
                 let error = "its partition was taken over by another owner, which the target obeys";
-                self.todo.fail_partitions(self.batch, &lost, error, Advice::Stop);
+                self.todo.fail_partitions(self.batch, &lost, error, Advice::Fenced);
                 self.owned.retain(|one| !lost.contains(&one.index));
                 Next::Again(Duration::ZERO)
             }
@@ -186,6 +199,7 @@ impl Course<'_> {
                 let verdict = match &trouble {
                     Trouble::Database(error) => verdict(error),
                     Trouble::Silent => return Next::Reconnect(trouble),
+                    Trouble::Damaged => return Next::Failed(trouble.sentence(), Advice::Stop),
                 };
                 match verdict {
                     Verdict::Again if self.again < AGAIN => {

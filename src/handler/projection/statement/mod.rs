@@ -33,6 +33,7 @@ pub(super) struct Statement {
     pieces: Vec<Piece>,
     parameters: Vec<Parameter>,
     table: Option<String>,
+    verb: String,
     /// Where it begins in the text that it was read from, in bytes.
     pub(super) at: usize,
     /// The line of its file, from 1; 0 where it is from no file.
@@ -57,7 +58,14 @@ impl Statement {
                         parameters.push(parameter.clone());
                     }
                 }
-                Self { table: table(&scanned.words), pieces: scanned.pieces, parameters, at: scanned.at, line: 0 }
+                Self {
+                    table: table(&scanned.words),
+                    verb: verb(&scanned.words),
+                    pieces: scanned.pieces,
+                    parameters,
+                    at: scanned.at,
+                    line: 0,
+                }
             })
             .collect())
     }
@@ -70,6 +78,12 @@ impl Statement {
     /// The table that it changes, without schema and quotes, where that can be told.
     pub(super) fn table(&self) -> Option<&str> {
         self.table.as_deref()
+    }
+
+    /// Whether it inserts, updates or deletes, as far as its first word says.
+    pub(super) fn changes_rows(&self) -> bool {
+        ["insert", "replace", "update", "delete", "merge"].contains(&self.verb.as_str())
+            || self.verb == "with" && self.table.is_some()
     }
 
     /// The statement as the database takes it: with `?1`, or `$1`, for [`Self::parameters`].
@@ -94,6 +108,14 @@ impl Statement {
             }
         }
         text
+    }
+}
+
+/// The first word, in lower case.
+fn verb(words: &[Word]) -> String {
+    match words.first() {
+        Some(Word::Plain(word)) => word.to_ascii_lowercase(),
+        _ => String::new(),
     }
 }
 

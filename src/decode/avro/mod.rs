@@ -1,0 +1,57 @@
+//! Avro's binary encoding, read with the schema it was written with.
+//!
+//! | Avro | JSON |
+//! |---|---|
+//! | null, boolean, int, long, string | the same; all 64 bits of a long are kept |
+//! | float, double | a number; `"NaN"`, `"Infinity"`, `"-Infinity"` where JSON has none |
+//! | bytes, fixed | base64 (RFC 4648, with padding) |
+//! | enum | its symbol |
+//! | array, map, record | a list, an object, an object |
+//! | union | the value itself, without the name of its type |
+//! | decimal, big-decimal | a string such as `"-12.30"`, exact |
+//! | uuid | a string |
+//! | date | `"2026-01-31"` |
+//! | time-millis, time-micros | `"10:00:00.000"`, `"10:00:00.000000"` |
+//! | timestamp-millis, -micros, -nanos | `"2026-01-31T10:00:00.000Z"`, with 3, 6 or 9 digits |
+//! | local-timestamp-millis, -micros, -nanos | the same without the `Z` |
+//! | duration | `{"months": …, "days": …, "millis": …}` |
+//!
+//! Dates and times that no calendar has stay the number they are. A value whose whole schema is `bytes` has no length in
+//! front: that is how Confluent's serializer writes it.
+//!
+//! The reader is our own and the parser of schemas is the crate's: a value is hostile, and the crate's reader goes as deep
+//! as a recursive schema and a value together take it. Source of the encoding: <https://avro.apache.org/docs/1.12.0/specification/>.
+
+mod compile;
+mod logical;
+mod read;
+
+pub use compile::AvroSchema;
+
+use serde_json::Value;
+
+use self::{compile::Node, read::Reader};
+use super::Undecodable;
+
+impl AvroSchema {
+    /// Decodes a value, from behind the schema's id.
+    ///
+    /// # Errors
+    /// Bytes that are no value of this schema: cut off, too long, too deep, or making no sense.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Value, Undecodable> {
+        if matches!(self.node(self.root()), Node::Bytes) {
+            return Ok(read::base64(bytes));
+        }
+        let mut reader = Reader::new(self, bytes);
+        let value = reader.value(self.root())?;
+        match reader.left() {
+            0 => Ok(value),
+            left => Err(Undecodable::bad(format!(
+                "{left} bytes are left over: it was not written with the schema it names"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod avro_test;

@@ -1,0 +1,217 @@
+//! Reading values: what a hostile one may cost is bounded by its length.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Number, Value, json};
+
+use super::{
+    super::{Undecodable, wire::zigzag},
+    compile::{AvroSchema, Node},
+    logical,
+};
+
+/// Values within values: deeper ones are refused, as serde_json does, so that no stack overflows.
+const DEEPEST: usize = 128;
+/// So many values may come out of few bytes: lists of nulls take none at all.
+const FREE_VALUES: usize = 100_000;
+/// And so many for each byte.
+const VALUES_PER_BYTE: usize = 16;
+
+/// Reads one value.
+pub(super) struct Reader<'a> {
+    schema: &'a AvroSchema,
+    rest: &'a [u8],
+    depth: usize,
+    budget: usize,
+}
+
+fn cut_off() -> Undecodable {
+    Undecodable::bad("it is cut off: it was not written with the schema it names, or is damaged")
+}
+
+fn senseless(what: &str) -> Undecodable {
+    Undecodable::bad(format!("{what}: it was not written with the schema it names, or is damaged"))
+}
+
+/// Bytes as JSON.
+pub(super) fn base64(bytes: &[u8]) -> Value {
+    Value::String(STANDARD.encode(bytes))
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(schema: &'a AvroSchema, bytes: &'a [u8]) -> Self {
+        let budget = bytes.len().saturating_mul(VALUES_PER_BYTE).saturating_add(FREE_VALUES);
+        Self { schema, rest: bytes, depth: 0, budget }
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub(super) fn value(&mut self, place: usize) -> Result<Value, Undecodable> {
+        self.budget = self.budget.checked_sub(1).ok_or_else(|| senseless("it holds too many values for its length"))?;
+        if self.depth == DEEPEST {
+            return Err(senseless(&format!("it is more than {DEEPEST} values deep")));
+        }
+        self.depth += 1;
+        // Types that hold others have functions of their own, so that a level takes little of the stack.
+        let value = match self.schema.node(place) {
+            Node::Array(items) => self.list(*items),
+            Node::Map(values) => self.map(*values),
+            Node::Union(variants) => self.union(variants),
+            Node::Record(fields) => self.record(fields),
+            scalar => self.scalar(scalar),
+        };
+        self.depth -= 1;
+        value
+    }
+
+    fn list(&mut self, items: usize) -> Result<Value, Undecodable> {
+        let mut list = Vec::new();
+        while let Some(count) = self.block()? {
+            for _ in 0..count {
+                list.push(self.value(items)?);
+            }
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn map(&mut self, values: usize) -> Result<Value, Undecodable> {
+        let mut map = Map::new();
+        while let Some(count) = self.block()? {
+            for _ in 0..count {
+                let name = self.text()?;
+                map.insert(name, self.value(values)?);
+            }
+        }
+        Ok(Value::Object(map))
+    }
+
+    fn union(&mut self, variants: &[usize]) -> Result<Value, Undecodable> {
+        let at = self.long()?;
+        let place = usize::try_from(at).ok().and_then(|at| variants.get(at));
+        let place = place.ok_or_else(|| senseless(&format!("a union has no type {at}")))?;
+        self.value(*place)
+    }
+
+    fn record(&mut self, fields: &[(String, usize)]) -> Result<Value, Undecodable> {
+        let mut map = Map::new();
+        for (name, place) in fields {
+            map.insert(name.clone(), self.value(*place)?);
+        }
+        Ok(Value::Object(map))
+    }
+
+    #[inline(never)]
+    fn scalar(&mut self, node: &Node) -> Result<Value, Undecodable> {
+        Ok(match node {
+            Node::Null | Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => Value::Null,
+            Node::Boolean => match self.take(1)? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                _ => return Err(senseless("a truth value is neither 0 nor 1")),
+            },
+            Node::Int => Value::from(self.int()?),
+            Node::Long => Value::from(self.long()?),
+            Node::Float => {
+                let number = f32::from_le_bytes(self.array()?);
+                // The shortest text of an f32 is not that of the same number as an f64.
+                number.to_string().parse().map_or(Value::Null, float)
+            }
+            Node::Double => float(f64::from_le_bytes(self.array()?)),
+            Node::Bytes => base64(self.bytes()?),
+            Node::String => Value::String(self.text()?),
+            Node::Enum(symbols) => {
+                let at = self.long()?;
+                let symbol = usize::try_from(at).ok().and_then(|at| symbols.get(at));
+                Value::String(symbol.ok_or_else(|| senseless(&format!("an enum has no symbol {at}")))?.clone())
+            }
+            Node::Fixed(size) => base64(self.take(*size)?),
+            Node::Decimal { scale, fixed } => {
+                let digits = match fixed {
+                    Some(size) => self.take(*size)?,
+                    None => self.bytes()?,
+                };
+                logical::decimal(digits, i64::try_from(*scale).unwrap_or(i64::MAX))?
+            }
+            Node::BigDecimal => {
+                let inner = self.bytes()?;
+                let mut inner = Self { rest: inner, ..Self::new(self.schema, inner) };
+                let digits = inner.bytes()?;
+                logical::decimal(digits, inner.long()?)?
+            }
+            Node::FixedUuid => logical::uuid(&self.array()?),
+            Node::BytesUuid => match <&[u8; 16]>::try_from(self.bytes()?) {
+                Ok(bytes) => logical::uuid(bytes),
+                Err(_) => return Err(senseless("a uuid does not have 16 bytes")),
+            },
+            Node::Date => logical::date(self.int()?),
+            Node::TimeMillis => logical::time(i64::from(self.int()?), 1_000),
+            Node::TimeMicros => logical::time(self.long()?, 1_000_000),
+            Node::Timestamp(unit) => logical::timestamp(self.long()?, *unit, true),
+            Node::LocalTimestamp(unit) => logical::timestamp(self.long()?, *unit, false),
+            Node::Duration => {
+                let [months, days, millis] = [self.array()?, self.array()?, self.array()?].map(u32::from_le_bytes);
+                json!({"months": months, "days": days, "millis": millis})
+            }
+        })
+    }
+
+    /// Lists and maps come in blocks, each with a count in front; a negative one is followed by the block's length in bytes.
+    /// `None`: there is no further one.
+    fn block(&mut self) -> Result<Option<u64>, Undecodable> {
+        let count = self.long()?;
+        if count < 0 {
+            self.long()?;
+        }
+        Ok((count != 0).then_some(count.unsigned_abs()))
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Undecodable> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(cut_off)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Undecodable> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn long(&mut self) -> Result<i64, Undecodable> {
+        let (number, rest) = zigzag(self.rest).ok_or_else(cut_off)?;
+        self.rest = rest;
+        Ok(number)
+    }
+
+    fn int(&mut self) -> Result<i32, Undecodable> {
+        i32::try_from(self.long()?).map_err(|_| senseless("an int has more than 32 bits"))
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], Undecodable> {
+        let count = self.long()?;
+        self.take(usize::try_from(count).map_err(|_| senseless("a length is negative"))?)
+    }
+
+    fn text(&mut self) -> Result<String, Undecodable> {
+        let bytes = self.bytes()?;
+        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| senseless("a string is not UTF-8"))
+    }
+}
+
+/// A number, or the word for it where JSON has none.
+fn float(number: f64) -> Value {
+    Number::from_f64(number).map_or_else(
+        || {
+            Value::from(if number.is_nan() {
+                "NaN"
+            } else if number > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            })
+        },
+        Value::Number,
+    )
+}

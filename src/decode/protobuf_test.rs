@@ -1,0 +1,161 @@
+//! What the crate writes is read back as JSON, and what is hostile upsets nothing.
+
+use proptest::prelude::*;
+use prost_reflect::{DynamicMessage, prost::Message};
+use serde_json::{Value, json};
+
+use super::*;
+
+const SHOP: &str = r#"
+    syntax = "proto3";
+    package shop;
+    import "google/protobuf/timestamp.proto";
+    import "google/protobuf/wrappers.proto";
+    import "google/protobuf/struct.proto";
+    import "google/protobuf/duration.proto";
+    import "confluent/meta.proto";
+    import "common/money.proto";
+    message First { string team_id = 1; }
+    message Order {
+        option (confluent.message_meta).doc = "an order";
+        enum State { UNKNOWN = 0; PAID = 1; }
+        message Item { string name = 1; sint32 count = 2; Item part = 3; }
+        int64 big = 1;
+        uint64 bigger = 2;
+        State state = 3;
+        repeated Item items = 4;
+        map<string, fixed64> counts = 5;
+        oneof who { string person = 6; int32 machine = 7; }
+        bytes raw = 8;
+        google.protobuf.Timestamp at = 9;
+        google.protobuf.Int64Value maybe = 10;
+        google.protobuf.Struct any = 11;
+        common.Money price = 12;
+        double share = 13;
+        optional bool flag = 14;
+        google.protobuf.Duration took = 15;
+    }
+"#;
+const MONEY: &str = r#"
+    syntax = "proto3"; package common; import "common/currency.proto";
+    message Money { int64 cents = 1; Currency currency = 2; }
+"#;
+const CURRENCY: &str = r#"syntax = "proto3"; package common; enum Currency { CHF = 0; EUR = 1; }"#;
+
+fn shop() -> ProtobufSchema {
+    let imports = [("common/money.proto", MONEY), ("common/currency.proto", CURRENCY)];
+    let imports = imports.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    ProtobufSchema::parse(SHOP, &imports).unwrap()
+}
+
+/// A message as a serializer writes it: the place, and what the crate makes of its JSON.
+fn encoded(schema: &ProtobufSchema, place: &[usize], prefix: &[u8], value: &Value) -> Vec<u8> {
+    let message = DynamicMessage::deserialize(schema.message(place).unwrap(), value).unwrap();
+    [prefix, &message.encode_to_vec()].concat()
+}
+
+fn order() -> Value {
+    json!({
+        "big": i64::MIN, "bigger": u64::MAX, "state": "PAID",
+        "items": [{"name": "a", "count": -1, "part": {"name": "b", "count": 0}}],
+        "counts": {"x": u64::MAX}, "machine": 0, "raw": "/w==", "at": "2026-01-31T09:00:00.5Z",
+        "maybe": i64::MAX, "any": {"a": [1.5, null, true]}, "price": {"cents": 1999, "currency": "EUR"},
+        "share": "NaN", "flag": false, "took": "1.5s",
+    })
+}
+
+#[test]
+fn every_kind_of_field_becomes_json_without_loss() {
+    let schema = shop();
+    let mut expected = order();
+    expected["at"] = json!("2026-01-31T09:00:00.500Z");
+    expected["took"] = json!("1.500s");
+    let decoded = schema.decode(&encoded(&schema, &[1], &[2, 2], &order())).unwrap();
+    assert_eq!(decoded, expected);
+    assert_eq!(decoded["bigger"].as_u64(), Some(u64::MAX));
+}
+
+#[test]
+fn fields_without_presence_are_there_and_others_where_they_are_set() {
+    let decoded = shop().decode(&[2, 2]).unwrap();
+    assert_eq!(
+        decoded,
+        json!({"big": 0, "bigger": 0, "state": "UNKNOWN", "items": [], "counts": {}, "raw": "", "share": 0.0})
+    );
+}
+
+#[test]
+fn a_message_is_found_by_its_place() {
+    let schema = shop();
+    let first = json!({"team_id": "7"});
+    for prefix in [&[0][..], &[2, 0]] {
+        assert_eq!(schema.decode(&encoded(&schema, &[0], prefix, &first)), Ok(first.clone()));
+    }
+    let item = json!({"name": "a", "count": 3});
+    assert_eq!(schema.decode(&encoded(&schema, &[1, 0], &[4, 2, 0], &item)), Ok(item));
+    for wrong in [&[2, 4][..], &[4, 0, 0], &[]] {
+        assert!(matches!(schema.decode(wrong), Err(Undecodable::Bad(_))), "{wrong:?}");
+    }
+}
+
+#[test]
+fn unknown_symbols_and_fields_do_not_fail() {
+    let schema = shop();
+    let decoded = schema.decode(&[2, 2, 0x18, 9, 0xf8, 0x07, 1]).unwrap();
+    assert_eq!(decoded["state"], 9);
+}
+
+/// An item within an item within an item, and so on.
+fn nested(levels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..levels {
+        let mut outer = vec![0x1a];
+        prost_reflect::prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+        outer.extend(bytes);
+        bytes = outer;
+    }
+    [&[4, 2, 0][..], &bytes].concat()
+}
+
+#[test]
+fn depth_is_bounded_on_the_stack_of_a_worker() {
+    let schema = shop();
+    let (hostile, deep) = std::thread::scope(|scope| {
+        let decode = || (schema.decode(&nested(300)), schema.decode(&nested(90)));
+        std::thread::Builder::new().stack_size(512 * 1024).spawn_scoped(scope, decode).unwrap().join().unwrap()
+    });
+    assert!(hostile.unwrap_err().to_string().contains("recursion"));
+    assert!(deep.is_ok());
+}
+
+#[test]
+fn schemas_that_are_none_say_so() {
+    for wrong in
+        ["message", "syntax = \"proto3\"; import \"missing.proto\";", "syntax = \"proto3\"; message A { B b = 1; }"]
+    {
+        assert!(matches!(ProtobufSchema::parse(wrong, &[]), Err(Undecodable::Bad(_))), "{wrong}");
+    }
+    assert!(ProtobufSchema::parse("", &[]).unwrap().decode(&[0]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn numbers_and_texts_come_back(
+        big in any::<i64>(), bigger in any::<u64>(), raw in prop::collection::vec(any::<u8>(), 0..20), person in any::<String>(),
+        counts in prop::collection::hash_map(any::<String>(), any::<u64>(), 0..4),
+    ) {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let schema = shop();
+        let value = json!({"big": big, "bigger": bigger, "raw": STANDARD.encode(raw), "person": person, "counts": counts});
+        let decoded = schema.decode(&encoded(&schema, &[1], &[2, 2], &value)).unwrap();
+        for name in ["big", "bigger", "raw", "person", "counts"] {
+            prop_assert_eq!(&decoded[name], &value[name]);
+        }
+    }
+
+    #[test]
+    fn no_bytes_upset_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(shop().decode(&[&[2, 2][..], &bytes].concat()));
+        drop(shop().decode(&bytes));
+    }
+}

@@ -1,0 +1,164 @@
+//! The cache, against a server that says what a test wants: how often is asked, and what is made of each answer.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use serde_json::json;
+
+use super::*;
+use crate::domain::{Form, Masked};
+
+/// A server that answers each request by its path with a status and a body, and counts them. The thread ends with the test
+/// process.
+fn serve(answer: impl Fn(&str, &str) -> (u16, String) + Send + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let Some(first) = lines.next() else { continue };
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            counted.fetch_add(1, SeqCst);
+            let (status, body) = answer(first.split(' ').nth(1).unwrap(), &head.join("\n"));
+            let length = body.len();
+            // Whoever asked may have gone.
+            drop(write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"));
+        }
+    });
+    (address, count)
+}
+
+fn settings(addresses: &[&str]) -> DecodeSettings {
+    DecodeSettings {
+        registry: addresses.iter().map(|one| Masked::plain(Form::Address, (*one).to_owned())).collect(),
+        timeout: Duration::from_secs(20),
+        ..DecodeSettings::default()
+    }
+}
+
+fn value(id: u32) -> Vec<u8> {
+    [&[0], &id.to_be_bytes()[..], &[14]].concat()
+}
+
+fn long() -> (u16, String) {
+    (200, json!({"schema": "\"long\""}).to_string())
+}
+
+#[test]
+fn many_threads_ask_once_for_a_schema_and_never_again() {
+    let (address, count) = serve(|_, _| long());
+    let registry = Registry::new(&settings(&[&address])).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    assert_eq!(registry.decode(Format::Avro, &value(7)), Ok(json!(7)));
+                }
+            });
+        }
+    });
+    assert_eq!(count.load(SeqCst), 1);
+    let error = registry.decode(Format::Protobuf, &value(7)).unwrap_err().to_string();
+    assert!(error.contains("schema 7: it is of the format avro, not protobuf"), "{error}");
+}
+
+#[test]
+fn an_unknown_id_is_asked_for_once_in_a_while() {
+    let (address, count) = serve(|_, _| (404, json!({"error_code": 40403, "message": "none\u{1b}[2J"}).to_string()));
+    let registry = Registry::new(&settings(&[&address])).unwrap();
+    for _ in 0..1000 {
+        let Err(Undecodable::Bad(error)) = registry.decode(Format::Registry, &value(7)) else { panic!() };
+        assert!(error.contains("does not know schema 7") && !error.contains('\u{1b}'), "{error}");
+    }
+    assert_eq!(count.load(SeqCst), 1);
+}
+
+#[test]
+fn the_cache_is_bounded() {
+    let (address, count) = serve(|_, _| long());
+    let registry = Registry::new(&DecodeSettings { schemas: 2, ..settings(&[&address]) }).unwrap();
+    for id in 0..10 {
+        assert_eq!(registry.decode(Format::Registry, &value(id)), Ok(json!(7)));
+    }
+    assert_eq!((registry.known.read().len(), count.load(SeqCst)), (2, 10));
+    assert!(registry.open.lock().ids.is_empty());
+}
+
+#[test]
+fn what_is_no_answer_passes_and_a_second_address_helps() {
+    for (status, body, part) in [
+        (500, json!({"error_code": 50001, "message": "store"}).to_string(), "answers 500: store"),
+        (401, String::new(), "refuses (401)"),
+        (404, "nothing".into(), "no schema registry is at that address"),
+        (200, "<html>".into(), "what no schema registry answers"),
+    ] {
+        let (bad, asked) = serve(move |_, _| (status, body.clone()));
+        let registry = Registry::new(&settings(&[&bad])).unwrap();
+        let Err(Undecodable::Unreachable(error)) = registry.decode(Format::Registry, &value(1)) else { panic!() };
+        assert!(error.contains(part), "{error}");
+        assert!(matches!(registry.decode(Format::Registry, &value(2)), Err(Undecodable::Unreachable(_))));
+        assert_eq!(asked.load(SeqCst), 1, "a registry that is down is left alone for a moment");
+        let (good, _) = serve(|_, _| long());
+        let registry = Registry::new(&settings(&[&bad, &good])).unwrap();
+        assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
+        assert_eq!(registry.decode(Format::Registry, &value(2)), Ok(json!(7)));
+        assert_eq!(asked.load(SeqCst), 2, "the address that answered is asked first");
+    }
+}
+
+#[test]
+fn who_we_are_is_told_and_never_shown() {
+    let secret = |text: &str| Some(Masked::plain(Form::Secret, text.into()));
+    for (settings, header) in [
+        (
+            DecodeSettings { username: secret("ada"), password: secret("hunter2"), ..settings(&[]) },
+            "Basic YWRhOmh1bnRlcjI=",
+        ),
+        (DecodeSettings { token: secret("hunter2"), ..settings(&[]) }, "Bearer hunter2"),
+    ] {
+        let (address, _) = serve(move |_, head| {
+            let known =
+                head.lines().any(|line| line.to_lowercase().starts_with("authorization:") && line.contains(header));
+            if known { long() } else { (401, String::new()) }
+        });
+        let registry = vec![Masked::plain(Form::Address, address)];
+        let registry = Registry::new(&DecodeSettings { registry, ..settings.clone() }).unwrap();
+        assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn references_are_fetched_each_once_and_not_without_end() {
+    let (address, count) = serve(|path, _| {
+        let references = |version: u32| json!([{"name": "a", "subject": "s/1", "version": version}]);
+        match path {
+            "/schemas/ids/1" => (200, json!({"schema": "\"long\"", "references": references(1)}).to_string()),
+            // It refers to itself.
+            "/subjects/s%2F1/versions/1" => {
+                let schema = json!({"type": "fixed", "name": "F", "size": 1}).to_string();
+                (200, json!({"schema": schema, "references": references(1)}).to_string())
+            }
+            "/schemas/ids/2" => (200, json!({"schema": "\"long\"", "references": references(2)}).to_string()),
+            // It refers to the next one, without end.
+            path => {
+                let version: u32 = path.rsplit('/').next().unwrap().parse().unwrap();
+                (200, json!({"schema": "\"long\"", "references": references(version + 1)}).to_string())
+            }
+        }
+    });
+    let registry = Registry::new(&settings(&[&address])).unwrap();
+    assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
+    assert_eq!(count.load(SeqCst), 2);
+    let error = registry.decode(Format::Registry, &value(2)).unwrap_err().to_string();
+    assert!(error.contains("more than 200 others"), "{error}");
+}

@@ -1,0 +1,178 @@
+//! What a comparison of two handlers has found, for programs (JSON) and for people (text).
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::escaped;
+use crate::feed::{
+    ComparisonView, Difference, Outcome, RehearsalView, RunState, RunView,
+    figures::{Count, seconds},
+    printable,
+};
+
+/// The first field of every result: its form, and the version of it.
+const SCHEMA: &str = "kreplay.compare/1";
+
+/// What a comparison has found. Fields are added, never renamed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparisonReport {
+    schema: &'static str,
+    state: RunState,
+    /// What ended it before its end, where it failed.
+    error: Option<String>,
+    elapsed_s: f64,
+    topics: Vec<String>,
+    partitions: usize,
+    selection: String,
+    /// Both would have done the same with every record that was compared.
+    equal: bool,
+    #[serde(flatten)]
+    found: ComparisonView,
+}
+
+impl ComparisonReport {
+    /// What a run has found, where it was a comparison.
+    #[must_use]
+    pub fn new(run: &RunView) -> Option<Self> {
+        let Some(RehearsalView::Comparison(found)) = &run.rehearsal else { return None };
+        Some(Self {
+            schema: SCHEMA,
+            state: run.state,
+            error: run.error.clone(),
+            elapsed_s: run.elapsed_s,
+            topics: run.plan.topics.clone(),
+            partitions: run.plan.partitions,
+            selection: run.plan.selection.clone(),
+            equal: found.differing_records == 0,
+            found: found.clone(),
+        })
+    }
+
+    /// Whether both would have done the same with every record.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.equal
+    }
+
+    /// The whole result, with a line feed at its end.
+    ///
+    /// # Errors
+    /// What the serializer said; none is known to happen.
+    pub fn render(&self, json: bool) -> Result<String, serde_json::Error> {
+        if json { Ok(escaped(&serde_json::to_string_pretty(self)?) + "\n") } else { Ok(self.text()) }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let mut line = |label: &str, text: &str| {
+            let _ = writeln!(out, "{label:<9} {}", printable(text));
+        };
+        let found = &self.found;
+        line("left", &found.left);
+        line("right", &found.right);
+        let compared =
+            format!("{} of {} partitions, {}", Count(found.records), self.partitions, seconds(self.elapsed_s));
+        line("records", &compared);
+        if self.state != RunState::Done {
+            line("state", &format!("{}: what is said here is of the records before that", self.state));
+        }
+        if let Some(error) = &self.error {
+            line("error", error);
+        }
+        if found.failed_with_both > 0 {
+            line("", &format!("{} fail with both", Count(found.failed_with_both)));
+        }
+        if self.equal {
+            line("result", "both do the same with every record");
+            return out;
+        }
+        let at_least = if found.more_keys { "more than " } else { "" };
+        let result = format!(
+            "{} records of {at_least}{} keys differ",
+            Count(found.differing_records),
+            Count(found.differing_keys)
+        );
+        line("result", &result);
+        for difference in &found.differences {
+            let _ = writeln!(out);
+            describe(&mut out, difference);
+        }
+        let shown = found.differences.len() as u64;
+        if found.differing_keys > shown {
+            let _ = writeln!(out, "\nand {} more keys (--limit)", Count(found.differing_keys - shown));
+        }
+        out
+    }
+}
+
+fn describe(out: &mut String, difference: &Difference) {
+    let place = &difference.place;
+    let key = difference.key.as_ref().map_or_else(|| "without a key".to_owned(), |key| format!("key {key}"));
+    let text = format!("{key}: {} partition {} offset {}", place.topic, place.partition, place.offset);
+    let _ = writeln!(out, "{}", printable(&text));
+    for (side, outcome) in [("left", &difference.left), ("right", &difference.right)] {
+        match outcome {
+            Outcome::Error(error) => {
+                let _ = writeln!(out, "  {side:<5} fails: {}", printable(error));
+            }
+            Outcome::Effects(effects) if effects.is_empty() => {
+                let _ = writeln!(out, "  {side:<5} nothing (more)");
+            }
+            Outcome::Effects(effects) => {
+                for (at, effect) in effects.iter().enumerate() {
+                    let label = if at == 0 { side } else { "" };
+                    let _ = writeln!(out, "  {label:<5} {}: {}", printable(&effect.what), printable(&effect.content));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{Effect, RecordPlace};
+
+    #[test]
+    fn a_difference_is_named_by_key_and_place() {
+        let effect = |content: &str| Effect { what: "statement orders".into(), content: content.into() };
+        let found = ComparisonView {
+            left: "projection:a.toml".into(),
+            right: "projection:b.toml".into(),
+            records: 1_000_000,
+            differing_records: 3,
+            differing_keys: 2,
+            differences: vec![Difference {
+                place: RecordPlace { topic: "orders".into(), partition: 3, offset: 77 },
+                key: Some("k\u{1b}".into()),
+                left: Outcome::Effects(vec![effect("status=paid")]),
+                right: Outcome::Error("no such column".into()),
+            }],
+            ..ComparisonView::default()
+        };
+        let mut run = RunView { state: RunState::Done, ..RunView::default() };
+        assert_eq!(ComparisonReport::new(&run), None);
+        run.rehearsal = Some(RehearsalView::Comparison(found.clone()));
+        let report = ComparisonReport::new(&run).unwrap();
+        let text = report.render(false).unwrap();
+        for part in [
+            "3 records of 2 keys differ",
+            "key k\\u{1b}: orders partition 3 offset 77",
+            "  left  statement orders: status=paid",
+            "  right fails: no such column",
+            "and 1 more keys",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.render(true).unwrap()).unwrap();
+        let first = &json["differences"][0];
+        assert_eq!((&json["equal"], &first["topic"], &first["offset"]), (&false.into(), &"orders".into(), &77.into()));
+        assert_eq!(first["left"]["effects"][0]["content"], "status=paid");
+        assert_eq!(first["right"]["error"], "no such column");
+        run.rehearsal = Some(RehearsalView::Comparison(ComparisonView { differing_records: 0, ..found }));
+        let report = ComparisonReport::new(&run).unwrap();
+        assert!(report.is_equal() && report.render(false).unwrap().contains("both do the same"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Whether a rebuild has applied each record of the log once: the log is read again, by other code than the run's, and its
+//! records are counted and summed up by partition. A sum of fingerprints of offset and contents differs where a record is
+//! lost, doubled or another one, whatever the order, within the odds of 64 bits.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::super::bind::fingerprint_of;
+use crate::{
+    domain::{Offset, Tier, TopicPartition},
+    kafka::{ClientHealth, Consumer as _, Fetched, KafkaConfig, Reader, is_final},
+    plan::Rules,
+};
+
+const READ_WAIT: Duration = Duration::from_millis(100);
+const READ_RECORDS: usize = 1000;
+/// A broker that gives nothing for so long is not waited for any more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was applied of a partition, or what the log has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::handler::projection) struct Sum {
+    pub(in crate::handler::projection) id: TopicPartition,
+    /// How many records.
+    pub(in crate::handler::projection) records: u64,
+    /// The sum of their fingerprints.
+    pub(in crate::handler::projection) digest: u64,
+}
+
+/// What a run was about, of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) id: TopicPartition,
+    pub(super) first: i64,
+    pub(super) end: i64,
+}
+
+/// What the log has in some ranges, without what the rules leave out.
+///
+/// # Errors
+/// It cannot be read to its end.
+pub(super) fn read(config: &KafkaConfig, rules: &Rules, ranges: &[Range]) -> Result<Vec<Sum>, String> {
+    let health: Arc<ClientHealth> = Arc::default();
+    let topics: Vec<String> = ranges.iter().map(|range| range.id.topic.to_string()).collect();
+    let mut reader = Reader::further(config, &health, Tier::default(), &topics).map_err(|error| error.to_string())?;
+    let result = follow(&mut reader, rules, ranges);
+    reader.close();
+    result
+}
+
+fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Sum>, String> {
+    let mut sums: Vec<Sum> = ranges.iter().map(|range| Sum { id: range.id.clone(), records: 0, digest: 0 }).collect();
+    let mut open: HashMap<(String, i32), usize> = HashMap::new();
+    for (at, range) in ranges.iter().enumerate().filter(|(_, range)| range.first < range.end) {
+        let first = Offset::new(range.first).unwrap_or_default();
+        reader.start(&range.id, first).map_err(|error| format!("{} cannot be read: {error}", range.id))?;
+        open.insert((range.id.topic.to_string(), range.id.partition.0), at);
+    }
+    let mut heard = Instant::now();
+    while !open.is_empty() {
+        let (mut ended, mut failed) = (Vec::new(), None);
+        let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| match fetched {
+            Fetched::Record(record) => {
+                let key = (record.topic().to_owned(), record.partition());
+                let Some(&at) = open.get(&key) else { return };
+                let end = ranges[at].end;
+                let route = match rules.route(&record) {
+                    Ok(route) => route,
+                    Err(error) => {
+                        failed.get_or_insert(format!("the log cannot be read again: {error}"));
+                        return;
+                    }
+                };
+                if record.offset() < end && !route.filtered {
+                    sums[at].records += 1;
+                    let fingerprint = fingerprint_of(record.offset(), record.key(), record.value());
+                    sums[at].digest = sums[at].digest.wrapping_add(fingerprint);
+                }
+                if record.offset() + 1 >= end {
+                    ended.push(key);
+                }
+            }
+            Fetched::End { topic, partition, offset } => {
+                let key = (topic.to_owned(), partition);
+                if open.get(&key).is_some_and(|at| offset >= ranges[*at].end) {
+                    ended.push(key);
+                }
+            }
+            Fetched::Error { topic, partition, code, text } => {
+                if is_final(code) {
+                    let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
+                    failed.get_or_insert(format!("{topic}-{partition} cannot be read again: {text}"));
+                }
+            }
+        });
+        if let Some(text) = failed {
+            return Err(text);
+        }
+        for key in ended {
+            if let Some(at) = open.remove(&key) {
+                reader.stop(&ranges[at].id);
+            }
+        }
+        if count > 0 {
+            heard = Instant::now();
+        } else if heard.elapsed() >= PATIENCE {
+            let waiting = open.values().next().map(|at| ranges[*at].id.to_string()).unwrap_or_default();
+            return Err(format!("nothing of {waiting} came for {} s while the log was read again", PATIENCE.as_secs()));
+        }
+    }
+    Ok(sums)
+}
+
+/// Compares what was applied with what the log has.
+///
+/// # Errors
+/// The first difference, in one sentence.
+pub(super) fn compare(ranges: &[Range], log: &[Sum], applied: &[Sum]) -> Result<(), String> {
+    let applied: BTreeMap<&TopicPartition, &Sum> = applied.iter().map(|sum| (&sum.id, sum)).collect();
+    for (range, sum) in ranges.iter().zip(log) {
+        let found = applied.get(&sum.id).map_or((0, 0), |found| (found.records, found.digest));
+        let place = format!("{} from {} to before {}", sum.id, range.first, range.end);
+        if found.0 != sum.records {
+            return Err(format!("{place}: the log has {} records, {} are applied", sum.records, found.0));
+        }
+        if found.1 != sum.digest {
+            return Err(format!(
+                "{place}: {} records are applied, as many as the log has, but not the same ones",
+                sum.records
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sum(partition: i32, records: &[(i64, Vec<u8>)]) -> Sum {
+        let digest = records
+            .iter()
+            .fold(0_u64, |sum, (offset, value)| sum.wrapping_add(fingerprint_of(*offset, None, Some(value))));
+        Sum { id: TopicPartition::new("t", partition), records: records.len() as u64, digest }
+    }
+
+    proptest! {
+        /// What was applied in whatever order is equal; without one, with one twice, with one in the place of another it is not.
+        #[test]
+        fn a_lost_a_doubled_and_a_mistaken_record_are_found(
+            values in prop::collection::vec(prop::collection::vec(0_u8..2, 0..3), 2..20), at in any::<prop::sample::Index>(),
+            other in any::<prop::sample::Index>(),
+        ) {
+            let records: Vec<(i64, Vec<u8>)> = (0..).zip(values).collect();
+            let ranges = [Range { id: TopicPartition::new("t", 0), first: 0, end: records.len() as i64 }];
+            let log = [sum(0, &records)];
+            let mut applied = records.clone();
+            applied.reverse();
+            prop_assert_eq!(compare(&ranges, &log, &[sum(0, &applied)]), Ok(()));
+            let (at, other) = (at.index(records.len()), other.index(records.len()));
+            applied.push(applied[at].clone());
+            prop_assert!(compare(&ranges, &log, &[sum(0, &applied)]).is_err());
+            applied.remove(other);
+            let same = applied.iter().collect::<std::collections::BTreeSet<_>>().len() == records.len();
+            prop_assert_eq!(compare(&ranges, &log, &[sum(0, &applied)]).is_ok(), same);
+            applied.remove(0);
+            prop_assert!(compare(&ranges, &log, &[sum(0, &applied)]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_partition_of_which_nothing_is_applied_is_found() {
+        let ranges = [Range { id: TopicPartition::new("t", 4), first: 3, end: 9 }];
+        let error = compare(&ranges, &[sum(4, &[(3, vec![1])])], &[]).unwrap_err();
+        assert_eq!(error, "t-4 from 3 to before 9: the log has 1 records, 0 are applied");
+        assert_eq!(compare(&ranges, &[sum(4, &[])], &[]), Ok(()));
+    }
+}

@@ -1,0 +1,533 @@
+//! A projection in a file, with batches as workers bring them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use crate::{
+    domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
+    handler::{
+        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
+        projection::ProjectionSource,
+    },
+};
+
+/// A directory with a definition and its database.
+struct Place {
+    dir: tempfile::TempDir,
+    context: HandlerContext,
+}
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value TEXT, count INTEGER NOT NULL);";
+const UPSERT: &str = "INSERT INTO item VALUES (:key, :value, 1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, count = count + 1";
+
+impl Place {
+    fn new(schema: &str, sql: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("target = \"sqlite:p.db\"\nschema = '''\n{schema}'''\n[[on]]\nsql = '''\n{sql}'''\n");
+        std::fs::write(dir.path().join("p.toml"), text).unwrap();
+        let partitions = [TopicPartition::new("t", 0), TopicPartition::new("t", 1), TopicPartition::new("u", 0)];
+        Self { dir, context: HandlerContext::testing(&partitions) }
+    }
+
+    fn definition(&self) -> PathBuf {
+        self.dir.path().join("p.toml")
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.path().join("p.db")
+    }
+
+    fn open(&self) -> Result<ProjectionSource, HandlerError> {
+        ProjectionSource::open(Some(&self.definition()), &self.context)
+    }
+
+    fn source(&self) -> ProjectionSource {
+        self.open().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn refusal(&self) -> String {
+        self.open().err().unwrap().to_string()
+    }
+
+    fn connection(&self) -> Connection {
+        Connection::open(self.database()).unwrap()
+    }
+
+    fn rows(&self, query: &str) -> Vec<String> {
+        rows(&self.database(), query)
+    }
+}
+
+fn rows(path: &Path, query: &str) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection.prepare(query).unwrap();
+    let columns = statement.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        let values = (0..columns).map(|at| match row.get_ref(at).unwrap() {
+            rusqlite::types::ValueRef::Null => "null".to_owned(),
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            rusqlite::types::ValueRef::Real(number) => format!("{number:?}"),
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            rusqlite::types::ValueRef::Blob(bytes) => format!("{bytes:x?}"),
+        });
+        Ok(values.collect::<Vec<_>>().join(" "))
+    };
+    statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+fn target(text: &str) -> Option<Masked> {
+    Some(Masked::plain(Form::Address, text.to_owned()))
+}
+
+fn record(partition: u32, offset: i64, key: Option<&str>, value: Option<&[u8]>) -> Record {
+    let mut builder = RecordBufferBuilder::default();
+    let route = key.map_or(Route::default(), |key| Route::keyed(hash_key(key.as_bytes())));
+    builder.push(partition, 0, offset, 1000, route, key.map(str::as_bytes), value);
+    builder.push_header(b"kind", Some(b"test"));
+    let mut records = Vec::new();
+    builder.finish(&Arc::default(), &mut records);
+    records.remove(0)
+}
+
+fn run(lane: u32, records: Vec<Record>) -> LaneRun {
+    LaneRun { lane, records }
+}
+
+/// A run of one key, offsets and values alike.
+fn keyed(key: &str, offsets: &[i64]) -> LaneRun {
+    let records = offsets.iter().map(|offset| record(0, *offset, Some(key), Some(offset.to_string().as_bytes())));
+    run(u32::try_from(hash_key(key.as_bytes()) >> 40).unwrap(), records.collect())
+}
+
+fn effects(source: &ProjectionSource) -> BTreeMap<String, u64> {
+    source.effects().into_iter().map(|effect| (effect.what, effect.count)).collect()
+}
+
+fn fails(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
+    failures.iter().map(|failure| (failure.run, failure.done, failure.advice)).collect()
+}
+
+#[test]
+fn records_become_rows_and_are_not_applied_twice() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let source = place.source();
+    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    assert_eq!(claim(&source), [None]);
+    let batch = [keyed("a", &[0, 2, 5]), keyed("b", &[1])];
+    assert_eq!(source.make(0).handle(&batch), []);
+    assert_eq!(source.make(1).handle(&batch), [], "the same again");
+    source.finish(RunEnd::default()).unwrap();
+    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 5 3", "b 1 1"]);
+    let expected = [("already applied", 4), ("rows.item", 4), ("statements.item", 4)];
+    assert_eq!(effects(&source), expected.map(|(what, count)| (what.to_owned(), count)).into());
+
+    let source = place.source();
+    assert_eq!(claim(&source), [None], "no position was told");
+    assert_eq!(source.make(0).handle(&[keyed("a", &[0, 2, 5, 6])]), []);
+    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 6 4", "b 1 1"]);
+}
+
+struct At(AtomicI64);
+
+impl Positions for At {
+    fn position(&self, _partition: u32) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[test]
+fn a_target_stands_where_everything_below_is_dealt_with() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let id = [TopicPartition::new("t", 0)];
+    let source = place.source();
+    let positions = Arc::new(At(AtomicI64::new(3)));
+    source.watch(Arc::clone(&positions) as _);
+    source.claim(&id).unwrap();
+    // 0 to 2 were dealt with otherwise, 4 is not there yet.
+    source.make(0).handle(&[keyed("a", &[3, 5, 6])]);
+    let source = place.source();
+    assert_eq!(source.claim(&id).unwrap()[0].unwrap().get(), 4);
+    source.watch(Arc::clone(&positions) as _);
+    source.make(0).handle(&[keyed("a", &[4, 5, 6])]);
+    positions.0.store(7, Relaxed);
+    source.finish(RunEnd::default()).unwrap();
+    assert_eq!(place.rows("SELECT count FROM item"), ["4"]);
+    assert_eq!(place.rows("SELECT position FROM kreplay_positions"), ["7"]);
+    assert_eq!(place.rows("SELECT count(*) FROM kreplay_applied"), ["0"], "nothing is kept below the position");
+}
+
+#[test]
+fn whoever_was_replaced_writes_nothing() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let (first, second) = (place.source(), place.source());
+    let mut handler = first.make(0);
+    assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
+    second.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    let failures = handler.handle(&[keyed("a", &[1]), run(9, vec![record(1, 0, Some("z"), None)])]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)], "the other partition is still its own");
+    assert!(failures[0].error.contains("another run has taken this projection over"));
+    assert_eq!(second.make(0).handle(&[keyed("a", &[0, 1, 2])]), []);
+    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 2 3", "z null 1"]);
+}
+
+#[test]
+fn a_failing_record_ends_its_own_run_only() {
+    // A second statement that fails has to take the first one with it.
+    let schema = format!("{SCHEMA} CREATE TABLE IF NOT EXISTS log (n INTEGER NOT NULL CHECK (n < 100), UNIQUE (n));");
+    let place = Place::new(&schema, &format!("{UPSERT};\nINSERT INTO log VALUES (:json.n);"));
+    let value = |n: &str| format!("{{\"n\": {n}}}").into_bytes();
+    let lane = |key: &str, values: &[&str], first: i64| {
+        let records = (first..).zip(values).map(|(offset, n)| record(0, offset, Some(key), Some(&value(n))));
+        run(0, records.collect())
+    };
+    let source = place.source();
+    let batch = [
+        lane("good", &["1", "2", "3"], 0),
+        lane("check", &["4", "100", "5"], 10),
+        lane("null", &["null", "6"], 20),
+        lane("unique", &["7", "1"], 30),
+        lane("garbage", &["8", "}", "9"], 40),
+    ];
+    let mut failures = source.make(0).handle(&batch);
+    failures.sort_by_key(|failure| failure.run);
+    assert_eq!(
+        fails(&failures),
+        [(1, 1, Advice::Retry), (2, 0, Advice::GiveUp), (3, 1, Advice::Retry), (4, 1, Advice::GiveUp),]
+    );
+    assert!(failures[0].error.contains("CHECK constraint failed: n < 100 (statement at line 8)"), "{failures:?}");
+    assert!(failures[3].error.contains("it is not JSON"), "{failures:?}");
+    assert_eq!(place.rows("SELECT key, count FROM item ORDER BY key"), ["check 1", "garbage 1", "good 3", "unique 1"]);
+    assert_eq!(place.rows("SELECT n FROM log ORDER BY n"), ["1", "2", "3", "4", "7", "8"]);
+    // What was dealt with is not applied again, the rest is.
+    assert_eq!(source.make(0).handle(&[lane("check", &["4", "50", "5"], 10)]), []);
+    assert_eq!(place.rows("SELECT count FROM item WHERE key = 'check'"), ["3"]);
+}
+
+#[test]
+fn statements_that_end_the_transaction_take_nobody_with_them() {
+    let schema = "CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY ON CONFLICT ROLLBACK);
+        CREATE TABLE IF NOT EXISTS other (key TEXT);";
+    let place = Place::new(schema, "INSERT INTO other VALUES (:key); INSERT INTO item VALUES (:value)");
+    let source = place.source();
+    // Every second run has a value that was there: more than there are restarts.
+    let batch: Vec<_> = (0..20)
+        .map(|n| {
+            let value = |at: i64| if n % 2 == 0 && at == 1 { "twice".into() } else { format!("{n}-{at}") };
+            let lane = (0..3).map(|at| record(0, n * 3 + at, Some("k"), Some(value(at).as_bytes())));
+            run(0, lane.collect())
+        })
+        .collect();
+    let mut failures = source.make(0).handle(&batch);
+    failures.sort_by_key(|failure| failure.run);
+    // The first of them is the one that stays.
+    let expected: Vec<_> = (2..20).step_by(2).map(|run| (run, 1, Advice::Retry)).collect();
+    assert_eq!(fails(&failures), expected, "{failures:?}");
+    let rows = 10 * 3 + 3 + 9;
+    assert_eq!(place.rows("SELECT count(*) FROM item"), [rows.to_string()]);
+    assert_eq!(place.rows("SELECT count(*) FROM other"), [rows.to_string()], "nothing is left of a record that failed");
+}
+
+#[test]
+fn what_is_checked_at_the_end_of_a_transaction_is_found_too() {
+    let schema = "PRAGMA foreign_keys = ON;
+        CREATE TABLE IF NOT EXISTS team (id TEXT PRIMARY KEY);
+        INSERT OR IGNORE INTO team VALUES ('a');
+        CREATE TABLE IF NOT EXISTS member (id TEXT, team TEXT REFERENCES team DEFERRABLE INITIALLY DEFERRED);";
+    let place = Place::new(schema, "INSERT INTO member VALUES (:key, :value)");
+    // Within a transaction this pragma does nothing.
+    let text = std::fs::read_to_string(place.definition()).unwrap();
+    std::fs::write(place.definition(), text.replace("'''\nPRAGMA", "'''\nCOMMIT; PRAGMA")).unwrap();
+    let source = place.source();
+    let lane = |n: i64, teams: [&str; 2]| {
+        let records = (0..).zip(teams).map(|(at, team)| record(0, n * 2 + at, Some("k"), Some(team.as_bytes())));
+        run(0, records.collect())
+    };
+    let failures = source.make(0).handle(&[lane(0, ["a", "a"]), lane(1, ["a", "b"]), lane(2, ["a", "a"])]);
+    assert_eq!(fails(&failures), [(1, 1, Advice::Retry)]);
+    assert!(failures[0].error.contains("FOREIGN KEY"), "{failures:?}");
+    assert_eq!(place.rows("SELECT count(*) FROM member"), ["5"]);
+}
+
+#[test]
+fn or_fail_leaves_nothing_behind() {
+    let schema = "CREATE TABLE IF NOT EXISTS item (n INTEGER UNIQUE); INSERT OR IGNORE INTO item VALUES (2);";
+    let place = Place::new(schema, "INSERT OR FAIL INTO item SELECT value FROM json_each(:json)");
+    let failures = place.source().make(0).handle(&[run(0, vec![record(0, 0, None, Some(b"[1, 2, 3]"))])]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Retry)]);
+    assert_eq!(place.rows("SELECT n FROM item"), ["2"]);
+}
+
+#[test]
+fn values_keep_their_types() {
+    let schema = "CREATE TABLE IF NOT EXISTS v (a, b, c, d, e, f, g, h, i, j, k, l);";
+    let sql = "INSERT INTO v SELECT :key, typeof(:value), :json.i, typeof(:json.f), :json.t, typeof(:json.none),
+        :json.list, :header.kind, :topic || :partition || :offset, :timestamp, :event_type, typeof(:json.big)";
+    let place = Place::new(schema, sql);
+    let value = br#"{"i": 7, "f": 1.5, "t": true, "none": null, "list": [1, {"a": "b"}], "type": "made", "big": 18446744073709551615}"#;
+    let source = place.source();
+    assert!(source.wants_headers());
+    assert_eq!(source.make(0).handle(&[run(0, vec![record(2, 9, Some("k"), Some(value))])]), []);
+    let expected = r#"k text 7 real 1 null [1,{"a":"b"}] test u09 1000 made text"#;
+    assert_eq!(place.rows("SELECT * FROM v"), [expected]);
+}
+
+#[test]
+fn what_can_never_work_is_refused_before_the_run() {
+    for (schema, sql, parts) in [
+        (SCHEMA, "INSERT INTO itm VALUES (:key)", "p.toml:6: sql: no such table: itm; is it missing in schema?"),
+        (
+            SCHEMA,
+            "INSERT INTO item VALUES (:key)",
+            "p.toml:6: sql: table item has 3 columns but 1 values were supplied",
+        ),
+        (SCHEMA, "\nINSERT INTO item VALEUS (:key)", "p.toml:7: sql: near \"VALEUS\": syntax error"),
+        (SCHEMA, "UPDATE item SET value = \"nam\"", "no such column"),
+        (SCHEMA, "SELECT :kye", "p.toml:6: on[1].sql: there is no parameter :kye; did you mean :key?"),
+        (SCHEMA, "SELECT :key FROM item", "a statement has to insert, update or delete"),
+        (SCHEMA, "COMMIT", "a statement has to insert, update or delete"),
+        (SCHEMA, "-- nothing", "there is no statement in it"),
+        ("CREATE TABLE x (a", UPSERT, "p.toml: schema: incomplete input"),
+    ] {
+        let error = Place::new(schema, sql).refusal();
+        assert!(error.starts_with("handler projection: ") && error.contains(parts), "{sql}: {error}");
+    }
+    let place = Place::new(SCHEMA, UPSERT);
+    std::fs::write(place.database(), "this is a text of more than a hundred bytes ".repeat(99)).unwrap();
+    assert!(place.refusal().contains("not a database"), "{}", place.refusal());
+    let mut place = Place::new(SCHEMA, UPSERT);
+    place.context.settings.projection.target = target("sqlite:/no/such/dir/p.db");
+    assert!(place.refusal().contains("/no/such/dir/p.db: it cannot be opened"), "{}", place.refusal());
+    place.context.settings.projection.target = target("sqlite::memory:");
+    assert!(place.refusal().contains("would be lost"), "{}", place.refusal());
+    let error = ProjectionSource::open(None, &HandlerContext::testing(&[])).err().unwrap();
+    assert!(error.is_usage() && error.to_string().contains("it has no target"), "{error}");
+}
+
+#[test]
+fn a_dry_run_makes_nothing() {
+    let mut place = Place::new(SCHEMA, UPSERT);
+    place.context.preview_only = true;
+    let source = place.source();
+    let mut effects = Vec::new();
+    source.preview().unwrap().preview(&record(0, 0, Some("a"), Some(b"1")), &mut effects).unwrap();
+    assert_eq!(effects.len(), 1);
+    assert_eq!(fails(&source.make(0).handle(&[keyed("a", &[0])])), [(0, 0, Advice::Stop)]);
+    source.finish(RunEnd::default()).unwrap();
+    assert!(!place.database().exists());
+}
+
+#[test]
+fn a_full_disk_fails_the_batch_and_loses_nothing() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let source = place.source();
+    let mut handler = source.make(0);
+    assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
+    // The limit is that of a connection: it is set on the one that writes, by way of the schema.
+    drop((source, handler));
+    let limited = |pages: &str| {
+        let text = std::fs::read_to_string(place.definition()).unwrap();
+        let schema = format!("'''\nPRAGMA max_page_count = {pages};\n{SCHEMA}'''");
+        let (before, rest) = text.split_once("'''").unwrap();
+        let (_, after) = rest.split_once("'''").unwrap();
+        std::fs::write(place.definition(), format!("{before}{schema}{after}")).unwrap();
+        place.source()
+    };
+    let big: Vec<_> = (1..200).map(|offset| record(0, offset, Some("b"), Some(&[b'x'; 3000]))).collect();
+    let keys = |lane: Vec<Record>| -> Vec<LaneRun> {
+        let key = |(n, one): (usize, Record)| {
+            run(0, vec![record(0, one.offset, Some(&format!("b{n}")), Some(&[b'x'; 3000]))])
+        };
+        lane.into_iter().enumerate().map(key).collect()
+    };
+    let failures = limited("20").make(0).handle(&keys(big.clone()));
+    assert_eq!(failures.len(), 199, "the whole batch");
+    assert_eq!(failures[0].advice, Advice::Retry);
+    assert!(failures[0].error.contains("database or disk is full; make room"), "{failures:?}");
+    assert_eq!(place.rows("SELECT count(*) FROM item"), ["1"]);
+    assert_eq!(limited("100000").make(0).handle(&keys(big)), []);
+    assert_eq!(place.rows("SELECT count(*), sum(count) FROM item"), ["200 200"]);
+}
+
+#[test]
+fn a_locked_database_is_waited_for_and_then_told() {
+    let mut place = Place::new(SCHEMA, UPSERT);
+    place.context.settings.projection.busy_timeout = std::time::Duration::from_millis(20);
+    let source = place.source();
+    let mut handler = source.make(0);
+    assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
+    let other = place.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failures = handler.handle(&[keyed("a", &[1])]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Retry)]);
+    assert!(failures[0].error.contains("another process has locked it"), "{failures:?}");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
+    assert_eq!(place.rows("SELECT count FROM item"), ["2"]);
+}
+
+#[test]
+fn a_database_that_vanishes_or_loses_its_table_stops_the_run() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let source = place.source();
+    let mut handler = source.make(0);
+    assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
+    place.connection().execute_batch("ALTER TABLE item RENAME TO moved").unwrap();
+    let failures = handler.handle(&[keyed("a", &[1])]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)]);
+    assert!(failures[0].error.contains("no such table: item; somebody has changed the schema"), "{failures:?}");
+    place.connection().execute_batch("ALTER TABLE moved RENAME TO item").unwrap();
+    assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
+    std::fs::remove_file(place.database()).unwrap();
+    let failures = handler.handle(&[keyed("a", &[2])]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)]);
+    assert!(failures[0].error.contains("was deleted or replaced"), "{failures:?}");
+    assert!(source.finish(RunEnd::default()).unwrap_err().to_string().contains("was deleted or replaced"));
+}
+
+#[test]
+fn the_built_in_projection_keeps_what_each_key_came_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("b.db");
+    let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0), TopicPartition::new("t", 1)]);
+    context.settings.projection.target = target(&format!("sqlite:{}", path.display()));
+    let source = ProjectionSource::open(None, &context).unwrap_or_else(|error| panic!("{error}"));
+    let lanes = [
+        run(0, vec![record(0, 0, Some("a"), Some(b"1")), record(0, 3, Some("a"), Some(b"\xff"))]),
+        run(1, vec![record(0, 1, None, Some(b"x")), record(0, 2, None, None)]),
+        run(2, vec![record(1, 0, None, Some(b"x"))]),
+        run(3, vec![record(1, 1, Some("a"), None)]),
+    ];
+    assert_eq!(source.make(0).handle(&lanes), []);
+    let query = "SELECT key, unkeyed, last_value, records, last_topic, last_partition, last_offset, last_timestamp
+        FROM kreplay_projection ORDER BY key, unkeyed";
+    assert_eq!(rows(&path, query), [" t-0 null 2 t 0 2 1000", " t-1 x 1 t 1 0 1000", "a  null 3 t 1 1 1000"]);
+    // The digest is what its description says, and depends on the order.
+    let hashes: Vec<i128> = [&lanes[0].records[0], &lanes[0].records[1], &lanes[3].records[0]]
+        .map(|record| i128::from(crate::domain::hash_content(record)) % 17_592_186_044_399)
+        .into();
+    let chain =
+        |order: [usize; 3]| order.iter().fold(0, |chain, at| (chain * 524_287 + hashes[*at]) % 17_592_186_044_399);
+    let digest = rows(&path, "SELECT digest FROM kreplay_projection WHERE key = 'a'");
+    assert_eq!(digest, [chain([0, 1, 2]).to_string()]);
+    assert_ne!(chain([0, 1, 2]), chain([1, 0, 2]));
+}
+
+#[test]
+fn many_rows_above_a_position_become_few() {
+    let place = Place::new(SCHEMA, UPSERT);
+    let source = place.source();
+    source.watch(Arc::new(At(AtomicI64::new(0))));
+    let mut handler = source.make(0);
+    // Offset 0 never comes; every other offset comes late.
+    for n in 0..2000 {
+        assert_eq!(handler.handle(&[keyed("a", &[1 + 2 * n])]), []);
+    }
+    let count: usize = place.rows("SELECT count(*) FROM kreplay_applied")[0].parse().unwrap();
+    assert!(count < 1100, "{count} rows");
+    let bytes: usize = place.rows("SELECT sum(length(offsets)) FROM kreplay_applied")[0].parse().unwrap();
+    assert!(bytes < 12_000, "{bytes} bytes");
+    let again = place.source();
+    let all: Vec<i64> = (1..4002).collect();
+    assert_eq!(again.make(0).handle(&[keyed("a", &all)]), []);
+    assert_eq!(place.rows("SELECT count FROM item"), ["4001"]);
+}
+
+/// One attempt of a run in a random order of batches, with workers side by side, that is given up somewhere.
+fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeSet<usize>, position: i64) -> usize {
+    let source = place.source();
+    source.watch(Arc::new(At(AtomicI64::new(position))));
+    source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    let mut handlers = [source.make(0), source.make(1)];
+    // Lanes of four keys; each choice takes some records of some lanes.
+    let mut lanes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (offset, (key, _)) in log.iter().enumerate() {
+        lanes.entry(*key).or_default().push(offset);
+    }
+    let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut failed = BTreeSet::new();
+    let mut attempts = 0;
+    for choice in choices {
+        let batch: Vec<(u32, Vec<usize>)> = lanes
+            .iter()
+            .filter(|(key, _)| choice & (1 << **key) != 0)
+            .map(|(key, offsets)| {
+                let from = taken.get(key).copied().unwrap_or(0).min(offsets.len());
+                let to = (from + 1 + usize::from(choice >> 4) % 4).min(offsets.len());
+                (*key, offsets[from..to].to_vec())
+            })
+            .filter(|(_, offsets)| !offsets.is_empty())
+            .collect();
+        let runs: Vec<LaneRun> = batch
+            .iter()
+            .map(|(key, offsets)| {
+                let one = |offset: &usize| {
+                    // A fault is there once, as a database that hesitates would have it.
+                    let broken = faulty.contains(offset) && !failed.contains(offset);
+                    let value = if broken { "broken" } else { log[*offset].1.as_str() };
+                    record(0, i64::try_from(*offset).unwrap(), Some(&key.to_string()), Some(value.as_bytes()))
+                };
+                run(*key, offsets.iter().map(one).collect())
+            })
+            .collect();
+        let failures = handlers[attempts % 2].handle(&runs);
+        for (at, (key, offsets)) in batch.iter().enumerate() {
+            let failure = failures.iter().find(|failure| failure.run == at);
+            let done = failure.map_or(offsets.len(), |failure| failure.done);
+            if let Some(offset) = offsets.get(done) {
+                failed.insert(*offset);
+            }
+            *taken.entry(*key).or_default() += done;
+        }
+        attempts += 1;
+    }
+    taken.iter().map(|(key, done)| (*done).min(lanes.get(key).map_or(0, Vec::len))).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever the order of batches, whatever fails and wherever attempts end: the rows are those of applying each record
+    /// once, in the order of its key.
+    #[test]
+    fn each_record_is_applied_once(
+        keys in prop::collection::vec(0_u32..4, 1..60),
+        attempts in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..12), 0_i64..1), 0..4),
+        faulty in prop::collection::btree_set(0_usize..60, 0..6),
+    ) {
+        let schema = "CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value TEXT CHECK (value <> 'broken'), count INTEGER, chain TEXT);
+            CREATE TABLE IF NOT EXISTS seen (at INTEGER);";
+        let sql = "INSERT INTO seen VALUES (:offset);
+            INSERT INTO item VALUES (:key, :value, 1, :value)
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value, count = count + 1, chain = chain || ',' || excluded.value";
+        let place = Place::new(schema, sql);
+        let log: Vec<(u32, String)> = (0..).zip(keys).map(|(n, key): (i64, _)| (key, n.to_string())).collect();
+        for (choices, position) in &attempts {
+            attempt(&place, &log, choices, &faulty, *position);
+        }
+        let mut all = 0;
+        for _ in 0..20 {
+            all = attempt(&place, &log, &[0xFF; 20], &BTreeSet::new(), 0);
+        }
+        prop_assert_eq!(all, log.len());
+        let mut expected: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for (key, value) in &log {
+            expected.entry(*key).or_default().push(value);
+        }
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|(key, values)| format!("{key} {} {} {}", values.last().unwrap(), values.len(), values.join(",")))
+            .collect();
+        prop_assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), expected);
+        prop_assert_eq!(place.rows("SELECT count(*) FROM seen"), [log.len().to_string()]);
+    }
+}

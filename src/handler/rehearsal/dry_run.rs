@@ -1,0 +1,120 @@
+//! A dry run: handlers that build effects, count them, and apply none.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::tally::Tally;
+use crate::{
+    domain::{Growing, Record, TopicPartition},
+    feed::{RecordPlace, RehearsalView},
+    handler::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd},
+};
+
+/// Makes handlers that build effects and apply none.
+pub(super) struct DryRun {
+    inner: Arc<dyn HandlerSource>,
+    partitions: Arc<Growing<TopicPartition>>,
+    /// The first preview, which the first worker gets.
+    first: Mutex<Option<Box<dyn Preview>>>,
+    keeps_state: bool,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl DryRun {
+    /// # Errors
+    /// There are no effects to build, or they cannot be built.
+    pub(super) fn new(
+        inner: Arc<dyn HandlerSource>,
+        partitions: Arc<Growing<TopicPartition>>,
+    ) -> Result<Self, HandlerError> {
+        let first = inner.preview()?;
+        let keeps_state = first.keeps_state();
+        Ok(Self { inner, partitions, first: Mutex::new(Some(first)), keeps_state, tally: Arc::default() })
+    }
+
+    pub(super) fn keeps_state(&self) -> bool {
+        self.keeps_state
+    }
+}
+
+/// The preview of a worker: the one that is there already, or one of its own.
+pub(super) fn preview_for(
+    first: &Mutex<Option<Box<dyn Preview>>>,
+    source: &dyn HandlerSource,
+) -> Result<Box<dyn Preview>, String> {
+    match first.lock().take() {
+        Some(preview) => Ok(preview),
+        None => source.preview().map_err(|error| error.to_string()),
+    }
+}
+
+/// Every run of a batch fails for the whole run's reason.
+pub(super) fn all_failed(batch: &[LaneRun], error: &str) -> Vec<LaneFailure> {
+    (0..batch.len()).map(|run| LaneFailure { run, done: 0, error: error.to_owned(), advice: Advice::Stop }).collect()
+}
+
+/// Where a record stands, by the partitions of the run.
+pub(super) fn place(partitions: &Growing<TopicPartition>, record: &Record) -> RecordPlace {
+    let unknown = || RecordPlace { topic: "?".into(), partition: -1, offset: record.offset };
+    partitions.get(record.partition as usize).map_or_else(unknown, |id| RecordPlace::of(id, record.offset))
+}
+
+impl HandlerSource for DryRun {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(DryHandler {
+            preview: preview_for(&self.first, self.inner.as_ref()),
+            partitions: Arc::clone(&self.partitions),
+            tally: Arc::clone(&self.tally),
+            effects: Vec::new(),
+        })
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.inner.wants_headers()
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn joined(&self, id: &TopicPartition) {
+        self.inner.joined(id);
+    }
+
+    fn rehearsal(&self) -> Option<RehearsalView> {
+        Some(RehearsalView::DryRun(self.tally.lock().view()))
+    }
+
+    /// Nothing was done that would have to be brought to an end.
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+struct DryHandler {
+    preview: Result<Box<dyn Preview>, String>,
+    partitions: Arc<Growing<TopicPartition>>,
+    tally: Arc<Mutex<Tally>>,
+    effects: Vec<PreviewedEffect>,
+}
+
+impl Handler for DryHandler {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let preview = match &mut self.preview {
+            Ok(preview) => preview,
+            Err(error) => return all_failed(batch, error),
+        };
+        for record in batch.iter().flat_map(|run| &run.records) {
+            self.effects.clear();
+            let built = preview.preview(record, &mut self.effects);
+            let place = || place(&self.partitions, record);
+            let mut tally = self.tally.lock();
+            match built {
+                Ok(()) => tally.effects(place, &self.effects),
+                Err(error) => tally.failure(place, &error),
+            }
+        }
+        Vec::new()
+    }
+}

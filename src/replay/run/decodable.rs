@@ -1,0 +1,154 @@
+//! What cannot be decoded fails before a handler sees it, so that it fails under every handler alike.
+
+use crate::{
+    decode::Undecodable,
+    domain::Record,
+    handler::{Advice, LaneFailure, LaneRun},
+    plan::Rules,
+};
+
+/// Has a batch handled but for records that cannot be decoded, and what comes behind them in their runs. The batch is as it
+/// was afterwards. `decodes` says that the handler sees to it itself; `handle` gets at least one record of each run it sees.
+pub fn handle_decodable(
+    rules: &Rules,
+    decodes: bool,
+    batch: &mut Vec<LaneRun>,
+    handle: impl FnOnce(&[LaneRun]) -> Vec<LaneFailure>,
+) -> Vec<LaneFailure> {
+    let found: Vec<(usize, usize, Undecodable)> = batch
+        .iter()
+        .enumerate()
+        .filter_map(|(run, lane)| {
+            let mut records = lane.records.iter().enumerate();
+            records.find_map(|(at, record)| Some((run, at, undecodable(rules, decodes, record)?)))
+        })
+        .collect();
+    if found.is_empty() {
+        return handle(batch);
+    }
+    let mut behind: Vec<Vec<Record>> = batch.iter().map(|_| Vec::new()).collect();
+    for (run, at, _) in &found {
+        behind[*run] = batch[*run].records.split_off(*at);
+    }
+    let (mut shown, mut places, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
+    for (run, lane) in std::mem::take(batch).into_iter().enumerate() {
+        lanes.push(lane.lane);
+        if !lane.records.is_empty() {
+            places.push(run);
+            shown.push(lane);
+        }
+    }
+    let mut failures = if shown.is_empty() { Vec::new() } else { handle(&shown) };
+    for failure in &mut failures {
+        failure.run = places.get(failure.run).copied().unwrap_or(usize::MAX);
+    }
+    let mut handled: Vec<Vec<Record>> = lanes.iter().map(|_| Vec::new()).collect();
+    for (run, lane) in places.into_iter().zip(shown) {
+        handled[run] = lane.records;
+    }
+    for ((lane, mut records), rest) in lanes.into_iter().zip(handled).zip(behind) {
+        records.extend(rest);
+        batch.push(LaneRun { lane, records });
+    }
+    for (run, done, error) in found {
+        // One that failed before it comes first.
+        if !failures.iter().any(|failure| failure.run == run) {
+            let advice = if error.is_passing() { Advice::Retry } else { Advice::GiveUp };
+            failures.push(LaneFailure { run, done, error: error.to_string(), advice });
+        }
+    }
+    failures
+}
+
+fn undecodable(rules: &Rules, decodes: bool, record: &Record) -> Option<Undecodable> {
+    if decodes && !record.route.undecodable {
+        return None;
+    }
+    let examined = rules.examine(record);
+    examined.undecodable().cloned().or_else(|| {
+        // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
+        let text = "it could not be decoded when it was read, because the registry did not know its schema yet";
+        record.route.undecodable.then(|| Undecodable::Bad(text.into()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicU64};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        decode::DecodeSettings,
+        domain::{Format, Formats, RecordBufferBuilder, Route},
+    };
+
+    fn run(lane: u32, values: &[bool]) -> LaneRun {
+        let (mut builder, mut records) = (RecordBufferBuilder::default(), Vec::new());
+        let formats = Formats { value: Format::Json, ..Formats::default() };
+        for (good, offset) in values.iter().zip(0..) {
+            let value: &[u8] = if *good { b"{}" } else { b"{" };
+            builder.push(0, 0, offset, -1, Route { formats, ..Route::default() }, None, Some(value));
+        }
+        builder.finish(&Arc::new(AtomicU64::new(0)), &mut records);
+        LaneRun { lane, records }
+    }
+
+    fn rules() -> Rules {
+        let formats = Formats { value: Format::Json, ..Formats::default() };
+        Rules { decoding: DecodeSettings { formats, ..DecodeSettings::default() }.into(), ..Rules::default() }
+    }
+
+    fn shape(batch: &[LaneRun]) -> Vec<(u32, Vec<i64>)> {
+        batch.iter().map(|run| (run.lane, run.records.iter().map(|record| record.offset).collect())).collect()
+    }
+
+    proptest! {
+        /// By the definition: a run ends at its first record that cannot be decoded, or where the handler failed before that.
+        #[test]
+        fn a_handler_sees_what_stands_before_the_first_bad_record(
+            runs in prop::collection::vec(prop::collection::vec(prop::bool::weighted(0.8), 1..6), 1..5),
+            fails in prop::collection::vec(prop::option::of(0_usize..6), 5),
+        ) {
+            let mut batch: Vec<LaneRun> = runs.iter().zip(0..).map(|(values, lane)| run(lane, values)).collect();
+            let before = shape(&batch);
+            let expected = |lane: usize| runs[lane].iter().take_while(|good| **good).count();
+            let failures = handle_decodable(&rules(), false, &mut batch, |shown| {
+                for run in shown {
+                    assert_eq!(run.records.len(), expected(run.lane as usize));
+                    assert!(!run.records.is_empty());
+                }
+                let failed = |run: &LaneRun| fails[run.lane as usize].filter(|done| *done < run.records.len());
+                let failure = |run, done| LaneFailure { run, done, error: "own".into(), advice: Advice::Retry };
+                shown.iter().enumerate().filter_map(|(at, run)| Some(failure(at, failed(run)?))).collect()
+            });
+            prop_assert_eq!(shape(&batch), before);
+            for (lane, values) in runs.iter().enumerate() {
+                let of_lane: Vec<_> = failures.iter().filter(|failure| failure.run == lane).collect();
+                let own = fails[lane].filter(|done| *done < expected(lane));
+                match (own, expected(lane) < values.len()) {
+                    (Some(done), _) => prop_assert_eq!((of_lane.len(), of_lane[0].done, of_lane[0].advice), (1, done, Advice::Retry)),
+                    (None, true) => prop_assert_eq!((of_lane.len(), of_lane[0].done, of_lane[0].advice), (1, expected(lane), Advice::GiveUp)),
+                    (None, false) => prop_assert!(of_lane.is_empty()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_handler_that_decodes_itself_sees_all_but_what_was_marked_when_it_was_read() {
+        let mut batch = vec![run(0, &[true, false, true])];
+        assert_eq!(
+            handle_decodable(&rules(), true, &mut batch, |shown| {
+                assert_eq!(shape(shown), [(0, vec![0, 1, 2])]);
+                Vec::new()
+            }),
+            []
+        );
+        batch[0].records[0].route.undecodable = true;
+        let failures = handle_decodable(&rules(), true, &mut batch, |_| panic!("nothing is left"));
+        assert_eq!((failures[0].done, failures[0].advice), (0, Advice::GiveUp));
+        assert!(failures[0].error.contains("when it was read"), "{}", failures[0].error);
+    }
+}

@@ -1,0 +1,239 @@
+//! Makes the plan of a migration. Nothing is changed by finding out.
+
+use super::{
+    carry::carry,
+    cuts::{GroupCut, Passage, passage},
+    error::MigrateError,
+    migration::{Group, Migration, WITHIN, cut_of},
+    stops::MOST_STOPS,
+    survey::{Found, Load},
+    view::{MigrationPlan, NewTopic, OldTopics, Order, OtherOptions, PlannedGroup, Progress, Unevenness},
+};
+use crate::{
+    kafka::{Catalog, GroupOffsets, LogEnds},
+    topics::create::{TopicOutcome, TopicState, compare},
+};
+
+/// What an executed migration needs of its plan.
+pub(super) struct Known {
+    pub(super) logs: Vec<LogEnds>,
+    pub(super) groups: Vec<Group>,
+    pub(super) passage: Passage,
+}
+
+impl Migration<'_> {
+    /// Makes the plan. All records of the old topics are read, and those of the new ones where it may be complete.
+    ///
+    /// # Errors
+    /// Brokers that do not answer, partitions that cannot be read, channels that belong nowhere, being told to stop.
+    pub fn plan(&mut self) -> Result<MigrationPlan, MigrateError> {
+        self.make().map(|(plan, _)| plan)
+    }
+
+    pub(super) fn make(&mut self) -> Result<(MigrationPlan, Known), MigrateError> {
+        let groups = self.groups()?;
+        let logs = self.logs()?;
+        let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
+        let begin: Vec<i64> = logs.iter().map(|log| log.low.get()).collect();
+        let found = self.survey(&logs, &ends, &[])?;
+        let passage = Self::passage(&groups, &logs, &ends, &begin);
+        let catalog = Catalog::new(self.client, WITHIN);
+        let states = compare(&self.routes.wanted(), &catalog.topics()?);
+        let (new, _) = self.new_partitions()?;
+        let filled = states.iter().all(|one| !matches!(one.state, TopicState::Differs { .. }))
+            && catalog.log_ends(&new)?.iter().any(|log| log.low < log.end);
+        // Somebody may have been killed in a transaction: what it wanted to commit is not waited for.
+        let mut config = self.client.config().clone();
+        config.properties.insert("isolation.level".into(), "read_uncommitted".into());
+        let offsets = GroupOffsets::new(&config, &self.id())?;
+        let positions: Vec<Option<i64>> =
+            offsets.committed(&self.old, WITHIN)?.into_iter().map(|one| one.map(|(offset, _)| offset.get())).collect();
+        let copied = positions.iter().zip(&begin).map(|(at, low)| at.map_or(0, |at| at.abs_diff(*low.min(&at)))).sum();
+        let whole = positions.iter().zip(&logs).all(|(at, log)| log.low == log.end || *at >= Some(log.end.get()));
+        let is_begun = positions.iter().any(Option::is_some);
+        // Positions are forgotten after some days; what stands in the topics is not.
+        let examined = if filled && (whole || !is_begun) { Some(self.examine(&ends, &groups)?) } else { None };
+        let empty =
+            examined.as_ref().is_none_or(|examined| examined.verified.new_records == 0 && found.total.records > 0);
+        let progress = match &examined {
+            _ if empty && is_begun => Progress::Begun,
+            _ if empty => Progress::NotBegun,
+            Some(examined) if examined.verified.is_equal() => Progress::Complete,
+            _ => Progress::Foreign,
+        };
+        let mut obstacles = self.obstacles(&found, &states, &groups, progress);
+        let carried = match &examined {
+            Some(examined) if progress == Progress::Complete => {
+                carry(self, &groups, &examined.new, &examined.translated, true)?
+            }
+            _ => Vec::new(),
+        };
+        if progress == Progress::Complete {
+            // Nothing is left that groups could be in the way of.
+            obstacles.retain(|text| !text.starts_with("group "));
+        }
+        let plan = MigrationPlan {
+            schema: 1,
+            id: self.id(),
+            progress,
+            obstacles,
+            old: OldTopics {
+                topics: self.routes.old().len(),
+                partitions: self.old.len(),
+                load: found.total,
+                copied_offsets: copied,
+                offsets: ends.iter().zip(&begin).map(|(end, low)| end.abs_diff(*low)).sum(),
+            },
+            new: Self::new_topics(&found, states),
+            order: Order {
+                keys: found.keys.iter().sum(),
+                spread_keys: found.spread,
+                spread_named: found.spread_named.clone(),
+                renumbered_keys: found.renumbered,
+                keyless_records: found.keyless,
+                replaced_keys_records: found.replaced,
+                without_channel_records: found.without_channel,
+            },
+            groups: self.planned_groups(&groups, &logs, &ends, &passage),
+            other_options: self.other_options(&found),
+            verified: examined.map(|examined| examined.verified),
+            carried,
+        };
+        Ok((plan, Known { logs, groups, passage }))
+    }
+
+    fn passage(groups: &[Group], logs: &[LogEnds], ends: &[i64], begin: &[i64]) -> Passage {
+        let cuts: Vec<GroupCut> =
+            groups.iter().map(|group| GroupCut { group: group.id.clone(), cut: cut_of(group, logs, ends) }).collect();
+        passage(&cuts, begin, MOST_STOPS)
+    }
+
+    fn obstacles(&self, found: &Found, states: &[TopicOutcome], groups: &[Group], progress: Progress) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        for one in states {
+            if let TopicState::Differs { has } = one.state {
+                obstacles.push(format!(
+                    "topic {} is there with {has} partitions instead of {}; say {has}, or choose another name",
+                    one.topic, one.partitions
+                ));
+            }
+        }
+        if found.without_channel > 0 {
+            obstacles.push(format!(
+                "the template {} makes no channel of {} records; choose another, or leave out the topics that hold them",
+                self.options.channel, found.without_channel
+            ));
+        }
+        if progress == Progress::Foreign {
+            obstacles.push(
+                "the new topics hold records that this migration has not written, or not all of those that it has; choose \
+                 other names, or delete them and begin again"
+                    .into(),
+            );
+        }
+        for group in groups.iter().filter(|group| group.active && !self.options.follow) {
+            obstacles.push(format!(
+                "group {} has members, so its offsets move; stop them, copy with --follow while they work, or leave its \
+                 offsets alone with --carry-group or --no-carry",
+                crate::feed::printable(&group.id)
+            ));
+        }
+        obstacles
+    }
+
+    fn new_topics(found: &Found, states: Vec<TopicOutcome>) -> Vec<NewTopic> {
+        let topic = |(number, one): (usize, TopicOutcome)| {
+            let mut loads = found.targets.get(number).cloned().unwrap_or_default();
+            loads.resize(one.partitions as usize, Load::default());
+            let target = u32::try_from(number).unwrap_or(u32::MAX);
+            NewTopic {
+                from_topics: found.goes_to.iter().filter(|(_, to)| *to == target).count(),
+                keys: found.keys.get(number).copied().unwrap_or(0),
+                load: loads.iter().fold(Load::default(), |sum, load| Load {
+                    records: sum.records + load.records,
+                    bytes: sum.bytes + load.bytes,
+                }),
+                unevenness: unevenness(&loads),
+                topic: one.topic,
+                partitions: one.partitions,
+                state: one.state,
+                loads,
+            }
+        };
+        states.into_iter().enumerate().map(topic).collect()
+    }
+
+    fn planned_groups(&self, groups: &[Group], logs: &[LogEnds], ends: &[i64], passage: &Passage) -> Vec<PlannedGroup> {
+        let planned = |(at, group): (usize, &Group)| {
+            let cut = cut_of(group, logs, ends);
+            let sum = |from: &dyn Fn(usize) -> i64, to: &dyn Fn(usize) -> i64| -> u64 {
+                (0..cut.len()).map(|at| to(at).abs_diff(from(at))).sum()
+            };
+            let targets = self.targets_of(group);
+            let concerned = |at: usize| match (&targets, self.routes.of_topic(self.topic_of[at])) {
+                (Some(targets), Some(target)) => targets.contains(&target),
+                _ => true,
+            };
+            PlannedGroup {
+                group: group.id.clone(),
+                active: group.active,
+                read_offsets: sum(&|at| logs[at].low.get(), &|at| cut[at]),
+                unread_offsets: sum(&|at| cut[at], &|at| ends[at]),
+                reads_again_at_most: passage.again[at],
+                partitions_without_offsets: (0..cut.len())
+                    .filter(|at| group.committed[*at].is_none() && logs[*at].low < logs[*at].end && concerned(*at))
+                    .count(),
+            }
+        };
+        groups.iter().enumerate().map(planned).collect()
+    }
+
+    fn other_options(&self, found: &Found) -> OtherOptions {
+        let (own_keys, raise_moves_keys) = found.own.counts();
+        let old = self.routes.old();
+        let raised = |at: usize| {
+            let most = found
+                .goes_to
+                .range((at, 0)..=(at, u32::MAX))
+                .map(|(_, to)| self.routes.targets()[*to as usize].partitions.get());
+            most.max().is_some_and(|most| u32::try_from(old[at].partitions).unwrap_or(0) < most)
+        };
+        OtherOptions {
+            raise_topics: (0..old.len()).filter(|at| raised(*at)).count(),
+            own_keys,
+            raise_moves_keys,
+            raise_moves_records: found.own.moved_records,
+            single_partition_topics: old.iter().filter(|topic| topic.partitions == 1).count(),
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "shares")]
+fn unevenness(loads: &[Load]) -> Unevenness {
+    let share = |of: fn(&Load) -> u64| {
+        let (sum, most) = loads.iter().map(of).fold((0, 0), |(sum, most): (u64, u64), one| (sum + one, most.max(one)));
+        if sum == 0 { 1.0 } else { most as f64 * loads.len() as f64 / sum as f64 }
+    };
+    let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
+    Unevenness {
+        records: rounded(share(|load| load.records)),
+        bytes: rounded(share(|load| load.bytes)),
+        empty: loads.iter().filter(|load| load.records == 0).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unevenness_is_the_fullest_over_the_mean() {
+        let loads = |records: &[u64]| {
+            let loads: Vec<Load> = records.iter().map(|records| Load { records: *records, bytes: 7 }).collect();
+            unevenness(&loads)
+        };
+        assert_eq!(loads(&[3, 3, 0]), Unevenness { records: 1.5, bytes: 1.0, empty: 1 });
+        assert_eq!(loads(&[0, 0]).records, 1.0);
+        assert_eq!(loads(&[]).records, 1.0);
+    }
+}

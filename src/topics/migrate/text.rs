@@ -1,0 +1,263 @@
+//! A plan and what became of it, for people.
+
+use std::fmt::Write as _;
+
+use super::{
+    carry::{Carried, CarryState},
+    execute::MigrationReport,
+    view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
+};
+use crate::{feed::printable, topics::create::TopicState};
+
+/// So many topics and groups are shown; the JSON has all.
+const SHOWN: usize = 20;
+
+/// Digits in groups of three.
+fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+fn bytes(value: u64) -> String {
+    match value {
+        0..10_240 => format!("{} B", count(value)),
+        10_240..10_485_760 => format!("{:.1} KiB", value as f64 / 1024.0),
+        10_485_760..10_737_418_240 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", value as f64 / 1_073_741_824.0),
+    }
+}
+
+impl MigrationPlan {
+    /// The plan in text. It ends with what would be done next.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let old = &self.old;
+        writeln!(
+            out,
+            "{}: {} topics with {} partitions, {} records, {}, into {} topics",
+            self.id,
+            count(old.topics as u64),
+            count(old.partitions as u64),
+            count(old.load.records),
+            bytes(old.load.bytes),
+            count(self.new.len() as u64)
+        )?;
+        for one in self.new.iter().take(SHOWN) {
+            new_topic(out, one)?;
+        }
+        if self.new.len() > SHOWN {
+            writeln!(out, "  and {} more; --json has them all", self.new.len() - SHOWN)?;
+        }
+        self.order(out)?;
+        for group in self.groups.iter().take(SHOWN) {
+            planned_group(out, group)?;
+        }
+        if self.groups.len() > SHOWN {
+            writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - SHOWN)?;
+        }
+        self.others(out)?;
+        for obstacle in &self.obstacles {
+            writeln!(out, "in the way: {obstacle}")?;
+        }
+        match self.progress {
+            Progress::NotBegun if self.obstacles.is_empty() => {
+                writeln!(out, "nothing was changed; --execute does it")
+            }
+            Progress::Begun => writeln!(
+                out,
+                "begun: {} of {} offsets are copied; --execute goes on",
+                count(old.copied_offsets),
+                count(old.offsets)
+            ),
+            Progress::Complete => {
+                writeln!(out, "complete: the new topics hold every record, in the order of each key")?;
+                carried(out, &self.carried)
+            }
+            Progress::NotBegun | Progress::Foreign => writeln!(out, "nothing was changed"),
+        }
+    }
+
+    fn order(&self, out: &mut String) -> std::fmt::Result {
+        let order = &self.order;
+        writeln!(
+            out,
+            "order: {} keys; each keeps the order that it has in its old partition{}",
+            count(order.keys),
+            if order.spread_keys == 0 { ", and stands in one" } else { "" }
+        )?;
+        if order.spread_keys > 0 {
+            writeln!(
+                out,
+                "  {} keys stand in several old partitions, which have no order among each other: theirs can only be merged as it \
+                 comes ({})",
+                count(order.spread_keys),
+                order.spread_named.join(", ")
+            )?;
+        }
+        if order.renumbered_keys > 0 {
+            writeln!(out, "  {} keys go to a partition of another number", count(order.renumbered_keys))?;
+        }
+        if order.replaced_keys_records > 0 {
+            let count = count(order.replaced_keys_records);
+            writeln!(
+                out,
+                "  {count} records have a key of their own, which the channel takes the place of; --key keep keeps it"
+            )?;
+        }
+        if order.keyless_records > 0 {
+            let count = count(order.keyless_records);
+            writeln!(out, "  {count} records have no key: those of an old partition stay together, in their order")?;
+        }
+        Ok(())
+    }
+
+    fn others(&self, out: &mut String) -> std::fmt::Result {
+        let other = &self.other_options;
+        writeln!(out, "other options:")?;
+        if other.raise_topics > 0 {
+            writeln!(
+                out,
+                "  raise the partitions of {} old topics to those of the new ones: of their {} keys {} go to another partition \
+                 from then on, so that their next records can be read before the {} that they have now",
+                count(other.raise_topics as u64),
+                count(other.own_keys),
+                count(other.raise_moves_keys),
+                count(other.raise_moves_records)
+            )?;
+        }
+        writeln!(
+            out,
+            "  leave them: everything goes on working; {} of them have one partition, which one consumer of a group reads, while \
+             kreplay reads its keys in parallel all the same",
+            count(other.single_partition_topics as u64)
+        )
+    }
+}
+
+fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
+    let state = match &one.state {
+        TopicState::Missing => "to be created".to_owned(),
+        TopicState::Differs { has } => format!("there with {has}"),
+        _ => "there".to_owned(),
+    };
+    writeln!(
+        out,
+        "  {}: {} partitions ({state}), from {} topics, {} keys, {} records, {}",
+        one.topic,
+        one.partitions,
+        count(one.from_topics as u64),
+        count(one.keys),
+        count(one.load.records),
+        bytes(one.load.bytes)
+    )?;
+    let records = one.loads.iter().map(|load| load.records);
+    let (least, most) = (records.clone().min().unwrap_or(0), records.max().unwrap_or(0));
+    write!(
+        out,
+        "    {} to {} records a partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
+        count(least),
+        count(most),
+        one.unevenness.records,
+        one.unevenness.bytes
+    )?;
+    match one.unevenness.empty {
+        0 => writeln!(out),
+        empty => writeln!(out, "; {empty} stay empty"),
+    }
+}
+
+fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
+    writeln!(
+        out,
+        "group {}{}: has read {} offsets, {} are left",
+        printable(&group.group),
+        if group.active { " (has members)" } else { "" },
+        count(group.read_offsets),
+        count(group.unread_offsets)
+    )?;
+    if group.reads_again_at_most > 0 {
+        let most = count(group.reads_again_at_most);
+        writeln!(
+            out,
+            "  its offsets are not ordered with those of another: it will read up to {most} records again, and skip none"
+        )?;
+    }
+    if group.partitions_without_offsets > 0 {
+        let partitions = count(group.partitions_without_offsets as u64);
+        writeln!(
+            out,
+            "  {partitions} old partitions that it has no offsets for go to its new topics: it will read all of them"
+        )?;
+    }
+    Ok(())
+}
+
+fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
+    for one in groups {
+        let group = printable(&one.group);
+        let reads = format!("will read {} records, {} of them again", count(one.to_read), count(one.again));
+        match &one.state {
+            CarryState::WouldBeCarried => writeln!(out, "group {group}: offsets would be carried over; {reads}"),
+            CarryState::Carried => writeln!(out, "group {group}: offsets carried over and read back; {reads}"),
+            CarryState::AlreadyCarried => writeln!(out, "group {group}: offsets were carried over before; {reads}"),
+            CarryState::HasItsOwn => {
+                writeln!(out, "group {group}: has offsets of its own on the new topics, which were left alone")
+            }
+            CarryState::Active => {
+                writeln!(out, "group {group}: has members, so nothing was written; stop them, and run this again")
+            }
+            CarryState::Failed { reason } => {
+                writeln!(out, "group {group}: offsets not carried over: {}", printable(reason))
+            }
+        }?;
+    }
+    Ok(())
+}
+
+impl MigrationReport {
+    /// What was done, in text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let verified = &self.verified;
+        if self.nothing_to_do {
+            writeln!(out, "{}: complete before; nothing was changed", self.id)?;
+        } else {
+            let (created, copied) = (self.created.len(), count(self.copied));
+            writeln!(out, "{}: {created} topics created, {copied} records copied in {:.1} s", self.id, self.elapsed_s)?;
+        }
+        writeln!(
+            out,
+            "verified: {} records in the old topics, {} in the new ones; digest {:016x} and {:016x}",
+            count(verified.old_records),
+            count(verified.new_records),
+            verified.old_digest,
+            verified.new_digest
+        )?;
+        for one in self.plan.new.iter().take(SHOWN) {
+            new_topic(out, one)?;
+        }
+        carried(out, &self.groups)
+    }
+}

@@ -1,0 +1,260 @@
+//! Values with schemas, by a real schema registry: what filters, keys and lines see, what cannot be decoded, and a registry
+//! that goes away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::broker::{self, Broker};
+use crate::support::process::{Finished, Program, Running, send_signal};
+use crate::support::produce::NewRecord;
+use crate::support::registry::Registry;
+use crate::support::wait;
+
+/// A registry takes its time to start on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+fn zigzag(value: i64) -> Vec<u8> {
+    let mut number = (value << 1).cast_unsigned() ^ (value >> 63).cast_unsigned();
+    let mut out = Vec::new();
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+    out
+}
+
+fn text(value: &str) -> Vec<u8> {
+    [zigzag(value.len() as i64), value.as_bytes().to_vec()].concat()
+}
+
+/// What a serializer puts in front.
+fn with_id(id: u32, rest: &[&[u8]]) -> Vec<u8> {
+    [&[0], &id.to_be_bytes()[..], &rest.concat()].concat()
+}
+
+/// The same event in each format: written by hand, not with the code under test.
+struct Schemas {
+    avro: u32,
+    protobuf: u32,
+    json: u32,
+}
+
+impl Schemas {
+    fn register(registry: &Registry) -> Self {
+        let color = json!({"type": "enum", "name": "shop.Color", "symbols": ["RED", "BLUE"]}).to_string();
+        registry.register("color", "AVRO", &color, &[]);
+        let event = json!({"type": "record", "name": "Event", "namespace": "shop", "fields": [
+            {"name": "team", "type": ["null", "string"]}, {"name": "n", "type": "long"}, {"name": "color", "type": "Color"}
+        ]});
+        let base = "syntax = \"proto3\"; package shop; enum Color { RED = 0; BLUE = 1; }";
+        registry.register("base", "PROTOBUF", base, &[]);
+        let file = "syntax = \"proto3\"; package shop; import \"shop/base.proto\"; message Other { string x = 1; } message Event \
+                    { string team = 1; int64 n = 2; Color color = 3; }";
+        let schema = json!({"type": "object", "properties": {"team": {"type": "string"}}}).to_string();
+        Self {
+            avro: registry.register("event", "AVRO", &event.to_string(), &[("shop.Color", "color", 1)]),
+            protobuf: registry.register("file", "PROTOBUF", file, &[("shop/base.proto", "base", 1)]),
+            json: registry.register("schema", "JSON", &schema, &[]),
+        }
+    }
+
+    fn avro(&self, team: &str, n: i64) -> Vec<u8> {
+        with_id(self.avro, &[&[2], &text(team), &zigzag(n), &[2]])
+    }
+
+    fn protobuf(&self, team: &str, n: u8) -> Vec<u8> {
+        // The second message of the file.
+        with_id(self.protobuf, &[&[2, 2], &[0x0a, team.len() as u8], team.as_bytes(), &[0x10, n, 0x18, 1]])
+    }
+
+    fn json(&self, team: &str, n: i64) -> Vec<u8> {
+        with_id(self.json, &[json!({"team": team, "n": n, "color": "BLUE"}).to_string().as_bytes()])
+    }
+}
+
+fn kreplay(command: &str, broker: &Broker, topic: &str, registry: &str) -> Program {
+    Program::kreplay()
+        .args([command, "--bootstrap-server", broker.bootstrap(), "--topics", topic])
+        .args(["--decode", "registry", "--schema-registry", registry])
+        .deadline(DEADLINE)
+}
+
+fn run(broker: &Broker, topic: &str, registry: &str) -> Program {
+    kreplay("run", broker, topic, registry).args(["--headless", "--no-journal"])
+}
+
+fn lines(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn expect_code(finished: Finished, code: i32) -> Finished {
+    assert_eq!(finished.code(), Some(code), "--- stdout\n{}\n--- stderr\n{}", finished.stdout, finished.stderr);
+    finished
+}
+
+#[test]
+fn values_are_decoded_by_a_registry() {
+    let mut registry = Registry::start();
+    let schemas = Schemas::register(&registry);
+    let broker = broker::shared();
+    filters_keys_and_lines_see_what_values_decode_to(broker, &registry, &schemas);
+    what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(broker, &registry, &schemas);
+    what_is_not_there_at_the_start_is_told_before_anything_is_read(broker, &registry);
+    a_registry_that_goes_away_is_waited_for(broker, &mut registry);
+}
+
+fn filters_keys_and_lines_see_what_values_decode_to(broker: &Broker, registry: &Registry, schemas: &Schemas) {
+    let topic = broker.topic("decoded", 3);
+    let mut records = Vec::new();
+    for n in 0..30_u8 {
+        for team in ["red", "blue"] {
+            let number = i64::from(n);
+            let value = match n % 3 {
+                0 => schemas.avro(team, number),
+                1 => schemas.protobuf(team, n),
+                _ => schemas.json(team, number),
+            };
+            // All of one partition and of many keys, so that only the template can keep a team in order.
+            records.push(NewRecord::keyed(format!("{team}-{n}"), value).in_partition(1));
+        }
+    }
+    records.push(NewRecord::tombstone("red-0").in_partition(1));
+    broker.produce(&topic, &records);
+    let flags = ["--key-template", "team:{team}", "--keys", "team:r*", "--json", "color=BLUE", "--handler", "ndjson"];
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let path = report.path().display().to_string();
+    let finished =
+        run(broker, &topic, registry.address()).args(flags).args(["--report", "json", "--output", &path]).run();
+    let lines = lines(&expect_code(finished, 0).stdout);
+    let values: Vec<_> = lines.iter().map(|line| line["value"].clone()).collect();
+    let expected: Vec<_> = (0..30).map(|n| json!({"team": "red", "n": n, "color": "BLUE"})).collect();
+    assert_eq!(values, expected, "decoded, filtered, and in the order of their team");
+    let report: Value = serde_json::from_slice(&std::fs::read(report.path()).unwrap()).unwrap();
+    assert_eq!((&report["totals"]["handled"], &report["totals"]["filtered"]), (&json!(30), &json!(31)));
+
+    let plan =
+        kreplay("plan", broker, &topic, registry.address()).args(["--key-template", "team:{team}", "--report", "json"]);
+    let plan: Value = serde_json::from_str(&expect_code(plan.run(), 0).stdout).unwrap();
+    assert!(plan.to_string().contains("team:red"), "a plan counts the decoded keys: {plan}");
+}
+
+fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
+    broker: &Broker,
+    registry: &Registry,
+    schemas: &Schemas,
+) {
+    let topic = broker.topic("undecodable", 1);
+    let dead = format!("{topic}.dlq");
+    broker.create_topic(&dead, 1, &[]);
+    let good = schemas.avro("red", 1);
+    let bad = [
+        ("plain", b"{\"team\":\"red\"}".to_vec(), "0x7b"),
+        ("unknown", with_id(999_999, &[&good[5..]]), "does not know schema 999999"),
+        ("short", good[..good.len() - 1].to_vec(), "cut off"),
+        ("long", [&good[..], &[0]].concat(), "left over"),
+    ];
+    let mut records = vec![NewRecord::keyed("good", good.clone())];
+    records.extend(bad.iter().map(|(key, value, _)| NewRecord::keyed(*key, value.clone())));
+    records.push(NewRecord::keyed("good", good));
+    broker.produce(&topic, &records);
+    // Under a filter that needs them decoded, and without one; under a handler that decodes, and under one that does not.
+    let cases = [&["--handler", "ndjson"][..], &["--handler", "null"], &["--handler", "null", "--json", "team=red"]];
+    for (nth, flags) in cases.into_iter().enumerate() {
+        let finished = run(broker, &topic, registry.address()).args(["--on-failure", "dead-letter"]).args(flags).run();
+        let finished = expect_code(finished, 3);
+        let letters = broker.records(&dead, 0);
+        let errors: BTreeMap<String, String> = letters[nth * bad.len()..]
+            .iter()
+            .map(|letter| {
+                let error = letter.headers.iter().find(|(name, _)| name == "kreplay-error").unwrap();
+                let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap()).unwrap();
+                (text(&letter.key), text(&error.1))
+            })
+            .collect();
+        assert_eq!(errors.len(), bad.len(), "{errors:?}");
+        for (key, _, part) in &bad {
+            assert!(errors[*key].contains(part), "{errors:?}");
+        }
+        assert!(finished.stderr.contains("the value cannot be decoded"), "{}", finished.stderr);
+        if flags.contains(&"ndjson") {
+            assert_eq!(lines(&finished.stdout).len(), 2);
+        }
+    }
+    // Nobody asked for a format: such values just have no fields.
+    let plain = Program::kreplay()
+        .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
+        .args(["--json", "team=red", "--handler", "ndjson"]);
+    assert_eq!(lines(&expect_code(plain.run(), 0).stdout).len(), 1);
+}
+
+fn what_is_not_there_at_the_start_is_told_before_anything_is_read(broker: &Broker, registry: &Registry) {
+    let topic = broker.topic("nobody", 1);
+    for command in ["run", "plan"] {
+        let with = |address: &str| {
+            let program = kreplay(command, broker, &topic, address);
+            if command == "run" { program.args(["--headless", "--no-journal"]).run() } else { program.run() }
+        };
+        let finished = expect_code(with("http://127.0.0.1:1"), 1);
+        assert!(finished.stderr.contains("schema registry at http://127.0.0.1:1 cannot be reached"), "{finished:?}");
+        let host = registry.address().split("/apis").next().unwrap();
+        let finished = expect_code(with(&format!("{host}/nothing/here")), 1);
+        assert!(finished.stderr.contains("no schema registry is at that address"), "{finished:?}");
+        let without = Program::kreplay()
+            .args([command, "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--decode", "avro"])
+            .run();
+        assert!(expect_code(without, 2).stderr.contains("--schema-registry"));
+    }
+}
+
+/// A run that follows the log, with its lines on standard output.
+fn follow(broker: &Broker, topic: &str, registry: &str, flags: &[&str]) -> Running {
+    run(broker, topic, registry)
+        .args(["--handler", "ndjson", "--to", "never"])
+        .args(flags)
+        .env("KREPLAY_DECODE_PATIENCE", "4m")
+        .env("KREPLAY_DECODE_TIMEOUT", "1s")
+        .env("KREPLAY_RUN_RETRY_ATTEMPTS", "1000")
+        .env("KREPLAY_RUN_RETRY_MAX_DELAY", "1s")
+        .spawn()
+}
+
+fn a_registry_that_goes_away_is_waited_for(broker: &Broker, registry: &mut Registry) {
+    let topic = broker.topic("away", 1);
+    let schema =
+        |name: &str| json!({"type": "record", "name": name, "fields": [{"name": "n", "type": "long"}]}).to_string();
+    let ids = ["First", "Second"].map(|name| registry.register(&name.to_lowercase(), "AVRO", &schema(name), &[]));
+    let event = |id: u32, n: i64| NewRecord::keyed("k", with_id(id, &[&zigzag(n)]));
+    // Reading needs the schema in the one, and only the handler in the other.
+    let reading = follow(broker, &topic, registry.address(), &["--key-template", "n:{n}"]);
+    let handling = follow(broker, &topic, registry.address(), &[]);
+    let expect = |count: usize| {
+        for run in [&reading, &handling] {
+            wait::until("the next line", DEADLINE, || (run.stdout().lines().count() >= count).then_some(()));
+        }
+    };
+    broker.produce(&topic, &[event(ids[0], 0)]);
+    expect(1);
+    registry.kill();
+    broker.produce(&topic, &[event(ids[0], 1)]);
+    // What is known needs no registry.
+    expect(2);
+    broker.produce(&topic, &[event(ids[1], 2), event(ids[0], 3)]);
+    let says = |run: &Running, part: &str| {
+        wait::until(part, DEADLINE, || run.stderr().contains(part).then_some(()));
+    };
+    says(&reading, "reading waits");
+    says(&handling, "cannot be decoded now");
+    assert_eq!((reading.stdout().lines().count(), handling.stdout().lines().count()), (2, 2));
+    registry.restart();
+    expect(4);
+    says(&reading, "answers again");
+    for run in [reading, handling] {
+        send_signal(run.id(), "TERM");
+        let finished = expect_code(run.finish(), 4);
+        let numbers: Vec<_> = lines(&finished.stdout).iter().map(|line| line["value"]["n"].clone()).collect();
+        assert_eq!(numbers, [0, 1, 2, 3].map(Value::from), "in order, each once");
+    }
+}

@@ -1,0 +1,284 @@
+//! Exports to files: killed, stopped, out of room, shared by processes. Every record is in the complete files exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+use crate::support::broker::{self, Broker, unique_name};
+use crate::support::process::{Finished, Program};
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+const RECORDS: usize = 20_000;
+const KEYS: usize = 300;
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A topic's name, a partition and an offset.
+type Place = (String, i64, i64);
+
+/// One export: its topics, its directory and its journal.
+struct Export {
+    topics: Vec<String>,
+    handler: String,
+    dir: tempfile::TempDir,
+    settings: Vec<(&'static str, &'static str)>,
+    expected: BTreeSet<Place>,
+}
+
+impl Export {
+    fn new(broker: &Broker, format: &str, settings: &[(&'static str, &'static str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let slash = if format == "ndjson" { "/" } else { "" };
+        let mut expected = BTreeSet::new();
+        let topics = [("a", 4), ("b", 1)].map(|(name, partitions)| {
+            let topic = broker.topic(&format!("export-{name}"), partitions);
+            let records: Vec<_> = (0..RECORDS / 2)
+                .map(|n| {
+                    NewRecord::keyed(format!("key-{}", n * 31 % KEYS), format!("{{\"n\":{n},\"text\":\"{:0200}\"}}", n))
+                })
+                .collect();
+            let placed = broker.produce(&topic, &records);
+            expected.extend(placed.iter().map(|one| (topic.clone(), i64::from(one.partition), one.offset)));
+            topic
+        });
+        Self {
+            topics: topics.into(),
+            handler: format!("{format}:{}{slash}", dir.path().join("out").display()),
+            dir,
+            settings: settings.to_vec(),
+            expected,
+        }
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    fn program(&self, args: &[&str]) -> Program {
+        let mut program = Program::kreplay().env("XDG_STATE_HOME", self.dir.path()).deadline(DEADLINE);
+        for (name, value) in &self.settings {
+            program = program.env(name, value);
+        }
+        program.args(args).arg_if_run(args, self).args(["--headless", "--report", "json"])
+    }
+
+    /// What has been handed over to files so far, by the database beside them.
+    fn rows(&self) -> usize {
+        let path = self.out().join(".kreplay/export.db");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let rows = rusqlite::Connection::open_with_flags(path, flags)
+            .and_then(|db| db.query_row("SELECT coalesce(sum(rows), 0) FROM file", [], |row| row.get::<_, i64>(0)));
+        rows.map_or(0, |rows| usize::try_from(rows).unwrap())
+    }
+
+    fn left_open(&self) -> usize {
+        let entries = std::fs::read_dir(self.out().join(".kreplay")).unwrap();
+        entries.filter(|entry| !entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("export.db")).count()
+    }
+
+    /// Kills an attempt when so many rows are there.
+    fn kill_at(&self, args: &[&str], point: usize) {
+        let running = self.program(args).spawn();
+        wait::until("progress to be killed in", DEADLINE, || (self.rows() >= point).then_some(()));
+        let killed = running.kill();
+        assert_eq!(killed.code(), None, "it ended before it was killed: {killed:?}");
+        // What a listing shows is complete.
+        let seen: usize = files(&self.out()).iter().map(|path| read(path).len()).sum();
+        assert!(seen <= self.expected.len());
+    }
+
+    /// Every record is there once, and those of a key are in order within what shares its files.
+    fn expect_exactly_once(&self, finished: &Finished) {
+        let mut found: Vec<Place> = Vec::new();
+        let mut last: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
+        let paths = files(&self.out());
+        for path in &paths {
+            for (place, key) in read(path) {
+                let before = last.insert((place.0.clone(), place.1, key), place.2);
+                assert!(
+                    before.is_none_or(|before| before < place.2),
+                    "{place:?} after {before:?} in {}",
+                    path.display()
+                );
+                found.push(place);
+            }
+        }
+        let count = found.len();
+        let places: BTreeSet<Place> = found.into_iter().collect();
+        assert_eq!(
+            places.len(),
+            self.expected.len(),
+            "lost: {:?}\n{finished:?}",
+            self.expected.difference(&places).next()
+        );
+        assert_eq!((places == self.expected, count), (true, self.expected.len()), "{finished:?}");
+        assert_eq!(self.left_open(), 0, "nothing is left open");
+        println!("{}: {count} records in {} files", self.handler, paths.len());
+    }
+
+    fn run_id(&self) -> String {
+        let listed = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", self.dir.path()).run();
+        let runs: Value = serde_json::from_str(&listed.expect_success().stdout).unwrap();
+        runs[0]["run_id"].as_str().unwrap().to_owned()
+    }
+}
+
+trait RunArgs {
+    fn arg_if_run(self, args: &[&str], export: &Export) -> Self;
+}
+
+impl RunArgs for Program {
+    fn arg_if_run(self, args: &[&str], export: &Export) -> Self {
+        let program = self.args(["--bootstrap-server", broker::shared().bootstrap()]);
+        if args[0] != "run" {
+            return program;
+        }
+        program.args(["--handler", &export.handler, "--topics"]).args(&export.topics)
+    }
+}
+
+/// The complete files, in the order of their numbers.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths
+}
+
+/// The records of a file, with their keys.
+fn read(path: &Path) -> Vec<(Place, String)> {
+    let file = File::open(path).unwrap();
+    let name = path.display().to_string();
+    if name.ends_with(".parquet") {
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows = reader.get_row_iter(None).unwrap().map(Result::unwrap);
+        return rows
+            .map(|row| {
+                let key = String::from_utf8(row.get_bytes(4).unwrap().data().to_vec()).unwrap();
+                ((row.get_string(0).unwrap().clone(), row.get_int(1).unwrap().into(), row.get_long(2).unwrap()), key)
+            })
+            .collect();
+    }
+    let text = match name.rsplit('.').next().unwrap() {
+        "gz" => std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap(),
+        "zst" => std::io::read_to_string(zstd::stream::Decoder::new(file).unwrap()).unwrap(),
+        _ => std::io::read_to_string(file).unwrap(),
+    };
+    if name.contains(".ndjson") {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        return lines
+            .map(|line| {
+                let number = |name: &str| line[name].as_i64().unwrap();
+                let text = |name: &str| line[name].as_str().unwrap().to_owned();
+                ((text("topic"), number("partition"), number("offset")), text("key"))
+            })
+            .collect();
+    }
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows = reader.records().map(Result::unwrap);
+    rows.map(|row| ((row[0].to_owned(), row[1].parse().unwrap(), row[2].parse().unwrap()), row[4].to_owned())).collect()
+}
+
+fn seed() -> u64 {
+    let seed = std::env::var("KREPLAY_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    println!("KREPLAY_TEST_SEED={seed}");
+    seed
+}
+
+const SMALL: [(&str, &str); 2] = [("KREPLAY_EXPORT_FILE_SIZE", "300KiB"), ("KREPLAY_RUN_BATCH", "50")];
+const PACE: [&str; 2] = ["--rate", "20k/s"];
+
+/// Points in the order in which they are passed; not in the last part, where a run may end before a kill arrives.
+fn points(random: &mut StdRng, kills: usize) -> Vec<usize> {
+    let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(1..RECORDS / 10 * 7)).collect();
+    points.sort_unstable();
+    points
+}
+
+#[test]
+fn killed_at_random_points_and_resumed_an_export_holds_every_record_once() {
+    let (broker, mut random) = (broker::shared(), StdRng::seed_from_u64(seed()));
+    for (format, settings) in [
+        ("csv", vec![]),
+        ("parquet", vec![]),
+        ("ndjson", vec![("KREPLAY_EXPORT_COMPRESSION", "gzip"), ("KREPLAY_EXPORT_SERIES", "topic")]),
+    ] {
+        let export = Export::new(broker, format, &[&SMALL[..], &settings].concat());
+        let mut id = String::new();
+        for (kill, point) in points(&mut random, 5).into_iter().enumerate() {
+            let begin = [&["run", "--concurrency", "6"][..], &PACE].concat();
+            let resume = [&["resume", &id][..], &PACE].concat();
+            export.kill_at(if kill == 0 { &begin } else { &resume }, point);
+            if kill == 0 {
+                id = export.run_id();
+            }
+        }
+        let finished = export.program(&["resume", &id]).run().expect_success();
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!((&report["state"], &report["totals"]["handled"]), (&"done".into(), &RECORDS.into()), "{report:#}");
+        export.expect_exactly_once(&finished);
+    }
+}
+
+#[test]
+fn processes_of_a_group_share_a_directory_and_one_may_be_killed() {
+    let (broker, mut random) = (broker::shared(), StdRng::seed_from_u64(seed()));
+    let export = Export::new(broker, "csv", &[&SMALL[..], &[("KREPLAY_EXPORT_SERIES", "worker")]].concat());
+    let group = unique_name("export");
+    let args = ["run", "--concurrency", "2", "--group", &group, "--rate", "4k/s"];
+    let survivor = export.program(&args).spawn();
+    let point = random.random_range(1_000..RECORDS / 2);
+    export.kill_at(&args, point);
+    let finished = survivor.finish().expect_success();
+    let mut found: Vec<_> = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
+    // The files that the killed one left are completed by whoever opens the directory next.
+    if export.left_open() > 0 {
+        export.program(&args).run().expect_success();
+        found = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
+    }
+    let places: BTreeSet<Place> = found.iter().cloned().collect();
+    assert_eq!((found.len(), places == export.expected, export.left_open()), (RECORDS, true, 0), "{finished:?}");
+}
+
+#[test]
+fn an_export_that_is_stopped_leaves_complete_files_and_goes_on() {
+    let broker = broker::shared();
+    for format in ["csv", "parquet"] {
+        let export = Export::new(broker, format, &SMALL);
+        let running = export.program(&[&["run", "--concurrency", "4"][..], &PACE].concat()).spawn();
+        wait::until("progress to be stopped in", DEADLINE, || (export.rows() >= 3_000).then_some(()));
+        running.signal("TERM");
+        let stopped = running.finish();
+        assert_eq!(stopped.code(), Some(4), "{stopped:?}");
+        assert_eq!(export.left_open(), 0, "{stopped:?}");
+        let read: usize = files(&export.out()).iter().map(|path| read(path).len()).sum();
+        assert_eq!(read, export.rows());
+        export.expect_exactly_once(&export.program(&["resume", "last"]).run().expect_success());
+    }
+}
+
+/// No file may be larger than 1 MiB: that is as a disk that is full then, and needs no disk of one's own.
+#[test]
+fn an_export_without_room_fails_in_words_and_goes_on_when_there_is_some() {
+    let broker = broker::shared();
+    for format in ["csv", "parquet"] {
+        let export = Export::new(broker, format, &[]);
+        let mut limited = Program::named("bash").env("XDG_STATE_HOME", export.dir.path()).deadline(DEADLINE);
+        let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
+        limited = limited.args(["-c", script, env!("CARGO_BIN_EXE_kreplay"), "run"]).arg_if_run(&["run"], &export);
+        let failed = limited.args(["--headless", "--concurrency", "4", "--on-failure", "skip"]).run();
+        assert_eq!(failed.code(), Some(1), "{failed:?}");
+        assert!(failed.stderr.contains("cannot write to") && failed.stderr.contains("File too large"), "{failed:?}");
+        assert!(failed.stderr.contains("the run can be resumed"), "{failed:?}");
+        let finished = export.program(&["resume", "last"]).run();
+        assert_eq!(finished.code(), Some(0), "{finished:?}");
+        export.expect_exactly_once(&finished);
+    }
+}
