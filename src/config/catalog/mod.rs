@@ -88,13 +88,8 @@ pub(super) const SECRETS: &[(&str, Form)] = &[
 ];
 
 /// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
-pub(super) const PATHS: &[&str] = &[
-    "decode.ca",
-    "decode.certificate",
-    "decode.private_key",
-    "projection.target",
-    "projection.definition",
-];
+pub(super) const PATHS: &[&str] =
+    &["decode.ca", "decode.certificate", "decode.private_key", "projection.target", "projection.definition"];
 
 /// The tables, each once.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
