@@ -40,16 +40,13 @@ mod ranges;
 mod rebalance;
 mod recorder;
 mod refusal;
-<<<<<<< HEAD
 mod rehearsal;
 mod republish;
-=======
 
 mod republish;
 
 mod rehearsal;
 
->>>>>>> main
 mod resume;
 mod retention;
 mod second;
