@@ -42,11 +42,6 @@ mod recorder;
 mod refusal;
 mod rehearsal;
 mod republish;
-
-mod republish;
-
-mod rehearsal;
-
 mod resume;
 mod retention;
 mod second;
