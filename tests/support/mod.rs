@@ -15,6 +15,7 @@
 pub mod broker;
 pub mod consume;
 pub mod container;
+pub mod endpoint;
 pub mod guardian;
 pub mod local;
 pub mod outage;

@@ -3,6 +3,8 @@
 
 mod child;
 mod command;
+#[cfg(test)]
+mod examples_test;
 mod lines;
 mod probe;
 mod settings;

@@ -53,13 +53,16 @@ impl Handler for ExecHandler {
         while let Err(trouble) = self.work(batch, &mut window) {
             let error = trouble.to_string();
             self.end_child(&error);
+            in_vain = if self.fruitless == 1 { 1 } else { in_vain + 1 };
+            if let Some(fault) = self.fault_of_command(&trouble) {
+                // No record is to blame.
+                window.abandon(&fault, Advice::Stop);
+                continue;
+            }
             // One that ends by itself may have had enough of others.
             let certain = !self.fruitful || !matches!(trouble, Trouble::Ended { .. } | Trouble::Pipe(_));
             window.broken(&error, certain);
-            in_vain = if self.fruitless == 1 { 1 } else { in_vain + 1 };
-            if let Some(fault) = self.fault_of_command(&trouble) {
-                window.abandon(&fault, Advice::Stop);
-            } else if in_vain >= PATIENCE || matches!(trouble, Trouble::Start(_)) {
+            if in_vain >= PATIENCE || matches!(trouble, Trouble::Start(_)) {
                 window.abandon(&error, Advice::Retry);
             }
         }

@@ -245,6 +245,14 @@ fn a_command_that_never_works_stops_the_run() {
     }
 }
 
+/// Batches of one record, as a slow handler gets them: which has nothing else that could be given up.
+#[test]
+fn a_command_that_never_works_stops_the_run_though_each_batch_has_one_record() {
+    let mut it = fixture("exit 1");
+    let advice: Vec<_> = (0..3).map(|n| it.handle(&[lane(0, n..n + 1)])[0].advice).collect();
+    assert_eq!(advice, [Advice::Retry, Advice::Retry, Advice::Stop]);
+}
+
 #[test]
 fn a_first_record_that_kills_every_child_does_not_condemn_the_command() {
     let mut it = fixture(&answering(r#"case "$line" in *'"v0"'*) exit 9;; *) echo ok;; esac"#));

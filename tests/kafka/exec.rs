@@ -1,0 +1,186 @@
+//! Child processes that handle the records of a real broker, and do what children should not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::support::{
+    broker::{self, Broker},
+    process::{Finished, Program},
+    produce::NewRecord,
+    wait,
+};
+
+const DEADLINE: Duration = Duration::from_secs(120);
+const PARTITIONS: i32 = 3;
+
+/// A place for a run: its configuration, its journal, its script and what that notes.
+struct Place<'a> {
+    broker: &'a Broker,
+    dir: tempfile::TempDir,
+}
+
+impl<'a> Place<'a> {
+    fn new(broker: &'a Broker, many: &str, work: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exec/handler.sh");
+        fs::copy(fixture, dir.path().join("handler.sh")).unwrap();
+        fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        let config = format!(
+            "[run]\nretry.attempts = 1\nretry.first_delay = '10ms'\non_failure = 'dead-letter'\ndead_letter.create = true\n\
+             [exec]\ntimeout = '1s'\nenvironment = ['DIR={}', 'MANY={many}', 'WORK={work}']\n",
+            dir.path().display()
+        );
+        fs::write(dir.path().join("kreplay.toml"), config).unwrap();
+        Self { broker, dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn kreplay(&self, args: &[&str]) -> Program {
+        Program::kreplay()
+            .args(args)
+            .args(["--headless", "--bootstrap-server", self.broker.bootstrap(), "--report", "json"])
+            .env("XDG_STATE_HOME", self.dir.path())
+            .current_dir(self.dir.path())
+            .deadline(DEADLINE)
+    }
+
+    fn handled(&self) -> Vec<Handled> {
+        let text = fs::read_to_string(self.path("handled")).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let read = |line: &str| {
+            let mut words = line.split(' ');
+            let mut number = || words.next().unwrap().parse().unwrap();
+            let place = (number(), number());
+            Handled { place, key: words.next().unwrap().to_owned() }
+        };
+        whole.lines().map(read).collect()
+    }
+
+    /// Waits until no child is left, whoever its parent is now.
+    fn until_children_are_gone(&self) {
+        let pids = fs::read_to_string(self.path("pids")).unwrap();
+        for pid in pids.lines() {
+            wait::until("end of a child", DEADLINE, || {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                (stat.is_empty() || stat.contains(") Z ") || !stat.contains("handler.sh")).then_some(())
+            });
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Handled {
+    place: (i64, i64),
+    key: String,
+}
+
+/// No record of a key comes after a later one of it; the same one may come again.
+fn expect_order(handled: &[Handled]) {
+    let mut last = BTreeMap::new();
+    for Handled { place, key } in handled {
+        let before = last.insert((key, place.0), place.1).unwrap_or(-1);
+        assert!(before <= place.1, "key {key} of partition {}: {} after {before}", place.0, place.1);
+    }
+}
+
+fn records(count: usize, keys: usize) -> Vec<NewRecord> {
+    (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % keys), format!("v{n}"))).collect()
+}
+
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+}
+
+#[test]
+fn children_that_break_in_every_way_lose_nothing_and_keep_the_order_of_keys() {
+    let broker = broker::shared();
+    let topic = broker.topic("exec", PARTITIONS);
+    let mut all = records(600, 30);
+    let evil = ["bad-1", "never-1", "hang-1", "garbage-1", "kill-1", "bad-2"];
+    for (n, value) in evil.iter().enumerate() {
+        let at = 60 + n * 80;
+        all[at] = NewRecord::keyed(format!("key-{}", at % 30), *value);
+    }
+    let placed = broker.produce(&topic, &all);
+    let place = Place::new(broker, "37", "");
+    let finished =
+        place.kreplay(&["run", "--topics", &topic, "--concurrency", "4", "--handler", "exec:./handler.sh"]).run();
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    let report = report(&finished);
+    assert_eq!(report["totals"]["dead_lettered"], evil.len(), "{report:#}");
+    assert_eq!(report["totals"]["handled"], 600 - evil.len());
+
+    let handled = place.handled();
+    expect_order(&handled);
+    let expected: BTreeSet<_> = (0..600)
+        .filter(|n| (0..evil.len()).all(|k| 60 + k * 80 != *n))
+        .map(|n| (i64::from(placed[n].partition), placed[n].offset))
+        .collect();
+    let missing: Vec<_> = {
+        let seen: BTreeSet<_> = handled.iter().map(|it| it.place).collect();
+        expected.difference(&seen).copied().collect()
+    };
+    assert_eq!(missing, [], "records that nobody handled");
+
+    let dead: BTreeSet<String> = (0..PARTITIONS)
+        .flat_map(|partition| broker.records(&format!("{topic}.dlq"), partition))
+        .map(|letter| String::from_utf8(letter.value.clone().unwrap()).unwrap())
+        .collect();
+    assert_eq!(dead, evil.iter().map(ToString::to_string).collect());
+    place.until_children_are_gone();
+}
+
+#[test]
+fn children_end_with_a_killed_run_which_goes_on_from_another_directory() {
+    let broker = broker::shared();
+    let topic = broker.topic("exec-kill", PARTITIONS);
+    let placed = broker.produce(&topic, &records(400, 20));
+    let place = Place::new(broker, "", "0.01");
+    let mut running = place
+        .kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", "exec:./handler.sh"])
+        .spawn();
+    running.wait_for("records handled", DEADLINE, |_, _| place.handled().len() >= 120);
+    running.kill();
+    place.until_children_are_gone();
+    let before = place.handled();
+    assert!(before.len() < 400, "it was killed too late");
+    expect_order(&before);
+
+    let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
+    let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();
+    let id = runs[0]["run_id"].as_str().unwrap().to_owned();
+    let finished = place.kreplay(&["resume", &id]).current_dir(place.path("elsewhere")).run().expect_success();
+    assert_eq!(report(&finished)["state"], "done");
+    let handled = place.handled();
+    expect_order(&handled[before.len()..]);
+    let seen: BTreeSet<_> = handled.iter().map(|it| it.place).collect();
+    assert_eq!(seen, placed.iter().map(|it| (i64::from(it.partition), it.offset)).collect());
+    assert!(handled.len() < 600, "{} of 400 records were handled again", handled.len() - 400);
+}
+
+#[test]
+fn a_command_that_never_works_fails_the_run_and_says_why() {
+    let broker = broker::shared();
+    let topic = broker.topic("exec-never", 1);
+    broker.produce(&topic, &records(50, 5));
+    let place = Place::new(broker, "", "");
+    let script = "exec:sh -c 'echo no module named foo >&2; exit 1'";
+    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", script]).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("has never acknowledged a record"), "{finished:?}");
+    assert!(finished.stderr.contains("no module named foo"), "{finished:?}");
+    assert_eq!(report(&finished)["totals"]["dead_lettered"], 0);
+
+    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", "exec:./no-such-handler"]).run();
+    assert_eq!(finished.code(), Some(2), "{finished:?}");
+    assert!(finished.stderr.contains("./no-such-handler is not a file that can be executed"), "{finished:?}");
+}

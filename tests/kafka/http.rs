@@ -1,0 +1,241 @@
+//! Records of a real broker, sent to a real server that fails as servers do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::support::{
+    broker::{self, Broker},
+    endpoint::{Endpoint, Reply, Request, status},
+    process::{Finished, Program},
+    produce::NewRecord,
+    wait,
+};
+
+const DEADLINE: Duration = Duration::from_secs(120);
+const PARTITIONS: i32 = 3;
+
+struct Place<'a> {
+    broker: &'a Broker,
+    dir: tempfile::TempDir,
+}
+
+impl<'a> Place<'a> {
+    fn new(broker: &'a Broker, http: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[run]\nretry.attempts = 4\nretry.first_delay = '10ms'\non_failure = 'dead-letter'\ndead_letter.create = true\n\
+             [http]\ntimeout = '1s'\nheaders = ['Authorization: Bearer ${{env:API_TOKEN}}']\n{http}\n"
+        );
+        fs::write(dir.path().join("kreplay.toml"), config).unwrap();
+        Self { broker, dir }
+    }
+
+    fn kreplay(&self, args: &[&str]) -> Program {
+        Program::kreplay()
+            .args(args)
+            .args(["--headless", "--bootstrap-server", self.broker.bootstrap(), "--report", "json"])
+            .env("XDG_STATE_HOME", self.dir.path())
+            .env("API_TOKEN", "s3cret-token")
+            .current_dir(self.dir.path())
+            .deadline(DEADLINE)
+    }
+
+    /// Nothing that was said or left behind holds the secret.
+    fn expect_no_secret(&self, finished: &Finished) {
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(!said.contains("s3cret-token"), "{said}");
+        let mut folders = vec![self.dir.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = fs::read(&path).unwrap();
+                    let found = bytes.windows(12).any(|window| window == b"s3cret-token");
+                    assert!(!found, "{} holds the secret", path.display());
+                }
+            }
+        }
+    }
+}
+
+/// What a service keeps: each record that it accepted, in order.
+#[derive(Default)]
+struct Service {
+    accepted: Mutex<Vec<(i64, i64, String)>>,
+    attempts: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Service {
+    /// Which attempt at this key it is.
+    fn attempt(&self, request: &Request) -> u32 {
+        let key = request.header("idempotency-key").unwrap().to_owned();
+        let mut attempts = self.attempts.lock().unwrap();
+        let attempt = attempts.entry(key).or_default();
+        *attempt += 1;
+        *attempt
+    }
+
+    fn accept(&self, request: &Request) {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let records = body.as_array().cloned().unwrap_or_else(|| vec![body.clone()]);
+        let mut accepted = self.accepted.lock().unwrap();
+        for record in records {
+            let number = |name: &str| record[name].as_i64().unwrap();
+            accepted.push((number("partition"), number("offset"), record["key"].to_string()));
+        }
+    }
+
+    /// In order per key, where only the first time counts: a record may come again.
+    fn expect_order(&self) {
+        let (mut last, mut seen) = (BTreeMap::new(), BTreeSet::new());
+        for (partition, offset, key) in self.accepted.lock().unwrap().iter() {
+            if seen.insert((*partition, *offset)) {
+                let before = last.insert((*partition, key.clone()), *offset).unwrap_or(-1);
+                assert!(before < *offset, "key {key} of partition {partition}: {offset} after {before}");
+            }
+        }
+    }
+
+    fn places(&self) -> BTreeSet<(i64, i64)> {
+        self.accepted.lock().unwrap().iter().map(|(partition, offset, _)| (*partition, *offset)).collect()
+    }
+}
+
+fn records(count: usize, keys: usize) -> Vec<NewRecord> {
+    (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % keys), format!("v{n}"))).collect()
+}
+
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+}
+
+/// Fails the first attempt of many requests in all the ways there are, and some for good.
+fn unreliable(service: &Service, request: &Request) -> Reply {
+    assert_eq!(request.header("authorization"), Some("Bearer s3cret-token"));
+    let text = request.text();
+    if text.contains("\"bad-") {
+        return Reply::Status(422, Vec::new(), format!("bad, {:?}", request.headers).into_bytes());
+    }
+    let attempt = service.attempt(request);
+    let hash = request
+        .header("idempotency-key")
+        .unwrap()
+        .bytes()
+        .fold(7_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    match (attempt, hash % 40) {
+        (1, 0) => status(500),
+        (1, 1) => Reply::Status(503, vec![("retry-after", "0".into())], Vec::new()),
+        (1, 2) => Reply::Close,
+        (1, 3) => Reply::Status(429, Vec::new(), Vec::new()),
+        (1, 4) if hash % 3 == 0 => Reply::Never,
+        (_, 5) => {
+            service.accept(request);
+            Reply::Torn(200, 100, b"half".to_vec())
+        }
+        _ => {
+            service.accept(request);
+            status(204)
+        }
+    }
+}
+
+fn failures_and_retries(http: &str) {
+    let broker = broker::shared();
+    let topic = broker.topic("http", PARTITIONS);
+    let mut all = records(400, 20);
+    for n in [50, 150, 250] {
+        all[n] = NewRecord::keyed(format!("key-{}", n % 20), format!("bad-{n}"));
+    }
+    let placed = broker.produce(&topic, &all);
+    let service = Arc::new(Service::default());
+    let serving = Arc::clone(&service);
+    let endpoint = Endpoint::start(move |request| unreliable(&serving, request));
+    let place = Place::new(broker, http);
+    let url = endpoint.url("/events");
+    let finished = place.kreplay(&["run", "--topics", &topic, "--concurrency", "6", "--handler", &url]).run();
+    assert_eq!(finished.code(), Some(3), "{finished:?}");
+    let report = report(&finished);
+    assert_eq!((&report["totals"]["dead_lettered"], &report["totals"]["handled"]), (&3.into(), &397.into()));
+    service.expect_order();
+    let good = |n: &usize| ![50, 150, 250].contains(n);
+    let expected: BTreeSet<_> =
+        (0..400).filter(good).map(|n| (i64::from(placed[n].partition), placed[n].offset)).collect();
+    assert_eq!(service.places(), expected);
+    let dead: usize = (0..PARTITIONS).map(|partition| broker.records(&format!("{topic}.dlq"), partition).len()).sum();
+    assert_eq!(dead, 3);
+    place.expect_no_secret(&finished);
+}
+
+#[test]
+fn a_server_that_fails_now_and_then_loses_nothing() {
+    failures_and_retries("");
+}
+
+#[test]
+fn nor_does_it_with_many_records_in_a_request() {
+    failures_and_retries("body = 'array'\nbatch = 20");
+}
+
+#[test]
+fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
+    let broker = broker::shared();
+    let topic = broker.topic("http-kill", PARTITIONS);
+    let placed = broker.produce(&topic, &records(400, 20));
+    let service = Arc::new(Service::default());
+    let serving = Arc::clone(&service);
+    let endpoint = Endpoint::start(move |request| {
+        std::thread::sleep(Duration::from_millis(5));
+        // Whoever keeps the keys does nothing twice.
+        if serving.attempt(request) == 1 {
+            serving.accept(request);
+        }
+        status(200)
+    });
+    let place = Place::new(broker, "");
+    let url = endpoint.url("/events");
+    let running =
+        place.kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", &url]).spawn();
+    wait::until("records accepted", DEADLINE, || (service.places().len() >= 120).then_some(()));
+    running.kill();
+    assert!(service.places().len() < 400, "it was killed too late");
+    let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
+    let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();
+    let id = runs[0]["run_id"].as_str().unwrap().to_owned();
+    let finished = place.kreplay(&["resume", &id]).run().expect_success();
+    assert_eq!(report(&finished)["state"], "done");
+    service.expect_order();
+    assert_eq!(service.places(), placed.iter().map(|it| (i64::from(it.partition), it.offset)).collect());
+    assert_eq!(service.accepted.lock().unwrap().len(), 400, "something was done twice");
+    place.expect_no_secret(&finished);
+}
+
+#[test]
+fn a_server_that_denies_access_or_is_not_there_fails_the_run() {
+    let broker = broker::shared();
+    let topic = broker.topic("http-denied", 1);
+    broker.produce(&topic, &records(50, 5));
+    let endpoint = Endpoint::start(|_| status(401));
+    let place = Place::new(broker, "");
+    let url = endpoint.url("/events");
+    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", &url]).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("answered 401 Unauthorized"), "{finished:?}");
+    assert_eq!(report(&finished)["totals"]["dead_lettered"], 0);
+    drop(endpoint);
+
+    let place = Place::new(broker, "");
+    let arguments =
+        ["run", "--topics", &topic, "--on-failure", "fail", "--handler", "http:http://ada:s3cret-token@127.0.0.1:9/"];
+    let finished = place.kreplay(&arguments).run();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("http://ada:***@127.0.0.1:9/: "), "{finished:?}");
+    place.expect_no_secret(&finished);
+}
