@@ -171,7 +171,9 @@ impl Client {
                 Outcome::Refused(Refusal { error: self.censor.censored(&refusal.error), ..refusal })
             }
             Outcome::Each(mut verdicts) => {
-                verdicts.iter_mut().for_each(|verdict| verdict.censor(&self.censor));
+                for verdict in &mut verdicts {
+                    verdict.censor(&self.censor);
+                }
                 Outcome::Each(verdicts)
             }
             Outcome::Accepted => Outcome::Accepted,

@@ -69,11 +69,11 @@ impl Delivery<'_> {
                 wrong = appended.err().map(|error| (place, error));
                 wrong.is_none()
             });
-            if let Some((place, error)) = wrong {
-                if places.is_empty() {
-                    self.progress.fail(place, &error, Advice::Retry);
-                    continue;
-                }
+            if let Some((place, error)) = wrong
+                && places.is_empty()
+            {
+                self.progress.fail(place, &error, Advice::Retry);
+                continue;
             }
             return (!places.is_empty()).then_some((places, content));
         }
@@ -96,7 +96,9 @@ impl Delivery<'_> {
         match outcome {
             Outcome::Accepted => {
                 self.fruitless = 0;
-                places.iter().for_each(|place| self.progress.handled(*place));
+                for place in places {
+                    self.progress.handled(*place);
+                }
             }
             Outcome::Each(verdicts) => {
                 self.fruitless = 0;
