@@ -80,9 +80,8 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     options.settings.rehearsal = Some(Rehearsal::Comparison { right, shown: args.limit as usize });
     options.settings.group = None;
     options.settings.ordering = crate::domain::Ordering::Key;
-    let run = match (Show { config: &config, report: &report, hint: None }).session(options)?.run {
-        Some(run) => run,
-        None => return Ok(Exit::Stopped),
+    let Some(run) = (Show { config: &config, report: &report, hint: None }).session(options)?.run else {
+        return Ok(Exit::Stopped);
     };
     let Some(found) = ComparisonReport::new(&run) else {
         // It was stopped, or failed, before anything was compared.

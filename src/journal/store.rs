@@ -101,6 +101,10 @@ impl Store {
         }
         let flags = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
         let connection = Connection::open_with_flags(path, flags)?;
+        if !write && needs_a_writer(&connection) {
+            drop(connection);
+            return Self::open(path, true);
+        }
         prepare(&connection)?;
         let read = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         if read("application_id")? != APPLICATION {
@@ -236,6 +240,12 @@ impl Store {
     fn blob(&self, query: &str, index: u32) -> Result<Option<Vec<u8>>, rusqlite::Error> {
         self.connection.prepare_cached(query)?.query_row([index], |row| row.get(0)).optional()
     }
+}
+
+/// A process that was killed while it made one file of its journal leaves a change behind that only a writer may take back.
+fn needs_a_writer(connection: &Connection) -> bool {
+    let read = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0));
+    matches!(read, Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == rusqlite::ErrorCode::ReadOnly)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

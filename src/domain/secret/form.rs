@@ -76,7 +76,7 @@ pub(super) fn hidden<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
     // References hide as masks do, and a plain `${` is written with one more sign.
     let text: String = text.replace(MASK, "\u{f8ff}").replace("$${", "${");
     let hides =
-        |c: char| c == '\u{f8ff}' || (is_place(c) && references.get((u32::from(c) - PLACES.start) as usize).is_some());
+        |c: char| c == '\u{f8ff}' || (is_place(c) && ((u32::from(c) - PLACES.start) as usize) < references.len());
     let mut literals = text.split(hides);
     let Some(mut rest) = literals.next().and_then(|first| value.strip_prefix(first)) else { return vec![value] };
     let mut parts = Vec::new();

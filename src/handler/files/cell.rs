@@ -58,7 +58,12 @@ impl Column {
             Part::Timestamp if record.timestamp_ms < 0 => return Ok(Cell::Null),
             Part::Timestamp => return Ok(Cell::Long(record.timestamp_ms)),
             Part::Headers => return headers_as_json(record).map(|text| Cell::Text(Cow::Owned(text))),
+            Part::Key if self.kind_in(format) == Kind::Text => examined.own_key().map(Cow::Borrowed),
             Part::Key => record.key().map(Cow::Borrowed),
+            // As text it is what it decodes to, where a format was asked for.
+            Part::Value if self.kind_in(format) == Kind::Text && record.route.formats.value.is_asked() => {
+                return self.json_cell(examined.document().map_err(ToString::to_string)?);
+            }
             Part::Value => record.value().map(Cow::Borrowed),
             Part::EventType => examined.event_type(),
             Part::Header(name) => {

@@ -21,7 +21,7 @@ impl Preview for FilesPreview {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
-        self.table.append(&mut content, id, record)?;
+        self.table.append(&mut content, id, record).map_err(|error| error.text)?;
         let series = if self.by_topic { &*id.topic } else { "records" };
         effects.push(PreviewedEffect { what: format!("{} {series}", self.format), content });
         Ok(())

@@ -17,7 +17,7 @@ use super::{
     ledger::Ledger,
     ledger_error::Refusal,
     preview::FilesPreview,
-    table::Table,
+    table::{NoRow, Table},
 };
 use crate::{
     domain::{Growing, TopicPartition},
@@ -252,10 +252,13 @@ impl FilesHandler {
                         chunk.rows += u64::from(appended.is_ok());
                         appended
                     }
-                    None => Err(format!("partition {} is not in the plan", record.partition)),
+                    None => Err(NoRow {
+                        text: format!("partition {} is not in the plan", record.partition),
+                        advice: Advice::GiveUp,
+                    }),
                 };
-                if let Err(error) = appended {
-                    failures.push(LaneFailure { run, done, error, advice: Advice::GiveUp });
+                if let Err(NoRow { text: error, advice }) = appended {
+                    failures.push(LaneFailure { run, done, error, advice });
                     break;
                 }
                 self.taken.push(place);

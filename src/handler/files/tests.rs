@@ -259,7 +259,7 @@ fn a_part_that_is_not_of_its_column_s_kind_fails_its_record_for_good_and_no_othe
     };
     assert!(error.contains("column n: `many`") || error.contains("many"), "{error}");
     let torn = source.make(0).handle(&[run(vec![record(0, 9, None, Some(b"{"), &[])])]);
-    assert!(torn[0].error.starts_with("column n: the value is not JSON"), "{torn:?}");
+    assert!(torn[0].error.starts_with("column n: the value cannot be decoded: it is not JSON"), "{torn:?}");
     source.finish(RunEnd::default()).unwrap();
     assert_eq!(places(dir.path()), [("a".to_owned(), 0), ("b".to_owned(), 0), ("b".to_owned(), 1)]);
 }

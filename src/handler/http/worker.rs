@@ -69,7 +69,9 @@ impl Delivery<'_> {
                 wrong = appended.err().map(|error| (place, error));
                 wrong.is_none()
             });
-            if let Some((place, error)) = wrong.filter(|_| places.is_empty()) {
+            if let Some((place, error)) = wrong
+                && places.is_empty()
+            {
                 self.progress.fail(place, &error, Advice::Retry);
                 continue;
             }

@@ -36,10 +36,12 @@ impl Timeouts {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
 pub(super) fn target(reason: impl ToString) -> HandlerError {
     HandlerError::Target { handler: "topic", reason: reason.to_string() }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
 fn settings_error(reason: impl ToString) -> HandlerError {
     HandlerError::Settings { handler: "topic", reason: reason.to_string() }
 }

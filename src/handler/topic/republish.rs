@@ -119,9 +119,8 @@ impl Republisher {
     }
 
     fn lease(&self) -> Result<Lease<'_>, Ended> {
-        self.pool.take(self.timeouts.transaction * 2).map_err(|error| match error.is_final() {
-            true => Ended::Stop(error.to_string()),
-            false => Ended::Passing(error.to_string()),
+        self.pool.take(self.timeouts.transaction * 2).map_err(|error| {
+            if error.is_final() { Ended::Stop(error.to_string()) } else { Ended::Passing(error.to_string()) }
         })
     }
 
@@ -147,7 +146,9 @@ impl Republisher {
         };
         let over: Vec<At> = work.left().filter(|at| is_over(at)).collect();
         if !over.is_empty() {
-            over.into_iter().for_each(|at| work.done_to(at));
+            for at in over {
+                work.done_to(at);
+            }
             return Ended::Changed;
         }
         let mut marks: Vec<Mark> = Vec::new();
@@ -173,7 +174,7 @@ impl Republisher {
             Sent::Not(refused) => {
                 let error = TransactionError::Abort("records were refused".into());
                 return match self.end(ledger, lease, &mut held, &marks, error) {
-                    Ended::Passing(_) => blame(work, &at, refused, singly),
+                    Ended::Passing(_) => blame(work, &at, &refused, singly),
                     other => other,
                 };
             }
@@ -261,8 +262,10 @@ impl Republisher {
                     }
                 }
                 count(outgoing, &there);
-                let verdict = blame(work, &at, refused, singly);
-                there.into_iter().for_each(|at| work.done_to(at));
+                let verdict = blame(work, &at, &refused, singly);
+                for at in there {
+                    work.done_to(at);
+                }
                 verdict
             }
         }
@@ -307,7 +310,7 @@ impl Republisher {
         }
         match producer.settle(within) {
             Ok(failed) => {
-                records.extend(failed.into_iter().map(|(number, refusal)| (number, Refused { refusal, alone: false })))
+                records.extend(failed.into_iter().map(|(number, refusal)| (number, Refused { refusal, alone: false })));
             }
             Err(error) => return Sent::Unknown(error),
         }
@@ -339,7 +342,7 @@ struct Refused {
 }
 
 /// Who is to blame for refused records.
-fn blame(work: &mut Work, at: &[At], refused: NotSent, singly: bool) -> Ended {
+fn blame(work: &mut Work, at: &[At], refused: &NotSent, singly: bool) -> Ended {
     let find = |fault| refused.records.iter().find(move |(_, one)| one.refusal.fault == fault);
     if let Some((_, one)) = find(Fault::Topic) {
         return Ended::Stop(one.refusal.reason.clone());

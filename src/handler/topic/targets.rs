@@ -51,6 +51,7 @@ pub(super) struct Misrouted {
 
 impl Misrouted {
     /// It will never be.
+    #[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
     pub(super) fn for_good(error: impl ToString) -> Self {
         Self { error: error.to_string(), advice: Advice::GiveUp }
     }

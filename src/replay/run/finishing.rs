@@ -59,14 +59,13 @@ impl Finishing {
             // Nobody listens any more where the session has gone.
             let _ = tell.send(finish(own.as_ref(), end));
         });
-        let ended = match spawned {
-            Ok(_) => ended,
-            Err(_) => {
-                // Without a thread it is still brought to its end; the session waits for it.
-                let (tell, ended) = channel();
-                let _ = tell.send(finish(source.as_ref(), end));
-                ended
-            }
+        let ended = if spawned.is_ok() {
+            ended
+        } else {
+            // Without a thread it is still brought to its end; the session waits for it.
+            let (tell, ended) = channel();
+            let _ = tell.send(finish(source.as_ref(), end));
+            ended
         };
         Self { state, over, begun: Instant::now(), told: false, ended }
     }

@@ -122,6 +122,7 @@ impl Run {
     ///
     /// # Errors
     /// Too many workers for the ordering, no thread for them.
+    #[allow(clippy::too_many_lines, reason = "one step after the other, in the order that they need")]
     pub fn start(
         id: String,
         plan: Arc<Plan>,

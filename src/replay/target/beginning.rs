@@ -1,5 +1,7 @@
 //! Where a partition begins whose target says how far it has got.
 
+use std::fmt::Write as _;
+
 use crate::{
     domain::{Offset, TopicPartition},
     feed::EventKind,
@@ -63,7 +65,8 @@ impl Gathered {
     fn tell(self, event: impl FnOnce(String) -> EventKind) -> Option<EventKind> {
         let mut text = self.first?;
         if self.count > 1 {
-            text += &format!(" (and {} more partitions alike)", self.count - 1);
+            // Writing to a String cannot fail.
+            let _ = write!(text, " (and {} more partitions alike)", self.count - 1);
         }
         Some(event(text))
     }

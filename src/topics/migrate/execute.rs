@@ -75,7 +75,7 @@ impl Migration<'_> {
     /// What is in the way, one sentence each; whatever fails on the way. The same call goes on from there.
     pub fn execute(&mut self, replication: Replication) -> Result<MigrationReport, MigrateError> {
         let begun = Instant::now();
-        let (plan, known) = self.make()?;
+        let (mut plan, known) = self.make()?;
         if !plan.obstacles.is_empty() {
             return Err(MigrateError::Refused(plan.obstacles.join("\n")));
         }
@@ -86,6 +86,9 @@ impl Migration<'_> {
             return self.carry_only(plan, verified, &known, begun);
         }
         let created = self.create(replication)?;
+        for one in plan.new.iter_mut().filter(|one| created.contains(&one.topic)) {
+            one.state = TopicState::Created;
+        }
         let (new, _) = self.new_partitions()?;
         let mut copying = self.copying(&known, new)?;
         self.tell.notice(&format!("copying as {}; stopped at any point, the same command goes on", plan.id));

@@ -152,6 +152,7 @@ impl MigrationPlan {
 fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
     let state = match &one.state {
         TopicState::Missing => "to be created".to_owned(),
+        TopicState::Created => "created".to_owned(),
         TopicState::Differs { has } => format!("there with {has}"),
         _ => "there".to_owned(),
     };
