@@ -66,7 +66,7 @@ impl Fixture {
     }
 
     fn told(&self) -> String {
-        self.events.since(0).iter().map(|event| format!("{}\n", event.kind)).collect()
+        self.events.since(0).iter().fold(String::new(), |text, event| text + &event.kind.to_string() + "\n")
     }
 
     /// The offsets that children have seen, in order.
