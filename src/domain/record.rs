@@ -63,6 +63,7 @@ pub enum LaneKey {
 
 /// What the selection's rules make of a record, found out once, when it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
 pub struct Route {
     /// Whose lane it waits in.
     pub lane: LaneKey,

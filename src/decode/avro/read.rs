@@ -9,7 +9,7 @@ use super::{
     logical,
 };
 
-/// Values within values: deeper ones are refused, as serde_json does, so that no stack overflows.
+/// Values within values: deeper ones are refused, as `serde_json` does, so that no stack overflows.
 const DEEPEST: usize = 128;
 /// So many values may come out of few bytes: lists of nulls take none at all.
 const FREE_VALUES: usize = 100_000;
