@@ -121,7 +121,7 @@ fn json_has_exactly_the_documented_fields() {
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         plan.predicted predicted.elapsed_s predicted.limit
-        efficiency digest effects.what effects.count
+        efficiency digest effects.what effects.count dry_run
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
         partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled
         partitions.lag partitions.worker partitions.records_per_s partitions.p95_ms

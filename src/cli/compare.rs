@@ -8,6 +8,7 @@ use super::{
     CliError, Exit, ReportArgs,
     args::{
         ClusterArgs, FileArgs,
+        report::report_formats,
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
     },
     print, run,
@@ -15,7 +16,10 @@ use super::{
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
-    feed::{RunState, RunView, report::ComparisonReport},
+    feed::{
+        RunState, RunView,
+        report::{ComparisonReport, ReportFormat},
+    },
     handler::{HandlerSpec, Rehearsal},
 };
 
@@ -44,9 +48,9 @@ pub struct CompareArgs {
     /// How many keys that differ are shown, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000), help_heading = "Output")]
     limit: u32,
-    /// As one JSON object
-    #[arg(long, help_heading = "Output")]
-    json: bool,
+    /// Format of the report
+    #[arg(long, value_name = "FORMAT", value_parser = report_formats(), default_value = "text", help_heading = "Output")]
+    report: ReportFormat,
     /// File for the result instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
@@ -87,8 +91,9 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
         // It was stopped, or failed, before anything was compared.
         return Ok(Exit::of_view(&run));
     };
-    let text =
-        found.render(args.json).map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))?;
+    let text = found
+        .render(args.report == ReportFormat::Json)
+        .map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))?;
     match &args.output {
         None => print(&text)?,
         Some(path) => {

@@ -68,8 +68,8 @@ pub enum LaneKey {
 }
 
 /// What the selection's rules make of a record, found out once, when it is read.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a record")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
 pub struct Route {
     /// Whose lane it waits in.
     pub lane: LaneKey,

@@ -19,15 +19,15 @@ fn zigzag(value: i64) -> Vec<u8> {
     let mut number = (value << 1).cast_unsigned() ^ (value >> 63).cast_unsigned();
     let mut out = Vec::new();
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(u8::try_from(number).unwrap());
     out
 }
 
 fn text(value: &str) -> Vec<u8> {
-    [zigzag(value.len() as i64), value.as_bytes().to_vec()].concat()
+    [zigzag(i64::try_from(value.len()).unwrap()), value.as_bytes().to_vec()].concat()
 }
 
 /// What a serializer puts in front.

@@ -94,7 +94,7 @@ fn a_comparison_finds_what_differs_and_nothing_else() {
     assert!(equal.stdout.contains("both do the same with every record"), "{}", equal.stdout);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
 
-    let different = compare("simulate:0", "simulate:0,poison=0.01", &["--json", "--limit", "10000"]);
+    let different = compare("simulate:0", "simulate:0,poison=0.01", &["--report", "json", "--limit", "10000"]);
     let found = json(&different);
     let bad: Vec<usize> = (0..20_000).filter(|n| is_poison(Some(format!("value-{n}").as_bytes()), 0.01)).collect();
     let mut keys: Vec<String> = bad.iter().map(|n| format!("key-{}", n % 500)).collect();

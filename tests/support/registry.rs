@@ -65,18 +65,14 @@ impl Registry {
             drop(stderr.read_to_string(&mut said));
             said
         });
-        match receiver.recv_timeout(START) {
-            Ok(Some(Ok(address))) => {
-                let port = address.trim_start_matches("http://127.0.0.1:").split('/').next().unwrap_or_default();
-                self.port = Some(port.to_owned());
-                self.address = address;
-                self.guardian = Some(guardian);
-            }
-            _ => {
-                drop(guardian);
-                panic!("These tests need a schema registry: {}", said.join().unwrap_or_default());
-            }
-        }
+        let Ok(Some(Ok(address))) = receiver.recv_timeout(START) else {
+            drop(guardian);
+            panic!("These tests need a schema registry: {}", said.join().unwrap_or_default());
+        };
+        let port = address.trim_start_matches("http://127.0.0.1:").split('/').next().unwrap_or_default();
+        self.port = Some(port.to_owned());
+        self.address = address;
+        self.guardian = Some(guardian);
     }
 
     /// Registers a schema under a subject; returns its id.

@@ -28,8 +28,8 @@ pub struct SettingsArgs {
     /// The most records that one call of a handler gets, 1 to 100000 [default: 1000]
     #[arg(long, value_name = "N")]
     pub batch: Option<String>,
-    /// What is done with records: null, simulate:TIME, ndjson[:FILE|DIR/], csv:DIR, parquet:DIR, projection[:FILE],
-    /// topic[:NAME], exec[:COMMAND], http[:URL] [default: null, in the demo simulate:1ms]
+    /// What is done with records: null, simulate:TIME, ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, parquet:DIR, projection,
+    /// projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or a URL [default: null, in the demo simulate:1ms]
     #[arg(long)]
     pub handler: Option<String>,
     /// Makes the projection anew beside the one in use, verifies it, and then puts it in its place

@@ -222,7 +222,7 @@ proptest! {
 #[test]
 fn depth_is_bounded_on_the_stack_of_a_worker() {
     let schema = hostile_schema();
-    let error = on_a_workers_stack(|| schema.decode(&[2; 1 << 20]).unwrap_err().to_string());
+    let error = on_a_workers_stack(|| schema.decode(&vec![2; 1 << 20]).unwrap_err().to_string());
     assert!(error.contains("values deep"), "{error}");
     let endless = self::schema(&json!({"type": "record", "name": "E", "fields": [{"name": "e", "type": "E"}]}));
     let error = on_a_workers_stack(|| endless.decode(&[]).unwrap_err().to_string());

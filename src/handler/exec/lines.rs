@@ -58,7 +58,7 @@ mod tests {
         fn lines_come_whole_however_the_bytes_are_cut(
             lines in prop::collection::vec("[a-z]{0,12}", 0..20), cuts in prop::collection::vec(1..9_usize, 1..9),
         ) {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             let mut found = Vec::new();
             let mut split = Lines::new(12);
             let mut rest = text.as_bytes();

@@ -28,7 +28,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// After so many children in a row that acknowledged nothing, the rest of a batch goes back to the run's schedule.
 const PATIENCE: u32 = 5;
-/// After so many, where no child of the run has ever acknowledged anything, the command itself is doubted.
+/// After so many that said what they must not, where no child of the run has ever acknowledged anything, the command itself
+/// is doubted.
 const DOUBT: u32 = 3;
 
 /// A worker's handler.
@@ -144,11 +145,15 @@ impl ExecHandler {
         if let Trouble::Start(error) = trouble {
             return is_hopeless(error).then(|| trouble.to_string());
         }
-        if self.shared.proved.load(Relaxed) || self.fruitless < DOUBT {
+        if self.shared.proved.load(Relaxed) {
             return None;
         }
         let fault = if trouble.is_violation() {
+            if self.fruitless < DOUBT {
+                return None;
+            }
             trouble.to_string()
+            // Found out at once, before any record has used up its retries on a command that cannot work.
         } else if matches!(trouble, Trouble::Ended { .. }) && !self.shared.passed.load(Relaxed) {
             match probe(&self.shared.command, &self.voice) {
                 Ok(()) => {

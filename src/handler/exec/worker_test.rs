@@ -66,7 +66,7 @@ impl Fixture {
     }
 
     fn told(&self) -> String {
-        self.events.since(0).iter().map(|event| format!("{}\n", event.kind)).collect()
+        self.events.since(0).iter().fold(String::new(), |text, event| text + &event.kind.to_string() + "\n")
     }
 
     /// The offsets that children have seen, in order.
@@ -249,8 +249,8 @@ fn a_command_that_never_works_stops_the_run() {
 #[test]
 fn a_command_that_never_works_stops_the_run_though_each_batch_has_one_record() {
     let mut it = fixture("exit 1");
-    let advice: Vec<_> = (0..3).map(|n| it.handle(&[lane(0, n..n + 1)])[0].advice).collect();
-    assert_eq!(advice, [Advice::Retry, Advice::Retry, Advice::Stop]);
+    // Before any record has used up its retries and becomes a dead letter.
+    assert_eq!(it.handle(&[lane(0, 0..1)])[0].advice, Advice::Stop);
 }
 
 #[test]

@@ -275,8 +275,8 @@ fn secrets_are_told_to_nobody_but_the_endpoint() {
 
 #[test]
 fn settings_that_cannot_be_are_told_before_the_run() {
-    let header = |text: &str| vec![Masked::plain(Form::Header, text.to_owned())];
     type Change = Box<dyn FnOnce(&mut HttpSettings)>;
+    let header = |text: &str| vec![Masked::plain(Form::Header, text.to_owned())];
     let cases: Vec<(&str, Change, &str)> = vec![
         ("ftp://h/", Box::new(|_| ()), "is not an address"),
         ("http://h/", Box::new(move |http| http.headers = header("Content-Length: 3")), "content-length cannot be set"),

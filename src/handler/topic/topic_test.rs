@@ -19,7 +19,9 @@ use crate::{
 fn router(settings: &TopicSettings, strategy: Strategy, topics: &[(&str, i32)]) -> Router {
     let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".into(), ..KafkaConfig::default() };
     let targets = Targets::new(Client::new(&kafka, &Arc::default()).unwrap(), strategy, Missing::Refuse);
-    topics.iter().for_each(|(name, partitions)| targets.know(name, *partitions));
+    for (name, partitions) in topics {
+        targets.know(name, *partitions);
+    }
     let sources = Arc::new([TopicPartition::new("orders.eu", 3)].into_iter().collect());
     Router::new(settings, targets, sources, Arc::new(Rules::default()))
 }
@@ -30,7 +32,7 @@ fn all_to(name: &str) -> Strategy {
 
 fn place(router: &Router, record: &Record) -> Result<(String, i32, Option<Vec<u8>>), Misrouted> {
     let outgoing = router.route(record)?;
-    Ok((outgoing.target.name.clone(), outgoing.partition, outgoing.key.map(|key| key.into_owned())))
+    Ok((outgoing.target.name.clone(), outgoing.partition, outgoing.key.map(std::borrow::Cow::into_owned)))
 }
 
 #[test]

@@ -241,7 +241,8 @@ impl Sim {
                 let part = &mut self.parts[record.partition as usize];
                 if !is_over {
                 } else if part.holder.is_none() || record.epoch != part.epoch {
-                    part.late += 1;
+                    // A failure is no result: its record is left to the next owner, and nothing has to be fenced off.
+                    part.late += u64::from(!fails);
                 } else {
                     assert!(part.open.remove(&record.offset));
                     if fails {

@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(held.owned(&batch(&[1])), []);
         let owned = Owned { index: 3, id: TopicPartition::new("t", 5), owner: 9 };
         held.claimed(owned.clone(), Some(10), [(12, 13)].into_iter().collect());
-        assert_eq!(held.owned(&batch(&[1])), [owned.clone()]);
+        assert_eq!(held.owned(&batch(&[1])), std::slice::from_ref(&owned));
         assert_eq!(held.has(&batch(&[9, 10, 11, 12, 13])), [true, false, false, true, false]);
         held.watch(Arc::new(At(14)));
         for offset in 0..DRAW.into() {

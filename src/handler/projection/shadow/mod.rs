@@ -208,9 +208,9 @@ mod tests {
     fn a_rebuild_goes_on_for_its_own_run_only() {
         let mark = |run: &str, definition: &str| Mark { run_id: run.into(), definition: definition.into() };
         let ours = mark("a", "1");
-        assert_eq!(goes_on(&Found::Nothing, &ours, "x").unwrap(), false);
-        assert_eq!(goes_on(&Found::Mark(ours.clone()), &ours, "x").unwrap(), true);
-        assert_eq!(goes_on(&Found::Mark(mark("b", "1")), &ours, "x").unwrap(), false);
+        assert!(!goes_on(&Found::Nothing, &ours, "x").unwrap());
+        assert!(goes_on(&Found::Mark(ours.clone()), &ours, "x").unwrap());
+        assert!(!goes_on(&Found::Mark(mark("b", "1")), &ours, "x").unwrap());
         assert!(goes_on(&Found::Mark(mark("a", "2")), &ours, "x").unwrap_err().is_usage());
         assert!(goes_on(&Found::Foreign, &ours, "x").unwrap_err().to_string().contains("x is there"));
     }

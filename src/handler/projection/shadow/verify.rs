@@ -157,7 +157,7 @@ mod tests {
             other in any::<prop::sample::Index>(),
         ) {
             let records: Vec<(i64, Vec<u8>)> = (0..).zip(values).collect();
-            let ranges = [Range { id: TopicPartition::new("t", 0), first: 0, end: records.len() as i64 }];
+            let ranges = [Range { id: TopicPartition::new("t", 0), first: 0, end: i64::try_from(records.len()).unwrap() }];
             let log = [sum(0, &records)];
             let mut applied = records.clone();
             applied.reverse();

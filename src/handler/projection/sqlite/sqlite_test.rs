@@ -85,8 +85,8 @@ fn rows(path: &Path, query: &str) -> Vec<String> {
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
 }
 
-fn target(text: &str) -> Option<Masked> {
-    Some(Masked::plain(Form::Address, text.to_owned()))
+fn target(text: &str) -> Masked {
+    Masked::plain(Form::Address, text.to_owned())
 }
 
 fn record(partition: u32, offset: i64, key: Option<&str>, value: Option<&[u8]>) -> Record {
@@ -305,9 +305,9 @@ fn what_can_never_work_is_refused_before_the_run() {
     std::fs::write(place.database(), "this is a text of more than a hundred bytes ".repeat(99)).unwrap();
     assert!(place.refusal().contains("not a database"), "{}", place.refusal());
     let mut place = Place::new(SCHEMA, UPSERT);
-    place.context.settings.projection.target = target("sqlite:/no/such/dir/p.db");
+    place.context.settings.projection.target = Some(target("sqlite:/no/such/dir/p.db"));
     assert!(place.refusal().contains("/no/such/dir/p.db: it cannot be opened"), "{}", place.refusal());
-    place.context.settings.projection.target = target("sqlite::memory:");
+    place.context.settings.projection.target = Some(target("sqlite::memory:"));
     assert!(place.refusal().contains("would be lost"), "{}", place.refusal());
     let error = ProjectionSource::open(None, &HandlerContext::testing(&[])).err().unwrap();
     assert!(error.is_usage() && error.to_string().contains("it has no target"), "{error}");
@@ -399,7 +399,7 @@ fn the_built_in_projection_keeps_what_each_key_came_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("b.db");
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0), TopicPartition::new("t", 1)]);
-    context.settings.projection.target = target(&format!("sqlite:{}", path.display()));
+    context.settings.projection.target = Some(target(&format!("sqlite:{}", path.display())));
     let source = ProjectionSource::open(None, &context).unwrap_or_else(|error| panic!("{error}"));
     let lanes = [
         run(0, vec![record(0, 0, Some("a"), Some(b"1")), record(0, 3, Some("a"), Some(b"\xff"))]),
@@ -455,8 +455,7 @@ fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeS
     }
     let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
     let mut failed = BTreeSet::new();
-    let mut attempts = 0;
-    for choice in choices {
+    for (attempts, choice) in choices.iter().enumerate() {
         let batch: Vec<(u32, Vec<usize>)> = lanes
             .iter()
             .filter(|(key, _)| choice & (1 << **key) != 0)
@@ -488,7 +487,6 @@ fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeS
             }
             *taken.entry(*key).or_default() += done;
         }
-        attempts += 1;
     }
     taken.iter().map(|(key, done)| (*done).min(lanes.get(key).map_or(0, Vec::len))).sum()
 }
