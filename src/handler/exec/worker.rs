@@ -153,8 +153,8 @@ impl ExecHandler {
                 return None;
             }
             trouble.to_string()
-            // Found out at once, before any record has used up its retries on a command that cannot work.
         } else if matches!(trouble, Trouble::Ended { .. }) && !self.shared.passed.load(Relaxed) {
+            // At the first end: before any record has used up its retries on a command that cannot work.
             match probe(&self.shared.command, &self.voice) {
                 Ok(()) => {
                     self.shared.passed.store(true, Relaxed);
