@@ -14,6 +14,7 @@ fn at(strategy: &Strategy, channel: &str) -> Result<(String, u32), StrategyError
     strategy.destination(channel.as_bytes()).map(|it| (it.topic.into_owned(), it.partitions.get()))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with results")]
 fn to(topic: &str, partitions: u32) -> Result<(String, u32), StrategyError> {
     Ok((topic.to_owned(), partitions))
 }

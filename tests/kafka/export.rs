@@ -41,7 +41,7 @@ impl Export {
             let topic = broker.topic(&format!("export-{name}"), partitions);
             let records: Vec<_> = (0..RECORDS / 2)
                 .map(|n| {
-                    NewRecord::keyed(format!("key-{}", n * 31 % KEYS), format!("{{\"n\":{n},\"text\":\"{:0200}\"}}", n))
+                    NewRecord::keyed(format!("key-{}", n * 31 % KEYS), format!("{{\"n\":{n},\"text\":\"{n:0200}\"}}"))
                 })
                 .collect();
             let placed = broker.produce(&topic, &records);

@@ -5,6 +5,8 @@
     clippy::panic,
     clippy::similar_names,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     reason = "this is test code: a panic with a clear sentence is how it fails a test, and counts are small"
 )]
 

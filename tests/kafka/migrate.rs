@@ -14,6 +14,9 @@ use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::{Ending, NewRecord};
 
+/// Where a group stands in each old topic, by the topic's number.
+type Place = fn(usize) -> Option<i64>;
+
 /// However slow the machine, no attempt takes longer.
 const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -203,7 +206,6 @@ fn a_thousand_topics_go_into_four() {
 fn groups_read_on_the_new_topics_exactly_what_they_had_not_read_on_the_old() {
     let case = Case::new(12, 40, &["--map", "*[0-4]=OWN.a:3", "--default-topic", "OWN.b:2"]);
     let new = [("a", 3), ("b", 2)];
-    type Place = fn(usize) -> Option<i64>;
     let groups: [(&str, Place); 5] = [
         ("ahead", |at| Some(30 + (at % 7) as i64)),
         ("behind", |at| Some(10 + (at % 5) as i64)),
@@ -248,8 +250,8 @@ fn groups_read_on_the_new_topics_exactly_what_they_had_not_read_on_the_old() {
 #[test]
 fn groups_whose_offsets_are_not_ordered_skip_nothing_and_are_told_before() {
     let case = Case::new(6, 30, &["--default-topic", "OWN.a:2"]);
-    let even = |at: usize| Some(if at % 2 == 0 { 25 } else { 3 });
-    let odd = |at: usize| Some(if at % 2 == 0 { 4 } else { 20 });
+    let even = |at: usize| Some(if at.is_multiple_of(2) { 25 } else { 3 });
+    let odd = |at: usize| Some(if at.is_multiple_of(2) { 4 } else { 20 });
     let (one, other) = (format!("{}-even", case.own), format!("{}-odd", case.own));
     case.commit(&one, even);
     case.commit(&other, odd);

@@ -36,7 +36,7 @@ fn apply(rows: &mut Rows, key: &str, amount: i64, n: i64) {
             rows.insert(key.to_owned(), (1, amount, n));
         }
         Some((records, sum, chain)) => {
-            (*records, *sum, *chain) = (*records + 1, *sum + amount, (*chain * 31 + n) % MODULUS)
+            (*records, *sum, *chain) = (*records + 1, *sum + amount, (*chain * 31 + n) % MODULUS);
         }
     }
 }

@@ -127,7 +127,7 @@ fn serve(stream: Box<dyn Both>, answering: &Answering, all: &Mutex<Vec<Request>>
             Reply::Status(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    head.extend([name.as_ref(), ": ", value.as_ref(), "\r\n"]);
+                    head.extend([name, ": ", value.as_ref(), "\r\n"]);
                 }
                 out.write_all(&[head.as_bytes(), b"\r\n", &body].concat())?;
                 out.flush()?;

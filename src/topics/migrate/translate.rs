@@ -115,6 +115,7 @@ mod tests {
 
     /// Copies by phases as a migration does, in an order among partitions that `turns` decides. Returns the new partitions with
     /// key and content, and the ends at each stop.
+    #[allow(clippy::type_complexity, reason = "what it stands for is said above")]
     fn copy(old: &Old, stops: &[Vec<i64>], turns: &[usize], news: usize) -> (Vec<Vec<(u64, u64)>>, Vec<Vec<i64>>) {
         let (mut new, mut notes) = (vec![Vec::new(); news], Vec::new());
         let mut at = vec![0_usize; old.len()];
