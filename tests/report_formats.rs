@@ -8,8 +8,9 @@ use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bound, LatencyMs, Owner, PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView,
-        RunState, RunView, Throughput, Totals,
+        Bound, DryRunView, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner, PartitionState, PartitionView,
+        PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RehearsalView, RunState, RunView, Throughput,
+        Totals,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
     handler::EffectCount,
@@ -146,6 +147,29 @@ fn json_has_exactly_the_documented_fields() {
     let mut fields = BTreeSet::new();
     collect(&json(&run()), "", &mut fields);
     assert_eq!(fields, DOCUMENTED.split_whitespace().map(String::from).collect());
+}
+
+#[test]
+fn text_report_of_a_dry_run() {
+    let place = |offset| RecordPlace { topic: "orders".into(), partition: 3, offset };
+    let mut dry = run();
+    dry.effects = Vec::new();
+    dry.rehearsal = Some(RehearsalView::DryRun(DryRunView {
+        records: 10_000,
+        effects: vec![EffectKind {
+            what: "statement orders".into(),
+            count: 9_999,
+            examples: vec![EffectExample { place: place(7), content: "a\u{1b}[2J".into() }],
+        }],
+        failed: 1,
+        on_failure: "no retry, then the run fails".into(),
+        failures: vec![FailedRecord { place: place(9), error: "no such column".into() }],
+        ..DryRunView::default()
+    }));
+    insta::assert_snapshot!(Report::new(&dry, None).render(ReportFormat::Text).unwrap());
+    let found = &json(&dry)["dry_run"];
+    assert_eq!((&found["failed"], &found["effects"][0]["examples"][0]["offset"]), (&1.into(), &7.into()));
+    assert_eq!(json(&run())["dry_run"], Value::Null);
 }
 
 #[test]
