@@ -29,10 +29,11 @@ const NAME: &str = "built-in";
 /// # Errors
 /// Never, unless the text here is wrong.
 pub(super) fn builtin(target: &Target) -> Result<Definition, DefinitionError> {
-    let (any, whole) = match target.dialect() {
+    let (any, whole, nothing) = match target.dialect() {
         // No type: text stays text, bytes stay bytes.
-        Dialect::Sqlite => ("", "INTEGER"),
-        Dialect::Postgres => ("BYTEA", "BIGINT"),
+        Dialect::Sqlite => ("", "INTEGER", "''"),
+        // Without the type the parameter beside it would be taken for text.
+        Dialect::Postgres => ("BYTEA", "BIGINT", "CAST('' AS BYTEA)"),
     };
     let text = format!(
         r#"
@@ -54,7 +55,7 @@ pub(super) fn builtin(target: &Target) -> Result<Definition, DefinitionError> {
         [[on]]
         sql = """
             INSERT INTO kreplay_projection
-            VALUES (coalesce(:lane_key, ''), :unkeyed, :value, 1, :topic, :partition, :offset, :timestamp, :content_hash)
+            VALUES (coalesce(:lane_key, {nothing}), :unkeyed, :value, 1, :topic, :partition, :offset, :timestamp, :content_hash)
             ON CONFLICT (key, unkeyed) DO UPDATE SET
                 last_value = excluded.last_value,
                 records = kreplay_projection.records + 1,
