@@ -251,8 +251,10 @@ fn a_record_that_is_too_large_goes_to_the_dead_letters_alone() {
         let mut options = with(options(broker, &topic, 2), &target, |table| table.transactional = transactional);
         options.settings.on_failure = OnFailure::DeadLetter;
         let ended = run(options).expect_done(397);
-        assert_eq!((ended.view.totals.dead_lettered, ended.view.totals.retried), (3, 0), "{}", ended.log());
-        assert_eq!(effect(&ended, &format!("records.{target}")), 397);
+        // A broker that is slow just then may have a batch tried again; that is no dead letter.
+        assert_eq!(ended.view.totals.dead_lettered, 3, "{}", ended.log());
+        let sent = effect(&ended, &format!("records.{target}"));
+        assert!(if transactional { sent == 397 } else { sent >= 397 }, "{sent}\n{}", ended.log());
         let mut there: Vec<String> = contents(broker, &target, 2).concat().iter().map(StoredRecord::text).collect();
         there.sort();
         let mut small = small;
