@@ -90,10 +90,20 @@ impl Recorder {
 
     /// Checks that every record was handled exactly once, and those of each key of a partition in the order of the log.
     pub fn expect_each_once_in_order(&self, records: usize) {
-        let seen = self.seen();
+        Self::expect_in_order(&self.seen(), records);
+    }
+
+    /// Checks that every record was handled, and those of each key of a partition for the first time in the order of the log.
+    pub fn expect_all_in_order(&self, records: usize) {
+        let mut places = BTreeSet::new();
+        let first: Vec<_> = self.seen().into_iter().filter(|one| places.insert((one.partition, one.offset))).collect();
+        Self::expect_in_order(&first, records);
+    }
+
+    fn expect_in_order(seen: &[Seen], records: usize) {
         let mut last: BTreeMap<(u32, Option<Vec<u8>>), i64> = BTreeMap::new();
         let mut places = BTreeSet::new();
-        for one in &seen {
+        for one in seen {
             assert!(places.insert((one.partition, one.offset)), "twice: {}@{}", one.partition, one.offset);
             if let Some(before) = last.insert((one.partition, one.key.clone()), one.offset) {
                 assert!(before < one.offset, "{:?} of {}: {} after {before}", one.key, one.partition, one.offset);

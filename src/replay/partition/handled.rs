@@ -48,6 +48,12 @@ impl Handled {
         above.checked_sub(1).is_some_and(|run| offset < self.runs[run].1)
     }
 
+    /// The first offset from `offset` on that is not among them.
+    #[must_use]
+    pub fn end_from(&self, offset: i64) -> i64 {
+        self.above(offset).next().filter(|(first, _)| *first == offset).map_or(offset, |(_, end)| end)
+    }
+
     /// The runs above `offset`, cut off there.
     pub fn above(&self, offset: i64) -> impl Iterator<Item = (i64, i64)> + '_ {
         self.runs.iter().filter(move |(_, end)| *end > offset).map(move |(first, end)| ((*first).max(offset), *end))

@@ -154,10 +154,14 @@ impl PartitionRun {
 
     /// The assignment ends: from now on results of `epoch` and older ones do not count.
     pub fn end_assignment(&mut self, next_epoch: u32) {
-        self.elsewhere = self.position.as_ref().map(Position::get);
-        self.left_at = self.own_position();
         self.remember();
-        self.position = None;
+        // An assignment may begin below what an earlier one has dealt with: where a target or a group knew less of it.
+        if let Some(position) = self.position.take().map(|open| self.known.end_from(open.get())) {
+            self.elsewhere = Some(position);
+            self.left_at = position;
+        } else {
+            self.elsewhere = None;
+        }
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
         if matches!(self.state, PartitionState::Active | PartitionState::CaughtUp) {

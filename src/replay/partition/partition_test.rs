@@ -56,6 +56,22 @@ fn what_was_handled_is_not_handled_again_after_the_partition_comes_back() {
 }
 
 #[test]
+fn an_assignment_that_ends_below_what_was_handled_before_takes_nothing_back() {
+    let mut partition = partition(3);
+    partition.begin(1, 0, Owner::Shared);
+    for offset in 0..3 {
+        assert_eq!(partition.deliver(1, offset, false), Delivery::New);
+        assert!(partition.complete(1, done(offset)));
+    }
+    partition.end_assignment(2);
+    partition.begin(3, 1, Owner::Shared);
+    assert_eq!(partition.position(), Some(1), "it is read from there again");
+    partition.end_assignment(4);
+    assert_eq!((partition.position(), partition.own_position()), (Some(3), 3));
+    assert!(partition.is_complete());
+}
+
+#[test]
 fn the_end_of_a_partition_that_is_followed_moves_with_its_log() {
     let mut partition = PartitionRun { follows: true, ..partition(2) };
     partition.begin(1, 0, Owner::Shared);
