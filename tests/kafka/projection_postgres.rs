@@ -64,7 +64,12 @@ fn a_database_that_is_restarted_in_the_middle_costs_nothing() {
     let (topic, database) = (place.broker.topic("restarted", PARTITIONS), server.database());
     let expected = orders::fill(place.broker, &topic, &mut random, 40_000, 1000);
     let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    let mut run = place.start_run(&topic, &definition, &["--rate", "8000/s"]);
+    // A server may take long to come back where much else goes on.
+    let config = place.dir.path().join("kreplay.toml");
+    std::fs::write(&config, "[run]\nretry.attempts = 1000\nretry.first_delay = \"100ms\"\nretry.max_delay = \"1s\"\n")
+        .unwrap();
+    let args = ["--rate", "8000/s", "--config", config.to_str().unwrap()];
+    let mut run = place.start_run(&topic, &definition, &args);
     for point in [2000, 12_000, 25_000] {
         wait_for_applied(&database, &mut run, point);
         server.crash();
