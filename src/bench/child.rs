@@ -126,7 +126,10 @@ fn run(job: &Job) -> Result<Found, String> {
     }
     let run = end.run.ok_or("there was no run")?;
     if late {
-        return Err(format!("only {} records were handled within {} s", run.totals.handled, job.within_s));
+        return Err(format!(
+            "only {} records were handled within {} s; measure fewer with --records",
+            run.totals.handled, job.within_s
+        ));
     }
     if run.state == RunState::Failed {
         return Err(run.error.unwrap_or_else(|| "the run failed".into()));
