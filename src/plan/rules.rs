@@ -24,7 +24,7 @@ pub use template::KeyTemplate;
 
 use crate::{
     decode::{Decoding, Undecodable},
-    domain::{LaneKey, Route, hash_key},
+    domain::{LaneKey, Record, Route, hash_key},
 };
 
 /// What a selection says of single records.
@@ -89,6 +89,20 @@ impl Rules {
     #[must_use]
     pub fn examine<'a, F: Fields>(&'a self, record: &'a F) -> Examined<'a, F> {
         Examined::new(record, self)
+    }
+
+    /// Why a record cannot be decoded, where a format was asked for.
+    #[must_use]
+    pub fn undecodable(&self, record: &Record) -> Option<Undecodable> {
+        if !self.decoding.is_asked() {
+            return None;
+        }
+        let examined = self.examine(record);
+        examined.undecodable().cloned().or_else(|| {
+            // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
+            let text = "it could not be decoded when it was read, because the registry did not know its schema yet";
+            record.route.undecodable.then(|| Undecodable::Bad(text.into()))
+        })
     }
 
     /// The key of a record's lane: its own, or what the template makes of it. `None` where there is none, or a part of the

@@ -74,6 +74,12 @@ fn a_dry_run_tells_everything_and_leaves_nothing_behind() {
     assert!(report["dry_run"]["on_failure"].as_str().unwrap().contains("dead-letter to"));
     assert!(report["dry_run"]["failures"][0]["error"].as_str().unwrap().contains("poison"));
 
+    // None of the values is JSON: each is told, not only the first.
+    let undecodable = dry(&["--handler", "ndjson:out.ndjson", "--decode", "json", "--on-failure", "skip"]);
+    let report = json(&undecodable);
+    assert_eq!((undecodable.code(), &report["dry_run"]["failed"]), (Some(3), &570.into()), "{undecodable:?}");
+    assert!(report["dry_run"]["failures"][0]["error"].as_str().unwrap().contains("cannot be decoded"));
+
     let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", dir.path()).deadline(DEADLINE).run();
     assert_eq!(json(&runs), Value::Array(vec![]), "no journal");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "no file");

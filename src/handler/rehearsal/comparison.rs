@@ -12,7 +12,8 @@ use crate::{
     domain::{Growing, TopicPartition},
     feed::RehearsalView,
     handler::{
-        Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd,
+        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
+        RunEnd,
     },
     plan::Rules,
 };
@@ -115,17 +116,27 @@ impl Handler for Both {
             Err(error) => return all_failed(batch, error),
         };
         let [left_effects, right_effects] = &mut self.effects;
-        for record in batch.iter().flat_map(|run| &run.records) {
-            left_effects.clear();
-            right_effects.clear();
-            let one = left.preview(record, left_effects);
-            let other = right.preview(record, right_effects);
-            let one = one.as_ref().map(|()| left_effects.as_slice()).map_err(String::as_str);
-            let other = other.as_ref().map(|()| right_effects.as_slice()).map_err(String::as_str);
-            let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
-            let place = || place(&self.partitions, record);
-            self.findings.lock().compare(record, key, place, one, other);
+        let mut failures = Vec::new();
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                left_effects.clear();
+                right_effects.clear();
+                let (one, other) =
+                    match self.rules.undecodable(record).map(|error| (error.is_passing(), error.to_string())) {
+                        None => (left.preview(record, left_effects), right.preview(record, right_effects)),
+                        Some((false, error)) => (Err(error.clone()), Err(error)),
+                        Some((true, error)) => {
+                            failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
+                            break;
+                        }
+                    };
+                let one = one.as_ref().map(|()| left_effects.as_slice()).map_err(String::as_str);
+                let other = other.as_ref().map(|()| right_effects.as_slice()).map_err(String::as_str);
+                let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
+                let place = || place(&self.partitions, record);
+                self.findings.lock().compare(record, key, place, one, other);
+            }
         }
-        Vec::new()
+        failures
     }
 }

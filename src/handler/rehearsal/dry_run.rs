@@ -6,15 +6,21 @@ use parking_lot::Mutex;
 
 use super::tally::Tally;
 use crate::{
+    decode::Undecodable,
     domain::{Growing, Record, TopicPartition},
     feed::{RecordPlace, RehearsalView},
-    handler::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd},
+    handler::{
+        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
+        RunEnd,
+    },
+    plan::Rules,
 };
 
 /// Makes handlers that build effects and apply none.
 pub(super) struct DryRun {
     inner: Arc<dyn HandlerSource>,
     partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
     /// The first preview, which the first worker gets.
     first: Mutex<Option<Box<dyn Preview>>>,
     keeps_state: bool,
@@ -24,13 +30,11 @@ pub(super) struct DryRun {
 impl DryRun {
     /// # Errors
     /// There are no effects to build, or they cannot be built.
-    pub(super) fn new(
-        inner: Arc<dyn HandlerSource>,
-        partitions: Arc<Growing<TopicPartition>>,
-    ) -> Result<Self, HandlerError> {
+    pub(super) fn new(inner: Arc<dyn HandlerSource>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let first = inner.preview()?;
         let keeps_state = first.keeps_state();
-        Ok(Self { inner, partitions, first: Mutex::new(Some(first)), keeps_state, tally: Arc::default() })
+        let (partitions, rules) = (Arc::clone(&context.partitions), Arc::clone(&context.rules));
+        Ok(Self { inner, partitions, rules, first: Mutex::new(Some(first)), keeps_state, tally: Arc::default() })
     }
 
     pub(super) fn keeps_state(&self) -> bool {
@@ -65,6 +69,7 @@ impl HandlerSource for DryRun {
         Box::new(DryHandler {
             preview: preview_for(&self.first, self.inner.as_ref()),
             partitions: Arc::clone(&self.partitions),
+            rules: Arc::clone(&self.rules),
             tally: Arc::clone(&self.tally),
             effects: Vec::new(),
         })
@@ -95,6 +100,7 @@ impl HandlerSource for DryRun {
 struct DryHandler {
     preview: Result<Box<dyn Preview>, String>,
     partitions: Arc<Growing<TopicPartition>>,
+    rules: Arc<Rules>,
     tally: Arc<Mutex<Tally>>,
     effects: Vec<PreviewedEffect>,
 }
@@ -105,16 +111,31 @@ impl Handler for DryHandler {
             Ok(preview) => preview,
             Err(error) => return all_failed(batch, error),
         };
-        for record in batch.iter().flat_map(|run| &run.records) {
-            self.effects.clear();
-            let built = preview.preview(record, &mut self.effects);
-            let place = || place(&self.partitions, record);
-            let mut tally = self.tally.lock();
-            match built {
-                Ok(()) => tally.effects(place, &self.effects),
-                Err(error) => tally.failure(place, &error),
+        let mut failures = Vec::new();
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                let place = || place(&self.partitions, record);
+                match self.rules.undecodable(record) {
+                    None => {}
+                    Some(bad @ Undecodable::Bad(_)) => {
+                        self.tally.lock().failure(place, &bad.to_string());
+                        continue;
+                    }
+                    Some(passing @ Undecodable::Unreachable(_)) => {
+                        let error = passing.to_string();
+                        failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
+                        break;
+                    }
+                }
+                self.effects.clear();
+                let built = preview.preview(record, &mut self.effects);
+                let mut tally = self.tally.lock();
+                match built {
+                    Ok(()) => tally.effects(place, &self.effects),
+                    Err(error) => tally.failure(place, &error),
+                }
             }
         }
-        Vec::new()
+        failures
     }
 }

@@ -64,7 +64,7 @@ pub fn rehearse(
 /// # Errors
 /// They have no effects to build, or cannot build them.
 pub fn rehearse_given(source: Arc<dyn HandlerSource>, context: &HandlerContext) -> Result<Rehearsed, HandlerError> {
-    let dry_run = DryRun::new(source, Arc::clone(&context.partitions))?;
+    let dry_run = DryRun::new(source, context)?;
     Ok(Rehearsed { single_threaded: dry_run.keeps_state(), source: Arc::new(dry_run) })
 }
 

@@ -15,7 +15,7 @@ use rdkafka::{
     producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
 };
 
-use super::{NewRecord, ProducerError, ROOM_WITHIN, SLICE, plain, set_all, to_native};
+use super::{NewRecord, ProducerError, ROOM_WITHIN, plain, serve_and_rest, set_all, to_native};
 
 /// Delivery reports come in bunches, so they need not be asked for after each record.
 const SERVE_EVERY: usize = 1024;
@@ -91,7 +91,7 @@ impl BatchProducer {
                         return Err(Refusal { fault: Fault::Passing, reason: error.to_string() });
                     }
                     pending = unsent;
-                    self.client.poll(SLICE);
+                    serve_and_rest(&self.client);
                 }
                 Err((error, _)) => return Err(refusal(&error)),
             }
@@ -115,7 +115,7 @@ impl BatchProducer {
                 let error = ProducerError::Unacknowledged { count, waited: within, reason: self.trouble() };
                 return Err(error.to_string());
             }
-            self.client.poll(SLICE);
+            serve_and_rest(&self.client);
         }
         let mut failed = std::mem::take(&mut *self.client.context().failed.lock());
         failed.sort_unstable_by_key(|(number, _)| *number);

@@ -11,7 +11,7 @@ use rdkafka::{
     producer::Producer as _,
 };
 
-use super::{SLICE, batches::BatchProducer, plain};
+use super::{batches::BatchProducer, plain, serve_and_rest};
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::GroupMetadata,
@@ -97,7 +97,7 @@ impl BatchProducer {
     pub fn abort(&self, within: Duration) -> Result<(), TransactionError> {
         let deadline = Instant::now() + within;
         let result = self.again_until(deadline, |left| {
-            self.client.abort_transaction(left.min(ABORT_SLICE)).inspect_err(|_| self.client.poll(SLICE))
+            self.client.abort_transaction(left.min(ABORT_SLICE)).inspect_err(|_| serve_and_rest(&self.client))
         });
         self.forget_reports(deadline.saturating_duration_since(Instant::now()));
         result
@@ -117,7 +117,7 @@ impl BatchProducer {
             if !again || Instant::now() >= deadline {
                 return Err(classify(&error));
             }
-            self.client.poll(SLICE);
+            serve_and_rest(&self.client);
         }
     }
 }

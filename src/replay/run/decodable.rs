@@ -64,12 +64,7 @@ fn undecodable(rules: &Rules, decodes: bool, record: &Record) -> Option<Undecoda
     if decodes && !record.route.undecodable {
         return None;
     }
-    let examined = rules.examine(record);
-    examined.undecodable().cloned().or_else(|| {
-        // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
-        let text = "it could not be decoded when it was read, because the registry did not know its schema yet";
-        record.route.undecodable.then(|| Undecodable::Bad(text.into()))
-    })
+    rules.undecodable(record)
 }
 
 #[cfg(test)]

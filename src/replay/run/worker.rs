@@ -54,8 +54,8 @@ pub fn spawn(
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
         let rules = &engine.plan.selection.scope.rules;
-        // Most runs ask for no format, and pay for none.
-        let asked = rules.decoding.is_asked();
+        // Most runs ask for no format, and pay for none. A rehearsal tells of what cannot be decoded, and goes on.
+        let asked = rules.decoding.is_asked() && engine.settings.rehearsal.is_none();
         let decodes = asked.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
         while engine.board.take(id, &mut batch) {
             let begun = Instant::now();
