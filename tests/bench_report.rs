@@ -75,7 +75,7 @@ fn workloads_as_text() {
 #[test]
 fn handlers_as_text() {
     let workers = [Concurrency::new(6).unwrap()];
-    let cases = handlers(Tier::Buffered, &workers, 1_000_000, false);
+    let cases = handlers(Tier::Buffered, &workers, 1_000_000, false, true);
     insta::assert_snapshot!(BenchReport::new(setting(true), &measured(cases)).text());
 }
 

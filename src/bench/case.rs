@@ -42,6 +42,35 @@ pub enum Target {
     CommitS(f64),
 }
 
+/// Where the handler `projection` keeps what it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Store {
+    /// Records a second that are hoped for.
+    fn target(self) -> Target {
+        Target::RecordsPerS(match self {
+            Self::Sqlite => 100_000.0,
+            Self::Postgres => 30_000.0,
+        })
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
 /// One thing to measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
@@ -59,6 +88,8 @@ pub struct Case {
     pub ordering: Ordering,
     /// What is done with records.
     pub handler: &'static str,
+    /// Where it keeps what it makes, where it is `projection`.
+    pub store: Option<Store>,
     /// Whether it is a consumer group that reads.
     pub group: bool,
     /// With the tier `dedicated`, how many clients at most.
@@ -78,7 +109,13 @@ impl fmt::Display for Case {
         }
         match self.section {
             Section::Workload => write!(f, "{} × {}", self.ordering, self.concurrency)?,
-            Section::Handler => write!(f, "{} × {}", self.handler, self.concurrency)?,
+            Section::Handler => {
+                f.write_str(self.handler)?;
+                if let Some(store) = self.store {
+                    write!(f, " ({store})")?;
+                }
+                write!(f, " × {}", self.concurrency)?;
+            }
             _ => write!(f, "{} × {}", self.tier, self.concurrency)?,
         }
         if let Some(clients) = self.clients {
@@ -128,6 +165,7 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
         concurrency,
         ordering: Ordering::Key,
         handler: "null",
+        store: None,
         group: false,
         clients: None,
         rate: None,
@@ -193,6 +231,7 @@ pub fn workloads(tier: Tier) -> Vec<Case> {
         concurrency: Concurrency::new(concurrency).unwrap_or_default(),
         ordering,
         handler,
+        store: None,
         group,
         clients: None,
         rate: None,
@@ -219,12 +258,16 @@ pub fn workloads(tier: Tier) -> Vec<Case> {
 pub const PRODUCER: &str = "producer";
 
 /// Handlers side by side, each with a fresh target. A broker of kreplay's own knows no transactions, so that on it nothing is
-/// republished.
+/// republished; PostgreSQL is there or not.
 #[must_use]
-pub fn handlers(tier: Tier, concurrency: &[Concurrency], records: u64, embedded: bool) -> Vec<Case> {
-    let names: &[&'static str] =
-        if embedded { &["null", "ndjson", "projection"] } else { &["null", "ndjson", "projection", "topic", PRODUCER] };
-    let case = |handler: &'static str, concurrency: Concurrency| Case {
+pub fn handlers(
+    tier: Tier,
+    concurrency: &[Concurrency],
+    records: u64,
+    embedded: bool,
+    has_postgres: bool,
+) -> Vec<Case> {
+    let case = |handler, store: Option<Store>, concurrency| Case {
         section: Section::Handler,
         name: "",
         topic: 0,
@@ -232,17 +275,22 @@ pub fn handlers(tier: Tier, concurrency: &[Concurrency], records: u64, embedded:
         concurrency,
         ordering: Ordering::Key,
         handler,
+        store,
         group: false,
         clients: None,
         rate: None,
         stop_after: (handler == PRODUCER).then_some(records),
-        target: match handler {
-            "projection" => Some(Target::RecordsPerS(100_000.0)),
-            _ => None,
-        },
+        target: store.map(Store::target),
     };
-    let mut cases: Vec<Case> =
-        concurrency.iter().flat_map(|workers| names.iter().map(move |name| case(name, *workers))).collect();
+    let mut all = vec![("null", None), ("ndjson", None), ("projection", Some(Store::Sqlite))];
+    all.extend(has_postgres.then_some(("projection", Some(Store::Postgres))));
+    if !embedded {
+        all.extend([("topic", None), (PRODUCER, None)]);
+    }
+    let mut cases: Vec<Case> = concurrency
+        .iter()
+        .flat_map(|workers| all.iter().map(move |(name, store)| case(*name, *store, *workers)))
+        .collect();
     // It has no workers.
     let mut seen = false;
     cases.retain(|case| case.handler != PRODUCER || !std::mem::replace(&mut seen, true));
@@ -293,14 +341,19 @@ mod tests {
     #[test]
     fn handlers_are_measured_beside_what_they_are_held_to() {
         let workers = [1, 6].map(|workers| Concurrency::new(workers).unwrap());
-        let names = |embedded| -> Vec<String> {
-            handlers(Tier::Buffered, &workers, 9, embedded).iter().map(ToString::to_string).collect()
+        let names = |embedded, has_postgres| {
+            let cases = handlers(Tier::Buffered, &workers, 9, embedded, has_postgres);
+            cases.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         };
         assert_eq!(
-            names(false).join("; "),
-            "null × 1; ndjson × 1; projection × 1; topic × 1; producer × 1; null × 6; ndjson × 6; projection × 6; topic × 6"
+            names(false, true),
+            "null × 1; ndjson × 1; projection (sqlite) × 1; projection (postgres) × 1; topic × 1; producer × 1; \
+             null × 6; ndjson × 6; projection (sqlite) × 6; projection (postgres) × 6; topic × 6"
         );
-        assert_eq!(names(true).len(), 6);
+        assert_eq!(
+            names(true, false),
+            "null × 1; ndjson × 1; projection (sqlite) × 1; null × 6; ndjson × 6; projection (sqlite) × 6"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BenchError, Found, Job, job::Resource, stage};
+use super::{BenchError, Found, Job, job::Resource, processors::Watch, stage};
 use crate::{
     feed::{Bound, RunState, report::peak_rss_bytes},
     kafka::producer::Producer,
@@ -77,28 +77,22 @@ pub fn answer(input: &mut impl Read) -> Result<String, String> {
     serde_json::to_string(&run(&job)?).map_err(|error| error.to_string())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a handful of processors")]
-fn busy(cpu_s: Option<f64>, handling_s: f64) -> Option<f64> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Some(cpu_s? / (handling_s.max(1e-9) * cores as f64))
-}
-
 /// Produces as many records as the job names, from memory.
 fn produce(job: &Job, to: &str) -> Result<Found, String> {
     let records = job.stop_after.ok_or("it says nothing of how many records")?;
     let producer = Producer::new(&job.bootstrap_servers, &job.properties).map_err(|error| error.to_string())?;
-    let begun = Instant::now();
+    let (watch, begun) = (Watch::begin(), Instant::now());
     let bytes = stage::fill(&producer, to, records, Duration::from_secs(job.within_s)).map_err(|e| e.to_string())?;
     let handling_s = begun.elapsed().as_secs_f64();
-    let cpu_s = cpu_s();
-    let limit = Resource::of(busy(cpu_s, handling_s), Some(Bound::Handler));
+    let busy = watch.end();
+    let limit = Resource::of(busy.own(handling_s), busy.all, Some(Bound::Handler));
     let peak_rss_bytes = peak_rss_bytes();
     Ok(Found {
         handled: records,
         bytes,
         handling_s,
         elapsed_s: handling_s,
-        cpu_s,
+        cpu_s: busy.cpu_s,
         peak_rss_bytes,
         limit,
         ..Found::default()
@@ -110,6 +104,7 @@ fn run(job: &Job) -> Result<Found, String> {
         return produce(job, to);
     }
     let options = job.options().map_err(|error| error.to_string())?;
+    let watch = Watch::begin();
     let session = Session::spawn(options).map_err(|error| error.to_string())?;
     let deadline = Instant::now() + Duration::from_secs(job.within_s);
     let mut late = false;
@@ -125,12 +120,16 @@ fn run(job: &Job) -> Result<Found, String> {
         sleep(LOOK);
     }
     let end = session.join();
+    let busy = watch.end();
     if let Some(problem) = end.problem {
         return Err(problem.text);
     }
     let run = end.run.ok_or("there was no run")?;
     if late {
-        return Err(format!("only {} records were handled within {} s", run.totals.handled, job.within_s));
+        return Err(format!(
+            "only {} records were handled within {} s; measure fewer with --records",
+            run.totals.handled, job.within_s
+        ));
     }
     if run.state == RunState::Failed {
         return Err(run.error.unwrap_or_else(|| "the run failed".into()));
@@ -138,14 +137,13 @@ fn run(job: &Job) -> Result<Found, String> {
     if run.totals.handled == 0 {
         return Err("there are no records to measure with".into());
     }
-    let cpu_s = cpu_s();
     Ok(Found {
         handled: run.totals.handled,
         bytes: run.totals.bytes,
         handling_s: run.handling_s,
         elapsed_s: run.elapsed_s,
-        cpu_s,
-        limit: Resource::of(busy(cpu_s, run.handling_s), run.predicted.map(|it| it.limit)),
+        cpu_s: busy.cpu_s,
+        limit: Resource::of(busy.own(run.handling_s), busy.all, run.predicted.map(|it| it.limit)),
         peak_rss_bytes: peak_rss_bytes(),
         latency_ms: run.journey,
         commit_s: run.commit_s,
@@ -153,28 +151,9 @@ fn run(job: &Job) -> Result<Found, String> {
     })
 }
 
-/// The processor time of this process in seconds, from `/proc/self/stat` (proc(5): fields 14 and 15, in hundredths).
-fn cpu_s() -> Option<f64> {
-    parse_cpu_s(&std::fs::read_to_string("/proc/self/stat").ok()?)
-}
-
-fn parse_cpu_s(stat: &str) -> Option<f64> {
-    // The name, in brackets, may hold blanks and brackets itself.
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut ticks = fields.split(' ').skip(11).map(str::parse::<f64>);
-    Some((ticks.next()?.ok()? + ticks.next()?.ok()?) / 100.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processor_time_is_read_behind_any_name() {
-        let stat = "1234 (a) b (c) R 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 9 0 1 2 3";
-        assert_eq!(parse_cpu_s(stat), Some(1.75));
-        assert_eq!(parse_cpu_s("1 (x) R 1 2"), None);
-    }
 
     #[test]
     fn only_kreplay_itself_asks_for_a_measurement() {

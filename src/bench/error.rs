@@ -1,6 +1,9 @@
 //! Why there are no figures.
 
-use crate::kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError};
+use crate::{
+    handler::HandlerError,
+    kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError},
+};
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,9 @@ pub enum BenchError {
     /// A client could not be made, or a topic not created or deleted.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
     /// What was produced is not what the topic holds.
     #[error("{topic} holds {held} of {produced} records; is its retention very short?")]
     Held {
@@ -50,4 +56,12 @@ pub enum BenchError {
     /// The user stopped it.
     #[error("stopped before the end")]
     Stopped,
+}
+
+impl BenchError {
+    /// Whether what was asked for is wrong, rather than what happened.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Handler(error) if error.is_usage())
+    }
 }

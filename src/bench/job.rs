@@ -36,6 +36,9 @@ pub struct Job {
     /// Where the handler `projection` keeps what it makes.
     #[serde(default)]
     pub projection: Option<String>,
+    /// The schema of PostgreSQL that it has for itself.
+    #[serde(default)]
+    pub schema: Option<String>,
     /// The topic that is produced to, where only the producer is measured.
     #[serde(default)]
     pub produce_to: Option<String>,
@@ -74,6 +77,7 @@ impl Job {
     pub fn options(&self) -> Result<SessionOptions, JobError> {
         let mut handlers = HandlerSettings::default();
         handlers.projection.target = self.projection.clone().map(|target| Masked::plain(Form::Address, target));
+        handlers.projection.schema.clone_from(&self.schema);
         Ok(SessionOptions {
             journal: None,
             kafka: KafkaConfig {
@@ -110,8 +114,10 @@ impl Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
-    /// All processors are busy.
+    /// kreplay keeps all processors busy.
     Processors,
+    /// All processors of the machine are busy, and not by kreplay alone: a broker, a database, or somebody else has their part.
+    Machine,
     /// Records do not come faster.
     Fetch,
     /// One key, or one partition, has too much of the work.
@@ -121,11 +127,15 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// What it is, by how busy the processors were (0 to 1) and by what the run itself says.
+    /// What it is, by how busy kreplay kept the processors and how busy they were (0 to 1), and by what the run itself says.
     #[must_use]
-    pub fn of(busy: Option<f64>, limit: Option<Bound>) -> Option<Self> {
-        if busy.is_some_and(|busy| busy >= BUSY) {
+    pub fn of(own: Option<f64>, all: Option<f64>, limit: Option<Bound>) -> Option<Self> {
+        let is_busy = |part: Option<f64>| part.is_some_and(|part| part >= BUSY);
+        if is_busy(own) {
             return Some(Self::Processors);
+        }
+        if is_busy(all) {
+            return Some(Self::Machine);
         }
         Some(match limit? {
             Bound::Fetch => Self::Fetch,
@@ -177,5 +187,25 @@ impl Found {
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn cpu_s_per_million(&self) -> Option<f64> {
         Some(self.cpu_s? * 1e6 / self.handled as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_the_processors_where_they_are_busy() {
+        let run = Some(Bound::Handler);
+        for (own, all, limit, expected) in [
+            (Some(0.9), Some(1.0), run, Some(Resource::Processors)),
+            (Some(0.9), None, None, Some(Resource::Processors)),
+            (Some(0.4), Some(0.95), run, Some(Resource::Machine)),
+            (Some(0.4), Some(0.5), run, Some(Resource::Handler)),
+            (None, None, Some(Bound::Fetch), Some(Resource::Fetch)),
+            (Some(0.4), Some(0.5), None, None),
+        ] {
+            assert_eq!(Resource::of(own, all, limit), expected, "{own:?} {all:?} {limit:?}");
+        }
     }
 }

@@ -26,16 +26,17 @@ pub struct Round<'a> {
 
 /// Measures every case so many times. The rounds are interleaved: one of each case, then the next of each.
 ///
-/// `job` makes a case into a job; it is told the number of the measurement, so that groups can have names of their own.
+/// `job` makes a case into a job, and what it needs; it is told the number of the measurement, so that groups can have names of
+/// their own.
 /// `begin` hears of each measurement.
 ///
 /// # Errors
-/// The first measurement that fails; measurements of all records of one topic that disagree about them.
+/// The first measurement, or `job`, that fails; measurements of all records of one topic that disagree about them.
 pub fn measure(
     cases: &[Case],
     rounds: usize,
     stop: &AtomicBool,
-    job: impl Fn(&Case, usize) -> Job,
+    mut job: impl FnMut(&Case, usize) -> Result<Job, BenchError>,
     mut begin: impl FnMut(Round<'_>),
 ) -> Result<Vec<Rounds>, BenchError> {
     let mut all: Vec<Rounds> = cases.iter().map(|case| Rounds { case: case.clone(), found: Vec::new() }).collect();
@@ -44,7 +45,7 @@ pub fn measure(
         let at = number % cases.len();
         let case = &cases[at];
         begin(Round { number: number + 1, of, case });
-        let found = ask(&job(case, number), &case.to_string(), stop)?;
+        let found = ask(&job(case, number)?, &case.to_string(), stop)?;
         check(&all, case, &found)?;
         all[at].found.push(found);
     }

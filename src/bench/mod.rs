@@ -11,11 +11,12 @@ mod error;
 mod figures;
 mod job;
 mod measure;
+mod processors;
 mod report;
 mod stage;
 mod table;
 
-pub use case::{Case, PRODUCER, Section, Target, Wishes, handlers, plan, workload_topics, workloads};
+pub use case::{Case, PRODUCER, Section, Store, Target, Wishes, handlers, plan, workload_topics, workloads};
 pub use child::{answer, ask};
 pub use error::BenchError;
 pub use figures::Spread;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     BenchError, Rounds, Section, Spread,
-    case::Target,
+    case::{Store, Target},
     figures,
     job::Resource,
     measure::{clients, further_bytes, members},
@@ -64,6 +64,8 @@ pub struct CaseReport {
     pub(super) concurrency: u32,
     pub(super) ordering: Ordering,
     pub(super) handler: &'static str,
+    /// Where the handler `projection` keeps what it makes.
+    pub(super) store: Option<Store>,
     pub(super) group: bool,
     pub(super) clients: Option<u32>,
     /// The wanted records a second, where they were paced.
@@ -152,6 +154,7 @@ impl CaseReport {
             concurrency: case.concurrency.get(),
             ordering: case.ordering,
             handler: case.handler,
+            store: case.store,
             group: case.group,
             clients: case.clients,
             rate: case.rate,

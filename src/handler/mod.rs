@@ -30,7 +30,7 @@ pub use files::{
 };
 pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use preview::{Preview, PreviewedEffect};
-pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
+pub use projection::{Durability, ProjectionSettings, ProjectionTarget, ScratchSchemas};
 pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;

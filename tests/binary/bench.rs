@@ -86,11 +86,26 @@ fn what_cannot_be_measured_is_refused_before_it_begins() {
         (&["--tiers", "fast"], "use stream, standard, buffered or dedicated"),
         (&["--concurrency", "0"], "1 to 1000"),
         (&["--workloads", "--tiers", "stream,standard"], "one tier at a time"),
+        (&["--handlers", "--tiers", "stream,standard"], "one tier at a time"),
+        (&["--postgres", "postgres://ada:s3cret@127.0.0.1:1/d"], "--handlers"),
+        (&["--handlers", "--postgres", "sqlite:a.db"], "sqlite:a.db is no PostgreSQL"),
+        (&["--handlers", "--postgres", "mysql://ada:s3cret@h/d"], "it is no target"),
+        (&["--handlers", "--postgres", "postgres://ada:s3cret@h:port/d"], "cannot be read"),
     ] {
         let finished = bench(args).run();
         assert_eq!((finished.code(), finished.stdout.as_str()), (Some(2), ""), "{args:?}: {finished:?}");
         assert!(finished.stderr.contains(part), "{args:?}: no {part:?} in\n{}", finished.stderr);
+        assert!(!finished.stderr.contains("s3cret"), "{args:?}: {}", finished.stderr);
     }
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_a_failure_before_anything_is_made() {
+    let finished = bench(&["--handlers", "--postgres", "postgres://ada:s3cret@127.0.0.1:1/d"]).run();
+    assert_eq!((finished.code(), finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
+    assert!(finished.stderr.contains("postgres://127.0.0.1:1/d: cannot connect"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("see that PostgreSQL is running there"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("s3cret") && !finished.stderr.contains("producing"), "{}", finished.stderr);
 }
 
 #[test]

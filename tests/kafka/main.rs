@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bench;
 mod chaos;
 mod contents;
 mod dead_letters;

@@ -21,5 +21,6 @@ mod target;
 
 pub(super) use source::ProjectionSource;
 
+pub use postgres::ScratchSchemas;
 pub use settings::{Durability, ProjectionSettings};
 pub use target::Target as ProjectionTarget;

@@ -12,6 +12,7 @@ mod ask;
 mod held;
 mod link;
 mod parameter;
+mod scratch;
 mod sql;
 mod tls;
 mod todo;
@@ -24,6 +25,8 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
+
+pub use self::scratch::ScratchSchemas;
 
 pub(super) use self::{
     link::{Place, Trouble, bounded},
