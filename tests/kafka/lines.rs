@@ -27,6 +27,13 @@ pub fn expect_keys_in_order(lines: &[Value]) {
     }
 }
 
+/// Checks the same of the lines in which each record stands for the first time.
+pub fn expect_keys_in_order_at_first(lines: &[Value]) {
+    let mut seen = BTreeSet::new();
+    let first: Vec<Value> = lines.iter().filter(|line| seen.insert(place(line))).cloned().collect();
+    expect_keys_in_order(&first);
+}
+
 /// The places of all records in a file.
 pub fn places(lines: &[Value]) -> BTreeSet<(i64, i64)> {
     lines.iter().map(place).collect()

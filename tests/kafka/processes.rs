@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lines::{expect_keys_in_order, place, places};
+use crate::lines::{expect_keys_in_order, expect_keys_in_order_at_first, place, places};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{send_signal, shielded_environment};
 use crate::support::produce::NewRecord;
@@ -180,8 +180,13 @@ fn share(ordering: &str, end: impl FnOnce(u32)) -> Shared {
     assert_eq!(survivor.status.code(), Some(0), "{}", survivor.errors);
     let report = survivor.report.as_ref().expect("a report");
     assert_eq!((report["state"].as_str(), report["totals"]["lag"].as_u64()), (Some("done"), Some(0)), "{report:#}");
-    for lines in [&gone.lines, &survivor.lines] {
-        expect_keys_in_order(lines);
+    for (lines, errors) in [(&gone.lines, &gone.errors), (&survivor.lines, &survivor.errors)] {
+        // On a machine that stands still a group may take a partition away with work in hand, which is done again then.
+        if errors.contains(" lost ") {
+            expect_keys_in_order_at_first(lines);
+        } else {
+            expect_keys_in_order(lines);
+        }
     }
     let (ours, theirs) = (places(&gone.lines), places(&survivor.lines));
     assert_eq!(ours.union(&theirs).count(), RECORDS, "every record is handled\n{}", survivor.errors);

@@ -15,9 +15,9 @@ use super::server::{self, Server};
 use super::{local, wait};
 
 /// Bound of one request to the broker.
-pub const REQUEST: Duration = Duration::from_secs(10);
+pub const REQUEST: Duration = Duration::from_secs(30);
 /// Bound of a change to be seen everywhere, as on a busy machine.
-pub const SETTLED: Duration = Duration::from_secs(30);
+pub const SETTLED: Duration = Duration::from_secs(90);
 
 /// A real Kafka broker.
 pub struct Broker {

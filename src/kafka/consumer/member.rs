@@ -1,6 +1,11 @@
 //! A member of a consumer group: Kafka decides what it reads, and its positions are committed.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
@@ -11,7 +16,7 @@ use rdkafka::{
 
 use super::{
     Consumer as _, Fetched, list_of,
-    offsets::{commit, committed},
+    offsets::{CommittedError, commit, committed},
     source::{self, Source},
 };
 use crate::{
@@ -26,9 +31,12 @@ use crate::{
     },
 };
 
-/// How long a rebalance callback waits for the group's committed offsets before it tries again, and how often it tries.
+/// How long a rebalance callback waits for the group's committed offsets before it tries again.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it tries where a broker answers, and says no.
 const COMMITTED_TRIES: u32 = 3;
+/// What it waits between two answers.
+const COMMITTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Which of Kafka's two group protocols a member speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +107,9 @@ pub trait Membership: Send + Sync {
 
     /// A commit on the way did not succeed; the next one will say the same and more.
     fn commit_failed(&self, reason: &str);
+
+    /// Whether the group's committed offsets are still worth waiting for, after so long in which no broker has told them.
+    fn has_patience(&self, waited: Duration) -> bool;
 }
 
 /// What a member needs to join.
@@ -266,6 +277,7 @@ impl Member {
     /// librdkafka's words.
     pub fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<Option<Offset>>, String> {
         committed(&self.consumer, &list_of(partitions), partitions, timeout, |_, _, _| {})
+            .map_err(|error| error.to_string())
     }
 
     /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
@@ -294,9 +306,9 @@ impl Member {
     /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
     /// aside, where nobody waits for it.
     pub fn leave(self, timeout: Duration) {
-        let deadline = std::time::Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         self.consumer.unsubscribe();
-        while std::time::Instant::now() < deadline {
+        while Instant::now() < deadline {
             let settled = self.consumer.assignment().is_ok_and(|assignment| assignment.count() == 0);
             self.consumer.poll(Duration::from_millis(5));
             if settled {
@@ -384,20 +396,10 @@ fn prepare_assignment(
             membership.commit_failed(&format!("{id} cannot be led into the reading queue"));
         }
     }
-    let mut answer = Ok(vec![None; ids.len()]);
-    if !ids.is_empty() {
-        for _ in 0..COMMITTED_TRIES {
-            answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT, |id, offset, note| {
-                membership.found_note(id, offset, note);
-            });
-            if answer.is_ok() {
-                break;
-            }
-        }
-    }
+    let answer = if ids.is_empty() { Ok(Vec::new()) } else { committed_or_no(consumer, membership, ids) };
     let known: Vec<_> = match answer {
         Ok(offsets) => ids.iter().cloned().zip(offsets.into_iter().map(Ok)).collect(),
-        Err(reason) => ids.iter().map(|id| (id.clone(), Err(reason.clone()))).collect(),
+        Err(error) => ids.iter().map(|id| (id.clone(), Err(error.to_string()))).collect(),
     };
     for (id, start) in ids.iter().zip(membership.assigned(&known)) {
         let offset = match start {
@@ -407,5 +409,26 @@ fn prepare_assignment(
         };
         // The partition comes from this very list.
         drop(partitions.set_partition_offset(&id.topic, id.partition.0, offset));
+    }
+}
+
+/// The group's committed offsets, or the broker's no. While nobody answers, and the membership has the patience, they are asked
+/// for again: a broker that is away has changed nothing of them.
+fn committed_or_no(
+    consumer: &BaseConsumer<ReadContext>,
+    membership: &dyn Membership,
+    ids: &[TopicPartition],
+) -> Result<Vec<Option<Offset>>, CommittedError> {
+    let (begun, mut refusals) = (Instant::now(), 0);
+    loop {
+        let answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT, |id, offset, note| {
+            membership.found_note(id, offset, note);
+        });
+        let Err(error) = &answer else { return answer };
+        refusals += u32::from(!error.is_passing());
+        if refusals >= COMMITTED_TRIES || !membership.has_patience(begun.elapsed()) {
+            return answer;
+        }
+        std::thread::sleep(COMMITTED_PAUSE);
     }
 }

@@ -12,7 +12,7 @@ use super::Membership;
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::{
-        client::{ContextRef, ReadContext},
+        client::{ContextRef, ReadContext, is_outage},
         native::committed_note,
     },
 };
@@ -64,26 +64,53 @@ pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaE
     membership.commit_failed(&error.to_string());
 }
 
+/// Why committed offsets are not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommittedError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error("no committed offset came back for {0}")]
+    Missing(TopicPartition),
+}
+
+impl CommittedError {
+    /// Whether no more is wrong than that brokers are out of reach, or only just there.
+    pub(super) fn is_passing(&self) -> bool {
+        let Self::Kafka(error) = self else { return false };
+        error.rdkafka_error_code().is_some_and(|code| {
+            is_outage(code)
+                || matches!(
+                    code,
+                    RDKafkaErrorCode::WaitingForCoordinator
+                        | RDKafkaErrorCode::CoordinatorLoadInProgress
+                        | RDKafkaErrorCode::CoordinatorNotAvailable
+                        | RDKafkaErrorCode::NotCoordinator
+                        | RDKafkaErrorCode::NetworkException
+                )
+        })
+    }
+}
+
 /// The group's committed offsets, in the order of `partitions`, with `None` where there is none; `found_note` is told the text
 /// that stands with each.
 ///
 /// # Errors
-/// librdkafka's words, for the whole question or for one partition.
+/// [`CommittedError`], for the whole question or for one partition.
 pub(super) fn committed(
     consumer: &BaseConsumer<ReadContext>,
     list: &TopicPartitionList,
     partitions: &[TopicPartition],
     timeout: Duration,
     mut found_note: impl FnMut(&TopicPartition, Offset, &str),
-) -> Result<Vec<Option<Offset>>, String> {
-    let answer = consumer.committed_offsets(list.clone(), timeout).map_err(|error| error.to_string())?;
+) -> Result<Vec<Option<Offset>>, CommittedError> {
+    let answer = consumer.committed_offsets(list.clone(), timeout)?;
     partitions
         .iter()
         .map(|id| {
             let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
-                return Err(format!("no committed offset came back for {id}"));
+                return Err(CommittedError::Missing(id.clone()));
             };
-            element.error().map_err(|error| error.to_string())?;
+            element.error()?;
             let offset = match element.offset() {
                 NativeOffset::Offset(raw) => Offset::new(raw),
                 _ => None,

@@ -29,6 +29,8 @@ use crate::{
 const TELL_AGAIN: Duration = Duration::from_secs(10);
 /// How long a rebalance may wait to learn where a new partition begins.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it may wait for brokers that are away to tell what the group has committed. Meanwhile the member reads nothing.
+const OFFSETS_WAIT: Duration = Duration::from_secs(120);
 
 /// What says where an orphan goes on.
 #[derive(Clone, Copy, Debug)]
@@ -523,5 +525,10 @@ impl Membership for RunMembership {
             *told = Some((reason.to_owned(), Instant::now()));
             self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
         }
+    }
+
+    fn has_patience(&self, waited: Duration) -> bool {
+        let is_over = self.engine.reading_stopped() || self.engine.failure().is_some();
+        !is_over && waited < OFFSETS_WAIT.min(self.longest_wait)
     }
 }
