@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::{
     domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
     handler::{
-        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
+        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, Positions, RunEnd,
         projection::ProjectionSource,
     },
 };
@@ -121,7 +121,7 @@ fn fails(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
 fn records_become_rows_and_are_not_applied_twice() {
     let place = Place::new(SCHEMA, UPSERT);
     let source = place.source();
-    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     assert_eq!(claim(&source), [None]);
     let batch = [keyed("a", &[0, 2, 5]), keyed("b", &[1])];
     assert_eq!(source.make(0).handle(&batch), []);
@@ -152,11 +152,11 @@ fn a_target_stands_where_everything_below_is_dealt_with() {
     let source = place.source();
     let positions = Arc::new(At(AtomicI64::new(3)));
     source.watch(Arc::clone(&positions) as _);
-    source.claim(&id).unwrap();
+    source.claim(&id, &Logs::default()).unwrap();
     // 0 to 2 were dealt with otherwise, 4 is not there yet.
     source.make(0).handle(&[keyed("a", &[3, 5, 6])]);
     let source = place.source();
-    assert_eq!(source.claim(&id).unwrap()[0].unwrap().get(), 4);
+    assert_eq!(source.claim(&id, &Logs::default()).unwrap()[0].unwrap().get(), 4);
     source.watch(Arc::clone(&positions) as _);
     source.make(0).handle(&[keyed("a", &[4, 5, 6])]);
     positions.0.store(7, Relaxed);
@@ -172,7 +172,7 @@ fn whoever_was_replaced_writes_nothing() {
     let (first, second) = (place.source(), place.source());
     let mut handler = first.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
-    second.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    second.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let failures = handler.handle(&[keyed("a", &[1]), run(9, vec![record(1, 0, Some("z"), None)])]);
     assert_eq!(fails(&failures), [(0, 0, Advice::Stop)], "the other partition is still its own");
     assert!(failures[0].error.contains("another run has taken this projection over"));
@@ -446,7 +446,7 @@ fn many_rows_above_a_position_become_few() {
 fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeSet<usize>, position: i64) -> usize {
     let source = place.source();
     source.watch(Arc::new(At(AtomicI64::new(position))));
-    source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let mut handlers = [source.make(0), source.make(1)];
     // Lanes of four keys; each choice takes some records of some lanes.
     let mut lanes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
