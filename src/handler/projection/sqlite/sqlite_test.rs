@@ -529,3 +529,61 @@ proptest! {
         prop_assert_eq!(place.rows("SELECT count(*) FROM seen"), [log.len().to_string()]);
     }
 }
+
+/// What the cluster says of the topic `t`.
+fn logs(cluster: Option<&str>, id: Option<&str>) -> Logs {
+    let mut logs = Logs::default();
+    logs.learn(cluster.map(Into::into), [("t".to_owned(), id.map(Into::into))]);
+    logs
+}
+
+#[test]
+fn positions_of_another_log_are_refused_and_left_as_they_are() {
+    const KEPT: &str = "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
+    let place = Place::new(SCHEMA, UPSERT);
+    let both = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
+    let source = place.source();
+    source.watch(Arc::new(At(AtomicI64::new(3))));
+    source.claim(&both, &logs(Some("c"), Some("1"))).unwrap();
+    assert_eq!(source.make(0).handle(&[keyed("a", &[0, 1, 2])]), []);
+    source.finish(RunEnd::default()).unwrap();
+    let kept = place.rows(KEPT);
+    assert!(kept.len() == 2 && kept.iter().all(|row| row.ends_with(" c 1")), "{kept:?}");
+    for (now, usage) in [(logs(Some("c"), Some("2")), false), (logs(Some("d"), Some("1")), true)] {
+        let source = place.source();
+        // Whatever is claimed: the run reads `t`, too.
+        for partitions in [&both[..], &[TopicPartition::new("u", 0)]] {
+            let refused = source.claim(partitions, &now).unwrap_err();
+            assert!(refused.is_final() && refused.is_usage() == usage, "{refused}");
+        }
+        assert_eq!(place.rows(KEPT), kept, "not even the owners change");
+    }
+    // A cluster that says nothing is believed, and what is known stays.
+    for now in [Logs::default(), logs(None, None), logs(Some("c"), None), logs(Some("c"), Some("1"))] {
+        let stands = place.source().claim(&both[..1], &now).unwrap();
+        assert_eq!(stands[0].map(crate::domain::Offset::get), Some(3));
+    }
+    assert!(place.rows(KEPT).iter().all(|row| row.ends_with(" c 1")), "{:?}", place.rows(KEPT));
+}
+
+#[test]
+fn a_file_of_an_earlier_version_takes_the_log_of_its_next_run() {
+    let place = Place::new(SCHEMA, UPSERT);
+    place
+        .connection()
+        .execute_batch(
+            "CREATE TABLE kreplay_positions (
+                id INTEGER PRIMARY KEY, projection TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+                position INTEGER, owner TEXT NOT NULL, UNIQUE (projection, topic, partition)
+            );
+            INSERT INTO kreplay_positions VALUES (7, 'p', 't', 0, 5, 'x'), (8, 'p', 'u', 0, 6, 'x')",
+        )
+        .unwrap();
+    let claim = |now: &Logs| place.source().claim(&[TopicPartition::new("t", 0)], now);
+    assert_eq!(claim(&logs(None, Some("1"))).unwrap()[0].map(crate::domain::Offset::get), Some(5));
+    let noted = || place.rows("SELECT id, position, cluster_id, topic_id FROM kreplay_positions ORDER BY id");
+    assert_eq!(noted(), ["7 5 null 1", "8 6 null null"]);
+    claim(&logs(Some("c"), Some("1"))).unwrap();
+    assert_eq!(noted(), ["7 5 c 1", "8 6 null null"], "what is learned later is noted then");
+    assert!(claim(&logs(Some("c"), Some("2"))).is_err());
+}
