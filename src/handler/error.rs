@@ -61,10 +61,7 @@ impl HandlerError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Settings { .. }
-                | Self::NoPreview
-                | Self::NothingToCompare(_)
-                | Self::OtherLog { usage: true, .. }
+            Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_) | Self::OtherLog { usage: true, .. }
         )
     }
 

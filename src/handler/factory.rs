@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Logs, Positions, Preview, RunEnd,
-    exec,
+    EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Logs, Positions, Preview,
+    RunEnd, exec,
     files::{FileFormat, FilesSource, RehearsedFiles},
     http, ndjson, null,
     projection::ProjectionSource,

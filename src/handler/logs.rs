@@ -24,9 +24,7 @@ impl LogId {
     /// What says that this log is not the other one; `None` where nothing does.
     #[must_use]
     pub fn differs(&self, other: &Self) -> Option<Differs> {
-        let differ = |one: &Option<String>, other: &Option<String>| {
-            matches!((one, other), (Some(one), Some(other)) if one != other)
-        };
+        let differ = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if one != other);
         if differ(&self.cluster, &other.cluster) {
             return Some(Differs::Cluster);
         }

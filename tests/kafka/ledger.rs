@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kreplay::domain::{Offset, Record, TopicPartition};
-use kreplay::handler::{Advice, Handler, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs, Positions, RunEnd};
+use kreplay::handler::{
+    Advice, Handler, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs, Positions, RunEnd,
+};
 use parking_lot::Mutex;
 
 /// What a target has of one partition.

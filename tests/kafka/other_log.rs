@@ -17,7 +17,8 @@ use crate::support::process::Finished;
 use crate::support::produce::NewRecord;
 use crate::support::wait;
 
-const KEPT: &str = "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
+const KEPT: &str =
+    "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
 
 fn random() -> StdRng {
     StdRng::seed_from_u64(7)
@@ -75,7 +76,10 @@ fn a_topic_that_was_created_again_is_refused_and_the_projection_left_as_it_is() 
     place.run(&topic, &definition, &["--no-journal"]).expect_success();
     let before = all(&path);
     let (cluster, id) = (&before[1][0][4], &before[1][0][5]);
-    assert!(cluster != "-" && id != "-" && before[1].iter().all(|row| (&row[4], &row[5]) == (cluster, id)), "{before:?}");
+    assert!(
+        cluster != "-" && id != "-" && before[1].iter().all(|row| (&row[4], &row[5]) == (cluster, id)),
+        "{before:?}"
+    );
     create_again(place.broker, &topic, 2);
     // More than before: most of it would count as applied.
     let expected = orders::fill(place.broker, &topic, &mut random(), 900, 40);

@@ -13,9 +13,8 @@ const NEXT: &str = "rebuild the projection with --shadow, or use another databas
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     topic: String,
-    noted: LogId,
-    now: LogId,
-    differs: Differs,
+    /// The noted one and the run's, where that is what differs.
+    clusters: Option<(String, String)>,
 }
 
 /// Compares what a target has noted of its topics with the logs of a run; topics that the run does not read are left out.
@@ -26,7 +25,9 @@ pub(super) fn check(noted: impl IntoIterator<Item = (String, LogId)>, logs: &Log
     for (topic, noted) in noted {
         let Some(now) = logs.of(&topic) else { continue };
         if let Some(differs) = noted.differs(&now) {
-            return Err(Mismatch { topic, noted, now, differs });
+            let name = |log: LogId| log.cluster.unwrap_or_default();
+            let clusters = (differs == Differs::Cluster).then(|| (name(noted), name(now)));
+            return Err(Mismatch { topic, clusters });
         }
     }
     Ok(())
@@ -36,22 +37,19 @@ impl Mismatch {
     /// The refusal, for people. `target` says where the positions are.
     pub(super) fn refusal(&self, target: &str) -> HandlerError {
         let topic = printable(&self.topic);
-        let reason = match self.differs {
-            Differs::Cluster => {
-                let name = |log: &LogId| printable(log.cluster.as_deref().unwrap_or_default()).into_owned();
-                format!(
-                    "{target}: its positions of topic {topic} belong to cluster {}, and this is cluster {}; name its own with \
-                     --bootstrap-server, or {NEXT}",
-                    name(&self.noted),
-                    name(&self.now)
-                )
-            }
-            Differs::Topic => format!(
+        let reason = match &self.clusters {
+            Some((noted, now)) => format!(
+                "{target}: its positions of topic {topic} belong to cluster {}, and this is cluster {}; name its own with \
+                 --bootstrap-server, or {NEXT}",
+                printable(noted),
+                printable(now)
+            ),
+            None => format!(
                 "{target}: topic {topic} was deleted and created again since its positions were noted there, and its records \
                  are others; {NEXT}"
             ),
         };
-        HandlerError::OtherLog { handler: HANDLER, reason, usage: self.differs == Differs::Cluster }
+        HandlerError::OtherLog { handler: HANDLER, reason, usage: self.clusters.is_some() }
     }
 }
 

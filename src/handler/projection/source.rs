@@ -28,8 +28,8 @@ use crate::{
     decode::Undecodable,
     domain::{Offset, TopicPartition},
     handler::{
-        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun,
-        Logs, Positions, Preview, RunEnd,
+        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs,
+        Positions, Preview, RunEnd,
     },
     plan::Field,
 };

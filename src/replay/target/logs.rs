@@ -33,7 +33,8 @@ pub fn look_up(engine: &Engine, client: &Client, ids: &[TopicPartition]) -> Resu
         Ok(mut found) => {
             let cluster = catalog.cluster_id();
             let mut known = known.lock();
-            known.learn(cluster, names.into_iter().map(|name| (found.remove(&name), name)).map(|(id, name)| (name, id)));
+            known
+                .learn(cluster, names.into_iter().map(|name| (found.remove(&name), name)).map(|(id, name)| (name, id)));
             Ok(known.clone())
         }
         Err(error) => {

@@ -81,7 +81,8 @@ pub async fn claim(
     let topic_ids: Vec<Option<&str>> = ours.iter().map(|log| log.topic.as_deref()).collect();
     // Never one that was given out before, in whatever table of whatever schema.
     let token: i64 = rand::rng().random();
-    let claimed = bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token, &cluster, &topic_ids])).await?;
+    let claimed =
+        bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token, &cluster, &topic_ids])).await?;
     let noted = bounded(client.query(sql::NOTED, &[&projection, &topics, &numbers])).await?;
     bounded(client.batch_execute("COMMIT")).await?;
     let mut sets = sets(&noted)?;

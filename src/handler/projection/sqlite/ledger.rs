@@ -56,8 +56,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn logs(connection: &Connection, projection: &str) -> Result<Vec<(String, LogId)>, Fault> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = ?1")?;
-    let rows =
-        statement.query_map([projection], |row| Ok((row.get(0)?, LogId { cluster: row.get(1)?, topic: row.get(2)? })))?;
+    let rows = statement
+        .query_map([projection], |row| Ok((row.get(0)?, LogId { cluster: row.get(1)?, topic: row.get(2)? })))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

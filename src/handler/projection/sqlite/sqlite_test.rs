@@ -539,7 +539,8 @@ fn logs(cluster: Option<&str>, id: Option<&str>) -> Logs {
 
 #[test]
 fn positions_of_another_log_are_refused_and_left_as_they_are() {
-    const KEPT: &str = "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
+    const KEPT: &str =
+        "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
     let place = Place::new(SCHEMA, UPSERT);
     let both = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
     let source = place.source();
