@@ -21,6 +21,16 @@ pub enum HandlerError {
         /// What is wrong, with the next step; never with a secret.
         reason: String,
     },
+    /// What it has written belongs to other records than those of this run.
+    #[error("handler {handler}: {reason}")]
+    OtherLog {
+        /// The handler's name.
+        handler: &'static str,
+        /// What differs, with the next step.
+        reason: String,
+        /// Whether another cluster was asked for than the one that the target belongs to.
+        usage: bool,
+    },
     /// It has no effects that could be built without being applied.
     #[error("this handler has no effects to preview; leave --dry-run out, or choose another handler")]
     NoPreview,
@@ -49,6 +59,15 @@ impl HandlerError {
     /// Whether what was asked for is wrong, rather than what happened.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_))
+        matches!(
+            self,
+            Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_) | Self::OtherLog { usage: true, .. }
+        )
+    }
+
+    /// Whether the same would come of another try.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.is_usage() || matches!(self, Self::OtherLog { .. })
     }
 }

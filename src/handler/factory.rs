@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Positions, Preview, RunEnd,
-    exec,
+    EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Logs, Positions, Preview,
+    RunEnd, exec,
     files::{FileFormat, FilesSource, RehearsedFiles},
     http, ndjson, null,
     projection::ProjectionSource,
@@ -77,8 +77,8 @@ impl HandlerSource for Opened {
         self.source.kept_by()
     }
 
-    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
-        self.source.claim(partitions)
+    fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+        self.source.claim(partitions, logs)
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {

@@ -6,6 +6,7 @@ mod exec;
 mod factory;
 mod files;
 mod http;
+mod logs;
 mod ndjson;
 mod null;
 mod preview;
@@ -29,6 +30,7 @@ pub use files::{
     Series as FileSeries,
 };
 pub use http::{Body, HttpSettings, Method, OnDenied};
+pub use logs::{Differs, LogId, Logs};
 pub use preview::{Preview, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget, ScratchSchemas};
 pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};

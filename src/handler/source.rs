@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Handler, HandlerError, Preview};
+use super::{Handler, HandlerError, Logs, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
     feed::RehearsalView,
@@ -103,11 +103,12 @@ pub trait HandlerSource: Send + Sync {
 
     /// Takes partitions over, before their first record: from here on the target refuses what an earlier owner of them, in
     /// this process or another, still wants to write. Answers where the target stands, in the order asked for; `None` where it
-    /// has nothing of a partition. Only asked where the target keeps positions; it may wait, within bounds.
+    /// has nothing of a partition. Only asked where the target keeps positions; it may wait, within bounds. `logs` are those
+    /// of the run's topics, known for these partitions at least: positions are worth nothing in another log.
     ///
     /// # Errors
-    /// The target cannot be asked.
-    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    /// The target cannot be asked; or [`HandlerError::OtherLog`], and then nothing is changed.
+    fn claim(&self, partitions: &[TopicPartition], _logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         Ok(vec![None; partitions.len()])
     }
 

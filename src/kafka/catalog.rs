@@ -154,9 +154,16 @@ impl<'a> Catalog<'a> {
 
     /// What tells topics apart from others of the same name, by name. Topics that no id is known of are left out: old
     /// brokers have none.
-    #[must_use]
-    pub fn topic_ids(&self, names: &[String]) -> BTreeMap<String, String> {
-        super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout)
+    ///
+    /// # Errors
+    /// [`CatalogError::Client`] when no broker answers.
+    pub fn topic_ids(&self, names: &[String]) -> Result<BTreeMap<String, String>, CatalogError> {
+        match super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout) {
+            Ok(ids) => Ok(ids),
+            Err(code) if is_outage(code) => Err(self.failure(&KafkaError::Global(code))),
+            // A broker that answers and does not say is one that does not tell topics apart.
+            Err(_) => Ok(BTreeMap::new()),
+        }
     }
 
     /// The consumer groups that may be seen, sorted by id, each with whether it is known to be without members.

@@ -15,6 +15,7 @@ mod bench;
 mod console;
 mod failures;
 mod ndjson;
+mod projection;
 mod readme;
 mod report;
 mod signals;

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kreplay::domain::{Offset, Record, TopicPartition};
-use kreplay::handler::{Advice, Handler, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Positions, RunEnd};
+use kreplay::handler::{
+    Advice, Handler, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs, Positions, RunEnd,
+};
 use parking_lot::Mutex;
 
 /// What a target has of one partition.
@@ -157,7 +159,7 @@ impl HandlerSource for Client {
         self.kept_by
     }
 
-    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn claim(&self, partitions: &[TopicPartition], _logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         std::thread::sleep(self.claiming);
         if self.refusals.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
             let (handler, reason) = ("ledger", "it is closed today".to_owned());

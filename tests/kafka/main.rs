@@ -34,6 +34,7 @@ mod lines;
 mod migrate;
 mod order;
 mod orders;
+mod other_log;
 mod outage;
 mod planning;
 mod poison;

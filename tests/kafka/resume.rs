@@ -271,12 +271,7 @@ fn a_topic_that_was_created_again_is_refused() {
     let place = Place::new(broker);
     let topic = small_topic(broker, 2);
     let id = place.begin(&topic);
-    broker.kafka_tool(TOPICS, &["--delete", "--topic", &topic], b"").expect_success();
-    // Deleting takes its time, and creating is refused until it is done.
-    wait::until("deletion of the topic", DEADLINE, || {
-        let list = broker.kafka_tool(TOPICS, &["--list"], b"").expect_success().stdout;
-        (!list.lines().any(|line| line == topic)).then_some(())
-    });
+    broker.delete_topic(&topic);
     expect_refusal(&place, &["resume", &id], 1, &[&id, &topic, "is not there any more"]);
     broker.create_topic(&topic, 2, &[]);
     let records: Vec<_> = (0..9000).map(|n| NewRecord::keyed(format!("key-{}", n % 50), n.to_string())).collect();

@@ -117,6 +117,21 @@ impl Broker {
         wait_for_leaders(&admin, name, partitions);
     }
 
+    /// Deletes a topic, and waits until nobody knows of it any more: only then can it be created again.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.delete_topics(&[name], &options)).expect("the broker deletes topics");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be deleted: {code}"));
+        }
+        wait::until(&format!("deletion of topic {name}"), SETTLED, || {
+            let known = admin.inner().fetch_metadata(None, REQUEST).ok()?;
+            known.topics().iter().all(|topic| topic.name() != name).then_some(())
+        });
+    }
+
     /// Gives a topic more partitions, so that it has so many, and waits until each has a leader.
     pub fn raise_partitions(&self, name: &str, partitions: i32) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");

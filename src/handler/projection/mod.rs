@@ -1,11 +1,12 @@
 //! `projection`: SQL read models.
 //!
 //! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
-//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`). A
-//! projection may be made anew beside the one in use (`shadow`).
+//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`) as long
+//! as its positions are those of the log that is read (`belonging`). A projection may be made anew beside the one in use (`shadow`).
 
 mod applied;
 mod batch;
+mod belonging;
 mod bind;
 mod builtin;
 mod definition;

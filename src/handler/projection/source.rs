@@ -28,7 +28,7 @@ use crate::{
     decode::Undecodable,
     domain::{Offset, TopicPartition},
     handler::{
-        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun,
+        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs,
         Positions, Preview, RunEnd,
     },
     plan::Field,
@@ -141,7 +141,8 @@ impl Shared {
             self.context.partitions.get(index as usize).map(|id| Claimed { index, id: id.clone() })
         });
         let known: Vec<_> = known.collect();
-        self.store()?.claim(&known)?;
+        // A batch says nothing of its log.
+        self.store()?.claim(&known, &Logs::default())?;
         note(&mut claimed, &known);
         Ok(())
     }
@@ -187,7 +188,7 @@ impl HandlerSource for ProjectionSource {
         KeptBy::Target
     }
 
-    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let indexes: HashMap<&TopicPartition, u32> =
             (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
         let find = |id: &TopicPartition| {
@@ -197,7 +198,7 @@ impl HandlerSource for ProjectionSource {
         let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
         // Held meanwhile: a batch must not claim what is being claimed.
         let mut claimed = self.shared.claimed.lock();
-        let stands = self.shared.store()?.claim(&partitions)?;
+        let stands = self.shared.store()?.claim(&partitions, logs)?;
         note(&mut claimed, &partitions);
         Ok(stands)
     }

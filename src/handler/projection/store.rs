@@ -3,7 +3,8 @@
 //! **Exactly once.** A batch, and the note that its records are applied, are one transaction. A target keeps for each
 //! projection and partition:
 //!
-//! - `kreplay_positions`: the position, below which everything is dealt with, and the token of the owner. Whoever takes a
+//! - `kreplay_positions`: the position, below which everything is dealt with, the cluster and the topic's id that it
+//!   belongs to, as far as they are known, and the token of the owner. Whoever takes a
 //!   partition over (`claim`) writes a new token; a transaction first checks that the tokens of its partitions are still its
 //!   own, so that nobody who was replaced writes a thing.
 //! - `kreplay_applied`: what is applied above the position, for workers finish lanes in any order: an [`OffsetSet`] for each
@@ -22,8 +23,11 @@ use super::{
 };
 use crate::{
     domain::{Offset, TopicPartition},
-    handler::{Advice, HandlerError, LaneFailure, Positions},
+    handler::{Advice, HandlerError, LaneFailure, Logs, Positions},
 };
+
+/// The handler's name.
+pub(super) const HANDLER: &str = "projection";
 
 /// A partition that is claimed: its index within the run, and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +44,9 @@ pub(super) trait Store: Send + Sync {
     /// again; what the claim before it still wants to write is refused or, within this process, done before the answer.
     ///
     /// # Errors
-    /// The database cannot be asked. Waiting is bounded.
-    fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError>;
+    /// The database cannot be asked; waiting is bounded. Or the positions of a topic of the run belong to another log than
+    /// the one in `logs`: then nothing is changed. What is known of a log now, and was not before, is noted.
+    fn claim(&self, partitions: &[Claimed], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError>;
 
     /// How long a batch should take, where a transaction has a cost of its own.
     fn batch_time(&self) -> Option<Duration> {
@@ -136,10 +141,10 @@ pub(super) fn dealt_with<'a>(
 
 /// An error about the settings of a projection: what was asked for is wrong.
 pub(super) fn settings_error(reason: impl Into<String>) -> HandlerError {
-    HandlerError::Settings { handler: "projection", reason: reason.into() }
+    HandlerError::Settings { handler: HANDLER, reason: reason.into() }
 }
 
 /// An error of the database.
 pub(super) fn target_error(reason: impl Into<String>) -> HandlerError {
-    HandlerError::Target { handler: "projection", reason: reason.into() }
+    HandlerError::Target { handler: HANDLER, reason: reason.into() }
 }

@@ -97,7 +97,7 @@ impl HandlerSource for TopicSource {
         if self.shared.ledger.is_some() { KeptBy::TargetsGroup } else { KeptBy::Run }
     }
 
-    fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn claim(&self, partitions: &[TopicPartition], _logs: &super::Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let Some(ledger) = &self.shared.ledger else { return Ok(vec![None; partitions.len()]) };
         if !ledger.has_members() {
             self.shared.pool.take_over().map_err(|error| self.shared.cannot(&error))?;

@@ -7,23 +7,26 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{ClientContext, client::Client};
+use rdkafka::{ClientContext, client::Client, error::RDKafkaErrorCode};
 use rdkafka_sys as sys;
 
 /// The ids of topics by name. A topic without one is left out: it is not there, may not be described, or its broker is too
-/// old to know. So is everything where no broker answers within `timeout`.
+/// old to know.
+///
+/// # Errors
+/// The broker's or the library's code; `OperationTimedOut` where no broker answers within `timeout`.
 pub(in crate::kafka) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[String],
     timeout: Duration,
-) -> BTreeMap<String, String> {
+) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
     let names: Vec<CString> = topics.iter().filter_map(|name| CString::new(name.as_str()).ok()).collect();
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let wait_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    let mut ids = BTreeMap::new();
     if pointers.is_empty() {
-        return ids;
+        return Ok(BTreeMap::new());
     }
+    let mut answer = Err(RDKafkaErrorCode::CriticalSystemResource);
     // SAFETY: the client outlives this call, so its handle is valid. The names are C strings that live to its end; the
     // collection copies them. Queue, options and collection are made here, used for one request, and destroyed once each;
     // a null pointer is used for nothing. A request that is still under way when the queue is destroyed keeps its own
@@ -39,8 +42,10 @@ pub(in crate::kafka) fn topic_ids<C: ClientContext>(
             sys::rd_kafka_AdminOptions_set_request_timeout(options, wait_ms, ptr::null_mut(), 0);
             sys::rd_kafka_DescribeTopics(native, collection, options, queue);
             let event = sys::rd_kafka_queue_poll(queue, wait_ms);
-            if !event.is_null() {
-                read(event, &mut ids);
+            if event.is_null() {
+                answer = Err(RDKafkaErrorCode::OperationTimedOut);
+            } else {
+                answer = read(event);
                 sys::rd_kafka_event_destroy(event);
             }
         }
@@ -54,23 +59,28 @@ pub(in crate::kafka) fn topic_ids<C: ClientContext>(
             sys::rd_kafka_queue_destroy(queue);
         }
     }
-    ids
+    answer
 }
 
 /// # Safety
 /// `event` is alive; everything that is read belongs to it and is copied.
-unsafe fn read(event: *mut sys::rd_kafka_event_t, ids: &mut BTreeMap<String, String>) {
+unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
+    let mut ids = BTreeMap::new();
     // SAFETY: the caller's promise. An event of another kind gives a null result; the list has `count` elements; names
     // and ids are C strings.
     unsafe {
+        match RDKafkaErrorCode::from(sys::rd_kafka_event_error(event)) {
+            RDKafkaErrorCode::NoError => {}
+            code => return Err(code),
+        }
         let result = sys::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return;
+            return Ok(ids);
         }
         let mut count = 0;
         let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if topics.is_null() {
-            return;
+            return Ok(ids);
         }
         for index in 0..count {
             let topic = *topics.add(index);
@@ -95,4 +105,5 @@ unsafe fn read(event: *mut sys::rd_kafka_event_t, ids: &mut BTreeMap<String, Str
             }
         }
     }
+    Ok(ids)
 }

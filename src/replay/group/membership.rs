@@ -293,7 +293,7 @@ impl RunMembership {
     /// failed by it or is to end.
     pub fn claim(&self, indexes: &[u32]) -> Option<Vec<Option<Offset>>> {
         let ids: Vec<TopicPartition> = indexes.iter().map(|index| self.engine.id(*index).clone()).collect();
-        claim(&self.engine, &ids, CLAIM_WAIT.min(self.longest_wait))
+        claim(&self.engine, self.client.as_ref(), &ids, CLAIM_WAIT.min(self.longest_wait))
     }
 
     /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.

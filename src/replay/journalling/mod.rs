@@ -86,7 +86,8 @@ fn try_create(
     catalog: &Catalog<'_>,
 ) -> Result<Opened, JournalError> {
     let journals = options.journals.as_ref().ok_or(JournalError::NoDirectory)?;
-    let mut ids = catalog.topic_ids(&plan.topics);
+    // Without ids a resumed run can tell a topic that was created again by its log only.
+    let mut ids = catalog.topic_ids(&plan.topics).unwrap_or_default();
     let count = |name: &str| {
         let own = plan.partitions.iter().filter(|one| *one.id.topic == *name);
         own.map(|one| one.id.partition.0 + 1).max().unwrap_or(0)
@@ -188,7 +189,7 @@ fn check_cluster(
     };
     // The id comes with the first answer of a broker; one that does not answer is told by the next question.
     head.check_cluster(catalog.cluster_id().as_deref()).map_err(|change| refused(&change, true))?;
-    let mut ids = catalog.topic_ids(&plan.topics);
+    let mut ids = catalog.topic_ids(&plan.topics).map_err(|error| refused(&error, false))?;
     for topic in &head.topics {
         let found = catalog.topic(&topic.name).map_err(|error| match error {
             CatalogError::UnknownTopic(name) => {

@@ -83,7 +83,7 @@ impl Fetcher<'_> {
     }
 
     /// Partitions that have joined: every fetcher has its part of them.
-    fn take_joined(&mut self, reader: &mut Reader) {
+    fn take_joined(&mut self, reader: &mut Reader, client: &Client) {
         let engine = self.engine;
         let count = u32::try_from(engine.partitions.len()).unwrap_or(u32::MAX);
         let joined: Vec<u32> = (self.known..count).filter(|index| index % self.fetchers == self.number).collect();
@@ -91,7 +91,7 @@ impl Fetcher<'_> {
             for &index in &joined {
                 engine.with(index, |one| one.begin(0, engine.planned[index as usize].first.get(), Owner::Shared));
             }
-        } else if !take_over(engine, &joined) {
+        } else if !take_over(engine, client, &joined) {
             self.known = count;
             return;
         }
@@ -137,7 +137,7 @@ impl Fetcher<'_> {
             }
             if tidied.elapsed() >= HOUSEKEEPING || engine.staging_is_full(&self.mine) {
                 tidied = Instant::now();
-                self.take_joined(&mut reader);
+                self.take_joined(&mut reader, client);
                 let ends = |id: &TopicPartition| log_ends(client, id);
                 for (index, offset) in expired.look(engine, tidied, |index| intake.epoch_of(index), ends) {
                     let id = engine.id(index);

@@ -51,6 +51,8 @@ pub struct Connection {
     pub kafka: KafkaConfig,
     /// Which group protocol to speak.
     pub protocol: GroupProtocol,
+    /// The cluster is the embedded broker, which is made anew each time and has new names for the same topics.
+    pub embedded: bool,
 }
 
 impl Connection {

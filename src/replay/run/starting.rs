@@ -143,6 +143,7 @@ impl Run {
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         drop(engine.handlers.set(Arc::clone(&source)));
+        engine.claims.unnamed = connection.embedded;
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
             // Where a group or the target keeps the positions, what is repeated is for the next owner to find out.

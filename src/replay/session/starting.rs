@@ -149,8 +149,12 @@ impl Body {
                 journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
             }),
         };
-        let connection =
-            Connection { client: client.clone(), kafka: self.options.kafka.clone(), protocol: self.options.protocol };
+        let connection = Connection {
+            client: client.clone(),
+            kafka: self.options.kafka.clone(),
+            protocol: self.options.protocol,
+            embedded: self.options.embedded,
+        };
         // A reader keeps its client until it is closed; the next run makes its own.
         self.client = None;
         let journal = opened.as_ref().filter(|opened| opened.journal.head().attempt == 1).map(|_| id.clone());

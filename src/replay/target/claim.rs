@@ -10,10 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::logs::{check_ends, look_up};
 use crate::{
     domain::{Offset, TopicPartition},
     feed::EventKind,
-    handler::{HandlerError, HandlerSource},
+    handler::{HandlerError, HandlerSource, Logs},
+    kafka::Client,
     replay::engine::Engine,
 };
 
@@ -44,20 +46,26 @@ impl Drop for UnderWay {
 }
 
 /// Takes partitions over for a run, and says where the target stands with each. `None` where the run has failed by it, or
-/// was told to end meanwhile: then nothing may be read of them. What is under way goes on aside.
+/// was told to end meanwhile: then nothing may be read of them. What is under way goes on aside. Without a client nobody says
+/// whether the target's positions are those of the logs.
 #[must_use]
-pub fn claim(engine: &Arc<Engine>, ids: &[TopicPartition], wait: Duration) -> Option<Vec<Option<Offset>>> {
+pub fn claim(
+    engine: &Arc<Engine>,
+    client: Option<&Client>,
+    ids: &[TopicPartition],
+    wait: Duration,
+) -> Option<Vec<Option<Offset>>> {
     if ids.is_empty() {
         return Some(Vec::new());
     }
     let source = Arc::clone(engine.handlers.get()?);
     let (answer, answers) = channel();
     let under_way = UnderWay::begin(&engine.claims.under_way);
-    let (asked, stopped) = (ids.to_vec(), Arc::clone(engine));
+    let asking = Asking { engine: Arc::clone(engine), source, client: client.cloned(), ids: ids.to_vec() };
     let spawned = std::thread::Builder::new().name("claim".into()).spawn(move || {
         let _under_way = under_way;
         // Nobody listens any more where the run has ended.
-        let _ = answer.send(ask(source.as_ref(), &asked, || stopped.reading_stopped()));
+        let _ = answer.send(asking.ask());
     });
     if let Err(error) = spawned {
         engine.fail(format!("the system gives no further thread ({error})"));
@@ -100,25 +108,40 @@ pub fn claim(engine: &Arc<Engine>, ids: &[TopicPartition], wait: Duration) -> Op
     }
 }
 
-fn ask(
-    source: &dyn HandlerSource,
-    ids: &[TopicPartition],
-    stopped: impl Fn() -> bool,
-) -> Result<Vec<Option<Offset>>, HandlerError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let target = |reason| HandlerError::Target { handler: "of this run", reason };
-        let answer = catch_unwind(AssertUnwindSafe(|| source.claim(ids)))
-            .unwrap_or_else(|_| Err(target("it panicked while it took partitions over".into())));
-        match answer {
-            Ok(stands) if stands.len() == ids.len() => return Ok(stands),
-            Ok(stands) => {
-                let reason = format!("it was asked about {} partitions and answers for {}", ids.len(), stands.len());
-                return Err(target(reason));
+/// A claim, on a thread of its own.
+struct Asking {
+    engine: Arc<Engine>,
+    source: Arc<dyn HandlerSource>,
+    client: Option<Client>,
+    ids: Vec<TopicPartition>,
+}
+
+impl Asking {
+    fn ask(&self) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.ask_once() {
+                Err(error) if !error.is_final() && tries < TRIES && !self.engine.reading_stopped() => {
+                    std::thread::sleep(BETWEEN);
+                }
+                answer => return answer,
             }
-            Err(error) if error.is_usage() || tries == TRIES || stopped() => return Err(error),
-            Err(_) => std::thread::sleep(BETWEEN),
         }
+    }
+
+    fn ask_once(&self) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let Self { engine, source, client, ids } = self;
+        let client = client.as_ref();
+        let logs = client.map_or_else(|| Ok(Logs::default()), |client| look_up(engine, client, ids))?;
+        let target = |reason| HandlerError::Target { handler: "of this run", reason };
+        let stands = catch_unwind(AssertUnwindSafe(|| source.claim(ids, &logs)))
+            .unwrap_or_else(|_| Err(target("it panicked while it took partitions over".into())))?;
+        if stands.len() != ids.len() {
+            let reason = format!("it was asked about {} partitions and answers for {}", ids.len(), stands.len());
+            return Err(target(reason));
+        }
+        client.map_or(Ok(()), |client| check_ends(engine, client, ids, &stands))?;
+        Ok(stands)
     }
 }

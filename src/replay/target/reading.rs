@@ -18,7 +18,7 @@ pub fn spawn_claiming_readers(engine: &Arc<Engine>, client: &Client, headers: bo
     let (engine, client) = (Arc::clone(engine), client.clone());
     std::thread::Builder::new().name("fetcher".into()).spawn(move || {
         let known = u32::try_from(engine.planned.len()).unwrap_or(u32::MAX);
-        if !take_over(&engine, &(0..known).collect::<Vec<_>>()) {
+        if !take_over(&engine, &client, &(0..known).collect::<Vec<_>>()) {
             return;
         }
         match spawn_readers(&engine, &client, headers) {
@@ -30,9 +30,9 @@ pub fn spawn_claiming_readers(engine: &Arc<Engine>, client: &Client, headers: bo
 
 /// Takes partitions over and begins each where the target stands. `false` where that could not be done: the run ends.
 #[must_use]
-pub fn take_over(engine: &Arc<Engine>, partitions: &[u32]) -> bool {
+pub fn take_over(engine: &Arc<Engine>, client: &Client, partitions: &[u32]) -> bool {
     let ids: Vec<TopicPartition> = partitions.iter().map(|index| engine.id(*index).clone()).collect();
-    let Some(stands) = claim(engine, &ids, CLAIM_WAIT) else { return false };
+    let Some(stands) = claim(engine, Some(client), &ids, CLAIM_WAIT) else { return false };
     let mut differences = Differences::default();
     for ((&index, id), stand) in partitions.iter().zip(&ids).zip(stands) {
         let one = beginning(engine, index, stand);

@@ -6,13 +6,22 @@ use rand::RngExt as _;
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 use super::{
-    super::{applied::OffsetSet, shadow::Sum, store::Claimed},
+    super::{
+        applied::OffsetSet,
+        belonging::{Mismatch, check},
+        shadow::Sum,
+        store::Claimed,
+    },
     held::{Notes, Owned},
     link::{Link, Trouble, bounded},
     sql,
     transaction::names,
 };
-use crate::{domain::TopicPartition, feed::printable};
+use crate::{
+    domain::TopicPartition,
+    feed::printable,
+    handler::{LogId, Logs},
+};
 
 /// Whether a transaction of this number, which is over, was committed. Waits until it is over.
 pub async fn is_noted(
@@ -46,16 +55,34 @@ pub struct Taken {
     pub applied: OffsetSet,
 }
 
-/// Gives partitions new tokens, when everybody who had the last ones is done, in one transaction.
-pub async fn claim(client: &Client, projection: &str, partitions: &[Claimed]) -> Result<Vec<Taken>, Trouble> {
+/// Gives partitions new tokens, when everybody who had the last ones is done, in one transaction; or changes nothing, where
+/// positions are those of another log.
+pub async fn claim(
+    client: &Client,
+    projection: &str,
+    partitions: &[Claimed],
+    logs: &Logs,
+) -> Result<Result<Vec<Taken>, Mismatch>, Trouble> {
     let (topics, numbers): (Vec<&str>, Vec<i32>) =
         partitions.iter().map(|one| (&*one.id.topic, one.id.partition.0)).unzip();
     bounded(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")).await?;
     bounded(client.execute(sql::NEW, &[&projection, &topics, &numbers])).await?;
     bounded(client.execute(sql::WAIT, &[&projection, &topics, &numbers])).await?;
+    let mut known = Vec::new();
+    for row in &bounded(client.query(sql::LOGS, &[&projection])).await? {
+        known.push((row.try_get(0)?, LogId { cluster: row.try_get(1)?, topic: row.try_get(2)? }));
+    }
+    if let Err(mismatch) = check(known, logs) {
+        bounded(client.batch_execute("ROLLBACK")).await?;
+        return Ok(Err(mismatch));
+    }
+    let ours: Vec<LogId> = partitions.iter().map(|one| logs.of(&one.id.topic).unwrap_or_default()).collect();
+    let cluster = ours.iter().find_map(|log| log.cluster.as_deref());
+    let topic_ids: Vec<Option<&str>> = ours.iter().map(|log| log.topic.as_deref()).collect();
     // Never one that was given out before, in whatever table of whatever schema.
     let token: i64 = rand::rng().random();
-    let claimed = bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token])).await?;
+    let claimed =
+        bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token, &cluster, &topic_ids])).await?;
     let noted = bounded(client.query(sql::NOTED, &[&projection, &topics, &numbers])).await?;
     bounded(client.batch_execute("COMMIT")).await?;
     let mut sets = sets(&noted)?;
@@ -66,10 +93,10 @@ pub async fn claim(client: &Client, projection: &str, partitions: &[Claimed]) ->
         found.insert(place(row)?, Taken { owner, position, applied });
     }
     let none = || Taken { owner: 0, position: None, applied: OffsetSet::default() };
-    Ok(partitions
+    Ok(Ok(partitions
         .iter()
         .map(|one| found.remove(&(one.id.topic.to_string(), one.id.partition.0)).unwrap_or_else(none))
-        .collect())
+        .collect()))
 }
 
 /// What is applied of each partition.

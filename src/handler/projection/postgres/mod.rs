@@ -51,7 +51,7 @@ use super::{
 use crate::{
     domain::Offset,
     feed::EventLog,
-    handler::{HandlerContext, HandlerError, Positions},
+    handler::{HandlerContext, HandlerError, Logs, Positions},
 };
 
 /// How long a batch should take: the server brings each commit to its disk, which takes some milliseconds.
@@ -127,7 +127,13 @@ impl Shared {
             if let Some(schema) = &self.place.schema {
                 bounded(client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", sql::quoted(schema)))).await?;
             }
-            bounded(client.batch_execute(sql::TABLES)).await
+            bounded(client.batch_execute(sql::TABLES)).await?;
+            for row in &bounded(client.query(sql::LACKING, &[])).await? {
+                let column: &str = row.try_get(0)?;
+                let add = format!("ALTER TABLE kreplay_positions ADD COLUMN {column} text");
+                bounded(client.batch_execute(&add)).await?;
+            }
+            Ok(())
         };
         schema.await.map_err(|trouble| self.error("kreplay's own tables cannot be made", &trouble))?;
         if let Some(schema) = &self.place.definition.schema {
@@ -173,14 +179,15 @@ impl Shared {
 }
 
 impl Store for PostgresStore {
-    fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn claim(&self, partitions: &[Claimed], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let runtime = self.runtime.lock();
         let projection = &self.shared.place.definition.name;
         let taken = runtime.block_on(async {
             let client = self.shared.client().await?;
-            let taken = ask::claim(&client, projection, partitions).await;
+            let taken = ask::claim(&client, projection, partitions, logs).await;
             taken.map_err(|trouble| self.shared.error("partitions cannot be taken over", &trouble))
         })?;
+        let taken = taken.map_err(|mismatch| mismatch.refusal(&self.shared.shown))?;
         let mut stands = Vec::with_capacity(taken.len());
         for (one, taken) in partitions.iter().zip(taken) {
             stands.push(taken.position.and_then(|position| Offset::new(taken.applied.reaches(position))));

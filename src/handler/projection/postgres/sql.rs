@@ -8,6 +8,8 @@ CREATE TABLE IF NOT EXISTS kreplay_positions (
     partition integer NOT NULL,
     owner bigint NOT NULL,
     position bigint,
+    cluster_id text,
+    topic_id text,
     PRIMARY KEY (projection, topic, partition)
 );
 CREATE TABLE IF NOT EXISTS kreplay_applied (
@@ -20,6 +22,13 @@ CREATE TABLE IF NOT EXISTS kreplay_applied (
 );
 CREATE INDEX IF NOT EXISTS kreplay_applied_partition ON kreplay_applied (projection, topic, partition);
 ";
+
+/// The columns of `kreplay_positions` that tables of earlier versions lack. Adding a column locks the table, even one that
+/// is there, and only its owner may: so they are looked for first.
+pub const LACKING: &str = "
+SELECT wanted.name FROM unnest(ARRAY['cluster_id', 'topic_id']) AS wanted(name)
+WHERE NOT EXISTS (SELECT FROM pg_attribute AS one
+    WHERE one.attrelid = 'kreplay_positions'::regclass AND one.attname = wanted.name AND NOT one.attisdropped)";
 
 /// Settings of each connection. Whoever stops in the middle of a transaction must not hold up others for long.
 pub fn session(schema: Option<&str>) -> String {
@@ -77,10 +86,14 @@ WHERE held.projection = $1
 ORDER BY held.topic, held.partition
 FOR UPDATE OF held";
 
-/// Gives out new tokens.
+/// The logs that the positions of a projection belong to, by topic.
+pub const LOGS: &str = "SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = $1";
+
+/// Gives out new tokens, and notes of the logs what was not known before.
 pub const TAKE: &str = "
-UPDATE kreplay_positions AS held SET owner = $4
-FROM unnest($2::text[], $3::int4[]) AS mine(topic, partition)
+UPDATE kreplay_positions AS held SET owner = $4,
+    cluster_id = coalesce(held.cluster_id, $5), topic_id = coalesce(held.topic_id, mine.topic_id)
+FROM unnest($2::text[], $3::int4[], $6::text[]) AS mine(topic, partition, topic_id)
 WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition
 RETURNING held.topic, held.partition, held.owner, held.position";
 

@@ -1,18 +1,19 @@
 //! kreplay's own tables in an SQLite file: who owns a partition, how far it is, and what is applied above that.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::fault::Fault;
 use crate::{
     domain::TopicPartition,
     handler::{
-        Advice,
+        Advice, LogId,
         projection::{applied::OffsetSet, batch::BoundRecord},
     },
 };
 
 /// kreplay's own tables. `position` is null until it is known; `past` is the end of the last run of `offsets`.
-pub(super) const TABLES: &str = "
+/// `cluster_id` and `topic_id` are null where they are not known; files of earlier versions have no such columns yet.
+const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS kreplay_positions (
         id INTEGER PRIMARY KEY,
         projection TEXT NOT NULL,
@@ -20,6 +21,8 @@ pub(super) const TABLES: &str = "
         partition INTEGER NOT NULL,
         position INTEGER,
         owner TEXT NOT NULL,
+        cluster_id TEXT,
+        topic_id TEXT,
         UNIQUE (projection, topic, partition)
     );
     CREATE TABLE IF NOT EXISTS kreplay_applied (
@@ -35,6 +38,28 @@ pub(super) const TABLES: &str = "
         digest INTEGER NOT NULL
     );
 ";
+
+/// Makes kreplay's own tables, or adds to them what earlier versions did not know.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    transaction.execute_batch(TABLES)?;
+    for column in ["cluster_id", "topic_id"] {
+        let known = "SELECT count(*) FROM pragma_table_info('kreplay_positions') WHERE name = ?1";
+        if transaction.query_row(known, [column], |row| row.get::<_, i64>(0))? == 0 {
+            transaction.execute_batch(&format!("ALTER TABLE kreplay_positions ADD COLUMN {column} TEXT"))?;
+        }
+    }
+    transaction.commit()
+}
+
+/// The logs that the positions of a projection belong to, by topic.
+pub(super) fn logs(connection: &Connection, projection: &str) -> Result<Vec<(String, LogId)>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = ?1")?;
+    let rows = statement
+        .query_map([projection], |row| Ok((row.get(0)?, LogId { cluster: row.get(1)?, topic: row.get(2)? })))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
 
 /// Rows of a partition are looked after when there are so many: written with every commit, a position would cost more than
 /// the few rows that it saves.
@@ -63,20 +88,27 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    /// Takes a partition over: from here on another token is the right one.
+    /// Takes a partition over: from here on another token is the right one. Notes of its log what was not known before.
     pub(super) fn claim(
         connection: &Connection,
         projection: &str,
         partition: &TopicPartition,
+        log: &LogId,
         token: &str,
         rebuild: bool,
     ) -> Result<Self, Fault> {
         let id = connection
             .prepare_cached(
-                "INSERT INTO kreplay_positions (projection, topic, partition, owner) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (projection, topic, partition) DO UPDATE SET owner = excluded.owner RETURNING id",
+                "INSERT INTO kreplay_positions (projection, topic, partition, owner, cluster_id, topic_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (projection, topic, partition) DO UPDATE SET owner = excluded.owner,
+                    cluster_id = coalesce(cluster_id, excluded.cluster_id),
+                    topic_id = coalesce(topic_id, excluded.topic_id) RETURNING id",
             )?
-            .query_row(params![projection, &*partition.topic, partition.partition.0, token], |row| row.get(0))?;
+            .query_row(
+                params![projection, &*partition.topic, partition.partition.0, token, log.cluster, log.topic],
+                |row| row.get(0),
+            )?;
         let mut claimed = Self {
             id,
             token: token.to_owned(),

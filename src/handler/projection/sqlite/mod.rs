@@ -20,6 +20,7 @@ pub(super) use self::{apply::bind, fault::Fault, open::check_statements};
 use self::{gathering::Gathering, ledger::Partition, open::Database};
 use super::{
     batch::Batch,
+    belonging::{Mismatch, check},
     definition::Definition,
     shadow::Sum,
     store::{Claimed, Outcome, Session, Store, target_error},
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     domain::{Offset, TopicPartition},
     feed::printable,
-    handler::{Advice, HandlerContext, HandlerError, Positions},
+    handler::{Advice, HandlerContext, HandlerError, Logs, Positions},
 };
 
 /// The most records of several batches in one transaction.
@@ -64,12 +65,13 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn claim(&self, partitions: &[Claimed]) -> Result<Vec<Option<Offset>>, HandlerError> {
+    fn claim(&self, partitions: &[Claimed], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let mut database = self.inner.database.lock();
         let token = format!("{}-{:016x}", self.run_id, rand::random::<u64>());
-        let claimed = database.claim(partitions, &token).map_err(|fault| {
+        let claimed = database.claim(partitions, logs, &token).map_err(|fault| {
             target_error(format!("{}: positions cannot be taken over: {}", database.path().display(), fault.text))
         })?;
+        let claimed = claimed.map_err(|mismatch| mismatch.refusal(&database.path().display().to_string()))?;
         let stands = claimed.iter().map(|partition| partition.stands().and_then(Offset::new)).collect();
         for (Claimed { index, .. }, partition) in partitions.iter().zip(claimed) {
             let index = *index as usize;
@@ -152,11 +154,23 @@ impl Session for Writer {
 }
 
 impl Database {
-    fn claim(&mut self, partitions: &[Claimed], token: &str) -> Result<Vec<Partition>, Fault> {
-        let (projection, rebuild) = (self.definition.name.clone(), self.rebuild);
-        self.transaction(|database| {
-            let claim = |one: &Claimed| Partition::claim(&database.connection, &projection, &one.id, token, rebuild);
-            partitions.iter().map(claim).collect()
+    fn claim(
+        &mut self,
+        partitions: &[Claimed],
+        logs: &Logs,
+        token: &str,
+    ) -> Result<Result<Vec<Partition>, Mismatch>, Fault> {
+        let rebuild = self.rebuild;
+        self.transaction(|Self { connection, definition, .. }| {
+            let projection = &definition.name;
+            if let Err(mismatch) = check(ledger::logs(connection, projection)?, logs) {
+                return Ok(Err(mismatch));
+            }
+            let claim = |Claimed { id, .. }: &Claimed| {
+                let log = logs.of(&id.topic).unwrap_or_default();
+                Partition::claim(connection, projection, id, &log, token, rebuild)
+            };
+            partitions.iter().map(claim).collect::<Result<_, Fault>>().map(Ok)
         })
     }
 

@@ -80,7 +80,7 @@ impl Database {
                 fault => target_error(format!("{}: the schema cannot be run: {}", path.display(), fault.text)),
             })?;
         }
-        run_schema(&connection, ledger::TABLES).map_err(|error| failed("kreplay's tables cannot be made", &error))?;
+        ledger::prepare(&connection).map_err(|error| failed("kreplay's tables cannot be made", &error))?;
         let sql = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect::<Vec<_>>();
         check_statements(&connection, definition, &sql)?;
         let identity = identity(path).map_err(|error| target_error(format!("{}: {error}", path.display())))?;

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use crate::{
     domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
     handler::{
-        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, RunEnd,
+        Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, Positions, RunEnd,
         projection::ProjectionSource,
     },
 };
@@ -121,7 +121,7 @@ fn fails(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
 fn records_become_rows_and_are_not_applied_twice() {
     let place = Place::new(SCHEMA, UPSERT);
     let source = place.source();
-    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     assert_eq!(claim(&source), [None]);
     let batch = [keyed("a", &[0, 2, 5]), keyed("b", &[1])];
     assert_eq!(source.make(0).handle(&batch), []);
@@ -152,11 +152,11 @@ fn a_target_stands_where_everything_below_is_dealt_with() {
     let source = place.source();
     let positions = Arc::new(At(AtomicI64::new(3)));
     source.watch(Arc::clone(&positions) as _);
-    source.claim(&id).unwrap();
+    source.claim(&id, &Logs::default()).unwrap();
     // 0 to 2 were dealt with otherwise, 4 is not there yet.
     source.make(0).handle(&[keyed("a", &[3, 5, 6])]);
     let source = place.source();
-    assert_eq!(source.claim(&id).unwrap()[0].unwrap().get(), 4);
+    assert_eq!(source.claim(&id, &Logs::default()).unwrap()[0].unwrap().get(), 4);
     source.watch(Arc::clone(&positions) as _);
     source.make(0).handle(&[keyed("a", &[4, 5, 6])]);
     positions.0.store(7, Relaxed);
@@ -172,7 +172,7 @@ fn whoever_was_replaced_writes_nothing() {
     let (first, second) = (place.source(), place.source());
     let mut handler = first.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
-    second.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    second.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let failures = handler.handle(&[keyed("a", &[1]), run(9, vec![record(1, 0, Some("z"), None)])]);
     assert_eq!(fails(&failures), [(0, 0, Advice::Stop)], "the other partition is still its own");
     assert!(failures[0].error.contains("another run has taken this projection over"));
@@ -446,7 +446,7 @@ fn many_rows_above_a_position_become_few() {
 fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeSet<usize>, position: i64) -> usize {
     let source = place.source();
     source.watch(Arc::new(At(AtomicI64::new(position))));
-    source.claim(&[TopicPartition::new("t", 0)]).unwrap();
+    source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let mut handlers = [source.make(0), source.make(1)];
     // Lanes of four keys; each choice takes some records of some lanes.
     let mut lanes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
@@ -528,4 +528,63 @@ proptest! {
         prop_assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), expected);
         prop_assert_eq!(place.rows("SELECT count(*) FROM seen"), [log.len().to_string()]);
     }
+}
+
+/// What the cluster says of the topic `t`.
+fn logs(cluster: Option<&str>, id: Option<&str>) -> Logs {
+    let mut logs = Logs::default();
+    logs.learn(cluster.map(Into::into), [("t".to_owned(), id.map(Into::into))]);
+    logs
+}
+
+#[test]
+fn positions_of_another_log_are_refused_and_left_as_they_are() {
+    const KEPT: &str =
+        "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
+    let place = Place::new(SCHEMA, UPSERT);
+    let both = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
+    let source = place.source();
+    source.watch(Arc::new(At(AtomicI64::new(3))));
+    source.claim(&both, &logs(Some("c"), Some("1"))).unwrap();
+    assert_eq!(source.make(0).handle(&[keyed("a", &[0, 1, 2])]), []);
+    source.finish(RunEnd::default()).unwrap();
+    let kept = place.rows(KEPT);
+    assert!(kept.len() == 2 && kept.iter().all(|row| row.ends_with(" c 1")), "{kept:?}");
+    for (now, usage) in [(logs(Some("c"), Some("2")), false), (logs(Some("d"), Some("1")), true)] {
+        let source = place.source();
+        // Whatever is claimed: the run reads `t`, too.
+        for partitions in [&both[..], &[TopicPartition::new("u", 0)]] {
+            let refused = source.claim(partitions, &now).unwrap_err();
+            assert!(refused.is_final() && refused.is_usage() == usage, "{refused}");
+        }
+        assert_eq!(place.rows(KEPT), kept, "not even the owners change");
+    }
+    // A cluster that says nothing is believed, and what is known stays.
+    for now in [Logs::default(), logs(None, None), logs(Some("c"), None), logs(Some("c"), Some("1"))] {
+        let stands = place.source().claim(&both[..1], &now).unwrap();
+        assert_eq!(stands[0].map(crate::domain::Offset::get), Some(3));
+    }
+    assert!(place.rows(KEPT).iter().all(|row| row.ends_with(" c 1")), "{:?}", place.rows(KEPT));
+}
+
+#[test]
+fn a_file_of_an_earlier_version_takes_the_log_of_its_next_run() {
+    let place = Place::new(SCHEMA, UPSERT);
+    place
+        .connection()
+        .execute_batch(
+            "CREATE TABLE kreplay_positions (
+                id INTEGER PRIMARY KEY, projection TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+                position INTEGER, owner TEXT NOT NULL, UNIQUE (projection, topic, partition)
+            );
+            INSERT INTO kreplay_positions VALUES (7, 'p', 't', 0, 5, 'x'), (8, 'p', 'u', 0, 6, 'x')",
+        )
+        .unwrap();
+    let claim = |now: &Logs| place.source().claim(&[TopicPartition::new("t", 0)], now);
+    assert_eq!(claim(&logs(None, Some("1"))).unwrap()[0].map(crate::domain::Offset::get), Some(5));
+    let noted = || place.rows("SELECT id, position, cluster_id, topic_id FROM kreplay_positions ORDER BY id");
+    assert_eq!(noted(), ["7 5 null 1", "8 6 null null"]);
+    claim(&logs(Some("c"), Some("1"))).unwrap();
+    assert_eq!(noted(), ["7 5 c 1", "8 6 null null"], "what is learned later is noted then");
+    assert!(claim(&logs(Some("c"), Some("2"))).is_err());
 }
