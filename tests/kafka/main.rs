@@ -15,6 +15,7 @@ mod support;
 
 mod chaos;
 mod contents;
+mod cut;
 mod dead_letters;
 mod decode;
 mod digest;
@@ -51,6 +52,7 @@ mod retention;
 mod second;
 mod sessions;
 mod shadow;
+mod small_disk;
 mod smoke;
 mod tiers;
 mod time_order;
