@@ -48,9 +48,13 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     {
         overrides.assignments.extend(value.as_ref().map(|value| Assignment::flag(flag, key, value)));
     }
-    let (id, settings) = find(&args.run, &journals(&Config::load(&overrides, environment, directory)?, environment)?)?;
+    let (id, settings, left_out) =
+        find(&args.run, &journals(&Config::load(&overrides, environment, directory)?, environment)?)?;
     overrides.resumed = Some(settings);
     let config = Config::load(&overrides, environment, directory)?;
+    if let Some(missing) = config.missing_secrets(&id, &left_out) {
+        return Err(CliError::Usage(missing));
+    }
     let options = JournalOptions { resume: Some(id), ..config.journal_options(environment) };
     run::execute(&config, &args.report, Some(options))
 }
@@ -65,11 +69,13 @@ pub(super) fn journals(config: &Config, environment: &Environment) -> Result<Jou
     })
 }
 
-fn find(wanted: &str, journals: &Journals) -> Result<(String, ResumedSettings), CliError> {
+/// The run's id, what its journal holds of its settings, and what it does not hold.
+fn find(wanted: &str, journals: &Journals) -> Result<(String, ResumedSettings, Vec<String>), CliError> {
     let id = journals.find(wanted).map_err(|error| of_journal(&error))?;
     let head = journals.resumable(&id).map_err(|error| of_journal(&error))?;
     let origin = format!("journal of run {id}").into();
-    Ok((id, ResumedSettings { origin, connection: head.connection, run: head.settings }))
+    let settings = ResumedSettings { origin, connection: head.connection, run: head.settings };
+    Ok((id, settings, head.left_out))
 }
 
 pub(super) fn of_journal(error: &JournalError) -> CliError {

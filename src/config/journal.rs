@@ -7,8 +7,8 @@ use std::{
 
 use toml::Value;
 
-use super::{Config, Environment, catalog, show::one_line};
-use crate::{domain::MASK, journal::Journals, replay::JournalOptions};
+use super::{Config, Environment, catalog, environment::variable, show::one_line};
+use crate::{domain::MASK, handler::HandlerSpec, journal::Journals, replay::JournalOptions};
 
 /// Settings of `[run]` that are not part of a run.
 const NOT_THE_RUNS: [&str; 5] =
@@ -73,8 +73,48 @@ impl Config {
             keep: self.run.journal.keep as usize,
             connection,
             settings,
+            left_out: self.left_out_of_journal(),
             resume: None,
         }
+    }
+
+    /// The settings that the handler goes by and that no journal holds, because they hold secrets.
+    fn left_out_of_journal(&self) -> Vec<String> {
+        let handler = &self.run.settings.handler;
+        let is_handlers = |key: &str| match key.split('.').next() {
+            Some("http") => matches!(handler, HandlerSpec::Http { .. }),
+            Some("exec") => matches!(handler, HandlerSpec::Exec { .. }),
+            Some("projection") => matches!(handler, HandlerSpec::Projection { .. }),
+            Some("topic") => matches!(handler, HandlerSpec::Topic { .. }),
+            _ => true,
+        };
+        let is_left_out = |key: &str| match handler {
+            HandlerSpec::Http { url: Some(url) } if key == "http.url" => !url.is_whole(),
+            _ => self.shown(key).is_some_and(|value| is_masked(&value)),
+        };
+        let keys = catalog::SECRETS.iter().map(|(key, _)| *key);
+        keys.filter(|key| is_handlers(key) && is_left_out(key)).map(str::to_owned).collect()
+    }
+
+    fn shown(&self, key: &str) -> Option<Value> {
+        catalog::settings().find(|setting| setting.key == key).and_then(|setting| (setting.show)(self))
+    }
+
+    /// What keeps a run from going on with this configuration, in one sentence: settings that it was started with, that its
+    /// journal does not hold, and that nobody has given again.
+    #[must_use]
+    pub fn missing_secrets(&self, run: &str, left_out: &[String]) -> Option<String> {
+        let unset = Self::default();
+        let missing: Vec<&String> = left_out.iter().filter(|key| self.shown(key) == unset.shown(key)).collect();
+        let names = missing.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+        let variables = missing.iter().map(|key| variable(key)).collect::<Vec<_>>().join(", ");
+        (!missing.is_empty()).then(|| {
+            format!(
+                "run {run} was started with a secret written out in {names}, which its journal does not hold; set it again, in a \
+                 configuration file or as {variables}, and resume; a reference such as ${{env:NAME}} is held and need not be \
+                 given again"
+            )
+        })
     }
 
     /// How to reach the cluster, and how a run goes: what it reads, and what its handler does with it.
@@ -90,7 +130,7 @@ impl Config {
                 "run.handler" => Value::from(self.run.settings.handler.absolute().ok()?.to_string()),
                 "run.keys_from" => absolute(&Value::from(self.run.keys_from.clone()?))?,
                 // The command and its arguments mean what they mean in this directory.
-                "exec.directory" if matches!(self.run.settings.handler, crate::handler::HandlerSpec::Exec { .. }) => {
+                "exec.directory" if matches!(self.run.settings.handler, HandlerSpec::Exec { .. }) => {
                     absolute(&(setting.show)(self).unwrap_or_else(|| Value::from(".")))?
                 }
                 key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
@@ -210,6 +250,44 @@ mod tests {
         let again = load(&overrides, &environment);
         assert_eq!(again.run.settings.handlers.http.headers, started.run.settings.handlers.http.headers);
         assert_eq!(again.run.settings.handlers.http.headers[0].value(), "Authorization: hunter2");
+    }
+
+    #[test]
+    fn a_secret_that_no_journal_holds_is_asked_for_and_nothing_else() {
+        let with = |pairs: &[(&str, &str)]| {
+            let assignments = pairs.iter().map(|(key, value)| Assignment::flag("-", key, *value)).collect();
+            load(&Overrides { assignments, ..Overrides::default() }, &Environment::from_pairs([("T", "hunter2")]))
+        };
+        let literal = ("http.headers", "Authorization: hunter2");
+        for (pairs, left_out) in [
+            (&[("run.handler", "http:http://h/x"), literal][..], &["http.headers"][..]),
+            (&[("run.handler", "http:http://u:hunter2@h/x")], &["http.url"]),
+            (&[("run.handler", "http"), ("http.url", "http://u:hunter2@h/x"), literal], &["http.url", "http.headers"]),
+            (&[("run.handler", "http:http://h/x"), ("http.headers", "Authorization: ${env:T}")], &[]),
+            // Whatever else is configured, the handler does not go by it.
+            (&[("run.handler", "null"), literal, ("projection.target", "postgres://u:hunter2@h/d")], &[]),
+            (&[("run.handler", "projection"), ("projection.target", "sqlite:a.db")], &[]),
+            (
+                &[("run.handler", "projection"), ("projection.target", "postgres://u:hunter2@h/d")],
+                &["projection.target"],
+            ),
+            (&[("run.handler", "exec:cat"), ("exec.environment", "TOKEN=hunter2")], &["exec.environment"]),
+            (&[("run.handler", "topic:t"), ("topic.properties", "sasl.password=hunter2")], &["topic.properties"]),
+            (&[("run.handler", "null"), ("decode.password", "hunter2")], &["decode.password"]),
+        ] {
+            let started = with(pairs);
+            assert_eq!(started.left_out_of_journal(), left_out, "{pairs:?}");
+            let owned = started.left_out_of_journal();
+            let sentence = Config::default().missing_secrets("r", &owned);
+            assert_eq!(sentence.is_some(), !left_out.is_empty());
+            for key in left_out {
+                let sentence = sentence.as_ref().unwrap();
+                assert!(sentence.contains(key) && sentence.contains(&variable(key)), "{sentence}");
+                assert!(!sentence.contains("hunter2"), "{sentence}");
+            }
+        }
+        let owned = ["http.headers".to_owned()];
+        assert_eq!(with(&[literal]).missing_secrets("r", &owned), None, "it is given again");
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Advice {
     Retry,
     /// Not before so much time has passed, or as the schedule says, whichever is later. It counts as an attempt.
     After(Duration),
+    /// The target can do nothing just now, whatever the record: the run's schedule of retries holds, and where it ends the run
+    /// pauses or fails. No record is passed over for it, none is a dead letter, and no key is put in quarantine.
+    Unable,
     /// The record will never be handled: it has failed for good, without another attempt.
     GiveUp,
     /// Nothing can be handled any more: the run fails at once.

@@ -20,6 +20,9 @@ pub struct Head {
     pub connection: String,
     /// How the run goes, as a configuration file says it.
     pub settings: String,
+    /// Settings that it was started with and that are not among those, because they hold secrets.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// The group that keeps the positions; then the journal keeps none.
     pub group: Option<String>,
     /// The handler's target keeps the positions; then the journal keeps none either.

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
+use crate::small_disk::SmallDisk;
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
@@ -280,5 +281,33 @@ fn an_export_without_room_fails_in_words_and_goes_on_when_there_is_some() {
         let finished = export.program(&["resume", "last"]).run();
         assert_eq!(finished.code(), Some(0), "{finished:?}");
         export.expect_exactly_once(&finished);
+    }
+}
+
+#[test]
+fn on_a_full_disk_no_file_is_half_written_and_the_run_goes_on_when_there_is_room() {
+    let broker = broker::shared();
+    for (format, size) in [("ndjson", "2m"), ("csv", "2m"), ("parquet", "600k")] {
+        let export = Export::new(broker, format, &SMALL);
+        let Some(disk) = SmallDisk::over(&export.out(), size) else { return };
+        // This is no fault of a record.
+        let failed = export.program(&["run", "--concurrency", "4", "--on-failure", "skip"]).run();
+        assert_eq!(failed.code(), Some(1), "{failed:?}");
+        let says = ["No space left on device", "disk is full"].iter().any(|part| failed.stderr.contains(part));
+        assert!(says && failed.stderr.contains("the run can be resumed"), "{failed:?}");
+        let report: Value = serde_json::from_str(&failed.stdout).unwrap();
+        assert_eq!((&report["state"], &report["totals"]["skipped"]), (&"failed".into(), &0.into()), "{report:#}");
+        let mut seen = BTreeSet::new();
+        for path in files(&export.out()) {
+            let text = std::fs::read(&path).unwrap();
+            assert!(format == "parquet" || text.ends_with(b"\n"), "{} is half written", path.display());
+            for (place, _) in read(&path) {
+                assert!(seen.insert(place.clone()), "{place:?} is there twice");
+            }
+        }
+        assert!(seen.len() < RECORDS && seen.is_subset(&export.expected), "{} records", seen.len());
+        println!("{format}: {} records in complete files when the disk was full", seen.len());
+        disk.grow();
+        export.expect_exactly_once(&export.program(&["resume", "last"]).run().expect_success());
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use kreplay::domain::TopicPartition;
 use kreplay::feed::RunState;
 use kreplay::handler::KeptBy;
 use kreplay::journal::Journals;
 use kreplay::replay::{Command, JournalOptions, Session, SessionOptions};
 
 use crate::follow::following;
-use crate::ledger::Ledger;
+use crate::ledger::{Client, Ledger};
 use crate::sessions::{DEADLINE, Ended, finish, in_group, options, run, run_with, wait_for, wait_for_event};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::produce::NewRecord;
@@ -199,6 +200,45 @@ fn a_run_that_another_one_has_put_out_of_the_target_fails_and_says_so() {
     assert_eq!(old.view.state, RunState::Failed, "{}", old.log());
     assert!(old.view.error.unwrap().contains("has another owner in the ledger"));
     ledger.expect_each_once(1000);
+}
+
+/// Who takes a partition over may be quicker than the group: until the group says so as well, its records wait.
+#[test]
+fn in_a_group_what_was_taken_over_waits_until_the_group_gives_it_to_its_next_owner() {
+    let broker = broker::shared();
+    let topic = broker.topic("kept-taken", 4);
+    let by_key = produce(broker, &topic, 2000);
+    let group = unique_name("kept-taken");
+    let ledger = Ledger::default();
+    let start = |client: &Client| {
+        Session::spawn_with(in_group(options(broker, &topic, 2), &group), Some(client.source())).unwrap()
+    };
+    let (mut first_client, second_client) = (ledger.client(), ledger.client());
+    first_client.work = 2 * MS;
+    let first = start(&first_client);
+    wait::until("it works", DEADLINE, || (ledger.applied() >= 50).then_some(()));
+    take_all(&ledger, &topic, 4);
+    wait_for_event(&first, "it finds out", |event| event.kind.to_string().contains("another owner in the ledger"));
+    let before = ledger.applied();
+    let second = start(&second_client);
+    let (first, second) = (finish(first), finish(second));
+    for ended in [&first, &second] {
+        assert_eq!(ended.view.state, RunState::Done, "{}", ended.log());
+    }
+    assert!(before < 2000, "it was over before it was taken: {before}");
+    let totals = first.view.totals;
+    assert_eq!((totals.skipped, totals.dead_lettered, totals.retried), (0, 0, 0), "to wait is no failure");
+    ledger.expect_each_once(2000);
+    assert_eq!(ledger.by_key(), by_key, "in the order of each key");
+    for client in [first_client, second_client] {
+        client.expect_true_positions();
+    }
+}
+
+/// Somebody claims the partitions, as who gets them next would, and does nothing with them.
+fn take_all(ledger: &Ledger, topic: &str, partitions: i32) {
+    let ids: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
+    ledger.client().source().claim(&ids).unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::cut::Cut;
 use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
 use crate::support::broker::{self, unique_name};
 use crate::support::postgres::{self, Database, Postgres};
@@ -236,4 +237,48 @@ fn connections_are_encrypted_and_certificates_checked_as_sslmode_says() {
     place.run(&topic, &definition, &["--no-journal"]).expect_success();
     assert_eq!(database.value("SELECT ssl FROM seen"), "t");
     expect_exactly_once(&database, &rows);
+}
+
+/// Whether a transaction was committed whose end got lost, only the database can tell.
+#[test]
+fn a_commit_whose_answer_gets_lost_is_neither_repeated_nor_forgotten() {
+    const CUTS: usize = 30;
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("doubt", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(place.broker, &topic, &mut random, 20_000, 500);
+    let cut = Cut::before(postgres::shared().address(), random.random());
+    let target = format!("{}?sslmode=disable", database.url_with(postgres::shared().address(), &cut.address()));
+    let definition = place.define("orders", &target, SCHEMA, STATEMENT, "");
+    let mut run = place.start_run(&topic, &definition, &["--batch", "50", "--rate", "4000/s"]);
+    wait_for_applied(&database, &mut run, 500);
+    cut.begin(CUTS);
+    let ended = run.finish().expect_success();
+    assert_eq!(cut.made(), CUTS, "{}", ended.stderr);
+    assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
+    expect_exactly_once(&database, &expected);
+    let report = place.report();
+    assert_eq!((&report["totals"]["handled"], &report["totals"]["retried"]), (&20_000.into(), &0.into()), "{report:#}");
+}
+
+#[test]
+fn a_run_whose_secret_is_in_no_journal_says_which_one_it_needs_to_go_on() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let (topic, database) = (place.broker.topic("secret", PARTITIONS), postgres::shared().database());
+    orders::fill(place.broker, &topic, &mut random, 5000, 100);
+    let given = |args: &[&str]| {
+        let program = place.program(args).args(["--headless"]);
+        program.env("KREPLAY_PROJECTION_TARGET", database.url())
+    };
+    let mut run = given(&["run", "--topics", &topic, "--handler", "projection", "--rate", "1k/s"]).spawn();
+    wait_for_applied(&database, &mut run, 500);
+    assert_eq!(run.kill().code(), None, "it was over before the kill");
+    let id = place.id();
+    let refused = place.program(&["resume", &id, "--headless"]).run();
+    assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
+    for part in [&id, "projection.target", "KREPLAY_PROJECTION_TARGET", "which its journal does not hold"] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains(":kreplay@"), "{}", refused.stderr);
+    given(&["resume", &id, "--rate", "off"]).run().expect_success();
+    assert_eq!(applied(&database), 5000);
 }

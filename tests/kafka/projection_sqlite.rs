@@ -7,6 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
+use crate::small_disk::SmallDisk;
 use crate::support::broker::{self, unique_name};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
@@ -152,6 +153,29 @@ fn a_full_disk_fails_the_run_which_goes_on_when_there_is_room() {
     define(&place, SCHEMA, STATEMENT);
     place.start(&["resume", &place.id()]).finish().expect_success();
     orders::expect_equal(&rows(&database(&place)), &expected);
+}
+
+#[test]
+fn on_a_disk_that_is_really_full_nothing_is_half_applied_and_the_run_goes_on_when_there_is_room() {
+    let (place, mut random) = (Place::new(broker::shared()), seed());
+    let topic = place.broker.topic("full", PARTITIONS);
+    let expected = orders::fill(place.broker, &topic, &mut random, 20_000, 5000);
+    let directory = place.dir.path().join("disk");
+    let Some(disk) = SmallDisk::over(&directory, "200k") else { return };
+    let path = directory.join("orders.db");
+    let config = place.dir.path().join("kreplay.toml");
+    let settings = "[run]\non_failure = \"skip\"\nretry.attempts = 1\nretry.first_delay = \"10ms\"\n";
+    std::fs::write(&config, settings).unwrap();
+    let definition = place.define("orders", &format!("sqlite:{}", path.display()), SCHEMA, STATEMENT, "");
+    let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap(), "--batch", "20"]);
+    assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("make room on its disk"), "{}", ended.stderr);
+    assert_eq!(place.report()["totals"]["skipped"], 0, "this is no fault of a record");
+    disk.grow();
+    let before = applied(&path);
+    assert!((1..20_000).contains(&before), "{before} applied");
+    place.start(&["resume", &place.id()]).finish().expect_success();
+    orders::expect_equal(&rows(&path), &expected);
 }
 
 #[test]

@@ -493,3 +493,87 @@ fn rebalances_repeat_nothing() {
     let told = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
     assert!(there == expected, "{}\n{told}", first_difference(&there, &expected));
 }
+
+/// Positions that two runs share belong to whoever came last.
+#[test]
+fn a_run_with_the_same_positions_takes_over() {
+    let seed = seed();
+    println!("KREPLAY_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let broker = broker::shared();
+    let (topic, target) = (broker.topic("handed", PARTITIONS), broker.topic("over", PARTITIONS));
+    let expected = fill(broker, &topic, &mut random);
+    let (handler, group) = (format!("topic:{target}"), unique_name("positions"));
+    let places: Vec<_> = (0..3).map(|_| Place { broker, dir: tempfile::tempdir().unwrap() }).collect();
+    let start = |place: usize, more: &[&str]| {
+        let args = [&["run", "--topics", &topic, "--handler", &handler, "--batch", "200"], more].concat();
+        places[place].program(&args).env("KREPLAY_TOPIC_POSITION_GROUP", &group).spawn()
+    };
+    let mut first = start(0, &["--rate", "3k/s"]);
+    assert!(wait_for_length(broker, &target, 2000, &mut first), "{}", first.stderr());
+    let second = start(1, &[]).finish();
+    let first = first.finish();
+    assert_eq!(first.code(), Some(1), "{}", first.stderr);
+    assert!(
+        first.stderr.contains(&format!("another run has taken the positions in group {group}")),
+        "{}",
+        first.stderr
+    );
+    assert_eq!(second.code(), Some(0), "{}", second.stderr);
+    wait_for_open_transactions(broker, &target);
+    let there = by_key(&contents(broker, &target, PARTITIONS));
+    let told = [first.stderr, second.stderr].join("--- the second\n");
+    assert!(there == expected, "{}\n{told}", first_difference(&there, &expected));
+    let handled = |place: usize| {
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(places[place].report()).unwrap()).unwrap();
+        report["totals"]["handled"].as_u64().unwrap()
+    };
+    let both = handled(0) + handled(1);
+    assert!(handled(0) > 0 && handled(1) > 0 && both <= RECORDS as u64, "{} and {}", handled(0), handled(1));
+    let before = length(broker, &target);
+    start(2, &[]).finish().expect_success();
+    assert_eq!((handled(2), length(broker, &target)), (0, before), "there is nothing left");
+}
+
+#[test]
+fn a_rehearsal_writes_nothing_and_creates_nothing() {
+    let broker = broker::shared();
+    let (topic, missing) = (broker.topic("rehearsed", 2), unique_name("missing"));
+    let records: Vec<_> = (0..50).map(|n| NewRecord::keyed(format!("key-{n}"), n.to_string())).collect();
+    broker.produce(&topic, &records);
+    let place = Place { broker, dir: tempfile::tempdir().unwrap() };
+    let (handler, group) = (format!("topic:{missing}:4"), unique_name("rehearsed"));
+    let run = |more: &[&str]| {
+        let args = [&["run", "--topics", &topic, "--handler", &handler], more].concat();
+        let program = place.program(&args).env("KREPLAY_TOPIC_CREATE", "true");
+        program.env("KREPLAY_TOPIC_POSITION_GROUP", &group).run().expect_success();
+        serde_json::from_str::<Value>(&std::fs::read_to_string(place.report()).unwrap()).unwrap()
+    };
+    let exists = || {
+        let client: BaseConsumer = broker.client().create().unwrap();
+        let cluster = client.fetch_metadata(None, DEADLINE).unwrap();
+        cluster.topics().iter().any(|one| one.name() == missing)
+    };
+    let report = run(&["--dry-run"]);
+    let effect = &report["dry_run"]["effects"][0];
+    assert_eq!((&effect["what"], &effect["count"]), (&format!("topic {missing}").into(), &50.into()), "{report:#}");
+    assert_eq!(report["dry_run"]["failed"], 0, "{report:#}");
+    let committed = || [0, 1].map(|partition| broker.committed(&group, &topic, partition));
+    assert_eq!((exists(), committed()), (false, [None, None]));
+    // The same run for real shows that each of this could have been seen.
+    run(&[]);
+    assert!(exists() && committed().iter().all(Option::is_some));
+    let written = contents(broker, &missing, 4);
+    assert_eq!(written.concat().len(), 50);
+    // Where the rehearsal said that a record would go, it went.
+    for example in effect["examples"].as_array().unwrap() {
+        let content = example["content"].as_str().unwrap();
+        let lies_there = |partition: usize| {
+            written[partition]
+                .iter()
+                .any(|record| content.ends_with(&format!(" value({}) {}", record.text().len(), record.text())))
+        };
+        let said = (0..4).find(|partition| content.starts_with(&format!("{missing}-{partition} at "))).unwrap();
+        assert!(lies_there(said), "{content}");
+    }
+}

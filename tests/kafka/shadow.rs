@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
-use crate::support::process::Running;
+use crate::support::process::{Program, Running};
 use crate::support::wait;
 
 const RECORDS: u32 = 10_000;
@@ -45,6 +45,10 @@ trait Live {
     fn kept(&self) -> Vec<String>;
     /// How many records are applied to the rebuild that is under way.
     fn rebuilt(&self) -> i64;
+    /// Whether the rebuild has taken its place. It does not touch what is in use.
+    fn is_exchanged(&self) -> bool;
+    /// What somebody who uses one that is kept would see.
+    fn rows_of_kept(&self, name: &str) -> Rows;
     /// Takes one record away from the rebuild, without a trace.
     fn damage(&self);
 }
@@ -102,6 +106,15 @@ impl Live for File {
         connection.query_row("SELECT coalesce(sum(records), 0) FROM kreplay_sums", [], |row| row.get(0)).unwrap_or(0)
     }
 
+    fn is_exchanged(&self) -> bool {
+        // The old one has got its second name before the rename.
+        !self.kept().is_empty() && !self.shadow().exists()
+    }
+
+    fn rows_of_kept(&self, name: &str) -> Rows {
+        orders::read(Self::read(&self.0.with_file_name(name), ROWS))
+    }
+
     fn damage(&self) {
         let connection = Connection::open(self.shadow()).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
@@ -130,6 +143,14 @@ impl Live for Database {
         let rows =
             self.try_rows("SELECT coalesce(sum(records), 0) FROM model_shadow.kreplay_applied").unwrap_or_default();
         rows.first().map_or(0, |row| row[0].parse().unwrap())
+    }
+
+    fn is_exchanged(&self) -> bool {
+        !self.kept().is_empty()
+    }
+
+    fn rows_of_kept(&self, name: &str) -> Rows {
+        orders::read(self.rows(&ROWS.replace("FROM orders", &format!("FROM \"{name}\".orders"))))
     }
 
     fn damage(&self) {
@@ -291,6 +312,54 @@ fn killed_wherever_it_is_the_old_or_the_new_one_is_in_use(live: &dyn Live) {
         scene.forget();
     }
     println!("killed {at_the_end} times at the end: {found_old} times before the exchange, {found_new} times after it");
+}
+
+/// Killed when the new one is in place, and the run does not know it yet: its journal cannot be written meanwhile, and its
+/// report goes to somebody who does not read it, so that it cannot come to its end before the kill.
+fn killed_after_the_exchange_the_new_one_stays_in_place(live: &dyn Live) {
+    let scene = Scene::new(live).expect(live);
+    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
+    let report = scene.place.dir.path().join("nobody-reads");
+    Program::named("mkfifo").args([&report]).run().expect_success();
+    let handler = format!("projection:{}", definition.display());
+    let mut run = scene
+        .place
+        .program(&["run", "--headless", "--shadow", "--topics", &scene.topic, "--handler", &handler])
+        .args(["--config".as_ref(), scene.config.as_os_str()])
+        .args(["--report".as_ref(), "json".as_ref(), "--output".as_ref(), report.as_os_str()])
+        .spawn();
+    run.wait_for("its end", DEADLINE, |_, stderr| stderr.contains("reading the log again"));
+    let journal = scene.place.dir.path().join(format!("kreplay/runs/{}.db", scene.place.id()));
+    let journal = Connection::open(journal).unwrap();
+    journal.busy_timeout(DEADLINE).unwrap();
+    journal.execute_batch("BEGIN IMMEDIATE").unwrap();
+    wait::until("the exchange", DEADLINE, || (live.is_exchanged() || run.ended()).then_some(()));
+    let killed = run.kill();
+    assert_eq!(killed.code(), None, "it was over before the kill: {}", killed.stderr);
+    journal.execute_batch("ROLLBACK").unwrap();
+    orders::expect_equal(&live.rows(), &scene.both.new);
+    let kept = live.kept();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    orders::expect_equal(&live.rows_of_kept(&kept[0]), &scene.both.old);
+
+    scene.resume().finish().expect_success();
+    assert_eq!(scene.place.report()["totals"]["lag"], 0);
+    orders::expect_equal(&live.rows(), &scene.both.new);
+    orders::expect_equal(&live.rows_of_kept(&kept[0]), &scene.both.old);
+    assert_eq!(live.kept(), kept, "it does not take its own place");
+    scene.run(&definition, &["--no-journal"]).finish().expect_success();
+    orders::expect_equal(&live.rows(), &scene.both.new);
+}
+
+#[test]
+fn a_file_stays_the_new_one_when_the_rebuild_is_killed_after_the_exchange() {
+    let dir = tempfile::tempdir().unwrap();
+    killed_after_the_exchange_the_new_one_stays_in_place(&File(dir.path().join("orders.db")));
+}
+
+#[test]
+fn a_schema_stays_the_new_one_when_the_rebuild_is_killed_after_the_exchange() {
+    killed_after_the_exchange_the_new_one_stays_in_place(&postgres::shared().database());
 }
 
 #[test]

@@ -27,9 +27,11 @@ impl Refusal {
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Self {
         let text = format!("cannot note what is in the files: {error}");
+        let kept = "what is exported so far is kept, and the run can be resumed";
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::retry(text),
-            _ => Self::stop(text),
+            Some(ErrorCode::DiskFull) => Self::stop(format!("{text}; make room on the disk of the export; {kept}")),
+            _ => Self::stop(format!("{text}; {kept}")),
         }
     }
 }

@@ -64,7 +64,13 @@ impl Engine {
             run.records.extend(waiting.into_iter().map(Record::detached));
             return rest(run, delay);
         }
-        if self.settings.quarantine && record.lane_hash().is_some() {
+        if failure.advice == Advice::Unable && self.settings.on_failure != OnFailure::Pause {
+            // To pass records over would be to pass them all over, one after the other.
+            self.fail(report(record).to_string());
+            return rest(run, FAILED_REST);
+        }
+        let of_record = failure.advice != Advice::Unable;
+        if of_record && self.settings.quarantine && record.lane_hash().is_some() {
             if is_told(self.quarantined.fetch_add(1, Relaxed) + 1) {
                 self.events.push(EventKind::Quarantined { key: key_text(record), failure: report(record) });
             }

@@ -9,6 +9,8 @@ mod engine_test;
 pub mod fixture;
 pub mod judge;
 #[cfg(test)]
+mod judge_test;
+#[cfg(test)]
 mod quarantine_test;
 mod room;
 mod settling;

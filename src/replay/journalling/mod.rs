@@ -30,6 +30,8 @@ pub struct JournalOptions {
     pub connection: String,
     /// How runs go: settings by table and name, and their values as a configuration file writes them.
     pub settings: BTreeMap<String, String>,
+    /// Settings of the handler that are not among those, because they hold secrets.
+    pub left_out: Vec<String>,
     /// The first run of the session is this one, by its id, which goes on from its journal.
     pub resume: Option<String>,
 }
@@ -100,6 +102,7 @@ fn try_create(
         cluster_id: catalog.cluster_id(),
         connection: options.connection.clone(),
         settings: settings_text(&options.settings),
+        left_out: options.left_out.clone(),
         group: group.cloned(),
         kept_by_target: kept_by != KeptBy::Run,
         follow: plan.follow,

@@ -213,7 +213,8 @@ impl Course<'_> {
                     }
                     Verdict::Gone => Next::Reconnect(trouble),
                     Verdict::Broken => Next::Failed(trouble.sentence(), Advice::Stop),
-                    _ => Next::Failed(trouble.sentence(), Advice::Retry),
+                    Verdict::Record => Next::Failed(trouble.sentence(), Advice::Retry),
+                    _ => Next::Failed(trouble.sentence(), Advice::Unable),
                 }
             }
         }
@@ -249,7 +250,7 @@ impl Course<'_> {
                 format!("{reason}; whether the last transaction was committed will be seen when it answers"),
                 Advice::Stop,
             ),
-            None => (reason, Advice::Retry),
+            None => (reason, Advice::Unable),
         };
         self.todo.fail_all(&error, advice);
         Outcome { failures: self.todo.into_failures(), ..Outcome::default() }

@@ -24,7 +24,7 @@ impl Fault {
     pub(in crate::handler::projection) fn of(error: &Error) -> Self {
         let text = text(error);
         let record = |advice| Self { text: text.clone(), advice, of_record: true };
-        let retry = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Retry);
+        let retry = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Unable);
         let stop = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Stop);
         let Some(code) = error.sqlite_error_code() else { return record(Advice::Retry) };
         match code {

@@ -351,7 +351,7 @@ fn a_full_disk_fails_the_batch_and_loses_nothing() {
     };
     let failures = limited("20").make(0).handle(&keys(big.clone()));
     assert_eq!(failures.len(), 199, "the whole batch");
-    assert_eq!(failures[0].advice, Advice::Retry);
+    assert_eq!(failures[0].advice, Advice::Unable);
     assert!(failures[0].error.contains("database or disk is full; make room"), "{failures:?}");
     assert_eq!(place.rows("SELECT count(*) FROM item"), ["1"]);
     assert_eq!(limited("100000").make(0).handle(&keys(big)), []);
@@ -368,7 +368,7 @@ fn a_locked_database_is_waited_for_and_then_told() {
     let other = place.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failures = handler.handle(&[keyed("a", &[1])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Retry)]);
+    assert_eq!(fails(&failures), [(0, 0, Advice::Unable)]);
     assert!(failures[0].error.contains("another process has locked it"), "{failures:?}");
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
