@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kreplay::domain::TopicPartition;
 use kreplay::feed::RunState;
-use kreplay::handler::KeptBy;
+use kreplay::handler::{KeptBy, Logs};
 use kreplay::journal::Journals;
 use kreplay::replay::{Command, JournalOptions, Session, SessionOptions};
 
@@ -238,7 +238,7 @@ fn in_a_group_what_was_taken_over_waits_until_the_group_gives_it_to_its_next_own
 /// Somebody claims the partitions, as who gets them next would, and does nothing with them.
 fn take_all(ledger: &Ledger, topic: &str, partitions: i32) {
     let ids: Vec<_> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
-    ledger.client().source().claim(&ids).unwrap();
+    ledger.client().source().claim(&ids, &Logs::default()).unwrap();
 }
 
 #[test]
