@@ -29,7 +29,7 @@ pub use files::{
     Series as FileSeries,
 };
 pub use http::{Body, HttpSettings, Method, OnDenied};
-pub use preview::{Preview, PreviewedEffect};
+pub use preview::{EffectForm, Preview, PreviewedEffect, Unbuilt};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget};
 pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;

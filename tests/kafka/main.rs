@@ -14,6 +14,7 @@
 mod support;
 
 mod chaos;
+mod compared;
 mod contents;
 mod dead_letters;
 mod decode;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    dry_run::{all_failed, place, preview_for},
-    findings::Findings,
+    dry_run::{all_failed, place, preview_for, stopped_at},
+    findings::{Built, Findings},
 };
 use crate::{
     domain::{Growing, TopicPartition},
     feed::RehearsalView,
     handler::{
-        Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd,
+        EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview,
+        PreviewedEffect, RunEnd, Unbuilt,
     },
     plan::Rules,
 };
@@ -29,6 +30,7 @@ struct Side {
     source: Arc<dyn HandlerSource>,
     first: Mutex<Option<Box<dyn Preview>>>,
     keeps_state: bool,
+    form: EffectForm,
 }
 
 impl Side {
@@ -37,13 +39,13 @@ impl Side {
             HandlerError::NoPreview => HandlerError::NothingToCompare(name.to_owned()),
             other => other,
         })?;
-        Ok(Self { keeps_state: first.keeps_state(), first: Mutex::new(Some(first)), source })
+        Ok(Self { keeps_state: first.keeps_state(), form: first.form(), first: Mutex::new(Some(first)), source })
     }
 }
 
 impl Comparison {
     /// # Errors
-    /// One of the two has no effects to build, or cannot build them.
+    /// One of the two has no effects to build, or cannot build them; or their effects have nothing in common.
     pub(super) fn new(
         [left, right]: [Arc<dyn HandlerSource>; 2],
         names: [String; 2],
@@ -51,11 +53,17 @@ impl Comparison {
         context: &HandlerContext,
     ) -> Result<Self, HandlerError> {
         let sides = [Side::new(left, &names[0])?, Side::new(right, &names[1])?];
+        let forms = [sides[0].form, sides[1].form];
+        let Some(form) = forms[0].common(forms[1]) else {
+            let ([left, right], [left_form, right_form]) = (names, forms.map(EffectForm::name));
+            return Err(HandlerError::Incomparable { left, left_form, right, right_form });
+        };
+        let first_counts = sides.iter().any(|side| side.keeps_state);
         Ok(Self {
             sides,
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
-            findings: Arc::new(Mutex::new(Findings::new(names, shown))),
+            findings: Arc::new(Mutex::new(Findings::new(names, form, first_counts, shown))),
         })
     }
 
@@ -115,17 +123,30 @@ impl Handler for Both {
             Err(error) => return all_failed(batch, error),
         };
         let [left_effects, right_effects] = &mut self.effects;
-        for record in batch.iter().flat_map(|run| &run.records) {
-            left_effects.clear();
-            right_effects.clear();
-            let one = left.preview(record, left_effects);
-            let other = right.preview(record, right_effects);
-            let one = one.as_ref().map(|()| left_effects.as_slice()).map_err(String::as_str);
-            let other = other.as_ref().map(|()| right_effects.as_slice()).map_err(String::as_str);
-            let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
-            let place = || place(&self.partitions, record);
-            self.findings.lock().compare(record, key, place, one, other);
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                left_effects.clear();
+                right_effects.clear();
+                let one = left.preview(record, left_effects);
+                let other = right.preview(record, right_effects);
+                let (one, other) = match (&one, &other) {
+                    (Err(Unbuilt::Stop(error)), _) | (_, Err(Unbuilt::Stop(error))) => {
+                        return stopped_at(batch, run, done, error);
+                    }
+                    (one, other) => (built(one, left_effects), built(other, right_effects)),
+                };
+                let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
+                let place = || place(&self.partitions, record);
+                self.findings.lock().compare(record, key, place, one, other);
+            }
         }
         Vec::new()
+    }
+}
+
+fn built<'a>(result: &'a Result<(), Unbuilt>, effects: &'a [PreviewedEffect]) -> Built<'a> {
+    match result {
+        Ok(()) => Ok(effects),
+        Err(Unbuilt::Record(error) | Unbuilt::Stop(error)) => Err(error),
     }
 }

@@ -8,7 +8,9 @@ use super::tally::Tally;
 use crate::{
     domain::{Growing, Record, TopicPartition},
     feed::{RecordPlace, RehearsalView},
-    handler::{Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd},
+    handler::{
+        Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Unbuilt,
+    },
 };
 
 /// Makes handlers that build effects and apply none.
@@ -52,6 +54,13 @@ pub(super) fn preview_for(
 /// Every run of a batch fails for the whole run's reason.
 pub(super) fn all_failed(batch: &[LaneRun], error: &str) -> Vec<LaneFailure> {
     (0..batch.len()).map(|run| LaneFailure { run, done: 0, error: error.to_owned(), advice: Advice::Stop }).collect()
+}
+
+/// A batch that goes no further than a record of one of its runs, because nothing can be built any more.
+pub(super) fn stopped_at(batch: &[LaneRun], run: usize, done: usize, error: &str) -> Vec<LaneFailure> {
+    let mut failures = all_failed(batch, error).split_off(run);
+    failures[0].done = done;
+    failures
 }
 
 /// Where a record stands, by the partitions of the run.
@@ -105,14 +114,16 @@ impl Handler for DryHandler {
             Ok(preview) => preview,
             Err(error) => return all_failed(batch, error),
         };
-        for record in batch.iter().flat_map(|run| &run.records) {
-            self.effects.clear();
-            let built = preview.preview(record, &mut self.effects);
-            let place = || place(&self.partitions, record);
-            let mut tally = self.tally.lock();
-            match built {
-                Ok(()) => tally.effects(place, &self.effects),
-                Err(error) => tally.failure(place, &error),
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                self.effects.clear();
+                let built = preview.preview(record, &mut self.effects);
+                let place = || place(&self.partitions, record);
+                match built {
+                    Ok(()) => self.tally.lock().effects(place, &self.effects),
+                    Err(Unbuilt::Record(error)) => self.tally.lock().failure(place, &error),
+                    Err(Unbuilt::Stop(error)) => return stopped_at(batch, run, done, &error),
+                }
             }
         }
         Vec::new()

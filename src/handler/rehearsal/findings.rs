@@ -6,7 +6,7 @@ use super::shown::{cut, cut_where_they_differ};
 use crate::{
     domain::Record,
     feed::{ComparisonView, Difference, Effect, Outcome, RecordPlace},
-    handler::PreviewedEffect,
+    handler::{EffectForm, PreviewedEffect},
 };
 
 /// So many keys that differ are told apart: about 40 MB. Above it their number is a lower bound.
@@ -24,12 +24,14 @@ pub(super) struct Findings {
     /// Keys that differ, by their hash.
     keys: HashSet<u64>,
     most_shown: usize,
+    /// Records come in one order, and what the first difference leaves behind may make others.
+    first_counts: bool,
 }
 
 impl Findings {
-    pub(super) fn new([left, right]: [String; 2], most_shown: usize) -> Self {
-        let view = ComparisonView { left, right, ..ComparisonView::default() };
-        Self { view, keys: HashSet::new(), most_shown }
+    pub(super) fn new([left, right]: [String; 2], form: EffectForm, first_counts: bool, most_shown: usize) -> Self {
+        let view = ComparisonView { left, right, compared: form.compared().to_owned(), ..ComparisonView::default() };
+        Self { view, keys: HashSet::new(), most_shown, first_counts }
     }
 
     /// Takes note of what the two would do with a record. `key` is what it is known by.
@@ -63,7 +65,11 @@ impl Findings {
         if self.view.differences.len() < self.most_shown {
             let [left, right] = outcomes(left, right);
             let key = key().map(|key| cut(&key));
-            self.view.differences.push(Difference { place: place(), key, left, right });
+            let place = place();
+            if self.first_counts && self.view.first.is_none() {
+                self.view.first = Some(place.clone());
+            }
+            self.view.differences.push(Difference { place, key, left, right });
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, types::ValueRef};
 
 use crate::handler::PreviewedEffect;
 
@@ -23,7 +23,8 @@ pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
         connection.prepare(tables)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     for (number, (table, without_rowid)) in tables.into_iter().enumerate() {
         let columns: Vec<(String, i64, String)> = connection
-            .prepare("SELECT name, pk, type FROM pragma_table_info(?1) ORDER BY cid")?
+            // By their names, so that a schema that lists them in another order makes the same effects.
+            .prepare("SELECT name, pk, type FROM pragma_table_info(?1) ORDER BY name")?
             .query_map([&table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         connection.execute_batch(&triggers(number, &table, &columns, without_rowid))?;
@@ -46,6 +47,15 @@ fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A column's value as a literal. SQLite's own ends texts at a zero byte, and what differs behind it would not be seen.
+fn literal(of: &str, column: &str) -> String {
+    let value = format!("{of}.{}", name(column));
+    format!(
+        "CASE WHEN typeof({value}) = 'text' AND instr({value}, char(0)) THEN quote(CAST({value} AS BLOB)) || ' as text' \
+         ELSE quote({value}) END"
+    )
+}
+
 fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], without_rowid: bool) -> String {
     let mut key: Vec<_> = columns.iter().filter(|(_, place, _)| *place > 0).collect();
     key.sort_by_key(|(_, place, _)| *place);
@@ -56,9 +66,7 @@ fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], witho
     };
     let row = |of: &str| match key.as_slice() {
         [] => format!("{of}.rowid"),
-        key => {
-            key.iter().map(|(column, ..)| format!("quote({of}.{})", name(column))).collect::<Vec<_>>().join("||','||")
-        }
+        key => key.iter().map(|(column, ..)| format!("({})", literal(of, column))).collect::<Vec<_>>().join("||','||"),
     };
     let id = |of: &str| match numbered {
         Some(column) => format!("{} || quote({of}.{})", text(&format!("{} = ", name(column))), name(column)),
@@ -68,7 +76,7 @@ fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], witho
         let parts: Vec<_> = columns
             .iter()
             .filter(|(column, ..)| Some(column) != numbered)
-            .map(|(column, ..)| format!("{} || quote({of}.{})", text(&format!("{} = ", name(column))), name(column)))
+            .map(|(column, ..)| format!("{} || {}", text(&format!("{} = ", name(column))), literal(of, column)))
             .collect();
         if parts.is_empty() { "''".to_owned() } else { parts.join(" || ', ' || ") }
     };
@@ -105,28 +113,35 @@ pub(super) struct Changes {
 /// A row, as it was at first and as it is at last.
 struct Change {
     of: String,
-    id: String,
-    was: Option<String>,
-    became: Option<String>,
+    id: Vec<u8>,
+    was: Option<Vec<u8>>,
+    became: Option<Vec<u8>>,
 }
 
 impl Changes {
     /// What has changed since the last call, taken together row by row.
     pub(super) fn take(&mut self, connection: &Connection, effects: &mut Vec<PreviewedEffect>) -> rusqlite::Result<()> {
-        let mut rows: HashMap<(String, String), usize> = HashMap::new();
+        let mut rows: HashMap<(String, Vec<u8>), usize> = HashMap::new();
         let mut changes: Vec<Change> = Vec::new();
         let mut notes =
             connection.prepare_cached("SELECT of, row, id, was, became FROM kreplay_changes ORDER BY seq")?;
         let mut notes = notes.query([])?;
         while let Some(note) = notes.next()? {
             let of: String = note.get(0)?;
-            let row: Option<rusqlite::types::Value> = note.get(1)?;
-            let Some(row) = row.filter(|row| *row != rusqlite::types::Value::Null) else {
-                self.numbered.insert(of);
-                continue;
+            let row = match note.get_ref(1)? {
+                // By its key, or by the number that a row without one has within its table.
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+                ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+                ValueRef::Null | ValueRef::Real(_) => {
+                    self.numbered.insert(of);
+                    continue;
+                }
             };
-            let change = Change { of, id: note.get(2)?, was: note.get(3)?, became: note.get(4)? };
-            match rows.entry((change.of.clone(), format!("{row:?}"))) {
+            // A cast makes texts of bytes that are none.
+            let bytes =
+                |at: usize| -> rusqlite::Result<_> { Ok(note.get_ref(at)?.as_bytes_or_null()?.map(<[u8]>::to_vec)) };
+            let change = Change { of, id: bytes(2)?.unwrap_or_default(), was: bytes(3)?, became: bytes(4)? };
+            match rows.entry((change.of.clone(), row)) {
                 std::collections::hash_map::Entry::Occupied(known) => changes[*known.get()].became = change.became,
                 std::collections::hash_map::Entry::Vacant(free) => {
                     free.insert(changes.len());
@@ -145,15 +160,14 @@ impl Changes {
 
     fn effect(&self, change: &Change) -> PreviewedEffect {
         let (verb, content) = match (&change.was, &change.became) {
-            (None, Some(became)) => ("insert", became),
+            (None, Some(became)) => ("insert into", became),
             (_, Some(became)) => ("update", became),
-            (was, None) => ("delete", was.as_ref().unwrap_or(&change.id)),
+            (was, None) => ("delete from", was.as_ref().unwrap_or(&change.id)),
         };
-        let id = if change.id.is_empty() || self.numbered.contains(&change.of) { "" } else { change.id.as_str() };
-        let comma = if id.is_empty() || content.is_empty() { "" } else { ", " };
-        PreviewedEffect {
-            what: format!("rows {}", change.of),
-            content: format!("{verb} {id}{comma}{content}").into_bytes(),
-        }
+        let id = if self.numbered.contains(&change.of) { &[][..] } else { &change.id };
+        let comma: &[u8] = if id.is_empty() || content.is_empty() { b"" } else { b", " };
+        // The same row in another table is something else.
+        let head = format!("{verb} {}: ", change.of).into_bytes();
+        PreviewedEffect { what: format!("rows {}", change.of), content: [&head, id, comma, content].concat() }
     }
 }
