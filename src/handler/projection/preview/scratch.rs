@@ -4,10 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{
-    steady::Steady,
-    watch::{self, Changes},
-};
+use super::{steady::Steady, watch::Changes};
 use crate::domain::Record;
 use crate::handler::{
     HandlerError, PreviewedEffect, Unbuilt,
@@ -60,9 +57,9 @@ impl Scratch {
         }
         let sql: Vec<_> = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect();
         check_statements(&connection, definition, &sql)?;
-        watch::install(&connection).map_err(failed)?;
+        let changes = Changes::install(&connection).map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
-        Ok(Self { connection, sql, changes: Changes::default(), steady, since_commit: 0 })
+        Ok(Self { connection, sql, changes, steady, since_commit: 0 })
     }
 
     /// Applies the one record of a batch, and appends the rows that it changes.
@@ -76,7 +73,11 @@ impl Scratch {
         effects: &mut Vec<PreviewedEffect>,
     ) -> Result<(), Unbuilt> {
         let Self { connection, sql, changes, steady, since_commit } = self;
+        if batch.steps.is_empty() {
+            return Ok(());
+        }
         steady.begin(record);
+        changes.forget();
         let run = |text: &str| connection.prepare_cached(text)?.raw_execute();
         let carry_out = || -> rusqlite::Result<()> {
             if connection.is_autocommit() {
@@ -99,7 +100,7 @@ impl Scratch {
         }
         // What the record did is done; from here on it is no fault of the record's.
         let failed = |error: rusqlite::Error| Unbuilt::Stop(in_scratch(&Fault::of(&error).text));
-        changes.take(connection, effects).map_err(failed)?;
+        changes.take(effects);
         *since_commit += 1;
         if *since_commit >= COMMIT_EVERY {
             *since_commit = 0;
