@@ -98,8 +98,8 @@ impl HandlerSource for Comparison {
         self.sides.iter().for_each(|side| side.source.joined(id));
     }
 
-    fn rehearsal(&self) -> Option<RehearsalView> {
-        Some(RehearsalView::Comparison(self.findings.lock().view()))
+    fn rehearsal(&self, over: bool) -> Option<RehearsalView> {
+        Some(RehearsalView::Comparison(self.findings.lock().view(over)))
     }
 
     /// Nothing was done that would have to be brought to an end.

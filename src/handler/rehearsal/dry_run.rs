@@ -91,7 +91,7 @@ impl HandlerSource for DryRun {
         self.inner.joined(id);
     }
 
-    fn rehearsal(&self) -> Option<RehearsalView> {
+    fn rehearsal(&self, _over: bool) -> Option<RehearsalView> {
         Some(RehearsalView::DryRun(self.tally.lock().view()))
     }
 

@@ -94,7 +94,7 @@ mod tests {
         let rehearsed = rehearse(&Rehearsal::DryRun, &spec, &context()).unwrap();
         assert!(!rehearsed.single_threaded && rehearsed.source.wants_headers());
         assert_eq!(rehearsed.source.make(0).handle(&batch(&[b"a", b"b\x1b", b"c", b"d"])), []);
-        let Some(RehearsalView::DryRun(view)) = rehearsed.source.rehearsal() else { panic!() };
+        let Some(RehearsalView::DryRun(view)) = rehearsed.source.rehearsal(true) else { panic!() };
         assert_eq!((view.records, view.failed, view.effects.len()), (4, 0, 1));
         let kind = &view.effects[0];
         assert_eq!((kind.what.as_str(), kind.count, kind.examples.len()), ("line", 4, 3));
@@ -110,7 +110,7 @@ mod tests {
         let spec = "simulate:1ms,poison=1".parse().unwrap();
         let rehearsed = rehearse(&Rehearsal::DryRun, &spec, &context()).unwrap();
         assert_eq!(rehearsed.source.make(0).handle(&batch(&[b"a", b"b"])), []);
-        let Some(RehearsalView::DryRun(view)) = rehearsed.source.rehearsal() else { panic!() };
+        let Some(RehearsalView::DryRun(view)) = rehearsed.source.rehearsal(true) else { panic!() };
         assert_eq!((view.records, view.failed, view.failures.len()), (2, 2, 2));
         assert!(view.failures[0].error.contains("poison"), "{view:?}");
     }
@@ -121,7 +121,7 @@ mod tests {
             let rehearsal = Rehearsal::Comparison { right: right.parse().unwrap(), shown: 10 };
             let rehearsed = rehearse(&rehearsal, &left.parse().unwrap(), &context()).unwrap();
             rehearsed.source.make(0).handle(&batch(&[b"a", b"b"]));
-            match rehearsed.source.rehearsal() {
+            match rehearsed.source.rehearsal(true) {
                 Some(RehearsalView::Comparison(view)) => view,
                 other => panic!("{other:?}"),
             }
@@ -153,7 +153,7 @@ mod tests {
         let rehearsed = rehearse(&rehearsal, left, &context()).unwrap();
         assert!(rehearsed.single_threaded, "rows depend on records before");
         let failures = rehearsed.source.make(0).handle(batch);
-        match rehearsed.source.rehearsal() {
+        match rehearsed.source.rehearsal(true) {
             Some(RehearsalView::Comparison(view)) => (failures, view),
             other => panic!("{other:?}"),
         }

@@ -60,14 +60,15 @@ impl Steady {
         for (name, first, times) in OF_TIME {
             let (sqlite, now) = (Arc::clone(&sqlite), Value::Text(text.clone()));
             connection.create_scalar_function(name, -1, always, move |context| {
-                let mut arguments: Vec<Value> = (0..context.len()).map(|at| owned(context.get_raw(at))).collect();
-                if arguments.len() == first || said(context, first).is_some_and(is_subsecond) {
+                let argument = |at: usize| match said(context, at).as_deref() {
+                    Some(b"now") if (first..first + times).contains(&at) => now.clone(),
+                    _ => owned(context.get_raw(at)),
+                };
+                let mut arguments: Vec<Value> = (0..context.len()).map(argument).collect();
+                if arguments.len() == first || matches!(said(context, first).as_deref(), Some(b"subsec" | b"subsecond"))
+                {
+                    // Without a time they take the current one.
                     arguments.insert(first, now.clone());
-                }
-                for at in first..(first + times).min(context.len()) {
-                    if said(context, at).is_some_and(|text| text.eq_ignore_ascii_case(b"now")) {
-                        arguments[at] = now.clone();
-                    }
                 }
                 let marks = vec!["?"; arguments.len()].join(",");
                 let sqlite = sqlite.lock();
@@ -106,9 +107,10 @@ impl Steady {
     }
 }
 
-fn said<'a>(context: &'a Context<'_>, at: usize) -> Option<&'a [u8]> {
+/// An argument that is text, in lower case.
+fn said(context: &Context<'_>, at: usize) -> Option<Vec<u8>> {
     match (at < context.len()).then(|| context.get_raw(at))? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_ascii_lowercase()),
         _ => None,
     }
 }
@@ -122,11 +124,6 @@ fn owned(value: ValueRef<'_>) -> Value {
         ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
     }
-}
-
-/// In the place of a time these mean the current one.
-fn is_subsecond(text: &[u8]) -> bool {
-    text.eq_ignore_ascii_case(b"subsec") || text.eq_ignore_ascii_case(b"subsecond")
 }
 
 fn next(state: &AtomicU64) -> u64 {

@@ -162,11 +162,13 @@ impl Table {
     fn triggers(&self, number: usize) -> String {
         let note = |happened: i64, of: &str| {
             let row = if self.key.is_empty() { format!("{of}.rowid") } else { "NULL".into() };
-            let columns: String = self.columns.iter().map(|column| format!(", {of}.{column}")).collect();
-            format!("SELECT kreplay_changed({number}, {happened}, {row}{columns});")
+            let columns = self.columns.iter().map(|column| format!("{of}.{column}"));
+            let arguments: Vec<_> =
+                [number.to_string(), happened.to_string(), row].into_iter().chain(columns).collect();
+            format!("SELECT kreplay_changed({});", arguments.join(", "))
         };
         let (was, became, on) = (note(WAS, "OLD"), note(BECAME, "NEW"), format!("ON main.{}", quoted(&self.name)));
-        let mut sql = format!(
+        let sql = format!(
             "CREATE TEMP TRIGGER kreplay_i{number} AFTER INSERT {on} BEGIN {became} END;
              CREATE TEMP TRIGGER kreplay_u{number} AFTER UPDATE {on} BEGIN {was} {became} END;
              CREATE TEMP TRIGGER kreplay_d{number} AFTER DELETE {on} BEGIN {was} END;"
@@ -174,20 +176,20 @@ impl Table {
         if let Some(at) = self.number {
             // SQLite gives -1 as long as it has not chosen.
             let trigger = format!("kreplay_b{number} BEFORE INSERT {on} WHEN NEW.{} = -1", self.columns[at]);
-            sql +=
-                &format!("CREATE TEMP TRIGGER {trigger} BEGIN SELECT kreplay_changed({number}, {CHOSEN}, NULL); END;");
+            let told = format!("SELECT kreplay_changed({number}, {CHOSEN}, NULL);");
+            return format!("{sql} CREATE TEMP TRIGGER {trigger} BEGIN {told} END;");
         }
         sql
     }
 
-    fn note(&self, table: usize, happened: i64, context: &Context<'_>) -> Note {
-        let column = |at: usize| context.get_raw(BEFORE_COLUMNS + at);
+    fn note(&self, table: usize, happened: i64, told: &Context<'_>) -> Note {
+        let column = |at: usize| told.get_raw(BEFORE_COLUMNS + at);
         let (mut row, mut id, mut content) = (Vec::new(), Vec::new(), Vec::new());
         if happened == CHOSEN {
             return Note { table, happened, row, id, content };
         }
         if self.key.is_empty() {
-            literal(&mut row, context.get_raw(BEFORE_COLUMNS - 1));
+            literal(&mut row, told.get_raw(BEFORE_COLUMNS - 1));
         }
         for at in &self.key {
             literal(&mut row, column(*at));
