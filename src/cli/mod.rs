@@ -79,7 +79,14 @@ pub enum Command {
     Bench(BenchArgs),
     /// Says where two handlers, or two versions of one, would do different things with the same records
     ///
-    /// The effects of both are built, and none is applied. Exit code 0 says that they are the same, 1 that they differ.
+    /// The effects of both are built, and none is applied. Exit code 0 says that they are the same, 1 that they differ. The result
+    /// names the first record of each key with which they differ.
+    ///
+    /// Two projections in SQLite are compared by the rows that change, however their SQL is written: in scratch databases that
+    /// begin empty, with one current time and the same random numbers for both, by one worker in order of arrival. Two in
+    /// PostgreSQL are compared by their statements with the values in them, without comments and needless space: no server is
+    /// asked. Commands and endpoints are compared by what they would be given. Handlers whose effects have nothing in common are
+    /// refused; null goes with every handler, and shows all that it would do.
     Compare(CompareArgs),
     /// Goes on with a run that was interrupted or stopped
     Resume(ResumeArgs),

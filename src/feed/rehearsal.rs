@@ -82,6 +82,9 @@ pub struct ComparisonView {
     pub left: String,
     /// The other one.
     pub right: String,
+    /// What was compared, and what the comparison cannot see, in words.
+    #[serde(default)]
+    pub compared: String,
     /// Records that were compared.
     pub records: u64,
     /// Records with which the two would have done something else.
@@ -92,6 +95,10 @@ pub struct ComparisonView {
     pub more_keys: bool,
     /// Records that would have failed with both.
     pub failed_with_both: u64,
+    /// Where effects depend on records before: the first record that differs, in the order in which they were handled. Later
+    /// differences may come of it.
+    #[serde(default)]
+    pub first: Option<RecordPlace>,
     /// The first difference of a key, of the first keys that were found, in the order of the log.
     pub differences: Vec<Difference>,
 }

@@ -29,6 +29,8 @@ pub struct HandlerContext {
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
     pub settings: HandlerSettings,
+    /// When the run was begun, in milliseconds since 1970: the current time of previews.
+    pub now_ms: i64,
     /// Nothing but previews is asked for: no target is written to, made, changed or taken over.
     pub preview_only: bool,
 }
@@ -46,6 +48,7 @@ impl HandlerContext {
             follow: false,
             events: EventLog::default(),
             settings: HandlerSettings::default(),
+            now_ms: 1_700_000_000_000,
             preview_only: false,
         }
     }

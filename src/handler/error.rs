@@ -37,6 +37,21 @@ pub enum HandlerError {
     /// One of two handlers to compare has no effects that could be built without being applied.
     #[error("handler {0} has no effects to compare; choose another one")]
     NothingToCompare(String),
+    /// Two handlers to compare whose effects have nothing in common.
+    #[error(
+        "handler {left} makes {left_form} and handler {right} makes {right_form}, so every record would differ; compare two \
+         handlers of one kind"
+    )]
+    Incomparable {
+        /// One handler.
+        left: String,
+        /// What its effects are.
+        left_form: &'static str,
+        /// The other one.
+        right: String,
+        /// What its effects are.
+        right_form: &'static str,
+    },
     /// Its file cannot be opened.
     #[error("cannot open {} for the ndjson handler: {source}", path.display())]
     Open {
@@ -61,7 +76,11 @@ impl HandlerError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Settings { .. } | Self::NoPreview | Self::NothingToCompare(_) | Self::OtherLog { usage: true, .. }
+            Self::Settings { .. }
+                | Self::NoPreview
+                | Self::NothingToCompare(_)
+                | Self::Incomparable { .. }
+                | Self::OtherLog { usage: true, .. }
         )
     }
 

@@ -97,8 +97,8 @@ impl HandlerSource for Opened {
         self.source.preview()
     }
 
-    fn rehearsal(&self) -> Option<RehearsalView> {
-        self.source.rehearsal()
+    fn rehearsal(&self, over: bool) -> Option<RehearsalView> {
+        self.source.rehearsal(over)
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

@@ -31,7 +31,7 @@ pub use files::{
 };
 pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use logs::{Differs, LogId, Logs};
-pub use preview::{Preview, PreviewedEffect};
+pub use preview::{EffectForm, Preview, PreviewedEffect, Unbuilt};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget, ScratchSchemas};
 pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;

@@ -1,6 +1,8 @@
 //! `null`: accepts every record and does nothing with it, which leaves the speed of everything else.
 
-use super::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd};
+use super::{
+    EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Unbuilt,
+};
 use crate::domain::Record;
 
 /// Makes handlers that accept every record.
@@ -33,7 +35,11 @@ impl HandlerSource for NullSource {
 struct NullPreview;
 
 impl Preview for NullPreview {
-    fn preview(&mut self, _record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        EffectForm::Nothing
+    }
+
+    fn preview(&mut self, _record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         Ok(())
     }
 }

@@ -10,8 +10,8 @@ use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Advice, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Simulate,
-    WorkTime,
+    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd,
+    Simulate, Unbuilt, WorkTime,
 };
 use crate::domain::Record;
 
@@ -71,8 +71,16 @@ struct SimulatePreview {
 }
 
 impl Preview for SimulatePreview {
-    fn preview(&mut self, record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
-        if self.poison > 0.0 && is_poison(record.value(), self.poison) { Err(POISONED.to_owned()) } else { Ok(()) }
+    fn form(&self) -> EffectForm {
+        EffectForm::Nothing
+    }
+
+    fn preview(&mut self, record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+        if self.poison > 0.0 && is_poison(record.value(), self.poison) {
+            Err(POISONED.to_owned().into())
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -132,8 +132,9 @@ pub trait HandlerSource: Send + Sync {
         Err(HandlerError::NoPreview)
     }
 
-    /// What was found so far, where effects are only rehearsed.
-    fn rehearsal(&self) -> Option<RehearsalView> {
+    /// What was found so far, where effects are only rehearsed. It is asked for many times a second, and may leave out what
+    /// there is much of until the run is over.
+    fn rehearsal(&self, _over: bool) -> Option<RehearsalView> {
         None
     }
 

@@ -15,6 +15,7 @@ mod support;
 
 mod bench;
 mod chaos;
+mod compared;
 mod contents;
 mod cut;
 mod dead_letters;

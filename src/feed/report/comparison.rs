@@ -72,6 +72,7 @@ impl ComparisonReport {
         let found = &self.found;
         line("left", &found.left);
         line("right", &found.right);
+        line("compared", &found.compared);
         let compared =
             format!("{} of {} partitions, {}", Count(found.records), self.partitions, seconds(self.elapsed_s));
         line("records", &compared);
@@ -85,26 +86,37 @@ impl ComparisonReport {
             line("", &format!("{} fail with both", Count(found.failed_with_both)));
         }
         if self.equal {
-            line("result", "both do the same with every record");
+            let done = self.state == RunState::Done;
+            line("result", if done { "both do the same with every record" } else { "no difference so far" });
             return out;
         }
         let at_least = if found.more_keys { "more than " } else { "" };
         let result = format!(
-            "{} records of {at_least}{} keys differ",
-            Count(found.differing_records),
-            Count(found.differing_keys)
+            "{} of {at_least}{} {}",
+            counted(found.differing_records, "record", "records"),
+            counted(found.differing_keys, "key", "keys"),
+            if found.differing_records == 1 { "differs" } else { "differ" }
         );
         line("result", &result);
+        if let Some(first) = found.first.as_ref().filter(|_| found.differing_records > 1) {
+            let place = format!("{} partition {} offset {}", first.topic, first.partition, first.offset);
+            line("first", &format!("{place}; rows depend on records before, so what differs later may come of it"));
+        }
         for difference in &found.differences {
             let _ = writeln!(out);
             describe(&mut out, difference);
         }
         let shown = found.differences.len() as u64;
         if found.differing_keys > shown {
-            let _ = writeln!(out, "\nand {} more keys (--limit)", Count(found.differing_keys - shown));
+            let more = counted(found.differing_keys - shown, "more key differs", "more keys differ");
+            let _ = writeln!(out, "\nand {at_least}{more} (--limit)");
         }
         out
     }
+}
+
+fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{} {}", Count(count), if count == 1 { one } else { more })
 }
 
 fn describe(out: &mut String, difference: &Difference) {
@@ -141,9 +153,11 @@ mod tests {
         let found = ComparisonView {
             left: "projection:a.toml".into(),
             right: "projection:b.toml".into(),
+            compared: "rows\u{1b}".into(),
             records: 1_000_000,
             differing_records: 3,
             differing_keys: 2,
+            first: Some(RecordPlace { topic: "orders".into(), partition: 3, offset: 77 }),
             differences: vec![Difference {
                 place: RecordPlace { topic: "orders".into(), partition: 3, offset: 77 },
                 key: Some("k\u{1b}".into()),
@@ -158,11 +172,13 @@ mod tests {
         let report = ComparisonReport::new(&run).unwrap();
         let text = report.render(false).unwrap();
         for part in [
+            "compared  rows\\u{1b}",
+            "first     orders partition 3 offset 77; ",
             "3 records of 2 keys differ",
             "key k\\u{1b}: orders partition 3 offset 77",
             "  left  statement orders: status=paid",
             "  right fails: no such column",
-            "and 1 more keys",
+            "and 1 more key differs (--limit)",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

@@ -12,7 +12,8 @@ use super::{ExecSettings, command::Command, voice::Voice, worker::ExecHandler};
 use crate::{
     domain::{Censor, Growing, Masked, Record, TopicPartition},
     handler::{
-        EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd, ndjson,
+        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect,
+        RunEnd, Unbuilt, ndjson,
     },
     plan::Rules,
 };
@@ -131,7 +132,11 @@ impl HandlerSource for ExecSource {
 struct Lines(Arc<Shared>);
 
 impl Preview for Lines {
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        EffectForm::Input
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let mut content = Vec::new();
         self.0.append_line(&mut content, record)?;
         content.pop();

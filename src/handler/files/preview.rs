@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Growing, Record, TopicPartition},
-    handler::{Preview, PreviewedEffect},
+    handler::{EffectForm, Preview, PreviewedEffect, Unbuilt},
 };
 use std::sync::Arc;
 
@@ -17,11 +17,19 @@ pub(super) struct FilesPreview {
 }
 
 impl Preview for FilesPreview {
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        if self.format == FileFormat::Ndjson { EffectForm::Lines } else { EffectForm::FileRows }
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
         self.table.append(&mut content, id, record).map_err(|error| error.text)?;
+        if self.format == FileFormat::Ndjson {
+            // The line feed is no part of it, as with `ndjson`.
+            content.pop();
+        }
         let series = if self.by_topic { &*id.topic } else { "records" };
         effects.push(PreviewedEffect { what: format!("{} {series}", self.format), content });
         Ok(())

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     domain::{Censor, Growing, MASK, Masked, Record, TopicPartition},
-    handler::{EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect, RunEnd},
+    handler::{
+        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect,
+        RunEnd, Unbuilt,
+    },
     plan::Rules,
 };
 
@@ -148,7 +151,11 @@ impl HandlerSource for HttpSource {
 struct Requests(Arc<Shared>);
 
 impl Preview for Requests {
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        EffectForm::Requests
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let mut body = Content::new(self.0.settings.body);
         body.push(self.0.source(record)?, &self.0.rules, record)?;
         let (headers, body) = body.finish();

@@ -8,8 +8,8 @@ use std::{path::Path, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{
-    Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
-    RunEnd, preview::Unopened,
+    Advice, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview,
+    PreviewedEffect, RunEnd, Unbuilt, preview::Unopened,
 };
 use crate::{
     domain::{Growing, Record, TopicPartition},
@@ -106,7 +106,11 @@ struct LinePreview {
 }
 
 impl Preview for LinePreview {
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        EffectForm::Lines
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();

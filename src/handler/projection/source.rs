@@ -235,7 +235,7 @@ impl HandlerSource for ProjectionSource {
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        preview::preview(&self.shared.definition, self.binder.clone())
+        preview::preview(&self.shared.definition, self.binder.clone(), self.shared.context.now_ms)
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {

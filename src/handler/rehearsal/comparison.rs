@@ -5,15 +5,16 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    dry_run::{all_failed, place, preview_for},
-    findings::Findings,
+    dry_run::{all_failed, place, preview_for, stopped_at},
+    findings::{Built, Findings},
 };
 use crate::{
+    decode::Undecodable,
     domain::{Growing, TopicPartition},
     feed::RehearsalView,
     handler::{
-        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
-        RunEnd,
+        Advice, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview,
+        PreviewedEffect, RunEnd, Unbuilt,
     },
     plan::Rules,
 };
@@ -30,6 +31,7 @@ struct Side {
     source: Arc<dyn HandlerSource>,
     first: Mutex<Option<Box<dyn Preview>>>,
     keeps_state: bool,
+    form: EffectForm,
 }
 
 impl Side {
@@ -38,13 +40,13 @@ impl Side {
             HandlerError::NoPreview => HandlerError::NothingToCompare(name.to_owned()),
             other => other,
         })?;
-        Ok(Self { keeps_state: first.keeps_state(), first: Mutex::new(Some(first)), source })
+        Ok(Self { keeps_state: first.keeps_state(), form: first.form(), first: Mutex::new(Some(first)), source })
     }
 }
 
 impl Comparison {
     /// # Errors
-    /// One of the two has no effects to build, or cannot build them.
+    /// One of the two has no effects to build, or cannot build them; or their effects have nothing in common.
     pub(super) fn new(
         [left, right]: [Arc<dyn HandlerSource>; 2],
         names: [String; 2],
@@ -52,11 +54,17 @@ impl Comparison {
         context: &HandlerContext,
     ) -> Result<Self, HandlerError> {
         let sides = [Side::new(left, &names[0])?, Side::new(right, &names[1])?];
+        let forms = [sides[0].form, sides[1].form];
+        let Some(form) = forms[0].common(forms[1]) else {
+            let ([left, right], [left_form, right_form]) = (names, forms.map(EffectForm::name));
+            return Err(HandlerError::Incomparable { left, left_form, right, right_form });
+        };
+        let first_counts = sides.iter().any(|side| side.keeps_state);
         Ok(Self {
             sides,
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
-            findings: Arc::new(Mutex::new(Findings::new(names, shown))),
+            findings: Arc::new(Mutex::new(Findings::new(names, form, first_counts, shown))),
         })
     }
 
@@ -91,8 +99,8 @@ impl HandlerSource for Comparison {
         self.sides.iter().for_each(|side| side.source.joined(id));
     }
 
-    fn rehearsal(&self) -> Option<RehearsalView> {
-        Some(RehearsalView::Comparison(self.findings.lock().view()))
+    fn rehearsal(&self, over: bool) -> Option<RehearsalView> {
+        Some(RehearsalView::Comparison(self.findings.lock().view(over)))
     }
 
     /// Nothing was done that would have to be brought to an end.
@@ -121,22 +129,36 @@ impl Handler for Both {
             for (done, record) in lane.records.iter().enumerate() {
                 left_effects.clear();
                 right_effects.clear();
-                let (one, other) =
-                    match self.rules.undecodable(record).map(|error| (error.is_passing(), error.to_string())) {
-                        None => (left.preview(record, left_effects), right.preview(record, right_effects)),
-                        Some((false, error)) => (Err(error.clone()), Err(error)),
-                        Some((true, error)) => {
-                            failures.push(LaneFailure { run, done, error, advice: Advice::Retry });
-                            break;
-                        }
-                    };
-                let one = one.as_ref().map(|()| left_effects.as_slice()).map_err(String::as_str);
-                let other = other.as_ref().map(|()| right_effects.as_slice()).map_err(String::as_str);
+                let (one, other) = match self.rules.undecodable(record) {
+                    None => (left.preview(record, left_effects), right.preview(record, right_effects)),
+                    Some(bad @ Undecodable::Bad(_)) => {
+                        let bad = Unbuilt::Record(bad.to_string());
+                        (Err(bad.clone()), Err(bad))
+                    }
+                    Some(passing @ Undecodable::Unreachable(_)) => {
+                        failures.push(LaneFailure { run, done, error: passing.to_string(), advice: Advice::Retry });
+                        break;
+                    }
+                };
+                let (one, other) = match (&one, &other) {
+                    (Err(Unbuilt::Stop(error)), _) | (_, Err(Unbuilt::Stop(error))) => {
+                        failures.extend(stopped_at(batch, run, done, error));
+                        return failures;
+                    }
+                    (one, other) => (built(one, left_effects), built(other, right_effects)),
+                };
                 let key = || self.rules.examine(record).lane_key().map(<[u8]>::to_vec);
                 let place = || place(&self.partitions, record);
                 self.findings.lock().compare(record, key, place, one, other);
             }
         }
         failures
+    }
+}
+
+fn built<'a>(result: &'a Result<(), Unbuilt>, effects: &'a [PreviewedEffect]) -> Built<'a> {
+    match result {
+        Ok(()) => Ok(effects),
+        Err(Unbuilt::Record(error) | Unbuilt::Stop(error)) => Err(error),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     feed::{RecordPlace, RehearsalView},
     handler::{
         Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect,
-        RunEnd,
+        RunEnd, Unbuilt,
     },
     plan::Rules,
 };
@@ -58,6 +58,13 @@ pub(super) fn all_failed(batch: &[LaneRun], error: &str) -> Vec<LaneFailure> {
     (0..batch.len()).map(|run| LaneFailure { run, done: 0, error: error.to_owned(), advice: Advice::Stop }).collect()
 }
 
+/// A batch that goes no further than a record of one of its runs, because nothing can be built any more.
+pub(super) fn stopped_at(batch: &[LaneRun], run: usize, done: usize, error: &str) -> Vec<LaneFailure> {
+    let mut failures = all_failed(batch, error).split_off(run);
+    failures[0].done = done;
+    failures
+}
+
 /// Where a record stands, by the partitions of the run.
 pub(super) fn place(partitions: &Growing<TopicPartition>, record: &Record) -> RecordPlace {
     let unknown = || RecordPlace { topic: "?".into(), partition: -1, offset: record.offset };
@@ -87,7 +94,7 @@ impl HandlerSource for DryRun {
         self.inner.joined(id);
     }
 
-    fn rehearsal(&self) -> Option<RehearsalView> {
+    fn rehearsal(&self, _over: bool) -> Option<RehearsalView> {
         Some(RehearsalView::DryRun(self.tally.lock().view()))
     }
 
@@ -129,10 +136,13 @@ impl Handler for DryHandler {
                 }
                 self.effects.clear();
                 let built = preview.preview(record, &mut self.effects);
-                let mut tally = self.tally.lock();
                 match built {
-                    Ok(()) => tally.effects(place, &self.effects),
-                    Err(error) => tally.failure(place, &error),
+                    Ok(()) => self.tally.lock().effects(place, &self.effects),
+                    Err(Unbuilt::Record(error)) => self.tally.lock().failure(place, &error),
+                    Err(Unbuilt::Stop(error)) => {
+                        failures.extend(stopped_at(batch, run, done, &error));
+                        return failures;
+                    }
                 }
             }
         }

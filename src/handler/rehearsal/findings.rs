@@ -6,7 +6,7 @@ use super::shown::{cut, cut_where_they_differ};
 use crate::{
     domain::Record,
     feed::{ComparisonView, Difference, Effect, Outcome, RecordPlace},
-    handler::PreviewedEffect,
+    handler::{EffectForm, PreviewedEffect},
 };
 
 /// So many keys that differ are told apart: about 40 MB. Above it their number is a lower bound.
@@ -20,16 +20,20 @@ pub(super) type Built<'a> = Result<&'a [PreviewedEffect], &'a str>;
 /// What a comparison has found.
 #[derive(Debug)]
 pub(super) struct Findings {
+    /// Everything but the differences.
     view: ComparisonView,
+    differences: Vec<Difference>,
     /// Keys that differ, by their hash.
     keys: HashSet<u64>,
     most_shown: usize,
+    /// Records come in one order, and what the first difference leaves behind may make others.
+    first_counts: bool,
 }
 
 impl Findings {
-    pub(super) fn new([left, right]: [String; 2], most_shown: usize) -> Self {
-        let view = ComparisonView { left, right, ..ComparisonView::default() };
-        Self { view, keys: HashSet::new(), most_shown }
+    pub(super) fn new([left, right]: [String; 2], form: EffectForm, first_counts: bool, most_shown: usize) -> Self {
+        let view = ComparisonView { left, right, compared: form.compared().to_owned(), ..ComparisonView::default() };
+        Self { view, differences: Vec::new(), keys: HashSet::new(), most_shown, first_counts }
     }
 
     /// Takes note of what the two would do with a record. `key` is what it is known by.
@@ -60,17 +64,22 @@ impl Findings {
             return;
         }
         self.view.differing_keys += 1;
-        if self.view.differences.len() < self.most_shown {
+        if self.differences.len() < self.most_shown {
             let [left, right] = outcomes(left, right);
             let key = key().map(|key| cut(&key));
-            self.view.differences.push(Difference { place: place(), key, left, right });
+            let place = place();
+            if self.first_counts && self.view.first.is_none() {
+                self.view.first = Some(place.clone());
+            }
+            self.differences.push(Difference { place, key, left, right });
         }
     }
 
-    pub(super) fn view(&self) -> ComparisonView {
-        let mut view = self.view.clone();
-        view.differences.sort_by(|a, b| a.place.cmp(&b.place));
-        view
+    /// Up to 10,000 differences are much to copy: they are in it when `over` says that there will be no more.
+    pub(super) fn view(&self, over: bool) -> ComparisonView {
+        let mut differences = if over { self.differences.clone() } else { Vec::new() };
+        differences.sort_by(|a, b| a.place.cmp(&b.place));
+        ComparisonView { differences, ..self.view.clone() }
     }
 }
 

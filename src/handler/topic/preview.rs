@@ -8,13 +8,17 @@ use super::{
 };
 use crate::{
     domain::Record,
-    handler::{Preview, PreviewedEffect},
+    handler::{EffectForm, Preview, PreviewedEffect, Unbuilt},
 };
 
 pub(super) struct TopicPreview(pub(super) Arc<Republisher>);
 
 impl Preview for TopicPreview {
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        EffectForm::Records
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let outgoing = self.0.router.route(record).map_err(|misrouted| misrouted.error)?;
         effects.push(PreviewedEffect {
             what: format!("topic {}", outgoing.target.name),

@@ -168,7 +168,7 @@ impl Run {
     }
 
     fn rehearsal_view(&self) -> Option<RehearsalView> {
-        let mut view = self.source.rehearsal()?;
+        let mut view = self.source.rehearsal(self.state.is_over())?;
         if let RehearsalView::DryRun(dry_run) = &mut view {
             dry_run.on_failure.clone_from(&self.would_fail);
         }

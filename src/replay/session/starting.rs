@@ -131,6 +131,7 @@ impl Body {
                 follow: plan.follow,
                 events: self.events.clone(),
                 settings: settings.handlers.clone(),
+                now_ms: Utc::now().timestamp_millis(),
                 preview_only: settings.rehearsal.is_some(),
             };
             let (source, single_threaded) = self.open_handlers(&settings, &context)?;

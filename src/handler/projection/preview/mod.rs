@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod preview_test;
 mod scratch;
+mod steady;
 mod watch;
 
 use std::{fmt::Write, sync::Arc};
@@ -17,27 +18,34 @@ use super::{
     batch::{Batch, Value},
     bind::Binder,
     definition::Definition,
-    statement::Dialect,
+    statement::{Dialect, Statement},
 };
 use crate::{
+    decode::Undecodable,
     domain::Record,
-    handler::{HandlerError, Preview, PreviewedEffect},
+    handler::{EffectForm, HandlerError, Preview, PreviewedEffect, Unbuilt},
 };
 
-/// The preview of a definition.
+/// The preview of a definition. `now_ms` is the current time in it, in milliseconds since 1970.
 ///
 /// # Errors
 /// Its schema or its statements are wrong.
-pub(super) fn preview(definition: &Arc<Definition>, binder: Binder) -> Result<Box<dyn Preview>, HandlerError> {
+pub(super) fn preview(
+    definition: &Arc<Definition>,
+    binder: Binder,
+    now_ms: i64,
+) -> Result<Box<dyn Preview>, HandlerError> {
     let scratch = match definition.target.dialect() {
-        Dialect::Sqlite => Some(Scratch::open(definition)?),
+        Dialect::Sqlite => Some(Scratch::open(definition, now_ms)?),
         Dialect::Postgres => None,
     };
-    Ok(Box::new(ProjectionPreview { definition: Arc::clone(definition), binder, scratch }))
+    let statements = definition.statements.iter().map(Statement::without_looks).collect();
+    Ok(Box::new(ProjectionPreview { statements, binder, scratch }))
 }
 
 struct ProjectionPreview {
-    definition: Arc<Definition>,
+    /// Those of the definition, in one form for what only looks different.
+    statements: Vec<Statement>,
     binder: Binder,
     scratch: Option<Scratch>,
 }
@@ -47,21 +55,28 @@ impl Preview for ProjectionPreview {
         self.scratch.is_some()
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
+    fn form(&self) -> EffectForm {
+        if self.scratch.is_some() { EffectForm::Rows } else { EffectForm::Statements }
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
         let mut batch = Batch::default();
-        self.binder.bind(record, &mut batch).map_err(|error| error.to_string())?;
+        self.binder.bind(record, &mut batch).map_err(|error| match error {
+            Undecodable::Bad(_) => Unbuilt::Record(error.to_string()),
+            Undecodable::Unreachable(_) => Unbuilt::Stop(error.to_string()),
+        })?;
         if let Some(scratch) = &mut self.scratch {
-            return scratch.apply(&batch, effects);
+            return scratch.apply(record, &batch, effects);
         }
-        effects.extend(statements(&self.definition, &batch));
+        effects.extend(statements(&self.statements, &batch));
         Ok(())
     }
 }
 
 /// The statements of a batch with their values in the place of their parameters.
-fn statements<'a>(definition: &'a Definition, batch: &'a Batch) -> impl Iterator<Item = PreviewedEffect> + 'a {
+fn statements<'a>(statements: &'a [Statement], batch: &'a Batch) -> impl Iterator<Item = PreviewedEffect> + 'a {
     batch.steps.iter().filter_map(|step| {
-        let statement = definition.statements.get(step.statement)?;
+        let statement = statements.get(step.statement)?;
         let values = batch.values(step);
         let text =
             statement.render(|index, _| values.get(index).map_or_else(String::new, |value| literal(batch, value)));

@@ -4,9 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::watch::{self, Changes};
+use super::{steady::Steady, watch::Changes};
+use crate::domain::Record;
 use crate::handler::{
-    HandlerError, PreviewedEffect,
+    HandlerError, PreviewedEffect, Unbuilt,
     projection::{
         batch::Batch,
         definition::Definition,
@@ -26,6 +27,7 @@ pub(in crate::handler::projection) struct Scratch {
     connection: Connection,
     sql: Vec<String>,
     changes: Changes,
+    steady: Steady,
     since_commit: u32,
 }
 
@@ -34,11 +36,15 @@ impl Scratch {
     ///
     /// # Errors
     /// What of the definition is wrong.
-    pub(in crate::handler::projection) fn open(definition: &Arc<Definition>) -> Result<Self, HandlerError> {
+    pub(in crate::handler::projection) fn open(
+        definition: &Arc<Definition>,
+        now_ms: i64,
+    ) -> Result<Self, HandlerError> {
         let failed = |error: rusqlite::Error| target_error(format!("a scratch database: {}", Fault::of(&error).text));
         // An empty name is a database that SQLite deletes when it is closed.
         let connection = Connection::open("").map_err(failed)?;
         prepare(&connection).map_err(failed)?;
+        let steady = Steady::install(&connection, now_ms).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(definition.statements.len() + 32);
         if let Some(schema) = &definition.schema {
             connection.execute_batch(schema).map_err(|error| {
@@ -51,17 +57,27 @@ impl Scratch {
         }
         let sql: Vec<_> = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect();
         check_statements(&connection, definition, &sql)?;
-        watch::install(&connection).map_err(failed)?;
+        let changes = Changes::install(&connection).map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
-        Ok(Self { connection, sql, changes: Changes::default(), since_commit: 0 })
+        Ok(Self { connection, sql, changes, steady, since_commit: 0 })
     }
 
     /// Applies the one record of a batch, and appends the rows that it changes.
     ///
     /// # Errors
-    /// What would fail the record; nothing of it is left then.
-    pub(super) fn apply(&mut self, batch: &Batch, effects: &mut Vec<PreviewedEffect>) -> Result<(), String> {
-        let Self { connection, sql, changes, since_commit } = self;
+    /// What would fail the record, of which nothing is left then; or what is wrong with the scratch database.
+    pub(super) fn apply(
+        &mut self,
+        record: &Record,
+        batch: &Batch,
+        effects: &mut Vec<PreviewedEffect>,
+    ) -> Result<(), Unbuilt> {
+        let Self { connection, sql, changes, steady, since_commit } = self;
+        if batch.steps.is_empty() {
+            return Ok(());
+        }
+        steady.begin(record);
+        changes.forget();
         let run = |text: &str| connection.prepare_cached(text)?.raw_execute();
         let carry_out = || -> rusqlite::Result<()> {
             if connection.is_autocommit() {
@@ -80,10 +96,11 @@ impl Scratch {
             if !connection.is_autocommit() {
                 let _ = connection.execute_batch("ROLLBACK TO kreplay_record; RELEASE kreplay_record");
             }
-            return Err(Fault::of(&error).text);
+            return Err(unbuilt(&error));
         }
-        let failed = |error: rusqlite::Error| Fault::of(&error).text;
-        changes.take(connection, effects).map_err(failed)?;
+        // What the record did is done; from here on it is no fault of the record's.
+        let failed = |error: rusqlite::Error| Unbuilt::Stop(in_scratch(&Fault::of(&error).text));
+        changes.take(effects);
         *since_commit += 1;
         if *since_commit >= COMMIT_EVERY {
             *since_commit = 0;
@@ -91,6 +108,16 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+fn unbuilt(error: &rusqlite::Error) -> Unbuilt {
+    let fault = Fault::of(error);
+    if fault.of_record { Unbuilt::Record(fault.text) } else { Unbuilt::Stop(in_scratch(&fault.text)) }
+}
+
+/// SQLite puts what does not fit into memory where `SQLITE_TMPDIR` or `TMPDIR` say.
+fn in_scratch(text: &str) -> String {
+    format!("a scratch database (in TMPDIR, or /var/tmp): {text}")
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

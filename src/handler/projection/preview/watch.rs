@@ -1,159 +1,248 @@
-//! Which rows of a scratch database change: triggers write them down.
+//! Which rows of a scratch database change: triggers tell them to a function.
 //!
 //! The session extension would do that, too, but needs bindings that are made with clang at build time.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    io::Write,
+    sync::Arc,
+};
 
-use rusqlite::Connection;
+use parking_lot::Mutex;
+use rusqlite::{
+    Connection,
+    functions::{Context, FunctionFlags},
+    types::ValueRef,
+};
 
 use crate::handler::PreviewedEffect;
 
-const NOTES: &str =
-    "CREATE TEMP TABLE kreplay_changes (seq INTEGER PRIMARY KEY, of TEXT, row TEXT, id TEXT, was TEXT, became TEXT)";
+/// Arguments of the function before those of the columns: the table's number, what happened, and the row's number where
+/// nothing else tells rows apart.
+const BEFORE_COLUMNS: usize = 3;
+/// What happened to a row: it was like this before.
+const WAS: i64 = 0;
+/// It is like this now.
+const BECAME: i64 = 1;
+/// SQLite chooses the number of the row that is about to be inserted.
+const CHOSEN: i64 = 2;
 
-/// Marks the row that is about to be inserted as one whose id SQLite chooses.
-const CHOSEN: &str = "chosen";
-
-/// Has the changes of all tables written down.
-pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(NOTES)?;
-    let tables = "SELECT name, sql LIKE '%without%rowid%' FROM main.sqlite_schema
-        WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'create virtual%'";
-    let tables: Vec<(String, bool)> =
-        connection.prepare(tables)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    for (number, (table, without_rowid)) in tables.into_iter().enumerate() {
-        let columns: Vec<(String, i64, String)> = connection
-            .prepare("SELECT name, pk, type FROM pragma_table_info(?1) ORDER BY cid")?
-            .query_map([&table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<_, _>>()?;
-        connection.execute_batch(&triggers(number, &table, &columns, without_rowid))?;
-    }
-    // A row that makes room for another is deleted, and told. With triggers of the user's own it would let them call
-    // themselves, which they do not do elsewhere.
-    let own: i64 =
-        connection.query_row("SELECT count(*) FROM main.sqlite_schema WHERE type = 'trigger'", [], |row| row.get(0))?;
-    if own == 0 {
-        connection.pragma_update(None, "recursive_triggers", true)?;
-    }
-    Ok(())
-}
-
-fn name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn triggers(number: usize, table: &str, columns: &[(String, i64, String)], without_rowid: bool) -> String {
-    let mut key: Vec<_> = columns.iter().filter(|(_, place, _)| *place > 0).collect();
-    key.sort_by_key(|(_, place, _)| *place);
-    // Such a column is the number of the row, and SQLite chooses it where nobody says it.
-    let numbered = match key.as_slice() {
-        [(column, _, kind)] if kind.eq_ignore_ascii_case("integer") && !without_rowid => Some(column),
-        _ => None,
-    };
-    let row = |of: &str| match key.as_slice() {
-        [] => format!("{of}.rowid"),
-        key => {
-            key.iter().map(|(column, ..)| format!("quote({of}.{})", name(column))).collect::<Vec<_>>().join("||','||")
-        }
-    };
-    let id = |of: &str| match numbered {
-        Some(column) => format!("{} || quote({of}.{})", text(&format!("{} = ", name(column))), name(column)),
-        None => "''".into(),
-    };
-    let content = |of: &str| {
-        let parts: Vec<_> = columns
-            .iter()
-            .filter(|(column, ..)| Some(column) != numbered)
-            .map(|(column, ..)| format!("{} || quote({of}.{})", text(&format!("{} = ", name(column))), name(column)))
-            .collect();
-        if parts.is_empty() { "''".to_owned() } else { parts.join(" || ', ' || ") }
-    };
-    let note = |row: &str, id: &str, was: &str, became: &str| {
-        format!(
-            "INSERT INTO kreplay_changes (of, row, id, was, became) VALUES ({}, {row}, {id}, {was}, {became});",
-            text(table)
-        )
-    };
-    let before = note(&row("OLD"), &id("OLD"), &content("OLD"), "NULL");
-    let after = note(&row("NEW"), &id("NEW"), "NULL", &content("NEW"));
-    let on = format!("ON main.{}", name(table));
-    let sql = format!(
-        "CREATE TEMP TRIGGER kreplay_i{number} AFTER INSERT {on} BEGIN {after} END;
-         CREATE TEMP TRIGGER kreplay_u{number} AFTER UPDATE {on} BEGIN {before} {after} END;
-         CREATE TEMP TRIGGER kreplay_d{number} AFTER DELETE {on} BEGIN {before} END;"
-    );
-    if let Some(column) = numbered {
-        // SQLite gives -1 as long as it has not chosen.
-        let chosen = note("NULL", &text(CHOSEN), "NULL", "NULL");
-        let trigger = format!("kreplay_b{number} BEFORE INSERT {on} WHEN NEW.{} = -1", name(column));
-        return format!("{sql} CREATE TEMP TRIGGER {trigger} BEGIN {chosen} END;");
-    }
-    sql
-}
-
-/// Reads what was written down.
-#[derive(Debug, Default)]
+/// Hears what changes in a database, and makes effects of it.
 pub(super) struct Changes {
+    tables: Arc<[Table]>,
+    heard: Arc<Mutex<Vec<Note>>>,
     /// Tables whose rows SQLite numbers: the numbers depend on what came before, and are no part of what a record does.
-    numbered: HashSet<String>,
+    numbered: HashSet<usize>,
+}
+
+/// A table that is watched.
+struct Table {
+    name: String,
+    /// In quotes, in the order of their names: a schema that lists them in another order makes the same effects.
+    columns: Vec<String>,
+    /// Which of them are the primary key, in its order.
+    key: Vec<usize>,
+    /// The column that is the number of the row, which SQLite chooses where nobody says it.
+    number: Option<usize>,
+}
+
+/// One state of one row.
+struct Note {
+    table: usize,
+    happened: i64,
+    row: Vec<u8>,
+    id: Vec<u8>,
+    content: Vec<u8>,
 }
 
 /// A row, as it was at first and as it is at last.
 struct Change {
-    of: String,
-    id: String,
-    was: Option<String>,
-    became: Option<String>,
+    table: usize,
+    id: Vec<u8>,
+    was: Option<Vec<u8>>,
+    became: Option<Vec<u8>>,
 }
 
 impl Changes {
+    /// Watches all tables of a database.
+    pub(super) fn install(connection: &Connection) -> rusqlite::Result<Self> {
+        let names = "SELECT name, sql LIKE '%without%rowid%' FROM main.sqlite_schema
+            WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'create virtual%'";
+        let names: Vec<(String, bool)> = connection
+            .prepare(names)?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut tables = Vec::new();
+        let mut triggers = String::new();
+        for (number, (name, without_rowid)) in names.into_iter().enumerate() {
+            let table = Table::read(connection, name, without_rowid)?;
+            triggers += &table.triggers(number);
+            tables.push(table);
+        }
+        let tables: Arc<[Table]> = tables.into();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (known, notes) = (Arc::clone(&tables), Arc::clone(&heard));
+        connection.create_scalar_function("kreplay_changed", -1, FunctionFlags::SQLITE_UTF8, move |context| {
+            notes.lock().extend(note(&known, context)?);
+            Ok(rusqlite::types::Null)
+        })?;
+        connection.execute_batch(&triggers)?;
+        // A row that makes room for another is deleted, and told. With triggers of the user's own it would let them call
+        // themselves, which they do not do elsewhere.
+        let own: i64 =
+            connection
+                .query_row("SELECT count(*) FROM main.sqlite_schema WHERE type = 'trigger'", [], |row| row.get(0))?;
+        if own == 0 {
+            connection.pragma_update(None, "recursive_triggers", true)?;
+        }
+        Ok(Self { tables, heard, numbered: HashSet::new() })
+    }
+
+    /// Forgets what was changed and taken back.
+    pub(super) fn forget(&self) {
+        self.heard.lock().clear();
+    }
+
     /// What has changed since the last call, taken together row by row.
-    pub(super) fn take(&mut self, connection: &Connection, effects: &mut Vec<PreviewedEffect>) -> rusqlite::Result<()> {
-        let mut rows: HashMap<(String, String), usize> = HashMap::new();
+    pub(super) fn take(&mut self, effects: &mut Vec<PreviewedEffect>) {
+        let mut rows: HashMap<(usize, Vec<u8>), usize> = HashMap::new();
         let mut changes: Vec<Change> = Vec::new();
-        let mut notes =
-            connection.prepare_cached("SELECT of, row, id, was, became FROM kreplay_changes ORDER BY seq")?;
-        let mut notes = notes.query([])?;
-        while let Some(note) = notes.next()? {
-            let of: String = note.get(0)?;
-            let row: Option<rusqlite::types::Value> = note.get(1)?;
-            let Some(row) = row.filter(|row| *row != rusqlite::types::Value::Null) else {
-                self.numbered.insert(of);
+        for Note { table, happened, row, id, content } in self.heard.lock().drain(..) {
+            if happened == CHOSEN {
+                self.numbered.insert(table);
                 continue;
-            };
-            let change = Change { of, id: note.get(2)?, was: note.get(3)?, became: note.get(4)? };
-            match rows.entry((change.of.clone(), format!("{row:?}"))) {
-                std::collections::hash_map::Entry::Occupied(known) => changes[*known.get()].became = change.became,
-                std::collections::hash_map::Entry::Vacant(free) => {
+            }
+            let content = Some(content);
+            let (was, became) = if happened == WAS { (content, None) } else { (None, content) };
+            match rows.entry((table, row)) {
+                Entry::Occupied(known) => changes[*known.get()].became = became,
+                Entry::Vacant(free) => {
                     free.insert(changes.len());
-                    changes.push(change);
+                    changes.push(Change { table, id, was, became });
                 }
             }
         }
-        drop(notes);
-        connection.prepare_cached("DELETE FROM kreplay_changes")?.execute([])?;
         let changes = changes.into_iter().filter(|change| change.was != change.became);
         let mut new: Vec<_> = changes.map(|change| self.effect(&change)).collect();
         new.sort_by(|one, other| (&one.what, &one.content).cmp(&(&other.what, &other.content)));
         effects.append(&mut new);
-        Ok(())
     }
 
     fn effect(&self, change: &Change) -> PreviewedEffect {
         let (verb, content) = match (&change.was, &change.became) {
-            (None, Some(became)) => ("insert", became),
+            (None, Some(became)) => ("insert into", became),
             (_, Some(became)) => ("update", became),
-            (was, None) => ("delete", was.as_ref().unwrap_or(&change.id)),
+            (was, None) => ("delete from", was.as_ref().unwrap_or(&change.id)),
         };
-        let id = if change.id.is_empty() || self.numbered.contains(&change.of) { "" } else { change.id.as_str() };
-        let comma = if id.is_empty() || content.is_empty() { "" } else { ", " };
-        PreviewedEffect {
-            what: format!("rows {}", change.of),
-            content: format!("{verb} {id}{comma}{content}").into_bytes(),
-        }
+        let id = if self.numbered.contains(&change.table) { &[][..] } else { &change.id };
+        let comma: &[u8] = if id.is_empty() || content.is_empty() { b"" } else { b", " };
+        let name = &self.tables[change.table].name;
+        // The same row in another table is something else.
+        let head = format!("{verb} {name}: ").into_bytes();
+        PreviewedEffect { what: format!("rows {name}"), content: [&head, id, comma, content].concat() }
     }
+}
+
+impl Table {
+    fn read(connection: &Connection, name: String, without_rowid: bool) -> rusqlite::Result<Self> {
+        let columns: Vec<(String, i64, String)> = connection
+            .prepare("SELECT name, pk, type FROM pragma_table_info(?1) ORDER BY name")?
+            .query_map([&name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut key: Vec<_> = (0..columns.len()).filter(|at| columns[*at].1 > 0).collect();
+        key.sort_by_key(|at| columns[*at].1);
+        let number = match key.as_slice() {
+            [at] if columns[*at].2.eq_ignore_ascii_case("integer") && !without_rowid => Some(*at),
+            _ => None,
+        };
+        let columns = columns.into_iter().map(|(column, ..)| quoted(&column)).collect();
+        Ok(Self { name, columns, key, number })
+    }
+
+    fn triggers(&self, number: usize) -> String {
+        let note = |happened: i64, of: &str| {
+            let row = if self.key.is_empty() { format!("{of}.rowid") } else { "NULL".into() };
+            let columns = self.columns.iter().map(|column| format!("{of}.{column}"));
+            let arguments: Vec<_> =
+                [number.to_string(), happened.to_string(), row].into_iter().chain(columns).collect();
+            format!("SELECT kreplay_changed({});", arguments.join(", "))
+        };
+        let (was, became, on) = (note(WAS, "OLD"), note(BECAME, "NEW"), format!("ON main.{}", quoted(&self.name)));
+        let sql = format!(
+            "CREATE TEMP TRIGGER kreplay_i{number} AFTER INSERT {on} BEGIN {became} END;
+             CREATE TEMP TRIGGER kreplay_u{number} AFTER UPDATE {on} BEGIN {was} {became} END;
+             CREATE TEMP TRIGGER kreplay_d{number} AFTER DELETE {on} BEGIN {was} END;"
+        );
+        if let Some(at) = self.number {
+            // SQLite gives -1 as long as it has not chosen.
+            let trigger = format!("kreplay_b{number} BEFORE INSERT {on} WHEN NEW.{} = -1", self.columns[at]);
+            let told = format!("SELECT kreplay_changed({number}, {CHOSEN}, NULL);");
+            return format!("{sql} CREATE TEMP TRIGGER {trigger} BEGIN {told} END;");
+        }
+        sql
+    }
+
+    fn note(&self, table: usize, happened: i64, told: &Context<'_>) -> Note {
+        let column = |at: usize| told.get_raw(BEFORE_COLUMNS + at);
+        let (mut row, mut id, mut content) = (Vec::new(), Vec::new(), Vec::new());
+        if happened == CHOSEN {
+            return Note { table, happened, row, id, content };
+        }
+        if self.key.is_empty() {
+            literal(&mut row, told.get_raw(BEFORE_COLUMNS - 1));
+        }
+        for at in &self.key {
+            literal(&mut row, column(*at));
+            row.push(b',');
+        }
+        for (at, name) in self.columns.iter().enumerate() {
+            let into = if self.number == Some(at) { &mut id } else { &mut content };
+            if !into.is_empty() {
+                into.extend_from_slice(b", ");
+            }
+            into.extend_from_slice(name.as_bytes());
+            into.extend_from_slice(b" = ");
+            literal(into, column(at));
+        }
+        Note { table, happened, row, id, content }
+    }
+}
+
+/// What a trigger tells; nothing where it is none of ours.
+fn note(tables: &[Table], context: &Context<'_>) -> rusqlite::Result<Option<Note>> {
+    let (number, happened): (i64, i64) = (context.get(0)?, context.get(1)?);
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    Ok(tables.get(number).map(|table| table.note(number, happened, context)))
+}
+
+/// A value as SQL writes it, in full: two values that differ have different literals.
+fn literal(out: &mut Vec<u8>, value: ValueRef<'_>) {
+    // Writing to a Vec cannot fail.
+    let _ = match value {
+        ValueRef::Null => out.write_all(b"NULL"),
+        ValueRef::Integer(number) => write!(out, "{number}"),
+        // The shortest text that is read as the same number.
+        ValueRef::Real(number) => write!(out, "{number:?}"),
+        ValueRef::Text(bytes) => {
+            out.push(b'\'');
+            for part in bytes.split_inclusive(|byte| *byte == b'\'') {
+                out.extend_from_slice(part);
+                if part.ends_with(b"'") {
+                    out.push(b'\'');
+                }
+            }
+            out.write_all(b"'")
+        }
+        ValueRef::Blob(bytes) => {
+            out.extend_from_slice(b"X'");
+            for byte in bytes {
+                out.extend([byte >> 4, byte & 15].map(|half| b"0123456789ABCDEF"[usize::from(half)]));
+            }
+            out.write_all(b"'")
+        }
+    };
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

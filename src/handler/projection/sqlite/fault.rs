@@ -11,7 +11,7 @@ pub(in crate::handler::projection) struct Fault {
     pub(in crate::handler::projection) text: String,
     pub(super) advice: Advice,
     /// It is the fault of the record; otherwise of what it is written to.
-    pub(super) of_record: bool,
+    pub(in crate::handler::projection) of_record: bool,
 }
 
 impl Fault {

@@ -95,12 +95,17 @@ impl Statement {
         self.render(|index, _| format!("{mark}{}", index + 1))
     }
 
+    /// The same statement without comments, and with no more space than it needs.
+    pub(super) fn without_looks(&self) -> Self {
+        Self { pieces: without_looks(&self.pieces), ..self.clone() }
+    }
+
     /// The statement with something in the place of each parameter: its index within [`Self::parameters`], and itself.
     pub(super) fn render(&self, mut with: impl FnMut(usize, &Parameter) -> String) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Sql(sql) => text.push_str(sql),
+                Piece::Sql(sql) | Piece::Space(sql) => text.push_str(sql),
                 Piece::Parameter(parameter) => {
                     let index = self.parameters.iter().position(|other| other == parameter).unwrap_or_default();
                     text.push_str(&with(index, parameter));
@@ -109,6 +114,27 @@ impl Statement {
         }
         text
     }
+}
+
+/// A statement without comments, and with no more space than it needs: one form for texts that only look different.
+fn without_looks(pieces: &[Piece]) -> Vec<Piece> {
+    let mut kept: Vec<Piece> = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let Piece::Space(_) = piece else {
+            kept.push(piece.clone());
+            continue;
+        };
+        let opened = matches!(kept.last(), Some(Piece::Sql(sql)) if sql.ends_with(['(', ',']));
+        let closes = match pieces.get(at + 1) {
+            Some(Piece::Sql(sql)) => sql.starts_with([')', ',']),
+            Some(_) => false,
+            None => true,
+        };
+        if !opened && !closes {
+            kept.push(Piece::Space(" ".into()));
+        }
+    }
+    kept
 }
 
 /// The first word, in lower case.

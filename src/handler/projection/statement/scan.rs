@@ -6,6 +6,8 @@ use super::{Dialect, StatementError, parameter, parameter::Parameter};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece {
     Sql(String),
+    /// White space and comments between two words.
+    Space(String),
     Parameter(Parameter),
 }
 
@@ -56,9 +58,9 @@ impl Scan<'_> {
         let Some(first) = rest.chars().next() else { return Ok(()) };
         let sqlite = self.dialect == Dialect::Sqlite;
         match first {
-            c if c.is_whitespace() => self.at += c.len_utf8(),
-            '-' if rest.starts_with("--") => self.at += rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => self.at += self.comment(rest)?,
+            c if c.is_whitespace() => self.space(c.len_utf8()),
+            '-' if rest.starts_with("--") => self.space(rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => self.space(self.comment(rest)?),
             ';' => self.end(),
             _ => {
                 if !self.begun {
@@ -192,9 +194,30 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Steps over what is no part of a statement's meaning.
+    fn space(&mut self, length: usize) {
+        let from = self.at;
+        self.at += length;
+        if !self.begun {
+            return;
+        }
+        let text = &self.text[from..self.at];
+        if let (Some(Piece::Space(before)), true) = (self.now.pieces.last_mut(), self.copied == from) {
+            before.push_str(text);
+        } else {
+            self.copy_to(from);
+            self.now.pieces.push(Piece::Space(text.to_owned()));
+        }
+        self.copied = self.at;
+    }
+
     fn copy(&mut self) {
-        if self.copied < self.at {
-            self.now.pieces.push(Piece::Sql(self.text[self.copied..self.at].to_owned()));
+        self.copy_to(self.at);
+    }
+
+    fn copy_to(&mut self, end: usize) {
+        if self.copied < end {
+            self.now.pieces.push(Piece::Sql(self.text[self.copied..end].to_owned()));
         }
     }
 
