@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn positions_of_another_log_are_refused_and_what_is_not_known_is_believed() {
         for noted in [("t", log("c", "1")), ("t", log("", "")), ("old", log("c", "9")), ("x", log("d", "9"))] {
-            assert!(refusal(&[noted.clone()]).is_none(), "{noted:?}");
+            assert!(refusal(std::slice::from_ref(&noted)).is_none(), "{noted:?}");
         }
         let other = refusal(&[("t", log("c", "1")), ("t", log("c", "2"))]).unwrap();
         let text = other.to_string();
