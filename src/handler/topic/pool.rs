@@ -108,6 +108,12 @@ impl Pool {
         if self.is_complete.load(Relaxed) {
             return Ok(());
         }
+        if self.recipe.shared_ids {
+            // Another run may have taken over since what is idle here was made, and have left the next take-over to this one.
+            let idle = |slot: &mut Slot| matches!(slot, Slot::Idle(..)).then(|| std::mem::replace(slot, Slot::Empty));
+            let given_up: Vec<Slot> = self.slots.lock().iter_mut().filter_map(idle).collect();
+            drop(given_up);
+        }
         std::thread::scope(|scope| {
             let makers: Vec<_> = (0..PRODUCERS).map(|slot| scope.spawn(move || self.renew(slot))).collect();
             let results = makers.into_iter().map(|maker| maker.join().unwrap_or(Err(PoolError::Busy(Duration::ZERO))));
