@@ -26,7 +26,7 @@ use std::time::Duration;
 use support::process::{Finished, Program};
 
 /// Everything here takes a second or a few; with other tests beside it, longer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// `kreplay demo --headless` with these arguments, in a folder that holds no configuration.
 fn demo(args: &[&str]) -> Program {

@@ -20,7 +20,7 @@ use rdkafka::{
 };
 
 /// Nothing here takes a second; a busy machine may be slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A consumer that is not the code under test.
 pub(crate) fn consumer(broker: &EmbeddedBroker, group: &str) -> BaseConsumer {

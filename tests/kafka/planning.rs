@@ -17,7 +17,7 @@ use crate::support::produce::{Ending, NewRecord};
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };

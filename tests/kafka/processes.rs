@@ -21,7 +21,7 @@ const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
 const RECORDS: usize = 24_000;
 const PARTITIONS: i32 = 12;
 /// A kill is noticed after the session timeout of 6 s.
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A `kreplay run` in a group that writes its records to standard output, which is read slowly: so the run is in its
 /// middle for as long as the test wants.

@@ -14,7 +14,7 @@ use crate::support::produce::NewRecord;
 
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 /// The plan waits 10 s for a broker; the rest is a slow machine.
-const BOUND: Duration = Duration::from_secs(40);
+const BOUND: Duration = Duration::from_secs(90);
 
 fn kreplay(bootstrap: &str, args: &[&str]) -> Finished {
     Program::kreplay().args(["run", "--headless", "--bootstrap-server", bootstrap]).args(args).deadline(BOUND).run()

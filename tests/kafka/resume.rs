@@ -20,7 +20,7 @@ const PARTITIONS: i32 = 6;
 const WORKERS: u64 = 6;
 const BATCH: u64 = 20;
 /// However slow the machine, no attempt takes longer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Where the runs of a test leave their journals, and how its cluster is reached.
 struct Place<'a> {

@@ -15,7 +15,7 @@ use crate::support::broker::Broker;
 use crate::support::wait;
 
 /// However slow the machine, no run here takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A run over one topic that starts at once, without a group, with the classic protocol where it gets one.
 pub fn options(broker: &Broker, topic: &str, concurrency: u64) -> SessionOptions {

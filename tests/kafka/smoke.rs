@@ -13,7 +13,7 @@ use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::pty::{Terminal, Traces};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_topic_has_its_partitions_and_no_records() {

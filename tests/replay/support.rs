@@ -21,7 +21,7 @@ use kreplay::{
 };
 
 /// However slow the machine, nothing here takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();

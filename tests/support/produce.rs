@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::broker::{Broker, REQUEST, unique_name};
 
 /// Bound of the delivery of all records of one call.
-const DELIVERED: Duration = Duration::from_secs(60);
+const DELIVERED: Duration = Duration::from_secs(180);
 
 /// A record to write. Without a partition the producer's partitioner chooses (`murmur2_random`, as Java's does).
 #[derive(Clone, Debug, Default)]

@@ -173,7 +173,7 @@ fn a_child_that_hangs_is_ended_with_all_it_started() {
 /// Waits until a process is gone; one that nobody waits for may be left as a zombie of another's.
 fn gone(pid: &str) {
     let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + Duration::from_secs(90);
     while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(std::time::Instant::now() < deadline, "process {pid} is still there");
         std::thread::sleep(Duration::from_millis(10));
@@ -204,7 +204,7 @@ fn what_is_no_acknowledgement_fails_its_record() {
 fn what_is_said_between_two_batches_is_about_no_record() {
     let mut it = fixture(&answering("echo ok; echo ok; echo >$DIR/both"));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + Duration::from_secs(90);
     while !it.dir.path().join("both").exists() {
         assert!(std::time::Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(5));

@@ -381,7 +381,7 @@ fn a_file_is_complete_when_it_is_old_and_nothing_comes_any_more() {
     let settings = ExportSettings { file_age: Some(age), ..ExportSettings::default() };
     let source = open(FileFormat::Ndjson, dir.path(), &context(settings));
     assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
     while files(dir.path()).is_empty() {
         assert!(std::time::Instant::now() < deadline, "it stays open");
         std::thread::sleep(std::time::Duration::from_millis(10));

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Far above what a worker takes to wake up.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// One key with some records, and so one lane.
 fn one_lane(records: usize) -> Fixture {
