@@ -57,4 +57,12 @@ impl Watch {
             self.tell_return(engine);
         }
     }
+
+    /// Reading is over. Others may have read the last records before this one has looked again: what was told of an outage gets
+    /// its end, where the brokers answer.
+    pub fn end(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
+        if self.told && (!health.is_down() || probe()) {
+            self.tell_return(engine);
+        }
+    }
 }

@@ -163,6 +163,10 @@ impl<'a> MemberLoop<'a> {
                 committed
             });
         }
+        let member = &this.member;
+        this.watch.end(engine, &this.context.health, || {
+            engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
+        });
         this.leave();
         Ok(())
     }

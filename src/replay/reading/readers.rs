@@ -159,6 +159,7 @@ impl Fetcher<'_> {
                 }
             }
         }
+        watch.end(engine, &health, || engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT)));
         reader.close();
         Ok(())
     }
