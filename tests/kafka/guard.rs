@@ -24,7 +24,7 @@ fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
     // A broker's first group has its coordinator made, and until then requests fail.
-    wait::until("the commit", Duration::from_secs(30), || consumer.commit(&list, CommitMode::Sync).ok());
+    wait::until("the commit", Duration::from_secs(90), || consumer.commit(&list, CommitMode::Sync).ok());
 }
 
 fn description(broker: &Broker, group: &str) -> String {

@@ -151,7 +151,8 @@ fn commit<'a>(broker: &Broker, group: &str, offsets: impl Iterator<Item = (&'a s
     for (topic, partition, offset) in offsets {
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
     }
-    consumer.commit(&list, CommitMode::Sync).unwrap();
+    // Until the group's coordinator is found a commit fails at once.
+    crate::support::wait::until("commit", DEADLINE, || consumer.commit(&list, CommitMode::Sync).ok());
 }
 
 fn sorted(mut values: Vec<String>) -> Vec<String> {

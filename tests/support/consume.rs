@@ -1,14 +1,14 @@
 //! Records of a partition, read with rdkafka directly and not with the code under test.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::broker::{Broker, SETTLED};
+use super::broker::{Broker, REQUEST, SETTLED};
 use super::wait;
 
 /// A record as it is in the log.
@@ -46,65 +46,80 @@ impl StoredRecord {
     }
 }
 
+/// A reader that has got nothing for so long gives way to another one.
+const STANDSTILL: Duration = Duration::from_secs(20);
+
+/// A partition: its topic and its number.
+type Place = (String, i32);
+
 impl Broker {
-    /// All records of many partitions up to their ends, without those of aborted transactions, read by one consumer.
-    pub fn records_of(&self, partitions: &[(String, i32)]) -> BTreeMap<(String, i32), Vec<StoredRecord>> {
-        let mut config = self.client();
-        config
-            .set("group.id", "kreplay-test-reader")
-            .set("enable.partition.eof", "true")
-            .set("fetch.wait.max.ms", "20");
-        let consumer: BaseConsumer = config.create().expect("a consumer");
-        let mut start = TopicPartitionList::new();
+    /// All records of many partitions up to their ends as of now, without those of aborted transactions or of any that are open,
+    /// read by one consumer.
+    pub fn records_of(&self, partitions: &[Place]) -> BTreeMap<Place, Vec<StoredRecord>> {
+        let consumer = self.reader();
+        let mut list = TopicPartitionList::new();
         for (topic, partition) in partitions {
-            start.add_partition_offset(topic, *partition, Offset::Beginning).expect("a valid offset");
+            list.add_partition_offset(topic, *partition, Offset::End).expect("a valid offset");
         }
-        consumer.assign(&start).expect("an assignment");
-        let mut records: BTreeMap<(String, i32), Vec<StoredRecord>> =
-            partitions.iter().map(|id| (id.clone(), Vec::new())).collect();
-        let mut ends = 0;
-        wait::until("end of all partitions", SETTLED * 4, || {
-            while let Some(result) = consumer.poll(Duration::from_millis(100)) {
-                match result {
-                    Ok(message) => {
-                        let id = (message.topic().to_owned(), message.partition());
-                        records.get_mut(&id).expect("an assigned partition").push(StoredRecord::of(&message));
-                    }
-                    Err(KafkaError::PartitionEOF(_)) => ends += 1,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            (ends >= partitions.len()).then_some(())
+        let found = wait::until("ends of all partitions", SETTLED, || {
+            // Of the end it is the stable one that a consumer sees by default.
+            let found = consumer.offsets_for_times(list.clone(), REQUEST).ok()?;
+            found.elements().iter().all(|one| one.error().is_ok()).then_some(found)
         });
-        records
+        let end = |one: &TopicPartitionListElem<'_>| match one.offset() {
+            Offset::Offset(end) => ((one.topic().to_owned(), one.partition()), end),
+            other => panic!("{}/{} ends at {other:?}", one.topic(), one.partition()),
+        };
+        self.records_to(&found.elements().iter().map(end).collect())
     }
 
-    /// All records of a partition up to its end as of now, without those of aborted transactions.
+    /// All records of a partition up to its end as of now, without those of aborted transactions. One that is open is waited
+    /// for.
     pub fn records(&self, topic: &str, partition: i32) -> Vec<StoredRecord> {
-        let consumer: BaseConsumer = self.client().set("group.id", "kreplay-test-reader").create().expect("a consumer");
         let (_, end) = self.watermarks(topic, partition);
+        self.records_to(&BTreeMap::from([((topic.to_owned(), partition), end)])).into_values().flatten().collect()
+    }
+
+    fn reader(&self) -> BaseConsumer {
+        let mut config = self.client();
+        config.set("group.id", "kreplay-test-reader").set("fetch.wait.max.ms", "20");
+        config.create().expect("a consumer")
+    }
+
+    fn records_to(&self, ends: &BTreeMap<Place, i64>) -> BTreeMap<Place, Vec<StoredRecord>> {
+        wait::until(&format!("end of {ends:?}"), SETTLED * 4, || self.read_to(ends))
+    }
+
+    /// `None` where nothing comes any more before all ends are reached.
+    fn read_to(&self, ends: &BTreeMap<Place, i64>) -> Option<BTreeMap<Place, Vec<StoredRecord>>> {
+        let mut records: BTreeMap<Place, Vec<StoredRecord>> = ends.keys().map(|id| (id.clone(), Vec::new())).collect();
+        let mut left: BTreeMap<&Place, i64> =
+            ends.iter().filter(|(_, end)| **end > 0).map(|(id, end)| (id, *end)).collect();
         let mut start = TopicPartitionList::new();
-        start.add_partition_offset(topic, partition, Offset::Beginning).expect("a valid offset");
-        consumer.assign(&start).expect("an assignment");
-        let mut records = Vec::new();
-        if end == 0 {
-            return records;
+        for (topic, partition) in left.keys() {
+            start.add_partition_offset(topic, *partition, Offset::Beginning).expect("a valid offset");
         }
-        // Not the last record but the position tells the end: transaction markers and holes come after it, too.
-        wait::until(&format!("end of {topic}/{partition} at {end}"), SETTLED, || {
+        let consumer = self.reader();
+        consumer.assign(&start).expect("an assignment");
+        let mut last = Instant::now();
+        while !left.is_empty() {
             // All that is there: the pause between two looks is for waiting only.
             while let Some(result) = consumer.poll(Duration::from_millis(100)) {
-                match result {
-                    Ok(message) => records.push(StoredRecord::of(&message)),
-                    Err(error) => panic!("{topic}/{partition}: {error}"),
-                }
+                let message = result.unwrap_or_else(|error| panic!("{error}"));
+                let id = (message.topic().to_owned(), message.partition());
+                records.get_mut(&id).expect("an assigned partition").push(StoredRecord::of(&message));
+                last = Instant::now();
             }
+            // Not the last record but the position tells the end: transaction markers and holes come after it, too.
             let position = consumer.position().ok()?;
-            match position.find_partition(topic, partition)?.offset() {
-                Offset::Offset(next) if next >= end => Some(()),
-                _ => None,
+            left.retain(|(topic, partition), end| {
+                let found = position.find_partition(topic, *partition).map(|one| one.offset());
+                !matches!(found, Some(Offset::Offset(next)) if next >= *end)
+            });
+            if last.elapsed() >= STANDSTILL {
+                return None;
             }
-        });
-        records
+        }
+        Some(records)
     }
 }
