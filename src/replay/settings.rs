@@ -70,6 +70,10 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+/// What a call gets instead of the usual number where each is a transaction: beginning and committing one takes as long as some
+/// thousand records. On 2 cores 10,000 reached twice the throughput of 1,000, and nearly that of a producer alone.
+const TRANSACTION_BATCH: Batch = Batch::of::<10_000>();
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -120,6 +124,9 @@ impl Settings {
     pub fn suit_handler(&mut self, partitions: usize) -> Option<String> {
         if !self.needs_partition_order() {
             return None;
+        }
+        if self.batch == Batch::default() {
+            self.batch = TRANSACTION_BATCH;
         }
         let wanted = self.concurrency;
         let most = u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
