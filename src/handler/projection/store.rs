@@ -15,12 +15,9 @@
 //!
 //! [`OffsetSet`]: super::applied::OffsetSet
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{
-    batch::{Batch, BoundRecord},
-    shadow::Sum,
-};
+use super::{batch::Batch, shadow::Sum};
 use crate::{
     domain::{Offset, TopicPartition},
     handler::{Advice, HandlerError, LaneFailure, Logs, Positions},
@@ -125,18 +122,6 @@ impl Outcome {
         let failure = |run| LaneFailure { run, done: 0, error: error.to_owned(), advice };
         Self { failures: (0..runs).map(failure).collect(), ..Self::default() }
     }
-}
-
-#[allow(dead_code)] // TODO B
-/// Which records of a batch were dealt with, given the runs that failed: partition and offset.
-pub(super) fn dealt_with<'a>(
-    batch: &'a Batch,
-    failures: &'a [LaneFailure],
-) -> impl Iterator<Item = &'a BoundRecord> + 'a {
-    batch.runs.iter().enumerate().flat_map(move |(at, run): (usize, &Range<usize>)| {
-        let done = failures.iter().find(|failure| failure.run == at).map_or(run.len(), |failure| failure.done);
-        batch.records.get(run.start..run.start + done).unwrap_or_default()
-    })
 }
 
 /// An error about the settings of a projection: what was asked for is wrong.

@@ -156,12 +156,8 @@ impl PartitionRun {
     pub fn end_assignment(&mut self, next_epoch: u32) {
         self.remember();
         // An assignment may begin below what an earlier one has dealt with: where a target or a group knew less of it.
-        if let Some(position) = self.position.take().map(|open| self.known.end_from(open.get())) {
-            self.elsewhere = Some(position);
-            self.left_at = position;
-        } else {
-            self.elsewhere = None;
-        }
+        self.elsewhere = self.position.take().map(|open| self.known.end_from(open.get()));
+        self.left_at = self.elsewhere.unwrap_or(self.left_at);
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
         if matches!(self.state, PartitionState::Active | PartitionState::CaughtUp) {

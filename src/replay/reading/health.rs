@@ -37,15 +37,15 @@ impl Watch {
         }
     }
 
-    /// Looks at the connection; `probe` asks for a sign of life and is called at most once a second, while all brokers are
+    /// Looks at the connection; `probe` asks for a sign of life by way of a topic and is called at most once a second, while all brokers are
     /// out of reach.
-    pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
+    pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
         let now = Instant::now();
         let due = self.probed.is_none_or(|probed| now.saturating_duration_since(probed) >= PROBE_EVERY);
         if health.is_down() && due {
             self.probed = Some(now);
             // One of many clients may say so late, or of an idle connection that was closed: only what is confirmed is told.
-            if probe() {
+            if is_answered(engine, probe) {
                 health.answered();
             } else if !self.told {
                 self.told = true;
@@ -60,9 +60,14 @@ impl Watch {
 
     /// Reading is over. Others may have read the last records before this one has looked again: what was told of an outage gets
     /// its end, where the brokers answer.
-    pub fn end(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce() -> bool) {
-        if self.told && (!health.is_down() || probe()) {
+    pub fn end(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
+        if self.told && (!health.is_down() || is_answered(engine, probe)) {
             self.tell_return(engine);
         }
     }
+}
+
+/// Any topic of the run will do.
+fn is_answered(engine: &Engine, probe: impl FnOnce(&str) -> bool) -> bool {
+    engine.plan.topics.first().is_some_and(|topic| probe(topic))
 }

@@ -164,9 +164,7 @@ impl<'a> MemberLoop<'a> {
             });
         }
         let member = &this.member;
-        this.watch.end(engine, &this.context.health, || {
-            engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
-        });
+        this.watch.end(engine, &this.context.health, |topic| member.probe(topic, PROBE_WAIT));
         this.leave();
         Ok(())
     }
@@ -236,9 +234,7 @@ impl<'a> MemberLoop<'a> {
         }
         if self.number == 0 {
             let member = &self.member;
-            self.watch.look(engine, &self.context.health, || {
-                engine.plan.topics.first().is_some_and(|topic| member.probe(topic, PROBE_WAIT))
-            });
+            self.watch.look(engine, &self.context.health, |topic| member.probe(topic, PROBE_WAIT));
             self.silence.look(engine, self.tidied, |topic| member.presence(topic, PROBE_WAIT));
             if self.looked_elsewhere.elapsed() >= ELSEWHERE {
                 self.looked_elsewhere = Instant::now();

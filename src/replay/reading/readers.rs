@@ -152,14 +152,12 @@ impl Fetcher<'_> {
                 set_paused(engine, &pause, true, |ids, paused| reader.set_paused(ids, paused));
                 set_paused(engine, &resume, false, |ids, paused| reader.set_paused(ids, paused));
                 if self.number == 0 {
-                    watch.look(engine, &health, || {
-                        engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT))
-                    });
+                    watch.look(engine, &health, |topic| reader.probe(topic, PROBE_WAIT));
                     silence.look(engine, tidied, |topic| reader.presence(topic, PROBE_WAIT));
                 }
             }
         }
-        watch.end(engine, &health, || engine.plan.topics.first().is_some_and(|topic| reader.probe(topic, PROBE_WAIT)));
+        watch.end(engine, &health, |topic| reader.probe(topic, PROBE_WAIT));
         reader.close();
         Ok(())
     }
