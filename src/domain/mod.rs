@@ -6,6 +6,7 @@ mod growing;
 mod key_hash;
 mod offset;
 mod ordering;
+mod own_group;
 mod partition;
 mod rate_limit;
 mod record;
@@ -18,6 +19,7 @@ pub use growing::Growing;
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
+pub use own_group::{position_group, run_of_position_group};
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
 pub use record::{
