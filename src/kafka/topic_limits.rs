@@ -132,13 +132,16 @@ pub fn default_limits(client: &Client, within: Duration) -> Option<TopicLimits> 
     Some(TopicLimits::of_broker(|setting| value_of(&resource, setting)))
 }
 
-/// A span of milliseconds for people, in the largest unit of which it has two at least.
+/// A span of milliseconds for people: in the largest unit that it has two of, or just one.
 #[must_use]
 pub fn span(ms: i64) -> String {
-    const UNITS: [(i64, &str); 4] = [(86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
+    const UNITS: [(i64, &str); 4] = [(86_400_000, "day"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
     let ms = ms.max(0);
-    let unit = UNITS.iter().find(|(unit, _)| ms >= 2 * unit);
-    unit.map_or_else(|| format!("{ms} ms"), |(unit, name)| format!("{} {name}", ms / unit))
+    match UNITS.iter().find(|(unit, _)| ms >= 2 * unit || ms == *unit) {
+        Some((unit, "day")) if ms > *unit => format!("{} days", ms / unit),
+        Some((unit, name)) => format!("{} {name}", ms / unit),
+        None => format!("{ms} ms"),
+    }
 }
 
 fn described(config: &KafkaConfig, wanted: &[ResourceSpecifier<'_>], within: Duration) -> Vec<ConfigResource> {
@@ -206,8 +209,8 @@ mod tests {
 
     #[test]
     fn spans_have_a_unit_that_can_be_read() {
-        let texts = [0, 1999, 2000, 7_200_000, 172_799_999, 172_800_000, 604_800_000].map(span);
-        assert_eq!(texts, ["0 ms", "1999 ms", "2 s", "2 h", "47 h", "2 days", "7 days"]);
+        let texts = [0, 1000, 1999, 2000, 3_600_000, 7_200_000, 86_400_000, 172_799_999, 604_800_000].map(span);
+        assert_eq!(texts, ["0 ms", "1 s", "1999 ms", "2 s", "1 h", "2 h", "1 day", "47 h", "7 days"]);
     }
 
     #[test]
