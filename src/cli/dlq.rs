@@ -199,6 +199,7 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
 }
 
 fn text(done: &Retried, dry_run: bool) -> String {
+    use std::fmt::Write as _;
     let verb = if dry_run { "would be driven back" } else { "driven back" };
     let mut text = format!(
         "{} dead letters {verb}; {} already sent before, {} there twice, {} not wanted, {} no dead letters",
@@ -210,7 +211,8 @@ fn text(done: &Retried, dry_run: bool) -> String {
         (done.older_than_retention, "older than the retention of their topic"),
     ] {
         if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", {count} {what}");
         }
     }
     text + "\n"

@@ -258,7 +258,7 @@ impl Sender {
                 let (place, nth) = numbers[left[at]];
                 let letter = &letters[place].0;
                 let record = &letter.run.records[letter.done + nth];
-                self.with_letter(letter, record, forms[left[at]], |record| send(record))
+                self.with_letter(letter, record, forms[left[at]], send)
             });
             self.producer = producer;
             for (at, number) in left.iter().enumerate() {
