@@ -21,6 +21,7 @@ mod cut;
 mod dead_letters;
 mod decode;
 mod digest;
+mod digits;
 mod exec;
 mod export;
 mod fenced;

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, cell::OnceCell};
 
-use serde_json::Value;
-
 use super::{
     Rules,
     field::Field,
@@ -13,18 +11,21 @@ use super::{
 };
 use crate::{
     decode::{Undecodable, key_text},
-    domain::Formats,
+    domain::{
+        Formats,
+        json::{Document, Json},
+    },
 };
 
-type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
+type Decoded<'a> = OnceCell<Result<Option<Document<'a>>, Undecodable>>;
 
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
     formats: Formats,
-    value: Decoded,
-    key: Decoded,
+    value: Decoded<'a>,
+    key: Decoded<'a>,
     key_text: OnceCell<Vec<u8>>,
     made: OnceCell<Option<Vec<u8>>>,
 }
@@ -71,7 +72,7 @@ impl<'a, F: Fields> Examined<'a, F> {
         match field {
             Field::Key => self.own_key().map(Cow::Borrowed),
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
-            Field::Json(path) => Some(match scalar(self.json(path)?)? {
+            Field::Json(path) => Some(match scalar(self.json(path)?).ok()?? {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
             }),
@@ -80,7 +81,7 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
     #[must_use]
-    pub fn value(&self) -> Option<&Value> {
+    pub fn value(&self) -> Option<&Document<'a>> {
         self.document().ok().flatten()
     }
 
@@ -113,7 +114,7 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// What stands at a place of the value.
     #[must_use]
-    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
+    pub fn json(&self, path: &JsonPath) -> Option<Json<'_>> {
         path.find(self.value()?)
     }
 
@@ -121,7 +122,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn document(&self) -> Result<Option<&Value>, &Undecodable> {
+    pub fn document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
         let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
         value.as_ref().map(Option::as_ref)
@@ -131,7 +132,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn key_document(&self) -> Result<Option<&Value>, &Undecodable> {
+    pub fn key_document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
         let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
         let key = self.key.get_or_init(|| bytes.map(decode).transpose());
