@@ -99,11 +99,17 @@ impl Decoding {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Decodes bytes. Where nobody has said what they are, JSON is tried.
+    /// Decodes bytes. Where no format is asked for, JSON is tried. `schema` is the header that names their schema, where the
+    /// record has one: its name and its value.
     ///
     /// # Errors
     /// Bytes that are not what they are said to be; a registry that does not answer.
-    pub fn decode<'b>(&self, format: Format, bytes: &'b [u8]) -> Result<Document<'b>, Undecodable> {
+    pub fn decode<'b>(
+        &self,
+        format: Format,
+        schema: Option<(&str, &[u8])>,
+        bytes: &'b [u8],
+    ) -> Result<Document<'b>, Undecodable> {
         match format {
             Format::Unsaid | Format::Json => json_schema::decode(bytes),
             Format::Text => match std::str::from_utf8(bytes) {
@@ -112,7 +118,7 @@ impl Decoding {
             },
             Format::Bytes => Ok(Document::written(format!(r#"{{"base64":"{}"}}"#, STANDARD.encode(bytes)))),
             Format::Avro | Format::Protobuf | Format::JsonSchema | Format::Registry => {
-                self.registry().map_err(Undecodable::Unreachable)?.decode(format, bytes)
+                self.registry().map_err(Undecodable::Unreachable)?.decode(format, schema, bytes)
             }
         }
     }

@@ -6,6 +6,8 @@
 pub mod avro;
 mod decoding;
 mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod json_schema;
 mod patience;
 pub mod protobuf;
@@ -17,3 +19,4 @@ pub use decoding::{Decoding, key_text};
 pub use error::{DecodingError, Undecodable};
 pub use patience::patiently;
 pub use settings::{DecodeSettings, TopicFormat};
+pub use wire::{KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};

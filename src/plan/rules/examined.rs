@@ -10,9 +10,9 @@ use super::{
     template::KeyTemplate,
 };
 use crate::{
-    decode::{Undecodable, key_text},
+    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, key_text},
     domain::{
-        Formats,
+        Format, Formats,
         json::{Document, Json},
     },
 };
@@ -123,7 +123,10 @@ impl<'a, F: Fields> Examined<'a, F> {
     /// # Errors
     /// Why it cannot be decoded.
     pub fn document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
-        let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
+        let decode = |bytes| {
+            let schema = self.schema_header(self.formats.value, VALUE_SCHEMA_HEADER);
+            self.rules.decoding.decode(self.formats.value, schema, bytes).map_err(|error| error.of("value"))
+        };
         let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
         value.as_ref().map(Option::as_ref)
     }
@@ -134,9 +137,18 @@ impl<'a, F: Fields> Examined<'a, F> {
     /// Why it cannot be decoded.
     pub fn key_document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
-        let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
+        let decode = |bytes| {
+            let schema = self.schema_header(self.formats.key, KEY_SCHEMA_HEADER);
+            self.rules.decoding.decode(self.formats.key, schema, bytes).map_err(|error| error.of("key"))
+        };
         let key = self.key.get_or_init(|| bytes.map(decode).transpose());
         key.as_ref().map(Option::as_ref)
+    }
+
+    /// The header that names a schema, where the format needs one.
+    fn schema_header(&self, format: Format, name: &'static str) -> Option<(&'static str, &[u8])> {
+        let header = || self.header(name).map(|value| (name, value));
+        format.needs_registry().then(header).flatten()
     }
 
     /// The key as text where a format was asked for, otherwise its bytes.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    decode::{Undecodable, patiently},
+    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, patiently},
     domain::{Record, RecordBufferBuilder, Route, TopicPartition},
     feed::EventKind,
     kafka::{Fetched, RawRecord},
@@ -83,6 +83,7 @@ impl Intake {
                     self.closed = true;
                     return;
                 };
+                let formats = route.formats;
                 self.builder.push(
                     partition,
                     self.epoch_of(partition),
@@ -94,6 +95,13 @@ impl Intake {
                 );
                 if self.headers {
                     record.headers(|name, value| self.builder.push_header(name, value));
+                } else if formats.needs_registry() {
+                    let names = [KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER].map(str::as_bytes);
+                    record.headers(|name, value| {
+                        if names.contains(&name) {
+                            self.builder.push_header(name, value);
+                        }
+                    });
                 }
             }
             Fetched::End { topic, partition, offset } => {
