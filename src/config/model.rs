@@ -202,6 +202,7 @@ impl Config {
             adaptive: self.demo.adaptive,
             // A group of a real cluster.
             protect_group: None,
+            protect_topics: Vec::new(),
             max_lag: None,
             handler: self.demo.handler.clone(),
             group: self.demo.group.clone(),

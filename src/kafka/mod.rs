@@ -18,6 +18,6 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_topics};
-pub use group_lag::{GroupLag, GroupLagError};
+pub use group_lag::{GroupLag, GroupLagError, SeenLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};

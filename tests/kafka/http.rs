@@ -239,3 +239,26 @@ fn a_server_that_denies_access_or_is_not_there_fails_the_run() {
     assert!(finished.stderr.contains("http://ada:***@127.0.0.1:9/: "), "{finished:?}");
     place.expect_no_secret(&finished);
 }
+
+#[test]
+fn headers_that_a_server_does_not_take_are_named_and_can_be_left_out() {
+    let broker = broker::shared();
+    let topic = broker.topic("http-headers", 1);
+    let large = vec![b'x'; 12_000];
+    broker.produce(&topic, &[NewRecord::keyed("k", "v").header("small", Some(b"1")).header("trace", Some(&large))]);
+    let requests = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&requests);
+    let endpoint = Endpoint::start(move |request| {
+        *counted.lock().unwrap() += 1;
+        let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        status(if size > 8192 { 431 } else { 204 })
+    });
+    let url = endpoint.url("/events");
+    let arguments = ["run", "--topics", &topic, "--on-failure", "fail", "--handler", &url];
+    let finished = Place::new(broker, "body = 'value'").kreplay(&arguments).run();
+    assert_eq!((finished.code(), *requests.lock().unwrap()), (Some(1), 1), "it is not tried again: {finished:?}");
+    for part in ["answered 431", "kreplay-headers", "the record's header trace has 12005", "http.record_headers"] {
+        assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
+    }
+    Place::new(broker, "body = 'value'\nrecord_headers = ['small']").kreplay(&arguments).run().expect_success();
+}

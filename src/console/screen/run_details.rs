@@ -160,7 +160,11 @@ fn guard(run: &RunView) -> String {
         None => "the run is not held back".to_owned(),
         Some(rate) => format!("the run is held back to {} records/s", number::rate(rate)),
     };
-    format!("{}: lag {lag}, at most {}; {held}", guard.group, number::count(guard.max_lag))
+    let worst = match (&guard.partition, guard.partition_lag) {
+        (Some(partition), Some(lag)) => format!(" ({} in {partition})", number::count(lag)),
+        _ => String::new(),
+    };
+    format!("{}: lag {lag}{worst}, at most {}; {held}", guard.group, number::count(guard.max_lag))
 }
 
 fn journal(run: &RunView, embedded: bool) -> String {

@@ -46,6 +46,9 @@ fn describe_run(run: &RunView) -> String {
         let _ = write!(line, "  held back: group {} lag {lag}", printable(&guard.group));
         if guard.lag.is_none_or(|lag| lag > guard.max_lag) {
             let _ = write!(line, " > {}", Count(guard.max_lag));
+            if let (Some(partition), Some(lag)) = (&guard.partition, guard.partition_lag) {
+                let _ = write!(line, " ({} in {})", Count(lag), printable(partition));
+            }
         }
     }
     line
@@ -83,8 +86,13 @@ mod tests {
     #[test]
     fn a_line_says_what_holds_the_run_back() {
         let mut held = run(RunState::Running, Lag::Known(5_679));
-        let guard =
-            GuardView { group: "bil\nling".into(), lag: Some(12_345), max_lag: 10_000, records_per_s: Some(0.0) };
+        let guard = GuardView {
+            group: "bil\nling".into(),
+            lag: Some(12_345),
+            max_lag: 10_000,
+            records_per_s: Some(0.0),
+            ..GuardView::default()
+        };
         held.limits.guard = Some(guard.clone());
         assert!(
             describe_run(&held).ends_with("  held back: group bil\\nling lag 12,345 > 10,000"),

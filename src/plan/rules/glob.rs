@@ -23,6 +23,12 @@ impl Glob {
         self.regex.is_match(bytes)
     }
 
+    /// The pattern that everything matches.
+    #[must_use]
+    pub fn any() -> Option<Self> {
+        "*".parse().ok()
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
