@@ -99,8 +99,13 @@ fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
         run.limits.adaptive = true;
         run.limits.rate = "5000/s".parse().ok();
         run.totals.barriers = 17;
-        run.limits.guard =
-            Some(GuardView { group: "billing".into(), lag, max_lag: 10_000, records_per_s: lag.map(|_| 250.0) });
+        run.limits.guard = Some(GuardView {
+            group: "billing".into(),
+            lag,
+            max_lag: 10_000,
+            records_per_s: lag.map(|_| 250.0),
+            ..GuardView::default()
+        });
     }
     give(&mut state, snapshot);
     state
@@ -604,4 +609,70 @@ fn an_ended_session_says_so() {
     assert!(text(&state).contains("session ended"));
     give(&mut state, Snapshot::default());
     assert!(text(&state).contains("connecting…"));
+}
+
+/// An emoji with a variation selector, a family, accents of their own, wide letters, letters from right to left, and what takes
+/// no cell: each takes the cells that it is drawn with, and none is cut in two.
+const WIDE: [&str; 6] = [
+    "♻️-topic",
+    "👨‍👩‍👧‍👦-familie",
+    "cafe\u{301}-e\u{301}te\u{301}",
+    "注文イベント.データ基盤",
+    "طلبات-الشراء",
+    "zero\u{200b}width",
+];
+
+/// Names that take other cells than they have characters, in every place that has names.
+fn wide(width: u16, height: u16) -> State {
+    let mut state = quarantined(width, height);
+    change(&mut state, |snapshot| {
+        let run = snapshot.run.as_mut().unwrap();
+        for (at, partition) in run.partitions.iter_mut().enumerate() {
+            partition.id =
+                fixture::partition(&format!("{}-{}", WIDE[at % WIDE.len()].repeat(1 + at % 3), at), at as i32);
+        }
+        for (at, key) in run.quarantine.waiting.iter_mut().enumerate() {
+            key.key = WIDE[at].repeat(9);
+            key.partition = partition(WIDE[at + 2], 7);
+            key.error = WIDE.join(" ").repeat(3);
+        }
+        run.plan.group = Some(WIDE[1].repeat(5));
+    });
+    let texts = WIDE.iter().map(|text| EventKind::Notice { text: text.repeat(12) });
+    update(&mut state, Event::Events((3..).zip(texts).map(|(seq, kind)| event(seq, 3.0, kind)).collect()));
+    state
+}
+
+#[test]
+fn wide_joined_and_invisible_characters() {
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        assert_snapshot!(format!("wide_{}x{}", at.0, at.1), size(at, wide));
+        let mut state = wide(at.0, at.1);
+        act(&mut state, Action::Quarantine);
+        assert_snapshot!(format!("wide_quarantine_{}x{}", at.0, at.1), text(&state));
+    }
+    let mut state = wide(80, 24);
+    act(&mut state, Action::Details);
+    assert_snapshot!("wide_details_80x24", text(&state));
+}
+
+/// What is typed last is in view, whatever stands before it, and a backspace takes what looks like one character.
+#[test]
+fn a_filter_of_wide_characters() {
+    for (typed, one_less) in [("♻️", "♻️"), ("👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"), ("e\u{301}", "e\u{301}"), ("名", "名"), ("م", "م")]
+    {
+        let mut state = running(60, 20);
+        act(&mut state, Action::Filter);
+        type_text(&mut state, &typed.repeat(40));
+        type_text(&mut state, "END");
+        assert!(text(&state).contains("END"), "{}", text(&state));
+        for _ in 0..4 {
+            press_code(&mut state, KeyCode::Backspace);
+        }
+        assert_eq!(state.table.filter, one_less.repeat(39));
+    }
+    let mut state = running(60, 20);
+    act(&mut state, Action::Filter);
+    type_text(&mut state, &format!("{}END", "♻️".repeat(40)));
+    assert_snapshot!("wide_filter_60x20", text(&state));
 }

@@ -4,7 +4,6 @@ use std::{fmt::Write, path::Path};
 
 use chrono::Local;
 use clap::Args;
-use unicode_width::UnicodeWidthStr;
 
 use super::{
     CliError,
@@ -13,7 +12,10 @@ use super::{
 };
 use crate::{
     config::{Config, Environment, Overrides},
-    feed::printable,
+    feed::{
+        cells::{padding, width},
+        printable,
+    },
     journal::{Entry, Journals, Summary},
 };
 
@@ -65,16 +67,16 @@ const TITLES: [&str; 7] = ["RUN", "STATE", "DONE", "HANDLED", "STARTED", "LAST S
 fn table(runs: &[Entry]) -> String {
     let rows: Vec<[String; 7]> = std::iter::once(TITLES.map(str::to_owned)).chain(runs.iter().rev().map(row)).collect();
     let widths: [usize; 7] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or_default());
+        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default());
     let mut text = String::new();
     for row in rows {
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let padding = " ".repeat(width - cell.width());
+        for (column, (cell, cells)) in row.iter().zip(widths).enumerate() {
+            let filled = padding(cell, cells);
             // Writing to a String cannot fail.
             let _ = match column {
                 6 => writeln!(text, "{cell}"),
-                2 | 3 => write!(text, "{padding}{cell}  "),
-                _ => write!(text, "{cell}{padding}  "),
+                2 | 3 => write!(text, "{filled}{cell}  "),
+                _ => write!(text, "{cell}{filled}  "),
             };
         }
     }

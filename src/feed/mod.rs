@@ -1,6 +1,7 @@
 //! What a run (or a watched group) tells the world: snapshots, of which only the latest counts, and events, of which
 //! every one counts. Views know nothing else.
 
+pub mod cells;
 mod cluster;
 mod event;
 mod event_text;

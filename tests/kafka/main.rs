@@ -58,6 +58,7 @@ mod sessions;
 mod shadow;
 mod small_disk;
 mod smoke;
+mod terminal;
 mod tiers;
 mod time_order;
 mod tools;

@@ -11,7 +11,7 @@ use crate::{
         layout::{centred, inside},
         number,
         state::State,
-        text::{clean, shorten, wrap},
+        text::{clean, shorten, width, wrap},
         theme::Theme,
         widget::{frame, paint, partitions::place},
     },
@@ -91,13 +91,13 @@ fn title(state: &State) -> String {
 
 /// The columns: keys get what the others leave. Where that is little, the place gives way, not the numbers.
 fn columns(rows: Rect, keys: &[QuarantinedKey]) -> [Rect; 4] {
-    let longest = keys.iter().map(|one| where_it_failed(one).chars().count()).max().unwrap_or(0);
+    let longest = keys.iter().map(|one| width(&where_it_failed(one))).max().unwrap_or(0);
     let left = rows.width.saturating_sub(RECORDS + WAITS + 6);
     let place = number::cells(longest).max(9).min(left.saturating_sub(KEY).max(left / 2));
     let mut x = rows.x;
-    [left.saturating_sub(place), RECORDS, WAITS, place].map(|width| {
-        let at = Rect::new(x, rows.y, width, 1);
-        x += width + 2;
+    [left.saturating_sub(place), RECORDS, WAITS, place].map(|cells| {
+        let at = Rect::new(x, rows.y, cells, 1);
+        x += cells + 2;
         at
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::json::{Partition, Report};
 use crate::feed::{
     Bound, DryRunView, EffectExample, FailedRecord, RebalanceKind,
+    cells::{padding, width},
     figures::{Bytes, Count, rate, seconds, whole},
     printable,
 };
@@ -218,15 +219,19 @@ fn slowest(out: &mut String, partitions: &[Partition]) {
         "worker".into(),
     ];
     let widths: Vec<usize> = (0..head.len())
-        .map(|column| std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| std::iter::once(&head).chain(&rows).map(|row| width(&row[column])).max().unwrap_or(0))
         .collect();
     out.push('\n');
     for row in std::iter::once(&head).chain(&rows) {
         let [name, handled, position, lag, p95, worker] = row;
         let _ = writeln!(
             out,
-            "{name:<0$}  {handled:>1$}  {position:>2$}  {lag:>3$}  {p95:>4$}  {worker}",
-            widths[0], widths[1], widths[2], widths[3], widths[4]
+            "{name}{}  {handled:>1$}  {position:>2$}  {lag:>3$}  {p95:>4$}  {worker}",
+            padding(name, widths[0]),
+            widths[1],
+            widths[2],
+            widths[3],
+            widths[4]
         );
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt::Write};
 
 use crate::feed::{
     Estimate, Forecast,
+    cells::{self, padding, width},
     figures::{Bytes, Count, rate, seconds, whole},
     printable,
 };
@@ -11,7 +12,7 @@ use crate::feed::{
 /// How many partitions and keys are listed.
 const PARTITIONS: usize = 12;
 const KEYS: usize = 8;
-/// The longest name of a partition or key, in characters.
+/// The longest name of a partition or key, in cells.
 const NAME: usize = 48;
 /// The longest bar, in cells.
 const BAR: f64 = 30.0;
@@ -127,10 +128,10 @@ fn percent(share: f64) -> String {
 /// A name from outside, escaped and no longer than its column.
 fn name(text: &str) -> String {
     let text = printable(text);
-    if text.chars().count() <= NAME {
+    if width(&text) <= NAME {
         return text.into_owned();
     }
-    text.chars().take(NAME - 1).chain(['…']).collect()
+    format!("{}…", cells::head(&text, NAME - 1))
 }
 
 fn bar(share: f64) -> String {
@@ -139,17 +140,17 @@ fn bar(share: f64) -> String {
 
 /// Columns as wide as what stands in them; the first is aligned to the left, and what follows the last has no column.
 fn table(out: &mut String, head: &[&str], rows: &[(Vec<String>, String)]) {
-    let width = |at: usize| {
-        let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| cell.chars().count()));
-        cells.chain([head[at].chars().count()]).max().unwrap_or(0)
+    let widest = |at: usize| {
+        let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| width(cell)));
+        cells.chain([width(head[at])]).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let widths: Vec<usize> = (0..head.len()).map(widest).collect();
     let mut line = |cells: &mut dyn Iterator<Item = &str>, rest: &str| {
         let mut text = String::new();
         for (at, cell) in cells.enumerate() {
             let _ = match at {
-                0 => write!(text, "{cell:<width$}", width = widths[0]),
-                _ => write!(text, "  {cell:>width$}", width = widths[at]),
+                0 => write!(text, "{cell}{}", padding(cell, widths[0])),
+                _ => write!(text, "  {}{cell}", padding(cell, widths[at])),
             };
         }
         let _ = writeln!(out, "{}", format!("{text}  {rest}").trim_end());
