@@ -4,6 +4,7 @@
 #
 #   kafka-local.sh start [--dir DIR] [--port PORT]   starts it; does nothing where it runs already
 #   kafka-local.sh hold  [--dir DIR] [--port PORT]   starts it; when standard input ends, stops it and removes its data
+#                        [--set NAME=VALUE]...       (start and hold: broker settings, when its folder is new)
 #   kafka-local.sh stop  [--dir DIR] [--kill]        stops it (--kill: at once, as a crash would)
 #   kafka-local.sh status [--dir DIR]                exit code 0 where it runs
 #   kafka-local.sh wipe  [--dir DIR]                 stops it and removes its data
@@ -39,12 +40,13 @@ if [ "$command" = tool ]; then
     -Dlog4j2.configurationFile="$KAFKA_FILES/tools-log4j2.yaml" -cp "$KAFKA_JARS/*" "$@"
 fi
 
-dir='' port='' signal=TERM
+dir='' port='' signal=TERM settings=()
 while [ $# -gt 0 ]; do
   case $1 in
     --dir) dir=${2:?--dir needs a folder}; shift 2 ;;
     --port) port=${2:?--port needs a number}; shift 2 ;;
     --kill) signal=KILL; shift ;;
+    --set) settings+=("${2:?--set needs NAME=VALUE}"); shift 2 ;;
     *) note "unknown argument: $1"; usage ;;
   esac
 done
@@ -107,6 +109,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=$dir/data
 PROPERTIES
     cat "$KAFKA_FILES/test-broker.properties"
+    # The last line of a name wins.
+    [ ${#settings[@]} -eq 0 ] || printf '%s\n' "${settings[@]}"
   } >"$dir/server.properties"
   echo "$1" >"$dir/port"
 }

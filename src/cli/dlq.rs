@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::{
     CliError, Exit,
@@ -16,9 +17,10 @@ use super::{
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
-    dlq::{self, DeadLetterTopics, Place, RetryOptions, Wanted},
+    dlq::{self, DeadLetterTopics, Place, Retried, RetryOptions, Wanted},
     domain::RateLimit,
-    kafka::{Client, KafkaConfig},
+    feed::printable,
+    kafka::{Client, KafkaConfig, producer::Timestamps},
     plan::Glob,
 };
 
@@ -107,9 +109,19 @@ struct RetryArgs {
     /// Back to the partition they came from, instead of the one of their key
     #[arg(long)]
     same_partition: bool,
+    /// The timestamps that letters get: own, those of the records, or now
+    #[arg(long, value_name = "WHICH", default_value = "own", value_parser = parse_timestamps)]
+    timestamps: Timestamps,
     /// Only counts what would be sent
     #[arg(long)]
     dry_run: bool,
+    /// JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_timestamps(text: &str) -> Result<Timestamps, String> {
+    text.parse()
 }
 
 impl From<WantedArgs> for Wanted {
@@ -165,20 +177,68 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
                 wanted: args.wanted.clone().into(),
                 rate: args.rate,
                 same_partition: args.same_partition,
+                timestamps: args.timestamps,
                 dry_run: args.dry_run,
             };
-            let done = dlq::retry(&client, &topics, &options)?;
-            let verb = if args.dry_run { "would be driven back" } else { "driven back" };
-            let text = format!(
-                "{} dead letters {verb}; {} had been before, {} were there twice, {} not wanted, {} are no dead letters\n",
-                done.sent, done.before, done.twice, done.left, done.strange
-            );
-            print(&text)?;
-            if done.strange > 0 {
-                // Nobody reads it: the count is in the result.
-                let _ = writeln!(io::stderr(), "kreplay: records without kreplay's headers stay where they are");
+            // Nobody reads it: the counts are in the result.
+            let mut warn = |text: &str| drop(writeln!(io::stderr(), "kreplay: {text}"));
+            let done = dlq::retry(&client, &topics, &options, &mut warn)?;
+            print(&if args.json { json(&done, args.dry_run)? } else { text(&done, args.dry_run) })?;
+            if done.no_dead_letters > 0 {
+                warn("records without kreplay's headers stay where they are");
+            }
+            for refusal in &done.refusals {
+                warn(&format!("refused: {}", printable(refusal)));
+            }
+            if done.refused > 0 {
+                return Err(CliError::Failed(refused(&done, args.dry_run)));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+fn text(done: &Retried, dry_run: bool) -> String {
+    use std::fmt::Write as _;
+    let verb = if dry_run { "would be driven back" } else { "driven back" };
+    let mut text = format!(
+        "{} dead letters {verb}; {} already sent before, {} there twice, {} not wanted, {} no dead letters",
+        done.sent, done.already_sent, done.twice, done.not_wanted, done.no_dead_letters
+    );
+    for (count, what) in [
+        (done.refused, "refused"),
+        (done.behind_refused, "waiting behind a refused one"),
+        (done.older_than_retention, "older than the retention of their topic"),
+    ] {
+        if count > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text + "\n"
+}
+
+fn refused(done: &Retried, dry_run: bool) -> String {
+    let (count, behind) = (done.refused, done.behind_refused);
+    if dry_run {
+        return format!(
+            "{count} dead letters would be refused by their topics, and {behind} wait behind them in the order of their keys"
+        );
+    }
+    format!(
+        "{count} dead letters are refused by their topics, and {behind} wait behind them in the order of their keys; all others are \
+         dealt with, and the same command goes on with these"
+    )
+}
+
+fn json(done: &Retried, dry_run: bool) -> Result<String, CliError> {
+    #[derive(Serialize)]
+    struct Rendered<'a> {
+        schema: u32,
+        dry_run: bool,
+        #[serde(flatten)]
+        done: &'a Retried,
+    }
+    let text = serde_json::to_string_pretty(&Rendered { schema: 1, dry_run, done });
+    text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod dlq;
 mod error;
+mod leftovers;
 mod plan;
 mod resume;
 mod run;

@@ -3,11 +3,12 @@
 use std::{fmt::Write, path::Path};
 
 use chrono::Local;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::{
     CliError,
     args::FileArgs,
+    leftovers::{self, LeftoversArgs},
     resume::{journals, of_journal},
 };
 use crate::{
@@ -21,7 +22,10 @@ use crate::{
 
 /// The flags of `runs`.
 #[derive(Args, Clone)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
     #[command(flatten)]
     file: FileArgs,
     /// As JSON, a list of objects
@@ -32,8 +36,20 @@ pub struct RunsArgs {
     forget: Option<String>,
 }
 
+#[derive(Subcommand, Clone)]
+enum RunsCommand {
+    /// Lists the consumer groups in which runs without a group have kept positions, and removes them
+    ///
+    /// Such a run republishes records (--handler topic) and keeps its positions in a group kreplay-RUN, which has no members.
+    /// Groups of runs that go on or can be resumed stay.
+    Leftovers(LeftoversArgs),
+}
+
 /// The text for standard output.
 pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
+    if let Some(RunsCommand::Leftovers(args)) = &args.command {
+        return leftovers::execute(args, environment, directory);
+    }
     let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
     match &args.forget {

@@ -58,8 +58,8 @@ pub enum DlqError {
     },
     /// Too many gaps.
     #[error(
-        "{0}: too many separate letters are driven back for group {1} to remember them all; choose them with fewer filters, or \
-         begin anew with another --group"
+        "{0}: group {1} cannot remember all the separate letters that were driven back (the brokers' offset.metadata.max.bytes \
+         bounds that), so another command would send some of them again; choose letters with fewer filters"
     )]
     Memory(TopicPartition, String),
     /// A result could not be written as JSON.

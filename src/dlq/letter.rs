@@ -5,6 +5,9 @@ use crate::{
     replay::dead_letters::letter as names,
 };
 
+/// Kafka's way to say that a record has no timestamp.
+pub(super) const NO_TIMESTAMP: i64 = -1;
+
 /// What a record of a dead-letter topic says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -42,7 +45,7 @@ impl DeadLetter {
         Some(Self {
             source: TopicPartition::new(text(names::TOPIC)?, i32::try_from(number(names::PARTITION)?).ok()?),
             offset: number(names::OFFSET)?,
-            timestamp_ms: number(names::TIMESTAMP).filter(|timestamp| *timestamp >= 0),
+            timestamp_ms: number(names::TIMESTAMP).filter(|timestamp| *timestamp != NO_TIMESTAMP),
             error: text(names::ERROR).unwrap_or_default(),
             attempts: number(names::ATTEMPTS).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0),
             run: text(names::RUN).unwrap_or_default(),

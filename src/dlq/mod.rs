@@ -15,6 +15,6 @@ pub use error::DlqError;
 pub use filter::{Place, Wanted};
 pub use letter::DeadLetter;
 pub use list::{Summary, list};
-pub use retry::{Retried, RetryOptions, retry};
+pub use retry::{Retried, RetryOptions, Warn, retry};
 pub use show::show;
 pub use topics::{DeadLetterTopics, find};

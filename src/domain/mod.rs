@@ -7,6 +7,7 @@ pub mod json;
 mod key_hash;
 mod offset;
 mod ordering;
+mod own_group;
 mod partition;
 mod rate_limit;
 mod record;
@@ -19,6 +20,7 @@ pub use growing::Growing;
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
+pub use own_group::{position_group, run_of_position_group};
 pub use partition::{PartitionId, TopicPartition};
 pub use rate_limit::RateLimit;
 pub use record::{

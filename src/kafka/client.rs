@@ -196,6 +196,11 @@ pub enum ClientError {
     /// A broker answered with an error.
     #[error("the broker refused: {0}")]
     Refused(String),
+    /// The texts that were to stand with the committed offsets of a group are longer than the broker takes.
+    #[error(
+        "the brokers take no texts as long with the committed offsets of group {0}; raise their offset.metadata.max.bytes"
+    )]
+    NotesTooLong(String),
     /// librdkafka could not make a queue.
     #[error("librdkafka could not make a queue for records; is memory exhausted?")]
     Queue,

@@ -1,4 +1,4 @@
-//! Creating topics, and deleting them.
+//! Creating topics, and deleting them; deleting groups.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -99,17 +99,38 @@ pub fn delete_topics(config: &KafkaConfig, names: &[&str], within: Duration) -> 
     Ok(())
 }
 
-fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, ClientError> {
+/// Deletes consumer groups that have no members; one that is gone already is fine. Returns those that were not deleted, each with the
+/// broker's words.
+///
+/// # Errors
+/// No broker answers.
+pub fn delete_groups(
+    config: &KafkaConfig,
+    groups: &[&str],
+    within: Duration,
+) -> Result<HashMap<String, String>, ClientError> {
+    if groups.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let admin = admin(config)?;
+    let refused = |answer| match answer {
+        Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => None,
+        Err((group, code)) => Some((group, code.to_string())),
+    };
+    Ok(waiting(admin.delete_groups(groups, &options(within)))?.into_iter().filter_map(refused).collect())
+}
+
+pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, ClientError> {
     let mut native = config.reading();
     native.remove("group.id");
     native.create().map_err(|error| ClientError::Configuration(error.to_string()))
 }
 
-fn options(within: Duration) -> AdminOptions {
+pub(super) fn options(within: Duration) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
 }
 
-fn waiting<T>(answer: impl Future<Output = KafkaResult<T>>) -> Result<T, ClientError> {
+pub(super) fn waiting<T>(answer: impl Future<Output = KafkaResult<T>>) -> Result<T, ClientError> {
     let refused = |error: &dyn std::fmt::Display| ClientError::Refused(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| refused(&error))?;
     runtime.block_on(answer).map_err(|error| refused(&error))

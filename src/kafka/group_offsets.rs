@@ -8,7 +8,7 @@ use std::{
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::{CommitMode, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
@@ -94,7 +94,7 @@ impl GroupOffsets {
     /// Commits positions; they are there when it returns.
     ///
     /// # Errors
-    /// The broker's words.
+    /// [`ClientError::NotesTooLong`], in which case none is committed; otherwise the broker's words.
     pub fn commit(&self, commits: &[Commit]) -> Result<(), ClientError> {
         if commits.is_empty() {
             return Ok(());
@@ -121,6 +121,9 @@ impl GroupOffsets {
     }
 
     fn refused(&self, error: &KafkaError) -> ClientError {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
+            return ClientError::NotesTooLong(self.group.clone());
+        }
         ClientError::Refused(format!("the offsets of group {}: {error}", self.group))
     }
 }

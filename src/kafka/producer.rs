@@ -1,8 +1,21 @@
-//! Producing records: one thread-safe producer for the demo, for tests and for topics of real clusters.
+//! Producing records: a thread-safe producer for data of one's own (the demo, tests), and what everything uses that writes other
+//! people's records (dead letters, their way back, migrations, the handler `topic`).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `fault` | whose fault a refusal is, and how it is explained |
+//! | `batches`, `transaction` | a producer whose records are all accepted, or it is known which are not |
+//! | `attempt` | how the record to blame is found, where a broker refuses a batch |
+//! | `lanes` | sending until each record is there or refused, in the order of each lane |
+//! | `timestamps` | whether records keep theirs |
 
+mod attempt;
 mod batches;
 mod delivery;
 mod error;
+mod fault;
+mod lanes;
+mod timestamps;
 mod transaction;
 
 use std::{
@@ -14,15 +27,20 @@ use std::{
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
-    message::{Header as KafkaHeader, OwnedHeaders},
+    message::OwnedHeaders,
     producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext},
 };
 
-pub use batches::{BatchProducer, Fault, Refusal};
+pub use attempt::{Attempt, NotSent, Verdict, attempt};
+pub use batches::{BatchProducer, carrying};
 pub use delivery::Delivered;
 pub use error::ProducerError;
+pub use fault::{Cause, Fault, Refusal, time};
+pub use lanes::{LaneSender, Outcome, Trouble};
+pub use timestamps::Timestamps;
 pub use transaction::TransactionError;
 
+use super::native::add_header;
 use crate::domain::{Header, TopicPartition};
 use delivery::Deliveries;
 
@@ -71,10 +89,68 @@ pub struct NewRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; `None` is a tombstone, which an empty one is not.
     pub value: Option<&'a [u8]>,
-    /// The headers in their order. Their names must be UTF-8.
+    /// The headers in their order.
     pub headers: &'a [Header<'a>],
-    /// Milliseconds since 1970. `None` is the time of sending, and so is 0: librdkafka cannot tell them apart.
+    /// Milliseconds since 1970, -1 for a record without a timestamp. `None` is the time of sending, and so is 0: librdkafka cannot
+    /// tell them apart.
     pub timestamp_ms: Option<i64>,
+}
+
+impl NewRecord<'_> {
+    /// The size of a batch with this record alone, without compression: what `max.message.bytes` is held against. In bytes.
+    #[must_use]
+    pub fn batch_bytes(&self) -> u64 {
+        let size = |bytes: Option<&[u8]>| field_bytes(bytes.map(<[u8]>::len));
+        let header = |header: &Header<'_>| size(Some(header.key)) + size(header.value);
+        let fields = size(self.key) + size(self.value) + self.headers.iter().map(header).sum::<u64>();
+        batch_bytes(fields, self.headers.len())
+    }
+
+    /// What is said of the record where it is refused.
+    #[must_use]
+    pub fn facts(&self) -> RecordFacts<'_> {
+        RecordFacts {
+            topic: self.topic,
+            batch_bytes: self.batch_bytes(),
+            timestamp_ms: self.timestamp_ms,
+            has_key: self.key.is_some(),
+        }
+    }
+}
+
+/// What topics refuse records for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordFacts<'a> {
+    /// The topic it goes to.
+    pub topic: &'a str,
+    /// See [`NewRecord::batch_bytes`].
+    pub batch_bytes: u64,
+    /// See [`NewRecord::timestamp_ms`].
+    pub timestamp_ms: Option<i64>,
+    /// Whether it has a key.
+    pub has_key: bool,
+}
+
+/// How many bytes a key, a value, or the name or value of a header takes in a record, by its length; `None` is a null.
+#[must_use]
+pub fn field_bytes(length: Option<usize>) -> u64 {
+    length.map_or(1, |length| varint_bytes(length as u64) + length as u64)
+}
+
+/// The size of a batch with one record, without compression, of which `fields` and `headers` are known. In bytes.
+#[must_use]
+pub fn batch_bytes(fields: u64, headers: usize) -> u64 {
+    /// The header of a batch.
+    const BATCH_HEADER_BYTES: u64 = 61;
+    // Attributes, and the distances from the batch's first timestamp and offset, which are 0.
+    let body = 3 + fields + varint_bytes(headers as u64);
+    BATCH_HEADER_BYTES + varint_bytes(body) + body
+}
+
+/// How many bytes a length takes: seven bits each, and one for the sign.
+fn varint_bytes(length: u64) -> u64 {
+    let bits = u64::from(u64::BITS - length.leading_zeros());
+    (bits + 1).div_ceil(7)
 }
 
 /// Produces records and counts what the broker acknowledged.
@@ -104,33 +180,10 @@ impl Producer {
     /// Queues a record; returns before it is sent. Where the queue is full it waits for room, at most 30 s.
     ///
     /// # Errors
-    /// [`ProducerError::Full`] if no room came free, [`ProducerError::Header`] for a header whose name is not UTF-8,
-    /// [`ProducerError::Refused`] if librdkafka will not take the record (too large, unknown partition). The record was
-    /// not queued then and is not counted.
+    /// [`ProducerError::Full`] if no room came free, [`ProducerError::Refused`] if librdkafka will not take the record (too
+    /// large, unknown partition). The record was not queued then and is not counted.
     pub fn send(&self, record: NewRecord<'_>) -> Result<(), ProducerError> {
-        self.enqueue(record, 0)
-    }
-
-    /// As [`send`](Self::send), and [`outcomes`](Self::outcomes) will tell what became of the record, by this number.
-    ///
-    /// # Errors
-    /// Those of `send`; then there will be no outcome.
-    pub fn send_numbered(&self, record: NewRecord<'_>, number: usize) -> Result<(), ProducerError> {
-        // 0 stands for "nobody asks".
-        self.enqueue(record, number + 1)
-    }
-
-    /// Waits until every queued record is acknowledged or has failed, at most `within`, and tells what became of those that
-    /// were sent with a number since the last call. One that is missing is still on its way.
-    #[must_use]
-    pub fn outcomes(&self, within: Duration) -> Vec<(usize, Result<(), String>)> {
-        // The counts are for those who send without numbers.
-        let _ = self.flush(within);
-        self.client.context().take_outcomes()
-    }
-
-    fn enqueue(&self, record: NewRecord<'_>, number: usize) -> Result<(), ProducerError> {
-        let mut pending = to_native(record, number)?;
+        let mut pending = to_native(record, 0);
         let mut deadline = None;
         loop {
             match self.client.send(pending) {
@@ -222,32 +275,42 @@ fn set_all(config: &mut ClientConfig, properties: &BTreeMap<String, String>) {
     }
 }
 
-fn to_native(record: NewRecord<'_>, number: usize) -> Result<BaseRecord<'_, [u8], [u8], usize>, ProducerError> {
-    let headers = if record.headers.is_empty() { None } else { Some(native_headers(&record)?) };
-    Ok(BaseRecord {
+fn to_native(record: NewRecord<'_>, number: usize) -> BaseRecord<'_, [u8], [u8], usize> {
+    BaseRecord {
         topic: record.topic,
         partition: record.partition,
         payload: record.value,
         key: record.key,
         timestamp: record.timestamp_ms,
-        headers,
+        headers: (!record.headers.is_empty()).then(|| native_headers(&record)),
         delivery_opaque: number,
-    })
+    }
 }
 
-fn native_headers(record: &NewRecord<'_>) -> Result<OwnedHeaders, ProducerError> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+fn native_headers(record: &NewRecord<'_>) -> OwnedHeaders {
+    let headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for header in record.headers {
-        let key = std::str::from_utf8(header.key).map_err(|_| ProducerError::Header {
-            topic: record.topic.into(),
-            name: header.key.escape_ascii().to_string(),
-        })?;
-        headers = headers.insert(KafkaHeader { key, value: header.value });
+        add_header(&headers, header.key, header.value);
     }
-    Ok(headers)
+    headers
 }
 
 /// The error's code in words, without rdkafka's wrapping.
 fn plain(error: &KafkaError) -> String {
     error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_batch_is_that_of_the_wire() {
+        assert_eq!([0, 63, 64, 8191, 8192].map(varint_bytes), [1, 1, 2, 2, 3]);
+        let record = NewRecord { topic: "t", value: Some(b"v"), ..NewRecord::default() };
+        assert_eq!(record.batch_bytes(), 61 + 1 + 3 + 1 + 2 + 1);
+        let headers = [Header { key: b"name", value: Some(b"value") }, Header { key: b"n", value: None }];
+        let record = NewRecord { key: Some(b""), headers: &headers, ..record };
+        assert_eq!(record.batch_bytes(), 61 + 1 + 3 + 1 + 2 + 1 + (5 + 6) + (2 + 1));
+    }
 }

@@ -127,7 +127,6 @@ fn a_broker_that_refuses_dead_letters_fails_the_run_and_the_positions_stay() {
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
     assert!(ended.view.error.as_ref().unwrap().contains("dead letters cannot be sent"), "{:?}", ended.view.error);
     assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
-    assert!(ended.log().contains("dead letters not sent yet: 1"), "{}", ended.log());
 }
 
 /// Wherever a process is killed: what its positions have passed is handled, or in the dead-letter topic.

@@ -97,7 +97,7 @@ fn after_the_fix_dead_letters_give_each_key_its_own_sequence_back() {
     expect(&retry(&["--dry-run"]), "50 dead letters would be driven back");
     expect(
         &retry(&["--keys", "key-120"]),
-        "10 dead letters driven back; 0 had been before, 0 were there twice, 40 not wanted",
+        "10 dead letters driven back; 0 already sent before, 0 there twice, 40 not wanted",
     );
     let begun = Instant::now();
     expect(&retry(&["--rate", "40/s"]), "40 dead letters driven back;");

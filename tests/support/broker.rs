@@ -65,7 +65,12 @@ impl Broker {
 
     /// A broker of the caller's own, with nothing on it.
     pub(super) fn start() -> Result<Self, String> {
-        let server = Server::start()?;
+        Self::start_with(&[])
+    }
+
+    /// The same, with settings that win over those of all test brokers, such as `("offset.metadata.max.bytes", "256")`.
+    pub(super) fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
+        let server = Server::start_with(settings)?;
         let broker = Self { bootstrap: server.bootstrap().to_owned(), server: Some(server) };
         broker.wait_until_up()?;
         // Has the group coordinator made now, so that no test pays for it and none fails by being the first.

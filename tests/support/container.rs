@@ -52,12 +52,12 @@ pub fn missing() -> Option<String> {
 
 impl ContainerServer {
     /// Starts one at a free port of this machine with an empty log.
-    pub fn start() -> Result<Self, String> {
+    pub fn start(settings: &[(&str, &str)]) -> Result<Self, String> {
         remove_leftovers();
         let mut failure = String::new();
         // The port is free when it is chosen and may be taken a moment later: then try another one.
         for _ in 0..3 {
-            match Self::start_at(free_port()) {
+            match Self::start_at(free_port(), settings) {
                 Ok(server) => return Ok(server),
                 Err(error) => failure = error,
             }
@@ -67,7 +67,7 @@ impl ContainerServer {
 
     /// The address a client sees is part of the broker's configuration, so the host's port must be known before the
     /// container starts, and stays the same through a stop and a start.
-    fn start_at(port: u16) -> Result<Self, String> {
+    fn start_at(port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
         let bootstrap = format!("127.0.0.1:{port}");
         let addresses = [
             ("KAFKA_NODE_ID", "1".to_owned()),
@@ -97,6 +97,9 @@ impl ContainerServer {
         }
         for (name, value) in test_settings() {
             request = request.with_env_var(name, value);
+        }
+        for (name, value) in settings {
+            request = request.with_env_var(variable(name), *value);
         }
         let container = request.start().map_err(|error| error.to_string())?;
         let guardian = Guardian::that_runs(&["docker", "rm", "--force", "--volumes", container.id()]);
@@ -135,7 +138,11 @@ fn test_settings() -> impl Iterator<Item = (String, &'static str)> {
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (format!("KAFKA_{}", name.replace('.', "_").to_uppercase()), value))
+        .map(|(name, value)| (variable(name), value))
+}
+
+fn variable(setting: &str) -> String {
+    format!("KAFKA_{}", setting.replace('.', "_").to_uppercase())
 }
 
 /// A free port below the range from which systems serve outgoing connections.

@@ -36,13 +36,16 @@ pub fn missing() -> Option<String> {
 
 impl LocalServer {
     /// Starts one on a free port with an empty log.
-    pub fn start() -> Result<Self, String> {
+    pub fn start(settings: &[(&str, &str)]) -> Result<Self, String> {
         let dir = tempfile::Builder::new().prefix("kreplay-kafka-").tempdir().map_err(|error| error.to_string())?;
         let dir = dir.keep();
         let log = dir.with_extension("log");
         let log_file = std::fs::File::create(&log).map_err(|error| error.to_string())?;
         let mut command = Command::new(script());
         command.arg("hold").arg("--dir").arg(&dir).stdout(Stdio::piped()).stderr(log_file);
+        for (name, value) in settings {
+            command.arg("--set").arg(format!("{name}={value}"));
+        }
         let mut guardian = Guardian::watching(&mut command).map_err(|error| error.to_string())?;
         let stdout = guardian.child().stdout.take().expect("standard output is piped");
         let (sender, receiver) = mpsc::channel();

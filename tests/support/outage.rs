@@ -20,7 +20,15 @@ impl Outage {
     /// Where none can be started, with one sentence that says what to install. A broker named by
     /// `KREPLAY_TEST_BOOTSTRAP` is never used here, as it is not ours to stop.
     pub fn start_broker() -> Self {
-        Self { broker: Broker::start().unwrap_or_else(|sentence| panic!("{sentence}")) }
+        Self::start_broker_with(&[])
+    }
+
+    /// The same, with settings that win over those of all test brokers, such as `("offset.metadata.max.bytes", "256")`.
+    ///
+    /// # Panics
+    /// As [`start_broker`](Self::start_broker).
+    pub fn start_broker_with(settings: &[(&str, &str)]) -> Self {
+        Self { broker: Broker::start_with(settings).unwrap_or_else(|sentence| panic!("{sentence}")) }
     }
 
     /// Stops the broker in good order; its log and its address are kept.

@@ -14,25 +14,26 @@ pub enum Server {
 }
 
 impl Server {
-    /// Starts the first kind that works here. `KREPLAY_TEST_BROKER=container` or `=local` allows only that kind.
+    /// Starts the first kind that works here, with settings that win over those of all test brokers. `KREPLAY_TEST_BROKER=container`
+    /// or `=local` allows only that kind.
     ///
     /// # Errors
     /// One sentence that says what to install.
-    pub fn start() -> Result<Self, String> {
+    pub fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
         let only = std::env::var("KREPLAY_TEST_BROKER").unwrap_or_default();
         if !["", "container", "local"].contains(&only.as_str()) {
             return Err(format!("KREPLAY_TEST_BROKER is `container` or `local`, not `{only}`"));
         }
         let mut refused = Vec::new();
         if only != "local" {
-            match container::missing().map_or_else(ContainerServer::start, Err) {
+            match container::missing().map_or_else(|| ContainerServer::start(settings), Err) {
                 Ok(server) => return Ok(Self::announced(Self::Container(Box::new(server)))),
                 Err(reason) => refused.push(format!("containers: {reason}")),
             }
             report(&format!("test broker: no container ({})", refused[0]));
         }
         if only != "container" {
-            match local::missing().map_or_else(LocalServer::start, Err) {
+            match local::missing().map_or_else(|| LocalServer::start(settings), Err) {
                 Ok(server) => return Ok(Self::announced(Self::Local(server))),
                 Err(reason) => refused.push(format!("a local process: {reason}")),
             }

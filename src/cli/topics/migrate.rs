@@ -19,6 +19,7 @@ use crate::{
         work::stop_flag,
     },
     config::{Assignment, Config, Environment, Overrides},
+    kafka::producer::Timestamps,
     topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, Tell},
 };
 
@@ -45,6 +46,9 @@ pub(super) struct MigrateArgs {
     /// What becomes the key of a record: channel, or keep for the one it has [default: channel]
     #[arg(long, value_parser = ["channel", "keep"], help_heading = "Strategy")]
     key: Option<String>,
+    /// The timestamps that records get: own, or now for the time of copying
+    #[arg(long, value_name = "WHICH", default_value = "own", value_parser = parse_timestamps, help_heading = "Strategy")]
+    timestamps: Timestamps,
     /// Groups whose committed offsets are carried over [default: every group that has any on the old topics]
     #[arg(long, value_name = "GROUP", num_args = 1.., conflicts_with = "no_carry")]
     carry_group: Vec<String>,
@@ -60,6 +64,10 @@ pub(super) struct MigrateArgs {
     /// JSON instead of text
     #[arg(long)]
     json: bool,
+}
+
+fn parse_timestamps(text: &str) -> Result<Timestamps, String> {
+    text.parse()
 }
 
 impl MigrateArgs {
@@ -94,6 +102,7 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
         strategy: config.topics.strategy.clone(),
         channel: config.topics.channel.clone(),
         key: config.topics.key,
+        timestamps: args.timestamps,
         carry,
         follow: args.follow,
     };

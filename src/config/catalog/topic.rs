@@ -40,6 +40,12 @@ pub(super) const TOPIC: &[Setting] = &[
         show: |c| c.run.settings.handlers.topic.partition.as_ref().map(text),
     },
     Setting {
+        key: "topic.timestamps",
+        allowed: "own or now",
+        set: |c, i| store(&mut c.run.settings.handlers.topic.timestamps, word(i)),
+        show: |c| Some(text(&c.run.settings.handlers.topic.timestamps)),
+    },
+    Setting {
         key: "topic.compression",
         allowed: "none, gzip, snappy, lz4 or zstd",
         set: |c, i| store(&mut c.run.settings.handlers.topic.compression, word(i)),

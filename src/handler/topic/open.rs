@@ -18,8 +18,12 @@ use super::{
     targets::{Misrouted, Missing, Targets},
 };
 use crate::{
+    domain::position_group,
     handler::{Advice, HandlerContext, HandlerError},
-    kafka::{Client, GroupOffsets, KafkaConfig, producer::TransactionError},
+    kafka::{
+        Client, GroupOffsets, KafkaConfig,
+        producer::{TransactionError, carrying},
+    },
     topics::TopicTemplate,
 };
 
@@ -82,6 +86,7 @@ pub(in crate::handler) fn open(
     }
     let router = Router::new(settings, targets, Arc::clone(&context.partitions), Arc::clone(&context.rules));
     find_targets(&router)?;
+    router.targets.look_up_limits();
     let kept = (settings.transactional && !context.preview_only).then(|| kept_in(settings, context));
     let ids = kept.as_ref().map(|kept| kept.ids.clone());
     let ledger = kept.map(|kept| {
@@ -89,6 +94,7 @@ pub(in crate::handler) fn open(
         Ok(Ledger::new(kept.group, offsets, kept.has_members, Arc::clone(&context.partitions)))
     });
     let shared_ids = context.group.is_none() && settings.position_group.is_some();
+    let properties = carrying(&properties, router.targets.smallest_batch_bytes());
     let recipe =
         Recipe { bootstrap_servers: cluster.bootstrap_servers.clone(), properties, ids, shared_ids, within: INIT };
     let shared = Republisher {
@@ -97,6 +103,7 @@ pub(in crate::handler) fn open(
         timeouts,
         ledger: ledger.transpose()?,
         shared_ids,
+        events: context.events.clone(),
         stopped: AtomicBool::new(false),
     };
     // What the broker does not allow is known now, and not with the first record.
@@ -108,14 +115,10 @@ pub(in crate::handler) fn open(
 
 /// What producers are made with: kreplay's defaults, the cluster's properties, the table's own settings, the table's properties.
 fn properties(settings: &TopicSettings, kafka: &KafkaConfig) -> BTreeMap<String, String> {
-    let mut properties: BTreeMap<String, String> = [
-        // The size of a record is the broker's to judge.
-        ("message.max.bytes", "1000000000"),
-        ("linger.ms", "1"),
-        ("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let mut properties: BTreeMap<String, String> =
+        [("linger.ms", "1"), ("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
     if settings.bootstrap_servers.is_none() {
         // That of another cluster has nothing to do with how this one is reached.
         properties.extend(kafka.properties.clone());
@@ -123,6 +126,8 @@ fn properties(settings: &TopicSettings, kafka: &KafkaConfig) -> BTreeMap<String,
     properties.remove("compression.codec");
     properties.insert("compression.type".into(), settings.compression.to_string());
     properties.extend(settings.own_properties());
+    // Exactly once is what the handler promises, whatever suits other producers.
+    properties.insert("enable.idempotence".into(), "true".into());
     if !["delivery.timeout.ms", "message.timeout.ms"].iter().any(|name| properties.contains_key(*name)) {
         properties.insert("delivery.timeout.ms".into(), DELIVERY_TIMEOUT_MS.into());
     }
@@ -164,7 +169,7 @@ fn kept_in(settings: &TopicSettings, context: &HandlerContext) -> Kept {
         }
         (None, Some(group)) => Kept { group: group.clone(), has_members: false, ids: format!("kreplay-{group}") },
         (None, None) => {
-            let group = format!("kreplay-{}", context.run_id);
+            let group = position_group(&context.run_id);
             Kept { group: group.clone(), has_members: false, ids: group }
         }
     }

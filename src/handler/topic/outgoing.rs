@@ -8,17 +8,19 @@ use super::{
 };
 use crate::{
     domain::{Growing, Header, Record, TopicPartition},
-    kafka::producer::NewRecord,
+    kafka::producer::{NewRecord, Timestamps},
     plan::{KeyTemplate, Rules},
     topics::Channel,
 };
 
-/// A record as it is written. Value, headers and timestamp are those of the record that was read.
+/// A record as it is written. Value and headers are those of the record that was read.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
     pub(super) target: Arc<Target>,
     pub(super) partition: i32,
     pub(super) key: Option<Cow<'a, [u8]>>,
+    /// `None` is the time of writing.
+    pub(super) timestamp_ms: Option<i64>,
 }
 
 impl Outgoing<'_> {
@@ -30,14 +32,9 @@ impl Outgoing<'_> {
             key: self.key.as_deref(),
             value: record.value(),
             headers,
-            timestamp_ms: timestamp(record),
+            timestamp_ms: self.timestamp_ms,
         }
     }
-}
-
-/// A record's timestamp, where it has one.
-pub(super) fn timestamp(record: &Record) -> Option<i64> {
-    (record.timestamp_ms >= 0).then_some(record.timestamp_ms)
 }
 
 /// Says where records go.
@@ -49,6 +46,7 @@ pub(super) struct Router {
     key: TopicKey,
     partitioner: Partitioner,
     partition: Option<KeyTemplate>,
+    timestamps: Timestamps,
 }
 
 impl Router {
@@ -66,6 +64,7 @@ impl Router {
             key: settings.key.clone(),
             partitioner: settings.partitioner,
             partition: settings.partition.clone(),
+            timestamps: settings.timestamps,
         }
     }
 
@@ -90,6 +89,9 @@ impl Router {
     /// Where a record goes.
     pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, Misrouted> {
         let source = &self.sources[record.partition as usize];
+        let timestamp_ms = self.timestamps.of(record.timestamp_ms).map_err(|reason| {
+            Misrouted::for_good(format!("{reason}; topic.timestamps = \"now\" gives every record that time"))
+        })?;
         let examined = self.rules.examine(record);
         let make = |template: &KeyTemplate, what: &str| {
             let nothing = || Misrouted::for_good(format!("{what} template {template} makes nothing of it"));
@@ -116,7 +118,7 @@ impl Router {
             (None, Partitioner::Source, _) => source.partition.0,
         };
         if (0..target.partitions).contains(&partition) {
-            Ok(Outgoing { target, partition, key })
+            Ok(Outgoing { target, partition, key, timestamp_ms })
         } else {
             Err(Misrouted::for_good(format!(
                 "topic {} has no partition {partition}; it has {}",

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    outgoing::{Outgoing, timestamp},
-    republish::Republisher,
-};
+use super::{outgoing::Outgoing, republish::Republisher};
 use crate::{
     domain::Record,
     handler::{EffectForm, Preview, PreviewedEffect, Unbuilt},
@@ -31,9 +28,10 @@ impl Preview for TopicPreview {
 /// One line for people, in which each part of unknown length has its length in front: equal lines are equal records.
 fn content(outgoing: &Outgoing<'_>, record: &Record) -> Vec<u8> {
     let mut text = format!("{}-{}", outgoing.target.name, outgoing.partition).into_bytes();
-    text.extend(match timestamp(record) {
+    text.extend(match outgoing.timestamp_ms {
+        Some(-1) => b" without a time".to_vec(),
         Some(timestamp) => format!(" at {timestamp}").into_bytes(),
-        None => b" without a time".to_vec(),
+        None => b" at the time of writing".to_vec(),
     });
     push(&mut text, "key", outgoing.key.as_deref());
     push(&mut text, "value", record.value());

@@ -1,8 +1,7 @@
 //! The handler: a batch is one transaction, which carries the positions of its partitions.
 //!
 //! What one record is to blame for must not keep the others back: a transaction with such a record is aborted, and made again
-//! without it and what comes after it in its lane. The broker judges batches and not records where it finds something too
-//! large, so then each record is sent by itself once, which shows who is to blame.
+//! without it and what comes after it in its lane. How the record is found is `kafka::producer::attempt`.
 
 use std::{
     sync::{
@@ -22,8 +21,9 @@ use super::{
 };
 use crate::{
     domain::Header,
+    feed::EventLog,
     handler::{Advice, Handler, LaneFailure, LaneRun},
-    kafka::producer::{Fault, Refusal, TransactionError},
+    kafka::producer::{Attempt, BatchProducer, NotSent, Refusal, TransactionError, Verdict, attempt},
 };
 
 /// Beyond its delivery timeout no record is on its way for long.
@@ -42,6 +42,7 @@ pub(super) struct Republisher {
     pub(super) ledger: Option<Ledger>,
     /// Whether another run may have the same ids for its transactions.
     pub(super) shared_ids: bool,
+    pub(super) events: EventLog,
     pub(super) stopped: AtomicBool,
 }
 
@@ -62,8 +63,8 @@ enum Ended {
     Done,
     /// It is to be made again at once, since something about what is left has changed.
     Changed,
-    /// Records were refused, perhaps in the place of another one: each is to be sent by itself.
-    Crowded,
+    /// Records were refused, perhaps in the place of another one: the first so many are to be sent by themselves.
+    Crowded(usize),
     /// Nobody's fault.
     Passing(String),
     /// Nothing can be republished any more.
@@ -76,16 +77,20 @@ impl Republisher {
             return work.fail_all(&trap, Advice::Stop);
         }
         let outgoing = self.route(batch, work);
-        let (mut attempts, mut singly) = (0, false);
+        for (lane, outgoing) in batch.iter().zip(&outgoing) {
+            self.router.targets.warn_of_timestamps(&lane.records, outgoing, &self.events);
+        }
+        let (mut attempts, mut singly) = (0, 0);
         while work.len() > 0 {
             let ended = match &self.ledger {
                 Some(ledger) => self.transact(ledger, batch, &outgoing, work, singly),
                 None => self.send_plainly(batch, &outgoing, work, singly),
             };
+            singly = 0;
             match ended {
                 Ended::Done => work.done(),
                 Ended::Changed => {}
-                Ended::Crowded => singly = true,
+                Ended::Crowded(count) => singly = count,
                 Ended::Stop(error) => work.fail_all(&error, Advice::Stop),
                 Ended::Passing(error) => {
                     attempts += 1;
@@ -131,7 +136,7 @@ impl Republisher {
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
         work: &mut Work,
-        singly: bool,
+        singly: usize,
     ) -> Ended {
         let record = |(run, index): At| &batch[run].records[index];
         let mut held = ledger.hold(work.left().map(|at| record(at).partition).collect());
@@ -170,15 +175,15 @@ impl Republisher {
         }
         let at: Vec<At> = work.left().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
-            Sent::All => {}
-            Sent::Not(refused) => {
+            Attempt::All => {}
+            Attempt::Not(refused) => {
                 let error = TransactionError::Abort("records were refused".into());
                 return match self.end(ledger, lease, &mut held, &marks, error) {
-                    Ended::Passing(_) => blame(work, &at, &refused, singly),
+                    Ended::Passing(_) => self.blame(work, batch, outgoing, &at, refused, singly),
                     other => other,
                 };
             }
-            Sent::Unknown(error) => {
+            Attempt::Unknown(error) => {
                 return self.end(ledger, lease, &mut held, &marks, TransactionError::Abort(error));
             }
         }
@@ -235,34 +240,37 @@ impl Republisher {
     }
 
     /// One attempt without a transaction: what the broker has is done.
-    fn send_plainly(&self, batch: &[LaneRun], outgoing: &[Vec<Outgoing<'_>>], work: &mut Work, singly: bool) -> Ended {
+    fn send_plainly(&self, batch: &[LaneRun], outgoing: &[Vec<Outgoing<'_>>], work: &mut Work, singly: usize) -> Ended {
         let lease = match self.lease() {
             Ok(lease) => lease,
             Err(ended) => return ended,
         };
         let at: Vec<At> = work.left().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
-            Sent::All => {
+            Attempt::All => {
                 count(outgoing, &at);
                 Ended::Done
             }
-            Sent::Unknown(error) => {
+            Attempt::Unknown(error) => {
                 // What is still on its way must not arrive between later records.
                 lease.discard();
                 Ended::Passing(error)
             }
-            Sent::Not(refused) => {
+            Attempt::Not(refused) => {
+                if lease.get().is_some_and(BatchProducer::is_spent) {
+                    lease.discard();
+                }
                 // Up to the first that was refused of each run they are there; what came after it is sent again.
                 let mut ended = vec![false; batch.len()];
                 let mut there = Vec::new();
                 for (number, at) in at.iter().enumerate() {
-                    ended[at.0] |= number >= refused.sent || refused.records.iter().any(|(one, _)| *one == number);
+                    ended[at.0] |= !refused.is_there(number);
                     if !ended[at.0] {
                         there.push(*at);
                     }
                 }
                 count(outgoing, &there);
-                let verdict = blame(work, &at, &refused, singly);
+                let verdict = self.blame(work, batch, outgoing, &at, refused, singly);
                 for at in there {
                     work.done_to(at);
                 }
@@ -278,86 +286,55 @@ impl Republisher {
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
         at: &[At],
-        singly: bool,
-    ) -> Sent {
-        let Some(producer) = lease.get() else { return Sent::Unknown("there is no producer".into()) };
+        singly: usize,
+    ) -> Attempt {
+        let Some(producer) = lease.get() else { return Attempt::Unknown("there is no producer".into()) };
         let within = self.timeouts.delivery + AFTER_DELIVERY;
         let mut headers: Vec<Header<'_>> = Vec::new();
-        let (mut records, mut sent) = (Vec::new(), at.len());
-        for (number, &(run, index)) in at.iter().enumerate() {
+        attempt(producer, at.len(), singly, within, |number| {
+            let (run, index) = at[number];
             let record = &batch[run].records[index];
             headers.clear();
             headers.extend(record.headers());
-            let result = producer.send(outgoing[run][index].for_producer(record, &headers), number);
-            if let Err(refusal) = result {
-                records.push((number, Refused { refusal, alone: true }));
-                sent = number;
-                break;
-            }
-            if singly {
-                match producer.settle(within) {
-                    Ok(failed) if failed.is_empty() => {}
-                    Ok(failed) => {
-                        records.extend(
-                            failed.into_iter().map(|(number, refusal)| (number, Refused { refusal, alone: true })),
-                        );
-                        sent = number + 1;
-                        break;
-                    }
-                    Err(error) => return Sent::Unknown(error),
+            producer.send(outgoing[run][index].for_producer(record, &headers), number)
+        })
+    }
+
+    /// Who is to blame for refused records.
+    fn blame(
+        &self,
+        work: &mut Work,
+        batch: &[LaneRun],
+        outgoing: &[Vec<Outgoing<'_>>],
+        at: &[At],
+        refused: NotSent,
+        singly: usize,
+    ) -> Ended {
+        let explained = |number: usize, refusal: &Refusal| {
+            let (run, index) = at[number];
+            let (record, one) = (&batch[run].records[index], &outgoing[run][index]);
+            let headers: Vec<Header<'_>> = record.headers().collect();
+            refusal
+                .explain(&one.for_producer(record, &headers).facts(), Some(self.router.targets.limits_of(&one.target)))
+        };
+        let now = chrono::Utc::now().timestamp_millis();
+        let is_suspect = |number: usize| {
+            let (run, index) = at[number];
+            let one = &outgoing[run][index];
+            let limits = self.router.targets.limits_of(&one.target);
+            one.timestamp_ms.is_some_and(|timestamp| limits.refuses_time(timestamp, now).is_some())
+        };
+        match refused.verdict(singly, is_suspect) {
+            Verdict::Blamed(blamed) => {
+                for (number, refusal) in blamed {
+                    work.fail(at[number], Misrouted::for_good(explained(number, &refusal)));
                 }
+                Ended::Changed
             }
+            Verdict::Closed(number, refusal) => Ended::Stop(explained(number, &refusal)),
+            Verdict::Crowded(count) => Ended::Crowded(count),
+            Verdict::Passing(reason) => Ended::Passing(reason),
         }
-        match producer.settle(within) {
-            Ok(failed) => {
-                records.extend(failed.into_iter().map(|(number, refusal)| (number, Refused { refusal, alone: false })));
-            }
-            Err(error) => return Sent::Unknown(error),
-        }
-        if records.is_empty() { Sent::All } else { Sent::Not(NotSent { records, sent }) }
-    }
-}
-
-/// What became of records.
-enum Sent {
-    /// The broker has them.
-    All,
-    /// Some were refused.
-    Not(NotSent),
-    /// They are still on their way.
-    Unknown(String),
-}
-
-/// Records that were refused, by number.
-struct NotSent {
-    records: Vec<(usize, Refused)>,
-    /// From this number on nothing was sent.
-    sent: usize,
-}
-
-struct Refused {
-    refusal: Refusal,
-    /// It was judged by itself, not together with others.
-    alone: bool,
-}
-
-/// Who is to blame for refused records.
-fn blame(work: &mut Work, at: &[At], refused: &NotSent, singly: bool) -> Ended {
-    let find = |fault| refused.records.iter().find(move |(_, one)| one.refusal.fault == fault);
-    if let Some((_, one)) = find(Fault::Topic) {
-        return Ended::Stop(one.refusal.reason.clone());
-    }
-    let to_blame = |one: &Refused| one.refusal.fault == Fault::Record && one.alone;
-    let mut blamed = false;
-    for (number, one) in refused.records.iter().filter(|(_, one)| to_blame(one)) {
-        work.fail(at[*number], Misrouted::for_good(&one.refusal.reason));
-        blamed = true;
-    }
-    match (blamed, find(Fault::Record), refused.records.first()) {
-        (true, ..) => Ended::Changed,
-        (false, Some(_), _) if !singly => Ended::Crowded,
-        (_, _, Some((_, one))) => Ended::Passing(one.refusal.reason.clone()),
-        _ => Ended::Passing("records were not sent".into()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use crate::{
     domain::{KeyHash, Masked},
+    kafka::producer::Timestamps,
     plan::KeyTemplate,
     topics::{Channel, Strategy, TopicTemplate},
 };
@@ -27,6 +28,8 @@ pub struct TopicSettings {
     pub partitioner: Partitioner,
     /// What a record's partition is made of, a number; it is stronger than the partitioner.
     pub partition: Option<KeyTemplate>,
+    /// Which timestamps records get.
+    pub timestamps: Timestamps,
     /// How batches are compressed.
     pub compression: Compression,
     /// Whether a topic that is missing is created.
@@ -50,6 +53,7 @@ impl Default for TopicSettings {
             key: TopicKey::default(),
             partitioner: Partitioner::default(),
             partition: None,
+            timestamps: Timestamps::default(),
             compression: Compression::default(),
             create: false,
             allow_same_topic: false,

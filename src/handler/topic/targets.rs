@@ -3,18 +3,21 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use chrono::Utc;
 use parking_lot::{Mutex, RwLock};
 
+use super::outgoing::Outgoing;
 use crate::{
-    domain::PartitionCount,
+    domain::{PartitionCount, Record},
+    feed::{EventKind, EventLog},
     handler::{Advice, EffectCount},
-    kafka::{Catalog, CatalogError, Client},
+    kafka::{Catalog, CatalogError, Client, TopicLimits, span, topic_limits},
     topics::{
         Strategy,
         create::{self, TopicState, WantedTopic},
@@ -33,9 +36,17 @@ pub(super) struct Target {
     pub(super) partitions: i32,
     /// Records that it has by now.
     sent: AtomicU64,
+    /// What it accepts, as far as the cluster says; looked up when it is asked for first.
+    limits: OnceLock<TopicLimits>,
+    /// Whether it was said what becomes of timestamps.
+    told: AtomicBool,
 }
 
 impl Target {
+    fn new(name: String, partitions: i32) -> Self {
+        Self { name, partitions, sent: AtomicU64::new(0), limits: OnceLock::new(), told: AtomicBool::new(false) }
+    }
+
     /// It has so many more.
     pub(super) fn count(&self, records: u64) {
         self.sent.fetch_add(records, Relaxed);
@@ -123,7 +134,7 @@ impl Targets {
             Arc::clone(known)
         } else {
             let partitions = self.find(&name, destination.partitions)?;
-            let target = Arc::new(Target { name: name.clone(), partitions, sent: AtomicU64::new(0) });
+            let target = Arc::new(Target::new(name.clone(), partitions));
             all.insert(name, Arc::clone(&target));
             target
         };
@@ -165,6 +176,58 @@ impl Targets {
         })
     }
 
+    /// Looks up what the topics that are known by now accept, all with one request.
+    pub(super) fn look_up_limits(&self) {
+        let all = self.all.lock();
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        let mut found = topic_limits(self.client.config(), &names, WITHIN);
+        for (name, target) in all.iter() {
+            let _ = target.limits.set(found.remove(name).unwrap_or_default());
+        }
+    }
+
+    /// What a topic accepts.
+    pub(super) fn limits_of<'a>(&self, target: &'a Target) -> &'a TopicLimits {
+        target.limits.get_or_init(|| {
+            topic_limits(self.client.config(), &[&target.name], WITHIN).remove(&target.name).unwrap_or_default()
+        })
+    }
+
+    /// The largest batch that each of the topics accepts whose limits are known.
+    pub(super) fn smallest_batch_bytes(&self) -> Option<u64> {
+        self.all.lock().values().filter_map(|target| target.limits.get()?.max_message_bytes).min()
+    }
+
+    /// Warns, once for each topic, of timestamps that it does not keep or that its retention does not.
+    pub(super) fn warn_of_timestamps(&self, records: &[Record], outgoing: &[Outgoing<'_>], events: &EventLog) {
+        let now = Utc::now().timestamp_millis();
+        for (record, one) in records.iter().zip(outgoing) {
+            let (Some(timestamp), false) = (one.timestamp_ms, one.target.told.load(Relaxed)) else { continue };
+            let limits = self.limits_of(&one.target);
+            let name = &one.target.name;
+            let text = if limits.log_append_time {
+                format!(
+                    "topic {name} gives records the time of writing (message.timestamp.type = LogAppendTime): they do not keep \
+                     their timestamps"
+                )
+            } else if limits.expires(timestamp, now) {
+                format!(
+                    "topic {name} keeps records for {} (retention.ms), and the one at offset {} is {} old: records as old as \
+                     that are removed soon after they are written; raise retention.ms of {name}, or set topic.timestamps = \
+                     \"now\"",
+                    span(limits.retention_ms.unwrap_or_default()),
+                    record.offset,
+                    span(now - timestamp)
+                )
+            } else {
+                continue;
+            };
+            if !one.target.told.swap(true, Relaxed) {
+                events.push(EventKind::Warning { text });
+            }
+        }
+    }
+
     /// How many records each topic has got.
     pub(super) fn effects(&self) -> Vec<EffectCount> {
         let count = |target: &Arc<Target>| EffectCount {
@@ -177,7 +240,7 @@ impl Targets {
     /// For tests: a topic that needs no looking up.
     #[cfg(test)]
     pub(super) fn know(&self, name: &str, partitions: i32) {
-        let target = Arc::new(Target { name: name.into(), partitions, sent: AtomicU64::new(0) });
+        let target = Arc::new(Target::new(name.into(), partitions));
         self.all.lock().insert(name.into(), target);
     }
 }

@@ -10,7 +10,6 @@ use std::{
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol},
-    error::RDKafkaErrorCode,
     types::RDKafkaRespErr,
 };
 
@@ -93,7 +92,7 @@ pub trait Membership: Send + Sync {
     /// The text to commit with an offset of a partition; empty for none.
     fn note(&self, id: &TopicPartition, committed: Offset) -> String;
 
-    /// The broker takes no notes of this length: no more are to be given.
+    /// The broker takes no notes of this length: no more are to be given, and the positions are to be committed again.
     fn notes_refused(&self);
 
     /// The member must give partitions back: waits for what is in hand, and returns the positions to commit.
@@ -107,6 +106,10 @@ pub trait Membership: Send + Sync {
 
     /// A commit on the way did not succeed; the next one will say the same and more.
     fn commit_failed(&self, reason: &str);
+
+    /// A commit on the way did not succeed, as happens while a group changes or its coordinator is away: the positions are to be
+    /// committed again.
+    fn commit_again(&self);
 
     /// Whether the group's committed offsets are still worth waiting for, after so long in which no broker has told them.
     fn has_patience(&self, waited: Duration) -> bool;
@@ -367,13 +370,7 @@ pub(in crate::kafka) fn rebalance(
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     } else {
         let positions = membership.revoking(&ids);
-        let mut result = commit(consumer, &positions, CommitMode::Sync);
-        if let Err(error) = &result
-            && error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
-        {
-            membership.notes_refused();
-            result = commit(consumer, &positions, CommitMode::Sync);
-        }
+        let result = commit(consumer, &positions, CommitMode::Sync);
         membership.revoked(&ids, result.err().map(|error| error.to_string()));
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     };

@@ -13,11 +13,12 @@ use crate::{
     domain::{Offset, TopicPartition},
     kafka::{
         client::{ContextRef, ReadContext, is_outage},
-        native::committed_note,
+        native::{commit_aside, committed_note},
     },
 };
 
-/// Commits positions, each with the note that the client's membership has for it.
+/// Commits positions, each with the note that the client's membership has for it. Where the broker takes no notes of that length,
+/// a commit that waits is made again without them.
 ///
 /// # Errors
 /// librdkafka's; with `Sync` also that of a single partition.
@@ -26,24 +27,47 @@ pub(super) fn commit(
     positions: &[(TopicPartition, Offset)],
     mode: CommitMode,
 ) -> Result<(), KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (id, offset) in positions {
-        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
-        if let (Some(membership), Some(mut element)) =
-            (&consumer.context_ref().membership, list.find_partition(&id.topic, id.partition.0))
-        {
-            let note = membership.note(id, *offset);
-            if !note.is_empty() {
-                element.set_metadata(note);
-            }
-        }
-    }
     if positions.is_empty() {
         return Ok(());
     }
-    consumer.commit(&list, mode)?;
-    // A commit as a whole succeeds even where single partitions were refused; an answer is here only with `Sync`.
-    if matches!(mode, CommitMode::Sync) { check_committed(&list) } else { Ok(()) }
+    let membership = &consumer.context_ref().membership;
+    match mode {
+        CommitMode::Async => commit_aside(consumer, &with_notes(membership.as_deref(), positions)?),
+        CommitMode::Sync => {
+            match (commit_and_wait(consumer, &with_notes(membership.as_deref(), positions)?), membership) {
+                (Err(error), Some(membership)) if is_about_notes(&error) => {
+                    membership.notes_refused();
+                    commit_and_wait(consumer, &with_notes(None, positions)?)
+                }
+                (result, _) => result,
+            }
+        }
+    }
+}
+
+fn with_notes(
+    membership: Option<&dyn Membership>,
+    positions: &[(TopicPartition, Offset)],
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (id, offset) in positions {
+        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
+        let note = membership.map(|membership| membership.note(id, *offset)).filter(|note| !note.is_empty());
+        if let (Some(note), Some(mut element)) = (note, list.find_partition(&id.topic, id.partition.0)) {
+            element.set_metadata(note);
+        }
+    }
+    Ok(list)
+}
+
+fn commit_and_wait(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    consumer.commit(list, CommitMode::Sync)?;
+    // A commit as a whole succeeds even where single partitions were refused.
+    check_committed(list)
+}
+
+fn is_about_notes(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
 }
 
 /// The first partition whose offset was not committed, of a list that came back from a commit.
@@ -56,12 +80,31 @@ pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(),
     Ok(())
 }
 
-/// Tells a membership of a commit that failed, and whether its notes are the reason.
+/// Tells a membership of a commit that failed, and why.
 pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
-        membership.notes_refused();
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => membership.notes_refused(),
+        Some(code) if is_outage(code) || settles_itself(code) => membership.commit_again(),
+        _ => membership.commit_failed(&error.to_string()),
     }
-    membership.commit_failed(&error.to_string());
+}
+
+/// Whether a commit has come at a moment when the group or its coordinator could not take it, which is no news: the next one will
+/// be taken, or its partitions belong to another member by then.
+fn settles_itself(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::IllegalGeneration
+            | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::StaleMemberEpoch
+            | RDKafkaErrorCode::NoOffset
+            | RDKafkaErrorCode::WaitingForCoordinator
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::RequestTimedOut
+    )
 }
 
 /// Why committed offsets are not known.

@@ -4,10 +4,12 @@
 
 mod arrival;
 mod batch;
+mod commit;
 mod ends;
 mod fetched;
 mod group_offsets;
 pub(super) mod groups;
+mod header;
 pub(super) mod mock;
 mod note;
 mod position;
@@ -15,7 +17,9 @@ pub(super) mod topics;
 
 pub use arrival::Arrival;
 pub use batch::{PartitionForwarder, RecordQueue};
+pub use commit::commit_aside;
 pub use fetched::{Fetched, RawRecord};
 pub use group_offsets::committed_by;
+pub use header::add_header;
 pub use note::committed_note;
 pub use position::find_positions;

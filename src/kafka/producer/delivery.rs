@@ -39,7 +39,6 @@ impl Delivered {
 #[derive(Default)]
 pub(super) struct Deliveries {
     tally: Mutex<Tally>,
-    outcomes: Mutex<Vec<Outcome>>,
     sent: AtomicU32,
 }
 
@@ -52,8 +51,6 @@ struct Tally {
     first_failure: Option<(TopicPartition, String)>,
     trouble: Option<String>,
 }
-
-type Outcome = (usize, Result<(), String>);
 
 impl Tally {
     fn acknowledge(&mut self, topic: &str, partition: i32) {
@@ -100,11 +97,6 @@ impl Deliveries {
         }
     }
 
-    /// Takes what became of numbered records since the last time.
-    pub(super) fn take_outcomes(&self) -> Vec<Outcome> {
-        mem::take(&mut *self.outcomes.lock())
-    }
-
     /// The last error since the last acknowledgement that concerns the client as a whole, such as a refused connection.
     pub(super) fn last_trouble(&self) -> Option<String> {
         self.tally.lock().trouble.clone()
@@ -129,11 +121,7 @@ impl ClientContext for Deliveries {
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
-        if let Some(number) = number.checked_sub(1) {
-            let outcome = result.as_ref().map(|_| ()).map_err(|(error, _)| plain(error));
-            self.outcomes.lock().push((number, outcome));
-        }
+    fn delivery(&self, result: &DeliveryResult<'_>, _number: usize) {
         let mut tally = self.tally.lock();
         match result {
             Ok(message) => tally.acknowledge(message.topic(), message.partition()),

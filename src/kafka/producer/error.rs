@@ -36,14 +36,6 @@ pub enum ProducerError {
         /// What librdkafka said.
         reason: String,
     },
-    /// A header's name is not UTF-8, and librdkafka's Rust client takes no other.
-    #[error("a record for topic {topic:?} has a header whose name is not UTF-8: {name}")]
-    Header {
-        /// The topic's name.
-        topic: String,
-        /// The header's name, escaped.
-        name: String,
-    },
     /// Records were queued but the broker did not take them.
     #[error("records that failed: {failed} (acknowledged: {acknowledged}); the first, for {partition}: {reason}")]
     Failed {

@@ -5,7 +5,7 @@ use chrono::{SecondsFormat, Utc};
 use super::Target;
 use crate::{
     domain::{Header, Record, TopicPartition},
-    kafka::producer::{NewRecord, ProducerError},
+    kafka::producer::NewRecord,
     replay::lanes::quarantine::Trouble,
 };
 
@@ -31,6 +31,33 @@ pub const FAILED_AT: &str = "kreplay-failed-at";
 /// A longer error is cut off: a header is no place for a stack trace of a megabyte.
 const LONGEST_ERROR: usize = 4_096;
 
+/// How much a dead letter says of itself. A record that is nearly as large as its dead-letter topic accepts has no room for all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Everything.
+    #[default]
+    Full,
+    /// No more than the beginning of the error.
+    ShortError,
+    /// Only where it comes from, so that it can be driven back.
+    Origin,
+}
+
+impl Form {
+    /// The next shorter one.
+    #[must_use]
+    pub fn shorter(self) -> Option<Self> {
+        match self {
+            Self::Full => Some(Self::ShortError),
+            Self::ShortError => Some(Self::Origin),
+            Self::Origin => None,
+        }
+    }
+}
+
+/// What is left of an error in the form [`Form::ShortError`], in bytes.
+const SHORT_ERROR_BYTES: usize = 100;
+
 /// A record on its way to the dead letters.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
@@ -47,16 +74,9 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// Passes the dead letter on. Its own timestamp is the time of sending: with the record's, a topic's retention could
-    /// remove it at once.
-    ///
-    /// # Errors
-    /// Those of `send`.
-    pub fn with<T>(
-        &self,
-        target: &Target,
-        send: impl FnOnce(NewRecord<'_>) -> Result<T, ProducerError>,
-    ) -> Result<T, ProducerError> {
+    /// Passes the dead letter on, as `send` answers. Its own timestamp is the time of sending: with the record's, a topic's retention
+    /// could remove it at once.
+    pub fn with<T>(&self, target: &Target, form: Form, send: impl FnOnce(NewRecord<'_>) -> T) -> T {
         let (error, attempts) = self.trouble.of(self.record);
         let origin = [
             (TOPIC, self.id.topic.to_string()),
@@ -64,20 +84,20 @@ impl Envelope<'_> {
             (OFFSET, self.record.offset.to_string()),
             (TIMESTAMP, self.record.timestamp_ms.to_string()),
         ];
+        let longest = if form == Form::Full { LONGEST_ERROR } else { SHORT_ERROR_BYTES };
         let reason = [
-            (ERROR, cut(&error).to_owned()),
+            (ERROR, cut(&error, longest).to_owned()),
             (ATTEMPTS, attempts.to_string()),
             (RUN, self.run.to_owned()),
             (FAILED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)),
         ];
-        // librdkafka's Rust client takes no other names than texts; a stranger one is kept as its escape.
-        let names: Vec<String> = self.record.headers().map(|header| name_of(header.key)).collect();
-        let own = self.record.headers().zip(&names).map(|(header, name)| Header { key: name.as_bytes(), ..header });
-        let [origin, reason] = [&origin, &reason].map(|ours| {
+        let reason = if form == Form::Origin { &[][..] } else { &reason[..] };
+        let [origin, reason] = [&origin[..], reason].map(|ours| {
             ours.iter().map(|(name, value)| Header { key: name.as_bytes(), value: Some(value.as_bytes()) })
         });
-        let key = self.lane_key.map(|key| Header { key: KEY.as_bytes(), value: Some(key) });
-        let headers: Vec<Header<'_>> = own.chain(origin).chain(key).chain(reason).collect();
+        let key = self.lane_key.filter(|_| form != Form::Origin);
+        let key = key.map(|key| Header { key: KEY.as_bytes(), value: Some(key) });
+        let headers: Vec<Header<'_>> = self.record.headers().chain(origin).chain(key).chain(reason).collect();
         send(NewRecord {
             topic: &target.topic,
             partition: target.partition,
@@ -89,14 +109,7 @@ impl Envelope<'_> {
     }
 }
 
-fn name_of(key: &[u8]) -> String {
-    match std::str::from_utf8(key) {
-        Ok(name) if !name.contains('\0') => name.to_owned(),
-        _ => key.escape_ascii().to_string(),
-    }
-}
-
-fn cut(text: &str) -> &str {
-    let end = (0..=LONGEST_ERROR.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+fn cut(text: &str, longest: usize) -> &str {
+    let end = (0..=longest.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     &text[..end]
 }

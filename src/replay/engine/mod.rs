@@ -78,6 +78,8 @@ pub struct Engine {
     pub holders: Mutex<HashMap<u32, (u32, GroupMember)>>,
     /// Partitions that the group tells of and the run does not read; each is told of once.
     pub strangers: Mutex<HashSet<TopicPartition>>,
+    /// Whether the broker has refused the notes that go with the group's positions: no more are given.
+    pub without_notes: AtomicBool,
     /// Held by whoever puts records up, so that a partition joins between two batches and not within one.
     delivering: RwLock<()>,
     /// The run is to pause: retention has deleted records, and the settings say so.
@@ -164,6 +166,7 @@ impl Engine {
             topics: plan.topics.iter().cloned().collect(),
             holders: Mutex::default(),
             strangers: Mutex::default(),
+            without_notes: AtomicBool::new(false),
             delivering: RwLock::default(),
             pause_wanted: AtomicBool::new(false),
             planned: plan.partitions.iter().cloned().collect(),

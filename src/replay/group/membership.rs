@@ -68,8 +68,6 @@ pub struct RunMembership {
     mine: Mutex<BTreeMap<u32, u32>>,
     /// What earlier owners say they have handled, for the partitions that are about to be assigned.
     earlier: Mutex<HashMap<TopicPartition, Handled>>,
-    /// Whether the broker has refused a note.
-    without_notes: AtomicBool,
     /// The trouble with commits that was told last, and when.
     told: Mutex<Option<(String, Instant)>>,
     recommit: AtomicBool,
@@ -92,7 +90,6 @@ impl RunMembership {
             news: Mutex::new(Vec::new()),
             mine: Mutex::default(),
             earlier: Mutex::default(),
-            without_notes: AtomicBool::new(false),
             told: Mutex::default(),
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
@@ -454,7 +451,7 @@ impl Membership for RunMembership {
     }
 
     fn note(&self, id: &TopicPartition, committed: Offset) -> String {
-        if self.without_notes.load(Relaxed) {
+        if self.engine.without_notes.load(Relaxed) {
             return String::new();
         }
         let Some(index) = self.engine.index_of(id) else { return String::new() };
@@ -506,19 +503,22 @@ impl Membership for RunMembership {
     }
 
     fn notes_refused(&self) {
-        if !self.without_notes.swap(true, Relaxed) {
+        self.commit_again();
+        if !self.engine.without_notes.swap(true, Relaxed) {
             self.engine.events.push(EventKind::Warning {
-                text: format!(
-                    "{}: the broker takes no long texts with committed offsets (offset.metadata.max.bytes); what is handled \
-                     above a position will be repeated by its next owner",
-                    self.name
-                ),
+                text: "the broker takes no long texts with committed offsets (offset.metadata.max.bytes), so positions are committed \
+                       without them: what is handled above a position is handled again by the partition's next owner"
+                    .into(),
             });
         }
     }
 
-    fn commit_failed(&self, reason: &str) {
+    fn commit_again(&self) {
         self.recommit.store(true, Relaxed);
+    }
+
+    fn commit_failed(&self, reason: &str) {
+        self.commit_again();
         // While a broker is away this comes several times a second.
         let mut told = self.told.lock();
         if told.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= TELL_AGAIN) {

@@ -1,7 +1,10 @@
 //! Copies sections of old topics into new ones, exactly once: records and the positions that they came from are committed in one
 //! transaction, and the positions say where to go on.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{
     error::MigrateError,
@@ -11,8 +14,10 @@ use super::{
 use crate::{
     domain::{Header, Offset, TopicPartition},
     kafka::{
-        Commit, GroupOffsets, KafkaConfig, RawRecord,
-        producer::{BatchProducer, NewRecord, TransactionError},
+        Commit, GroupOffsets, KafkaConfig, RawRecord, TopicLimits,
+        producer::{
+            BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Timestamps, TransactionError, Verdict, carrying,
+        },
     },
 };
 
@@ -27,17 +32,27 @@ const WITHIN: Duration = Duration::from_secs(60);
 pub struct Copier {
     producer: BatchProducer,
     offsets: GroupOffsets,
+    /// What the new topics accept, as far as the cluster says.
+    limits: BTreeMap<String, TopicLimits>,
+    timestamps: Timestamps,
 }
 
 impl Copier {
-    /// Takes the migration with this id over.
+    /// Takes the migration with this id over. `limits` has what the new topics accept.
     ///
     /// # Errors
     /// Properties that librdkafka refuses, a broker that does not let transactions begin.
-    pub fn new(config: &KafkaConfig, id: &str) -> Result<Self, MigrateError> {
-        let producer = BatchProducer::new(&config.bootstrap_servers, &config.properties, Some(id))?;
+    pub fn new(
+        config: &KafkaConfig,
+        id: &str,
+        limits: BTreeMap<String, TopicLimits>,
+        timestamps: Timestamps,
+    ) -> Result<Self, MigrateError> {
+        let batch_bytes = limits.values().filter_map(|one| one.max_message_bytes).min();
+        let properties = carrying(&config.properties, batch_bytes);
+        let producer = BatchProducer::new(&config.bootstrap_servers, &properties, Some(id))?;
         producer.init(WITHIN).map_err(|error| transaction(&error))?;
-        Ok(Self { producer, offsets: GroupOffsets::new(config, id)? })
+        Ok(Self { producer, offsets: GroupOffsets::new(config, id)?, limits, timestamps })
     }
 
     /// Up to where partitions are copied, in their order; `None` where nothing of one is.
@@ -77,8 +92,18 @@ impl Copier {
 struct Open {
     since: Instant,
     bytes: u64,
-    /// The section and the offset of each record, by its number.
-    sent: Vec<(usize, i64)>,
+    /// Each record by its number.
+    sent: Vec<Copied>,
+}
+
+/// A record that was sent, and what is said of it where it is refused.
+struct Copied {
+    section: usize,
+    offset: i64,
+    target: usize,
+    batch_bytes: u64,
+    timestamp_ms: Option<i64>,
+    has_key: bool,
 }
 
 /// Copies what is read.
@@ -141,13 +166,10 @@ impl Pass<'_> {
     }
 
     fn try_commit(&mut self, open: &Open) -> Result<(), MigrateError> {
-        let Copier { producer, offsets } = self.copier;
+        let Copier { producer, offsets, .. } = self.copier;
         let refused = producer.settle(WITHIN).map_err(MigrateError::Transaction)?;
-        if let Some((number, refusal)) = refused.into_iter().next() {
-            return Err(match open.sent.get(number) {
-                Some((section, offset)) => self.not_copied(*section, *offset, "its new topic", refusal.reason),
-                None => MigrateError::Transaction(refusal.reason),
-            });
+        if !refused.is_empty() {
+            return Err(self.blame(open, NotSent { refused, sent: open.sent.len() }));
         }
         let position = |(at, touched): (usize, &mut Option<i64>)| {
             Some((self.sections[at].id.clone(), Offset::new(touched.take()?)?))
@@ -157,6 +179,39 @@ impl Pass<'_> {
         let group = offsets.metadata().ok_or_else(|| MigrateError::Transaction("its group has no name".into()))?;
         producer.send_offsets(&positions, &group, WITHIN).map_err(|error| transaction(&error))?;
         producer.commit(WITHIN).map_err(|error| transaction(&error))
+    }
+
+    /// Which record is to blame, and why.
+    fn blame(&self, open: &Open, not: NotSent) -> MigrateError {
+        let now = chrono::Utc::now().timestamp_millis();
+        let is_suspect = |number: usize| {
+            let limits = |one: &Copied| self.copier.limits.get(&self.routes.targets()[one.target].topic);
+            open.sent.get(number).is_some_and(|one| {
+                let refused = one.timestamp_ms.and_then(|at| limits(one)?.refuses_time(at, now));
+                refused.is_some() || !one.has_key && limits(one).is_some_and(|limits| limits.compacts)
+            })
+        };
+        // Of a batch that is refused as a whole, the largest record is the first to look at.
+        let size = |number: usize| open.sent.get(number).map(|one| one.batch_bytes);
+        let largest = not.refused.iter().max_by_key(|(number, _)| size(*number)).cloned();
+        let blamed = match not.verdict(0, is_suspect) {
+            Verdict::Blamed(blamed) => blamed.into_iter().next(),
+            Verdict::Closed(number, refusal) => Some((number, refusal)),
+            Verdict::Crowded(_) => largest,
+            Verdict::Passing(reason) => return MigrateError::Transaction(reason),
+        };
+        match blamed.and_then(|(number, refusal)| Some((open.sent.get(number)?, refusal))) {
+            Some((one, refusal)) => self.refused(one, &refusal),
+            None => MigrateError::Transaction("records were refused".into()),
+        }
+    }
+
+    fn refused(&self, one: &Copied, refusal: &Refusal) -> MigrateError {
+        let topic = &self.routes.targets()[one.target].topic;
+        let Copied { batch_bytes, timestamp_ms, has_key, .. } = *one;
+        let facts = RecordFacts { topic, batch_bytes, timestamp_ms, has_key };
+        let reason = refusal.explain(&facts, self.copier.limits.get(topic));
+        self.not_copied(one.section, one.offset, topic, reason)
     }
 
     fn not_copied(&self, section: usize, offset: i64, topic: &str, reason: String) -> MigrateError {
@@ -182,20 +237,26 @@ impl Visit for Pass<'_> {
             let reason = "a new channel needs this topic, which is not there; run the same command again".to_owned();
             return Err(self.not_copied(section, record.offset(), topic, reason));
         }
+        let timestamp_ms = self.copier.timestamps.of(record.timestamp_ms()).map_err(|reason| {
+            let reason = format!("{reason}; --timestamps now gives every record that time");
+            self.not_copied(section, record.offset(), topic, reason)
+        })?;
         let new = NewRecord {
             topic,
             partition: Some(to),
             key: key.as_deref(),
             value: record.value(),
             headers: &headers,
-            timestamp_ms: Some(record.timestamp_ms()).filter(|time| *time > 0),
+            timestamp_ms,
         };
+        let RecordFacts { batch_bytes, has_key, .. } = new.facts();
+        let copied = Copied { section, offset: record.offset(), target, batch_bytes, timestamp_ms, has_key };
         if let Err(refusal) = self.copier.producer.send(new, number) {
-            return Err(self.not_copied(section, record.offset(), topic, refusal.reason));
+            return Err(self.refused(&copied, &refusal));
         }
         self.touched[section] = Some(record.offset() + 1);
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.sent.push((section, record.offset()));
+        open.sent.push(copied);
         open.bytes += bytes;
         if open.sent.len() >= RECORDS || open.bytes >= BYTES {
             self.commit()?;

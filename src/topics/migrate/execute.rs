@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::TopicPartition,
-    kafka::{Catalog, LogEnds},
+    kafka::{Catalog, LogEnds, topic_limits},
     topics::{
         Replication,
         create::{TopicState, create},
@@ -84,6 +84,9 @@ impl Migration<'_> {
             && let Some(verified) = plan.verified
         {
             return self.carry_only(plan, verified, &known, begun);
+        }
+        for warning in &plan.warnings {
+            self.tell.notice(&format!("warning: {warning}"));
         }
         let created = self.create(replication)?;
         for one in plan.new.iter_mut().filter(|one| created.contains(&one.topic)) {
@@ -177,7 +180,9 @@ impl Migration<'_> {
     /// Takes the migration over, and finds out where it stands.
     fn copying(&mut self, known: &Known, new: Vec<TopicPartition>) -> Result<Copying, MigrateError> {
         let config = self.client.config();
-        let copier = Copier::new(config, &self.id())?;
+        let topics: Vec<&str> = self.routes.targets().iter().map(|target| target.topic.as_str()).collect();
+        let limits = topic_limits(config, &topics, WITHIN);
+        let copier = Copier::new(config, &self.id(), limits, self.options.timestamps)?;
         let log = StopLog::new(config, &self.id(), WITHIN)?;
         let positions = copier.positions(&self.old)?;
         let low: Vec<i64> = known.logs.iter().map(|log| log.low.get()).collect();

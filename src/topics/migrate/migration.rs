@@ -13,8 +13,11 @@ use super::{
     verify::{Verified, Verify},
 };
 use crate::{
-    domain::{Offset, TopicPartition},
-    kafka::{Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo},
+    domain::{Offset, TopicPartition, run_of_position_group},
+    kafka::{
+        Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits,
+        producer::Timestamps, topic_limits,
+    },
     plan::{PlanError, TopicSet},
     topics::{Channel, NewKey, Strategy},
 };
@@ -36,6 +39,8 @@ pub struct MigrateOptions {
     pub channel: Channel,
     /// What becomes its key.
     pub key: NewKey,
+    /// Which timestamps records get.
+    pub timestamps: Timestamps,
     /// Whose committed offsets are carried over.
     pub carry: Carry,
     /// Copying goes on until it is told to stop.
@@ -153,6 +158,24 @@ impl<'a> Migration<'a> {
         Ok((ids, target_of))
     }
 
+    /// What the new topics accept, by their numbers, and whether each is still to be created; then it gets the cluster's settings.
+    pub(super) fn limits(&self, there: &BTreeSet<String>) -> Vec<(bool, TopicLimits)> {
+        let targets = self.routes.targets();
+        let names: Vec<&str> =
+            targets.iter().map(|target| target.topic.as_str()).filter(|topic| there.contains(*topic)).collect();
+        let known = topic_limits(self.client.config(), &names, WITHIN);
+        let is_any_missing = names.len() < targets.len();
+        let defaults = is_any_missing.then(|| default_limits(self.client, WITHIN)).flatten().unwrap_or_default();
+        let limits = |target: &super::routes::Target| {
+            if there.contains(&target.topic) {
+                (false, known.get(&target.topic).cloned().unwrap_or_default())
+            } else {
+                (true, defaults.clone())
+            }
+        };
+        targets.iter().map(limits).collect()
+    }
+
     /// The groups whose offsets are to be carried over, with what they have committed on the old topics.
     ///
     /// # Errors
@@ -171,7 +194,7 @@ impl<'a> Migration<'a> {
                     found.unwrap_or_else(|| GroupInfo { id: name.clone(), empty: true })
                 })
                 .collect(),
-            _ => listed.into_iter().filter(|group| !group.id.starts_with(OWN_GROUPS)).collect(),
+            _ => listed.into_iter().filter(|group| !is_own(&group.id)).collect(),
         };
         let mut groups = Vec::new();
         for GroupInfo { id, empty } in wanted {
@@ -245,6 +268,11 @@ impl<'a> Migration<'a> {
         let translated = verify.translators.into_iter().map(|one| one.finish(&until)).collect();
         Ok(Examined { verified, translated, new })
     }
+}
+
+/// Whether a group holds positions of kreplay's own, of a migration or of a run that had no group: nobody consumes by them.
+fn is_own(group: &str) -> bool {
+    group.starts_with(OWN_GROUPS) || run_of_position_group(group).is_some()
 }
 
 /// Below these ends of the new partitions a group has read everything, as far as stops were noted.

@@ -5,6 +5,7 @@ pub mod copy;
 pub mod cuts;
 pub mod error;
 mod execute;
+mod fit;
 pub mod ledger;
 mod migration;
 mod plan;

@@ -1,12 +1,17 @@
 //! Makes the plan of a migration. Nothing is changed by finding out.
 
+use std::collections::BTreeSet;
+
+use chrono::Utc;
+
 use super::{
     carry::carry,
     cuts::{GroupCut, Passage, passage},
     error::MigrateError,
+    fit::Fit,
     migration::{Group, Migration, WITHIN, cut_of},
     stops::MOST_STOPS,
-    survey::{Found, Load},
+    survey::{At, Found, Load},
     view::{MigrationPlan, NewTopic, OldTopics, Order, OtherOptions, PlannedGroup, Progress, Unevenness},
 };
 use crate::{
@@ -38,7 +43,8 @@ impl Migration<'_> {
         let found = self.survey(&logs, &ends, &[])?;
         let passage = Self::passage(&groups, &logs, &ends, &begin);
         let catalog = Catalog::new(self.client, WITHIN);
-        let states = compare(&self.routes.wanted(), &catalog.topics()?);
+        let topics = catalog.topics()?;
+        let states = compare(&self.routes.wanted(), &topics);
         let (new, _) = self.new_partitions()?;
         let filled = states.iter().all(|one| !matches!(one.state, TopicState::Differs { .. }))
             && catalog.log_ends(&new)?.iter().any(|log| log.low < log.end);
@@ -62,6 +68,11 @@ impl Migration<'_> {
             _ => Progress::Foreign,
         };
         let mut obstacles = self.obstacles(&found, &states, &groups, progress);
+        let mut warnings = Vec::new();
+        if matches!(progress, Progress::NotBegun | Progress::Begun) {
+            let there = topics.into_iter().map(|topic| topic.name).collect();
+            self.fit(&found, &there, &mut obstacles, &mut warnings);
+        }
         let carried = match &examined {
             Some(examined) if progress == Progress::Complete => {
                 carry(self, &groups, &examined.new, &examined.translated, true)?
@@ -77,6 +88,7 @@ impl Migration<'_> {
             id: self.id(),
             progress,
             obstacles,
+            warnings,
             old: OldTopics {
                 topics: self.routes.old().len(),
                 partitions: self.old.len(),
@@ -139,6 +151,20 @@ impl Migration<'_> {
             ));
         }
         obstacles
+    }
+
+    /// Whether the records go into the new topics as they are, and stay there.
+    fn fit(&self, found: &Found, there: &BTreeSet<String>, obstacles: &mut Vec<String>, warnings: &mut Vec<String>) {
+        let now_ms = Utc::now().timestamp_millis();
+        let place = |at: At| format!("the record of {} at offset {}", self.old[at.section], at.offset);
+        let limits = self.limits(there);
+        for ((target, extremes), (is_missing, limits)) in self.routes.targets().iter().zip(&found.extremes).zip(&limits)
+        {
+            let (topic, is_missing, timestamps) = (target.topic.as_str(), *is_missing, self.options.timestamps);
+            let fit = Fit { topic, is_missing, limits, extremes, timestamps, now_ms };
+            obstacles.extend(fit.obstacles(&place));
+            warnings.extend(fit.warnings(&place));
+        }
     }
 
     fn new_topics(found: &Found, states: Vec<TopicOutcome>) -> Vec<NewTopic> {

@@ -11,7 +11,14 @@ use super::{
     routes::Routes,
     translate::Readership,
 };
-use crate::{domain::KeyHash, feed::printable, kafka::RawRecord};
+use crate::{
+    domain::KeyHash,
+    feed::printable,
+    kafka::{
+        RawRecord,
+        producer::{batch_bytes, field_bytes},
+    },
+};
 
 /// So many keys are named where something is said of keys.
 const NAMED: usize = 5;
@@ -43,6 +50,55 @@ pub struct Reader {
     pub readership: Readership,
 }
 
+/// A record of an old topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The number of its section.
+    pub section: usize,
+    /// Its offset.
+    pub offset: i64,
+}
+
+/// The records that go to a new topic and that it may refuse, or not keep as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extremes {
+    /// The largest, by the bytes of a batch with it alone, without compression.
+    pub largest: Option<(u64, At)>,
+    /// The one with the earliest timestamp, in milliseconds since 1970, of those that have one.
+    pub oldest: Option<(i64, At)>,
+    /// The one with the latest timestamp.
+    pub newest: Option<(i64, At)>,
+    /// The first with the timestamp 0.
+    pub zero: Option<At>,
+    /// How many have that.
+    pub zeros: u64,
+    /// The first that gets no key.
+    pub keyless: Option<At>,
+}
+
+impl Extremes {
+    fn add(&mut self, at: At, bytes: u64, timestamp_ms: i64, has_key: bool) {
+        if self.largest.is_none_or(|(most, _)| bytes > most) {
+            self.largest = Some((bytes, at));
+        }
+        if timestamp_ms >= 0 {
+            if self.oldest.is_none_or(|(oldest, _)| timestamp_ms < oldest) {
+                self.oldest = Some((timestamp_ms, at));
+            }
+            if self.newest.is_none_or(|(newest, _)| timestamp_ms > newest) {
+                self.newest = Some((timestamp_ms, at));
+            }
+        }
+        if timestamp_ms == 0 {
+            self.zero.get_or_insert(at);
+            self.zeros += 1;
+        }
+        if !has_key {
+            self.keyless.get_or_insert(at);
+        }
+    }
+}
+
 /// Looks at the old topics.
 pub struct Survey<'a> {
     routes: &'a mut Routes,
@@ -64,6 +120,8 @@ pub struct Found {
     pub targets: Vec<Vec<Load>>,
     /// How many keys each new topic has.
     pub keys: Vec<u64>,
+    /// What may not go into each new topic as it is.
+    pub extremes: Vec<Extremes>,
     /// Which new topics the records of an old one go to.
     pub goes_to: BTreeSet<(usize, u32)>,
     /// All of it.
@@ -151,7 +209,17 @@ impl Visit for Survey<'_> {
         found.keyless += u64::from(new.is_none());
         let place = u32::try_from(section).unwrap_or(u32::MAX);
         let was_spread = found.ledger.is_unordered(key);
-        let content = content(record.value(), |add| record.headers(add));
+        let (mut header_bytes, mut headers) = (0, 0);
+        let content = content(record.value(), |add| {
+            record.headers(|name, value| {
+                header_bytes += field_bytes(Some(name.len())) + field_bytes(value.map(<[u8]>::len));
+                headers += 1;
+                add(name, value);
+            });
+        });
+        let size = |bytes: Option<&[u8]>| field_bytes(bytes.map(<[u8]>::len));
+        let bytes_alone = batch_bytes(size(new.as_deref()) + size(record.value()) + header_bytes, headers);
+        let has_key = new.is_some();
         let (index, entry) = found.ledger.add(key, content, place)?;
         if let Some(new) = new.as_deref()
             && entry.home == Home::Many
@@ -169,6 +237,9 @@ impl Visit for Survey<'_> {
         let targets = self.routes.targets();
         found.targets.resize_with(targets.len(), Vec::new);
         found.keys.resize(targets.len(), 0);
+        found.extremes.resize(targets.len(), Extremes::default());
+        let place = At { section, offset: record.offset() };
+        found.extremes[target as usize].add(place, bytes_alone, record.timestamp_ms(), has_key);
         let count = targets[target as usize].partitions;
         let loads = &mut found.targets[target as usize];
         loads.resize(count.as_usize(), Load::default());

@@ -71,6 +71,9 @@ impl MigrationPlan {
             writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - SHOWN)?;
         }
         self.others(out)?;
+        for warning in &self.warnings {
+            writeln!(out, "warning: {warning}")?;
+        }
         for obstacle in &self.obstacles {
             writeln!(out, "in the way: {obstacle}")?;
         }

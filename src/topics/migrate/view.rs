@@ -30,6 +30,8 @@ pub struct MigrationPlan {
     pub progress: Progress,
     /// What is in the way; with any of it, nothing is executed.
     pub obstacles: Vec<String>,
+    /// What may not be wanted: records that a new topic does not keep, or not as they are.
+    pub warnings: Vec<String>,
     /// The old topics.
     pub old: OldTopics,
     /// The new ones.
