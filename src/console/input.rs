@@ -22,6 +22,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How late the thread sees that nobody listens any more.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// Between two looks at input that crossterm does not take.
+const PAUSE: Duration = Duration::from_millis(10);
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// The writing end of the pipe that stands in for a terminal that is gone.
@@ -68,25 +70,30 @@ fn read(events: &UnboundedSender<io::Result<Event>>, stop: &AtomicBool) {
         match state_within(&PATIENCE) {
             State::Gone => return,
             State::Silent => {}
-            State::Typed => {
-                if let Err(error) = pass_on(events) {
+            State::Typed => match pass_on(events) {
+                // crossterm waits for a change, and what it has left unread is none: it comes with the next key.
+                Ok(0) => std::thread::sleep(PAUSE),
+                Ok(_) => {}
+                Err(error) => {
                     // The console hears of it, or has closed.
                     drop(events.send(Err(error)));
                     return;
                 }
-            }
+            },
         }
     }
 }
 
-/// Passes on everything that is there.
-fn pass_on(events: &UnboundedSender<io::Result<Event>>) -> io::Result<()> {
+/// Passes on everything that is there; returns how much that was.
+fn pass_on(events: &UnboundedSender<io::Result<Event>>) -> io::Result<usize> {
+    let mut passed = 0;
     while event::poll(Duration::ZERO)? {
+        passed += 1;
         if events.send(Ok(event::read()?)).is_err() {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(passed)
 }
 
 /// What is to be had from the terminal.
