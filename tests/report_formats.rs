@@ -118,7 +118,7 @@ fn json_has_exactly_the_documented_fields() {
         plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
         plan.handler plan.group plan.selection plan.follow plan.adaptive
         totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped
-        totals.duplicates totals.unkeyed totals.lag totals.barriers totals.lost
+        totals.duplicates totals.unkeyed totals.unjudged totals.unjudged_dropped totals.lag totals.barriers totals.lost
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
         plan.predicted predicted.elapsed_s predicted.limit

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{
     CliError,
-    args::FileArgs,
+    args::{FileArgs, format::FormatArgs},
     leftovers::{self, LeftoversArgs},
     resume::{journals, of_journal},
 };
@@ -26,11 +26,10 @@ pub struct RunsArgs {
     command: Option<RunsCommand>,
     #[command(flatten)]
     file: FileArgs,
-    /// As JSON, a list of objects
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Removes what a run left behind; it cannot be resumed then
-    #[arg(long, value_name = "RUN", conflicts_with = "json")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["json", "output_format"])]
     forget: Option<String>,
 }
 
@@ -52,7 +51,7 @@ pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Pa
     let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
     match &args.forget {
         Some(wanted) => forget(&journals, wanted),
-        None => list(&journals, args.json),
+        None => list(&journals, args.format.is_json()),
     }
 }
 

@@ -43,9 +43,8 @@ pub(super) fn show_lag(lag: u64) -> Value {
 
 pub(super) fn rules(input: &Input) -> Result<Vec<Rule>, String> {
     let texts = match input {
-        // A rule may have commas in it, and a variable holds one.
-        Input::Untyped(text) | Input::Text(text) => vec![text.clone()],
-        other => other.list()?,
+        Input::Text(text) => vec![text.clone()],
+        other => other.pairs()?,
     };
     texts.iter().map(|text| text.parse()).collect()
 }

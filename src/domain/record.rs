@@ -83,6 +83,8 @@ pub struct Route {
     pub formats: Formats,
     /// The rules needed to decode it, and it cannot be decoded: it fails when its turn comes.
     pub undecodable: bool,
+    /// A rule could not read what it goes by, and the record was left out (`filtered`) or is handled all the same.
+    pub unjudged: bool,
 }
 
 impl Route {

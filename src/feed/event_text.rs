@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ClampReason, EventKind, Expiry, RangeSide};
+use super::{ClampReason, EventKind, Expiry, RangeSide, epoch::as_time};
 use crate::domain::TopicPartition;
 
 /// The first few partitions by name, and how many more there are.
@@ -54,7 +54,11 @@ impl fmt::Display for EventKind {
                         )
                     }
                     ClampReason::AboveEnd => {
-                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))?;
+                        match as_time(asked) {
+                            Some(time) => write!(f, ". {asked} counts as an offset; as a time it is written {time}"),
+                            None => Ok(()),
+                        }
                     }
                     ClampReason::NothingCommitted => {
                         write!(

@@ -21,6 +21,9 @@ pub struct Forecast {
     pub records: Estimate,
     /// Records that the filter leaves out.
     pub filtered: Estimate,
+    /// Records that a rule cannot judge.
+    #[serde(default)]
+    pub unjudged: Estimate,
     /// Bytes of keys and values of all records that will be read.
     pub bytes: u64,
     /// How large a record is.

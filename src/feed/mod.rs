@@ -2,6 +2,7 @@
 //! every one counts. Views know nothing else.
 
 mod cluster;
+mod epoch;
 mod event;
 mod event_text;
 mod figures;

@@ -124,6 +124,12 @@ pub struct Totals {
     /// Records of which the key template made no key; they keep the order of their partition.
     #[serde(default)]
     pub unkeyed: u64,
+    /// Records that a rule could not judge, such as values that are not JSON, and that did not fail for it.
+    #[serde(default)]
+    pub unjudged: u64,
+    /// Those of them that were left out; the others were handled.
+    #[serde(default)]
+    pub unjudged_dropped: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.
@@ -143,11 +149,13 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Records of which nothing is left to do: each was handled, filtered, passed over, put into a dead-letter topic, or
+    /// Records of which nothing is left to do: each was handled, left out, passed over, put into a dead-letter topic, or
     /// is gone.
     #[must_use]
     pub fn dealt_with(&self) -> u64 {
-        [self.filtered, self.dead_lettered, self.skipped, self.lost].into_iter().fold(self.handled, u64::saturating_add)
+        [self.filtered, self.unjudged_dropped, self.dead_lettered, self.skipped, self.lost]
+            .into_iter()
+            .fold(self.handled, u64::saturating_add)
     }
 }
 

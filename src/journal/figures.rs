@@ -94,6 +94,12 @@ pub struct Figures {
     /// Records that a dead-letter topic has.
     #[serde(default)]
     pub dead_lettered: u64,
+    /// Records that a rule could not judge and that did not fail for it.
+    #[serde(default)]
+    pub unjudged: u64,
+    /// Those of them that were left out.
+    #[serde(default)]
+    pub unjudged_dropped: u64,
     /// Records handled, for lists.
     pub handled: u64,
     /// Offsets that are left, for lists.

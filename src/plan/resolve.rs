@@ -9,11 +9,11 @@ use crate::{
     domain::{Offset, TopicPartition},
     feed::{ClampReason, EventKind, RangeSide},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::{Selection, To, TopicSet},
+    plan::{Selection, To, TopicSet, Window},
 };
 
 /// The same clamp of more partitions than this is told once for all.
-const TOLD_ONE_BY_ONE: usize = 20;
+const TOLD_ONE_BY_ONE: usize = 3;
 
 /// What a run will read. It is made once and does not change.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Plan {
     pub partitions: Vec<PlannedPartition>,
     /// The run does not end with the log: the ends are where the logs ended when the plan was made.
     pub follow: bool,
+    /// The times that the partitions' ranges were asked for by, in the same order; empty where none were.
+    pub windows: Vec<Window>,
     /// What the plan was made from.
     pub selection: Selection,
     /// What is not as the selection asked for, to be told before the run begins.
@@ -131,7 +133,9 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
     let mut asked = lookup::asked(range, &ids)?;
     lookup::committed(catalog, &ids, &mut asked)?;
     let logs = catalog.log_ends(&ids)?;
-    lookup::times(catalog, Utc::now(), &ids, &mut asked)?;
+    let now = Utc::now();
+    lookup::times(catalog, now, &ids, &mut asked)?;
+    let windows = if range.has_times() { lookup::windows(now, &asked) } else { Vec::new() };
     let (mut partitions, mut clamps) = (Vec::with_capacity(ids.len()), Vec::new());
     for (asked, log) in asked.iter().zip(logs) {
         let (planned, clamped) = bounds::bounds(asked, log);
@@ -139,7 +143,8 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
         partitions.push(planned);
     }
     let topics = topics.into_iter().map(|topic| topic.name).collect();
-    Ok(Plan { topics, partitions, follow: range.to == To::Never, selection: selection.clone(), notes: notes(clamps) })
+    let follow = range.to == To::Never;
+    Ok(Plan { topics, partitions, follow, windows, selection: selection.clone(), notes: notes(clamps) })
 }
 
 /// An event for each clamp; of more than a few of one kind, one for all of them.
@@ -180,13 +185,13 @@ mod tests {
 
     #[test]
     fn many_clamps_of_a_kind_are_told_as_one() {
-        let told = notes(clamps(20, RangeSide::From).chain(clamps(21, RangeSide::To)).collect());
+        let told = notes(clamps(3, RangeSide::From).chain(clamps(121, RangeSide::To)).collect());
         let more = |note: &EventKind| match note {
             EventKind::Clamped { more, .. } => *more,
             other => panic!("{other}"),
         };
-        assert_eq!(told.len(), 21);
-        assert!(told[..20].iter().all(|note| more(note) == 0));
-        assert_eq!(told[20].to_string(), "t-0 and 20 more: to 5 is not above the log's start; reading to its start");
+        assert_eq!(told.len(), 4);
+        assert!(told[..3].iter().all(|note| more(note) == 0));
+        assert_eq!(told[3].to_string(), "t-0 and 120 more: to 5 is not above the log's start; reading to its start");
     }
 }

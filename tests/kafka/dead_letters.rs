@@ -239,7 +239,7 @@ fn a_pause_without_a_console_ends_the_run_and_says_so() {
         .run();
     assert_eq!(finished.code(), Some(4), "{finished:?}");
     assert!(finished.stderr.contains("simulated poison"), "{finished:?}");
-    assert!(finished.stderr.contains("nobody can let a paused run go on"), "{finished:?}");
+    assert!(finished.stderr.contains("a paused run cannot go on without a console"), "{finished:?}");
 }
 
 /// A barrier waits for the keys in quarantine, those for everything else, and that, in time order, for what is read next, for

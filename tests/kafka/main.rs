@@ -30,6 +30,7 @@ mod follow;
 mod guard;
 mod holes;
 mod http;
+mod judged;
 mod kept;
 mod lag;
 mod ledger;

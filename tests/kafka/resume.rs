@@ -405,3 +405,31 @@ fn a_run_in_a_group_goes_on_from_what_the_group_has_committed() {
     let committed: i64 = (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum();
     assert_eq!(committed, 6000, "the group is at the plan's end");
 }
+
+#[test]
+fn a_run_that_was_stopped_by_a_record_gets_past_it_with_another_policy() {
+    let broker = broker::shared();
+    for from_environment in [false, true] {
+        let place = Place::new(broker);
+        let topic = small_topic(broker, 1);
+        let stopped = Program::kreplay()
+            .args(["run", "--headless", "-b", broker.bootstrap(), "-t", &topic, "--on-failure", "pause"])
+            .args(["--handler", "simulate:0ms,poison=0.01"])
+            .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
+            .env("XDG_STATE_HOME", place.dir.path())
+            .deadline(DEADLINE)
+            .run();
+        assert_eq!(stopped.code(), Some(4), "{stopped:?}");
+        let id = place.id();
+        let advice = format!("when the cause is fixed, resume with: kreplay resume {id} (with --on-failure skip");
+        assert!(stopped.stderr.contains(&advice), "{stopped:?}");
+        let mut resume = Program::kreplay().args(["resume", &id, "--headless"]).env("XDG_STATE_HOME", place.dir.path());
+        if from_environment {
+            resume = resume.env("KREPLAY_RUN_ON_FAILURE", "skip");
+        } else {
+            resume = resume.args(["--on-failure", "skip"]);
+        }
+        let resumed = resume.deadline(DEADLINE).run();
+        assert_eq!(resumed.code(), Some(3), "{resumed:?}");
+    }
+}

@@ -87,6 +87,6 @@ fn without_a_console_a_pause_at_the_gap_ends_the_run_and_says_so() {
     let (session, recorder) = overtaken_by(None, OnRetention::Pause, true);
     let ended = finish(session);
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
-    assert!(ended.log().contains("nobody can let a paused run go on"), "{}", ended.log());
+    assert!(ended.log().contains("a paused run cannot go on without a console"), "{}", ended.log());
     recorder.expect_each_once_in_order(recorder.count());
 }

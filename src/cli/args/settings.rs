@@ -42,7 +42,7 @@ pub struct SettingsArgs {
     #[arg(long, value_parser = ["fail", "earliest", "pause"])]
     pub on_retention: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
-    #[arg(long, value_name = "ID")]
+    #[arg(short, long, value_name = "ID")]
     pub group: Option<String>,
     /// What happens to a record that fails for good [default: fail]
     #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"])]
@@ -66,7 +66,7 @@ pub struct CareArgs {
     #[arg(long, value_name = "N")]
     pub max_lag: Option<String>,
     /// Handles records that match a rule alone, between what is before and after them: key=PATTERN, type=PATTERN,
-    /// header.NAME=VALUE or json.PATH=VALUE; can be given many times
+    /// header.NAME=VALUE or json.PATH=VALUE; several with commas, or given many times
     #[arg(long, value_name = "RULE")]
     pub barrier: Vec<String>,
 }

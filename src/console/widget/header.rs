@@ -145,6 +145,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         (totals.barriers, "barriers", theme.notice),
         (totals.filtered, "filtered", theme.muted),
         (totals.unkeyed, "unkeyed", theme.notice),
+        (totals.unjudged, "unjudged", theme.warning),
     ];
     for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
         spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));

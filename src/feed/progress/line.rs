@@ -31,8 +31,12 @@ fn describe_run(run: &RunView) -> String {
     if let Some(eta) = run.eta_s.filter(|_| !run.state.is_over()) {
         let _ = write!(line, "  eta {}", seconds(eta));
     }
-    for (count, what) in [(totals.retried, "retried"), (totals.skipped, "skipped"), (totals.lost, "lost to retention")]
-    {
+    for (count, what) in [
+        (totals.retried, "retried"),
+        (totals.skipped, "skipped"),
+        (totals.lost, "lost to retention"),
+        (totals.unjudged, "unjudged"),
+    ] {
         if count > 0 {
             let _ = write!(line, "  {} {what}", Count(count));
         }

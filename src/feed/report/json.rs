@@ -74,6 +74,10 @@ pub(super) struct ReportTotals {
     pub(super) filtered: u64,
     /// Records of which the key template made no key.
     pub(super) unkeyed: u64,
+    /// Records that a rule could not judge and that did not fail for it.
+    pub(super) unjudged: u64,
+    /// Those of them that were left out.
+    pub(super) unjudged_dropped: u64,
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
@@ -178,6 +182,8 @@ impl ReportTotals {
             lanes: totals.lanes,
             filtered: totals.filtered,
             unkeyed: totals.unkeyed,
+            unjudged: totals.unjudged,
+            unjudged_dropped: totals.unjudged_dropped,
             retried: totals.retried,
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,

@@ -147,6 +147,8 @@ fn exceptions(report: &Report) -> Option<String> {
     let parts: Vec<String> = [
         (totals.filtered, "filtered"),
         (totals.unkeyed, "without a key by the template"),
+        (totals.unjudged_dropped, "left out unjudged"),
+        (totals.unjudged.saturating_sub(totals.unjudged_dropped), "handled unjudged"),
         (totals.retried, "retried"),
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),

@@ -18,6 +18,10 @@ use crate::{
 
 type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
 
+/// A part of a record that may be there but cannot be read; [`Examined::unread`] says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unread;
+
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
@@ -26,7 +30,7 @@ pub struct Examined<'a, F> {
     value: Decoded,
     key: Decoded,
     key_text: OnceCell<Vec<u8>>,
-    made: OnceCell<Option<Vec<u8>>>,
+    made: OnceCell<Result<Option<Vec<u8>>, Unread>>,
 }
 
 impl<'a, F: Fields> Examined<'a, F> {
@@ -48,34 +52,72 @@ impl<'a, F: Fields> Examined<'a, F> {
     pub fn lane_key(&self) -> Option<&[u8]> {
         match &self.rules.template {
             None => self.own_key(),
-            Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
+            Some(template) => self.made(template).as_ref().ok()?.as_deref(),
+        }
+    }
+
+    fn made(&self, template: &KeyTemplate) -> &Result<Option<Vec<u8>>, Unread> {
+        self.made.get_or_init(|| template.render(self))
+    }
+
+    /// The key of its lane, told apart from one that cannot be read.
+    pub(super) fn judged_key(&self) -> Result<Option<&[u8]>, Unread> {
+        match &self.rules.template {
+            None if self.key_document().is_err() => Err(Unread),
+            None => Ok(self.own_key()),
+            Some(template) => self.made(template).as_ref().map(Option::as_deref).map_err(|unread| *unread),
         }
     }
 
     /// What a template makes of it; `None` where a part is absent.
     #[must_use]
     pub fn made_by(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
-        template.render(self)
+        template.render(self).ok().flatten()
     }
 
     /// Its event type: the first that it has of the parts where event types are looked for.
     #[must_use]
     pub fn event_type(&self) -> Option<Cow<'_, [u8]>> {
-        self.rules.event_type.iter().find_map(|field| self.field(field))
+        self.judged_event_type().ok().flatten()
+    }
+
+    /// The same, told apart from one that cannot be read, or that a part that cannot be read comes before.
+    pub(super) fn judged_event_type(&self) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        for field in &self.rules.event_type {
+            if let Some(name) = self.judged_field(field)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
     /// be decoded, so are all places of its value: [`Self::document`] and [`Self::undecodable`] tell.
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
-        match field {
+        self.judged_field(field).ok().flatten()
+    }
+
+    /// The same, told apart from a part that cannot be read.
+    pub(super) fn judged_field(&self, field: &Field) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        Ok(match field {
             Field::Key => self.own_key().map(Cow::Borrowed),
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
-            Field::Json(path) => Some(match scalar(self.json(path)?)? {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            }),
-        }
+            Field::Json(path) => {
+                let document = self.document().map_err(|_| Unread)?;
+                document.and_then(|value| path.find(value)).and_then(scalar).map(|text| match text {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                })
+            }
+        })
+    }
+
+    /// Why a part that was asked for so far cannot be read, where that is so. Nothing more is decoded.
+    #[must_use]
+    pub fn unread(&self) -> Option<&Undecodable> {
+        let key = self.key.get().and_then(|key| key.as_ref().err());
+        key.or_else(|| self.value.get()?.as_ref().err())
     }
 
     /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
-use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath};
+use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath, judgement::Judgement};
 
 /// A condition that a record meets or not.
 ///
@@ -69,13 +69,13 @@ impl KeyList {
 
 impl Rule {
     /// Whether a record meets it.
-    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
+    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
         match self {
-            Self::Key(glob) => record.lane_key().is_some_and(|key| glob.is_match(key)),
-            Self::Keys(list) => record.lane_key().is_some_and(|key| list.contains(key)),
-            Self::Header(header) => header.is_met(record),
+            Self::Key(glob) => Some(record.judged_key().ok()?.is_some_and(|key| glob.is_match(key))),
+            Self::Keys(list) => Some(record.judged_key().ok()?.is_some_and(|key| list.contains(key))),
+            Self::Header(header) => Some(header.is_met(record)),
             Self::Json(json) => json.is_met(record),
-            Self::EventType(glob) => record.event_type().is_some_and(|name| glob.is_match(&name)),
+            Self::EventType(glob) => Some(record.judged_event_type().ok()?.is_some_and(|name| glob.is_match(&name))),
         }
     }
 }
@@ -87,11 +87,12 @@ impl HeaderIs {
 }
 
 impl JsonIs {
-    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
-        record.json(&self.path).is_some_and(|value| match value {
+    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
+        let document = record.document().ok()?;
+        Some(document.and_then(|value| self.path.find(value)).is_some_and(|value| match value {
             serde_json::Value::Null => self.value == "null",
             value => super::json_path::scalar(value).is_some_and(|text| text == self.value),
-        })
+        }))
     }
 }
 

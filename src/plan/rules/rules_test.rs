@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::LaneKey;
+use crate::{
+    decode::DecodeSettings,
+    domain::{Format, Formats, LaneKey},
+};
 
 /// A record of a test.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +110,42 @@ fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
     rules.filter.keys = vec!["b".parse().unwrap()];
     let route = rules.route(&merged).unwrap();
     assert!(route.filtered && !route.barrier);
+}
+
+#[test]
+fn what_becomes_of_a_record_that_cannot_be_judged_is_a_choice() {
+    let broken = Plain { key: Some(b"k".to_vec()), value: Some(b"{\"k\":NaN}".to_vec()), ..Plain::default() };
+    let json =
+        DecodeSettings { formats: Formats { value: Format::Json, ..Formats::default() }, ..DecodeSettings::default() };
+    for (policy, asked, expected) in [
+        // Left out, counted as unjudged, and bound to fail.
+        (None, false, (true, true, false)),
+        (None, true, (false, false, true)),
+        (Some(OnUnjudged::Drop), false, (true, true, false)),
+        (Some(OnUnjudged::Drop), true, (true, true, false)),
+        (Some(OnUnjudged::Pass), false, (false, true, false)),
+        (Some(OnUnjudged::Pass), true, (false, false, true)),
+        (Some(OnUnjudged::Fail), false, (false, false, true)),
+    ] {
+        let mut rules = Rules { on_unjudged: policy, ..Rules::default() };
+        if asked {
+            rules.decoding = json.clone().into();
+        }
+        rules.filter.json = vec!["k=1".parse().unwrap()];
+        let route = rules.route(&broken).unwrap();
+        assert_eq!((route.filtered, route.unjudged, route.undecodable), expected, "{policy:?} {asked}");
+        // A condition that is certainly not met decides without the value.
+        rules.filter.keys = vec!["another".parse().unwrap()];
+        let route = rules.route(&broken).unwrap();
+        assert!(route.filtered && !route.unjudged && !route.undecodable, "{policy:?} {asked}");
+        // A barrier that cannot be judged is handled alone, and never left out.
+        let barriers = vec!["json.k=1".parse().unwrap()];
+        let rules = Rules { on_unjudged: policy, barriers, decoding: rules.decoding.clone(), ..Rules::default() };
+        let route = rules.route(&broken).unwrap();
+        let fails = asked || policy == Some(OnUnjudged::Fail);
+        assert_eq!((route.filtered, route.barrier, route.unjudged, route.undecodable), (false, true, !fails, fails));
+    }
+    assert!(Rules::default().why_unjudged(&broken).unwrap().contains("the value cannot be decoded"));
 }
 
 #[test]
@@ -236,6 +275,11 @@ proptest! {
             && (kinds.is_empty() || within(&kinds, kind.as_ref()));
         let route = rules.route(&record).unwrap();
         prop_assert_eq!(route.filtered, !passes);
+        let asks_for_keys = !keys.is_empty() || !listed.is_empty();
+        let is_broken = serde_json::from_slice::<Value>(record.value.as_ref().unwrap()).is_err();
+        let surely_unmet = (!headers.is_empty() && !within(&headers, header.as_ref())) || (asks_for_keys && !by_team && !by_key);
+        let needs_value = by_team || !teams.is_empty() || !kinds.is_empty();
+        prop_assert_eq!(route.unjudged, is_broken && needs_value && !surely_unmet);
         prop_assert_eq!(route.lane, key.as_ref().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key.as_bytes()))));
         prop_assert_eq!(route.unkeyed, by_team && key.is_none());
         prop_assert_eq!(rules.lane_key(&record).map(Cow::into_owned), key.map(String::into_bytes));

@@ -10,6 +10,7 @@ pub mod fixture;
 pub mod judge;
 #[cfg(test)]
 mod judge_test;
+mod matches;
 #[cfg(test)]
 mod quarantine_test;
 mod room;
@@ -49,8 +50,10 @@ use crate::{
     handler::{HandlerSource, KeptBy},
     journal::{BegunLog, StoredPartition},
     kafka::GroupMember,
-    plan::{Plan, PlannedPartition},
+    plan::{Clocks, Plan, PlannedPartition},
 };
+
+use self::matches::Matches;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -117,8 +120,16 @@ pub struct Engine {
     pub(super) paused_by: Mutex<Option<String>>,
     /// What the chances of this run are drawn from.
     pub(super) seed: u64,
+    /// What was seen of timestamps, where something rests on them.
+    pub(super) clocks: Option<Mutex<Clocks>>,
+    /// What the filter has let through and left out so far.
+    pub matches: Matches,
     /// Records of which the key template made no key.
     pub unkeyed: AtomicU64,
+    /// Records that a rule could not judge and that did not fail for it.
+    pub unjudged: AtomicU64,
+    /// Those of them that were left out.
+    pub unjudged_dropped: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
     groups: KeyGroups,
@@ -139,6 +150,8 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
+        let clocks = Clocks::of(&plan).map(Mutex::new);
+        let matches = Matches::of(&plan.selection.scope.rules.filter);
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
         let staging = Staging::new(plan.selection.scope.time_order, plan.partitions.len());
         for (planned, index) in plan.partitions.iter().zip(0..) {
@@ -191,7 +204,11 @@ impl Engine {
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
             seed: rand::random(),
+            clocks,
+            matches,
             unkeyed: AtomicU64::new(0),
+            unjudged: AtomicU64::new(0),
+            unjudged_dropped: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
             groups,
             finished: Mutex::new(None),

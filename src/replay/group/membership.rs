@@ -148,6 +148,10 @@ impl RunMembership {
         }
         self.engine.with(index, |partition| {
             let position = partition.position().filter(|_| partition.epoch == epoch)?;
+            if partition.filtered > 0 && self.engine.matches.is_open() {
+                // The filter may be a mistake: nothing is committed past what it left out before that was told.
+                return None;
+            }
             // What is handled above a position that stands still is worth a commit, too: it stands in the note.
             let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
             if unchanged && !again {

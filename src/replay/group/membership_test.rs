@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     kafka::{Membership, StartAt},
+    plan::Rules,
     replay::engine::{Engine, fixture::Fixture},
 };
 
@@ -129,4 +130,44 @@ fn what_is_fenced_gives_its_memory_back_without_a_worker() {
     assert!(held() > 0);
     let _ = member.revoking(std::slice::from_ref(&id));
     assert_eq!((held(), fixture.engine.board.load()), (0, (0, 0)));
+}
+
+/// A filter that lets nothing pass may be a mistake: positions stay uncommitted until that was told.
+#[test]
+fn nothing_is_committed_past_what_a_filter_left_out_before_it_was_told_that_nothing_matches() {
+    for passes in [false, true] {
+        let mut rules = Rules::default();
+        rules.filter.keys = vec!["none".parse().unwrap()];
+        let mut fixture = Fixture::with_rules(&[vec![Some(1); 10]], rules);
+        fixture.left_out = if passes { 0..9 } else { 0..10 };
+        let [member, _] = members(&fixture);
+        let id = fixture.engine.partitions[0].lock().id.clone();
+        let epoch = join(&member, &id, 0);
+        fixture.deliver(0, epoch, 0..8);
+        fixture.engine.look_for_matches();
+        assert_eq!(member.positions_to_commit(), [], "more may come that matches");
+        fixture.deliver(0, epoch, 8..10);
+        let _ = fixture.engine.board.set_workers(1);
+        handle_all(&fixture.engine);
+        let warnings = || {
+            fixture
+                .engine
+                .events
+                .since(0)
+                .iter()
+                .filter(|event| event.kind.to_string().contains("passes the filter"))
+                .count()
+        };
+        if passes {
+            assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
+            fixture.engine.look_for_matches();
+            assert_eq!(warnings(), 0);
+            continue;
+        }
+        assert_eq!((member.positions_to_commit(), warnings()), (vec![], 0));
+        fixture.engine.look_for_matches();
+        fixture.engine.look_for_matches();
+        assert_eq!(warnings(), 1);
+        assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
+    }
 }

@@ -240,6 +240,8 @@ fn totals(engine: &Engine, figures: &Figures, condemned: &mut Vec<CondemnedKey>)
         retried: engine.retried.load(Relaxed),
         skipped: engine.skipped.load(Relaxed),
         dead_lettered: engine.dead_lettered.load(Relaxed),
+        unjudged: engine.unjudged.load(Relaxed),
+        unjudged_dropped: engine.unjudged_dropped.load(Relaxed),
         condemned: condemned.clone(),
         ..figures.clone()
     };

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     feed::{EventKind, Owner, PartitionState, RunState},
-    handler::RunEnd,
+    handler::{KeptBy, RunEnd},
 };
 
 /// An end under way.
@@ -24,6 +24,7 @@ impl Run {
         if self.engine.failure().is_some() {
             self.begin_ending(RunState::Failed, now);
         } else if self.engine.finished_at().is_some() {
+            self.tell_if_nothing_was_left();
             self.begin_ending(RunState::Done, now);
         } else {
             let (waiting, in_hand) = self.engine.board.load();
@@ -44,8 +45,35 @@ impl Run {
         }
     }
 
+    /// Says why a run that has come to its end has read nothing, where everything was dealt with before it began.
+    fn tell_if_nothing_was_left(&self) {
+        let offsets = self.engine.plan.records();
+        let nothing_read = self.engine.partitions.iter().all(|partition| {
+            let partition = partition.lock();
+            partition.handled + partition.filtered + partition.duplicates + partition.passed_over + partition.lost == 0
+        });
+        if offsets == 0 || !nothing_read {
+            return;
+        }
+        let text = match (self.engine.kept_by(), &self.engine.settings.group) {
+            (KeptBy::Target, _) => {
+                format!("all {offsets} are applied already: the handler's target stands at the end of the range")
+            }
+            (KeptBy::TargetsGroup, _) => format!("all {offsets} are in the target already"),
+            (KeptBy::Run, Some(group)) => format!(
+                "all {offsets} are dealt with already: group {group} has committed the end of the range; another --group reads it again"
+            ),
+            (KeptBy::Run, None) => return,
+        };
+        self.engine.events.push(EventKind::Notice { text });
+    }
+
     pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
         self.engine.board.stop();
+        if state != RunState::Done {
+            self.engine.end_without_matches();
+        }
+        self.engine.tell_of_times();
         self.state = RunState::Draining;
         self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
     }

@@ -37,7 +37,10 @@ impl Run {
         }
         if self.engine.take_pause() {
             self.pause();
-            self.end_where_nobody_resumes("retention has deleted records before they were read");
+            self.end_without_console(
+                "retention has deleted records before they were read",
+                "fix the cause and resume it",
+            );
         }
         if !self.engine.settings.quarantine {
             return;
@@ -61,17 +64,17 @@ impl Run {
         // Somebody may have let the run go on in the moment in which this failure came.
         self.engine.board.set_paused(true);
         self.pause();
-        self.end_where_nobody_resumes(reason);
+        let advice =
+            "fix the cause and resume it, or resume it with --on-failure skip or dead-letter to get past the record";
+        self.end_without_console(reason, advice);
     }
 
-    /// Nobody can let a paused run go on without a console.
-    pub(super) fn end_where_nobody_resumes(&mut self, reason: &str) {
+    /// A paused run cannot go on without a console.
+    pub(super) fn end_without_console(&mut self, reason: &str, advice: &str) {
         if !self.failures.attended {
             self.error.get_or_insert_with(|| reason.to_owned());
             self.engine.events.push(EventKind::Error {
-                text: "nobody can let a paused run go on without a console, so it ends here; mend what is wrong and start \
-                       it again"
-                    .into(),
+                text: format!("a paused run cannot go on without a console, so it ends here; {advice}"),
             });
             self.cancel();
         }

@@ -170,6 +170,7 @@ impl Run {
             self.look_after_failures(now);
         }
         if self.ending.is_none() {
+            self.engine.look_for_matches();
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {

@@ -41,6 +41,11 @@ fn take_up(engine: &Engine, before: &mut Figures) {
     engine.retried.store(before.retried, Relaxed);
     engine.skipped.store(before.skipped, Relaxed);
     engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    if before.handled > 0 {
+        engine.matches.note_passed();
+    }
+    engine.unjudged.store(before.unjudged, Relaxed);
+    engine.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
     let keys = std::mem::take(&mut before.condemned);
     if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
         return;

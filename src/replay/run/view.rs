@@ -49,6 +49,8 @@ impl Run {
             barriers: self.engine.barriers.load(Relaxed),
             dead_lettered: self.engine.dead_lettered.load(Relaxed),
             unkeyed: self.engine.unkeyed.load(Relaxed),
+            unjudged: self.engine.unjudged.load(Relaxed),
+            unjudged_dropped: self.engine.unjudged_dropped.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         };
@@ -66,6 +68,8 @@ impl Run {
             digest = digest.combine(partition.groups.digest());
             partitions.push(partition_view(&partition, rate.update(now, partition.handled)));
         }
+        // Partitions count them among those that were left out.
+        totals.filtered = totals.filtered.saturating_sub(totals.unjudged_dropped);
         let unfinished = partitions.iter().filter(|partition| partition.lag != Lag::Known(0)).count();
         self.engine.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
         let throughput = Throughput {

@@ -14,6 +14,7 @@ use super::decodable::handle_decodable;
 use crate::{
     feed::WorkerState,
     handler::{Advice, Handler, LaneFailure, LaneRun},
+    plan::OnUnjudged,
     replay::engine::Engine,
 };
 
@@ -55,7 +56,8 @@ pub fn spawn(
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
         let rules = &engine.plan.selection.scope.rules;
         // Most runs ask for no format, and pay for none. A rehearsal tells of what cannot be decoded, and goes on.
-        let asked = rules.decoding.is_asked() && engine.settings.rehearsal.is_none();
+        let may_fail = rules.decoding.is_asked() || rules.on_unjudged == Some(OnUnjudged::Fail);
+        let asked = may_fail && engine.settings.rehearsal.is_none();
         let decodes = asked.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
         while engine.board.take(id, &mut batch) {
             let begun = Instant::now();

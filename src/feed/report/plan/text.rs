@@ -29,11 +29,14 @@ pub(super) fn render(plan: &Forecast) -> String {
     if plan.filtered.high > 0 {
         line("filtered", estimate(plan.filtered));
     }
+    if plan.unjudged.value > 0 {
+        line("unjudged", estimate(plan.unjudged));
+    }
     let size = plan.record_bytes;
     line(
         "size",
         format!(
-            "{} on average, half up to {}, 99 % up to {}, the largest read {}",
+            "{} on average, p50 {}, p99 {}, the largest read {}",
             Bytes(whole(size.mean)),
             Bytes(size.p50),
             Bytes(size.p99),
@@ -192,19 +195,23 @@ fn heaviest(out: &mut String, plan: &Forecast) {
     if plan.keys.heaviest.is_empty() {
         return;
     }
-    let rows: Vec<_> = plan
-        .keys
-        .heaviest
-        .iter()
-        .take(KEYS)
+    let shown = || plan.keys.heaviest.iter().take(KEYS);
+    let has_bounds = shown().any(|key| !key.records.is_exact());
+    let rows: Vec<_> = shown()
         .map(|key| {
-            let cells =
-                vec![name(&key.key), Count(key.records.value).to_string(), bounds(key.records), percent(key.share)];
+            let mut cells = vec![name(&key.key), Count(key.records.value).to_string()];
+            cells.extend(has_bounds.then(|| bounds(key.records)));
+            cells.push(percent(key.share));
             (cells, bar(key.share))
         })
         .collect();
     out.push('\n');
-    table(out, &["heaviest keys", "records", "between", "share"], &rows);
+    let head: &[&str] = if has_bounds {
+        &["heaviest keys", "records", "between", "share"]
+    } else {
+        &["heaviest keys", "records", "share"]
+    };
+    table(out, head, &rows);
 }
 
 /// A row for each number of workers, a column for each ordering; the bars are those of the ordering in force.
@@ -218,8 +225,8 @@ fn times(out: &mut String, plan: &Forecast) {
     let rows: Vec<_> = workers
         .into_iter()
         .map(|workers| {
-            let here = if workers == set.concurrency { ">" } else { "" };
-            let mut cells = vec![format!("{here}{workers}")];
+            let here = if workers == set.concurrency { ">" } else { " " };
+            let mut cells = vec![format!("{here} {workers:>5}")];
             let mut share = None;
             for curve in &plan.curves {
                 let point = curve.points.iter().find(|point| point.workers == workers);
