@@ -130,16 +130,12 @@ fn reason(text: &str, error: &serde_json::Error) -> String {
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = (before + error.column().saturating_sub(1)).min(text.len());
     let rest = text.as_bytes().get(at..).unwrap_or_default();
-    let named = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
     let place = format!("line {} column {}", error.line(), error.column());
+    let named = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
     if let Some(word) = named {
-        return format!("JSON has no {word} ({place})");
-    }
-    // The reader stops behind the sign.
-    if rest.starts_with(b"Infinity")
-        || text.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"-")) && rest.starts_with(b"I")
-    {
-        return format!("JSON has no -Infinity ({place})");
+        // The reader stops behind a sign.
+        let sign = if text.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"-")) { "-" } else { "" };
+        return format!("JSON has no {sign}{word} ({place})");
     }
     let message = error.to_string();
     if message.starts_with("trailing characters") {

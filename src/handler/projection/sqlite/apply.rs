@@ -7,7 +7,11 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::{destination::Destination, fault::Fault, open::Database};
+use super::{
+    destination::{Destination, Use},
+    fault::Fault,
+    open::Database,
+};
 use crate::domain::json::Number;
 use crate::handler::{
     Advice, LaneFailure,
@@ -338,22 +342,22 @@ fn carry_out(
 struct Rounded(String);
 
 /// A number that is not a whole one of 64 bits, as its destination keeps it.
-fn number<'v>(text: &'v str, to: Destination) -> Result<ValueRef<'v>, Rounded> {
+fn number(text: &str, to: Destination) -> Result<ValueRef<'_>, Rounded> {
     let number = Number::parse(text);
     let digits = ValueRef::Text(text.as_bytes());
+    let rounded = || Rounded(text.chars().take(MAX_SHOWN_DIGITS).collect());
     // An id that is sometimes a text and sometimes, by chance, a double would be of no use.
     let is_id = number.is_some_and(Number::is_plain_integer);
-    if !(to.number || to.double) && (is_id || to.text && !to.any) {
+    if to.is_only(Use::Text) || is_id && !to.has(Use::Number) && !to.has(Use::Double) {
         return Ok(digits);
     }
     // However it is written it may be one: 1e3, or 9007199254740993.0.
     match (number.and_then(Number::as_exact_f64), number.and_then(Number::as_i64)) {
         (Some(double), _) => Ok(ValueRef::Real(double)),
         (None, Some(whole)) => Ok(ValueRef::Integer(whole)),
-        (None, None) if to.number => Err(Rounded(text.chars().take(MAX_SHOWN_DIGITS).collect())),
-        (None, None) if to.double && !(to.text || to.any) => {
-            let nearest = number.and_then(Number::as_f64);
-            nearest.map(ValueRef::Real).ok_or_else(|| Rounded(text.chars().take(MAX_SHOWN_DIGITS).collect()))
+        (None, None) if to.has(Use::Number) => Err(rounded()),
+        (None, None) if to.is_only(Use::Double) => {
+            number.and_then(Number::as_f64).map(ValueRef::Real).ok_or_else(rounded)
         }
         (None, None) => Ok(digits),
     }

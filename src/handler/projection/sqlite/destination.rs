@@ -8,17 +8,21 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
-/// What becomes of a parameter's value.
+/// The ways in which a parameter's value is used: each is a bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::handler::projection) struct Destination {
+pub(in crate::handler::projection) struct Destination(u8);
+
+/// A way in which a value is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
     /// It is stored as text.
-    pub(super) text: bool,
+    Text = 1,
     /// It is stored in a column for numbers other than doubles, or calculated with.
-    pub(super) number: bool,
+    Number = 2,
     /// It is stored as a double.
-    pub(super) double: bool,
+    Double = 4,
     /// It is stored as it is.
-    pub(super) any: bool,
+    Any = 8,
 }
 
 /// Parameters, by their index.
@@ -30,23 +34,21 @@ struct Instruction {
     p4: String,
 }
 
-/// What becomes of each of a statement's parameters.
+/// How each of a statement's parameters is used.
 pub(super) fn destinations(
     connection: &Connection,
     sql: &str,
     parameters: usize,
 ) -> rusqlite::Result<Vec<Destination>> {
-    let program: Vec<Instruction> = connection
-        .prepare(&format!("EXPLAIN {sql}"))?
-        .query_map([], |row| {
-            let p4: Option<String> = row.get(5)?;
-            Ok(Instruction {
-                opcode: row.get(1)?,
-                p: [row.get(2)?, row.get(3)?, row.get(4)?],
-                p4: p4.unwrap_or_default(),
-            })
-        })?
-        .collect::<Result<_, _>>()?;
+    let mut explained = connection.prepare(&format!("EXPLAIN {sql}"))?;
+    // The parameters stay unbound, which EXPLAIN does not mind.
+    let mut rows = explained.raw_query();
+    let mut program = Vec::new();
+    while let Some(row) = rows.next()? {
+        let p4: Option<String> = row.get(5)?;
+        let p = [row.get(2)?, row.get(3)?, row.get(4)?];
+        program.push(Instruction { opcode: row.get(1)?, p, p4: p4.unwrap_or_default() });
+    }
     let mut flow = Flow::default();
     // Coroutines and loops jump back: until nothing is new.
     while program.iter().fold(false, |is_new, instruction| flow.follow(instruction) | is_new) {}
@@ -56,10 +58,10 @@ pub(super) fn destinations(
             "TypeCheck" => strict_types(connection, &instruction.p4)?,
             _ => Vec::new(),
         };
-        for (register, kind) in flow.uses(instruction, &types) {
+        for (register, affinity) in instruction.uses(&types) {
             for source in flow.registers.get(&register).into_iter().flatten() {
-                if let Some(destination) = found.get_mut(*source) {
-                    destination.add(kind);
+                if let (Some(destination), Some(one)) = (found.get_mut(*source), use_of(affinity)) {
+                    destination.0 |= one as u8;
                 }
             }
         }
@@ -89,14 +91,37 @@ const NUMERIC: u8 = b'C';
 const INTEGER: u8 = b'D';
 const REAL: u8 = b'E';
 
+fn use_of(affinity: u8) -> Option<Use> {
+    match affinity {
+        TEXT => Some(Use::Text),
+        NUMERIC | INTEGER => Some(Use::Number),
+        REAL => Some(Use::Double),
+        BLOB => Some(Use::Any),
+        _ => None,
+    }
+}
+
 impl Destination {
-    fn add(&mut self, affinity: u8) {
-        match affinity {
-            TEXT => self.text = true,
-            NUMERIC | INTEGER => self.number = true,
-            REAL => self.double = true,
-            BLOB => self.any = true,
-            _ => {}
+    /// Whether the value is used in this way, perhaps among others.
+    pub(super) fn has(self, one: Use) -> bool {
+        self.0 & one as u8 != 0
+    }
+
+    /// Whether the value is used in this way only.
+    pub(super) fn is_only(self, one: Use) -> bool {
+        self.0 == one as u8
+    }
+}
+
+impl Instruction {
+    /// The registers that it brings to an affinity, or calculates with. `strict` are the types of a strict table.
+    fn uses(&self, strict: &[u8]) -> Vec<(i64, u8)> {
+        let [p1, p2, _] = self.p;
+        match self.opcode.as_str() {
+            "Affinity" | "MakeRecord" => (p1..).zip(self.p4.bytes()).collect(),
+            "TypeCheck" => (p1..).zip(strict.iter().copied()).collect(),
+            "Add" | "Subtract" | "Multiply" | "Divide" | "Remainder" => vec![(p1, NUMERIC), (p2, NUMERIC)],
+            _ => Vec::new(),
         }
     }
 }
@@ -157,16 +182,5 @@ impl Flow {
         let before = known.len();
         known.extend(sources);
         known.len() > before
-    }
-
-    /// The registers that an instruction brings to an affinity, or calculates with. `strict` are the types of a strict table.
-    fn uses(&self, instruction: &Instruction, strict: &[u8]) -> Vec<(i64, u8)> {
-        let [p1, p2, _] = instruction.p;
-        match instruction.opcode.as_str() {
-            "Affinity" | "MakeRecord" => (p1..).zip(instruction.p4.bytes()).collect(),
-            "TypeCheck" => (p1..).zip(strict.iter().copied()).collect(),
-            "Add" | "Subtract" | "Multiply" | "Divide" | "Remainder" => vec![(p1, NUMERIC), (p2, NUMERIC)],
-            _ => Vec::new(),
-        }
     }
 }
