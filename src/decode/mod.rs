@@ -1,6 +1,6 @@
 //! Decoding: from the bytes of a key or a value to JSON, by its format and by the schemas of a registry.
 //!
-//! What comes out is a [`serde_json::Value`], whatever went in: filters, key templates, SQL parameters and lines of JSON
+//! What comes out is a [`Document`](crate::domain::json::Document) of JSON, whatever went in: filters, key templates, SQL parameters and lines of JSON
 //! then need to know one form only. [`avro`], [`protobuf`] and [`json_schema`] say how each type is mapped.
 
 pub mod avro;

@@ -111,10 +111,12 @@ impl Rules {
 
     /// Why a record that was not judged when it was read could not be, in one sentence.
     #[must_use]
-    pub fn why_unjudged<F: Fields>(&self, record: &F) -> Option<String> {
+    pub fn why_unjudged<F: Fields>(&self, record: &F) -> String {
         let examined = self.examine(record);
         let _ = (examined.key_document(), examined.document());
-        examined.unread().map(ToString::to_string)
+        // What can be decoded and has a part that cannot be read has such a string there.
+        let lone = || "a string in the value has no text: it holds half of a surrogate pair".to_owned();
+        examined.unread().map_or_else(lone, ToString::to_string)
     }
 
     /// A record, to be asked more than one thing.
@@ -134,13 +136,13 @@ impl Rules {
             return Some(error.clone());
         }
         record.route.undecodable.then(|| {
-            Undecodable::Bad(match self.why_unjudged(record) {
-                Some(reason) => format!("{reason}; the rules of this run cannot judge it (--on-unjudged)"),
-                // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
-                None => {
-                    "it could not be decoded when it was read, because the registry did not know its schema yet".into()
-                }
-            })
+            if !self.decoding.is_asked() || self.on_unjudged == Some(OnUnjudged::Fail) {
+                let reason = self.why_unjudged(record);
+                return Undecodable::Bad(format!("{reason}; the rules of this run cannot judge it (--on-unjudged)"));
+            }
+            // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
+            let text = "it could not be decoded when it was read, because the registry did not know its schema yet";
+            Undecodable::Bad(text.into())
         })
     }
 

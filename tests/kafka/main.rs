@@ -22,6 +22,7 @@ mod cut;
 mod dead_letters;
 mod decode;
 mod digest;
+mod digits;
 mod exec;
 mod export;
 mod fenced;

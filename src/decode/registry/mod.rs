@@ -12,11 +12,10 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use serde_json::Value;
 
 use self::{client::Client, schema::Schema};
 use super::{DecodeSettings, Undecodable, wire};
-use crate::domain::Format;
+use crate::domain::{Format, json::Document};
 
 /// For so long an id that the registry does not know is not asked for again.
 const UNKNOWN: Duration = Duration::from_secs(10);
@@ -83,7 +82,7 @@ impl Registry {
     /// # Errors
     /// Bytes that are not what their schema says, an id that is not known, a schema of another format than is asked for, a
     /// registry that does not answer.
-    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
+    pub fn decode<'b>(&self, format: Format, bytes: &'b [u8]) -> Result<Document<'b>, Undecodable> {
         let (id, rest) = wire::split(bytes)?;
         let schema = self.schema(id)?;
         schema.decode(format, rest).map_err(|error| match error {

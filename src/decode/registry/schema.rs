@@ -1,9 +1,7 @@
 //! A schema of the registry, ready to decode with.
 
-use serde_json::Value;
-
 use super::super::{Undecodable, avro::AvroSchema, json_schema, protobuf::ProtobufSchema};
-use crate::domain::Format;
+use crate::domain::{Format, json::Document};
 
 /// A schema of the registry.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ impl Schema {
     }
 
     /// Decodes what stands behind the schema's id, if it is of the format that is asked for.
-    pub(super) fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
+    pub(super) fn decode<'b>(&self, format: Format, bytes: &'b [u8]) -> Result<Document<'b>, Undecodable> {
         let is = match self {
             Self::Avro(_) => Format::Avro,
             Self::Protobuf(_) => Format::Protobuf,
@@ -36,8 +34,8 @@ impl Schema {
             return Err(Undecodable::bad(format!("it is of the format {is}, not {format}")));
         }
         match self {
-            Self::Avro(schema) => schema.decode(bytes),
-            Self::Protobuf(schema) => schema.decode(bytes),
+            Self::Avro(schema) => schema.decode(bytes).map(|value| Document::written(value.to_string())),
+            Self::Protobuf(schema) => schema.decode(bytes).map(|value| Document::written(value.to_string())),
             Self::Json => json_schema::decode(bytes),
             Self::Unusable(error) => Err(error.clone()),
         }

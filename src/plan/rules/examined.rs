@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, cell::OnceCell};
 
-use serde_json::Value;
-
 use super::{
     Rules,
     field::Field,
@@ -13,10 +11,13 @@ use super::{
 };
 use crate::{
     decode::{Undecodable, key_text},
-    domain::Formats,
+    domain::{
+        Formats,
+        json::{Document, Json},
+    },
 };
 
-type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
+type Decoded<'a> = OnceCell<Result<Option<Document<'a>>, Undecodable>>;
 
 /// A part of a record that may be there but cannot be read; [`Examined::unread`] says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
     formats: Formats,
-    value: Decoded,
-    key: Decoded,
+    value: Decoded<'a>,
+    key: Decoded<'a>,
     key_text: OnceCell<Vec<u8>>,
     made: OnceCell<Result<Option<Vec<u8>>, Unread>>,
 }
@@ -105,7 +106,9 @@ impl<'a, F: Fields> Examined<'a, F> {
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
             Field::Json(path) => {
                 let document = self.document().map_err(|_| Unread)?;
-                document.and_then(|value| path.find(value)).and_then(scalar).map(|text| match text {
+                let found = document.and_then(|document| path.find(document));
+                // A string that has no text is there, and nobody can say what it is.
+                found.map(scalar).transpose().map_err(|_| Unread)?.flatten().map(|text| match text {
                     Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                     Cow::Owned(text) => Cow::Owned(text.into_bytes()),
                 })
@@ -122,7 +125,7 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
     #[must_use]
-    pub fn value(&self) -> Option<&Value> {
+    pub fn value(&self) -> Option<&Document<'a>> {
         self.document().ok().flatten()
     }
 
@@ -155,7 +158,7 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// What stands at a place of the value.
     #[must_use]
-    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
+    pub fn json(&self, path: &JsonPath) -> Option<Json<'_>> {
         path.find(self.value()?)
     }
 
@@ -163,7 +166,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn document(&self) -> Result<Option<&Value>, &Undecodable> {
+    pub fn document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
         let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
         value.as_ref().map(Option::as_ref)
@@ -173,7 +176,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn key_document(&self) -> Result<Option<&Value>, &Undecodable> {
+    pub fn key_document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
         let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
         let key = self.key.get_or_init(|| bytes.map(decode).transpose());

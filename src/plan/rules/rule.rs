@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath, judgement::Judgement};
+use crate::domain::json::{Decimal, Json, Kind, Number};
 
 /// A condition that a record meets or not.
 ///
@@ -35,8 +36,11 @@ pub struct HeaderIs {
 pub struct JsonIs {
     /// The place.
     pub path: JsonPath,
-    /// A string's text, or what JSON writes for a number, a truth value or null. Lists and objects are never met.
+    /// A string's text, a number in any of its forms (`1`, `1.0` and `10e-1` are the same), a truth value or null. Lists and
+    /// objects are never met.
     pub value: String,
+    /// The same, where it is a number.
+    number: Option<Decimal>,
 }
 
 /// Keys, each as it is. As text a list of JSON, such as `["one","other"]`; cloning is cheap.
@@ -89,10 +93,22 @@ impl HeaderIs {
 impl JsonIs {
     pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
         let document = record.document().ok()?;
-        Some(document.and_then(|value| self.path.find(value)).is_some_and(|value| match value {
-            serde_json::Value::Null => self.value == "null",
-            value => super::json_path::scalar(value).is_some_and(|text| text == self.value),
-        }))
+        Some(document.and_then(|document| self.path.find(document)).is_some_and(|value| self.is(value)))
+    }
+}
+
+impl JsonIs {
+    /// Whether a value is what is wanted: text by text, numbers by their value. A string that has no text is none that can be
+    /// wanted.
+    fn is(&self, value: Json<'_>) -> bool {
+        match value.kind() {
+            Kind::String => value.string().is_ok_and(|text| text == self.value),
+            Kind::Number(number) => {
+                number.text() == self.value || self.number.as_ref().is_some_and(|wanted| number.equals(wanted))
+            }
+            Kind::Null | Kind::Bool(_) => value.raw() == self.value,
+            Kind::List | Kind::Object => false,
+        }
     }
 }
 
@@ -166,7 +182,7 @@ impl FromStr for JsonIs {
     fn from_str(text: &str) -> Result<Self, String> {
         let (path, rest) = JsonPath::read(text)?;
         match rest.strip_prefix('=') {
-            Some(value) => Ok(Self { path, value: value.into() }),
+            Some(value) => Ok(Self { path, value: value.into(), number: Number::parse(value).map(Number::decimal) }),
             None => Err(format!("`{text}` is not of the form PATH=VALUE")),
         }
     }

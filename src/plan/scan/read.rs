@@ -251,7 +251,7 @@ impl Pass<'_> {
                             };
                             if route.unjudged && tally.unjudged.is_none() {
                                 let (id, offset) = (&self.plan.partitions[at].id, record.offset());
-                                let reason = rules.why_unjudged(&record).unwrap_or_default();
+                                let reason = rules.why_unjudged(&record);
                                 tally.unjudged = Some(format!("{id} at {offset} ({reason})"));
                             }
                             let label = rules.lane_key(&record).unwrap_or_default();

@@ -78,7 +78,7 @@ impl Engine {
             }
             let rules = &self.plan.selection.scope.rules;
             let id = self.id(record.partition);
-            let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot read it".into());
+            let reason = rules.why_unjudged(record);
             let outcome = if record.route.filtered {
                 "the filter cannot judge it, so it is left out; --on-unjudged pass handles such records, fail lets them fail"
             } else {
