@@ -183,11 +183,13 @@ fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
             assert_eq!(lines(&finished.stdout).len(), 2);
         }
     }
-    // Nobody asked for a format: such values just have no fields.
+    // Without a format a value that is not JSON cannot be judged: it is left out and counted.
     let plain = Program::kreplay()
         .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
         .args(["--json", "team=red", "--handler", "ndjson"]);
-    assert_eq!(lines(&expect_code(plain.run(), 0).stdout).len(), 1);
+    let finished = expect_code(plain.run(), 3);
+    assert_eq!(lines(&finished.stdout).len(), 1);
+    assert!(finished.stderr.contains("5 unjudged"), "{}", finished.stderr);
 }
 
 fn what_is_not_there_at_the_start_is_told_before_anything_is_read(broker: &Broker, registry: &Registry) {
