@@ -27,7 +27,12 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let topic = clean(&partition.id.topic);
     let name = wrap(&topic, usize::from(wide - NAMES - 5));
     let over = state.run().is_some_and(|run| run.state.is_over());
-    let mut rows = rows(partition, over, theme);
+    let mut rows: Vec<(&'static str, String, Style)> = Vec::new();
+    for (label, value, style) in figures(partition, over, theme) {
+        for (index, line) in wrap(&value, usize::from(wide - NAMES - 5)).into_iter().enumerate() {
+            rows.push((if index == 0 { label } else { "" }, line, style));
+        }
+    }
     if let Some(plan) = state.run().map(|run| &run.plan).filter(|plan| !plan.is_whole()) {
         for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - NAMES - 5)).into_iter().enumerate() {
             rows.push((if index == 0 { "selection" } else { "" }, line, theme.base));
@@ -64,7 +69,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
 }
 
-fn rows(partition: &PartitionView, over: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+fn figures(partition: &PartitionView, over: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
     let (sign, style) = symbol::partition_of(over, partition.state, theme);
     let standing =
         if over && partition.state == PartitionState::Active { "stopped" } else { &partition.state.to_string() };

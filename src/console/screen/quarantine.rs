@@ -46,7 +46,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
         let style = if at == selected { theme.selected } else { theme.popup };
         buf.set_style(place, style);
-        let cells = cells(one);
+        let cells = cells(one, columns);
         line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
     let Some(one) = keys.get(selected) else { return };
@@ -106,13 +106,25 @@ fn line(buf: &mut Buffer, at: Rect, columns: [Rect; 4], cells: &[&str; 4], style
     let sides = [Alignment::Left, Alignment::Right, Alignment::Right, Alignment::Left];
     for ((column, text), side) in columns.into_iter().zip(cells).zip(sides) {
         let place = Rect { y: at.y, ..column };
-        paint::aligned(buf, place, &shorten(text, usize::from(column.width)), style, side);
+        paint::aligned(buf, place, text, style, side);
     }
 }
 
-fn cells(one: &QuarantinedKey) -> [String; 4] {
-    let waits = if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::seconds(one.for_s) };
-    [clean(&one.key).into_owned(), number::count(one.records), waits, where_it_failed(one)]
+fn cells(one: &QuarantinedKey, columns: [Rect; 4]) -> [String; 4] {
+    let [key, records, waits, place] = columns.map(|column| column.width);
+    let waited =
+        if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::times(one.for_s).fit(waits).to_owned() };
+    // A name loses its middle, a number never does.
+    let at = format!(" at {}", one.offset);
+    let partition = clean(&one.partition.to_string()).into_owned();
+    let partition = shorten(&partition, usize::from(place).saturating_sub(at.len())).into_owned();
+    let failed_at = if usize::from(place) > at.len() { format!("{partition}{at}") } else { partition };
+    [
+        shorten(&clean(&one.key), usize::from(key)).into_owned(),
+        number::counts(one.records).fit(records).to_owned(),
+        waited,
+        failed_at,
+    ]
 }
 
 fn where_it_failed(one: &QuarantinedKey) -> String {

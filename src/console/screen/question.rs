@@ -10,13 +10,15 @@ use crate::{
         layout::centred,
         number,
         state::{Question, State},
-        text::{clean, shorten},
+        text::{clean, shorten, wrap},
         theme::Theme,
         widget::{frame, paint},
     },
     feed::RunView,
     replay::Decision,
 };
+
+const WIDEST: u16 = 60;
 
 pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
     let [in_hand, rest] = state.run().map_or_else(Default::default, |run| stopped(run, state));
@@ -42,7 +44,9 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             ],
         ),
     };
-    let area = centred(buf.area, 58, number::cells(lines.len() + 5));
+    let wide = WIDEST.min(buf.area.width);
+    let lines: Vec<String> = lines.iter().flat_map(|line| wrap(line, usize::from(wide.saturating_sub(6)))).collect();
+    let area = centred(buf.area, wide, number::cells(lines.len() + 5));
     let inner = frame::window(buf, area, title, "", theme);
     for (row, text) in lines.iter().enumerate() {
         paint::text(buf, inner.x + 1, inner.y + 1 + number::cells(row), inner.width - 1, text, theme.popup);

@@ -90,7 +90,7 @@ fn column(buf: &mut Buffer, plot: Rect, at: u16, share: f64, theme: &Theme) {
 fn vertical_axis(buf: &mut Buffer, plot: Rect, top: f64, theme: &Theme) {
     let label = |row: u16| Rect::new(plot.x - LABELS, row, LABELS - 1, 1);
     let mut put = |row: u16, value: f64| {
-        paint::aligned(buf, label(row), &number::rate(value), theme.axis, Alignment::Right);
+        paint::aligned(buf, label(row), number::rates(value).fit(LABELS - 1), theme.axis, Alignment::Right);
     };
     put(plot.y, top);
     if plot.height >= 6 {

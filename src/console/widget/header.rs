@@ -10,7 +10,7 @@ use ratatui::{
 use super::{paint, symbol};
 use crate::{
     console::{
-        number,
+        number::{self, Forms},
         state::State,
         text::{clean, cut, shorten, width},
         theme::Theme,
@@ -146,11 +146,16 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         (totals.filtered, "filtered", theme.muted),
         (totals.unkeyed, "unkeyed", theme.notice),
     ];
+    // What does not fit is left out as a whole: half a number would be another one.
+    let cells = |spans: &[Span<'_>]| spans.iter().map(|span| width(&span.content)).sum::<usize>();
     for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
-        spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));
+        let text = format!(" · {} {name}", number::count(count));
+        if cells(&spans) + width(&text) <= usize::from(area.width) {
+            spans.push(Span::styled(text, style));
+        }
     }
     let line = Line::from(spans);
-    let text_width = number::cells(line.spans.iter().map(|span| width(&span.content)).sum());
+    let text_width = number::cells(cells(&line.spans));
     let room = area.width.saturating_sub(text_width + 1);
     if room >= 8 {
         let filled = symbol::run(run.state, theme).1;
@@ -162,12 +167,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     }
 }
 
-/// Short times to the hundredth: they are compared.
-fn seconds(value: f64) -> String {
-    if value < 59.995 { format!("{value:.2} s") } else { number::seconds(value) }
-}
-
-type Figure = (&'static str, String, Style);
+type Figure = (&'static str, Forms, Style);
 
 fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
     let workers = match &state.pending {
@@ -181,22 +181,26 @@ fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
         time,
         other_time,
         speed,
-        ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
+        ("lag", run.totals.lag.known().map_or_else(|| Forms::of("?"), number::counts), theme.strong),
         // What a run ended with stands in the comparison; the keys change the number of the next one.
-        (if run.state.is_over() { "next run" } else { "workers" }, workers, theme.strong),
+        (if run.state.is_over() { "next run" } else { "workers" }, Forms::of(workers), theme.strong),
         third_time,
-        ("partitions", run.plan.partitions.to_string(), theme.base),
-        ("batch", number::count(u64::from(run.plan.batch)), theme.base),
+        ("partitions", number::counts(run.plan.partitions as u64), theme.base),
+        ("batch", number::counts(u64::from(run.plan.batch)), theme.base),
     ]
+}
+
+fn unknown() -> Forms {
+    Forms::of("–")
 }
 
 fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
     // What waits for a decision takes as long as that takes.
     let left = run.eta_s.filter(|_| run.state == RunState::Running && !run.quarantine.awaits_decision);
     [
-        ("elapsed", number::seconds(run.elapsed_s), theme.strong),
-        ("left", left.map_or("–".to_owned(), number::seconds), theme.strong),
-        ("rate", format!("{}/s", number::rate(run.throughput.records_per_s)), theme.strong),
+        ("elapsed", number::times(run.elapsed_s), theme.strong),
+        ("left", left.map_or_else(unknown, number::times), theme.strong),
+        ("rate", number::rates(run.throughput.records_per_s).with("/s"), theme.strong),
         ("predicted", predicted(run), theme.base),
     ]
 }
@@ -206,50 +210,54 @@ fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
 fn times_of_the_end(run: &RunView, theme: &Theme) -> [Figure; 4] {
     let mean = if run.handling_s > 0.0 { run.totals.handled as f64 / run.handling_s } else { 0.0 };
     [
-        ("took", seconds(run.handling_s), theme.strong),
+        ("took", number::exact_times(run.handling_s), theme.strong),
         ("predicted", predicted(run), theme.base),
-        ("mean", format!("{}/s", number::rate(mean)), theme.strong),
-        ("elapsed", number::seconds(run.elapsed_s), theme.base),
+        ("mean", number::rates(mean).with("/s"), theme.strong),
+        ("elapsed", number::times(run.elapsed_s), theme.base),
     ]
 }
 
-fn predicted(run: &RunView) -> String {
-    run.predicted.map_or("–".to_owned(), |prediction| seconds(prediction.elapsed_s))
+fn predicted(run: &RunView) -> Forms {
+    run.predicted.map_or_else(unknown, |prediction| number::exact_times(prediction.elapsed_s))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
 fn lower(run: &RunView, theme: &Theme) -> Vec<Figure> {
-    let latency = |value: f64| if run.totals.handled == 0 { "–".to_owned() } else { number::millis(value) };
+    let latency = |value: f64| if run.totals.handled == 0 { unknown() } else { number::latencies(value) };
     let digest: String = clean(&run.digest).chars().take(8).collect();
     vec![
         ("p50", latency(run.latency.p50), theme.base),
         ("p95", latency(run.latency.p95), theme.base),
         ("p99", latency(run.latency.p99), theme.base),
-        ("held", number::bytes(run.buffered_bytes), theme.base),
-        ("digest", if digest.is_empty() { "–".to_owned() } else { digest }, theme.base),
-        ("bytes", format!("{}/s", number::bytes(run.throughput.bytes_per_s as u64)), theme.base),
-        ("lanes", number::count(run.totals.lanes), theme.base),
-        ("limit", run.predicted.map_or("–".to_owned(), |prediction| prediction.limit.to_string()), theme.base),
+        ("held", number::sizes(run.buffered_bytes), theme.base),
+        ("digest", if digest.is_empty() { unknown() } else { Forms::of(digest) }, theme.base),
+        ("bytes", number::sizes(run.throughput.bytes_per_s as u64).with("/s"), theme.base),
+        ("lanes", number::counts(run.totals.lanes), theme.base),
+        ("limit", run.predicted.map_or_else(unknown, |said| Forms::of(said.limit.to_string())), theme.base),
     ]
 }
 
-/// How wide each column of figures has to be, for `predicted 3m 12s` above `p95 1.24 ms` and the like.
-const COLUMNS: [u16; 8] = [15, 17, 15, 15, 16, 19, 15, 15];
+/// How wide each column of figures is at least, with the gap behind it.
+const COLUMNS: [u16; 8] = [16, 16, 15, 14, 17, 19, 18, 17];
 /// How much wider than that a column gets.
 const SPARE_MAX: u16 = 6;
+/// What keeps columns apart.
+const GAP: u16 = 2;
 
 /// Figures in columns, so that those of two rows stand below each other; what does not fit is left out.
 fn figures(buf: &mut Buffer, area: Rect, figures: &[Figure], theme: &Theme) {
-    let mut room = area.width;
+    let mut room = area.width + GAP;
     let shown = COLUMNS.iter().take_while(|width| room.checked_sub(**width).inspect(|left| room = *left).is_some());
     let shown = shown.count();
     let spare = (room / number::cells(shown).max(1)).min(SPARE_MAX);
     let mut x = area.x;
-    for (at, (width, (label, value, style))) in COLUMNS.iter().zip(figures).take(shown).enumerate() {
-        let next = if at + 1 == shown { area.right() + 1 } else { x + width + spare };
+    for (width, (label, value, style)) in COLUMNS.iter().zip(figures).take(shown) {
+        let next = x + width + spare;
+        let room = (next - GAP).min(area.right()) - x;
+        let value = value.fit(room.saturating_sub(number::cells(label.len()) + 1));
         let line =
-            Line::from(vec![Span::styled(format!("{label} "), theme.muted), Span::styled(value.clone(), *style)]);
-        paint::line(buf, x, area.y, next - x - 1, &line);
+            Line::from(vec![Span::styled(format!("{label} "), theme.muted), Span::styled(value.to_owned(), *style)]);
+        paint::line(buf, x, area.y, room, &line);
         x = next;
     }
 }
