@@ -28,7 +28,8 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering},
     feed::{
-        EventKind, GuardView, Owner, PartitionState, QuarantineView, QuarantinedKey, RebalanceKind, RunState, Snapshot,
+        Bound, CurrentLimit, EventKind, GuardView, Owner, PartitionState, Prediction, QuarantineView, QuarantinedKey,
+        RebalanceKind, RetryingView, RunState, Snapshot, Throughput, WorkerState,
     },
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
@@ -210,10 +211,13 @@ fn quarantined(width: u16, height: u16) -> State {
         run.totals.handled = 9_812;
         run.totals.retried = 58;
         run.totals.lag = Lag::Known(7_712);
+        run.totals.ahead = 7_524;
         // Its position waits, its other keys go on.
         let held = run.partitions.iter_mut().find(|partition| partition.end > Offset::ZERO).unwrap();
         held.position = Offset::new(100).unwrap();
         held.handled = 980;
+        held.lag = Lag::Known(900);
+        held.ahead = 880;
         let key = |hash: u64| QuarantinedKey {
             hash,
             key: format!("{}customer-{hash}\u{1b}[2J", "a-long-name-".repeat(hash as usize)),
@@ -294,6 +298,65 @@ fn a_run_that_is_over() {
     assert_snapshot!("failed_120x40", size(MIDDLE, failed));
     assert_snapshot!("cancelled_80x24", size(SMALL, cancelled));
     assert_snapshot!("cancelled_120x40", size(MIDDLE, cancelled));
+}
+
+/// Everything else is done, and one key waits for its next attempt.
+fn retrying(width: u16, height: u16) -> State {
+    let mut state = running(width, height);
+    change_run(&mut state, |run| {
+        run.eta_s = None;
+        run.throughput = Throughput::default();
+        run.totals.retried = 2;
+        run.retrying = Some(RetryingView { lanes: 1, next_s: 3.2, alone: true });
+        for worker in &mut run.workers {
+            (worker.state, worker.busy, worker.records_per_s) = (WorkerState::Idle, 0.0, 0.0);
+        }
+        for partition in &mut run.partitions {
+            partition.records_per_s = 0.0;
+        }
+    });
+    state
+}
+
+#[test]
+fn a_run_in_which_nothing_goes_says_what_it_waits_for() {
+    assert_snapshot!("retrying_80x24", size(SMALL, retrying));
+    assert_snapshot!("retrying_120x40", size(MIDDLE, retrying));
+    assert!(text(&quarantined(80, 24)).contains("! waiting for a decision"));
+}
+
+#[test]
+fn a_run_that_left_dead_letters_is_not_just_done() {
+    let mut state = finished(120, 40);
+    change_run(&mut state, |run| {
+        run.totals.dead_lettered = 3_905;
+        run.totals.handled -= 3_905;
+        run.totals.repeated = 150;
+        run.totals.already_handled = 25_336;
+        run.totals.duplicates = 25_486;
+        run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key });
+    });
+    assert_snapshot!("dead_letters_120x40", text(&state));
+    let (theme, at) = (theme(&ThemeChoice::Dark), find(&state, "! done with dead letters").unwrap());
+    assert_eq!(Some(capture::frame(&state, &theme).cell(at).unwrap().fg), theme.warning.fg);
+}
+
+/// The limit is named at every size, and a prediction only where one was made before.
+#[test]
+fn the_limit_is_named_at_every_size() {
+    for (width, height) in [(60, 15), SMALL, (100, 30), MIDDLE, (160, 50), LARGE] {
+        for make in [running, finished] {
+            let mut state = make(width, height);
+            let limit = CurrentLimit { bound: Bound::Key, name: Some("dataset1".into()) };
+            change_run(&mut state, |run| run.limit = Some(limit.clone()));
+            let shown = text(&state);
+            assert!(shown.contains("limit key dataset1"), "{shown}");
+            assert!(!shown.contains("predicted"), "{shown}");
+        }
+    }
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key }));
+    assert!(text(&state).contains("predicted 3.31"), "{}", text(&state));
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn a_new_size_is_drawn() {
     console.master.resize(PtySize { rows: 50, cols: 160, pixel_width: 0, pixel_height: 0 }).unwrap();
     console.wait("all panels", |screen| {
         let contents = screen.contents();
-        contents.contains("Throughput") && contents.contains("Workers") && contents.contains("predicted 3.35 s")
+        contents.contains("Throughput") && contents.contains("Workers") && contents.contains("limit workers")
     });
     console.press("\x03\x03");
     console.closed("closed: Ok(())");

@@ -4,6 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use chrono::Local;
 use clap::Args;
+use indicatif::HumanCount;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
@@ -98,12 +99,13 @@ fn row(entry: &Entry) -> [String; 7] {
     if let Some(group) = &summary.group {
         let _ = write!(topics, " (group {})", printable(group));
     }
-    [id, state, progress(summary), summary.handled.to_string(), started, seen, topics]
+    [id, state, progress(summary), HumanCount(summary.handled).to_string(), started, seen, topics]
 }
 
 fn progress(summary: &Summary) -> String {
     let Some(lag) = summary.lag else { return "?".into() };
     // A part that is not all is never shown as all.
-    let percent = summary.records.saturating_sub(lag).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
-    format!("{percent}%")
+    let left = lag.saturating_sub(summary.ahead).max(u64::from(lag > 0));
+    let percent = summary.records.saturating_sub(left).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
+    format!("{percent} %")
 }

@@ -2,6 +2,8 @@
 
 mod forms;
 
+use crate::feed::figures::long;
+
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
 
 /// Digits in groups of three: `1,234,567`.
@@ -36,17 +38,7 @@ pub(super) fn seconds(value: f64) -> String {
     if value < 59.95 {
         return format!("{value:.1} s");
     }
-    let whole = value.round() as u64;
-    let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
-    if days > 9_999 {
-        "years".to_owned()
-    } else if days > 0 {
-        format!("{days}d {hours:02}h")
-    } else if hours > 0 {
-        format!("{hours}h {minutes:02}m")
-    } else {
-        format!("{minutes}m {:02}s", whole % 60)
-    }
+    long(value.round() as u64)
 }
 
 /// A time in milliseconds with three digits that count: `850 µs`, `1.24 ms`, `12.4 ms`, `124 ms`, `1.24 s`.

@@ -30,7 +30,6 @@ pub use history::{History, Mark, MarkKind};
 pub use log::Log;
 pub use pending::Pending;
 pub use status::{Status, StatusKind};
-pub(in crate::console) use table::progress as partition_progress;
 pub use table::{Column, Rows, Table};
 pub use topics::Topics;
 
@@ -184,24 +183,29 @@ impl State {
         self.topics.chosen(self.catalog())
     }
 
-    /// The number of workers as the feed shows it: of the run, or of the next one where there is none yet.
+    /// The run whose settings the keys change; once it is over, they change those of the next one.
+    fn set_now(&self) -> Option<&RunView> {
+        self.run().filter(|run| !run.state.is_over())
+    }
+
+    /// The number of workers as the feed shows it: of the run that goes, otherwise of the next one.
     #[must_use]
     pub fn concurrency(&self) -> Option<u32> {
-        let choosing = self.topics.open || self.snapshot.catalog.is_some();
+        let choosing = self.topics.open || self.snapshot.catalog.is_some() || self.run().is_some();
         let next = || choosing.then_some(self.snapshot.next.concurrency);
-        self.run().map(|run| run.concurrency).or_else(next)
+        self.set_now().map(|run| run.concurrency).or_else(next)
     }
 
     /// Whether kreplay finds that number by itself.
     #[must_use]
     pub fn adaptive(&self) -> bool {
-        self.run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+        self.set_now().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
     }
 
     /// The most that is handed out in a second, where there is a limit.
     #[must_use]
     pub fn rate(&self) -> Option<RateLimit> {
-        self.run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+        self.set_now().map_or(self.snapshot.next.rate, |run| run.limits.rate)
     }
 
     /// The number of workers as the user last wanted it.

@@ -109,10 +109,13 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
         }
     }
     let was_going = state.going();
+    let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
+    let ended = |run: &feed::RunView| before.as_ref().is_none_or(|(id, over)| *id != run.id || !over);
+    let ended = snapshot.run.as_ref().is_some_and(ended);
     state.snapshot = snapshot;
     state.stale = true;
     settle(state);
-    run::note_end(state, was_going);
+    run::note_end(state, was_going, ended);
     hush(state);
     topics::offer(state);
     if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.going() {

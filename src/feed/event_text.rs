@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{ClampReason, EventKind, Expiry, RangeSide};
+use super::{
+    ClampReason, EventKind, Expiry, RangeSide,
+    figures::{Count, seconds},
+};
 use crate::domain::TopicPartition;
 
 /// The first few partitions by name, and how many more there are.
@@ -32,6 +35,7 @@ impl fmt::Display for EventKind {
             Self::Planned { topics, partitions, records } => {
                 let end = |count: usize| if count == 1 { "" } else { "s" };
                 let (parts, names) = (end(*partitions), end(*topics));
+                let records = Count(*records);
                 write!(f, "planned: {records} records in {partitions} partition{parts} of {topics} topic{names}")
             }
             Self::Clamped { partition, side, asked, used, why, more } => {
@@ -69,7 +73,9 @@ impl fmt::Display for EventKind {
                 }
             }
             Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
-            Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),
+            Self::Finished { run_id, state, elapsed_s } => {
+                write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
+            }
             Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
             Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", Few(partitions)),
             Self::Lost { member, partitions } => write!(f, "{member} lost {}", Few(partitions)),

@@ -4,7 +4,7 @@
 mod cluster;
 mod event;
 mod event_text;
-mod figures;
+pub(crate) mod figures;
 mod forecast;
 mod history;
 mod limits;
@@ -36,7 +36,11 @@ pub use rehearsal::{
     ComparisonView, Difference, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome, RecordPlace,
     RehearsalView,
 };
-pub use run_view::{Bound, LatencyMs, PlanView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals};
+use run_view::progress_of;
+pub use run_view::{
+    Bound, CurrentLimit, Exception, Gravity, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView, RunState,
+    RunView, Standing, Throughput, Totals,
+};
 pub use snapshot::{RunSummary, Snapshot};
 
 use std::sync::Arc;

@@ -79,7 +79,7 @@ fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
         );
         session.control.send(Command::Cancel);
         let ended = finish(session).expect_done(300);
-        assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.predicted.is_none());
+        assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.ideal.is_none());
         assert_eq!(ended.view.plan.topics, [first.clone(), second]);
         recorder.expect_each_once_in_order(300);
         if let Some(group) = &group {

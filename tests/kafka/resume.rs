@@ -402,6 +402,8 @@ fn a_run_in_a_group_goes_on_from_what_the_group_has_committed() {
     assert_eq!(lines.iter().map(place_of).collect::<BTreeSet<_>>().len(), 6000);
     assert!(lines.iter().all(|line| line["key"] != "late"), "the plan's end is that of the first attempt");
     assert_eq!(place.runs()[0]["state"], "done");
+    let handled = place.runs()[0]["handled"].as_u64().unwrap();
+    assert!(handled >= 6000, "the counts of both attempts add up: {handled}");
     let committed: i64 = (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum();
     assert_eq!(committed, 6000, "the group is at the plan's end");
 }

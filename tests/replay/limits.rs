@@ -50,7 +50,7 @@ fn a_rate_is_not_exceeded_and_changes_nothing_else() {
             let least = if matches!(rate, RateLimit::Bytes(_)) { 1.0 } else { 10.0 / 8.0 };
             // The bucket holds a tenth of a second's worth.
             assert!(view.handling_s >= least - 0.15, "{rate} {ordering}: {} s", view.handling_s);
-            assert_eq!(view.predicted.unwrap().limit, Bound::Rate, "{rate} {ordering}");
+            assert_eq!(view.ideal.unwrap().limit, Bound::Rate, "{rate} {ordering}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         text::{clean, shorten},
         theme::Theme,
     },
-    feed::{PartitionState, PartitionView},
+    feed::{PartitionState, PartitionView, RunState},
 };
 
 mod slots;
@@ -132,7 +132,8 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
     let at = Rect::new(slot.x, y, slot.width, 1);
     let room = usize::from(slot.width);
     let over = state.run().is_some_and(|run| run.state.is_over());
-    let (sign, colour) = symbol::partition_of(over, partition.state, theme);
+    let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
+    let (sign, colour) = symbol::partition_of(over, paused, partition.state, theme);
     match slot.what {
         What::State => paint::text(buf, at.x, y, 1, sign, colour),
         What::Trend => {
@@ -172,6 +173,7 @@ fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (Content
         Column::Position => (offset(partition.position), theme.base),
         Column::End => (offset(partition.end), theme.muted),
         Column::Lag => (Number(partition.lag.known().map_or_else(|| Forms::of("?"), number::counts)), quiet),
+        Column::Ahead => (Number(number::counts(partition.ahead)), theme.muted),
         Column::Rate => (Number(number::rates(partition.records_per_s)), quiet),
         Column::P95 => (Number(partition.p95_ms.map_or_else(|| Forms::of("–"), number::latencies)), quiet),
         Column::Progress => (Name(String::new()), theme.base),
@@ -181,7 +183,7 @@ fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (Content
 /// A bar where there is room for one, and the percentage always.
 fn progress(buf: &mut Buffer, at: Rect, partition: &PartitionView, theme: &Theme) {
     const PERCENT: u16 = 5;
-    let share = crate::console::state::partition_progress(partition);
+    let share = partition.progress();
     let done = partition.state == PartitionState::Done;
     if at.width >= PERCENT + 4 {
         let bar = Rect { width: at.width - PERCENT - 1, ..at };

@@ -32,8 +32,11 @@ pub struct Report {
     /// Over `handling_s`.
     pub(super) throughput: Throughput,
     pub(super) latency_ms: LatencyMs,
+    /// The same as `ideal`, under its former name; what a plan said before the run is in `plan.predicted`.
     pub(super) predicted: Option<Prediction>,
-    /// Predicted time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
+    /// How long the handling would have taken at best, worked out when it was over.
+    pub(super) ideal: Option<Prediction>,
+    /// Ideal time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
     pub(super) efficiency: Option<f64>,
     pub(super) digest: String,
     /// What the handlers did, by kind; of this attempt, where a run was resumed.
@@ -77,7 +80,12 @@ pub(super) struct ReportTotals {
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
+    /// Those of `already_handled` and of `repeated`.
     pub(super) duplicates: u64,
+    /// Records that were read and not handled again, because this process or another had handled them.
+    pub(super) already_handled: u64,
+    /// Records that were handled again, or may have been.
+    pub(super) repeated: u64,
     /// Records that were handled alone.
     pub(super) barriers: u64,
     pub(super) lost: u64,
@@ -111,6 +119,7 @@ impl Report {
     pub fn new(run: &RunView, peak_rss_bytes: Option<u64>) -> Self {
         let per_s = |count: u64| rounded(if run.handling_s > 0.0 { as_f64(count) / run.handling_s } else { 0.0 });
         let LatencyMs { p50, p95, p99, max } = run.latency;
+        let ideal = run.ideal.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit });
         Self {
             schema: SCHEMA,
             run_id: run.id.clone(),
@@ -123,11 +132,12 @@ impl Report {
             totals: ReportTotals::of(run.totals),
             throughput: Throughput { records_per_s: per_s(run.totals.handled), bytes_per_s: per_s(run.totals.bytes) },
             latency_ms: LatencyMs { p50: rounded(p50), p95: rounded(p95), p99: rounded(p99), max: rounded(max) },
-            predicted: run.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
+            predicted: ideal,
+            ideal,
             efficiency: run
-                .predicted
+                .ideal
                 .filter(|_| run.handling_s > 0.0)
-                .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
+                .map(|ideal| rounded(ideal.elapsed_s / run.handling_s)),
             digest: run.digest.clone(),
             effects: run.effects.clone(),
             dry_run: run.dry_run().cloned(),
@@ -141,10 +151,10 @@ impl Report {
         }
     }
 
-    /// What set the predicted time, where one could be said.
+    /// What set the ideal time, where one could be said.
     #[must_use]
     pub fn limit(&self) -> Option<Bound> {
-        self.predicted.map(|predicted| predicted.limit)
+        self.ideal.map(|ideal| ideal.limit)
     }
 }
 
@@ -182,6 +192,8 @@ impl ReportTotals {
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            already_handled: totals.already_handled,
+            repeated: totals.repeated,
             barriers: totals.barriers,
             lost: totals.lost,
             lag: totals.lag.known(),

@@ -56,6 +56,12 @@ impl Engine {
         group == self.groups.count()
     }
 
+    /// The lane that is a partition's alone.
+    #[must_use]
+    pub fn own_lane(&self, partition: u32) -> u32 {
+        self.own_lanes[partition as usize]
+    }
+
     pub(super) fn lane_of(&self, record: &Record) -> u32 {
         match self.settings.ordering {
             _ if self.settings.single_threaded => 0,

@@ -73,8 +73,10 @@ pub struct PartitionRun {
     pub bytes: u64,
     /// Records that the filter left out.
     pub filtered: u64,
-    /// Records that came again after they had been handled, and handlings that a killed process may have done already.
-    pub duplicates: u64,
+    /// Records that came again after they had been handled, and were not handled again.
+    pub already_handled: u64,
+    /// Handlings that a killed process may have done already.
+    pub repeated: u64,
     /// Records dealt with in another way than by handling, the filter's apart.
     pub passed_over: u64,
     /// Offsets that could not be read any more when their turn came.
@@ -93,6 +95,10 @@ pub struct PartitionRun {
     known: Handled,
     /// Where this assignment began.
     start: i64,
+    /// Records that this assignment has read and that were to be handled.
+    taken_in: u64,
+    /// Records that it has read and that had been handled before.
+    skipped_over: u64,
     /// What earlier attempts of the run have handled above the position that this one began at.
     resumed: Handled,
     /// What they began without noting that it was handled.
@@ -120,7 +126,8 @@ impl PartitionRun {
             handled: 0,
             bytes: 0,
             filtered: 0,
-            duplicates: 0,
+            already_handled: 0,
+            repeated: 0,
             passed_over: 0,
             lost: 0,
             fenced: 0,
@@ -130,6 +137,8 @@ impl PartitionRun {
             earlier: Handled::default(),
             known: Handled::default(),
             start: planned.first.get(),
+            taken_in: 0,
+            skipped_over: 0,
             resumed: Handled::default(),
             repeats: Repeats::default(),
             position: None,
@@ -147,6 +156,7 @@ impl PartitionRun {
         self.earlier = Handled::default();
         self.remember();
         self.start = start;
+        (self.taken_in, self.skipped_over) = (0, 0);
         self.position = Some(Position::starting_at(start));
         self.state = PartitionState::Active;
         self.settle();
@@ -201,13 +211,15 @@ impl PartitionRun {
         if self.resumed.contains(offset) {
             // Counted by the attempt that handled it, and nobody handles it again.
             position.complete(offset);
+            self.skipped_over += 1;
             self.settle();
             return Delivery::Duplicate;
         }
         let again = self.earlier.contains(offset) || self.known.contains(offset);
         if again {
             position.complete(offset);
-            self.duplicates += 1;
+            self.already_handled += 1;
+            self.skipped_over += 1;
             self.settle();
             return Delivery::Duplicate;
         }
@@ -217,6 +229,7 @@ impl PartitionRun {
             self.settle();
             return Delivery::Filtered;
         }
+        self.taken_in += 1;
         Delivery::New
     }
 
@@ -264,7 +277,7 @@ impl PartitionRun {
             return false;
         }
         if !self.repeats.is_empty() {
-            self.duplicates += u64::from(self.repeats.times(record.offset));
+            self.repeated += u64::from(self.repeats.times(record.offset));
         }
         if record.handled {
             self.handled += 1;
@@ -341,6 +354,49 @@ impl PartitionRun {
             (Some(position), Some(end)) => Lag::between(position, end),
             _ => Lag::Unknown,
         }
+    }
+
+    /// How many offsets above the position are dealt with.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        let Some(position) = &self.position else { return 0 };
+        let unread = |handled: &Handled| handled.count(position.reached(), self.end);
+        position.ahead() + self.not_to_be_handled().map(unread).max().unwrap_or(0)
+    }
+
+    /// How many offsets have not been read yet and will have to be handled, as far as that is known now; 0 while another
+    /// process has it.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        let Some(position) = &self.position else { return 0 };
+        let (from, to) = (position.reached(), self.end);
+        let known = self.not_to_be_handled().map(|handled| handled.count(from, to)).max().unwrap_or(0);
+        u64::try_from(to - from).unwrap_or(0).saturating_sub(known)
+    }
+
+    /// What was dealt with before this assignment, by whom it was told.
+    fn not_to_be_handled(&self) -> impl Iterator<Item = &Handled> {
+        [&self.resumed, &self.earlier, &self.known].into_iter()
+    }
+
+    /// Records that were read and are not dealt with.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.position.as_ref().map_or(0, Position::unfinished)
+    }
+
+    /// How many records there were to handle for each offset that this assignment has read; `None` before it has read any.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub fn share_to_handle(&self) -> Option<f64> {
+        let read = (self.position.as_ref()?.reached() - self.start).unsigned_abs().saturating_sub(self.skipped_over);
+        (read > 0).then(|| self.taken_in as f64 / read as f64)
+    }
+
+    /// Offsets read by this assignment.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.position.as_ref().map_or(0, |position| (position.reached() - self.start).unsigned_abs())
     }
 
     /// Whether it was given up.

@@ -52,7 +52,7 @@ fn what_was_handled_is_not_handled_again_after_the_partition_comes_back() {
     assert_eq!(partition.deliver(3, 0, false), Delivery::Duplicate);
     assert_eq!(partition.deliver(3, 1, false), Delivery::Duplicate);
     assert_eq!(partition.deliver(3, 2, false), Delivery::New);
-    assert_eq!((partition.position(), partition.duplicates), (Some(2), 2));
+    assert_eq!((partition.position(), partition.already_handled), (Some(2), 2));
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub mod error;
 mod failures;
 mod figures;
 mod finishing;
+mod outlook;
+mod pace;
 pub mod rate;
 mod starting;
 mod tuner;
@@ -24,7 +26,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
-use self::{ending::Ending, failures::Failures, finishing::Finishing, tuner::Tuner, view::Meters, worker::WorkerStats};
+use self::{
+    ending::Ending, failures::Failures, finishing::Finishing, outlook::Outlook, tuner::Tuner, view::Meters,
+    worker::WorkerStats,
+};
 use super::{
     engine::Engine,
     group::rebalance::Rebalances,
@@ -89,6 +94,7 @@ pub struct Run {
     over: Option<Instant>,
     error: Option<String>,
     meters: Meters,
+    outlook: Outlook,
     pub(super) failures: Failures,
     /// What a plan said before, if one was made.
     pub(super) predicted_before: Option<Prediction>,

@@ -13,6 +13,7 @@ use super::{
     concurrency::{check_workers, first_workers},
     error::RunError,
     failures::Failures,
+    outlook::Outlook,
     view::Meters,
 };
 use crate::{
@@ -150,6 +151,10 @@ impl Run {
             engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             take_up(&engine, &mut before);
+            if engine.keeps_positions() {
+                // The partitions themselves have their counters.
+                before.forget_counts();
+            }
         }
         if let Some(batch_time) = source.batch_time() {
             engine.board.aim_at(batch_time);
@@ -218,6 +223,7 @@ impl Run {
             over: None,
             error: None,
             meters: Meters::new(partitions),
+            outlook: Outlook::default(),
             failures: Failures::default(),
             predicted_before: None,
             would_fail: String::new(),

@@ -29,8 +29,8 @@ fn count(value: u64) -> String {
 fn bytes(value: u64) -> String {
     match value {
         0..10_240 => format!("{} B", count(value)),
-        10_240..10_485_760 => format!("{:.1} KiB", value as f64 / 1024.0),
-        10_485_760..10_737_418_240 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
+        10_240..1_048_576 => format!("{:.1} KiB", value as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
         _ => format!("{:.1} GiB", value as f64 / 1_073_741_824.0),
     }
 }

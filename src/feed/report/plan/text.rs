@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use crate::feed::{
-    Estimate, Forecast,
-    figures::{Bytes, Count, rate, seconds, whole},
-    printable,
+use crate::{
+    domain::Offset,
+    feed::{
+        Estimate, Forecast,
+        figures::{Bytes, Count, rate, seconds, whole},
+        printable,
+    },
 };
 
 /// How many partitions and keys are listed.
@@ -172,8 +175,8 @@ fn partitions(out: &mut String, plan: &Forecast) {
         .map(|one| {
             let cells = vec![
                 name(&one.id.to_string()),
-                one.first.to_string(),
-                one.end.to_string(),
+                Count(one.first.since(Offset::ZERO)).to_string(),
+                Count(one.end.since(Offset::ZERO)).to_string(),
                 Count(one.records.value).to_string(),
                 Bytes(one.bytes).to_string(),
                 percent(one.share),
