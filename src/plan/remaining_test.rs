@@ -103,6 +103,7 @@ fn skews() -> Vec<Skew> {
 }
 
 /// A run in virtual time, with the engine's own ready queues: what is known of it at each of its moments, and when it ended.
+#[allow(clippy::too_many_lines, reason = "one loop, as the engine has it")]
 fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
     let lane_of = |(partition, key): Place| match (skew.ordering, key) {
         (Ordering::Key, Some(key)) => key,

@@ -127,7 +127,7 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
         let x = place(mark);
         // Of several changes in one cell the last is what came of it.
         let alike = |next: &&Mark| place(next) == x && both_workers(mark.kind, next.kind);
-        if marks.peek().is_some_and(|next| alike(next)) {
+        if marks.peek().is_some_and(alike) {
             continue;
         }
         for y in plot.y..plot.bottom() {
