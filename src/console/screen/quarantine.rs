@@ -11,7 +11,7 @@ use crate::{
         layout::{centred, inside},
         number,
         state::State,
-        text::{clean, shorten, wrap},
+        text::{clean, shorten, width, wrap},
         theme::Theme,
         widget::{frame, paint, partitions::place},
     },
@@ -79,14 +79,13 @@ fn area(state: &State) -> Rect {
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return "Quarantine".to_owned() };
     let several =
-        |count: u64, name: &str| format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" });
+        |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
     let named = state.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
-    format!(
-        "Quarantine: {}{first}, {} wait",
-        several(run.quarantine.keys as u64, "key"),
-        several(run.quarantine.records, "record")
-    )
+    let (keys, records) = (several(run.quarantine.keys as u64, "key"), several(run.quarantine.records, "record"));
+    let room = usize::from(area(state).width).saturating_sub(6);
+    let all = format!("Quarantine: {keys}{first}, {records} wait");
+    if width(&all) > room { format!("Quarantine: {keys}, {records} wait") } else { all }
 }
 
 /// The columns: keys get what the others leave. Where that is little, the place gives way, not the numbers.

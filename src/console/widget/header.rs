@@ -130,15 +130,20 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     let bar = Rect { width: area.width / BAR_PART, ..area };
     let filled = if run.state.is_over() { symbol::standing(run.standing(), theme).1 } else { theme.bar };
     paint::bar(buf, bar, share, filled, theme.bar_rest);
+    let room = area.width - bar.width - 1;
+    // Both counts get the same room beside the words.
+    let each = room.saturating_sub(20) / 2;
+    let handled = number::counts(run.totals.handled);
     let mut spans = vec![
         Span::styled(format!("{:>5}", number::percent(share)), theme.strong),
         Span::styled("  handled ", theme.muted),
-        Span::raw(number::count(run.totals.handled)),
+        Span::raw(handled.fit(each).to_owned()),
     ];
     if run.plan.follow {
         spans.push(Span::styled(" · following", theme.muted));
     } else {
-        spans.push(Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted));
+        let records = number::counts(run.plan.records);
+        spans.push(Span::styled(format!(" of {}", records.fit(each)), theme.muted));
     }
     let mut notes = Vec::new();
     if run.quarantine.keys > 0 {
@@ -156,7 +161,7 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         (format!("{} {}", number::count(one.count), one.words), style)
     }));
     // What does not fit is left out as a whole: half a number would be another one.
-    let room = usize::from(area.width - bar.width - 1);
+    let room = usize::from(room);
     let mut used: usize = spans.iter().map(|span| width(&span.content)).sum();
     for (text, style) in notes {
         let text = format!(" · {text}");
