@@ -28,8 +28,8 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bound, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, RetryingView, RunState,
-        Snapshot,
+        Bound, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
+        QuarantinedKey, RetryingView, RunState, Snapshot,
     },
     replay::{Command, Decision},
 };

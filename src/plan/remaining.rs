@@ -165,8 +165,8 @@ pub fn time_left(work: &WorkLeft, pace: Pace, terms: Terms) -> Option<Prediction
     }
     let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
     let by_pace = positive(pace.handled_per_s).map(|per_s| records as f64 / per_s);
-    let record_s = positive(pace.record_s);
-    if record_s.is_none() && by_pace.is_none() {
+    let work_s = positive(pace.record_s);
+    if work_s.is_none() && by_pace.is_none() {
         return None;
     }
     let model = Model {
@@ -174,7 +174,7 @@ pub fn time_left(work: &WorkLeft, pace: Pace, terms: Terms) -> Option<Prediction
         lanes: LaneLoads::new(work.lanes.iter().map(|(_, records)| *records).collect()),
         keyless_heaviest: terms.keyless_heaviest,
         read: work.unread,
-        work_s: record_s.unwrap_or(0.0),
+        work_s: work_s.unwrap_or(0.0),
         fetch_per_s: positive(pace.read_per_s),
         rate_s: positive(pace.allowed_per_s).map(|per_s| records as f64 / per_s),
         batch: terms.batch,

@@ -125,7 +125,7 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
     let shared = skew.ordering == Ordering::None;
     let mut hands: Vec<Vec<(u32, Vec<Place>)>> = (0..skew.workers).map(|_| Vec::new()).collect();
     let mut busy: BinaryHeap<Reverse<(u64, usize)>> = (0..hands.len()).map(|worker| Reverse((0, worker))).collect();
-    let (mut free, mut waiting, mut done, mut now, mut drawn) = (Vec::new(), 0_u64, 0_u64, 0_u64, 0_u32);
+    let (mut free, mut waiting, mut done, mut now, mut drawn) = (Vec::<usize>::new(), 0_u64, 0_u64, 0_u64, 0_u32);
     let mut moments = Vec::new();
     loop {
         while waiting < BUFFER

@@ -74,7 +74,11 @@ impl Lanes {
         (0_u32..).zip(&self.all).filter_map(|(number, lane)| {
             let first = lane.records.front()?;
             let waits = matches!(lane.state, LaneState::Idle | LaneState::Busy | LaneState::Parked);
-            waits.then(|| LaneBacklog { lane: number, records: lane.records.len() as u64, partition: first.partition })
+            waits.then_some(LaneBacklog {
+                lane: number,
+                records: lane.records.len() as u64,
+                partition: first.partition,
+            })
         })
     }
 

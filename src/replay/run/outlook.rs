@@ -156,7 +156,7 @@ impl Run {
     fn work_left(&self) -> WorkLeft {
         let engine = &self.engine;
         let keyed = engine.settings.ordering == Ordering::Key && !engine.settings.single_threaded;
-        let owned = engine.settings.ordering == Ordering::Partition;
+        let by_partition = engine.settings.ordering == Ordering::Partition;
         let mut aside = engine.board.quarantine_load().records;
         let mut lanes = 0;
         let partitions: Vec<PartitionLeft> = (0_u32..)
@@ -174,8 +174,10 @@ impl Run {
                     lanes += handled.len();
                 }
                 let owner = match &partition.owner {
-                    Owner::Worker(worker) if owned => Some(*worker),
-                    Owner::Member(name) if owned => name.rsplit('-').next().and_then(|number| number.parse().ok()),
+                    Owner::Worker(worker) if by_partition => Some(*worker),
+                    Owner::Member(name) if by_partition => {
+                        name.rsplit('-').next().and_then(|number| number.parse().ok())
+                    }
                     _ => None,
                 };
                 PartitionLeft { unfinished: waits - apart, unread, share: partition.share_to_handle(), handled, owner }

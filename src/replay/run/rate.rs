@@ -35,12 +35,11 @@ impl Rate {
         }
         let newest = self.moments.iter().flatten().last();
         if newest.is_none_or(|(then, _)| since(*then) >= APART * 9 / 10) {
-            match self.moments.iter_mut().find(|moment| moment.is_none()) {
-                Some(free) => *free = Some((now, count)),
-                None => {
-                    self.moments.rotate_left(1);
-                    self.moments[MOMENTS - 1] = Some((now, count));
-                }
+            if let Some(free) = self.moments.iter_mut().find(|moment| moment.is_none()) {
+                *free = Some((now, count));
+            } else {
+                self.moments.rotate_left(1);
+                self.moments[MOMENTS - 1] = Some((now, count));
             }
         }
         self.per_s
