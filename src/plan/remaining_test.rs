@@ -114,7 +114,7 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
     let passes = |(_, key): Place| key.is_none_or(|key| spread(key ^ 0xABCD) < skew.passes);
     let mut unread: Vec<u64> = (0..6).map(|one| log.iter().filter(|place| place.0 == one).count() as u64).collect();
     let (mut read, mut taken) = (vec![0_u64; 6], vec![0_u64; 6]);
-    let mut unfinished = vec![0_u64; 6];
+    let mut unfinished = [0_u64; 6];
     let mut handled: Vec<BTreeMap<u32, u64>> = vec![BTreeMap::new(); 6];
     // Dense numbers, as the queues want them.
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
