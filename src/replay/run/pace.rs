@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 /// So many samples are kept; of more, every second one is left out.
-const MOST: usize = 128;
+const MOST: usize = MOST_U32 as usize;
+const MOST_U32: u32 = 128;
 /// The part of the time so far that counts.
 const RECENT: f64 = 0.25;
 /// And how much at least, in seconds.
@@ -43,40 +44,54 @@ pub struct Lately {
 
 /// The samples of a run since it last changed its ways.
 #[derive(Clone, Debug, Default)]
-pub struct Paces(VecDeque<Sample>);
+pub struct Paces {
+    kept: VecDeque<Sample>,
+    /// How far apart those are, in seconds.
+    apart_s: f64,
+    last: Option<Sample>,
+}
 
 impl Paces {
     /// Forgets what was: it says nothing of what comes.
     pub fn reset(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
     /// Takes note of a moment.
     pub fn note(&mut self, sample: Sample) {
-        if self.0.len() >= MOST {
+        self.last = Some(sample);
+        if let Some(before) = self.kept.back_mut()
+            && sample.at_s - before.at_s < self.apart_s
+        {
+            before.full |= sample.full;
+            return;
+        }
+        self.kept.push_back(sample);
+        if self.kept.len() > MOST {
             let mut keep = false;
-            self.0.retain(|_| {
+            self.kept.retain(|_| {
                 keep = !keep;
                 keep
             });
+            let span_s = sample.at_s - self.kept.front().map_or(0.0, |first| first.at_s);
+            self.apart_s = span_s * 2.0 / f64::from(MOST_U32);
         }
-        self.0.push_back(sample);
     }
 
     /// What happened of late; `None` while that is too short to say anything.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub fn lately(&self) -> Option<Lately> {
-        let (first, last) = (self.0.front()?, self.0.back()?);
+        let (first, last) = (self.kept.front()?, self.last?);
         let from_s = last.at_s - ((last.at_s - first.at_s) * RECENT).max(LEAST_S);
-        let from = self.0.iter().rev().find(|sample| sample.at_s <= from_s).unwrap_or(first);
+        let from = self.kept.iter().rev().find(|sample| sample.at_s <= from_s).unwrap_or(first);
         let seconds = last.at_s - from.at_s;
         let handled = last.handled.saturating_sub(from.handled);
         if seconds < SHORTEST_S || (handled == 0 && last.read == from.read) {
             return None;
         }
-        let since = self.0.iter().filter(|sample| sample.at_s >= from.at_s);
-        let full = since.into_iter().any(|sample| sample.full);
+        let since = self.kept.iter().filter(|sample| sample.at_s >= from.at_s);
+        let full = last.full || since.into_iter().any(|sample| sample.full);
         Some(Lately {
             record_s: (handled > 0).then(|| (last.busy_s - from.busy_s).max(0.0) / handled as f64),
             handled_per_s: handled as f64 / seconds,
@@ -107,7 +122,7 @@ mod tests {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
             paces.note(sample(at_s, handled as u64));
         }
-        assert!(paces.0.len() <= MOST);
+        assert!(paces.kept.len() <= MOST);
         let lately = paces.lately().unwrap();
         assert!((lately.handled_per_s - 10.0).abs() < 0.2, "{lately:?}");
         assert!((lately.record_s.unwrap() - 0.2).abs() < 0.01, "two workers that are always busy: {lately:?}");
