@@ -45,6 +45,7 @@ fn run() -> RunView {
             partitions: 3,
             records: 10_000,
             follow: false,
+            held_back: 0,
             bytes: None,
             ordering: Ordering::Key,
             batch: 1000,
@@ -115,7 +116,7 @@ fn text_report_before_anything_is_known() {
 fn json_has_exactly_the_documented_fields() {
     const DOCUMENTED: &str = "
         schema run_id state error started_at elapsed_s handling_s
-        plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
+        plan.topics plan.partitions plan.records plan.held_back plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
         plan.handler plan.group plan.selection plan.follow plan.adaptive
         totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped
         totals.duplicates totals.unkeyed totals.lag totals.barriers totals.lost

@@ -21,6 +21,9 @@ pub struct Forecast {
     pub records: Estimate,
     /// Records that the filter leaves out.
     pub filtered: Estimate,
+    /// Offsets at the ends of the partitions that open transactions hold back: they are not read.
+    #[serde(default)]
+    pub held_back: u64,
     /// Bytes of keys and values of all records that will be read.
     pub bytes: u64,
     /// How large a record is.

@@ -69,6 +69,9 @@ pub struct PlanView {
     /// How long a plan that was made before the run said it would take, where one was made.
     #[serde(default)]
     pub predicted: Option<Prediction>,
+    /// Offsets at the ends of its partitions that open transactions held back when it was made.
+    #[serde(default)]
+    pub held_back: u64,
     /// What keeps its order.
     pub ordering: Ordering,
     /// The most records a handler gets at once.

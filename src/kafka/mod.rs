@@ -9,6 +9,7 @@ pub mod embedded;
 mod group_lag;
 mod group_member;
 mod group_offsets;
+mod held_back;
 mod native;
 pub mod producer;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    LaneLoads, Model, Plan, Stretch, WORKERS,
+    LaneLoads, Model, Plan, Stretch, WORKERS, held_back,
     scan::{Estimates, Survey},
 };
 use crate::{
@@ -70,6 +70,7 @@ pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Opt
         coverage: coverage(plan, survey),
         records: known.handled,
         filtered: known.filtered,
+        held_back: held_back::total(&plan.held_back),
         bytes: known.partitions.iter().map(|(_, bytes)| bytes).sum(),
         record_bytes: record_bytes(survey),
         partitions,

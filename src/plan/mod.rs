@@ -1,6 +1,7 @@
 //! From what the user asked for to what will be read, and how long that should take.
 
 mod forecast;
+pub mod held_back;
 mod making;
 mod model;
 mod prediction;
@@ -12,6 +13,7 @@ mod schedule;
 mod selection;
 
 pub use forecast::{PlanOptions, forecast};
+pub use held_back::HeldBack;
 pub use making::{Planner, PlanningError};
 pub use model::{Model, Stretch, WORKERS};
 pub use prediction::{Load, predict};

@@ -3,13 +3,15 @@
 mod bounds;
 mod lookup;
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
 
 use crate::{
     domain::{Offset, TopicPartition},
     feed::{ClampReason, EventKind, RangeSide},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::{Selection, To, TopicSet},
+    plan::{HeldBack, Selection, To, TopicSet, held_back},
 };
 
 /// The same clamp of more partitions than this is told once for all.
@@ -26,6 +28,10 @@ pub struct Plan {
     pub follow: bool,
     /// What the plan was made from.
     pub selection: Selection,
+    /// What tells the topics from others of the same name, where the cluster says so.
+    pub topic_ids: BTreeMap<String, String>,
+    /// What open transactions hold back at the ends of the partitions.
+    pub held_back: Vec<HeldBack>,
     /// What is not as the selection asked for, to be told before the run begins.
     pub notes: Vec<EventKind>,
 }
@@ -130,16 +136,26 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
     let range = &selection.scope.range;
     let mut asked = lookup::asked(range, &ids)?;
     lookup::committed(catalog, &ids, &mut asked)?;
+    let topics: Vec<String> = topics.into_iter().map(|topic| topic.name).collect();
+    // Before anything is read off the logs: a topic that is created again meanwhile is another one from the beginning.
+    let topic_ids = catalog.topic_ids(&topics)?;
+    // What is held back is only told: without an answer nothing is.
+    let watermarks = catalog.high_watermarks(&ids).unwrap_or_default();
     let logs = catalog.log_ends(&ids)?;
     lookup::times(catalog, Utc::now(), &ids, &mut asked)?;
+    let mut held_back = held_back::held_back(catalog, &logs, &watermarks);
     let (mut partitions, mut clamps) = (Vec::with_capacity(ids.len()), Vec::new());
     for (asked, log) in asked.iter().zip(logs) {
+        if asked.ends_before(log.end) {
+            held_back.retain(|one| one.id != log.id);
+        }
         let (planned, clamped) = bounds::bounds(asked, log);
         clamps.extend(clamped.into_iter().map(|clamp| (planned.id.clone(), clamp)));
         partitions.push(planned);
     }
-    let topics = topics.into_iter().map(|topic| topic.name).collect();
-    Ok(Plan { topics, partitions, follow: range.to == To::Never, selection: selection.clone(), notes: notes(clamps) })
+    let notes = held_back::warning(&held_back).into_iter().chain(notes(clamps)).collect();
+    let (follow, selection) = (range.to == To::Never, selection.clone());
+    Ok(Plan { topics, partitions, follow, selection, topic_ids, held_back, notes })
 }
 
 /// An event for each clamp; of more than a few of one kind, one for all of them.

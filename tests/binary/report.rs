@@ -6,7 +6,7 @@ use crate::{demo, report};
 
 /// Every field that reports promise; fields are added, never renamed.
 const FIELDS: &str = "schema run_id state error started_at elapsed_s handling_s \
-    plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier plan.handler plan.group \
+    plan.topics plan.partitions plan.records plan.held_back plan.bytes plan.concurrency plan.ordering plan.batch plan.tier plan.handler plan.group \
     plan.selection plan.follow totals.lost totals.unkeyed \
     totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped \
     totals.duplicates totals.lag throughput.records_per_s throughput.bytes_per_s latency_ms.p50 latency_ms.p95 \

@@ -66,6 +66,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             topics: DATASETS.iter().map(|name| format!("vc.{name}.events")).collect(),
             partitions: DATASETS.len() * PARTITIONS as usize,
             records: TOTAL,
+            held_back: 0,
             bytes: None,
             ordering,
             batch: 1000,

@@ -19,7 +19,7 @@ fn records(count: usize) -> Vec<NewRecord> {
 }
 
 /// As the group itself would commit, without a member.
-fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
+pub fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
     let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();

@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -190,9 +193,13 @@ fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
     let topic = broker.topic("http-kill", PARTITIONS);
     let placed = broker.produce(&topic, &records(400, 20));
     let service = Arc::new(Service::default());
-    let serving = Arc::clone(&service);
+    let (serving, killed) = (Arc::clone(&service), Arc::new(AtomicBool::new(false)));
+    let is_killed = Arc::clone(&killed);
     let endpoint = Endpoint::start(move |request| {
-        std::thread::sleep(Duration::from_millis(5));
+        // It does not get further than this before it is killed.
+        while !is_killed.load(Relaxed) && serving.places().len() >= 150 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         // Whoever keeps the keys does nothing twice.
         if serving.attempt(request) == 1 {
             serving.accept(request);
@@ -205,6 +212,7 @@ fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
         place.kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", &url]).spawn();
     wait::until("records accepted", DEADLINE, || (service.places().len() >= 120).then_some(()));
     running.kill();
+    killed.store(true, Relaxed);
     assert!(service.places().len() < 400, "it was killed too late");
     let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
     let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();

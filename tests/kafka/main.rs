@@ -47,6 +47,7 @@ mod projection_sqlite;
 mod ranges;
 mod rebalance;
 mod recorder;
+mod recreated;
 mod refusal;
 mod rehearsal;
 mod republish;

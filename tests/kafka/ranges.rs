@@ -15,7 +15,6 @@ use crate::support::wait;
 
 const GET_OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
 
@@ -237,8 +236,7 @@ fn what_lies_outside_the_log_is_brought_to_it_and_told() {
     use RangeSide::{From, To};
     let broker = broker::shared();
     let topic = written(broker, "clamped", 2, 100);
-    let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":30}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], json.as_bytes()).expect_success();
+    broker.delete_records(&topic, 0, 30);
     let of = |from: &str, to: &str| {
         let (ended, _) = replayed(ranged(options(broker, &topic, 2), from, to, &[]));
         (bounds(&ended), clamped(&ended), ended.log())

@@ -262,9 +262,6 @@ fn expect_refusal(place: &Place<'_>, args: &[&str], code: i32, parts: &[&str]) {
     assert!(parts.iter().all(|part| errors[0].contains(part)), "{errors:?} has not {parts:?}");
 }
 
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
-
 #[test]
 fn a_topic_that_was_created_again_is_refused() {
     let broker = broker::shared();
@@ -286,11 +283,7 @@ fn more_partitions_than_planned_are_refused() {
     let place = Place::new(broker);
     let topic = small_topic(broker, 2);
     let id = place.begin(&topic);
-    broker.kafka_tool(TOPICS, &["--alter", "--topic", &topic, "--partitions", "4"], b"").expect_success();
-    wait::until("further partitions", DEADLINE, || {
-        let described = broker.kafka_tool(TOPICS, &["--describe", "--topic", &topic], b"").expect_success().stdout;
-        described.contains("Partition: 3").then_some(())
-    });
+    broker.raise_partitions(&topic, 4);
     expect_refusal(&place, &["resume", "last"], 1, &[&id, &topic, "had 2 partitions and has 4"]);
 }
 
@@ -300,8 +293,7 @@ fn records_that_retention_took_are_told() {
     let place = Place::new(broker);
     let topic = small_topic(broker, 1);
     let id = place.begin(&topic);
-    let delete = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":5900}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], delete.as_bytes()).expect_success();
+    broker.delete_records(&topic, 0, 5900);
     expect_refusal(&place, &["resume", &id], 1, &[&id, &topic, "begins at 5900", "retention"]);
 }
 

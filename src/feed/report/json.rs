@@ -50,6 +50,8 @@ pub(super) struct Plan {
     pub(super) topics: Vec<String>,
     pub(super) partitions: usize,
     pub(super) records: u64,
+    /// Offsets that open transactions held back when the run was planned.
+    pub(super) held_back: u64,
     pub(super) bytes: Option<u64>,
     /// What a plan said that was made before the run; null where none was.
     pub(super) predicted: Option<Prediction>,
@@ -155,6 +157,7 @@ impl Plan {
             topics: plan.topics.clone(),
             partitions: plan.partitions,
             records: plan.records,
+            held_back: plan.held_back,
             bytes: plan.bytes,
             predicted: plan.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
             concurrency: run.concurrency,

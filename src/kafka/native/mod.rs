@@ -4,6 +4,7 @@
 
 mod arrival;
 mod batch;
+pub(super) mod end_offsets;
 mod ends;
 mod fetched;
 mod group_offsets;

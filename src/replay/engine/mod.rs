@@ -40,6 +40,7 @@ use super::{
     limits::limiter::Throttle,
     order::staging::Staging,
     partition::{PartitionRun, key_groups::KeyGroups},
+    reading::identity::TopicIds,
     settings::Settings,
     target::Claims,
 };
@@ -74,6 +75,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// What tells the topics from others of the same name.
+    pub topic_ids: TopicIds,
     /// Which member of the run's group has each partition, and under which assignment.
     pub holders: Mutex<HashMap<u32, (u32, GroupMember)>>,
     /// Partitions that the group tells of and the run does not read; each is told of once.
@@ -119,6 +122,8 @@ pub struct Engine {
     pub unkeyed: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
+    /// Whether results have come after their assignment had ended.
+    late_results: AtomicBool,
     groups: KeyGroups,
     open: AtomicUsize,
     finished: Mutex<Option<Instant>>,
@@ -162,6 +167,7 @@ impl Engine {
             claims: Claims::default(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            topic_ids: TopicIds::new(plan.topic_ids.clone()),
             holders: Mutex::default(),
             strangers: Mutex::default(),
             delivering: RwLock::default(),
@@ -190,6 +196,7 @@ impl Engine {
             seed: rand::random(),
             unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
+            late_results: AtomicBool::new(false),
             groups,
             finished: Mutex::new(None),
             last_done: Mutex::new(None),
@@ -343,6 +350,26 @@ impl Engine {
     #[must_use]
     pub fn throttle(&self) -> Throttle {
         self.guard.lock().1
+    }
+
+    /// The first few partitions of which the group does not have the end by its coordinator's word, and how many there are. It
+    /// is asked at the end of a run in which everything is handled.
+    #[must_use]
+    pub fn unacknowledged(&self) -> (Vec<TopicPartition>, usize) {
+        const NAMED: usize = 3;
+        let (mut named, mut count) = (Vec::new(), 0);
+        if self.settings.group.is_some() && self.kept_by() != KeptBy::TargetsGroup {
+            for partition in self.partitions.iter() {
+                let partition = partition.lock();
+                if !(partition.is_complete() && partition.is_acknowledged()) {
+                    count += 1;
+                    if named.len() < NAMED {
+                        named.push(partition.id.clone());
+                    }
+                }
+            }
+        }
+        (named, count)
     }
 
     /// When the last open partition became complete, if none is open.

@@ -16,6 +16,7 @@ use crate::{
     replay::{
         dead_letters::Letter,
         lanes::quarantine::Trouble,
+        partition::Stand,
         settings::{OnFailure, Retry, Settings},
     },
 };
@@ -126,7 +127,7 @@ impl World {
         let position = engine.with(partition, |one| one.position().unwrap_or(0));
         part.epoch += 1;
         part.next = (position - back).max(0);
-        engine.with(partition, |one| one.end_assignment(part.epoch));
+        engine.with(partition, |one| one.end_assignment(part.epoch, Stand::Own));
         engine.board.fence(std::iter::once((partition, part.epoch)));
         engine.with(partition, |one| one.begin(part.epoch, part.next, Owner::Shared));
     }

@@ -82,6 +82,13 @@ impl Position {
         true
     }
 
+    /// Whether a record was delivered and is not dealt with yet.
+    #[must_use]
+    pub fn is_open(&self, offset: i64) -> bool {
+        let place = self.open.binary_search_by_key(&offset, |slot| slot.offset);
+        place.is_ok_and(|place| !self.open[place].done)
+    }
+
     /// Every record below is dealt with.
     #[must_use]
     pub fn get(&self) -> i64 {

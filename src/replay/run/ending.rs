@@ -88,6 +88,27 @@ impl Run {
         self.finish_handlers(state, now);
     }
 
+    /// Everything is handled; in a group the run is done when the coordinator has acknowledged that.
+    fn state_by_the_group(&mut self, state: RunState) -> RunState {
+        if state != RunState::Done {
+            return state;
+        }
+        let (partitions, count) = self.engine.unacknowledged();
+        if count == 0 {
+            return state;
+        }
+        let named: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+        let more = if count > named.len() { format!(" and {} more", count - named.len()) } else { String::new() };
+        let text = format!(
+            "everything is handled, but the group's coordinator has not acknowledged the last positions of {}{more}; run the \
+             same command again when it answers: it repeats what is above the committed positions",
+            named.join(", ")
+        );
+        self.engine.events.push(EventKind::Error { text: text.clone() });
+        self.error.get_or_insert(text);
+        RunState::Failed
+    }
+
     /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
     fn state_of_following(&mut self, state: RunState) -> RunState {
         if !self.engine.plan.follow || state != RunState::Cancelled {
@@ -109,6 +130,7 @@ impl Run {
     fn finish_handlers(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
+        let state = self.state_by_the_group(state);
         let state = self.state_of_following(state);
         let end = RunEnd {
             complete: state == RunState::Done,

@@ -9,6 +9,7 @@ pub mod error;
 mod failures;
 mod figures;
 mod finishing;
+mod handled_late;
 pub mod rate;
 mod starting;
 mod tuner;

@@ -29,7 +29,7 @@ use crate::{
         journalling::{Opened, recorder::Recorder},
         lanes::quarantine::Trouble,
         limits::guarding,
-        reading::{discovery, member::GroupContext, readers::spawn_readers},
+        reading::{discovery, identity, member::GroupContext, readers::spawn_readers},
         settings::Settings,
         target::{PositionsView, spawn_claiming_readers},
     },
@@ -175,7 +175,9 @@ impl Run {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     match stored.get(index as usize) {
                         Some(stored) => engine.restore(index, stored),
-                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                        None => engine.with(index, |one| {
+                            one.begin(0, planned.first.get(), Owner::Shared);
+                        }),
                     }
                 }
                 drop(stored);
@@ -189,6 +191,7 @@ impl Run {
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
+                    unsettled: Arc::default(),
                 },
                 members: Vec::new(),
             },
@@ -241,6 +244,7 @@ impl Run {
         run.announce_own_assignment();
         run.reconcile()?;
         discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
+        identity::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 

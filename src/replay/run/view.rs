@@ -11,7 +11,7 @@ use crate::{
         LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RunState, RunSummary,
         RunView, Throughput, Totals, WorkerState, WorkerView,
     },
-    plan::{Load, predict},
+    plan::{Load, held_back, predict},
     replay::partition::{PartitionRun, key_groups::Digest},
 };
 
@@ -151,6 +151,7 @@ impl Run {
             topics: self.engine.topics.iter().cloned().collect(),
             partitions: self.engine.partitions.len(),
             records: plan.records(),
+            held_back: held_back::total(&plan.held_back),
             bytes: None,
             predicted: self.predicted_before,
             ordering: settings.ordering,

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::decodable::handle_decodable;
+use super::{decodable::handle_decodable, handled_late::handle_the_rest};
 use crate::{
     feed::WorkerState,
     handler::{Advice, Handler, LaneFailure, LaneRun},
@@ -62,9 +62,14 @@ pub fn spawn(
             stats.state.store(1, Relaxed);
             // It stays until the result is settled.
             let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
-            let failures = match decodes {
-                None => handle(handler.as_mut(), &batch),
-                Some(decodes) => handle_decodable(rules, decodes, &mut batch, |batch| handle(handler.as_mut(), batch)),
+            let mut handle = |batch: &mut Vec<LaneRun>| match decodes {
+                None => handle(handler.as_mut(), batch),
+                Some(decodes) => handle_decodable(rules, decodes, batch, |batch| handle(handler.as_mut(), batch)),
+            };
+            let failures = if engine.has_late_results() {
+                handle_the_rest(&mut batch, |record| engine.was_handled_late(record), handle)
+            } else {
+                handle(&mut batch)
             };
             let elapsed = begun.elapsed();
             let records: usize = batch.iter().map(|run| run.records.len()).sum();

@@ -11,7 +11,7 @@ use crate::{
     handler::{self, HandlerContext, HandlerError, HandlerSource, Rehearsed},
     journal::Journals,
     kafka::{Catalog, Client},
-    plan::{Plan, Selection, resolve},
+    plan::{Plan, Selection, held_back, resolve},
     replay::{
         Connection, JournalOptions, Problem, Settings, journalling,
         run::{
@@ -210,6 +210,7 @@ impl Body {
                 topics: plan.topics.clone(),
                 partitions: plan.partitions.len(),
                 records: plan.records(),
+                held_back: held_back::total(&plan.held_back),
                 ordering: settings.ordering,
                 batch: settings.batch.get(),
                 tier: settings.tier.to_string(),

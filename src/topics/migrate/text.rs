@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     carry::{Carried, CarryState},
-    execute::MigrationReport,
+    execute::{MigrationReport, not_copied},
     view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
 };
 use crate::{feed::printable, topics::create::TopicState};
@@ -71,6 +71,9 @@ impl MigrationPlan {
             writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - SHOWN)?;
         }
         self.others(out)?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied: {}", not_copied(&self.held_back_in_words))?;
+        }
         for obstacle in &self.obstacles {
             writeln!(out, "in the way: {obstacle}")?;
         }
@@ -256,6 +259,9 @@ impl MigrationReport {
             verified.old_digest,
             verified.new_digest
         )?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied and not verified: {}", not_copied(&self.held_back_in_words))?;
+        }
         for one in self.plan.new.iter().take(SHOWN) {
             new_topic(out, one)?;
         }
