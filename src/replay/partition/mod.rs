@@ -376,8 +376,8 @@ impl PartitionRun {
         if self.known.contains(offset) {
             return false;
         }
+        self.known.insert(offset);
         let Some(position) = &self.position else {
-            self.known.insert(offset);
             self.late.insert(offset, record);
             return false;
         };
@@ -385,7 +385,6 @@ impl PartitionRun {
         if offset < self.start || self.earlier.contains(offset) || is_delivered && !position.is_open(offset) {
             return false;
         }
-        self.known.insert(offset);
         if is_delivered {
             self.settled_late.insert(offset);
         }

@@ -118,11 +118,13 @@ impl Run {
         for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             let is_ours = partition.owner != Owner::Nobody;
-            if partition.has_failed() && !partition.is_at_end() {
+            // Of a topic that is gone nothing can be committed any more: what was handled of it decides.
+            let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
+            if partition.has_failed() && (!is_handled || partition.log_is_gone()) {
                 self.error = self.engine.unreadable();
                 return RunState::Failed;
             }
-            is_done &= !is_ours || partition.is_at_end();
+            is_done &= !is_ours || partition.is_at_end() || partition.has_failed();
         }
         if is_done { RunState::Done } else { state }
     }
