@@ -186,10 +186,14 @@ impl RunMembership {
     /// what has moved since. Returns whether it has succeeded. One that has not is told of and worth another try.
     #[must_use]
     pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> Result<(), String>) -> bool {
-        self.ending.store(true, Relaxed);
+        let is_repeated = self.ending.swap(true, Relaxed);
         let mine = self.mine.lock().clone();
-        let positions: Vec<_> =
-            mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect();
+        let positions: Vec<_> = mine
+            .into_iter()
+            // What was given up may be what was refused: of a topic that is gone nothing can be committed.
+            .filter(|(index, _)| !(is_repeated && self.engine.partitions[*index as usize].lock().has_failed()))
+            .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true))
+            .collect();
         let result = commit(&positions);
         match &result {
             Ok(()) => self.committed(&positions),

@@ -216,8 +216,11 @@ impl PartitionRun {
             // An assignment may begin below what an earlier one has dealt with: where a target or a group knew less of it.
             self.left_at = self.known.end_from(open.get());
             self.elsewhere = match stand {
-                Stand::Acknowledged => self.acknowledged.map(|position| position.min(self.left_at)),
-                Stand::Own => Some(self.left_at),
+                // One that was given up has no next owner in this run.
+                Stand::Acknowledged if !self.has_failed() => {
+                    self.acknowledged.map(|position| position.min(self.left_at))
+                }
+                Stand::Acknowledged | Stand::Own => Some(self.left_at),
             };
         }
         self.epoch = next_epoch;
@@ -234,10 +237,12 @@ impl PartitionRun {
         self.acknowledged = self.acknowledged.max(Some(position));
     }
 
-    /// Whether the group has the partition's position by its coordinator's word.
+    /// Whether the group has the partition's position by its coordinator's word, or nobody waits for that because the partition was
+    /// given up: its topic may be gone.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         self.log_is_gone
+            || self.has_failed()
             || self
                 .position
                 .as_ref()
