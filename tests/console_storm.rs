@@ -187,7 +187,9 @@ proptest! {
                         prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {
-                        prop_assert!(!before.going() && !names.is_empty() && before.topics.open);
+                        prop_assert!(!names.is_empty() && before.topics.open);
+                        let asked_first = before.overlay == Some(Overlay::Ask(Question::ReplayInstead));
+                        prop_assert!(asked_first || !before.going());
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());

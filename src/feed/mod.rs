@@ -31,7 +31,7 @@ pub use log::EventLog;
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use printable::printable;
-pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
+pub use quarantine::{PausedRecord, QuarantineView, QuarantinedKey, SHOWN_KEYS};
 pub use rehearsal::{
     ComparisonView, Difference, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome, RecordPlace,
     RehearsalView,

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DryRunView, LimitsView, PartitionView, QuarantineView, RebalanceKind, RehearsalView, WorkerView};
+use super::{DryRunView, LimitsView, PartitionView, PausedRecord, QuarantineView, RebalanceKind, RehearsalView, WorkerView};
 use crate::{
     domain::{Lag, Ordering},
     handler::EffectCount,
@@ -284,6 +284,9 @@ pub struct RunView {
     /// Which failure paused it, where one did.
     #[serde(default)]
     pub paused_by: Option<String>,
+    /// The record whose failure paused it, where a single record did.
+    #[serde(default)]
+    pub paused_record: Option<PausedRecord>,
     /// The keys that were put aside.
     #[serde(default)]
     pub quarantine: QuarantineView,

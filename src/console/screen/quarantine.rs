@@ -44,12 +44,16 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let selected = state.quarantined_row();
     for (row, (at, one)) in keys.iter().enumerate().skip(from).take(usize::from(rows.height)).enumerate() {
         let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
-        let style = if at == selected { theme.selected } else { theme.popup };
+        let style = if Some(at) == selected { theme.selected } else { theme.popup };
         buf.set_style(place, style);
         let cells = cells(one);
         line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
-    let Some(one) = keys.get(selected) else { return };
+    let Some(one) = selected.and_then(|row| keys.get(row)) else {
+        let text = "the selected key is being tried again, or has left the quarantine";
+        paint::text(buf, rows.x, rows.bottom() + 1, rows.width, text, theme.muted);
+        return;
+    };
     let times = if one.attempts == 1 { "once" } else { &format!("{} times", one.attempts) };
     let text = clean(&format!("failed {times}, last with: {}", one.error)).into_owned();
     for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(BELOW) - 1).enumerate() {
@@ -63,7 +67,7 @@ pub(super) fn rows(state: &State) -> (Rect, usize) {
     let inner = inside(area(state));
     let height = inner.height.saturating_sub(1 + BELOW).max(1);
     let rows = Rect { x: inner.x + 1, y: inner.y + 1, width: inner.width.saturating_sub(2), height };
-    (rows, (state.quarantined_row() + 1).saturating_sub(usize::from(height)))
+    (rows, (state.quarantined_row().unwrap_or(0) + 1).saturating_sub(usize::from(height)))
 }
 
 /// The window, which leaves the banner, the messages and the keys in view.

@@ -1,6 +1,6 @@
 //! Starting, pausing, stopping, leaving.
 
-use super::{Effect, ask, quarantine, say, topics};
+use super::{Effect, ask, failed_record, quarantine, say, topics};
 use crate::{
     console::state::{Overlay, Question, State, StatusKind},
     feed::RunState,
@@ -93,6 +93,9 @@ pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
         }
         Question::Quit => vec![Effect::Quit],
         Question::DecideAll(decision) => quarantine::send(state, decision, None),
+        Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
+        Question::DecideRecord(decision) => failed_record::send(state, decision),
+        Question::ReplayInstead => topics::replay_chosen(state),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod checks;
+mod decisions;
 mod delivery;
 #[cfg(test)]
 mod engine_test;
@@ -33,6 +34,9 @@ use std::{
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub use self::decisions::{PauseCause, PausingRecord};
+
+use self::decisions::Decisions;
 use super::{
     board::Board,
     dead_letters::DeadLetters,
@@ -112,7 +116,8 @@ pub struct Engine {
     pub dead_letters: OnceLock<DeadLetters>,
     /// Records that failed and were put aside with their keys, so far.
     pub(super) quarantined: AtomicU64,
-    pub(super) paused_by: Mutex<Option<String>>,
+    pub(super) paused_by: Mutex<Option<PauseCause>>,
+    decisions: Decisions,
     /// What the chances of this run are drawn from.
     pub(super) seed: u64,
     /// Records of which the key template made no key.
@@ -187,6 +192,7 @@ impl Engine {
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
+            decisions: Decisions::default(),
             seed: rand::random(),
             unkeyed: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),

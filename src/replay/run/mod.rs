@@ -1,9 +1,9 @@
 //! One execution of a plan: its threads, its state, its end.
 
+mod accepted;
 pub mod assignor;
 pub mod concurrency;
 mod deal;
-mod decodable;
 mod ending;
 pub mod error;
 mod failures;
@@ -110,6 +110,8 @@ pub struct Run {
     recorder: Option<Recorder>,
     /// Whether there is a journal to go on from.
     pub(super) resumable: bool,
+    /// What further clients are made with.
+    kafka: KafkaConfig,
     recorded: Instant,
     /// How many partitions there were when they were dealt out last.
     dealt_partitions: usize,

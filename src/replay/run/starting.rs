@@ -30,7 +30,7 @@ use crate::{
         lanes::quarantine::Trouble,
         limits::guarding,
         reading::{discovery, member::GroupContext, readers::spawn_readers},
-        settings::Settings,
+        settings::{OnFailure, Settings},
         target::{PositionsView, spawn_claiming_readers},
     },
 };
@@ -159,7 +159,9 @@ impl Run {
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
         }
-        let headers = source.wants_headers() || targets.is_some();
+        // A record that pauses the run may be dead-lettered, with all its headers.
+        let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
+        let headers = source.wants_headers() || may_dead_letter;
         if let Some(targets) = targets {
             // It ends by itself when the run is over.
             drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
@@ -233,6 +235,7 @@ impl Run {
             before,
             recorder,
             resumable,
+            kafka: connection.kafka.clone(),
             recorded: now,
             dealt_partitions: partitions,
             engine,

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::decodable::handle_decodable;
+use super::accepted::{Refusal, handle_accepted, undecodable};
 use crate::{
     feed::WorkerState,
     handler::{Advice, Handler, LaneFailure, LaneRun},
@@ -62,9 +62,16 @@ pub fn spawn(
             stats.state.store(1, Relaxed);
             // It stays until the result is settled.
             let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
-            let failures = match decodes {
-                None => handle(handler.as_mut(), &batch),
-                Some(decodes) => handle_decodable(rules, decodes, &mut batch, |batch| handle(handler.as_mut(), batch)),
+            let failures = if decodes.is_none() && !engine.has_decisions() {
+                handle(handler.as_mut(), &batch)
+            } else {
+                let refuse = |record: &_| {
+                    if engine.is_decided(record) {
+                        return Some(Refusal::decided());
+                    }
+                    decodes.and_then(|decodes| undecodable(rules, decodes, record))
+                };
+                handle_accepted(&mut batch, refuse, |batch| handle(handler.as_mut(), batch))
             };
             let elapsed = begun.elapsed();
             let records: usize = batch.iter().map(|run| run.records.len()).sum();

@@ -16,7 +16,7 @@ use crate::{
         Connection, JournalOptions, Problem, Settings, journalling,
         run::{
             Run,
-            concurrency::{check_workers, first_workers},
+            concurrency::{check_workers, first_workers, most_workers},
         },
     },
 };
@@ -221,6 +221,7 @@ impl Body {
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),
+            max_concurrency: most_workers(plan.partitions.len(), settings),
             ..RunView::default()
         });
         self.publish_now();
