@@ -1,9 +1,16 @@
-//! Ten skews, each planned and then run: how near the predicted time is to the measured one.
+//! Ten skews, each planned and then run: how near the predicted time is to the measured one, and how near the time left that the
+//! run promises at 20, 40 and 60 % of its time is to what it then takes. The same with a filter, and with two members of a
+//! group.
 //!
 //! `cargo run --example predictions` uses the broker that kreplay carries with it; with `KREPLAY_BENCH_BOOTSTRAP` a real one,
 //! on which it makes topics of its own and deletes them afterwards.
 
-use std::{collections::BTreeMap, error::Error, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use kreplay::{
     domain::{Concurrency, Ordering, PartitionCount},
@@ -203,10 +210,10 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
     let selection = Selection::topics([topic])?;
     let sample = plan(broker, &selection, &settings, 3000)?;
     let full = plan(broker, &selection, &settings, 100_000)?;
-    let run = run(broker, selection, settings)?;
+    let (run, promises) = run(broker, selection.clone(), settings.clone())?;
     let (sampled, known) = (sample.predicted.ok_or("no prediction")?, full.predicted.ok_or("no prediction")?);
     let off = |predicted: f64| 100.0 * (predicted / run.handling_s - 1.0);
-    let after = run.predicted.map_or_else(String::new, |predicted| predicted.limit.to_string());
+    let after = run.ideal.map_or_else(String::new, |ideal| ideal.limit.to_string());
     println!(
         "{:<26}{:<10}{:>7}{:>10.3}{:>10.3}{:>10.3}{:>6.1} %{:>6.1} %  {}, {}, {after}",
         skew.name,
@@ -220,6 +227,30 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
         skew.limit,
         known.limit
     );
+    promised("time left", &run, &promises);
+    let mut filtered = selection.clone();
+    let rules = Arc::make_mut(&mut filtered.scope.rules);
+    rules.filter.keys.push("key-*[02468]".parse()?);
+    if skew.name != "no keys" {
+        let (run, promises) = self::run(broker, filtered, settings.clone())?;
+        promised("time left, every second key", &run, &promises);
+    }
+    if skew.partitions > 1 && skew.workers >= 4 {
+        let grouped = Settings {
+            group: Some(format!("{topic}-group")),
+            concurrency: Concurrency::new(skew.workers.min(6) / 2)?,
+            ..settings
+        };
+        let members = [start(broker, selection.clone(), grouped.clone())?, start(broker, selection, grouped)?];
+        for (number, ended) in members
+            .map(|session| std::thread::spawn(move || finish(session).map_err(|error| error.to_string())))
+            .into_iter()
+            .enumerate()
+        {
+            let (run, promises) = ended.join().map_err(|_| "a member panicked")??;
+            promised(&format!("time left, member {} of 2", number + 1), &run, &promises);
+        }
+    }
     Ok(())
 }
 
@@ -235,8 +266,16 @@ fn plan(broker: &Broker, selection: &Selection, settings: &Settings, sample: u32
     Ok(planner.make(selection, &mut |_| {})?)
 }
 
-fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<RunView> {
-    let end = Session::spawn(SessionOptions {
+/// What a run promised: seconds since its start, and seconds that it said were left.
+type Promises = Vec<(f64, f64)>;
+
+fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<(RunView, Promises)> {
+    let session = start(broker, selection, settings)?;
+    finish(session)
+}
+
+fn start(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<Session> {
+    Ok(Session::spawn(SessionOptions {
         kafka: broker.kafka(),
         embedded: matches!(broker, Broker::Own(_)),
         selection: Some(selection),
@@ -248,10 +287,43 @@ fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<Run
         start: true,
         one_run: true,
         journal: None,
-    })?
-    .join();
+    })?)
+}
+
+/// Follows a run to its end.
+fn finish(session: Session) -> Outcome<(RunView, Promises)> {
+    let mut snapshots = session.feed.snapshots.clone();
+    let listener = std::thread::spawn(move || {
+        let mut promises = Promises::new();
+        let listen = async {
+            while snapshots.changed().await.is_ok() {
+                if let Some(run) = &snapshots.borrow_and_update().run
+                    && let Some(left) = run.eta_s
+                {
+                    promises.push((run.elapsed_s, left));
+                }
+            }
+            promises
+        };
+        waiting(listen).unwrap_or_default()
+    });
+    let end = session.join();
+    let promises = listener.join().unwrap_or_default();
     match end.run {
-        Some(run) if run.state == RunState::Done => Ok(run),
+        Some(run) if run.state == RunState::Done => Ok((run, promises)),
         _ => Err(format!("the run did not come to its end: {:?}", end.problem).into()),
     }
+}
+
+/// How far off the promise at a part of the run was, in parts of what was left then.
+fn kept(run: &RunView, promises: &[(f64, f64)], part: f64) -> String {
+    let at = run.elapsed_s - run.handling_s * (1.0 - part);
+    let Some((said_at, left)) = promises.iter().find(|(said_at, _)| *said_at >= at) else { return "–".into() };
+    let off = 100.0 * (left / (run.elapsed_s - said_at).max(1e-3) - 1.0);
+    format!("{off:.0} %")
+}
+
+fn promised(name: &str, run: &RunView, promises: &[(f64, f64)]) {
+    let [a, b, c] = [0.2, 0.4, 0.6].map(|part| kept(run, promises, part));
+    println!("    {name:<40} took {:>7.3} s   off at 20 % {a:>6}   at 40 % {b:>6}   at 60 % {c:>6}", run.handling_s);
 }

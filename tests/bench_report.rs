@@ -18,6 +18,7 @@ fn setting(optimised: bool) -> Setting {
         topics: vec!["t".into()],
         partitions: 6,
         records: 1_000_000,
+        stop_after: None,
     }
 }
 

@@ -84,15 +84,66 @@ fn what_is_read_is_taken_from_flags() {
 }
 
 #[test]
+fn lists_take_commas_and_the_usual_flags_have_short_names() {
+    let config = load(
+        "run -b a:1,b:2 -t x,y -g g -H k=v,w -H a=1,b=2 --keys ds1*,customer* a{b,c} --json a=1,b=x,y --event-type A,B \
+         --event-type-field header.t,key --partition x:0=1..2,1=..3 --barrier type=M,json.a=1,2",
+    )
+    .unwrap();
+    let run = &config.run;
+    assert_eq!(
+        (config.kafka.bootstrap_servers.as_deref(), run.settings.group.as_deref()),
+        (Some("a:1,b:2"), Some("g"))
+    );
+    assert_eq!(
+        run.scope.to_string(),
+        "from earliest to latest, partition x:0=1..2, partition 1=..3, only key ds1* or customer* or a{b,c}, header k=v,w or a=1 or \
+         b=2, json a=1 or b=x,y, type A or B"
+    );
+    assert_eq!(run.scope.rules.event_type.len(), 2);
+    let barriers: Vec<_> = run.scope.rules.barriers.iter().map(ToString::to_string).collect();
+    assert_eq!(barriers, ["type=M", "json.a=1,2"]);
+}
+
+#[test]
+fn a_single_threaded_run_with_more_workers_is_refused() {
+    for line in ["run -b a:1 -t x --single-threaded --concurrency 4", "demo --single-threaded --concurrency auto"] {
+        let error = load(line).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--concurrency: a single-threaded run (--single-threaded) has one worker; leave one of the two out"
+        );
+    }
+    assert!(load("run -b a:1 -t x --single-threaded --concurrency 1").is_ok());
+    assert!(load("run -b a:1 -t x --single-threaded").is_ok());
+}
+
+#[test]
+fn the_form_of_a_result_has_one_name_and_its_old_ones() {
+    for line in [
+        "run -t x --output-format json",
+        "run -t x --report json",
+        "plan -t x --output-format json",
+        "plan -t x --report text",
+        "bench --output-format json",
+        "compare -t x --left null --right null --output-format json",
+        "runs --output-format json",
+        "runs --json",
+        "dlq list -t x --output-format json",
+        "dlq show -t x --json",
+        "topics create x --output-format json",
+        "topics migrate -t x --json",
+    ] {
+        assert!(parse(line).is_ok(), "{line}: {}", parse(line).err().unwrap());
+    }
+    assert!(parse("runs --json --output-format text").is_err());
+}
+
+#[test]
 fn a_wrong_range_names_the_flag_and_what_is_allowed() {
     let error = load("run --bootstrap-server a:1 --topics x --from -2 --partition 3 --key-template team").unwrap_err();
     let text = error.to_string();
-    for part in [
-        "--from: run.from: `-2` is not",
-        "-DURATION such as -2h",
-        "--partition: run.partitions: `3`",
-        "takes nothing from the record",
-    ] {
+    for part in ["--from: `-2` is not", "-DURATION such as -2h", "--partition: `3`", "takes nothing from the record"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -119,7 +170,7 @@ fn a_flag_replaces_the_files_way_to_say_the_same() {
     let Some(Command::Demo(args)) = parse("demo --work 3ms").unwrap().command else { panic!() };
     let config = args.load(&Environment::default(), dir.path()).unwrap();
     assert_eq!(config.demo_settings().handler.to_string(), "simulate:3ms");
-    assert!(config.show().contains("work = \"3ms\"  # --work\n"), "{}", config.show());
+    assert!(config.show(false).contains("work = \"3ms\"  # --work\n"), "{}", config.show(false));
 }
 
 #[test]
@@ -173,7 +224,7 @@ fn a_wrong_value_of_a_flag_names_the_flag_and_what_is_allowed() {
     let error = load("demo --concurrency 1001 --skew odd").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--skew: demo.skew: `odd` is not understood; allowed: even, or zipf:S with S from 0 to 10\n\
-         --concurrency: demo.concurrency: 1001 is out of range; allowed: auto, or a whole number from 1 to 1000"
+        "--skew: `odd` is not understood; allowed: even, or zipf:S with S from 0 to 10\n\
+         --concurrency: 1001 is out of range; allowed: auto, or a whole number from 1 to 1000"
     );
 }

@@ -42,7 +42,7 @@ fn flags_win_over_the_environment_and_both_over_the_file() {
     let origins = ["run.concurrency", "run.batch", "run.ordering", "run.handler", "kafka.properties.client.id"]
         .map(|key| config.origin(key).to_string());
     assert_eq!(origins, ["--concurrency", "KREPLAY_RUN_BATCH", "kreplay.toml:4:12", "default", "-X"]);
-    assert!(config.show().contains("topics = [\"a\", \"b\"]  # KREPLAY_RUN_TOPICS"), "{}", config.show());
+    assert!(config.show(false).contains("topics = [\"a\", \"b\"]  # KREPLAY_RUN_TOPICS"), "{}", config.show(false));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_choice_of_topics_replaces_the_weaker_one_of_either_kind() {
     );
     let config = config.unwrap();
     assert_eq!(config.origin("run.topics"), Origin::Default);
-    let shown = config.show();
+    let shown = config.show(false);
     assert!(
         shown.contains("topics_regex = \"b.*\"  # --topics-regex") && shown.contains("# topics is not set"),
         "{shown}"
@@ -139,7 +139,7 @@ headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: S3CRET3", "Acc
     );
     assert_eq!(handlers.http.url.as_ref().unwrap().value(), "https://ada:S3CRET,4@h/x?token=S3CRET2");
     assert_eq!(values(&handlers.http.headers), ["Authorization: Bearer S3CRET,4", "X-Api-Key: S3CRET3", "Accept: a/b"]);
-    let shown = config.show();
+    let shown = config.show(false);
     for line in [
         r#"environment = ["MODE=replay", "PGPASSWORD=***", "OTHER=${env:THE_SECRET}", "PRICE=$${x}"]"#,
         r#"url = "https://ada:${env:THE_SECRET}@h/x?token=***""#,
@@ -189,7 +189,7 @@ proptest! {
         let config = load(&file, &environment, &overrides).unwrap();
         let map = config.kafka.properties.to_map();
         prop_assert_eq!(&map[name], &secret);
-        for text in [format!("{config:?}"), format!("{config:#?}"), config.show()] {
+        for text in [format!("{config:?}"), format!("{config:#?}"), config.show(false)] {
             prop_assert!(!text.contains(&secret) && !text.contains("S3C"), "{}", text);
         }
         // The same beside a mistake: what is told of it holds no secret either.

@@ -28,7 +28,8 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering},
     feed::{
-        EventKind, GuardView, Owner, PartitionState, QuarantineView, QuarantinedKey, RebalanceKind, RunState, Snapshot,
+        Bound, CurrentLimit, EventKind, GuardView, Owner, PartitionState, Prediction, QuarantineView, QuarantinedKey,
+        RebalanceKind, RetryingView, RunState, Snapshot, Throughput, WorkerState,
     },
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
@@ -99,8 +100,13 @@ fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
         run.limits.adaptive = true;
         run.limits.rate = "5000/s".parse().ok();
         run.totals.barriers = 17;
-        run.limits.guard =
-            Some(GuardView { group: "billing".into(), lag, max_lag: 10_000, records_per_s: lag.map(|_| 250.0) });
+        run.limits.guard = Some(GuardView {
+            group: "billing".into(),
+            lag,
+            max_lag: 10_000,
+            records_per_s: lag.map(|_| 250.0),
+            ..GuardView::default()
+        });
     }
     give(&mut state, snapshot);
     state
@@ -210,10 +216,13 @@ fn quarantined(width: u16, height: u16) -> State {
         run.totals.handled = 9_812;
         run.totals.retried = 58;
         run.totals.lag = Lag::Known(7_712);
+        run.totals.ahead = 7_524;
         // Its position waits, its other keys go on.
         let held = run.partitions.iter_mut().find(|partition| partition.end > Offset::ZERO).unwrap();
         held.position = Offset::new(100).unwrap();
         held.handled = 980;
+        held.lag = Lag::Known(900);
+        held.ahead = 880;
         let key = |hash: u64| QuarantinedKey {
             hash,
             key: format!("{}customer-{hash}\u{1b}[2J", "a-long-name-".repeat(hash as usize)),
@@ -230,6 +239,7 @@ fn quarantined(width: u16, height: u16) -> State {
             records: 188,
             bytes: 18_800,
             awaits_decision: true,
+            dead_letters: true,
             waiting: (0..2).map(key).collect(),
         };
     });
@@ -294,6 +304,65 @@ fn a_run_that_is_over() {
     assert_snapshot!("failed_120x40", size(MIDDLE, failed));
     assert_snapshot!("cancelled_80x24", size(SMALL, cancelled));
     assert_snapshot!("cancelled_120x40", size(MIDDLE, cancelled));
+}
+
+/// Everything else is done, and one key waits for its next attempt.
+fn retrying(width: u16, height: u16) -> State {
+    let mut state = running(width, height);
+    change_run(&mut state, |run| {
+        run.eta_s = None;
+        run.throughput = Throughput::default();
+        run.totals.retried = 2;
+        run.retrying = Some(RetryingView { lanes: 1, next_s: 3.2, alone: true });
+        for worker in &mut run.workers {
+            (worker.state, worker.busy, worker.records_per_s) = (WorkerState::Idle, 0.0, 0.0);
+        }
+        for partition in &mut run.partitions {
+            partition.records_per_s = 0.0;
+        }
+    });
+    state
+}
+
+#[test]
+fn a_run_in_which_nothing_goes_says_what_it_waits_for() {
+    assert_snapshot!("retrying_80x24", size(SMALL, retrying));
+    assert_snapshot!("retrying_120x40", size(MIDDLE, retrying));
+    assert!(text(&quarantined(80, 24)).contains("! waiting for a decision"));
+}
+
+#[test]
+fn a_run_that_left_dead_letters_is_not_just_done() {
+    let mut state = finished(120, 40);
+    change_run(&mut state, |run| {
+        run.totals.dead_lettered = 3_905;
+        run.totals.handled -= 3_905;
+        run.totals.repeated = 150;
+        run.totals.already_handled = 25_336;
+        run.totals.duplicates = 25_486;
+        run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key });
+    });
+    assert_snapshot!("dead_letters_120x40", text(&state));
+    let (theme, at) = (theme(&ThemeChoice::Dark), find(&state, "! done with dead letters").unwrap());
+    assert_eq!(Some(capture::frame(&state, &theme).cell(at).unwrap().fg), theme.warning.fg);
+}
+
+/// The limit is named at every size, and a prediction only where one was made before.
+#[test]
+fn the_limit_is_named_at_every_size() {
+    for (width, height) in [(60, 15), SMALL, (100, 30), MIDDLE, (160, 50), LARGE] {
+        for make in [running, finished] {
+            let mut state = make(width, height);
+            let limit = CurrentLimit { bound: Bound::Key, name: Some("dataset1".into()) };
+            change_run(&mut state, |run| run.limit = Some(limit.clone()));
+            let shown = text(&state);
+            assert!(shown.contains("limit key dataset1"), "{shown}");
+            assert!(!shown.contains("predicted"), "{shown}");
+        }
+    }
+    let mut state = running(120, 40);
+    change_run(&mut state, |run| run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key }));
+    assert!(text(&state).contains("predicted 3.31"), "{}", text(&state));
 }
 
 #[test]
@@ -604,4 +673,70 @@ fn an_ended_session_says_so() {
     assert!(text(&state).contains("session ended"));
     give(&mut state, Snapshot::default());
     assert!(text(&state).contains("connecting…"));
+}
+
+/// An emoji with a variation selector, a family, accents of their own, wide letters, letters from right to left, and what takes
+/// no cell: each takes the cells that it is drawn with, and none is cut in two.
+const WIDE: [&str; 6] = [
+    "♻️-topic",
+    "👨‍👩‍👧‍👦-familie",
+    "cafe\u{301}-e\u{301}te\u{301}",
+    "注文イベント.データ基盤",
+    "طلبات-الشراء",
+    "zero\u{200b}width",
+];
+
+/// Names that take other cells than they have characters, in every place that has names.
+fn wide(width: u16, height: u16) -> State {
+    let mut state = quarantined(width, height);
+    change(&mut state, |snapshot| {
+        let run = snapshot.run.as_mut().unwrap();
+        for (at, partition) in run.partitions.iter_mut().enumerate() {
+            partition.id =
+                fixture::partition(&format!("{}-{}", WIDE[at % WIDE.len()].repeat(1 + at % 3), at), at as i32);
+        }
+        for (at, key) in run.quarantine.waiting.iter_mut().enumerate() {
+            key.key = WIDE[at].repeat(9);
+            key.partition = partition(WIDE[at + 2], 7);
+            key.error = WIDE.join(" ").repeat(3);
+        }
+        run.plan.group = Some(WIDE[1].repeat(5));
+    });
+    let texts = WIDE.iter().map(|text| EventKind::Notice { text: text.repeat(12) });
+    update(&mut state, Event::Events((3..).zip(texts).map(|(seq, kind)| event(seq, 3.0, kind)).collect()));
+    state
+}
+
+#[test]
+fn wide_joined_and_invisible_characters() {
+    for at in [SMALL, MIDDLE, (160, 50)] {
+        assert_snapshot!(format!("wide_{}x{}", at.0, at.1), size(at, wide));
+        let mut state = wide(at.0, at.1);
+        act(&mut state, Action::Quarantine);
+        assert_snapshot!(format!("wide_quarantine_{}x{}", at.0, at.1), text(&state));
+    }
+    let mut state = wide(80, 24);
+    act(&mut state, Action::Details);
+    assert_snapshot!("wide_details_80x24", text(&state));
+}
+
+/// What is typed last is in view, whatever stands before it, and a backspace takes what looks like one character.
+#[test]
+fn a_filter_of_wide_characters() {
+    for (typed, one_less) in [("♻️", "♻️"), ("👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"), ("e\u{301}", "e\u{301}"), ("名", "名"), ("م", "م")]
+    {
+        let mut state = running(60, 20);
+        act(&mut state, Action::Filter);
+        type_text(&mut state, &typed.repeat(40));
+        type_text(&mut state, "END");
+        assert!(text(&state).contains("END"), "{}", text(&state));
+        for _ in 0..4 {
+            press_code(&mut state, KeyCode::Backspace);
+        }
+        assert_eq!(state.table.filter, one_less.repeat(39));
+    }
+    let mut state = running(60, 20);
+    act(&mut state, Action::Filter);
+    type_text(&mut state, &format!("{}END", "♻️".repeat(40)));
+    assert_snapshot!("wide_filter_60x20", text(&state));
 }

@@ -76,6 +76,8 @@ fn plan(partitions: u64) -> Forecast {
         },
         records: about(records),
         filtered: Estimate::exact(0),
+        unjudged: Estimate::exact(0),
+        held_back: 0,
         bytes: records * 140,
         record_bytes: RecordBytes { mean: 140.0, p50: 139, p99: 201, max: 1033 },
         partitions,

@@ -22,13 +22,16 @@ use kreplay::{
         action::{Action, CATALOGUE},
         capture,
         keymap::Key,
-        state::{Column, Overlay, State},
+        state::{Column, Overlay, Question, State},
         theme::{Theme, ThemeChoice},
         update::{Effect, Event, perform, update},
     },
     domain::{Lag, Offset, Ordering},
-    feed::{EventKind, Owner, PartitionState, PartitionView, Prediction, RunState, Snapshot},
-    replay::Command,
+    feed::{
+        Bound, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
+        QuarantinedKey, RetryingView, RunState, Snapshot,
+    },
+    replay::{Command, Decision},
 };
 use proptest::prelude::*;
 
@@ -75,6 +78,7 @@ fn partition_view() -> impl Strategy<Value = PartitionView> {
             end: Offset::new(end).unwrap(),
             position: Offset::new(position).unwrap(),
             lag,
+            ahead: end as u64 / 3,
             handled: first as u64,
             owner: Owner::Member(member),
             records_per_s,
@@ -94,7 +98,10 @@ fn session() -> impl Strategy<Value = Snapshot> {
             run.eta_s = Some(strange);
             run.throughput.records_per_s = other;
             run.latency.p99 = strange;
-            run.predicted = run.predicted.map(|prediction| Prediction { elapsed_s: other, ..prediction });
+            run.plan.predicted = Some(Prediction { elapsed_s: other, limit: Bound::Key });
+            run.limit = Some(CurrentLimit { bound: Bound::Key, name: Some(run.id.clone()) });
+            run.retrying = ours.then_some(RetryingView { lanes: count, next_s: other, alone: count % 2 == 0 });
+            run.totals.ahead = count / 2;
             run.totals.handled = count;
             run.totals.skipped = count / 3;
             run.totals.lag = if ours { Lag::Unknown } else { Lag::Known(count) };
@@ -187,7 +194,9 @@ proptest! {
                         prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {
-                        prop_assert!(!before.going() && !names.is_empty() && before.topics.open);
+                        prop_assert!(!names.is_empty() && before.topics.open);
+                        let asked_first = before.overlay == Some(Overlay::Ask(Question::ReplayInstead));
+                        prop_assert!(asked_first || !before.going());
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());
@@ -196,6 +205,90 @@ proptest! {
                 }
             }
             check(&state, &theme);
+        }
+    }
+}
+
+/// Every number that a screen has, as large as it can be.
+fn with_large_numbers(state: RunState, count: u64, seconds: f64, rate: f64) -> Snapshot {
+    let mut run = run(3.0, state, Ordering::Key);
+    let offset = Offset::new((count >> 1) as i64).unwrap();
+    run.plan.handler = "null".into();
+    run.plan.records = count;
+    run.plan.predicted = Some(Prediction { elapsed_s: seconds, limit: Bound::Key });
+    (run.elapsed_s, run.handling_s, run.eta_s) = (seconds, seconds, Some(seconds));
+    (run.throughput.records_per_s, run.throughput.bytes_per_s) = (rate, rate * 1000.0);
+    (run.latency.p50, run.latency.p95, run.latency.p99) = (rate, seconds, seconds * 1000.0);
+    run.buffered_bytes = count;
+    run.limit = Some(CurrentLimit { bound: Bound::Key, name: Some("a-key-with-a-rather-long-name".into()) });
+    let totals = &mut run.totals;
+    (totals.handled, totals.filtered, totals.retried, totals.skipped) = (count, count / 3, count / 5, count / 7);
+    (totals.dead_lettered, totals.lost, totals.repeated, totals.ahead) =
+        (count / 11, count / 13, count / 17, count / 2);
+    totals.lag = Lag::Known(count);
+    for worker in &mut run.workers {
+        (worker.handled, worker.records_per_s) = (count, rate);
+    }
+    for partition in &mut run.partitions {
+        (partition.end, partition.position, partition.handled) = (offset, offset, count);
+        (partition.lag, partition.ahead, partition.records_per_s) = (Lag::Known(count), count / 2, rate);
+        partition.p95_ms = Some(seconds);
+    }
+    run.quarantine = QuarantineView {
+        keys: usize::try_from(count).unwrap(),
+        records: count,
+        bytes: count,
+        awaits_decision: false,
+        dead_letters: true,
+        waiting: vec![QuarantinedKey {
+            hash: 1,
+            key: "a-key".into(),
+            partition: partition("orders", 7),
+            offset,
+            records: count,
+            bytes: count,
+            error: "no".into(),
+            attempts: 3,
+            for_s: seconds,
+        }],
+    };
+    let mut snapshot = snapshot(Some(run), 3.0);
+    let mut summary = fixture::summary(6, seconds.max(0.001), "9f3a1c2b77e04d11");
+    (summary.handled, summary.records_per_s, summary.efficiency) = (count, rate, Some(rate));
+    snapshot.finished = vec![summary.clone(), summary];
+    snapshot
+}
+
+proptest! {
+    /// A number loses digits for a larger unit, or is left out: a part of it would be another number.
+    #[test]
+    fn no_number_is_cut(
+        (run_state, count, seconds, rate) in (run_state(), prop_oneof![any::<u64>(), 0..3_000_000_u64], 0.0..1e7_f64, 0.0..1e8_f64),
+        (width, height) in (60..220_u16, 15..60_u16),
+        front in prop::sample::select(vec![
+            None,
+            Some(Overlay::Details),
+            Some(Overlay::Run(0)),
+            Some(Overlay::Compare(0)),
+            Some(Overlay::Quarantine(None)),
+            Some(Overlay::Ask(Question::DecideAll(Decision::DeadLetter))),
+        ]),
+    ) {
+        let mut state = State::new(width, height, None);
+        for tenth in 1..4 {
+            let mut moment = with_large_numbers(run_state, count, seconds, rate);
+            let run = moment.run.as_mut().unwrap();
+            run.elapsed_s = f64::from(tenth) / 10.0;
+            run.totals.handled = count / 4 * tenth as u64;
+            update(&mut state, Event::Snapshot(Arc::new(moment)));
+        }
+        update(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
+        state.status = None;
+        state.overlay = front;
+        let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
+        for line in text.lines() {
+            let cut = line.split('…').rev().skip(1).any(|part| part.ends_with(|c: char| c.is_ascii_digit() || ",.".contains(c)));
+            prop_assert!(!cut, "{line}\n{text}");
         }
     }
 }

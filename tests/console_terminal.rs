@@ -36,6 +36,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use tokio::sync::watch;
 
 const DEADLINE: Duration = Duration::from_secs(90);
+/// The file for the outcome, where the terminal will be gone.
+const OUTCOME: &str = "KREPLAY_TEST_OUTCOME";
 
 /// The console itself, with a session that only listens.
 #[test]
@@ -56,7 +58,11 @@ fn child() {
     let feed = Feed { snapshots, events: EventLog::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let outcome = runtime.block_on(console::run(feed, control, ConsoleOptions::default()));
-    println!("closed: {outcome:?}");
+    match std::env::var_os(OUTCOME) {
+        // There is no terminal to say it on.
+        Some(path) => std::fs::write(path, format!("closed: {outcome:?}")).unwrap(),
+        None => println!("closed: {outcome:?}"),
+    }
     // After a panic of the session there is nobody to join.
     let _ = session.join();
 }
@@ -224,6 +230,42 @@ fn the_shell_gets_a_whole_terminal_and_the_console_comes_back() {
     console.closed("closed: Ok(())");
 }
 
+/// A program that ignores SIGHUP when it starts another hands that on, and the console cannot count on the signal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_console_ends_when_its_terminal_is_gone() {
+    for script in ["exec \"$0\" \"$@\"", "trap '' HUP; \"$0\" \"$@\"; :"] {
+        let dir = tempfile::tempdir().unwrap();
+        let outcome = dir.path().join("outcome");
+        let pair =
+            native_pty_system().openpty(PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", script]);
+        command.arg(std::env::current_exe().unwrap());
+        command.args(["child", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+        command.env("TERM", "xterm-256color");
+        command.env(OUTCOME, &outcome);
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut screen = vt100::Parser::new(cells(30), cells(100), 0);
+        let (mut reader, mut buffer) = (pair.master.try_clone_reader().unwrap(), [0; 4096]);
+        while !screen.screen().contents().contains("► running") {
+            let count = reader.read(&mut buffer).unwrap();
+            screen.process(&buffer[..count]);
+        }
+        drop((reader, pair.master));
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > DEADLINE {
+                child.kill().unwrap();
+                panic!("it has not ended: {script}");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(std::fs::read_to_string(&outcome).unwrap(), "closed: Ok(())", "{script}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_new_size_is_drawn() {
@@ -232,7 +274,7 @@ fn a_new_size_is_drawn() {
     console.master.resize(PtySize { rows: 50, cols: 160, pixel_width: 0, pixel_height: 0 }).unwrap();
     console.wait("all panels", |screen| {
         let contents = screen.contents();
-        contents.contains("Throughput") && contents.contains("Workers") && contents.contains("predicted 3.35 s")
+        contents.contains("Throughput") && contents.contains("Workers") && contents.contains("limit workers")
     });
     console.press("\x03\x03");
     console.closed("closed: Ok(())");

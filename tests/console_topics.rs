@@ -21,7 +21,7 @@ use kreplay::{
         action::Action,
         capture,
         keymap::{Key, Mode, lookup},
-        state::{State, StatusKind},
+        state::{Overlay, Question, State, StatusKind},
         theme::ThemeChoice,
         update::{Effect, Event, update},
     },
@@ -205,14 +205,20 @@ fn enter_replays_what_is_marked_or_else_what_the_cursor_is_on() {
 }
 
 #[test]
-fn while_a_run_is_going_topics_can_be_looked_at_only() {
+fn while_a_run_is_going_other_topics_are_replayed_after_a_question() {
     let mut state = running(80, 24);
     change(&mut state, |snapshot| snapshot.catalog = Some(topics().into()));
     assert_eq!(press(&mut state, 't'), []);
     assert_eq!(state.mode(), Mode::Choosing);
     assert_eq!(enter(&mut state), []);
-    assert!(said(&state).contains("a run is going"), "{}", said(&state));
-    assert!(text(&state).contains("a run is going"), "the message is in view");
+    assert_eq!(state.overlay, Some(Overlay::Ask(Question::ReplayInstead)));
+    assert!(text(&state).contains("stopped before its end"), "{}", text(&state));
+    press(&mut state, 'n');
+    assert_eq!(state.mode(), Mode::Choosing);
+    assert_eq!(enter(&mut state), []);
+    assert_eq!(press(&mut state, 'y'), replay(&["vc.billing.events"]));
+    assert_eq!(state.mode(), Mode::Dashboard);
+    press(&mut state, 't');
     give(&mut state, snapshot(Some(run(3.36, RunState::Done, Ordering::Key)), 3.36));
     change(&mut state, |snapshot| snapshot.catalog = Some(topics().into()));
     assert_eq!(enter(&mut state), replay(&["vc.billing.events"]));

@@ -534,14 +534,98 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
     press_code(&mut state, KeyCode::Tab);
     press(&mut state, 'k');
     press(&mut state, 'k');
-    assert!(!text(&state).contains("warning 39") && text(&state).contains("warning 37"));
+    assert!(text(&state).contains("warning 39") && text(&state).contains("warning 37"), "the cursor moves first");
+    let seen = text(&state);
     update(&mut state, Event::Events((40..45).map(warn).collect()));
-    assert!(text(&state).contains("warning 37") && !text(&state).contains("warning 38"), "it stays where it was");
-    assert!(text(&state).contains("7 newer below"));
+    assert!(
+        text(&state).contains("warning 39") && !text(&state).contains("warning 40"),
+        "it stays where it was: {seen}"
+    );
+    assert!(text(&state).contains("5 newer below"));
+    press_code(&mut state, KeyCode::Enter);
+    assert_eq!(state.overlay, Some(Overlay::Event(0)));
+    assert!(text(&state).contains("warning 37"));
+    press_code(&mut state, KeyCode::Esc);
     press(&mut state, 'G');
     assert!(text(&state).contains("warning 44"));
     press(&mut state, 'g');
     assert!(text(&state).contains("planned:"));
+}
+
+#[test]
+fn enter_is_about_what_has_the_focus() {
+    let mut state = running(80, 24);
+    press_code(&mut state, KeyCode::Enter);
+    assert_eq!(state.overlay, Some(Overlay::Details));
+    press_code(&mut state, KeyCode::Esc);
+    press_code(&mut state, KeyCode::Tab);
+    press_code(&mut state, KeyCode::Enter);
+    assert_eq!(state.overlay, Some(Overlay::Event(0)));
+    press_code(&mut state, KeyCode::Esc);
+    for panel in [Panel::Throughput, Panel::Workers] {
+        press_code(&mut state, KeyCode::Tab);
+        assert_eq!(state.focus, panel);
+        press_code(&mut state, KeyCode::Enter);
+        assert_eq!(state.overlay, Some(Overlay::Run(0)));
+        press_code(&mut state, KeyCode::Esc);
+    }
+}
+
+#[test]
+fn a_long_event_is_read_to_its_end() {
+    let mut state = running(80, 24);
+    let words: Vec<String> = (0..400).map(|word| format!("word{word}")).collect();
+    let long = event(100, 3.0, EventKind::Notice { text: words.join(" ") });
+    update(&mut state, Event::Events(vec![long]));
+    press_code(&mut state, KeyCode::Tab);
+    assert!(!text(&state).contains("word399"));
+    press_code(&mut state, KeyCode::Enter);
+    assert!(text(&state).contains("word0 "));
+    press(&mut state, 'G');
+    assert!(text(&state).contains("word399"), "{}", text(&state));
+    // What comes meanwhile does not take its place.
+    update(&mut state, Event::Events(vec![event(101, 4.0, EventKind::Paused)]));
+    assert!(text(&state).contains("word399"));
+}
+
+#[test]
+fn a_click_selects_an_event() {
+    let mut state = running(120, 40);
+    let warn = |seq: u64| event(seq, 3.0, EventKind::Warning { text: format!("warning {seq}") });
+    update(&mut state, Event::Events((3..40).map(warn).collect()));
+    let (x, y) = find(&state, "warning 37").unwrap();
+    click(&mut state, x, y);
+    assert_eq!((state.focus, state.log.selected().unwrap().seq), (Panel::Events, 37));
+}
+
+#[test]
+fn the_number_of_workers_can_be_auto_and_is_asked_for_in_words() {
+    let mut state = running(120, 40);
+    press(&mut state, 'n');
+    type_text(&mut state, "auto");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::SetAdaptive(true)));
+    assert_eq!(state.overlay, None);
+    press(&mut state, 'n');
+    type_text(&mut state, "many");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), []);
+    assert!(text(&state).contains("type a number from 1 to"), "{}", text(&state));
+    assert!(!text(&state).contains("digit"));
+}
+
+/// A run that could not be started because its order keeps fewer workers busy.
+#[test]
+fn more_workers_than_the_ordering_has_use_for_are_refused_before_a_run_starts_too() {
+    let mut state = running(120, 40);
+    change(&mut state, |snapshot| {
+        snapshot.problem = Some("concurrency 100 is more than the 60 partitions".into());
+        let run = snapshot.run.as_mut().unwrap();
+        (run.state, run.concurrency, run.max_concurrency) = (RunState::Planned, 100, 60);
+    });
+    for key in ['+', ']'] {
+        assert_eq!(press(&mut state, key), []);
+        assert_eq!(state.status.as_ref().unwrap().kind, StatusKind::Refused, "{}", said(&state));
+    }
+    assert_eq!(press(&mut state, '-'), workers(60));
 }
 
 #[test]

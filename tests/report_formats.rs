@@ -26,6 +26,7 @@ fn partition(number: i32, end: i64, position: i64, owner: Owner, p95_ms: Option<
         end: offset(end),
         position: offset(position),
         lag: Lag::between(offset(position), offset(end)),
+        ahead: 0,
         handled: u64::try_from(position).unwrap(),
         owner,
         records_per_s: 1_234.567_890_1,
@@ -45,6 +46,7 @@ fn run() -> RunView {
             partitions: 3,
             records: 10_000,
             follow: false,
+            held_back: 0,
             bytes: None,
             ordering: Ordering::Key,
             batch: 1000,
@@ -64,7 +66,7 @@ fn run() -> RunView {
         },
         throughput: Throughput { records_per_s: 1.0, bytes_per_s: 1.0 },
         latency: LatencyMs { p50: 1.06, p95: 1.11, p99: 1.4, max: 3.25 },
-        predicted: Some(Prediction { elapsed_s: 1.666_666_666_7, limit: Bound::Workers }),
+        ideal: Some(Prediction { elapsed_s: 1.666_666_666_7, limit: Bound::Workers }),
         digest: "00ff00ff00ff00ff".into(),
         partitions: vec![
             partition(0, 4000, 4000, Owner::Shared, Some(1.1)),
@@ -100,7 +102,7 @@ fn text_report_of_a_failed_run() {
     failed.state = RunState::Failed;
     failed.error = Some("broker 1 answered:\n\u{1b}[31mno".into());
     failed.totals.lag = Lag::Unknown;
-    failed.predicted = None;
+    failed.ideal = None;
     failed.rebalances = vec![failed.rebalances[0]; 7];
     failed.partitions[2].lag = Lag::Unknown;
     insta::assert_snapshot!(Report::new(&failed, None).render(ReportFormat::Text).unwrap());
@@ -115,13 +117,13 @@ fn text_report_before_anything_is_known() {
 fn json_has_exactly_the_documented_fields() {
     const DOCUMENTED: &str = "
         schema run_id state error started_at elapsed_s handling_s
-        plan.topics plan.partitions plan.records plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
+        plan.topics plan.partitions plan.records plan.held_back plan.bytes plan.concurrency plan.ordering plan.batch plan.tier
         plan.handler plan.group plan.selection plan.follow plan.adaptive
         totals.handled totals.bytes totals.lanes totals.filtered totals.retried totals.dead_lettered totals.skipped
-        totals.duplicates totals.unkeyed totals.lag totals.barriers totals.lost
+        totals.duplicates totals.already_handled totals.repeated totals.unkeyed totals.unjudged totals.unjudged_dropped totals.lag totals.barriers totals.lost
         throughput.records_per_s throughput.bytes_per_s
         latency_ms.p50 latency_ms.p95 latency_ms.p99 latency_ms.max
-        plan.predicted predicted.elapsed_s predicted.limit
+        plan.predicted predicted.elapsed_s predicted.limit ideal.elapsed_s ideal.limit
         efficiency digest effects.what effects.count dry_run
         rebalances.at_s rebalances.kind rebalances.duration_ms rebalances.moved
         partitions.topic partitions.partition partitions.first partitions.end partitions.position partitions.handled
@@ -183,7 +185,7 @@ fn figures_are_over_the_time_of_handling() {
 #[test]
 fn what_is_not_known_is_null() {
     let report = json(&RunView::default());
-    for field in ["started_at", "predicted", "efficiency", "error"] {
+    for field in ["started_at", "predicted", "ideal", "efficiency", "error"] {
         assert_eq!(report[field], Value::Null, "{field}");
     }
     assert_eq!(report["totals"]["lag"], Value::Null);

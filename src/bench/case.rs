@@ -57,7 +57,7 @@ impl Store {
     fn target(self) -> Target {
         Target::RecordsPerS(match self {
             Self::Sqlite => 100_000.0,
-            Self::Postgres => 30_000.0,
+            Self::Postgres => 150_000.0,
         })
     }
 }

@@ -143,7 +143,7 @@ fn run(job: &Job) -> Result<Found, String> {
         handling_s: run.handling_s,
         elapsed_s: run.elapsed_s,
         cpu_s: busy.cpu_s,
-        limit: Resource::of(busy.own(run.handling_s), busy.all, run.predicted.map(|it| it.limit)),
+        limit: Resource::of(busy.own(run.handling_s), busy.all, run.ideal.map(|it| it.limit)),
         peak_rss_bytes: peak_rss_bytes(),
         latency_ms: run.journey,
         commit_s: run.commit_s,

@@ -39,6 +39,8 @@ pub struct Setting {
     pub partitions: usize,
     /// How many records they hold, by their offsets.
     pub records: u64,
+    /// A measurement stops soon after so many, where that was asked for.
+    pub stop_after: Option<u64>,
 }
 
 /// The spread of a distribution's points over the rounds.

@@ -37,11 +37,14 @@ pub(super) fn render(report: &BenchReport) -> String {
     };
     let _ = writeln!(
         out,
-        "kreplay {} on {} cores, {broker}\n{} partitions, {} records; median (lowest–highest) of {}",
+        "kreplay {} on {} cores, {broker}\n{} partitions, {} records{}; median (lowest–highest) of {}",
         setting.version,
         setting.cores,
         setting.partitions,
         number(count(setting.records)),
+        setting.stop_after.map_or_else(String::new, |records| {
+            format!(", of which a measurement handles {} and what is on its way then", number(count(records)))
+        }),
         if setting.rounds == 1 { "one round".into() } else { format!("{} rounds", setting.rounds) }
     );
     if !setting.optimised {
@@ -145,9 +148,9 @@ fn memory(out: &mut String, report: &BenchReport) {
     for (name, further) in
         [("each further client", report.further_client_bytes), ("each further member", report.further_member_bytes)]
     {
-        if further.is_some() {
-            let _ = writeln!(out, "{name:<NAME$} {:>20}", spread(further, MIB));
-        }
+        let Some(further) = further else { continue };
+        let bytes = if further.median > 0.0 { spread(Some(further), MIB) } else { "none measurable".into() };
+        let _ = writeln!(out, "{name:<NAME$} {bytes:>20}");
     }
 }
 

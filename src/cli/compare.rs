@@ -49,7 +49,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000), help_heading = "Output")]
     limit: u32,
     /// Format of the report
-    #[arg(long, value_name = "FORMAT", value_parser = report_formats(), default_value = "text", help_heading = "Output")]
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
+    #[arg(default_value = "text", help_heading = "Output")]
     report: ReportFormat,
     /// File for the result instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]

@@ -4,12 +4,9 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::{
-    CliError,
-    args::{ClusterArgs, FileArgs, selection::SelectionArgs, settings::SettingsArgs},
-};
+use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs};
 use crate::{
-    config::{Config, Environment, Overrides},
+    config::{Config, Environment},
     feed::printable,
 };
 
@@ -23,21 +20,30 @@ pub struct ConfigArgs {
 #[derive(Subcommand, Clone)]
 enum ConfigCommand {
     /// Says what is wrong with the configuration, if anything is
-    Check(Merged),
+    ///
+    /// It takes the flags of `run` and `plan`, and checks what a command with them would go by.
+    Check(CheckArgs),
     /// Shows the settings in force and where each comes from, secrets masked
-    Show(Merged),
+    Show(ShowArgs),
 }
 
 #[derive(Args, Clone)]
-struct Merged {
+struct CheckArgs {
     #[command(flatten)]
-    file: FileArgs,
+    run: RunArgs,
     #[command(flatten)]
-    cluster: ClusterArgs,
+    planning: PlanningArgs,
+}
+
+#[derive(Args, Clone)]
+struct ShowArgs {
+    /// Only the settings that a file, the environment or a flag has set
+    #[arg(long)]
+    changed: bool,
     #[command(flatten)]
-    selection: SelectionArgs,
+    settings: RunSettingsArgs,
     #[command(flatten)]
-    settings: SettingsArgs,
+    planning: PlanningArgs,
 }
 
 /// The text for standard output.
@@ -45,14 +51,15 @@ struct Merged {
 /// # Errors
 /// [`CliError::Config`] with everything that is wrong.
 pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
-    let (ConfigCommand::Check(merged) | ConfigCommand::Show(merged)) = &args.command;
-    let mut overrides = Overrides { file: merged.file.config.clone(), ..Overrides::default() };
-    merged.cluster.put(&mut overrides);
-    merged.selection.put(&mut overrides);
-    merged.settings.put("run", &mut overrides);
+    let (settings, planning) = match &args.command {
+        ConfigCommand::Check(args) => (&args.run.settings, &args.planning),
+        ConfigCommand::Show(args) => (&args.settings, &args.planning),
+    };
+    let mut overrides = settings.overrides();
+    planning.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
     Ok(match (&args.command, &config.file) {
-        (ConfigCommand::Show(_), _) => config.show(),
+        (ConfigCommand::Show(args), _) => config.show(args.changed),
         (ConfigCommand::Check(_), Some(file)) => {
             format!("the configuration is valid: {}\n", printable(&file.display().to_string()))
         }
@@ -89,6 +96,49 @@ mod tests {
         let error = run(&["check", "--batch", "0"], Some("[run]\nbacth = 1\n")).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert_eq!(error.to_string().lines().count(), 2);
+    }
+
+    #[test]
+    fn check_takes_the_flags_of_run_and_plan() {
+        let flags = [
+            "check",
+            "-b",
+            "a:1",
+            "-t",
+            "x",
+            "--from",
+            "-2h",
+            "--keys",
+            "a,b",
+            "-H",
+            "k=v",
+            "--protect-group",
+            "g",
+            "--max-lag",
+            "5",
+            "--decode",
+            "json",
+            "--on-unjudged",
+            "fail",
+            "--plan",
+            "--sample",
+            "5000",
+            "--headless",
+            "--report",
+            "json",
+        ];
+        assert_eq!(run(&flags, None).unwrap(), "the configuration is valid; there is no file\n");
+        let error = run(&["check", "--from", "soon", "--keys", "["], None).unwrap_err();
+        assert_eq!(error.to_string().lines().count(), 2, "{error}");
+    }
+
+    #[test]
+    fn show_can_leave_out_what_nobody_has_set() {
+        let shown = run(&["show", "--changed", "--keys", "a,b", "-g", "g"], Some("[run]\nbatch = 5\n")).unwrap();
+        let expected = "# configuration file: kreplay.toml\n\n[run]\nkeys = [\"a\", \"b\"]  # --keys\n\
+                        batch = 5  # kreplay.toml:2:9\ngroup = \"g\"  # --group\n";
+        assert_eq!(shown, expected);
+        assert_eq!(run(&["show", "--changed"], None).unwrap(), "# configuration file: none\n");
     }
 
     #[test]

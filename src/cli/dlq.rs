@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::{
     CliError, Exit,
-    args::{ClusterArgs, FileArgs},
+    args::{ClusterArgs, FileArgs, format::FormatArgs},
     print,
     work::end_at_once,
 };
 use crate::{
-    config::{Assignment, Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides, split_list},
     dlq::{self, DeadLetterTopics, Place, Retried, RetryOptions, Wanted},
     domain::RateLimit,
     feed::printable,
@@ -51,7 +51,7 @@ struct Common {
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Dead-letter topics by name, several with spaces or commas [default: those of the configuration]
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
     /// Every dead-letter topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
@@ -63,9 +63,9 @@ struct WantedArgs {
     /// Only letters at these places of their dead-letter topic: OFFSET or PARTITION:OFFSET
     #[arg(long, value_name = "PLACE", value_delimiter = ',', num_args = 1..)]
     offset: Vec<Place>,
-    /// Only letters whose key matches one of these patterns
-    #[arg(long, value_name = "GLOB", num_args = 1..)]
-    keys: Vec<Glob>,
+    /// Only letters whose key matches one of these patterns, several with spaces or commas
+    #[arg(long, value_name = "GLOB", num_args = 1.., value_parser = globs)]
+    keys: Vec<Globs>,
     /// Only letters whose error contains this
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
@@ -75,9 +75,8 @@ struct WantedArgs {
 struct ListArgs {
     #[command(flatten)]
     common: Common,
-    /// JSON instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 #[derive(Args, Clone)]
@@ -89,9 +88,8 @@ struct ShowArgs {
     /// The most letters that are shown
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// JSON instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 #[derive(Args, Clone)]
@@ -124,9 +122,16 @@ fn parse_timestamps(text: &str) -> Result<Timestamps, String> {
     text.parse()
 }
 
+/// The patterns of one value.
+type Globs = Vec<Glob>;
+
+fn globs(text: &str) -> Result<Globs, String> {
+    split_list(text).iter().map(|pattern| pattern.parse()).collect()
+}
+
 impl From<WantedArgs> for Wanted {
     fn from(args: WantedArgs) -> Self {
-        Self { places: args.offset, keys: args.keys, error: args.error }
+        Self { places: args.offset, keys: args.keys.into_iter().flatten().collect(), error: args.error }
     }
 }
 
@@ -163,12 +168,12 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
         DlqCommand::List(args) => {
             let (client, topics) = args.common.open(environment, directory)?;
             let summary = dlq::list(client, &topics)?;
-            print(&if args.json { summary.json()? } else { summary.text() })?;
+            print(&if args.format.is_json() { summary.json()? } else { summary.text() })?;
         }
         DlqCommand::Show(args) => {
             let (client, topics) = args.common.open(environment, directory)?;
             let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-            print(&dlq::show(client, &topics, &args.wanted.clone().into(), limit, args.json)?)?;
+            print(&dlq::show(client, &topics, &args.wanted.clone().into(), limit, args.format.is_json())?)?;
         }
         DlqCommand::Retry(args) => {
             let (client, topics) = args.common.open(environment, directory)?;

@@ -17,7 +17,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
-    /// It is done, but records were skipped or put aside.
+    /// It is done, but records were skipped, put aside, or not judged by its rules.
     Skipped = 3,
     /// It was stopped before its end and can be resumed.
     Stopped = 4,
@@ -37,7 +37,9 @@ impl Exit {
     #[must_use]
     pub fn of_run(state: RunState, totals: &Totals) -> Self {
         match state {
-            RunState::Done if totals.skipped + totals.dead_lettered + totals.lost > 0 => Self::Skipped,
+            RunState::Done if totals.skipped + totals.dead_lettered + totals.lost + totals.unjudged > 0 => {
+                Self::Skipped
+            }
             RunState::Done => Self::Done,
             RunState::Failed => Self::Failed,
             _ => Self::Stopped,
@@ -104,12 +106,13 @@ mod tests {
         let codes = [
             (RunState::Done, Totals::default()),
             (RunState::Done, skipped),
+            (RunState::Done, Totals { unjudged: 1, ..Totals::default() }),
             (RunState::Failed, skipped),
             (RunState::Cancelled, Totals::default()),
             (RunState::Running, Totals::default()),
         ]
         .map(|(state, totals)| Exit::of_run(state, &totals) as u8);
-        assert_eq!(codes, [0, 3, 1, 4, 4]);
+        assert_eq!(codes, [0, 3, 3, 1, 4, 4]);
         assert_eq!(CliError::Usage(String::new()).exit() as u8, 2);
         assert_eq!(CliError::Failed(String::new()).exit() as u8, 1);
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     CliError,
-    args::{ClusterArgs, FileArgs},
+    args::{ClusterArgs, FileArgs, format::FormatArgs},
     resume::{journals, of_journal},
 };
 use crate::{
@@ -36,9 +36,8 @@ pub struct LeftoversArgs {
     /// Also those of recent runs that this machine does not know; such a run cannot be resumed then
     #[arg(long, requires = "remove")]
     unknown: bool,
-    /// JSON instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 /// What is known of a group's run.
@@ -95,7 +94,7 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
     if args.remove {
         remove(&kafka, &mut leftovers, args.unknown)?;
     }
-    if args.json {
+    if args.format.is_json() {
         let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "groups": leftovers }));
         return text
             .map(|text| text + "\n")

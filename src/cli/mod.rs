@@ -52,8 +52,8 @@ use crate::{
 /// choose the topics unless you name them, otherwise on a demo that needs no cluster.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters or \
-                        skipped records, 4 stopped before the end, resumable")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters, \
+                        skipped or unjudged records, 4 stopped before the end, resumable")]
 pub struct Cli {
     /// What to do; without one, the console opens.
     #[command(subcommand)]
@@ -128,6 +128,16 @@ pub struct ConsoleArgs {
 #[derive(Args, Clone)]
 pub struct RunArgs {
     #[command(flatten)]
+    settings: RunSettingsArgs,
+    /// What comes out.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// The flags of `run` that are settings.
+#[derive(Args, Clone)]
+pub struct RunSettingsArgs {
+    #[command(flatten)]
     console: ConsoleArgs,
     /// Make a plan first, so that the report holds it against the result
     #[arg(long, help_heading = "Run")]
@@ -135,9 +145,6 @@ pub struct RunArgs {
     /// Build every effect and apply none: no target, group or journal is touched, and the report says what would have happened
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
-    /// What comes out.
-    #[command(flatten)]
-    pub report: ReportArgs,
 }
 
 /// The flags of `demo`.
@@ -199,16 +206,22 @@ impl ConsoleArgs {
     }
 }
 
+impl RunSettingsArgs {
+    fn overrides(&self) -> Overrides {
+        let mut overrides = self.console.overrides("run");
+        overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
+        overrides.assignments.extend(self.dry_run.then(|| Assignment::flag("--dry-run", "run.dry_run", "true")));
+        overrides
+    }
+}
+
 impl RunArgs {
     /// The configuration with these flags over it. It names a cluster and a selection.
     ///
     /// # Errors
     /// Everything that is wrong with file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
-        let mut overrides = self.console.overrides("run");
-        overrides.assignments.extend(self.plan.then(|| Assignment::flag("--plan", "plan.before_run", "true")));
-        overrides.assignments.extend(self.dry_run.then(|| Assignment::flag("--dry-run", "run.dry_run", "true")));
-        let config = Config::load(&overrides, environment, directory)?;
+        let config = Config::load(&self.settings.overrides(), environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
             let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
             return Err(CliError::Usage(missing.into()));

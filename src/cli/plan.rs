@@ -57,7 +57,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     planning: PlanningArgs,
     /// Format of the report
-    #[arg(long, value_name = "FORMAT", value_parser = report_formats(), default_value = "text", help_heading = "Output")]
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
+    #[arg(default_value = "text", help_heading = "Output")]
     report: ReportFormat,
     /// File for the report instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]

@@ -15,7 +15,8 @@ use crate::{
     replay::JournalOptions,
 };
 
-/// The flags of `resume`. What is read, in which order, and what is done with it stays as it was.
+/// The flags of `resume`. What is read, in which order, and what is done with it stays as it was; what becomes of records that fail
+/// may change, so that a run gets past one.
 #[derive(Args, Clone)]
 pub struct ResumeArgs {
     /// The run: its id, the beginning of its id, or `last`
@@ -31,6 +32,9 @@ pub struct ResumeArgs {
     /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s, or off [default: as before]
     #[arg(long, value_name = "RATE", help_heading = "Run")]
     rate: Option<String>,
+    /// What happens to a record that fails for good [default: as before]
+    #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"], help_heading = "Run")]
+    on_failure: Option<String>,
     #[command(flatten)]
     theme: ThemeArgs,
     /// What comes out.
@@ -43,9 +47,11 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     args.theme.put(&mut overrides);
-    for (flag, key, value) in
-        [("--concurrency", "run.concurrency", &args.concurrency), ("--rate", "run.rate", &args.rate)]
-    {
+    for (flag, key, value) in [
+        ("--concurrency", "run.concurrency", &args.concurrency),
+        ("--rate", "run.rate", &args.rate),
+        ("--on-failure", "run.on_failure", &args.on_failure),
+    ] {
         overrides.assignments.extend(value.as_ref().map(|value| Assignment::flag(flag, key, value)));
     }
     let (id, settings, left_out) =

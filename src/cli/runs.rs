@@ -4,17 +4,20 @@ use std::{fmt::Write, path::Path};
 
 use chrono::Local;
 use clap::{Args, Subcommand};
-use unicode_width::UnicodeWidthStr;
+use indicatif::HumanCount;
 
 use super::{
     CliError,
-    args::FileArgs,
+    args::{FileArgs, format::FormatArgs},
     leftovers::{self, LeftoversArgs},
     resume::{journals, of_journal},
 };
 use crate::{
     config::{Config, Environment, Overrides},
-    feed::printable,
+    feed::{
+        cells::{padding, width},
+        printable,
+    },
     journal::{Entry, Journals, Summary},
 };
 
@@ -26,11 +29,10 @@ pub struct RunsArgs {
     command: Option<RunsCommand>,
     #[command(flatten)]
     file: FileArgs,
-    /// As JSON, a list of objects
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Removes what a run left behind; it cannot be resumed then
-    #[arg(long, value_name = "RUN", conflicts_with = "json")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["json", "output_format"])]
     forget: Option<String>,
 }
 
@@ -52,7 +54,7 @@ pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Pa
     let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
     match &args.forget {
         Some(wanted) => forget(&journals, wanted),
-        None => list(&journals, args.json),
+        None => list(&journals, args.format.is_json()),
     }
 }
 
@@ -81,16 +83,16 @@ const TITLES: [&str; 7] = ["RUN", "STATE", "DONE", "HANDLED", "STARTED", "LAST S
 fn table(runs: &[Entry]) -> String {
     let rows: Vec<[String; 7]> = std::iter::once(TITLES.map(str::to_owned)).chain(runs.iter().rev().map(row)).collect();
     let widths: [usize; 7] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or_default());
+        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default());
     let mut text = String::new();
     for row in rows {
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let padding = " ".repeat(width - cell.width());
+        for (column, (cell, cells)) in row.iter().zip(widths).enumerate() {
+            let filled = padding(cell, cells);
             // Writing to a String cannot fail.
             let _ = match column {
                 6 => writeln!(text, "{cell}"),
-                2 | 3 => write!(text, "{padding}{cell}  "),
-                _ => write!(text, "{cell}{padding}  "),
+                2 | 3 => write!(text, "{filled}{cell}  "),
+                _ => write!(text, "{cell}{filled}  "),
             };
         }
     }
@@ -114,12 +116,13 @@ fn row(entry: &Entry) -> [String; 7] {
     if let Some(group) = &summary.group {
         let _ = write!(topics, " (group {})", printable(group));
     }
-    [id, state, progress(summary), summary.handled.to_string(), started, seen, topics]
+    [id, state, progress(summary), HumanCount(summary.handled).to_string(), started, seen, topics]
 }
 
 fn progress(summary: &Summary) -> String {
     let Some(lag) = summary.lag else { return "?".into() };
     // A part that is not all is never shown as all.
-    let percent = summary.records.saturating_sub(lag).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
-    format!("{percent}%")
+    let left = lag.saturating_sub(summary.ahead).max(u64::from(lag > 0));
+    let percent = summary.records.saturating_sub(left).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
+    format!("{percent} %")
 }

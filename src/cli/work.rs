@@ -24,7 +24,7 @@ use crate::{
         theme::{Theme, ThemeChoice},
     },
     feed::{
-        Feed, RunView,
+        Feed, RunState, RunView,
         progress::{self, ProgressStyle},
         report::{Report, peak_rss_bytes},
     },
@@ -58,7 +58,7 @@ impl Show<'_> {
             Some(run) => {
                 if let Some(id) = &end.resumable {
                     // Nobody reads it: the list of runs tells as well.
-                    let _ = writeln!(io::stderr(), "kreplay: resume with: kreplay resume {id}");
+                    let _ = writeln!(io::stderr(), "kreplay: {}", how_to_resume(id, &run));
                 }
                 self.write_report(&run)?;
                 Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_view(&run) })
@@ -148,6 +148,17 @@ impl Show<'_> {
                 .map_err(|source| CliError::Output { target: Some(Path::new(path).to_owned()), source }),
         }
     }
+}
+
+/// What to do to go on with a run that has stopped. One that was stopped by a failure would only fail again.
+fn how_to_resume(id: &str, run: &RunView) -> String {
+    if run.state != RunState::Failed && run.paused_by.is_none() {
+        return format!("resume with: kreplay resume {id}");
+    }
+    format!(
+        "when the cause is fixed, resume with: kreplay resume {id} (with --on-failure skip or dead-letter to get past a record that \
+         keeps failing)"
+    )
 }
 
 /// Waits for the session to finish what is in hand and commit it; a signal meanwhile ends the process at once.

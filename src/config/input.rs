@@ -2,7 +2,11 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Origin, bytes::parse_bytes};
+use super::{
+    Origin,
+    bytes::parse_bytes,
+    list::{split, split_pairs},
+};
 use crate::{
     domain::{BoundsError, Masked},
     feed::printable,
@@ -22,8 +26,10 @@ pub(super) enum Input {
     Float(String),
     /// True or false in the file.
     Bool(bool),
-    /// A list of strings, from the file or from a flag that takes several.
+    /// A list of strings of the file.
     List(Vec<String>),
+    /// The values of a flag that takes several, each of which may be a list with commas.
+    Flags(Vec<String>),
     /// A text, a list, or a text that may be taken for either, of a setting whose values may be secrets.
     Masked {
         /// As a text.
@@ -52,7 +58,7 @@ impl Assignment {
     /// Values given by a flag that takes several.
     #[must_use]
     pub fn flag_list(flag: &str, key: &str, values: Vec<String>) -> Self {
-        Self { key: key.into(), input: Input::List(values), origin: Origin::Flag(flag.into()) }
+        Self { key: key.into(), input: Input::Flags(values), origin: Origin::Flag(flag.into()) }
     }
 }
 
@@ -71,7 +77,7 @@ impl Input {
             Self::Integer(_) => "a number",
             Self::Float(_) => "a number with a fraction",
             Self::Bool(_) => "true or false",
-            Self::List(_) | Self::Masked { text: None, .. } => "a list",
+            Self::List(_) | Self::Flags(_) | Self::Masked { text: None, .. } => "a list",
             Self::Other(name) => name,
         }
     }
@@ -169,15 +175,26 @@ impl Input {
             Self::Untyped(text) => Self::Untyped(f(text)?),
             Self::Text(text) => Self::Text(f(text)?),
             Self::List(items) => Self::List(items.iter().map(|item| f(item)).collect::<Result<_, _>>()?),
+            Self::Flags(values) => Self::Flags(values.iter().map(|value| f(value)).collect::<Result<_, _>>()?),
             other => other.clone(),
         })
     }
 
     /// A list; in a flag or variable with commas.
     pub(super) fn list(&self) -> Result<Vec<String>, String> {
+        self.items(split)
+    }
+
+    /// A list of `NAME=VALUE`; in a flag or variable with commas before each name.
+    pub(super) fn pairs(&self) -> Result<Vec<String>, String> {
+        self.items(split_pairs)
+    }
+
+    fn items(&self, split: fn(&str) -> Vec<String>) -> Result<Vec<String>, String> {
         match self {
             Self::List(items) => Ok(items.clone()),
-            Self::Untyped(text) => Ok(text.split(',').map(|item| item.trim().to_owned()).collect()),
+            Self::Flags(values) => Ok(values.iter().flat_map(|value| split(value)).collect()),
+            Self::Untyped(text) => Ok(split(text)),
             other => Err(other.not("a list of strings")),
         }
     }

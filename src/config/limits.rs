@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{Concurrency, RateLimit},
-    plan::Rule,
+    plan::{Glob, Rule},
     replay::FIRST_WORKERS,
 };
 
@@ -43,15 +43,29 @@ pub(super) fn show_lag(lag: u64) -> Value {
 
 pub(super) fn rules(input: &Input) -> Result<Vec<Rule>, String> {
     let texts = match input {
-        // A rule may have commas in it, and a variable holds one.
-        Input::Untyped(text) | Input::Text(text) => vec![text.clone()],
-        other => other.list()?,
+        Input::Text(text) => vec![text.clone()],
+        other => other.pairs()?,
     };
     texts.iter().map(|text| text.parse()).collect()
 }
 
 pub(super) fn show_rules(rules: &[Rule]) -> Option<Value> {
     (!rules.is_empty()).then(|| Value::Array(rules.iter().map(|rule| Value::String(rule.to_string())).collect()))
+}
+
+pub(super) fn patterns(input: &Input) -> Result<Vec<Glob>, String> {
+    // A flag that is given several times has a list in each.
+    let items = input.list()?;
+    let names = items.iter().flat_map(|item| item.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    names.map(str::parse).collect()
+}
+
+pub(super) fn show_patterns(patterns: &[Glob]) -> Value {
+    Value::Array(patterns.iter().map(|pattern| Value::from(pattern.as_str())).collect())
+}
+
+pub(super) fn show_topics(topics: &[Glob]) -> Option<Value> {
+    (!topics.is_empty()).then(|| show_patterns(topics))
 }
 
 #[cfg(test)]
@@ -73,5 +87,8 @@ mod tests {
         let both = Input::List(vec!["key=a*".into(), "type=closed".into()]);
         assert_eq!(show_rules(&rules(&both).unwrap()).unwrap().as_array().unwrap().len(), 2);
         assert!(rules(&Input::Untyped("nonsense".into())).is_err());
+        let shown = show_topics(&patterns(&Input::List(vec!["orders.*, live".into(), "x".into()])).unwrap());
+        assert_eq!(shown.unwrap().to_string(), r#"["orders.*", "live", "x"]"#);
+        assert!(patterns(&text("[")).is_err() && show_topics(&[]).is_none());
     }
 }

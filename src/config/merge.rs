@@ -7,6 +7,7 @@ use super::{
     input::{Assignment, Input},
     property, reference,
 };
+use crate::domain::Concurrency;
 
 /// What the command line says: the file to read, and values.
 #[derive(Clone, Default)]
@@ -45,10 +46,13 @@ impl Config {
         merge.layer(&assignments);
         if let Some(resumed) = &overrides.resumed {
             merge.text(&resumed.origin, &resumed.run);
+            let steering = assignments.iter().filter(|it| STEERING.contains(&it.key.as_str())).cloned();
+            merge.layer(&steering.collect::<Vec<_>>());
         }
         let properties = merge.property_flags(&overrides.properties);
         merge.layer(&properties);
         merge.layer(&overrides.assignments);
+        merge.check_workers();
         // Republishing goes by the strategy, too.
         let topics = merge.config.topics.clone();
         let republishing = &mut merge.config.run.settings.handlers.topic;
@@ -56,6 +60,9 @@ impl Config {
         if merge.problems.is_empty() { Ok(merge.config) } else { Err(ConfigError::Invalid(merge.problems)) }
     }
 }
+
+/// Settings of a run that the environment may change when the run is resumed.
+const STEERING: [&str; 1] = ["run.on_failure"];
 
 struct Merge<'a> {
     config: Config,
@@ -93,7 +100,10 @@ impl Merge<'_> {
         let key = assignment.key.as_str();
         let setting = catalog::settings().find(|setting| setting.key == key).ok_or("there is no such setting")?;
         let set = |config: &mut Config, input: &Input| {
-            (setting.set)(config, input).map_err(|reason| format!("{reason}; allowed: {}", setting.allowed))
+            (setting.set)(config, input).map_err(|reason| {
+                let joint = if reason.ends_with('?') { "" } else { ";" };
+                format!("{reason}{joint} allowed: {}", setting.allowed)
+            })
         };
         if let Some((_, form)) = catalog::SECRETS.iter().find(|(name, _)| *name == key) {
             let resolved = reference::resolve_input(&assignment.input, *form, self.environment)?;
@@ -152,6 +162,27 @@ impl Merge<'_> {
             }
         }
         self.config.origins.insert(assignment.key.clone(), assignment.origin.clone());
+    }
+
+    /// A number of workers that a flag or a variable asks for must not be ignored because there is to be only one.
+    fn check_workers(&mut self) {
+        if !self.config.run.settings.single_threaded {
+            return;
+        }
+        let (run, demo) = (&self.config.run.settings, &self.config.demo);
+        for (key, is_one) in [
+            ("run.concurrency", run.concurrency == Concurrency::MIN && !run.adaptive),
+            ("demo.concurrency", demo.concurrency == Concurrency::MIN && !demo.adaptive),
+        ] {
+            let origin = self.config.origin(key);
+            let single = self.config.origin("run.single_threaded");
+            let is_weaker = matches!((&origin, &single), (Origin::Environment(_), Origin::Flag(_)));
+            if is_one || is_weaker || matches!(origin, Origin::Default | Origin::File { .. }) {
+                continue;
+            }
+            let message = format!("a single-threaded run ({single}) has one worker; leave one of the two out");
+            return self.problem(origin, key, message);
+        }
     }
 
     fn problem(&mut self, origin: Origin, key: &str, message: String) {

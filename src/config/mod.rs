@@ -11,6 +11,7 @@ mod file;
 mod input;
 mod journal;
 mod limits;
+mod list;
 mod merge;
 mod model;
 mod problem;
@@ -24,6 +25,7 @@ mod value;
 pub use environment::Environment;
 pub use input::Assignment;
 pub use journal::ResumedSettings;
+pub(crate) use list::split as split_list;
 pub use merge::Overrides;
 pub use model::{
     Config, ConsoleSection, DemoSection, JournalSection, KafkaSection, ProtocolChoice, RunSection, TopicsSection,

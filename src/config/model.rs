@@ -118,7 +118,7 @@ pub struct DemoSection {
 /// Which of Kafka's group protocols to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProtocolChoice {
-    /// The consumer protocol where the broker has it, otherwise the classic one.
+    /// The classic one on a cluster, the consumer protocol on the demo's broker.
     #[default]
     Auto,
     /// KIP-848; Kafka 4.0 and later.
@@ -202,6 +202,7 @@ impl Config {
             adaptive: self.demo.adaptive,
             // A group of a real cluster.
             protect_group: None,
+            protect_topics: Vec::new(),
             max_lag: None,
             handler: self.demo.handler.clone(),
             group: self.demo.group.clone(),

@@ -65,7 +65,13 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.origin)?;
-        if let Some(key) = &self.key {
+        // A flag and a variable name the setting already; -X does not.
+        let names_itself = match &self.origin {
+            Origin::Flag(name) => name != "-X",
+            Origin::Environment(_) => true,
+            Origin::Default | Origin::File { .. } => false,
+        };
+        if let Some(key) = self.key.as_ref().filter(|_| !names_itself) {
             write!(f, "{}: ", printable(key))?;
         }
         f.write_str(&printable(&self.message))

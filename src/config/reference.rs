@@ -30,7 +30,7 @@ pub(super) fn resolve_input(input: &Input, form: Form, environment: &Environment
             list: Some(input.list()?.iter().map(|item| masked(item)).collect::<Result<_, _>>()?),
         },
         Input::Text(text) => Input::Masked { text: Some(masked(text)?), list: None },
-        Input::List(items) => {
+        Input::List(items) | Input::Flags(items) => {
             Input::Masked { text: None, list: Some(items.iter().map(|item| masked(item)).collect::<Result<_, _>>()?) }
         }
         other => other.clone(),

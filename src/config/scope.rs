@@ -30,7 +30,15 @@ pub(super) fn parsed<T: FromStr<Err = String>>(input: &Input) -> Result<T, Strin
 
 /// Values whose own errors say what is wrong with them.
 pub(super) fn list<T: FromStr<Err = String>>(input: &Input) -> Result<Vec<T>, String> {
-    let items = input.list()?;
+    each(&input.list()?)
+}
+
+/// The same for values of the form `NAME=VALUE`.
+pub(super) fn pairs<T: FromStr<Err = String>>(input: &Input) -> Result<Vec<T>, String> {
+    each(&input.pairs()?)
+}
+
+fn each<T: FromStr<Err = String>>(items: &[String]) -> Result<Vec<T>, String> {
     items.iter().map(|item| item.parse().map_err(|reason: String| printable(&reason).into_owned())).collect()
 }
 

@@ -8,16 +8,22 @@ use super::{Config, catalog};
 use crate::feed::printable;
 
 impl Config {
-    /// TOML with a comment behind each value that says where it comes from; settings without a value are comments.
+    /// TOML with a comment behind each value that says where it comes from; settings without a value are comments. `changed`
+    /// leaves out everything that has its default.
     #[must_use]
-    pub fn show(&self) -> String {
+    pub fn show(&self, changed: bool) -> String {
         let mut out = String::new();
         let file = self.file.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string());
         // Writing to a String cannot fail.
         let _ = writeln!(out, "# configuration file: {}", printable(&file));
         for table in catalog::tables() {
-            let _ = writeln!(out, "\n[{table}]");
-            for setting in catalog::settings().filter(|setting| setting.key.starts_with(&format!("{table}."))) {
+            let within = format!("{table}.");
+            let settings = catalog::settings().filter(|setting| setting.key.starts_with(&within));
+            let mut shown = settings.filter(|setting| !changed || self.gives(setting.key)).peekable();
+            if shown.peek().is_some() {
+                let _ = writeln!(out, "\n[{table}]");
+            }
+            for setting in shown {
                 let name = &setting.key[table.len() + 1..];
                 match (setting.show)(self) {
                     Some(value) => self.line(&mut out, name, &value, setting.key),

@@ -95,7 +95,7 @@ pub(super) fn word<T: FromStr>(input: &Input) -> Result<T, String> {
 
 /// A handler's own error says what is wrong with it.
 pub(super) fn handler(input: &Input) -> Result<HandlerSpec, String> {
-    input.text()?.parse().map_err(|error: SpecError| error.to_string())
+    input.text()?.parse().map_err(|error: SpecError| error.without_forms())
 }
 
 /// An address of HTTP.

@@ -25,6 +25,10 @@ pub enum Action {
     ReleaseAll,
     DeadLetter,
     DeadLetterAll,
+    FailedRecord,
+    RetryRecord,
+    SkipRecord,
+    DeadLetterRecord,
     MoreWorkers,
     FewerWorkers,
     DoubleWorkers,
@@ -70,8 +74,10 @@ pub enum Group {
     Topics,
     /// What a run would be like.
     Plan,
-    /// Keys that were put aside.
+    /// Keys in quarantine.
     Quarantine,
+    /// The record that paused the run.
+    FailedRecord,
     /// The number of workers.
     Concurrency,
     /// The partition table.
@@ -88,11 +94,12 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the help.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Run,
         Self::Topics,
         Self::Plan,
         Self::Quarantine,
+        Self::FailedRecord,
         Self::Concurrency,
         Self::Partitions,
         Self::View,
@@ -109,6 +116,7 @@ impl Group {
             Self::Topics => "Topics",
             Self::Plan => "Plan",
             Self::Quarantine => "Quarantine",
+            Self::FailedRecord => "Failed record",
             Self::Concurrency => "Concurrency",
             Self::Partitions => "Partitions",
             Self::View => "View",
@@ -179,6 +187,7 @@ const PLANNING: &[Mode] = &[Mode::Planning];
 const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
 const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
 const DECIDING: &[Mode] = &[Mode::Deciding];
+const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
 const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning, Mode::Deciding];
 
 macro_rules! entry {
@@ -207,7 +216,7 @@ pub const CATALOGUE: &[Entry] = &[
 
     entry!(Topics, Topics, "topics", "Choose topics of this cluster to replay",
         DASHBOARD => [Key::char('t')]),
-    entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one",
+    entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one; asks first while a run is going",
         CHOOSING => [Key::code(KeyCode::Enter)]),
     entry!(Mark, Topics, "mark", "Mark the selected topic, or take its mark away",
         CHOOSING => [Key::char(' ')]),
@@ -228,10 +237,18 @@ pub const CATALOGUE: &[Entry] = &[
         DECIDING => [Key::char('r')]),
     entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
         DECIDING => [Key::char('R')]),
-    entry!(DeadLetter, Quarantine, "dead-letter", "Send the selected key to the dead letters",
+    entry!(DeadLetter, Quarantine, "dead-letter", "Send the selected key to the dead letters; asks first",
         DECIDING => [Key::char('d')]),
     entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all of them to the dead letters; asks first",
         DECIDING => [Key::char('D')]),
+    entry!(FailedRecord, FailedRecord, "failed record", "Decide about the record that paused the run",
+        DASHBOARD => [Key::char('f')]),
+    entry!(RetryRecord, FailedRecord, "try again", "Resume, and try the record again",
+        FAILED_RECORD => [Key::char('r'), Key::char('p')]),
+    entry!(SkipRecord, FailedRecord, "skip", "Skip the record and resume; asks first",
+        FAILED_RECORD => [Key::char('s')]),
+    entry!(DeadLetterRecord, FailedRecord, "dead-letter", "Send the record to the dead letters and resume; asks first",
+        FAILED_RECORD => [Key::char('d')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
         WORKERS => [Key::char('+'), Key::char('=')]),
@@ -241,7 +258,7 @@ pub const CATALOGUE: &[Entry] = &[
         WORKERS => [Key::char(']')]),
     entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
         WORKERS => [Key::char('[')]),
-    entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers",
+    entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers, or auto",
         CONTROLS => [Key::char('n'), Key::char(':')]),
     entry!(ToggleAuto, Concurrency, "auto", "Find the number of workers by itself, or no longer",
         DASHBOARD => [Key::char('a')],
@@ -257,7 +274,7 @@ pub const CATALOGUE: &[Entry] = &[
         CONTROLS => [Key::char('/')]),
     entry!(ToggleEmpty, Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),
-    entry!(Details, Partitions, "details", "All about the selected partition",
+    entry!(Details, View, "details", "All about the selected partition or event; elsewhere about the run",
         DASHBOARD => [Key::code(KeyCode::Enter)]),
 
     entry!(FocusNext, View, "next panel", "Go to the next panel",
@@ -298,6 +315,7 @@ pub const CATALOGUE: &[Entry] = &[
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
         DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
+        FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),

@@ -19,6 +19,8 @@ pub enum Mode {
     Planning,
     /// What becomes of the keys in quarantine is being decided.
     Deciding,
+    /// What becomes of the record that paused the run is being decided.
+    FailedRecord,
     /// A text is being typed.
     Typing,
     /// A question waits for yes or no.
@@ -27,8 +29,16 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 7] =
-        [Self::Dashboard, Self::Reading, Self::Choosing, Self::Planning, Self::Deciding, Self::Typing, Self::Asking];
+    pub const ALL: [Self; 8] = [
+        Self::Dashboard,
+        Self::Reading,
+        Self::Choosing,
+        Self::Planning,
+        Self::Deciding,
+        Self::FailedRecord,
+        Self::Typing,
+        Self::Asking,
+    ];
 }
 
 /// A key, with Control held down or not. Shift is part of the character it makes.

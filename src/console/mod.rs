@@ -8,6 +8,7 @@ use std::io;
 
 pub mod action;
 pub mod capture;
+mod input;
 pub mod keymap;
 pub mod layout;
 mod number;

@@ -1,5 +1,11 @@
 //! Numbers for people: grouped digits, times, sizes and shares.
 
+mod forms;
+
+use crate::feed::figures::long;
+
+pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
+
 /// Digits in groups of three: `1,234,567`.
 pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -15,26 +21,14 @@ pub(super) fn count(value: u64) -> String {
 
 /// A count that has to fit where there is little room: all its digits up to ten million, then three that count.
 pub(super) fn short(value: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")];
-    match UNITS.iter().find(|(size, _)| value >= 10_000_000 && value >= *size) {
-        Some((size, name)) => format!("{}.{} {name}", value / size, value % size * 10 / size),
-        None => count(value),
-    }
+    counts(value).fit(9).to_owned()
 }
 
 /// How many in a second: a digit after the point where there are few, `M` where there are many.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10 million")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
 pub(super) fn rate(per_s: f64) -> String {
     let per_s = if per_s.is_finite() { per_s.max(0.0) } else { 0.0 };
-    if per_s >= 1e10 {
-        format!("{:.1} G", per_s / 1e9)
-    } else if per_s >= 1e7 {
-        format!("{:.1} M", per_s / 1e6)
-    } else if per_s >= 10.0 || per_s == 0.0 {
-        count(per_s.round() as u64)
-    } else {
-        format!("{per_s:.1}")
-    }
+    if per_s >= 9.95 || per_s == 0.0 { short(per_s.round() as u64) } else { format!("{per_s:.1}") }
 }
 
 /// A time in seconds: `4.2 s`, `3m 12s`, `2h 05m`, `3d 04h`.
@@ -44,17 +38,7 @@ pub(super) fn seconds(value: f64) -> String {
     if value < 59.95 {
         return format!("{value:.1} s");
     }
-    let whole = value.round() as u64;
-    let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
-    if days > 9_999 {
-        "years".to_owned()
-    } else if days > 0 {
-        format!("{days}d {hours:02}h")
-    } else if hours > 0 {
-        format!("{hours}h {minutes:02}m")
-    } else {
-        format!("{minutes}m {:02}s", whole % 60)
-    }
+    long(value.round() as u64)
 }
 
 /// A time in milliseconds with three digits that count: `850 µs`, `1.24 ms`, `12.4 ms`, `124 ms`, `1.24 s`.
@@ -78,7 +62,7 @@ pub(super) fn millis(value: f64) -> String {
 /// A size: `812 B`, `1.2 MiB`, `290 KiB`.
 #[allow(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
 pub(super) fn bytes(value: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if value < 1024 {
         return format!("{value} B");
     }
@@ -145,7 +129,7 @@ mod tests {
 
     #[test]
     fn counts_and_rates() {
-        assert_eq!([9_999_999, 12_345_678, 7_100_000_000].map(short), ["9,999,999", "12.3 M", "7.1 G"]);
+        assert_eq!([9_999_999, 12_345_678, 7_100_000_000].map(short), ["9,999,999", "12.3 M", "7.10 G"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.5, 9.94, 1012.4, 2e7, 3e10].map(rate), ["0", "0.5", "9.9", "1,012", "20.0 M", "30.0 G"]);
         assert_eq!(rate(f64::NAN), "0");

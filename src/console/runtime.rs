@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
-use futures_util::{FutureExt as _, StreamExt as _};
+use crossterm::event::{Event as Typed, KeyEventKind};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval, sleep_until},
@@ -14,6 +13,7 @@ use tokio::{
 
 use super::{
     ConsoleError, ConsoleOptions,
+    input::{self, Input},
     keymap::Key,
     state::State,
     terminal::{self, Screen},
@@ -30,7 +30,7 @@ const FRAME: Duration = Duration::from_millis(34);
 /// How often messages that have been shown long enough are looked for, and the event log is read.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Shows the feed and takes commands until the user quits or the process is told to end; then the session has been
+/// Shows the feed and takes commands until the user quits, the process is told to end, or the terminal is gone; then the session has been
 /// told to shut down, and the terminal is as it was.
 ///
 /// From here on the process handles SIGINT, SIGTERM, SIGHUP and SIGTSTP itself, also after the console has closed:
@@ -48,13 +48,17 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         theme,
         screen,
         control: control.clone(),
-        input: EventStream::new(),
+        input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
         stopped_itself: false,
     };
     let outcome = runtime.run(feed).await;
     control.send(Command::Shutdown);
-    outcome
+    match outcome {
+        // It was closed, as a window is: that ends the session in good order, like SIGHUP.
+        Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::is_gone() => Ok(()),
+        other => other,
+    }
 }
 
 fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
@@ -70,6 +74,7 @@ struct Signals {
     hang_up: Signal,
     stop: Signal,
     go_on: Signal,
+    resize: Signal,
 }
 
 /// What a signal asks for.
@@ -77,6 +82,7 @@ enum Asked {
     End,
     Suspend,
     Resume,
+    Measure,
 }
 
 impl Signals {
@@ -87,6 +93,7 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             stop: signal(SignalKind::from_raw(libc::SIGTSTP))?,
             go_on: signal(SignalKind::from_raw(libc::SIGCONT))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -97,6 +104,7 @@ impl Signals {
             _ = self.hang_up.recv() => Asked::End,
             _ = self.stop.recv() => Asked::Suspend,
             _ = self.go_on.recv() => Asked::Resume,
+            _ = self.resize.recv() => Asked::Measure,
         }
     }
 }
@@ -113,7 +121,7 @@ struct Runtime {
     theme: Theme,
     screen: Screen,
     control: Control,
-    input: EventStream,
+    input: Input,
     started: Instant,
     /// Whether the next SIGCONT is the end of a stop that this loop made itself, after which the screen is in order.
     stopped_itself: bool,
@@ -140,6 +148,9 @@ impl Runtime {
                     Next::GoOn
                 }
                 _ = tick.tick() => {
+                    if input::is_gone() {
+                        return Ok(());
+                    }
                     self.take_events(&feed);
                     self.apply(Event::Tick(self.started.elapsed()))?
                 }
@@ -162,8 +173,8 @@ impl Runtime {
 
     /// Takes in every key that is waiting, so that a held-down key costs one frame and not many.
     fn drain_input(&mut self) -> Result<Next, ConsoleError> {
-        while let Some(input) = self.input.next().now_or_never() {
-            if self.take_input(input)? == Next::Quit {
+        while let Some(input) = self.input.waiting() {
+            if self.take_input(Some(input))? == Next::Quit {
                 return Ok(Next::Quit);
             }
         }
@@ -183,15 +194,15 @@ impl Runtime {
         }
     }
 
-    fn take_input(&mut self, input: Option<io::Result<Input>>) -> Result<Next, ConsoleError> {
+    fn take_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
         let event = match input {
-            Some(Ok(Input::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
-            Some(Ok(Input::Mouse(mouse))) => Some(Event::Mouse(mouse)),
-            Some(Ok(Input::Paste(text))) => Some(Event::Paste(text)),
-            Some(Ok(Input::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
+            Some(Ok(Typed::Mouse(mouse))) => Some(Event::Mouse(mouse)),
+            Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
+            Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
             Some(Ok(_)) => None,
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
-            None => return Err(ConsoleError::Read(io::ErrorKind::UnexpectedEof.into())),
+            None => return Ok(Next::Quit),
         };
         event.map_or(Ok(Next::GoOn), |event| self.apply(event))
     }
@@ -213,6 +224,7 @@ impl Runtime {
         match asked {
             Asked::End => return Ok(Next::Quit),
             Asked::Suspend => self.suspend()?,
+            Asked::Measure => self.measure()?,
             Asked::Resume if std::mem::take(&mut self.stopped_itself) => {}
             Asked::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{Concurrency, Ordering, RateLimit},
-    feed::{PartitionView, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
-    replay::Decision,
+    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+    replay::{Decision, RecordDecision},
 };
 
 mod alert;
@@ -30,7 +30,6 @@ pub use history::{History, Mark, MarkKind};
 pub use log::Log;
 pub use pending::Pending;
 pub use status::{Status, StatusKind};
-pub(in crate::console) use table::progress as partition_progress;
 pub use table::{Column, Rows, Table};
 pub use topics::Topics;
 
@@ -45,6 +44,12 @@ pub enum Question {
     Quit,
     /// Decide so for every key in quarantine?
     DecideAll(Decision),
+    /// Decide so for one key in quarantine, by its hash?
+    DecideKey(Decision, u64),
+    /// Decide so for the record that paused the run?
+    DecideRecord(RecordDecision),
+    /// Stop the run that is going, and replay the chosen topics?
+    ReplayInstead,
 }
 
 /// What stands in front of the dashboard.
@@ -58,6 +63,10 @@ pub enum Overlay {
     Plan(usize),
     /// One partition.
     Details,
+    /// The selected event, scrolled by so many lines.
+    Event(usize),
+    /// The record that paused the run.
+    FailedRecord,
     /// The run, scrolled by so many lines.
     Run(usize),
     /// The number of workers is being typed.
@@ -184,24 +193,29 @@ impl State {
         self.topics.chosen(self.catalog())
     }
 
-    /// The number of workers as the feed shows it: of the run, or of the next one where there is none yet.
+    /// The run whose settings the keys change; once it is over, they change those of the next one.
+    fn set_now(&self) -> Option<&RunView> {
+        self.run().filter(|run| !run.state.is_over())
+    }
+
+    /// The number of workers as the feed shows it: of the run that goes, otherwise of the next one.
     #[must_use]
     pub fn concurrency(&self) -> Option<u32> {
-        let choosing = self.topics.open || self.snapshot.catalog.is_some();
+        let choosing = self.topics.open || self.snapshot.catalog.is_some() || self.run().is_some();
         let next = || choosing.then_some(self.snapshot.next.concurrency);
-        self.run().map(|run| run.concurrency).or_else(next)
+        self.set_now().map(|run| run.concurrency).or_else(next)
     }
 
     /// Whether kreplay finds that number by itself.
     #[must_use]
     pub fn adaptive(&self) -> bool {
-        self.run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+        self.set_now().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
     }
 
     /// The most that is handed out in a second, where there is a limit.
     #[must_use]
     pub fn rate(&self) -> Option<RateLimit> {
-        self.run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+        self.set_now().map_or(self.snapshot.next.rate, |run| run.limits.rate)
     }
 
     /// The number of workers as the user last wanted it.
@@ -229,7 +243,10 @@ impl State {
         match self.overlay {
             None if self.topics.open => Mode::Choosing,
             None => Mode::Dashboard,
-            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details | Overlay::Run(_)) => Mode::Reading,
+            Some(Overlay::Help(_) | Overlay::Compare(_) | Overlay::Details | Overlay::Event(_) | Overlay::Run(_)) => {
+                Mode::Reading
+            }
+            Some(Overlay::FailedRecord) => Mode::FailedRecord,
             Some(Overlay::Number { .. } | Overlay::Rate { .. } | Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
                 Mode::Typing
             }
@@ -259,11 +276,18 @@ impl State {
         self.run().filter(|_| self.going()).map_or(&[], |run| &run.quarantine.waiting)
     }
 
-    /// The row of the selected key among them; the first where it is not there any more.
+    /// The row of the selected key among them; `None` while that key is not there, as when it is being tried again. Without
+    /// a selection the first row.
     #[must_use]
-    pub fn quarantined_row(&self) -> usize {
-        let Some(Overlay::Quarantine(Some(selected))) = self.overlay else { return 0 };
-        self.quarantined().iter().position(|key| key.hash == selected).unwrap_or(0)
+    pub fn quarantined_row(&self) -> Option<usize> {
+        let Some(Overlay::Quarantine(Some(selected))) = self.overlay else { return Some(0) };
+        self.quarantined().iter().position(|key| key.hash == selected)
+    }
+
+    /// The record that paused the run, while the run waits for a decision about it.
+    #[must_use]
+    pub fn paused_record(&self) -> Option<&PausedRecord> {
+        self.run().filter(|run| self.going() && run.state == RunState::Paused)?.paused_record.as_ref()
     }
 
     /// The selected partition.

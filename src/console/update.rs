@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     feed::{self, EventKind, Severity, Snapshot},
-    replay::{Command, Decision},
+    replay::{Command, Decision, RecordDecision},
 };
 
 mod concurrency;
+mod failed_record;
 mod mouse;
 mod plan;
 mod quarantine;
@@ -25,6 +26,11 @@ mod run;
 mod scroll;
 mod topics;
 mod typing;
+
+/// How messages and questions name what they are about.
+pub(super) mod names {
+    pub(in crate::console) use super::{failed_record::name as paused_record, quarantine::name as quarantined_key};
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,12 +115,16 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
         }
     }
     let was_going = state.going();
+    let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
+    let ended = |run: &feed::RunView| before.as_ref().is_none_or(|(id, over)| *id != run.id || !over);
+    let ended = snapshot.run.as_ref().is_some_and(ended);
     state.snapshot = snapshot;
     state.stale = true;
     settle(state);
-    run::note_end(state, was_going);
+    run::note_end(state, was_going, ended);
     hush(state);
     topics::offer(state);
+    failed_record::close_when_decided(state);
     if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.going() {
         // The run came to its end while the question stood: there is nothing left to stop or to decide.
         state.overlay = None;
@@ -200,6 +210,9 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
         Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
         Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
+        Action::RetryRecord => failed_record::retry(state),
+        Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
+        Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
@@ -214,6 +227,7 @@ fn look(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
         Action::Quarantine => quarantine::open(state),
+        Action::FailedRecord => failed_record::open(state),
         Action::SetRate => rate::ask(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;
@@ -234,13 +248,7 @@ fn look(state: &mut State, action: Action) {
             state.table.show_empty = !state.table.show_empty;
             scroll::follow(state);
         }
-        Action::Details => {
-            if state.selected().is_some() {
-                // Rows move while they are sorted by speed: the window stays with the partition it was opened for.
-                state.table.selected = state.selected().map(|partition| partition.id.clone());
-                state.overlay = Some(Overlay::Details);
-            }
-        }
+        Action::Details => details(state),
         Action::FocusNext => focus(state, state.focus.step(true)),
         Action::FocusPrevious => focus(state, state.focus.step(false)),
         Action::EventFilter => state.log.cycle(),
@@ -252,6 +260,26 @@ fn look(state: &mut State, action: Action) {
         Action::DeleteLeft => typing::delete_left(state),
         Action::DeleteAll => typing::delete_all(state),
         moving => scroll::by_action(state, moving),
+    }
+}
+
+/// Opens the window of what is selected in the panel that has the keys; a panel without a selection is about the run.
+fn details(state: &mut State) {
+    match state.focus {
+        Panel::Partitions if state.selected().is_some() => {
+            // Rows move while they are sorted by speed: the window stays with the partition it was opened for.
+            state.table.selected = state.selected().map(|partition| partition.id.clone());
+            state.overlay = Some(Overlay::Details);
+        }
+        Panel::Events if !state.log.is_empty() => {
+            state.log.hold();
+            state.overlay = Some(Overlay::Event(0));
+        }
+        Panel::Partitions | Panel::Events => {}
+        Panel::Throughput | Panel::Workers if state.run().is_none() => {
+            say(state, StatusKind::Refused, "there is no run yet");
+        }
+        Panel::Throughput | Panel::Workers => state.overlay = Some(Overlay::Run(0)),
     }
 }
 
@@ -297,6 +325,8 @@ fn close(state: &mut State) {
         }
         // Back to the keys that the question was about.
         Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
+        Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.overlay = Some(Overlay::Quarantine(Some(hash))),
+        Some(Overlay::Ask(Question::DecideRecord(_))) => failed_record::open(state),
         Some(_) => {}
         None if state.topics.open => match &state.status {
             Some(status) if status.kind == StatusKind::Error => state.status = None,

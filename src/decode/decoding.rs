@@ -7,10 +7,12 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
 
 use super::{DecodeSettings, DecodingError, Undecodable, json_schema, registry::Registry};
-use crate::domain::Format;
+use crate::domain::{
+    Format,
+    json::{Document, Kind},
+};
 
 /// Decoding as one selection wants it. Clones share the registry and its cache.
 #[derive(Clone, Default)]
@@ -97,31 +99,40 @@ impl Decoding {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Decodes bytes. Where nobody has said what they are, JSON is tried.
+    /// Decodes bytes. Where no format is asked for, JSON is tried. `schema` is the header that names their schema, where the
+    /// record has one: its name and its value.
     ///
     /// # Errors
     /// Bytes that are not what they are said to be; a registry that does not answer.
-    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
+    pub fn decode<'b>(
+        &self,
+        format: Format,
+        schema: Option<(&str, &[u8])>,
+        bytes: &'b [u8],
+    ) -> Result<Document<'b>, Undecodable> {
         match format {
             Format::Unsaid | Format::Json => json_schema::decode(bytes),
             Format::Text => match std::str::from_utf8(bytes) {
-                Ok(text) => Ok(Value::from(text)),
+                Ok(text) => Ok(Document::written(serde_json::Value::from(text).to_string())),
                 Err(error) => Err(Undecodable::bad(format!("it is not UTF-8: {error}"))),
             },
-            Format::Bytes => Ok(json!({"base64": STANDARD.encode(bytes)})),
+            Format::Bytes => Ok(Document::written(format!(r#"{{"base64":"{}"}}"#, STANDARD.encode(bytes)))),
             Format::Avro | Format::Protobuf | Format::JsonSchema | Format::Registry => {
-                self.registry().map_err(Undecodable::Unreachable)?.decode(format, bytes)
+                self.registry().map_err(Undecodable::Unreachable)?.decode(format, schema, bytes)
             }
         }
     }
 }
 
-/// A decoded key as the text that filters and lanes go by: a scalar is its text, anything else is JSON without spaces.
+/// A decoded key as the text that filters and lanes go by: a string is its text, a number is as it is written, lists and
+/// objects are JSON without spaces and with the members by name, so that keys that are the same share a lane.
 #[must_use]
-pub fn key_text(key: &Value) -> Cow<'_, str> {
-    match key {
-        Value::String(text) => Cow::Borrowed(text),
+pub fn key_text<'a>(key: &'a Document<'_>) -> Cow<'a, str> {
+    let key = key.root();
+    match key.kind() {
+        // One that has no text keeps its order as it is written.
+        Kind::String => key.string().unwrap_or(Cow::Borrowed(key.raw())),
         // What `--decode-key bytes` makes is as good as its base64.
-        other => Cow::Owned(other.to_string()),
+        _ => key.canonical(),
     }
 }

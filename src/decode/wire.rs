@@ -1,51 +1,114 @@
-//! What stands in front of a value that has a schema, as Confluent's serializers write it and as compatible ones do.
+//! How a record names its schema, as Confluent's serializers write it and as compatible ones do.
 //!
-//! A zero byte (the "magic" byte), the schema's id as four bytes, the highest first, and for Protocol Buffers the place of
-//! the message in its file: how many numbers there are, then the numbers, from the outermost message inwards, all of them
-//! zigzag-encoded as variable-length integers. A count of 0 is short for the single place 0, the first message of the file.
+//! The name of a schema is a zero byte (the "magic" byte) with the schema's id as four bytes, the highest first, or a byte
+//! of one with the schema's GUID as sixteen bytes. Protocol Buffers add the message's indexes: how many there are, then each
+//! of them, from the outermost message inwards, all zigzag-encoded as variable-length integers. A count of 0 stands for the
+//! single index 0, the first message of the file.
+//!
+//! The name stands in the header `__value_schema_id` or `__key_schema_id`, and then the payload is bare. Without that header
+//! it stands in front of the payload. A payload without either names no schema and is never decoded with one.
 //!
 //! Source: <https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format>
 
-use super::Undecodable;
+use std::fmt;
 
-/// How many bytes magic and id take.
-const HEAD: usize = 5;
+use super::{Undecodable, avro::uuid};
 
-/// Messages within messages within messages: nobody writes that many levels.
-const LONGEST_PLACE: i64 = 64;
+/// The header that names the schema of a value.
+pub const VALUE_SCHEMA_HEADER: &str = "__value_schema_id";
+/// The header that names the schema of a key.
+pub const KEY_SCHEMA_HEADER: &str = "__key_schema_id";
 
-/// Splits a value into its schema's id and what follows.
-pub(super) fn split(bytes: &[u8]) -> Result<(u32, &[u8]), Undecodable> {
-    match bytes {
-        [0, a, b, c, d, rest @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), rest)),
-        [0, ..] => Err(Undecodable::bad(format!(
-            "it has {} bytes and would need at least {HEAD} for a schema's id",
-            bytes.len()
-        ))),
-        [] => Err(Undecodable::bad("it is empty; a value with a schema begins with a zero byte and the schema's id")),
-        [first, ..] => Err(Undecodable::bad(format!(
-            "it begins with the byte 0x{first:02x}; a value with a schema begins with a zero byte and the schema's id"
-        ))),
+const GUID_BYTES: usize = 16;
+/// No schema nests messages this deep.
+const MAX_MESSAGE_INDEXES: i64 = 64;
+
+/// What a registry knows a schema by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum SchemaName {
+    /// The number that one registry gave it.
+    Id(u32),
+    /// The identifier that it has in every registry.
+    Guid([u8; GUID_BYTES]),
+}
+
+impl fmt::Display for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Guid(guid) => f.write_str(&uuid(guid)),
+        }
     }
 }
 
-/// Reads the place of a message in its file; returns it with what follows.
-pub(super) fn message_place(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), Undecodable> {
-    let wrong = || Undecodable::bad("the place of its message in the schema's file is cut off or makes no sense");
+/// A payload with the name of its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Framed<'h, 'b> {
+    pub schema: SchemaName,
+    /// What stands behind the schema's name in a header: the message indexes of Protocol Buffers. `None` without a header:
+    /// they stand in front of the payload then.
+    pub indexes: Option<&'h [u8]>,
+    pub payload: &'b [u8],
+}
+
+/// Finds out which schema a payload names; `header` is the value of the header that may name it, with the header's name.
+pub(super) fn split<'h, 'b>(header: Option<(&str, &'h [u8])>, bytes: &'b [u8]) -> Result<Framed<'h, 'b>, Undecodable> {
+    if let Some((name, header)) = header {
+        let (schema, indexes) = schema_name(header).ok_or_else(|| bad_header(name, header))?;
+        return Ok(Framed { schema, indexes: Some(indexes), payload: bytes });
+    }
+    let (schema, payload) = schema_name(bytes).ok_or_else(|| bad_prefix(bytes))?;
+    Ok(Framed { schema, indexes: None, payload })
+}
+
+/// Reads the name of a schema; returns it with what follows.
+fn schema_name(bytes: &[u8]) -> Option<(SchemaName, &[u8])> {
+    match bytes {
+        [0, a, b, c, d, rest @ ..] => Some((SchemaName::Id(u32::from_be_bytes([*a, *b, *c, *d])), rest)),
+        [1, rest @ ..] => rest.split_first_chunk().map(|(guid, rest)| (SchemaName::Guid(*guid), rest)),
+        _ => None,
+    }
+}
+
+fn bad_header(name: &str, header: &[u8]) -> Undecodable {
+    let what = match header {
+        [] => "is empty".to_owned(),
+        [0 | 1, ..] => format!("has only {} bytes", header.len()),
+        [first, ..] => format!("begins with the byte 0x{first:02x}"),
+    };
+    Undecodable::bad(format!(
+        "its header {name} {what}; it must be a zero byte and the schema's id, or a byte of one and the schema's GUID"
+    ))
+}
+
+fn bad_prefix(bytes: &[u8]) -> Undecodable {
+    let what = match bytes {
+        [] => "it is empty".to_owned(),
+        [0 | 1, ..] => format!("it has only {} bytes", bytes.len()),
+        [first, ..] => format!("it begins with the byte 0x{first:02x}"),
+    };
+    Undecodable::bad(format!(
+        "{what} and no header names its schema; a value with a schema begins with a zero byte and the schema's id"
+    ))
+}
+
+/// Reads the indexes of a message in its file; returns them with what follows.
+pub(super) fn message_indexes(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), Undecodable> {
+    let wrong = || Undecodable::bad("the indexes of its message in the schema's file are cut off or out of range");
     let (count, mut rest) = zigzag(bytes).ok_or_else(wrong)?;
     if count == 0 {
         return Ok((vec![0], rest));
     }
-    if !(1..=LONGEST_PLACE).contains(&count) {
+    if !(1..=MAX_MESSAGE_INDEXES).contains(&count) {
         return Err(wrong());
     }
-    let mut place = Vec::new();
+    let mut indexes = Vec::new();
     for _ in 0..count {
-        let (number, after) = zigzag(rest).ok_or_else(wrong)?;
-        place.push(usize::try_from(number).map_err(|_| wrong())?);
+        let (index, after) = zigzag(rest).ok_or_else(wrong)?;
+        indexes.push(usize::try_from(index).map_err(|_| wrong())?);
         rest = after;
     }
-    Ok((place, rest))
+    Ok((indexes, rest))
 }
 
 /// A zigzag-encoded integer of at most ten bytes, and what follows; Avro's `int` and `long` are written so, too.
@@ -85,21 +148,51 @@ mod tests {
 
     use super::{testing::put_zigzag, *};
 
+    const GUID: [u8; 16] =
+        [0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70];
+
+    fn framed(header: Option<&'static [u8]>, bytes: &'static [u8]) -> Result<Framed<'static, 'static>, String> {
+        split(header.map(|header| (VALUE_SCHEMA_HEADER, header)), bytes).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn the_head_is_split_off() {
-        assert_eq!(split(&[0, 0, 0, 1, 2, 9]), Ok((258, &[9][..])));
-        for (bytes, part) in [(&b""[..], "empty"), (b"\0\0\0\0", "4 bytes"), (b"{\"a\":1}", "0x7b")] {
-            assert!(split(bytes).unwrap_err().to_string().contains(part), "{bytes:?}");
+    fn the_name_of_a_schema_stands_in_front_of_the_payload() {
+        let schema = SchemaName::Id(258);
+        assert_eq!(framed(None, &[0, 0, 0, 1, 2, 9]), Ok(Framed { schema, indexes: None, payload: &[9] }));
+        let schema = SchemaName::Guid(GUID);
+        assert_eq!(framed(None, b"\x01abcdefghijklmnop\x09"), Ok(Framed { schema, indexes: None, payload: &[9] }));
+        assert_eq!(schema.to_string(), "61626364-6566-6768-696a-6b6c6d6e6f70");
+    }
+
+    #[test]
+    fn a_header_names_the_schema_and_the_payload_is_bare() {
+        let bare = Framed { schema: SchemaName::Guid(GUID), indexes: Some(&[2, 0]), payload: &[0, 0, 0, 0, 7, 9] };
+        assert_eq!(framed(Some(b"\x01abcdefghijklmnop\x02\0"), &[0, 0, 0, 0, 7, 9]), Ok(bare));
+        let bare = Framed { schema: SchemaName::Id(7), indexes: Some(&[]), payload: &[14] };
+        assert_eq!(framed(Some(&[0, 0, 0, 0, 7]), &[14]), Ok(bare));
+    }
+
+    #[test]
+    fn a_payload_that_names_no_schema_is_refused_and_so_is_a_header_that_names_none() {
+        for (bytes, part) in
+            [(&b""[..], "is empty"), (b"\0\0\0\0", "4 bytes"), (b"{\"a\":1}", "0x7b"), (b"\x01abc", "4 bytes")]
+        {
+            let error = framed(None, bytes).unwrap_err();
+            assert!(error.contains(part) && error.contains("no header names its schema"), "{error}");
+        }
+        for (header, part) in [(&b""[..], "is empty"), (b"\0\0", "2 bytes"), (b"1abcdefghijklmnop", "0x31")] {
+            let error = framed(Some(header), b"\0\0\0\0\x07\x0e").unwrap_err();
+            assert!(error.contains(part) && error.contains("__value_schema_id"), "{error}");
         }
     }
 
     #[test]
     fn a_single_zero_is_short_for_the_first_message() {
-        assert_eq!(message_place(&[0, 7]), Ok((vec![0], &[7][..])));
-        assert_eq!(message_place(&[2, 0, 7]), Ok((vec![0], &[7][..])));
-        assert_eq!(message_place(&[4, 2, 4]), Ok((vec![1, 2], &[][..])));
+        assert_eq!(message_indexes(&[0, 7]), Ok((vec![0], &[7][..])));
+        assert_eq!(message_indexes(&[2, 0, 7]), Ok((vec![0], &[7][..])));
+        assert_eq!(message_indexes(&[4, 2, 4]), Ok((vec![1, 2], &[][..])));
         for wrong in [&[][..], &[1], &[4, 2], &[2, 1], &[0xff; 11], &[0x82, 0x01]] {
-            assert!(message_place(wrong).is_err(), "{wrong:?}");
+            assert!(message_indexes(wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -114,8 +207,9 @@ mod tests {
 
         #[test]
         fn no_bytes_upset_it(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
-            drop(split(&bytes));
-            drop(message_place(&bytes));
+            drop(split(None, &bytes));
+            drop(split(Some((KEY_SCHEMA_HEADER, &bytes)), &bytes));
+            drop(message_indexes(&bytes));
         }
     }
 }

@@ -8,7 +8,10 @@ use super::{
     DeadLetter, DeadLetterTopics, DlqError, json,
     scan::{Section, scan},
 };
-use crate::{feed::printable, kafka::Client};
+use crate::{
+    feed::{cells, printable},
+    kafka::Client,
+};
 
 /// So many different groups are told apart; what comes after is counted under one.
 const GROUPS: usize = 10_000;
@@ -132,13 +135,13 @@ impl Summary {
             ]
         });
         let rows: Vec<[String; 7]> = std::iter::once(heads).chain(rows).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..7).map(width).collect();
+        let widest = |column: usize| rows.iter().map(|row| cells::width(&row[column])).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..7).map(widest).collect();
         let mut out = String::new();
         for row in &rows {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-            out.push_str(cells.join("  ").trim_end());
+            let filled = |(cell, width): (&String, &usize)| format!("{cell}{}", cells::padding(cell, *width));
+            let row: Vec<String> = row.iter().zip(&widths).map(filled).collect();
+            out.push_str(row.join("  ").trim_end());
             out.push('\n');
         }
         out

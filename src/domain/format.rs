@@ -89,4 +89,10 @@ impl Formats {
     pub fn is_asked(self) -> bool {
         self.key.is_asked() || self.value.is_asked()
     }
+
+    /// Whether schemas are needed.
+    #[must_use]
+    pub fn needs_registry(self) -> bool {
+        self.key.needs_registry() || self.value.needs_registry()
+    }
 }

@@ -3,6 +3,7 @@
 mod bounds;
 mod format;
 mod growing;
+pub mod json;
 mod key_hash;
 mod offset;
 mod ordering;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum RateLimit {
     /// Records in a second.
     Records(NonZeroU64),
-    /// Bytes of keys, values and headers in a second.
+    /// Bytes of keys and values in a second.
     Bytes(NonZeroU64),
 }
 

@@ -83,6 +83,8 @@ pub struct Route {
     pub formats: Formats,
     /// The rules needed to decode it, and it cannot be decoded: it fails when its turn comes.
     pub undecodable: bool,
+    /// A rule could not read what it goes by, and the record was left out (`filtered`) or is handled all the same.
+    pub unjudged: bool,
 }
 
 impl Route {
@@ -147,16 +149,17 @@ impl Record {
         self.buffer.fetched
     }
 
-    /// How many bytes key, value and headers take.
+    /// How many bytes key and value have: what is counted as the record's bytes. Headers are taken apart only where somebody
+    /// reads them, and the same records have to count the same whoever does.
     #[must_use]
     pub fn size(&self) -> u64 {
-        u64::from(present(self.key_len)) + u64::from(present(self.value_len)) + u64::from(self.headers_len)
+        u64::from(present(self.key_len)) + u64::from(present(self.value_len))
     }
 
     /// How much memory it takes while it waits.
     #[must_use]
     pub fn footprint(&self) -> u64 {
-        self.size() + OVERHEAD
+        self.size() + u64::from(self.headers_len) + OVERHEAD
     }
 
     /// The same record in memory of its own: one that waits for long would otherwise keep the bytes of all that were

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::{ClampReason, EventKind, Expiry, RangeSide};
+use super::{
+    ClampReason, EventKind, Expiry, RangeSide,
+    epoch::as_time,
+    figures::{Count, seconds},
+};
 use crate::domain::TopicPartition;
 
 /// The first few partitions by name, and how many more there are.
@@ -32,6 +36,7 @@ impl fmt::Display for EventKind {
             Self::Planned { topics, partitions, records } => {
                 let end = |count: usize| if count == 1 { "" } else { "s" };
                 let (parts, names) = (end(*partitions), end(*topics));
+                let records = Count(*records);
                 write!(f, "planned: {records} records in {partitions} partition{parts} of {topics} topic{names}")
             }
             Self::Clamped { partition, side, asked, used, why, more } => {
@@ -54,7 +59,11 @@ impl fmt::Display for EventKind {
                         )
                     }
                     ClampReason::AboveEnd => {
-                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))
+                        write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))?;
+                        match as_time(asked) {
+                            Some(time) => write!(f, ". {asked} counts as an offset; as a time it is written {time}"),
+                            None => Ok(()),
+                        }
                     }
                     ClampReason::NothingCommitted => {
                         write!(
@@ -69,7 +78,9 @@ impl fmt::Display for EventKind {
                 }
             }
             Self::Started { run_id, concurrency } => write!(f, "run {run_id} started, concurrency {concurrency}"),
-            Self::Finished { run_id, state, elapsed_s } => write!(f, "run {run_id} {state} after {elapsed_s:.2} s"),
+            Self::Finished { run_id, state, elapsed_s } => {
+                write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
+            }
             Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
             Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", Few(partitions)),
             Self::Lost { member, partitions } => write!(f, "{member} lost {}", Few(partitions)),

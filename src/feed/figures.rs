@@ -1,17 +1,23 @@
 //! Figures as people read them, the same in every text.
 
-use std::time::Duration;
-
-use indicatif::FormattedDuration;
 pub(super) use indicatif::{HumanBytes as Bytes, HumanCount as Count};
 
-/// `1.69 s` below a minute, `0:02:05` from there on.
-pub(super) fn seconds(seconds: f64) -> String {
-    let seconds = seconds.max(0.0);
-    if seconds < 60.0 {
-        return format!("{seconds:.2} s");
+/// `1.69 s` below a minute; from there on `3m 12s`, `2h 05m`, `3d 04h`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+pub(crate) fn seconds(seconds: f64) -> String {
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds.max(0.0) };
+    if seconds < 59.995 { format!("{seconds:.2} s") } else { long(seconds.round() as u64) }
+}
+
+/// A time of a minute or more.
+pub(crate) fn long(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (10_000.., _) => "years".to_owned(),
+        (1.., _) => format!("{days}d {hours:02}h"),
+        (0, 1..) => format!("{hours}h {minutes:02}m"),
+        (0, 0) => format!("{minutes}m {:02}s", seconds % 60),
     }
-    Duration::try_from_secs_f64(seconds.round()).map_or_else(|_| "?".into(), |time| FormattedDuration(time).to_string())
 }
 
 /// A rate without its fraction, with separators: `5,912`; below 10 with one decimal.
@@ -35,10 +41,8 @@ mod tests {
 
     #[test]
     fn figures_read_well_at_any_size() {
-        assert_eq!(seconds(1.694), "1.69 s");
-        assert_eq!(seconds(-1.0), "0.00 s");
-        assert_eq!(seconds(125.4), "00:02:05");
-        assert_eq!(seconds(f64::INFINITY), "?");
+        assert_eq!([1.694, -1.0, 59.994, 59.996].map(seconds), ["1.69 s", "0.00 s", "59.99 s", "1m 00s"]);
+        assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
         assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);
         assert_eq!(whole(f64::NAN), 0);
     }

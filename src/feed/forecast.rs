@@ -21,6 +21,12 @@ pub struct Forecast {
     pub records: Estimate,
     /// Records that the filter leaves out.
     pub filtered: Estimate,
+    /// Records that a rule cannot judge.
+    #[serde(default)]
+    pub unjudged: Estimate,
+    /// Offsets at the ends of the partitions that open transactions hold back: they are not read.
+    #[serde(default)]
+    pub held_back: u64,
     /// Bytes of keys and values of all records that will be read.
     pub bytes: u64,
     /// How large a record is.

@@ -2,10 +2,11 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts of slices and columns are far below 2^52")]
 
-/// A value over the time since a run's start, from its first second to its last, in bounded memory.
+/// How many things happened in a second, over the time since a run's start, from its first second to its last, in bounded
+/// memory.
 ///
-/// Time is cut into equal slices that hold the mean of what was measured in them. When there are too many slices,
-/// neighbours are merged and every slice is twice as long, so that a long run costs detail and never memory.
+/// Time is cut into equal slices that hold what was counted in them. When there are too many slices, neighbours are merged
+/// and every slice is twice as long, so that a long run costs detail and never memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     slice_s: f64,
@@ -14,13 +15,18 @@ pub struct Series {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Slice {
-    sum: f64,
-    count: u32,
+    count: f64,
+    /// For how much of its time that was counted, in seconds.
+    covered_s: f64,
 }
 
 impl Slice {
-    fn mean(self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / f64::from(self.count))
+    fn per_s(self) -> Option<f64> {
+        (self.covered_s > 0.0).then(|| self.count / self.covered_s)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { count: self.count + other.count, covered_s: self.covered_s + other.covered_s }
     }
 }
 
@@ -34,27 +40,32 @@ impl Series {
         Self { slice_s: slice_s.max(0.001), slices: Vec::new() }
     }
 
-    /// Adds what was measured `at_s` seconds after the start. Times before the start, and what is no number, are left
-    /// out.
-    pub fn push(&mut self, at_s: f64, value: f64) {
-        if !(at_s.is_finite() && value.is_finite() && at_s >= 0.0) {
+    /// Adds what was counted from `from_s` to `to_s` seconds after the start, evenly over that time. Times before the start,
+    /// and what is no number, are left out.
+    pub fn push(&mut self, from_s: f64, to_s: f64, count: f64) {
+        if !(from_s.is_finite() && to_s.is_finite() && count.is_finite() && from_s >= 0.0 && to_s > from_s) {
             return;
         }
-        while at_s / self.slice_s >= Self::CAPACITY as f64 {
+        while to_s / self.slice_s >= Self::CAPACITY as f64 {
             self.merge();
         }
-        let index = index(at_s, self.slice_s);
-        if self.slices.len() <= index {
-            self.slices.resize(index + 1, Slice::default());
+        let (first, last) = (index(from_s, self.slice_s), index(to_s, self.slice_s));
+        if self.slices.len() <= last {
+            self.slices.resize(last + 1, Slice::default());
         }
-        if let Some(slice) = self.slices.get_mut(index) {
-            slice.sum += value;
-            slice.count = slice.count.saturating_add(1);
+        for (at, slice) in self.slices.iter_mut().enumerate().take(last + 1).skip(first) {
+            let begins_s = at as f64 * self.slice_s;
+            let covered_s = (to_s.min(begins_s + self.slice_s) - from_s.max(begins_s)).max(0.0);
+            *slice = slice.and(Slice { count: count * covered_s / (to_s - from_s), covered_s });
+        }
+        // What ends on the edge of a slice is none of the next one's.
+        while self.slices.last().is_some_and(|slice| slice.covered_s <= 0.0) {
+            self.slices.pop();
         }
     }
 
     /// The series as `columns` values that together cover the first `span_s` seconds; `None` where nothing has been
-    /// measured yet. A column between two measurements repeats the earlier one.
+    /// counted yet. A column between two measurements repeats the earlier one.
     #[must_use]
     pub fn columns(&self, columns: usize, span_s: f64) -> Vec<Option<f64>> {
         let measured_s = self.slices.len() as f64 * self.slice_s;
@@ -68,34 +79,26 @@ impl Series {
                 }
                 let first = index(from_s, self.slice_s);
                 let end = index((from_s + width_s).min(measured_s), self.slice_s).max(first + 1);
-                last = mean(self.slices.get(first..end.min(self.slices.len())).unwrap_or_default()).or(last);
+                let slices = self.slices.get(first..end.min(self.slices.len())).unwrap_or_default();
+                last = slices.iter().fold(Slice::default(), |sum, slice| sum.and(*slice)).per_s().or(last);
                 last
             })
             .collect()
     }
 
-    /// The largest mean of a slice.
+    /// The largest rate of a slice. One that is hardly begun does not count, unless there is no other.
     #[must_use]
     pub fn peak(&self) -> Option<f64> {
-        self.slices.iter().filter_map(|slice| slice.mean()).reduce(f64::max)
+        let whole = self.slices.iter().filter(|slice| slice.covered_s >= self.slice_s / 2.0);
+        let peak = whole.filter_map(|slice| slice.per_s()).reduce(f64::max);
+        peak.or_else(|| self.slices.iter().filter_map(|slice| slice.per_s()).reduce(f64::max))
     }
 
     fn merge(&mut self) {
         self.slice_s *= 2.0;
-        self.slices = self
-            .slices
-            .chunks(2)
-            .map(|pair| {
-                pair.iter().fold(Slice::default(), |a, b| Slice { sum: a.sum + b.sum, count: a.count + b.count })
-            })
-            .collect();
+        self.slices =
+            self.slices.chunks(2).map(|pair| pair.iter().fold(Slice::default(), |sum, one| sum.and(*one))).collect();
     }
-}
-
-fn mean(slices: &[Slice]) -> Option<f64> {
-    let means = slices.iter().filter_map(|slice| slice.mean());
-    let (sum, count) = means.fold((0.0, 0_u32), |(sum, count), mean| (sum + mean, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and bounded by CAPACITY")]
@@ -133,22 +136,40 @@ impl Recent {
 mod tests {
     use super::*;
 
+    fn close(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-6)
+    }
+
     #[test]
-    fn columns_cover_the_span_and_stay_empty_where_nothing_is_measured() {
+    fn columns_cover_the_span_and_stay_empty_where_nothing_is_counted() {
         let mut series = Series::new(0.1);
         for tenth in 0..10 {
-            series.push(f64::from(tenth) * 0.1, f64::from(tenth));
+            series.push(f64::from(tenth) * 0.1, f64::from(tenth + 1) * 0.1, f64::from(tenth) / 10.0);
         }
         let columns = series.columns(10, 2.0);
-        assert_eq!(columns[..5], [Some(0.5), Some(2.5), Some(4.5), Some(6.5), Some(8.5)]);
+        assert!(columns.iter().zip([0.5, 2.5, 4.5, 6.5, 8.5]).all(|(is, should)| close(*is, should)), "{columns:?}");
         assert!(columns[5..].iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn what_was_counted_is_spread_over_its_time_and_nothing_is_lost() {
+        let mut series = Series::new(1.0);
+        series.push(0.5, 2.5, 200.0);
+        assert_eq!(series.columns(3, 3.0), [Some(100.0); 3]);
+        // All at once, and then nothing: no tail.
+        let mut burst = Series::new(0.1);
+        burst.push(0.0, 0.1, 300.0);
+        burst.push(0.1, 1.0, 0.0);
+        let columns = burst.columns(10, 1.0);
+        assert!(close(columns[0], 3_000.0) && columns[1..].iter().all(|column| close(*column, 0.0)), "{columns:?}");
+        assert!(close(burst.peak(), 3_000.0));
     }
 
     #[test]
     fn a_hole_repeats_the_value_before_it() {
         let mut series = Series::new(1.0);
-        series.push(0.5, 7.0);
-        series.push(3.5, 9.0);
+        series.push(0.0, 1.0, 7.0);
+        series.push(3.0, 4.0, 9.0);
         assert_eq!(series.columns(4, 4.0), [Some(7.0), Some(7.0), Some(7.0), Some(9.0)]);
     }
 
@@ -156,20 +177,21 @@ mod tests {
     fn a_long_run_loses_detail_but_neither_its_start_nor_its_peak() {
         let mut series = Series::new(0.1);
         for second in 0..100_000 {
-            series.push(f64::from(second), if second < 50_000 { 10.0 } else { 20.0 });
+            series.push(f64::from(second), f64::from(second + 1), if second < 50_000 { 10.0 } else { 20.0 });
         }
         assert!(series.slices.len() <= Series::CAPACITY);
         let columns = series.columns(4, 100_000.0);
-        assert_eq!((columns[0], columns[3]), (Some(10.0), Some(20.0)));
-        assert_eq!(series.peak(), Some(20.0));
+        assert!(close(columns[0], 10.0) && close(columns[3], 20.0), "{columns:?}");
+        assert!(close(series.peak(), 20.0));
     }
 
     #[test]
     fn what_is_no_measurement_is_left_out() {
         let mut series = Series::new(0.1);
-        series.push(-1.0, 1.0);
-        series.push(f64::NAN, 1.0);
-        series.push(1.0, f64::INFINITY);
+        series.push(-1.0, 0.0, 1.0);
+        series.push(0.0, f64::NAN, 1.0);
+        series.push(1.0, 2.0, f64::INFINITY);
+        series.push(1.0, 1.0, 5.0);
         assert_eq!(series.peak(), None);
     }
 

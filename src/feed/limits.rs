@@ -24,6 +24,12 @@ pub struct GuardView {
     pub group: String,
     /// Its lag when it was last looked up; `None` where that is not known.
     pub lag: Option<u64>,
+    /// The partition with the largest part of it, such as `orders-3`.
+    #[serde(default)]
+    pub partition: Option<String>,
+    /// What that partition has of it.
+    #[serde(default)]
+    pub partition_lag: Option<u64>,
     /// Above this the run slows down.
     pub max_lag: u64,
     /// What that allows in a second: `None` does not hold the run back, 0 is a stop.

@@ -1,10 +1,12 @@
 //! What a run (or a watched group) tells the world: snapshots, of which only the latest counts, and events, of which
 //! every one counts. Views know nothing else.
 
+pub mod cells;
 mod cluster;
+mod epoch;
 mod event;
 mod event_text;
-mod figures;
+pub(crate) mod figures;
 mod forecast;
 mod history;
 mod limits;
@@ -31,12 +33,16 @@ pub use log::EventLog;
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use printable::printable;
-pub use quarantine::{QuarantineView, QuarantinedKey, SHOWN_KEYS};
+pub use quarantine::{PausedRecord, QuarantineView, QuarantinedKey, SHOWN_KEYS};
 pub use rehearsal::{
     ComparisonView, Difference, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome, RecordPlace,
     RehearsalView,
 };
-pub use run_view::{Bound, LatencyMs, PlanView, Prediction, RebalanceView, RunState, RunView, Throughput, Totals};
+use run_view::progress_of;
+pub use run_view::{
+    Bound, CurrentLimit, Exception, Gravity, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView, RunState,
+    RunView, Standing, Throughput, Totals,
+};
 pub use snapshot::{RunSummary, Snapshot};
 
 use std::sync::Arc;

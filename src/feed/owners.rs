@@ -78,8 +78,11 @@ pub struct PartitionView {
     pub end: Offset,
     /// Every record below is handled.
     pub position: Offset,
-    /// What is left.
+    /// What is left above the position.
     pub lag: Lag,
+    /// How many offsets of that are dealt with already: their turn came before that of a record below them.
+    #[serde(default)]
+    pub ahead: u64,
     /// Records handled.
     pub handled: u64,
     /// Who handles it.
@@ -88,6 +91,14 @@ pub struct PartitionView {
     pub records_per_s: f64,
     /// 95 % of its records took at most so many milliseconds; `None` before the first.
     pub p95_ms: Option<f64>,
+}
+
+impl PartitionView {
+    /// The part of its plan that is dealt with, 0 to 1. Complete is only what its position says is complete.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        super::progress_of(self.lag, self.ahead, self.end.since(self.first))
+    }
 }
 
 /// What a worker does.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthChar;
+
 /// The text with control characters written as escapes (`\u{1b}`, `\n`), and with those that are invisible or turn
 /// the direction of writing around: a record, a topic or a broker's message must not be able to drive a terminal or to forge a line.
 #[must_use]
@@ -10,10 +13,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_unprintable(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    for grapheme in text.graphemes(true) {
+        let joins = joins_emoji(grapheme);
+        for c in grapheme.chars() {
+            if is_unprintable(c) && !(joins && c == JOINER) { out.extend(c.escape_default()) } else { out.push(c) }
+        }
     }
     Cow::Owned(out)
+}
+
+/// Joins several emoji into one, such as a family, and is invisible anywhere else.
+const JOINER: char = '\u{200d}';
+
+/// Whether every joiner of a grapheme stands between two emoji. A grapheme goes on behind a joiner only there; marks that
+/// take no cells may follow one anywhere.
+fn joins_emoji(grapheme: &str) -> bool {
+    let mut parts = grapheme.split(JOINER);
+    grapheme.contains(JOINER)
+        && parts.all(|part| part.chars().next().and_then(UnicodeWidthChar::width).is_some_and(|cells| cells > 0))
 }
 
 /// All control characters, and Unicode's format characters of direction and zero width, as "Trojan Source"
@@ -36,10 +53,29 @@ mod tests {
         assert_eq!(printable("a\u{1b}[2J\nb\u{9b}\u{202e}c"), "a\\u{1b}[2J\\nb\\u{9b}\\u{202e}c");
     }
 
+    #[test]
+    fn a_joiner_stays_between_emoji_and_nowhere_else() {
+        for text in ["👨‍👩‍👧‍👦", "🏳️‍🌈", "👩🏽‍💻 x"] {
+            assert_eq!(printable(text), text);
+        }
+        for (text, shown) in [
+            ("a\u{200d}b", "a\\u{200d}b"),
+            ("\u{200d}a", "\\u{200d}a"),
+            ("👨\u{200d}", "👨\\u{200d}"),
+            ("👨\u{200d}\u{200d}👩", "👨\\u{200d}\\u{200d}👩"),
+            ("👨\u{200d}a", "👨\\u{200d}a"),
+            ("👨\u{200d}\u{301}", "👨\\u{200d}\u{301}"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_unprintable_is_left(text in any::<String>()) {
-            prop_assert!(!printable(&text).chars().any(is_unprintable));
+            prop_assert!(!printable(&text).chars().any(|c| is_unprintable(c) && c != JOINER));
+            let again = printable(&text).into_owned();
+            prop_assert_eq!(printable(&again), again.as_str());
         }
     }
 }

@@ -15,8 +15,26 @@ pub struct QuarantineView {
     pub bytes: u64,
     /// Whether the run has nothing else left to do.
     pub awaits_decision: bool,
+    /// Whether keys can be dead-lettered: the run has dead letters.
+    #[serde(default)]
+    pub dead_letters: bool,
     /// The keys, the oldest first; at most [`SHOWN_KEYS`] of them.
     pub waiting: Vec<QuarantinedKey>,
+}
+
+/// The record whose failure paused the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PausedRecord {
+    /// Its partition.
+    pub partition: TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+    /// Its key as text, cut off where it is long; `None` without a key. It comes from outside: views escape it.
+    pub key: Option<String>,
+    /// What the handler said.
+    pub error: String,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 /// So many keys are named.

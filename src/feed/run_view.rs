@@ -5,7 +5,10 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DryRunView, LimitsView, PartitionView, QuarantineView, RebalanceKind, RehearsalView, WorkerView};
+use super::{
+    DryRunView, LimitsView, PartitionView, PausedRecord, QuarantineView, RebalanceKind, RehearsalView, WorkerView,
+    figures::{Count, seconds},
+};
 use crate::{
     domain::{Lag, Ordering},
     handler::EffectCount,
@@ -69,6 +72,9 @@ pub struct PlanView {
     /// How long a plan that was made before the run said it would take, where one was made.
     #[serde(default)]
     pub predicted: Option<Prediction>,
+    /// Offsets at the ends of its partitions that open transactions held back when it was made.
+    #[serde(default)]
+    pub held_back: u64,
     /// What keeps its order.
     pub ordering: Ordering,
     /// The most records a handler gets at once.
@@ -115,7 +121,7 @@ impl PlanView {
 pub struct Totals {
     /// Records handled.
     pub handled: u64,
-    /// Their bytes (key, value and headers).
+    /// Their bytes (key and value).
     pub bytes: u64,
     /// How many lanes had records: key groups, partitions or records, by the ordering.
     pub lanes: u64,
@@ -124,14 +130,26 @@ pub struct Totals {
     /// Records of which the key template made no key; they keep the order of their partition.
     #[serde(default)]
     pub unkeyed: u64,
+    /// Records that a rule could not judge, such as values that are not JSON, and that did not fail for it.
+    #[serde(default)]
+    pub unjudged: u64,
+    /// Those of them that were left out; the others were handled.
+    #[serde(default)]
+    pub unjudged_dropped: u64,
     /// How often a record was tried again.
     pub retried: u64,
     /// Records put aside into a dead-letter topic.
     pub dead_lettered: u64,
     /// Records that failed for good and were passed over.
     pub skipped: u64,
-    /// Records that were delivered again after this run had handled them, and were not handled twice.
+    /// Records that came more than once: those of `already_handled` and of `repeated`.
     pub duplicates: u64,
+    /// Records that were read here and not handled again, because this process or another had handled them.
+    #[serde(default)]
+    pub already_handled: u64,
+    /// Records that were handled again, or may have been: a process was killed after it had begun them.
+    #[serde(default)]
+    pub repeated: u64,
     /// Records that were handled alone.
     #[serde(default)]
     pub barriers: u64,
@@ -140,18 +158,25 @@ pub struct Totals {
     pub lost: u64,
     /// What is left up to the plan's ends, over all partitions whose position is known.
     pub lag: Lag,
+    /// How many offsets of that are dealt with already, above the positions.
+    #[serde(default)]
+    pub ahead: u64,
 }
 
-impl Totals {
-    /// Records of which nothing is left to do: each was handled, filtered, passed over, put into a dead-letter topic, or
-    /// is gone.
-    #[must_use]
-    pub fn dealt_with(&self) -> u64 {
-        [self.filtered, self.dead_lettered, self.skipped, self.lost].into_iter().fold(self.handled, u64::saturating_add)
+/// The part of `planned` offsets that is dealt with, 0 to 1: what lies below the position, and what is ahead of it.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+pub(super) fn progress_of(lag: Lag, ahead: u64, planned: u64) -> f64 {
+    match lag {
+        Lag::Unknown => 0.0,
+        Lag::Known(0) => 1.0,
+        Lag::Known(_) if planned == 0 => 1.0,
+        // A position that is not at its end is not complete, whatever was counted.
+        Lag::Known(lag) => (1.0 - lag.saturating_sub(ahead) as f64 / planned as f64).clamp(0.0, 0.999),
     }
 }
 
-/// How fast it goes.
+/// How fast it goes: over the last second or so; once it is over, from its first record handled to its last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
     /// Records handled in a second.
@@ -216,6 +241,49 @@ pub struct Prediction {
     pub limit: Bound,
 }
 
+/// What keeps a run from being faster at the moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentLimit {
+    /// What kind of limit.
+    pub bound: Bound,
+    /// The key or the partition that it is about, where it is about one. It comes from outside: views escape it.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+impl fmt::Display for CurrentLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} {name}", self.bound),
+            None => write!(f, "{}", self.bound),
+        }
+    }
+}
+
+/// Lanes whose first record has failed and waits for its next attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RetryingView {
+    /// How many keys, partitions or records wait, by the ordering.
+    pub lanes: u64,
+    /// Seconds until the next attempt.
+    pub next_s: f64,
+    /// Nothing else can be handled meanwhile.
+    pub alone: bool,
+}
+
+impl RetryingView {
+    /// How many of what wait, such as `1 key retrying`.
+    #[must_use]
+    pub fn in_words(&self, ordering: Ordering) -> String {
+        let what = match ordering {
+            Ordering::Key => "key",
+            Ordering::Partition => "partition",
+            Ordering::None => "record",
+        };
+        format!("{} {what}{} retrying", Count(self.lanes), if self.lanes == 1 { "" } else { "s" })
+    }
+}
+
 /// A finished change of owners.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RebalanceView {
@@ -242,12 +310,21 @@ pub struct RunView {
     pub elapsed_s: f64,
     /// Seconds from the first record handed to a worker to the last one handled (or to now).
     pub handling_s: f64,
-    /// Seconds that are left at the present speed, where that can be said.
+    /// Seconds that the work that is left will take, where that can be said.
     pub eta_s: Option<f64>,
+    /// What keeps it from being faster at the moment, where that can be said; of a run that is over, what did.
+    #[serde(default)]
+    pub limit: Option<CurrentLimit>,
+    /// What waits for its next attempt.
+    #[serde(default)]
+    pub retrying: Option<RetryingView>,
     /// What it set out to do.
     pub plan: PlanView,
     /// How many workers are wanted.
     pub concurrency: u32,
+    /// How many it began with; 0 where that is not known.
+    #[serde(default)]
+    pub first_concurrency: u32,
     /// The most workers this run can have.
     pub max_concurrency: u32,
     /// What holds it back by somebody's will, and who chooses the number of workers.
@@ -257,7 +334,7 @@ pub struct RunView {
     pub rebalancing: bool,
     /// Counts over the whole run.
     pub totals: Totals,
-    /// The speed over the last second or so.
+    /// The speed.
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
     pub latency: LatencyMs,
@@ -267,8 +344,8 @@ pub struct RunView {
     /// Seconds from the last record's handling until all was committed; only of a run in a group, once it is over.
     #[serde(default)]
     pub commit_s: Option<f64>,
-    /// How long the handling should take, where enough is known.
-    pub predicted: Option<Prediction>,
+    /// How long the handling would have taken at best, by what is known now that it is over.
+    pub ideal: Option<Prediction>,
     /// The digest so far, in hex.
     pub digest: String,
     /// Bytes of records in memory, waiting or being handled.
@@ -284,6 +361,9 @@ pub struct RunView {
     /// Which failure paused it, where one did.
     #[serde(default)]
     pub paused_by: Option<String>,
+    /// The record whose failure paused it, where a single record did.
+    #[serde(default)]
+    pub paused_record: Option<PausedRecord>,
     /// The keys that were put aside.
     #[serde(default)]
     pub quarantine: QuarantineView,
@@ -311,23 +391,113 @@ impl RunView {
         self.plan.follow && self.state == RunState::Running
     }
 
-    /// The part of the plan that is behind us, 0 to 1; a plan without records is complete. Where single records hold
-    /// positions back, as keys in quarantine do, it is the part that has been dealt with above them, too.
+    /// The part of the plan that is dealt with, 0 to 1, also above the positions; a plan without records is complete.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn progress(&self) -> f64 {
         match self.totals.lag {
-            Lag::Unknown => 0.0,
             // What is behind a run that follows the log is what it has handled, whatever the plan once was.
-            Lag::Known(0) if self.plan.follow => 1.0,
-            Lag::Known(lag) if self.plan.follow => self.totals.handled as f64 / (self.totals.handled + lag) as f64,
-            Lag::Known(_) if self.plan.records == 0 => 1.0,
-            Lag::Known(lag) => {
-                let behind = 1.0 - (lag as f64 / self.plan.records as f64).min(1.0);
-                let dealt_with = (self.totals.dealt_with() as f64 / self.plan.records as f64).min(1.0);
-                // A run whose positions are not at their ends is not complete, whatever was counted.
-                if lag > 0 { behind.max(dealt_with.min(0.999)) } else { behind }
+            Lag::Known(lag) if self.plan.follow && lag > 0 => {
+                let left = lag.saturating_sub(self.totals.ahead).max(1);
+                self.totals.handled as f64 / (self.totals.handled.saturating_add(left)) as f64
             }
+            lag => progress_of(lag, self.totals.ahead, self.plan.records),
+        }
+    }
+
+    /// Records handled in a second, from the first to the last.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub fn mean_per_s(&self) -> f64 {
+        if self.handling_s > 0.0 { self.totals.handled as f64 / self.handling_s } else { 0.0 }
+    }
+
+    /// What became of records besides being handled, without what is zero: how many, and in which words.
+    #[must_use]
+    pub fn exceptions(&self) -> Vec<Exception> {
+        let totals = &self.totals;
+        let exception = |count, words, grave| Exception { count, words, grave };
+        [
+            exception(totals.retried, "retried", Gravity::Warning),
+            exception(totals.skipped, "skipped", Gravity::Warning),
+            exception(totals.dead_lettered, "dead letters", Gravity::Warning),
+            exception(totals.lost, "lost to retention", Gravity::Warning),
+            exception(totals.repeated, "repeated", Gravity::Warning),
+            exception(totals.unjudged, "unjudged", Gravity::Warning),
+            exception(totals.filtered, "filtered", Gravity::None),
+            exception(totals.already_handled, "already handled", Gravity::None),
+            exception(totals.barriers, "barriers", Gravity::Notice),
+            exception(totals.unkeyed, "without a key by the template", Gravity::Notice),
+        ]
+        .into_iter()
+        .filter(|exception| exception.count > 0)
+        .collect()
+    }
+
+    /// Where it stands, as people want to know it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let given_up = self.totals.dead_lettered > 0 || self.totals.skipped > 0 || self.totals.lost > 0;
+        match self.state {
+            RunState::Done if self.totals.dead_lettered > 0 => Standing::DoneWith("dead letters"),
+            RunState::Done if given_up => Standing::DoneWith("records left out"),
+            RunState::Done if self.totals.unjudged > 0 => Standing::DoneWith("unjudged records"),
+            RunState::Running if self.quarantine.awaits_decision => Standing::AwaitsDecision,
+            RunState::Running => match self.retrying {
+                Some(retrying) if retrying.alone => Standing::Retrying(retrying),
+                _ if self.plan.follow => Standing::Following,
+                _ => Standing::As(RunState::Running),
+            },
+            state => Standing::As(state),
+        }
+    }
+}
+
+/// How much a count matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// As somebody wanted it.
+    None,
+    /// Worth knowing.
+    Notice,
+    /// Something went wrong.
+    Warning,
+}
+
+/// Records that were not just handled once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// How many.
+    pub count: u64,
+    /// What became of them.
+    pub words: &'static str,
+    /// How much it matters.
+    pub grave: Gravity,
+}
+
+/// Where a run stands, as people want to know it: its state, and whether anything can go on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Standing {
+    /// What its state says.
+    As(RunState),
+    /// It handles what is written to the log.
+    Following,
+    /// Nothing is left but keys in quarantine, which wait for a decision.
+    AwaitsDecision,
+    /// Nothing is left but what waits for its next attempt.
+    Retrying(RetryingView),
+    /// It came to its end, and not all of its records were handled.
+    DoneWith(&'static str),
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::As(state) => state.fmt(f),
+            Self::Following => f.pad("following"),
+            Self::AwaitsDecision => f.pad("waiting for a decision"),
+            Self::Retrying(retrying) => f.pad(&format!("retrying in {}", seconds(retrying.next_s.max(0.0)))),
+            Self::DoneWith(what) => f.pad(&format!("done with {what}")),
         }
     }
 }

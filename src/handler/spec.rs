@@ -89,10 +89,35 @@ impl WorkTime {
 
 /// A handler that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("handler `{text}`: {reason}")]
+#[error("handler `{text}`: {reason}{}", if *is_unknown { FORMS } else { "" })]
 pub struct SpecError {
     text: String,
     reason: String,
+    /// There is no handler of that name, nor of a similar one.
+    is_unknown: bool,
+}
+
+/// The handlers, for whoever has named another one.
+const FORMS: &str = "; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, projection[:FILE], topic[:NAME], \
+                     exec[:COMMAND] or http[:URL]";
+/// Their names.
+const NAMES: [&str; 9] = ["null", "simulate", "ndjson", "csv", "parquet", "projection", "topic", "exec", "http"];
+
+impl SpecError {
+    /// What is wrong, without a list of all handlers.
+    #[must_use]
+    pub fn without_forms(&self) -> String {
+        format!("handler `{}`: {}", self.text, self.reason)
+    }
+}
+
+/// There is no handler of this name; a similar one may have been meant.
+fn unknown(name: &str) -> String {
+    let near = |known: &&str| strsim::damerau_levenshtein(name, known) <= 2.min(known.len() / 2);
+    match NAMES.into_iter().filter(near).min_by_key(|known| strsim::damerau_levenshtein(name, known)) {
+        Some(meant) => format!("there is no such handler; did you mean {meant}?"),
+        None => "there is no such handler".into(),
+    }
 }
 
 impl FromStr for HandlerSpec {
@@ -125,17 +150,14 @@ impl FromStr for HandlerSpec {
             ("http", Some(rest)) if rest.contains("://") => parse_url(rest),
             ("http" | "https", Some(_)) => parse_url(text),
             ("null", Some(_)) => Err("null takes no settings".into()),
-            _ => Err(
-                "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, \
-                 projection[:FILE], topic[:NAME], exec[:COMMAND] or http[:URL]"
-                    .into(),
-            ),
+            _ => Err(unknown(name)),
         };
         spec.map_err(|reason| {
             // What is told may be an address with a password.
             let shown =
                 if text.contains("://") { Masked::plain(Form::Address, text.into()).to_string() } else { text.into() };
-            SpecError { text: shown, reason }
+            let is_unknown = !NAMES.contains(&name) && name != "https" && !reason.ends_with('?');
+            SpecError { text: shown, reason, is_unknown }
         })
     }
 }
@@ -340,7 +362,9 @@ mod tests {
     #[test]
     fn a_wrong_handler_says_what_is_allowed() {
         for (text, part) in [
-            ("nul", "use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/"),
+            ("nul", "did you mean null?"),
+            ("simulat:1ms", "did you mean simulate?"),
+            ("kafka", "there is no such handler; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/"),
             ("topic:a b", "does not name a topic"),
             ("null:1", "takes no settings"),
             ("projection:", "write projection:FILE"),

@@ -94,10 +94,34 @@ pub struct Figures {
     /// Records that a dead-letter topic has.
     #[serde(default)]
     pub dead_lettered: u64,
-    /// Records handled, for lists.
+    /// Records that a rule could not judge and that did not fail for it.
+    #[serde(default)]
+    pub unjudged: u64,
+    /// Those of them that were left out.
+    #[serde(default)]
+    pub unjudged_dropped: u64,
+    /// Records handled.
     pub handled: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Records that the filter left out.
+    #[serde(default)]
+    pub filtered: u64,
+    /// Records that were read and had been handled before.
+    #[serde(default)]
+    pub already_handled: u64,
+    /// Records that were handled again, or may have been.
+    #[serde(default)]
+    pub repeated: u64,
+    /// Offsets that retention took before they were read.
+    #[serde(default)]
+    pub lost: u64,
     /// Offsets that are left, for lists.
     pub lag: Option<u64>,
+    /// How many of them are dealt with already.
+    #[serde(default)]
+    pub ahead: u64,
     /// The keys that were given up: what comes of them goes to the dead letters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condemned: Vec<CondemnedKey>,
@@ -119,6 +143,12 @@ pub struct CondemnedKey {
 }
 
 impl Figures {
+    /// Sets the counts of records to zero that a journal keeps for each partition as well.
+    pub fn forget_counts(&mut self) {
+        (self.handled, self.bytes, self.filtered) = (0, 0, 0);
+        (self.already_handled, self.repeated, self.lost) = (0, 0, 0);
+    }
+
     /// Records are counted as skipped or dead a moment before their partition's state says so, and these figures are written
     /// after the partitions: only what the partitions have passed over is sure, and the rest comes again.
     #[must_use]

@@ -77,6 +77,8 @@ pub struct Summary {
     pub handled: u64,
     /// Offsets that are left.
     pub lag: Option<u64>,
+    /// How many of them are dealt with already.
+    pub ahead: u64,
     /// When it was started first.
     pub started_at: DateTime<Utc>,
     /// When it was heard of last.
@@ -131,6 +133,7 @@ impl Journals {
             records: head.partitions.iter().map(|one| one.end.since(one.first)).sum(),
             handled: figures.handled,
             lag: figures.lag,
+            ahead: figures.ahead,
             started_at: head.created,
             seen_at: figures.updated,
             elapsed_s: figures.elapsed_s,

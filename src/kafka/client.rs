@@ -171,8 +171,9 @@ impl ConsumerContext for ReadContext {
 
     fn commit_callback(&self, result: Result<(), KafkaError>, offsets: &TopicPartitionList) {
         let Some(membership) = &self.membership else { return };
-        if let Err(error) = result.and_then(|()| super::consumer::check_committed(offsets)) {
-            super::consumer::tell_failure(membership.as_ref(), &error);
+        match result.and_then(|()| super::consumer::check_committed(offsets)) {
+            Ok(()) => membership.committed(&super::consumer::positions_of(offsets)),
+            Err(error) => super::consumer::tell_failure(membership.as_ref(), &error),
         }
     }
 }

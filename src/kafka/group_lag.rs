@@ -1,6 +1,6 @@
 //! How far a consumer group is behind, seen from outside: it is asked for, never joined, and nothing is changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -23,6 +23,17 @@ pub enum GroupLagError {
         /// Its id.
         group: String,
     },
+    /// It has some, and none for a topic that counts.
+    #[error(
+        "group `{group}` has committed offsets for {topics}, and none of these topics is among those that count; check \
+         --protect-topics (run.protect_topics)"
+    )]
+    NoTopic {
+        /// Its id.
+        group: String,
+        /// Some of the topics that it has committed offsets for.
+        topics: String,
+    },
     /// The coordinator says no.
     #[error("group `{group}` cannot be looked up: {reason}; DESCRIBE on the group and on its topics is needed")]
     Refused {
@@ -40,6 +51,18 @@ pub enum GroupLagError {
         reason: String,
     },
 }
+
+/// The lag of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenLag {
+    /// Over all partitions that count, in records.
+    pub total: u64,
+    /// The partition with the largest part of it, where there is any.
+    pub worst: Option<(TopicPartition, u64)>,
+}
+
+/// So many topics are named where none counts.
+const NAMED_TOPICS: usize = 5;
 
 /// Looks up the lag of a group, with a client of its own.
 pub struct GroupLag {
@@ -60,12 +83,12 @@ impl GroupLag {
         Ok(Self { client, group: group.to_owned() })
     }
 
-    /// What is between the committed offsets and the ends of the logs, over all partitions for which the group has any.
-    /// Each of its three questions waits at most for `timeout`.
+    /// What is between the committed offsets and the ends of the logs, over all partitions for which the group has any and
+    /// whose topic `counts`. Each of its three questions waits at most for `timeout`.
     ///
     /// # Errors
     /// Why it is not known.
-    pub fn look(&self, timeout: Duration) -> Result<u64, GroupLagError> {
+    pub fn look(&self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<SeenLag, GroupLagError> {
         self.client.serve();
         let later = |reason: String| GroupLagError::Later { group: self.group.clone(), reason };
         let committed = committed_by(&self.client.consumer, &self.group, timeout).map_err(|code| {
@@ -87,6 +110,12 @@ impl GroupLag {
         if committed.is_empty() {
             return Err(GroupLagError::Nothing { group: self.group.clone() });
         }
+        let (committed, left_out): (Vec<_>, Vec<_>) = committed.into_iter().partition(|(id, _)| counts(&id.topic));
+        if committed.is_empty() {
+            let names: BTreeSet<String> = left_out.iter().map(|(id, _)| format!("`{}`", id.topic)).collect();
+            let topics: Vec<String> = names.into_iter().take(NAMED_TOPICS).collect();
+            return Err(GroupLagError::NoTopic { group: self.group.clone(), topics: topics.join(", ") });
+        }
         let ids: Vec<TopicPartition> = committed.iter().map(|(id, _)| id.clone()).collect();
         let ends = Catalog::new(&self.client, timeout).log_ends(&ids).map_err(|error| match error {
             CatalogError::NotAuthorized(topic) => GroupLagError::Refused {
@@ -96,7 +125,15 @@ impl GroupLag {
             other => later(other.to_string()),
         })?;
         // A record that retention has removed is no longer to come.
-        Ok(committed.iter().zip(ends).map(|((_, offset), ends)| ends.end.since((*offset).max(ends.low))).sum())
+        let mut seen = SeenLag { total: 0, worst: None };
+        for ((id, offset), ends) in committed.into_iter().zip(ends) {
+            let lag = ends.end.since(offset.max(ends.low));
+            seen.total += lag;
+            if lag > seen.worst.as_ref().map_or(0, |(_, most)| *most) {
+                seen.worst = Some((id, lag));
+            }
+        }
+        Ok(seen)
     }
 
     /// Lets go of the connection without making the caller wait.
@@ -122,10 +159,10 @@ mod tests {
         let lookup = GroupLag::new(&config, "billing").unwrap();
         let moved = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
         cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[moved; 8]);
-        let answer = lookup.look(Duration::from_secs(10));
+        let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Later { .. })), "{answer:?}");
         cluster.clear_request_errors(RDKafkaApiKey::OffsetFetch);
-        let answer = lookup.look(Duration::from_secs(10));
+        let answer = lookup.look(Duration::from_secs(10), |_| true);
         assert!(matches!(answer, Err(GroupLagError::Nothing { .. })), "{answer:?}");
     }
 }

@@ -9,6 +9,7 @@ pub mod embedded;
 mod group_lag;
 mod group_member;
 mod group_offsets;
+mod held_back;
 mod native;
 pub mod producer;
 mod topic_limits;
@@ -19,7 +20,7 @@ pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_groups, delete_topics};
-pub use group_lag::{GroupLag, GroupLagError};
+pub use group_lag::{GroupLag, GroupLagError, SeenLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
 pub use topic_limits::{TimeRefusal, TopicLimits, default_limits, span, topic_limits};

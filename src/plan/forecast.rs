@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    LaneLoads, Model, Plan, Stretch, WORKERS,
+    LaneLoads, Model, Plan, Stretch, WORKERS, held_back,
     scan::{Estimates, Survey},
 };
 use crate::{
     domain::{Ordering, RateLimit},
-    feed::{Conditions, Coverage, Curve, Forecast, KeyForecast, PartitionForecast, RecordBytes, printable},
+    feed::{Conditions, Coverage, Curve, Estimate, Forecast, KeyForecast, PartitionForecast, RecordBytes, printable},
     handler::{HandlerSpec, Simulate},
     replay::Settings,
 };
@@ -69,7 +69,9 @@ pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Opt
         topics: plan.topics.clone(),
         coverage: coverage(plan, survey),
         records: known.handled,
-        filtered: known.filtered,
+        filtered: if plan.selection.scope.rules.filter.is_empty() { Estimate::default() } else { known.filtered },
+        unjudged: if survey.tally.unjudged.is_some() { known.unjudged } else { Estimate::default() },
+        held_back: held_back::total(&plan.held_back),
         bytes: known.partitions.iter().map(|(_, bytes)| bytes).sum(),
         record_bytes: record_bytes(survey),
         partitions,
@@ -118,7 +120,7 @@ fn model(
         keyless_heaviest: known.lanes.first().is_some_and(|(_, keyless)| *keyless),
         lanes: LaneLoads::new(known.lanes.iter().map(|(records, _)| *records).collect()),
         stretches: known.stretches.iter().map(|&(records, heaviest)| Stretch { records, heaviest }).collect(),
-        read: known.handled.value + known.filtered.value,
+        read: known.handled.value + known.left_out.value,
         work_s,
         serial_s: 0.0,
         fetch_per_s: Some(survey.fetch.records_per_s).filter(|per_s| *per_s > 0.0),
@@ -131,7 +133,7 @@ fn model(
 /// How long a rate makes it last, in seconds. What the filter leaves out does not count.
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn rate_s(rate: RateLimit, known: &Estimates) -> f64 {
-    let (handled, read) = (known.handled.value as f64, (known.handled.value + known.filtered.value) as f64);
+    let (handled, read) = (known.handled.value as f64, (known.handled.value + known.left_out.value) as f64);
     match rate {
         RateLimit::Records(per_s) => handled / per_s.get() as f64,
         RateLimit::Bytes(per_s) => {
@@ -204,6 +206,26 @@ fn notes(plan: &Plan, survey: &Survey, settings: &Settings, no_work: bool) -> Ve
         note(
             "the time for the sample was over before it was complete: some parts of the range weigh less than they should",
         );
+    }
+    if let Some(step_back) = &survey.tally.step_back {
+        note(step_back);
+    }
+    if let Some(clocks) = &survey.tally.clocks {
+        for finding in clocks.findings(|at| plan.partitions.get(at).map_or_else(String::new, |one| one.id.to_string()))
+        {
+            note(&finding);
+        }
+    }
+    let read = survey.tally.partitions.iter().fold((0, 0), |(all, left), one| (all + one.records, left + one.filtered));
+    if read.0 > 0 && read.0 == read.1 {
+        let filter = &plan.selection.scope.rules.filter;
+        note(&format!("none of the {} records read passes the filter ({filter})", read.0));
+    }
+    if let Some(example) = &survey.tally.unjudged {
+        note(&format!(
+            "the rules cannot judge some records, such as {example}; what becomes of them is set with --on-unjudged pass, drop or \
+             fail, and a run that drops or passes any ends with exit code 3"
+        ));
     }
     if no_work {
         note("no time can be predicted: the handler's time of a record is not known; give it with --work TIME");

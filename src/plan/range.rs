@@ -1,6 +1,9 @@
 //! Where reading begins and ends, as users say it.
 
 mod text;
+mod time;
+
+pub(super) use text::in_units;
 
 use std::time::Duration;
 

@@ -3,17 +3,19 @@
 mod bounds;
 mod lookup;
 
+use std::collections::BTreeMap;
+
 use chrono::Utc;
 
 use crate::{
     domain::{Offset, TopicPartition},
     feed::{ClampReason, EventKind, RangeSide},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::{Selection, To, TopicSet},
+    plan::{HeldBack, Selection, To, TopicSet, Window, held_back},
 };
 
 /// The same clamp of more partitions than this is told once for all.
-const TOLD_ONE_BY_ONE: usize = 20;
+const TOLD_ONE_BY_ONE: usize = 3;
 
 /// What a run will read. It is made once and does not change.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +26,14 @@ pub struct Plan {
     pub partitions: Vec<PlannedPartition>,
     /// The run does not end with the log: the ends are where the logs ended when the plan was made.
     pub follow: bool,
+    /// The times that the partitions' ranges were asked for by, in the same order; empty where none were.
+    pub windows: Vec<Window>,
     /// What the plan was made from.
     pub selection: Selection,
+    /// What tells the topics from others of the same name, where the cluster says so.
+    pub topic_ids: BTreeMap<String, String>,
+    /// What open transactions hold back at the ends of the partitions.
+    pub held_back: Vec<HeldBack>,
     /// What is not as the selection asked for, to be told before the run begins.
     pub notes: Vec<EventKind>,
 }
@@ -130,16 +138,28 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
     let range = &selection.scope.range;
     let mut asked = lookup::asked(range, &ids)?;
     lookup::committed(catalog, &ids, &mut asked)?;
+    let topics: Vec<String> = topics.into_iter().map(|topic| topic.name).collect();
+    // Before anything is read off the logs: a topic that is created again meanwhile is another one from the beginning.
+    let topic_ids = catalog.topic_ids(&topics)?;
+    // What is held back is only told: without an answer nothing is.
+    let watermarks = catalog.high_watermarks(&ids).unwrap_or_default();
     let logs = catalog.log_ends(&ids)?;
-    lookup::times(catalog, Utc::now(), &ids, &mut asked)?;
+    let now = Utc::now();
+    lookup::times(catalog, now, &ids, &mut asked)?;
+    let windows = if range.has_times() { lookup::windows(now, &asked) } else { Vec::new() };
+    let mut held_back = held_back::held_back(catalog, &logs, &watermarks);
     let (mut partitions, mut clamps) = (Vec::with_capacity(ids.len()), Vec::new());
     for (asked, log) in asked.iter().zip(logs) {
+        if asked.ends_before(log.end) {
+            held_back.retain(|one| one.id != log.id);
+        }
         let (planned, clamped) = bounds::bounds(asked, log);
         clamps.extend(clamped.into_iter().map(|clamp| (planned.id.clone(), clamp)));
         partitions.push(planned);
     }
-    let topics = topics.into_iter().map(|topic| topic.name).collect();
-    Ok(Plan { topics, partitions, follow: range.to == To::Never, selection: selection.clone(), notes: notes(clamps) })
+    let notes = held_back::warning(&held_back).into_iter().chain(notes(clamps)).collect();
+    let (follow, selection) = (range.to == To::Never, selection.clone());
+    Ok(Plan { topics, partitions, follow, windows, selection, topic_ids, held_back, notes })
 }
 
 /// An event for each clamp; of more than a few of one kind, one for all of them.
@@ -180,13 +200,13 @@ mod tests {
 
     #[test]
     fn many_clamps_of_a_kind_are_told_as_one() {
-        let told = notes(clamps(20, RangeSide::From).chain(clamps(21, RangeSide::To)).collect());
+        let told = notes(clamps(3, RangeSide::From).chain(clamps(121, RangeSide::To)).collect());
         let more = |note: &EventKind| match note {
             EventKind::Clamped { more, .. } => *more,
             other => panic!("{other}"),
         };
-        assert_eq!(told.len(), 21);
-        assert!(told[..20].iter().all(|note| more(note) == 0));
-        assert_eq!(told[20].to_string(), "t-0 and 20 more: to 5 is not above the log's start; reading to its start");
+        assert_eq!(told.len(), 4);
+        assert!(told[..3].iter().all(|note| more(note) == 0));
+        assert_eq!(told[3].to_string(), "t-0 and 120 more: to 5 is not above the log's start; reading to its start");
     }
 }

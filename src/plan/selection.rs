@@ -36,6 +36,9 @@ impl fmt::Display for Scope {
         if !self.rules.filter.is_empty() {
             write!(f, ", only {}", self.rules.filter)?;
         }
+        if let Some(policy) = self.rules.on_unjudged {
+            write!(f, ", unjudged {policy}")?;
+        }
         Ok(())
     }
 }

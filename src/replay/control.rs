@@ -19,7 +19,7 @@ pub enum Command {
     Plan(Arc<[String]>),
     /// Gives up the plan that is being made.
     StopPlanning,
-    /// Selects these topics, by name, for this run and those that follow, and starts it. Refused while a run is going.
+    /// Selects these topics, by name, for this run and those that follow, and starts it. A run that is going is stopped first.
     Replay(Arc<[String]>),
     /// Handles nothing more until `Resume`; what is in hand is finished.
     Pause,
@@ -35,6 +35,8 @@ pub enum Command {
     SetRate(Option<RateLimit>),
     /// Decides what becomes of a key in quarantine, by its hash, or of all of them.
     Decide(Decision, Option<u64>),
+    /// Decides what becomes of the record that paused the run, and resumes the run.
+    DecideRecord(RecordDecision),
     /// Ends the run as `Cancel` does, then the session.
     Shutdown,
 }
@@ -45,6 +47,15 @@ pub enum Decision {
     /// It is tried again, in its order.
     Release,
     /// What waits of it goes to the dead letters, and so does what comes later of it in this run.
+    DeadLetter,
+}
+
+/// What becomes of the record that paused a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordDecision {
+    /// It is skipped, and counted as skipped.
+    Skip,
+    /// It goes to the dead-letter topic; the position passes it when the broker has acknowledged it.
     DeadLetter,
 }
 

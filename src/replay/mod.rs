@@ -19,7 +19,7 @@ mod session;
 mod settings;
 mod target;
 
-pub use control::{Command, Control, Decision};
+pub use control::{Command, Control, Decision, RecordDecision};
 pub use journalling::JournalOptions;
 #[cfg(test)]
 pub(crate) use journalling::settings_text;

@@ -6,7 +6,7 @@ use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
     handler::{HandlerSettings, HandlerSpec, Rehearsal},
-    plan::PlanOptions,
+    plan::{Glob, PlanOptions},
 };
 
 /// How a run is to go, whatever it reads.
@@ -22,7 +22,9 @@ pub struct Settings {
     pub single_threaded: bool,
     /// Another consumer group, whose lag holds the run back.
     pub protect_group: Option<String>,
-    /// Above this lag of that group, over all partitions that it has committed offsets for, the run slows down.
+    /// The topics of that group that count; none means all that it has committed offsets for.
+    pub protect_topics: Vec<Glob>,
+    /// Above this lag of that group, over all partitions of those topics, the run slows down.
     pub max_lag: Option<u64>,
     /// How records come out of the client.
     pub tier: Tier,
@@ -83,6 +85,7 @@ impl Default for Settings {
             max_concurrency: Concurrency::of::<100>(),
             single_threaded: false,
             protect_group: None,
+            protect_topics: Vec::new(),
             max_lag: None,
             tier: Tier::default(),
             fetch_batch: 1000,
@@ -207,6 +210,8 @@ impl Settings {
             Some(
                 "the group to protect and the lag it may have belong together; give both --protect-group and --max-lag",
             )
+        } else if self.protect_group.is_none() && !self.protect_topics.is_empty() {
+            Some("the topics that count belong to a group to protect; give --protect-group and --max-lag as well")
         } else if self.protect_group.is_some() && self.protect_group == self.group {
             Some("the group to protect is the run's own, whose lag only falls while it runs; name another group")
         } else {

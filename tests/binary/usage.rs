@@ -11,10 +11,7 @@ fn refused(args: &[&str], part: &str) {
 
 #[test]
 fn wrong_flags_are_refused() {
-    refused(
-        &["demo", "--concurrency", "0"],
-        "--concurrency: demo.concurrency: 0 is out of range; allowed: auto, or a whole number",
-    );
+    refused(&["demo", "--concurrency", "0"], "--concurrency: 0 is out of range; allowed: auto, or a whole number");
     refused(&["demo", "--concurrency", "1001"], "from 1 to 1000");
     refused(&["demo", "--work", "fast"], "--work");
     refused(&["demo", "--skew", "odd"], "zipf:S");

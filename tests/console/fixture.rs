@@ -17,9 +17,9 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bound, ClusterView, EventKind, LatencyMs, NextRun, Owner, PartitionState, PartitionView, PlanView,
-        Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot, Throughput, TopicView,
-        Totals, WorkerState, WorkerView,
+        self, Bound, ClusterView, CurrentLimit, EventKind, LatencyMs, NextRun, Owner, PartitionState, PartitionView,
+        PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot, Throughput,
+        TopicView, Totals, WorkerState, WorkerView,
     },
 };
 
@@ -62,10 +62,12 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
         elapsed_s,
         handling_s: elapsed_s - 0.02,
         eta_s: (!over).then(|| left as f64 / speed),
+        limit: Some(CurrentLimit { bound: Bound::Workers, name: None }),
         plan: PlanView {
             topics: DATASETS.iter().map(|name| format!("vc.{name}.events")).collect(),
             partitions: DATASETS.len() * PARTITIONS as usize,
             records: TOTAL,
+            held_back: 0,
             bytes: None,
             ordering,
             batch: 1000,
@@ -75,17 +77,26 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             ..PlanView::default()
         },
         concurrency: workers,
+        first_concurrency: 1,
         max_concurrency: if ordering == Ordering::Partition { 10 } else { 1000 },
         rebalancing: false,
         totals: Totals { handled, bytes: handled * 140, lanes: 10, lag: Lag::Known(left), ..Totals::default() },
         throughput: Throughput {
-            records_per_s: if over || state == RunState::Paused { 0.0 } else { speed },
-            bytes_per_s: if over { 0.0 } else { speed * 140.0 },
+            records_per_s: match state {
+                RunState::Paused => 0.0,
+                _ if over => handled as f64 / (elapsed_s - 0.02),
+                _ => speed,
+            },
+            bytes_per_s: match state {
+                RunState::Paused => 0.0,
+                _ if over => handled as f64 / (elapsed_s - 0.02) * 140.0,
+                _ => speed * 140.0,
+            },
         },
         latency: LatencyMs { p50: 1.06, p95: 1.12, p99: 1.31, max: 4.2 },
-        predicted: Some(Prediction { elapsed_s: 3.353, limit: Bound::Workers }),
+        ideal: over.then_some(Prediction { elapsed_s: 3.353, limit: Bound::Workers }),
         digest: "9f3a1c2b77e04d11".into(),
-        buffered_bytes: left * 140,
+        buffered_bytes: if over { 0 } else { left * 140 },
         partitions,
         workers: workers_view(workers, handled, speed, state, ordering),
         rebalances: if elapsed_s >= 2.0 && ordering == Ordering::Partition {
@@ -122,6 +133,7 @@ fn partitions(handled: u64, speed: f64, workers: u32, state: RunState, ordering:
                 end: offset(records),
                 position: offset(done),
                 lag: Lag::Known(records - done),
+                ahead: 0,
                 handled: done,
                 owner: match ordering {
                     Ordering::Partition => Owner::Worker(dataset as u32 % workers),
@@ -162,7 +174,13 @@ fn workers_view(workers: u32, handled: u64, speed: f64, state: RunState, orderin
 }
 
 pub(crate) fn snapshot(run: Option<RunView>, at_s: f64) -> Snapshot {
+    let next = run.as_ref().map_or_else(NextRun::default, |run| NextRun {
+        concurrency: run.concurrency,
+        ordering: run.plan.ordering,
+        ..NextRun::default()
+    });
     Snapshot {
+        next,
         at: Some(time(at_s)),
         cluster: ClusterView { bootstrap: "127.0.0.1:9092".into(), embedded: true, reachable: true },
         run,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kreplay::feed::RunState;
 use kreplay::handler::is_poison;
-use kreplay::replay::{Command, OnFailure, Retry, Session, SessionOptions};
+use kreplay::replay::{Command, OnFailure, RecordDecision, Retry, Session, SessionOptions};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::poison_handler::PoisonHandler;
@@ -197,7 +197,7 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
 }
 
 #[test]
-fn a_pause_keeps_the_record_until_somebody_lets_the_run_go_on() {
+fn a_pause_keeps_the_record_until_the_run_is_resumed() {
     let broker = broker::shared();
     let topic = broker.topic("pause", 2);
     let values = ["one", "bad-two", "three"];
@@ -225,6 +225,41 @@ fn a_pause_keeps_the_record_until_somebody_lets_the_run_go_on() {
     assert_eq!(handler.by_key()["k"], values);
 }
 
+/// The way out of a record that will never pass: skipped or dead-lettered by the user, while the run keeps its policy.
+#[test]
+fn a_record_that_paused_the_run_is_skipped_or_dead_lettered_by_the_user() {
+    let broker = broker::shared();
+    let topic = broker.topic("pause-decided", 1);
+    let letters = broker.topic("pause-decided-letters", 1);
+    let values = ["one", "bad-two", "three", "bad-four", "five"];
+    broker.produce(&topic, &values.map(|value| NewRecord::keyed("k", value).header("trace", Some(b"t"))));
+    let handler = PoisonHandler::default();
+    let mut options = dead_lettering(options(broker, &topic, 1));
+    options.settings.on_failure = OnFailure::Pause;
+    options.settings.dead_letter.topic.clone_from(&letters);
+    options.one_run = false;
+    let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+    let paused_at = |offset: i64| {
+        wait_for(&session, "paused at the record", |now| {
+            let run = now.run.as_ref().filter(|run| run.state == RunState::Paused);
+            let record = run.and_then(|run| run.paused_record.as_ref());
+            record.is_some_and(|record| record.offset.get() == offset && record.key.as_deref() == Some("k"))
+        });
+    };
+    paused_at(1);
+    session.control.send(Command::DecideRecord(RecordDecision::Skip));
+    paused_at(3);
+    session.control.send(Command::DecideRecord(RecordDecision::DeadLetter));
+    wait_for(&session, "done", |now| now.run.as_ref().is_some_and(|run| run.state == RunState::Done));
+    session.control.send(Command::Shutdown);
+    let ended = finish(session).expect_done(3);
+    assert_eq!((ended.view.totals.skipped, ended.view.totals.dead_lettered), (1, 1), "{}", ended.log());
+    assert_eq!(handler.by_key()["k"], ["one", "three", "five"]);
+    let letters = broker.records(&letters, 0);
+    assert_eq!(letters.iter().map(StoredRecord::text).collect::<Vec<_>>(), ["bad-four"]);
+    assert_eq!(header(&letters[0], "trace"), Some("t"), "with its headers");
+}
+
 #[test]
 fn a_pause_without_a_console_ends_the_run_and_says_so() {
     let broker = broker::shared();
@@ -239,7 +274,7 @@ fn a_pause_without_a_console_ends_the_run_and_says_so() {
         .run();
     assert_eq!(finished.code(), Some(4), "{finished:?}");
     assert!(finished.stderr.contains("simulated poison"), "{finished:?}");
-    assert!(finished.stderr.contains("nobody can let a paused run go on"), "{finished:?}");
+    assert!(finished.stderr.contains("without a console nothing can resume it"), "{finished:?}");
 }
 
 /// A barrier waits for the keys in quarantine, those for everything else, and that, in time order, for what is read next, for

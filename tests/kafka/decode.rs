@@ -101,6 +101,7 @@ fn values_are_decoded_by_a_registry() {
     let schemas = Schemas::register(&registry);
     let broker = broker::shared();
     filters_keys_and_lines_see_what_values_decode_to(broker, &registry, &schemas);
+    headers_name_the_schema_and_nothing_is_decoded_with_another(broker, &registry, &schemas);
     what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(broker, &registry, &schemas);
     what_is_not_there_at_the_start_is_told_before_anything_is_read(broker, &registry);
     a_registry_that_goes_away_is_waited_for(broker, &mut registry);
@@ -139,6 +140,66 @@ fn filters_keys_and_lines_see_what_values_decode_to(broker: &Broker, registry: &
         kreplay("plan", broker, &topic, registry.address()).args(["--key-template", "team:{team}", "--report", "json"]);
     let plan: Value = serde_json::from_str(&expect_code(plan.run(), 0).stdout).unwrap();
     assert!(plan.to_string().contains("team:red"), "a plan counts the decoded keys: {plan}");
+}
+
+fn headers_name_the_schema_and_nothing_is_decoded_with_another(
+    broker: &Broker,
+    registry: &Registry,
+    schemas: &Schemas,
+) {
+    let topic = broker.topic("headers", 1);
+    let header = |id: u32, indexes: &[u8]| [&[0], &id.to_be_bytes()[..], indexes].concat();
+    let value = |bytes: &[u8], header: &[u8]| NewRecord::keyed("k", bytes).header("__value_schema_id", Some(header));
+    let (avro, protobuf) = (schemas.avro("red", 1), schemas.protobuf("blue", 2));
+    broker.produce(
+        &topic,
+        &[
+            value(&avro[5..], &header(schemas.avro, &[])),
+            value(&protobuf[7..], &header(schemas.protobuf, &[2, 2])),
+            avro_key(schemas, value(br#"{"team": "red", "n": 3, "color": "BLUE"}"#, &header(schemas.json, &[]))),
+            // What the header says cannot be read, so that what looks like an id in front of the payload does not count.
+            value(&avro, b"1abcdefghijklmnop"),
+            value(&avro[5..], &[&[1], &[7; 16][..]].concat()),
+            NewRecord::keyed("k", &avro[5..]),
+        ],
+    );
+    // The handler wants no headers in the one, and all of them in the other; the filter and the lines need values.
+    for flags in [&["--handler", "ndjson"][..], &["--handler", "null", "--json", "color=BLUE"]] {
+        let finished = run(broker, &topic, registry.address())
+            .args(["--on-failure", "skip", "--single-threaded"])
+            .args(flags)
+            .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
+            .run();
+        let finished = expect_code(finished, 3);
+        for part in [
+            "its header __value_schema_id begins with the byte 0x31",
+            "GUID 07070707-0707-0707-0707-070707070707",
+            "no header names its schema",
+        ] {
+            assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
+        }
+        if flags.contains(&"ndjson") {
+            let values: Vec<_> = lines(&finished.stdout).iter().map(|line| line["value"].clone()).collect();
+            let expected = |team: &str, n: u8| json!({"team": team, "n": n, "color": "BLUE"});
+            assert_eq!(values, [expected("red", 1), expected("blue", 2), expected("red", 3)]);
+        }
+    }
+    // Keys have a header of their own.
+    let topic = broker.topic("key-headers", 1);
+    broker.produce(&topic, &[avro_key(schemas, NewRecord::unkeyed("v"))]);
+    let finished = Program::kreplay()
+        .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
+        .args(["--decode-key", "registry", "--schema-registry", registry.address(), "--handler", "ndjson"])
+        .deadline(DEADLINE)
+        .run();
+    assert_eq!(lines(&expect_code(finished, 0).stdout)[0]["key"], json!({"team": "red", "n": 9, "color": "BLUE"}));
+}
+
+/// The same record with a bare Avro key, whose schema a header names.
+fn avro_key(schemas: &Schemas, mut record: NewRecord) -> NewRecord {
+    record.key = Some(schemas.avro("red", 9)[5..].to_vec());
+    let header = [&[0], &schemas.avro.to_be_bytes()[..]].concat();
+    record.header("__key_schema_id", Some(&header))
 }
 
 fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
@@ -183,11 +244,13 @@ fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
             assert_eq!(lines(&finished.stdout).len(), 2);
         }
     }
-    // Nobody asked for a format: such values just have no fields.
+    // Without a format a value that is not JSON cannot be judged: it is left out and counted.
     let plain = Program::kreplay()
         .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
         .args(["--json", "team=red", "--handler", "ndjson"]);
-    assert_eq!(lines(&expect_code(plain.run(), 0).stdout).len(), 1);
+    let finished = expect_code(plain.run(), 3);
+    assert_eq!(lines(&finished.stdout).len(), 1);
+    assert!(finished.stderr.contains("5 unjudged"), "{}", finished.stderr);
 }
 
 fn what_is_not_there_at_the_start_is_told_before_anything_is_read(broker: &Broker, registry: &Registry) {

@@ -194,7 +194,7 @@ fn seed() -> u64 {
 }
 
 const SMALL: [(&str, &str); 2] = [("KREPLAY_EXPORT_FILE_SIZE", "300KiB"), ("KREPLAY_RUN_BATCH", "50")];
-const PACE: [&str; 2] = ["--rate", "20k/s"];
+const PACE: [&str; 2] = ["--rate", "7k/s"];
 
 /// Points in the order in which they are passed; not in the last part, where a run may end before a kill arrives.
 fn points(random: &mut StdRng, kills: usize) -> Vec<usize> {

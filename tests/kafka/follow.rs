@@ -14,8 +14,6 @@ use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-
 /// The same without an end, looking around often.
 pub fn following(mut options: SessionOptions) -> SessionOptions {
     let mut scope = Scope::default();
@@ -79,7 +77,7 @@ fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
         );
         session.control.send(Command::Cancel);
         let ended = finish(session).expect_done(300);
-        assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.predicted.is_none());
+        assert!(ended.view.plan.follow && ended.view.eta_s.is_none() && ended.view.ideal.is_none());
         assert_eq!(ended.view.plan.topics, [first.clone(), second]);
         recorder.expect_each_once_in_order(300);
         if let Some(group) = &group {
@@ -143,7 +141,7 @@ fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
         let recorder = Recorder::default();
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
         wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 80));
-        broker.kafka_tool(TOPICS, &["--delete", "--topic", &gone], b"").expect_success();
+        broker.delete_topic(&gone);
         wait_for(&session, "it is given up", |snapshot| {
             let run = snapshot.run.as_ref().unwrap();
             run.partitions.iter().filter(|one| one.state == PartitionState::Failed).count() == 2

@@ -19,7 +19,7 @@ fn records(count: usize) -> Vec<NewRecord> {
 }
 
 /// As the group itself would commit, without a member.
-fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
+pub fn commit(broker: &Broker, group: &str, topic: &str, offset: i64) {
     let consumer: BaseConsumer = broker.client().set("group.id", group).create().unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
@@ -106,4 +106,44 @@ fn a_group_that_has_committed_nothing_is_a_slip_in_its_name() {
     let ended = run(options);
     assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Failed, 0));
     assert!(ended.view.error.unwrap().contains("has no committed offsets on this cluster"), "{:?}", ended.events);
+}
+
+#[test]
+fn a_topic_that_the_group_has_left_is_named_and_can_be_left_out() {
+    let broker = broker::shared();
+    let (left, live, replayed) = (broker.topic("left", 1), broker.topic("live", 1), broker.topic("replayed", 1));
+    let group = unique_name("protected");
+    broker.produce(&left, &records(1000));
+    broker.produce(&live, &records(10));
+    broker.produce(&replayed, &records(10));
+    commit(broker, &group, &left, 0);
+    commit(broker, &group, &live, 10);
+    let protected = || {
+        let mut options = options(broker, &replayed, 1);
+        options.settings.protect_group = Some(group.clone());
+        options.settings.max_lag = Some(500);
+        options
+    };
+    let session = Session::spawn(protected()).unwrap();
+    wait_for(&session, "the partition is named", |shot| {
+        let guard = shot.run.as_ref().and_then(|run| run.limits.guard.clone());
+        guard.is_some_and(|guard| guard.partition == Some(format!("{left}-0")) && guard.partition_lag == Some(1000))
+    });
+    let hint = format!("group {group}: {left}-0 has 1000 of its lag; if the group reads topic {left} no more");
+    wait_for_event(
+        &session,
+        "the way out is named",
+        |event| matches!(&event.kind, EventKind::Notice { text } if text.starts_with(&hint) && text.contains("--protect-topics")),
+    );
+    session.control.send(kreplay::replay::Command::Cancel);
+    assert_eq!(finish(session).view.totals.handled, 0);
+
+    let mut options = protected();
+    options.settings.protect_topics = vec![live.parse().unwrap()];
+    run(options).expect_done(10);
+
+    let mut options = protected();
+    options.settings.protect_topics = vec!["nothing.*".parse().unwrap()];
+    let error = run(options).view.error.unwrap();
+    assert!(error.contains(&left) && error.contains("--protect-topics"), "{error}");
 }

@@ -8,18 +8,12 @@ use kreplay::replay::Session;
 
 use crate::recorder::Recorder;
 use crate::sessions::{finish, in_group, options, ordered, run_with, wait_for};
-use crate::support::broker::{self, Broker, unique_name};
+use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 use crate::support::wait;
 
 /// The cleaner works when it finds the time.
 const COMPACTED: Duration = Duration::from_secs(60);
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
-
-pub fn delete_below(broker: &Broker, topic: &str, offset: i64) {
-    let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":{offset}}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], json.as_bytes()).expect_success();
-}
 
 #[test]
 fn a_compacted_topic_is_replayed_over_its_holes() {
@@ -74,7 +68,7 @@ fn a_log_that_no_longer_begins_at_zero_is_replayed_from_its_beginning() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("deleted", 1), unique_name("deleted"));
     broker.produce(&topic, &(0..50).map(|n| NewRecord::unkeyed(n.to_string())).collect::<Vec<_>>());
-    delete_below(broker, &topic, 20);
+    broker.delete_records(&topic, 0, 20);
     let recorder = Recorder::default();
     let ended = run_with(options(broker, &topic, 2), recorder.source()).expect_done(30);
     assert_eq!((ended.partition(0).first.get(), ended.view.plan.records), (20, 30));
@@ -85,7 +79,7 @@ fn a_log_that_no_longer_begins_at_zero_is_replayed_from_its_beginning() {
     failing.settings.retry.attempts = 0;
     run_with(failing.clone(), Recorder::failing_after(5).source());
     assert_eq!(broker.committed(&group, &topic, 0), Some(25));
-    delete_below(broker, &topic, 40);
+    broker.delete_records(&topic, 0, 40);
     let ended = run_with(failing, Recorder::default().source()).expect_done(10);
     assert!(ended.log().contains("below the log's start; going on from 40"), "{}", ended.log());
 }
@@ -95,7 +89,7 @@ fn a_log_that_was_emptied_is_complete_at_once() {
     let broker = broker::shared();
     let topic = broker.topic("deleted", 1);
     broker.produce(&topic, &[NewRecord::unkeyed("x"), NewRecord::unkeyed("y")]);
-    delete_below(broker, &topic, 2);
+    broker.delete_records(&topic, 0, 2);
     for group in [None, Some(unique_name("deleted"))] {
         let options = options(broker, &topic, 2);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
@@ -109,7 +103,7 @@ fn disturbed(prefix: &str, reason: &str, disturb: impl Fn(&str)) {
     let broker = broker::shared();
     for group in [None, Some(unique_name(prefix))] {
         let topic = broker.topic(prefix, 1);
-        broker.produce(&topic, &(0..30_000).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
+        broker.produce(&topic, &(0..12_000).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
         let recorder = Recorder::gated(100);
         let mut options = options(broker, &topic, 2);
         options.settings.buffer_bytes = 1 << 20;
@@ -131,15 +125,14 @@ fn disturbed(prefix: &str, reason: &str, disturb: impl Fn(&str)) {
 
 #[test]
 fn records_deleted_before_they_were_read_fail_the_run() {
-    disturbed("cut", "..29000 were deleted by retention before they were read", |topic| {
-        delete_below(broker::shared(), topic, 29_000);
+    disturbed("cut", "..11000 were deleted by retention before they were read", |topic| {
+        broker::shared().delete_records(topic, 0, 11_000);
     });
 }
 
 #[test]
 fn a_topic_deleted_in_the_middle_fails_the_run() {
-    let topics = "org.apache.kafka.tools.TopicCommand";
     disturbed("removed", "the topic is not there any more", |topic| {
-        broker::shared().kafka_tool(topics, &["--delete", "--topic", topic], b"").expect_success();
+        broker::shared().delete_topic(topic);
     });
 }

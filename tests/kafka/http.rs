@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -190,9 +193,13 @@ fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
     let topic = broker.topic("http-kill", PARTITIONS);
     let placed = broker.produce(&topic, &records(400, 20));
     let service = Arc::new(Service::default());
-    let serving = Arc::clone(&service);
+    let (serving, killed) = (Arc::clone(&service), Arc::new(AtomicBool::new(false)));
+    let is_killed = Arc::clone(&killed);
     let endpoint = Endpoint::start(move |request| {
-        std::thread::sleep(Duration::from_millis(5));
+        // It does not get further than this before it is killed.
+        while !is_killed.load(Relaxed) && serving.places().len() >= 150 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         // Whoever keeps the keys does nothing twice.
         if serving.attempt(request) == 1 {
             serving.accept(request);
@@ -205,6 +212,7 @@ fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
         place.kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", &url]).spawn();
     wait::until("records accepted", DEADLINE, || (service.places().len() >= 120).then_some(()));
     running.kill();
+    killed.store(true, Relaxed);
     assert!(service.places().len() < 400, "it was killed too late");
     let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
     let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();
@@ -238,4 +246,27 @@ fn a_server_that_denies_access_or_is_not_there_fails_the_run() {
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("http://ada:***@127.0.0.1:9/: "), "{finished:?}");
     place.expect_no_secret(&finished);
+}
+
+#[test]
+fn headers_that_a_server_does_not_take_are_named_and_can_be_left_out() {
+    let broker = broker::shared();
+    let topic = broker.topic("http-headers", 1);
+    let large = vec![b'x'; 12_000];
+    broker.produce(&topic, &[NewRecord::keyed("k", "v").header("small", Some(b"1")).header("trace", Some(&large))]);
+    let requests = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&requests);
+    let endpoint = Endpoint::start(move |request| {
+        *counted.lock().unwrap() += 1;
+        let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        status(if size > 8192 { 431 } else { 204 })
+    });
+    let url = endpoint.url("/events");
+    let arguments = ["run", "--topics", &topic, "--on-failure", "fail", "--handler", &url];
+    let finished = Place::new(broker, "body = 'value'").kreplay(&arguments).run();
+    assert_eq!((finished.code(), *requests.lock().unwrap()), (Some(1), 1), "it is not tried again: {finished:?}");
+    for part in ["answered 431", "kreplay-headers", "the record's header trace has 12005", "http.record_headers"] {
+        assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
+    }
+    Place::new(broker, "body = 'value'\nrecord_headers = ['small']").kreplay(&arguments).run().expect_success();
 }

@@ -39,9 +39,15 @@ fn is_told(ended: &Ended, part: &str) {
 fn stopped_after(options: SessionOptions, ledger: &Ledger, count: usize) -> Ended {
     let mut client = ledger.client();
     client.work = MS;
+    // It is in its middle until it is told to stop.
+    client.hold_at.store(count, Relaxed);
     let session = Session::spawn_with(options, Some(client.source())).unwrap();
     wait::until("some are handled", DEADLINE, || (ledger.applied() >= count).then_some(()));
     session.control.send(Command::Cancel);
+    wait_for(&session, "it is being stopped", |snapshot| {
+        snapshot.run.as_ref().is_some_and(|run| run.state == RunState::Draining)
+    });
+    client.hold_at.store(usize::MAX, Relaxed);
     let ended = finish(session);
     client.expect_true_positions();
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());
@@ -113,6 +119,7 @@ fn a_journal_leaves_the_positions_to_the_target() {
     assert!(problem.usage && problem.text.contains("does not keep them any more"), "{problem:?}");
     let last = run_with(resumed(&first.view.id), ledger.client().source());
     assert_eq!((last.view.state, &last.view.id), (RunState::Done, &first.view.id), "{}", last.log());
+    assert_eq!(last.view.totals.handled, 1500, "the counts of the attempts add up");
     ledger.expect_each_once(1500);
 }
 
@@ -160,7 +167,9 @@ fn through_rebalances_each_record_is_applied_once() {
     let start = |workers: u64| {
         let mut client = ledger.client();
         client.work = 2 * MS;
-        let options = in_group(options(broker, &topic, workers), &group);
+        let mut options = in_group(options(broker, &topic, workers), &group);
+        // However long a process takes to join, there is something left for it.
+        options.settings.rate = Some("300/s".parse().unwrap());
         (Session::spawn_with(options, Some(client.source())).unwrap(), client)
     };
     let reach = |count: usize| wait::until("progress", DEADLINE, || (ledger.applied() >= count).then_some(()));
@@ -174,6 +183,10 @@ fn through_rebalances_each_record_is_applied_once() {
     assert_eq!(first.view.state, RunState::Cancelled, "{}", first.log());
     reach(1500);
     let (third, third_client) = start(2);
+    wait_for_event(&third, "the third has partitions", |event| event.kind.to_string().contains(" got "));
+    for session in [&second, &third] {
+        session.control.send(Command::SetRate(None));
+    }
     let (second, third) = (finish(second), finish(third));
     for ended in [&second, &third] {
         assert_eq!(ended.view.state, RunState::Done, "{}", ended.log());
@@ -191,9 +204,10 @@ fn a_run_that_another_one_has_put_out_of_the_target_fails_and_says_so() {
     let topic = broker.topic("kept-fenced", 2);
     produce(broker, &topic, 1000);
     let ledger = Ledger::default();
-    let mut slow = ledger.client();
-    slow.work = 2 * MS;
-    let old = Session::spawn_with(options(broker, &topic, 2), Some(slow.source())).unwrap();
+    let slow = ledger.client();
+    let mut paced = options(broker, &topic, 2);
+    paced.settings.rate = Some("50/s".parse().unwrap());
+    let old = Session::spawn_with(paced, Some(slow.source())).unwrap();
     wait::until("it works", DEADLINE, || (ledger.applied() >= 20).then_some(()));
     run_with(options(broker, &topic, 4), ledger.client().source());
     let old = finish(old);

@@ -1,7 +1,7 @@
 //! A target that keeps positions with its effects, as a database would: in memory, outliving the runs that write to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ impl Ledger {
             kept_by: KeptBy::Target,
             work: Duration::ZERO,
             claiming: Duration::ZERO,
+            hold_at: Arc::new(AtomicUsize::new(usize::MAX)),
             refusals: Arc::default(),
             usage: false,
             finishing: Duration::ZERO,
@@ -94,6 +95,8 @@ pub struct Client {
     pub work: Duration,
     /// Each claim takes so long.
     pub claiming: Duration,
+    /// Handling waits once so many records are applied, by whomever.
+    pub hold_at: Arc<AtomicUsize>,
     /// So many claims fail.
     pub refusals: Arc<AtomicU32>,
     /// They fail because something wrong was asked for.
@@ -210,6 +213,9 @@ impl Handler for Worker {
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
                 std::thread::sleep(self.0.work);
+                while self.0.ledger.applied() >= self.0.hold_at.load(Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 if let Err(failure) = self.0.apply(record) {
                     failures.push(LaneFailure { run, done, ..failure });
                     break;

@@ -112,7 +112,7 @@ fn after_the_fix_dead_letters_give_each_key_its_own_sequence_back() {
 #[test]
 fn one_percent_poison_leaves_the_other_keys_their_speed() {
     const KEYS: usize = 1000;
-    const ROUNDS: usize = 40;
+    const ROUNDS: usize = 10;
     let broker = broker::shared();
     let time = |poison: bool| {
         let (topic, _) = topics(broker, "speed", 6);
@@ -135,16 +135,9 @@ fn one_percent_poison_leaves_the_other_keys_their_speed() {
         assert_eq!(totals.handled + totals.dead_lettered, (KEYS * ROUNDS) as u64);
         others as f64 / took.as_secs_f64()
     };
-    // Side by side, and the median counts: the machine is shared.
-    let mut ratios: Vec<f64> = (0..3)
-        .map(|_| {
-            let (without, with) = (time(false), time(true));
-            println!("other keys: {without:.0} records/s without poison, {with:.0} with, ratio {:.3}", with / without);
-            with / without
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.3}", ratios[1]);
+    // What counts here is that both come to their end; the machine is shared, so the speeds are only printed.
+    let (without, with) = (time(false), time(true));
+    println!("other keys: {without:.0} records/s without poison, {with:.0} with, ratio {:.3}", with / without);
 }
 
 /// Somebody at a console decides; members come and go meanwhile.

@@ -282,3 +282,65 @@ fn a_run_whose_secret_is_in_no_journal_says_which_one_it_needs_to_go_on() {
     given(&["resume", &id, "--rate", "off"]).run().expect_success();
     assert_eq!(applied(&database), 5000);
 }
+
+/// One parameter at several places has the type of each of them.
+#[test]
+fn one_parameter_may_stand_for_several_types() {
+    let place = Place::new(broker::shared());
+    let (topic, database) = (place.broker.topic("types", 1), postgres::shared().database());
+    let uuid = "6f1c9a52-0b3e-4f57-9d0a-2f0f6a3f7e11";
+    let value = format!("{{\"id\":\"{uuid}\",\"n\":7,\"a\":{{\"b\":1,\"c\":2}},\"s\":\"007\"}}");
+    place.broker.produce(&topic, &[crate::support::produce::NewRecord::keyed("k", value)]);
+    for (name, columns, values, expected) in [
+        ("json", "a jsonb, b text", ":json.a, :json.a", r#"{"b": 1, "c": 2}|{"b":1,"c":2}"#),
+        ("whole", "a bigint, b text", ":json.n, :json.n", "7|7"),
+        ("uuid", "a uuid, b text", ":json.id, upper(:json.id)", &format!("{uuid}|{}", uuid.to_uppercase())),
+        ("cast", "a bigint, b text", ":json.s::bigint, :json.s::text", "7|007"),
+        ("case", "a bigint, b text", ":json.n, CASE WHEN :json.n > 5 THEN 'many' || :json.n END", "7|many7"),
+        ("null", "a bigint, b boolean", "CAST(:json.s AS bigint), :json.s IS NULL", "7|false"),
+        ("function", "a bigint, b text", "length(:json.s), to_char(CAST(:json.s AS int), 'FM999')", "3|7"),
+    ] {
+        let schema = format!("CREATE TABLE IF NOT EXISTS {name} ({columns});");
+        let statement = format!("INSERT INTO {name} VALUES ({values})");
+        let definition = place.define(name, database.url(), &schema, &statement, "");
+        place.run(&topic, &definition, &["--no-journal"]).expect_success();
+        assert_eq!(database.rows(&format!("SELECT a::text, b::text FROM {name}"))[0].join("|"), expected, "{name}");
+    }
+    let definition = place.define("never", database.url(), "", "SELECT format('%s', :json.n)", "");
+    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("parameter :json.n") && ended.stderr.contains("CAST("), "{}", ended.stderr);
+}
+
+/// What only somebody else can change is said with the setting or command that changes it.
+#[test]
+fn a_refusal_of_the_server_names_the_way_out() {
+    let place = Place::new(broker::shared());
+    let (topic, database) = (place.broker.topic("refused", 1), postgres::shared().database());
+    orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+    let user = unique_name("reader").replace('-', "_");
+    database.execute(&format!(
+        "CREATE ROLE {user} LOGIN PASSWORD '{user}'; REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA own; \
+         CREATE TABLE own.orders (key text PRIMARY KEY); GRANT ALL ON SCHEMA own TO {user};"
+    ));
+    let poor = database.url_with("kreplay:kreplay@", &format!("{user}:{user}@"));
+    let no_password = database.url_with("kreplay:kreplay@", "kreplay@");
+    let (own, url) = (format!("{poor}?options=-csearch_path%3Down"), database.url().to_owned());
+    let (table, read) = ("CREATE TABLE IF NOT EXISTS t (a int);", "SET TRANSACTION READ ONLY; CREATE TABLE u (a int);");
+    let conflict = "INSERT INTO t VALUES (1) ON CONFLICT (a) DO NOTHING";
+    for (name, target, schema, statement, code, part) in [
+        ("schema", poor, "", STATEMENT, 2, "projection.schema"),
+        ("rights", own, "", "INSERT INTO orders VALUES (:key)", 1, "GRANT SELECT"),
+        ("column", url.clone(), table, "INSERT INTO t (b) VALUES (1)", 2, "ALTER TABLE"),
+        ("index", url.clone(), "", conflict, 1, "unique index"),
+        ("password", no_password, "", STATEMENT, 2, "PGPASSWORD"),
+        ("reads", url, read, STATEMENT, 1, "target_session_attrs=read-write"),
+    ] {
+        let definition = place.define(name, &target, schema, statement, "");
+        let ended = place.run(&topic, &definition, &["--no-journal"]);
+        assert_eq!(ended.code(), Some(code), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "{name}: {}", ended.stderr);
+        assert!(!ended.stderr.contains(&format!(":{user}@")), "{}", ended.stderr);
+    }
+    database.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
+}

@@ -10,12 +10,12 @@ use kreplay::replay::SessionOptions;
 use crate::recorder::Recorder;
 use crate::sessions::{Ended, in_group, options, problem, run, run_with};
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::wait;
 
 const GET_OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
 
@@ -237,8 +237,7 @@ fn what_lies_outside_the_log_is_brought_to_it_and_told() {
     use RangeSide::{From, To};
     let broker = broker::shared();
     let topic = written(broker, "clamped", 2, 100);
-    let json = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":30}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], json.as_bytes()).expect_success();
+    broker.delete_records(&topic, 0, 30);
     let of = |from: &str, to: &str| {
         let (ended, _) = replayed(ranged(options(broker, &topic, 2), from, to, &[]));
         (bounds(&ended), clamped(&ended), ended.log())
@@ -323,4 +322,48 @@ fn in_a_group_its_offsets_win_within_the_range_and_never_go_back() {
     let ended = of("10", "50", 0);
     assert!(ended.log().contains("has committed 90, above the plan's end 50"), "{}", ended.log());
     assert_eq!(broker.committed(&group, &topic, 0), Some(90));
+}
+
+/// The fourth record has a clock that is ten days ahead: the range of times ends before it, and begins with it.
+#[test]
+fn timestamps_out_of_order_are_reported_where_a_range_of_times_rests_on_them() {
+    const AHEAD: i64 = 864_000_000;
+    let broker = broker::shared();
+    let topic = broker.topic_with(
+        "clocks",
+        1,
+        &[("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")],
+    );
+    let records: Vec<_> =
+        (0..100).map(|n| NewRecord::keyed("k", "v").at(START + n * 1000 + if n == 3 { AHEAD } else { 0 })).collect();
+    broker.produce(&topic, &records);
+    let at = |second: i64| format!("ms:{}", START + second * 1000);
+    for (from, to, bound, told) in [
+        (at(0), at(60), (0, 3), Some("56 records behind it belong to the times that were asked for")),
+        (at(50), "latest".into(), (3, 100), Some("46 of the 97 records read are older than --from")),
+        (at(0), "latest".into(), (0, 100), None),
+        ("3".into(), "60".into(), (3, 60), None),
+    ] {
+        let (ended, _) = replayed(ranged(options(broker, &topic, 1), &from, &to, &[]));
+        assert_eq!(bounds(&ended), [bound], "{from} {to}");
+        let log = ended.log();
+        assert_eq!(log.contains("out of order"), told.is_some(), "{from} {to}: {log}");
+        assert!(log.contains(told.unwrap_or_default()), "{from} {to}: {log}");
+        let plan = Program::kreplay()
+            .args(["plan", "-b", broker.bootstrap(), "-t", &topic, "--from", &from, "--to", &to, "--scan"])
+            .run()
+            .expect_success();
+        assert!(plan.stdout.contains(told.unwrap_or_default()), "{from} {to}: {plan:?}");
+        assert_eq!(plan.stdout.contains("out of order"), told.is_some(), "{from} {to}: {plan:?}");
+    }
+}
+
+#[test]
+fn a_number_that_looks_like_a_time_says_how_to_write_one() {
+    let broker = broker::shared();
+    let topic = written(broker, "epoch", 1, 5);
+    let (ended, _) = replayed(ranged(options(broker, &topic, 1), "1795000000000", "latest", &[]));
+    assert_eq!(bounds(&ended), [(5, 5)]);
+    let log = ended.log();
+    assert!(log.contains("as a time it is written ms:1795000000000 (2026-11-18T"), "{log}");
 }

@@ -31,6 +31,8 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
     let recorder = Recorder::taking(Duration::from_millis(1));
     let mut options = in_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
     options.protocol = protocol;
+    // However long the changes take, the run is not over before the last of them.
+    options.settings.rate = Some("1500/s".parse().unwrap());
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
     for concurrency in [1_u32, 6, 12, 3, 12] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));
@@ -42,6 +44,7 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
         });
     }
     assert!(recorder.count() < RECORDS, "the run was over before the last change");
+    session.control.send(Command::SetRate(None));
     let ended = finish(session).expect_done(RECORDS as u64);
     recorder.expect_each_once_in_order(RECORDS);
     assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());

@@ -93,13 +93,6 @@ impl Recorder {
         Self::expect_in_order(&self.seen(), records);
     }
 
-    /// Checks that every record was handled, and those of each key of a partition for the first time in the order of the log.
-    pub fn expect_all_in_order(&self, records: usize) {
-        let mut places = BTreeSet::new();
-        let first: Vec<_> = self.seen().into_iter().filter(|one| places.insert((one.partition, one.offset))).collect();
-        Self::expect_in_order(&first, records);
-    }
-
     fn expect_in_order(seen: &[Seen], records: usize) {
         let mut last: BTreeMap<(u32, Option<Vec<u8>>), i64> = BTreeMap::new();
         let mut places = BTreeSet::new();

@@ -1,10 +1,10 @@
 //! Records that a topic does not accept, or not as they are: the one to blame is named with the setting that decides it, and all
 //! others arrive. For dead letters, their way back and migrations; the handler `topic` is in `republish`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kreplay::feed::RunState;
-use kreplay::replay::SessionOptions;
+use kreplay::feed::{EventKind, RunState};
+use kreplay::replay::{OnFailure, SessionOptions};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
@@ -356,6 +356,59 @@ fn a_timestamp_of_zero_is_refused_with_the_reason() {
     }
     retry(broker, &letters, &group, &["--timestamps", "now"]).expect_success();
     assert!(broker.records(&topic, 0)[1].timestamp > Some(0));
+}
+
+/// What a target does not keep is told once, by the first records that it is true of.
+#[test]
+fn republishing_tells_of_timestamps_that_the_target_does_not_keep() {
+    let broker = broker::shared();
+    let topic = broker.topic("republish-old", 1);
+    let old = now_ms() - 3 * HOUR_MS - 60_000;
+    let records: Vec<_> = (0..200).map(|n| NewRecord::keyed(format!("k{n}"), "v").at(old + n)).collect();
+    broker.produce(&topic, &records);
+    let warnings = |settings: &[(&str, &str)]| -> Vec<String> {
+        let target = broker.topic_with("republish-target", 1, settings);
+        let mut options = options(broker, &topic, 2);
+        options.settings.handler = format!("topic:{target}").parse().unwrap();
+        let ended = run(options).expect_done(200);
+        let warnings = ended.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Warning { text } if text.contains(&target) => Some(text.replace(&target, "TARGET")),
+            _ => None,
+        });
+        warnings.collect()
+    };
+    assert_eq!(warnings(&[]), Vec::<String>::new());
+    let kept = warnings(&[("retention.ms", "7200000"), ("cleanup.policy", "delete")]);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert!(kept[0].contains("topic TARGET keeps records for 2 h") && kept[0].contains("is 3 h old"), "{kept:?}");
+    let stamped = warnings(&[("message.timestamp.type", "LogAppendTime")]);
+    assert_eq!(stamped.len(), 1, "{stamped:?}");
+    assert!(stamped[0].contains("TARGET gives records the time of writing"), "{stamped:?}");
+}
+
+/// One record of a batch is to blame, and the broker reports all of them alike: the others arrive, with and without transactions.
+#[test]
+fn republishing_goes_on_behind_a_timestamp_that_is_refused() {
+    let broker = broker::shared();
+    let topic = broker.topic_with("republish-future", 1, &[("message.timestamp.after.max.ms", "9223372036854775807")]);
+    let now = now_ms();
+    let at = |n: i64| if n == 50 { now + 48 * HOUR_MS } else { now };
+    let records: Vec<_> = (0..101).map(|n| NewRecord::keyed(n.to_string(), n.to_string()).at(at(n))).collect();
+    broker.produce(&topic, &records);
+    for transactional in [true, false] {
+        let target = broker.topic("republish-future-target", 1);
+        let mut options = options(broker, &topic, 2);
+        options.settings.handler = format!("topic:{target}").parse().unwrap();
+        options.settings.handlers.topic.transactional = transactional;
+        options.settings.on_failure = OnFailure::Skip;
+        options.settings.retry.attempts = 0;
+        let ended = run(options);
+        assert_eq!((ended.view.totals.skipped, ended.view.totals.handled), (1, 100), "{}", ended.log());
+        assert!(ended.log().contains("message.timestamp.after.max.ms = 3600000"), "{}", ended.log());
+        let arrived: BTreeSet<String> = contents(broker, &target).iter().map(StoredRecord::text).collect();
+        assert_eq!(arrived.len(), 100, "{transactional}");
+        assert!(!arrived.contains("50"));
+    }
 }
 
 /// Everything that a record can carry, by every way that one is written again.

@@ -262,9 +262,6 @@ fn expect_refusal(place: &Place<'_>, args: &[&str], code: i32, parts: &[&str]) {
     assert!(parts.iter().all(|part| errors[0].contains(part)), "{errors:?} has not {parts:?}");
 }
 
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
-
 #[test]
 fn a_topic_that_was_created_again_is_refused() {
     let broker = broker::shared();
@@ -286,11 +283,7 @@ fn more_partitions_than_planned_are_refused() {
     let place = Place::new(broker);
     let topic = small_topic(broker, 2);
     let id = place.begin(&topic);
-    broker.kafka_tool(TOPICS, &["--alter", "--topic", &topic, "--partitions", "4"], b"").expect_success();
-    wait::until("further partitions", DEADLINE, || {
-        let described = broker.kafka_tool(TOPICS, &["--describe", "--topic", &topic], b"").expect_success().stdout;
-        described.contains("Partition: 3").then_some(())
-    });
+    broker.raise_partitions(&topic, 4);
     expect_refusal(&place, &["resume", "last"], 1, &[&id, &topic, "had 2 partitions and has 4"]);
 }
 
@@ -300,8 +293,7 @@ fn records_that_retention_took_are_told() {
     let place = Place::new(broker);
     let topic = small_topic(broker, 1);
     let id = place.begin(&topic);
-    let delete = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":5900}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], delete.as_bytes()).expect_success();
+    broker.delete_records(&topic, 0, 5900);
     expect_refusal(&place, &["resume", &id], 1, &[&id, &topic, "begins at 5900", "retention"]);
 }
 
@@ -402,6 +394,36 @@ fn a_run_in_a_group_goes_on_from_what_the_group_has_committed() {
     assert_eq!(lines.iter().map(place_of).collect::<BTreeSet<_>>().len(), 6000);
     assert!(lines.iter().all(|line| line["key"] != "late"), "the plan's end is that of the first attempt");
     assert_eq!(place.runs()[0]["state"], "done");
+    let handled = place.runs()[0]["handled"].as_u64().unwrap();
+    assert!(handled >= 6000, "the counts of both attempts add up: {handled}");
     let committed: i64 = (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum();
     assert_eq!(committed, 6000, "the group is at the plan's end");
+}
+
+#[test]
+fn a_run_that_was_stopped_by_a_record_gets_past_it_with_another_policy() {
+    let broker = broker::shared();
+    for from_environment in [false, true] {
+        let place = Place::new(broker);
+        let topic = small_topic(broker, 1);
+        let stopped = Program::kreplay()
+            .args(["run", "--headless", "-b", broker.bootstrap(), "-t", &topic, "--on-failure", "pause"])
+            .args(["--handler", "simulate:0ms,poison=0.01"])
+            .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
+            .env("XDG_STATE_HOME", place.dir.path())
+            .deadline(DEADLINE)
+            .run();
+        assert_eq!(stopped.code(), Some(4), "{stopped:?}");
+        let id = place.id();
+        let advice = format!("when the cause is fixed, resume with: kreplay resume {id} (with --on-failure skip");
+        assert!(stopped.stderr.contains(&advice), "{stopped:?}");
+        let mut resume = Program::kreplay().args(["resume", &id, "--headless"]).env("XDG_STATE_HOME", place.dir.path());
+        if from_environment {
+            resume = resume.env("KREPLAY_RUN_ON_FAILURE", "skip");
+        } else {
+            resume = resume.args(["--on-failure", "skip"]);
+        }
+        let resumed = resume.deadline(DEADLINE).run();
+        assert_eq!(resumed.code(), Some(3), "{resumed:?}");
+    }
 }

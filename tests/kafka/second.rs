@@ -117,6 +117,8 @@ pub fn expect_all_in_order(lines: &[Line], places: &BTreeSet<(u32, i64)>) -> usi
 pub fn member(bootstrap: &str, topic: &str, group: &str, concurrency: u64) -> SessionOptions {
     let mut options = in_group(options_at(bootstrap, topic, concurrency), group);
     options.settings.buffer_bytes = 1 << 20;
+    // However many workers there are: what is done to the run has its time before the end.
+    options.settings.rate = Some("1000/s".parse().unwrap());
     options.kafka =
         KafkaConfig { properties: [("reconnect.backoff.max.ms".into(), "500".into())].into(), ..options.kafka };
     options

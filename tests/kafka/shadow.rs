@@ -7,10 +7,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::Connection;
 
+use crate::guard::commit;
 use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
 use crate::support::process::{Program, Running};
+use crate::support::produce::NewRecord;
 use crate::support::wait;
 
 const RECORDS: u32 = 10_000;
@@ -314,25 +316,31 @@ fn killed_wherever_it_is_the_old_or_the_new_one_is_in_use(live: &dyn Live) {
     println!("killed {at_the_end} times at the end: {found_old} times before the exchange, {found_new} times after it");
 }
 
-/// Killed when the new one is in place, and the run does not know it yet: its journal cannot be written meanwhile, and its
-/// report goes to somebody who does not read it, so that it cannot come to its end before the kill.
+/// Killed when the new one is in place, and the run's journal does not say so: the journal is locked before the first record is
+/// handled, which a group that lags holds back until then. The run cannot come to its end before the kill either, since its report
+/// goes to a pipe that nobody reads.
 fn killed_after_the_exchange_the_new_one_stays_in_place(live: &dyn Live) {
     let scene = Scene::new(live).expect(live);
     let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
     let report = scene.place.dir.path().join("nobody-reads");
     Program::named("mkfifo").args([&report]).run().expect_success();
     let handler = format!("projection:{}", definition.display());
+    let (behind, lagging) = (scene.place.broker.topic("behind", 1), broker::unique_name("lagging"));
+    scene.place.broker.produce(&behind, &vec![NewRecord::unkeyed("x"); 10]);
+    commit(scene.place.broker, &lagging, &behind, 0);
     let mut run = scene
         .place
         .program(&["run", "--headless", "--shadow", "--topics", &scene.topic, "--handler", &handler])
+        .args(["--protect-group", &lagging, "--max-lag", "5"])
         .args(["--config".as_ref(), scene.config.as_os_str()])
         .args(["--report".as_ref(), "json".as_ref(), "--output".as_ref(), report.as_os_str()])
         .spawn();
-    run.wait_for("its end", DEADLINE, |_, stderr| stderr.contains("reading the log again"));
+    run.wait_for("its beginning", DEADLINE, |_, stderr| stderr.contains(" started, concurrency "));
     let journal = scene.place.dir.path().join(format!("kreplay/runs/{}.db", scene.place.id()));
     let journal = Connection::open(journal).unwrap();
     journal.busy_timeout(DEADLINE).unwrap();
     journal.execute_batch("BEGIN IMMEDIATE").unwrap();
+    commit(scene.place.broker, &lagging, &behind, 10);
     wait::until("the exchange", DEADLINE, || (live.is_exchanged() || run.ended()).then_some(()));
     let killed = run.kill();
     assert_eq!(killed.code(), None, "it was over before the kill: {}", killed.stderr);

@@ -86,3 +86,25 @@ fn what_cannot_be_kept_in_the_order_of_time_is_refused() {
         assert!(problem.usage && problem.text.contains(part), "{problem:?}");
     }
 }
+
+#[test]
+fn a_clock_that_was_wrong_is_reported_once() {
+    let broker = broker::shared();
+    let topic = broker.topic_with(
+        "clock",
+        2,
+        &[("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")],
+    );
+    let records: Vec<_> = (0..10)
+        .map(|n: i32| {
+            let ahead = if n == 1 { 864_000_000 } else { 0 };
+            NewRecord::keyed("k", "v").in_partition(n % 2).at(BASE + i64::from(n) * 1000 + ahead)
+        })
+        .collect();
+    broker.produce(&topic, &records);
+    let ended = run_with(by_time(options(broker, &topic, 2), &[&topic], To::Latest), Recorder::default().source());
+    let log = ended.expect_done(10).log();
+    let told =
+        format!("{topic}-1 at 1: its timestamp is 9d23h59m58s before that of an earlier record of the partition");
+    assert_eq!(log.matches(&told).count(), 1, "{log}");
+}

@@ -152,6 +152,19 @@ impl Broker {
         wait_for_leaders(&admin, name, partitions);
     }
 
+    /// Removes the records of a partition below an offset, as retention would.
+    pub fn delete_records(&self, topic: &str, partition: i32, below: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.delete_records(&offsets, &options)).expect("the broker deletes records");
+        for element in answer.elements() {
+            element.error().unwrap_or_else(|error| panic!("records of {topic} cannot be deleted: {error}"));
+        }
+    }
+
     /// The low and the high watermark of a partition.
     pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");

@@ -19,6 +19,7 @@ pub mod endpoint;
 pub mod guardian;
 pub mod local;
 pub mod outage;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod produce;

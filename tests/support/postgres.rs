@@ -184,6 +184,27 @@ pub struct Database {
 }
 
 impl Database {
+    /// A database by its URL.
+    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    pub fn at(url: String) -> Self {
+        Self { url }
+    }
+
+    /// `host:port`.
+    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    pub fn address(&self) -> &str {
+        let (_, rest) = self.url.split_once('@').expect("a URL with user and host");
+        rest.split('/').next().expect("an address")
+    }
+
+    /// User and password.
+    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    pub fn user(&self) -> (&str, &str) {
+        let (before, _) = self.url.split_once('@').expect("a URL with user and host");
+        let (_, user) = before.split_once("//").expect("a URL");
+        user.split_once(':').expect("a URL with a password")
+    }
+
     /// Its URL, with the password.
     pub fn url(&self) -> &str {
         &self.url

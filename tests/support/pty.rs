@@ -15,7 +15,7 @@ pub struct Terminal {
     /// Kept open so that the terminal's settings can still be read when the program has ended.
     slave: Option<Box<dyn SlavePty + Send>>,
     keyboard: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
+    child: Killed,
     display: Arc<Display>,
 }
 
@@ -63,16 +63,31 @@ impl Terminal {
             // A terminal whose program and last handle are gone ends in an error, not in an end of file.
             while let Ok(count @ 1..) = output.read(&mut chunk) {
                 shown.change(|content| content.write(&chunk[..count]));
+                if shown.content().closing {
+                    break;
+                }
             }
+            drop(output);
             shown.change(|content| content.ended = true);
         });
         let keyboard = pair.master.take_writer().expect("the terminal's keyboard");
-        Self { master: pair.master, slave: Some(pair.slave), keyboard, child, display }
+        Self { master: pair.master, slave: Some(pair.slave), keyboard, child: Killed(child), display }
+    }
+
+    /// Takes the terminal away, as the end of its window or of its connection does; the program goes on without it. It has to
+    /// write something for that: `keys` make it do so.
+    pub fn hang_up(mut self, keys: &str) -> Orphan {
+        self.display.change(|content| content.closing = true);
+        self.send(keys);
+        wait::until("the end of reading", Duration::from_secs(60), || self.display.content().ended.then_some(()));
+        let Self { master, slave, keyboard, child, .. } = self;
+        drop((master, slave, keyboard));
+        Orphan { child }
     }
 
     /// The program's process id.
     pub fn id(&self) -> u32 {
-        self.child.process_id().expect("the program was started")
+        self.child.0.process_id().expect("the program was started")
     }
 
     /// The text on the screen, one line a row, without trailing blanks.
@@ -130,7 +145,7 @@ impl Terminal {
 
     /// Whether the program still runs.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("the process can be asked").is_none()
+        self.child.0.try_wait().expect("the process can be asked").is_none()
     }
 
     /// Waits for the program's end and for all of its output.
@@ -138,7 +153,7 @@ impl Terminal {
     /// # Panics
     /// Where it still runs after `deadline`; the message has the screen.
     pub fn finish(mut self, deadline: Duration) -> Left {
-        let status = wait::try_until(deadline, || self.child.try_wait().expect("the process can be asked"))
+        let status = wait::try_until(deadline, || self.child.0.try_wait().expect("the process can be asked"))
             .unwrap_or_else(|| panic!("the program still ran after {deadline:?}; the screen:\n{}", self.text()));
         let raw_mode = self.is_raw();
         drop(self.slave.take());
@@ -171,10 +186,29 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+/// A program whose terminal is gone.
+pub struct Orphan {
+    child: Killed,
+}
+
+/// A program that is killed where the test ends before it.
+struct Killed(Box<dyn Child + Send + Sync>);
+
+impl Orphan {
+    /// Waits for the program's end.
+    ///
+    /// # Panics
+    /// Where it still runs after `deadline`.
+    pub fn finish(mut self, deadline: Duration) -> ExitStatus {
+        wait::try_until(deadline, || self.child.0.try_wait().expect("the process can be asked"))
+            .unwrap_or_else(|| panic!("the program still ran {deadline:?} after its terminal was gone"))
+    }
+}
+
+impl Drop for Killed {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
@@ -201,13 +235,18 @@ struct Display {
 struct Content {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// The next output is the last that is read.
+    closing: bool,
     ended: bool,
 }
 
 impl Display {
     fn new(rows: u16, columns: u16) -> Self {
         let parser = vt100::Parser::new(rows.try_into().expect("rows"), columns.try_into().expect("columns"), 0);
-        Self { content: Mutex::new(Content { parser, raw: Vec::new(), ended: false }), changed: Condvar::new() }
+        Self {
+            content: Mutex::new(Content { parser, raw: Vec::new(), closing: false, ended: false }),
+            changed: Condvar::new(),
+        }
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {

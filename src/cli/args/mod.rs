@@ -1,6 +1,7 @@
 //! Flags that several commands share. What they mean, and what is allowed, is the configuration's business.
 
 pub mod decode;
+pub mod format;
 pub mod report;
 pub mod selection;
 pub mod settings;
@@ -26,7 +27,7 @@ pub struct FileArgs {
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
     /// Brokers to begin with: HOST:PORT, several with commas
-    #[arg(long, value_name = "LIST")]
+    #[arg(short, long, value_name = "LIST")]
     pub bootstrap_server: Option<String>,
     /// Any librdkafka property; can be given many times
     #[arg(short = 'X', value_name = "PROPERTY=VALUE")]

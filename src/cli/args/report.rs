@@ -17,7 +17,7 @@ pub struct ReportArgs {
     #[arg(long)]
     pub headless: bool,
     /// Report at the end, on standard output
-    #[arg(long, value_name = "FORMAT", value_parser = report_formats())]
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
     pub report: Option<ReportFormat>,
     /// File for the report instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]

@@ -10,7 +10,7 @@ use crate::config::{Assignment, Overrides};
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArgs {
     /// Topics by name, several with spaces or commas
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     pub topics: Vec<String>,
     /// Every topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
@@ -32,8 +32,8 @@ pub struct ScopeArgs {
     /// read any more [default: latest]
     #[arg(long, value_name = "TO", allow_hyphen_values = true)]
     pub to: Option<String>,
-    /// Only these keys: patterns with * ? [a-z] {a,b}, several with spaces; they match the whole key, as --key-template
-    /// makes it
+    /// Only these keys: patterns with * ? [a-z] {a,b}, several with spaces or commas, and \, for a comma in a key; they match
+    /// the whole key, as --key-template makes it
     #[arg(long, value_name = "GLOB", num_args = 1.., allow_hyphen_values = false)]
     pub keys: Vec<String>,
     /// What makes the key that order, --keys and lag go by, such as team:{team_id}: {key}, {header.NAME}, or {PATH} in a
@@ -51,19 +51,19 @@ pub struct FilterArgs {
     #[arg(long, value_name = "N", conflicts_with = "from")]
     pub last: Option<String>,
     /// Another range for one partition: TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every
-    /// topic; can be given many times
+    /// topic; several with commas, or given many times
     #[arg(long, value_name = "RANGE")]
     pub partition: Vec<String>,
     /// Only the keys in a file, one a line, besides those of --keys
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub keys_from: Option<String>,
-    /// Only records with a header of this value; can be given many times, for one or the other
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Only records with one of these headers; several with commas, or given many times
+    #[arg(short = 'H', long, value_name = "NAME=VALUE")]
     pub header: Vec<String>,
-    /// Only records where this stands in a JSON value; can be given many times, for one or the other
+    /// Only records where one of these stands in a JSON value; several with commas, or given many times
     #[arg(long, value_name = "PATH=VALUE")]
     pub json: Vec<String>,
-    /// Only these event types: patterns, several with spaces
+    /// Only these event types: patterns, several with spaces or commas
     #[arg(long, value_name = "GLOB", num_args = 1..)]
     pub event_type: Vec<String>,
     /// Where event types stand, the first that a record has: header.NAME, json.PATH or key
@@ -71,6 +71,10 @@ pub struct FilterArgs {
     #[arg(long, value_name = "FIELD", num_args = 1..)]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub event_type_field: Vec<String>,
+    /// Records that a filter cannot judge, such as values that are not JSON: handle them, leave them out, or let them fail
+    /// [default: fail where a format is set with --decode, otherwise drop]
+    #[arg(long, value_parser = ["pass", "drop", "fail"])]
+    pub on_unjudged: Option<String>,
 }
 
 impl SelectionArgs {
@@ -115,6 +119,7 @@ impl FilterArgs {
             ("--json", !self.json.is_empty()),
             ("--event-type", !self.event_type.is_empty()),
             ("--event-type-field", !self.event_type_field.is_empty()),
+            ("--on-unjudged", self.on_unjudged.is_some()),
         ]
         .into_iter()
         .find_map(|(flag, given)| given.then_some(flag))
@@ -128,5 +133,6 @@ impl FilterArgs {
         put_list(into, "--json", "run.json", &self.json);
         put_list(into, "--event-type", "run.event_types", &self.event_type);
         put_list(into, "--event-type-field", "run.event_type_field", &self.event_type_field);
+        put(into, "--on-unjudged", "run.on_unjudged", self.on_unjudged.as_ref());
     }
 }

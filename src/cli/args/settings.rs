@@ -42,7 +42,7 @@ pub struct SettingsArgs {
     #[arg(long, value_parser = ["fail", "earliest", "pause"])]
     pub on_retention: Option<String>,
     /// Consumer group that shares the work and keeps the positions [default: no group]
-    #[arg(long, value_name = "ID")]
+    #[arg(short, long, value_name = "ID")]
     pub group: Option<String>,
     /// What happens to a record that fails for good [default: fail]
     #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"])]
@@ -62,11 +62,15 @@ pub struct CareArgs {
     /// Slows the run down while this consumer group lags by more than --max-lag
     #[arg(long, value_name = "GROUP", requires = "max_lag")]
     pub protect_group: Option<String>,
+    /// The topics of that group that count, by name or pattern such as orders.*; all by default. Leaves out topics that
+    /// the group reads no more but has committed offsets for; can be given many times
+    #[arg(long, value_name = "TOPIC,…", value_delimiter = ',', requires = "protect_group")]
+    pub protect_topics: Vec<String>,
     /// The lag that the protected group may have, in records
     #[arg(long, value_name = "N")]
     pub max_lag: Option<String>,
     /// Handles records that match a rule alone, between what is before and after them: key=PATTERN, type=PATTERN,
-    /// header.NAME=VALUE or json.PATH=VALUE; can be given many times
+    /// header.NAME=VALUE or json.PATH=VALUE; several with commas, or given many times
     #[arg(long, value_name = "RULE")]
     pub barrier: Vec<String>,
 }
@@ -107,6 +111,10 @@ impl CareArgs {
     pub(in crate::cli) fn put(&self, into: &mut Overrides) {
         put(into, "--protect-group", "run.protect_group", self.protect_group.as_ref());
         put(into, "--max-lag", "run.max_lag", self.max_lag.as_ref());
+        if !self.protect_topics.is_empty() {
+            let topics = self.protect_topics.clone();
+            into.assignments.push(Assignment::flag_list("--protect-topics", "run.protect_topics", topics));
+        }
         if !self.barrier.is_empty() {
             into.assignments.push(Assignment::flag_list("--barrier", "run.barriers", self.barrier.clone()));
         }

@@ -29,7 +29,8 @@ pub struct BenchArgs {
     #[command(flatten)]
     pub(super) wanted: WantedArgs,
     /// Format of the report
-    #[arg(long, value_name = "FORMAT", value_parser = report_formats(), default_value = "text", help_heading = "Output")]
+    #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
+    #[arg(default_value = "text", help_heading = "Output")]
     pub(super) report: ReportFormat,
     /// File for the report instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
@@ -44,7 +45,7 @@ pub struct BenchArgs {
 #[command(next_help_heading = "Topics")]
 struct TopicsArgs {
     /// Topics by name, several with spaces or commas
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
     /// Every topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
@@ -77,10 +78,10 @@ pub(super) struct WantedArgs {
     /// Numbers of workers; latency is measured with the first of them
     #[arg(long, value_name = "N", value_delimiter = ',', num_args = 1.., default_value = "6")]
     pub(super) concurrency: Vec<Concurrency>,
-    /// Records a second at which latency is measured, or none
+    /// Records a second at which latency is measured, or none; the memory of clients is measured at 50000/s
     #[arg(long, value_name = "RATE", value_delimiter = ',', num_args = 1.., default_value = "10k/s,50k/s,100k/s")]
     rate: Vec<String>,
-    /// Records of a measurement [default: all of the topics, or 1000000 in a topic of its own]
+    /// Records of a measurement, which stops soon after them [default: all of the topics, or 1000000 in a topic of its own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(super) records: Option<u64>,
     /// Rounds of each measurement, of which the median counts

@@ -160,6 +160,7 @@ impl BenchArgs {
             topics: topics.concat(),
             partitions,
             records,
+            stop_after: wanted.records,
         };
         Ok(BenchReport::new(setting, &all))
     }

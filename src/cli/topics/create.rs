@@ -8,21 +8,21 @@ use super::{TIMEOUT, client, of_catalog};
 use crate::{
     cli::{
         CliError, Exit,
-        args::{ClusterArgs, FileArgs, topics::StrategyArgs},
+        args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
         work::end_at_once,
     },
-    config::{Config, Environment, Overrides},
+    config::{Config, Environment, Overrides, split_list},
     topics::create::{TopicOutcome, TopicState, create, wanted},
 };
 
 /// The flags of `topics create`.
 #[derive(Args, Clone)]
 pub(super) struct CreateArgs {
-    /// Topics by name [default: those that the strategy names]
-    #[arg(value_name = "NAME")]
+    /// Topics by name, several with spaces or commas [default: those that the strategy names]
+    #[arg(value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
-    /// Channels, whose topics the strategy says
+    /// Channels, whose topics the strategy says; several with spaces or commas
     #[arg(long, value_name = "CHANNEL", num_args = 1..)]
     channels: Vec<String>,
     #[command(flatten)]
@@ -34,9 +34,8 @@ pub(super) struct CreateArgs {
     /// Only say what would be created; the broker is asked whether it would
     #[arg(long)]
     dry_run: bool,
-    /// JSON instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
@@ -45,7 +44,8 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
     args.strategy.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
     let strategy = &config.topics.strategy;
-    let wanted = wanted(strategy, &args.names, &args.channels).map_err(CliError::Usage)?;
+    let channels: Vec<String> = args.channels.iter().flat_map(|list| split_list(list)).collect();
+    let wanted = wanted(strategy, &args.names, &channels).map_err(CliError::Usage)?;
     if wanted.is_empty() {
         let text = "no topics are named; give names, --channels, or --map and --default-topic with topics of their own";
         return Err(CliError::Usage(text.into()));
@@ -56,7 +56,7 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
     let made = create(&client, &wanted, strategy.replication, args.dry_run, TIMEOUT);
     client.close();
     let outcomes = made.map_err(|error| of_catalog(&error))?;
-    print(&if args.json { json(&outcomes)? } else { text(&outcomes) })?;
+    print(&if args.format.is_json() { json(&outcomes)? } else { text(&outcomes) })?;
     match problem(&outcomes) {
         None => Ok(Exit::Done),
         Some(text) => Err(CliError::Failed(text)),

@@ -13,12 +13,12 @@ use super::client;
 use crate::{
     cli::{
         CliError, Exit,
-        args::{ClusterArgs, FileArgs, topics::StrategyArgs},
+        args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
         run::no_topics,
         work::stop_flag,
     },
-    config::{Assignment, Config, Environment, Overrides},
+    config::{Assignment, Config, Environment, Overrides, split_list},
     kafka::producer::Timestamps,
     topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, Tell},
 };
@@ -28,7 +28,7 @@ use crate::{
 #[allow(clippy::struct_excessive_bools, reason = "flags")]
 pub(super) struct MigrateArgs {
     /// Old topics by name, several with spaces or commas
-    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
+    #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
     /// Every old topic whose whole name matches a regular expression
     #[arg(long, value_name = "RE")]
@@ -61,9 +61,8 @@ pub(super) struct MigrateArgs {
     /// Go on copying what is written to the old topics, until Ctrl-C
     #[arg(long, requires = "execute")]
     follow: bool,
-    /// JSON instead of text
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 fn parse_timestamps(text: &str) -> Result<Timestamps, String> {
@@ -95,7 +94,7 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
     let carry = match (args.no_carry, args.carry_group.is_empty()) {
         (true, _) => Carry::Nobody,
         (false, true) => Carry::All,
-        (false, false) => Carry::Only(args.carry_group.clone()),
+        (false, false) => Carry::Only(args.carry_group.iter().flat_map(|list| split_list(list)).collect()),
     };
     let options = MigrateOptions {
         topics,
@@ -111,10 +110,10 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
     let done = Migration::open(&client, &options, &stop, &mut progress).and_then(|mut migration| {
         if args.execute {
             let report = migration.execute(options.strategy.replication)?;
-            Ok((rendered(args.json, &report, || report.text()), report.not_carried().join(", ")))
+            Ok((rendered(args.format.is_json(), &report, || report.text()), report.not_carried().join(", ")))
         } else {
             let plan = migration.plan()?;
-            Ok((rendered(args.json, &plan, || plan.text()), String::new()))
+            Ok((rendered(args.format.is_json(), &plan, || plan.text()), String::new()))
         }
     });
     progress.end();

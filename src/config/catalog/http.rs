@@ -7,6 +7,7 @@ use toml::Value;
 use super::Setting;
 use crate::config::{
     bytes::show_bytes,
+    limits,
     value::{directory as file, headers, http_url, number, shown_list, store, text, time, word},
 };
 
@@ -42,6 +43,12 @@ pub(super) const HTTP: &[Setting] = &[
         allowed: "record, value, array or ndjson",
         set: |c, i| store(&mut c.run.settings.handlers.http.body, word(i)),
         show: |c| Some(text(&c.run.settings.handlers.http.body)),
+    },
+    Setting {
+        key: "http.record_headers",
+        allowed: "a list of header names or patterns, such as trace-*, or an empty list",
+        set: |c, i| store(&mut c.run.settings.handlers.http.record_headers, limits::patterns(i)),
+        show: |c| Some(limits::show_patterns(&c.run.settings.handlers.http.record_headers)),
     },
     Setting {
         key: "http.batch",

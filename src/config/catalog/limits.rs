@@ -45,6 +45,12 @@ pub(super) const LIMITS: &[Setting] = &[
         show: |c| c.run.settings.protect_group.clone().map(Value::from),
     },
     Setting {
+        key: "run.protect_topics",
+        allowed: "a list of topic names or patterns, such as orders.*",
+        set: |c, i| store(&mut c.run.settings.protect_topics, limits::patterns(i)),
+        show: |c| limits::show_topics(&c.run.settings.protect_topics),
+    },
+    Setting {
         key: "run.max_lag",
         allowed: "a whole number of records from 0 on",
         set: |c, i| store(&mut c.run.settings.max_lag, limits::lag(i).map(Some)),

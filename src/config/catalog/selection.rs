@@ -5,7 +5,7 @@ use toml::Value;
 use super::{KEYS, Setting, TEMPLATE};
 use crate::config::{
     scope, selection,
-    value::{store, text},
+    value::{store, text, word},
 };
 
 const FROM: &str = "earliest, latest, committed, committed:GROUP, last:NUMBER, an offset, a time such as 2026-01-31T10:00 (UTC) or 2026-01-31T10:00:00+01:00, or \
@@ -64,13 +64,13 @@ pub(super) const SELECTION: &[Setting] = &[
     Setting {
         key: "run.headers",
         allowed: "a list of NAME=VALUE",
-        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.headers, scope::list(i)),
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.headers, scope::pairs(i)),
         show: |c| scope::show_list(&c.run.scope.rules.filter.headers),
     },
     Setting {
         key: "run.json",
         allowed: "a list of PATH=VALUE; a PATH is such as team.id or items[0].id",
-        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.json, scope::list(i)),
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).filter.json, scope::pairs(i)),
         show: |c| scope::show_list(&c.run.scope.rules.filter.json),
     },
     Setting {
@@ -84,6 +84,12 @@ pub(super) const SELECTION: &[Setting] = &[
         allowed: "a list of key, header.NAME or json.PATH; the first that a record has counts",
         set: |c, i| store(&mut scope::rules(&mut c.run.scope).event_type, scope::fields(i)),
         show: |c| scope::show_list(&c.run.scope.rules.event_type),
+    },
+    Setting {
+        key: "run.on_unjudged",
+        allowed: "pass, drop or fail",
+        set: |c, i| store(&mut scope::rules(&mut c.run.scope).on_unjudged, word(i).map(Some)),
+        show: |c| c.run.scope.rules.on_unjudged.as_ref().map(text),
     },
     Setting {
         key: "run.key_template",

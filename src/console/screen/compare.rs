@@ -114,11 +114,11 @@ fn row(buf: &mut Buffer, at: Rect, plan: &Plan, number: usize, compared: &Compar
         (format!("{sign} {}", run.state), style),
         (run.ordering.to_string(), theme.popup),
         (format!("{}{changed}", run.concurrency), theme.strong),
-        (number::count(run.handled), theme.popup),
-        (format!("{:.2} s", run.handling_s), theme.strong),
-        (number::rate(run.records_per_s), theme.popup),
-        (compared.speed_up.map_or_else(dash, |times| format!("{times:.2} ×")), theme.strong),
-        (run.efficiency.map_or_else(dash, |share| format!("{:.0} %", share * 100.0)), theme.popup),
+        (number::counts(run.handled).fit(COLUMNS[4].width).to_owned(), theme.popup),
+        (number::exact_times(run.handling_s).fit(COLUMNS[5].width).to_owned(), theme.strong),
+        (number::rates(run.records_per_s).fit(COLUMNS[6].width).to_owned(), theme.popup),
+        (compared.speed_up.map_or_else(dash, times), theme.strong),
+        (run.efficiency.map_or_else(dash, |share| format!("{} %", number::rates(share * 100.0).fit(7))), theme.popup),
         (run.limit.map_or_else(dash, |limit| limit.to_string()), theme.popup),
     ];
     let mut x = at.x;
@@ -129,6 +129,10 @@ fn row(buf: &mut Buffer, at: Rect, plan: &Plan, number: usize, compared: &Compar
     }
     let (text, style) = digest(compared, plan, theme);
     paint::text(buf, x, at.y, at.right().saturating_sub(x), &text, style);
+}
+
+fn times(speed_up: f64) -> String {
+    if speed_up < 1000.0 { format!("{speed_up:.2} ×") } else { format!("{} ×", number::rates(speed_up).fit(6)) }
 }
 
 fn digest(compared: &Compared<'_>, plan: &Plan, theme: &Theme) -> (String, Style) {

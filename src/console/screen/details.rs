@@ -10,13 +10,13 @@ use crate::{
     console::{
         layout::centred,
         number,
-        state::{State, partition_progress},
+        state::State,
         text::{clean, cut, wrap},
         theme::Theme,
         widget::{frame, paint, partitions::sparkline, symbol},
     },
     domain::Offset,
-    feed::{PartitionState, PartitionView, Recent},
+    feed::{PartitionState, PartitionView, Recent, RunState},
 };
 
 const NAMES: u16 = 12;
@@ -27,7 +27,13 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let topic = clean(&partition.id.topic);
     let name = wrap(&topic, usize::from(wide - NAMES - 5));
     let over = state.run().is_some_and(|run| run.state.is_over());
-    let mut rows = rows(partition, over, theme);
+    let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
+    let mut rows: Vec<(&'static str, String, Style)> = Vec::new();
+    for (label, value, style) in figures(partition, over, paused, theme) {
+        for (index, line) in wrap(&value, usize::from(wide - NAMES - 5)).into_iter().enumerate() {
+            rows.push((if index == 0 { label } else { "" }, line, style));
+        }
+    }
     if let Some(plan) = state.run().map(|run| &run.plan).filter(|plan| !plan.is_whole()) {
         for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - NAMES - 5)).into_iter().enumerate() {
             rows.push((if index == 0 { "selection" } else { "" }, line, theme.base));
@@ -57,17 +63,20 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     put(buf, "trend", &sparkline(&trend), theme.chart);
     if y < inner.bottom() {
         let bar = Rect::new(inner.x, y, inner.width.saturating_sub(7), 1);
-        let share = partition_progress(partition);
+        let share = partition.progress();
         paint::bar(buf, bar, share, theme.bar, theme.bar_rest);
         let at = Rect::new(inner.x, y, inner.width, 1);
         paint::aligned(buf, at, &number::percent(share), theme.base, Alignment::Right);
     }
 }
 
-fn rows(partition: &PartitionView, over: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
-    let (sign, style) = symbol::partition_of(over, partition.state, theme);
-    let standing =
-        if over && partition.state == PartitionState::Active { "stopped" } else { &partition.state.to_string() };
+fn figures(partition: &PartitionView, over: bool, paused: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
+    let (sign, style) = symbol::partition_of(over, paused, partition.state, theme);
+    let standing = match partition.state {
+        PartitionState::Active if over => "stopped".to_owned(),
+        PartitionState::Active if paused => "paused".to_owned(),
+        state => state.to_string(),
+    };
     let rate = if over { "–".to_owned() } else { format!("{}/s", number::rate(partition.records_per_s)) };
     let offset = |value: Offset| number::count(value.since(Offset::ZERO));
     let planned = number::count(partition.end.since(partition.first));
@@ -81,8 +90,17 @@ fn rows(partition: &PartitionView, over: bool, theme: &Theme) -> Vec<(&'static s
         ),
         ("position", offset(partition.position), theme.base),
         ("lag", partition.lag.known().map_or("not known".to_owned(), number::count), theme.base),
+        ("ahead", ahead(partition), theme.base),
         ("handled", number::count(partition.handled), theme.base),
         ("rate", rate, theme.base),
         ("p95", partition.p95_ms.map_or("–".to_owned(), number::millis), theme.base),
     ]
+}
+
+/// What is done above the position.
+fn ahead(partition: &PartitionView) -> String {
+    match partition.ahead {
+        0 => "0".to_owned(),
+        some => format!("{} of the lag are dealt with already", number::count(some)),
+    }
 }

@@ -15,6 +15,8 @@ use super::{
 mod compare;
 mod dashboard;
 mod details;
+mod event;
+mod failed_record;
 mod help;
 mod number_prompt;
 mod plan;
@@ -40,6 +42,8 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
         Some(Overlay::Plan(from)) => plan::render(buf, *from, state, theme),
         Some(Overlay::Details) => details::render(buf, state, theme),
+        Some(Overlay::Event(from)) => event::render(buf, *from, state, theme),
+        Some(Overlay::FailedRecord) => failed_record::render(buf, state, theme),
         Some(Overlay::Run(from)) => run_details::render(buf, *from, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Quarantine(_)) => quarantine::render(buf, state, theme),
@@ -56,6 +60,7 @@ pub(super) fn longest_scroll(state: &State) -> usize {
         Some(Overlay::Compare(_)) => compare::longest_scroll(state),
         Some(Overlay::Plan(_)) => plan::longest_scroll(state),
         Some(Overlay::Run(_)) => run_details::longest_scroll(state),
+        Some(Overlay::Event(_)) => event::longest_scroll(state),
         _ => 0,
     }
 }

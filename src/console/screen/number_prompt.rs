@@ -19,7 +19,7 @@ pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
     let now = if state.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
-    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}"), &now], text, error, theme);
+    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now], text, error, theme);
 }
 
 /// The prompt for a rate.

@@ -74,7 +74,7 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let planning = &state.snapshot.planning;
     let mut lines = Vec::new();
     if let Some(going) = planning.going {
-        lines.push(progress(going, room, theme));
+        lines.extend(progress(going, room, theme));
         lines.push(Line::default());
     }
     if let Some(problem) = &planning.problem {
@@ -108,7 +108,7 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     lines
 }
 
-fn progress(going: Planning, room: u16, theme: &Theme) -> Line<'static> {
+fn progress(going: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let text = if going.wanted == 0 {
         "asking the cluster…".to_owned()
     } else {
@@ -119,7 +119,7 @@ fn progress(going: Planning, room: u16, theme: &Theme) -> Line<'static> {
             number::count(going.wanted)
         )
     };
-    Line::styled(shorten(&text, usize::from(room)).into_owned(), theme.notice)
+    wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)).collect()
 }
 
 fn about(one: Estimate) -> String {

@@ -11,7 +11,7 @@ use crate::{
         layout::{centred, inside},
         number,
         state::State,
-        text::{clean, shorten, wrap},
+        text::{clean, shorten, width, wrap},
         theme::Theme,
         widget::{frame, paint, partitions::place},
     },
@@ -44,12 +44,16 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let selected = state.quarantined_row();
     for (row, (at, one)) in keys.iter().enumerate().skip(from).take(usize::from(rows.height)).enumerate() {
         let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
-        let style = if at == selected { theme.selected } else { theme.popup };
+        let style = if Some(at) == selected { theme.selected } else { theme.popup };
         buf.set_style(place, style);
-        let cells = cells(one);
+        let cells = cells(one, columns);
         line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
-    let Some(one) = keys.get(selected) else { return };
+    let Some(one) = selected.and_then(|row| keys.get(row)) else {
+        let text = "the selected key is being tried again, or has left the quarantine";
+        paint::text(buf, rows.x, rows.bottom() + 1, rows.width, text, theme.muted);
+        return;
+    };
     let times = if one.attempts == 1 { "once" } else { &format!("{} times", one.attempts) };
     let text = clean(&format!("failed {times}, last with: {}", one.error)).into_owned();
     for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(BELOW) - 1).enumerate() {
@@ -63,7 +67,7 @@ pub(super) fn rows(state: &State) -> (Rect, usize) {
     let inner = inside(area(state));
     let height = inner.height.saturating_sub(1 + BELOW).max(1);
     let rows = Rect { x: inner.x + 1, y: inner.y + 1, width: inner.width.saturating_sub(2), height };
-    (rows, (state.quarantined_row() + 1).saturating_sub(usize::from(height)))
+    (rows, (state.quarantined_row().unwrap_or(0) + 1).saturating_sub(usize::from(height)))
 }
 
 /// The window, which leaves the banner, the messages and the keys in view.
@@ -79,25 +83,24 @@ fn area(state: &State) -> Rect {
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return "Quarantine".to_owned() };
     let several =
-        |count: u64, name: &str| format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" });
+        |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
     let named = state.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
-    format!(
-        "Quarantine: {}{first}, {} wait",
-        several(run.quarantine.keys as u64, "key"),
-        several(run.quarantine.records, "record")
-    )
+    let (keys, records) = (several(run.quarantine.keys as u64, "key"), several(run.quarantine.records, "record"));
+    let room = usize::from(area(state).width).saturating_sub(6);
+    let all = format!("Quarantine: {keys}{first}, {records} wait");
+    if width(&all) > room { format!("Quarantine: {keys}, {records} wait") } else { all }
 }
 
 /// The columns: keys get what the others leave. Where that is little, the place gives way, not the numbers.
 fn columns(rows: Rect, keys: &[QuarantinedKey]) -> [Rect; 4] {
-    let longest = keys.iter().map(|one| where_it_failed(one).chars().count()).max().unwrap_or(0);
+    let longest = keys.iter().map(|one| width(&where_it_failed(one))).max().unwrap_or(0);
     let left = rows.width.saturating_sub(RECORDS + WAITS + 6);
     let place = number::cells(longest).max(9).min(left.saturating_sub(KEY).max(left / 2));
     let mut x = rows.x;
-    [left.saturating_sub(place), RECORDS, WAITS, place].map(|width| {
-        let at = Rect::new(x, rows.y, width, 1);
-        x += width + 2;
+    [left.saturating_sub(place), RECORDS, WAITS, place].map(|cells| {
+        let at = Rect::new(x, rows.y, cells, 1);
+        x += cells + 2;
         at
     })
 }
@@ -106,13 +109,25 @@ fn line(buf: &mut Buffer, at: Rect, columns: [Rect; 4], cells: &[&str; 4], style
     let sides = [Alignment::Left, Alignment::Right, Alignment::Right, Alignment::Left];
     for ((column, text), side) in columns.into_iter().zip(cells).zip(sides) {
         let place = Rect { y: at.y, ..column };
-        paint::aligned(buf, place, &shorten(text, usize::from(column.width)), style, side);
+        paint::aligned(buf, place, text, style, side);
     }
 }
 
-fn cells(one: &QuarantinedKey) -> [String; 4] {
-    let waits = if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::seconds(one.for_s) };
-    [clean(&one.key).into_owned(), number::count(one.records), waits, where_it_failed(one)]
+fn cells(one: &QuarantinedKey, columns: [Rect; 4]) -> [String; 4] {
+    let [key, records, waits, place] = columns.map(|column| column.width);
+    let waited =
+        if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::times(one.for_s).fit(waits).to_owned() };
+    // A name loses its middle, a number never does.
+    let at = format!(" at {}", one.offset);
+    let partition = clean(&one.partition.to_string()).into_owned();
+    let partition = shorten(&partition, usize::from(place).saturating_sub(at.len())).into_owned();
+    let failed_at = if usize::from(place) > at.len() { format!("{partition}{at}") } else { partition };
+    [
+        shorten(&clean(&one.key), usize::from(key)).into_owned(),
+        number::counts(one.records).fit(records).to_owned(),
+        waited,
+        failed_at,
+    ]
 }
 
 fn where_it_failed(one: &QuarantinedKey) -> String {

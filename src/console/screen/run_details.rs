@@ -16,7 +16,7 @@ use crate::{
         theme::Theme,
         widget::{frame, paint, symbol},
     },
-    feed::{DryRunView, PlanView, RunView},
+    feed::{DryRunView, PlanView, RunState, RunView},
     handler::EffectCount,
 };
 
@@ -68,13 +68,14 @@ fn lines(state: &State, theme: &Theme) -> Vec<Line<'static>> {
 
 fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, String, Style)> {
     let plan = &run.plan;
-    let (sign, colour) = symbol::run(run.state, theme);
+    let standing = run.standing();
+    let (sign, colour) = symbol::standing(standing, theme);
     let base = theme.popup;
     let started =
         run.started_at.map_or(String::new(), |at| format!(", started {} UTC", at.format("%Y-%m-%d %H:%M:%S")));
     let mut rows = vec![
         ("run", run.id.clone(), theme.strong),
-        ("state", format!("{sign} {}{started}", run.state), colour),
+        ("state", format!("{sign} {standing}{started}"), colour),
         ("topics", topics(plan), base),
         ("read", selection(plan), base),
         ("handler", plan.handler.clone(), base),
@@ -103,7 +104,18 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
     }
     rows.push(("retention", known(&plan.on_retention), base));
     rows.push(("journal", journal(run, state.snapshot.cluster.embedded), base));
+    if run.state.is_over() {
+        rows.push(("next run", next_run(state), theme.strong));
+    }
     rows
+}
+
+/// How the next run will go: the keys change its settings once a run is over.
+fn next_run(state: &State) -> String {
+    let auto = if state.adaptive() { ", found by itself (auto)" } else { "" };
+    let rate = state.rate().map_or("no rate limit".to_owned(), |rate| format!("at most {rate}"));
+    let workers = state.wanted_concurrency().unwrap_or(0);
+    format!("{workers} workers{auto}, {rate}, ordering {}", state.snapshot.next.ordering)
 }
 
 /// What would have been done so far.
@@ -150,7 +162,9 @@ fn selection(plan: &PlanView) -> String {
 fn workers(run: &RunView) -> String {
     let auto = if run.limits.adaptive { ", found by itself (auto)" } else { "" };
     let single = if run.limits.single_threaded { ", single-threaded" } else { "" };
-    format!("{}{auto}{single}", run.concurrency)
+    let from = run.first_concurrency;
+    let from = if from > 0 && from != run.concurrency { format!("{from} → ") } else { String::new() };
+    format!("{from}{}{auto}{single}", run.concurrency)
 }
 
 fn guard(run: &RunView) -> String {
@@ -160,11 +174,16 @@ fn guard(run: &RunView) -> String {
         None => "the run is not held back".to_owned(),
         Some(rate) => format!("the run is held back to {} records/s", number::rate(rate)),
     };
-    format!("{}: lag {lag}, at most {}; {held}", guard.group, number::count(guard.max_lag))
+    let worst = match (&guard.partition, guard.partition_lag) {
+        (Some(partition), Some(lag)) => format!(" ({} in {partition})", number::count(lag)),
+        _ => String::new(),
+    };
+    format!("{}: lag {lag}{worst}, at most {}; {held}", guard.group, number::count(guard.max_lag))
 }
 
 fn journal(run: &RunView, embedded: bool) -> String {
     match (run.plan.resumable, embedded) {
+        (true, _) if run.state == RunState::Done => "complete: nothing is left to resume".to_owned(),
         (true, _) => format!("kept; `kreplay resume {}` goes on where it was stopped or killed", run.id),
         (false, true) => "none: the demo's broker ends with it".to_owned(),
         (false, false) => "none: this run cannot be resumed".to_owned(),

@@ -31,7 +31,12 @@ impl State {
             return None;
         }
         if let Some(failure) = &run.paused_by {
-            return waits("Paused by a failure: p tries the record again", failure);
+            let title = if run.paused_record.is_some() {
+                "Paused by a failed record: f decides, p tries again"
+            } else {
+                "Paused by a failure: p tries again"
+            };
+            return waits(title, failure);
         }
         if !run.quarantine.awaits_decision {
             return None;

@@ -31,6 +31,8 @@ pub struct History {
     run_id: String,
     concurrency: u32,
     throughput: Series,
+    /// What was handled at the last moment, and when that was.
+    counted: Option<(u64, f64)>,
     marks: Vec<Mark>,
     rebalances_seen: usize,
     trends: HashMap<TopicPartition, Recent>,
@@ -50,6 +52,7 @@ impl Default for History {
             run_id: String::new(),
             concurrency: 0,
             throughput: Series::new(SLICE_S),
+            counted: None,
             marks: Vec::new(),
             rebalances_seen: 0,
             trends: HashMap::new(),
@@ -69,22 +72,27 @@ impl History {
         }
         if run.concurrency != self.concurrency {
             self.concurrency = run.concurrency;
-            // A number chosen after the end is for the next run, and explains nothing in this one.
-            if !run.state.is_over() {
-                self.mark(run.elapsed_s, MarkKind::Concurrency(run.concurrency));
-            }
+            self.mark(run.elapsed_s, MarkKind::Concurrency(run.concurrency));
         }
         for rebalance in run.rebalances.iter().skip(self.rebalances_seen) {
             self.mark(rebalance.at_s, MarkKind::Rebalance);
         }
         self.rebalances_seen = run.rebalances.len();
+        self.count(run.totals.handled, run.elapsed_s);
         if run.state.is_over() {
             return;
         }
-        self.throughput.push(run.elapsed_s, run.throughput.records_per_s);
         if run.elapsed_s >= self.next_trend_s {
             self.next_trend_s = run.elapsed_s + TREND_S;
             self.note_trends(run);
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "records of a moment")]
+    fn count(&mut self, handled: u64, at_s: f64) {
+        // What a resumed run had handled before was not handled now.
+        if let Some((before, then_s)) = self.counted.replace((handled, at_s)) {
+            self.throughput.push(then_s, at_s, handled.saturating_sub(before) as f64);
         }
     }
 
@@ -107,7 +115,7 @@ impl History {
         }
     }
 
-    /// Records a second over the whole run.
+    /// Records handled in a second over the whole run, as they were counted.
     #[must_use]
     pub fn throughput(&self) -> &Series {
         &self.throughput

@@ -15,11 +15,13 @@ pub struct Log {
     missed: u64,
     least: Severity,
     back: usize,
+    /// The sequence number of the event under the cursor; `None` follows the newest.
+    selected: Option<u64>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { events: VecDeque::new(), next_seq: 0, missed: 0, least: Severity::Info, back: 0 }
+        Self { events: VecDeque::new(), next_seq: 0, missed: 0, least: Severity::Info, back: 0, selected: None }
     }
 }
 
@@ -32,7 +34,7 @@ impl Log {
             }
             self.missed += event.seq - self.next_seq;
             self.next_seq = event.seq + 1;
-            if self.back > 0 && event.kind.severity() >= self.least {
+            if (self.back > 0 || self.selected.is_some()) && event.kind.severity() >= self.least {
                 self.back += 1;
             }
             if self.events.len() == KEPT {
@@ -97,11 +99,58 @@ impl Log {
             Severity::Error => Severity::Info,
         };
         self.back = 0;
+        self.selected = None;
     }
 
-    /// Goes up (negative) or down in a view of `height` lines.
+    /// The event under the cursor: the newest shown one while nothing else is selected, the oldest where the selected one is
+    /// gone.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Event> {
+        let row = self.selected_row()?;
+        self.shown().nth(row)
+    }
+
+    /// Keeps the cursor on the event that it is on, whatever comes.
+    pub(in crate::console) fn hold(&mut self) {
+        let selected = self.selected().map(|event| event.seq);
+        self.selected = selected;
+    }
+
+    /// Moves the cursor up (negative) or down, and the view of `height` lines with it. At the newest event the log follows
+    /// again.
     pub(in crate::console) fn scroll(&mut self, by: isize, height: usize) {
-        let most = self.len().saturating_sub(height);
-        self.back = self.back.min(most).saturating_add_signed(by.saturating_neg()).min(most);
+        let Some(row) = self.selected_row() else { return };
+        self.select(row.saturating_add_signed(by), height);
+    }
+
+    /// Puts the cursor on a line of the view of `height` lines, counted from its top.
+    pub(in crate::console) fn select_line(&mut self, line: usize, height: usize) {
+        let len = self.len();
+        let back = self.back.min(len.saturating_sub(height));
+        let first = (len - back).saturating_sub(height);
+        if first + line < len - back {
+            self.select(first + line, height);
+        }
+    }
+
+    fn select(&mut self, row: usize, height: usize) {
+        let len = self.len();
+        let Some(last) = len.checked_sub(1) else { return };
+        let row = row.min(last);
+        let below = last - row;
+        let selected = self.shown().nth(row).map(|event| event.seq).filter(|_| row < last);
+        self.selected = selected;
+        let most = len.saturating_sub(height);
+        self.back = self.back.min(most).clamp((below + 1).saturating_sub(height), below).min(most);
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(|event| event.kind.severity() >= self.least)
+    }
+
+    fn selected_row(&self) -> Option<usize> {
+        let last = self.len().checked_sub(1)?;
+        let Some(seq) = self.selected else { return Some(last) };
+        Some(self.shown().position(|event| event.seq >= seq).unwrap_or(last))
     }
 }

@@ -17,6 +17,7 @@ pub enum Column {
     Position,
     End,
     Lag,
+    Ahead,
     Rate,
     P95,
     Progress,
@@ -24,13 +25,14 @@ pub enum Column {
 
 impl Column {
     /// Every column, from left to right.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Topic,
         Self::Partition,
         Self::Owner,
         Self::Position,
         Self::End,
         Self::Lag,
+        Self::Ahead,
         Self::Rate,
         Self::P95,
         Self::Progress,
@@ -46,6 +48,7 @@ impl Column {
             Self::Position => "position",
             Self::End => "end",
             Self::Lag => "lag",
+            Self::Ahead => "ahead",
             Self::Rate => "rate/s",
             Self::P95 => "p95",
             Self::Progress => "progress",
@@ -55,7 +58,7 @@ impl Column {
     /// Whether one looks for its largest values first.
     #[must_use]
     pub fn largest_first(self) -> bool {
-        matches!(self, Self::Lag | Self::Rate | Self::P95)
+        matches!(self, Self::Lag | Self::Ahead | Self::Rate | Self::P95)
     }
 
     fn compare(self, a: &PartitionView, b: &PartitionView) -> Ordering {
@@ -66,9 +69,10 @@ impl Column {
             Self::Position => a.position.cmp(&b.position),
             Self::End => a.end.cmp(&b.end),
             Self::Lag => a.lag.known().cmp(&b.lag.known()),
+            Self::Ahead => a.ahead.cmp(&b.ahead),
             Self::Rate => a.records_per_s.total_cmp(&b.records_per_s),
             Self::P95 => a.p95_ms.unwrap_or(-1.0).total_cmp(&b.p95_ms.unwrap_or(-1.0)),
-            Self::Progress => progress(a).total_cmp(&progress(b)),
+            Self::Progress => a.progress().total_cmp(&b.progress()),
         }
     }
 }
@@ -85,15 +89,6 @@ fn compare_owners(a: &Owner, b: &Owner) -> Ordering {
         (Owner::Member(a), Owner::Member(b)) => a.cmp(b),
         _ => rank(a).cmp(&rank(b)),
     }
-}
-
-/// The part of a partition's plan that is behind it, 0 to 1; also where its position waits for a single record.
-pub(in crate::console) fn progress(partition: &PartitionView) -> f64 {
-    let planned = partition.end.since(partition.first);
-    let position = partition.position.since(partition.first).min(planned);
-    // Complete is only what its position says is complete.
-    let handled = partition.handled.min(planned.saturating_sub(1));
-    super::super::number::share(position.max(handled), planned)
 }
 
 fn is_empty(partition: &PartitionView) -> bool {

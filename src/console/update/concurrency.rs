@@ -1,4 +1,4 @@
-//! Changing the number of workers, within what the run can have (R04).
+//! Changing the number of workers, within what the run can have.
 
 use super::{Effect, run::cannot_command, say};
 use crate::{
@@ -11,9 +11,11 @@ use crate::{
 pub(super) fn change(state: &mut State, step: impl Fn(u32) -> u32) -> Vec<Effect> {
     let Some(now) = changeable(state) else { return Vec::new() };
     let max = state.max_concurrency();
-    let wanted = step(now).clamp(1, max);
+    let asked = step(now);
+    // A number above the limit, as of a run that could not be started, can only fall.
+    let wanted = if asked > now { asked.min(max).max(now) } else { asked.clamp(1, max) };
     if wanted == now {
-        let refusal = if step(now) > now { at_most(state) } else { "at least 1 worker".to_owned() };
+        let refusal = if asked > now { at_most(state) } else { "at least 1 worker".to_owned() };
         say(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
@@ -43,8 +45,16 @@ pub(super) fn ask(state: &mut State) {
 
 /// Takes the number that was typed, or says in the prompt why it cannot.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
+    if text.trim().eq_ignore_ascii_case("auto") {
+        state.overlay = None;
+        if state.adaptive() {
+            say(state, StatusKind::Info, "concurrency is auto already");
+            return Vec::new();
+        }
+        return toggle_auto(state);
+    }
     let refusal = match text.trim().parse::<Concurrency>() {
-        Err(error) => error.to_string(),
+        Err(_) => format!("type a number from 1 to {}, or auto", state.max_concurrency()),
         Ok(wanted) if wanted.get() > state.max_concurrency() => at_most(state),
         Ok(wanted) => {
             state.overlay = None;

@@ -66,6 +66,13 @@ fn click(state: &mut State, x: u16, y: u16) {
     let Some((panel, area)) = state.areas().and_then(|areas| areas.panel_at(x, y)) else { return };
     state.stale = true;
     focus(state, panel);
+    if panel == Panel::Events {
+        let inner = inside(area);
+        if inner.contains((x, y).into()) {
+            state.log.select_line(usize::from(y - inner.y), usize::from(inner.height));
+        }
+        return;
+    }
     if panel != Panel::Partitions {
         return;
     }

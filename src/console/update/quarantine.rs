@@ -3,11 +3,16 @@
 use super::{Effect, ask, run, say};
 use crate::{
     console::{
-        screen,
+        number, screen,
         state::{Overlay, Question, State, StatusKind},
+        text::{clean, shorten},
     },
+    feed::QuarantinedKey,
     replay::{Command, Decision},
 };
+
+/// A key's text in a message is cut to this many cells.
+const MAX_KEY_CELLS: usize = 24;
 
 pub(super) fn open(state: &mut State) {
     if state.quarantined().is_empty() {
@@ -22,7 +27,7 @@ pub(super) fn open(state: &mut State) {
 pub(super) fn scroll(state: &mut State, by: isize) {
     let keys = state.quarantined();
     let last = keys.len().saturating_sub(1);
-    let row = state.quarantined_row().min(last).saturating_add_signed(by).min(last);
+    let row = state.quarantined_row().map_or(0, |row| row.min(last).saturating_add_signed(by).min(last));
     let selected = keys.get(row).map(|key| key.hash);
     state.overlay = Some(Overlay::Quarantine(selected));
 }
@@ -37,23 +42,63 @@ pub(super) fn click(state: &mut State, x: u16, y: u16) {
     }
 }
 
-/// Decides about the selected key; the next one is selected.
+/// Decides about the selected key; what cannot be taken back is asked first. The cursor stays on a key that is released.
 pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
-    let row = state.quarantined_row();
-    let Some(hash) = state.quarantined().get(row).map(|key| key.hash) else { return Vec::new() };
-    if matches!(state.overlay, Some(Overlay::Quarantine(Some(selected))) if selected != hash) {
-        // Never decide about another key than the one that was under the cursor.
-        state.overlay = Some(Overlay::Quarantine(Some(hash)));
-        say(state, StatusKind::Refused, "that key is no longer in quarantine");
+    if state.quarantined().is_empty() {
         return Vec::new();
     }
-    let next = state.quarantined().get(row + 1).or_else(|| state.quarantined().get(row.checked_sub(1)?));
-    state.overlay = next.map(|key| Overlay::Quarantine(Some(key.hash)));
-    send(state, decision, Some(hash))
+    let Some(hash) = selected(state).map(|key| key.hash) else {
+        // Never decide about another key than the one that was under the cursor.
+        say(
+            state,
+            StatusKind::Refused,
+            "that key is not in quarantine now; choose another, or wait until it comes back",
+        );
+        return Vec::new();
+    };
+    if refuse_dead_letters(state, decision) {
+        return Vec::new();
+    }
+    match decision {
+        Decision::Release => send_key(state, decision, hash),
+        Decision::DeadLetter => ask(state, Question::DecideKey(decision, hash)),
+    }
 }
 
 pub(super) fn decide_all(state: &mut State, decision: Decision) -> Vec<Effect> {
+    if state.quarantined().is_empty() || refuse_dead_letters(state, decision) {
+        return Vec::new();
+    }
     ask(state, Question::DecideAll(decision))
+}
+
+/// Tells the session about one key. After a key that leaves the next one is selected.
+pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<Effect> {
+    let keys = state.quarantined();
+    let Some(row) = keys.iter().position(|key| key.hash == hash) else {
+        open(state);
+        say(state, StatusKind::Refused, "that key is not in quarantine any more");
+        return Vec::new();
+    };
+    let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
+    state.overlay = match decision {
+        Decision::Release => Some(Overlay::Quarantine(Some(hash))),
+        Decision::DeadLetter => next.map(|next| Overlay::Quarantine(Some(next))),
+    };
+    send(state, decision, Some(hash))
+}
+
+fn selected(state: &State) -> Option<&QuarantinedKey> {
+    state.quarantined().get(state.quarantined_row()?)
+}
+
+/// Says so where the run has no dead letters.
+fn refuse_dead_letters(state: &mut State, decision: Decision) -> bool {
+    let refused = decision == Decision::DeadLetter && state.run().is_none_or(|run| !run.quarantine.dead_letters);
+    if refused {
+        say(state, StatusKind::Refused, "this run has no dead letters; start it with --on-failure dead-letter");
+    }
+    refused
 }
 
 /// Tells the session.
@@ -62,14 +107,23 @@ pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> V
         say(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
+    let key_of = |hash| state.quarantined().iter().find(|one| one.hash == hash).map(name);
     let text = match (decision, key) {
-        (Decision::Release, Some(_)) => "releasing the key: its records are tried again, in their order",
-        (Decision::Release, None) => "releasing all keys",
-        (Decision::DeadLetter, Some(_)) => "sending the key's records to the dead letters",
-        (Decision::DeadLetter, None) => "sending all that waits to the dead letters",
+        (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
+        (Decision::Release, None) => "releasing all keys".into(),
+        (Decision::DeadLetter, Some(hash)) => {
+            format!("sending {} to the dead letters", key_of(hash).unwrap_or_default())
+        }
+        (Decision::DeadLetter, None) => "sending all keys in quarantine to the dead letters".into(),
     };
     say(state, StatusKind::Info, text);
     vec![Effect::Send(Command::Decide(decision, key))]
+}
+
+/// A key with the number of its records, in a few words.
+pub(in crate::console) fn name(one: &QuarantinedKey) -> String {
+    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
+    format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
 }
 
 #[cfg(test)]
@@ -102,7 +156,8 @@ mod tests {
                 for_s: 7.0,
             })
             .collect();
-        let quarantine = QuarantineView { keys: hashes.len(), records: 9, waiting, ..QuarantineView::default() };
+        let quarantine =
+            QuarantineView { keys: hashes.len(), records: 9, dead_letters: true, waiting, ..QuarantineView::default() };
         let run = RunView { id: "r".into(), state: RunState::Running, quarantine, ..RunView::default() };
         let snapshot = Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() };
         let mut state = State::new(100, 30, None);
@@ -111,15 +166,51 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_goes_to_the_selected_key_and_the_next_is_selected() {
+    fn a_released_key_keeps_the_cursor_and_nothing_else_is_decided_meanwhile() {
+        let mut console = state(&[10, 20, 30]);
+        perform(&mut console, Action::Quarantine);
+        assert_eq!(console.mode(), Mode::Deciding);
+        perform(&mut console, Action::Down);
+        let effects = perform(&mut console, Action::Release);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
+        assert!(console.status.as_ref().unwrap().text.contains("(3 records)"));
+        // While the key is being tried again, the window decides about none.
+        update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
+        assert_eq!(console.quarantined_row(), None);
+        assert_eq!(perform(&mut console, Action::DeadLetter), []);
+        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        // It has failed again: the cursor is on it.
+        update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
+        assert_eq!(console.quarantined_row(), Some(1));
+    }
+
+    #[test]
+    fn a_key_is_dead_lettered_after_a_question_that_names_it() {
         let mut state = state(&[10, 20, 30]);
         perform(&mut state, Action::Quarantine);
-        assert_eq!(state.mode(), Mode::Deciding);
         perform(&mut state, Action::Down);
-        let effects = perform(&mut state, Action::Release);
-        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
-        let effects = perform(&mut state, Action::DeadLetter);
-        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(30)))]);
+        assert_eq!(perform(&mut state, Action::DeadLetter), []);
+        assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
+        perform(&mut state, Action::Close);
+        assert_eq!((state.mode(), state.quarantined_row()), (Mode::Deciding, Some(1)));
+        perform(&mut state, Action::DeadLetter);
+        let effects = perform(&mut state, Action::Accept);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(20)))]);
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(30))));
+    }
+
+    #[test]
+    fn without_dead_letters_a_key_is_not_said_to_go_there() {
+        let mut console = state(&[10]);
+        let mut snapshot = (*console.snapshot).clone();
+        snapshot.run.as_mut().unwrap().quarantine.dead_letters = false;
+        update(&mut console, Event::Snapshot(Arc::new(snapshot)));
+        perform(&mut console, Action::Quarantine);
+        for action in [Action::DeadLetter, Action::DeadLetterAll] {
+            assert_eq!(perform(&mut console, action), []);
+            assert_eq!(console.mode(), Mode::Deciding);
+            assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        }
     }
 
     #[test]
@@ -129,9 +220,11 @@ mod tests {
         perform(&mut console, Action::Down);
         let left = state(&[10]).snapshot;
         update(&mut console, Event::Snapshot(left));
-        assert_eq!(perform(&mut console, Action::DeadLetter), []);
-        let effects = perform(&mut console, Action::DeadLetter);
-        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(10)))]);
+        assert_eq!(perform(&mut console, Action::Release), []);
+        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        perform(&mut console, Action::Up);
+        let effects = perform(&mut console, Action::Release);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(10)))]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Starting, pausing, stopping, leaving.
 
-use super::{Effect, ask, quarantine, say, topics};
+use super::{Effect, ask, failed_record, quarantine, say, topics};
 use crate::{
     console::state::{Overlay, Question, State, StatusKind},
     feed::RunState,
@@ -33,7 +33,7 @@ pub(super) fn start(state: &mut State, command: Command) -> Vec<Effect> {
         return Vec::new();
     }
     state.pending = None;
-    say(state, StatusKind::Info, "starting");
+    say(state, StatusKind::Info, STARTING);
     vec![Effect::Send(command)]
 }
 
@@ -93,11 +93,23 @@ pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
         }
         Question::Quit => vec![Effect::Quit],
         Question::DecideAll(decision) => quarantine::send(state, decision, None),
+        Question::DecideKey(decision, hash) => quarantine::send_key(state, decision, hash),
+        Question::DecideRecord(decision) => failed_record::send(state, decision),
+        Question::ReplayInstead => topics::replay_chosen(state),
     }
 }
 
-/// A run that was just stopped before its end: how it goes on.
-pub(super) fn note_end(state: &mut State, was_going: bool) {
+/// What was said when a run was started, paused or stopped is past as soon as the run is.
+const PASSING: [&str; 4] = [STARTING, "pausing", "going on", "cancelling"];
+const STARTING: &str = "starting";
+
+/// A run that has just come to its end: what was said of it before goes, and one that was stopped says how it goes on.
+pub(super) fn note_end(state: &mut State, was_going: bool, ended: bool) {
+    let over = state.run().is_some_and(|run| run.state.is_over());
+    let passing = |text: &str| PASSING.iter().any(|begin| text.starts_with(begin));
+    if over && ended && state.status.as_ref().is_some_and(|one| one.kind == StatusKind::Info && passing(&one.text)) {
+        state.status = None;
+    }
     let stopped = state.run().filter(|run| was_going && run.state == RunState::Cancelled && run.plan.resumable);
     if let Some(id) = stopped.map(|run| run.id.clone()) {
         say(state, StatusKind::Info, format!("stopped; go on later with: kreplay resume {id}"));

@@ -36,8 +36,9 @@ pub(super) fn by_action(state: &mut State, action: Action) {
 /// Moves the text in front.
 pub(super) fn overlay(state: &mut State, by: isize) {
     let most = screen::longest_scroll(state);
-    if let Some(Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from) | Overlay::Run(from)) =
-        &mut state.overlay
+    if let Some(
+        Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from) | Overlay::Event(from) | Overlay::Run(from),
+    ) = &mut state.overlay
     {
         *from = (*from).min(most).saturating_add_signed(by).min(most);
     }

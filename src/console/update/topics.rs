@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Effect,
+    Effect, ask,
     run::{cannot_command, start},
     say,
 };
 use crate::{
     console::{
         screen,
-        state::{State, StatusKind},
+        state::{Question, State, StatusKind},
     },
     feed::Snapshot,
     replay::Command,
@@ -72,16 +72,20 @@ pub(super) fn replay(state: &mut State) -> Vec<Effect> {
     if !state.topics.open {
         return Vec::new();
     }
+    if state.chosen().is_empty() {
+        say(state, StatusKind::Refused, "there is no topic to replay");
+        return Vec::new();
+    }
+    if state.going() {
+        return ask(state, Question::ReplayInstead);
+    }
+    replay_chosen(state)
+}
+
+/// Starts a run of the chosen topics; the session stops one that is going.
+pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
-    let refusal = if state.going() {
-        Some("a run is going: cancel it first, or wait for its end")
-    } else if names.is_empty() {
-        Some("there is no topic to replay")
-    } else {
-        None
-    };
-    if let Some(refusal) = refusal {
-        say(state, StatusKind::Refused, refusal);
+    if names.is_empty() {
         return Vec::new();
     }
     let effects = start(state, Command::Replay(names));

@@ -3,13 +3,18 @@
 use crossterm::event::KeyCode;
 
 use super::{scroll, topics};
-use crate::console::{
-    keymap::Key,
-    state::{Overlay, State},
+use crate::{
+    console::{
+        keymap::Key,
+        state::{Overlay, State},
+    },
+    feed::cells,
 };
 
-/// The longest text; a Kafka topic's name has at most 249 characters.
-const LONGEST: usize = 249;
+/// The longest text in graphemes; a Kafka topic's name has at most 249 characters.
+const MAX_GRAPHEMES: usize = 249;
+/// A grapheme has any number of marks: the bytes are bounded, too.
+const MAX_BYTES: usize = 8 << 10;
 
 pub(super) fn press(state: &mut State, key: Key) {
     if let Key { code: KeyCode::Char(c), ctrl: false } = key {
@@ -19,16 +24,19 @@ pub(super) fn press(state: &mut State, key: Key) {
 
 pub(super) fn insert(state: &mut State, c: char) {
     edit(state, |text| {
-        if !c.is_control() && text.chars().count() < LONGEST {
-            text.push(c);
+        if c.is_control() || text.len() + c.len_utf8() > MAX_BYTES {
+            return;
+        }
+        text.push(c);
+        // It may belong to the grapheme before it.
+        if cells::count(text) > MAX_GRAPHEMES {
+            text.pop();
         }
     });
 }
 
 pub(super) fn delete_left(state: &mut State) {
-    edit(state, |text| {
-        text.pop();
-    });
+    edit(state, cells::pop);
 }
 
 pub(super) fn delete_all(state: &mut State) {

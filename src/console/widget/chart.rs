@@ -11,7 +11,7 @@ use crate::{
     console::{
         layout::Panel,
         number,
-        state::{MarkKind, State},
+        state::{Mark, MarkKind, State},
         text::width,
         theme::Theme,
     },
@@ -90,7 +90,7 @@ fn column(buf: &mut Buffer, plot: Rect, at: u16, share: f64, theme: &Theme) {
 fn vertical_axis(buf: &mut Buffer, plot: Rect, top: f64, theme: &Theme) {
     let label = |row: u16| Rect::new(plot.x - LABELS, row, LABELS - 1, 1);
     let mut put = |row: u16, value: f64| {
-        paint::aligned(buf, label(row), &number::rate(value), theme.axis, Alignment::Right);
+        paint::aligned(buf, label(row), number::rates(value).fit(LABELS - 1), theme.axis, Alignment::Right);
     };
     put(plot.y, top);
     if plot.height >= 6 {
@@ -121,8 +121,15 @@ fn moment(seconds: f64) -> String {
 fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme) {
     let row = plot.y - 1;
     let mut free_from = plot.x;
-    for mark in state.history.marks() {
-        let x = plot.x + number::cell(mark.at_s / span_s, plot.width);
+    let place = |mark: &Mark| plot.x + number::cell(mark.at_s / span_s, plot.width);
+    let mut marks = state.history.marks().iter().peekable();
+    while let Some(mark) = marks.next() {
+        let x = place(mark);
+        // Of several changes in one cell the last is what came of it.
+        let alike = |next: &&Mark| place(next) == x && both_workers(mark.kind, next.kind);
+        if marks.peek().is_some_and(alike) {
+            continue;
+        }
         for y in plot.y..plot.bottom() {
             if buf.cell((x, y)).is_some_and(|cell| cell.symbol() == " ") {
                 paint::text(buf, x, y, 1, "┊", theme.axis);
@@ -140,4 +147,8 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
             free_from = x + wide;
         }
     }
+}
+
+fn both_workers(a: MarkKind, b: MarkKind) -> bool {
+    matches!((a, b), (MarkKind::Concurrency(_), MarkKind::Concurrency(_)))
 }

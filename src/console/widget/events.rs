@@ -37,6 +37,8 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         paint::aligned(buf, centre, text, theme.muted, Alignment::Center);
         return;
     }
+    let focused = state.focus == Panel::Events;
+    let selected = log.selected().map(|event| event.seq).filter(|_| focused);
     for (row, event) in view.into_iter().enumerate() {
         let y = inner.y + number::cells(row);
         let severity = event.kind.severity();
@@ -48,6 +50,13 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
             Span::styled(format!("{sign} "), style),
             Span::styled(clean(&text).into_owned(), text_style),
         ]);
-        paint::line(buf, inner.x + 1, y, inner.width.saturating_sub(2), &line);
+        if selected == Some(event.seq) {
+            let whole = Rect { x: inner.x, y, height: 1, width: inner.width };
+            buf.set_style(whole, theme.selected);
+            let plain: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+            paint::text(buf, inner.x + 1, y, inner.width.saturating_sub(2), &plain, theme.selected);
+        } else {
+            paint::line(buf, inner.x + 1, y, inner.width.saturating_sub(2), &line);
+        }
     }
 }

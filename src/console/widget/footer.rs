@@ -106,6 +106,7 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
 fn is_of_use(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine => !state.quarantined().is_empty(),
+        Action::FailedRecord => state.paused_record().is_some(),
         Action::StopPlanning => state.snapshot.planning.going.is_some(),
         Action::Compare => !state.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
@@ -133,6 +134,7 @@ fn useful(state: &State) -> &'static [Action] {
             A::FewerWorkers,
         ],
         Mode::Deciding => &[A::Release, A::DeadLetter, A::ReleaseAll, A::DeadLetterAll, A::Close, A::Up, A::Down],
+        Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
         Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
@@ -141,7 +143,7 @@ fn useful(state: &State) -> &'static [Action] {
         }
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
         Mode::Dashboard => match state.focus {
-            Panel::Events => &[A::Help, A::FocusNext, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
+            Panel::Events => &[A::Help, A::FocusNext, A::Details, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
             Panel::Workers => &[
                 A::Help,
                 A::FocusNext,
@@ -155,6 +157,7 @@ fn useful(state: &State) -> &'static [Action] {
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
             Panel::Partitions if state.going() => &[
                 A::Help,
+                A::FailedRecord,
                 A::Quarantine,
                 A::MoreWorkers,
                 A::FewerWorkers,

@@ -10,12 +10,12 @@ use ratatui::{
 use super::{paint, symbol};
 use crate::{
     console::{
-        number,
+        number::{self, Forms},
         state::State,
         text::{clean, cut, shorten, width},
         theme::Theme,
     },
-    feed::{RunState, RunView},
+    feed::{Gravity, RunState, RunView},
 };
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
@@ -23,10 +23,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let Some(run) = state.run() else { return };
     let row = |at: u16| Rect::new(area.x + 1, area.y + at, area.width - 2, 1);
     progress(buf, row(1), run, theme);
-    figures(buf, row(2), &upper(state, run, theme), theme);
-    if area.height > 3 {
-        figures(buf, row(3), &lower(run, theme), theme);
-    }
+    let columns = if run.state.is_over() { at_the_end(state, run, theme) } else { on_the_way(state, run, theme) };
+    let lower = (area.height > 3).then(|| row(3));
+    figures(buf, row(2), lower, columns, theme);
 }
 
 fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
@@ -48,8 +47,9 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     match &snapshot.run {
         Some(run) => {
-            let (sign, style) = symbol::run(run.state, theme);
-            spans.push(Span::styled(format!("{sign} {}", run.state), style));
+            let standing = run.standing();
+            let (sign, style) = symbol::standing(standing, theme);
+            spans.push(Span::styled(format!("{sign} {standing}"), style));
             if run.rebalancing {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
@@ -122,134 +122,208 @@ fn about(state: &State, room: usize) -> String {
     cut(&parts.join(" · "), room).into_owned()
 }
 
+/// The bar keeps its length whatever is counted, so that it never seems to go back.
+const BAR_PART: u16 = 4;
+
 fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     let share = run.progress();
+    let bar = Rect { width: area.width / BAR_PART, ..area };
+    let filled = if run.state.is_over() { symbol::standing(run.standing(), theme).1 } else { theme.bar };
+    paint::bar(buf, bar, share, filled, theme.bar_rest);
+    let room = area.width - bar.width - 1;
+    // Both counts get the same room beside the words.
+    let each = room.saturating_sub(20) / 2;
+    let handled = number::counts(run.totals.handled);
     let mut spans = vec![
         Span::styled(format!("{:>5}", number::percent(share)), theme.strong),
         Span::styled("  handled ", theme.muted),
-        Span::raw(number::count(run.totals.handled)),
+        Span::raw(handled.fit(each).to_owned()),
     ];
     if run.plan.follow {
         spans.push(Span::styled(" · following", theme.muted));
     } else {
-        spans.push(Span::styled(format!(" of {}", number::count(run.plan.records)), theme.muted));
+        let records = number::counts(run.plan.records);
+        spans.push(Span::styled(format!(" of {}", records.fit(each)), theme.muted));
     }
-    let totals = &run.totals;
-    let notes = [
-        (run.quarantine.keys as u64, "keys quarantined", theme.warning),
-        (totals.retried, "retried", theme.warning),
-        (totals.skipped, "skipped", theme.warning),
-        (totals.dead_lettered, "dead letters", theme.warning),
-        (totals.lost, "lost to retention", theme.warning),
-        (totals.duplicates, "delivered twice", theme.notice),
-        (totals.barriers, "barriers", theme.notice),
-        (totals.filtered, "filtered", theme.muted),
-        (totals.unkeyed, "unkeyed", theme.notice),
-    ];
-    for (count, name, style) in notes.into_iter().filter(|note| note.0 > 0) {
-        spans.push(Span::styled(format!(" · {} {name}", number::count(count)), style));
+    let mut notes = Vec::new();
+    if run.quarantine.keys > 0 {
+        notes.push((format!("{} keys quarantined", number::count(run.quarantine.keys as u64)), theme.warning));
     }
-    let line = Line::from(spans);
-    let text_width = number::cells(line.spans.iter().map(|span| width(&span.content)).sum());
-    let room = area.width.saturating_sub(text_width + 1);
-    if room >= 8 {
-        let filled = symbol::run(run.state, theme).1;
-        let filled = if run.state.is_over() { filled } else { theme.bar };
-        paint::bar(buf, Rect { width: room, ..area }, share, filled, theme.bar_rest);
-        paint::line(buf, area.x + room + 1, area.y, area.width - room - 1, &line);
-    } else {
-        paint::line(buf, area.x, area.y, area.width, &line);
+    if let Some(retrying) = run.retrying {
+        notes.push((retrying.in_words(run.plan.ordering), theme.warning));
     }
+    notes.extend(run.exceptions().into_iter().map(|one| {
+        let style = match one.grave {
+            Gravity::Warning => theme.warning,
+            Gravity::Notice => theme.notice,
+            Gravity::None => theme.muted,
+        };
+        (format!("{} {}", number::count(one.count), one.words), style)
+    }));
+    // What does not fit is left out as a whole: half a number would be another one.
+    let room = usize::from(room);
+    let mut used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    for (text, style) in notes {
+        let text = format!(" · {text}");
+        if used + width(&text) <= room {
+            used += width(&text);
+            spans.push(Span::styled(text, style));
+        }
+    }
+    paint::line(buf, bar.right() + 1, area.y, number::cells(room), &Line::from(spans));
 }
 
-/// Short times to the hundredth: they are compared.
-fn seconds(value: f64) -> String {
-    if value < 59.995 { format!("{value:.2} s") } else { number::seconds(value) }
+/// A figure by its name.
+struct Figure {
+    label: &'static str,
+    value: Forms,
+    style: Style,
 }
 
-type Figure = (&'static str, String, Style);
-
-fn upper(state: &State, run: &RunView, theme: &Theme) -> Vec<Figure> {
-    let workers = match &state.pending {
-        Some(pending) => format!("{} → {}", run.concurrency, pending.to),
-        None if run.limits.adaptive => format!("{} auto", run.concurrency),
-        None => run.concurrency.to_string(),
-    };
-    let [time, other_time, speed, third_time] =
-        if run.state.is_over() { times_of_the_end(run, theme) } else { times(run, theme) };
-    vec![
-        time,
-        other_time,
-        speed,
-        ("lag", run.totals.lag.known().map_or("?".to_owned(), number::short), theme.strong),
-        // What a run ended with stands in the comparison; the keys change the number of the next one.
-        (if run.state.is_over() { "next run" } else { "workers" }, workers, theme.strong),
-        third_time,
-        ("partitions", run.plan.partitions.to_string(), theme.base),
-        ("batch", number::count(u64::from(run.plan.batch)), theme.base),
-    ]
+/// Two figures below each other, how wide their column is with the gap behind it, and their rank: the lower it is, the
+/// longer they stay where there is little room.
+struct Column {
+    width: u16,
+    rank: u8,
+    figures: [Option<Figure>; 2],
 }
 
-fn times(run: &RunView, theme: &Theme) -> [Figure; 4] {
-    // What waits for a decision takes as long as that takes.
+fn column<const N: usize>(width: u16, rank: u8, figures: [Option<Figure>; N]) -> Column {
+    let mut figures = figures.into_iter();
+    Column { width, rank, figures: [figures.next().flatten(), figures.next().flatten()] }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "a column may lack a figure")]
+fn figure(label: &'static str, value: Forms, style: Style) -> Option<Figure> {
+    Some(Figure { label, value, style })
+}
+
+fn unknown() -> Forms {
+    Forms::of("–")
+}
+
+fn on_the_way(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
+    // What waits for a decision, or for its next attempt, takes as long as that takes.
     let left = run.eta_s.filter(|_| run.state == RunState::Running && !run.quarantine.awaits_decision);
-    [
-        ("elapsed", number::seconds(run.elapsed_s), theme.strong),
-        ("left", left.map_or("–".to_owned(), number::seconds), theme.strong),
-        ("rate", format!("{}/s", number::rate(run.throughput.records_per_s)), theme.strong),
-        ("predicted", predicted(run), theme.base),
-    ]
+    let [p50, p95, p99] = latencies(run, theme);
+    let limit = run.limit.as_ref().map_or_else(unknown, |limit| named(&limit.to_string()));
+    let rate = number::rates(run.throughput.records_per_s).with("/s");
+    let mut columns = vec![
+        column(16, 4, [figure("elapsed", number::times(run.elapsed_s), theme.strong), p50]),
+        column(13, 0, [figure("left", left.map_or_else(unknown, number::times), theme.strong), p95]),
+        column(16, 1, [figure("rate", rate, theme.strong), p99]),
+        column(20, 2, [figure("limit", limit, theme.strong), digest(run, theme)]),
+        column(14, 3, [lag(run, theme), figure("held", number::sizes(run.buffered_bytes), theme.base)]),
+        column(19, 5, [figure("workers", workers(state), theme.strong), bytes(run, theme)]),
+    ];
+    columns.extend(about_the_plan(run, theme));
+    columns
 }
 
-/// What it took, beside what was predicted for it.
-#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-fn times_of_the_end(run: &RunView, theme: &Theme) -> [Figure; 4] {
-    let mean = if run.handling_s > 0.0 { run.totals.handled as f64 / run.handling_s } else { 0.0 };
-    [
-        ("took", seconds(run.handling_s), theme.strong),
-        ("predicted", predicted(run), theme.base),
-        ("mean", format!("{}/s", number::rate(mean)), theme.strong),
-        ("elapsed", number::seconds(run.elapsed_s), theme.base),
-    ]
+/// What it took, beside what was predicted for it. The keys change the number of workers of the next run now.
+fn at_the_end(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
+    let [p50, p95, p99] = latencies(run, theme);
+    let limit = run.limit.as_ref().map_or_else(unknown, |limit| named(&limit.to_string()));
+    let mean = number::rates(run.mean_per_s()).with("/s");
+    let mut columns = vec![column(13, 0, [figure("took", number::exact_times(run.handling_s), theme.strong), p50])];
+    if let Some(predicted) = predicted(run, theme) {
+        columns.push(column(17, 3, [Some(predicted), None]));
+    }
+    columns.extend([
+        column(14, 1, [figure("mean", mean, theme.strong), p95]),
+        column(20, 2, [figure("limit", limit, theme.strong), digest(run, theme)]),
+        column(16, 4, [figure("next run", workers(state), theme.strong), p99]),
+        column(14, 5, [lag(run, theme), None]),
+        column(19, 6, [bytes(run, theme), None]),
+    ]);
+    columns
 }
 
-fn predicted(run: &RunView) -> String {
-    run.predicted.map_or("–".to_owned(), |prediction| seconds(prediction.elapsed_s))
+/// What was predicted before, how far handling is ahead of the positions, and what it is all about.
+fn about_the_plan(run: &RunView, theme: &Theme) -> Vec<Column> {
+    let mut figures = vec![
+        Figure { label: "ahead", value: number::counts(run.totals.ahead), style: theme.base },
+        Figure { label: "partitions", value: number::counts(run.plan.partitions as u64), style: theme.base },
+        Figure { label: "batch", value: number::counts(u64::from(run.plan.batch)), style: theme.base },
+    ];
+    if let Some(predicted) = predicted(run, theme) {
+        figures.insert(0, predicted);
+    }
+    let mut figures = figures.into_iter();
+    let mut next = |rank| column(17, rank, [figures.next(), figures.next()]);
+    vec![next(6), next(7)]
+}
+
+/// What a plan said that was made before the run.
+fn predicted(run: &RunView, theme: &Theme) -> Option<Figure> {
+    let said = run.plan.predicted?;
+    figure("predicted", number::exact_times(said.elapsed_s), theme.base)
+}
+
+fn latencies(run: &RunView, theme: &Theme) -> [Option<Figure>; 3] {
+    let latency = |value: f64| if run.totals.handled == 0 { unknown() } else { number::latencies(value) };
+    [("p50", run.latency.p50), ("p95", run.latency.p95), ("p99", run.latency.p99)]
+        .map(|(label, value)| figure(label, latency(value), theme.base))
+}
+
+fn lag(run: &RunView, theme: &Theme) -> Option<Figure> {
+    figure("lag", run.totals.lag.known().map_or_else(|| Forms::of("?"), number::counts), theme.strong)
+}
+
+fn digest(run: &RunView, theme: &Theme) -> Option<Figure> {
+    let digest: String = clean(&run.digest).chars().take(8).collect();
+    figure("digest", if digest.is_empty() { unknown() } else { Forms::of(digest) }, theme.base)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
-fn lower(run: &RunView, theme: &Theme) -> Vec<Figure> {
-    let latency = |value: f64| if run.totals.handled == 0 { "–".to_owned() } else { number::millis(value) };
-    let digest: String = clean(&run.digest).chars().take(8).collect();
-    vec![
-        ("p50", latency(run.latency.p50), theme.base),
-        ("p95", latency(run.latency.p95), theme.base),
-        ("p99", latency(run.latency.p99), theme.base),
-        ("held", number::bytes(run.buffered_bytes), theme.base),
-        ("digest", if digest.is_empty() { "–".to_owned() } else { digest }, theme.base),
-        ("bytes", format!("{}/s", number::bytes(run.throughput.bytes_per_s as u64)), theme.base),
-        ("lanes", number::count(run.totals.lanes), theme.base),
-        ("limit", run.predicted.map_or("–".to_owned(), |prediction| prediction.limit.to_string()), theme.base),
-    ]
+fn bytes(run: &RunView, theme: &Theme) -> Option<Figure> {
+    figure("bytes", number::sizes(run.throughput.bytes_per_s as u64).with("/s"), theme.base)
 }
 
-/// How wide each column of figures has to be, for `predicted 3m 12s` above `p95 1.24 ms` and the like.
-const COLUMNS: [u16; 8] = [15, 17, 15, 15, 16, 19, 15, 15];
-/// How much wider than that a column gets.
+/// The number of workers, of the run or of the next one.
+fn workers(state: &State) -> Forms {
+    let now = state.concurrency().unwrap_or(0);
+    let wanted = state.wanted_concurrency().unwrap_or(0);
+    let number = number::counts(wanted.into());
+    match &state.pending {
+        Some(_) => Forms::of(format!("{now} → {wanted}")).or(Forms::of(format!("→ {wanted}"))).or(number),
+        None if state.adaptive() => number.clone().with(" auto").or(number),
+        None => number,
+    }
+}
+
+/// A word with a name behind it, which loses its middle where there is little room.
+fn named(text: &str) -> Forms {
+    let text = clean(text);
+    (4..=40).rev().fold(Forms::default(), |forms, room| forms.or(Forms::of(shorten(&text, room))))
+}
+
+/// How much wider than it has to be a column gets.
 const SPARE_MAX: u16 = 6;
+/// What keeps columns apart.
+const GAP: u16 = 2;
 
 /// Figures in columns, so that those of two rows stand below each other; what does not fit is left out.
-fn figures(buf: &mut Buffer, area: Rect, figures: &[Figure], theme: &Theme) {
-    let mut room = area.width;
-    let shown = COLUMNS.iter().take_while(|width| room.checked_sub(**width).inspect(|left| room = *left).is_some());
-    let shown = shown.count();
-    let spare = (room / number::cells(shown).max(1)).min(SPARE_MAX);
-    let mut x = area.x;
-    for (at, (width, (label, value, style))) in COLUMNS.iter().zip(figures).take(shown).enumerate() {
-        let next = if at + 1 == shown { area.right() + 1 } else { x + width + spare };
-        let line =
-            Line::from(vec![Span::styled(format!("{label} "), theme.muted), Span::styled(value.clone(), *style)]);
-        paint::line(buf, x, area.y, next - x - 1, &line);
+fn figures(buf: &mut Buffer, upper: Rect, lower: Option<Rect>, columns: Vec<Column>, theme: &Theme) {
+    let mut room = upper.width + GAP;
+    let mut ranks: Vec<(u8, u16)> = columns.iter().map(|column| (column.rank, column.width)).collect();
+    ranks.sort_unstable();
+    let fits = |(_, width): &&(u8, u16)| room.checked_sub(*width).inspect(|left| room = *left).is_some();
+    let shown: Vec<u8> = ranks.iter().take_while(fits).map(|(rank, _)| *rank).collect();
+    let spare = (room / number::cells(shown.len()).max(1)).min(SPARE_MAX);
+    let mut x = upper.x;
+    for column in columns.into_iter().filter(|column| shown.contains(&column.rank)) {
+        let next = x + column.width + spare;
+        let room = (next - GAP).min(upper.right()).saturating_sub(x);
+        for (figure, y) in column.figures.into_iter().zip([Some(upper.y), lower.map(|row| row.y)]) {
+            let (Some(figure), Some(y)) = (figure, y) else { continue };
+            let value = figure.value.fit(room.saturating_sub(number::cells(figure.label.len()) + 1));
+            let line = Line::from(vec![
+                Span::styled(format!("{} ", figure.label), theme.muted),
+                Span::styled(value.to_owned(), figure.style),
+            ]);
+            paint::line(buf, x, y, room, &line);
+        }
         x = next;
     }
 }

@@ -11,12 +11,12 @@ use super::{frame, paint, symbol};
 use crate::{
     console::{
         layout::{Panel, inside},
-        number,
+        number::{self, Forms},
         state::{Column, Overlay, Rows, State},
         text::{clean, shorten},
         theme::Theme,
     },
-    feed::{PartitionState, PartitionView},
+    feed::{PartitionState, PartitionView, RunState},
 };
 
 mod slots;
@@ -132,7 +132,8 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
     let at = Rect::new(slot.x, y, slot.width, 1);
     let room = usize::from(slot.width);
     let over = state.run().is_some_and(|run| run.state.is_over());
-    let (sign, colour) = symbol::partition_of(over, partition.state, theme);
+    let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
+    let (sign, colour) = symbol::partition_of(over, paused, partition.state, theme);
     match slot.what {
         What::State => paint::text(buf, at.x, y, 1, sign, colour),
         What::Trend => {
@@ -145,32 +146,44 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
             paint::aligned(buf, at, "–", theme.muted, slot.alignment());
         }
         What::Column(column) => {
-            let (text, style) = content(column, partition, theme);
-            paint::aligned(buf, at, &shorten(&clean(&text), room), style, slot.alignment());
+            let (content, style) = content(column, partition, theme);
+            let text = match &content {
+                Content::Name(name) => shorten(&clean(name), room).into_owned(),
+                Content::Number(forms) => forms.fit(slot.width).to_owned(),
+            };
+            paint::aligned(buf, at, &text, style, slot.alignment());
         }
     }
 }
 
-fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (String, Style) {
+/// What stands in a cell: a name loses its middle where there is little room, a number its digits.
+enum Content {
+    Name(String),
+    Number(Forms),
+}
+
+fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (Content, Style) {
+    use Content::{Name, Number};
     let quiet = if partition.state == PartitionState::Done { theme.muted } else { theme.base };
-    let offset = |value: crate::domain::Offset| number::count(value.since(crate::domain::Offset::ZERO));
+    let offset = |value: crate::domain::Offset| Number(number::counts(value.since(crate::domain::Offset::ZERO)));
     match column {
-        Column::Topic => (partition.id.topic.to_string(), theme.base),
-        Column::Partition => (partition.id.partition.to_string(), theme.base),
-        Column::Owner => (partition.owner.to_string(), quiet),
+        Column::Topic => (Name(partition.id.topic.to_string()), theme.base),
+        Column::Partition => (Number(Forms::of(partition.id.partition.to_string())), theme.base),
+        Column::Owner => (Name(partition.owner.to_string()), quiet),
         Column::Position => (offset(partition.position), theme.base),
         Column::End => (offset(partition.end), theme.muted),
-        Column::Lag => (partition.lag.known().map_or("?".to_owned(), number::count), quiet),
-        Column::Rate => (number::rate(partition.records_per_s), quiet),
-        Column::P95 => (partition.p95_ms.map_or("–".to_owned(), number::millis), quiet),
-        Column::Progress => (String::new(), theme.base),
+        Column::Lag => (Number(partition.lag.known().map_or_else(|| Forms::of("?"), number::counts)), quiet),
+        Column::Ahead => (Number(number::counts(partition.ahead)), theme.muted),
+        Column::Rate => (Number(number::rates(partition.records_per_s)), quiet),
+        Column::P95 => (Number(partition.p95_ms.map_or_else(|| Forms::of("–"), number::latencies)), quiet),
+        Column::Progress => (Name(String::new()), theme.base),
     }
 }
 
 /// A bar where there is room for one, and the percentage always.
 fn progress(buf: &mut Buffer, at: Rect, partition: &PartitionView, theme: &Theme) {
     const PERCENT: u16 = 5;
-    let share = crate::console::state::partition_progress(partition);
+    let share = partition.progress();
     let done = partition.state == PartitionState::Done;
     if at.width >= PERCENT + 4 {
         let bar = Rect { width: at.width - PERCENT - 1, ..at };

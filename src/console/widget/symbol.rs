@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use crate::{
     console::theme::Theme,
-    feed::{PartitionState, RunState, Severity, WorkerState},
+    feed::{PartitionState, RunState, Severity, Standing, WorkerState},
 };
 
 pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
@@ -19,6 +19,15 @@ pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
+/// Where a run stands: what keeps it waiting, or what it was not able to do, is a warning.
+pub(crate) fn standing(standing: Standing, theme: &Theme) -> (&'static str, Style) {
+    match standing {
+        Standing::As(state) => run(state, theme),
+        Standing::Following => run(RunState::Running, theme),
+        Standing::AwaitsDecision | Standing::Retrying(_) | Standing::DoneWith(_) => ("!", theme.warning),
+    }
+}
+
 fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
     match state {
         PartitionState::Waiting => ("·", theme.muted),
@@ -30,10 +39,16 @@ fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-/// The same once the run is over: nothing is being read any more.
-pub(crate) fn partition_of(run_is_over: bool, state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+/// The same in a run that is over, where nothing is being read any more, or that is paused.
+pub(crate) fn partition_of(
+    run_is_over: bool,
+    run_is_paused: bool,
+    state: PartitionState,
+    theme: &Theme,
+) -> (&'static str, Style) {
     match state {
         PartitionState::Active if run_is_over => ("■", theme.warning),
+        PartitionState::Active if run_is_paused => ("‖", theme.warning),
         state => partition(state, theme),
     }
 }

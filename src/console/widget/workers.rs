@@ -75,13 +75,15 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
     let (sign, word, style) = symbol::worker(worker.state, theme);
     paint::aligned(buf, number_at, &worker.id.to_string(), theme.base, Alignment::Right);
     paint::text(buf, state_at.x, state_at.y, state_at.width, &format!("{sign} {word}"), style);
-    paint::aligned(buf, handled_at, &number::count(worker.handled), theme.base, Alignment::Right);
+    let handled = number::counts(worker.handled);
+    paint::aligned(buf, handled_at, handled.fit(handled_at.width), theme.base, Alignment::Right);
     if over {
         // The speed of their last moment says nothing of workers that have gone.
         paint::aligned(buf, rate_at, "–", theme.muted, Alignment::Right);
         paint::aligned(buf, busy_at, "–", theme.muted, Alignment::Right);
     } else {
-        paint::aligned(buf, rate_at, &number::rate(worker.records_per_s), theme.base, Alignment::Right);
+        let rate = number::rates(worker.records_per_s);
+        paint::aligned(buf, rate_at, rate.fit(rate_at.width), theme.base, Alignment::Right);
         paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
         if busy_at.width >= PERCENT + 5 {
             let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT - 2, 1);

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime};
 use num_bigint::BigInt;
 use serde_json::Value;
 
-use super::{super::Undecodable, compile::Unit};
+use super::compile::Unit;
 
 /// The longest decimal, in bytes: about 1,200 digits. Writing longer ones as text takes quadratic time.
 const LONGEST_DECIMAL: usize = 512;
@@ -14,12 +14,12 @@ const LARGEST_SCALE: u64 = 1_200;
 const DAYS_TO_1970: i32 = 719_163;
 
 /// A decimal: a whole number, the highest byte first, in two's complement, and how many of its digits are behind the point.
-pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, Undecodable> {
+pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, String> {
     if digits.len() > LONGEST_DECIMAL || scale.unsigned_abs() > LARGEST_SCALE {
-        return Err(Undecodable::bad(format!(
+        return Err(format!(
             "a decimal has {} bytes and the scale {scale}; up to {LONGEST_DECIMAL} and {LARGEST_SCALE} are read",
             digits.len()
-        )));
+        ));
     }
     let number = BigInt::from_signed_bytes_be(digits).to_string();
     let (sign, digits) = number.strip_prefix('-').map_or(("", number.as_str()), |digits| ("-", digits));
@@ -37,16 +37,16 @@ pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, Undecodable> {
 }
 
 /// Sixteen bytes as a uuid is written.
-pub(super) fn uuid(bytes: &[u8; 16]) -> Value {
+pub(in crate::decode) fn uuid(bytes: &[u8; 16]) -> String {
     let number = u128::from_be_bytes(*bytes);
-    Value::String(format!(
+    format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         number >> 96,
         number >> 80 & 0xffff,
         number >> 64 & 0xffff,
         number >> 48 & 0xffff,
         number & 0xffff_ffff_ffff
-    ))
+    )
 }
 
 /// Days since 1970.

@@ -19,14 +19,18 @@
 //! Dates and times that no calendar has stay the number they are. A value whose whole schema is `bytes` has no length in
 //! front: that is how Confluent's serializer writes it.
 //!
-//! The reader is our own and the parser of schemas is the crate's: a value is hostile, and the crate's reader goes as deep
-//! as a recursive schema and a value together take it. Source of the encoding: <https://avro.apache.org/docs/1.12.0/specification/>.
+//! Where the precision and the scale of a decimal make no sense together, it is bytes.
+//!
+//! Reader and parser are our own. A value is hostile, and the usual reader goes as deep as a recursive schema and a value
+//! together take it; a schema may be one that only lenient parsers accept (see its module). Source of the encoding: <https://avro.apache.org/docs/1.12.0/specification/>.
 
 mod compile;
 mod logical;
+mod parse;
 mod read;
 
 pub use compile::AvroSchema;
+pub(super) use logical::uuid;
 
 use serde_json::Value;
 

@@ -8,6 +8,7 @@ use super::{
     compile::{AvroSchema, Node},
     logical,
 };
+use crate::feed::printable;
 
 /// Values within values: deeper ones are refused, as `serde_json` does, so that no stack overflows.
 const DEEPEST: usize = 128;
@@ -15,6 +16,9 @@ const DEEPEST: usize = 128;
 const FREE_VALUES: usize = 100_000;
 /// And so many for each byte.
 const VALUES_PER_BYTE: usize = 16;
+
+/// What an error shows of the path to a field.
+const MAX_PATH_CHARS: usize = 200;
 
 /// Reads one value.
 pub(super) struct Reader<'a> {
@@ -24,12 +28,46 @@ pub(super) struct Reader<'a> {
     budget: usize,
 }
 
-fn cut_off() -> Undecodable {
-    Undecodable::bad("it is cut off: it was not written with the schema it names, or is damaged")
+/// Why a value cannot be read, and where.
+pub(super) struct ReadError {
+    /// The fields, places and keys down to it, from the outermost; empty for the value itself.
+    path: Vec<String>,
+    reason: String,
 }
 
-fn senseless(what: &str) -> Undecodable {
-    Undecodable::bad(format!("{what}: it was not written with the schema it names, or is damaged"))
+impl ReadError {
+    /// The same within a field, an element or a key. Errors are seldom and paths short: it is put in front.
+    fn within(mut self, part: impl Into<String>) -> Self {
+        self.path.insert(0, part.into());
+        self
+    }
+}
+
+impl From<ReadError> for Undecodable {
+    fn from(error: ReadError) -> Self {
+        if error.path.is_empty() {
+            return Self::Bad(error.reason);
+        }
+        let path: String = error.path.join(".").chars().take(MAX_PATH_CHARS).collect();
+        Self::Bad(format!("field {}: {}", printable(&path), error.reason))
+    }
+}
+
+impl From<String> for ReadError {
+    fn from(reason: String) -> Self {
+        Self { path: Vec::new(), reason }
+    }
+}
+
+fn cut_off() -> ReadError {
+    senseless("it is cut off")
+}
+
+fn senseless(what: &str) -> ReadError {
+    ReadError {
+        path: Vec::new(),
+        reason: format!("{what}: it was not written with the schema it names, or is damaged"),
+    }
 }
 
 /// Bytes as JSON.
@@ -48,7 +86,7 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    pub(super) fn value(&mut self, place: usize) -> Result<Value, Undecodable> {
+    pub(super) fn value(&mut self, place: usize) -> Result<Value, ReadError> {
         self.budget = self.budget.checked_sub(1).ok_or_else(|| senseless("it holds too many values for its length"))?;
         if self.depth == DEEPEST {
             return Err(senseless(&format!("it is more than {DEEPEST} values deep")));
@@ -66,44 +104,47 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn list(&mut self, items: usize) -> Result<Value, Undecodable> {
+    fn list(&mut self, items: usize) -> Result<Value, ReadError> {
         let mut list = Vec::new();
         while let Some(count) = self.block()? {
             for _ in 0..count {
-                list.push(self.value(items)?);
+                let item = self.value(items).map_err(|error| error.within(list.len().to_string()))?;
+                list.push(item);
             }
         }
         Ok(Value::Array(list))
     }
 
-    fn map(&mut self, values: usize) -> Result<Value, Undecodable> {
+    fn map(&mut self, values: usize) -> Result<Value, ReadError> {
         let mut map = Map::new();
         while let Some(count) = self.block()? {
             for _ in 0..count {
                 let name = self.text()?;
-                map.insert(name, self.value(values)?);
+                let value = self.value(values).map_err(|error| error.within(name.as_str()))?;
+                map.insert(name, value);
             }
         }
         Ok(Value::Object(map))
     }
 
-    fn union(&mut self, variants: &[usize]) -> Result<Value, Undecodable> {
+    fn union(&mut self, variants: &[usize]) -> Result<Value, ReadError> {
         let at = self.long()?;
         let place = usize::try_from(at).ok().and_then(|at| variants.get(at));
         let place = place.ok_or_else(|| senseless(&format!("a union has no type {at}")))?;
         self.value(*place)
     }
 
-    fn record(&mut self, fields: &[(String, usize)]) -> Result<Value, Undecodable> {
+    fn record(&mut self, fields: &[(String, usize)]) -> Result<Value, ReadError> {
         let mut map = Map::new();
         for (name, place) in fields {
-            map.insert(name.clone(), self.value(*place)?);
+            let value = self.value(*place).map_err(|error| error.within(name.as_str()))?;
+            map.insert(name.clone(), value);
         }
         Ok(Value::Object(map))
     }
 
     #[inline(never)]
-    fn scalar(&mut self, node: &Node) -> Result<Value, Undecodable> {
+    fn scalar(&mut self, node: &Node) -> Result<Value, ReadError> {
         Ok(match node {
             Node::Null | Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => Value::Null,
             Node::Boolean => match self.take(1)? {
@@ -140,9 +181,9 @@ impl<'a> Reader<'a> {
                 let digits = inner.bytes()?;
                 logical::decimal(digits, inner.long()?)?
             }
-            Node::FixedUuid => logical::uuid(&self.array()?),
+            Node::FixedUuid => Value::String(logical::uuid(&self.array()?)),
             Node::BytesUuid => match <&[u8; 16]>::try_from(self.bytes()?) {
-                Ok(bytes) => logical::uuid(bytes),
+                Ok(bytes) => Value::String(logical::uuid(bytes)),
                 Err(_) => return Err(senseless("a uuid does not have 16 bytes")),
             },
             Node::Date => logical::date(self.int()?),
@@ -159,7 +200,7 @@ impl<'a> Reader<'a> {
 
     /// Lists and maps come in blocks, each with a count in front; a negative one is followed by the block's length in bytes.
     /// `None`: there is no further one.
-    fn block(&mut self) -> Result<Option<u64>, Undecodable> {
+    fn block(&mut self) -> Result<Option<u64>, ReadError> {
         let count = self.long()?;
         if count < 0 {
             self.long()?;
@@ -167,34 +208,34 @@ impl<'a> Reader<'a> {
         Ok((count != 0).then_some(count.unsigned_abs()))
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Undecodable> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], ReadError> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(cut_off)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Undecodable> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn long(&mut self) -> Result<i64, Undecodable> {
+    fn long(&mut self) -> Result<i64, ReadError> {
         let (number, rest) = zigzag(self.rest).ok_or_else(cut_off)?;
         self.rest = rest;
         Ok(number)
     }
 
-    fn int(&mut self) -> Result<i32, Undecodable> {
+    fn int(&mut self) -> Result<i32, ReadError> {
         i32::try_from(self.long()?).map_err(|_| senseless("an int has more than 32 bits"))
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], Undecodable> {
+    fn bytes(&mut self) -> Result<&'a [u8], ReadError> {
         let count = self.long()?;
         self.take(usize::try_from(count).map_err(|_| senseless("a length is negative"))?)
     }
 
-    fn text(&mut self) -> Result<String, Undecodable> {
+    fn text(&mut self) -> Result<String, ReadError> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| senseless("a string is not UTF-8"))
     }

@@ -39,6 +39,8 @@ pub(super) enum Failure {
     Missing(String),
     /// It says nothing, or nothing that makes sense.
     Unreachable(String),
+    /// What answers does not serve this path, and does not say so as a schema registry does.
+    NotServed(String),
 }
 
 /// What a registry says where it has no answer.
@@ -82,8 +84,10 @@ impl Client {
             match self.get::<serde_json::Value>("/schemas/types") {
                 // An old registry, which has Avro only and does not know the question.
                 Ok(_) | Err(Failure::Missing(_)) => return Ok(()),
-                Err(Failure::Unreachable(text)) if left == 0 => return Err(Undecodable::Unreachable(text)),
-                Err(Failure::Unreachable(_)) => std::thread::sleep(BETWEEN_ATTEMPTS),
+                Err(Failure::Unreachable(text) | Failure::NotServed(text)) if left == 0 => {
+                    return Err(Undecodable::Unreachable(text));
+                }
+                Err(Failure::Unreachable(_) | Failure::NotServed(_)) => std::thread::sleep(BETWEEN_ATTEMPTS),
             }
         }
     }
@@ -96,7 +100,7 @@ impl Client {
             let at = (first + turn) % self.addresses.len();
             let Some(address) = self.addresses.get(at) else { continue };
             match self.get_from(address, path) {
-                Err(unreachable @ Failure::Unreachable(_)) => failure = unreachable,
+                Err(unreachable @ (Failure::Unreachable(_) | Failure::NotServed(_))) => failure = unreachable,
                 answer => {
                     self.preferred.store(at, Relaxed);
                     return answer;
@@ -106,11 +110,21 @@ impl Client {
         Err(failure)
     }
 
+    /// The same for what only some registries serve: one that does not know the path does not have it.
+    pub(super) fn get_if_served<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        match self.get(path) {
+            Err(Failure::NotServed(text)) => Err(Failure::Missing(text)),
+            answer => answer,
+        }
+    }
+
     fn get_from<T: DeserializeOwned>(&self, address: &Masked, path: &str) -> Result<T, Failure> {
         let unreachable = |text: String| {
             Failure::Unreachable(format!("the schema registry at {} {text}", printable(address.shown())))
         };
-        let failed = |error: &ureq::Error| unreachable(format!("cannot be reached: {}", printable(&error.to_string())));
+        let failed = |error: &ureq::Error| {
+            unreachable(format!("cannot be reached: {}{}", printable(&error.to_string()), hint(error)))
+        };
         let mut request =
             self.agent.get(format!("{}{path}", address.value().trim_end_matches('/'))).header("Accept", ACCEPT);
         if let Some(authorization) = &self.authorization {
@@ -124,7 +138,10 @@ impl Client {
                 .map_err(|error| unreachable(format!("answers what no schema registry answers ({error})"))),
             404 => Err(match serde_json::from_slice::<Complaint>(&body) {
                 Ok(complaint) => Failure::Missing(format!("{} ({})", cut(&complaint.message), complaint.error_code)),
-                Err(_) => unreachable("answers 404: no schema registry is at that address; check its path".into()),
+                Err(_) => Failure::NotServed(format!(
+                    "the schema registry at {} answers 404: no schema registry is at that address; check its path",
+                    printable(address.shown())
+                )),
             }),
             401 | 403 | 407 => Err(unreachable(format!(
                 "refuses ({status}); check decode.username and decode.password, or decode.token"
@@ -133,6 +150,24 @@ impl Client {
                 let message = serde_json::from_slice::<Complaint>(&body).map(|complaint| cut(&complaint.message));
                 let message = message.map_or_else(|_| String::new(), |message| format!(": {message}"));
                 Err(unreachable(format!("answers {status}{message}")))
+            }
+        }
+    }
+}
+
+/// The setting that an error is about.
+fn hint(error: &ureq::Error) -> &'static str {
+    match error {
+        ureq::Error::Timeout(_) => "; decode.timeout is the time it has",
+        ureq::Error::HostNotFound => "; check decode.schema_registry",
+        other => {
+            let text = other.to_string();
+            if text.contains("UnknownIssuer") || text.contains("CaUsedAsEndEntity") {
+                "; name the authority that has signed its certificate with decode.ca"
+            } else if text.contains("CertificateRequired") || text.contains("HandshakeFailure") {
+                "; it may want a certificate: decode.certificate and decode.private_key"
+            } else {
+                ""
             }
         }
     }

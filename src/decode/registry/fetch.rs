@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt::Write};
 use serde::Deserialize;
 
 use super::{
-    super::Undecodable,
+    super::{Undecodable, wire::SchemaName},
     client::{Client, Failure},
     schema::Schema,
 };
@@ -32,11 +32,21 @@ struct Reference {
     version: i64,
 }
 
-/// Fetches the schema of an id.
-pub(super) fn schema(client: &Client, id: u32) -> Result<Schema, Undecodable> {
-    let registered: Registered = client.get(&format!("/schemas/ids/{id}")).map_err(|failure| match failure {
-        Failure::Missing(text) => Undecodable::Bad(format!("the schema registry does not know schema {id}: {text}")),
-        Failure::Unreachable(text) => Undecodable::Unreachable(text),
+/// Fetches the schema of a name. A schema that was soft-deleted is still there for what was written with it.
+pub(super) fn schema(client: &Client, id: SchemaName) -> Result<Schema, Undecodable> {
+    let registered = match id {
+        SchemaName::Id(number) => client.get(&format!("/schemas/ids/{number}?deleted=true")),
+        SchemaName::Guid(_) => client.get_if_served(&format!("/schemas/guids/{id}")),
+    };
+    let registered: Registered = registered.map_err(|failure| match (failure, id) {
+        (Failure::Missing(text), SchemaName::Id(_)) => {
+            Undecodable::Bad(format!("the schema registry does not know schema {id}: {text}"))
+        }
+        (Failure::Missing(text), SchemaName::Guid(_)) => Undecodable::Bad(format!(
+            "the schema registry does not know a schema with the GUID {id}: {text}; GUIDs need Confluent Schema Registry 8.0 \
+             or newer, and the registry that the serializer used"
+        )),
+        (Failure::Unreachable(text) | Failure::NotServed(text), _) => Undecodable::Unreachable(text),
     })?;
     match registered.kind.as_deref().unwrap_or("AVRO") {
         "AVRO" => {
@@ -54,7 +64,11 @@ pub(super) fn schema(client: &Client, id: u32) -> Result<Schema, Undecodable> {
 }
 
 /// Names and texts of everything that is referred to, directly and not; each once.
-fn references(client: &Client, id: u32, direct: Option<Vec<Reference>>) -> Result<Vec<(String, String)>, Undecodable> {
+fn references(
+    client: &Client,
+    id: SchemaName,
+    direct: Option<Vec<Reference>>,
+) -> Result<Vec<(String, String)>, Undecodable> {
     let mut open = direct.unwrap_or_default();
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     while let Some(Reference { name, subject, version }) = open.pop() {
@@ -64,13 +78,13 @@ fn references(client: &Client, id: u32, direct: Option<Vec<Reference>>) -> Resul
         if found.len() == MOST_REFERENCES {
             return Err(Undecodable::Bad(format!("schema {id} refers to more than {MOST_REFERENCES} others")));
         }
-        let path = format!("/subjects/{}/versions/{version}", escaped(&subject));
+        let path = format!("/subjects/{}/versions/{version}?deleted=true", escaped(&subject));
         let registered: Registered = client.get(&path).map_err(|failure| match failure {
             Failure::Missing(text) => Undecodable::Bad(format!(
                 "schema {id} refers to version {version} of {}, which the schema registry does not know: {text}",
                 crate::feed::printable(&subject)
             )),
-            Failure::Unreachable(text) => Undecodable::Unreachable(text),
+            Failure::Unreachable(text) | Failure::NotServed(text) => Undecodable::Unreachable(text),
         })?;
         open.extend(registered.references.into_iter().flatten());
         found.push((name, registered.schema));

@@ -12,11 +12,13 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use serde_json::Value;
 
 use self::{client::Client, schema::Schema};
-use super::{DecodeSettings, Undecodable, wire};
-use crate::domain::Format;
+use super::{
+    DecodeSettings, Undecodable,
+    wire::{self, SchemaName},
+};
+use crate::domain::{Format, json::Document};
 
 /// For so long an id that the registry does not know is not asked for again.
 const UNKNOWN: Duration = Duration::from_secs(10);
@@ -34,15 +36,15 @@ pub struct Registry {
     most: usize,
     /// How long to wait for another thread that fetches the same schema.
     wait: Duration,
-    known: RwLock<HashMap<u32, Arc<Schema>>>,
+    known: RwLock<HashMap<SchemaName, Arc<Schema>>>,
     open: Mutex<Open>,
     settled: Condvar,
 }
 
-/// Ids whose schema is not there.
+/// Names whose schema is not there.
 #[derive(Default)]
 struct Open {
-    ids: HashMap<u32, Flight>,
+    ids: HashMap<SchemaName, Flight>,
     /// The registry did not answer; until then nobody asks.
     down: Option<(Instant, Undecodable)>,
 }
@@ -78,22 +80,27 @@ impl Registry {
         self.client.reach()
     }
 
-    /// Decodes bytes that begin with the id of a schema.
+    /// Decodes bytes whose schema is named in front of them or in `header`, a header's name and value.
     ///
     /// # Errors
-    /// Bytes that are not what their schema says, an id that is not known, a schema of another format than is asked for, a
+    /// Bytes that are not what their schema says, a schema that is not known, a schema of another format than is asked for, a
     /// registry that does not answer.
-    pub fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
-        let (id, rest) = wire::split(bytes)?;
-        let schema = self.schema(id)?;
-        schema.decode(format, rest).map_err(|error| match error {
-            Undecodable::Bad(text) => Undecodable::Bad(format!("schema {id}: {text}")),
+    pub fn decode<'b>(
+        &self,
+        format: Format,
+        header: Option<(&str, &[u8])>,
+        bytes: &'b [u8],
+    ) -> Result<Document<'b>, Undecodable> {
+        let framed = wire::split(header, bytes)?;
+        let schema = self.schema(framed.schema)?;
+        schema.decode(format, framed.indexes, framed.payload).map_err(|error| match error {
+            Undecodable::Bad(text) => Undecodable::Bad(format!("schema {}: {text}", framed.schema)),
             passing @ Undecodable::Unreachable(_) => passing,
         })
     }
 
     /// The schema of an id. Threads that want the same one wait for the first of them.
-    fn schema(&self, id: u32) -> Result<Arc<Schema>, Undecodable> {
+    fn schema(&self, id: SchemaName) -> Result<Arc<Schema>, Undecodable> {
         if let Some(schema) = self.known.read().get(&id) {
             return Ok(Arc::clone(schema));
         }
@@ -115,7 +122,7 @@ impl Registry {
     }
 
     /// Takes an id for this thread to ask for, or waits until it is known.
-    fn begin(&self, id: u32) -> Result<(), Undecodable> {
+    fn begin(&self, id: SchemaName) -> Result<(), Undecodable> {
         let deadline = Instant::now() + self.wait;
         let mut open = self.open.lock();
         loop {
@@ -139,7 +146,7 @@ impl Registry {
         }
     }
 
-    fn keep(&self, id: u32, schema: &Arc<Schema>) {
+    fn keep(&self, id: SchemaName, schema: &Arc<Schema>) {
         let mut known = self.known.write();
         if known.len() >= self.most {
             // Which one goes hardly matters: topics have a handful of schemas.
@@ -152,7 +159,7 @@ impl Registry {
 
 impl Open {
     /// Why an id need not be asked for now.
-    fn known_to_fail(&self, id: u32, now: Instant) -> Option<Undecodable> {
+    fn known_to_fail(&self, id: SchemaName, now: Instant) -> Option<Undecodable> {
         match (self.ids.get(&id), &self.down) {
             (Some(Flight::Failed(until, error)), _) | (None, Some((until, error))) if now < *until => {
                 Some(error.clone())
@@ -161,7 +168,7 @@ impl Open {
         }
     }
 
-    fn note(&mut self, id: u32, error: &Undecodable) {
+    fn note(&mut self, id: SchemaName, error: &Undecodable) {
         let now = Instant::now();
         if error.is_passing() {
             self.down = Some((now + DOWN, error.clone()));
@@ -178,7 +185,7 @@ impl Open {
 /// Gives an id back that a thread has asked for.
 struct Landing<'a> {
     registry: &'a Registry,
-    id: u32,
+    id: SchemaName,
 }
 
 impl Drop for Landing<'_> {

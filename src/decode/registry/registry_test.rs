@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::json;
 
-use super::*;
+use super::{super::fixtures, *};
 use crate::domain::{Form, Masked};
 
 /// A server that answers each request by its path with a status and a body, and counts them. The thread ends with the test
@@ -45,6 +45,11 @@ fn settings(addresses: &[&str]) -> DecodeSettings {
     }
 }
 
+/// What was decoded.
+fn read(decoded: Result<Document<'_>, Undecodable>) -> Result<serde_json::Value, Undecodable> {
+    decoded.map(|document| serde_json::from_str(document.root().raw()).unwrap())
+}
+
 fn value(id: u32) -> Vec<u8> {
     [&[0], &id.to_be_bytes()[..], &[14]].concat()
 }
@@ -61,13 +66,13 @@ fn many_threads_ask_once_for_a_schema_and_never_again() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..100 {
-                    assert_eq!(registry.decode(Format::Avro, &value(7)), Ok(json!(7)));
+                    assert_eq!(read(registry.decode(Format::Avro, None, &value(7))), Ok(json!(7)));
                 }
             });
         }
     });
     assert_eq!(count.load(SeqCst), 1);
-    let error = registry.decode(Format::Protobuf, &value(7)).unwrap_err().to_string();
+    let error = registry.decode(Format::Protobuf, None, &value(7)).unwrap_err().to_string();
     assert!(error.contains("schema 7: it is of the format avro, not protobuf"), "{error}");
 }
 
@@ -76,7 +81,7 @@ fn an_unknown_id_is_asked_for_once_in_a_while() {
     let (address, count) = serve(|_, _| (404, json!({"error_code": 40403, "message": "none\u{1b}[2J"}).to_string()));
     let registry = Registry::new(&settings(&[&address])).unwrap();
     for _ in 0..1000 {
-        let Err(Undecodable::Bad(error)) = registry.decode(Format::Registry, &value(7)) else { panic!() };
+        let Err(Undecodable::Bad(error)) = registry.decode(Format::Registry, None, &value(7)) else { panic!() };
         assert!(error.contains("does not know schema 7") && !error.contains('\u{1b}'), "{error}");
     }
     assert_eq!(count.load(SeqCst), 1);
@@ -87,7 +92,7 @@ fn the_cache_is_bounded() {
     let (address, count) = serve(|_, _| long());
     let registry = Registry::new(&DecodeSettings { schemas: 2, ..settings(&[&address]) }).unwrap();
     for id in 0..10 {
-        assert_eq!(registry.decode(Format::Registry, &value(id)), Ok(json!(7)));
+        assert_eq!(read(registry.decode(Format::Registry, None, &value(id))), Ok(json!(7)));
     }
     assert_eq!((registry.known.read().len(), count.load(SeqCst)), (2, 10));
     assert!(registry.open.lock().ids.is_empty());
@@ -103,14 +108,14 @@ fn what_is_no_answer_passes_and_a_second_address_helps() {
     ] {
         let (bad, asked) = serve(move |_, _| (status, body.clone()));
         let registry = Registry::new(&settings(&[&bad])).unwrap();
-        let Err(Undecodable::Unreachable(error)) = registry.decode(Format::Registry, &value(1)) else { panic!() };
+        let Err(Undecodable::Unreachable(error)) = registry.decode(Format::Registry, None, &value(1)) else { panic!() };
         assert!(error.contains(part), "{error}");
-        assert!(matches!(registry.decode(Format::Registry, &value(2)), Err(Undecodable::Unreachable(_))));
+        assert!(matches!(registry.decode(Format::Registry, None, &value(2)), Err(Undecodable::Unreachable(_))));
         assert_eq!(asked.load(SeqCst), 1, "a registry that is down is left alone for a moment");
         let (good, _) = serve(|_, _| long());
         let registry = Registry::new(&settings(&[&bad, &good])).unwrap();
-        assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
-        assert_eq!(registry.decode(Format::Registry, &value(2)), Ok(json!(7)));
+        assert_eq!(read(registry.decode(Format::Registry, None, &value(1))), Ok(json!(7)));
+        assert_eq!(read(registry.decode(Format::Registry, None, &value(2))), Ok(json!(7)));
         assert_eq!(asked.load(SeqCst), 2, "the address that answered is asked first");
     }
 }
@@ -132,7 +137,7 @@ fn who_we_are_is_told_and_never_shown() {
         });
         let registry = vec![Masked::plain(Form::Address, address)];
         let registry = Registry::new(&DecodeSettings { registry, ..settings.clone() }).unwrap();
-        assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
+        assert_eq!(read(registry.decode(Format::Registry, None, &value(1))), Ok(json!(7)));
         assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }
@@ -142,23 +147,81 @@ fn references_are_fetched_each_once_and_not_without_end() {
     let (address, count) = serve(|path, _| {
         let references = |version: u32| json!([{"name": "a", "subject": "s/1", "version": version}]);
         match path {
-            "/schemas/ids/1" => (200, json!({"schema": "\"long\"", "references": references(1)}).to_string()),
+            "/schemas/ids/1?deleted=true" => {
+                (200, json!({"schema": "\"long\"", "references": references(1)}).to_string())
+            }
             // It refers to itself.
-            "/subjects/s%2F1/versions/1" => {
+            "/subjects/s%2F1/versions/1?deleted=true" => {
                 let schema = json!({"type": "fixed", "name": "F", "size": 1}).to_string();
                 (200, json!({"schema": schema, "references": references(1)}).to_string())
             }
-            "/schemas/ids/2" => (200, json!({"schema": "\"long\"", "references": references(2)}).to_string()),
+            "/schemas/ids/2?deleted=true" => {
+                (200, json!({"schema": "\"long\"", "references": references(2)}).to_string())
+            }
             // It refers to the next one, without end.
             path => {
-                let version: u32 = path.rsplit('/').next().unwrap().parse().unwrap();
+                let version: u32 = path.rsplit('/').next().unwrap().trim_end_matches("?deleted=true").parse().unwrap();
                 (200, json!({"schema": "\"long\"", "references": references(version + 1)}).to_string())
             }
         }
     });
     let registry = Registry::new(&settings(&[&address])).unwrap();
-    assert_eq!(registry.decode(Format::Registry, &value(1)), Ok(json!(7)));
+    assert_eq!(read(registry.decode(Format::Registry, None, &value(1))), Ok(json!(7)));
     assert_eq!(count.load(SeqCst), 2);
-    let error = registry.decode(Format::Registry, &value(2)).unwrap_err().to_string();
+    let error = registry.decode(Format::Registry, None, &value(2)).unwrap_err().to_string();
     assert!(error.contains("more than 200 others"), "{error}");
+}
+
+#[test]
+fn a_header_names_the_schema_by_guid_or_by_id() {
+    let by_guid = format!("/schemas/guids/{}", fixtures::GUID);
+    let file = "message A { optional int32 a = 1; } message B { message C { optional int32 c = 1; } }";
+    let (address, count) = serve(move |path, _| match path {
+        path if path == by_guid => (200, json!({"schema": file, "schemaType": "PROTOBUF"}).to_string()),
+        "/schemas/ids/7?deleted=true" => long(),
+        _ => (404, json!({"error_code": 40403, "message": "none"}).to_string()),
+    });
+    let registry = Registry::new(&settings(&[&address])).unwrap();
+    let decode = |header: &[u8], bytes: &[u8]| {
+        read(registry.decode(Format::Registry, Some(("__value_schema_id", header)), bytes))
+    };
+    // The payload is bare, even where it looks as if it named a schema.
+    for _ in 0..3 {
+        assert_eq!(decode(&fixtures::header("protobuf"), &[8, 7]), Ok(json!({"c": 7})));
+        assert_eq!(decode(&fixtures::header("protobuf_first"), &[8, 7]), Ok(json!({"a": 7})));
+        assert_eq!(decode(&fixtures::header("id"), &[14]), Ok(json!(7)));
+    }
+    assert_eq!(count.load(SeqCst), 2);
+    let error = decode(&fixtures::header("id"), &[0, 0, 0, 0, 7, 14]).unwrap_err().to_string();
+    assert!(error.contains("left over"), "{error}");
+}
+
+#[test]
+fn a_guid_that_no_registry_knows_is_bad_and_not_unreachable() {
+    for body in [json!({"error_code": 40403, "message": "none"}).to_string(), "<html>".into()] {
+        let (address, _) = serve(move |_, _| (404, body.clone()));
+        let registry = Registry::new(&settings(&[&address])).unwrap();
+        let header = fixtures::header("avro");
+        let decoded = read(registry.decode(Format::Registry, Some(("__value_schema_id", &header)), &[14]));
+        let Err(Undecodable::Bad(error)) = decoded else { panic!("{decoded:?}") };
+        assert!(error.contains(fixtures::GUID) && error.contains("8.0"), "{error}");
+    }
+}
+
+#[test]
+fn what_was_soft_deleted_is_asked_for() {
+    let (address, _) = serve(|path, _| {
+        if !path.ends_with("?deleted=true") {
+            return (404, json!({"error_code": 40402, "message": "version not found"}).to_string());
+        }
+        match path.split('?').next().unwrap() {
+            "/schemas/ids/1" => {
+                let references = json!([{"name": "M", "subject": "common", "version": 1}]);
+                (200, json!({"schema": json!(["M", "null"]).to_string(), "references": references}).to_string())
+            }
+            _ => (200, json!({"schema": json!({"type": "fixed", "name": "M", "size": 1}).to_string()}).to_string()),
+        }
+    });
+    let registry = Registry::new(&settings(&[&address])).unwrap();
+    assert_eq!(read(registry.decode(Format::Registry, None, &[0, 0, 0, 0, 1, 0, 7])), Ok(json!("Bw==")));
 }

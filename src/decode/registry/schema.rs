@@ -1,9 +1,7 @@
 //! A schema of the registry, ready to decode with.
 
-use serde_json::Value;
-
 use super::super::{Undecodable, avro::AvroSchema, json_schema, protobuf::ProtobufSchema};
-use crate::domain::Format;
+use crate::domain::{Format, json::Document};
 
 /// A schema of the registry.
 #[derive(Debug)]
@@ -24,8 +22,14 @@ impl Schema {
         ProtobufSchema::parse(text, imports).map_or_else(Self::Unusable, Self::Protobuf)
     }
 
-    /// Decodes what stands behind the schema's id, if it is of the format that is asked for.
-    pub(super) fn decode(&self, format: Format, bytes: &[u8]) -> Result<Value, Undecodable> {
+    /// Decodes a payload, if the schema is of the format that is asked for. `indexes` are those of the message, where they
+    /// do not stand in front of the payload.
+    pub(super) fn decode<'b>(
+        &self,
+        format: Format,
+        indexes: Option<&[u8]>,
+        payload: &'b [u8],
+    ) -> Result<Document<'b>, Undecodable> {
         let is = match self {
             Self::Avro(_) => Format::Avro,
             Self::Protobuf(_) => Format::Protobuf,
@@ -36,9 +40,9 @@ impl Schema {
             return Err(Undecodable::bad(format!("it is of the format {is}, not {format}")));
         }
         match self {
-            Self::Avro(schema) => schema.decode(bytes),
-            Self::Protobuf(schema) => schema.decode(bytes),
-            Self::Json => json_schema::decode(bytes),
+            Self::Avro(schema) => schema.decode(payload).map(|value| Document::written(value.to_string())),
+            Self::Protobuf(schema) => schema.decode(indexes, payload).map(|value| Document::written(value.to_string())),
+            Self::Json => json_schema::decode(payload),
             Self::Unusable(error) => Err(error.clone()),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::feed::{
-    RunView, Snapshot,
+    RunState, RunView, Snapshot,
     figures::{Count, rate, seconds, whole},
     printable,
 };
@@ -23,19 +23,29 @@ fn describe_run(run: &RunView) -> String {
     // Rounded down: 100 % is said only when nothing is left.
     let percent = whole((run.progress() * 100.0).floor());
     let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
-    let state = if run.is_following() { "following".to_owned() } else { run.state.to_string() };
+    let state = run.standing().to_string();
     let state = if run.dry_run().is_some() { format!("dry run, {state}") } else { state };
     let mut line = format!("{state:<8} {percent:>3} %  {} handled", Count(totals.handled));
     // Writing to a String cannot fail.
-    let _ = write!(line, "  {} records/s  lag {lag}", rate(run.throughput.records_per_s));
+    let _ = write!(line, "  {} records/s", rate(run.throughput.records_per_s));
+    if run.state.is_over() {
+        let _ = write!(line, " on average  in {}", seconds(run.handling_s));
+    }
+    let _ = write!(line, "  lag {lag}");
     if let Some(eta) = run.eta_s.filter(|_| !run.state.is_over()) {
         let _ = write!(line, "  eta {}", seconds(eta));
     }
-    for (count, what) in [(totals.retried, "retried"), (totals.skipped, "skipped"), (totals.lost, "lost to retention")]
-    {
-        if count > 0 {
-            let _ = write!(line, "  {} {what}", Count(count));
-        }
+    if let Some(limit) = run.limit.as_ref().filter(|_| run.state == RunState::Running) {
+        let _ = write!(line, "  limit {}", printable(&limit.to_string()));
+    }
+    for one in run.exceptions() {
+        let _ = write!(line, "  {} {}", Count(one.count), one.words);
+    }
+    if run.quarantine.keys > 0 {
+        let _ = write!(line, "  {} keys quarantined", Count(run.quarantine.keys as u64));
+    }
+    if let Some(retrying) = run.retrying.filter(|_| !run.state.is_over()) {
+        let _ = write!(line, "  {}", retrying.in_words(run.plan.ordering));
     }
     if run.rebalancing {
         line.push_str("  rebalancing");
@@ -46,6 +56,9 @@ fn describe_run(run: &RunView) -> String {
         let _ = write!(line, "  held back: group {} lag {lag}", printable(&guard.group));
         if guard.lag.is_none_or(|lag| lag > guard.max_lag) {
             let _ = write!(line, " > {}", Count(guard.max_lag));
+            if let (Some(partition), Some(lag)) = (&guard.partition, guard.partition_lag) {
+                let _ = write!(line, " ({} in {})", Count(lag), printable(partition));
+            }
         }
     }
     line
@@ -56,11 +69,12 @@ mod tests {
     use super::*;
     use crate::{
         domain::Lag,
-        feed::{GuardView, RunState},
+        feed::{Bound, CurrentLimit, GuardView, RetryingView},
     };
 
     fn run(state: RunState, lag: Lag) -> RunView {
         let mut run = RunView { state, eta_s: Some(0.961), ..RunView::default() };
+        run.handling_s = 1.7;
         run.plan.records = 10_000;
         run.totals.handled = 4_321;
         run.totals.lag = lag;
@@ -74,17 +88,51 @@ mod tests {
         assert_eq!(describe_run(&running), "running   43 %  4,321 handled  5,912 records/s  lag 5,679  eta 0.96 s");
         running.totals.skipped = 2;
         running.rebalancing = true;
-        assert!(describe_run(&running).ends_with("eta 0.96 s  2 skipped  rebalancing"));
+        running.limit = Some(CurrentLimit { bound: Bound::Key, name: Some("data\u{1b}set".into()) });
+        assert!(
+            describe_run(&running).ends_with("eta 0.96 s  limit key data\\u{1b}set  2 skipped  rebalancing"),
+            "{}",
+            describe_run(&running)
+        );
         let done = describe_run(&run(RunState::Done, Lag::Known(0)));
-        assert_eq!(done, "done     100 %  4,321 handled  5,912 records/s  lag 0");
+        assert_eq!(done, "done     100 %  4,321 handled  5,912 records/s on average  in 1.70 s  lag 0");
         assert!(describe_run(&run(RunState::Planned, Lag::Unknown)).contains("  0 %"));
+    }
+
+    #[test]
+    fn the_last_line_has_every_count_that_is_not_zero() {
+        let mut done = run(RunState::Done, Lag::Known(0));
+        done.totals.filtered = 262_976;
+        done.totals.dead_lettered = 2_341;
+        done.totals.already_handled = 7;
+        done.totals.repeated = 150;
+        done.totals.duplicates = 157;
+        assert_eq!(
+            describe_run(&done),
+            "done with dead letters 100 %  4,321 handled  5,912 records/s on average  in 1.70 s  lag 0  2,341 dead letters  \
+             150 repeated  262,976 filtered  7 already handled"
+        );
+    }
+
+    #[test]
+    fn a_line_says_what_waits_for_its_next_attempt() {
+        let mut waiting = run(RunState::Running, Lag::Known(5));
+        waiting.eta_s = None;
+        waiting.retrying = Some(RetryingView { lanes: 1, next_s: 3.21, alone: true });
+        let line = describe_run(&waiting);
+        assert!(line.starts_with("retrying in 3.21 s ") && line.ends_with("  1 key retrying"), "{line}");
     }
 
     #[test]
     fn a_line_says_what_holds_the_run_back() {
         let mut held = run(RunState::Running, Lag::Known(5_679));
-        let guard =
-            GuardView { group: "bil\nling".into(), lag: Some(12_345), max_lag: 10_000, records_per_s: Some(0.0) };
+        let guard = GuardView {
+            group: "bil\nling".into(),
+            lag: Some(12_345),
+            max_lag: 10_000,
+            records_per_s: Some(0.0),
+            ..GuardView::default()
+        };
         held.limits.guard = Some(guard.clone());
         assert!(
             describe_run(&held).ends_with("  held back: group bil\\nling lag 12,345 > 10,000"),

@@ -114,12 +114,14 @@ impl View for BarView {
 struct LinesView<W> {
     every: Duration,
     out: W,
+    /// When there was a run first.
+    begun: Option<Instant>,
     last: Option<(Instant, Option<RunState>, Option<String>)>,
 }
 
 impl<W: Write> LinesView<W> {
     fn new(every: Duration, out: W) -> Self {
-        Self { every, out, last: None }
+        Self { every, out, begun: None, last: None }
     }
 
     fn print(&mut self, line: &str) {
@@ -139,16 +141,29 @@ impl<W: Write> View for LinesView<W> {
             // What keeps the first run from starting ends the command, which says it once.
             return;
         }
+        let begun = *self.begun.get_or_insert(now);
         let due = self.last.as_ref().is_none_or(|(at, shown, problem)| {
             now.duration_since(*at) >= self.every || *shown != state || *problem != snapshot.problem
         });
-        if due {
+        // A run that has only just begun has nothing to say yet.
+        let has_news = self.last.is_some() || now.duration_since(begun) >= self.every || has_news(snapshot);
+        if due && has_news {
             self.print(&line::describe(snapshot));
             self.last = Some((now, state, snapshot.problem.clone()));
         }
     }
 
     fn end(&mut self) {}
+}
+
+/// Whether a line says more than that a run has begun.
+fn has_news(snapshot: &Snapshot) -> bool {
+    snapshot.problem.is_some()
+        || snapshot.run.as_ref().is_some_and(|run| match run.state {
+            RunState::Planned => false,
+            RunState::Running => run.totals.handled > 0 || run.progress() > 0.0,
+            _ => true,
+        })
 }
 
 #[cfg(test)]
@@ -206,13 +221,26 @@ mod tests {
         let start = Instant::now();
         view.state(&Snapshot::default(), start);
         for (second, state) in
-            [(0, RunState::Running), (1, RunState::Running), (5, RunState::Running), (6, RunState::Paused)]
+            [(0, RunState::Running), (1, RunState::Running), (6, RunState::Running), (7, RunState::Paused)]
         {
             view.state(&snapshot(state, second), start + Duration::from_secs(second));
         }
         let text = out.text();
         let handled: Vec<_> = text.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>()).collect();
-        assert_eq!(handled, [["running", "0", "%"], ["running", "5", "%"], ["paused", "6", "%"]]);
+        assert_eq!(handled, [["running", "1", "%"], ["running", "6", "%"], ["paused", "7", "%"]]);
+    }
+
+    #[test]
+    fn a_run_that_has_done_nothing_for_a_while_says_so() {
+        let out = Captured::default();
+        let mut view = LinesView::new(Duration::from_secs(5), out.clone());
+        let start = Instant::now();
+        for (second, state) in [(0, RunState::Planned), (1, RunState::Running), (4, RunState::Running)] {
+            view.state(&snapshot(state, 0), start + Duration::from_secs(second));
+        }
+        assert_eq!(out.text(), "");
+        view.state(&snapshot(RunState::Running, 0), start + Duration::from_secs(5));
+        assert!(out.text().starts_with("running    0 %"), "{}", out.text());
     }
 
     #[tokio::test]

@@ -32,8 +32,11 @@ pub struct Report {
     /// Over `handling_s`.
     pub(super) throughput: Throughput,
     pub(super) latency_ms: LatencyMs,
+    /// The same as `ideal`, under its former name; what a plan said before the run is in `plan.predicted`.
     pub(super) predicted: Option<Prediction>,
-    /// Predicted time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
+    /// How long the handling would have taken at best, worked out when it was over.
+    pub(super) ideal: Option<Prediction>,
+    /// Ideal time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
     pub(super) efficiency: Option<f64>,
     pub(super) digest: String,
     /// What the handlers did, by kind; of this attempt, where a run was resumed.
@@ -50,6 +53,8 @@ pub(super) struct Plan {
     pub(super) topics: Vec<String>,
     pub(super) partitions: usize,
     pub(super) records: u64,
+    /// Offsets that open transactions held back when the run was planned.
+    pub(super) held_back: u64,
     pub(super) bytes: Option<u64>,
     /// What a plan said that was made before the run; null where none was.
     pub(super) predicted: Option<Prediction>,
@@ -74,10 +79,19 @@ pub(super) struct ReportTotals {
     pub(super) filtered: u64,
     /// Records of which the key template made no key.
     pub(super) unkeyed: u64,
+    /// Records that a rule could not judge and that did not fail for it.
+    pub(super) unjudged: u64,
+    /// Those of them that were left out.
+    pub(super) unjudged_dropped: u64,
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
+    /// Those of `already_handled` and of `repeated`.
     pub(super) duplicates: u64,
+    /// Records that were read and not handled again, because this process or another had handled them.
+    pub(super) already_handled: u64,
+    /// Records that were handled again, or may have been.
+    pub(super) repeated: u64,
     /// Records that were handled alone.
     pub(super) barriers: u64,
     pub(super) lost: u64,
@@ -111,6 +125,7 @@ impl Report {
     pub fn new(run: &RunView, peak_rss_bytes: Option<u64>) -> Self {
         let per_s = |count: u64| rounded(if run.handling_s > 0.0 { as_f64(count) / run.handling_s } else { 0.0 });
         let LatencyMs { p50, p95, p99, max } = run.latency;
+        let ideal = run.ideal.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit });
         Self {
             schema: SCHEMA,
             run_id: run.id.clone(),
@@ -123,11 +138,12 @@ impl Report {
             totals: ReportTotals::of(run.totals),
             throughput: Throughput { records_per_s: per_s(run.totals.handled), bytes_per_s: per_s(run.totals.bytes) },
             latency_ms: LatencyMs { p50: rounded(p50), p95: rounded(p95), p99: rounded(p99), max: rounded(max) },
-            predicted: run.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
+            predicted: ideal,
+            ideal,
             efficiency: run
-                .predicted
+                .ideal
                 .filter(|_| run.handling_s > 0.0)
-                .map(|predicted| rounded(predicted.elapsed_s / run.handling_s)),
+                .map(|ideal| rounded(ideal.elapsed_s / run.handling_s)),
             digest: run.digest.clone(),
             effects: run.effects.clone(),
             dry_run: run.dry_run().cloned(),
@@ -141,10 +157,10 @@ impl Report {
         }
     }
 
-    /// What set the predicted time, where one could be said.
+    /// What set the ideal time, where one could be said.
     #[must_use]
     pub fn limit(&self) -> Option<Bound> {
-        self.predicted.map(|predicted| predicted.limit)
+        self.ideal.map(|ideal| ideal.limit)
     }
 }
 
@@ -155,6 +171,7 @@ impl Plan {
             topics: plan.topics.clone(),
             partitions: plan.partitions,
             records: plan.records,
+            held_back: plan.held_back,
             bytes: plan.bytes,
             predicted: plan.predicted.map(|it| Prediction { elapsed_s: rounded(it.elapsed_s), limit: it.limit }),
             concurrency: run.concurrency,
@@ -178,10 +195,14 @@ impl ReportTotals {
             lanes: totals.lanes,
             filtered: totals.filtered,
             unkeyed: totals.unkeyed,
+            unjudged: totals.unjudged,
+            unjudged_dropped: totals.unjudged_dropped,
             retried: totals.retried,
             dead_lettered: totals.dead_lettered,
             skipped: totals.skipped,
             duplicates: totals.duplicates,
+            already_handled: totals.already_handled,
+            repeated: totals.repeated,
             barriers: totals.barriers,
             lost: totals.lost,
             lag: totals.lag.known(),

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::json::{Partition, Report};
 use crate::feed::{
-    Bound, DryRunView, EffectExample, FailedRecord, RebalanceKind,
+    Bound, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
+    cells::{padding, width},
     figures::{Bytes, Count, rate, seconds, whole},
     printable,
 };
@@ -45,13 +46,14 @@ pub(super) fn render(report: &Report) -> String {
         ),
     );
     if let Some(planned) = report.plan.predicted {
-        line("planned", format!("{}, limited by {}", seconds(planned.elapsed_s), in_words(planned.limit)));
+        line("predicted", format!("{}, limited by {}", seconds(planned.elapsed_s), in_words(planned.limit)));
     }
-    if let Some(predicted) = report.predicted {
-        line("predicted", format!("{}, limited by {}", seconds(predicted.elapsed_s), in_words(predicted.limit)));
-    }
-    if let Some(efficiency) = report.efficiency {
-        line("efficiency", format!("{:.1} % of the predicted speed", efficiency * 100.0));
+    // What a run that was stopped would have taken at best says nothing of it.
+    if let Some(ideal) = report.ideal.filter(|_| report.state == RunState::Done) {
+        line("ideal", format!("{}, limited by {}", seconds(ideal.elapsed_s), in_words(ideal.limit)));
+        if let Some(efficiency) = report.efficiency {
+            line("efficiency", format!("{:.1} % of the ideal speed", efficiency * 100.0));
+        }
     }
     line("digest", if report.digest.is_empty() { "-".into() } else { report.digest.clone() });
     if let Some(bytes) = report.memory.peak_rss_bytes {
@@ -138,7 +140,7 @@ fn settings(report: &Report) -> String {
 fn records(report: &Report) -> String {
     let totals = &report.totals;
     let lag = totals.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string());
-    format!("{} handled, {}, {} lanes, lag {lag}", Count(totals.handled), Bytes(totals.bytes), Count(totals.lanes))
+    format!("{} handled, {}, lag {lag}", Count(totals.handled), Bytes(totals.bytes))
 }
 
 /// What did not go the plain way; `None` where everything did.
@@ -147,10 +149,13 @@ fn exceptions(report: &Report) -> Option<String> {
     let parts: Vec<String> = [
         (totals.filtered, "filtered"),
         (totals.unkeyed, "without a key by the template"),
+        (totals.unjudged_dropped, "left out unjudged"),
+        (totals.unjudged.saturating_sub(totals.unjudged_dropped), "handled unjudged"),
         (totals.retried, "retried"),
         (totals.dead_lettered, "dead-lettered"),
         (totals.skipped, "skipped"),
-        (totals.duplicates, "duplicates"),
+        (totals.already_handled, "already handled"),
+        (totals.repeated, "repeated"),
         (totals.barriers, "barriers"),
         (totals.lost, "lost to retention"),
     ]
@@ -202,7 +207,7 @@ fn slowest(out: &mut String, partitions: &[Partition]) {
             [
                 printable(&format!("{}-{}", it.topic, it.partition)).into_owned(),
                 Count(it.handled).to_string(),
-                it.position.to_string(),
+                Count(it.position.unsigned_abs()).to_string(),
                 it.lag.map_or_else(|| "?".into(), |lag| Count(lag).to_string()),
                 it.p95_ms.map_or_else(|| "-".into(), |ms| format!("{ms:.2} ms")),
                 printable(it.worker.as_deref().unwrap_or("-")).into_owned(),
@@ -218,15 +223,19 @@ fn slowest(out: &mut String, partitions: &[Partition]) {
         "worker".into(),
     ];
     let widths: Vec<usize> = (0..head.len())
-        .map(|column| std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .map(|column| std::iter::once(&head).chain(&rows).map(|row| width(&row[column])).max().unwrap_or(0))
         .collect();
     out.push('\n');
     for row in std::iter::once(&head).chain(&rows) {
         let [name, handled, position, lag, p95, worker] = row;
         let _ = writeln!(
             out,
-            "{name:<0$}  {handled:>1$}  {position:>2$}  {lag:>3$}  {p95:>4$}  {worker}",
-            widths[0], widths[1], widths[2], widths[3], widths[4]
+            "{name}{}  {handled:>1$}  {position:>2$}  {lag:>3$}  {p95:>4$}  {worker}",
+            padding(name, widths[0]),
+            widths[1],
+            widths[2],
+            widths[3],
+            widths[4]
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong with a child.
 
-use std::{fmt, io, process::ExitStatus, time::Duration};
+use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
 use super::window::Stray;
 use crate::handler::verdict::short;
@@ -45,18 +45,48 @@ impl Trouble {
     }
 }
 
+/// What an end without words often means.
+fn hint(status: Option<ExitStatus>) -> &'static str {
+    let Some(status) = status else { return "" };
+    match (status.signal(), status.code()) {
+        (Some(libc::SIGKILL), _) => {
+            "; something killed it, such as the kernel when memory is short: fewer workers (--concurrency) need less"
+        }
+        // What shells answer.
+        (_, Some(127)) => "; a shell ends so when it does not find a command",
+        (_, Some(126)) => "; a shell ends so when it may not execute a command",
+        (_, Some(137)) => {
+            "; what it had started was killed, such as by the kernel when memory is short: fewer workers (--concurrency) need \
+             less"
+        }
+        _ => "",
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(error) => write!(f, "the command could not be started: {error}"),
+            Self::Start(error) => {
+                write!(f, "the command could not be started: {error}")?;
+                f.write_str(match error.kind() {
+                    io::ErrorKind::NotFound => "; check its path, and PATH where it has none (exec.command)",
+                    io::ErrorKind::PermissionDenied => "; it has to be a file that may be executed (exec.command)",
+                    _ => "",
+                })
+            }
             Self::Ended { status, said } => {
                 match status {
                     Some(status) => write!(f, "the command ended ({status})")?,
                     None => f.write_str("the command closed its pipes and was ended")?,
                 }
-                if said.is_empty() { Ok(()) } else { write!(f, ", last saying: {said}") }
+                if !said.is_empty() {
+                    write!(f, ", last saying: {said}")?;
+                }
+                f.write_str(hint(*status))
             }
-            Self::Hangs(time) => write!(f, "the command acknowledged nothing for {time:?} and was ended"),
+            Self::Hangs(time) => {
+                write!(f, "the command acknowledged nothing for {time:?} (exec.timeout) and was ended")
+            }
             Self::Garbage { line, reason } => write!(
                 f,
                 "the command wrote a line to its standard output that is no acknowledgement ({reason}): {line}; messages \
@@ -70,5 +100,21 @@ impl fmt::Display for Trouble {
             Self::Stray(stray) => write!(f, "the command does not keep to the protocol: {stray}"),
             Self::Pipe(error) => write!(f, "the pipes to the command broke: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_words_gets_a_hint() {
+        let said =
+            |raw: i32| Trouble::Ended { status: Some(ExitStatus::from_raw(raw)), said: String::new() }.to_string();
+        assert!(said(libc::SIGKILL).contains("memory is short"), "{}", said(libc::SIGKILL));
+        assert!(said(127 << 8).contains("does not find a command") && said(137 << 8).contains("--concurrency"));
+        assert_eq!(said(1 << 8), "the command ended (exit status: 1)");
+        let start = Trouble::Start(io::ErrorKind::NotFound.into()).to_string();
+        assert!(start.contains("exec.command"), "{start}");
     }
 }

@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::Value;
-
 use super::{
     Column, FileFormat,
     column::{Kind, Part},
 };
 use crate::{
-    domain::{Record, TopicPartition},
+    domain::{
+        Record, TopicPartition,
+        json::{Document, Json, Kind as JsonKind},
+    },
     handler::ndjson::line::headers_as_json,
     plan::Examined,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// Marks a text that is base64 of something else. A text that begins so itself is marked, too, so none can be taken wrongly.
 const MARK: &str = "base64:";
@@ -62,7 +63,8 @@ impl Column {
             Part::Key => record.key().map(Cow::Borrowed),
             // As text it is what it decodes to, where a format was asked for.
             Part::Value if self.kind_in(format) == Kind::Text && record.route.formats.value.is_asked() => {
-                return self.json_cell(examined.document().map_err(ToString::to_string)?);
+                let document = examined.document().map_err(ToString::to_string)?;
+                return self.json_cell(document.map(Document::root));
             }
             Part::Value => record.value().map(Cow::Borrowed),
             Part::EventType => examined.event_type(),
@@ -86,21 +88,21 @@ impl Column {
         }
     }
 
-    fn json_cell<'a>(&self, value: Option<&'a Value>) -> Result<Cell<'a>, String> {
+    fn json_cell<'a>(&self, value: Option<Json<'a>>) -> Result<Cell<'a>, String> {
         let kind = self.kind.unwrap_or(Kind::Text);
-        let cell = match (value, kind) {
-            (None | Some(Value::Null), _) => Some(Cell::Null),
-            (Some(Value::String(text)), Kind::Text | Kind::Bytes) => {
-                Some(Cell::Text(marked(Cow::Borrowed(text.as_str()))))
-            }
-            (Some(value), Kind::Text | Kind::Bytes) => Some(Cell::Text(Cow::Owned(value.to_string()))),
-            (Some(Value::String(text)), kind) => parse(text, kind),
-            (Some(Value::Number(number)), Kind::Long) => number.as_i64().map(Cell::Long),
-            (Some(Value::Number(number)), Kind::Double) => number.as_f64().map(Cell::Double),
-            (Some(Value::Bool(value)), Kind::Boolean) => Some(Cell::Boolean(*value)),
+        let Some(value) = value else { return Ok(Cell::Null) };
+        let text = || value.string().map_err(|error| format!("column {}: {error}", self.title()));
+        let cell = match (value.kind(), kind) {
+            (JsonKind::Null, _) => Some(Cell::Null),
+            (JsonKind::String, Kind::Text | Kind::Bytes) => Some(Cell::Text(marked(text()?))),
+            (_, Kind::Text | Kind::Bytes) => Some(Cell::Text(value.compact())),
+            (JsonKind::String, kind) => parse(&text()?, kind),
+            (JsonKind::Number(number), Kind::Long) => number.as_i64().map(Cell::Long),
+            (JsonKind::Number(number), Kind::Double) => number.as_f64().map(Cell::Double),
+            (JsonKind::Bool(value), Kind::Boolean) => Some(Cell::Boolean(value)),
             _ => None,
         };
-        cell.ok_or_else(|| self.wrong(&value.map(ToString::to_string).unwrap_or_default(), kind))
+        cell.ok_or_else(|| self.wrong(value.raw(), kind))
     }
 
     fn wrong(&self, found: &str, kind: Kind) -> String {

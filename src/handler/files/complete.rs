@@ -11,14 +11,7 @@ use std::{
 use flate2::write::GzEncoder;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{
-    Compression, FileFormat,
-    filing::{Filing, take_parts},
-    form::Form,
-    ledger::FileState,
-    parquet,
-    part::Part,
-};
+use super::{Compression, FileFormat, filing::Filing, form::Form, hold, ledger::FileState, parquet, part::Part};
 use crate::{feed::EventKind, handler::HandlerError};
 
 /// A file that has all its rows.
@@ -40,15 +33,26 @@ impl Filing {
         }
         let mut all = std::mem::take(&mut self.state.lock().stuck);
         all.extend(parts);
-        for part in all {
-            let Part { id, name, path, file, rows, bytes, .. } = &part;
-            let (rows, bytes) = (*rows, *bytes);
-            let whole = Whole { id: *id, name, path, file, rows, bytes, form: &self.table.form };
-            if let Err(reason) = self.complete(&whole) {
+        for mut part in all {
+            if let Err(reason) = self.complete_part(&mut part) {
                 self.events.push(EventKind::Warning { text: format!("{reason}; it is tried again") });
-                self.state.lock().stuck.push(part);
+                let mut state = self.state.lock();
+                // Where it cannot be closed it stays open, and is tried again all the same.
+                drop(state.parts.set_aside(&mut part));
+                state.stuck.push(part);
             }
         }
+    }
+
+    fn complete_part(&self, part: &mut Part) -> Result<(), String> {
+        if !part.is_open() {
+            let again = part.reopener();
+            let file = self.state.lock().parts.with_room(|| again.open());
+            part.put_back(file.map_err(|error| format!("cannot complete {}: {error}", part.path.display()))?);
+        }
+        let Part { id, name, path, rows, bytes, .. } = &*part;
+        let file = part.file().map_err(|error| format!("cannot complete {}: {error}", path.display()))?;
+        self.complete(&Whole { id: *id, name, path, file, rows: *rows, bytes: *bytes, form: &self.table.form })
     }
 
     /// Completes everything, and notes where the run stands.
@@ -58,7 +62,7 @@ impl Filing {
     pub(super) fn close(&self) -> Result<(), HandlerError> {
         let parts = {
             let state = &mut *self.state.lock();
-            let mut parts = take_parts(state, |_| true);
+            let mut parts = state.parts.take(|_| true);
             parts.append(&mut state.stuck);
             parts
         };
@@ -96,6 +100,7 @@ impl Filing {
         let noted = |refusal: super::ledger_error::Refusal| refusal.text;
         if rows == 0 {
             drop(fs::remove_file(path));
+            hold::forget(path);
             return self.state.lock().ledger.forget(id).map_err(noted);
         }
         if file.metadata().map_err(said)?.nlink() == 0 {
@@ -128,6 +133,7 @@ impl Filing {
             drop(fs::remove_file(path));
         }
         self.state.lock().ledger.set_state(id, FileState::Done, &name).map_err(noted)?;
+        hold::forget(path);
         self.counts.files.fetch_add(1, Relaxed);
         self.counts.file_bytes.fetch_add(size, Relaxed);
         Ok(())

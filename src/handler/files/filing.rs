@@ -18,12 +18,13 @@ use super::{
     ledger::{Ledger, PartitionNote},
     ledger_error::Refusal,
     part::{self, Part},
+    parts::Parts,
     table::Table,
     written::{Written, stretches},
 };
 use crate::{
     domain::{Growing, TopicPartition},
-    feed::EventLog,
+    feed::{EventLog, printable},
     handler::{LaneRun, Positions},
 };
 
@@ -61,8 +62,7 @@ pub(super) struct Counts {
 
 pub(super) struct State {
     pub(super) ledger: Ledger,
-    /// By series.
-    pub(super) parts: HashMap<Arc<str>, Part>,
+    pub(super) parts: Parts,
     /// By the partition's index.
     pub(super) slots: HashMap<u32, Slot>,
     /// Files that could not be completed, and are tried again.
@@ -142,17 +142,23 @@ impl Filing {
             }
         }
         self.counts.rows.fetch_add(taken.len() as u64, Relaxed);
-        Ok(take_parts(state, |part| part.bytes >= self.settings.file_size))
+        Ok(state.parts.take(|part| part.bytes >= self.settings.file_size))
     }
 
     fn append(&self, state: &mut State, chunks: &[Chunk]) -> Result<Vec<super::ledger::FileNote>, Refusal> {
         let mut notes = Vec::with_capacity(chunks.len());
         for chunk in chunks {
-            if !state.parts.contains_key(&chunk.series) {
-                let part = self.new_part(&mut state.ledger, &chunk.series)?;
+            if !state.parts.contains(&chunk.series) {
+                let part = self.new_part(state, &chunk.series)?;
                 state.parts.insert(Arc::clone(&chunk.series), part);
             }
-            let Some(part) = state.parts.get_mut(&chunk.series) else { continue };
+            let opened = state.parts.open(&chunk.series).map_err(|error| {
+                Refusal::stop(format!(
+                    "cannot open the file of {} again: {error}; what is exported so far is kept, and the run can be resumed",
+                    printable(&chunk.series)
+                ))
+            })?;
+            let Some(part) = opened else { continue };
             let head = if part.bytes == 0 { self.table.head() } else { Vec::new() };
             let appended = part.append([&head, &chunk.bytes], chunk.rows, self.settings.sync);
             notes.push(appended.map_err(|error| {
@@ -165,12 +171,13 @@ impl Filing {
         Ok(notes)
     }
 
-    fn new_part(&self, ledger: &mut Ledger, series: &str) -> Result<Part, Refusal> {
+    fn new_part(&self, state: &mut State, series: &str) -> Result<Part, Refusal> {
+        let State { ledger, parts, .. } = state;
         let form = &self.table.form;
         let name = |number| format!("{}.{}", self.settings.name.render(series, &self.run, number), form.ending());
         let (id, name, (path, file)) = ledger.add_file(&self.scope, form, name, |number| {
             let path = self.part_path(number);
-            let made = part::create(&path).and_then(|file| {
+            let made = parts.with_room(|| part::create(&path)).and_then(|file| {
                 if self.settings.sync {
                     File::open(&self.work)?.sync_all()?;
                 }
@@ -181,7 +188,8 @@ impl Filing {
                 Err(error) => Err(Refusal::stop(format!("cannot create {}: {error}", path.display()))),
             }
         })?;
-        Ok(Part::new(id, name, path, file, Instant::now()))
+        let said = |error: std::io::Error| Refusal::stop(format!("cannot create {name}: {error}"));
+        Part::new(id, name.clone(), path, file, Instant::now()).map_err(said)
     }
 
     /// Where a file is while rows are appended to it.
@@ -191,7 +199,7 @@ impl Filing {
 
     /// Completes what is older than the settings allow.
     pub(super) fn complete_old(&self, age: Duration) {
-        let old = take_parts(&mut self.state.lock(), |part| part.rows > 0 && part.since.elapsed() >= age);
+        let old = self.state.lock().parts.take(|part| part.rows > 0 && part.since.elapsed() >= age);
         self.complete_all(old);
     }
 }
@@ -220,11 +228,4 @@ fn notes(
         });
     }
     Ok(notes)
-}
-
-/// Takes files out of those that are appended to.
-pub(super) fn take_parts(state: &mut State, which: impl Fn(&Part) -> bool) -> Vec<Part> {
-    let series: Vec<_> =
-        state.parts.iter().filter(|(_, part)| which(part)).map(|(series, _)| Arc::clone(series)).collect();
-    series.iter().filter_map(|series| state.parts.remove(series)).collect()
 }

@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -13,13 +13,17 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::ledger::FileNote;
 
-/// A file that rows are appended to. It is locked for as long as this lives: others leave it alone.
+/// A file that rows are appended to. It is locked while it is open: others leave it alone. While it is closed,
+/// [`super::hold`] keeps it from them.
 pub(super) struct Part {
     pub(super) id: i64,
     /// Its final name.
     pub(super) name: String,
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    file: Option<File>,
+    inode: u64,
+    /// The time of its last use, as [`super::parts::Parts`] counts it.
+    pub(super) used: u64,
     /// What is noted of it; what may stand behind that is no part of it.
     pub(super) rows: u64,
     pub(super) bytes: u64,
@@ -31,26 +35,50 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn new(id: i64, name: String, path: PathBuf, file: File, now: Instant) -> Self {
-        Self { id, name, path, file, rows: 0, bytes: 0, hash: Xxh3::new(), next: None, since: now }
+    pub(super) fn new(id: i64, name: String, path: PathBuf, file: File, now: Instant) -> io::Result<Self> {
+        let inode = file.metadata()?.ino();
+        let (file, hash) = (Some(file), Xxh3::new());
+        Ok(Self { id, name, path, file, inode, used: 0, rows: 0, bytes: 0, hash, next: None, since: now })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Closes it, and with that unlocks it.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// What it takes to open it again.
+    pub(super) fn reopener(&self) -> Reopener {
+        Reopener { path: self.path.clone(), inode: self.inode }
+    }
+
+    /// It is open again.
+    pub(super) fn put_back(&mut self, file: File) {
+        self.file = Some(file);
+    }
+
+    /// The file, if it is open.
+    pub(super) fn file(&self) -> io::Result<&File> {
+        self.file.as_ref().ok_or_else(|| io::Error::other("it is closed"))
     }
 
     /// Appends, for the time being.
     pub(super) fn append(&mut self, pieces: [&[u8]; 2], rows: u64, sync: bool) -> io::Result<FileNote> {
-        if self.file.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "it was deleted meanwhile, and with it rows that were exported",
-            ));
+        let file = self.file()?;
+        if file.metadata()?.nlink() == 0 {
+            return Err(deleted());
         }
         let (mut at, mut hash) = (self.bytes, self.hash.clone());
         for piece in pieces {
-            self.file.write_all_at(piece, at)?;
+            file.write_all_at(piece, at)?;
             at += piece.len() as u64;
             hash.update(piece);
         }
         if sync {
-            self.file.sync_data()?;
+            file.sync_data()?;
         }
         let note = FileNote { id: self.id, rows: self.rows + rows, bytes: at, hash: hash.digest() };
         self.next = Some((note, hash));
@@ -68,7 +96,38 @@ impl Part {
     pub(super) fn cut(&mut self) {
         self.next = None;
         // Where that fails it is overwritten by the next batch, and cut off before the file is complete.
-        drop(self.file.set_len(self.bytes));
+        drop(self.file().and_then(|file| file.set_len(self.bytes)));
+    }
+}
+
+fn deleted() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile, and with it rows that were exported")
+}
+
+/// How long a file may be locked by a process that looks whose it is, and how often that is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// A file that was closed in between.
+pub(super) struct Reopener {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Reopener {
+    /// Opens and locks it again.
+    pub(super) fn open(&self) -> io::Result<File> {
+        let end = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match take_over(&self.path) {
+                Ok(Some(file)) if file.metadata()?.ino() == self.inode => return Ok(file),
+                Ok(None) if Instant::now() < end => std::thread::sleep(LOCK_PAUSE),
+                Ok(None) => return Err(io::Error::other("another process has it")),
+                Ok(Some(_)) => return Err(deleted()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(deleted()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     complete::{Whole, made_path},
     filing::Filing,
     form::Form,
+    hold,
     ledger::{FileRow, FileState},
     part::{hash_of, take_over},
 };
@@ -45,6 +46,10 @@ impl Filing {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.recover_renamed(id, &path),
             Err(error) => return Err(format!("cannot open {}: {error}", path.display())),
         };
+        // A process may have closed it for a while.
+        if hold::is_held(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))? {
+            return Ok(None);
+        }
         // Its process may have brought it to its end a moment ago.
         let Some(row) = self.row(id)? else { return Ok(None) };
         if !path.exists() {

@@ -16,6 +16,7 @@ use super::{
     form::Form,
     ledger::Ledger,
     ledger_error::Refusal,
+    parts::Parts,
     preview::FilesPreview,
     table::{NoRow, Table},
 };
@@ -34,7 +35,7 @@ const KEPT: usize = 2 << 20;
 
 /// Exports a run's records.
 pub(in crate::handler) struct FilesSource {
-    filing: Arc<Filing>,
+    pub(super) filing: Arc<Filing>,
 }
 
 impl FilesSource {
@@ -66,6 +67,7 @@ impl FilesSource {
             Some(group) => (format!("group {group}"), group.clone()),
             None => (format!("run {}", context.run_id), context.run_id.clone()),
         };
+        let parts = Parts::new(&work);
         let filing = Arc::new(Filing {
             dir,
             work,
@@ -76,7 +78,7 @@ impl FilesSource {
             partitions: Arc::clone(&context.partitions),
             positions: OnceLock::new(),
             events: context.events.clone(),
-            state: Mutex::new(State { ledger, parts: HashMap::new(), slots: HashMap::new(), stuck: Vec::new() }),
+            state: Mutex::new(State { ledger, parts, slots: HashMap::new(), stuck: Vec::new() }),
             completing: Mutex::new(()),
             counts: Counts::default(),
         });

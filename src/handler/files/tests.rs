@@ -374,6 +374,81 @@ fn series_have_files_of_their_own_and_none_is_overwritten() {
     }
 }
 
+/// A context of `topics` topics with a partition each.
+fn many(topics: u32) -> HandlerContext {
+    let partitions: Vec<_> = (0..topics).map(|topic| TopicPartition::new(format!("t{topic:03}"), 0)).collect();
+    let mut context = HandlerContext::testing(&partitions);
+    context.settings.export = ExportSettings { series: Series::Topic, file_size: 1 << 20, ..small() };
+    context
+}
+
+fn bounded(format: FileFormat, dir: &Path, context: &HandlerContext, max_open: usize) -> FilesSource {
+    let source = open(format, dir, context);
+    source.filing.state.lock().parts.bound(max_open);
+    source
+}
+
+fn one_of_each(topics: u32, offset: i64) -> Vec<LaneRun> {
+    (0..topics).map(|topic| numbered(topic, offset..offset + 1)).collect()
+}
+
+fn all_places(topics: u32, offsets: std::ops::Range<i64>) -> Vec<(String, i64)> {
+    (0..topics).flat_map(|topic| offsets.clone().map(move |offset| (format!("t{topic:03}"), offset))).collect()
+}
+
+#[test]
+fn only_so_many_files_are_open_and_all_hold_their_rows() {
+    for format in FORMATS {
+        let (dir, context) = (tempfile::tempdir().unwrap(), many(20));
+        let source = bounded(format, dir.path(), &context, 3);
+        let mut handler = source.make(0);
+        for offset in 0..4 {
+            assert_eq!(handler.handle(&one_of_each(20, offset)), []);
+            assert!(source.filing.state.lock().parts.open_count() <= 3);
+        }
+        source.finish(RunEnd::default()).unwrap();
+        let mut found = places(dir.path());
+        found.sort();
+        assert_eq!(found, all_places(20, 0..4));
+        drop((handler, source));
+        let left: Vec<_> =
+            fs::read_dir(dir.path().join(".kreplay")).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name.to_string_lossy().starts_with("export.db")), "{left:?}");
+    }
+}
+
+#[test]
+fn files_that_are_closed_belong_to_their_process_until_it_ends() {
+    let (dir, context) = (tempfile::tempdir().unwrap(), many(10));
+    let source = bounded(FileFormat::Csv, dir.path(), &context, 2);
+    let mut handler = source.make(0);
+    assert_eq!(handler.handle(&one_of_each(10, 0)), []);
+    // Another process begins to export here, and completes what others have left.
+    let mut second = many(10);
+    second.run_id = "second".into();
+    drop(open(FileFormat::Csv, dir.path(), &second));
+    assert_eq!(files(dir.path()).len(), 0, "nobody has ended");
+    assert_eq!(handler.handle(&one_of_each(10, 1)), []);
+    // As if it were killed: nothing is completed.
+    drop((handler, source));
+    drop(open(FileFormat::Csv, dir.path(), &second));
+    let mut found = places(dir.path());
+    found.sort();
+    assert_eq!(found, all_places(10, 0..2));
+}
+
+#[test]
+fn a_closed_file_that_is_deleted_stops_the_run() {
+    let (dir, context) = (tempfile::tempdir().unwrap(), many(5));
+    let source = bounded(FileFormat::Csv, dir.path(), &context, 1);
+    let mut handler = source.make(0);
+    assert_eq!(handler.handle(&one_of_each(5, 0)), []);
+    fs::remove_file(dir.path().join(".kreplay/000001.part")).unwrap();
+    let failures = handler.handle(&one_of_each(5, 1));
+    assert!(failures.iter().all(|failure| failure.advice == Advice::Stop), "{failures:?}");
+    assert!(failures[0].error.contains("was deleted meanwhile"), "{failures:?}");
+}
+
 #[test]
 fn a_file_is_complete_when_it_is_old_and_nothing_comes_any_more() {
     let dir = tempfile::tempdir().unwrap();

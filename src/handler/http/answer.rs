@@ -99,7 +99,13 @@ pub(super) fn judge(request: &str, answer: &Answer<'_>, how: Understanding) -> O
         return Outcome::Accepted;
     }
     let excerpt = excerpt(answer.body);
-    let error = format!("{request} answered {status}{}{excerpt}", reason(status));
+    let mut error = format!("{request} answered {status}{}{excerpt}", reason(status));
+    if status == 413 {
+        error.push_str(match how.records {
+            1 => "; the record is larger than the server takes: raise the server's limit",
+            _ => "; fewer records go into a request with http.batch, or fewer bytes with http.max_body",
+        });
+    }
     let after = retry_after.map_or(Advice::Retry, Advice::After);
     let (advice, about) = match status {
         300..400 => {

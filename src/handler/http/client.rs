@@ -135,10 +135,10 @@ impl Client {
     fn failure(&self, error: &Error) -> (String, About) {
         match error {
             Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-                (format!("no connection within {:?}", self.connect_timeout), About::Endpoint)
+                (format!("no connection within {:?} (http.connect_timeout)", self.connect_timeout), About::Endpoint)
             }
-            Error::Timeout(_) => (format!("no answer within {:?}", self.timeout), About::Unknown),
-            Error::HostNotFound => ("there is no such host".into(), About::Endpoint),
+            Error::Timeout(_) => (format!("no answer within {:?} (http.timeout)", self.timeout), About::Unknown),
+            Error::HostNotFound => ("there is no such host; check the address".into(), About::Endpoint),
             Error::ConnectionFailed => ("no connection".into(), About::Endpoint),
             Error::Io(error) => {
                 let about = match error.kind() {
@@ -152,13 +152,14 @@ impl Client {
                     _ => About::Unknown,
                 };
                 let text = match error.kind() {
+                    ErrorKind::InvalidData => with_tls_hint(error.to_string()),
                     ErrorKind::UnexpectedEof => "the connection was closed before the answer came".to_owned(),
                     _ => error.to_string(),
                 };
                 (text, about)
             }
             Error::Tls(_) | Error::Rustls(_) | Error::Pem(_) | Error::InvalidProxyUrl => {
-                (error.to_string(), About::Endpoint)
+                (with_tls_hint(error.to_string()), About::Endpoint)
             }
             other => (other.to_string(), About::Unknown),
         }
@@ -179,6 +180,17 @@ impl Client {
             Outcome::Accepted => Outcome::Accepted,
         }
     }
+}
+
+/// What to do about a certificate that is not trusted.
+fn with_tls_hint(error: String) -> String {
+    if error.contains("UnknownIssuer") || error.contains("CaUsedAsEndEntity") {
+        return error + "; name the authority that has signed the server's certificate with http.ca";
+    }
+    if error.contains("CertificateRequired") || error.contains("HandshakeFailure") {
+        return error + "; the server may want a certificate: http.client_certificate and http.client_key";
+    }
+    error
 }
 
 fn tls(settings: &HttpSettings) -> Result<TlsConfig, String> {

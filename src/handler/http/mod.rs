@@ -13,6 +13,7 @@ mod parcel;
 mod request;
 mod retry_after;
 mod settings;
+mod size;
 mod source;
 #[cfg(test)]
 mod testing;

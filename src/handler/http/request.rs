@@ -7,11 +7,11 @@ use serde::Serialize;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::Body;
+use super::{Body, HttpSettings};
 use crate::{
     domain::{Header, Record, TopicPartition},
     handler::ndjson,
-    plan::Rules,
+    plan::{Glob, Rules},
 };
 
 /// Says which record a request is about, the same at every attempt: whoever receives it can tell that it came before.
@@ -19,8 +19,10 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 
 /// The body of a request, record by record.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct Content<'a> {
     kind: Body,
+    /// Which headers of a record go along with its value.
+    record_headers: &'a [Glob],
     pub(super) bytes: Vec<u8>,
     /// Where the first record ends.
     records: usize,
@@ -28,9 +30,16 @@ pub(super) struct Content {
     headers: HeaderMap,
 }
 
-impl Content {
-    pub(super) fn new(kind: Body) -> Self {
-        Self { kind, bytes: Vec::new(), records: 0, keys: String::new(), headers: HeaderMap::new() }
+impl<'a> Content<'a> {
+    pub(super) fn new(settings: &'a HttpSettings) -> Self {
+        Self {
+            kind: settings.body,
+            record_headers: &settings.record_headers,
+            bytes: Vec::new(),
+            records: 0,
+            keys: String::new(),
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Appends a record; on an error nothing was appended.
@@ -39,7 +48,7 @@ impl Content {
     /// It cannot be written in this form.
     pub(super) fn push(&mut self, source: &TopicPartition, rules: &Rules, record: &Record) -> Result<(), String> {
         if self.kind == Body::Value {
-            self.headers = value_headers(source, record)?;
+            self.headers = value_headers(source, record, self.record_headers)?;
             self.bytes.extend_from_slice(record.value().unwrap_or_default());
         } else {
             let before = self.bytes.len();
@@ -95,7 +104,7 @@ fn key(source: &TopicPartition, offset: i64) -> String {
 }
 
 /// Everything but the value.
-fn value_headers(source: &TopicPartition, record: &Record) -> Result<HeaderMap, String> {
+fn value_headers(source: &TopicPartition, record: &Record, wanted: &[Glob]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &'static str, value: String| {
         let value = HeaderValue::try_from(value).map_err(|_| format!("{name} cannot be a header of HTTP"))?;
@@ -117,8 +126,10 @@ fn value_headers(source: &TopicPartition, record: &Record) -> Result<HeaderMap, 
     if record.value().is_none() {
         add("kreplay-tombstone", "true".into())?;
     }
-    if record.headers().next().is_some() {
-        add("kreplay-headers", headers_of(record)?)?;
+    let named: Vec<Named> = sent_headers(record, wanted).map(Named::of).collect();
+    if !named.is_empty() {
+        // One line of JSON in ASCII: names and values are base64, since they may be any bytes.
+        add("kreplay-headers", serde_json::to_string(&named).map_err(|error| error.to_string())?)?;
     }
     Ok(headers)
 }
@@ -136,13 +147,15 @@ struct Named {
     value: Option<String>,
 }
 
-/// A record's headers as one line of JSON in ASCII: names and values are base64, since they may be any bytes.
-fn headers_of(record: &Record) -> Result<String, String> {
-    let named = |Header { key, value }: Header<'_>| Named {
-        key: STANDARD.encode(key),
-        value: value.map(|value| STANDARD.encode(value)),
-    };
-    serde_json::to_string(&record.headers().map(named).collect::<Vec<_>>()).map_err(|error| error.to_string())
+impl Named {
+    fn of(header: Header<'_>) -> Self {
+        Self { key: STANDARD.encode(header.key), value: header.value.map(|value| STANDARD.encode(value)) }
+    }
+}
+
+/// The headers of a record that go along with its value.
+pub(super) fn sent_headers<'r>(record: &'r Record, wanted: &[Glob]) -> impl Iterator<Item = Header<'r>> {
+    record.headers().filter(|header| wanted.iter().any(|name| name.is_match(header.key)))
 }
 
 #[cfg(test)]
@@ -157,7 +170,8 @@ mod tests {
     }
 
     fn content(kind: Body, offsets: &[i64]) -> (HeaderMap, Vec<u8>) {
-        let mut content = Content::new(kind);
+        let settings = HttpSettings { body: kind, ..HttpSettings::default() };
+        let mut content = Content::new(&settings);
         for offset in offsets {
             content.push(&source(), &Rules::default(), &record(0, *offset, Some(b"k"), Some(b"v"), &[])).unwrap();
         }
@@ -193,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_raw_value_has_all_else_in_headers() {
-        let mut it = Content::new(Body::Value);
+        let settings = HttpSettings { body: Body::Value, ..HttpSettings::default() };
+        let mut it = Content::new(&settings);
         it.push(
             &source(),
             &Rules::default(),
@@ -218,11 +233,23 @@ mod tests {
             (b" a".as_slice(), "kreplay-key-base64", "IGE="),
             (b"".as_slice(), "kreplay-key-base64", ""),
         ] {
-            let mut it = Content::new(Body::Value);
+            let mut it = Content::new(&settings);
             it.push(&source(), &Rules::default(), &record(0, 1, Some(key), None, &[])).unwrap();
             let (headers, bytes) = it.finish();
             assert_eq!((headers[name].to_str().unwrap(), bytes.len()), (value, 0));
             assert_eq!(headers["kreplay-tombstone"], "true");
+        }
+    }
+
+    #[test]
+    fn headers_that_are_not_wanted_stay_behind() {
+        for (wanted, sent) in [(&["a*"][..], Some(r#"[{"key":"YWI=","value":"MQ=="}]"#)), (&[], None), (&["x"], None)] {
+            let record_headers = wanted.iter().map(|name| name.parse().unwrap()).collect();
+            let settings = HttpSettings { body: Body::Value, record_headers, ..HttpSettings::default() };
+            let mut it = Content::new(&settings);
+            let headers: &[(&[u8], Option<&[u8]>)] = &[(b"ab", Some(b"1")), (b"b", Some(b"2"))];
+            it.push(&source(), &Rules::default(), &record(0, 1, None, Some(b"v"), headers)).unwrap();
+            assert_eq!(it.finish().0.get("kreplay-headers").map(|value| value.to_str().unwrap()), sent);
         }
     }
 }

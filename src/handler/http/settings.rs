@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::domain::Masked;
+use crate::{domain::Masked, plan::Glob};
 
 /// `[http]`
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct HttpSettings {
     pub headers: Vec<Masked>,
     /// What a request carries.
     pub body: Body,
+    /// Which headers of a record go along with its value, by name, where the value is the body.
+    pub record_headers: Vec<Glob>,
     /// How many records a request carries at most, where its body has room for several.
     pub batch: u32,
     /// How many bytes a request with several records carries at most; a larger record goes alone.
@@ -42,6 +44,7 @@ impl Default for HttpSettings {
             method: Method::default(),
             headers: Vec::new(),
             body: Body::default(),
+            record_headers: Glob::any().into_iter().collect(),
             batch: 100,
             max_body: 1 << 20,
             per_record: false,

@@ -8,7 +8,7 @@ use std::sync::{
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
-    HttpSettings,
+    Body, HttpSettings,
     client::Client,
     endpoint::Endpoint,
     gate::Gate,
@@ -122,7 +122,7 @@ impl HandlerSource for HttpSource {
     }
 
     fn wants_headers(&self) -> bool {
-        true
+        self.shared.settings.body != Body::Value || !self.shared.settings.record_headers.is_empty()
     }
 
     fn expected_s(&self) -> Option<f64> {
@@ -156,7 +156,7 @@ impl Preview for Requests {
     }
 
     fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
-        let mut body = Content::new(self.0.settings.body);
+        let mut body = Content::new(&self.0.settings);
         body.push(self.0.source(record)?, &self.0.rules, record)?;
         let (headers, body) = body.finish();
         let what = self.0.client.request();

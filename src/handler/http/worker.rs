@@ -9,6 +9,7 @@ use super::{
     answer::{About, Outcome, Refusal, Understanding},
     parcel::{Place, Progress},
     request::Content,
+    size::HeaderSizes,
     source::Shared,
 };
 use crate::handler::{Advice, Handler, LaneFailure, LaneRun, verdict::Verdict};
@@ -50,15 +51,16 @@ impl HttpHandler {
     }
 }
 
-impl Delivery<'_> {
+impl<'a> Delivery<'a> {
     /// The next request; `None` where nothing is left. A record that cannot be written has failed.
-    fn fill(&mut self) -> Option<(Vec<Place>, Content)> {
-        let settings = &self.shared.settings;
+    fn fill(&mut self) -> Option<(Vec<Place>, Content<'a>)> {
+        let shared: &'a Shared = self.shared;
+        let settings = &shared.settings;
         let most = if settings.body.takes_many() { settings.batch as usize } else { 1 };
         loop {
-            let mut content = Content::new(settings.body);
+            let mut content = Content::new(settings);
             let mut wrong = None;
-            let (shared, batch) = (self.shared, self.batch);
+            let batch = self.batch;
             let places = self.progress.next(settings.per_record, |place| {
                 let full =
                     content.records() >= most || (content.records() > 0 && content.len() as u64 >= settings.max_body);
@@ -79,7 +81,7 @@ impl Delivery<'_> {
         }
     }
 
-    fn deliver(&mut self, places: &[Place], content: Content) {
+    fn deliver(&mut self, places: &[Place], content: Content<'_>) {
         if let Err(wait) = self.shared.gate.pass(&mut self.patience) {
             let error = format!("{} wants to be left alone for a while", self.shared.client.request());
             return self.progress.abandon(&error, Advice::After(wait));
@@ -91,6 +93,7 @@ impl Delivery<'_> {
             records: places.len(),
         };
         let (headers, body) = content.finish();
+        let sizes = HeaderSizes::of(&headers);
         let (status, outcome) = self.shared.client.send(headers, &body, how);
         self.shared.counts.answered(status);
         match outcome {
@@ -109,7 +112,14 @@ impl Delivery<'_> {
                     }
                 }
             }
-            Outcome::Refused(refusal) => self.refused(places, &refusal),
+            Outcome::Refused(mut refusal) => {
+                if let [place] = places
+                    && let Some(blame) = sizes.blame(status, settings, &self.batch[place.run].records[place.index])
+                {
+                    refusal.error = format!("{}; {blame}", refusal.error);
+                }
+                self.refused(places, &refusal);
+            }
         }
     }
 
@@ -143,7 +153,7 @@ impl Delivery<'_> {
             if self.progress.is_passed_over(*place) {
                 continue;
             }
-            let mut content = Content::new(self.shared.settings.body);
+            let mut content = Content::new(&self.shared.settings);
             match append(self.shared, self.batch, *place, &mut content) {
                 Ok(()) => self.deliver(&[*place], content),
                 Err(error) => self.progress.fail(*place, &error, Advice::Retry),
@@ -152,7 +162,7 @@ impl Delivery<'_> {
     }
 }
 
-fn append(shared: &Shared, batch: &[LaneRun], place: Place, content: &mut Content) -> Result<(), String> {
+fn append(shared: &Shared, batch: &[LaneRun], place: Place, content: &mut Content<'_>) -> Result<(), String> {
     let record = &batch[place.run].records[place.index];
     content.push(shared.source(record)?, &shared.rules, record)
 }

@@ -5,7 +5,8 @@
 //! - `timestamp` is milliseconds since 1970, or null where the record has none.
 //! - Bytes that are valid UTF-8 are a string; any others are the object `{"base64": "…"}` (RFC 4648, with padding). A
 //!   string is therefore always text, whatever it holds. An absent key or value is null.
-//! - A key or a value whose format was asked for is what it decodes to: any JSON.
+//! - A key or a value whose format was asked for is what it decodes to: any JSON. What is JSON already is carried as it is
+//!   written, digit by digit and member by member, without the space between its parts.
 //! - Headers keep their order, and a name may come twice.
 //! - Control characters are escaped, DEL and those of the range U+0080 to U+009F too, which JSON would let pass: a line
 //!   that is printed cannot drive the terminal.
@@ -14,33 +15,35 @@ use std::io::{self, Write};
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Value, ser::Formatter};
+use serde_json::ser::Formatter;
 
 use crate::{
     decode::Undecodable,
-    domain::{Format, Header, Record, TopicPartition},
+    domain::{
+        Format, Header, Record, TopicPartition,
+        json::{Document, Json},
+    },
     handler::Advice,
     plan::Rules,
 };
 
-#[derive(Serialize)]
-struct Line<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
-    timestamp: Option<i64>,
-    key: Option<Content<'a>>,
-    value: Option<Content<'a>>,
-    #[serde(serialize_with = "headers")]
-    headers: &'a Record,
-}
-
 /// A key or a value.
-#[derive(Serialize)]
-#[serde(untagged)]
 enum Content<'a> {
     Bytes(Bytes<'a>),
-    Decoded(&'a Value),
+    Decoded(Json<'a>),
+}
+
+impl Content<'_> {
+    fn append(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        match self {
+            Self::Bytes(bytes) => append_as_json(out, bytes),
+            Self::Decoded(value) => {
+                // Between the parts of a value there is no control character but space, so what is escaped is in strings.
+                let text = value.compact();
+                Escaping.write_string_fragment(out, &text).map_err(serde_json::Error::io)
+            }
+        }
+    }
 }
 
 /// A record that has no line.
@@ -141,14 +144,17 @@ pub(in crate::handler) fn append_decoded(
     if let Some(error) = examined.undecodable() {
         return Err(error.clone().into());
     }
-    let content = |format: Format, decoded, bytes: Option<_>| match decoded {
-        Some(value) if format.is_asked() => Some(Content::Decoded(value)),
-        _ => bytes.map(|bytes| Content::Bytes(Bytes(bytes))),
-    };
     let key = content(formats.key, examined.key_document().ok().flatten(), record.key());
     let value = formats.value.is_asked().then(|| examined.value()).flatten();
     let value = content(formats.value, value, record.value());
     Ok(write(out, source, record, key, value)?)
+}
+
+fn content<'a>(format: Format, decoded: Option<&'a Document<'_>>, bytes: Option<&'a [u8]>) -> Option<Content<'a>> {
+    match decoded {
+        Some(value) if format.is_asked() => Some(Content::Decoded(value.root())),
+        _ => bytes.map(|bytes| Content::Bytes(Bytes(bytes))),
+    }
 }
 
 fn write(
@@ -159,21 +165,42 @@ fn write(
     value: Option<Content<'_>>,
 ) -> Result<(), serde_json::Error> {
     let before = out.len();
-    let line = Line {
-        topic: &source.topic,
-        partition: source.partition.0,
-        offset: record.offset,
-        timestamp: (record.timestamp_ms >= 0).then_some(record.timestamp_ms),
-        key,
-        value,
-        headers: record,
-    };
-    let written = line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Escaping));
-    match written {
-        Ok(()) => out.push(b'\n'),
-        Err(_) => out.truncate(before),
+    let written = append_parts(out, source, record, key, value);
+    if written.is_err() {
+        out.truncate(before);
     }
     written
+}
+
+fn append_parts(
+    out: &mut Vec<u8>,
+    source: &TopicPartition,
+    record: &Record,
+    key: Option<Content<'_>>,
+    value: Option<Content<'_>>,
+) -> Result<(), serde_json::Error> {
+    out.extend_from_slice(b"{\"topic\":");
+    append_as_json(out, &*source.topic)?;
+    write!(out, ",\"partition\":{},\"offset\":{}", source.partition.0, record.offset).map_err(serde_json::Error::io)?;
+    out.extend_from_slice(b",\"timestamp\":");
+    append_as_json(out, &(record.timestamp_ms >= 0).then_some(record.timestamp_ms))?;
+    for (name, content) in [("key", key), ("value", value)] {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        match content {
+            Some(content) => content.append(out)?,
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    out.extend_from_slice(b",\"headers\":");
+    headers(record, &mut serde_json::Serializer::with_formatter(&mut *out, Escaping))?;
+    out.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+fn append_as_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaping))
 }
 
 /// The headers of a record alone, as a line has them.
@@ -191,7 +218,7 @@ pub(in crate::handler) fn headers_as_json(record: &Record) -> Result<String, Str
 mod tests {
     use base64::Engine;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{decode::DecodeSettings, domain::Formats, handler::testing::record};

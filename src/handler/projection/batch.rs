@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
+use crate::domain::json::{Json, Number};
+
 /// A value of a parameter. Texts and bytes lie in the batch that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Null,
     Bool(bool),
     Integer(i64),
-    Real(f64),
+    /// A number that is not a whole one of 64 bits, as it is written.
+    Number(Range<usize>),
     /// UTF-8; it may hold NUL characters.
     Text(Range<usize>),
     Bytes(Range<usize>),
@@ -61,7 +64,7 @@ impl Batch {
         self.steps.get(record.steps.clone()).unwrap_or_default()
     }
 
-    /// The text of [`Value::Text`] or [`Value::Json`].
+    /// The text of [`Value::Number`], [`Value::Text`] or [`Value::Json`].
     pub(super) fn text(&self, range: &Range<usize>) -> &str {
         self.texts.get(range.clone()).unwrap_or_default()
     }
@@ -83,17 +86,22 @@ impl Batch {
 
     /// Keeps a text.
     pub(super) fn keep_text(&mut self, text: &str) -> Value {
-        let start = self.texts.len();
-        self.texts.push_str(text);
-        Value::Text(start..self.texts.len())
+        Value::Text(self.push(text))
     }
 
-    /// Keeps a JSON text.
-    pub(super) fn keep_json(&mut self, value: &serde_json::Value) -> Value {
-        use std::fmt::Write;
+    /// Keeps a number that is not a whole one of 64 bits.
+    pub(super) fn keep_number(&mut self, number: Number<'_>) -> Value {
+        Value::Number(self.push(number.text()))
+    }
+
+    /// Keeps a value of JSON as its text, without the space between its parts.
+    pub(super) fn keep_json(&mut self, value: Json<'_>) -> Value {
+        Value::Json(self.push(&value.compact()))
+    }
+
+    fn push(&mut self, text: &str) -> Range<usize> {
         let start = self.texts.len();
-        // Writing to a string cannot fail.
-        let _ = write!(self.texts, "{value}");
-        Value::Json(start..self.texts.len())
+        self.texts.push_str(text);
+        start..self.texts.len()
     }
 }

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     decode::Undecodable,
-    domain::{Growing, Record, TopicPartition, hash_content, hash_pair},
+    domain::{
+        Growing, Record, TopicPartition, hash_content, hash_pair,
+        json::{Document, Json, Kind},
+    },
     plan::{Examined, Rules},
 };
 
@@ -121,9 +124,9 @@ impl Binder {
                 let document = examined.document().map_err(Clone::clone)?;
                 let value = match path {
                     Some(path) => document.and_then(|document| path.find(document)),
-                    None => document,
+                    None => document.map(Document::root),
                 };
-                value.map_or(Value::Null, |value| json(value, path.is_none(), batch))
+                value.map_or(Ok(Value::Null), |value| json(value, path.is_none(), batch))?
             }
         })
     }
@@ -136,20 +139,19 @@ pub(super) fn fingerprint_of(offset: i64, key: Option<&[u8]>, value: Option<&[u8
 }
 
 /// A value of JSON with its own type. The whole value stays JSON, whatever it is.
-fn json(value: &serde_json::Value, whole: bool, batch: &mut Batch) -> Value {
-    use serde_json::Value as Json;
-    match value {
+///
+/// # Errors
+/// A string that has no text.
+fn json(value: Json<'_>, whole: bool, batch: &mut Batch) -> Result<Value, Undecodable> {
+    Ok(match value.kind() {
         _ if whole => batch.keep_json(value),
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::String(text) => batch.keep_text(text),
-        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(number), _, _) => Value::Integer(number),
-            // Above 2⁶³ a floating-point number would be another one.
-            (None, Some(number), _) => batch.keep_text(&number.to_string()),
-            (None, None, Some(number)) => Value::Real(number),
-            (None, None, None) => batch.keep_text(&number.to_string()),
+        Kind::Null => Value::Null,
+        Kind::Bool(value) => Value::Bool(value),
+        Kind::String => batch.keep_text(&value.string().map_err(|error| Undecodable::Bad(error.to_string()))?),
+        Kind::Number(number) => match number.text().parse() {
+            Ok(number) => Value::Integer(number),
+            Err(_) => batch.keep_number(number),
         },
-        Json::Array(_) | Json::Object(_) => batch.keep_json(value),
-    }
+        Kind::List | Kind::Object => batch.keep_json(value),
+    })
 }

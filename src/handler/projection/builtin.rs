@@ -21,6 +21,39 @@ use super::{
     target::Target,
 };
 
+/// The built-in projection in PostgreSQL for many records: each row is what several records of a key come to. `$8` has their
+/// chains from 0, `$9` how many they are, and `$10` by how much so many records move a chain.
+pub(super) const CHAINED: &str = "
+INSERT INTO kreplay_projection AS held
+SELECT coalesce(p1, CAST('' AS BYTEA)), p2, p3, p9, p4, p5, p6, p7, p8
+FROM (SELECT unnest($1) AS p1, unnest($2) AS p2, unnest($3) AS p3, unnest($4) AS p4, unnest($5) AS p5, unnest($6) AS p6,
+    unnest($7) AS p7, unnest($8) AS p8, unnest($9) AS p9) AS kreplay_rows
+ON CONFLICT (key, unkeyed) DO UPDATE SET
+    last_value = excluded.last_value,
+    records = held.records + excluded.records,
+    last_topic = excluded.last_topic,
+    last_partition = excluded.last_partition,
+    last_offset = excluded.last_offset,
+    last_timestamp = excluded.last_timestamp,
+    digest = (held.digest::numeric * ($10)[excluded.records::int4] + excluded.digest) % 17592186044399";
+
+/// A chain of hashes with one more.
+pub(super) fn chained(chain: i64, hash: i64) -> i64 {
+    // Both fit: see [`HASH_MODULUS`].
+    (chain * HASH_FACTOR + hash) % HASH_MODULUS
+}
+
+/// By how much 1, 2, … records move a chain.
+pub(super) fn factors(most: u32) -> Vec<i64> {
+    let further = |factor: &i64| Some(moved(*factor));
+    std::iter::successors(Some(HASH_FACTOR), further).take(most as usize).collect()
+}
+
+/// A factor for one more record. The product of the two is below 2⁶³.
+fn moved(factor: i64) -> i64 {
+    factor * HASH_FACTOR % HASH_MODULUS
+}
+
 /// What positions of the built-in projection are kept under.
 const NAME: &str = "built-in";
 
@@ -67,5 +100,6 @@ pub(super) fn builtin(target: &Target) -> Result<Definition, DefinitionError> {
         """
         "#
     );
-    Definition::parse(Path::new("the built-in projection"), &text, Some(target))
+    let definition = Definition::parse(Path::new("the built-in projection"), &text, Some(target))?;
+    Ok(Definition { is_builtin: true, ..definition })
 }

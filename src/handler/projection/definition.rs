@@ -35,6 +35,8 @@ pub(super) struct Definition {
     pub(super) on: Vec<On>,
     /// All statements, entry by entry.
     pub(super) statements: Vec<Statement>,
+    /// Whether it is kreplay's own.
+    pub(super) is_builtin: bool,
 }
 
 /// What is done for some records.
@@ -128,6 +130,7 @@ impl Definition {
             check: file.check.as_ref().map(|check| check.get_ref().clone()),
             on: Vec::new(),
             statements: Vec::new(),
+            is_builtin: false,
             target,
         };
         if file.on.is_empty() {

@@ -104,6 +104,9 @@ pub trait Membership: Send + Sync {
     /// The partitions were taken away: nothing more may be committed for them.
     fn lost(&self, partitions: &[TopicPartition]);
 
+    /// The coordinator has acknowledged these positions.
+    fn committed(&self, positions: &[(TopicPartition, Offset)]);
+
     /// A commit on the way did not succeed; the next one will say the same and more.
     fn commit_failed(&self, reason: &str);
 
@@ -268,10 +271,12 @@ impl Member {
         drop(commit(&self.consumer, positions, CommitMode::Async));
     }
 
-    /// Commits positions and waits for the answer; returns whether they are committed.
-    #[must_use]
-    pub fn commit_now(&self, positions: &[(TopicPartition, Offset)]) -> bool {
-        commit(&self.consumer, positions, CommitMode::Sync).is_ok()
+    /// Commits positions and waits for the answer. A coordinator that is away is waited for up to the session timeout.
+    ///
+    /// # Errors
+    /// They are not known to be committed; the broker's words, or librdkafka's.
+    pub fn commit_now(&self, positions: &[(TopicPartition, Offset)]) -> Result<(), String> {
+        commit(&self.consumer, positions, CommitMode::Sync).map_err(|error| error.to_string())
     }
 
     /// The group's committed offsets of some partitions, `None` where there is none.
@@ -371,6 +376,9 @@ pub(in crate::kafka) fn rebalance(
     } else {
         let positions = membership.revoking(&ids);
         let result = commit(consumer, &positions, CommitMode::Sync);
+        if result.is_ok() {
+            membership.committed(&positions);
+        }
         membership.revoked(&ids, result.err().map(|error| error.to_string()));
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     };

@@ -16,7 +16,7 @@ pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
 pub(super) use member::rebalance;
-pub(super) use offsets::{check_committed, tell_failure};
+pub(super) use offsets::{check_committed, positions_of, tell_failure};
 
 use std::time::Duration;
 

@@ -80,6 +80,17 @@ pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(),
     Ok(())
 }
 
+/// The positions of a list that came back from a commit that succeeded.
+pub(in crate::kafka) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Offset)> {
+    let position = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
+        NativeOffset::Offset(raw) => {
+            Some((TopicPartition::new(element.topic(), element.partition()), Offset::new(raw)?))
+        }
+        _ => None,
+    };
+    list.elements().into_iter().filter_map(position).collect()
+}
+
 /// Tells a membership of a commit that failed, and why.
 pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
     match error.rdkafka_error_code() {

@@ -5,6 +5,7 @@
 mod arrival;
 mod batch;
 mod commit;
+pub(super) mod end_offsets;
 mod ends;
 mod fetched;
 mod group_offsets;

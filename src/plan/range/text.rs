@@ -6,9 +6,9 @@ mod text_test;
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::{From, Override, Range, To};
+use super::{From, Override, Range, To, time};
 use crate::domain::{Offset, PartitionId};
 
 /// What both sides of a range can be.
@@ -43,41 +43,17 @@ fn place(text: &str) -> Result<Option<Place>, String> {
             )
         });
     }
-    match time(text) {
+    match time::parse(text) {
         Some(time) if time.timestamp_millis() < 0 => Err(format!("`{text}` lies before 1970, and no record does")),
         time => Ok(time.map(Place::Time)),
     }
-}
-
-/// RFC 3339, a date, a date and a time without a zone (UTC), or `ms:` and milliseconds since 1970.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    if let Some(ms) = text.strip_prefix("ms:") {
-        let digits = !ms.is_empty() && ms.bytes().all(|byte| byte.is_ascii_digit());
-        return digits.then(|| ms.parse().ok().and_then(DateTime::from_timestamp_millis)).flatten();
-    }
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    // RFC 3339, and the same without seconds, which people leave out.
-    let zoned = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z"));
-    if let Ok(time) = zoned {
-        return Some(time.with_timezone(&Utc));
-    }
-    let utc = |time: NaiveDateTime| time.and_utc();
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(utc(date.and_time(NaiveTime::MIN)));
-    }
-    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-        .into_iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .map(utc)
 }
 
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// Whole numbers with units, the largest first: `2h`, `1d12h`, `90s`; at most what milliseconds since 1970 can hold.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total, mut last) = (text, 0_u64, u64::MAX);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -89,6 +65,11 @@ fn duration(text: &str) -> Option<Duration> {
         (rest, last) = (tail, scale);
     }
     (last < u64::MAX && i64::try_from(total).is_ok()).then(|| Duration::from_millis(total))
+}
+
+/// `1d12h` and the like.
+pub(in crate::plan) fn in_units(duration: Duration) -> String {
+    Ago(duration).to_string().trim_start_matches('-').to_owned()
 }
 
 struct Ago(Duration);
@@ -141,7 +122,7 @@ impl FromStr for From {
             (_, Some(Place::Time(time))) => Self::Time(time),
             (_, Some(Place::Ago(ago))) => Self::Ago(ago),
             (_, None) => {
-                return Err(format!("`{text}` is neither a place in a log nor a time"));
+                return Err(format!("`{text}` is neither a place in a log nor a time{}", time::advice(text)));
             }
         })
     }
@@ -159,7 +140,7 @@ impl FromStr for To {
             (_, Some(Place::Time(time))) => Self::Time(time),
             (_, Some(Place::Ago(ago))) => Self::Ago(ago),
             (_, None) => {
-                return Err(format!("`{text}` is neither a place in a log nor a time"));
+                return Err(format!("`{text}` is neither a place in a log nor a time{}", time::advice(text)));
             }
         })
     }

@@ -32,6 +32,19 @@ pub(super) struct Asked {
     pub(super) found_to: Found,
 }
 
+impl Asked {
+    /// Whether what was asked for ends at or below the end of the log, so that nothing above it is missed.
+    pub(super) fn ends_before(&self, end: Offset) -> bool {
+        match (&self.to, self.found_to) {
+            (To::Offset(asked), _) => *asked <= end,
+            (To::Committed(_), Found::At(found)) => found <= end,
+            (To::Committed(_), _) => true,
+            (To::Time(_) | To::Ago(_), Found::At(found)) => found < end,
+            (To::Latest | To::Never | To::Time(_) | To::Ago(_), _) => false,
+        }
+    }
+}
+
 /// A side of a range that is not what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clamp {

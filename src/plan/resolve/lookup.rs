@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::TopicPartition,
     kafka::Catalog,
-    plan::{From, Override, Range, To},
+    plan::{From, Override, Range, To, Window},
 };
 
 /// What is asked of each partition, in their order; nothing is looked up yet.
@@ -79,16 +79,8 @@ pub(super) fn times(
     ids: &[TopicPartition],
     asked: &mut [Asked],
 ) -> Result<(), PlanError> {
-    let from = |one: &Asked| match &one.from {
-        From::Time(time) => Some(*time),
-        From::Ago(ago) => Some(before(now, *ago)),
-        _ => None,
-    };
-    let to = |one: &Asked| match &one.to {
-        To::Time(time) => Some(*time),
-        To::Ago(ago) => Some(before(now, *ago)),
-        _ => None,
-    };
+    let from = |one: &Asked| from_time(one, now);
+    let to = |one: &Asked| to_time(one, now);
     for (index, found) in find(catalog, now, ids, asked.iter().map(from))? {
         asked[index].found_from = found;
     }
@@ -96,6 +88,29 @@ pub(super) fn times(
         asked[index].found_to = found;
     }
     Ok(())
+}
+
+fn from_time(asked: &Asked, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match &asked.from {
+        From::Time(time) => Some(*time),
+        From::Ago(ago) => Some(before(now, *ago)),
+        _ => None,
+    }
+}
+
+fn to_time(asked: &Asked, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match &asked.to {
+        To::Time(time) => Some(*time),
+        To::Ago(ago) => Some(before(now, *ago)),
+        _ => None,
+    }
+}
+
+/// The times that each partition's range was asked for by.
+pub(super) fn windows(now: DateTime<Utc>, asked: &[Asked]) -> Vec<Window> {
+    let ms = |time| i64::try_from(milliseconds(time)).unwrap_or(i64::MAX);
+    let window = |one: &Asked| Window { from_ms: from_time(one, now).map(ms), to_ms: to_time(one, now).map(ms) };
+    asked.iter().map(window).collect()
 }
 
 fn find(

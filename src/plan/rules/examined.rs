@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, cell::OnceCell};
 
-use serde_json::Value;
-
 use super::{
     Rules,
     field::Field,
@@ -12,21 +10,30 @@ use super::{
     template::KeyTemplate,
 };
 use crate::{
-    decode::{Undecodable, key_text},
-    domain::Formats,
+    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, key_text},
+    domain::{
+        Format, Formats,
+        json::{Document, Json, LoneSurrogate},
+    },
 };
 
-type Decoded = OnceCell<Result<Option<Value>, Undecodable>>;
+type Decoded<'a> = OnceCell<Result<Option<Document<'a>>, Undecodable>>;
+
+/// A part of a record that may be there but cannot be read; [`Examined::unread`] says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unread;
 
 /// One record while rules look at it.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
     formats: Formats,
-    value: Decoded,
-    key: Decoded,
+    value: Decoded<'a>,
+    key: Decoded<'a>,
     key_text: OnceCell<Vec<u8>>,
-    made: OnceCell<Option<Vec<u8>>>,
+    /// The first string that was asked for and has no text.
+    without_text: OnceCell<Undecodable>,
+    made: OnceCell<Result<Option<Vec<u8>>, Unread>>,
 }
 
 impl<'a, F: Fields> Examined<'a, F> {
@@ -38,6 +45,7 @@ impl<'a, F: Fields> Examined<'a, F> {
             value: OnceCell::new(),
             key: OnceCell::new(),
             key_text: OnceCell::new(),
+            without_text: OnceCell::new(),
             made: OnceCell::new(),
         }
     }
@@ -48,39 +56,84 @@ impl<'a, F: Fields> Examined<'a, F> {
     pub fn lane_key(&self) -> Option<&[u8]> {
         match &self.rules.template {
             None => self.own_key(),
-            Some(template) => self.made.get_or_init(|| template.render(self)).as_deref(),
+            Some(template) => self.made(template).as_ref().ok()?.as_deref(),
+        }
+    }
+
+    fn made(&self, template: &KeyTemplate) -> &Result<Option<Vec<u8>>, Unread> {
+        self.made.get_or_init(|| template.render(self))
+    }
+
+    /// The key of its lane, told apart from one that cannot be read.
+    pub(super) fn judged_key(&self) -> Result<Option<&[u8]>, Unread> {
+        match &self.rules.template {
+            None if self.key_document().is_err() => Err(Unread),
+            None => Ok(self.own_key()),
+            Some(template) => self.made(template).as_ref().map(Option::as_deref).map_err(|unread| *unread),
         }
     }
 
     /// What a template makes of it; `None` where a part is absent.
     #[must_use]
     pub fn made_by(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
-        template.render(self)
+        template.render(self).ok().flatten()
     }
 
     /// Its event type: the first that it has of the parts where event types are looked for.
     #[must_use]
     pub fn event_type(&self) -> Option<Cow<'_, [u8]>> {
-        self.rules.event_type.iter().find_map(|field| self.field(field))
+        self.judged_event_type().ok().flatten()
+    }
+
+    /// The same, told apart from one that cannot be read, or that a part that cannot be read comes before.
+    pub(super) fn judged_event_type(&self) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        for field in &self.rules.event_type {
+            if let Some(name) = self.judged_field(field)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
     /// be decoded, so are all places of its value: [`Self::document`] and [`Self::undecodable`] tell.
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
-        match field {
+        self.judged_field(field).ok().flatten()
+    }
+
+    /// The same, told apart from a part that cannot be read.
+    pub(super) fn judged_field(&self, field: &Field) -> Result<Option<Cow<'_, [u8]>>, Unread> {
+        Ok(match field {
             Field::Key => self.own_key().map(Cow::Borrowed),
             Field::Header(name) => self.header(name).map(Cow::Borrowed),
-            Field::Json(path) => Some(match scalar(self.json(path)?)? {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            }),
-        }
+            Field::Json(path) => {
+                let document = self.document().map_err(|_| Unread)?;
+                let Some(found) = document.and_then(|document| path.find(document)) else { return Ok(None) };
+                scalar(found).map_err(|error| self.note(path, error))?.map(|text| match text {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                })
+            }
+        })
+    }
+
+    /// Why a part that was asked for so far cannot be read, where that is so. Nothing more is decoded.
+    #[must_use]
+    pub fn unread(&self) -> Option<&Undecodable> {
+        let key = self.key.get().and_then(|key| key.as_ref().err());
+        key.or_else(|| self.value.get()?.as_ref().err()).or_else(|| self.without_text.get())
+    }
+
+    /// Keeps the reason why a place in the value has no text.
+    pub(super) fn note(&self, path: &JsonPath, error: LoneSurrogate) -> Unread {
+        self.without_text.get_or_init(|| Undecodable::Bad(format!("json.{path}: {error}")));
+        Unread
     }
 
     /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
     #[must_use]
-    pub fn value(&self) -> Option<&Value> {
+    pub fn value(&self) -> Option<&Document<'a>> {
         self.document().ok().flatten()
     }
 
@@ -113,7 +166,7 @@ impl<'a, F: Fields> Examined<'a, F> {
 
     /// What stands at a place of the value.
     #[must_use]
-    pub fn json(&self, path: &JsonPath) -> Option<&Value> {
+    pub fn json(&self, path: &JsonPath) -> Option<Json<'_>> {
         path.find(self.value()?)
     }
 
@@ -121,8 +174,11 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn document(&self) -> Result<Option<&Value>, &Undecodable> {
-        let decode = |bytes| self.rules.decoding.decode(self.formats.value, bytes).map_err(|error| error.of("value"));
+    pub fn document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
+        let decode = |bytes| {
+            let schema = self.schema_header(self.formats.value, VALUE_SCHEMA_HEADER);
+            self.rules.decoding.decode(self.formats.value, schema, bytes).map_err(|error| error.of("value"))
+        };
         let value = self.value.get_or_init(|| self.record.value().map(decode).transpose());
         value.as_ref().map(Option::as_ref)
     }
@@ -131,11 +187,20 @@ impl<'a, F: Fields> Examined<'a, F> {
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn key_document(&self) -> Result<Option<&Value>, &Undecodable> {
+    pub fn key_document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
-        let decode = |bytes| self.rules.decoding.decode(self.formats.key, bytes).map_err(|error| error.of("key"));
+        let decode = |bytes| {
+            let schema = self.schema_header(self.formats.key, KEY_SCHEMA_HEADER);
+            self.rules.decoding.decode(self.formats.key, schema, bytes).map_err(|error| error.of("key"))
+        };
         let key = self.key.get_or_init(|| bytes.map(decode).transpose());
         key.as_ref().map(Option::as_ref)
+    }
+
+    /// The header that names a schema, where the format needs one.
+    fn schema_header(&self, format: Format, name: &'static str) -> Option<(&'static str, &[u8])> {
+        let header = || self.header(name).map(|value| (name, value));
+        format.needs_registry().then(header).flatten()
     }
 
     /// The key as text where a format was asked for, otherwise its bytes.

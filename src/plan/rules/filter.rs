@@ -6,6 +6,7 @@ use super::{
     examined::Examined,
     fields::Fields,
     glob::Glob,
+    judgement::{Judgement, any_met},
     rule::{HeaderIs, JsonIs, KeyList},
 };
 
@@ -35,20 +36,36 @@ impl Filter {
         !self.keys.is_empty() || self.key_list.is_some()
     }
 
-    /// Whether a record passes; what is cheap to find out is asked first.
-    pub(super) fn lets_pass<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
-        (self.headers.is_empty() || self.headers.iter().any(|header| header.is_met(record)))
-            && (!self.asks_for_keys() || record.lane_key().is_some_and(|key| self.names(key)))
-            && (self.event_types.is_empty() || self.has_event_type(record))
-            && (self.json.is_empty() || self.json.iter().any(|json| json.is_met(record)))
+    /// Whether a record passes; what is cheap to find out is asked first. A condition that is certainly not met decides, even
+    /// where another one cannot be judged.
+    pub(super) fn lets_pass<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
+        let headers = || any_met(self.headers.iter().map(|header| Some(header.is_met(record))));
+        let keys = || Some(record.judged_key().ok()?.is_some_and(|key| self.names(key)));
+        let json = || any_met(self.json.iter().map(|json| json.is_met(record)));
+        let kinds: [(bool, &dyn Fn() -> Judgement); 4] = [
+            (!self.headers.is_empty(), &headers),
+            (self.asks_for_keys(), &keys),
+            (!self.event_types.is_empty(), &|| self.has_event_type(record)),
+            (!self.json.is_empty(), &json),
+        ];
+        let mut all_judged = true;
+        for (_, judge) in kinds.iter().filter(|(is_asked, _)| *is_asked) {
+            match judge() {
+                Some(false) => return Some(false),
+                Some(true) => {}
+                None => all_judged = false,
+            }
+        }
+        all_judged.then_some(true)
     }
 
     fn names(&self, key: &[u8]) -> bool {
         self.keys.iter().any(|glob| glob.is_match(key)) || self.key_list.as_ref().is_some_and(|list| list.contains(key))
     }
 
-    fn has_event_type<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
-        record.event_type().is_some_and(|name| self.event_types.iter().any(|glob| glob.is_match(&name)))
+    fn has_event_type<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
+        let name = record.judged_event_type().ok()?;
+        Some(name.is_some_and(|name| self.event_types.iter().any(|glob| glob.is_match(&name))))
     }
 }
 

@@ -10,17 +10,27 @@ use regex::bytes::{Regex, RegexBuilder};
 /// `*` is any number of bytes, `?` is one byte, `[a-z]` and `[!a-z]` are one byte in or out of a set, `{one,other}` is either,
 /// and `\` takes the meaning from the character behind it. Upper and lower case differ. The syntax is that of the crate
 /// `globset`; `/` is a byte like any other.
+///
+/// Keys often look like patterns: a pattern also matches the key that is its own text, and a pattern that is an object or a list
+/// of JSON, such as `{"id":17}`, matches nothing else.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
-    regex: Regex,
+    /// `None` where the text has no other meaning than itself.
+    regex: Option<Regex>,
 }
 
 impl Glob {
     /// Whether all of `bytes` matches.
     #[must_use]
     pub fn is_match(&self, bytes: &[u8]) -> bool {
-        self.regex.is_match(bytes)
+        bytes == self.text.as_bytes() || self.regex.as_ref().is_some_and(|regex| regex.is_match(bytes))
+    }
+
+    /// The pattern that everything matches.
+    #[must_use]
+    pub fn any() -> Option<Self> {
+        "*".parse().ok()
     }
 
     /// The pattern as it was written.
@@ -48,16 +58,30 @@ impl FromStr for Glob {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let glob = GlobBuilder::new(text)
-            .backslash_escape(true)
-            .build()
-            .map_err(|error| format!("`{text}` is not a pattern: {}", error.kind()))?;
+        if is_json(text) {
+            return Ok(Self { text: text.to_owned(), regex: None });
+        }
+        let glob = GlobBuilder::new(text).backslash_escape(true).build().map_err(|error| {
+            format!(
+                "`{text}` is not a pattern: {}; put a backslash before [ ] {{ }} * ? that are meant as they are",
+                error.kind()
+            )
+        })?;
         // The crate's own matcher takes paths; its regular expression takes any bytes.
         let regex = RegexBuilder::new(glob.regex())
             .dot_matches_new_line(true)
             .build()
             .map_err(|_| format!("`{text}` is too large a pattern"))?;
-        Ok(Self { text: text.to_owned(), regex })
+        Ok(Self { text: text.to_owned(), regex: Some(regex) })
+    }
+}
+
+/// Whether a text is an object or a list of JSON that has something in it other than a number: `[0]` and `{}` are patterns.
+fn is_json(text: &str) -> bool {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(fields)) => !fields.is_empty(),
+        Ok(serde_json::Value::Array(items)) => items.iter().any(|item| !item.is_number()),
+        _ => false,
     }
 }
 
@@ -93,6 +117,19 @@ mod tests {
             (r"a\*", b"ab", false),
             ("Team", b"team", false),
             ("ü*", "über".as_bytes(), true),
+            // Keys that look like patterns.
+            (r#"{"id":17}"#, br#"{"id":17}"#, true),
+            (r#"{"id":17}"#, br#""id":17"#, false),
+            (r#"{"a":{"b":[1,"["]}}"#, br#"{"a":{"b":[1,"["]}}"#, true),
+            (r#"["a","b"]"#, br#"["a","b"]"#, true),
+            (r#"["a","b"]"#, b"a", false),
+            ("[a]", b"[a]", true),
+            ("[a]", b"a", true),
+            ("[01]", b"1", true),
+            ("[0]", b"0", true),
+            ("what?", b"what?", true),
+            (r"a\*", br"a\*", true),
+            ("{a,b}", b"{a,b}", true),
         ] {
             assert_eq!(pattern.parse::<Glob>().unwrap().is_match(bytes), matches, "{pattern} {bytes:?}");
         }

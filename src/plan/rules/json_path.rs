@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use serde_json::Value;
+use crate::domain::json::{Document, Json, Kind, LoneSurrogate};
 
 /// A place within a JSON value: `team.id`, `items[0].id`, `["a name with dots.and spaces"].id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +21,17 @@ fn ends_name(c: char) -> bool {
 
 impl JsonPath {
     /// The value at this place, where there is one. Names look into objects and indexes into lists, never the other way round.
+    /// Of members of one object that have the same name the last counts.
     #[must_use]
-    pub fn find<'a>(&self, root: &'a Value) -> Option<&'a Value> {
-        self.0.iter().try_fold(root, |at, step| match step {
-            Step::Name(name) => at.as_object()?.get(name),
-            Step::Index(index) => at.as_array()?.get(*index),
+    pub fn find<'a>(&self, document: &'a Document<'_>) -> Option<Json<'a>> {
+        let (first, rest) = self.0.split_first()?;
+        let begin = match first {
+            Step::Name(name) => document.member(name),
+            Step::Index(index) => document.root().element(*index),
+        };
+        rest.iter().try_fold(begin?, |at, step| match step {
+            Step::Name(name) => at.member(name),
+            Step::Index(index) => at.element(*index),
         })
     }
 
@@ -99,7 +105,7 @@ impl fmt::Display for JsonPath {
                 Step::Name(name) if is_plain(name) => {
                     write!(f, "{}{name}", if at > 0 { "." } else { "" })?;
                 }
-                Step::Name(name) => write!(f, "[{}]", Value::from(name.as_str()))?,
+                Step::Name(name) => write!(f, "[{}]", serde_json::Value::from(name.as_str()))?,
             }
         }
         Ok(())
@@ -117,42 +123,46 @@ impl FromStr for JsonPath {
     }
 }
 
-/// A value as text: a string is itself, a number or a truth value is as JSON writes it. `None` for null, lists and objects.
-#[must_use]
-pub(super) fn scalar(value: &Value) -> Option<Cow<'_, str>> {
-    match value {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
-        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+/// A value as text: a string is itself, a number or a truth value is as it is written. `None` for null, lists and objects.
+///
+/// # Errors
+/// A string that has no text.
+pub(super) fn scalar(value: Json<'_>) -> Result<Option<Cow<'_, str>>, LoneSurrogate> {
+    match value.kind() {
+        Kind::String => value.string().map(Some),
+        Kind::Number(_) | Kind::Bool(_) => Ok(Some(Cow::Borrowed(value.raw()))),
+        Kind::Null | Kind::List | Kind::Object => Ok(None),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
     #[test]
     fn places_are_found() {
-        let value = json!({"team": {"id": 7}, "items": [{"id": "a"}, [true, null]], "a.b": {"": 1.5}, "0": "zero"});
+        let text =
+            r#"{"team": {"id": 7}, "items": [{"id": "a"}, [true, null]], "a.b": {"": 1.50}, "0": "zero", "\u00fc": 2}"#;
+        let document = Document::read(text.as_bytes()).unwrap();
         for (path, found) in [
-            ("team.id", Some(json!(7))),
-            ("items[0].id", Some(json!("a"))),
-            ("items[1][0]", Some(json!(true))),
-            (r#"["a.b"][""]"#, Some(json!(1.5))),
-            ("0", Some(json!("zero"))),
+            ("team.id", Some("7")),
+            ("items[0].id", Some("\"a\"")),
+            ("items[1][0]", Some("true")),
+            (r#"["a.b"][""]"#, Some("1.50")),
+            ("0", Some("\"zero\"")),
+            ("ü", Some("2")),
             ("[0]", None),
             ("items.0", None),
             ("items[9]", None),
             ("team.id.x", None),
             ("nothing", None),
         ] {
-            assert_eq!(path.parse::<JsonPath>().unwrap().find(&value), found.as_ref(), "{path}");
+            assert_eq!(path.parse::<JsonPath>().unwrap().find(&document).map(Json::raw), found, "{path}");
         }
-        assert_eq!("[1]".parse::<JsonPath>().unwrap().find(&json!([1, 2])), Some(&json!(2)));
+        let list = Document::read(b"[1, 2]").unwrap();
+        assert_eq!("[1]".parse::<JsonPath>().unwrap().find(&list).map(Json::raw), Some("2"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
-use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath};
+use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath, judgement::Judgement};
+use crate::domain::json::{Decimal, Json, Kind, LoneSurrogate, Number};
 
 /// A condition that a record meets or not.
 ///
@@ -35,8 +36,11 @@ pub struct HeaderIs {
 pub struct JsonIs {
     /// The place.
     pub path: JsonPath,
-    /// A string's text, or what JSON writes for a number, a truth value or null. Lists and objects are never met.
+    /// A string's text, a number in any of its forms (`1`, `1.0` and `10e-1` are the same), a truth value or null. Lists and
+    /// objects are never met.
     pub value: String,
+    /// The same, where it is a number.
+    number: Option<Decimal>,
 }
 
 /// Keys, each as it is. As text a list of JSON, such as `["one","other"]`; cloning is cheap.
@@ -69,13 +73,13 @@ impl KeyList {
 
 impl Rule {
     /// Whether a record meets it.
-    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
+    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
         match self {
-            Self::Key(glob) => record.lane_key().is_some_and(|key| glob.is_match(key)),
-            Self::Keys(list) => record.lane_key().is_some_and(|key| list.contains(key)),
-            Self::Header(header) => header.is_met(record),
+            Self::Key(glob) => Some(record.judged_key().ok()?.is_some_and(|key| glob.is_match(key))),
+            Self::Keys(list) => Some(record.judged_key().ok()?.is_some_and(|key| list.contains(key))),
+            Self::Header(header) => Some(header.is_met(record)),
             Self::Json(json) => json.is_met(record),
-            Self::EventType(glob) => record.event_type().is_some_and(|name| glob.is_match(&name)),
+            Self::EventType(glob) => Some(record.judged_event_type().ok()?.is_some_and(|name| glob.is_match(&name))),
         }
     }
 }
@@ -87,10 +91,24 @@ impl HeaderIs {
 }
 
 impl JsonIs {
-    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> bool {
-        record.json(&self.path).is_some_and(|value| match value {
-            serde_json::Value::Null => self.value == "null",
-            value => super::json_path::scalar(value).is_some_and(|text| text == self.value),
+    pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
+        let document = record.document().ok()?;
+        let value = document.and_then(|document| self.path.find(document));
+        value.map_or(Ok(false), |value| self.is(value)).map_err(|error| record.note(&self.path, error)).ok()
+    }
+
+    /// Whether a value is what is wanted: strings by their text, numbers by their value.
+    ///
+    /// # Errors
+    /// A string that has no text.
+    fn is(&self, value: Json<'_>) -> Result<bool, LoneSurrogate> {
+        Ok(match value.kind() {
+            Kind::String => value.string()? == self.value,
+            Kind::Number(number) => {
+                number.text() == self.value || self.number.as_ref().is_some_and(|wanted| number.equals(wanted))
+            }
+            Kind::Null | Kind::Bool(_) => value.raw() == self.value,
+            Kind::List | Kind::Object => false,
         })
     }
 }
@@ -165,7 +183,7 @@ impl FromStr for JsonIs {
     fn from_str(text: &str) -> Result<Self, String> {
         let (path, rest) = JsonPath::read(text)?;
         match rest.strip_prefix('=') {
-            Some(value) => Ok(Self { path, value: value.into() }),
+            Some(value) => Ok(Self { path, value: value.into(), number: Number::parse(value).map(Number::decimal) }),
             None => Err(format!("`{text}` is not of the form PATH=VALUE")),
         }
     }

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::LaneKey;
+use crate::{
+    decode::DecodeSettings,
+    domain::{Format, Formats, LaneKey},
+};
 
 /// A record of a test.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +67,70 @@ fn templates_take_from_key_headers_and_json() {
 }
 
 #[test]
+fn numbers_are_told_apart_by_every_digit_and_by_nothing_else() {
+    let met = |rule: &str, value: &str| {
+        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        let rules = Rules { barriers: vec![rule.parse().unwrap()], ..Rules::default() };
+        rules.route(&record).unwrap().barrier
+    };
+    for (rule, value, expected) in [
+        ("json.id=23958446825181076828", r#"{"id":23958446825181076828}"#, true),
+        ("json.id=23958446825181076828", r#"{"id":23958446825181076829}"#, false),
+        ("json.id=23958446825181076828", r#"{"id":2.3958446825181076828e19}"#, true),
+        ("json.id=-0", r#"{"id":0.00}"#, true),
+        ("json.id=1e400", r#"{"id":10e399}"#, true),
+        ("json.id=1e400", r#"{"id":1e401}"#, false),
+        ("json.id=1", r#"{"id":2,"id":1}"#, true),
+        ("json.id=2", r#"{"id":2,"id":1}"#, false),
+        ("json.id=01", r#"{"id":1}"#, false),
+    ] {
+        assert_eq!(met(rule, value), expected, "{rule} on {value}");
+    }
+    let made = |value: &str| made("{id}", &Plain { value: Some(value.into()), ..Plain::default() }).unwrap();
+    assert_eq!(made(r#"{"id":23958446825181076828}"#), b"23958446825181076828");
+    assert_eq!(made(r#"{"id":117.63331139400017}"#), b"117.63331139400017");
+    assert_eq!(made(r#"{"id":1.50}"#), b"1.50");
+}
+
+#[test]
+fn what_common_readers_accept_is_read() {
+    let deep = format!(r#"{{"k":"EUR","d":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    let rules =
+        Rules { filter: Filter { json: vec!["k=EUR".parse().unwrap()], ..Filter::default() }, ..Rules::default() };
+    for value in [
+        "\u{feff}{\"k\":\"EUR\"}",
+        r#"{"k":"EUR","x":1e400}"#,
+        r#"{"k":"EUR","n":"\ud800"}"#,
+        " {\"k\":\"\\u0045UR\"}\n",
+        &deep,
+    ] {
+        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        assert!(!rules.route(&record).unwrap().filtered, "{}", &value[..value.len().min(40)]);
+    }
+    for (value, reason) in [
+        (r#"{"k":"EUR","x":NaN}"#, "JSON has no NaN (line 1 column 16)"),
+        (r#"{"k":"EUR","x":-Infinity}"#, "JSON has no -Infinity"),
+        (r#"{"k":"EUR"} {"k":"EUR"}"#, "something stands behind the first value (line 1 column 13)"),
+        ("", "EOF while parsing a value"),
+    ] {
+        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        let error = rules.examine(&record).document().unwrap_err().to_string();
+        assert!(
+            error.starts_with("the value cannot be decoded: it is not JSON: ") && error.contains(reason),
+            "{error}"
+        );
+    }
+    let halves = Plain { value: Some(r#"{"n":"\ud800"}"#.into()), ..Plain::default() };
+    assert_eq!(made("{n}", &halves), None);
+    let rules =
+        Rules { filter: Filter { json: vec!["n=x".parse().unwrap()], ..Filter::default() }, ..Rules::default() };
+    let route = rules.route(&halves).unwrap();
+    assert!(route.unjudged && route.filtered);
+    let reason = rules.why_unjudged(&halves).unwrap();
+    assert!(reason.contains("json.n") && reason.contains("half of a surrogate pair"), "{reason}");
+}
+
+#[test]
 fn hostile_values_have_no_json_fields() {
     let deep = "[".repeat(100_000);
     for value in [&b"\xff\xfe"[..], b"", b"{\"team_id\":", b"{\"team_id\":1} x", b"nul", deep.as_bytes()] {
@@ -110,6 +177,42 @@ fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
 }
 
 #[test]
+fn what_becomes_of_a_record_that_cannot_be_judged_is_a_choice() {
+    let broken = Plain { key: Some(b"k".to_vec()), value: Some(b"{\"k\":NaN}".to_vec()), ..Plain::default() };
+    let json =
+        DecodeSettings { formats: Formats { value: Format::Json, ..Formats::default() }, ..DecodeSettings::default() };
+    for (policy, asked, expected) in [
+        // Left out, counted as unjudged, and bound to fail.
+        (None, false, (true, true, false)),
+        (None, true, (false, false, true)),
+        (Some(OnUnjudged::Drop), false, (true, true, false)),
+        (Some(OnUnjudged::Drop), true, (true, true, false)),
+        (Some(OnUnjudged::Pass), false, (false, true, false)),
+        (Some(OnUnjudged::Pass), true, (false, false, true)),
+        (Some(OnUnjudged::Fail), false, (false, false, true)),
+    ] {
+        let mut rules = Rules { on_unjudged: policy, ..Rules::default() };
+        if asked {
+            rules.decoding = json.clone().into();
+        }
+        rules.filter.json = vec!["k=1".parse().unwrap()];
+        let route = rules.route(&broken).unwrap();
+        assert_eq!((route.filtered, route.unjudged, route.undecodable), expected, "{policy:?} {asked}");
+        // A condition that is certainly not met decides without the value.
+        rules.filter.keys = vec!["another".parse().unwrap()];
+        let route = rules.route(&broken).unwrap();
+        assert!(route.filtered && !route.unjudged && !route.undecodable, "{policy:?} {asked}");
+        // A barrier that cannot be judged is handled alone, and never left out.
+        let barriers = vec!["json.k=1".parse().unwrap()];
+        let rules = Rules { on_unjudged: policy, barriers, decoding: rules.decoding.clone(), ..Rules::default() };
+        let route = rules.route(&broken).unwrap();
+        let fails = asked || policy == Some(OnUnjudged::Fail);
+        assert_eq!((route.filtered, route.barrier, route.unjudged, route.undecodable), (false, true, !fails, fails));
+    }
+    assert!(Rules::default().why_unjudged(&broken).unwrap().contains("the value cannot be decoded"));
+}
+
+#[test]
 fn event_types_are_looked_for_in_turn() {
     let rules = Rules::default();
     let named = |headers: &[(&str, &str)], value: Value| {
@@ -152,7 +255,11 @@ fn what_stands_in_json_is_compared_as_text() {
     for (text, met) in [
         ("json.n=1", true),
         ("json.s=1", true),
-        ("json.n=1.0", false),
+        ("json.n=1.0", true),
+        ("json.n=10e-1", true),
+        ("json.n=1.01", false),
+        ("json.s=1.0", false),
+        ("json.s=\"1\"", false),
         ("json.t=true", true),
         ("json.z=null", true),
         ("json.z=", false),
@@ -236,6 +343,11 @@ proptest! {
             && (kinds.is_empty() || within(&kinds, kind.as_ref()));
         let route = rules.route(&record).unwrap();
         prop_assert_eq!(route.filtered, !passes);
+        let asks_for_keys = !keys.is_empty() || !listed.is_empty();
+        let is_broken = serde_json::from_slice::<Value>(record.value.as_ref().unwrap()).is_err();
+        let surely_unmet = (!headers.is_empty() && !within(&headers, header.as_ref())) || (asks_for_keys && !by_team && !by_key);
+        let needs_value = by_team || !teams.is_empty() || !kinds.is_empty();
+        prop_assert_eq!(route.unjudged, is_broken && needs_value && !surely_unmet);
         prop_assert_eq!(route.lane, key.as_ref().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key.as_bytes()))));
         prop_assert_eq!(route.unkeyed, by_team && key.is_none());
         prop_assert_eq!(rules.lane_key(&record).map(Cow::into_owned), key.map(String::into_bytes));

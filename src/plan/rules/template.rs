@@ -2,7 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{examined::Examined, field::Field, fields::Fields, json_path::JsonPath};
+use super::{
+    examined::{Examined, Unread},
+    field::Field,
+    fields::Fields,
+    json_path::JsonPath,
+};
 
 /// What the key of a record's lane is made of, such as `team:{team_id}`.
 ///
@@ -28,15 +33,23 @@ enum Part {
 
 impl KeyTemplate {
     /// The key that the template makes of a record; `None` where a part is absent.
-    pub(super) fn render<F: Fields>(&self, record: &Examined<'_, F>) -> Option<Vec<u8>> {
+    ///
+    /// # Errors
+    /// [`Unread`] where no part is known to be absent and one cannot be read.
+    pub(super) fn render<F: Fields>(&self, record: &Examined<'_, F>) -> Result<Option<Vec<u8>>, Unread> {
         let mut key = Vec::new();
+        let mut all_read = true;
         for part in &self.0 {
             match part {
                 Part::Text(text) => key.extend_from_slice(text.as_bytes()),
-                Part::Field(field) => key.extend_from_slice(&record.field(field)?),
+                Part::Field(field) => match record.judged_field(field) {
+                    Ok(Some(bytes)) => key.extend_from_slice(&bytes),
+                    Ok(None) => return Ok(None),
+                    Err(Unread) => all_read = false,
+                },
             }
         }
-        Some(key)
+        if all_read { Ok(Some(key)) } else { Err(Unread) }
     }
 }
 

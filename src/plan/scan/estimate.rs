@@ -40,8 +40,12 @@ pub struct Estimates {
     pub partitions: Vec<(Estimate, u64)>,
     /// Records to be handled.
     pub handled: Estimate,
-    /// Records that the filter leaves out.
+    /// Records that are left out, by the filter or because it cannot judge them.
+    pub left_out: Estimate,
+    /// Records that do not match the filter.
     pub filtered: Estimate,
+    /// Records that a rule cannot judge.
+    pub unjudged: Estimate,
     /// Records to be handled by lane, with key order, and whether those have no key.
     pub lanes: Lanes,
     /// By stretch of the range: records, and those of the heaviest lane. A stretch is about as long as what fits into memory;
@@ -106,6 +110,8 @@ impl Survey {
             all.covered += one.covered;
             all.records += one.records;
             all.filtered += one.filtered;
+            all.unjudged += one.unjudged;
+            all.unjudged_dropped += one.unjudged_dropped;
             all.bytes += one.bytes;
         }
         let whole = plan.records();
@@ -124,7 +130,7 @@ impl Survey {
         } else {
             Estimate { value, low: together.low.min(value), high: together.high.max(value) }
         };
-        let filtered = if self.full { Estimate::exact(all.filtered) } else { scaled(all.filtered, all.covered, whole) };
+        let in_all = |count: u64| if self.full { Estimate::exact(count) } else { scaled(count, all.covered, whole) };
         let window = self.window(buffer_bytes, plan.partitions.len());
         // How many segments fit into memory together.
         let together = (window * SEGMENTS).div_ceil(value.max(1)).clamp(1, SEGMENTS);
@@ -133,7 +139,16 @@ impl Survey {
             stretches.clear();
         }
         let heaviest = self.heaviest(all.records - all.filtered, handled.value);
-        Estimates { partitions, handled, filtered, lanes, stretches, heaviest }
+        Estimates {
+            partitions,
+            handled,
+            left_out: in_all(all.filtered),
+            filtered: in_all(all.filtered - all.unjudged_dropped),
+            unjudged: in_all(all.unjudged),
+            lanes,
+            stretches,
+            heaviest,
+        }
     }
 
     /// How many records fit into a run's memory.

@@ -17,7 +17,7 @@ use crate::{
     domain::{Offset, Route, Tier, TopicPartition},
     feed::{FetchSpeed, Planning},
     kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final},
-    plan::Plan,
+    plan::{Clocks, Plan},
 };
 
 pub use super::slices::Effort;
@@ -92,7 +92,11 @@ pub fn scan(
     let whole: Vec<Vec<Slice>> = slices_of_all(plan);
     let full = slices == whole;
     let count = slices.iter().map(Vec::len).sum::<usize>() as u64;
-    let tally = || Tally::new(&plan.partitions, full).map_err(|error| ScanError::Sizes(format!("{error:?}")));
+    let tally = || {
+        let mut tally = Tally::new(&plan.partitions, full).map_err(|error| ScanError::Sizes(format!("{error:?}")))?;
+        tally.clocks = Clocks::of(plan);
+        Ok::<_, ScanError>(tally)
+    };
     let mut pass = Pass { plan, patience, cancel, begun, tally: tally()?, speed: Speed::default() };
     let read = if full {
         let until = (effort != Effort::Full).then_some(patience.sample);
@@ -230,6 +234,7 @@ impl Pass<'_> {
                         };
                         last = Some((place, at));
                         let Some(at) = at else { return };
+                        tally.note_time(&self.plan.partitions[at].id, at, record.offset(), record.timestamp_ms());
                         let taken = walk.record(at, record.offset());
                         if taken.counts {
                             let size = size_of(&record);
@@ -244,6 +249,11 @@ impl Pass<'_> {
                                     return;
                                 }
                             };
+                            if route.unjudged && tally.unjudged.is_none() {
+                                let (id, offset) = (&self.plan.partitions[at].id, record.offset());
+                                let reason = rules.why_unjudged(&record).unwrap_or_default();
+                                tally.unjudged = Some(format!("{id} at {offset} ({reason})"));
+                            }
                             let label = rules.lane_key(&record).unwrap_or_default();
                             tally.add(at, record.offset(), route, &label, size);
                         }

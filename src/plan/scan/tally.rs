@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::{distinct::Distinct, heavy::HeavyHitters};
 use crate::{
-    domain::{LaneKey, Route},
-    plan::PlannedPartition,
+    domain::{LaneKey, Route, TopicPartition},
+    plan::{Clocks, PlannedPartition},
     replay::KeyGroups,
 };
 
@@ -29,6 +29,10 @@ pub struct PartitionTally {
     pub records: u64,
     /// Records that the filter leaves out.
     pub filtered: u64,
+    /// Records that a rule cannot judge.
+    pub unjudged: u64,
+    /// Those of them that are left out; they count as filtered, too.
+    pub unjudged_dropped: u64,
     /// Bytes of keys and values.
     pub bytes: u64,
     /// Records without a key that are to be handled.
@@ -51,6 +55,12 @@ pub struct Tally {
     pub heavy: HeavyHitters,
     /// How many keys there are.
     pub distinct: Distinct,
+    /// The first record that a rule cannot judge, and why.
+    pub unjudged: Option<String>,
+    /// What was seen of timestamps, where something rests on them.
+    pub clocks: Option<Clocks>,
+    /// What is wrong with the first timestamp that spoils the order of time.
+    pub step_back: Option<String>,
     /// Key and value of a record together, in bytes.
     pub sizes: Histogram<u64>,
 }
@@ -71,6 +81,9 @@ impl Tally {
             merged: full,
             heavy: HeavyHitters::new(FOLLOWED),
             distinct: Distinct::default(),
+            unjudged: None,
+            clocks: None,
+            step_back: None,
             sizes: Histogram::new_with_bounds(1, LARGEST, 2)?,
         })
     }
@@ -83,6 +96,10 @@ impl Tally {
         one.records += 1;
         one.bytes += size;
         self.sizes.saturating_record(size.max(1));
+        if route.unjudged {
+            one.unjudged += 1;
+            one.unjudged_dropped += u64::from(route.filtered);
+        }
         if route.filtered {
             one.filtered += 1;
             return;
@@ -103,6 +120,15 @@ impl Tally {
         let table = if self.merged { 0 } else { partition };
         if let Some(table) = self.lanes.get_mut(table) {
             *table.entry(segment << 32 | lane).or_default() += 1;
+        }
+    }
+
+    /// Looks at the timestamp of a record, within the range or behind it.
+    pub fn note_time(&mut self, id: &TopicPartition, partition: usize, offset: i64, timestamp_ms: i64) {
+        if let Some(clocks) = &mut self.clocks
+            && let Some(step) = clocks.note(partition, offset, timestamp_ms)
+        {
+            self.step_back = Some(step.sentence(&id.to_string(), offset));
         }
     }
 

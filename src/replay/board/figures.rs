@@ -3,7 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::Board;
-use crate::replay::lanes::quarantine::{QuarantineLoad, Waiting};
+use crate::{
+    plan::LaneBacklog,
+    replay::{
+        engine::judge::key_text,
+        lanes::quarantine::{QuarantineLoad, Waiting},
+    },
+};
 
 impl Board {
     /// How many workers wait at the board.
@@ -76,6 +82,27 @@ impl Board {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.inner.lock().paused
+    }
+
+    /// What waits in each lane, without what is put aside.
+    #[must_use]
+    pub fn backlog(&self) -> Vec<LaneBacklog> {
+        self.inner.lock().lanes.backlog().collect()
+    }
+
+    /// Whose a lane is, where something waits in it: the partition of its records, and the key that most of them have.
+    #[must_use]
+    pub fn whose(&self, lane: u32) -> Option<(u32, Option<String>)> {
+        let inner = self.inner.lock();
+        let record = inner.lanes.example_of(lane)?;
+        Some((record.partition, record.lane_hash().is_some().then(|| key_text(record))))
+    }
+
+    /// Lanes that rest after a failure and the time of the next attempt, where there are any; and whether nothing else can be
+    /// handled meanwhile.
+    #[must_use]
+    pub fn resting(&self) -> Option<(u64, Instant, bool)> {
+        self.inner.lock().lanes.resting()
     }
 
     /// How many lanes have had records.

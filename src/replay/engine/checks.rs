@@ -17,7 +17,7 @@ impl Sim {
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             open += usize::from(!run.is_complete());
-            assert_eq!((run.fenced, run.duplicates, run.handled), (part.late, part.duplicates, part.counted));
+            assert_eq!((run.fenced, run.already_handled, run.handled), (part.late, part.duplicates, part.counted));
             assert_eq!(part.counted, part.handled.len() as u64, "nothing counts twice");
             if part.holder.is_some() {
                 assert_eq!(run.position(), Some(part.open.first().copied().unwrap_or(part.reached)), "{:?}", run.id);

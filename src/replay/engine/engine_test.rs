@@ -110,6 +110,6 @@ fn a_record_without_a_key_is_not_taken_for_handled_because_of_one_with_a_key() {
         }
         let partition = engine.partitions[0].lock();
         assert_eq!((partition.handled, partition.position()), (1, Some(0)), "epoch {epoch}");
-        assert_eq!(partition.duplicates, u64::from(epoch - 1));
+        assert_eq!(partition.already_handled, u64::from(epoch - 1));
     }
 }

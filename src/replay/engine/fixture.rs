@@ -6,7 +6,7 @@ use super::Engine;
 use crate::{
     domain::{Offset, Ordering, Record, RecordBufferBuilder, Route, TopicPartition, hash_content, hash_key},
     feed::EventLog,
-    plan::{Plan, PlannedPartition},
+    plan::{Plan, PlannedPartition, Rules},
     replay::{
         partition::key_groups::{Digest, GroupTable},
         settings::{OnFailure, Retry, Settings},
@@ -31,6 +31,8 @@ pub struct Fixture {
     pub log: Log,
     /// Every so-many-th record of a partition is a barrier.
     pub barrier_every: Option<i64>,
+    /// Offsets that the filter leaves out.
+    pub left_out: Range<i64>,
 }
 
 impl Fixture {
@@ -45,8 +47,17 @@ impl Fixture {
         Self::with(log, Settings { ordering, retry, on_failure: OnFailure::Skip, drain_timeout, ..Settings::default() })
     }
 
+    /// An engine whose plan has these rules.
+    pub fn with_rules(log: &[Vec<Option<u8>>], rules: Rules) -> Self {
+        Self::made(log, Settings::default(), rules)
+    }
+
     /// An engine with these settings.
     pub fn with(log: &[Vec<Option<u8>>], settings: Settings) -> Self {
+        Self::made(log, settings, Rules::default())
+    }
+
+    fn made(log: &[Vec<Option<u8>>], settings: Settings, rules: Rules) -> Self {
         let partitions = log
             .iter()
             .zip(0..)
@@ -56,9 +67,10 @@ impl Fixture {
                 end: Offset::new(i64::try_from(records.len()).unwrap()).unwrap(),
             })
             .collect();
-        let plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
+        let mut plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
+        plan.selection.scope.rules = Arc::new(rules);
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
-        Self { engine, log: log.to_vec(), barrier_every: None }
+        Self { engine, log: log.to_vec(), barrier_every: None, left_out: 0..0 }
     }
 
     /// Reads a part of a partition under an assignment.
@@ -87,7 +99,7 @@ impl Fixture {
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
             let barrier = self.barrier_every.is_some_and(|every| offset % every == every / 2);
-            let route = Route { barrier, ..route_of(key) };
+            let route = Route { barrier, filtered: self.left_out.contains(&offset), ..route_of(key) };
             builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();

@@ -7,13 +7,14 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Engine, settling::is_told};
+use super::{Engine, PauseCause, PausingRecord, settling::is_told};
 use crate::{
     domain::{Offset, Record},
     feed::{EventKind, Failure},
     handler::{Advice, LaneFailure, LaneRun},
     replay::{
         board::{HandBack, Then},
+        control::RecordDecision,
         dead_letters::Letter,
         lanes::quarantine::Trouble,
         settings::OnFailure,
@@ -39,6 +40,16 @@ impl Engine {
         if self.is_over_for(&run.records[done]) {
             // Whatever was wrong with it, it is its next owner's: the lanes drop it when they get it back.
             return rest(run, Duration::ZERO);
+        }
+        if let Some(decided) = self.take_decision(&run.records[done]) {
+            let trouble = Trouble::new(&run.records[done], decided.error, decided.attempts);
+            return match decided.decision {
+                RecordDecision::Skip => Some(self.skip(run, done, &trouble)),
+                RecordDecision::DeadLetter => {
+                    self.send_dead(Letter { run, done, count: 1, trouble, condemned: false });
+                    None
+                }
+            };
         }
         if failure.advice == Advice::Fenced && self.settings.group.is_some() && attempt < FENCED_TRIES {
             if attempt == 1 {
@@ -79,15 +90,19 @@ impl Engine {
         }
         match self.settings.on_failure {
             OnFailure::Skip => {
-                if is_told(self.skipped.fetch_add(1, Relaxed) + 1) {
-                    self.events.push(EventKind::Skipped(report(record)));
-                }
-                self.account(&run.records[done..=done], false, Duration::ZERO);
-                Some(HandBack { run, done: done + 1, then: Then::GoOn })
+                let trouble = Trouble::new(record, failure.error.clone(), attempt);
+                Some(self.skip(run, done, &trouble))
             }
             OnFailure::Pause => {
-                self.pause(report(record).to_string());
-                // As soon as the run goes on.
+                let pausing = of_record.then(|| PausingRecord {
+                    partition: record.partition,
+                    offset: record.offset,
+                    key: record.key().map(|_| key_text(record)),
+                    error: failure.error.clone(),
+                    attempts: attempt,
+                });
+                self.pause_by(PauseCause { reason: report(record).to_string(), record: pausing });
+                // As soon as the run resumes.
                 rest(run, Duration::ZERO)
             }
             OnFailure::DeadLetter => {
@@ -100,6 +115,16 @@ impl Engine {
                 rest(run, FAILED_REST)
             }
         }
+    }
+
+    /// Passes a record over, and counts it.
+    fn skip(&self, run: LaneRun, done: usize, trouble: &Trouble) -> HandBack {
+        if is_told(self.skipped.fetch_add(1, Relaxed) + 1) {
+            let report = self.failure_of(&run.records[done], trouble.attempts, &trouble.error);
+            self.events.push(EventKind::Skipped(report));
+        }
+        self.account(&run.records[done..=done], false, Duration::ZERO);
+        HandBack { run, done: done + 1, then: Then::GoOn }
     }
 
     /// Whether a record's partition has gone since it was read.
@@ -171,19 +196,19 @@ impl Engine {
         chance
     }
 
-    /// Nothing more is handed out until somebody lets the run go on. The first reason stays.
-    pub fn pause(&self, reason: String) {
+    /// Hands nothing more out until the run is resumed. The first cause stays.
+    fn pause_by(&self, cause: PauseCause) {
         self.board.set_paused(true);
         let mut paused_by = self.paused_by.lock();
         if paused_by.is_none() {
-            self.events.push(EventKind::Error { text: format!("paused: {reason}") });
-            *paused_by = Some(reason);
+            self.events.push(EventKind::Error { text: format!("paused: {}", cause.reason) });
+            *paused_by = Some(cause);
         }
     }
 
     /// Why the run paused itself, if it did.
     #[must_use]
-    pub fn paused_by(&self) -> Option<String> {
+    pub fn paused_by(&self) -> Option<PauseCause> {
         self.paused_by.lock().clone()
     }
 

@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::fixture::Fixture;
+use super::{PausingRecord, fixture::Fixture};
 use crate::{
     domain::Ordering,
     feed::{EventKind, Owner},
     handler::{Advice, LaneFailure, LaneRun},
     replay::{
         board::{HandBack, Then},
+        control::RecordDecision,
         settings::{OnFailure, Retry, Settings},
     },
 };
@@ -136,12 +137,54 @@ fn give_up_is_for_the_policy_at_once() {
 
     let (fixture, back) = judged(|settings| settings.on_failure = OnFailure::Pause);
     assert!(back.done == 0 && rests_until(&back) <= Instant::now(), "as soon as the run goes on");
-    assert!(fixture.engine.paused_by().unwrap().contains("as advised"));
+    let cause = fixture.engine.paused_by().unwrap();
+    assert!(cause.reason.contains("as advised"));
+    let record = cause.record.unwrap();
+    assert_eq!((record.partition, record.offset, record.attempts), (0, 0, 1));
+    assert!(record.key.is_some());
     assert_eq!((fixture.take().len(), fixture.engine.failure()), (0, None));
 
     let (fixture, back) = judged(|settings| settings.quarantine = true);
     assert!(matches!(back, HandBack { done: 0, then: Then::Quarantine(_), .. }));
     assert_eq!(fixture.counts(), (0, 0), "quarantine comes before the policy");
+}
+
+#[test]
+fn a_decision_about_a_record_is_applied_once_whatever_the_policy() {
+    for on_failure in [OnFailure::Pause, OnFailure::Fail] {
+        let fixture = engine(Settings { on_failure, ..settings(Duration::ZERO) });
+        let run = fixture.take_first();
+        let record = PausingRecord {
+            partition: 0,
+            offset: run.records[0].offset,
+            key: None,
+            error: "as it was".into(),
+            attempts: 4,
+        };
+        fixture.engine.decide_record(&record, RecordDecision::Skip);
+        assert!(fixture.engine.is_decided(&run.records[0]) && !fixture.engine.is_decided(&run.records[1]));
+        let back = fixture.engine.judge(run, 0, &failed(Advice::GiveUp)).unwrap();
+        assert!(matches!(back, HandBack { done: 1, then: Then::GoOn, .. }));
+        assert_eq!((fixture.counts(), fixture.engine.failure()), ((0, 1), None));
+        let told = fixture.engine.events.since(0);
+        assert!(told.iter().any(|event| event.kind.to_string().contains("as it was")), "with the failure that it had");
+        assert!(!fixture.engine.has_decisions(), "the next record is judged by the policy again");
+        drop(fixture.engine.judge(back.run, 1, &failed(Advice::GiveUp)));
+        let stopped = fixture.engine.failure().is_some() || fixture.engine.paused_by().is_some();
+        assert!(stopped && fixture.counts() == (0, 1));
+    }
+}
+
+#[test]
+fn a_target_that_is_unable_pauses_the_run_for_no_record() {
+    let fixture = engine(Settings { on_failure: OnFailure::Pause, ..settings(Duration::ZERO) });
+    fixture.engine.board.set_paused(false);
+    for _ in 0..6 {
+        let run = fixture.take_first();
+        let back = fixture.engine.judge(run, 0, &failed(Advice::Unable)).unwrap();
+        fixture.hand_back(std::iter::once(back));
+    }
+    assert_eq!(fixture.engine.paused_by().unwrap().record, None);
 }
 
 #[test]

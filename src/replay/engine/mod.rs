@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod checks;
+mod decisions;
 mod delivery;
 #[cfg(test)]
 mod engine_test;
@@ -10,6 +11,7 @@ pub mod fixture;
 pub mod judge;
 #[cfg(test)]
 mod judge_test;
+mod matches;
 #[cfg(test)]
 mod quarantine_test;
 mod room;
@@ -33,6 +35,9 @@ use std::{
 use hdrhistogram::Histogram;
 use parking_lot::{Condvar, Mutex, RwLock};
 
+pub use self::decisions::{PauseCause, PausingRecord};
+
+use self::decisions::Decisions;
 use super::{
     board::Board,
     dead_letters::DeadLetters,
@@ -40,6 +45,7 @@ use super::{
     limits::limiter::Throttle,
     order::staging::Staging,
     partition::{PartitionRun, key_groups::KeyGroups},
+    reading::identity::TopicIds,
     settings::Settings,
     target::Claims,
 };
@@ -49,8 +55,10 @@ use crate::{
     handler::{HandlerSource, KeptBy},
     journal::{BegunLog, StoredPartition},
     kafka::GroupMember,
-    plan::{Plan, PlannedPartition},
+    plan::{Clocks, Plan, PlannedPartition},
 };
+
+use self::matches::Matches;
 
 /// What fetchers, workers and the run share.
 pub struct Engine {
@@ -74,6 +82,8 @@ pub struct Engine {
     pub staging: Staging,
     /// The topics that are read, those that have joined included.
     pub topics: Growing<String>,
+    /// What tells the topics from others of the same name.
+    pub topic_ids: TopicIds,
     /// Which member of the run's group has each partition, and under which assignment.
     pub holders: Mutex<HashMap<u32, (u32, GroupMember)>>,
     /// Partitions that the group tells of and the run does not read; each is told of once.
@@ -114,13 +124,24 @@ pub struct Engine {
     pub dead_letters: OnceLock<DeadLetters>,
     /// Records that failed and were put aside with their keys, so far.
     pub(super) quarantined: AtomicU64,
-    pub(super) paused_by: Mutex<Option<String>>,
+    pub(super) paused_by: Mutex<Option<PauseCause>>,
+    decisions: Decisions,
     /// What the chances of this run are drawn from.
     pub(super) seed: u64,
+    /// What was seen of timestamps, where something rests on them.
+    pub(super) clocks: Option<Mutex<Clocks>>,
+    /// What the filter has let through and left out so far.
+    pub matches: Matches,
     /// Records of which the key template made no key.
     pub unkeyed: AtomicU64,
+    /// Records that a rule could not judge and that did not fail for it.
+    pub unjudged: AtomicU64,
+    /// Those of them that were left out.
+    pub unjudged_dropped: AtomicU64,
     /// Partitions that have something left, and how much they have left together, as the last snapshot found it.
     unfinished: (AtomicUsize, AtomicU64),
+    /// Whether results have come after their assignment had ended.
+    late_results: AtomicBool,
     groups: KeyGroups,
     open: AtomicUsize,
     finished: Mutex<Option<Instant>>,
@@ -139,6 +160,8 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, settings: Settings, events: EventLog) -> Self {
         let groups = KeyGroups::for_partitions(plan.partitions.len());
+        let clocks = Clocks::of(&plan).map(Mutex::new);
+        let matches = Matches::of(&plan.selection.scope.rules.filter);
         let count = u32::try_from(plan.partitions.len()).unwrap_or(u32::MAX);
         let staging = Staging::new(plan.selection.scope.time_order, plan.partitions.len());
         for (planned, index) in plan.partitions.iter().zip(0..) {
@@ -164,6 +187,7 @@ impl Engine {
             claims: Claims::default(),
             staging,
             topics: plan.topics.iter().cloned().collect(),
+            topic_ids: TopicIds::new(plan.topic_ids.clone()),
             holders: Mutex::default(),
             strangers: Mutex::default(),
             without_notes: AtomicBool::new(false),
@@ -190,9 +214,15 @@ impl Engine {
             dead_letters: OnceLock::new(),
             quarantined: AtomicU64::new(0),
             paused_by: Mutex::new(None),
+            decisions: Decisions::default(),
             seed: rand::random(),
+            clocks,
+            matches,
             unkeyed: AtomicU64::new(0),
+            unjudged: AtomicU64::new(0),
+            unjudged_dropped: AtomicU64::new(0),
             unfinished: (AtomicUsize::new(0), AtomicU64::new(0)),
+            late_results: AtomicBool::new(false),
             groups,
             finished: Mutex::new(None),
             last_done: Mutex::new(None),
@@ -346,6 +376,26 @@ impl Engine {
     #[must_use]
     pub fn throttle(&self) -> Throttle {
         self.guard.lock().1
+    }
+
+    /// The first few partitions of which the group does not have the end by its coordinator's word, and how many there are. It
+    /// is asked at the end of a run in which everything is handled.
+    #[must_use]
+    pub fn unacknowledged(&self) -> (Vec<TopicPartition>, usize) {
+        const NAMED: usize = 3;
+        let (mut named, mut count) = (Vec::new(), 0);
+        if self.settings.group.is_some() && self.kept_by() != KeptBy::TargetsGroup {
+            for partition in self.partitions.iter() {
+                let partition = partition.lock();
+                if !(partition.is_complete() && partition.is_acknowledged()) {
+                    count += 1;
+                    if named.len() < NAMED {
+                        named.push(partition.id.clone());
+                    }
+                }
+            }
+        }
+        (named, count)
     }
 
     /// When the last open partition became complete, if none is open.

@@ -83,7 +83,7 @@ impl Engine {
                     handled,
                 })
                 .collect();
-            let late = self.with(first.partition, |partition| {
+            let (late, waiting_late) = self.with(first.partition, |partition| {
                 let before = partition.fenced;
                 for (record, completed) in chunk.iter().zip(completed) {
                     partition.complete(record.epoch, completed);
@@ -91,18 +91,33 @@ impl Engine {
                 if handled {
                     partition.note_latency(microseconds, chunk.len() as u64);
                 }
-                partition.fenced - before
+                (partition.fenced - before, partition.has_late_results())
             });
+            if waiting_late {
+                self.late_results.store(true, Relaxed);
+            }
             if late > 0 {
                 let id = self.id(first.partition);
                 self.events.push(EventKind::Warning {
                     text: format!(
-                        "{id}: {late} records were handled after the partition had been taken away; they do not count \
-                         here, and its next owner handles them again"
+                        "{id}: {late} records were handled after the partition had been taken away; they count when it comes \
+                         back here, and another process that gets it handles them again"
                     ),
                 });
             }
         }
+    }
+
+    /// Whether results have come after their assignment had ended, so that [`Engine::was_handled_late`] is worth asking.
+    #[must_use]
+    pub fn has_late_results(&self) -> bool {
+        self.late_results.load(Relaxed)
+    }
+
+    /// Whether a record that waited has been handled meanwhile, under an earlier assignment of its partition.
+    #[must_use]
+    pub fn was_handled_late(&self, record: &Record) -> bool {
+        self.partitions[record.partition as usize].lock().was_handled_late(record.epoch, record.offset)
     }
 
     /// Records handled so far.

@@ -12,7 +12,7 @@ use super::fixture::{Fixture, HOLE, Log};
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     handler::{Advice, LaneFailure, LaneRun},
-    kafka::Membership,
+    kafka::{Membership, StartAt},
     replay::group::{membership::RunMembership, rebalance::Rebalances},
 };
 
@@ -27,6 +27,9 @@ pub(super) struct Part {
     pub(super) committed: i64,
     pub(super) open: BTreeSet<i64>,
     pub(super) handled: BTreeSet<i64>,
+    /// Handled when nobody here had the partition any more.
+    handled_late: BTreeSet<i64>,
+    start: i64,
     pub(super) skipped: BTreeSet<i64>,
     newest: HashMap<Option<u8>, i64>,
     pub(super) counted: u64,
@@ -34,6 +37,30 @@ pub(super) struct Part {
     pub(super) duplicates: u64,
     /// Assignments that are over, with the place their readers had got to.
     former: Vec<(u32, i64)>,
+}
+
+impl Part {
+    fn count(&mut self, offset: i64, key: Option<u8>, ordering: Ordering) {
+        let before = self.newest.insert(key, offset);
+        if ordering != Ordering::None {
+            assert!(before.is_none_or(|before| before < offset), "{offset} after {before:?}");
+        }
+        assert!(self.handled.insert(offset), "{offset} counts twice");
+        self.counted += 1;
+    }
+
+    /// A result of an assignment that is over: it counts if the partition is back, and the record is still to be handled.
+    fn complete_late(&mut self, offset: i64, key: Option<u8>, ordering: Ordering) {
+        let is_dealt_with = self.handled.contains(&offset) || self.skipped.contains(&offset);
+        if self.holder.is_some() && !is_dealt_with && offset >= self.start && !self.handled_late.contains(&offset) {
+            self.count(offset, key, ordering);
+            return;
+        }
+        self.late += 1;
+        if self.holder.is_none() && !is_dealt_with {
+            self.handled_late.insert(offset);
+        }
+    }
 }
 
 /// The whole.
@@ -86,11 +113,21 @@ impl Sim {
             part.former.push((part.epoch, part.next));
         }
         let committed = part.committed;
-        self.members[member].assigned(&[(self.id(partition), Ok(Offset::new(committed)))]);
+        let starts = self.members[member].assigned(&[(self.id(partition), Ok(Offset::new(committed)))]);
+        let [StartAt::Offset(start)] = starts[..] else { panic!("{starts:?}") };
         let news = self.members[member].take_news();
         let part = &mut self.parts[partition as usize];
         assert!(news.len() == 1 && news[0].0 == partition && news[0].1 > part.epoch);
-        (part.holder, part.epoch, part.next, part.reached) = (Some(member), news[0].1, committed, committed);
+        for offset in std::mem::take(&mut part.handled_late).split_off(&committed) {
+            part.count(offset, self.fixture.key(partition, offset), self.ordering);
+        }
+        for offset in committed..start.get() {
+            let is_there = self.fixture.key(partition, offset) != HOLE;
+            assert!(!is_there || part.handled.contains(&offset) || part.skipped.contains(&offset), "{offset}");
+        }
+        assert!(!part.handled.contains(&start.get()), "{start} is handled");
+        (part.holder, part.epoch, part.start) = (Some(member), news[0].1, start.get());
+        (part.next, part.reached) = (start.get(), start.get());
         part.open.clear();
     }
 
@@ -139,6 +176,7 @@ impl Sim {
             assert_eq!(part.holder, Some(member), "{id} is not its to commit");
             part.committed = offset.get();
         }
+        self.members[member].committed(positions);
     }
 
     /// The holder's reader reads on.
@@ -232,6 +270,12 @@ impl Sim {
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
+                if self.fixture.engine.was_handled_late(record) {
+                    let part = &mut self.parts[record.partition as usize];
+                    assert!(part.open.remove(&record.offset));
+                    part.duplicates += 1;
+                    continue;
+                }
                 let attempt = self.attempts.entry((record.partition, record.offset, record.epoch)).or_default();
                 *attempt += 1;
                 let broken = is_broken(record.partition, record.offset);
@@ -242,19 +286,17 @@ impl Sim {
                 if !is_over {
                 } else if part.holder.is_none() || record.epoch != part.epoch {
                     // A failure is no result: its record is left to the next owner, and nothing has to be fenced off.
-                    part.late += u64::from(!fails);
+                    if !fails {
+                        let key = self.fixture.key(record.partition, record.offset);
+                        part.complete_late(record.offset, key, self.ordering);
+                    }
                 } else {
                     assert!(part.open.remove(&record.offset));
                     if fails {
                         part.skipped.insert(record.offset);
                     } else {
                         let key = self.fixture.key(record.partition, record.offset);
-                        let before = part.newest.insert(key, record.offset);
-                        if self.ordering != Ordering::None {
-                            assert!(before.is_none_or(|before| before < record.offset), "{record:?} after {before:?}");
-                        }
-                        part.handled.insert(record.offset);
-                        part.counted += 1;
+                        part.count(record.offset, key, self.ordering);
                     }
                 }
                 if fails {

@@ -8,6 +8,10 @@ use crate::{
     kafka::Gone,
 };
 
+/// Why a topic is given up that is another one of the same name.
+const RECREATED: &str =
+    "the topic was deleted and created again meanwhile; run again to read the new one from its beginning";
+
 impl Engine {
     /// The run cannot go on, by what its handler says; `usage` where something wrong was asked for.
     pub fn refuse(&self, reason: String, usage: bool) {
@@ -60,6 +64,26 @@ impl Engine {
             };
             if *planned.id.topic == *topic && open {
                 self.give_up(index, &gone.to_string());
+            }
+        }
+    }
+
+    /// A topic was deleted and created again: what is read of it from now on is of another log, and what was read and waits may
+    /// be. All that is open of it is given up, nothing of it is handed out any more, and no position of it is committed.
+    pub fn give_up_recreated(&self, topic: &str) {
+        for (_, index) in self.planned.iter().zip(0_u32..).filter(|(planned, _)| *planned.id.topic == *topic) {
+            let (was_known, is_open, epoch) = self.with(index, |partition| {
+                let is_open = !partition.is_complete() && !partition.has_failed();
+                (partition.leave_log(), is_open, partition.epoch)
+            });
+            if was_known {
+                continue;
+            }
+            self.board.fence(std::iter::once((index, epoch + 1)));
+            if is_open {
+                self.give_up(index, RECREATED);
+            } else {
+                self.stage_gone(index);
             }
         }
     }

@@ -20,7 +20,8 @@ use crate::{
     plan::{From as RangeFrom, PlannedPartition},
     replay::{
         engine::Engine,
-        partition::handled::Handled,
+        partition::{Stand, handled::Handled},
+        reading::identity,
         target::{Beginning, CLAIM_WAIT, Differences, claim},
     },
 };
@@ -73,6 +74,8 @@ pub struct RunMembership {
     recommit: AtomicBool,
     /// Whether what counts as committed is known to have arrived.
     confirmed: AtomicBool,
+    /// The run is over, and its last positions are being committed: what is assigned meanwhile still has to be.
+    ending: AtomicBool,
 }
 
 impl RunMembership {
@@ -93,6 +96,7 @@ impl RunMembership {
             told: Mutex::default(),
             recommit: AtomicBool::new(false),
             confirmed: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
         }
     }
 
@@ -111,14 +115,28 @@ impl RunMembership {
     /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
     fn known_or_joined(&self, id: &TopicPartition) -> Option<u32> {
         let known = self.engine.index_of(id);
-        if known.is_some() || !self.engine.plan.follow {
-            return known;
+        if let Some(index) = known {
+            return known.filter(|_| !self.engine.partitions[index as usize].lock().log_is_gone());
+        }
+        if !self.engine.plan.follow {
+            return None;
+        }
+        let topic = [id.topic.to_string()];
+        let is_recreated = identity::check(&self.engine, self.client.as_ref()?, &topic, JOIN_TIMEOUT);
+        if is_recreated == Some(true) {
+            return None;
         }
         let ends = Catalog::new(self.client.as_ref()?, JOIN_TIMEOUT).log_ends(std::slice::from_ref(id));
         // Without an answer it begins at 0, and where its log begins later, that is seen when it is read.
         let (first, end) =
             ends.ok().and_then(|mut ends| ends.pop()).map_or_else(Default::default, |ends| (ends.low, ends.end));
         Some(self.engine.join(PlannedPartition { id: id.clone(), first, end }).0)
+    }
+
+    /// Whether that is a partition of the run whose topic was created again.
+    fn is_recreated(&self, id: &TopicPartition) -> bool {
+        let index = self.engine.index_of(id);
+        index.is_some_and(|index| self.engine.partitions[index as usize].lock().log_is_gone())
     }
 
     /// The assignments since the last call: partition and epoch.
@@ -147,7 +165,13 @@ impl RunMembership {
             return None;
         }
         self.engine.with(index, |partition| {
-            let position = partition.position().filter(|_| partition.epoch == epoch)?;
+            // A position in another log says nothing.
+            let is_ours = partition.epoch == epoch && !partition.log_is_gone();
+            let position = partition.position().filter(|_| is_ours)?;
+            if partition.filtered > 0 && self.engine.matches.is_open() {
+                // The filter may be a mistake: nothing is committed past what it left out before that was told.
+                return None;
+            }
             // What is handled above a position that stands still is worth a commit, too: it stands in the note.
             let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
             if unchanged && !again {
@@ -159,13 +183,45 @@ impl RunMembership {
         })
     }
 
-    /// Commits every position, moved or not; where `commit` succeeds, giving the partitions back commits only what has moved
-    /// since.
-    pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> bool) {
+    /// Commits every position, moved or not, at the end of a run; where that succeeds, giving the partitions back commits only
+    /// what has moved since. Returns whether it has succeeded. One that has not is told of and worth another try.
+    #[must_use]
+    pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> Result<(), String>) -> bool {
+        let is_repeated = self.ending.swap(true, Relaxed);
         let mine = self.mine.lock().clone();
-        let positions: Vec<_> =
-            mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true)).collect();
-        self.confirmed.store(commit(&positions), Relaxed);
+        let positions: Vec<_> = mine
+            .into_iter()
+            // What was given up may be what was refused: of a topic that is gone nothing can be committed.
+            .filter(|(index, _)| !(is_repeated && self.engine.partitions[*index as usize].lock().has_failed()))
+            .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true))
+            .collect();
+        let result = commit(&positions);
+        match &result {
+            Ok(()) => self.committed(&positions),
+            Err(reason) => self.commit_failed(reason),
+        }
+        self.confirmed.store(result.is_ok(), Relaxed);
+        result.is_ok()
+    }
+
+    /// Nothing is committed any more, whatever is assigned from now on.
+    pub fn leaves(&self) {
+        self.ending.store(false, Relaxed);
+    }
+
+    /// Whether the coordinator has acknowledged the positions of all partitions that the member has.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        if self.engine.kept_by() == KeptBy::TargetsGroup {
+            return true;
+        }
+        let mine = self.mine.lock().clone();
+        mine.into_iter().all(|(index, epoch)| {
+            let partition = self.engine.partitions[index as usize].lock();
+            // What the filter has left out so far may not be committed yet.
+            let is_withheld = partition.filtered > 0 && self.engine.matches.is_open();
+            partition.epoch != epoch || is_withheld || partition.is_acknowledged()
+        })
     }
 
     /// The member's assignments among these partitions that still stand.
@@ -198,12 +254,13 @@ impl RunMembership {
     pub fn adopt(&self, index: u32, from: From, seek: impl FnOnce(Offset) -> bool) {
         let first = self.engine.planned[index as usize].first;
         let (From::Committed(offset) | From::Target { stand: offset, .. }) = from;
-        let start = offset.unwrap_or(first).max(first);
-        if !seek(start) {
+        let wanted = offset.unwrap_or(first).max(first);
+        let start = self.engine.partitions[index as usize].lock().start_from(wanted.get());
+        if !Offset::new(start).is_some_and(seek) {
             return;
         }
         match from {
-            From::Committed(_) => self.begin(index, Some(start)),
+            From::Committed(committed) => self.begin(index, committed),
             From::Target { stand, committed } => {
                 self.begin_at_target(index, stand, committed, &mut Differences::default())
             }
@@ -220,22 +277,24 @@ impl RunMembership {
     /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
     /// it nothing is left to do: the range is never read again, and what the group has committed never goes back.
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
-        let (start, epoch, id, end) = self.engine.with(index, |partition| {
-            let wanted = committed.map_or(partition.first, Offset::get);
-            let start = wanted.max(partition.first);
+        let (wanted, start, epoch, id, end) = self.engine.with(index, |partition| {
+            let wanted = committed.map_or(partition.first, Offset::get).max(partition.first);
             let epoch = partition.epoch + 1;
-            partition.begin(epoch, start, Owner::Member(self.name.clone()));
-            partition.earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
+            let earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
+            let start = partition.begin_after(epoch, wanted, Owner::Member(self.name.clone()), earlier);
             partition.committed = committed.map(Offset::get);
+            if let Some(committed) = partition.committed {
+                partition.acknowledge(committed);
+            }
             partition.committed_handled = partition.handled;
-            (start, epoch, partition.id.clone(), partition.end)
+            (wanted, start, epoch, partition.id.clone(), partition.end)
         });
         if let Some(committed) = committed.map(Offset::get) {
-            if committed < start {
+            if committed < wanted {
                 let range = &self.engine.plan.selection.scope.range;
                 let what = if range.begins_with_the_log() { "the log's start" } else { "where the plan begins" };
                 self.engine.events.push(EventKind::Warning {
-                    text: format!("{id}: the committed position is below {what}; going on from {start}"),
+                    text: format!("{id}: the committed position is below {what}; going on from {wanted}"),
                 });
             } else if committed > end {
                 self.engine.events.push(EventKind::Warning {
@@ -262,12 +321,15 @@ impl RunMembership {
             // Later the two may differ by what was handled last: a target takes positions down with its next transaction.
             let told = Beginning { committed: committed.filter(|_| partition.epoch == 0), ..one };
             differences.note(&partition.id, told, partition.follows);
-            let (start, epoch) = (one.start(), partition.epoch + 1);
+            let (wanted, epoch) = (one.start(), partition.epoch + 1);
             // A note of the group says what was handled, not what the target has of it, which may be a new one.
             self.earlier.lock().remove(&partition.id);
-            partition.begin(epoch, start, Owner::Member(self.name.clone()));
+            let start = partition.begin(epoch, wanted, Owner::Member(self.name.clone()));
             // Where the two differ, the group is told at once: others follow by its offsets how far the run is.
             partition.committed = committed.map(Offset::get).filter(|committed| *committed == start);
+            if let Some(committed) = partition.committed {
+                partition.acknowledge(committed);
+            }
             partition.committed_handled = partition.handled;
             (start, epoch)
         });
@@ -323,13 +385,14 @@ impl RunMembership {
     /// Ends assignments, unless somebody else has begun a new one since.
     fn release(&self, partitions: &[TopicPartition], standing: &[(u32, u32)]) {
         let over = self.engine.reading_stopped();
+        let stand = if self.engine.kept_by() == KeptBy::TargetsGroup { Stand::Own } else { Stand::Acknowledged };
         for &(index, epoch) in standing {
             self.engine.with(index, |partition| {
                 if partition.epoch != epoch {
                     return;
                 }
                 let owner = partition.owner.clone();
-                partition.end_assignment(epoch + 1);
+                partition.end_assignment(epoch + 1, stand);
                 if over {
                     // The report tells who had it last.
                     partition.owner = owner;
@@ -382,6 +445,8 @@ impl RunMembership {
         let begin =
             |((id, committed), ours): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (ours, committed) {
                 (None, _) => StartAt::End,
+                // Nothing is read any more, and the partition stays where it was left.
+                (Some(_), Err(_)) if self.engine.reading_stopped() => StartAt::Committed,
                 (Some(_), Err(reason)) => {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
                     StartAt::Committed
@@ -421,7 +486,8 @@ impl RunMembership {
 impl Membership for RunMembership {
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
         let ours: Vec<Option<u32>> = partitions.iter().map(|(id, _)| self.known_or_joined(id)).collect();
-        for ((id, _), _) in partitions.iter().zip(&ours).filter(|(_, index)| index.is_none()) {
+        let strangers = partitions.iter().zip(&ours).filter(|((id, _), ours)| ours.is_none() && !self.is_recreated(id));
+        for ((id, _), _) in strangers {
             if self.engine.strangers.lock().insert(id.clone()) {
                 let text = format!("{id} is not part of the plan and is left alone");
                 self.engine.events.push(EventKind::Warning { text });
@@ -513,6 +579,17 @@ impl Membership for RunMembership {
         }
     }
 
+    fn committed(&self, positions: &[(TopicPartition, Offset)]) {
+        for (id, position) in positions {
+            let Some(index) = self.engine.index_of(id) else { continue };
+            let Some(epoch) = self.mine.lock().get(&index).copied() else { continue };
+            let mut partition = self.engine.partitions[index as usize].lock();
+            if partition.epoch == epoch {
+                partition.acknowledge(position.get());
+            }
+        }
+    }
+
     fn commit_again(&self) {
         self.recommit.store(true, Relaxed);
     }
@@ -528,7 +605,7 @@ impl Membership for RunMembership {
     }
 
     fn has_patience(&self, waited: Duration) -> bool {
-        let is_over = self.engine.reading_stopped() || self.engine.failure().is_some();
+        let is_over = self.engine.reading_stopped() && !self.ending.load(Relaxed) || self.engine.failure().is_some();
         !is_over && waited < OFFSETS_WAIT.min(self.longest_wait)
     }
 }

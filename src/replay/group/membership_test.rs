@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     kafka::{Membership, StartAt},
+    plan::Rules,
     replay::engine::{Engine, fixture::Fixture},
 };
 
@@ -74,6 +75,7 @@ fn a_partition_goes_from_one_member_to_another_and_back() {
         assert_eq!(committed, [(id.clone(), Offset::new(end).unwrap())]);
         fixture.deliver(0, epoch, end..9);
         assert_eq!(fixture.engine.board.load(), (0, 0), "what was read under a fenced assignment is dropped");
+        members[turn].committed(&committed);
         members[turn].revoked(std::slice::from_ref(&id), None);
         assert_eq!(members[turn].positions_to_commit(), []);
     }
@@ -105,6 +107,42 @@ fn a_partition_whose_owners_were_told_in_the_wrong_order_is_taken_up_again() {
     assert_eq!(new.take_news().last(), Some(&(0, epoch)), "what is read from now on counts");
 }
 
+/// The run's last commit is refused, tried again, and acknowledged.
+#[test]
+fn a_run_is_not_over_for_the_group_before_its_last_commit_is_acknowledged() {
+    let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9]]);
+    let settings = crate::replay::settings::Settings { group: Some("g".into()), ..fixture.engine.settings.clone() };
+    let fixture = Fixture::with(&fixture.log, settings);
+    let [member, other] = members(&fixture);
+    let id = fixture.engine.partitions[0].lock().id.clone();
+    let _ = fixture.engine.board.set_workers(1);
+    let epoch = join(&member, &id, 0);
+    fixture.deliver(0, epoch, 0..9);
+    handle_all(&fixture.engine);
+    assert!(fixture.engine.finished_at().is_some() && !member.is_acknowledged());
+    assert_eq!(fixture.engine.unacknowledged(), (vec![id.clone()], 1));
+    assert!(!member.commit_all(|_| Err("the group is rebalancing".into())));
+    assert!(!member.is_acknowledged());
+    let told = fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("is rebalancing"));
+    assert!(told);
+
+    // Taken away without an acknowledgement it stands where the group has it, and whoever gets it goes on from there.
+    member.lost(std::slice::from_ref(&id));
+    assert_eq!(fixture.engine.open(), 1);
+    assert_eq!(fixture.engine.partitions[0].lock().position(), Some(0));
+    let starts = other.assigned(&[(id.clone(), Ok(Offset::new(0)))]);
+    assert_eq!(starts, [StartAt::Offset(Offset::new(9).unwrap())], "nothing is handled again");
+    assert_eq!(fixture.engine.open(), 0);
+    assert!(other.commit_all(|positions| {
+        assert_eq!(positions, [(id.clone(), Offset::new(9).unwrap())]);
+        Ok(())
+    }));
+    assert!(other.is_acknowledged());
+    assert_eq!(fixture.engine.unacknowledged(), (vec![], 0));
+    other.lost(std::slice::from_ref(&id));
+    assert_eq!(fixture.engine.open(), 0, "the group has it");
+}
+
 #[test]
 fn a_committed_position_below_the_log_is_raised_with_a_warning() {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 90]]);
@@ -129,4 +167,44 @@ fn what_is_fenced_gives_its_memory_back_without_a_worker() {
     assert!(held() > 0);
     let _ = member.revoking(std::slice::from_ref(&id));
     assert_eq!((held(), fixture.engine.board.load()), (0, (0, 0)));
+}
+
+/// A filter that lets nothing pass may be a mistake: positions stay uncommitted until that was told.
+#[test]
+fn nothing_is_committed_past_what_a_filter_left_out_before_it_was_told_that_nothing_matches() {
+    for passes in [false, true] {
+        let mut rules = Rules::default();
+        rules.filter.keys = vec!["none".parse().unwrap()];
+        let mut fixture = Fixture::with_rules(&[vec![Some(1); 10]], rules);
+        fixture.left_out = if passes { 0..9 } else { 0..10 };
+        let [member, _] = members(&fixture);
+        let id = fixture.engine.partitions[0].lock().id.clone();
+        let epoch = join(&member, &id, 0);
+        fixture.deliver(0, epoch, 0..8);
+        fixture.engine.look_for_matches();
+        assert_eq!(member.positions_to_commit(), [], "more may come that matches");
+        fixture.deliver(0, epoch, 8..10);
+        let _ = fixture.engine.board.set_workers(1);
+        handle_all(&fixture.engine);
+        let warnings = || {
+            fixture
+                .engine
+                .events
+                .since(0)
+                .iter()
+                .filter(|event| event.kind.to_string().contains("passes the filter"))
+                .count()
+        };
+        if passes {
+            assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
+            fixture.engine.look_for_matches();
+            assert_eq!(warnings(), 0);
+            continue;
+        }
+        assert_eq!((member.positions_to_commit(), warnings()), (vec![], 0));
+        fixture.engine.look_for_matches();
+        fixture.engine.look_for_matches();
+        assert_eq!(warnings(), 1);
+        assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
+    }
 }

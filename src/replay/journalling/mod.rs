@@ -89,7 +89,7 @@ fn try_create(
 ) -> Result<Opened, JournalError> {
     let journals = options.journals.as_ref().ok_or(JournalError::NoDirectory)?;
     // Without ids a resumed run can tell a topic that was created again by its log only.
-    let mut ids = catalog.topic_ids(&plan.topics).unwrap_or_default();
+    let mut ids = plan.topic_ids.clone();
     let count = |name: &str| {
         let own = plan.partitions.iter().filter(|one| *one.id.topic == *name);
         own.map(|one| one.id.partition.0 + 1).max().unwrap_or(0)
@@ -173,6 +173,7 @@ fn plan_of(head: &Head, selection: &Selection) -> Plan {
     Plan {
         partitions: partitions.collect(),
         topics: head.topics.iter().map(|topic| topic.name.clone()).collect(),
+        topic_ids: head.topics.iter().filter_map(|topic| Some((topic.name.clone(), topic.id.clone()?))).collect(),
         follow: head.follow,
         selection: selection.clone(),
         ..Plan::default()

@@ -226,22 +226,30 @@ fn totals(engine: &Engine, figures: &Figures, condemned: &mut Vec<CondemnedKey>)
     if let Some(keys) = engine.board.condemned(condemned.len()) {
         *condemned = keys.iter().map(Trouble::to_journal).collect();
     }
-    let (mut handled, mut lag, mut passed_over) = (0, Some(0_u64), 0);
+    // What it says of records is what earlier attempts have counted.
+    let mut sums = Figures { lag: Some(0), ahead: 0, ..figures.clone() };
+    let mut passed_over = 0;
     for partition in engine.partitions.iter() {
         let partition = partition.lock();
-        handled += partition.handled;
+        sums.handled += partition.handled;
+        sums.bytes += partition.bytes;
+        sums.filtered += partition.filtered;
+        sums.already_handled += partition.already_handled;
+        sums.repeated += partition.repeated;
+        sums.lost += partition.lost;
+        sums.ahead += partition.ahead();
         passed_over += partition.passed_over;
-        lag = lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
+        sums.lag = sums.lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
     let figures = Figures {
         updated: Utc::now(),
-        handled,
-        lag,
         retried: engine.retried.load(Relaxed),
         skipped: engine.skipped.load(Relaxed),
         dead_lettered: engine.dead_lettered.load(Relaxed),
+        unjudged: engine.unjudged.load(Relaxed),
+        unjudged_dropped: engine.unjudged_dropped.load(Relaxed),
         condemned: condemned.clone(),
-        ..figures.clone()
+        ..sums
     };
     // Otherwise a partition counts in this attempt only.
     if engine.keeps_positions() { figures.bounded_by(passed_over) } else { figures }

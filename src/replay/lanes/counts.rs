@@ -1,7 +1,12 @@
 //! How much there is: in lanes, in hand, of a partition.
 
-use super::{Exclusion, Lanes};
-use crate::domain::Record;
+use std::time::Instant;
+
+use super::{Exclusion, LaneState, Lanes};
+use crate::{domain::Record, plan::LaneBacklog};
+
+/// So many records of a lane are looked at to say whose it is.
+const EXAMPLES: usize = 32;
 
 impl Lanes {
     /// How many lanes of a ready queue are there for the taking.
@@ -62,6 +67,35 @@ impl Lanes {
             Exclusion::Exclusive => self.busy + self.ready.total() as u64,
             Exclusion::Shared => self.waiting + self.in_hand,
         }
+    }
+
+    /// What waits in each lane, without what is put aside.
+    pub fn backlog(&self) -> impl Iterator<Item = LaneBacklog> + '_ {
+        (0_u32..).zip(&self.all).filter_map(|(number, lane)| {
+            let first = lane.records.front()?;
+            let waits = matches!(lane.state, LaneState::Idle | LaneState::Busy | LaneState::Parked);
+            waits.then_some(LaneBacklog {
+                lane: number,
+                records: lane.records.len() as u64,
+                partition: first.partition,
+            })
+        })
+    }
+
+    /// A record that waits in a lane, where the lane is one key's: that of which most of its next records are.
+    #[must_use]
+    pub fn example_of(&self, lane: u32) -> Option<&Record> {
+        let next: Vec<&Record> = self.all.get(lane as usize)?.records.iter().take(EXAMPLES).collect();
+        let alike = |one: &&Record| next.iter().filter(|other| other.lane_hash() == one.lane_hash()).count();
+        next.iter().copied().max_by_key(alike)
+    }
+
+    /// Lanes that rest after a failure and the time of the next attempt, where there are any; and whether nothing else is
+    /// there for the taking, or in hand.
+    #[must_use]
+    pub fn resting(&self) -> Option<(u64, Instant, bool)> {
+        let next = self.next_wake()?;
+        Some((self.parked.len() as u64, next, self.in_hand == 0 && self.ready.total() == 0))
     }
 
     /// How many lanes have ever held a record.

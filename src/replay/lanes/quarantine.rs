@@ -147,7 +147,10 @@ impl Lanes {
         self.aside.numbered += 1;
         let lane = run.lane;
         if self.is_extra(lane) {
-            // It was released, and has failed again.
+            // It was released and has failed again: it keeps its place among the keys.
+            if let Some(before) = &self.all[lane as usize].apart {
+                trouble.number = before.number;
+            }
             self.finish(run, done, None);
             self.move_to(lane, LaneState::Quarantined);
             self.all[lane as usize].apart = Some(Box::new(trouble));

@@ -10,6 +10,7 @@ use super::{
     limiter::Throttle,
 };
 use crate::{
+    domain::TopicPartition,
     feed::{EventKind, GuardView},
     kafka::{GroupLag, GroupLagError, KafkaConfig},
     replay::engine::Engine,
@@ -35,17 +36,31 @@ pub fn spawn(engine: &Arc<Engine>, kafka: &KafkaConfig, group: &str, max_lag: u6
     Ok(())
 }
 
+/// Which partition holds the run back, and what to do where the group reads it no more.
+fn hint(group: &str, id: &TopicPartition, lag: u64) -> String {
+    format!(
+        "group {group}: {id} has {lag} of its lag; if the group reads topic {} no more, name the topics that count with \
+         --protect-topics",
+        id.topic
+    )
+}
+
 fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: Guard) {
     let lookup = match GroupLag::new(kafka, group) {
         Ok(lookup) => lookup,
         Err(error) => return engine.fail(error.to_string()),
     };
     let (mut handled, mut at, mut seen, mut told) = (engine.handled(), Instant::now(), false, None);
+    let topics = &engine.settings.protect_topics;
+    let counts = |topic: &str| topics.is_empty() || topics.iter().any(|one| one.is_match(topic.as_bytes()));
+    let mut hinted = None;
     while !engine.reading_stopped() {
-        let lag = match lookup.look(PATIENCE) {
+        let lag = match lookup.look(PATIENCE, counts) {
             Ok(lag) => Some(lag),
             // At the beginning that is a slip in the name, or a missing right; later the group may come back.
-            Err(error @ (GroupLagError::Nothing { .. } | GroupLagError::Refused { .. })) if !seen => {
+            Err(
+                error @ (GroupLagError::Nothing { .. } | GroupLagError::NoTopic { .. } | GroupLagError::Refused { .. }),
+            ) if !seen => {
                 return engine.fail(error.to_string());
             }
             Err(error) => {
@@ -64,7 +79,7 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: Guard) {
         #[allow(clippy::cast_precision_loss, reason = "a rate")]
         let speed = (count - handled) as f64 / now.saturating_duration_since(at).as_secs_f64().max(1e-3);
         (handled, at) = (count, now);
-        let step = guard.look(lag, speed);
+        let step = guard.look(lag.as_ref().map(|lag| lag.total), speed);
         let throttle = guard.throttle();
         let records_per_s = match throttle {
             Throttle::Open => None,
@@ -72,9 +87,19 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: Guard) {
             Throttle::Closed => Some(0.0),
         };
         let max_lag = engine.settings.max_lag.unwrap_or_default();
-        engine.set_guard(GuardView { group: group.to_owned(), lag, max_lag, records_per_s }, throttle);
+        let (total, worst) = lag.map_or((None, None), |lag| (Some(lag.total), lag.worst));
+        let (partition, partition_lag) = worst.clone().map(|(id, lag)| (id.to_string(), lag)).unzip();
+        let view = GuardView { group: group.to_owned(), lag: total, partition, partition_lag, max_lag, records_per_s };
+        engine.set_guard(view, throttle);
         if let Some(Step { reason, .. }) = step {
             engine.events.push(EventKind::Notice { text: format!("group {group}: {reason}") });
+        }
+        // Once for each partition that it is about, also where the run has not begun to move.
+        if let Some((id, lag)) = worst.filter(|_| total.is_some_and(|total| total > max_lag))
+            && hinted.as_ref() != Some(&id)
+        {
+            engine.events.push(EventKind::Notice { text: hint(group, &id, lag) });
+            hinted = Some(id);
         }
         let next = now + EVERY;
         while Instant::now() < next && !engine.reading_stopped() {

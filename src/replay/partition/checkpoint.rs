@@ -11,7 +11,7 @@ impl PartitionRun {
     pub fn restore(&mut self, stored: &StoredPartition) {
         let StoredPartition { state, groups, repeats } = stored;
         let Counters { handled, bytes, duplicates, filtered, passed_over, lost } = state.counters;
-        (self.handled, self.bytes, self.duplicates) = (handled, bytes, duplicates);
+        (self.handled, self.bytes, self.repeated) = (handled, bytes, duplicates);
         (self.filtered, self.passed_over, self.lost) = (filtered, passed_over, lost);
         if self.follows {
             self.end = self.end.max(state.position);
@@ -28,7 +28,7 @@ impl PartitionRun {
         Counters {
             handled: self.handled,
             bytes: self.bytes,
-            duplicates: self.duplicates,
+            duplicates: self.already_handled + self.repeated,
             filtered: self.filtered,
             passed_over: self.passed_over,
             lost: self.lost,

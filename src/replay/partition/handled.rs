@@ -41,6 +41,11 @@ impl Handled {
         }
     }
 
+    /// Adds one offset, wherever it lies.
+    pub fn insert(&mut self, offset: i64) {
+        self.merge(&Self { runs: vec![(offset, offset + 1)] });
+    }
+
     /// Whether the record at `offset` is among them.
     #[must_use]
     pub fn contains(&self, offset: i64) -> bool {

@@ -14,6 +14,10 @@ pub struct Position {
     open: VecDeque<Slot>,
     /// Everything below this offset has been delivered, or does not exist.
     reached: i64,
+    /// How many offsets the finished among them stand for.
+    ahead: u64,
+    /// How many of them are not done.
+    unfinished: u64,
     /// At so many slots, finished neighbours are drawn together.
     crowded: usize,
 }
@@ -34,7 +38,7 @@ impl Position {
     /// Starts at `start`: everything below is somebody else's business.
     #[must_use]
     pub fn starting_at(start: i64) -> Self {
-        Self { open: VecDeque::new(), reached: start, crowded: CROWDED }
+        Self { open: VecDeque::new(), reached: start, ahead: 0, unfinished: 0, crowded: CROWDED }
     }
 
     /// Notes a record read from the log. Offsets must rise; one that was delivered before is refused with `false`.
@@ -44,6 +48,7 @@ impl Position {
         }
         self.open.push_back(Slot { offset, end: offset + 1, done: false });
         self.reached = offset + 1;
+        self.unfinished += 1;
         if self.open.len() >= self.crowded {
             self.draw_together();
         }
@@ -56,7 +61,10 @@ impl Position {
         for slot in self.open.drain(..) {
             match kept.back_mut() {
                 // What lies between two finished neighbours does not exist.
-                Some(last) if last.done && slot.done => last.end = slot.end,
+                Some(last) if last.done && slot.done => {
+                    self.ahead += (slot.offset - last.end).unsigned_abs();
+                    last.end = slot.end;
+                }
                 _ => kept.push_back(slot),
             }
         }
@@ -76,10 +84,32 @@ impl Position {
         if std::mem::replace(&mut slot.done, true) {
             return false;
         }
-        while self.open.front().is_some_and(|slot| slot.done) {
+        self.ahead += 1;
+        self.unfinished -= 1;
+        while let Some(slot) = self.open.front().filter(|slot| slot.done) {
+            self.ahead -= (slot.end - slot.offset).unsigned_abs();
             self.open.pop_front();
         }
         true
+    }
+
+    /// Whether a record was delivered and is not dealt with yet.
+    #[must_use]
+    pub fn is_open(&self, offset: i64) -> bool {
+        let place = self.open.binary_search_by_key(&offset, |slot| slot.offset);
+        place.is_ok_and(|place| !self.open[place].done)
+    }
+
+    /// How many records were delivered and are not done.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+
+    /// How many offsets above the position are dealt with. Where the log has holes, some of those count as well.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.ahead
     }
 
     /// Every record below is dealt with.
@@ -226,6 +256,11 @@ mod tests {
                 }
                 let lowest = model.iter().find(|(_, done)| !**done).map(|(offset, _)| *offset);
                 prop_assert_eq!(position.get(), lowest.unwrap_or(reached));
+                let open = model.values().filter(|done| !**done).count();
+                prop_assert_eq!(position.unfinished(), open as u64);
+                let finished = model.iter().filter(|(offset, done)| **done && **offset > position.get()).count();
+                prop_assert!(position.ahead() >= finished as u64);
+                prop_assert!(position.ahead() <= (position.reached() - position.get()).unsigned_abs());
             }
         }
     }

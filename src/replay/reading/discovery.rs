@@ -10,11 +10,14 @@ use std::{
 };
 
 use crate::{
-    domain::{Ordering, TopicPartition},
+    domain::{Offset, Ordering, TopicPartition},
     feed::EventKind,
     kafka::{Catalog, CatalogError, Client, Gone, TopicInfo},
-    plan::{PlannedPartition, TopicSet},
-    replay::engine::Engine,
+    plan::{
+        HeldBack, PlannedPartition, TopicSet,
+        held_back::{find_since, in_words},
+    },
+    replay::{engine::Engine, reading::identity},
 };
 
 /// How often the ends of logs are looked up that a run follows.
@@ -39,7 +42,8 @@ pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
         *told.entry(planned.id.topic.to_string()).or_default() += 1;
     }
     std::thread::Builder::new().name("discovery".into()).spawn(move || {
-        Discovery { engine: &engine, client: &client, told, misses: HashMap::new() }.live();
+        let (misses, stuck) = (HashMap::new(), HashMap::new());
+        Discovery { engine: &engine, client: &client, told, misses, stuck }.live();
     })?;
     Ok(())
 }
@@ -50,6 +54,8 @@ struct Discovery<'a> {
     /// How many partitions a topic had when the run began, or when it was told of last.
     told: HashMap<String, i32>,
     misses: HashMap<String, u32>,
+    /// Partitions that the last search found held back by a transaction: from which offset on, and whether that was told.
+    stuck: HashMap<u32, (i64, bool)>,
 }
 
 impl Discovery<'_> {
@@ -66,6 +72,9 @@ impl Discovery<'_> {
             engine.stage_tick();
             if searched.elapsed() >= engine.settings.discovery_interval {
                 self.search();
+                if engine.plan.follow {
+                    self.look_for_open_transactions();
+                }
                 searched = Instant::now();
             }
         }
@@ -85,6 +94,53 @@ impl Discovery<'_> {
             .collect();
         for (index, end) in self.ends_of(&open).unwrap_or_default() {
             engine.with(index, |partition| partition.see_end(end));
+        }
+    }
+
+    /// Tells of partitions that are read to the end, as far as that can be read, while an open transaction holds back the rest since
+    /// the last look. Transactions that end in between are the normal course of things.
+    fn look_for_open_transactions(&mut self) {
+        let engine = self.engine;
+        let at_end: Vec<u32> = (0_u32..)
+            .zip(engine.partitions.iter())
+            .filter(|(_, partition)| {
+                let partition = partition.lock();
+                partition.reached().is_some() && partition.is_at_end() && !partition.has_failed()
+            })
+            .map(|(index, _)| index)
+            .collect();
+        let ids: Vec<TopicPartition> = at_end.iter().map(|index| engine.id(*index).clone()).collect();
+        // First the ends that do not wait for transactions: what is written in between does not count.
+        let Ok(watermarks) = self.catalog().high_watermarks(&ids) else { return };
+        let Some(ends) = self.ends_of(&at_end) else { return };
+        let ends: HashMap<u32, i64> = ends.into_iter().collect();
+        let before = std::mem::take(&mut self.stuck);
+        let mut held_back = Vec::new();
+        for ((index, id), watermark) in at_end.into_iter().zip(ids).zip(watermarks) {
+            let (Some(&from), Some(watermark)) = (ends.get(&index), watermark) else { continue };
+            if watermark.get() <= from {
+                continue;
+            }
+            let (is_same, was_told) = before.get(&index).map_or((false, false), |(last, told)| (*last == from, *told));
+            if is_same && !was_told {
+                let from = Offset::new(from).unwrap_or_default();
+                held_back.push(HeldBack { id, from, offsets: watermark.since(from), since: None });
+            }
+            self.stuck.insert(index, (from, is_same));
+        }
+        if !held_back.is_empty() {
+            find_since(&self.catalog(), &mut held_back);
+            let text = format!("open transactions hold back {}; they are read when those end", in_words(&held_back));
+            engine.events.push(EventKind::Warning { text });
+        }
+        let ended: Vec<String> = before
+            .iter()
+            .filter(|(index, (_, told))| *told && !self.stuck.contains_key(index))
+            .map(|(index, _)| engine.id(*index).to_string())
+            .collect();
+        if !ended.is_empty() {
+            let text = format!("open transactions hold back nothing any more of {}", ended.join(", "));
+            engine.events.push(EventKind::Notice { text });
         }
     }
 
@@ -183,6 +239,10 @@ impl Discovery<'_> {
         let engine = self.engine;
         let added = usize::try_from(topic.partitions - before).unwrap_or(0);
         let name = topic.name.clone();
+        if identity::check(engine, self.client, std::slice::from_ref(&name), TIMEOUT) != Some(false) {
+            // Another topic of the same name is not joined; where nobody answers, the next search finds it again.
+            return;
+        }
         if !engine.plan.follow {
             if self.told.insert(name.clone(), topic.partitions) != Some(topic.partitions) {
                 engine.events.push(EventKind::PartitionsAdded { topic: name, added, joined: false });

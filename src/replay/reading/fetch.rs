@@ -6,11 +6,11 @@ use std::{
 };
 
 use crate::{
-    decode::{Undecodable, patiently},
+    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, patiently},
     domain::{Record, RecordBufferBuilder, Route, TopicPartition},
     feed::EventKind,
-    kafka::{Fetched, RawRecord},
-    replay::engine::Engine,
+    kafka::{Client, Fetched, RawRecord},
+    replay::{engine::Engine, reading::identity::Heard},
 };
 
 /// How long a read waits for the first record: it bounds how late a fetcher sees anything else.
@@ -31,6 +31,8 @@ pub struct Intake {
     headers: bool,
     /// The partition of the record taken in last, where that matters.
     newest: Option<u32>,
+    /// When its topics were last heard of.
+    heard: Heard,
     /// A record could not be taken in and the run ends for it: positions must not pass it by what comes behind.
     closed: bool,
 }
@@ -50,6 +52,7 @@ impl Intake {
             epochs: vec![0; partitions],
             headers,
             newest: None,
+            heard: Heard::new(Instant::now()),
             closed: false,
         }
     }
@@ -83,6 +86,7 @@ impl Intake {
                     self.closed = true;
                     return;
                 };
+                let formats = route.formats;
                 self.builder.push(
                     partition,
                     self.epoch_of(partition),
@@ -94,10 +98,18 @@ impl Intake {
                 );
                 if self.headers {
                     record.headers(|name, value| self.builder.push_header(name, value));
+                } else if formats.needs_registry() {
+                    let names = [KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER].map(str::as_bytes);
+                    record.headers(|name, value| {
+                        if names.contains(&name) {
+                            self.builder.push_header(name, value);
+                        }
+                    });
                 }
             }
             Fetched::End { topic, partition, offset } => {
                 if let Some(index) = lookup(engine, topic, partition) {
+                    self.heard.hear(&engine.id(index).topic, Instant::now());
                     self.ends.push((index, offset));
                 }
             }
@@ -130,13 +142,21 @@ impl Intake {
         {
             return index;
         }
-        let index = *self.seen.entry(token).or_insert_with(|| lookup(engine, record.topic(), record.partition()));
+        let index = *self.seen.entry(token).or_insert_with(|| {
+            let index = lookup(engine, record.topic(), record.partition());
+            if let Some(index) = index {
+                self.heard.hear(&engine.id(index).topic, Instant::now());
+            }
+            index
+        });
         self.last = Some((token, index));
         index
     }
 
-    /// Hands everything on that was taken in; returns the number of records.
-    pub fn flush(&mut self, engine: &Engine) -> usize {
+    /// Hands everything on that was taken in; returns the number of records. `client` is asked whether topics are still those that
+    /// the run began with.
+    pub fn flush(&mut self, engine: &Engine, client: &Client) -> usize {
+        self.heard.check(engine, client);
         self.builder.finish(&engine.held, &mut self.records);
         let count = self.records.len();
         engine.deliver(&mut self.records);

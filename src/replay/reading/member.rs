@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::{
     fetch::{HoldBack, Intake, READ_WAIT},
     health::{PROBE_WAIT, Watch},
-    readers::{HOUSEKEEPING, ids, log_ends, set_paused},
+    readers::{HOUSEKEEPING, ends_of_same, ids, set_paused},
     retention::Expired,
     silence::Silence,
 };
@@ -53,6 +53,37 @@ pub struct GroupContext {
     pub rebalances: Arc<Mutex<Rebalances>>,
     /// Whether the handler wants headers.
     pub headers: bool,
+    /// How many members have positions that may still have to be committed.
+    pub unsettled: Arc<AtomicUsize>,
+}
+
+/// Counts a member among those that have positions to commit, until it has none or is gone.
+struct Unsettled {
+    count: Arc<AtomicUsize>,
+    counts: bool,
+}
+
+impl Unsettled {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self { count: Arc::clone(count), counts: true }
+    }
+
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            self.count.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn are_others(&self) -> bool {
+        self.count.load(Relaxed) > usize::from(self.counts)
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        self.settle();
+    }
 }
 
 impl MemberThread {
@@ -63,8 +94,9 @@ impl MemberThread {
     pub fn spawn(context: GroupContext, number: u32) -> std::io::Result<Self> {
         let leave = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&leave);
+        let unsettled = Unsettled::new(&context.unsettled);
         let thread = std::thread::Builder::new().name(format!("member-{number}")).spawn(move || {
-            if let Err(error) = MemberLoop::run(&context, number, &told) {
+            if let Err(error) = MemberLoop::run(&context, number, &told, unsettled) {
                 context.engine.fail(error.to_string());
             }
         })?;
@@ -115,7 +147,12 @@ struct MemberLoop<'a> {
 }
 
 impl<'a> MemberLoop<'a> {
-    fn run(context: &'a GroupContext, number: u32, leave: &AtomicBool) -> Result<(), ClientError> {
+    fn run(
+        context: &'a GroupContext,
+        number: u32,
+        leave: &AtomicBool,
+        mut unsettled: Unsettled,
+    ) -> Result<(), ClientError> {
         let engine = &context.engine;
         let membership = RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances))
             .with_client(context.client.clone(), context.config.longest_wait());
@@ -153,36 +190,59 @@ impl<'a> MemberLoop<'a> {
             }
         }
         if engine.reading_stopped() {
-            // While it is still a member: when all leave at once, what the last of them commit may come too late.
-            engine.let_go(&this.membership.partitions());
-            this.membership.commit_all(|positions| {
-                let committed = this.member.commit_now(positions);
-                if committed {
-                    *engine.committed.lock() = Some(Instant::now());
-                }
-                committed
-            });
+            this.commit_for_good(&mut unsettled);
         }
+        drop(unsettled);
         let member = &this.member;
         this.watch.end(engine, &this.context.health, |topic| member.probe(topic, PROBE_WAIT));
         this.leave();
         Ok(())
     }
 
+    /// Commits the last positions, until the coordinator has acknowledged them. It refuses commits while members come and go, so
+    /// no member leaves before those of the others are acknowledged.
+    fn commit_for_good(&mut self, unsettled: &mut Unsettled) {
+        let context = self.context;
+        let engine = &context.engine;
+        let is_complete = engine.finished_at().is_some();
+        let most = if is_complete { engine.settings.drain_timeout } else { LAST_COMMIT_OF_A_STOPPED_RUN };
+        let deadline = Instant::now() + most.min(engine.settings.drain_timeout).min(context.config.longest_wait());
+        engine.let_go(&self.membership.partitions());
+        let mut is_committed = false;
+        loop {
+            if !(is_committed && self.membership.is_acknowledged()) {
+                is_committed = self.membership.commit_all(|positions| self.member.commit_now(positions));
+                if is_committed {
+                    *engine.committed.lock() = Some(Instant::now());
+                    unsettled.settle();
+                }
+            }
+            if Instant::now() >= deadline || is_committed && !unsettled.are_others() || self.serve().is_err() {
+                break;
+            }
+            std::thread::sleep(if is_committed { READ_WAIT } else { COMMIT_AGAIN });
+        }
+        self.membership.leaves();
+    }
+
     fn leave(self) {
         self.member.leave(self.context.engine.settings.drain_timeout + Duration::from_secs(5));
     }
 
-    fn turn(&mut self) -> Result<(), ClientError> {
-        let engine = &self.context.engine;
-        let warned = &mut self.warned;
+    fn serve(&mut self) -> Result<(), ClientError> {
+        let (engine, warned) = (&self.context.engine, &mut self.warned);
         self.member.serve(|text| {
             // The library repeats a complaint with every attempt; it is told once.
             if warned.as_ref() != Some(&text) {
                 engine.events.push(EventKind::Warning { text: text.clone() });
                 *warned = Some(text);
             }
-        })?;
+        })
+    }
+
+    fn turn(&mut self) -> Result<(), ClientError> {
+        self.serve()?;
+        let engine = &self.context.engine;
         for (partition, epoch) in self.membership.take_news() {
             self.intake.set_epoch(partition, epoch);
             // A fresh assignment is fetched from, whatever was held back under an older one.
@@ -195,7 +255,8 @@ impl<'a> MemberLoop<'a> {
             let intake = &mut self.intake;
             self.member
                 .read(READ_WAIT, engine.settings.fetch_batch as usize, &mut |fetched| intake.take(engine, fetched));
-            self.watch.read(engine, &self.context.health, self.intake.flush(engine));
+            let read = self.intake.flush(engine, &self.context.client);
+            self.watch.read(engine, &self.context.health, read);
             self.expired.found(self.intake.take_expired());
         }
         if self.committed.elapsed() >= engine.settings.commit_interval {
@@ -221,7 +282,12 @@ impl<'a> MemberLoop<'a> {
             self.lead_what_stands_still(&mine);
         }
         let (intake, client) = (&self.intake, &self.context.client);
-        let again = self.expired.look(engine, self.tidied, |index| intake.epoch_of(index), |id| log_ends(client, id));
+        let again = self.expired.look(
+            engine,
+            self.tidied,
+            |index| intake.epoch_of(index),
+            |id| ends_of_same(engine, client, id),
+        );
         self.stuck.extend(again.into_iter().map(|(index, _)| index));
         if engine.topics.len() > self.topics {
             self.topics = engine.topics.len();
@@ -318,6 +384,10 @@ impl<'a> MemberLoop<'a> {
     }
 }
 
+/// How long a member of a run that was stopped before its end tries to commit its last positions.
+const LAST_COMMIT_OF_A_STOPPED_RUN: Duration = Duration::from_secs(5);
+/// The pause between two tries.
+const COMMIT_AGAIN: Duration = Duration::from_millis(50);
 /// How often a member looks for partitions that stand still.
 const STANDSTILL: Duration = Duration::from_secs(1);
 /// How often a member looks up partitions that other processes have.

@@ -3,6 +3,7 @@
 pub mod discovery;
 pub mod fetch;
 pub mod health;
+pub mod identity;
 pub mod member;
 pub mod readers;
 pub mod retention;

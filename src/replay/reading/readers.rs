@@ -9,6 +9,7 @@ use std::{
 use super::{
     fetch::{HoldBack, Intake, READ_WAIT},
     health::{PROBE_WAIT, Watch},
+    identity,
     retention::Expired,
     silence::Silence,
 };
@@ -124,7 +125,7 @@ impl Fetcher<'_> {
                 let most = pace.as_mut().map_or(engine.settings.fetch_batch as usize, |pace| pace.due(Instant::now()));
                 if most > 0 {
                     let read = reader.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
-                    watch.read(engine, &health, intake.flush(engine));
+                    watch.read(engine, &health, intake.flush(engine, client));
                     expired.found(intake.take_expired());
                     if let Some(pace) = &mut pace {
                         pace.took(read, Instant::now());
@@ -138,7 +139,7 @@ impl Fetcher<'_> {
             if tidied.elapsed() >= HOUSEKEEPING || engine.staging_is_full(&self.mine) {
                 tidied = Instant::now();
                 self.take_joined(&mut reader, client);
-                let ends = |id: &TopicPartition| log_ends(client, id);
+                let ends = |id: &TopicPartition| ends_of_same(engine, client, id);
                 for (index, offset) in expired.look(engine, tidied, |index| intake.epoch_of(index), ends) {
                     let id = engine.id(index);
                     reader.stop(id);
@@ -163,8 +164,15 @@ impl Fetcher<'_> {
     }
 }
 
+/// Where the log of a partition begins and ends, if its topic is still the same; `None` where nobody answers soon. A topic that was
+/// created again is given up.
+pub(super) fn ends_of_same(engine: &Engine, client: &Client, id: &TopicPartition) -> Option<LogEnds> {
+    identity::check(engine, client, &[id.topic.to_string()], PROBE_WAIT)?;
+    log_ends(client, id)
+}
+
 /// Where a partition's log begins and ends; `None` where nobody answers soon.
-pub(super) fn log_ends(client: &Client, id: &TopicPartition) -> Option<LogEnds> {
+fn log_ends(client: &Client, id: &TopicPartition) -> Option<LogEnds> {
     Catalog::new(client, PROBE_WAIT).log_ends(std::slice::from_ref(id)).ok()?.pop()
 }
 

@@ -60,6 +60,10 @@ impl Expired {
             // Without a position it is not ours any more.
             let Some(reached) = engine.partitions[index as usize].lock().reached() else { return false };
             let Some(ends) = ends(engine.id(index)) else { return true };
+            if engine.partitions[index as usize].lock().has_failed() {
+                // The look has shown that the log is another one.
+                return false;
+            }
             match judge(engine, index, epoch_of(index), reached, &ends) {
                 Verdict::Read(offset) => again.push((index, offset)),
                 Verdict::Over => {}

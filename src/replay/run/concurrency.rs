@@ -21,7 +21,8 @@ pub fn first_workers(partitions: usize, settings: &Settings) -> u32 {
     }
 }
 
-fn most_workers(partitions: usize, settings: &Settings) -> u32 {
+/// The most workers that the ordering can keep busy.
+pub fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     if settings.single_threaded {
         1
     } else if settings.ordering == Ordering::Partition {

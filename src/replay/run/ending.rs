@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     feed::{EventKind, Owner, PartitionState, RunState},
-    handler::RunEnd,
+    handler::{KeptBy, RunEnd},
 };
 
 /// An end under way.
@@ -24,6 +24,7 @@ impl Run {
         if self.engine.failure().is_some() {
             self.begin_ending(RunState::Failed, now);
         } else if self.engine.finished_at().is_some() {
+            self.tell_if_nothing_was_left();
             self.begin_ending(RunState::Done, now);
         } else {
             let (waiting, in_hand) = self.engine.board.load();
@@ -44,8 +45,36 @@ impl Run {
         }
     }
 
+    /// Says why a run that has come to its end has read nothing, where everything was dealt with before it began.
+    fn tell_if_nothing_was_left(&self) {
+        let offsets = self.engine.plan.records();
+        let nothing_read = self.engine.partitions.iter().all(|partition| {
+            let partition = partition.lock();
+            let read_before = partition.already_handled + partition.repeated;
+            partition.handled + partition.filtered + read_before + partition.passed_over + partition.lost == 0
+        });
+        if offsets == 0 || !nothing_read {
+            return;
+        }
+        let text = match (self.engine.kept_by(), &self.engine.settings.group) {
+            (KeptBy::Target, _) => {
+                format!("all {offsets} are applied already: the handler's target stands at the end of the range")
+            }
+            (KeptBy::TargetsGroup, _) => format!("all {offsets} are in the target already"),
+            (KeptBy::Run, Some(group)) => format!(
+                "all {offsets} are dealt with already: group {group} has committed the end of the range; another --group reads it again"
+            ),
+            (KeptBy::Run, None) => return,
+        };
+        self.engine.events.push(EventKind::Notice { text });
+    }
+
     pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
         self.engine.board.stop();
+        if state != RunState::Done {
+            self.engine.end_without_matches();
+        }
+        self.engine.tell_of_times();
         self.state = RunState::Draining;
         self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
     }
@@ -88,6 +117,27 @@ impl Run {
         self.finish_handlers(state, now);
     }
 
+    /// Everything is handled; in a group the run is done when the coordinator has acknowledged that.
+    fn state_by_the_group(&mut self, state: RunState) -> RunState {
+        if state != RunState::Done {
+            return state;
+        }
+        let (partitions, count) = self.engine.unacknowledged();
+        if count == 0 {
+            return state;
+        }
+        let named: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+        let more = if count > named.len() { format!(" and {} more", count - named.len()) } else { String::new() };
+        let text = format!(
+            "everything is handled, but the group's coordinator has not acknowledged the last positions of {}{more}; run the \
+             same command again when it answers: it repeats what is above the committed positions",
+            named.join(", ")
+        );
+        self.engine.events.push(EventKind::Error { text: text.clone() });
+        self.error.get_or_insert(text);
+        RunState::Failed
+    }
+
     /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
     fn state_of_following(&mut self, state: RunState) -> RunState {
         if !self.engine.plan.follow || state != RunState::Cancelled {
@@ -97,11 +147,13 @@ impl Run {
         for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             let is_ours = partition.owner != Owner::Nobody;
-            if partition.has_failed() && !partition.is_at_end() {
+            // Of a topic that is gone nothing can be committed any more: what was handled of it decides.
+            let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
+            if partition.has_failed() && (!is_handled || partition.log_is_gone()) {
                 self.error = self.engine.unreadable();
                 return RunState::Failed;
             }
-            is_done &= !is_ours || partition.is_at_end();
+            is_done &= !is_ours || partition.is_at_end() || partition.has_failed();
         }
         if is_done { RunState::Done } else { state }
     }
@@ -109,6 +161,7 @@ impl Run {
     fn finish_handlers(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
+        let state = self.state_by_the_group(state);
         let state = self.state_of_following(state);
         let end = RunEnd {
             complete: state == RunState::Done,

@@ -1,14 +1,18 @@
 //! What a run does about records that failed for good: it pauses, or deals with the keys that were put aside.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Run;
 use crate::{
     domain::Offset,
-    feed::{EventKind, PartitionState, QuarantineView, QuarantinedKey, SHOWN_KEYS, printable},
+    feed::{EventKind, PartitionState, PausedRecord, QuarantineView, QuarantinedKey, SHOWN_KEYS, printable},
+    kafka::{Client, ClientHealth},
     replay::{
-        control::Decision,
-        dead_letters::{DeadLetters, Letter},
+        control::{Decision, RecordDecision},
+        dead_letters::{DeadLetters, Letter, topics},
         engine::judge::key_text,
     },
 };
@@ -32,12 +36,15 @@ pub struct Failures {
 impl Run {
     /// Looks after what has failed.
     pub(super) fn look_after_failures(&mut self, now: Instant) {
-        if let Some(reason) = self.engine.paused_by() {
-            self.note_pause(&reason);
+        if let Some(cause) = self.engine.paused_by() {
+            self.note_pause(&cause.reason);
         }
         if self.engine.take_pause() {
             self.pause();
-            self.end_where_nobody_resumes("retention has deleted records before they were read");
+            self.end_without_console(
+                "retention has deleted records before they were read",
+                "fix the cause and resume it",
+            );
         }
         if !self.engine.settings.quarantine {
             return;
@@ -61,17 +68,19 @@ impl Run {
         // Somebody may have let the run go on in the moment in which this failure came.
         self.engine.board.set_paused(true);
         self.pause();
-        self.end_where_nobody_resumes(reason);
+        let advice =
+            "fix the cause and resume it, or resume it with --on-failure skip or dead-letter to get past the record";
+        self.end_without_console(reason, advice);
     }
 
-    /// Nobody can let a paused run go on without a console.
-    pub(super) fn end_where_nobody_resumes(&mut self, reason: &str) {
+    /// Ends a paused run that nothing can resume, for want of a console.
+    pub(super) fn end_without_console(&mut self, reason: &str, advice: &str) {
         if !self.failures.attended {
             self.error.get_or_insert_with(|| reason.to_owned());
             self.engine.events.push(EventKind::Error {
-                text: "nobody can let a paused run go on without a console, so it ends here; mend what is wrong and start \
-                       it again"
-                    .into(),
+                text: format!(
+                    "the run would have paused, but without a console nothing can resume it, so it stops here; {advice}"
+                ),
             });
             self.cancel();
         }
@@ -191,6 +200,56 @@ impl Run {
         self.engine.events.push(EventKind::Notice { text });
     }
 
+    /// Applies the user's decision about the record that paused the run, and resumes the run.
+    pub fn decide_record(&mut self, decision: RecordDecision) {
+        if self.ending.is_some() || self.state.is_over() {
+            return;
+        }
+        let Some(record) = self.engine.paused_by().and_then(|cause| cause.record) else {
+            let text = "no record has paused the run".into();
+            self.engine.events.push(EventKind::Warning { text });
+            return;
+        };
+        if decision == RecordDecision::DeadLetter
+            && let Err(text) = self.open_dead_letters()
+        {
+            self.engine.events.push(EventKind::Warning { text });
+            return;
+        }
+        self.engine.decide_record(&record, decision);
+        let becomes = match decision {
+            RecordDecision::Skip => "is skipped",
+            RecordDecision::DeadLetter => "goes to the dead letters",
+        };
+        let text = format!("{} at {} {becomes}, as decided", self.engine.id(record.partition), record.offset);
+        self.engine.events.push(EventKind::Notice { text });
+        self.resume();
+    }
+
+    /// Opens the dead letters of a run that began without any.
+    fn open_dead_letters(&self) -> Result<(), String> {
+        if self.engine.dead_letters.get().is_some() {
+            return Ok(());
+        }
+        let health = Arc::<ClientHealth>::default();
+        let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;
+        let targets = topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter)?;
+        drop(DeadLetters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
+        Ok(())
+    }
+
+    /// The record that paused the run, as views see it.
+    pub(super) fn paused_record(&self) -> Option<PausedRecord> {
+        let record = self.engine.paused_by()?.record?;
+        Some(PausedRecord {
+            partition: self.engine.id(record.partition).clone(),
+            offset: Offset::new(record.offset).unwrap_or_default(),
+            key: record.key,
+            error: record.error,
+            attempts: record.attempts,
+        })
+    }
+
     /// The quarantine as views see it.
     pub(super) fn quarantine_view(&self, now: Instant) -> QuarantineView {
         let load = self.engine.board.quarantine_load();
@@ -203,6 +262,7 @@ impl Run {
             records: load.records,
             bytes: load.bytes,
             awaits_decision: self.failures.told,
+            dead_letters: self.engine.settings.dead_letters(),
             waiting: waiting
                 .into_iter()
                 .take(SHOWN_KEYS)

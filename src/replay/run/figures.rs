@@ -15,6 +15,12 @@ impl Run {
             handling_s: self.handling_s(now),
             busy_s: self.busy_seconds(),
             worker_s: self.worker_seconds,
+            handled: self.before.handled,
+            bytes: self.before.bytes,
+            filtered: self.before.filtered,
+            already_handled: self.before.already_handled,
+            repeated: self.before.repeated,
+            lost: self.before.lost,
             ..Figures::default()
         }
     }

@@ -1,14 +1,17 @@
 //! One execution of a plan: its threads, its state, its end.
 
+mod accepted;
 pub mod assignor;
 pub mod concurrency;
 mod deal;
-mod decodable;
 mod ending;
 pub mod error;
 mod failures;
 mod figures;
 mod finishing;
+mod handled_late;
+mod outlook;
+mod pace;
 pub mod rate;
 mod starting;
 mod tuner;
@@ -24,7 +27,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
-use self::{ending::Ending, failures::Failures, finishing::Finishing, tuner::Tuner, view::Meters, worker::WorkerStats};
+use self::{
+    ending::Ending, failures::Failures, finishing::Finishing, outlook::Outlook, tuner::Tuner, view::Meters,
+    worker::WorkerStats,
+};
 use super::{
     engine::Engine,
     group::rebalance::Rebalances,
@@ -89,6 +95,7 @@ pub struct Run {
     over: Option<Instant>,
     error: Option<String>,
     meters: Meters,
+    outlook: Outlook,
     pub(super) failures: Failures,
     /// What a plan said before, if one was made.
     pub(super) predicted_before: Option<Prediction>,
@@ -110,6 +117,8 @@ pub struct Run {
     recorder: Option<Recorder>,
     /// Whether there is a journal to go on from.
     pub(super) resumable: bool,
+    /// What further clients are made with.
+    kafka: KafkaConfig,
     recorded: Instant,
     /// How many partitions there were when they were dealt out last.
     dealt_partitions: usize,
@@ -170,6 +179,7 @@ impl Run {
             self.look_after_failures(now);
         }
         if self.ending.is_none() {
+            self.engine.look_for_matches();
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {

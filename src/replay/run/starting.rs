@@ -13,6 +13,7 @@ use super::{
     concurrency::{check_workers, first_workers},
     error::RunError,
     failures::Failures,
+    outlook::Outlook,
     view::Meters,
 };
 use crate::{
@@ -29,8 +30,8 @@ use crate::{
         journalling::{Opened, recorder::Recorder},
         lanes::quarantine::Trouble,
         limits::guarding,
-        reading::{discovery, member::GroupContext, readers::spawn_readers},
-        settings::Settings,
+        reading::{discovery, identity, member::GroupContext, readers::spawn_readers},
+        settings::{OnFailure, Settings},
         target::{PositionsView, spawn_claiming_readers},
     },
 };
@@ -41,6 +42,11 @@ fn take_up(engine: &Engine, before: &mut Figures) {
     engine.retried.store(before.retried, Relaxed);
     engine.skipped.store(before.skipped, Relaxed);
     engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    if before.handled > 0 {
+        engine.matches.note_passed();
+    }
+    engine.unjudged.store(before.unjudged, Relaxed);
+    engine.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
     let keys = std::mem::take(&mut before.condemned);
     if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
         return;
@@ -150,6 +156,10 @@ impl Run {
             engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             take_up(&engine, &mut before);
+            if engine.keeps_positions() {
+                // The partitions themselves have their counters.
+                before.forget_counts();
+            }
         }
         if let Some(batch_time) = source.batch_time() {
             engine.board.aim_at(batch_time);
@@ -159,7 +169,9 @@ impl Run {
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
         }
-        let headers = source.wants_headers() || targets.is_some();
+        // A record that pauses the run may be dead-lettered, with all its headers.
+        let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
+        let headers = source.wants_headers() || may_dead_letter;
         if let Some(targets) = targets {
             // It ends by itself when the run is over.
             drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
@@ -175,7 +187,9 @@ impl Run {
                 for (planned, index) in engine.planned.iter().zip(0_u32..) {
                     match stored.get(index as usize) {
                         Some(stored) => engine.restore(index, stored),
-                        None => engine.with(index, |one| one.begin(0, planned.first.get(), Owner::Shared)),
+                        None => engine.with(index, |one| {
+                            one.begin(0, planned.first.get(), Owner::Shared);
+                        }),
                     }
                 }
                 drop(stored);
@@ -189,6 +203,7 @@ impl Run {
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
+                    unsettled: Arc::default(),
                 },
                 members: Vec::new(),
             },
@@ -218,6 +233,7 @@ impl Run {
             over: None,
             error: None,
             meters: Meters::new(partitions),
+            outlook: Outlook::default(),
             failures: Failures::default(),
             predicted_before: None,
             would_fail: String::new(),
@@ -233,6 +249,7 @@ impl Run {
             before,
             recorder,
             resumable,
+            kafka: connection.kafka.clone(),
             recorded: now,
             dealt_partitions: partitions,
             engine,
@@ -241,6 +258,7 @@ impl Run {
         run.announce_own_assignment();
         run.reconcile()?;
         discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
+        identity::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         Ok(run)
     }
 

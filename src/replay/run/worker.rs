@@ -10,10 +10,14 @@ use std::{
     time::Instant,
 };
 
-use super::decodable::handle_decodable;
+use super::{
+    accepted::{Refusal, handle_accepted, undecodable},
+    handled_late::handle_the_rest,
+};
 use crate::{
     feed::WorkerState,
     handler::{Advice, Handler, LaneFailure, LaneRun},
+    plan::OnUnjudged,
     replay::engine::Engine,
 };
 
@@ -55,16 +59,30 @@ pub fn spawn(
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
         let rules = &engine.plan.selection.scope.rules;
         // Most runs ask for no format, and pay for none. A rehearsal tells of what cannot be decoded, and goes on.
-        let asked = rules.decoding.is_asked() && engine.settings.rehearsal.is_none();
+        let may_fail = rules.decoding.is_asked() || rules.on_unjudged == Some(OnUnjudged::Fail);
+        let asked = may_fail && engine.settings.rehearsal.is_none();
         let decodes = asked.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
         while engine.board.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
             // It stays until the result is settled.
             let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
-            let failures = match decodes {
-                None => handle(handler.as_mut(), &batch),
-                Some(decodes) => handle_decodable(rules, decodes, &mut batch, |batch| handle(handler.as_mut(), batch)),
+            let mut handle = |batch: &mut Vec<LaneRun>| {
+                if decodes.is_none() && !engine.has_decisions() {
+                    return handle(handler.as_mut(), batch);
+                }
+                let refuse = |record: &_| {
+                    if engine.is_decided(record) {
+                        return Some(Refusal::decided());
+                    }
+                    decodes.and_then(|decodes| undecodable(rules, decodes, record))
+                };
+                handle_accepted(batch, refuse, |batch| handle(handler.as_mut(), batch))
+            };
+            let failures = if engine.has_late_results() {
+                handle_the_rest(&mut batch, |record| engine.was_handled_late(record), handle)
+            } else {
+                handle(&mut batch)
             };
             let elapsed = begun.elapsed();
             let records: usize = batch.iter().map(|run| run.records.len()).sum();

@@ -67,6 +67,7 @@ impl Body {
                 self.show_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
+            Command::DecideRecord(decision) => self.run.iter_mut().for_each(|run| run.decide_record(decision)),
             Command::Shutdown => {
                 self.closing = true;
                 self.start_again = false;
@@ -84,16 +85,18 @@ impl Body {
     }
 
     fn replay(&mut self, names: &[String]) {
-        if self.run.is_some() {
-            let text = "other topics can be replayed when the run that is going has ended".into();
-            self.events.push(EventKind::Warning { text });
-            return;
-        }
         match Selection::topics(names) {
             Ok(selection) => {
                 self.options.selection = Some(selection.within(self.options.scope.clone()));
-                self.start();
+                match &mut self.run {
+                    Some(run) => {
+                        run.cancel();
+                        self.start_again = true;
+                    }
+                    None => self.start(),
+                }
             }
+            Err(error) if self.run.is_some() => self.events.push(EventKind::Warning { text: error.to_string() }),
             Err(error) => {
                 self.problem = Some(usage(&error));
                 self.publish_now();

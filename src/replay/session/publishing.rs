@@ -14,15 +14,6 @@ impl Body {
         if let Some(run) = &mut self.run {
             self.last_view = Some(run.view(now));
         }
-        let run = self.last_view.clone().map(|mut view| {
-            if self.run.is_none() {
-                // Between runs the number shown is the one that the next run starts with.
-                view.concurrency = self.options.settings.concurrency.get();
-                view.limits.adaptive = self.options.settings.adaptive;
-                view.limits.rate = self.options.settings.rate;
-            }
-            view
-        });
         let snapshot = Snapshot {
             at: Some(Utc::now()),
             cluster: ClusterView {
@@ -30,7 +21,7 @@ impl Body {
                 embedded: self.options.embedded,
                 reachable: !self.health.is_down(),
             },
-            run,
+            run: self.last_view.clone(),
             finished: self.finished.clone(),
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
             catalog: self.catalog.clone(),

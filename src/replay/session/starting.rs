@@ -11,12 +11,12 @@ use crate::{
     handler::{self, HandlerContext, HandlerError, HandlerSource, Rehearsed},
     journal::Journals,
     kafka::{Catalog, Client},
-    plan::{Plan, Selection, resolve},
+    plan::{Plan, Selection, held_back, resolve},
     replay::{
         Connection, JournalOptions, Problem, Settings, journalling,
         run::{
             Run,
-            concurrency::{check_workers, first_workers},
+            concurrency::{check_workers, first_workers, most_workers},
         },
     },
 };
@@ -210,6 +210,7 @@ impl Body {
                 topics: plan.topics.clone(),
                 partitions: plan.partitions.len(),
                 records: plan.records(),
+                held_back: held_back::total(&plan.held_back),
                 ordering: settings.ordering,
                 batch: settings.batch.get(),
                 tier: settings.tier.to_string(),
@@ -221,6 +222,7 @@ impl Body {
                 ..PlanView::default()
             },
             concurrency: settings.concurrency.get(),
+            max_concurrency: most_workers(plan.partitions.len(), settings),
             ..RunView::default()
         });
         self.publish_now();

@@ -55,6 +55,15 @@ pub enum MigrateError {
         /// The broker's words.
         reason: String,
     },
+    /// A topic is another one of the same name.
+    #[error(
+        "topic {topic} was deleted and created again meanwhile: what is there now is of another log; look at what stands in the \
+         new topics, delete them, and migrate again"
+    )]
+    Recreated {
+        /// Its name.
+        topic: String,
+    },
     /// A record did not arrive.
     #[error("{partition} at offset {offset} cannot be copied to {topic}: {reason}")]
     NotCopied {

@@ -13,7 +13,7 @@ use super::{
     error::MigrateError,
     migration::{Migration, WITHIN, sections, span},
     plan::Known,
-    read::read,
+    read::{check, read},
     stops::{StopLog, Stops},
     verify::Verified,
     view::{MigrationPlan, Progress},
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     domain::TopicPartition,
     kafka::{Catalog, LogEnds, topic_limits},
+    plan::held_back::{in_words, total},
     topics::{
         Replication,
         create::{TopicState, create},
@@ -51,6 +52,11 @@ pub struct MigrationReport {
     pub copied: u64,
     /// Old and new topics, held against each other.
     pub verified: Verified,
+    /// Offsets of the old topics that open transactions hold back: they are neither copied nor verified.
+    pub held_back: u64,
+    /// Which those are, in words; empty where there are none.
+    #[serde(skip)]
+    pub held_back_in_words: String,
     /// The groups.
     pub groups: Vec<Carried>,
     /// How long it took.
@@ -105,10 +111,15 @@ impl Migration<'_> {
         if !examined.verified.is_equal() {
             return Err(MigrateError::Refused(differs(&examined.verified)));
         }
+        let held_back = self.held_back()?;
         self.tell.notice(&format!(
             "verified: {} records, digest {:016x} in the old topics and in the new ones",
             examined.verified.new_records, examined.verified.new_digest
         ));
+        let held_back_in_words = in_words(&held_back);
+        if !held_back.is_empty() {
+            self.tell.notice(&format!("not copied and not verified: {}", not_copied(&held_back_in_words)));
+        }
         let groups = carry(self, &groups, &examined.new, &examined.translated, false)?;
         Ok(MigrationReport {
             schema: 1,
@@ -117,6 +128,8 @@ impl Migration<'_> {
             created,
             copied,
             verified: examined.verified,
+            held_back: total(&held_back),
+            held_back_in_words,
             groups,
             elapsed_s: begun.elapsed().as_secs_f64(),
             plan,
@@ -139,6 +152,7 @@ impl Migration<'_> {
         } else {
             std::mem::take(&mut plan.carried)
         };
+        let held_back = self.held_back()?;
         let nothing_to_do = groups.iter().all(|one| one.state != CarryState::Carried);
         Ok(MigrationReport {
             schema: 1,
@@ -147,6 +161,8 @@ impl Migration<'_> {
             created: Vec::new(),
             copied: 0,
             verified,
+            held_back: total(&held_back),
+            held_back_in_words: in_words(&held_back),
             groups,
             elapsed_s: begun.elapsed().as_secs_f64(),
             plan,
@@ -264,7 +280,7 @@ impl Migration<'_> {
         let config = self.config();
         let mut tell = |records| self.tell.progress(records);
         let mut pass = copying.copier.pass(&mut self.routes, &sections, &self.topic_of, &mut tell);
-        let copied = match read(&config, &sections, cancel, &mut pass) {
+        let copied = match read(&config, &sections, &self.ids, cancel, &mut pass) {
             Ok(()) => pass.finish()?,
             Err(error) => {
                 pass.give_up();
@@ -282,6 +298,7 @@ impl Migration<'_> {
         let (mut copied, mut was_at_end, mut said) = (0, false, Instant::now());
         loop {
             let last = self.cancel.load(Relaxed);
+            check(self.client, &self.ids)?;
             let logs = self.logs()?;
             let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
             let lag: u64 =
@@ -325,6 +342,11 @@ impl Copying {
         self.stops.ends.push(ends.iter().map(|log| log.end.get()).collect());
         self.log.save(old, &self.new, &self.stops)
     }
+}
+
+/// What is said of offsets that open transactions hold back.
+pub(super) fn not_copied(held_back: &str) -> String {
+    format!("open transactions hold back {held_back}; when they have ended, the same command copies the rest")
 }
 
 fn differs(verified: &Verified) -> String {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
 use super::{
     cuts::{Cut, last_within},
     error::MigrateError,
-    read::{Section, committed_only, read},
+    read::{Section, TopicIds, committed_only, read},
     routes::Routes,
     stops::{StopLog, Stops},
     survey::{Found, Reader, Survey},
@@ -18,7 +18,7 @@ use crate::{
         Catalog, Client, GroupInfo, GroupOffsets, KafkaConfig, LogEnds, TopicInfo, TopicLimits, default_limits,
         producer::Timestamps, topic_limits,
     },
-    plan::{PlanError, TopicSet},
+    plan::{HeldBack, PlanError, TopicSet, held_back::held_back},
     topics::{Channel, NewKey, Strategy},
 };
 
@@ -88,6 +88,8 @@ pub struct Migration<'a> {
     pub(super) old: Vec<TopicPartition>,
     /// The number of the old topic of each.
     pub(super) topic_of: Vec<usize>,
+    /// What tells the old topics from others of the same name.
+    pub(super) ids: TopicIds,
     pub(super) cancel: &'a AtomicBool,
     pub(super) tell: &'a mut dyn Tell,
 }
@@ -114,6 +116,8 @@ impl<'a> Migration<'a> {
         tell: &'a mut dyn Tell,
     ) -> Result<Self, MigrateError> {
         let topics = old_topics(Catalog::new(client, WITHIN).topics()?, options)?;
+        let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+        let ids = Catalog::new(client, WITHIN).topic_ids(&names)?;
         let routes = Routes::new(options.strategy.clone(), options.channel.clone(), options.key, topics)?;
         let (mut old, mut topic_of) = (Vec::new(), Vec::new());
         for (at, topic) in routes.old().iter().enumerate() {
@@ -123,7 +127,7 @@ impl<'a> Migration<'a> {
                 topic_of.push(at);
             }
         }
-        Ok(Self { client, options, routes, old, topic_of, cancel, tell })
+        Ok(Self { client, options, routes, old, topic_of, ids, cancel, tell })
     }
 
     /// What this migration is called: the group of its positions, and its transactions.
@@ -139,6 +143,13 @@ impl<'a> Migration<'a> {
     /// Where the logs of the old topics begin and end now.
     pub(super) fn logs(&self) -> Result<Vec<LogEnds>, MigrateError> {
         Ok(Catalog::new(self.client, WITHIN).log_ends(&self.old)?)
+    }
+
+    /// What open transactions hold back of the old topics: it is not copied.
+    pub(super) fn held_back(&self) -> Result<Vec<HeldBack>, MigrateError> {
+        // First the ends that do not wait for transactions: what is written in between does not count.
+        let ends = Catalog::new(self.client, WITHIN).high_watermarks(&self.old)?;
+        Ok(held_back(&Catalog::new(self.client, WITHIN), &self.logs()?, &ends))
     }
 
     /// The partitions of the new topics that are there, and the number of the new topic of each.
@@ -236,7 +247,7 @@ impl<'a> Migration<'a> {
         let config = self.config();
         let mut tell = |records| self.tell.progress(records);
         let mut survey = Survey::new(&mut self.routes, &sections, &self.topic_of, readers, &mut tell);
-        read(&config, &sections, self.cancel, &mut survey)?;
+        read(&config, &sections, &self.ids, self.cancel, &mut survey)?;
         Ok(survey.found)
     }
 
@@ -245,6 +256,10 @@ impl<'a> Migration<'a> {
         let logs = self.logs()?;
         let mut found = self.survey(&logs, to, groups)?;
         let (new, target_of) = self.new_partitions()?;
+        let names: BTreeSet<String> = new.iter().map(|id| id.topic.to_string()).collect();
+        let mut ids = Catalog::new(self.client, WITHIN).topic_ids(&Vec::from_iter(names))?;
+        // Reading the new ones back takes its time, too, in which an old one may go.
+        ids.extend(self.ids.clone());
         let ends = Catalog::new(self.client, WITHIN).log_ends(&new)?;
         let stops = StopLog::new(self.client.config(), &self.id(), WITHIN)?.load(&self.old, &new)?;
         let readers = std::mem::take(&mut found.readers);
@@ -263,7 +278,7 @@ impl<'a> Migration<'a> {
         let config = self.config();
         let mut tell = |records| self.tell.progress(records);
         let mut verify = Verify::new(&found.ledger, &target_of, translators, &mut tell);
-        read(&config, &sections, self.cancel, &mut verify)?;
+        read(&config, &sections, &ids, self.cancel, &mut verify)?;
         let verified = verify.verified();
         let translated = verify.translators.into_iter().map(|one| one.finish(&until)).collect();
         Ok(Examined { verified, translated, new })

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     kafka::{Catalog, GroupOffsets, LogEnds},
+    plan::held_back::{in_words, total},
     topics::create::{TopicOutcome, TopicState, compare},
 };
 
@@ -83,7 +84,10 @@ impl Migration<'_> {
             // Nothing is left that groups could be in the way of.
             obstacles.retain(|text| !text.starts_with("group "));
         }
+        let held_back = self.held_back()?;
         let plan = MigrationPlan {
+            held_back: total(&held_back),
+            held_back_in_words: in_words(&held_back),
             schema: 1,
             id: self.id(),
             progress,

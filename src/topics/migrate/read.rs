@@ -1,7 +1,7 @@
 //! Reads sections of many partitions to their ends, with one client.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -16,6 +16,10 @@ const READ_WAIT: Duration = Duration::from_millis(50);
 const READ_RECORDS: usize = 1000;
 /// A broker that gives nothing for so long is not waited for any more.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether the topics are still the same.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// How long the answer to that may take.
+const IDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A part of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +55,15 @@ pub fn committed_only(config: &KafkaConfig) -> KafkaConfig {
     config
 }
 
-/// Reads all sections to their ends, or until `cancel` is set.
+/// Reads all sections to their ends, or until `cancel` is set. `ids` tells topics from others of the same name.
 ///
 /// # Errors
-/// Partitions that cannot be read, brokers that do not answer, what the visitor says, [`MigrateError::Stopped`].
+/// Partitions that cannot be read, topics that were created again, brokers that do not answer, what the visitor says,
+/// [`MigrateError::Stopped`].
 pub fn read(
     config: &KafkaConfig,
     sections: &[Section],
+    ids: &TopicIds,
     cancel: &AtomicBool,
     visit: &mut dyn Visit,
 ) -> Result<(), MigrateError> {
@@ -67,18 +73,38 @@ pub fn read(
     let client = Client::new(&committed_only(config), &std::sync::Arc::default())?;
     // Asked for once, so that a partition does not wait for the next time that the library asks by itself.
     crate::kafka::Catalog::new(&client, Duration::from_secs(10)).topics()?;
-    let mut reader = Reader::new(client, Tier::default())?;
-    let result = follow(&mut reader, sections, cancel, visit);
+    let mut reader = Reader::new(client.clone(), Tier::default())?;
+    let result = follow(&mut reader, sections, &client, ids, cancel, visit);
     reader.close();
-    result
+    // What was read last came before this look.
+    result.and_then(|()| check(&client, ids))
+}
+
+/// The ids of topics by name, as far as the cluster tells them.
+pub type TopicIds = BTreeMap<String, String>;
+
+/// Whether topics are those that they were when their ids were looked up.
+///
+/// # Errors
+/// One was created again, or nobody answers.
+pub fn check(client: &Client, ids: &TopicIds) -> Result<(), MigrateError> {
+    let names: Vec<String> = ids.keys().cloned().collect();
+    let now = crate::kafka::Catalog::new(client, IDS_WITHIN).topic_ids(&names)?;
+    match now.into_iter().find(|(name, id)| ids.get(name) != Some(id)) {
+        Some((topic, _)) => Err(MigrateError::Recreated { topic }),
+        None => Ok(()),
+    }
 }
 
 fn follow(
     reader: &mut Reader,
     sections: &[Section],
+    client: &Client,
+    ids: &TopicIds,
     cancel: &AtomicBool,
     visit: &mut dyn Visit,
 ) -> Result<(), MigrateError> {
+    let mut checked = Instant::now();
     let mut open: HashMap<TopicPartition, usize> = HashMap::new();
     for (number, section) in sections.iter().enumerate().filter(|(_, section)| section.from < section.end) {
         reader.start(&section.id, section.from)?;
@@ -91,6 +117,10 @@ fn follow(
         }
         let (mut ended, mut failed): (Vec<usize>, Option<MigrateError>) = (Vec::new(), None);
         let mut last: Option<((usize, i32), Option<usize>)> = None;
+        if checked.elapsed() >= CHECK_EVERY {
+            checked = Instant::now();
+            check(client, ids)?;
+        }
         let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| match fetched {
             Fetched::Record(record) => {
                 // Records come in runs of one partition: the name is looked up once a run.
@@ -129,6 +159,8 @@ fn follow(
             }
         });
         if let Some(error) = failed {
+            // An offset that is not there may be one of another log.
+            check(client, ids)?;
             return Err(error);
         }
         for number in ended {

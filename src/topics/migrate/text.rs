@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     carry::{Carried, CarryState},
-    execute::MigrationReport,
+    execute::{MigrationReport, not_copied},
     view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
 };
 use crate::{feed::printable, topics::create::TopicState};
@@ -29,8 +29,8 @@ fn count(value: u64) -> String {
 fn bytes(value: u64) -> String {
     match value {
         0..10_240 => format!("{} B", count(value)),
-        10_240..10_485_760 => format!("{:.1} KiB", value as f64 / 1024.0),
-        10_485_760..10_737_418_240 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
+        10_240..1_048_576 => format!("{:.1} KiB", value as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
         _ => format!("{:.1} GiB", value as f64 / 1_073_741_824.0),
     }
 }
@@ -71,6 +71,9 @@ impl MigrationPlan {
             writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - SHOWN)?;
         }
         self.others(out)?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied: {}", not_copied(&self.held_back_in_words))?;
+        }
         for warning in &self.warnings {
             writeln!(out, "warning: {warning}")?;
         }
@@ -259,6 +262,9 @@ impl MigrationReport {
             verified.old_digest,
             verified.new_digest
         )?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied and not verified: {}", not_copied(&self.held_back_in_words))?;
+        }
         for one in self.plan.new.iter().take(SHOWN) {
             new_topic(out, one)?;
         }

@@ -40,6 +40,11 @@ pub struct MigrationPlan {
     pub order: Order,
     /// The groups whose offsets are carried over.
     pub groups: Vec<PlannedGroup>,
+    /// Offsets of the old topics that open transactions hold back: they are not copied.
+    pub held_back: u64,
+    /// Which those are, in words; empty where there are none.
+    #[serde(skip)]
+    pub held_back_in_words: String,
     /// What else could be done.
     pub other_options: OtherOptions,
     /// Whether the new topics hold the same, where everything is copied.

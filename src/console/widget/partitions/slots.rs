@@ -41,7 +41,7 @@ impl Slot {
     }
 }
 
-const ORDER: [What; 11] = [
+const ORDER: [What; 12] = [
     What::State,
     What::Column(Column::Topic),
     What::Column(Column::Partition),
@@ -49,6 +49,7 @@ const ORDER: [What; 11] = [
     What::Column(Column::Position),
     What::Column(Column::End),
     What::Column(Column::Lag),
+    What::Column(Column::Ahead),
     What::Column(Column::Rate),
     What::Trend,
     What::Column(Column::P95),
@@ -60,8 +61,8 @@ const TOPIC_MIN: u16 = 16;
 /// The widest a column of names gets while others want room.
 const NAME_MAX: u16 = 40;
 
-/// Shares a width out: numbers get what their largest value needs; trend, p95, end and owner give way to names, in this
-/// order; what is left over widens names, trend and progress, then the gaps.
+/// Shares a width out: numbers get what their largest value needs; ahead, trend, p95, end and owner give way to names, in
+/// this order; what is left over widens names, trend and progress, then the gaps.
 pub(crate) fn slots(partitions: &[PartitionView], inner: Rect) -> Vec<Slot> {
     let needs = Needs::of(partitions);
     // Cells between contents and border, where there are some to spare.
@@ -88,7 +89,8 @@ pub(crate) fn slots(partitions: &[PartitionView], inner: Rect) -> Vec<Slot> {
 
 /// Takes columns away until the topic has its room; returns what is left over.
 fn shrink(widths: &mut [u16], room: u16, topic: u16) -> u16 {
-    const GIVE_WAY: [(What, u16); 5] = [
+    const GIVE_WAY: [(What, u16); 6] = [
+        (What::Column(Column::Ahead), 0),
         (What::Trend, 5),
         (What::Trend, 0),
         (What::Column(Column::P95), 0),
@@ -170,7 +172,7 @@ impl Needs {
             What::Column(Column::Owner) => self.owner.min(9),
             What::Column(Column::Position | Column::Progress) => self.offset.max(8),
             What::Column(Column::End) => self.offset,
-            What::Column(Column::Lag) => self.lag,
+            What::Column(Column::Lag | Column::Ahead) => self.lag,
             What::Column(Column::Rate | Column::P95) => 7,
         }
     }

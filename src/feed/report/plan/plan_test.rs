@@ -31,6 +31,8 @@ fn plan() -> Forecast {
         },
         records: about(1_980_000),
         filtered: Estimate::default(),
+        unjudged: Estimate::default(),
+        held_back: 0,
         bytes: 237_600_000,
         record_bytes: RecordBytes { mean: 120.0, p50: 118, p99: 240, max: 1025 },
         partitions: vec![partition(3, 1_200_000, 0.606), partition(0, 780_000, 0.394)],

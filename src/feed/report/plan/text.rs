@@ -2,16 +2,20 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use crate::feed::{
-    Estimate, Forecast,
-    figures::{Bytes, Count, rate, seconds, whole},
-    printable,
+use crate::{
+    domain::Offset,
+    feed::{
+        Estimate, Forecast,
+        cells::{self, padding, width},
+        figures::{Bytes, Count, rate, seconds, whole},
+        printable,
+    },
 };
 
 /// How many partitions and keys are listed.
 const PARTITIONS: usize = 12;
 const KEYS: usize = 8;
-/// The longest name of a partition or key, in characters.
+/// The longest name of a partition or key, in cells.
 const NAME: usize = 48;
 /// The longest bar, in cells.
 const BAR: f64 = 30.0;
@@ -29,11 +33,14 @@ pub(super) fn render(plan: &Forecast) -> String {
     if plan.filtered.high > 0 {
         line("filtered", estimate(plan.filtered));
     }
+    if plan.unjudged.value > 0 {
+        line("unjudged", estimate(plan.unjudged));
+    }
     let size = plan.record_bytes;
     line(
         "size",
         format!(
-            "{} on average, half up to {}, 99 % up to {}, the largest read {}",
+            "{} on average, p50 {}, p99 {}, the largest read {}",
             Bytes(whole(size.mean)),
             Bytes(size.p50),
             Bytes(size.p99),
@@ -127,10 +134,10 @@ fn percent(share: f64) -> String {
 /// A name from outside, escaped and no longer than its column.
 fn name(text: &str) -> String {
     let text = printable(text);
-    if text.chars().count() <= NAME {
+    if width(&text) <= NAME {
         return text.into_owned();
     }
-    text.chars().take(NAME - 1).chain(['…']).collect()
+    format!("{}…", cells::head(&text, NAME - 1))
 }
 
 fn bar(share: f64) -> String {
@@ -139,17 +146,17 @@ fn bar(share: f64) -> String {
 
 /// Columns as wide as what stands in them; the first is aligned to the left, and what follows the last has no column.
 fn table(out: &mut String, head: &[&str], rows: &[(Vec<String>, String)]) {
-    let width = |at: usize| {
-        let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| cell.chars().count()));
-        cells.chain([head[at].chars().count()]).max().unwrap_or(0)
+    let widest = |at: usize| {
+        let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| width(cell)));
+        cells.chain([width(head[at])]).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let widths: Vec<usize> = (0..head.len()).map(widest).collect();
     let mut line = |cells: &mut dyn Iterator<Item = &str>, rest: &str| {
         let mut text = String::new();
         for (at, cell) in cells.enumerate() {
             let _ = match at {
-                0 => write!(text, "{cell:<width$}", width = widths[0]),
-                _ => write!(text, "  {cell:>width$}", width = widths[at]),
+                0 => write!(text, "{cell}{}", padding(cell, widths[0])),
+                _ => write!(text, "  {}{cell}", padding(cell, widths[at])),
             };
         }
         let _ = writeln!(out, "{}", format!("{text}  {rest}").trim_end());
@@ -172,8 +179,8 @@ fn partitions(out: &mut String, plan: &Forecast) {
         .map(|one| {
             let cells = vec![
                 name(&one.id.to_string()),
-                one.first.to_string(),
-                one.end.to_string(),
+                Count(one.first.since(Offset::ZERO)).to_string(),
+                Count(one.end.since(Offset::ZERO)).to_string(),
                 Count(one.records.value).to_string(),
                 Bytes(one.bytes).to_string(),
                 percent(one.share),
@@ -192,19 +199,23 @@ fn heaviest(out: &mut String, plan: &Forecast) {
     if plan.keys.heaviest.is_empty() {
         return;
     }
-    let rows: Vec<_> = plan
-        .keys
-        .heaviest
-        .iter()
-        .take(KEYS)
+    let shown = || plan.keys.heaviest.iter().take(KEYS);
+    let has_bounds = shown().any(|key| !key.records.is_exact());
+    let rows: Vec<_> = shown()
         .map(|key| {
-            let cells =
-                vec![name(&key.key), Count(key.records.value).to_string(), bounds(key.records), percent(key.share)];
+            let mut cells = vec![name(&key.key), Count(key.records.value).to_string()];
+            cells.extend(has_bounds.then(|| bounds(key.records)));
+            cells.push(percent(key.share));
             (cells, bar(key.share))
         })
         .collect();
     out.push('\n');
-    table(out, &["heaviest keys", "records", "between", "share"], &rows);
+    let head: &[&str] = if has_bounds {
+        &["heaviest keys", "records", "between", "share"]
+    } else {
+        &["heaviest keys", "records", "share"]
+    };
+    table(out, head, &rows);
 }
 
 /// A row for each number of workers, a column for each ordering; the bars are those of the ordering in force.
@@ -218,8 +229,8 @@ fn times(out: &mut String, plan: &Forecast) {
     let rows: Vec<_> = workers
         .into_iter()
         .map(|workers| {
-            let here = if workers == set.concurrency { ">" } else { "" };
-            let mut cells = vec![format!("{here}{workers}")];
+            let here = if workers == set.concurrency { ">" } else { " " };
+            let mut cells = vec![format!("{here} {workers:>5}")];
             let mut share = None;
             for curve in &plan.curves {
                 let point = curve.points.iter().find(|point| point.workers == workers);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt as _;
-use tokio_postgres::{Client, Row, SimpleQueryMessage};
+use tokio_postgres::{
+    Row, SimpleQueryMessage,
+    types::{ToSql, Type},
+};
 
 use super::{
     super::{
@@ -13,7 +16,7 @@ use super::{
         store::Claimed,
     },
     held::{Notes, Owned},
-    link::{Link, Trouble, bounded},
+    link::{Connection, Link, Trouble, bounded},
     sql,
     transaction::names,
 };
@@ -34,14 +37,14 @@ pub async fn is_noted(
     let Some((index, note)) = notes.first_key_value() else { return Ok(false) };
     let Some(one) = owned.iter().find(|one| one.index == *index) else { return Ok(false) };
     let Some(offset) = note.offsets.first() else { return Ok(false) };
-    let client = &link.client;
-    bounded(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")).await?;
-    bounded(client.execute(&link.alone, &[&alone])).await?;
+    let client = link.client();
+    bounded(client.batch_execute(&link.begin_alone(alone))).await?;
     let (topics, partitions) = names([one].into_iter());
-    let rows = bounded(client.query(sql::NOTED, &[&projection, &topics, &partitions])).await?;
-    let position = bounded(client.query_opt(sql::STANDS, &[&projection, &topics, &partitions])).await?;
+    let of = of(&projection, &topics, &partitions);
+    let rows = bounded(client.query_typed(sql::NOTED, &of)).await?;
+    let position = bounded(client.query_typed(sql::STANDS, &of)).await?;
     bounded(client.batch_execute("COMMIT")).await?;
-    let passed = match position {
+    let passed = match position.first() {
         Some(row) => row.try_get::<_, Option<i64>>(0)?.is_some_and(|position| offset < position),
         None => false,
     };
@@ -58,18 +61,20 @@ pub struct Taken {
 /// Gives partitions new tokens, when everybody who had the last ones is done, in one transaction; or changes nothing, where
 /// positions are those of another log.
 pub async fn claim(
-    client: &Client,
+    connection: &Connection,
     projection: &str,
     partitions: &[Claimed],
     logs: &Logs,
 ) -> Result<Result<Vec<Taken>, Mismatch>, Trouble> {
     let (topics, numbers): (Vec<&str>, Vec<i32>) =
         partitions.iter().map(|one| (&*one.id.topic, one.id.partition.0)).unzip();
-    bounded(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")).await?;
-    bounded(client.execute(sql::NEW, &[&projection, &topics, &numbers])).await?;
-    bounded(client.execute(sql::WAIT, &[&projection, &topics, &numbers])).await?;
+    let client = &connection.client;
+    bounded(client.batch_execute(connection.begin())).await?;
+    let of = of(&projection, &topics, &numbers);
+    bounded(client.execute_typed(sql::NEW, &of)).await?;
+    bounded(client.query_typed(sql::WAIT, &of)).await?;
     let mut known = Vec::new();
-    for row in &bounded(client.query(sql::LOGS, &[&projection])).await? {
+    for row in &bounded(client.query_typed(sql::LOGS, &of[..1])).await? {
         known.push((row.try_get(0)?, LogId { cluster: row.try_get(1)?, topic: row.try_get(2)? }));
     }
     if let Err(mismatch) = check(known, logs) {
@@ -81,9 +86,11 @@ pub async fn claim(
     let topic_ids: Vec<Option<&str>> = ours.iter().map(|log| log.topic.as_deref()).collect();
     // Never one that was given out before, in whatever table of whatever schema.
     let token: i64 = rand::rng().random();
-    let claimed =
-        bounded(client.query(sql::TAKE, &[&projection, &topics, &numbers, &token, &cluster, &topic_ids])).await?;
-    let noted = bounded(client.query(sql::NOTED, &[&projection, &topics, &numbers])).await?;
+    let further: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&token, Type::INT8), (&cluster, Type::TEXT), (&topic_ids, Type::TEXT_ARRAY)];
+    let all: Vec<_> = of.iter().cloned().chain(further).collect();
+    let claimed = bounded(client.query_typed(sql::TAKE, &all)).await?;
+    let noted = bounded(client.query_typed(sql::NOTED, &of)).await?;
     bounded(client.batch_execute("COMMIT")).await?;
     let mut sets = sets(&noted)?;
     let mut found = BTreeMap::new();
@@ -100,9 +107,13 @@ pub async fn claim(
 }
 
 /// What is applied of each partition.
-pub async fn sums(client: &Client, projection: &str) -> Result<Vec<Sum>, Trouble> {
+pub async fn sums(connection: &Connection, projection: &str) -> Result<Vec<Sum>, Trouble> {
+    let client = &connection.client;
+    bounded(client.batch_execute(connection.begin())).await?;
+    let rows = bounded(client.query_typed(sql::SUMS, &[(&projection, Type::TEXT)])).await?;
+    bounded(client.batch_execute("COMMIT")).await?;
     let mut sums: BTreeMap<(String, i32), (u64, u64)> = BTreeMap::new();
-    for row in bounded(client.query(sql::SUMS, &[&projection])).await? {
+    for row in rows {
         let sum = sums.entry(place(&row)?).or_default();
         let (records, digest): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
         *sum = (sum.0 + records.cast_unsigned(), sum.1.wrapping_add(digest.cast_unsigned()));
@@ -113,7 +124,9 @@ pub async fn sums(client: &Client, projection: &str) -> Result<Vec<Sum>, Trouble
 }
 
 /// The first rows of a query, as text.
-pub async fn first_rows(client: &Client, query: &str, most: usize) -> Result<Vec<String>, Trouble> {
+pub async fn first_rows(connection: &Connection, query: &str, most: usize) -> Result<Vec<String>, Trouble> {
+    let client = &connection.client;
+    bounded(client.batch_execute(connection.begin())).await?;
     let mut texts = Vec::new();
     for message in bounded(client.simple_query(query)).await? {
         if let SimpleQueryMessage::Row(row) = message
@@ -123,7 +136,17 @@ pub async fn first_rows(client: &Client, query: &str, most: usize) -> Result<Vec
             texts.push((0..row.len()).map(column).collect::<Vec<_>>().join(", "));
         }
     }
+    bounded(client.batch_execute("COMMIT")).await?;
     Ok(texts)
+}
+
+/// A projection and some of its partitions, as the first three parameters.
+fn of<'a>(
+    projection: &'a (dyn ToSql + Sync),
+    topics: &'a (dyn ToSql + Sync),
+    partitions: &'a (dyn ToSql + Sync),
+) -> [(&'a (dyn ToSql + Sync), Type); 3] {
+    [(projection, Type::TEXT), (topics, Type::TEXT_ARRAY), (partitions, Type::INT4_ARRAY)]
 }
 
 fn place(row: &Row) -> Result<(String, i32), Trouble> {

@@ -1,14 +1,12 @@
-//! A connection, with everything prepared that is sent through it.
+//! A connection, with everything ready that is sent through it.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio_postgres::{Client, Error, Statement, types::Type};
+use tokio_postgres::{Client, Error, SimpleQueryMessage, types::Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    super::{definition::Definition, statement::Dialect},
-    address::Address,
-    sql,
+    super::definition::Definition, address::Address, call::Call, pooler::announced_process, sql, step::Step,
     verdict::sentence,
 };
 
@@ -32,6 +30,8 @@ pub struct Place {
 pub enum Trouble {
     /// The server or the client says so.
     Database(Error),
+    /// The server says so of a statement of the definition; the sentence names it.
+    Statement(Error, String),
     /// No answer came in time.
     Silent,
     /// What the notes of kreplay's hold is none.
@@ -45,10 +45,19 @@ impl From<Error> for Trouble {
 }
 
 impl Trouble {
+    /// What the server or the client said.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Database(error) | Self::Statement(error, _) => Some(error),
+            Self::Silent | Self::Damaged => None,
+        }
+    }
+
     /// For people.
     pub fn sentence(&self) -> String {
         match self {
             Self::Database(error) => sentence(error),
+            Self::Statement(_, sentence) => sentence.clone(),
             Self::Silent => format!("PostgreSQL gave no answer for {} s", ANSWER.as_secs()),
             Self::Damaged => {
                 "kreplay_applied is damaged: what it says cannot be read; rebuild the projection in a new schema".into()
@@ -65,9 +74,24 @@ pub async fn bounded<T>(answer: impl Future<Output = Result<T, Error>>) -> Resul
     }
 }
 
+/// A connection. Its transactions see the projection's schema first.
+pub struct Connection {
+    pub client: Client,
+    /// Whether a pooler stands between: nothing outlives a transaction then.
+    pub is_pooled: bool,
+    begin: String,
+}
+
+impl Connection {
+    /// What begins a transaction.
+    pub fn begin(&self) -> &str {
+        &self.begin
+    }
+}
+
 impl Place {
-    /// A connection that sees the projection's schema first.
-    pub async fn connect(&self) -> Result<Client, Trouble> {
+    /// Connects.
+    pub async fn connect(&self) -> Result<Connection, Trouble> {
         let client = bounded(async {
             let (client, connection) = self.address.config.connect(self.tls.clone()).await?;
             // It ends with its client. What it ends with, the client's next request says.
@@ -75,49 +99,73 @@ impl Place {
             Ok(client)
         })
         .await?;
-        bounded(client.batch_execute(&sql::session(self.schema.as_deref()))).await?;
-        Ok(client)
+        let announced = announced_process(&client).await;
+        let is_pooled = announced.is_none() || announced != process(&client).await?;
+        let schema = self.schema.as_deref();
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+        if is_pooled {
+            let begin = format!("{begin}; {}", sql::settings("SET LOCAL", schema));
+            return Ok(Connection { client, is_pooled, begin });
+        }
+        bounded(client.batch_execute(&sql::settings("SET", schema))).await?;
+        Ok(Connection { client, is_pooled, begin: begin.to_owned() })
     }
 }
 
-/// A connection with its prepared statements.
+/// The server's process that answers.
+async fn process(client: &Client) -> Result<Option<i32>, Trouble> {
+    let answer = bounded(client.simple_query("SELECT pg_backend_pid()")).await?;
+    Ok(answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    }))
+}
+
+/// A worker's connection with its statements.
 pub struct Link {
-    pub client: Client,
+    pub connection: Connection,
     /// The definition's statements.
-    pub steps: Vec<Statement>,
-    pub alone: Statement,
-    pub fence: Statement,
-    pub note: Statement,
-    pub draw: Statement,
-    pub position: Statement,
+    pub steps: Vec<Step>,
+    pub fence: Call,
+    pub note: Call,
+    pub draw: Call,
+    pub position: Call,
 }
 
 impl Link {
-    /// Brings an open transaction to nothing.
-    pub async fn roll_back(&self) -> Result<(), Trouble> {
-        bounded(self.client.batch_execute("ROLLBACK")).await
-    }
-
-    /// Connects and prepares.
+    /// Connects and makes everything ready.
     pub async fn open(place: &Place) -> Result<Self, Trouble> {
-        let client = place.connect().await?;
+        let connection = place.connect().await?;
         let mut steps = Vec::with_capacity(place.definition.statements.len());
         for statement in &place.definition.statements {
-            steps.push(bounded(client.prepare(&statement.text(Dialect::Postgres))).await?);
+            steps.push(Step::new(&connection, statement, &place.definition).await?);
         }
         let texts = || vec![Type::TEXT, Type::TEXT_ARRAY, Type::INT4_ARRAY];
         let with = |further: &[Type]| [texts(), further.to_vec()].concat();
+        let (client, is_pooled) = (&connection.client, connection.is_pooled);
+        let note = with(&[Type::BYTEA_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY]);
         Ok(Self {
-            alone: bounded(client.prepare_typed(sql::ALONE, &[Type::INT8])).await?,
-            fence: bounded(client.prepare_typed(sql::FENCE, &with(&[Type::INT8_ARRAY]))).await?,
-            note: bounded(
-                client.prepare_typed(sql::NOTE, &with(&[Type::BYTEA_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY])),
-            )
-            .await?,
-            draw: bounded(client.prepare_typed(sql::DRAW, &texts())).await?,
-            position: bounded(client.prepare_typed(sql::POSITION, &with(&[Type::INT8_ARRAY]))).await?,
+            fence: Call::new(client, is_pooled, sql::FENCE, &with(&[Type::INT8_ARRAY])).await?,
+            note: Call::new(client, is_pooled, sql::NOTE, &note).await?,
+            draw: Call::new(client, is_pooled, sql::DRAW, &texts()).await?,
+            position: Call::new(client, is_pooled, sql::POSITION, &with(&[Type::INT8_ARRAY])).await?,
             steps,
-            client,
+            connection,
         })
+    }
+
+    /// The client of its connection.
+    pub fn client(&self) -> &Client {
+        &self.connection.client
+    }
+
+    /// What begins a transaction that holds a number, so that its end can be waited for.
+    pub fn begin_alone(&self, alone: i64) -> String {
+        format!("{}; SELECT pg_advisory_xact_lock({alone})", self.connection.begin())
+    }
+
+    /// Brings an open transaction to nothing.
+    pub async fn roll_back(&self) -> Result<(), Trouble> {
+        bounded(self.client().batch_execute("ROLLBACK")).await
     }
 }

@@ -9,27 +9,32 @@
 
 mod address;
 mod ask;
+mod call;
 mod held;
 mod link;
+mod many;
 mod parameter;
+mod placeholders;
+mod pooler;
 mod scratch;
 mod sql;
+mod step;
 mod tls;
 mod todo;
 mod transaction;
 mod verdict;
+mod way_out;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio_postgres::Client;
 
 pub use self::scratch::ScratchSchemas;
 
 pub(super) use self::{
-    link::{Place, Trouble, bounded},
+    link::{Connection, Place, Trouble, bounded},
     sql::quoted,
 };
 
@@ -37,6 +42,7 @@ use self::{
     address::Address,
     held::{Held, Owned},
     link::Link,
+    step::Step,
     transaction::Attempt,
     verdict::{Verdict, verdict},
     writer::Writer,
@@ -45,12 +51,11 @@ use super::{
     batch::Batch,
     definition::Definition,
     shadow::Sum,
-    statement::Dialect,
     store::{Claimed, Session, Store, settings_error, target_error},
 };
 use crate::{
     domain::Offset,
-    feed::EventLog,
+    feed::{EventKind, EventLog},
     handler::{HandlerContext, HandlerError, Logs, Positions},
 };
 
@@ -114,21 +119,22 @@ pub(super) fn reach(
 
 /// Whether it is for the user to change something.
 pub(super) fn is_wrong_usage(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Database(error) if matches!(verdict(error), Verdict::Broken | Verdict::Record))
+    trouble.error().is_some_and(|error| matches!(verdict(error), Verdict::Broken | Verdict::Record))
 }
 
 impl Shared {
     async fn prepare(&self) -> Result<(), HandlerError> {
-        let client = self.place.connect().await.map_err(|trouble| self.error("cannot connect", &trouble))?;
+        let connection = self.connect().await?;
+        let client = &connection.client;
         // Two that make the same table at the same time would fail each other.
-        let begin = "BEGIN; SELECT pg_advisory_xact_lock(7813572640187291)";
+        let begin = format!("{}; SELECT pg_advisory_xact_lock(7813572640187291)", connection.begin());
         let schema = async {
-            bounded(client.batch_execute(begin)).await?;
+            bounded(client.batch_execute(&begin)).await?;
             if let Some(schema) = &self.place.schema {
                 bounded(client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", sql::quoted(schema)))).await?;
             }
             bounded(client.batch_execute(sql::TABLES)).await?;
-            for row in &bounded(client.query(sql::LACKING, &[])).await? {
+            for row in &bounded(client.query_typed(sql::LACKING, &[])).await? {
                 let column: &str = row.try_get(0)?;
                 let add = format!("ALTER TABLE kreplay_positions ADD COLUMN {column} text");
                 bounded(client.batch_execute(&add)).await?;
@@ -140,20 +146,36 @@ impl Shared {
             bounded(client.batch_execute(schema)).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
         }
         bounded(client.batch_execute("COMMIT")).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
-        for statement in &self.place.definition.statements {
-            let prepared = bounded(client.prepare(&statement.text(Dialect::Postgres))).await;
-            prepared.map_err(|trouble| self.error(&format!("the statement of line {}", statement.line), &trouble))?;
+        let definition = &self.place.definition;
+        let mut steps = Vec::new();
+        for statement in &definition.statements {
+            let step = Step::new(&connection, statement, definition).await;
+            let what = format!("the statement of line {}", statement.line);
+            let step = step.map_err(|trouble| match &trouble {
+                Trouble::Statement(..) => self.fault(&trouble, &trouble.sentence()),
+                _ => self.error(&what, &trouble),
+            })?;
+            steps.push(step);
+        }
+        let pooled = "a pooler stands before the server, so that statements are sent with their texts";
+        let ways = [Some(many::shown(definition, &steps)), connection.is_pooled.then(|| pooled.to_owned())];
+        for way in ways.into_iter().flatten() {
+            self.events.push(EventKind::Notice { text: format!("{}: {way}", self.shown) });
         }
         Ok(())
     }
 
     /// What is wrong before the run. What the user has to change counts as wrong usage.
     fn error(&self, what: &str, trouble: &Trouble) -> HandlerError {
-        let reason = format!("{}: {what}: {}", self.shown, trouble.sentence());
+        self.fault(trouble, &format!("{what}: {}", trouble.sentence()))
+    }
+
+    fn fault(&self, trouble: &Trouble, text: &str) -> HandlerError {
+        let reason = format!("{}: {text}", self.shown);
         if is_wrong_usage(trouble) { settings_error(reason) } else { target_error(reason) }
     }
 
-    async fn client(&self) -> Result<Client, HandlerError> {
+    async fn connect(&self) -> Result<Connection, HandlerError> {
         self.place.connect().await.map_err(|trouble| self.error("cannot connect", &trouble))
     }
 
@@ -183,8 +205,8 @@ impl Store for PostgresStore {
         let runtime = self.runtime.lock();
         let projection = &self.shared.place.definition.name;
         let taken = runtime.block_on(async {
-            let client = self.shared.client().await?;
-            let taken = ask::claim(&client, projection, partitions, logs).await;
+            let connection = self.shared.connect().await?;
+            let taken = ask::claim(&connection, projection, partitions, logs).await;
             taken.map_err(|trouble| self.shared.error("partitions cannot be taken over", &trouble))
         })?;
         let taken = taken.map_err(|mismatch| mismatch.refusal(&self.shared.shown))?;
@@ -216,16 +238,16 @@ impl Store for PostgresStore {
 
     fn sums(&self) -> Result<Vec<Sum>, HandlerError> {
         self.runtime.lock().block_on(async {
-            let client = self.shared.client().await?;
-            let sums = ask::sums(&client, &self.shared.place.definition.name).await;
+            let connection = self.shared.connect().await?;
+            let sums = ask::sums(&connection, &self.shared.place.definition.name).await;
             sums.map_err(|trouble| self.shared.error("what is applied cannot be read", &trouble))
         })
     }
 
     fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError> {
         self.runtime.lock().block_on(async {
-            let client = self.shared.client().await?;
-            let rows = ask::first_rows(&client, query, most).await;
+            let connection = self.shared.connect().await?;
+            let rows = ask::first_rows(&connection, query, most).await;
             rows.map_err(|trouble| target_error(trouble.sentence()))
         })
     }

@@ -6,6 +6,7 @@ use std::{error::Error, fmt, fmt::Write as _};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 use super::super::batch::{Batch, Value};
+use crate::domain::json::Number;
 
 /// A value of a batch.
 #[derive(Clone, Copy)]
@@ -34,7 +35,16 @@ impl ToSql for Parameter<'_> {
             Value::Null => return Ok(IsNull::Yes),
             Value::Bool(value) => write!(out, "{value}")?,
             Value::Integer(value) => write!(out, "{value}")?,
-            Value::Real(value) => write!(out, "{value}")?,
+            Value::Number(range) => {
+                let text = self.batch.text(range);
+                let whole = [Type::INT2, Type::INT4, Type::INT8, Type::OID].contains(kind);
+                // PostgreSQL's whole numbers are digits: of 1.0 and 1e3 they are 1 and 1000. What is not whole or too large it
+                // refuses.
+                match Number::parse(text).filter(|_| whole).and_then(Number::as_i64) {
+                    Some(number) => write!(out, "{number}")?,
+                    None => out.extend_from_slice(text.as_bytes()),
+                }
+            }
             Value::Text(range) | Value::Json(range) if hex => push_hex(self.batch.text(range).as_bytes(), out),
             Value::Bytes(range) if hex => push_hex(self.batch.bytes(range), out),
             Value::Bytes(_) => return Err(Box::new(Unsendable::Bytes(kind.clone()))),
@@ -78,6 +88,7 @@ impl fmt::Debug for Parameter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::json::Document;
 
     fn sent(batch: &Batch, value: &Value, kind: &Type) -> Result<Option<String>, String> {
         let mut out = BytesMut::new();
@@ -93,16 +104,31 @@ mod tests {
     fn every_value_has_its_text() {
         let mut batch = Batch::default();
         let (text, bytes, odd) = (batch.keep("ü".as_bytes()), batch.keep(&[0xff, 0]), batch.keep(b"a\0b"));
-        let json = batch.keep_json(&serde_json::json!({"a": [1]}));
+        let document = Document::read(br#"{"b": [1], "a": 1.0}"#).unwrap();
+        let json = batch.keep_json(document.root());
         let ok = |text: &str| Ok(Some(text.to_owned()));
         assert_eq!(sent(&batch, &Value::Null, &Type::INT4), Ok(None));
         assert_eq!(sent(&batch, &Value::Bool(true), &Type::BOOL), ok("true"));
         assert_eq!(sent(&batch, &Value::Integer(-7), &Type::INT8), ok("-7"));
-        assert_eq!(sent(&batch, &Value::Real(0.1), &Type::NUMERIC), ok("0.1"));
+        for (number, kind, text) in [
+            ("117.63331139400017", Type::NUMERIC, "117.63331139400017"),
+            ("0.12345678901234567890", Type::NUMERIC, "0.12345678901234567890"),
+            ("23958446825181076828", Type::NUMERIC, "23958446825181076828"),
+            // Out of range, which PostgreSQL says.
+            ("23958446825181076828", Type::INT8, "23958446825181076828"),
+            ("1.50", Type::TEXT, "1.50"),
+            ("1e3", Type::INT8, "1000"),
+            ("-7.0", Type::INT2, "-7"),
+            ("1.5", Type::INT4, "1.5"),
+            ("1e400", Type::FLOAT8, "1e400"),
+        ] {
+            let value = batch.keep_number(Number::parse(number).unwrap());
+            assert_eq!(sent(&batch, &value, &kind), ok(text), "{number} as {kind}");
+        }
         assert_eq!(sent(&batch, &text, &Type::TEXT), ok("ü"));
         assert_eq!(sent(&batch, &text, &Type::BYTEA), ok("\\xc3bc"));
         assert_eq!(sent(&batch, &bytes, &Type::BYTEA), ok("\\xff00"));
-        assert_eq!(sent(&batch, &json, &Type::JSONB), ok("{\"a\":[1]}"));
+        assert_eq!(sent(&batch, &json, &Type::JSONB), ok("{\"b\":[1],\"a\":1.0}"));
         assert!(sent(&batch, &bytes, &Type::TEXT).unwrap_err().contains("not UTF-8"));
         assert!(sent(&batch, &odd, &Type::TEXT).unwrap_err().contains("NUL"));
         assert_eq!(sent(&batch, &odd, &Type::BYTEA), ok("\\x610062"));

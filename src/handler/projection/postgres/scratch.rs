@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
-use tokio_postgres::Client;
 
 use super::{
     super::{
@@ -89,8 +88,8 @@ impl ScratchSchemas {
 
     fn ask(&self, sql: &str) -> Result<(), (Step, Trouble)> {
         self.runtime.block_on(async {
-            let client: Client = self.place.connect().await.map_err(|trouble| (Step::Connect, trouble))?;
-            bounded(client.batch_execute(sql)).await.map_err(|trouble| (Step::Carry, trouble))
+            let connection = self.place.connect().await.map_err(|trouble| (Step::Connect, trouble))?;
+            bounded(connection.client.batch_execute(sql)).await.map_err(|trouble| (Step::Carry, trouble))
         })
     }
 }

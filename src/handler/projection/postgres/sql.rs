@@ -30,21 +30,37 @@ SELECT wanted.name FROM unnest(ARRAY['cluster_id', 'topic_id']) AS wanted(name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute AS one
     WHERE one.attrelid = 'kreplay_positions'::regclass AND one.attname = wanted.name AND NOT one.attisdropped)";
 
-/// Settings of each connection. Whoever stops in the middle of a transaction must not hold up others for long.
-pub fn session(schema: Option<&str>) -> String {
-    let path = schema.map_or(String::new(), |schema| format!("SET search_path TO {}, public;", quoted(schema)));
+/// Settings of each connection (`SET`), or of a transaction (`SET LOCAL`). Whoever stops in the middle of a transaction must not
+/// hold up others for long.
+pub fn settings(set: &str, schema: Option<&str>) -> String {
+    let path = schema.map_or(String::new(), |schema| format!("{set} search_path TO {}, public; ", quoted(schema)));
     format!(
-        "{path} SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning"
+        "{path}{set} lock_timeout = '30s'; {set} idle_in_transaction_session_timeout = '60s'; \
+         {set} client_min_messages = warning"
     )
 }
+
+/// The types of the parameters of a statement that SQL's `PREPARE` has made.
+pub const PREPARED: &str = "
+SELECT t.oid, t.typname::text, n.nspname::text
+FROM pg_catalog.pg_prepared_statements s
+CROSS JOIN unnest(s.parameter_types) WITH ORDINALITY AS one(kind, number)
+JOIN pg_catalog.pg_type t ON t.oid = one.kind
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE s.name = $1 ORDER BY one.number";
+
+/// The arrays of some types. Left out are those that `unnest` takes apart in another way, or that are written in another way.
+pub const ARRAYS: &str = "
+SELECT t.oid, a.oid, a.typname::text, n.nspname::text, pg_catalog.format_type(a.oid, NULL)
+FROM pg_catalog.pg_type t
+JOIN pg_catalog.pg_type a ON a.oid = t.typarray
+JOIN pg_catalog.pg_namespace n ON n.oid = a.typnamespace
+WHERE t.oid = ANY($1) AND t.typtype IN ('b', 'd', 'e', 'r', 'm') AND t.typcategory <> 'A' AND t.typdelim = ','";
 
 /// A name as it is, whatever characters it has.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
-
-/// Every transaction of a worker holds its number, so that one whose outcome is not known can be waited for.
-pub const ALONE: &str = "SELECT pg_advisory_xact_lock($1)";
 
 /// The partitions whose tokens are still ours, and stay so until the end of the transaction.
 pub const FENCE: &str = "

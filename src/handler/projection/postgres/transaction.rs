@@ -9,12 +9,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio_postgres::{Error, Row, error::Severity, types::ToSql};
+use tokio_postgres::{
+    Error, Row,
+    error::{Severity, SqlState},
+    types::ToSql,
+};
 
 use super::{
-    super::{applied::OffsetSet, batch::Batch, definition::Definition, store::Executed},
+    super::{
+        applied::OffsetSet,
+        batch::{Batch, Step},
+        definition::Definition,
+        store::Executed,
+    },
     held::{Drawing, Note, Notes, Owned},
     link::{Link, Trouble, bounded},
+    many::{Group, Piece, grouped},
     parameter::Parameter,
     todo::{Entry, Todo},
     verdict::{Verdict, sentence, verdict},
@@ -68,6 +78,17 @@ impl<T> Sent<'_, T> {
     }
 }
 
+/// A statement on its way.
+struct SentStep<'a> {
+    /// The first record in it: which of those that are to be applied.
+    at: usize,
+    statement: usize,
+    /// How many records are in it, and how many rows it has.
+    records: u32,
+    rows: usize,
+    sent: Sent<'a, u64>,
+}
+
 /// What a transaction is about.
 pub struct Attempt<'a> {
     pub link: &'a Link,
@@ -85,20 +106,24 @@ type Failed = (usize, Trouble);
 impl Attempt<'_> {
     /// Applies what is to be done. After `Ok` it is committed; records that failed are out of `todo`.
     pub async fn run(&self, todo: &mut Todo, careful: bool) -> Result<Vec<Executed>, Failure> {
-        let client = &self.link.client;
-        let begin = send(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")).await;
-        let number: [&(dyn ToSql + Sync); 1] = [&self.alone];
-        let alone = send(client.execute(&self.link.alone, &number)).await;
+        let client = self.link.client();
+        let begin_text = self.link.begin_alone(self.alone);
+        let begin = send(client.batch_execute(&begin_text)).await;
         let (topics, partitions) = names(self.owned.iter());
         let owners: Vec<i64> = self.owned.iter().map(|one| one.owner).collect();
         let projection = &self.definition.name;
         let mine: [&(dyn ToSql + Sync); 4] = [projection, &topics, &partitions, &owners];
-        let fence = send(client.query(&self.link.fence, &mine)).await;
+        let fence = send(self.link.fence.query(client, &mine)).await;
         // With savepoints, only what is known to be ours is touched.
         let pending: Vec<Entry> = todo.pending(0).into_iter().map(|(_, entry)| entry).collect();
-        let steps = if careful { Vec::new() } else { self.send_steps(&pending).await };
+        let steps = if careful { Vec::new() } else { self.send_steps(&pending, true).await };
+        // What is to be drawn together has to be read first.
+        let notes = Some(todo.notes(self.batch)).filter(|_| !careful && self.drawings.is_empty());
+        let writing = match &notes {
+            Some(applied) => Some(send(self.write_notes(applied)).await),
+            None => None,
+        };
         begin.answer().await?;
-        alone.answer().await?;
         self.check_fence(&fence.answer().await?)?;
         let executed = if careful {
             bounded(client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE")).await?;
@@ -109,19 +134,24 @@ impl Attempt<'_> {
                 Err((at, trouble)) => return Err(self.judged(pending.get(at).copied(), trouble)),
             }
         };
-        self.note(todo.notes(self.batch)).await?;
+        match writing {
+            Some(sent) => {
+                sent.answer().await?;
+            }
+            None => self.note(todo.notes(self.batch)).await?,
+        }
         self.commit().await?;
         Ok(executed)
     }
 
     /// Moves the positions of partitions that are still ours, and draws all their notes together.
     pub async fn write_positions(&self) -> Result<(), Trouble> {
-        let client = &self.link.client;
-        bounded(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")).await?;
+        let client = self.link.client();
+        bounded(client.batch_execute(self.link.connection.begin())).await?;
         let (topics, partitions) = names(self.owned.iter());
         let owners: Vec<i64> = self.owned.iter().map(|one| one.owner).collect();
         let mine: [&(dyn ToSql + Sync); 4] = [&self.definition.name, &topics, &partitions, &owners];
-        let held = bounded(client.query(&self.link.fence, &mine)).await?;
+        let held = bounded(self.link.fence.query(client, &mine)).await?;
         let ours: Vec<Owned> = self.owned.iter().filter(|one| is_held(&held, one)).cloned().collect();
         let ours = Attempt { owned: &ours, ..*self };
         ours.note(Notes::new()).await?;
@@ -136,40 +166,84 @@ impl Attempt<'_> {
         Err(Failure::Fenced(lost))
     }
 
-    async fn send_steps<'b>(&'b self, entries: &[Entry]) -> Vec<(usize, usize, Sent<'b, u64>)> {
-        let mut sent = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.iter().enumerate() {
-            for step in self.batch.steps(&self.batch.records[entry.record]) {
-                let values = self.batch.values(step).iter().map(|value| Parameter { batch: self.batch, value });
-                let one = send(self.link.client.execute_raw(&self.link.steps[step.statement], values)).await;
-                let refused = one.answer.as_ref().is_some_and(Result::is_err);
-                sent.push((at, step.statement, one));
-                if refused {
-                    return sent;
+    /// Sends the statements of records. `together` says whether rows of several records may go in one.
+    async fn send_steps<'b>(&'b self, entries: &[Entry], together: bool) -> Vec<SentStep<'b>> {
+        let link = self.link;
+        let many = |statement: usize| link.steps[statement].many.as_ref().ok().filter(|many| together && many.is_on());
+        let pieces = grouped(self.batch, entries, many);
+        let mut sent = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let one = match piece {
+                Piece::One(at, row) => {
+                    let future = self.send_one(row.step);
+                    SentStep {
+                        at,
+                        statement: row.step.statement,
+                        records: row.records,
+                        rows: 1,
+                        sent: send(future).await,
+                    }
                 }
+                Piece::Group(group) => {
+                    let (at, statement, rows) = (group.at, group.statement, group.rows.len());
+                    let records = group.rows.iter().map(|row| row.records).sum();
+                    SentStep { at, statement, records, rows, sent: send(self.send_group(group)).await }
+                }
+            };
+            let refused = one.sent.answer.as_ref().is_some_and(Result::is_err);
+            sent.push(one);
+            if refused {
+                break;
             }
         }
         sent
     }
 
-    async fn answers(&self, sent: Vec<(usize, usize, Sent<'_, u64>)>) -> Result<Vec<Executed>, Failed> {
+    async fn send_one(&self, step: &Step) -> Result<u64, Error> {
+        let ready = &self.link.steps[step.statement];
+        let values = self.batch.values(step);
+        let parameter = |at: &usize| values.get(*at).map(|value| Parameter { batch: self.batch, value });
+        ready.one.carry_out(self.link.client(), ready.parameters.iter().filter_map(parameter).collect()).await
+    }
+
+    async fn send_group(&self, group: Group<'_>) -> Result<u64, Error> {
+        match &self.link.steps[group.statement].many {
+            Ok(many) => many.carry_out(self.link.client(), self.batch, &group).await,
+            // It is grouped by it.
+            Err(_) => Ok(0),
+        }
+    }
+
+    async fn answers(&self, sent: Vec<SentStep<'_>>) -> Result<Vec<Executed>, Failed> {
         let mut executed = vec![Executed::default(); self.definition.statements.len()];
-        for (at, statement, one) in sent {
-            let rows = one.answer().await.map_err(|trouble| (at, trouble))?;
-            executed[statement].times += 1;
-            executed[statement].rows += rows;
+        for SentStep { at, statement, records, rows, sent } in sent {
+            let changed = sent.answer().await.map_err(|trouble| {
+                self.learn(statement, rows, &trouble);
+                (at, trouble)
+            })?;
+            executed[statement].times += u64::from(records);
+            // Each of those whose row was taken over by a later one would have changed it.
+            executed[statement].rows += changed + u64::from(records) - rows as u64;
         }
         Ok(executed)
     }
 
+    /// Two values that look different may be one key to the server, such as 1.0 and 1.00.
+    fn learn(&self, statement: usize, rows: usize, trouble: &Trouble) {
+        let touches_twice = trouble.error().and_then(Error::code) == Some(&SqlState::CARDINALITY_VIOLATION);
+        if let (true, Ok(many)) = (touches_twice && rows > 1, &self.link.steps[statement].many) {
+            many.turn_off();
+        }
+    }
+
     async fn steps(&self, entries: &[Entry]) -> Result<Vec<Executed>, Failed> {
-        let sent = self.send_steps(entries).await;
+        let sent = self.send_steps(entries, false).await;
         self.answers(sent).await
     }
 
     /// Goes from failure to failure; each takes at least one record out.
     async fn carefully(&self, todo: &mut Todo) -> Result<Vec<Executed>, Failure> {
-        let client = &self.link.client;
+        let client = self.link.client();
         let mut executed = vec![Executed::default(); self.definition.statements.len()];
         // Where much fails, little is sent behind what may fail.
         let (mut from, mut at_once) = (0, usize::MAX);
@@ -214,7 +288,7 @@ impl Attempt<'_> {
     }
 
     fn judged(&self, entry: Option<Entry>, trouble: Trouble) -> Failure {
-        let Trouble::Database(error) = &trouble else { return trouble.into() };
+        let Some(error) = trouble.error() else { return trouble.into() };
         if verdict(error) != Verdict::Record {
             return trouble.into();
         }
@@ -230,13 +304,13 @@ impl Attempt<'_> {
 
     /// Notes what is applied, and draws earlier notes together.
     async fn note(&self, mut notes: Notes) -> Result<(), Trouble> {
-        let client = &self.link.client;
+        let client = self.link.client();
         let projection = &self.definition.name;
         let drawn: Vec<&Owned> =
             self.drawings.iter().filter_map(|it| self.owned.iter().find(|one| one.index == it.index)).collect();
         if !drawn.is_empty() {
             let (topics, partitions) = names(drawn.iter().copied());
-            let rows = bounded(client.query(&self.link.draw, &[projection, &topics, &partitions])).await?;
+            let rows = bounded(self.link.draw.query(client, &[projection, &topics, &partitions])).await?;
             for row in rows {
                 let (topic, partition): (&str, i32) = (row.try_get(0)?, row.try_get(1)?);
                 let Some(one) = drawn.iter().find(|one| &*one.id.topic == topic && one.id.partition.0 == partition)
@@ -254,14 +328,7 @@ impl Attempt<'_> {
                 note.offsets.prune(position);
             }
         }
-        let written: Vec<(&Owned, &Note)> =
-            self.owned.iter().filter_map(|one| Some((one, notes.get(&one.index)?))).collect();
-        let (topics, partitions) = names(written.iter().map(|(one, _)| *one));
-        let offsets: Vec<Vec<u8>> = written.iter().map(|(_, note)| note.offsets.encode()).collect();
-        let records: Vec<i64> = written.iter().map(|(_, note)| note.records).collect();
-        let digests: Vec<i64> = written.iter().map(|(_, note)| note.digest.cast_signed()).collect();
-        bounded(client.execute(&self.link.note, &[projection, &topics, &partitions, &offsets, &records, &digests]))
-            .await?;
+        bounded(self.write_notes(&notes)).await?;
         let moved: Vec<(&Owned, i64)> = self
             .drawings
             .iter()
@@ -270,14 +337,26 @@ impl Attempt<'_> {
         if !moved.is_empty() {
             let (topics, partitions) = names(moved.iter().map(|(one, _)| *one));
             let positions: Vec<i64> = moved.iter().map(|(_, position)| *position).collect();
-            bounded(client.execute(&self.link.position, &[projection, &topics, &partitions, &positions])).await?;
+            bounded(self.link.position.execute(client, &[projection, &topics, &partitions, &positions])).await?;
         }
         Ok(())
     }
 
+    async fn write_notes(&self, notes: &Notes) -> Result<u64, Error> {
+        let written: Vec<(&Owned, &Note)> =
+            self.owned.iter().filter_map(|one| Some((one, notes.get(&one.index)?))).collect();
+        let (topics, partitions) = names(written.iter().map(|(one, _)| *one));
+        let offsets: Vec<Vec<u8>> = written.iter().map(|(_, note)| note.offsets.encode()).collect();
+        let records: Vec<i64> = written.iter().map(|(_, note)| note.records).collect();
+        let digests: Vec<i64> = written.iter().map(|(_, note)| note.digest.cast_signed()).collect();
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&self.definition.name, &topics, &partitions, &offsets, &records, &digests];
+        self.link.note.execute(self.link.client(), &values).await
+    }
+
     /// Sent alone: only whoever holds its number can be in this state, which is how its outcome is found out.
     async fn commit(&self) -> Result<(), Failure> {
-        match bounded(self.link.client.batch_execute("COMMIT")).await {
+        match bounded(self.link.client().batch_execute("COMMIT")).await {
             Ok(()) => Ok(()),
             Err(Trouble::Database(error)) if is_refused(&error) => match verdict(&error) {
                 // What is checked at the end names no record.

@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use tokio_postgres::Error;
 
-use super::parameter::Unsendable;
+use super::{parameter::Unsendable, way_out::way_out};
 use crate::feed::printable;
 
 /// The most of a server's words that is repeated, in characters.
@@ -35,12 +35,17 @@ pub fn verdict(error: &Error) -> Verdict {
         Some(error) => by_state(error.code().code()),
         // Values are made into text before they are sent; what cannot be sent is the record's fault.
         None if is_conversion(error) => Verdict::Record,
+        None if lacks_password(error) => Verdict::Broken,
         None => Verdict::Gone,
     }
 }
 
 fn is_conversion(error: &Error) -> bool {
     error.source().is_some_and(<dyn std::error::Error>::is::<Unsendable>)
+}
+
+fn lacks_password(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.to_string().contains("password missing"))
 }
 
 fn by_state(state: &str) -> Verdict {
@@ -59,7 +64,7 @@ fn by_state(state: &str) -> Verdict {
     }
 }
 
-/// The error for people, in one line, without what could drive a terminal.
+/// The error for people, in one line, with what can be done about it, and without what could drive a terminal.
 #[must_use]
 pub fn sentence(error: &Error) -> String {
     let text = match (error.as_db_error(), error.source()) {
@@ -71,7 +76,8 @@ pub fn sentence(error: &Error) -> String {
         (None, None) => error.to_string(),
     };
     let short: String = text.chars().take(LONGEST).collect();
-    printable(&short).into_owned()
+    let way = way_out(error).map(|way| format!("; {way}")).unwrap_or_default();
+    printable(&short).into_owned() + &way
 }
 
 #[cfg(test)]

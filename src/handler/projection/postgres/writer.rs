@@ -197,7 +197,7 @@ impl Course<'_> {
             Failure::Unknown(trouble) => Next::Reconnect(trouble),
             Failure::Trouble(trouble) => {
                 let verdict = match &trouble {
-                    Trouble::Database(error) => verdict(error),
+                    Trouble::Database(error) | Trouble::Statement(error, _) => verdict(error),
                     Trouble::Silent => return Next::Reconnect(trouble),
                     Trouble::Damaged => return Next::Failed(trouble.sentence(), Advice::Stop),
                 };
@@ -221,8 +221,8 @@ impl Course<'_> {
     }
 
     fn not_connected(&self, trouble: Trouble) -> Next {
-        match &trouble {
-            Trouble::Database(error) if verdict(error) == Verdict::Broken && self.unknown.is_none() => {
+        match trouble.error() {
+            Some(error) if verdict(error) == Verdict::Broken && self.unknown.is_none() => {
                 Next::Failed(trouble.sentence(), Advice::Stop)
             }
             _ => Next::Reconnect(trouble),

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     decode::Undecodable,
-    domain::Record,
+    domain::{Record, json::Number},
     handler::{EffectForm, HandlerError, Preview, PreviewedEffect, Unbuilt},
 };
 
@@ -90,7 +90,11 @@ fn literal(batch: &Batch, value: &Value) -> String {
         Value::Null => "NULL".into(),
         Value::Bool(value) => value.to_string(),
         Value::Integer(number) => number.to_string(),
-        Value::Real(number) => format!("{number:?}"),
+        // Numbers that are equal are the same value, however they are written.
+        Value::Number(range) => {
+            let text = batch.text(range);
+            Number::parse(text).map_or_else(|| text.to_owned(), |number| number.decimal().to_string())
+        }
         Value::Text(range) | Value::Json(range) => format!("'{}'", batch.text(range).replace('\'', "''")),
         Value::Bytes(range) => {
             let hex = batch.bytes(range).iter().fold("'\\x".to_owned(), |mut text, byte| {

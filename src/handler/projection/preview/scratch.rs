@@ -11,7 +11,7 @@ use crate::handler::{
     projection::{
         batch::Batch,
         definition::Definition,
-        sqlite::{Fault, bind, check_statements},
+        sqlite::{Destination, Fault, bind, check_statements, destinations_of},
         statement::Dialect,
         store::{settings_error, target_error},
         target::Target,
@@ -26,6 +26,7 @@ const COMMIT_EVERY: u32 = 1000;
 pub(in crate::handler::projection) struct Scratch {
     connection: Connection,
     sql: Vec<String>,
+    destinations: Vec<Vec<Destination>>,
     changes: Changes,
     steady: Steady,
     since_commit: u32,
@@ -57,9 +58,10 @@ impl Scratch {
         }
         let sql: Vec<_> = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect();
         check_statements(&connection, definition, &sql)?;
+        let destinations = destinations_of(&connection, definition, &sql).map_err(failed)?;
         let changes = Changes::install(&connection).map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
-        Ok(Self { connection, sql, changes, steady, since_commit: 0 })
+        Ok(Self { connection, sql, destinations, changes, steady, since_commit: 0 })
     }
 
     /// Applies the one record of a batch, and appends the rows that it changes.
@@ -72,7 +74,7 @@ impl Scratch {
         batch: &Batch,
         effects: &mut Vec<PreviewedEffect>,
     ) -> Result<(), Unbuilt> {
-        let Self { connection, sql, changes, steady, since_commit } = self;
+        let Self { connection, sql, destinations, changes, steady, since_commit } = self;
         if batch.steps.is_empty() {
             return Ok(());
         }
@@ -86,7 +88,7 @@ impl Scratch {
             run("SAVEPOINT kreplay_record")?;
             for step in &batch.steps {
                 let mut statement = connection.prepare_cached(&sql[step.statement])?;
-                bind(&mut statement, batch, step)?;
+                bind(&mut statement, batch, step, &destinations[step.statement])?;
                 let mut rows = statement.raw_query();
                 while rows.next()?.is_some() {}
             }

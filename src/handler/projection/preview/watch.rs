@@ -15,7 +15,7 @@ use rusqlite::{
     types::ValueRef,
 };
 
-use crate::handler::PreviewedEffect;
+use crate::{domain::json::Number, handler::PreviewedEffect};
 
 /// Arguments of the function before those of the columns: the table's number, what happened, and the row's number where
 /// nothing else tells rows apart.
@@ -215,14 +215,20 @@ fn note(tables: &[Table], context: &Context<'_>) -> rusqlite::Result<Option<Note
     Ok(tables.get(number).map(|table| table.note(number, happened, context)))
 }
 
-/// A value as SQL writes it, in full: two values that differ have different literals.
+/// A value as SQL writes it, in full: two values that SQLite takes for different have different literals.
 fn literal(out: &mut Vec<u8>, value: ValueRef<'_>) {
     // Writing to a Vec cannot fail.
     let _ = match value {
         ValueRef::Null => out.write_all(b"NULL"),
         ValueRef::Integer(number) => write!(out, "{number}"),
-        // The shortest text that is read as the same number.
-        ValueRef::Real(number) => write!(out, "{number:?}"),
+        // The shortest text that is read as the same number; 1.0 is 1, as it is for SQLite.
+        ValueRef::Real(number) => {
+            let text = format!("{number:?}");
+            match Number::parse(&text) {
+                Some(number) => write!(out, "{}", number.decimal()),
+                None => out.write_all(text.as_bytes()),
+            }
+        }
         ValueRef::Text(bytes) => {
             out.push(b'\'');
             for part in bytes.split_inclusive(|byte| *byte == b'\'') {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, types::Type};
 
 use super::{Found, Mark, Stage, goes_on};
 use crate::handler::{
     HandlerContext, HandlerError,
     projection::{
         definition::Definition,
-        postgres::{Place, Trouble, bounded, is_wrong_usage, quoted, reach},
+        postgres::{Connection, Place, Trouble, bounded, is_wrong_usage, quoted, reach},
         store::{settings_error, target_error},
     },
 };
@@ -56,22 +56,21 @@ impl PostgresShadow {
             if is_wrong_usage(trouble) { settings_error(reason) } else { target_error(reason) }
         };
         let begun = runtime.block_on(async {
-            let client = place.connect().await.map_err(|trouble| error(&trouble))?;
-            let number = "SELECT pg_try_advisory_lock(hashtextextended('kreplay rebuild ' || $1::text, 0))";
-            let alone = bounded(client.query_one(number, &[&live])).await.map_err(|trouble| error(&trouble))?;
-            if !alone.try_get::<_, bool>(0).unwrap_or_default() {
+            let held = place.connect().await.map_err(|trouble| error(&trouble))?;
+            if !is_alone(&held, &live).await.map_err(|trouble| error(&trouble))? {
                 return Err(settings_error(format!(
                     "{live} is being rebuilt by another process; wait for it, or end it"
                 )));
             }
+            let client = place.connect().await.map_err(|trouble| error(&trouble))?.client;
             if look(&client, &live).await.map_err(|trouble| error(&trouble))? == Found::Mark(mark.clone()) {
-                return Ok((client, Stage::InPlace));
+                return Ok((held.client, Stage::InPlace));
             }
             let found = look(&client, &shadow).await.map_err(|trouble| error(&trouble))?;
             if !goes_on(&found, &mark, &format!("the schema {shadow}"))? {
                 begin_anew(&client, &shadow, &mark).await.map_err(|trouble| error(&trouble))?;
             }
-            Ok((client, Stage::Building))
+            Ok((held.client, Stage::Building))
         });
         let (client, stage) = begun?;
         Ok((Self { live, shadow, shown, mark, place, held: Mutex::new((runtime, client)) }, stage))
@@ -96,13 +95,13 @@ impl PostgresShadow {
         let held = self.held.lock();
         held.0.block_on(async {
             // What was held may be lost since.
-            let client = self.place.connect().await.map_err(|trouble| failed(&trouble))?;
+            let client = self.place.connect().await.map_err(|trouble| failed(&trouble))?.client;
             let exchanged = exchange(&client, &self.live, &self.shadow, &old).await;
             let had_old = match exchanged {
                 Ok(had_old) => had_old,
                 // Whether it was the end that was not heard of, the mark tells.
                 Err(trouble) => {
-                    let client = self.place.connect().await.map_err(|_| failed(&trouble))?;
+                    let client = self.place.connect().await.map_err(|_| failed(&trouble))?.client;
                     if look(&client, &self.live).await.map_err(|_| failed(&trouble))? != Found::Mark(self.mark.clone())
                     {
                         return Err(failed(&trouble));
@@ -128,9 +127,21 @@ fn old_name(live: &str, run_id: &str) -> String {
     format!("{live}_old_{run_id}")
 }
 
+/// Whether no other process rebuilds a schema. Through a pooler only an open transaction holds a lock.
+async fn is_alone(connection: &Connection, schema: &str) -> Result<bool, Trouble> {
+    let client = &connection.client;
+    let mut number = "SELECT pg_try_advisory_lock(hashtextextended('kreplay rebuild ' || $1, 0))";
+    if connection.is_pooled {
+        number = "SELECT pg_try_advisory_xact_lock(hashtextextended('kreplay rebuild ' || $1, 0))";
+        bounded(client.batch_execute("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")).await?;
+    }
+    let rows = bounded(client.query_typed(number, &[(&schema, Type::TEXT)])).await?;
+    Ok(rows.first().is_some_and(|row| row.try_get::<_, bool>(0).unwrap_or_default()))
+}
+
 async fn exists(client: &Client, schema: &str) -> Result<bool, Trouble> {
-    let found = bounded(client.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", &[&schema])).await?;
-    Ok(found.is_some())
+    let query = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
+    Ok(!bounded(client.query_typed(query, &[(&schema, Type::TEXT)])).await?.is_empty())
 }
 
 /// What a schema is to us.
@@ -139,12 +150,12 @@ async fn look(client: &Client, schema: &str) -> Result<Found, Trouble> {
         return Ok(Found::Nothing);
     }
     let table = format!("{}.kreplay_rebuild", quoted(schema));
-    let there = bounded(client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table])).await?;
-    if !there.try_get::<_, bool>(0)? {
+    let there = bounded(client.query_typed("SELECT to_regclass($1) IS NOT NULL", &[(&table, Type::TEXT)])).await?;
+    if !there.first().is_some_and(|row| row.try_get::<_, bool>(0).unwrap_or_default()) {
         return Ok(Found::Foreign);
     }
-    let row = bounded(client.query_opt(&format!("SELECT run_id, definition FROM {table}"), &[])).await?;
-    Ok(match row {
+    let rows = bounded(client.query_typed(&format!("SELECT run_id, definition FROM {table}"), &[])).await?;
+    Ok(match rows.first() {
         Some(row) => Found::Mark(Mark { run_id: row.try_get(0)?, definition: row.try_get(1)? }),
         None => Found::Foreign,
     })
@@ -158,7 +169,7 @@ async fn begin_anew(client: &Client, shadow: &str, mark: &Mark) -> Result<(), Tr
     )))
     .await?;
     let insert = format!("INSERT INTO {name}.kreplay_rebuild VALUES ($1, $2)");
-    bounded(client.execute(&insert, &[&mark.run_id, &mark.definition])).await?;
+    bounded(client.execute_typed(&insert, &[(&mark.run_id, Type::TEXT), (&mark.definition, Type::TEXT)])).await?;
     bounded(client.batch_execute("COMMIT")).await
 }
 
@@ -167,12 +178,12 @@ async fn exchange(client: &Client, live: &str, shadow: &str, old: &str) -> Resul
     bounded(client.batch_execute("BEGIN")).await?;
     let had_old = exists(client, live).await?;
     if had_old {
-        let grants = bounded(client.query(
+        let grants = bounded(client.query_typed(
             "SELECT format('GRANT %s ON SCHEMA %I TO %s%s', acl.privilege_type, $2::text, \
                 CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END, \
                 CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) \
              FROM pg_namespace, aclexplode(nspacl) AS acl WHERE nspname = $1::text AND acl.grantee <> nspowner",
-            &[&live, &shadow],
+            &[(&live, Type::TEXT), (&shadow, Type::TEXT)],
         ))
         .await?;
         for grant in grants {

@@ -7,7 +7,12 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::{fault::Fault, open::Database};
+use super::{
+    destination::{Destination, Use},
+    fault::Fault,
+    open::Database,
+};
+use crate::domain::json::Number;
 use crate::handler::{
     Advice, LaneFailure,
     projection::{
@@ -18,6 +23,9 @@ use crate::handler::{
 
 /// After so many transactions that single records have ended (`ON CONFLICT ROLLBACK`), each record gets its own.
 const RESTARTS: usize = 3;
+
+/// The longest part of a number that an error shows, in characters.
+const MAX_SHOWN_DIGITS: usize = 60;
 
 /// A part of a run that is to be applied.
 struct Piece {
@@ -177,7 +185,7 @@ fn within(
     fresh: &mut [Vec<i64>],
 ) -> Result<Done, Trouble> {
     compare_tokens(database)?;
-    let Database { connection, partitions, positions, sql, cautious, shared, definition, .. } = database;
+    let Database { connection, partitions, positions, sql, destinations, cautious, shared, definition, .. } = database;
     let connection: &Connection = connection;
     let mut statements: Vec<Option<CachedStatement<'_>>> = sql.iter().map(|_| None).collect();
     let mut done = Done { executed: vec![Executed::default(); sql.len()], ..Done::default() };
@@ -205,8 +213,8 @@ fn within(
                 continue;
             }
             let savepoint = *cautious || record.steps.len() > 1;
-            if let Err((step, error)) = carry_out(connection, &mut statements, sql, batch, record, savepoint, &mut done)
-            {
+            let prepared = Prepared { connection, sql, destinations, statements: &mut statements };
+            if let Err((step, error)) = carry_out(prepared, batch, record, savepoint, &mut done) {
                 let mut fault = Fault::of(&error);
                 if !fault.of_record {
                     return Err(Trouble::Target(fault));
@@ -262,16 +270,23 @@ fn lost(shared: bool) -> Fault {
     Fault::of_target(text, Advice::Stop)
 }
 
-/// The statements of one record: all of them, or none.
-fn carry_out<'c>(
+/// The statements of a definition, prepared as they are needed.
+struct Prepared<'p, 'c> {
     connection: &'c Connection,
-    statements: &mut [Option<CachedStatement<'c>>],
-    sql: &[String],
+    sql: &'p [String],
+    destinations: &'p [Vec<Destination>],
+    statements: &'p mut [Option<CachedStatement<'c>>],
+}
+
+/// The statements of one record: all of them, or none.
+fn carry_out(
+    prepared: Prepared<'_, '_>,
     batch: &Batch,
     record: &BoundRecord,
     savepoint: bool,
     done: &mut Done,
 ) -> Result<(), (usize, rusqlite::Error)> {
+    let Prepared { connection, sql, destinations, statements } = prepared;
     let plain = |text: &str| connection.prepare_cached(text).and_then(|mut statement| statement.raw_execute());
     let whole = |error| (usize::MAX, error);
     if savepoint {
@@ -285,7 +300,7 @@ fn carry_out<'c>(
                 Some(statement) => statement,
                 none => none.insert(connection.prepare_cached(&sql[step.statement])?),
             };
-            bind(statement, batch, step)?;
+            bind(statement, batch, step, &destinations[step.statement])?;
             if statement.column_count() == 0 {
                 return Ok(statement.raw_execute()? as u64);
             }
@@ -318,18 +333,53 @@ fn carry_out<'c>(
     Ok(())
 }
 
+/// A number that would be rounded.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the number {0} is neither a whole number of 64 bits nor a double, the numbers that SQLite has, and would be rounded; a \
+     column of type TEXT keeps its digits"
+)]
+struct Rounded(String);
+
+/// A number that is not a whole one of 64 bits, as its destination keeps it.
+fn number(text: &str, to: Destination) -> Result<ValueRef<'_>, Rounded> {
+    let number = Number::parse(text);
+    let digits = ValueRef::Text(text.as_bytes());
+    let rounded = || Rounded(text.chars().take(MAX_SHOWN_DIGITS).collect());
+    // An id that is sometimes a text and sometimes, by chance, a double would be of no use.
+    let is_id = number.is_some_and(Number::is_plain_integer);
+    if to.is_only(Use::Text) || is_id && !to.has(Use::Number) && !to.has(Use::Double) {
+        return Ok(digits);
+    }
+    // However it is written it may be one: 1e3, or 9007199254740993.0.
+    match (number.and_then(Number::as_exact_f64), number.and_then(Number::as_i64)) {
+        (Some(double), _) => Ok(ValueRef::Real(double)),
+        (None, Some(whole)) => Ok(ValueRef::Integer(whole)),
+        (None, None) if to.has(Use::Number) => Err(rounded()),
+        (None, None) if to.is_only(Use::Double) => {
+            number.and_then(Number::as_f64).map(ValueRef::Real).ok_or_else(rounded)
+        }
+        (None, None) => Ok(digits),
+    }
+}
+
 /// Binds the values of a step to its statement.
+///
+/// # Errors
+/// What SQLite says; a number that would be rounded.
 pub(in crate::handler::projection) fn bind(
     statement: &mut rusqlite::Statement<'_>,
     batch: &Batch,
     step: &Step,
+    destinations: &[Destination],
 ) -> rusqlite::Result<()> {
     for (at, value) in batch.values(step).iter().enumerate() {
         let value = match value {
             Value::Null => ValueRef::Null,
             Value::Bool(value) => ValueRef::Integer(i64::from(*value)),
             Value::Integer(number) => ValueRef::Integer(*number),
-            Value::Real(number) => ValueRef::Real(*number),
+            Value::Number(range) => number(batch.text(range), destinations.get(at).copied().unwrap_or_default())
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?,
             Value::Text(range) | Value::Json(range) => ValueRef::Text(batch.text(range).as_bytes()),
             Value::Bytes(range) => ValueRef::Blob(batch.bytes(range)),
         };

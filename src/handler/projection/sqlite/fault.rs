@@ -26,6 +26,10 @@ impl Fault {
         let record = |advice| Self { text: text.clone(), advice, of_record: true };
         let retry = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Unable);
         let stop = |next: &str| Self::of_target(format!("{text}; {next}"), Advice::Stop);
+        if let Error::ToSqlConversionFailure(_) = error {
+            // The value would not fit next time either.
+            return record(Advice::GiveUp);
+        }
         let Some(code) = error.sqlite_error_code() else { return record(Advice::Retry) };
         match code {
             ErrorCode::ConstraintViolation => match error.sqlite_extended_error_code() {
@@ -63,6 +67,7 @@ pub(super) fn text(error: &Error) -> String {
     match error {
         Error::SqliteFailure(_, Some(message)) => message.clone(),
         Error::SqlInputError { msg, .. } => msg.clone(),
+        Error::ToSqlConversionFailure(error) => error.to_string(),
         other => other.to_string(),
     }
 }

@@ -4,6 +4,7 @@
 //! SQLite writes no faster with more, and this way many small batches share a commit.
 
 mod apply;
+mod destination;
 mod fault;
 mod gathering;
 mod ledger;
@@ -16,7 +17,12 @@ use std::{path::Path, sync::Arc};
 use parking_lot::Mutex;
 use rusqlite::types::ValueRef;
 
-pub(super) use self::{apply::bind, fault::Fault, open::check_statements};
+pub(super) use self::{
+    apply::bind,
+    destination::Destination,
+    fault::Fault,
+    open::{check_statements, destinations_of},
+};
 use self::{gathering::Gathering, ledger::Partition, open::Database};
 use super::{
     batch::Batch,

@@ -8,7 +8,10 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{fault, ledger};
+use super::{
+    destination::{Destination, destinations},
+    fault, ledger,
+};
 use crate::handler::{
     HandlerError, Positions,
     projection::{
@@ -32,6 +35,8 @@ pub(super) struct Database {
     pub(super) definition: Arc<Definition>,
     /// The statements as SQLite takes them.
     pub(super) sql: Vec<String>,
+    /// Where the parameters of each statement go to.
+    pub(super) destinations: Vec<Vec<Destination>>,
     /// Something here may fail after it has changed some of its rows.
     pub(super) cautious: bool,
     /// What is known of the partitions, by their index within the run.
@@ -83,12 +88,15 @@ impl Database {
         ledger::prepare(&connection).map_err(|error| failed("kreplay's tables cannot be made", &error))?;
         let sql = definition.statements.iter().map(|statement| statement.text(Dialect::Sqlite)).collect::<Vec<_>>();
         check_statements(&connection, definition, &sql)?;
+        let destinations =
+            destinations_of(&connection, definition, &sql).map_err(|error| failed("it cannot be read", &error))?;
         let identity = identity(path).map_err(|error| target_error(format!("{}: {error}", path.display())))?;
         let cautious = may_half_fail(&connection, &sql).map_err(|error| failed("it cannot be read", &error))?;
         Ok(Self {
             connection,
             definition: Arc::clone(definition),
             sql,
+            destinations,
             cautious,
             partitions: Vec::new(),
             positions: None,
@@ -189,6 +197,19 @@ fn check(
             Err(settings_error(format!("{}: sql: {text}{next}", place())))
         }
     }
+}
+
+/// Where the parameters of all statements go to.
+///
+/// # Errors
+/// What SQLite says of a statement.
+pub(in crate::handler::projection) fn destinations_of(
+    connection: &Connection,
+    definition: &Definition,
+    sql: &[String],
+) -> rusqlite::Result<Vec<Vec<Destination>>> {
+    let statements = definition.statements.iter().zip(sql);
+    statements.map(|(statement, sql)| destinations(connection, sql, statement.parameters().len())).collect()
 }
 
 /// `OR FAIL` and `RAISE(FAIL)` leave what was changed before the error.

@@ -282,6 +282,94 @@ fn values_keep_their_types() {
 }
 
 #[test]
+fn numbers_keep_their_digits_or_are_refused() {
+    let schema = "CREATE TABLE IF NOT EXISTS v (k TEXT PRIMARY KEY, t TEXT, i INTEGER, n DECIMAL(10, 2), r REAL, x) ;
+        CREATE TABLE IF NOT EXISTS s (t TEXT, i INTEGER, r REAL, x ANY) STRICT;
+        CREATE TABLE IF NOT EXISTS w (k TEXT PRIMARY KEY, i INTEGER) WITHOUT ROWID;";
+    let stored = |sql: &str, number: &str, query: &str| {
+        let place = Place::new(schema, sql);
+        let value = format!("{{\"n\":{number},\"list\":[{number},  {{\"b\":1,\"a\":{number},\"b\":2}}]}}");
+        let failures = place.source().make(0).handle(&[run(0, vec![record(0, 0, Some("k"), Some(value.as_bytes()))])]);
+        match failures.as_slice() {
+            [] => Ok(place.rows(query).join("")),
+            [failure] => {
+                assert_eq!((failure.done, failure.advice), (0, Advice::GiveUp), "{}", failure.error);
+                Err(failure.error.clone())
+            }
+            more => panic!("{more:?}"),
+        }
+    };
+    let into = |column: &str, number: &str| {
+        let sql = format!(
+            "INSERT INTO v (k, {column}) VALUES (:key, :json.n) ON CONFLICT (k) DO UPDATE SET {column} = excluded.{column}"
+        );
+        stored(&sql, number, &format!("SELECT typeof({column}), {column} FROM v"))
+    };
+    let id = "23958446825181076828";
+    for (column, number, expected) in [
+        ("t", id, "text 23958446825181076828"),
+        ("t", "1.50", "text 1.50"),
+        ("t", "117.63331139400017", "text 117.63331139400017"),
+        ("t", "7", "text 7"),
+        ("x", id, "text 23958446825181076828"),
+        ("x", "1e400", "text 1e400"),
+        ("x", "0.12345678901234567890", "text 0.12345678901234567890"),
+        ("x", "117.63331139400017", "real 117.63331139400017"),
+        ("n", "117.63331139400017", "real 117.63331139400017"),
+        ("n", "-0.1", "real -0.1"),
+        ("i", "9223372036854775807", "integer 9223372036854775807"),
+        ("i", "9007199254740993.0", "integer 9007199254740993"),
+        ("i", "1e3", "integer 1000"),
+        ("r", id, "real 2.3958446825181077e19"),
+        ("r", "0.12345678901234567890", "real 0.12345678901234568"),
+    ] {
+        assert_eq!(into(column, number).as_deref(), Ok(expected), "{number} in {column}");
+    }
+    for (column, number) in [
+        ("i", id),
+        ("i", "9223372036854775809"),
+        ("n", id),
+        ("n", "0.12345678901234567890"),
+        ("n", "1e400"),
+        ("r", "1e400"),
+    ] {
+        let error = into(column, number).unwrap_err();
+        assert!(error.contains(number) && error.contains("a column of type TEXT keeps its digits"), "{error}");
+    }
+    for (sql, expected) in [
+        ("INSERT INTO v (k, i) VALUES (:key, 1); UPDATE v SET i = :json.n WHERE k = :key", None),
+        ("INSERT INTO v (k, i) VALUES (:key, 1); UPDATE v SET i = i + :json.n", None),
+        ("INSERT INTO v (k, i) SELECT :key, :json.n", None),
+        ("INSERT INTO v (k, i) VALUES (:key, coalesce(:json.n, 0))", None),
+        ("INSERT INTO v (k, i, t) VALUES (:key, :json.n, :json.n)", None),
+        (
+            "INSERT INTO v (k) VALUES (:key); UPDATE v SET i = a.n FROM (SELECT :key AS k, :json.n AS n) AS a WHERE a.k = v.k",
+            None,
+        ),
+        ("INSERT INTO w VALUES (:key, :json.n)", None),
+        ("INSERT INTO v (k, t) VALUES (:key, 'a'); UPDATE v SET t = :json.n WHERE k = :key", Some(id)),
+        ("INSERT INTO v (k, t) SELECT :key, coalesce(:json.n, 0)", Some(id)),
+        ("INSERT INTO v (k, t) VALUES (:json.n, 'x'); UPDATE v SET t = k WHERE k = :json.n", Some(id)),
+        (
+            "INSERT INTO v (k, t) VALUES (:key, :json.list)",
+            Some(r#"[23958446825181076828,{"b":1,"a":23958446825181076828,"b":2}]"#),
+        ),
+    ] {
+        let found = stored(sql, id, "SELECT t FROM v");
+        match expected {
+            Some(text) => assert_eq!(found.as_deref(), Ok(text), "{sql}"),
+            None => assert!(found.clone().is_err_and(|error| error.contains("would be rounded")), "{sql}: {found:?}"),
+        }
+    }
+    let strict = |column: &str, number: &str| {
+        stored(&format!("INSERT INTO s ({column}) VALUES (:json.n)"), number, &format!("SELECT {column} FROM s"))
+    };
+    assert_eq!(strict("t", "1.50").as_deref(), Ok("1.50"));
+    assert_eq!(strict("x", id).as_deref(), Ok(id));
+    assert!(strict("i", id).unwrap_err().contains("would be rounded"));
+}
+
+#[test]
 fn what_can_never_work_is_refused_before_the_run() {
     for (schema, sql, parts) in [
         (SCHEMA, "INSERT INTO itm VALUES (:key)", "p.toml:6: sql: no such table: itm; is it missing in schema?"),

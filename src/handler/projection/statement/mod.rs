@@ -4,8 +4,10 @@ mod parameter;
 mod scan;
 #[cfg(test)]
 mod statement_test;
+mod token;
 
 pub(super) use parameter::{HASH_FACTOR, HASH_MODULUS, Parameter};
+pub(super) use token::Token;
 
 use scan::{Piece, Word};
 
@@ -86,6 +88,11 @@ impl Statement {
             || self.verb == "with" && self.table.is_some()
     }
 
+    /// Whether SQL's `PREPARE` takes it.
+    pub(super) fn is_query(&self) -> bool {
+        ["select", "insert", "update", "delete", "merge", "with", "values"].contains(&self.verb.as_str())
+    }
+
     /// The statement as the database takes it: with `?1`, or `$1`, for [`Self::parameters`].
     pub(super) fn text(&self, dialect: Dialect) -> String {
         let mark = match dialect {
@@ -93,6 +100,31 @@ impl Statement {
             Dialect::Postgres => '$',
         };
         self.render(|index, _| format!("{mark}{}", index + 1))
+    }
+
+    /// Its tokens, by the rules of PostgreSQL.
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        token::tokens(&self.pieces)
+    }
+
+    /// Which of [`Self::parameters`] each use of a parameter means, in the order of the text.
+    pub(super) fn uses(&self) -> Vec<usize> {
+        let parameters = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Parameter(parameter) => Some(parameter),
+            Piece::Sql(_) | Piece::Space(_) => None,
+        });
+        parameters.map(|parameter| self.index(parameter)).collect()
+    }
+
+    /// The statement as PostgreSQL takes it, with a placeholder of its own choice for each use: `numbers` has them by use,
+    /// from 0.
+    pub(super) fn numbered(&self, numbers: &[usize]) -> String {
+        let mut uses = numbers.iter();
+        self.render(|index, _| format!("${}", 1 + uses.next().copied().unwrap_or(index)))
+    }
+
+    fn index(&self, parameter: &Parameter) -> usize {
+        self.parameters.iter().position(|other| other == parameter).unwrap_or_default()
     }
 
     /// The same statement without comments, and with no more space than it needs.
@@ -107,8 +139,7 @@ impl Statement {
             match piece {
                 Piece::Sql(sql) | Piece::Space(sql) => text.push_str(sql),
                 Piece::Parameter(parameter) => {
-                    let index = self.parameters.iter().position(|other| other == parameter).unwrap_or_default();
-                    text.push_str(&with(index, parameter));
+                    text.push_str(&with(self.index(parameter), parameter));
                 }
             }
         }

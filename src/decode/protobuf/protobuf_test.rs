@@ -70,14 +70,14 @@ fn every_kind_of_field_becomes_json_without_loss() {
     let mut expected = order();
     expected["at"] = json!("2026-01-31T09:00:00.500Z");
     expected["took"] = json!("1.500s");
-    let decoded = schema.decode(&encoded(&schema, &[1], &[2, 2], &order())).unwrap();
+    let decoded = schema.decode(None, &encoded(&schema, &[1], &[2, 2], &order())).unwrap();
     assert_eq!(decoded, expected);
     assert_eq!(decoded["bigger"].as_u64(), Some(u64::MAX));
 }
 
 #[test]
 fn fields_without_presence_are_there_and_others_where_they_are_set() {
-    let decoded = shop().decode(&[2, 2]).unwrap();
+    let decoded = shop().decode(None, &[2, 2]).unwrap();
     assert_eq!(
         decoded,
         json!({"big": 0, "bigger": 0, "state": "UNKNOWN", "items": [], "counts": {}, "raw": "", "share": 0.0})
@@ -89,19 +89,98 @@ fn a_message_is_found_by_its_place() {
     let schema = shop();
     let first = json!({"team_id": "7"});
     for prefix in [&[0][..], &[2, 0]] {
-        assert_eq!(schema.decode(&encoded(&schema, &[0], prefix, &first)), Ok(first.clone()));
+        assert_eq!(schema.decode(None, &encoded(&schema, &[0], prefix, &first)), Ok(first.clone()));
     }
     let item = json!({"name": "a", "count": 3});
-    assert_eq!(schema.decode(&encoded(&schema, &[1, 0], &[4, 2, 0], &item)), Ok(item));
+    assert_eq!(schema.decode(None, &encoded(&schema, &[1, 0], &[4, 2, 0], &item)), Ok(item));
     for wrong in [&[2, 4][..], &[4, 0, 0], &[]] {
-        assert!(matches!(schema.decode(wrong), Err(Undecodable::Bad(_))), "{wrong:?}");
+        assert!(matches!(schema.decode(None, wrong), Err(Undecodable::Bad(_))), "{wrong:?}");
     }
+}
+
+#[test]
+fn what_protobuf_writes_in_python_is_read() {
+    for case in super::super::fixtures::protobuf() {
+        let schema = ProtobufSchema::parse(&case.schema, &case.imports);
+        let schema = schema.unwrap_or_else(|error| panic!("{}: {error}", case.what));
+        assert_eq!(schema.decode(None, &case.bytes()), Ok(case.expected), "{}", case.what);
+    }
+}
+
+#[test]
+fn indexes_count_messages_and_neither_maps_nor_groups() {
+    let source = "syntax = \"proto2\"; message O { map<string, string> a = 1; message A {} optional group G = 2 { \
+                  message InG {} } map<string, string> b = 3; message B {} message C { message D {} } }";
+    let schema = ProtobufSchema::parse(source, &[]).unwrap();
+    let name = |indexes: &[usize]| schema.message(indexes).map(|message| message.full_name().to_owned());
+    for (indexes, expected) in
+        [(&[0][..], "O"), (&[0, 0], "O.A"), (&[0, 1], "O.B"), (&[0, 2], "O.C"), (&[0, 2, 0], "O.C.D")]
+    {
+        assert_eq!(name(indexes).as_deref(), Ok(expected));
+    }
+    // Only a serializer that counts descriptors has written these.
+    assert_eq!(name(&[0, 5]).as_deref(), Ok("O.C"));
+    assert!(name(&[0, 3]).is_err(), "the entry of a map is no message");
+    assert!(name(&[0, 6]).is_err());
+}
+
+#[test]
+fn indexes_come_from_the_header_where_there_is_one() {
+    let schema =
+        ProtobufSchema::parse("message A { optional int32 a = 1; } message B { optional int32 b = 1; }", &[]).unwrap();
+    assert_eq!(schema.decode(Some(&[2, 2]), &[8, 7]), Ok(json!({"b": 7})));
+    assert_eq!(schema.decode(Some(&[0]), &[8, 7]), Ok(json!({"a": 7})));
+    assert!(schema.decode(Some(&[]), &[8, 7]).is_err(), "the header names no message");
+}
+
+#[test]
+fn an_error_names_the_field() {
+    let schema = shop();
+    for (bytes, path) in [
+        // A part of an item has a name that is not UTF-8.
+        (&[0x22, 5, 0x1a, 3, 0x0a, 1, 0xff][..], "field items.part.name of the message shop.Order: "),
+        (&[0x08, 7, 0x42, 9, 1], "field raw of the message shop.Order: it is cut off"),
+        (&[0x0a, 0], "field big of the message shop.Order: "),
+    ] {
+        let error = schema.decode(Some(&[2, 2]), bytes).unwrap_err().to_string();
+        assert!(error.starts_with(path), "{error}");
+    }
+}
+
+/// An `Any` within an `Any` within an `Any`, and so on.
+fn nested_any(levels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..levels {
+        let url = b"t.io/google.protobuf.Any";
+        let mut outer = vec![0x0a, u8::try_from(url.len()).unwrap()];
+        outer.extend(url);
+        outer.push(0x12);
+        prost_reflect::prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+        outer.extend(bytes);
+        bytes = outer;
+    }
+    bytes
+}
+
+#[test]
+fn an_any_is_not_followed_without_end() {
+    let source = "syntax = \"proto3\"; import \"google/protobuf/any.proto\"; message E { google.protobuf.Any any = 1; E e = 2; }";
+    let schema = ProtobufSchema::parse(source, &[]).unwrap();
+    let mut inner = vec![0x0a];
+    let any = nested_any(5_000);
+    prost_reflect::prost::encoding::encode_varint(any.len() as u64, &mut inner);
+    inner.extend(any);
+    let decode = || schema.decode(Some(&[0]), &inner);
+    let decoded = std::thread::scope(|scope| {
+        std::thread::Builder::new().stack_size(512 * 1024).spawn_scoped(scope, decode).unwrap().join().unwrap()
+    });
+    assert!(decoded.unwrap().to_string().contains("base64"));
 }
 
 #[test]
 fn unknown_symbols_and_fields_do_not_fail() {
     let schema = shop();
-    let decoded = schema.decode(&[2, 2, 0x18, 9, 0xf8, 0x07, 1]).unwrap();
+    let decoded = schema.decode(None, &[2, 2, 0x18, 9, 0xf8, 0x07, 1]).unwrap();
     assert_eq!(decoded["state"], 9);
 }
 
@@ -121,7 +200,7 @@ fn nested(levels: usize) -> Vec<u8> {
 fn depth_is_bounded_on_the_stack_of_a_worker() {
     let schema = shop();
     let (hostile, deep) = std::thread::scope(|scope| {
-        let decode = || (schema.decode(&nested(300)), schema.decode(&nested(90)));
+        let decode = || (schema.decode(None, &nested(300)), schema.decode(None, &nested(90)));
         std::thread::Builder::new().stack_size(512 * 1024).spawn_scoped(scope, decode).unwrap().join().unwrap()
     });
     assert!(hostile.unwrap_err().to_string().contains("recursion"));
@@ -135,7 +214,9 @@ fn schemas_that_are_none_say_so() {
     {
         assert!(matches!(ProtobufSchema::parse(wrong, &[]), Err(Undecodable::Bad(_))), "{wrong}");
     }
-    assert!(ProtobufSchema::parse("", &[]).unwrap().decode(&[0]).is_err());
+    let edition = ProtobufSchema::parse("edition = \"2023\"; message A { int32 a = 1; }", &[]).unwrap_err().to_string();
+    assert!(edition.contains("editions are not read"), "{edition}");
+    assert!(ProtobufSchema::parse("", &[]).unwrap().decode(None, &[0]).is_err());
 }
 
 proptest! {
@@ -147,7 +228,7 @@ proptest! {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let schema = shop();
         let value = json!({"big": big, "bigger": bigger, "raw": STANDARD.encode(raw), "person": person, "counts": counts});
-        let decoded = schema.decode(&encoded(&schema, &[1], &[2, 2], &value)).unwrap();
+        let decoded = schema.decode(None, &encoded(&schema, &[1], &[2, 2], &value)).unwrap();
         for name in ["big", "bigger", "raw", "person", "counts"] {
             prop_assert_eq!(&decoded[name], &value[name]);
         }
@@ -155,7 +236,7 @@ proptest! {
 
     #[test]
     fn no_bytes_upset_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        drop(shop().decode(&[&[2, 2][..], &bytes].concat()));
-        drop(shop().decode(&bytes));
+        drop(shop().decode(None, &[&[2, 2][..], &bytes].concat()));
+        drop(shop().decode(None, &bytes));
     }
 }

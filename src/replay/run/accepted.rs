@@ -1,26 +1,42 @@
-//! What cannot be decoded fails before a handler sees it, so that it fails under every handler alike.
+//! Records that fail before a handler sees them: those that cannot be decoded, so that they fail alike under every handler,
+//! and those about which the user has decided.
 
 use crate::{
-    decode::Undecodable,
     domain::Record,
     handler::{Advice, LaneFailure, LaneRun},
     plan::Rules,
 };
 
-/// Has a batch handled but for records that cannot be decoded, and what comes behind them in their runs. The batch is as it
-/// was afterwards. `decodes` says that the handler sees to it itself; `handle` gets at least one record of each run it sees.
-pub fn handle_decodable(
-    rules: &Rules,
-    decodes: bool,
+/// Why a record fails without its handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One sentence.
+    pub error: String,
+    /// Whether another attempt may succeed.
+    pub advice: Advice,
+}
+
+impl Refusal {
+    /// The user has decided about the record; the failure policy knows what.
+    #[must_use]
+    pub fn decided() -> Self {
+        Self { error: "decided by the user".into(), advice: Advice::GiveUp }
+    }
+}
+
+/// Handles a batch except for the records that `refuse` names and those behind them in their lanes. Afterwards the batch is
+/// as it was. `handle` gets at least one record of each lane that it sees.
+pub fn handle_accepted(
     batch: &mut Vec<LaneRun>,
+    refuse: impl Fn(&Record) -> Option<Refusal>,
     handle: impl FnOnce(&[LaneRun]) -> Vec<LaneFailure>,
 ) -> Vec<LaneFailure> {
-    let found: Vec<(usize, usize, Undecodable)> = batch
+    let found: Vec<(usize, usize, Refusal)> = batch
         .iter()
         .enumerate()
         .filter_map(|(run, lane)| {
             let mut records = lane.records.iter().enumerate();
-            records.find_map(|(at, record)| Some((run, at, undecodable(rules, decodes, record)?)))
+            records.find_map(|(at, record)| Some((run, at, refuse(record)?)))
         })
         .collect();
     if found.is_empty() {
@@ -50,21 +66,24 @@ pub fn handle_decodable(
         records.extend(rest);
         batch.push(LaneRun { lane, records });
     }
-    for (run, done, error) in found {
-        // One that failed before it comes first.
+    for (run, done, Refusal { error, advice }) in found {
+        // A record that failed before it comes first.
         if !failures.iter().any(|failure| failure.run == run) {
-            let advice = if error.is_passing() { Advice::Retry } else { Advice::GiveUp };
-            failures.push(LaneFailure { run, done, error: error.to_string(), advice });
+            failures.push(LaneFailure { run, done, error, advice });
         }
     }
     failures
 }
 
-fn undecodable(rules: &Rules, decodes: bool, record: &Record) -> Option<Undecodable> {
+/// Why a record cannot be decoded, if so. Where the handler `decodes` by itself, only what was found when it was read counts.
+#[must_use]
+pub fn undecodable(rules: &Rules, decodes: bool, record: &Record) -> Option<Refusal> {
     if decodes && !record.route.undecodable {
         return None;
     }
-    rules.undecodable(record)
+    let error = rules.undecodable(record)?;
+    let advice = if error.is_passing() { Advice::Retry } else { Advice::GiveUp };
+    Some(Refusal { error: error.to_string(), advice })
 }
 
 #[cfg(test)]
@@ -109,7 +128,8 @@ mod tests {
             let mut batch: Vec<LaneRun> = runs.iter().zip(0..).map(|(values, lane)| run(lane, values)).collect();
             let before = shape(&batch);
             let expected = |lane: usize| runs[lane].iter().take_while(|good| **good).count();
-            let failures = handle_decodable(&rules(), false, &mut batch, |shown| {
+            let rules = rules();
+            let failures = handle_accepted(&mut batch, |record| undecodable(&rules, false, record), |shown| {
                 for run in shown {
                     assert_eq!(run.records.len(), expected(run.lane as usize));
                     assert!(!run.records.is_empty());
@@ -134,15 +154,21 @@ mod tests {
     #[test]
     fn a_handler_that_decodes_itself_sees_all_but_what_was_marked_when_it_was_read() {
         let mut batch = vec![run(0, &[true, false, true])];
+        let rules = rules();
         assert_eq!(
-            handle_decodable(&rules(), true, &mut batch, |shown| {
-                assert_eq!(shape(shown), [(0, vec![0, 1, 2])]);
-                Vec::new()
-            }),
+            handle_accepted(
+                &mut batch,
+                |record| undecodable(&rules, true, record),
+                |shown| {
+                    assert_eq!(shape(shown), [(0, vec![0, 1, 2])]);
+                    Vec::new()
+                }
+            ),
             []
         );
         batch[0].records[0].route.undecodable = true;
-        let failures = handle_decodable(&rules(), true, &mut batch, |_| panic!("nothing is left"));
+        let refuse = |record: &Record| undecodable(&rules, true, record);
+        let failures = handle_accepted(&mut batch, refuse, |_| panic!("nothing is left"));
         assert_eq!((failures[0].done, failures[0].advice), (0, Advice::GiveUp));
         assert!(failures[0].error.contains("when it was read"), "{}", failures[0].error);
     }

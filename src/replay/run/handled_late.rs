@@ -1,0 +1,111 @@
+//! Records that were handled while they waited: by a worker that had them in hand when their partition was taken away, and whose
+//! result came after the partition was back.
+
+use crate::{
+    domain::Record,
+    handler::{LaneFailure, LaneRun},
+};
+
+/// Has a batch handled without the records that `is_handled` names. The batch is as it was afterwards, and the failures count
+/// the records that were left out as done. `handle` gets at least one record of each run that it sees.
+pub fn handle_the_rest(
+    batch: &mut Vec<LaneRun>,
+    is_handled: impl Fn(&Record) -> bool,
+    handle: impl FnOnce(&mut Vec<LaneRun>) -> Vec<LaneFailure>,
+) -> Vec<LaneFailure> {
+    let places: Vec<Vec<bool>> =
+        batch.iter().map(|run| run.records.iter().map(&is_handled).collect()).collect::<Vec<_>>();
+    if !places.iter().flatten().any(|left_out| *left_out) {
+        return handle(batch);
+    }
+    let (mut shown, mut runs, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, (run, places)) in std::mem::take(batch).into_iter().zip(&places).enumerate() {
+        let (mut kept, mut out) = (Vec::new(), Vec::new());
+        for (record, is_out) in run.records.into_iter().zip(places) {
+            if *is_out { out.push(record) } else { kept.push(record) }
+        }
+        left_out.push((run.lane, out));
+        if !kept.is_empty() {
+            runs.push(number);
+            shown.push(LaneRun { lane: run.lane, records: kept });
+        }
+    }
+    let mut failures = if shown.is_empty() { Vec::new() } else { handle(&mut shown) };
+    for failure in &mut failures {
+        let Some(&run) = runs.get(failure.run) else { continue };
+        let kept = places[run].iter().enumerate().filter(|(_, left_out)| !**left_out).map(|(place, _)| place);
+        failure.run = run;
+        failure.done = kept.skip(failure.done).next().unwrap_or(places[run].len());
+    }
+    let mut kept: Vec<Vec<Record>> = places.iter().map(|_| Vec::new()).collect();
+    for (run, lane) in runs.into_iter().zip(shown) {
+        kept[run] = lane.records;
+    }
+    for ((places, kept), (lane, out)) in places.iter().zip(kept).zip(left_out) {
+        let (mut kept, mut out) = (kept.into_iter(), out.into_iter());
+        let records = places.iter().filter_map(|left_out| if *left_out { out.next() } else { kept.next() }).collect();
+        batch.push(LaneRun { lane, records });
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicU64};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        domain::{RecordBufferBuilder, Route},
+        handler::Advice,
+    };
+
+    fn run(lane: u32, count: usize) -> LaneRun {
+        let (mut builder, mut records) = (RecordBufferBuilder::default(), Vec::new());
+        for offset in 0..i64::try_from(count).unwrap() {
+            builder.push(lane, 0, offset, -1, Route::default(), None, None);
+        }
+        builder.finish(&Arc::new(AtomicU64::new(0)), &mut records);
+        LaneRun { lane, records }
+    }
+
+    fn shape(batch: &[LaneRun]) -> Vec<(u32, Vec<i64>)> {
+        batch.iter().map(|run| (run.lane, run.records.iter().map(|record| record.offset).collect())).collect()
+    }
+
+    proptest! {
+        /// By the definition: the handler sees what is not handled yet, in its order, and a failure stands at its record.
+        #[test]
+        fn a_handler_sees_what_is_left(
+            runs in prop::collection::vec(prop::collection::vec(any::<bool>(), 1..6), 1..5),
+            fails in prop::collection::vec(prop::option::of(0_i64..6), 5),
+        ) {
+            let handled = |lane: u32, offset: i64| runs[lane as usize][usize::try_from(offset).unwrap()];
+            let left = |lane: u32| -> Vec<i64> {
+                (0..).take(runs[lane as usize].len()).filter(|offset| !handled(lane, *offset)).collect()
+            };
+            let mut batch: Vec<LaneRun> = runs.iter().zip(0..).map(|(one, lane)| run(lane, one.len())).collect();
+            let before = shape(&batch);
+            let is_handled = |record: &Record| handled(record.partition, record.offset);
+            let failures = handle_the_rest(&mut batch, is_handled, |shown| {
+                let mut failures = Vec::new();
+                for (at, (lane, offsets)) in shape(shown).into_iter().enumerate() {
+                    assert_eq!(offsets, left(lane));
+                    assert!(!offsets.is_empty());
+                    let failed = offsets.iter().position(|offset| fails[lane as usize] == Some(*offset));
+                    failures.extend(failed.map(|done| {
+                        LaneFailure { run: at, done, error: String::new(), advice: Advice::Retry }
+                    }));
+                }
+                failures
+            });
+            prop_assert_eq!(shape(&batch), before);
+            for (lane, _) in (0_u32..).zip(&runs) {
+                let own = fails[lane as usize].filter(|offset| left(lane).contains(offset));
+                let told = failures.iter().find(|failure| failure.run == lane as usize).map(|failure| failure.done);
+                prop_assert_eq!(told, own.map(|offset| usize::try_from(offset).unwrap()));
+            }
+        }
+    }
+}
