@@ -216,7 +216,7 @@ pub const CATALOGUE: &[Entry] = &[
 
     entry!(Topics, Topics, "topics", "Choose topics of this cluster to replay",
         DASHBOARD => [Key::char('t')]),
-    entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one; asks first while a run is going",
+    entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one",
         CHOOSING => [Key::code(KeyCode::Enter)]),
     entry!(Mark, Topics, "mark", "Mark the selected topic, or take its mark away",
         CHOOSING => [Key::char(' ')]),
@@ -237,7 +237,7 @@ pub const CATALOGUE: &[Entry] = &[
         DECIDING => [Key::char('r')]),
     entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
         DECIDING => [Key::char('R')]),
-    entry!(DeadLetter, Quarantine, "dead-letter", "Send the selected key to the dead letters; asks first",
+    entry!(DeadLetter, Quarantine, "dead-letter", "Dead-letter the selected key; asks first",
         DECIDING => [Key::char('d')]),
     entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all of them to the dead letters; asks first",
         DECIDING => [Key::char('D')]),
@@ -247,7 +247,7 @@ pub const CATALOGUE: &[Entry] = &[
         FAILED_RECORD => [Key::char('r'), Key::char('p')]),
     entry!(SkipRecord, FailedRecord, "skip", "Skip the record and resume; asks first",
         FAILED_RECORD => [Key::char('s')]),
-    entry!(DeadLetterRecord, FailedRecord, "dead-letter", "Send the record to the dead letters and resume; asks first",
+    entry!(DeadLetterRecord, FailedRecord, "dead-letter", "Dead-letter the record and resume; asks first",
         FAILED_RECORD => [Key::char('d')]),
 
     entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
@@ -274,7 +274,7 @@ pub const CATALOGUE: &[Entry] = &[
         CONTROLS => [Key::char('/')]),
     entry!(ToggleEmpty, Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),
-    entry!(Details, View, "details", "All about the selected partition or event; elsewhere about the run",
+    entry!(Details, View, "details", "Details of the partition, the event or the run",
         DASHBOARD => [Key::code(KeyCode::Enter)]),
 
     entry!(FocusNext, View, "next panel", "Go to the next panel",

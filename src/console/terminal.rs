@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write as _},
+    mem::ManuallyDrop,
     panic,
     sync::{
         Once,
@@ -34,7 +35,9 @@ const BUFFER: usize = 64 * 1024;
 
 /// The terminal while the console has it. Dropping it gives it back.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: `Terminal` shows the cursor when it is, and prints what fails to a terminal that may be gone, which
+    /// panics. `restore` shows the cursor.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
 }
 
@@ -50,7 +53,7 @@ impl Screen {
             Terminal::new(backend)
         });
         match opened {
-            Ok(terminal) => Ok(Self { terminal, mouse }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal), mouse }),
             Err(error) => {
                 restore();
                 Err(error)

@@ -444,7 +444,9 @@ impl Driver<'_> {
         if let Err(error) = self.offsets.commit(&commits) {
             let ClientError::NotesTooLong(_) = error else { return Err(error.into()) };
             full = full.or_else(|| commits.iter().find(|(_, _, note)| !note.is_empty()).map(|(id, _, _)| id.clone()));
-            commits.iter_mut().for_each(|(_, _, note)| note.clear());
+            for (_, _, note) in &mut commits {
+                note.clear();
+            }
             self.offsets.commit(&commits)?;
         }
         full.map_or(Ok(()), |id| Err(DlqError::Memory(id, self.options.group.clone())))

@@ -31,6 +31,7 @@ impl fmt::Display for Few<'_> {
 
 /// One line for the event log.
 impl fmt::Display for EventKind {
+    #[allow(clippy::too_many_lines, reason = "one sentence for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Planned { topics, partitions, records } => {

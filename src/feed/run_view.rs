@@ -172,7 +172,10 @@ pub(super) fn progress_of(lag: Lag, ahead: u64, planned: u64) -> f64 {
         Lag::Known(0) => 1.0,
         Lag::Known(_) if planned == 0 => 1.0,
         // A position that is not at its end is not complete, whatever was counted.
-        Lag::Known(lag) => (1.0 - lag.saturating_sub(ahead) as f64 / planned as f64).clamp(0.0, 0.999),
+        Lag::Known(lag) => {
+            let dealt_with = planned.saturating_sub(lag.saturating_sub(ahead));
+            (dealt_with as f64 / planned as f64).min(0.999)
+        }
     }
 }
 

@@ -27,6 +27,10 @@ impl Catalog<'_> {
     /// # Errors
     /// [`CatalogError::Client`] when no broker answers at all.
     pub fn high_watermarks(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
+        if self.is_embedded() {
+            // It has no transactions.
+            return Ok(vec![None; partitions.len()]);
+        }
         let found = match high_watermarks(self.client.consumer.client(), partitions, self.timeout) {
             Ok(found) => found,
             Err(code) if is_outage(code) => return Err(self.failure(&KafkaError::Global(code))),

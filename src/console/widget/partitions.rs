@@ -13,7 +13,7 @@ use crate::{
         layout::{Panel, inside},
         number::{self, Forms},
         state::{Column, Overlay, Rows, State},
-        text::{clean, shorten},
+        text::{clean, shorten, width},
         theme::Theme,
     },
     feed::{PartitionState, PartitionView, RunState},
@@ -29,7 +29,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let height = usize::from(inner.height.saturating_sub(1));
     let first = state.table.first_row(&rows, state.partitions(), height);
     let remark = place(first, height, rows.shown.len());
-    frame::panel(buf, area, title(state, &rows, theme), &remark, state.focus == Panel::Partitions, theme);
+    // The corners, and a blank on each side of the title and of the remark.
+    let room = usize::from(area.width).saturating_sub(6 + width(&remark));
+    frame::panel(buf, area, title(state, &rows, room, theme), &remark, state.focus == Panel::Partitions, theme);
     let slots = slots::slots(state.partitions(), inner);
     for slot in slots.iter().copied().filter(|_| rows.total > 0) {
         head(buf, slot, inner.y, state, theme);
@@ -75,7 +77,9 @@ pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
     }
 }
 
-fn title<'a>(state: &State, rows: &Rows, theme: &Theme) -> Line<'a> {
+/// The title, in at most `room` cells: of a long filter the middle is left out, so that what is typed last is in view.
+fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
+    let typing = matches!(state.overlay, Some(Overlay::Filter(_)));
     let mut spans = vec![Span::raw("Partitions")];
     if rows.total == 0 {
         return Line::from(spans);
@@ -83,11 +87,14 @@ fn title<'a>(state: &State, rows: &Rows, theme: &Theme) -> Line<'a> {
     let hidden = rows.total - rows.shown.len();
     let count = if hidden == 0 { rows.total.to_string() } else { format!("{} of {}", rows.shown.len(), rows.total) };
     spans.push(Span::styled(format!("  {count}"), theme.base));
-    if rows.empty_hidden > 0 {
+    if rows.empty_hidden > 0 && !typing {
         spans.push(Span::styled(format!(" ({} empty hidden, z shows)", rows.empty_hidden), theme.muted));
     }
     let filter = clean(&state.table.filter);
-    if matches!(state.overlay, Some(Overlay::Filter(_))) {
+    let used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    // The two blanks, the slash and the cursor.
+    let filter = shorten(&filter, room.saturating_sub(used + 4));
+    if typing {
         spans.push(Span::styled("  /", theme.key));
         spans.push(Span::styled(format!("{filter}▏"), theme.input));
     } else if !filter.is_empty() {

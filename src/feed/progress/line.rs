@@ -20,8 +20,8 @@ pub(super) fn describe(snapshot: &Snapshot) -> String {
 
 fn describe_run(run: &RunView) -> String {
     let totals = &run.totals;
-    // Rounded down: 100 % is said only when nothing is left.
-    let percent = whole((run.progress() * 100.0).floor());
+    // Rounded down: 100 % is said only when nothing is left. The least that a product of doubles can be off is let pass.
+    let percent = whole((run.progress() * 100.0 + 1e-9).floor());
     let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
     let state = run.standing().to_string();
     let state = if run.dry_run().is_some() { format!("dry run, {state}") } else { state };

@@ -7,10 +7,16 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use super::part;
+
+const LOCK_PREFIX: &str = "process-";
+const LOCK_SUFFIX: &str = ".lock";
+/// How often a lock is tried for under another name.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// The lock of a process for the files that it has closed.
 pub(super) struct Hold {
@@ -22,10 +28,19 @@ pub(super) struct Hold {
 
 impl Hold {
     pub(super) fn take(work: &Path) -> io::Result<Self> {
-        let name = format!("process-{:016x}.lock", rand::random::<u64>());
-        let path = work.join(&name);
-        let file = part::create(&path)?;
-        Ok(Self { path, name, _file: file })
+        let mut attempts = 0..MAX_ATTEMPTS;
+        loop {
+            let name = format!("{LOCK_PREFIX}{:016x}{LOCK_SUFFIX}", rand::random::<u64>());
+            let path = work.join(&name);
+            match part::create(&path) {
+                Ok(file) if is_at(&file, &path) => return Ok(Self { path, name, _file: file }),
+                // Another process has taken it for one that was left behind, in the moment before it was locked.
+                Ok(_) if attempts.next().is_some() => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && attempts.next().is_some() => {}
+                Ok(_) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Notes that this process still has a file; to be called while the file's own lock is held.
@@ -38,6 +53,27 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Removes the locks of processes that have ended: one that was killed leaves its lock behind.
+pub(super) fn sweep(work: &Path) {
+    let Ok(entries) = fs::read_dir(work) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_lock = name.to_str().is_some_and(|name| name.starts_with(LOCK_PREFIX) && name.ends_with(LOCK_SUFFIX));
+        if is_lock && let Ok(Some(_lock)) = part::take_over(&entry.path()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Whether a path still leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(there)) => identity(open) == identity(there),
+        _ => false,
     }
 }
 

@@ -27,6 +27,7 @@ impl Filing {
                 rows += completed;
             }
         }
+        hold::sweep(&self.work);
         if files > 0 {
             let text = format!(
                 "{}: completed {files} files with {rows} rows, which an earlier run had left open",

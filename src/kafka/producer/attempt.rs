@@ -50,11 +50,11 @@ pub fn attempt(
     within: Duration,
     mut send: impl FnMut(usize) -> Result<(), Refusal>,
 ) -> Attempt {
-    let (mut refused, mut sent) = (Vec::new(), count);
+    let (mut refused, mut handed_over) = (Vec::new(), count);
     for number in 0..count {
         if let Err(refusal) = send(number) {
             refused.push((number, refusal));
-            sent = number;
+            handed_over = number;
             break;
         }
         if number < singly {
@@ -62,7 +62,7 @@ pub fn attempt(
                 Ok(failed) if failed.is_empty() => {}
                 Ok(failed) => {
                     refused.extend(failed.into_iter().map(|(at, refusal)| (at, Refusal { exact: true, ..refusal })));
-                    sent = number + 1;
+                    handed_over = number + 1;
                     break;
                 }
                 Err(error) => return Attempt::Unknown(error),
@@ -77,7 +77,7 @@ pub fn attempt(
         return Attempt::All;
     }
     refused.sort_by_key(|(number, _)| *number);
-    Attempt::Not(NotSent { refused, sent })
+    Attempt::Not(NotSent { refused, sent: handed_over })
 }
 
 impl NotSent {

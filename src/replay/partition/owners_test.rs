@@ -24,7 +24,7 @@ enum Going {
     Lost,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// The group gives the partition to a process.
     Assign(usize, Going),

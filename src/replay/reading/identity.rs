@@ -110,12 +110,11 @@ impl Heard {
 
     /// Something of a topic was read.
     pub fn hear(&mut self, topic: &Arc<str>, now: Instant) {
-        let last = match self.topics.get_mut(topic) {
-            Some(last) => std::mem::replace(last, now),
-            None => {
-                self.topics.insert(Arc::clone(topic), now);
-                self.since
-            }
+        let last = if let Some(last) = self.topics.get_mut(topic) {
+            std::mem::replace(last, now)
+        } else {
+            self.topics.insert(Arc::clone(topic), now);
+            self.since
         };
         if now.saturating_duration_since(last) >= SILENCE {
             self.after_silence.insert(Arc::clone(topic));

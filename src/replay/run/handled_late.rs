@@ -33,9 +33,9 @@ pub fn handle_the_rest(
     let mut failures = if shown.is_empty() { Vec::new() } else { handle(&mut shown) };
     for failure in &mut failures {
         let Some(&run) = runs.get(failure.run) else { continue };
-        let kept = places[run].iter().enumerate().filter(|(_, left_out)| !**left_out).map(|(place, _)| place);
+        let mut kept = places[run].iter().enumerate().filter(|(_, left_out)| !**left_out).map(|(place, _)| place);
         failure.run = run;
-        failure.done = kept.skip(failure.done).next().unwrap_or(places[run].len());
+        failure.done = kept.nth(failure.done).unwrap_or(places[run].len());
     }
     let mut kept: Vec<Vec<Record>> = places.iter().map(|_| Vec::new()).collect();
     for (run, lane) in runs.into_iter().zip(shown) {

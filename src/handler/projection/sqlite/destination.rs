@@ -45,7 +45,9 @@ pub(super) fn destinations(
     let mut rows = explained.raw_query();
     let mut program = Vec::new();
     while let Some(row) = rows.next()? {
-        let p4: Option<String> = row.get(5)?;
+        // A constant of the statement stands here as it is, and need not be UTF-8.
+        let p4 = row.get_ref(5)?.as_bytes_or_null().map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let p4 = p4.map(|p4| String::from_utf8_lossy(p4).into_owned());
         let p = [row.get(2)?, row.get(3)?, row.get(4)?];
         program.push(Instruction { opcode: row.get(1)?, p, p4: p4.unwrap_or_default() });
     }

@@ -48,7 +48,7 @@ fn batch(records: &[Vec<(usize, u8, i64)>]) -> (Batch, Vec<Entry>) {
             batch.steps.push(Step { statement: *statement, values: start..batch.values.len() });
         }
         let steps = first..batch.steps.len();
-        batch.records.push(BoundRecord { partition: 0, offset: at as i64, fingerprint: 0, steps });
+        batch.records.push(BoundRecord { partition: 0, offset: i64::try_from(at).unwrap(), fingerprint: 0, steps });
     }
     batch.runs.push(0..records.len());
     let entries = (0..records.len()).map(|record| Entry { run: 0, record }).collect();
