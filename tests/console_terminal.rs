@@ -164,7 +164,7 @@ fn quitting_leaves_the_terminal_whole() {
     let mut console = Console::open();
     console.press("?");
     console.wait("help", |screen| {
-        screen.contents().contains("Draw the whole screen anew") || screen.contents().contains("Concurrency")
+        screen.contents().contains("Draw the whole screen anew") || screen.contents().contains("Quarantine")
     });
     console.press("\x1b");
     console.wait("dashboard", |screen| screen.contents().contains("Partitions  10 of 60"));

@@ -74,7 +74,7 @@ fn sqlite_and_postgres_stand_side_by_side_on_a_cluster() {
         assert_eq!(case["handled"]["median"], 3000.0, "{case:#}");
         assert!(case["limit"].is_string(), "{case:#}");
     }
-    for (at, store, least) in [(2, "sqlite", 100_000.0), (3, "postgres", 30_000.0)] {
+    for (at, store, least) in [(2, "sqlite", 100_000.0), (3, "postgres", 150_000.0)] {
         let case = &cases[at];
         assert_eq!((&case["handler"], &case["store"]), (&"projection".into(), &store.into()), "{case:#}");
         assert_eq!(case["target"]["records_per_s"], least, "{case:#}");

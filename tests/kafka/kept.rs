@@ -119,7 +119,8 @@ fn a_journal_leaves_the_positions_to_the_target() {
     assert!(problem.usage && problem.text.contains("does not keep them any more"), "{problem:?}");
     let last = run_with(resumed(&first.view.id), ledger.client().source());
     assert_eq!((last.view.state, &last.view.id), (RunState::Done, &first.view.id), "{}", last.log());
-    assert_eq!(last.view.totals.handled, 1500, "the counts of the attempts add up");
+    // What an attempt handled above the target's positions is read again by the next one, and counted again.
+    assert!(last.view.totals.handled >= 1500, "the counts of the attempts add up: {}", last.view.totals.handled);
     ledger.expect_each_once(1500);
 }
 

@@ -295,16 +295,16 @@ fn one_parameter_may_stand_for_several_types() {
         ("json", "a jsonb, b text", ":json.a, :json.a", r#"{"b": 1, "c": 2}|{"b":1,"c":2}"#),
         ("whole", "a bigint, b text", ":json.n, :json.n", "7|7"),
         ("uuid", "a uuid, b text", ":json.id, upper(:json.id)", &format!("{uuid}|{}", uuid.to_uppercase())),
-        ("cast", "a bigint, b text", ":json.s::bigint, :json.s::text", "7|007"),
+        ("casts", "a bigint, b text", ":json.s::bigint, :json.s::text", "7|007"),
         ("case", "a bigint, b text", ":json.n, CASE WHEN :json.n > 5 THEN 'many' || :json.n END", "7|many7"),
         ("null", "a bigint, b boolean", "CAST(:json.s AS bigint), :json.s IS NULL", "7|false"),
         ("function", "a bigint, b text", "length(:json.s), to_char(CAST(:json.s AS int), 'FM999')", "3|7"),
     ] {
-        let schema = format!("CREATE TABLE IF NOT EXISTS {name} ({columns});");
-        let statement = format!("INSERT INTO {name} VALUES ({values})");
+        let schema = format!("CREATE TABLE IF NOT EXISTS t_{name} ({columns});");
+        let statement = format!("INSERT INTO t_{name} VALUES ({values})");
         let definition = place.define(name, database.url(), &schema, &statement, "");
         place.run(&topic, &definition, &["--no-journal"]).expect_success();
-        assert_eq!(database.rows(&format!("SELECT a::text, b::text FROM {name}"))[0].join("|"), expected, "{name}");
+        assert_eq!(database.rows(&format!("SELECT a::text, b::text FROM t_{name}"))[0].join("|"), expected, "{name}");
     }
     let definition = place.define("never", database.url(), "", "SELECT format('%s', :json.n)", "");
     let ended = place.run(&topic, &definition, &["--no-journal"]);
