@@ -180,7 +180,9 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
     let Some(&concurrency) = wishes.concurrency.first() else { return cases };
     for &rate in &wishes.rates {
         let most = u64::from(rate) * PACED_S;
-        cases.extend(wishes.tiers.iter().map(|tier| Case {
+        // Where records come at an even rate, `auto` reads as `buffered` does.
+        let paced = wishes.tiers.iter().filter(|tier| **tier != Tier::Auto || wishes.tiers.len() == 1);
+        cases.extend(paced.map(|tier| Case {
             rate: Some(rate),
             stop_after: Some(capped(most)),
             target: Some(LATENCY),
@@ -317,8 +319,8 @@ mod tests {
         let names = |wishes: &Wishes| plan(wishes).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         assert_eq!(
             names(&wishes()),
-            "stream × 1; standard × 1; buffered × 1; dedicated × 1; \
-             stream × 6; standard × 6; buffered × 6; dedicated × 6; \
+            "auto × 1; stream × 1; standard × 1; buffered × 1; dedicated × 1; \
+             auto × 6; stream × 6; standard × 6; buffered × 6; dedicated × 6; \
              stream × 1, 10000/s; standard × 1, 10000/s; buffered × 1, 10000/s; dedicated × 1, 10000/s; \
              stream × 1, 100000/s; standard × 1, 100000/s; buffered × 1, 100000/s; dedicated × 1, 100000/s; \
              dedicated × 1, 1 client, 50000/s; dedicated × 1, 6 clients, 50000/s; buffered × 1, group; buffered × 6, group"

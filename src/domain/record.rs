@@ -318,6 +318,7 @@ impl RecordBufferBuilder {
             held: Arc::clone(held),
         });
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT_CAPACITY_BYTES);
         out.extend(self.entries.drain(..).map(|entry| Record {
             buffer: Arc::clone(&buffer),
             start: entry.start,
@@ -332,6 +333,9 @@ impl RecordBufferBuilder {
         }));
     }
 }
+
+/// What a builder keeps at hand for its next buffer, however large the last one was.
+const KEPT_CAPACITY_BYTES: usize = 256 << 10;
 
 /// librdkafka bounds one fetch to well under 4 GiB (`fetch.max.bytes` is an `i32`), so a length always fits.
 fn narrow(len: usize) -> u32 {

@@ -4,29 +4,32 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// How records come out of the Kafka client: one trait, four ways, the same records (R40).
+/// How records come out of the Kafka client: one trait, several ways, the same records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
+    /// `buffered` or `dedicated`, by what there is to read and what is seen while reading.
+    #[default]
+    Auto,
     /// rdkafka's asynchronous stream.
     Stream,
     /// One poll a record.
     Standard,
     /// Batches out of one queue.
-    #[default]
     Buffered,
     /// Batches, with clients and threads of their own.
     Dedicated,
 }
 
 impl Tier {
-    /// All of them, the plainest first.
-    pub const ALL: [Self; 4] = [Self::Stream, Self::Standard, Self::Buffered, Self::Dedicated];
+    /// All of them, the default first and then the plainest.
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Stream, Self::Standard, Self::Buffered, Self::Dedicated];
 
     /// The word used in flags, configuration and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Stream => "stream",
             Self::Standard => "standard",
             Self::Buffered => "buffered",
@@ -48,6 +51,6 @@ impl FromStr for Tier {
         Self::ALL
             .into_iter()
             .find(|tier| tier.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a tier; use stream, standard, buffered or dedicated"))
+            .ok_or_else(|| format!("`{text}` is not a tier; use auto, stream, standard, buffered or dedicated"))
     }
 }

@@ -30,7 +30,8 @@ pub struct Settings {
     pub tier: Tier,
     /// The most records taken from a client at once.
     pub fetch_batch: u32,
-    /// With [`Tier::Dedicated`], how many clients read at most; `None` means one for each core.
+    /// With [`Tier::Dedicated`] and [`Tier::Auto`], how many clients read at most; `None` means one for each core, with
+    /// [`Tier::Auto`] no more than [`MOST_CLIENTS_OF_AUTO`].
     pub fetch_clients: Option<u32>,
     /// What a measurement asks of the run; an ordinary run has none.
     pub probe: Option<Probe>,
@@ -224,10 +225,17 @@ impl Settings {
     pub fn clients(&self) -> usize {
         match self.fetch_clients {
             Some(clients) => clients as usize,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                if self.tier == Tier::Auto { cores.min(MOST_CLIENTS_OF_AUTO) } else { cores }
+            }
         }
     }
 }
+
+/// On a machine with many cores, `auto` reads with no more clients than this: each takes apart one to two million records a
+/// second, and costs brokers a connection each.
+pub const MOST_CLIENTS_OF_AUTO: usize = 4;
 
 /// When a failed record is tried again. Only its own lane waits.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -29,10 +29,12 @@ fn all_tiers_are_measured_side_by_side() {
     assert_eq!(
         tiers,
         [
+            "auto × 2",
             "stream × 2",
             "standard × 2",
             "buffered × 2",
             "dedicated × 2",
+            "auto × 4",
             "stream × 4",
             "standard × 4",
             "buffered × 4",
@@ -55,7 +57,7 @@ fn all_tiers_are_measured_side_by_side() {
         assert!(report[further]["median"].is_number(), "{report:#}");
     }
     // Each measurement is told, and standard output has the report alone.
-    assert!(finished.stderr.contains("32/32  buffered × 6, group"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("34/34  buffered × 6, group"), "{}", finished.stderr);
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn what_cannot_be_measured_is_refused_before_it_begins() {
         (&["--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--create"], "cannot be used with"),
         (&["--rate", "5MB/s"], "a measurement is paced by records"),
         (&["--rate", "fast"], "not a rate"),
-        (&["--tiers", "fast"], "use stream, standard, buffered or dedicated"),
+        (&["--tiers", "fast"], "use auto, stream, standard, buffered or dedicated"),
         (&["--concurrency", "0"], "1 to 1000"),
         (&["--workloads", "--tiers", "stream,standard"], "one tier at a time"),
         (&["--handlers", "--tiers", "stream,standard"], "one tier at a time"),

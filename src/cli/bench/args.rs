@@ -72,7 +72,7 @@ impl TopicsArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Measurements")]
 pub(super) struct WantedArgs {
-    /// Tiers to compare [default: all four]
+    /// Tiers to compare [default: all of them]
     #[arg(long, value_name = "TIER", value_delimiter = ',', num_args = 1..)]
     pub(super) tiers: Vec<Tier>,
     /// Numbers of workers; latency is measured with the first of them

@@ -28,7 +28,7 @@ pub(super) const HANDLING: &[Setting] = &[
     },
     Setting {
         key: "run.tier",
-        allowed: "stream, standard, buffered or dedicated",
+        allowed: "auto, stream, standard, buffered or dedicated",
         set: |c, i| store(&mut c.run.settings.tier, word(i)),
         show: |c| Some(text(&c.run.settings.tier)),
     },

@@ -202,8 +202,10 @@ fn what_is_no_acknowledgement_fails_its_record() {
 
 #[test]
 fn what_is_said_between_two_batches_is_about_no_record() {
-    let mut it = fixture(&answering("echo ok; echo ok; echo >$DIR/both"));
+    // The second one waits for the end of the batch: said right behind the first, it may be read with it.
+    let mut it = fixture(&answering("echo ok; until [ -e $DIR/over ]; do sleep 0.01; done; echo ok; echo >$DIR/both"));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
+    std::fs::write(it.dir.path().join("over"), "").unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(90);
     while !it.dir.path().join("both").exists() {
         assert!(std::time::Instant::now() < deadline);

@@ -222,7 +222,6 @@ impl Timeouts {
 mod tests {
     use super::*;
 
-    /// R31.
     #[test]
     fn a_transaction_outlives_the_deliveries_in_it() {
         let timeouts = |pairs: &[(&str, &str)]| {

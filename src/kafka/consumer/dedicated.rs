@@ -1,15 +1,13 @@
-//! `dedicated`: clients and threads of their own, each for a part of the partitions, so that reading scales with the cores.
-
-use crate::domain::Tier;
+//! Several clients with threads of their own, each for a part of the partitions, so that reading scales with the cores.
 
 /// Which of how many clients reads each partition, where no group decides it.
 ///
 /// `left` is what each partition has left. The heaviest goes first, always to the client with the least so far (Graham's
 /// longest processing time first), so that no client is done long before the others. Returns for each client the partitions,
-/// as places in `left`; every client has at least one. Only `dedicated` has more than one client: at most `clients`.
+/// as places in `left`; every client has at least one, so that there are at most `clients` of them.
 #[must_use]
-pub fn share_out(tier: Tier, clients: usize, left: &[u64]) -> Vec<Vec<u32>> {
-    let count = if tier == Tier::Dedicated { clients.clamp(1, left.len().max(1)) } else { 1 };
+pub fn share_out(clients: usize, left: &[u64]) -> Vec<Vec<u32>> {
+    let count = clients.clamp(1, left.len().max(1));
     let mut heaviest: Vec<(u32, u64)> = (0_u32..).zip(left.iter().copied()).collect();
     heaviest.sort_by_key(|(place, left)| (std::cmp::Reverse(*left), *place));
     let mut shares = vec![(0_u64, Vec::new()); count];
@@ -34,7 +32,7 @@ mod tests {
         fn every_partition_has_one_client_and_no_client_far_more_than_its_part(
             left in prop::collection::vec(0_u64..10_000, 0..60), clients in 1_usize..12,
         ) {
-            let shares = share_out(Tier::Dedicated, clients, &left);
+            let shares = share_out(clients, &left);
             let mut all: Vec<u32> = shares.iter().flatten().copied().collect();
             all.sort_unstable();
             prop_assert_eq!(all, (0..u32::try_from(left.len()).unwrap()).collect::<Vec<_>>());
@@ -45,14 +43,6 @@ mod tests {
             let bound = left.iter().sum::<u64>() / shares.len() as u64 + left.iter().max().copied().unwrap_or(0) + 1;
             prop_assert!(heaviest <= bound, "{heaviest} > {bound}");
             prop_assert!(left.is_empty() || shares.iter().all(|share| !share.is_empty()));
-        }
-
-        #[test]
-        fn other_tiers_have_one_client(left in prop::collection::vec(0_u64..100, 0..20), clients in 1_usize..12) {
-            for tier in [Tier::Stream, Tier::Standard, Tier::Buffered] {
-                let shares = share_out(tier, clients, &left);
-                prop_assert_eq!((shares.len(), shares[0].len()), (1, left.len()));
-            }
         }
     }
 }

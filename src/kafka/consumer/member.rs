@@ -344,6 +344,10 @@ impl super::Consumer for Member {
         Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
     }
 
+    fn set_held(&self, partitions: &[TopicPartition], held: bool) {
+        source::set_held(self.source.as_ref(), partitions, held);
+    }
+
     fn assignment(&self) -> Vec<TopicPartition> {
         // Asking fails only while the client is being closed.
         self.consumer.assignment().map_or_else(|_| Vec::new(), |list| ids_of(&list))

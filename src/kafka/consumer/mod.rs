@@ -83,6 +83,10 @@ pub trait Consumer {
         }
     }
 
+    /// Holds some partitions back, or lets them go on: records that arrive meanwhile wait inside the library, up to what it keeps of
+    /// a partition. Cheaper than a pause, which throws away what has arrived, and takes that memory for each of them.
+    fn set_held(&self, partitions: &[TopicPartition], held: bool);
+
     /// Whether a topic can still be read; `None` where nobody answers within `timeout`.
     fn presence(&self, topic: &str, timeout: Duration) -> Option<Presence> {
         presence(self.native(), topic, timeout)

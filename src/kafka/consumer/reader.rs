@@ -95,6 +95,10 @@ impl Consumer for Reader {
         Offset::new(self.source.queue_ref().ended(&id.topic, id.partition.0)?)
     }
 
+    fn set_held(&self, partitions: &[TopicPartition], held: bool) {
+        source::set_held(self.source.as_ref(), partitions, held);
+    }
+
     fn assignment(&self) -> Vec<TopicPartition> {
         let started = self.source.queue_ref().started();
         started.into_iter().map(|(topic, partition)| TopicPartition::new(topic, partition)).collect()

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Fetched, buffered::Buffered, standard::Standard, stream::Stream};
 use crate::{
-    domain::Tier,
+    domain::{Tier, TopicPartition},
     kafka::{
         client::{ClientError, ReadContext},
         native::RecordQueue,
@@ -29,7 +29,7 @@ pub(super) trait Source: Send {
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize;
 }
 
-/// The way of a tier. What is special about `dedicated` is the number of clients (see [`super::clients`]); each of them reads
+/// The way of a tier. What is special about `dedicated` is the number of clients (see [`super::share_out`]); each of them reads
 /// in batches.
 ///
 /// # Errors
@@ -38,6 +38,14 @@ pub(super) fn open(tier: Tier, queue: RecordQueue<ReadContext>) -> Result<Box<dy
     Ok(match tier {
         Tier::Stream => Box::new(Stream::new(queue).map_err(|_| ClientError::Queue)?),
         Tier::Standard => Box::new(Standard::new(queue)),
-        Tier::Buffered | Tier::Dedicated => Box::new(Buffered::new(queue)),
+        Tier::Auto | Tier::Buffered | Tier::Dedicated => Box::new(Buffered::new(queue)),
     })
+}
+
+/// Holds partitions back in queues of their own, or lets them go on.
+pub(super) fn set_held(source: &dyn Source, partitions: &[TopicPartition], held: bool) {
+    for id in partitions {
+        // Where there is no memory for a queue, the partition goes on as it was, and the bound on records in memory holds it back.
+        let _ = source.queue_ref().set_held(&id.topic, id.partition.0, held);
+    }
 }

@@ -168,6 +168,25 @@ impl<C: ConsumerContext> RecordQueue<C> {
         false
     }
 
+    /// Holds a partition back: what arrives of it waits in its own queue inside librdkafka, which stops fetching once that is full.
+    /// Unlike a pause this throws nothing away that has arrived. With `held` off it delivers here again, in order. Returns whether
+    /// it could be done.
+    pub fn set_held(&self, topic: &str, partition: i32, held: bool) -> bool {
+        let Ok(topic) = CString::new(topic) else { return false };
+        let here = if held { ptr::null_mut() } else { self.queue.0.as_ptr() };
+        // SAFETY: client and queue are alive, the name is a C string, and a null destination ends the forwarding. The reference to
+        // the partition's queue is given back at once.
+        unsafe {
+            let own = sys::rd_kafka_queue_get_partition(self.client.client().native_ptr(), topic.as_ptr(), partition);
+            if own.is_null() {
+                return false;
+            }
+            sys::rd_kafka_queue_forward(own, here);
+            sys::rd_kafka_queue_destroy(own);
+        }
+        true
+    }
+
     /// Takes one record or other event and passes it to `sink`; waits up to `timeout` for it. Returns whether there was one.
     pub fn read_one(&mut self, timeout: Duration, mut sink: impl FnMut(Fetched<'_>)) -> bool {
         // SAFETY: the queue is alive; what comes back is null or a message that is ours.

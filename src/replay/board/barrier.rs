@@ -1,4 +1,4 @@
-//! Barriers: records that are handled alone (R11).
+//! Barriers: records that are handled alone.
 //!
 //! What was delivered before a barrier is settled before it is handed out, and what is delivered after it waits here, in the
 //! order of delivery, until it is settled itself. So nothing has to arrive for a barrier to come to its turn, and records that

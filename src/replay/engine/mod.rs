@@ -27,7 +27,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -102,6 +102,8 @@ pub struct Engine {
     pub events: EventLog,
     /// Bytes of records in memory.
     pub held: Arc<AtomicU64>,
+    /// How many clients read, where no group decides it; 0 before they do.
+    pub clients: AtomicU32,
     /// Whether reading has ever had to wait for handling.
     pub fetch_throttled: AtomicBool,
     /// The handling time of one record, in nanoseconds.
@@ -204,6 +206,7 @@ impl Engine {
             events,
             begun: None,
             held: Arc::default(),
+            clients: AtomicU32::new(0),
             fetch_throttled: AtomicBool::new(false),
             latency_ns: Mutex::new(latency_histogram()),
             retried: AtomicU64::new(0),

@@ -17,6 +17,12 @@ impl Engine {
         self.held.load(Relaxed) < self.settings.buffer_bytes || self.must_read_on()
     }
 
+    /// How many more bytes of records there is room for.
+    #[must_use]
+    pub fn room_bytes(&self) -> u64 {
+        self.settings.buffer_bytes.saturating_sub(self.held.load(Relaxed))
+    }
+
     /// What waits for earlier records holds memory until those are read: there is always room for them, as long as what is
     /// there to be handled does not fill the memory.
     fn must_read_on(&self) -> bool {

@@ -34,8 +34,11 @@ use self::{
 };
 use crate::{domain::Record, handler::LaneRun};
 
-/// An emptied lane that has grown beyond so many records gives its memory back.
-const KEPT_CAPACITY: usize = 64;
+/// The queue of an emptied lane is used again for another one, unless it has grown beyond so many records.
+const REUSED_CAPACITY_RECORDS: usize = 64;
+/// At most so many queues wait to be used again. Lanes have queues only while they hold records: with one kept in each of the
+/// 65,536 lanes that a run may have, memory grew for as long as there were keys that had not been seen yet.
+const UNUSED_QUEUES: usize = 1024;
 
 /// Whether the records of a lane exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,8 @@ pub struct Lanes {
     used: u64,
     /// Keys that were put aside.
     aside: PutAside,
+    /// Empty queues of lanes that hold nothing.
+    unused: Vec<VecDeque<Record>>,
 }
 
 impl Lanes {
@@ -135,6 +140,7 @@ impl Lanes {
             busy: 0,
             used: 0,
             aside: PutAside::default(),
+            unused: Vec::new(),
         }
     }
 
@@ -167,6 +173,11 @@ impl Lanes {
         self.note_arrived(lane, &record);
         let entry = &mut self.all[lane as usize];
         let record = if entry.state == LaneState::Parked { record.detached() } else { record };
+        if entry.records.capacity() == 0
+            && let Some(queue) = self.unused.pop()
+        {
+            entry.records = queue;
+        }
         entry.records.push_back(record);
         if entry.state == LaneState::Condemned {
             self.note_condemned(lane);
@@ -185,8 +196,8 @@ impl Lanes {
         let (mut taken, mut bytes) = (0, 0);
         while taken < max && bytes < max_bytes {
             let Some(lane) = self.ready.next(queue) else { break };
-            let mut records = Vec::new();
             let entry = &mut self.all[lane as usize];
+            let mut records = Vec::with_capacity(entry.records.len().min(max - taken));
             while taken < max && bytes < max_bytes {
                 let Some(record) = entry.records.pop_front() else { break };
                 let load = &mut self.partitions[record.partition as usize];
@@ -294,8 +305,11 @@ impl Lanes {
             return true;
         }
         self.ready.remove(lane);
-        if entry.records.is_empty() && entry.records.capacity() > KEPT_CAPACITY {
-            entry.records = VecDeque::new();
+        if entry.records.is_empty() && entry.records.capacity() > 0 {
+            let queue = std::mem::take(&mut entry.records);
+            if queue.capacity() <= REUSED_CAPACITY_RECORDS && self.unused.len() < UNUSED_QUEUES {
+                self.unused.push(queue);
+            }
         }
         false
     }

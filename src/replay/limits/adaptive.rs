@@ -1,4 +1,4 @@
-//! How many workers are worth it: `--concurrency auto` (R15).
+//! How many workers are worth it: `--concurrency auto`.
 //!
 //! A search for the knee of the curve of throughput over workers, as hill climbing with a bracket: from the best number known
 //! it tries twice as many while that pays, then narrows the gaps above and below the best. More workers pay where each adds

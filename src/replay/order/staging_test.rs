@@ -1,6 +1,10 @@
 //! The engine with records that wait for others: what comes out, in which order, and that it always comes out.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use proptest::prelude::*;
 
@@ -10,7 +14,7 @@ use crate::{
     handler::LaneRun,
     journal::StoredPartition,
     plan::{Plan, PlannedPartition, Scope, Selection},
-    replay::{engine::Engine, reading::fetch::HoldBack, settings::Settings},
+    replay::{engine::Engine, reading::hold_back::HoldBack, settings::Settings},
 };
 
 /// Key and time of each record, by partition and offset.
@@ -85,11 +89,11 @@ impl Sim {
         let left = self.log.iter().take(known).zip(&self.next).filter(|(log, next)| log.len() > **next).count();
         self.engine.note_unfinished(left, 100);
         let all: Vec<u32> = (0..u32::try_from(known).unwrap()).collect();
-        let (pause, resume) = self.hold_back.decide(&self.engine, &all);
-        for one in pause {
+        let changes = self.hold_back.decide(&self.engine, &all, 1, Instant::now());
+        for one in changes.pause {
             self.paused[one as usize] = true;
         }
-        for one in resume {
+        for one in changes.resume {
             self.paused[one as usize] = false;
         }
         if partition >= known || self.paused[partition] || !self.engine.wait_for_room(Duration::ZERO) {

@@ -69,7 +69,7 @@ pub struct GroupTable {
 }
 
 /// Up to so many groups are written one after the other before all are written together, however few there are.
-const WRITTEN_SINGLY: usize = 4096;
+const WRITTEN_SINGLY: usize = 512;
 
 impl Default for GroupTable {
     fn default() -> Self {

@@ -33,6 +33,8 @@ struct Slot {
 
 /// Below so many slots drawing together is not worth the walk.
 const CROWDED: usize = 16_384;
+/// What a burst has taken beyond so many slots is given back once all of its records are done.
+const KEPT_CAPACITY_SLOTS: usize = 1024;
 
 impl Position {
     /// Starts at `start`: everything below is somebody else's business.
@@ -89,6 +91,10 @@ impl Position {
         while let Some(slot) = self.open.front().filter(|slot| slot.done) {
             self.ahead -= (slot.end - slot.offset).unsigned_abs();
             self.open.pop_front();
+        }
+        if self.open.is_empty() && self.open.capacity() > KEPT_CAPACITY_SLOTS {
+            self.open.shrink_to(KEPT_CAPACITY_SLOTS);
+            self.crowded = CROWDED;
         }
         true
     }

@@ -1,7 +1,7 @@
 //! Fetching: what comes out of a consumer goes into buffers, and from there into lanes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
@@ -35,7 +35,15 @@ pub struct Intake {
     heard: Heard,
     /// A record could not be taken in and the run ends for it: positions must not pass it by what comes behind.
     closed: bool,
+    /// The memory that a record of the last read took on average; 0 before the first.
+    record_bytes: u64,
 }
+
+/// A buffer is closed at this size. Its memory is free again when the last of its records is handled, so large ones would keep
+/// far more than what waits.
+const BUFFER_BYTES: usize = 64 << 10;
+/// The most records of a first read, before their size is known.
+const FIRST_READ_RECORDS: usize = 16;
 
 impl Intake {
     /// `headers` says whether the handler wants them: taking them apart costs time.
@@ -54,7 +62,26 @@ impl Intake {
             newest: None,
             heard: Heard::new(Instant::now()),
             closed: false,
+            record_bytes: 0,
         }
+    }
+
+    /// The memory that a record of the last read took on average; 0 before the first.
+    #[must_use]
+    pub fn record_bytes(&self) -> u64 {
+        self.record_bytes
+    }
+
+    /// How many records may be read at once, where so many clients read side by side: what fits into each one's part of the room
+    /// that is left, by the size of the records read last.
+    #[must_use]
+    pub fn most(&self, engine: &Engine, clients: u32) -> usize {
+        let batch = engine.settings.fetch_batch as usize;
+        if self.record_bytes == 0 {
+            return batch.min(FIRST_READ_RECORDS);
+        }
+        let room = engine.room_bytes() / u64::from(clients.max(1));
+        usize::try_from(room / self.record_bytes).unwrap_or(usize::MAX).clamp(1, batch)
     }
 
     /// From now on records of a partition are read under this assignment.
@@ -78,6 +105,9 @@ impl Intake {
                     // A record that waits keeps its buffer: it shares that with others of its partition only.
                     self.builder.finish(&engine.held, &mut self.records);
                     self.newest = Some(partition);
+                }
+                if self.builder.len_bytes() >= BUFFER_BYTES {
+                    self.builder.finish(&engine.held, &mut self.records);
                 }
                 if engine.journey_ns.is_some() {
                     self.builder.stamp(Instant::now);
@@ -159,6 +189,9 @@ impl Intake {
         self.heard.check(engine, client);
         self.builder.finish(&engine.held, &mut self.records);
         let count = self.records.len();
+        if let Some(bytes) = self.records.iter().map(Record::footprint).sum::<u64>().checked_div(count as u64) {
+            self.record_bytes = bytes.max(1);
+        }
         engine.deliver(&mut self.records);
         for (index, offset) in self.ends.drain(..) {
             let epoch = self.epochs.get(index as usize).copied().unwrap_or(0);
@@ -205,54 +238,4 @@ fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
 
 fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
     engine.index_of(&TopicPartition::new(topic, partition))
-}
-
-/// Which partitions a fetcher holds back, so that one with a slow lane does not fill the memory that all share.
-///
-/// What waits in memory decides what is handled next (the fullest lanes come first). So each partition gets a share of the
-/// memory by what is left of it: then the fullest lanes are those with the most work left, and none is starved because others
-/// happened to be read first.
-#[derive(Debug, Default)]
-pub struct HoldBack {
-    held: HashSet<u32>,
-}
-
-impl HoldBack {
-    /// Above this many records between the position and the newest one read, a partition is held back.
-    const SPAN: usize = 262_144;
-
-    /// Looks at a fetcher's partitions; returns those to pause and those to resume.
-    pub fn decide(&mut self, engine: &Engine, partitions: &[u32]) -> (Vec<u32>, Vec<u32>) {
-        let bytes = engine.board.waiting_bytes(partitions);
-        let staged = engine.staging.bytes_of(partitions).unwrap_or_else(|| vec![0; partitions.len()]);
-        let staging_share = engine.staging_share();
-        let limit = engine.settings.buffer_bytes;
-        let crowded = engine.held.load(std::sync::atomic::Ordering::Relaxed) > limit / 2;
-        let (mut pause, mut resume) = (Vec::new(), Vec::new());
-        for ((&partition, bytes), staged) in partitions.iter().zip(bytes).zip(staged) {
-            let (span, read_to_end, left) = {
-                let state = engine.partitions[partition as usize].lock();
-                let left = state.lag().known().unwrap_or(0);
-                let to_end = !state.follows && state.reached().is_some_and(|reached| reached >= state.end);
-                (state.span(), to_end, left)
-            };
-            let share = engine.share_of(left);
-            let is_held = self.held.contains(&partition);
-            let full = read_to_end || span > Self::SPAN || (crowded && bytes > share) || staged > staging_share;
-            let low = !read_to_end && span < Self::SPAN / 2 && bytes <= share / 2 && staged <= staging_share / 2;
-            if !is_held && full {
-                self.held.insert(partition);
-                pause.push(partition);
-            } else if is_held && low {
-                self.held.remove(&partition);
-                resume.push(partition);
-            }
-        }
-        (pause, resume)
-    }
-
-    /// Forgets a partition that is no longer the fetcher's.
-    pub fn forget(&mut self, partition: u32) {
-        self.held.remove(&partition);
-    }
 }

@@ -13,9 +13,10 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    fetch::{HoldBack, Intake, READ_WAIT},
+    fetch::{Intake, READ_WAIT},
     health::{PROBE_WAIT, Watch},
-    readers::{HOUSEKEEPING, ends_of_same, ids, set_paused},
+    hold_back::HoldBack,
+    readers::{HOUSEKEEPING, ends_of_same, ids},
     retention::Expired,
     silence::Silence,
 };
@@ -253,8 +254,8 @@ impl<'a> MemberLoop<'a> {
         }
         if engine.wait_for_room(READ_WAIT) {
             let intake = &mut self.intake;
-            self.member
-                .read(READ_WAIT, engine.settings.fetch_batch as usize, &mut |fetched| intake.take(engine, fetched));
+            let most = intake.most(engine, engine.clients.load(Relaxed));
+            self.member.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
             let read = self.intake.flush(engine, &self.context.client);
             self.watch.read(engine, &self.context.health, read);
             self.expired.found(self.intake.take_expired());
@@ -273,9 +274,7 @@ impl<'a> MemberLoop<'a> {
     fn tidy(&mut self) {
         let engine = &self.context.engine;
         let mine = self.membership.partitions();
-        let (pause, resume) = self.hold_back.decide(engine, &mine);
-        set_paused(engine, &pause, true, |ids, paused| self.member.set_paused(ids, paused));
-        set_paused(engine, &resume, false, |ids, paused| self.member.set_paused(ids, paused));
+        self.hold_back.decide(engine, &mine, self.intake.record_bytes(), self.tidied).apply(engine, &self.member);
         self.adopt_orphans();
         if self.looked_at_reading.elapsed() >= STANDSTILL {
             self.looked_at_reading = Instant::now();
@@ -329,7 +328,7 @@ impl<'a> MemberLoop<'a> {
                 partition.reached().filter(|reached| more && *reached < partition.end)
             };
             let Some(reached) = reached else { continue };
-            if before.get(&index) == Some(&reached) {
+            if before.get(&index) == Some(&reached) && !self.hold_back.holds(index) {
                 self.member.lead(engine.id(index));
             }
             self.read_to.insert(index, reached);

@@ -1,6 +1,9 @@
 //! How many workers a run has, and the threads that go with the number.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 use super::{Reading, Run, WorkerSlot, error::RunError, worker};
 use crate::{
@@ -104,6 +107,7 @@ impl Run {
                     changed = true;
                 }
             }
+            self.engine.clients.store(u32::try_from(members.len()).unwrap_or(u32::MAX), Relaxed);
             for (number, member) in members.iter().filter(|(number, _)| *number >= wanted_members) {
                 if !member.is_leaving() {
                     member.leave();

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::{Run, outlook::Seen, rate::Rate};
 use crate::{
-    domain::{Lag, Offset, Ordering, RateLimit, TopicPartition},
+    domain::{Lag, Offset, Ordering, RateLimit, Tier, TopicPartition},
     feed::{
         CurrentLimit, LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RetryingView,
         RunState, RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
@@ -228,7 +228,7 @@ impl Run {
             predicted: self.predicted_before,
             ordering: settings.ordering,
             batch: settings.batch.get(),
-            tier: settings.tier.to_string(),
+            tier: self.tier_in_words(),
             handler: settings.handler.to_string(),
             group: settings.group.clone(),
             adaptive: settings.adaptive,
@@ -237,6 +237,19 @@ impl Run {
             on_failure: settings.failures_in_words(),
             on_retention: settings.retention_in_words().to_owned(),
             resumable: self.resumable,
+        }
+    }
+
+    /// The tier; with `auto`, also the one that it came to last.
+    fn tier_in_words(&self) -> String {
+        let settings = &self.engine.settings;
+        match settings.tier {
+            // Each member of a group has a client and a thread of its own whatever the tier.
+            Tier::Auto if settings.group.is_none() && self.engine.clients.load(Relaxed) > 1 => {
+                format!("{} ({})", Tier::Auto, Tier::Dedicated)
+            }
+            Tier::Auto => format!("{} ({})", Tier::Auto, Tier::Buffered),
+            other => other.to_string(),
         }
     }
 
