@@ -223,13 +223,13 @@ impl Settings {
     /// How many clients read where no group decides it, as far as the partitions allow.
     #[must_use]
     pub fn clients(&self) -> usize {
-        match self.fetch_clients {
-            Some(clients) => clients as usize,
-            None => {
+        self.fetch_clients.map_or_else(
+            || {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
                 if self.tier == Tier::Auto { cores.min(MOST_CLIENTS_OF_AUTO) } else { cores }
-            }
-        }
+            },
+            |clients| clients as usize,
+        )
     }
 }
 

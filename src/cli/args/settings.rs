@@ -35,8 +35,8 @@ pub struct SettingsArgs {
     /// Makes the projection anew beside the one in use, verifies it, and then puts it in its place
     #[arg(long)]
     pub shadow: bool,
-    /// How records come out of the client [default: buffered]
-    #[arg(long, value_parser = ["stream", "standard", "buffered", "dedicated"])]
+    /// How records come out of the client [default: auto]
+    #[arg(long, value_parser = ["auto", "stream", "standard", "buffered", "dedicated"])]
     pub tier: Option<String>,
     /// Where retention has deleted records before they were read: fail, go on behind the gap, or pause [default: fail]
     #[arg(long, value_parser = ["fail", "earliest", "pause"])]

@@ -183,13 +183,18 @@ impl Board {
 
     /// Hands lanes back, and notes how long their records took.
     pub fn hand_back(&self, runs: impl Iterator<Item = HandBack>, records: usize, elapsed: Duration) {
+        // What is dealt with is freed when the lock is no longer held.
+        let mut dealt_with = Vec::with_capacity(runs.size_hint().0);
         let mut inner = self.inner.lock();
         let mut rests = false;
-        for HandBack { run, done, then } in runs {
+        for HandBack { mut run, done, then } in runs {
             let lane = run.lane;
             rests |= matches!(then, Then::Rest(_));
             match then {
-                Then::GoOn => inner.lanes.finish(run, done, None),
+                Then::GoOn => {
+                    inner.lanes.take_back(&mut run, done, None);
+                    dealt_with.push(run);
+                }
                 Then::Rest(until) => inner.lanes.finish(run, done, Some(until)),
                 Then::Quarantine(trouble) => inner.lanes.quarantine(run, done, trouble),
                 Then::Condemned => inner.lanes.finish_condemned(run, done),

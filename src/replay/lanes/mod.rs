@@ -239,15 +239,21 @@ impl Lanes {
 
     /// Hands a lane back after its first `done` records were dealt with. The others return to the front of the lane;
     /// with `until` the lane rests until that time, because its first record has failed.
-    pub fn finish(&mut self, run: LaneRun, done: usize, until: Option<Instant>) {
+    pub fn finish(&mut self, mut run: LaneRun, done: usize, until: Option<Instant>) {
+        self.take_back(&mut run, done, until);
+    }
+
+    /// As [`Lanes::finish`]; what is dealt with stays in `run`, so that its memory can be freed elsewhere.
+    pub fn take_back(&mut self, run: &mut LaneRun, done: usize, until: Option<Instant>) {
         for record in &run.records {
             self.partitions[record.partition as usize].in_hand -= 1;
-            self.in_hand -= 1;
         }
+        self.in_hand -= run.records.len() as u64;
         let shared = self.exclusion == Exclusion::Shared && !self.all[run.lane as usize].spare;
         // A failed record that has been fenced off since leaves nothing to wait for.
         let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
-        let left: Vec<Record> = run.records.into_iter().skip(done).filter(|record| !self.is_stale(record)).collect();
+        let mut left = if done < run.records.len() { run.records.split_off(done) } else { Vec::new() };
+        left.retain(|record| !self.is_stale(record));
         if shared {
             self.return_shared(run.lane, left, until);
             return;

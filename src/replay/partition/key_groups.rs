@@ -3,9 +3,7 @@
 //! The idea is that of Flink's key groups (FLINK-3755): bounded state however many keys there are. A group is the lane of
 //! its keys; per partition it keeps a chained hash, which is the digest.
 
-use std::collections::HashMap;
-
-use xxhash_rust::xxh3::Xxh3Builder;
+use rustc_hash::FxHashMap;
 
 use crate::journal::{GroupEntry, GroupsChange};
 
@@ -58,9 +56,9 @@ impl GroupState {
 }
 
 /// The groups of one partition that have had records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GroupTable {
-    groups: HashMap<u32, GroupState, Xxh3Builder>,
+    groups: FxHashMap<u32, GroupState>,
     digest: u64,
     /// The groups that have changed since the last checkpoint, each once; `None` before the first.
     changed: Option<Vec<u32>>,
@@ -70,12 +68,6 @@ pub struct GroupTable {
 
 /// Up to so many groups are written one after the other before all are written together, however few there are.
 const WRITTEN_SINGLY: usize = 512;
-
-impl Default for GroupTable {
-    fn default() -> Self {
-        Self { groups: HashMap::with_hasher(Xxh3Builder::new()), digest: 0, changed: None, written: 0 }
-    }
-}
 
 impl GroupTable {
     /// Adds a handled record to its group's chain.

@@ -299,7 +299,12 @@ impl<'a> Fetcher<'a> {
         let engine = self.engine;
         let (open, left) = still_to_read(engine, 0..self.known);
         let handlers_limit = waited || engine.board.is_paused();
-        let seen = Seen { read: self.shares.records_read(), left: left.iter().sum(), handlers_limit };
+        let seen = Seen {
+            read: self.shares.records_read(),
+            left: left.iter().sum(),
+            record_bytes: self.intake.record_bytes(),
+            handlers_limit,
+        };
         if let Some(clients) = choice.look(seen, now) {
             let most = if clients == Clients::One { 1 } else { engine.settings.clients() };
             let shares = places(share_out(most, &left), &open);
