@@ -169,7 +169,7 @@ impl Engine {
 
     fn give_back(&self, hand_back: HandBack) {
         self.board.hand_back(std::iter::once(hand_back), 0, Duration::ZERO);
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+        if self.has_room() {
             self.room.notify_all();
         }
     }

@@ -4,17 +4,28 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::Engine;
 
+/// Reading goes on when this part of the bound is free. Below it, readers would come back for every single record, and take the
+/// processor from those that handle them.
+const LEAST_ROOM_DIVISOR: u64 = 16;
+
 impl Engine {
+    /// Whether there is enough room for it to be worth reading.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let bound = self.settings.buffer_bytes;
+        self.held.load(Relaxed) < bound - bound / LEAST_ROOM_DIVISOR
+    }
+
     /// Waits until there is room for more records, at most for `timeout`. `false` while there is none.
     pub fn wait_for_room(&self, timeout: Duration) -> bool {
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+        if self.has_room() {
             return true;
         }
         self.fetch_throttled.store(true, Relaxed);
         let mut guard = self.room_lock.lock();
         self.room.wait_for(&mut guard, timeout);
         drop(guard);
-        self.held.load(Relaxed) < self.settings.buffer_bytes || self.must_read_on()
+        self.has_room() || self.must_read_on()
     }
 
     /// How many more bytes of records there is room for.

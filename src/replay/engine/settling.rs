@@ -45,7 +45,7 @@ impl Engine {
         }
         *self.last_done.lock() = Some(Instant::now());
         self.board.hand_back(returned.into_iter(), records, elapsed);
-        if self.held.load(Relaxed) < self.settings.buffer_bytes {
+        if self.has_room() {
             self.room.notify_all();
         }
     }
