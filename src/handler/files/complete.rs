@@ -132,8 +132,9 @@ impl Filing {
         if !form.is_plain() {
             drop(fs::remove_file(path));
         }
-        self.state.lock().ledger.set_state(id, FileState::Done, &name).map_err(noted)?;
+        // Before it is noted as done: what is done is not looked after any more.
         hold::forget(path);
+        self.state.lock().ledger.set_state(id, FileState::Done, &name).map_err(noted)?;
         self.counts.files.fetch_add(1, Relaxed);
         self.counts.file_bytes.fetch_add(size, Relaxed);
         Ok(())

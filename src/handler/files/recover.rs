@@ -74,6 +74,8 @@ impl Filing {
     }
 
     fn recover_renamed(&self, id: i64, path: &Path) -> Result<Option<u64>, String> {
+        // Its process may have ended between giving it its name and removing its note.
+        hold::forget(path);
         match self.row(id)? {
             None => Ok(None),
             Some(row) if row.state == FileState::Complete => self.note_done(&row),
