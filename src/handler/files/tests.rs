@@ -324,6 +324,26 @@ fn a_file_without_a_batch_is_no_file() {
     }
 }
 
+/// It ended between giving a file its final name and noting that it is done. The file had been closed for a while before.
+#[test]
+fn a_file_that_has_its_name_already_leaves_nothing_behind() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let context = context(small());
+        let source = open(format, dir.path(), &context);
+        assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
+        source.finish(RunEnd::default()).unwrap();
+        drop(source);
+        let work = dir.path().join(".kreplay");
+        let db = rusqlite::Connection::open(work.join("export.db")).unwrap();
+        assert!(db.execute("UPDATE file SET state = 1", []).unwrap() > 0);
+        fs::write(work.join("000001.held"), "process-0000000000000000.lock").unwrap();
+        drop(open(format, dir.path(), &context));
+        assert!(!work.join("000001.held").exists());
+        assert_eq!(places(dir.path()), in_partition_a(0..5));
+    }
+}
+
 #[test]
 fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
     for (damage, part) in [("cut", "does not hold 50 rows"), ("changed", "does not hold"), ("gone", "is missing")] {
