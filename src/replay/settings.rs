@@ -31,7 +31,7 @@ pub struct Settings {
     /// The most records taken from a client at once.
     pub fetch_batch: u32,
     /// With [`Tier::Dedicated`] and [`Tier::Auto`], how many clients read at most; `None` means one for each core, with
-    /// [`Tier::Auto`] no more than [`MOST_CLIENTS_OF_AUTO`].
+    /// [`Tier::Auto`] no more than four.
     pub fetch_clients: Option<u32>,
     /// What a measurement asks of the run; an ordinary run has none.
     pub probe: Option<Probe>,

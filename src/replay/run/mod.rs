@@ -179,7 +179,11 @@ impl Run {
             self.look_after_failures(now);
         }
         if self.ending.is_none() {
-            self.engine.look_for_matches();
+            // Partitions that are on their way to a member have not been read yet, unless everything has.
+            let is_settled = !matches!(self.reading, Reading::Group { .. }) || !self.rebalances.lock().is_open();
+            if is_settled || self.engine.finished_at().is_some() {
+                self.engine.look_for_matches();
+            }
             self.look_for_the_end(now);
         }
         if self.ending.is_none() {
