@@ -6,6 +6,10 @@ use std::time::Duration;
 /// concurrency take effect at once; long enough that handing over costs nothing.
 const TARGET: Duration = Duration::from_millis(5);
 
+/// Where each batch has a cost of its own, it never has fewer records than this for the time that it takes: the cost does not shrink
+/// with the batch, so on a slow day batches would shrink to single records, and never grow again.
+const LEAST_RECORDS_WITH_OWN_COST: usize = 64;
+
 /// Less work than this is not worth sharing: to wake a sleeping worker takes some 50 µs of it.
 const WORTH_SHARING: Duration = Duration::from_micros(200);
 
@@ -15,6 +19,8 @@ pub struct BatchSize {
     most: usize,
     target: Duration,
     now: usize,
+    /// It does not fall below this.
+    least: usize,
     /// So many records are not worth sharing.
     quick: usize,
 }
@@ -23,12 +29,13 @@ impl BatchSize {
     /// Starts small, for nothing is known yet.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), target: TARGET, now: most.clamp(1, 4), quick: 0 }
+        Self { most: most.max(1), target: TARGET, now: most.clamp(1, 4), least: 1, quick: 0 }
     }
 
-    /// A batch should take about so long instead.
+    /// A batch should take about so long instead, for each has a cost of its own.
     pub fn aim_at(&mut self, target: Duration) {
         self.target = target;
+        self.least = LEAST_RECORDS_WITH_OWN_COST.min(self.most);
     }
 
     /// Learns from a batch of `records` that took `elapsed`. It at most doubles at a time, and shrinks at once.
@@ -43,7 +50,7 @@ impl BatchSize {
             // A small batch that ended early says nothing about a full one.
             return;
         }
-        self.now = fitting(self.target).clamp(1, self.now.saturating_mul(2)).min(self.most);
+        self.now = fitting(self.target).clamp(1, self.now.saturating_mul(2)).max(self.least).min(self.most);
     }
 
     /// How many to take now: no more than a fair part of what is waiting, so that the last records are spread over all
@@ -80,6 +87,20 @@ mod tests {
         assert_eq!(settled(Duration::from_millis(1)), 5);
         assert_eq!(settled(Duration::from_millis(50)), 1);
         assert_eq!(settled(Duration::from_nanos(50)), 1000);
+    }
+
+    #[test]
+    fn batches_with_a_cost_of_their_own_do_not_shrink_to_nothing() {
+        let mut size = BatchSize::new(1000);
+        size.aim_at(Duration::from_millis(50));
+        for _ in 0..30 {
+            size.learn(size.take(u64::MAX, 4), Duration::from_millis(300));
+        }
+        assert_eq!(size.take(u64::MAX, 4), LEAST_RECORDS_WITH_OWN_COST);
+        for _ in 0..30 {
+            size.learn(size.take(u64::MAX, 4), Duration::from_millis(10));
+        }
+        assert_eq!(size.take(u64::MAX, 4), 1000);
     }
 
     #[test]
