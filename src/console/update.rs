@@ -27,6 +27,9 @@ mod scroll;
 mod topics;
 mod typing;
 
+/// A key's text in a message is cut to this many cells.
+const MAX_KEY_CELLS: usize = 24;
+
 /// How messages and questions name what they are about.
 pub(super) mod names {
     pub(in crate::console) use super::{failed_record::name as paused_record, quarantine::name as quarantined_key};

@@ -8,6 +8,7 @@ mod decoding;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod float;
 pub mod json_schema;
 mod patience;
 pub mod protobuf;

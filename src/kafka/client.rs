@@ -52,7 +52,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// librdkafka keeps so many records of each partition at hand.
+    /// A client fetches on while it has fewer records than this at hand, of all its partitions together.
     fn queued_messages(self) -> &'static str {
         match self {
             Self::First => "10000",

@@ -1,6 +1,6 @@
 //! Deciding what becomes of the record that paused the run.
 
-use super::{Effect, ask, run::cannot_command, say};
+use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, say};
 use crate::{
     console::{
         state::{Overlay, Question, State, StatusKind},
@@ -9,9 +9,6 @@ use crate::{
     feed::PausedRecord,
     replay::{Command, RecordDecision},
 };
-
-/// A key's text in a message is cut to this many cells.
-const MAX_KEY_CELLS: usize = 24;
 
 /// Opens the window, if a record has paused the run.
 pub(super) fn open(state: &mut State) {

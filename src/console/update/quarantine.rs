@@ -1,6 +1,6 @@
 //! Deciding what becomes of keys in quarantine.
 
-use super::{Effect, ask, run, say};
+use super::{Effect, MAX_KEY_CELLS, ask, run, say};
 use crate::{
     console::{
         number, screen,
@@ -10,9 +10,6 @@ use crate::{
     feed::QuarantinedKey,
     replay::{Command, Decision},
 };
-
-/// A key's text in a message is cut to this many cells.
-const MAX_KEY_CELLS: usize = 24;
 
 pub(super) fn open(state: &mut State) {
     if state.quarantined().is_empty() {

@@ -1,10 +1,14 @@
 //! Reading values: what a hostile one may cost is bounded by its length.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Undecodable, wire::zigzag},
+    super::{
+        Undecodable,
+        float::{double, single},
+        wire::zigzag,
+    },
     compile::{AvroSchema, Node},
     logical,
 };
@@ -154,12 +158,8 @@ impl<'a> Reader<'a> {
             },
             Node::Int => Value::from(self.int()?),
             Node::Long => Value::from(self.long()?),
-            Node::Float => {
-                let number = f32::from_le_bytes(self.array()?);
-                // The shortest text of an f32 is not that of the same number as an f64.
-                number.to_string().parse().map_or(Value::Null, float)
-            }
-            Node::Double => float(f64::from_le_bytes(self.array()?)),
+            Node::Float => single(f32::from_le_bytes(self.array()?)),
+            Node::Double => double(f64::from_le_bytes(self.array()?)),
             Node::Bytes => base64(self.bytes()?),
             Node::String => Value::String(self.text()?),
             Node::Enum(symbols) => {
@@ -239,20 +239,4 @@ impl<'a> Reader<'a> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| senseless("a string is not UTF-8"))
     }
-}
-
-/// A number, or the word for it where JSON has none.
-fn float(number: f64) -> Value {
-    Number::from_f64(number).map_or_else(
-        || {
-            Value::from(if number.is_nan() {
-                "NaN"
-            } else if number > 0.0 {
-                "Infinity"
-            } else {
-                "-Infinity"
-            })
-        },
-        Value::Number,
-    )
 }

@@ -6,7 +6,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value as Field};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
+
+use super::super::float::{double, single};
 
 /// Messages within messages where an `Any` is still looked into: each starts a decoder of its own, which bounds its own depth
 /// only.
@@ -78,9 +80,8 @@ fn of_scalar(value: &Field, kind: &Kind) -> Value {
         Field::I64(value) => Value::from(*value),
         Field::U32(value) => Value::from(*value),
         Field::U64(value) => Value::from(*value),
-        // The shortest text of an f32 is not that of the same number as an f64.
-        Field::F32(value) => value.to_string().parse().map_or(Value::Null, float),
-        Field::F64(value) => float(*value),
+        Field::F32(value) => single(*value),
+        Field::F64(value) => double(*value),
         Field::String(value) => Value::String(value.clone()),
         Field::Bytes(value) => Value::String(STANDARD.encode(value)),
         Field::EnumNumber(number) => match kind {
@@ -92,22 +93,6 @@ fn of_scalar(value: &Field, kind: &Kind) -> Value {
         },
         Field::Message(_) | Field::List(_) | Field::Map(_) => Value::Null,
     }
-}
-
-/// A number, or the word for it where JSON has none.
-fn float(number: f64) -> Value {
-    Number::from_f64(number).map_or_else(
-        || {
-            Value::from(if number.is_nan() {
-                "NaN"
-            } else if number > 0.0 {
-                "Infinity"
-            } else {
-                "-Infinity"
-            })
-        },
-        Value::Number,
-    )
 }
 
 /// The form of a type that has one of its own; `None` where it has none, or its value does not fit it.

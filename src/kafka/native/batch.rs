@@ -65,17 +65,8 @@ impl PartitionForwarder {
     #[must_use]
     pub fn forward<C: ConsumerContext>(&self, client: &BaseConsumer<C>, topic: &str, partition: i32) -> bool {
         let (Some(queue), Ok(topic)) = (self.0.upgrade(), CString::new(topic)) else { return false };
-        // SAFETY: the client is alive (borrowed), the topic's name is a C string, and the destination is alive (upgraded).
-        // The reference to the partition's queue is given back at once; the forwarding outlives it.
-        unsafe {
-            let source = sys::rd_kafka_queue_get_partition(client.client().native_ptr(), topic.as_ptr(), partition);
-            if source.is_null() {
-                return false;
-            }
-            sys::rd_kafka_queue_forward(source, queue.0.as_ptr());
-            sys::rd_kafka_queue_destroy(source);
-        }
-        true
+        // SAFETY: the destination is alive (upgraded) and belongs to a queue of this client.
+        unsafe { forward(client, &topic, partition, queue.0.as_ptr()) }
     }
 }
 
@@ -174,17 +165,8 @@ impl<C: ConsumerContext> RecordQueue<C> {
     pub fn set_held(&self, topic: &str, partition: i32, held: bool) -> bool {
         let Ok(topic) = CString::new(topic) else { return false };
         let here = if held { ptr::null_mut() } else { self.queue.0.as_ptr() };
-        // SAFETY: client and queue are alive, the name is a C string, and a null destination ends the forwarding. The reference to
-        // the partition's queue is given back at once.
-        unsafe {
-            let own = sys::rd_kafka_queue_get_partition(self.client.client().native_ptr(), topic.as_ptr(), partition);
-            if own.is_null() {
-                return false;
-            }
-            sys::rd_kafka_queue_forward(own, here);
-            sys::rd_kafka_queue_destroy(own);
-        }
-        true
+        // SAFETY: the queue is alive and belongs to this client.
+        unsafe { forward(&self.client, &topic, partition, here) }
     }
 
     /// Takes one record or other event and passes it to `sink`; waits up to `timeout` for it. Returns whether there was one.
@@ -262,6 +244,30 @@ impl<C: ConsumerContext> Drop for RecordQueue<C> {
     fn drop(&mut self) {
         self.stop_all();
     }
+}
+
+/// Has a partition of a client deliver elsewhere from now on; to a null pointer means into its own queue. Returns whether it could
+/// be done.
+///
+/// # Safety
+/// `to` is null, or a queue of this client that is alive.
+unsafe fn forward<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &CStr,
+    partition: i32,
+    to: *mut sys::rd_kafka_queue_t,
+) -> bool {
+    // SAFETY: the client is alive (borrowed) and the name a C string; `to` is as the caller promises. The reference to the
+    // partition's queue is given back at once; the forwarding outlives it.
+    unsafe {
+        let own = sys::rd_kafka_queue_get_partition(client.client().native_ptr(), topic.as_ptr(), partition);
+        if own.is_null() {
+            return false;
+        }
+        sys::rd_kafka_queue_forward(own, to);
+        sys::rd_kafka_queue_destroy(own);
+    }
+    true
 }
 
 fn millis(timeout: Duration) -> i32 {

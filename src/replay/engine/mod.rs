@@ -102,7 +102,7 @@ pub struct Engine {
     pub events: EventLog,
     /// Bytes of records in memory.
     pub held: Arc<AtomicU64>,
-    /// How many clients read, where no group decides it; 0 before they do.
+    /// How many clients read: those of the readers, or the members of this process in a group; 0 before they do.
     pub clients: AtomicU32,
     /// Whether reading has ever had to wait for handling.
     pub fetch_throttled: AtomicBool,
