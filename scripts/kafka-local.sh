@@ -13,7 +13,7 @@
 #
 # start, hold and status print the bootstrap address as the last line of standard output; all else goes to
 # standard error. Without --port a free port is chosen once and kept with the data. Without --dir, start uses
-# one fixed folder for each user and hold makes a new one.
+# one fixed folder for each user and hold makes a new one. KAFKA_JVM_PERFORMANCE_OPTS: further options of the broker's JVM.
 set -euo pipefail
 # shellcheck source=scripts/kafka/jars.sh
 . "$(dirname "$0")/kafka/jars.sh"
@@ -127,7 +127,8 @@ format_storage() {
 # Starts the process and waits until it serves. Returns 1 where it ended before that.
 launch() {
   # Standard streams are closed to it, so that whoever reads ours sees their end when this script ends.
-  nohup java -Xms256m -Xmx1g -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_FILES/log4j2.yaml" \
+  # shellcheck disable=SC2086 # the variable may hold several options
+  nohup java -Xms256m -Xmx1g ${KAFKA_JVM_PERFORMANCE_OPTS:-} -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_FILES/log4j2.yaml" \
     -cp "$KAFKA_JARS/*" kafka.Kafka "$dir/server.properties" >"$dir/server.log" 2>&1 </dev/null &
   local pid=$! begin=$SECONDS
   disown # or the shell reports it when it is stopped

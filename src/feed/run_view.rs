@@ -357,7 +357,7 @@ pub struct RunView {
     pub partitions: Vec<PartitionView>,
     /// The workers, by number.
     pub workers: Vec<WorkerView>,
-    /// The changes of owners so far, oldest first.
+    /// The newest 1,000 changes of owners, oldest first. A run that follows for weeks has more, each an event of its own.
     pub rebalances: Vec<RebalanceView>,
     /// What ended it, where it failed.
     pub error: Option<String>,

@@ -10,6 +10,7 @@ use testcontainers::{Container, GenericImage, ImageExt as _};
 
 use super::guardian::Guardian;
 use super::process::{Finished, Program};
+use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
 const IMAGE: &str = "apache/kafka";
 pub const TAG: &str = "4.3.1";
@@ -92,6 +93,7 @@ impl ContainerServer {
                     binding.host_ip = Some("127.0.0.1".to_owned());
                 }
             });
+        request = request.with_env_var(JVM_OPTIONS_VARIABLE, JVM_OPTIONS);
         for (name, value) in addresses {
             request = request.with_env_var(name, value);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::guardian::Guardian;
 use super::process::{Finished, Program};
+use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
 /// The script has bounds of its own; this one is for a first fetch of the jars over a slow line.
 const START: Duration = Duration::from_secs(300);
@@ -42,7 +43,13 @@ impl LocalServer {
         let log = dir.with_extension("log");
         let log_file = std::fs::File::create(&log).map_err(|error| error.to_string())?;
         let mut command = Command::new(script());
-        command.arg("hold").arg("--dir").arg(&dir).stdout(Stdio::piped()).stderr(log_file);
+        command
+            .env(JVM_OPTIONS_VARIABLE, JVM_OPTIONS)
+            .arg("hold")
+            .arg("--dir")
+            .arg(&dir)
+            .stdout(Stdio::piped())
+            .stderr(log_file);
         for (name, value) in settings {
             command.arg("--set").arg(format!("{name}={value}"));
         }
@@ -74,7 +81,8 @@ impl LocalServer {
     }
 
     fn run(&self, args: &[&str]) {
-        Program::named(script()).args(args).arg_dir(&self.dir).run().expect_success();
+        let script = Program::named(script()).env(JVM_OPTIONS_VARIABLE, JVM_OPTIONS);
+        script.args(args).arg_dir(&self.dir).run().expect_success();
     }
 }
 

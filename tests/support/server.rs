@@ -7,6 +7,13 @@ use super::container::{self, ContainerServer};
 use super::local::{self, LocalServer};
 use super::process::Finished;
 
+/// The variable of Kafka's own scripts for the options of a JVM.
+pub const JVM_OPTIONS_VARIABLE: &str = "KAFKA_JVM_PERFORMANCE_OPTS";
+
+/// A test's broker lives for seconds or minutes: the JVM's second compiler took a third of the processor time of the broker that
+/// all tests share, and most of that of the others.
+pub const JVM_OPTIONS: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
 /// A broker that the tests started and end.
 pub enum Server {
     Container(Box<ContainerServer>),

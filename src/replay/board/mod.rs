@@ -5,6 +5,7 @@
 mod barrier;
 #[cfg(test)]
 mod barrier_test;
+mod batch_cost;
 pub mod batch_size;
 mod bells;
 #[cfg(test)]

@@ -45,6 +45,9 @@ use crate::{
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig},
 };
 
+/// How many rebalances a run keeps for its report: each snapshot copies them, and a run that follows may go on for weeks.
+const REPORTED_REBALANCES: usize = 1000;
+
 /// How often the run tells its journal where it stands as a whole.
 const RECORD: Duration = Duration::from_millis(50);
 
@@ -235,6 +238,9 @@ impl Run {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
         let at_s = self.before.elapsed_s + started.saturating_duration_since(self.started).as_secs_f64();
+        if self.rebalanced.len() == REPORTED_REBALANCES {
+            self.rebalanced.remove(0);
+        }
         self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
     }
 
