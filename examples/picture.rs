@@ -1,9 +1,10 @@
-//! Makes the README's picture of the console from a real run of the demo:
+//! Draws the README's picture of the console from a real run of the demo:
 //!
 //!     cargo run --example picture -- docs/console.svg
 //!
-//! It follows the demo without a terminal, raises the concurrency from 1 to 4 to 8 on the way, and draws the frame that
-//! the console shows when 70 % of the events are handled. A path that ends in `.txt` gets the frame as text.
+//! It follows the demo without a terminal, raises the concurrency from 1 to 4 to 8 during the run, and draws the frame
+//! that the console shows when 70 % of the events are handled. For a path that ends in `.txt`, it writes the frame as
+//! text.
 
 use std::{
     error::Error,
@@ -26,13 +27,13 @@ use kreplay::{
     replay::{Command, Session, SessionOptions, Settings},
 };
 
-const SIZE: (u16, u16) = (140, 38);
-/// From this part of the events on there are so many workers.
-const WORKERS: [(f64, u64); 2] = [(0.03, 4), (0.2, 8)];
-/// The part of the events that is handled in the picture.
-const TAKEN_AT: f64 = 0.7;
-/// The run takes some six seconds; a frame that has not come by then never will.
-const PATIENCE: Duration = Duration::from_secs(60);
+const FRAME_SIZE: (u16, u16) = (140, 38);
+/// The numbers of workers, and the share of handled events from which they apply.
+const WORKERS_FROM: [(f64, u64); 2] = [(0.03, 4), (0.2, 8)];
+/// The share of handled events at which the picture is drawn.
+const PICTURE_AT: f64 = 0.7;
+/// The run takes about six seconds; a frame that is missing by then will not arrive.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -83,12 +84,12 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
     })
 }
 
-/// Follows the run as the console would, and stops at the moment that is wanted.
+/// Follows the run like the console, and stops at the moment of the picture.
 fn follow(session: &Session) -> Result<Capture, Box<dyn Error>> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + FRAME_TIMEOUT;
     let mut feed = session.feed.clone();
-    let mut capture = Capture::new(SIZE.0, SIZE.1, None);
-    let mut steps = WORKERS.iter().peekable();
+    let mut capture = Capture::new(FRAME_SIZE.0, FRAME_SIZE.1, None);
+    let mut steps = WORKERS_FROM.iter().peekable();
     loop {
         if Instant::now() > deadline {
             return Err("the run did not get far enough in a minute".into());
@@ -103,7 +104,7 @@ fn follow(session: &Session) -> Result<Capture, Box<dyn Error>> {
         if let Some((_, workers)) = steps.next_if(|(from, _)| progress >= *from) {
             session.control.send(Command::SetConcurrency(Concurrency::new(*workers)?));
         }
-        if progress >= TAKEN_AT {
+        if progress >= PICTURE_AT {
             return Ok(capture);
         }
     }

@@ -1,9 +1,8 @@
-//! Ten skews, each planned and then run: how near the predicted time is to the measured one, and how near the time left that the
-//! run promises at 20, 40 and 60 % of its time is to what it then takes. The same with a filter, and with two members of a
-//! group.
+//! Compares predictions with runs for ten kinds of skew: the predicted time with the measured time, and the time left
+//! at 20, 40 and 60 % of the run with what it then takes. Also with a filter, and with two members of a group.
 //!
-//! `cargo run --example predictions` uses the broker that kreplay carries with it; with `KREPLAY_BENCH_BOOTSTRAP` a real one,
-//! on which it makes topics of its own and deletes them afterwards.
+//! `cargo run --example predictions` uses an embedded broker. With `KREPLAY_BENCH_BOOTSTRAP` it uses that broker; it
+//! creates topics there and deletes them afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +13,7 @@ use std::{
 
 use kreplay::{
     domain::{Concurrency, Ordering, PartitionCount},
-    feed::{Bound, Forecast, RunState, RunView},
+    feed::{Bottleneck, Forecast, RunState, RunView},
     kafka::{
         Client, GroupProtocol, KafkaConfig,
         embedded::EmbeddedBroker,
@@ -33,32 +32,32 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const RECORDS: u32 = 12_000;
 const HANDLER: &str = "simulate:1ms";
-const REQUEST: Duration = Duration::from_secs(10);
-const FLUSH: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The key and, where the key's hash does not say it, the partition of a record.
-type Place = (Option<u32>, Option<i32>);
+/// The key of a record, and its partition if the key's hash does not determine it.
+type RecordPlace = (Option<u32>, Option<i32>);
 
-/// Records in a topic of their own, and how they are run.
+/// The records of a topic, and how they are run.
 struct Skew {
     name: &'static str,
     partitions: i32,
     ordering: Ordering,
     workers: u64,
-    /// What limits it, by the numbers it was made with.
-    limit: Bound,
-    place: Box<dyn Fn(u32) -> Place>,
+    /// The limit that follows from how the records were made.
+    limit: Bottleneck,
+    place: Box<dyn Fn(u32) -> RecordPlace>,
 }
 
-/// Evenly spread over 0 to 1, and different for each number: `SplitMix64`'s finaliser.
+/// A pseudo-random number from 0 to 1 for each input: the finaliser of `SplitMix64`.
 fn spread(number: u32) -> f64 {
     let mut value = u64::from(number).wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     value = (value ^ (value >> 30)).wrapping_mul(0x94D0_49BB_1331_11EB);
     f64::from(u32::try_from((value ^ (value >> 31)) >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
-/// A key by Zipf's law.
-fn zipf(exponent: f64, keys: u32) -> impl Fn(u32) -> Place {
+/// Keys distributed by Zipf's law.
+fn zipf(exponent: f64, keys: u32) -> impl Fn(u32) -> RecordPlace {
     let weights: Vec<f64> = (1..=keys).map(|rank| f64::from(rank).powf(-exponent)).collect();
     let total: f64 = weights.iter().sum();
     move |number| {
@@ -74,14 +73,14 @@ fn zipf(exponent: f64, keys: u32) -> impl Fn(u32) -> Place {
 fn skew(
     name: &'static str,
     partitions: i32,
-    (ordering, workers, limit): (Ordering, u64, Bound),
-    place: impl Fn(u32) -> Place + 'static,
+    (ordering, workers, limit): (Ordering, u64, Bottleneck),
+    place: impl Fn(u32) -> RecordPlace + 'static,
 ) -> Skew {
     Skew { name, partitions, ordering, workers, limit, place: Box::new(place) }
 }
 
 fn skews() -> Vec<Skew> {
-    use Bound::{Key, Partition, Workers};
+    use Bottleneck::{Key, Partition, Workers};
     use Ordering as O;
     let hot = |share: f64, keys: u32| {
         move |number: u32| {
@@ -140,7 +139,7 @@ impl Broker {
             Self::Own(broker) => broker.create_topic(topic, PartitionCount::new(u64::try_from(partitions)?)?)?,
             Self::Named(_) => {
                 let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-                waiting(self.admin()?.create_topics([&new], &options()))??;
+                block_on(self.admin()?.create_topics([&new], &options()))??;
             }
         }
         Ok(())
@@ -148,17 +147,17 @@ impl Broker {
 
     fn delete(&self, topic: &str) -> Outcome<()> {
         if let Self::Named(_) = self {
-            waiting(self.admin()?.delete_topics(&[topic], &options()))??;
+            block_on(self.admin()?.delete_topics(&[topic], &options()))??;
         }
         Ok(())
     }
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
+    AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT))
 }
 
-fn waiting<T>(future: impl Future<Output = T>) -> Outcome<T> {
+fn block_on<T>(future: impl Future<Output = T>) -> Outcome<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(future))
 }
 
@@ -170,7 +169,7 @@ fn main() -> Outcome<()> {
     };
     println!("{RECORDS} records each, {HANDLER}; the sample has 3,000 of them\n");
     println!(
-        "{:<26}{:<10}{:>7}{:>10}{:>10}{:>10}{:>8}{:>8}  limit: made, said, after",
+        "{:<26}{:<10}{:>7}{:>10}{:>10}{:>10}{:>8}{:>8}  limit: made, predicted, ideal",
         "skew", "ordering", "workers", "sample s", "full s", "took s", "sample", "full"
     );
     for (number, skew) in skews().into_iter().enumerate() {
@@ -196,7 +195,7 @@ fn produce(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
             ..NewRecord::default()
         })?;
     }
-    producer.finish(FLUSH)?;
+    producer.finish(FLUSH_TIMEOUT)?;
     Ok(())
 }
 
@@ -210,7 +209,7 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
     let selection = Selection::topics([topic])?;
     let sample = plan(broker, &selection, &settings, 3000)?;
     let full = plan(broker, &selection, &settings, 100_000)?;
-    let (run, promises) = run(broker, selection.clone(), settings.clone())?;
+    let (run, estimates) = run(broker, selection.clone(), settings.clone())?;
     let (sampled, known) = (sample.predicted.ok_or("no prediction")?, full.predicted.ok_or("no prediction")?);
     let off = |predicted: f64| 100.0 * (predicted / run.handling_s - 1.0);
     let after = run.ideal.map_or_else(String::new, |ideal| ideal.limit.to_string());
@@ -227,13 +226,13 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
         skew.limit,
         known.limit
     );
-    promised("time left", &run, &promises);
+    print_time_left("time left", &run, &estimates);
     let mut filtered = selection.clone();
     let rules = Arc::make_mut(&mut filtered.scope.rules);
     rules.filter.keys.push("key-*[02468]".parse()?);
     if skew.name != "no keys" {
-        let (run, promises) = self::run(broker, filtered, settings.clone())?;
-        promised("time left, every second key", &run, &promises);
+        let (run, estimates) = self::run(broker, filtered, settings.clone())?;
+        print_time_left("time left, every second key", &run, &estimates);
     }
     if skew.partitions > 1 && skew.workers >= 4 {
         let grouped = Settings {
@@ -247,8 +246,8 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
             .into_iter()
             .enumerate()
         {
-            let (run, promises) = ended.join().map_err(|_| "a member panicked")??;
-            promised(&format!("time left, member {} of 2", number + 1), &run, &promises);
+            let (run, estimates) = ended.join().map_err(|_| "a member panicked")??;
+            print_time_left(&format!("time left, member {} of 2", number + 1), &run, &estimates);
         }
     }
     Ok(())
@@ -260,16 +259,16 @@ fn plan(broker: &Broker, selection: &Selection, settings: &Settings, sample: u32
     let planner = Planner {
         client: &client,
         settings: &Settings { planning, ..settings.clone() },
-        timeout: REQUEST,
+        timeout: REQUEST_TIMEOUT,
         cancel: &AtomicBool::new(false),
     };
     Ok(planner.make(selection, &mut |_| {})?)
 }
 
-/// What a run promised: seconds since its start, and seconds that it said were left.
-type Promises = Vec<(f64, f64)>;
+/// Estimates of a run: seconds since its start, and the estimated seconds left.
+type TimeLeftEstimates = Vec<(f64, f64)>;
 
-fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<(RunView, Promises)> {
+fn run(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<(RunView, TimeLeftEstimates)> {
     let session = start(broker, selection, settings)?;
     finish(session)
 }
@@ -283,7 +282,7 @@ fn start(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<S
         settings,
         protocol: GroupProtocol::default(),
         group_per_run: false,
-        timeout: REQUEST,
+        timeout: REQUEST_TIMEOUT,
         start: true,
         one_run: true,
         journal: None,
@@ -291,39 +290,41 @@ fn start(broker: &Broker, selection: Selection, settings: Settings) -> Outcome<S
 }
 
 /// Follows a run to its end.
-fn finish(session: Session) -> Outcome<(RunView, Promises)> {
+fn finish(session: Session) -> Outcome<(RunView, TimeLeftEstimates)> {
     let mut snapshots = session.feed.snapshots.clone();
     let listener = std::thread::spawn(move || {
-        let mut promises = Promises::new();
+        let mut estimates = TimeLeftEstimates::new();
         let listen = async {
             while snapshots.changed().await.is_ok() {
                 if let Some(run) = &snapshots.borrow_and_update().run
                     && let Some(left) = run.eta_s
                 {
-                    promises.push((run.elapsed_s, left));
+                    estimates.push((run.elapsed_s, left));
                 }
             }
-            promises
+            estimates
         };
-        waiting(listen).unwrap_or_default()
+        block_on(listen).unwrap_or_default()
     });
     let end = session.join();
-    let promises = listener.join().unwrap_or_default();
+    let estimates = listener.join().unwrap_or_default();
     match end.run {
-        Some(run) if run.state == RunState::Done => Ok((run, promises)),
-        _ => Err(format!("the run did not come to its end: {:?}", end.problem).into()),
+        Some(run) if run.state == RunState::Done => Ok((run, estimates)),
+        _ => Err(format!("the run was not completed: {:?}", end.problem).into()),
     }
 }
 
-/// How far off the promise at a part of the run was, in parts of what was left then.
-fn kept(run: &RunView, promises: &[(f64, f64)], part: f64) -> String {
+/// The relative error of the estimate at a part of the run, as text.
+fn relative_error(run: &RunView, estimates: &[(f64, f64)], part: f64) -> String {
     let at = run.elapsed_s - run.handling_s * (1.0 - part);
-    let Some((said_at, left)) = promises.iter().find(|(said_at, _)| *said_at >= at) else { return "–".into() };
-    let off = 100.0 * (left / (run.elapsed_s - said_at).max(1e-3) - 1.0);
+    let Some((estimated_at, left)) = estimates.iter().find(|(estimated_at, _)| *estimated_at >= at) else {
+        return "–".into();
+    };
+    let off = 100.0 * (left / (run.elapsed_s - estimated_at).max(1e-3) - 1.0);
     format!("{off:.0} %")
 }
 
-fn promised(name: &str, run: &RunView, promises: &[(f64, f64)]) {
-    let [a, b, c] = [0.2, 0.4, 0.6].map(|part| kept(run, promises, part));
+fn print_time_left(name: &str, run: &RunView, estimates: &[(f64, f64)]) {
+    let [a, b, c] = [0.2, 0.4, 0.6].map(|part| relative_error(run, estimates, part));
     println!("    {name:<40} took {:>7.3} s   off at 20 % {a:>6}   at 40 % {b:>6}   at 60 % {c:>6}", run.handling_s);
 }

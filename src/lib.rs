@@ -1,7 +1,7 @@
-//! kreplay replays Kafka topics in parallel and shows, per partition, what happens while it runs.
+//! kreplay replays Kafka topics in parallel and shows the progress of each partition.
 //!
-//! Data flows one way: a selection becomes a [`plan`], a plan becomes a run ([`replay`]), a run emits a [`feed`], and
-//! every view (the [`console`], the headless progress, the reports) knows nothing but that feed.
+//! Data flows one way: a selection becomes a [`plan`], a plan becomes a run ([`replay`]), and a run emits a [`feed`].
+//! Every view (the [`console`], the headless progress, the reports) reads only that feed.
 
 pub mod bench;
 pub mod cli;

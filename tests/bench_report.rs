@@ -1,8 +1,8 @@
-//! The two forms of what `kreplay bench` found: every field and column, with figures that are known.
+//! The JSON and text reports of `kreplay bench`, with every field and column, from fixed figures.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use kreplay::{
-    bench::{BenchReport, Case, Found, Resource, Rounds, Setting, Wishes, handlers, plan, workloads},
+    bench::{BenchOptions, BenchReport, Case, Measurement, Resource, Rounds, Setting, handlers, plan, workloads},
     domain::{Concurrency, Tier},
     feed::LatencyMs,
 };
@@ -22,13 +22,13 @@ fn setting(optimised: bool) -> Setting {
     }
 }
 
-/// The figures of a round: `n` makes each case and round different.
+/// The figures of a round. `n` makes each case and round different.
 #[allow(clippy::cast_precision_loss, reason = "small numbers")]
-fn found(case: &Case, n: u64) -> Found {
+fn measurement(case: &Case, n: u64) -> Measurement {
     let records = case.stop_after.unwrap_or(1_000_000);
     let handling_s = case.rate.map_or(0.2 + n as f64 / 10.0, |rate| records as f64 / f64::from(rate));
     let ms = n as f64;
-    Found {
+    Measurement {
         handled: records,
         bytes: records * 100,
         handling_s,
@@ -43,12 +43,12 @@ fn found(case: &Case, n: u64) -> Found {
 }
 
 fn measured(cases: Vec<Case>) -> Vec<Rounds> {
-    let round = |(case, n): (Case, u64)| Rounds { found: vec![found(&case, n), found(&case, n + 1)], case };
+    let round = |(case, n): (Case, u64)| Rounds { found: vec![measurement(&case, n), measurement(&case, n + 1)], case };
     cases.into_iter().zip(0..).map(round).collect()
 }
 
 fn comparison() -> Vec<Rounds> {
-    measured(plan(&Wishes {
+    measured(plan(&BenchOptions {
         tiers: vec![Tier::Standard, Tier::Dedicated],
         concurrency: vec![Concurrency::new(6).unwrap()],
         rates: vec![50_000],
@@ -81,7 +81,7 @@ fn handlers_as_text() {
 }
 
 #[test]
-fn nothing_measured_is_said_and_does_not_fail() {
+fn a_report_without_measurements_shows_unknown_values() {
     let empty: Vec<Rounds> = comparison().into_iter().map(|one| Rounds { found: Vec::new(), ..one }).collect();
     let text = BenchReport::new(setting(true), &empty).text();
     assert!(text.contains("unknown"), "{text}");

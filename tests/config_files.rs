@@ -1,4 +1,4 @@
-//! Configuration files, right and wrong, and the example file.
+//! Valid and invalid configuration files, and the example file.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -35,7 +35,7 @@ fn snapshot(file: &Path, text: &str) {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_what_is_allowed() {
+fn errors_have_a_position_and_the_allowed_values() {
     for file in fixtures("invalid") {
         let error = load(&file).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
@@ -45,7 +45,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
-fn what_is_right_is_shown_with_its_origin_and_reads_back() {
+fn valid_files_are_shown_with_origins_and_can_be_read_back() {
     for file in fixtures("valid") {
         let shown = load(&file).unwrap().show(false);
         assert!(!shown.contains("hunter2") && !shown.contains("plain-text-password"), "{shown}");
@@ -61,7 +61,7 @@ fn what_is_right_is_shown_with_its_origin_and_reads_back() {
 }
 
 #[test]
-fn values_reach_their_places() {
+fn values_reach_their_settings() {
     let config = load(Path::new("tests/fixtures/config/valid/full.toml")).unwrap();
     assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("broker-1:9092,[::1]:9093"));
     assert_eq!(config.kafka.properties.to_map()["fetch.wait.max.ms"], "10");
@@ -77,7 +77,7 @@ fn values_reach_their_places() {
 }
 
 #[test]
-fn a_demo_keeps_away_from_what_the_file_says_of_real_runs() {
+fn a_demo_ignores_the_files_settings_for_real_runs() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.toml");
     std::fs::write(&file, "[run]\nhandler = 'ndjson:prod'\ngroup = 'prod'\nconcurrency = 9\nbatch = 7\n").unwrap();
@@ -87,20 +87,20 @@ fn a_demo_keeps_away_from_what_the_file_says_of_real_runs() {
 }
 
 #[test]
-fn files_that_cannot_be_read_are_named() {
+fn unreadable_files_are_named_in_the_error() {
     let missing = load(Path::new("no/such.toml")).unwrap_err().to_string();
     assert!(missing.starts_with("cannot read the configuration no/such.toml: No such file"), "{missing}");
     let dir = tempfile::tempdir().unwrap();
     let binary = dir.path().join("binary.toml");
     std::fs::write(&binary, b"[run]\n# \xff").unwrap();
-    assert!(load(&binary).unwrap_err().to_string().contains("not UTF-8, from line 2"));
+    assert!(load(&binary).unwrap_err().to_string().contains("not valid UTF-8 (line 2)"));
     std::fs::write(&binary, vec![b'#'; (1 << 20) + 1]).unwrap();
     assert!(load(&binary).unwrap_err().to_string().contains("larger than 1 MiB"));
 }
 
 const EXAMPLE: &str = include_str!("../config.example.toml");
 
-/// The settings of the example, each as a small file of its own, with its key.
+/// The settings of the example: each key, and a file with only that setting.
 fn examples() -> Vec<(String, String)> {
     let mut table = "";
     let mut found = Vec::new();
@@ -119,7 +119,7 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
-/// A line of `config show`: its key and the rest, which ends with the origin.
+/// The keys and values in the output of `config show`; `None` for settings that are not set.
 fn shown(config: &Config) -> Vec<(String, Option<String>)> {
     let mut table = String::new();
     let mut found = Vec::new();
@@ -136,29 +136,29 @@ fn shown(config: &Config) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-fn the_example_as_it_stands_changes_nothing() {
+fn the_unchanged_example_has_no_effect() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let example = load(&root.join("config.example.toml")).unwrap();
     assert_eq!(shown(&example), shown(&Config::default()));
 }
 
 #[test]
-fn the_example_names_every_setting_with_its_default() {
+fn the_example_has_every_setting_with_its_default() {
     let examples = examples();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("one.toml");
-    // Those of properties, that of a list of keys, and references name files and variables that are not there.
-    let absent = |key: &str| key.starts_with("kafka.properties.") || key == "run.keys_from";
-    for (key, text) in examples.iter().filter(|(key, text)| !absent(key) && !text.contains("${")) {
+    // Skip properties, the list of keys and references, which name files and variables that do not exist.
+    let is_skipped = |key: &str| key.starts_with("kafka.properties.") || key == "run.keys_from";
+    for (key, text) in examples.iter().filter(|(key, text)| !is_skipped(key) && !text.contains("${")) {
         std::fs::write(&file, text).unwrap();
         let with = shown(&load(&file).unwrap_or_else(|error| panic!("{error}")));
         let changed: Vec<_> =
             with.iter().zip(shown(&Config::default())).filter(|(with, default)| **with != *default).collect();
         for (with, default) in changed {
             if [("demo.work", "demo.handler"), ("run.from", "run.last")].contains(&(with.0.as_str(), key.as_str())) {
-                continue; // the one replaces the other
+                continue; // the first is replaced by the second
             }
-            assert_eq!((&with.0, &default.1), (key, &None), "the example's value is not the default");
+            assert_eq!((&with.0, &default.1), (key, &None), "the value in the example is not the default");
         }
     }
     let named: Vec<_> =
@@ -171,7 +171,7 @@ fn the_example_names_every_setting_with_its_default() {
 }
 
 #[test]
-fn the_example_says_which_settings_have_no_default() {
+fn the_example_marks_settings_without_a_default() {
     for (key, _) in shown(&Config::default()).iter().filter(|(_, value)| value.is_none()) {
         let (table, name) = key.split_once('.').unwrap();
         let section = EXAMPLE.split(&format!("\n[{table}]\n")).nth(1).unwrap();

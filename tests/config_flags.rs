@@ -1,4 +1,4 @@
-//! The command line: what it takes, what it refuses, and what its help says.
+//! The command line: accepted and rejected flags, and the help.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn load(line: &str) -> Result<Config, CliError> {
         None => cli.console.load(&environment, directory),
         Some(Command::Run(args)) => args.load(&environment, directory),
         Some(Command::Demo(args)) => args.load(&environment, directory),
-        Some(_) => panic!("no run"),
+        Some(_) => panic!("not a command with settings for a run"),
     }
 }
 
@@ -29,7 +29,7 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
-fn help_says_everything() {
+fn help_of_every_command() {
     for path in [&[][..], &["run"], &["demo"], &["bench"], &["config"], &["config", "show"]] {
         let mut command = Cli::command().term_width(100);
         command.build();
@@ -42,7 +42,7 @@ fn help_says_everything() {
 }
 
 #[test]
-fn run_takes_its_settings_from_flags() {
+fn run_settings_are_set_by_flags() {
     let config = load(
         "run --bootstrap-server a:1 --topics x y --concurrency 3 --ordering none --batch 5 --tier stream --handler ndjson:f --group g \
          -X client.id=i -X fetch.wait.max.ms=5 --theme light",
@@ -57,9 +57,9 @@ fn run_takes_its_settings_from_flags() {
     assert_eq!(config.demo_settings().concurrency.get(), 1);
 }
 
-/// Values may begin with a hyphen, and flags that come again add to a list.
+/// Values may start with a hyphen, and repeated flags add to a list.
 #[test]
-fn what_is_read_is_taken_from_flags() {
+fn ranges_and_filters_are_set_by_flags() {
     let config = load(
         "run --bootstrap-server a:1 --topics x --from -2h --to 2026-01-31 --partition x:3=100..200 --partition 0=..-1m \
          --keys order-* a{b,c} --header k=v --header k=w --json a.b=1 --event-type *Merged --event-type-field json.kind \
@@ -84,7 +84,7 @@ fn what_is_read_is_taken_from_flags() {
 }
 
 #[test]
-fn lists_take_commas_and_the_usual_flags_have_short_names() {
+fn lists_accept_commas_and_common_flags_have_short_names() {
     let config = load(
         "run -b a:1,b:2 -t x,y -g g -H k=v,w -H a=1,b=2 --keys ds1*,customer* a{b,c} --json a=1,b=x,y --event-type A,B \
          --event-type-field header.t,key --partition x:0=1..2,1=..3 --barrier type=M,json.a=1,2",
@@ -111,7 +111,7 @@ fn a_single_threaded_run_with_more_workers_is_refused() {
         let error = load(line).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "--concurrency: a single-threaded run (--single-threaded) has one worker; leave one of the two out"
+            "--concurrency: a single-threaded run (--single-threaded) has one worker; remove one of the two settings"
         );
     }
     assert!(load("run -b a:1 -t x --single-threaded --concurrency 1").is_ok());
@@ -119,7 +119,7 @@ fn a_single_threaded_run_with_more_workers_is_refused() {
 }
 
 #[test]
-fn the_form_of_a_result_has_one_name_and_its_old_ones() {
+fn output_format_and_its_old_names_are_accepted() {
     for line in [
         "run -t x --output-format json",
         "run -t x --report json",
@@ -143,13 +143,13 @@ fn the_form_of_a_result_has_one_name_and_its_old_ones() {
 fn a_wrong_range_names_the_flag_and_what_is_allowed() {
     let error = load("run --bootstrap-server a:1 --topics x --from -2 --partition 3 --key-template team").unwrap_err();
     let text = error.to_string();
-    for part in ["--from: `-2` is not", "-DURATION such as -2h", "--partition: `3`", "takes nothing from the record"] {
+    for part in ["--from: `-2` is not", "-DURATION such as -2h", "--partition: `3`", "uses no part of the record"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
 
 #[test]
-fn the_demo_has_settings_of_its_own() {
+fn the_demo_has_separate_settings() {
     let config =
         load("demo --datasets 2 --events 10 --partitions 3 --work 2ms --skew zipf:1 --concurrency 4 --group g")
             .unwrap();
@@ -164,7 +164,7 @@ fn the_demo_has_settings_of_its_own() {
 }
 
 #[test]
-fn a_flag_replaces_the_files_way_to_say_the_same() {
+fn a_flag_replaces_an_equivalent_setting_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("kreplay.toml"), "[demo]\nhandler = 'null'\n").unwrap();
     let Some(Command::Demo(args)) = parse("demo --work 3ms").unwrap().command else { panic!() };
@@ -182,15 +182,15 @@ fn the_console_without_a_cluster_is_the_demo() {
 }
 
 #[test]
-fn what_needs_a_cluster_says_so() {
+fn flags_that_need_a_cluster_or_topics_are_refused_without() {
     for (line, part) in [
         ("--topics a", "--topics needs a cluster"),
         ("--topics-regex a", "--topics-regex needs a cluster"),
         ("-X client.id=i", "-X needs a cluster"),
         ("--header a=b", "--header needs a cluster"),
         ("--last 5", "--last needs a cluster"),
-        ("run --topics a", "no cluster is named"),
-        ("run --bootstrap-server a:1", "no topics are named"),
+        ("run --topics a", "no cluster given"),
+        ("run --bootstrap-server a:1", "no topics given"),
     ] {
         let error = load(line).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
@@ -224,7 +224,7 @@ fn a_wrong_value_of_a_flag_names_the_flag_and_what_is_allowed() {
     let error = load("demo --concurrency 1001 --skew odd").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--skew: `odd` is not understood; allowed: even, or zipf:S with S from 0 to 10\n\
+        "--skew: `odd` is not a valid value; allowed: even, or zipf:S with S from 0 to 10\n\
          --concurrency: 1001 is out of range; allowed: auto, or a whole number from 1 to 1000"
     );
 }

@@ -1,4 +1,4 @@
-//! File, environment and flags over one another, and secrets that stay secret.
+//! Precedence of file, environment and flags, and masking of secrets.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -23,7 +23,7 @@ fn properties(texts: &[&str]) -> Overrides {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_both_over_the_file() {
+fn flags_override_the_environment_and_both_override_the_file() {
     let file =
         "[run]\nconcurrency = 2\nbatch = 2\nordering = 'none'\n[kafka.properties]\nclient.id = 'f'\ndebug = 'f'\n";
     let environment = Environment::from_pairs([
@@ -46,7 +46,7 @@ fn flags_win_over_the_environment_and_both_over_the_file() {
 }
 
 #[test]
-fn a_choice_of_topics_replaces_the_weaker_one_of_either_kind() {
+fn a_topic_selection_replaces_one_of_either_kind_from_a_lower_layer() {
     let config = load(
         "[run]\ntopics = ['a']\n",
         &Environment::default(),
@@ -62,7 +62,7 @@ fn a_choice_of_topics_replaces_the_weaker_one_of_either_kind() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_errors_are_reported_at_once() {
     let environment = Environment::from_pairs([("KREPLAY_RUN_BATCH", "many"), ("KREPLAY_RUN_TOPICS_REGEXP", "x")]);
     let mut overrides = flags([("--ordering", "run.ordering", "keys")]);
     overrides.properties = vec!["hunter2".into(), "group.id=hunter2".into(), "=hunter2".into()];
@@ -79,7 +79,7 @@ fn bootstrap_servers_can_be_given_as_a_property_flag() {
 }
 
 #[test]
-fn the_file_that_is_named_first_is_read() {
+fn the_first_existing_configuration_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, batch: u32| {
         let path = dir.path().join(name);
@@ -121,7 +121,7 @@ fn a_named_file_that_is_missing_is_an_error() {
 }
 
 #[test]
-fn secrets_of_handlers_are_resolved_and_shown_nowhere() {
+fn handler_secrets_are_resolved_and_never_shown() {
     let file = r#"
 [exec]
 environment = ["MODE=replay", "PGPASSWORD=S3CRET1", "OTHER=${env:THE_SECRET}", "PRICE=$${x}"]
@@ -131,7 +131,7 @@ headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: S3CRET3", "Acc
 "#;
     let environment = Environment::from_pairs([("THE_SECRET", "S3CRET,4")]);
     let config = load(file, &environment, &Overrides::default()).unwrap();
-    let values = |list: &[kreplay::domain::Masked]| list.iter().map(|one| one.value().to_owned()).collect::<Vec<_>>();
+    let values = |list: &[kreplay::domain::Secret]| list.iter().map(|one| one.value().to_owned()).collect::<Vec<_>>();
     let handlers = &config.run.settings.handlers;
     assert_eq!(
         values(&handlers.exec.environment),
@@ -192,7 +192,7 @@ proptest! {
         for text in [format!("{config:?}"), format!("{config:#?}"), config.show(false)] {
             prop_assert!(!text.contains(&secret) && !text.contains("S3C"), "{}", text);
         }
-        // The same beside a mistake: what is told of it holds no secret either.
+        // With an error in the file: its message does not contain the secret either.
         let broken = format!("{file}\nx = [\n");
         let mut wrong = overrides;
         wrong.assignments.push(Assignment::flag("--batch", "run.batch", "0"));

@@ -1,4 +1,4 @@
-//! What the console looks like, frame by frame.
+//! Snapshots of the console's frames.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -28,8 +28,8 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bound, CurrentLimit, EventKind, GuardView, Owner, PartitionState, Prediction, QuarantineView, QuarantinedKey,
-        RebalanceKind, RetryingView, RunState, Snapshot, Throughput, WorkerState,
+        Bottleneck, CurrentLimit, EventKind, GuardView, Owner, PartitionState, Prediction, QuarantineView,
+        QuarantinedKey, RebalanceKind, RetryingView, RunState, Snapshot, Throughput, WorkerState,
     },
 };
 use ratatui::{backend::TestBackend, buffer::Buffer, style::Modifier};
@@ -92,7 +92,7 @@ fn rebalancing(width: u16, height: u16) -> State {
     state
 }
 
-/// A run that finds its number of workers by itself, with a rate and a group to protect.
+/// A run with automatic concurrency, a rate limit, and a protected group.
 fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
     let mut state = running(width, height);
     let mut snapshot = (*state.snapshot).clone();
@@ -129,7 +129,7 @@ fn finished(width: u16, height: u16) -> State {
     ended(width, height, RunState::Done)
 }
 
-fn cancelled(width: u16, height: u16) -> State {
+fn stopped(width: u16, height: u16) -> State {
     ended(width, height, RunState::Cancelled)
 }
 
@@ -159,7 +159,7 @@ fn problem(width: u16, height: u16) -> State {
 }
 
 #[test]
-fn loading_and_empty() {
+fn before_the_first_run() {
     assert_snapshot!("loading_80x24", size(SMALL, loading));
     assert_snapshot!("loading_120x40", size(MIDDLE, loading));
     assert_snapshot!("empty_80x24", size(SMALL, empty));
@@ -168,7 +168,7 @@ fn loading_and_empty() {
 }
 
 #[test]
-fn a_run_that_goes() {
+fn a_running_run() {
     assert_snapshot!("running_80x24", size(SMALL, running));
     assert_snapshot!("running_120x40", size(MIDDLE, running));
     assert_snapshot!("running_160x50", size((160, 50), running));
@@ -178,7 +178,7 @@ fn a_run_that_goes() {
 }
 
 #[test]
-fn a_run_that_pauses_or_rebalances() {
+fn a_paused_or_rebalancing_run() {
     assert_snapshot!("paused_80x24", size(SMALL, paused));
     assert_snapshot!("paused_120x40", size(MIDDLE, paused));
     assert_snapshot!("rebalancing_80x24", size(SMALL, rebalancing));
@@ -187,20 +187,20 @@ fn a_run_that_pauses_or_rebalances() {
 }
 
 #[test]
-fn a_run_that_is_limited() {
+fn a_limited_run() {
     assert_snapshot!("auto_80x24", size(SMALL, |width, height| limited(width, height, None)));
     for at in [SMALL, MIDDLE, (160, 50)] {
         let name = format!("held_back_{}x{}", at.0, at.1);
         assert_snapshot!(name, size(at, |width, height| limited(width, height, Some(12_345))));
     }
-    // Below the line, but not far enough for the guard to let go.
+    // Below the limit, but not far enough for the lag guard to resume the run.
     let mut state = limited(80, 24, Some(9_000));
     assert!(text(&state).contains("held back: group billing lag 9,000, recovers"));
     change(&mut state, |snapshot| {
         let guard = snapshot.run.as_mut().unwrap().limits.guard.as_mut();
         guard.unwrap().records_per_s = Some(0.0);
     });
-    assert!(text(&state).contains("stopped: group billing lag 9,000 of 10,000"));
+    assert!(text(&state).contains("paused: group billing lag 9,000 of 10,000"));
     let mut state = limited(80, 24, None);
     press(&mut state, 'L');
     type_text(&mut state, "fast");
@@ -208,7 +208,7 @@ fn a_run_that_is_limited() {
     assert_snapshot!("rate_prompt_80x24", text(&state));
 }
 
-/// A run whose positions wait for a few keys: what it has dealt with is shown, not where its positions are.
+/// A run whose positions wait for a few keys. The progress shows settled records, not positions.
 fn quarantined(width: u16, height: u16) -> State {
     let mut state = running(width, height);
     change(&mut state, |snapshot| {
@@ -217,7 +217,7 @@ fn quarantined(width: u16, height: u16) -> State {
         run.totals.retried = 58;
         run.totals.lag = Lag::Known(7_712);
         run.totals.ahead = 7_524;
-        // Its position waits, its other keys go on.
+        // Its position waits while its other keys continue.
         let held = run.partitions.iter_mut().find(|partition| partition.end > Offset::ZERO).unwrap();
         held.position = Offset::new(100).unwrap();
         held.handled = 980;
@@ -230,7 +230,7 @@ fn quarantined(width: u16, height: u16) -> State {
             offset: Offset::new(700 + hash as i64).unwrap(),
             records: 94,
             bytes: 9_400,
-            error: "the target answered 503: try again later, or ask those who look after it what has happened".into(),
+            error: "the target answered 503: retry later, or ask the operators of the target what has happened".into(),
             attempts: 4,
             for_s: 40.0 + 3_000.0 * hash as f64,
         };
@@ -247,14 +247,14 @@ fn quarantined(width: u16, height: u16) -> State {
 }
 
 #[test]
-fn a_run_with_keys_in_quarantine() {
+fn a_run_with_quarantined_keys() {
     for at in [SMALL, MIDDLE, (160, 50)] {
         let mut state = quarantined(at.0, at.1);
         assert_snapshot!(format!("quarantined_{}x{}", at.0, at.1), text(&state));
         act(&mut state, Action::Quarantine);
         assert_snapshot!(format!("quarantine_{}x{}", at.0, at.1), text(&state));
     }
-    // Too many for the window.
+    // More keys than fit into the window.
     let mut state = quarantined(80, 24);
     change(&mut state, |snapshot| {
         let waiting = &mut snapshot.run.as_mut().unwrap().quarantine.waiting;
@@ -267,9 +267,9 @@ fn a_run_with_keys_in_quarantine() {
     assert_snapshot!("quarantine_many_80x24", text(&state));
 }
 
-/// What a run waited for is no matter any more when it is over.
+/// A finished run waits for nothing.
 #[test]
-fn a_run_that_was_stopped_with_keys_in_quarantine() {
+fn a_stopped_run_with_quarantined_keys_needs_no_decision() {
     let mut state = quarantined(80, 24);
     change(&mut state, |snapshot| snapshot.run.as_mut().unwrap().state = RunState::Cancelled);
     let shown = text(&state);
@@ -277,9 +277,9 @@ fn a_run_that_was_stopped_with_keys_in_quarantine() {
     assert!(!shown.contains("Q quarantine"), "{shown}");
 }
 
-/// The keys are worth more than the same words twice.
+/// The key hints are more useful than a repeated message.
 #[test]
-fn what_the_alert_says_is_not_said_again() {
+fn an_error_shown_as_alert_is_not_shown_as_message() {
     let mut state = failed(80, 24);
     let text_of = state.run().unwrap().error.clone().unwrap();
     update(&mut state, Event::Events(vec![event(4, 3.3, EventKind::Error { text: text_of })]));
@@ -287,7 +287,7 @@ fn what_the_alert_says_is_not_said_again() {
     assert!(text(&state).contains("r run again"));
 }
 
-/// A message that stays says how it goes, however long it is.
+/// An error message shows how to dismiss it, even if it is long.
 #[test]
 fn a_long_message_can_still_be_dismissed() {
     let mut state = running(80, 24);
@@ -297,16 +297,16 @@ fn a_long_message_can_still_be_dismissed() {
 }
 
 #[test]
-fn a_run_that_is_over() {
+fn a_finished_run() {
     assert_snapshot!("finished_80x24", size(SMALL, finished));
     assert_snapshot!("finished_120x40", size(MIDDLE, finished));
     assert_snapshot!("failed_80x24", size(SMALL, failed));
     assert_snapshot!("failed_120x40", size(MIDDLE, failed));
-    assert_snapshot!("cancelled_80x24", size(SMALL, cancelled));
-    assert_snapshot!("cancelled_120x40", size(MIDDLE, cancelled));
+    assert_snapshot!("cancelled_80x24", size(SMALL, stopped));
+    assert_snapshot!("cancelled_120x40", size(MIDDLE, stopped));
 }
 
-/// Everything else is done, and one key waits for its next attempt.
+/// A run in which only one key is left, waiting for a retry.
 fn retrying(width: u16, height: u16) -> State {
     let mut state = running(width, height);
     change_run(&mut state, |run| {
@@ -325,14 +325,14 @@ fn retrying(width: u16, height: u16) -> State {
 }
 
 #[test]
-fn a_run_in_which_nothing_goes_says_what_it_waits_for() {
+fn a_waiting_run_shows_what_it_waits_for() {
     assert_snapshot!("retrying_80x24", size(SMALL, retrying));
     assert_snapshot!("retrying_120x40", size(MIDDLE, retrying));
     assert!(text(&quarantined(80, 24)).contains("! waiting for a decision"));
 }
 
 #[test]
-fn a_run_that_left_dead_letters_is_not_just_done() {
+fn a_run_with_dead_letters_is_not_shown_as_just_done() {
     let mut state = finished(120, 40);
     change_run(&mut state, |run| {
         run.totals.dead_lettered = 3_905;
@@ -340,20 +340,20 @@ fn a_run_that_left_dead_letters_is_not_just_done() {
         run.totals.repeated = 150;
         run.totals.already_handled = 25_336;
         run.totals.duplicates = 25_486;
-        run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key });
+        run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bottleneck::Key });
     });
     assert_snapshot!("dead_letters_120x40", text(&state));
     let (theme, at) = (theme(&ThemeChoice::Dark), find(&state, "! done with dead letters").unwrap());
     assert_eq!(Some(capture::frame(&state, &theme).cell(at).unwrap().fg), theme.warning.fg);
 }
 
-/// The limit is named at every size, and a prediction only where one was made before.
+/// The limit is shown at every size, and a prediction only if one was made.
 #[test]
-fn the_limit_is_named_at_every_size() {
+fn the_limit_is_shown_at_every_size() {
     for (width, height) in [(60, 15), SMALL, (100, 30), MIDDLE, (160, 50), LARGE] {
         for make in [running, finished] {
             let mut state = make(width, height);
-            let limit = CurrentLimit { bound: Bound::Key, name: Some("dataset1".into()) };
+            let limit = CurrentLimit { bottleneck: Bottleneck::Key, name: Some("dataset1".into()) };
             change_run(&mut state, |run| (run.limit, run.plan.predicted) = (Some(limit.clone()), None));
             let shown = text(&state);
             assert!(shown.contains("limit key dataset1"), "{shown}");
@@ -361,7 +361,7 @@ fn the_limit_is_named_at_every_size() {
         }
     }
     let mut state = running(120, 40);
-    change_run(&mut state, |run| run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bound::Key }));
+    change_run(&mut state, |run| run.plan.predicted = Some(Prediction { elapsed_s: 3.31, limit: Bottleneck::Key }));
     assert!(text(&state).contains("predicted 3.3"), "{}", text(&state));
 }
 
@@ -413,9 +413,9 @@ fn windows_in_front() {
     assert_snapshot!("details_120x40", text(&state));
 }
 
-/// All that is known of a run in one window, with everything that can be set.
+/// The details window with all settings of a run.
 #[test]
-fn all_about_the_run() {
+fn the_details_of_a_run() {
     for at in [SMALL, MIDDLE, (160, 50)] {
         let mut state = limited(at.0, at.1, Some(12_345));
         change(&mut state, |snapshot| {
@@ -430,14 +430,14 @@ fn all_about_the_run() {
         assert_snapshot!(format!("run_details_{}x{}", at.0, at.1), text(&state));
         act(&mut state, Action::Close);
         assert_eq!(state.overlay, None);
-        act(&mut state, Action::Cancel);
-        assert!(text(&state).contains("Go on later: kreplay resume demo-1"));
+        act(&mut state, Action::Stop);
+        assert!(text(&state).contains("Resume later: kreplay resume demo-1"));
     }
 }
 
-/// What is read of the topics is shown where that is not all of them; its texts come from outside.
+/// A selection that is not the whole topics is shown; its text is external.
 #[test]
-fn a_part_of_the_topics() {
+fn a_selection_of_records_is_shown() {
     let mut state = running(120, 40);
     change(&mut state, |snapshot| {
         let run = snapshot.run.as_mut().unwrap();
@@ -456,10 +456,10 @@ fn the_comparison_of_runs() {
     change(&mut state, |snapshot| {
         let mut changed = summary(6, 1.9, "9f3a1c2b77e04d11");
         changed.concurrency_changed = true;
-        let mut cancelled = summary(10, 0.4, "0011223344556677");
-        cancelled.state = RunState::Cancelled;
-        cancelled.efficiency = None;
-        cancelled.limit = None;
+        let mut stopped = summary(10, 0.4, "0011223344556677");
+        stopped.state = RunState::Cancelled;
+        stopped.efficiency = None;
+        stopped.limit = None;
         let mut free = summary(10, 1.0, "77aa1c2b77e04d11");
         free.ordering = Ordering::None;
         snapshot.finished = vec![
@@ -467,7 +467,7 @@ fn the_comparison_of_runs() {
             summary(6, 1.69, "9f3a1c2b77e04d11"),
             changed,
             summary(10, 1.01, "9f3a1c2b77e04d11"),
-            cancelled,
+            stopped,
             free,
         ];
     });
@@ -476,12 +476,12 @@ fn the_comparison_of_runs() {
     update(&mut state, Event::Resize(80, 24));
     assert_snapshot!("compare_80x24", text(&state));
     change(&mut state, |snapshot| snapshot.finished[3].digest = "badbadbadbadbad0".into());
-    assert!(text(&state).contains("✗ 1 of 5 finished runs did not do the same as the base"));
+    assert!(text(&state).contains("✗ 1 of 5 finished runs differ from the base"));
     assert!(text(&state).contains("✗ DIFFERS"));
 }
 
 #[test]
-fn a_thousand_partitions_render_only_what_is_in_view() {
+fn only_visible_partitions_are_rendered() {
     let mut state = running(120, 40);
     change_run(&mut state, |run| {
         let pattern = run.partitions[2].clone();
@@ -511,7 +511,7 @@ fn a_thousand_partitions_render_only_what_is_in_view() {
 }
 
 #[test]
-fn names_from_outside_cannot_drive_the_terminal() {
+fn external_names_cannot_control_the_terminal() {
     let mut state = running(120, 40);
     change_run(&mut state, |run| {
         run.partitions.retain(|partition| partition.end > Offset::ZERO);
@@ -548,7 +548,7 @@ fn every_panel_can_be_reached_on_a_small_terminal() {
 }
 
 #[test]
-fn workers_with_partitions_of_their_own() {
+fn workers_that_own_partitions() {
     let mut state = followed(200, 60, 3.0, Ordering::Partition);
     assert_snapshot!("partition_order_200x60", text(&state));
     act(&mut state, Action::FocusPrevious);
@@ -556,7 +556,7 @@ fn workers_with_partitions_of_their_own() {
     assert_snapshot!("partition_order_workers_80x24", text(&state));
 }
 
-/// The looks of a frame in a compact form: for each row its runs of equal style, as `columns:style`.
+/// The styles of a frame in a compact form: for each row its runs of equal style, as `columns:style`.
 fn styles(buffer: &Buffer) -> String {
     let mut out = String::new();
     for y in 0..buffer.area.height {
@@ -598,7 +598,7 @@ fn colours_of_each_theme() {
 }
 
 #[test]
-fn roles_reach_the_cells_they_are_for() {
+fn cells_have_the_styles_of_their_roles() {
     for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
         let theme = theme(&choice);
         let state = failed(120, 40);
@@ -622,7 +622,7 @@ fn roles_reach_the_cells_they_are_for() {
 }
 
 #[test]
-fn no_color_has_no_colour_and_says_everything_by_signs() {
+fn the_mono_theme_uses_no_colours() {
     let theme = theme(&ThemeChoice::Mono);
     for make in [running, paused, rebalancing, finished, failed, problem] {
         let frame = capture::frame(&make(120, 40), &theme);
@@ -632,14 +632,14 @@ fn no_color_has_no_colour_and_says_everything_by_signs() {
 }
 
 #[test]
-fn a_frame_becomes_a_picture() {
+fn a_frame_is_rendered_as_svg() {
     let state = running(120, 40);
     let theme = theme(&ThemeChoice::Dark);
     let frame = capture::frame(&state, &theme);
     let picture = capture::svg(&frame, &theme);
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
     assert!(picture.contains("Throughput") && picture.contains("vc.billing.events"));
-    assert!(picture.contains("#10151c"), "the ground of the theme");
+    assert!(picture.contains("#10151c"), "the background of the theme");
     assert!(!picture.contains("<script"));
     let mut hostile = running(120, 40);
     change_run(&mut hostile, |run| run.id = "<script>&".into());
@@ -647,7 +647,7 @@ fn a_frame_becomes_a_picture() {
 }
 
 #[test]
-fn a_capture_follows_a_session_like_the_console() {
+fn a_capture_renders_the_same_frame_as_the_console() {
     let mut capture = capture::Capture::new(120, 40, Some(HINT.into()));
     for tenth in 0..=30 {
         let at_s = f64::from(tenth) / 10.0;
@@ -659,7 +659,7 @@ fn a_capture_follows_a_session_like_the_console() {
 }
 
 #[test]
-fn a_terminal_shows_the_frame_cell_for_cell() {
+fn a_terminal_shows_the_same_frame() {
     let state = running(80, 24);
     let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     let mut terminal = ratatui::Terminal::new(TestBackend::new(80, 24)).unwrap();
@@ -668,7 +668,7 @@ fn a_terminal_shows_the_frame_cell_for_cell() {
 }
 
 #[test]
-fn an_ended_session_says_so() {
+fn an_ended_session_is_shown() {
     let mut state = running(80, 24);
     update(&mut state, Event::FeedEnded);
     assert!(text(&state).contains("session ended"));
@@ -676,8 +676,8 @@ fn an_ended_session_says_so() {
     assert!(text(&state).contains("connecting…"));
 }
 
-/// An emoji with a variation selector, a family, accents of their own, wide letters, letters from right to left, and what takes
-/// no cell: each takes the cells that it is drawn with, and none is cut in two.
+/// An emoji with a variation selector, a joined family, combining accents, wide letters, right-to-left letters, and a
+/// zero-width character. Each must take the cells that it is drawn with, and none may be split.
 const WIDE: [&str; 6] = [
     "♻️-topic",
     "👨‍👩‍👧‍👦-familie",
@@ -687,7 +687,7 @@ const WIDE: [&str; 6] = [
     "zero\u{200b}width",
 ];
 
-/// Names that take other cells than they have characters, in every place that has names.
+/// Names whose width differs from their number of characters, in every place that shows names.
 fn wide(width: u16, height: u16) -> State {
     let mut state = quarantined(width, height);
     change(&mut state, |snapshot| {
@@ -709,7 +709,7 @@ fn wide(width: u16, height: u16) -> State {
 }
 
 #[test]
-fn wide_joined_and_invisible_characters() {
+fn names_with_wide_joined_and_invisible_characters() {
     for at in [SMALL, MIDDLE, (160, 50)] {
         assert_snapshot!(format!("wide_{}x{}", at.0, at.1), size(at, wide));
         let mut state = wide(at.0, at.1);
@@ -721,9 +721,9 @@ fn wide_joined_and_invisible_characters() {
     assert_snapshot!("wide_details_80x24", text(&state));
 }
 
-/// What is typed last is in view, whatever stands before it, and a backspace takes what looks like one character.
+/// The end of the input is visible, and a backspace removes one grapheme.
 #[test]
-fn a_filter_of_wide_characters() {
+fn a_filter_with_wide_characters() {
     for (typed, one_less) in [("♻️", "♻️"), ("👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"), ("e\u{301}", "e\u{301}"), ("名", "名"), ("م", "م")]
     {
         let mut state = running(60, 20);

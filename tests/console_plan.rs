@@ -1,4 +1,4 @@
-//! The plan in the console: what it shows, and what keys do.
+//! The plan window of the console: what it shows, and what keys do.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -28,7 +28,7 @@ use kreplay::{
     },
     domain::{Concurrency, Offset, Ordering},
     feed::{
-        Bound, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast,
+        Bottleneck, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast,
         PartitionForecast, Planning, Prediction, Recommendation, RecordBytes,
     },
     replay::Command,
@@ -40,7 +40,7 @@ fn about(value: u64) -> Estimate {
     Estimate { value, low: value - value / 30, high: value + value / 30 }
 }
 
-/// 120,000 records of six partitions, a third of them of one key, in a sample.
+/// A forecast from a sample of 120,000 records, a third of them with the same key.
 fn plan(partitions: u64) -> Forecast {
     let (records, mut left) = (120_000_u64, 120_000_u64);
     let partitions = (0..partitions)
@@ -57,7 +57,7 @@ fn plan(partitions: u64) -> Forecast {
             }
         })
         .collect();
-    let limit = |workers| if workers >= 3 { Bound::Key } else { Bound::Workers };
+    let limit = |workers| if workers >= 3 { Bottleneck::Key } else { Bottleneck::Workers };
     let time = |workers: u32| (120.0 / f64::from(workers)).max(40.2);
     let points =
         WORKERS.map(|workers| CurvePoint { workers, elapsed_s: time(workers), limit: limit(workers) }).to_vec();
@@ -99,11 +99,11 @@ fn plan(partitions: u64) -> Forecast {
             work_from: Some("handler".into()),
         },
         curves: vec![Curve { ordering: Ordering::Key, most: 1000, points }],
-        predicted: Some(Prediction { elapsed_s: 40.2, limit: Bound::Key }),
+        predicted: Some(Prediction { elapsed_s: 40.2, limit: Bottleneck::Key }),
         recommended: Some(Recommendation {
             workers: 3,
             elapsed_s: 40.2,
-            limit: Bound::Key,
+            limit: Bottleneck::Key,
             why: "more than 3 workers would gain less than 5 %: the heaviest key, `customer-000017`, must be handled one \
                   record after the other"
                 .into(),
@@ -126,9 +126,9 @@ fn ask(names: &[&str]) -> Vec<Effect> {
     vec![Effect::Send(Command::Plan(names.iter().map(|name| (*name).to_owned()).collect()))]
 }
 
-/// It would be read as the plan of this run.
+/// Otherwise it would be mistaken for the plan of this run.
 #[test]
-fn a_plan_of_other_topics_is_made_anew() {
+fn a_plan_of_other_topics_is_not_reused() {
     let mut state = running(80, 24);
     change(&mut state, |snapshot| snapshot.planning.forecast = Some(Arc::new(plan(6))));
     assert_eq!(press(&mut state, 'P'), ask(&[]));
@@ -143,7 +143,7 @@ fn a_plan_without_records_recommends_nothing() {
 }
 
 #[test]
-fn a_plan_beside_a_run() {
+fn a_plan_is_shown_during_a_run() {
     for (width, height) in [(80, 24), (120, 40), (160, 50)] {
         let state = planned(width, height, plan(6));
         assert_eq!(state.mode(), Mode::Planning);
@@ -155,7 +155,7 @@ fn a_plan_beside_a_run() {
 }
 
 #[test]
-fn the_present_number_of_workers_moves_with_its_keys() {
+fn the_marked_number_of_workers_follows_the_keys() {
     let mut state = planned(120, 40, plan(6));
     assert!(text(&state).contains("▶   6"), "{}", text(&state));
     let eight = Effect::Send(Command::SetConcurrency(Concurrency::new(12).unwrap()));
@@ -164,17 +164,17 @@ fn the_present_number_of_workers_moves_with_its_keys() {
 }
 
 #[test]
-fn a_plan_is_asked_for_where_there_is_none() {
+fn a_plan_is_requested_if_there_is_none() {
     let mut state = running(80, 24);
-    assert_eq!(press(&mut state, 'P'), ask(&[]), "of the present selection");
+    assert_eq!(press(&mut state, 'P'), ask(&[]), "of the current selection");
     assert_snapshot!("plan_none_80x24", text(&state));
-    change(&mut state, |snapshot| snapshot.planning.going = Some(Planning::default()));
+    change(&mut state, |snapshot| snapshot.planning.in_progress = Some(Planning::default()));
     assert!(text(&state).contains("asking the cluster…"), "{}", text(&state));
-    change(&mut state, |snapshot| snapshot.planning.going = Some(Planning { read: 40_000, wanted: 100_000 }));
+    change(&mut state, |snapshot| snapshot.planning.in_progress = Some(Planning { read: 40_000, wanted: 100_000 }));
     assert!(text(&state).contains("reading 40,000 of 100,000 offsets, 40 %"), "{}", text(&state));
     assert_eq!(press(&mut state, 'x'), [Effect::Send(Command::StopPlanning)]);
     change(&mut state, |snapshot| {
-        snapshot.planning.going = None;
+        snapshot.planning.in_progress = None;
         snapshot.planning.problem = Some("no broker\x1b[2J answers".into());
     });
     assert_snapshot!("plan_error_80x24", text(&state));
@@ -184,21 +184,21 @@ fn a_plan_is_asked_for_where_there_is_none() {
 }
 
 #[test]
-fn chosen_topics_are_planned_before_a_run() {
+fn chosen_topics_can_be_planned_before_a_run() {
     let mut state = choosing(80, 24, topics());
     press(&mut state, ' ');
     type_text(&mut state, "j ");
     assert_eq!(press(&mut state, 'P'), ask(&["vc.billing.events", "vc.catalog.events"]));
     assert_eq!(state.overlay, Some(Overlay::Plan(0)));
     press(&mut state, 'P');
-    assert_eq!((state.mode(), state.topics.marked.len()), (Mode::Choosing, 2), "the choice is as it was");
+    assert_eq!((state.mode(), state.topics.marked.len()), (Mode::Choosing, 2), "the choice is unchanged");
     let mut nothing = choosing(80, 24, Vec::new());
     assert_eq!(press(&mut nothing, 'P'), []);
     assert!(nothing.status.as_ref().unwrap().text.contains("no topic to plan"));
 }
 
 #[test]
-fn a_huge_plan_is_scrolled_and_a_hostile_one_cannot_drive_the_terminal() {
+fn a_huge_plan_scrolls_and_a_hostile_one_cannot_control_the_terminal() {
     let mut huge = planned(80, 24, plan(5000));
     press(&mut huge, 'G');
     assert!(text(&huge).contains("and 4,500 with fewer records"), "{}", text(&huge));
@@ -225,11 +225,11 @@ fn without_a_handling_time_nothing_is_predicted() {
     let mut forecast = plan(6);
     (forecast.predicted, forecast.recommended, forecast.curves) = (None, None, Vec::new());
     let state = planned(80, 24, forecast);
-    assert!(text(&state).contains("the handler's time of a record is not known"), "{}", text(&state));
+    assert!(text(&state).contains("the handler's time per record is unknown"), "{}", text(&state));
 }
 
 #[test]
-fn without_colours_the_present_number_is_seen() {
+fn the_current_number_is_marked_without_colours() {
     let state = planned(120, 40, plan(6));
     let frame = capture::frame(&state, &theme(&ThemeChoice::Mono));
     let text = capture::text(&frame);

@@ -1,4 +1,4 @@
-//! Whatever is pressed, clicked or fed, at whatever size: the console draws, and draws nothing that drives a terminal.
+//! Random input, snapshots, and sizes: the console always renders, without control characters.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -28,7 +28,7 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering},
     feed::{
-        Bound, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
+        Bottleneck, CurrentLimit, EventKind, Owner, PartitionState, PartitionView, Prediction, QuarantineView,
         QuarantinedKey, RetryingView, RunState, Snapshot,
     },
     replay::{Command, Decision},
@@ -43,7 +43,7 @@ enum Step {
     Wheel(bool, u16, u16),
     Resize(u16, u16),
     Feed(Box<Snapshot>),
-    Tell(String),
+    LogError(String),
     Tick(u64),
 }
 
@@ -59,7 +59,7 @@ fn run_state() -> impl Strategy<Value = RunState> {
     ])
 }
 
-/// Numbers as they should never come.
+/// Numbers including invalid ones.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e-9, 1e300]),
@@ -98,8 +98,8 @@ fn session() -> impl Strategy<Value = Snapshot> {
             run.eta_s = Some(strange);
             run.throughput.records_per_s = other;
             run.latency.p99 = strange;
-            run.plan.predicted = Some(Prediction { elapsed_s: other, limit: Bound::Key });
-            run.limit = Some(CurrentLimit { bound: Bound::Key, name: Some(run.id.clone()) });
+            run.plan.predicted = Some(Prediction { elapsed_s: other, limit: Bottleneck::Key });
+            run.limit = Some(CurrentLimit { bottleneck: Bottleneck::Key, name: Some(run.id.clone()) });
             run.retrying = ours.then_some(RetryingView { lanes: count, next_s: other, alone: count % 2 == 0 });
             run.totals.ahead = count / 2;
             run.totals.handled = count;
@@ -139,7 +139,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 0..220_u16, 0..70_u16).prop_map(|(up, x, y)| Step::Wheel(up, x, y)),
         1 => (0..220_u16, 0..70_u16).prop_map(|(width, height)| Step::Resize(width, height)),
         2 => session().prop_map(|snapshot| Step::Feed(Box::new(snapshot))),
-        1 => ".{0,80}".prop_map(Step::Tell),
+        1 => ".{0,80}".prop_map(Step::LogError),
         1 => (0..10_000_u64).prop_map(Step::Tick),
     ]
 }
@@ -154,7 +154,7 @@ fn take(state: &mut State, step: Step) -> Vec<Effect> {
         Step::Wheel(false, x, y) => update(state, mouse(MouseEventKind::ScrollDown, x, y)),
         Step::Resize(width, height) => update(state, Event::Resize(width, height)),
         Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
-        Step::Tell(text) => {
+        Step::LogError(text) => {
             let seq = state.log.next_seq();
             update(state, Event::Events(vec![event(seq, 1.0, EventKind::Error { text })]))
         }
@@ -177,7 +177,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_breaks_the_console(
+    fn random_input_never_breaks_the_console(
         steps in prop::collection::vec(step(), 1..40),
         width in 0..220_u16,
         height in 0..70_u16,
@@ -187,16 +187,16 @@ proptest! {
         for step in steps {
             let (before, asked) = (state.clone(), step.clone());
             for effect in take(&mut state, step) {
-                // What stops work needs a yes, and nothing is sent that the run cannot have.
+                // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
                     Effect::Send(Command::Cancel) => prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_)))),
-                    Effect::Send(Command::Restart) | Effect::Quit if before.going() => {
+                    Effect::Send(Command::Restart) | Effect::Quit if before.run_is_active() => {
                         prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {
                         prop_assert!(!names.is_empty() && before.topics.open);
                         let asked_first = before.overlay == Some(Overlay::Ask(Question::ReplayInstead));
-                        prop_assert!(asked_first || !before.going());
+                        prop_assert!(asked_first || !before.run_is_active());
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
                         prop_assert!(wanted.get() <= before.max_concurrency());
@@ -209,18 +209,18 @@ proptest! {
     }
 }
 
-/// Every number that a screen has, as large as it can be.
+/// A snapshot in which all numbers are large.
 fn with_large_numbers(state: RunState, count: u64, seconds: f64, rate: f64) -> Snapshot {
     let mut run = run(3.0, state, Ordering::Key);
     let offset = Offset::new((count >> 1) as i64).unwrap();
     run.plan.handler = "null".into();
     run.plan.records = count;
-    run.plan.predicted = Some(Prediction { elapsed_s: seconds, limit: Bound::Key });
+    run.plan.predicted = Some(Prediction { elapsed_s: seconds, limit: Bottleneck::Key });
     (run.elapsed_s, run.handling_s, run.eta_s) = (seconds, seconds, Some(seconds));
     (run.throughput.records_per_s, run.throughput.bytes_per_s) = (rate, rate * 1000.0);
     (run.latency.p50, run.latency.p95, run.latency.p99) = (rate, seconds, seconds * 1000.0);
     run.buffered_bytes = count;
-    run.limit = Some(CurrentLimit { bound: Bound::Key, name: Some("a-key-with-a-rather-long-name".into()) });
+    run.limit = Some(CurrentLimit { bottleneck: Bottleneck::Key, name: Some("a-key-with-a-rather-long-name".into()) });
     let totals = &mut run.totals;
     (totals.handled, totals.filtered, totals.retried, totals.skipped) = (count, count / 3, count / 5, count / 7);
     (totals.dead_lettered, totals.lost, totals.repeated, totals.ahead) =
@@ -260,9 +260,9 @@ fn with_large_numbers(state: RunState, count: u64, seconds: f64, rate: f64) -> S
 }
 
 proptest! {
-    /// A number loses digits for a larger unit, or is left out: a part of it would be another number.
+    /// Numbers are shown with fewer digits or left out, but never truncated.
     #[test]
-    fn no_number_is_cut(
+    fn numbers_are_never_truncated(
         (run_state, count, seconds, rate) in (run_state(), prop_oneof![any::<u64>(), 0..3_000_000_u64], 0.0..1e7_f64, 0.0..1e8_f64),
         (width, height) in (60..220_u16, 15..60_u16),
         front in prop::sample::select(vec![

@@ -1,6 +1,6 @@
-//! The console on a pseudo-terminal: the terminal is whole again however the console ends.
+//! The console on a pseudo-terminal: the terminal is restored however the console ends.
 //!
-//! Each test starts this very binary again with the console in it, on a terminal of its own.
+//! Each test starts this binary again, with the console on a separate terminal.
 
 #![cfg(unix)]
 #![allow(
@@ -10,7 +10,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -36,12 +36,12 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use tokio::sync::watch;
 
 const DEADLINE: Duration = Duration::from_secs(90);
-/// The file for the outcome, where the terminal will be gone.
+/// The environment variable with the file for the outcome, used if the terminal will be closed.
 const OUTCOME: &str = "KREPLAY_TEST_OUTCOME";
 
-/// The console itself, with a session that only listens.
+/// Runs the console with a session that only receives commands.
 #[test]
-#[ignore = "started by the other tests, on a terminal of its own"]
+#[ignore = "started by the other tests, on a separate terminal"]
 fn child() {
     let (sender, snapshots) = watch::channel(Arc::new(snapshot(Some(run(3.0, RunState::Running, Ordering::Key)), 3.0)));
     let (control, commands) = Control::channel();
@@ -59,11 +59,11 @@ fn child() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let outcome = runtime.block_on(console::run(feed, control, ConsoleOptions::default()));
     match std::env::var_os(OUTCOME) {
-        // There is no terminal to say it on.
+        // The terminal has closed.
         Some(path) => std::fs::write(path, format!("closed: {outcome:?}")).unwrap(),
         None => println!("closed: {outcome:?}"),
     }
-    // After a panic of the session there is nobody to join.
+    // Fails if the session has panicked.
     let _ = session.join();
 }
 
@@ -127,7 +127,7 @@ impl Console {
         assert!(sent.success());
     }
 
-    /// The console has closed in this way, and the terminal is as it was.
+    /// Waits until the console has closed with the given outcome, and checks that the terminal is restored.
     fn closed(mut self, how: &str) {
         self.wait(how, |screen| screen.contents().contains(how));
         let start = Instant::now();
@@ -135,8 +135,8 @@ impl Console {
             assert!(start.elapsed() < DEADLINE, "it has not ended");
             thread::sleep(Duration::from_millis(5));
         }
-        self.wait("whole terminal", is_whole);
-        assert_eq!(self.modes, modes_of(&self), "the terminal's modes are back");
+        self.wait("whole terminal", is_restored);
+        assert_eq!(self.modes, modes_of(&self), "the terminal's modes are restored");
     }
 }
 
@@ -144,7 +144,7 @@ fn cells(count: u16) -> NonZero<u16> {
     NonZero::new(count).unwrap()
 }
 
-fn is_whole(screen: &vt100::Screen) -> bool {
+fn is_restored(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen()
         && !screen.hide_cursor()
         && !screen.bracketed_paste()
@@ -160,11 +160,11 @@ fn modes_of(console: &Console) -> String {
 }
 
 #[test]
-fn quitting_leaves_the_terminal_whole() {
+fn quitting_restores_the_terminal() {
     let mut console = Console::open();
     console.press("?");
     console.wait("help", |screen| {
-        screen.contents().contains("Draw the whole screen anew") || screen.contents().contains("Quarantine")
+        screen.contents().contains("Redraw the whole screen") || screen.contents().contains("Quarantine")
     });
     console.press("\x1b");
     console.wait("dashboard", |screen| screen.contents().contains("Partitions  10 of 60"));
@@ -175,14 +175,14 @@ fn quitting_leaves_the_terminal_whole() {
 }
 
 #[test]
-fn control_c_twice_leaves_the_terminal_whole() {
+fn control_c_twice_restores_the_terminal() {
     let mut console = Console::open();
     console.press("\x03\x03");
     console.closed("closed: Ok(())");
 }
 
 #[test]
-fn signals_leave_the_terminal_whole() {
+fn signals_restore_the_terminal() {
     for name in ["TERM", "INT", "HUP"] {
         let console = Console::open();
         console.signal(name);
@@ -191,7 +191,7 @@ fn signals_leave_the_terminal_whole() {
 }
 
 #[test]
-fn a_panic_leaves_the_terminal_whole_and_can_be_read() {
+fn a_panic_restores_the_terminal_and_is_readable() {
     let mut console = Console::open();
     console.press("p");
     console.wait("message of the panic", |screen| screen.contents().contains("the session has panicked"));
@@ -200,7 +200,7 @@ fn a_panic_leaves_the_terminal_whole_and_can_be_read() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_shell_gets_a_whole_terminal_and_the_console_comes_back() {
+fn suspending_restores_the_terminal_and_continuing_redraws_the_console() {
     let stopped = |console: &Console| {
         let start = Instant::now();
         let status_file = format!("/proc/{}/stat", console.child.process_id().unwrap());
@@ -208,7 +208,7 @@ fn the_shell_gets_a_whole_terminal_and_the_console_comes_back() {
             assert!(start.elapsed() < DEADLINE, "it has not stopped");
             thread::sleep(Duration::from_millis(5));
         }
-        console.wait("whole terminal", is_whole);
+        console.wait("whole terminal", is_restored);
         assert_eq!(console.modes, modes_of(console));
     };
     let back = |console: &Console| {
@@ -230,10 +230,10 @@ fn the_shell_gets_a_whole_terminal_and_the_console_comes_back() {
     console.closed("closed: Ok(())");
 }
 
-/// A program that ignores SIGHUP when it starts another hands that on, and the console cannot count on the signal.
+/// A parent that ignores SIGHUP passes that on to the console, so the console cannot rely on the signal.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_console_ends_when_its_terminal_is_gone() {
+fn the_console_ends_when_its_terminal_closes() {
     for script in ["exec \"$0\" \"$@\"", "trap '' HUP; \"$0\" \"$@\"; :"] {
         let dir = tempfile::tempdir().unwrap();
         let outcome = dir.path().join("outcome");
@@ -268,7 +268,7 @@ fn the_console_ends_when_its_terminal_is_gone() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_new_size_is_drawn() {
+fn a_resize_redraws_the_screen() {
     let mut console = Console::open();
     console.screen.lock().unwrap().screen_mut().set_size(cells(50), cells(160));
     console.master.resize(PtySize { rows: 50, cols: 160, pixel_width: 0, pixel_height: 0 }).unwrap();
@@ -281,7 +281,7 @@ fn a_new_size_is_drawn() {
 }
 
 #[test]
-fn a_disturbed_screen_is_drawn_anew() {
+fn a_corrupted_screen_can_be_redrawn() {
     let mut console = Console::open();
     console.screen.lock().unwrap().process(b"\x1b[2J");
     console.press("\x0c");

@@ -1,4 +1,4 @@
-//! Choosing topics in the console: what it shows, and what keys and mouse do.
+//! The topic list of the console: what it shows, and what keys and mouse do.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -42,14 +42,14 @@ fn enter(state: &mut State) -> Vec<Effect> {
     press_code(state, KeyCode::Enter)
 }
 
-fn said(state: &State) -> &str {
+fn message(state: &State) -> &str {
     state.status.as_ref().map_or("", |status| &status.text)
 }
 
-// What it looks like.
+// Frames.
 
 #[test]
-fn a_choice_of_topics() {
+fn the_topic_list() {
     for (width, height) in [(80, 24), (120, 40), (60, 15)] {
         let mut state = choosing(width, height, topics());
         assert_snapshot!(format!("choosing_{width}x{height}"), text(&state));
@@ -60,7 +60,7 @@ fn a_choice_of_topics() {
 }
 
 #[test]
-fn a_group_and_a_handler_are_named() {
+fn group_and_handler_are_shown() {
     let mut state = choosing(80, 24, topics());
     change(&mut state, |snapshot| {
         snapshot.next.ordering = Ordering::Partition;
@@ -72,7 +72,7 @@ fn a_group_and_a_handler_are_named() {
 }
 
 #[test]
-fn nothing_to_choose_says_why() {
+fn an_empty_list_is_explained() {
     assert_snapshot!("none_80x24", text(&choosing(80, 24, Vec::new())));
     let mut asking = over();
     assert_eq!(press(&mut asking, 't'), [Effect::Send(Command::ListTopics)]);
@@ -85,7 +85,7 @@ fn nothing_to_choose_says_why() {
 }
 
 #[test]
-fn of_thousands_only_those_in_view_are_drawn() {
+fn only_visible_topics_are_rendered() {
     let mut state = choosing(80, 24, many());
     let shown = |state: &State| text(state).lines().filter(|line| line.contains("stream-")).count();
     assert_snapshot!("many_80x24", text(&state));
@@ -102,7 +102,7 @@ fn of_thousands_only_those_in_view_are_drawn() {
 }
 
 #[test]
-fn names_from_outside_cannot_drive_the_terminal() {
+fn external_names_cannot_control_the_terminal() {
     let names = [
         "\x1b[31m\x07red\r\nalert".to_owned(),
         "right\u{202e}to-left\u{200b}".to_owned(),
@@ -118,7 +118,7 @@ fn names_from_outside_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn without_colours_the_cursor_is_seen() {
+fn the_cursor_is_visible_without_colours() {
     let state = choosing(80, 24, topics());
     let frame = capture::frame(&state, &theme(&ThemeChoice::Mono));
     let (x, y) = find(&state, "vc.billing.events").unwrap();
@@ -126,7 +126,7 @@ fn without_colours_the_cursor_is_seen() {
     assert_ne!(frame.cell((x, y)).unwrap().modifier, frame.cell((x, other)).unwrap().modifier);
 }
 
-// What keys and mouse do.
+// Keys and mouse.
 
 fn over() -> State {
     let mut state = running(80, 24);
@@ -135,15 +135,15 @@ fn over() -> State {
 }
 
 #[test]
-fn it_opens_by_itself_once() {
+fn it_opens_automatically_once() {
     let mut state = choosing(80, 24, topics());
     assert_eq!(state.mode(), Mode::Choosing);
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(state.mode(), Mode::Dashboard);
     change(&mut state, |snapshot| snapshot.catalog = Some(many().into()));
-    assert_eq!(state.mode(), Mode::Dashboard, "what was closed stays closed");
+    assert_eq!(state.mode(), Mode::Dashboard, "once closed, it stays closed");
     for key in ['t', 'r', 'R'] {
-        assert_eq!(press(&mut state, key), [], "there is nothing to run before topics are chosen");
+        assert_eq!(press(&mut state, key), [], "no run can start before topics are chosen");
         assert_eq!(state.mode(), Mode::Choosing);
         press(&mut state, 'q');
         assert_eq!(state.mode(), Mode::Dashboard);
@@ -152,7 +152,7 @@ fn it_opens_by_itself_once() {
 }
 
 #[test]
-fn the_wait_for_a_silent_cluster_is_shown_and_can_be_repeated() {
+fn loading_is_shown_and_can_be_retried() {
     let mut state = State::new(80, 24, None);
     give(&mut state, snapshot(None, 0.0));
     assert_eq!(state.mode(), Mode::Dashboard);
@@ -177,7 +177,7 @@ fn the_wait_for_a_silent_cluster_is_shown_and_can_be_repeated() {
 }
 
 #[test]
-fn a_problem_comes_first_and_is_tried_again() {
+fn a_problem_is_shown_first_and_can_be_retried() {
     let mut state = choosing(80, 24, topics());
     assert_eq!(enter(&mut state), replay(&["vc.billing.events"]));
     change(&mut state, |snapshot| snapshot.problem = Some("no broker answers".into()));
@@ -189,11 +189,11 @@ fn a_problem_comes_first_and_is_tried_again() {
 }
 
 #[test]
-fn enter_replays_what_is_marked_or_else_what_the_cursor_is_on() {
+fn enter_replays_the_marked_topics_or_the_one_under_the_cursor() {
     let mut state = choosing(80, 24, topics());
     type_text(&mut state, "jj");
     assert_eq!(enter(&mut state), replay(&["vc.carts.events"]));
-    assert_eq!((state.mode(), said(&state)), (Mode::Dashboard, "starting"));
+    assert_eq!((state.mode(), message(&state)), (Mode::Dashboard, "starting"));
 
     let mut state = choosing(80, 24, topics());
     type_text(&mut state, " G jjk  ");
@@ -201,11 +201,11 @@ fn enter_replays_what_is_marked_or_else_what_the_cursor_is_on() {
 
     let mut state = choosing(80, 24, Vec::new());
     assert_eq!(enter(&mut state), []);
-    assert_eq!((state.mode(), said(&state)), (Mode::Choosing, "there is no topic to replay"));
+    assert_eq!((state.mode(), message(&state)), (Mode::Choosing, "there is no topic to replay"));
 }
 
 #[test]
-fn while_a_run_is_going_other_topics_are_replayed_after_a_question() {
+fn replaying_other_topics_during_a_run_needs_confirmation() {
     let mut state = running(80, 24);
     change(&mut state, |snapshot| snapshot.catalog = Some(topics().into()));
     assert_eq!(press(&mut state, 't'), []);
@@ -225,7 +225,7 @@ fn while_a_run_is_going_other_topics_are_replayed_after_a_question() {
 }
 
 #[test]
-fn all_shown_are_marked_or_none() {
+fn all_shown_topics_can_be_marked_or_unmarked() {
     let mut state = choosing(80, 24, topics());
     press(&mut state, 'a');
     assert_eq!(state.chosen().len(), 10);
@@ -233,7 +233,7 @@ fn all_shown_are_marked_or_none() {
     enter(&mut state);
     assert_eq!(state.topics.shown(state.catalog()).len(), 2);
     press(&mut state, 'a');
-    assert_eq!(state.topics.marked.len(), 8, "only what is shown loses its mark");
+    assert_eq!(state.topics.marked.len(), 8, "only topics shown are unmarked");
     assert!(text(&state).contains("8 topics marked (8 not shown)"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
     assert_eq!((state.mode(), state.topics.filter.as_str()), (Mode::Choosing, ""));
@@ -253,7 +253,7 @@ fn the_filter_is_typed_and_can_be_undone() {
 }
 
 #[test]
-fn cursor_and_marks_follow_the_names_when_the_list_changes() {
+fn cursor_and_marks_follow_names_when_the_list_changes() {
     let mut state = choosing(80, 24, topics());
     type_text(&mut state, "j jj");
     change(&mut state, |snapshot| {
@@ -268,7 +268,7 @@ fn cursor_and_marks_follow_the_names_when_the_list_changes() {
 }
 
 #[test]
-fn it_asks_the_cluster_again() {
+fn the_list_can_be_reloaded() {
     let mut state = choosing(80, 24, topics());
     assert_eq!(press(&mut state, 'r'), [Effect::Send(Command::ListTopics)]);
     update(&mut state, Event::FeedEnded);
@@ -289,18 +289,18 @@ fn workers_can_be_set_before_the_first_run() {
     assert!(text(&state).contains("8 with ordering key"));
     type_text(&mut state, "n40");
     assert_eq!(enter(&mut state), set(40));
-    assert_eq!(state.mode(), Mode::Choosing, "the prompt was in front of the topics");
+    assert_eq!(state.mode(), Mode::Choosing, "the topic list is open behind the prompt");
 
     let mut state = choosing(80, 24, topics());
     change(&mut state, |snapshot| snapshot.next.ordering = Ordering::Partition);
     assert_eq!(press(&mut state, '+'), []);
-    assert!(said(&state).contains("at most 6 workers"), "{}", said(&state));
+    assert!(message(&state).contains("at most 6 workers"), "{}", message(&state));
     press(&mut state, 'a');
     assert_eq!(press(&mut state, '+'), set(7), "ten topics have more partitions");
 }
 
 #[test]
-fn the_help_stands_in_front_and_goes_again() {
+fn the_help_opens_in_front_and_closes() {
     let mut state = choosing(80, 24, topics());
     press(&mut state, '?');
     assert_eq!(state.mode(), Mode::Reading);
@@ -319,7 +319,7 @@ fn an_error_is_dismissed_before_the_window_closes() {
 }
 
 #[test]
-fn a_click_moves_the_cursor_and_the_wheel_too() {
+fn click_and_wheel_move_the_cursor() {
     let mut state = choosing(80, 24, topics());
     let (x, y) = find(&state, "vc.orders.events").unwrap();
     assert_eq!(click(&mut state, x, y), []);
@@ -330,12 +330,12 @@ fn a_click_moves_the_cursor_and_the_wheel_too() {
     assert_eq!((state.mode(), state.topics.marked.len()), (Mode::Choosing, 0));
     press(&mut state, '/');
     click(&mut state, x, y);
-    assert_eq!(state.mode(), Mode::Typing, "a stray click does not end a text");
+    assert_eq!(state.mode(), Mode::Typing, "a stray click does not end text input");
 }
 
-/// What a filter leaves out must be seen before the run starts.
+/// A filter must be visible before the run starts.
 #[test]
-fn what_is_read_is_told_before_the_run() {
+fn the_selection_is_shown_before_the_run() {
     let mut state = choosing(80, 24, topics());
     change(&mut state, |snapshot| {
         snapshot.next.selection =

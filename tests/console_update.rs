@@ -1,4 +1,4 @@
-//! What keys, mouse and feed do to the console, without a terminal.
+//! How keys, mouse, and feed change the console's state, without a terminal.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
     clippy::cast_sign_loss,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "small numbers of a fixture, and a test ends where something is wrong"
+    reason = "small numbers in fixtures, and failing tests may panic"
 )]
 
 #[path = "console/fixture.rs"]
@@ -40,7 +40,7 @@ fn workers(count: u64) -> Vec<Effect> {
     send(Command::SetConcurrency(Concurrency::new(count).unwrap()))
 }
 
-fn said(state: &State) -> &str {
+fn message(state: &State) -> &str {
     state.status.as_ref().map_or("", |status| &status.text)
 }
 
@@ -53,7 +53,7 @@ fn over(run_state: RunState) -> State {
 // The catalogue and the keys.
 
 #[test]
-fn a_key_does_one_thing_in_a_mode() {
+fn a_key_has_one_action_per_mode() {
     let mut bound: HashMap<(Mode, Key), Action> = HashMap::new();
     for entry in CATALOGUE {
         for binding in entry.bindings {
@@ -86,14 +86,14 @@ fn every_action_is_in_the_catalogue_once_and_in_the_help() {
 }
 
 #[test]
-fn keys_of_a_terminal_become_keys_of_the_catalogue() {
+fn terminal_keys_map_to_catalogue_keys() {
     let key = |code, modifiers| Key::from_event(KeyEvent::new(code, modifiers));
     assert_eq!(key(KeyCode::Char('S'), KeyModifiers::SHIFT), Some(Key::char('S')));
     assert_eq!(key(KeyCode::Char('C'), KeyModifiers::CONTROL | KeyModifiers::SHIFT), Some(Key::ctrl('c')));
     assert_eq!(key(KeyCode::Tab, KeyModifiers::SHIFT), Some(Key::code(KeyCode::BackTab)));
     assert_eq!(key(KeyCode::Char('q'), KeyModifiers::ALT), None);
-    assert_eq!(lookup(Mode::Dashboard, Key::ctrl('r')), None, "Control and a letter is not the letter");
-    assert_eq!(lookup(Mode::Typing, Key::char('q')), None, "letters are text while a text is typed");
+    assert_eq!(lookup(Mode::Dashboard, Key::ctrl('r')), None, "Control with a letter is not the letter");
+    assert_eq!(lookup(Mode::Typing, Key::char('q')), None, "letters are text during text input");
     assert_eq!(Key::ctrl('c').to_string(), "Ctrl-C");
     assert_eq!(Key::char(' ').to_string(), "Space");
     assert_eq!(Key::code(KeyCode::F(1)).to_string(), "F1");
@@ -106,10 +106,10 @@ fn arrows_and_vim_keys_do_the_same() {
     }
 }
 
-// Starting, pausing, stopping, leaving.
+// Starting, pausing, stopping, quitting.
 
 #[test]
-fn run_starts_where_nothing_goes_and_asks_where_something_does() {
+fn starting_asks_first_only_while_a_run_is_active() {
     for state in [RunState::Done, RunState::Failed, RunState::Cancelled, RunState::Planned] {
         assert_eq!(press(&mut over(state), 'r'), send(Command::Start));
         assert_eq!(press(&mut over(state), 'R'), send(Command::Restart));
@@ -124,7 +124,7 @@ fn run_starts_where_nothing_goes_and_asks_where_something_does() {
 }
 
 #[test]
-fn nothing_is_sent_before_the_session_has_spoken_or_after_it_has_ended() {
+fn nothing_is_sent_before_the_first_snapshot_or_after_the_session_has_ended() {
     let mut state = State::new(80, 24, None);
     for key in ['r', 'R', 'p', 'x', '+', ']', 'n'] {
         assert_eq!(press(&mut state, key), [], "{key}");
@@ -134,12 +134,12 @@ fn nothing_is_sent_before_the_session_has_spoken_or_after_it_has_ended() {
     let mut state = running(80, 24);
     update(&mut state, Event::FeedEnded);
     assert_eq!(press(&mut state, 'r'), []);
-    assert!(said(&state).contains("ended"));
+    assert!(message(&state).contains("ended"));
     assert_eq!(press(&mut state, 'q'), [Effect::Quit]);
 }
 
 #[test]
-fn pause_and_go_on() {
+fn pausing_and_resuming() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'p'), send(Command::Pause));
     change_run(&mut state, |run| run.state = RunState::Paused);
@@ -150,7 +150,7 @@ fn pause_and_go_on() {
 }
 
 #[test]
-fn cancel_asks_first() {
+fn stopping_asks_first() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'x'), []);
     assert_eq!(press(&mut state, 'n'), [], "no");
@@ -163,7 +163,7 @@ fn cancel_asks_first() {
 }
 
 #[test]
-fn quit_asks_while_a_run_is_going() {
+fn quitting_asks_first_while_a_run_is_active() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'q'), []);
     assert_eq!(press(&mut state, 'y'), [Effect::Quit]);
@@ -174,7 +174,7 @@ fn quit_asks_while_a_run_is_going() {
 #[test]
 fn control_c_twice_quits_from_anywhere() {
     let interrupt = Event::Key(Key::ctrl('c'));
-    for open in [None, Some(Action::Help), Some(Action::SetConcurrency), Some(Action::Filter), Some(Action::Cancel)] {
+    for open in [None, Some(Action::Help), Some(Action::SetConcurrency), Some(Action::Filter), Some(Action::Stop)] {
         let mut state = running(80, 24);
         open.map(|action| act(&mut state, action));
         assert_eq!(update(&mut state, interrupt.clone()), []);
@@ -183,7 +183,7 @@ fn control_c_twice_quits_from_anywhere() {
 }
 
 #[test]
-fn a_question_goes_when_the_run_ends_by_itself() {
+fn a_question_closes_when_the_run_ends() {
     let mut state = running(80, 24);
     press(&mut state, 'x');
     give(&mut state, snapshot(Some(run(3.36, RunState::Done, Ordering::Key)), 3.36));
@@ -192,7 +192,7 @@ fn a_question_goes_when_the_run_ends_by_itself() {
 }
 
 #[test]
-fn suspend_and_redraw_are_left_to_the_terminal() {
+fn suspend_and_redraw_are_effects() {
     assert_eq!(update(&mut running(80, 24), Event::Key(Key::ctrl('z'))), [Effect::Suspend]);
     assert_eq!(update(&mut running(80, 24), Event::Key(Key::ctrl('l'))), [Effect::Redraw]);
 }
@@ -200,11 +200,11 @@ fn suspend_and_redraw_are_left_to_the_terminal() {
 // The number of workers.
 
 #[test]
-fn each_press_counts_even_before_the_feed_shows_it() {
+fn each_key_press_counts_before_the_next_snapshot() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, '+'), workers(7));
     assert_eq!(press(&mut state, '='), workers(8));
-    assert_eq!(said(&state), "concurrency 7 → 8");
+    assert_eq!(message(&state), "concurrency 7 → 8");
     assert_eq!(press(&mut state, '-'), workers(7));
     assert_eq!(press(&mut state, ']'), workers(14));
     assert_eq!(press(&mut state, '['), workers(7));
@@ -213,7 +213,7 @@ fn each_press_counts_even_before_the_feed_shows_it() {
 }
 
 #[test]
-fn a_change_that_never_shows_is_given_up() {
+fn a_change_that_is_never_applied_times_out() {
     let mut state = running(80, 24);
     press(&mut state, '+');
     update(&mut state, Event::Tick(Duration::from_secs(2)));
@@ -223,12 +223,12 @@ fn a_change_that_never_shows_is_given_up() {
 }
 
 #[test]
-fn after_the_end_a_change_waits_for_the_next_run() {
+fn after_the_end_a_change_applies_to_the_next_run() {
     let mut state = over(RunState::Done);
     press(&mut state, '+');
     update(&mut state, Event::Tick(Duration::from_secs(60)));
     assert_eq!(press(&mut state, '+'), workers(8));
-    assert_eq!(said(&state), "concurrency 7 → 8 for the next run");
+    assert_eq!(message(&state), "concurrency 7 → 8 for the next run");
     assert!(text(&state).contains("next run 6 → 8"));
     change_run(&mut state, |run| run.id = "demo-2".into());
     assert_eq!(state.pending, None);
@@ -237,22 +237,22 @@ fn after_the_end_a_change_waits_for_the_next_run() {
 #[test]
 fn the_number_of_workers_stays_within_its_bounds() {
     let mut state = followed(80, 24, 3.0, Ordering::Partition);
-    assert_eq!(press(&mut state, ']'), workers(10), "as many as there can be");
+    assert_eq!(press(&mut state, ']'), workers(10), "the maximum");
     assert_eq!(press(&mut state, '+'), []);
-    assert_eq!(said(&state), "at most 10 workers with ordering partition: one for each partition");
+    assert_eq!(message(&state), "at most 10 workers with ordering partition: one per partition");
     assert_eq!(press(&mut state, ']'), []);
     change_run(&mut state, |run| run.concurrency = 1);
     state.pending = None;
     for key in ['-', '['] {
         assert_eq!(press(&mut state, key), []);
-        assert_eq!(said(&state), "at least 1 worker");
+        assert_eq!(message(&state), "at least 1 worker");
     }
 }
 
 #[test]
-fn a_number_is_checked_before_it_is_sent() {
+fn a_number_is_validated_before_it_is_sent() {
     let mut state = followed(80, 24, 3.0, Ordering::Partition);
-    for (typed, complaint) in [
+    for (typed, expected) in [
         ("", "type a number from 1 to 10, or auto"),
         ("0", "type a number from 1 to 10, or auto"),
         ("six", "type a number from 1 to 10, or auto"),
@@ -262,8 +262,8 @@ fn a_number_is_checked_before_it_is_sent() {
         press(&mut state, 'n');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [], "{typed}");
-        let Some(Overlay::Number { error: Some(error), .. }) = &state.overlay else { panic!("{typed}: no complaint") };
-        assert!(error.contains(complaint), "{typed}: {error}");
+        let Some(Overlay::Number { error: Some(error), .. }) = &state.overlay else { panic!("{typed}: no error") };
+        assert!(error.contains(expected), "{typed}: {error}");
         press_code(&mut state, KeyCode::Esc);
         assert_eq!(state.overlay, None);
     }
@@ -274,11 +274,11 @@ fn a_number_is_checked_before_it_is_sent() {
     assert_eq!(state.overlay, None);
     press(&mut state, 'n');
     update(&mut state, Event::Paste("8".into()));
-    assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the number it has already");
+    assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the current number");
 }
 
 #[test]
-fn auto_and_the_rate_have_their_keys() {
+fn keys_toggle_automatic_concurrency_and_set_the_rate() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(true))]);
     let mut snapshot = (*state.snapshot).clone();
@@ -298,7 +298,7 @@ fn auto_and_the_rate_have_their_keys() {
     press(&mut state, 'L');
     type_text(&mut state, "fast");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    let Some(Overlay::Rate { error: Some(error), .. }) = &state.overlay else { panic!("no complaint") };
+    let Some(Overlay::Rate { error: Some(error), .. }) = &state.overlay else { panic!("no error") };
     assert!(error.contains("write 5000/s"), "{error}");
 }
 
@@ -327,7 +327,7 @@ fn empty_partitions_are_hidden_while_others_have_records() {
     assert_eq!((state.rows().shown.len(), state.rows().empty_hidden), (60, 0));
     press(&mut state, 'z');
     change_run(&mut state, |run| run.partitions.iter_mut().for_each(|partition| partition.end = partition.first));
-    assert_eq!(state.rows().shown.len(), 60, "all are empty: there is nothing else to show");
+    assert_eq!(state.rows().shown.len(), 60, "all partitions are empty, so they are shown");
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn every_column_sorts_both_ways() {
 }
 
 #[test]
-fn lag_sorts_its_largest_first() {
+fn lag_sorts_largest_first() {
     let mut state = running(120, 40);
     while state.table.sort != Column::Lag {
         press(&mut state, 's');
@@ -368,7 +368,7 @@ fn lag_sorts_its_largest_first() {
 }
 
 #[test]
-fn rows_that_are_equal_stand_by_name() {
+fn equal_rows_are_ordered_by_name() {
     let mut state = running(120, 40);
     change_run(&mut state, |run| run.partitions.reverse());
     let mut sorted = topics(&state);
@@ -396,7 +396,7 @@ fn owners_sort_by_number() {
 }
 
 #[test]
-fn a_filter_works_while_it_is_typed() {
+fn a_filter_applies_while_it_is_typed() {
     let mut state = running(120, 40);
     press(&mut state, '/');
     type_text(&mut state, "PAY");
@@ -409,7 +409,7 @@ fn a_filter_works_while_it_is_typed() {
     assert!(topics(&state).is_empty());
     assert!(text(&state).contains("no partition matches the filter"));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.table.filter, "PAY", "Esc takes back what was typed");
+    assert_eq!(state.table.filter, "PAY", "Esc restores the previous filter");
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(state.rows().shown.len(), 10);
 }
@@ -453,7 +453,7 @@ fn every_way_of_moving_moves() {
 }
 
 #[test]
-fn details_stay_with_their_partition_and_can_go_on_to_others() {
+fn details_stay_on_their_partition_and_can_move_to_others() {
     let mut state = running(120, 40);
     press_code(&mut state, KeyCode::Enter);
     assert_eq!(state.overlay, Some(Overlay::Details));
@@ -471,7 +471,7 @@ fn details_stay_with_their_partition_and_can_go_on_to_others() {
 // Panels, windows, messages.
 
 #[test]
-fn the_focus_goes_round() {
+fn the_focus_cycles_through_the_panels() {
     let mut state = running(80, 24);
     let mut seen = Vec::new();
     for _ in Panel::ALL {
@@ -485,7 +485,7 @@ fn the_focus_goes_round() {
 }
 
 #[test]
-fn windows_open_and_close_by_the_same_key() {
+fn the_same_key_opens_and_closes_a_window() {
     for key in ['?', 'c'] {
         let mut state = running(80, 24);
         press(&mut state, key);
@@ -507,11 +507,11 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     let Some(Overlay::Help(end)) = state.overlay else { panic!("no help") };
     press(&mut state, 'j');
     press(&mut state, 'k');
-    assert_eq!(state.overlay, Some(Overlay::Help(end - 1)), "the first step back is seen");
+    assert_eq!(state.overlay, Some(Overlay::Help(end - 1)), "the first step back is visible");
 }
 
 #[test]
-fn messages_go_and_errors_stay() {
+fn messages_expire_and_errors_stay() {
     let mut state = running(80, 24);
     press(&mut state, '+');
     update(&mut state, Event::Tick(Duration::from_secs(3)));
@@ -521,7 +521,7 @@ fn messages_go_and_errors_stay() {
     let error = EventKind::Error { text: "commit failed: \x1b[2Jnot the coordinator".into() };
     update(&mut state, Event::Events(vec![event(3, 3.0, error)]));
     update(&mut state, Event::Tick(Duration::from_secs(600)));
-    assert_eq!(said(&state), "commit failed: \\u{1b}[2Jnot the coordinator");
+    assert_eq!(message(&state), "commit failed: \\u{1b}[2Jnot the coordinator");
     press_code(&mut state, KeyCode::Esc);
     assert!(state.status.is_none());
 }
@@ -540,7 +540,7 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
     update(&mut state, Event::Events((40..45).map(warn).collect()));
     assert!(
         text(&state).contains("warning 39") && !text(&state).contains("warning 40"),
-        "it stays where it was: {seen}"
+        "the view does not move: {seen}"
     );
     assert!(text(&state).contains("5 newer below"));
     press_code(&mut state, KeyCode::Enter);
@@ -554,7 +554,7 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
 }
 
 #[test]
-fn enter_is_about_what_has_the_focus() {
+fn enter_opens_the_details_of_the_focused_panel() {
     let mut state = running(80, 24);
     press_code(&mut state, KeyCode::Enter);
     assert_eq!(state.overlay, Some(Overlay::Details));
@@ -573,7 +573,7 @@ fn enter_is_about_what_has_the_focus() {
 }
 
 #[test]
-fn a_long_event_is_read_to_its_end() {
+fn a_long_event_can_be_scrolled_to_its_end() {
     let mut state = running(80, 24);
     let words: Vec<String> = (0..400).map(|word| format!("word{word}")).collect();
     let long = event(100, 3.0, EventKind::Notice { text: words.join(" ") });
@@ -584,7 +584,7 @@ fn a_long_event_is_read_to_its_end() {
     assert!(text(&state).contains("word0 "));
     press(&mut state, 'G');
     assert!(text(&state).contains("word399"), "{}", text(&state));
-    // What comes meanwhile does not take its place.
+    // New events do not replace it.
     update(&mut state, Event::Events(vec![event(101, 4.0, EventKind::Paused)]));
     assert!(text(&state).contains("word399"));
 }
@@ -600,7 +600,7 @@ fn a_click_selects_an_event() {
 }
 
 #[test]
-fn the_number_of_workers_can_be_auto_and_is_asked_for_in_words() {
+fn the_number_of_workers_can_be_auto() {
     let mut state = running(120, 40);
     press(&mut state, 'n');
     type_text(&mut state, "auto");
@@ -613,9 +613,9 @@ fn the_number_of_workers_can_be_auto_and_is_asked_for_in_words() {
     assert!(!text(&state).contains("digit"));
 }
 
-/// A run that could not be started because its order keeps fewer workers busy.
+/// A run that could not be started because its ordering allows fewer workers.
 #[test]
-fn more_workers_than_the_ordering_has_use_for_are_refused_before_a_run_starts_too() {
+fn more_workers_than_the_ordering_allows_are_refused_before_a_run() {
     let mut state = running(120, 40);
     change(&mut state, |snapshot| {
         snapshot.problem = Some("concurrency 100 is more than the 60 partitions".into());
@@ -624,23 +624,25 @@ fn more_workers_than_the_ordering_has_use_for_are_refused_before_a_run_starts_to
     });
     for key in ['+', ']'] {
         assert_eq!(press(&mut state, key), []);
-        assert_eq!(state.status.as_ref().unwrap().kind, StatusKind::Refused, "{}", said(&state));
+        assert_eq!(state.status.as_ref().unwrap().kind, StatusKind::Refused, "{}", message(&state));
     }
     assert_eq!(press(&mut state, '-'), workers(60));
 }
 
 #[test]
-fn the_event_log_shows_what_is_loud_enough() {
+fn the_event_log_filters_by_severity() {
     let mut state = running(80, 24);
-    for (least, shown) in [(Severity::Notice, 1), (Severity::Warning, 0), (Severity::Error, 0), (Severity::Info, 3)] {
+    for (min_severity, shown) in
+        [(Severity::Notice, 1), (Severity::Warning, 0), (Severity::Error, 0), (Severity::Info, 3)]
+    {
         press(&mut state, 'e');
-        assert_eq!((state.log.least(), state.log.len()), (least, shown));
+        assert_eq!((state.log.min_severity(), state.log.len()), (min_severity, shown));
     }
     assert!(!state.log.is_empty());
 }
 
 #[test]
-fn events_that_were_dropped_before_they_could_be_read_are_counted() {
+fn dropped_events_are_counted() {
     let mut state = State::new(80, 24, None);
     update(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
     assert_eq!((state.log.missed(), state.log.next_seq()), (100, 101));
@@ -700,17 +702,17 @@ fn a_stray_click_answers_no_question() {
 }
 
 #[test]
-fn moving_the_mouse_draws_nothing() {
+fn moving_the_mouse_does_not_redraw() {
     let mut state = running(120, 40);
     state.stale = false;
     mouse(&mut state, MouseEventKind::Moved, 10, 10);
     assert!(!state.stale);
 }
 
-// What is drawn, and what is remembered.
+// Redrawing and history.
 
 #[test]
-fn only_what_changes_is_drawn() {
+fn only_changes_cause_a_redraw() {
     let mut state = running(120, 40);
     state.stale = false;
     let same = (*state.snapshot).clone();
@@ -723,7 +725,7 @@ fn only_what_changes_is_drawn() {
 }
 
 #[test]
-fn a_new_run_begins_a_new_history() {
+fn a_new_run_starts_a_new_history() {
     let mut state = running(120, 40);
     assert_eq!(state.history.marks().len(), 1);
     assert!(state.history.throughput().peak().is_some());
@@ -750,11 +752,11 @@ fn themes_are_chosen_by_name_or_file() {
     assert_eq!("my.toml".parse::<ThemeChoice>().unwrap(), ThemeChoice::File("my.toml".into()));
     assert_eq!("./themes/mine".parse::<ThemeChoice>().unwrap(), ThemeChoice::File("./themes/mine".into()));
     let error = "drak".parse::<ThemeChoice>().unwrap_err().to_string();
-    assert_eq!(error, "there is no theme `drak`; use dark, light, mono or the path of a .toml file");
+    assert_eq!(error, "unknown theme `drak`; use dark, light, mono or the path of a .toml file");
 }
 
 #[test]
-fn the_built_in_themes_give_every_role_a_look() {
+fn the_built_in_themes_define_every_role() {
     for choice in [ThemeChoice::Dark, ThemeChoice::Light] {
         for (role, style) in theme(&choice).roles() {
             assert!(style.fg.is_some() || style.bg.is_some(), "{choice:?} has no {role}");
@@ -767,7 +769,7 @@ fn the_built_in_themes_give_every_role_a_look() {
 }
 
 #[test]
-fn a_theme_of_ones_own_gives_only_what_differs() {
+fn a_theme_file_overrides_only_some_roles() {
     let text = "parent = \"light\"\n[roles]\nbad = { fg = \"#ff0000\", underline = true }\n";
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), text).unwrap();
@@ -779,7 +781,7 @@ fn a_theme_of_ones_own_gives_only_what_differs() {
 }
 
 #[test]
-fn a_wrong_theme_names_line_and_key() {
+fn an_invalid_theme_reports_line_and_key() {
     for (text, parts) in [
         ("[roles]\ntitel = {}\n", ["line 2", "titel"]),
         ("[roles]\nbad = { fg = \"redish\" }\n", ["line 2", "`redish` is not a colour"]),
@@ -798,7 +800,7 @@ fn a_wrong_theme_names_line_and_key() {
 }
 
 #[test]
-fn a_terminal_of_256_colours_gets_no_others() {
+fn a_terminal_with_256_colours_gets_only_these() {
     let theme = theme(&ThemeChoice::Dark).for_depth(ColorDepth::Indexed);
     for (role, style) in theme.roles() {
         for colour in [style.fg, style.bg].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The report in both forms, from a fixed run.
+//! The report as JSON and as text, from a fixed run.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,9 +8,9 @@ use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bound, DryRunView, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner, PartitionState, PartitionView,
-        PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RehearsalView, RunState, RunView, Throughput,
-        Totals,
+        Bottleneck, DryRunFindings, DryRunView, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner,
+        PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RunState,
+        RunView, Throughput, Totals,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
     handler::EffectCount,
@@ -66,7 +66,7 @@ fn run() -> RunView {
         },
         throughput: Throughput { records_per_s: 1.0, bytes_per_s: 1.0 },
         latency: LatencyMs { p50: 1.06, p95: 1.11, p99: 1.4, max: 3.25 },
-        ideal: Some(Prediction { elapsed_s: 1.666_666_666_7, limit: Bound::Workers }),
+        ideal: Some(Prediction { elapsed_s: 1.666_666_666_7, limit: Bottleneck::Workers }),
         digest: "00ff00ff00ff00ff".into(),
         partitions: vec![
             partition(0, 4000, 4000, Owner::Shared, Some(1.1)),
@@ -156,7 +156,7 @@ fn text_report_of_a_dry_run() {
     let place = |offset| RecordPlace { topic: "orders".into(), partition: 3, offset };
     let mut dry = run();
     dry.effects = Vec::new();
-    dry.rehearsal = Some(RehearsalView::DryRun(DryRunView {
+    dry.rehearsal = Some(DryRunFindings::DryRun(DryRunView {
         records: 10_000,
         effects: vec![EffectKind {
             what: "statement orders".into(),
@@ -175,7 +175,7 @@ fn text_report_of_a_dry_run() {
 }
 
 #[test]
-fn figures_are_over_the_time_of_handling() {
+fn throughput_and_efficiency_use_the_handling_time() {
     let report = json(&run());
     let close = |field: &Value, wanted: f64| (field.as_f64().unwrap() - wanted).abs() < 1e-5;
     assert!(close(&report["throughput"]["records_per_s"], 10_000.0 / 1.7));
@@ -183,7 +183,7 @@ fn figures_are_over_the_time_of_handling() {
 }
 
 #[test]
-fn what_is_not_known_is_null() {
+fn unknown_values_are_null() {
     let report = json(&RunView::default());
     for field in ["started_at", "predicted", "ideal", "efficiency", "error"] {
         assert_eq!(report[field], Value::Null, "{field}");
@@ -195,7 +195,7 @@ fn what_is_not_known_is_null() {
 }
 
 #[test]
-fn the_peak_of_this_process_fits_the_report() {
+fn peak_memory_of_this_process_is_in_the_report() {
     let peak = peak_rss_bytes();
     let report = Report::new(&RunView::default(), peak).render(ReportFormat::Json).unwrap();
     let report: Value = serde_json::from_str(&report).unwrap();
@@ -203,7 +203,7 @@ fn the_peak_of_this_process_fits_the_report() {
 }
 
 #[test]
-fn no_form_can_drive_the_terminal() {
+fn no_format_has_control_characters() {
     let hostile = "a\u{1b}[2J\u{9b}31m\u{7f}b";
     let mut failed = run();
     failed.error = Some(hostile.into());

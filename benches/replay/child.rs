@@ -1,4 +1,4 @@
-//! Measurements that need a process of their own, so that neither the broker nor an earlier case is in them.
+//! Measurements in a separate process, so that they include neither the broker nor earlier cases.
 
 use std::{
     process::Command,
@@ -15,29 +15,29 @@ use serde::{Deserialize, Serialize};
 
 use super::{Outcome, trial::Trial};
 
-/// What a process of its own found out.
+/// The result of a child process.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Found {
-    /// The most memory it ever used (`VmHWM`), in MiB.
+pub struct ChildResult {
+    /// Peak memory (`VmHWM`), in MiB.
     pub peak_mib: f64,
-    /// The same before its run.
+    /// Peak memory before the run, in MiB.
     pub before_mib: f64,
-    /// From the run's start to the first record taken, in milliseconds.
+    /// Milliseconds from the start of the run to the first record.
     pub first_record_ms: f64,
-    /// The most memory used by the time it was paused, with buffers as full as they get.
+    /// Peak memory when the run is paused with full buffers, in MiB.
     pub paused_mib: f64,
-    /// Seconds of processor time in a second of being paused.
+    /// Seconds of processor time per second of being paused.
     pub paused_cpu: f64,
 }
 
-/// How long a paused run is watched.
-const WATCHED: Duration = Duration::from_secs(2);
+/// How long a paused run is measured.
+const PAUSED_TIME: Duration = Duration::from_secs(2);
 
-/// However slow the machine, nothing takes longer.
-const WITHIN: Duration = Duration::from_secs(60);
+/// How long a run may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Has a trial run in another process. `paused` holds it for a while, to see what it costs to do nothing.
-pub fn ask(trial: &Trial, topics: &str, paused: bool) -> Outcome<Found> {
+/// Runs a trial in another process. With `paused`, pauses it for a while to measure its idle cost.
+pub fn run_in_child(trial: &Trial, topics: &str, paused: bool) -> Outcome<ChildResult> {
     let output = Command::new(std::env::current_exe()?)
         .args(["--child", &trial.kafka.bootstrap_servers, topics])
         .args([trial.ordering.as_str(), &trial.workers.to_string(), if paused { "paused" } else { "running" }])
@@ -49,9 +49,9 @@ pub fn ask(trial: &Trial, topics: &str, paused: bool) -> Outcome<Found> {
     }
 }
 
-/// Does what [`ask`] asked for.
-pub fn answer(words: &[String]) -> Outcome<()> {
-    let [bootstrap, topics, ordering, workers, paused] = words else { return Err("wrong words".into()) };
+/// The child's side of [`run_in_child`].
+pub fn run_as_child(words: &[String]) -> Outcome<()> {
+    let [bootstrap, topics, ordering, workers, paused] = words else { return Err("invalid arguments".into()) };
     let trial = Trial {
         kafka: KafkaConfig { bootstrap_servers: bootstrap.clone(), ..KafkaConfig::default() },
         selection: Selection::matching(topics)?,
@@ -59,7 +59,7 @@ pub fn answer(words: &[String]) -> Outcome<()> {
         workers: workers.parse()?,
         handler: "null",
     };
-    let mut found = Found { before_mib: peak_mib(), ..Found::default() };
+    let mut found = ChildResult { before_mib: peak_mib(), ..ChildResult::default() };
     if paused == "paused" {
         found.paused_cpu = pause(&trial)?;
         found.paused_mib = peak_mib();
@@ -71,13 +71,13 @@ pub fn answer(words: &[String]) -> Outcome<()> {
     Ok(())
 }
 
-/// What a run costs that handles nothing, once it has read what it may.
+/// The processor time of a paused run with full buffers, per second.
 fn pause(trial: &Trial) -> Outcome<f64> {
     let mut options = trial.options()?;
     options.settings.handler = "simulate:100s".parse()?;
     options.settings.drain_timeout = Duration::ZERO;
     let session = Session::spawn(options)?;
-    let deadline = Instant::now() + WITHIN;
+    let deadline = Instant::now() + START_TIMEOUT;
     while session.feed.snapshots.borrow().run.as_ref().is_none_or(|run| run.state != RunState::Running) {
         if Instant::now() > deadline {
             return Err("the run did not start".into());
@@ -85,9 +85,9 @@ fn pause(trial: &Trial) -> Outcome<f64> {
         std::thread::sleep(Duration::from_millis(10));
     }
     session.control.send(replay::Command::Pause);
-    std::thread::sleep(WATCHED);
+    std::thread::sleep(PAUSED_TIME);
     let (before, begun) = (cpu_s()?, Instant::now());
-    std::thread::sleep(WATCHED);
+    std::thread::sleep(PAUSED_TIME);
     let cpu = (cpu_s()? - before) / begun.elapsed().as_secs_f64();
     session.control.send(replay::Command::Shutdown);
     drop(session.join());

@@ -1,31 +1,31 @@
-//! Several rounds of one case as one row, and rows as a table.
+//! Rows of the report, each with several rounds of one case, and their table.
 
 use std::fmt::Write as _;
 
 use kreplay::bench::Spread;
 use serde::Serialize;
 
-/// One case: what was measured in how many rounds.
+/// The figures of one case.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// The part of the benchmark.
+    /// The section of the benchmark.
     pub section: &'static str,
-    /// What was varied.
+    /// The case.
     pub case: String,
-    /// What the figures count.
+    /// The unit of the figures.
     pub unit: &'static str,
-    /// The middle of the rounds.
+    /// The median.
     pub median: f64,
-    /// The lowest.
+    /// The minimum.
     pub min: f64,
-    /// The highest.
+    /// The maximum.
     pub max: f64,
-    /// How many rounds.
+    /// The number of rounds.
     pub rounds: usize,
 }
 
 impl Row {
-    /// Sums rounds up.
+    /// Summarises rounds.
     pub fn new(section: &'static str, case: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
         let none = Spread { median: f64::NAN, min: f64::NAN, max: f64::NAN };
         let Spread { median, min, max } = Spread::of(rounds.iter().copied()).unwrap_or(none);
@@ -33,7 +33,7 @@ impl Row {
     }
 }
 
-/// The rows as text, section by section.
+/// The rows as a table, by section.
 pub fn table(rows: &[Row]) -> String {
     let mut out = String::new();
     let mut section = "";
@@ -55,7 +55,7 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// Whole above a hundred with commas, three digits or so below.
+/// A number with commas from a hundred on, and with three decimals below.
 fn number(value: f64) -> String {
     if value.abs() < 100.0 {
         return format!("{value:.3}");

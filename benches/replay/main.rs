@@ -1,7 +1,7 @@
-//! `cargo bench`: how fast records go through the engine, what following it costs, and how much memory it takes.
+//! `cargo bench`: the speed of the engine, the cost of following the feed, and memory use.
 //!
-//! Results go to standard output as a table, or as JSON with `--json`; progress goes to standard error. Nothing here
-//! passes or fails by its time. `docs/performance.md` says how to read the figures.
+//! Results go to standard output as a table, or as JSON with `--json`; progress goes to standard error. No case passes
+//! or fails by its time. `docs/performance.md` explains the figures.
 
 mod child;
 mod figures;
@@ -11,45 +11,45 @@ mod trial;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use kreplay::{bench::Stage, kafka::KafkaConfig};
+use kreplay::{bench::BenchSetup, kafka::KafkaConfig};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Measures kreplay's engine on a broker of its own, or on the one that `KREPLAY_BENCH_BOOTSTRAP` names.
+/// Measures kreplay's engine on an embedded broker, or on the one in `KREPLAY_BENCH_BOOTSTRAP`
 #[derive(Debug, Parser)]
 #[command(name = "replay", max_term_width = 120)]
 struct Args {
-    /// A look in seconds: fewer records, one round
+    /// Take only seconds: fewer records, one round
     #[arg(long)]
     quick: bool,
-    /// JSON instead of a table
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Only these sections
+    /// Measure only these sections
     #[arg(long, value_delimiter = ',')]
     only: Vec<Section>,
-    /// Rounds of each case
+    /// Rounds per case
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Records of the large topic, 100 bytes each
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
-    /// What cargo says to every benchmark
+    /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
-    /// One measurement in a process of its own
+    /// Run one measurement in this process
     #[arg(long, hide = true, num_args = 1..)]
     child: Option<Vec<String>>,
 }
 
-/// A part of the benchmark.
+/// A section of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Section {
-    /// Records a second without work, by ordering and concurrency
+    /// Records per second without work, by ordering and concurrency
     Dispatch,
-    /// The same with and without somebody who follows the feed
+    /// Records per second with and without a console that follows the feed
     Feed,
-    /// The highest use of memory
+    /// Peak memory
     Memory,
     /// A thousand partitions
     Partitions,
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Outcome<()> {
     if let Some(words) = &args.child {
-        return child::answer(words);
+        return child::run_as_child(words);
     }
     let wanted = |section| args.only.is_empty() || args.only.contains(&section);
     let effort = sections::Effort {
@@ -77,11 +77,11 @@ fn run(args: &Args) -> Outcome<()> {
         quick: args.quick,
     };
     let named = std::env::var("KREPLAY_BENCH_BOOTSTRAP").ok().filter(|name| !name.is_empty());
-    let mut stage =
-        Stage::open(named.map(|bootstrap_servers| KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }))?;
-    let rows = sections::measure(&mut stage, effort, &wanted);
-    // Topics on somebody else's broker go, whatever happened.
-    stage.close()?;
+    let mut setup =
+        BenchSetup::open(named.map(|bootstrap_servers| KafkaConfig { bootstrap_servers, ..KafkaConfig::default() }))?;
+    let rows = sections::measure(&mut setup, effort, &wanted);
+    // Topics on an external broker are deleted in any case.
+    setup.close()?;
     let rows = rows?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);

@@ -1,4 +1,4 @@
-//! One run of a session, watched or not.
+//! One run of a session, with or without a console that follows it.
 
 use std::time::{Duration, Instant};
 
@@ -16,26 +16,26 @@ use kreplay::{
 
 use super::Outcome;
 
-/// The shortest time between two frames of the console.
-const FRAME: Duration = Duration::from_millis(34);
+/// The minimum time between two frames of the console.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
 
-/// What is run.
+/// A run to measure.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The cluster.
     pub kafka: KafkaConfig,
     /// The topics.
     pub selection: Selection,
-    /// What keeps its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u64,
-    /// What is done with the records.
+    /// The handler.
     pub handler: &'static str,
 }
 
 impl Trial {
-    /// What a session needs for it.
+    /// The options of the session.
     pub fn options(&self) -> Outcome<SessionOptions> {
         Ok(SessionOptions {
             kafka: self.kafka.clone(),
@@ -62,7 +62,7 @@ impl Trial {
         Ok(self.run_with(false)?.0)
     }
 
-    /// Runs to the end while a console follows it; returns the console's processor time too, in seconds.
+    /// Runs to the end while a console follows. Also returns the console's processor time, in seconds.
     pub fn run_followed(&self) -> Outcome<(RunView, f64)> {
         self.run_with(true)
     }
@@ -86,7 +86,7 @@ impl Trial {
     }
 }
 
-/// Does what a console does with the feed, in the size of a large terminal. The thread returns its processor time.
+/// Does what a console does with the feed, at the size of a large terminal. The thread returns its processor time.
 fn follow(mut feed: Feed) -> Outcome<std::thread::JoinHandle<f64>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let theme = Theme::load(&ThemeChoice::default())?;
@@ -98,7 +98,7 @@ fn follow(mut feed: Feed) -> Outcome<std::thread::JoinHandle<f64>> {
                 let events = feed.events.since(capture.next_seq());
                 let snapshot = feed.snapshots.borrow_and_update().clone();
                 capture.take(snapshot, events);
-                if drawn.is_none_or(|then| then.elapsed() >= FRAME) {
+                if drawn.is_none_or(|then| then.elapsed() >= MIN_FRAME_INTERVAL) {
                     drawn = Some(Instant::now());
                     std::hint::black_box(capture.frame(&theme));
                 }

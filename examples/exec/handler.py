@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A handler for `kreplay run --handler 'exec:python3 handler.py'`: docs/exec.md says what is read and written.
+"""A handler for `kreplay run --handler 'exec:python3 handler.py'`: the protocol is described in docs/exec.md.
 
-It keeps the last value of each key in a table of SQLite. What is acknowledged is durable: it was committed before.
+It stores the last value of each key in an SQLite table. A record is committed before it is acknowledged.
 """
 
 import json
@@ -14,9 +14,9 @@ class NotNow(Exception):
 
 
 def handle(database, record):
-    """Does the work for one record; whatever it raises fails that record."""
+    """Handles one record. Any exception fails that record."""
     if record["key"] is None:
-        raise ValueError("a record without a key")
+        raise ValueError("the record has no key")
     database.execute(
         "INSERT INTO latest (key, value, position) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
         " SET value = excluded.value, position = excluded.position",
@@ -25,7 +25,7 @@ def handle(database, record):
 
 
 def text(field):
-    """Keys and values are text, null, or bytes that are no text: {"base64": "…"}."""
+    """Keys and values are text, null, or {"base64": "…"} for bytes that are not UTF-8."""
     return field["base64"] if isinstance(field, dict) else field
 
 
@@ -44,9 +44,9 @@ def main():
             answer.update(error=str(error), retry_after="1s")
         except ValueError as error:
             answer.update(error=str(error), give_up=True)
-        except Exception as error:  # Everything else is tried again, as the run's schedule says.
+        except Exception as error:  # Retried by the run's retry schedule.
             answer["error"] = f"{type(error).__name__}: {error}"
-        # Standard output is for acknowledgements alone; messages belong on standard error.
+        # Standard output is only for acknowledgements. Messages go to standard error.
         print(json.dumps(answer), flush=True)
 
 

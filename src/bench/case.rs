@@ -1,59 +1,59 @@
-//! What is measured: the cases of a comparison, and those of the workloads.
+//! The cases to measure.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::stage::Shape;
+use super::setup::Shape;
 use crate::domain::{Concurrency, Ordering, PartitionCount, Tier};
 
-/// A part of the report.
+/// A section of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
-    /// Records a second, as fast as it goes.
+    /// Records per second at full speed.
     Throughput,
-    /// The time from the client to the end of handling, with records that come at an even rate.
+    /// The time from the client to the end of handling, at a fixed rate.
     Latency,
-    /// What further consumers take.
+    /// The memory of additional consumers.
     Memory,
-    /// The workloads that kreplay is held to.
+    /// The fixed workloads.
     Workload,
     /// Handlers that do real work, side by side.
     Handler,
 }
 
-/// What a figure should be.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// Seconds from the first record to the last, at most.
+    /// The maximum seconds from the first record to the last.
     HandlingS(f64),
-    /// Records a second, at least.
+    /// The minimum records per second.
     RecordsPerS(f64),
-    /// 95 % and 99 % of the records take less, in milliseconds.
+    /// The maximum latency of 95 % and of 99 % of the records, in milliseconds.
     LatencyMs {
         /// 95 %.
         p95: f64,
         /// 99 %.
         p99: f64,
     },
-    /// Seconds from the last record until all is committed, at most.
+    /// The maximum seconds from the last record until everything is committed.
     CommitS(f64),
 }
 
-/// Where the handler `projection` keeps what it makes.
+/// Where the handler `projection` stores its tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Store {
     /// A file.
     Sqlite,
-    /// A server.
+    /// A database server.
     Postgres,
 }
 
 impl Store {
-    /// Records a second that are hoped for.
+    /// The target of the handler.
     fn target(self) -> Target {
         Target::RecordsPerS(match self {
             Self::Sqlite => 100_000.0,
@@ -71,34 +71,34 @@ impl fmt::Display for Store {
     }
 }
 
-/// One thing to measure.
+/// A case to measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
-    /// The part of the report.
+    /// The section of the report.
     pub section: Section,
-    /// What it is called beside its settings; empty for none.
+    /// The name in front of the settings; empty for none.
     pub name: &'static str,
-    /// Which of the stage's topics it reads.
+    /// The index of the topic to read.
     pub topic: usize,
-    /// How records come out of the client.
+    /// The tier.
     pub tier: Tier,
-    /// How many workers.
+    /// The number of workers.
     pub concurrency: Concurrency,
-    /// What keeps its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// What is done with records.
+    /// The handler.
     pub handler: &'static str,
-    /// Where it keeps what it makes, where it is `projection`.
+    /// Where the handler `projection` stores its tables.
     pub store: Option<Store>,
-    /// Whether it is a consumer group that reads.
+    /// Whether a consumer group reads.
     pub group: bool,
-    /// With the tier `dedicated`, how many clients at most.
+    /// The maximum number of clients of the tier `dedicated`.
     pub clients: Option<u32>,
-    /// Records a second, where they come evenly.
+    /// Records per second, if records arrive at a fixed rate.
     pub rate: Option<u32>,
-    /// It is stopped after so many records.
+    /// The measurement stops after this number of records.
     pub stop_after: Option<u64>,
-    /// What is hoped for.
+    /// The target.
     pub target: Option<Target>,
 }
 
@@ -128,35 +128,35 @@ impl fmt::Display for Case {
     }
 }
 
-/// What a comparison is to cover.
+/// What a comparison covers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wishes {
+pub struct BenchOptions {
     /// The tiers.
     pub tiers: Vec<Tier>,
     /// The numbers of workers.
     pub concurrency: Vec<Concurrency>,
-    /// The paced rates, in records a second.
+    /// The fixed rates, in records per second.
     pub rates: Vec<u32>,
-    /// The most records of one measurement; `None` reads all.
+    /// The maximum number of records per measurement; `None` means all.
     pub records: Option<u64>,
-    /// Partitions of what is read, which bound the number of clients.
+    /// The number of partitions to read, which limits the number of clients.
     pub partitions: u32,
-    /// Whether a group may be used: it leaves its offsets behind.
+    /// Whether a consumer group may be used. It leaves committed offsets behind.
     pub group: bool,
 }
 
-/// How long a paced measurement lasts.
-const PACED_S: u64 = 3;
-/// The most clients of the memory section.
-const CLIENTS: u32 = 6;
-/// At which rate the memory of clients is measured.
-const MEMORY_RATE: u32 = 50_000;
-/// What is hoped for at any paced rate.
-const LATENCY: Target = Target::LatencyMs { p95: 2.0, p99: 5.0 };
+/// The duration of a measurement at a fixed rate.
+const PACED_DURATION_S: u64 = 3;
+/// The maximum number of clients in the memory section.
+const MAX_MEMORY_CLIENTS: u32 = 6;
+/// The rate at which the memory of clients is measured, in records per second.
+const MEMORY_RATE_PER_S: u32 = 50_000;
+/// The target at any fixed rate.
+const LATENCY_TARGET: Target = Target::LatencyMs { p95: 2.0, p99: 5.0 };
 
 /// The cases of a comparison.
 #[must_use]
-pub fn plan(wishes: &Wishes) -> Vec<Case> {
+pub fn plan(options: &BenchOptions) -> Vec<Case> {
     let case = |section, tier, concurrency| Case {
         section,
         name: "",
@@ -169,38 +169,38 @@ pub fn plan(wishes: &Wishes) -> Vec<Case> {
         group: false,
         clients: None,
         rate: None,
-        stop_after: wishes.records,
+        stop_after: options.records,
         target: None,
     };
-    let capped = |most: u64| wishes.records.map_or(most, |records| records.min(most));
+    let capped = |most: u64| options.records.map_or(most, |records| records.min(most));
     let mut cases = Vec::new();
-    for &concurrency in &wishes.concurrency {
-        cases.extend(wishes.tiers.iter().map(|tier| case(Section::Throughput, *tier, concurrency)));
+    for &concurrency in &options.concurrency {
+        cases.extend(options.tiers.iter().map(|tier| case(Section::Throughput, *tier, concurrency)));
     }
-    let Some(&concurrency) = wishes.concurrency.first() else { return cases };
-    for &rate in &wishes.rates {
-        let most = u64::from(rate) * PACED_S;
-        // Where records come at an even rate, `auto` reads as `buffered` does.
-        let paced = wishes.tiers.iter().filter(|tier| **tier != Tier::Auto || wishes.tiers.len() == 1);
+    let Some(&concurrency) = options.concurrency.first() else { return cases };
+    for &rate in &options.rates {
+        let most = u64::from(rate) * PACED_DURATION_S;
+        // At a fixed rate, `auto` reads like `buffered`.
+        let paced = options.tiers.iter().filter(|tier| **tier != Tier::Auto || options.tiers.len() == 1);
         cases.extend(paced.map(|tier| Case {
             rate: Some(rate),
             stop_after: Some(capped(most)),
-            target: Some(LATENCY),
+            target: Some(LATENCY_TARGET),
             ..case(Section::Latency, *tier, concurrency)
         }));
     }
-    let clients = wishes.partitions.min(CLIENTS);
-    if wishes.tiers.contains(&Tier::Dedicated) && clients > 1 {
-        // Paced, so that the client's queues are as full as they get, and the buffer that all clients share stays empty.
+    let clients = options.partitions.min(MAX_MEMORY_CLIENTS);
+    if options.tiers.contains(&Tier::Dedicated) && clients > 1 {
+        // At a fixed rate, the queues of the clients fill up while the shared buffer stays empty.
         cases.extend([1, clients].map(|clients| Case {
             clients: Some(clients),
-            rate: Some(MEMORY_RATE),
-            stop_after: Some(capped(u64::from(MEMORY_RATE) * PACED_S)),
+            rate: Some(MEMORY_RATE_PER_S),
+            stop_after: Some(capped(u64::from(MEMORY_RATE_PER_S) * PACED_DURATION_S)),
             ..case(Section::Memory, Tier::Dedicated, concurrency)
         }));
     }
-    if wishes.group && clients > 1 {
-        // A group has one member for each worker, up to the number of partitions.
+    if options.group && clients > 1 {
+        // A group has one member per worker, up to the number of partitions.
         let members = [1, clients].map(|members| Concurrency::new(u64::from(members)).unwrap_or_default());
         cases.extend(members.map(|members| Case { group: true, ..case(Section::Memory, Tier::Buffered, members) }));
     }
@@ -219,10 +219,12 @@ pub fn workload_topics(records: Option<u64>) -> Vec<Shape> {
     vec![shape(10_000, 10, 6), shape(10_000, 1000, 1), shape(1_000_000, 1000, 6), shape(10_000, 10, 10)]
 }
 
-/// The workloads: what they read is in [`workload_topics`].
+/// The workloads. They read the topics of [`workload_topics`]:
 ///
-/// W1 has 10 keys in 6 partitions, W2 1,000 keys in one, both with a millisecond of work a record; W3 does no work. R06 has ten
-/// equal partitions in partition order.
+/// - `10 keys` in 6 partitions, with 1 ms of work per record;
+/// - `1000 keys` in one partition, with 1 ms of work per record;
+/// - `no work` per record, 1000 keys in 6 partitions;
+/// - `10 partitions` of equal size in partition order, with 1 ms of work per record.
 #[must_use]
 pub fn workloads(tier: Tier) -> Vec<Case> {
     let case = |name, topic, concurrency: u64, ordering, handler, group, target| Case {
@@ -243,24 +245,24 @@ pub fn workloads(tier: Tier) -> Vec<Case> {
     let (work, key, partition) = ("simulate:1ms", Ordering::Key, Ordering::Partition);
     let committed = Some(Target::CommitS(0.25));
     vec![
-        case("W1", 0, 10, key, work, false, Some(Target::HandlingS(1.3))),
-        case("W1", 0, 10, key, work, true, committed),
-        case("W2", 1, 16, key, work, false, Some(Target::HandlingS(0.8))),
-        case("W2", 1, 100, key, work, false, Some(Target::HandlingS(0.2))),
-        case("W2", 1, 100, key, work, true, committed),
-        case("W3", 2, 6, key, "null", false, Some(Target::RecordsPerS(1e6))),
-        case("W3", 2, 6, key, "null", true, committed),
-        case("R06", 3, 1, partition, work, false, None),
-        case("R06", 3, 6, partition, work, false, None),
-        case("R06", 3, 10, partition, work, false, None),
+        case("10 keys", 0, 10, key, work, false, Some(Target::HandlingS(1.3))),
+        case("10 keys", 0, 10, key, work, true, committed),
+        case("1000 keys", 1, 16, key, work, false, Some(Target::HandlingS(0.8))),
+        case("1000 keys", 1, 100, key, work, false, Some(Target::HandlingS(0.2))),
+        case("1000 keys", 1, 100, key, work, true, committed),
+        case("no work", 2, 6, key, "null", false, Some(Target::RecordsPerS(1e6))),
+        case("no work", 2, 6, key, "null", true, committed),
+        case("10 partitions", 3, 1, partition, work, false, None),
+        case("10 partitions", 3, 6, partition, work, false, None),
+        case("10 partitions", 3, 10, partition, work, false, None),
     ]
 }
 
-/// What stands beside the handler `topic`: librdkafka's own producer, without transactions, and with nothing to read.
+/// The baseline of the handler `topic`: librdkafka's own producer, without transactions and without reading.
 pub const PRODUCER: &str = "producer";
 
-/// Handlers side by side, each with a fresh target. A broker of kreplay's own knows no transactions, so that on it nothing is
-/// republished; PostgreSQL is there or not.
+/// Handlers side by side, each with an empty target. The embedded broker has no transactions, so `topic` is omitted
+/// there. PostgreSQL is omitted if no database is given.
 #[must_use]
 pub fn handlers(
     tier: Tier,
@@ -293,7 +295,7 @@ pub fn handlers(
         .iter()
         .flat_map(|workers| all.iter().map(move |(name, store)| case(*name, *store, *workers)))
         .collect();
-    // It has no workers.
+    // The producer has no workers, so it is measured once.
     let mut seen = false;
     cases.retain(|case| case.handler != PRODUCER || !std::mem::replace(&mut seen, true));
     cases
@@ -303,8 +305,8 @@ pub fn handlers(
 mod tests {
     use super::*;
 
-    fn wishes() -> Wishes {
-        Wishes {
+    fn options() -> BenchOptions {
+        BenchOptions {
             tiers: Tier::ALL.to_vec(),
             concurrency: [1, 6].map(|workers| Concurrency::new(workers).unwrap()).to_vec(),
             rates: vec![10_000, 100_000],
@@ -315,25 +317,26 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_covers_what_was_wished_for() {
-        let names = |wishes: &Wishes| plan(wishes).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    fn a_comparison_covers_all_requested_cases() {
+        let names =
+            |options: &BenchOptions| plan(options).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         assert_eq!(
-            names(&wishes()),
-            "auto × 1; stream × 1; standard × 1; buffered × 1; dedicated × 1; \
-             auto × 6; stream × 6; standard × 6; buffered × 6; dedicated × 6; \
-             stream × 1, 10000/s; standard × 1, 10000/s; buffered × 1, 10000/s; dedicated × 1, 10000/s; \
-             stream × 1, 100000/s; standard × 1, 100000/s; buffered × 1, 100000/s; dedicated × 1, 100000/s; \
-             dedicated × 1, 1 client, 50000/s; dedicated × 1, 6 clients, 50000/s; buffered × 1, group; buffered × 6, group"
+            names(&options()),
+            "auto × 1; stream × 1; standard × 1; buffered × 1; dedicated × 1; auto × 6; stream × 6; standard × 6; \
+             buffered × 6; dedicated × 6; stream × 1, 10000/s; standard × 1, 10000/s; buffered × 1, 10000/s; dedicated \
+             × 1, 10000/s; stream × 1, 100000/s; standard × 1, 100000/s; buffered × 1, 100000/s; dedicated × 1, \
+             100000/s; dedicated × 1, 1 client, 50000/s; dedicated × 1, 6 clients, 50000/s; buffered × 1, group; \
+             buffered × 6, group"
         );
-        let few = Wishes { tiers: vec![Tier::Buffered], rates: vec![], group: false, ..wishes() };
+        let few = BenchOptions { tiers: vec![Tier::Buffered], rates: vec![], group: false, ..options() };
         assert_eq!(names(&few), "buffered × 1; buffered × 6");
-        let single = names(&Wishes { partitions: 1, ..wishes() });
+        let single = names(&BenchOptions { partitions: 1, ..options() });
         assert!(!single.contains("client") && !single.contains("group"), "{single}");
     }
 
     #[test]
-    fn a_limit_of_records_holds_for_paced_cases_too() {
-        let limited = Wishes { records: Some(50_000), ..wishes() };
+    fn the_record_limit_applies_to_paced_cases_too() {
+        let limited = BenchOptions { records: Some(50_000), ..options() };
         let stops: Vec<_> =
             plan(&limited).iter().filter(|case| case.rate.is_some()).map(|case| case.stop_after).collect();
         assert_eq!(stops, [vec![Some(30_000); 4], vec![Some(50_000); 6]].concat());
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_are_measured_beside_what_they_are_held_to() {
+    fn handlers_are_measured_next_to_their_baselines() {
         let workers = [1, 6].map(|workers| Concurrency::new(workers).unwrap());
         let names = |embedded, has_postgres| {
             let cases = handlers(Tier::Buffered, &workers, 9, embedded, has_postgres);

@@ -1,4 +1,4 @@
-//! A measurement in a process of its own: asked for by one side, made by the other.
+//! Measurements in a child process: the parent's side and the child's side.
 
 use std::{
     io::{Read, Write},
@@ -8,23 +8,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BenchError, Found, Job, job::Resource, processors::Watch, stage};
+use super::{BenchError, Job, Measurement, job::Resource, processors::ProcessorWatch, setup};
 use crate::{
-    feed::{Bound, RunState, report::peak_rss_bytes},
+    feed::{Bottleneck, RunState, report::peak_rss_bytes},
     kafka::producer::Producer,
     replay::{self, Session},
 };
 
-/// How often both sides look whether it is over.
-const LOOK: Duration = Duration::from_millis(20);
-/// A process that has not ended by itself so long after its own bound is killed.
-const GRACE: Duration = Duration::from_secs(30);
+/// How often either side checks for the end.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// A process that exceeds its own time limit by this much is killed.
+const KILL_GRACE: Duration = Duration::from_secs(30);
 
-/// Has a job done in another process.
+/// Runs a job in a child process.
 ///
 /// # Errors
-/// The process cannot be started, or says what went wrong; [`BenchError::Stopped`] when `stop` is set meanwhile.
-pub fn ask(job: &Job, case: &str, stop: &AtomicBool) -> Result<Found, BenchError> {
+/// The process cannot be started, or the measurement failed; [`BenchError::Stopped`] if `stop` is set.
+pub fn run_in_child(job: &Job, case: &str, stop: &AtomicBool) -> Result<Measurement, BenchError> {
     let failed = |reason: String| BenchError::Case { case: case.into(), reason };
     let mut child = Command::new(std::env::current_exe()?)
         .args(["bench", "--measure"])
@@ -36,18 +36,18 @@ pub fn ask(job: &Job, case: &str, stop: &AtomicBool) -> Result<Found, BenchError
         .stdin
         .take()
         .map_or(Ok(()), |mut stdin| stdin.write_all(&serde_json::to_vec(job).map_err(std::io::Error::from)?));
-    let deadline = Instant::now() + Duration::from_secs(job.within_s) + GRACE;
-    // The answer is one short line, which the pipe holds: reading can wait for the end.
+    let deadline = Instant::now() + Duration::from_secs(job.within_s) + KILL_GRACE;
+    // The result is one short line that fits into the pipe, so it can be read at the end.
     let ended = loop {
         if child.try_wait()?.is_some() {
             break true;
         }
         if stop.load(Relaxed) || Instant::now() > deadline {
-            // It may have ended just now.
+            // Fails if it has just ended.
             drop(child.kill());
             break false;
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     };
     let output = child.wait_with_output()?;
     if stop.load(Relaxed) {
@@ -59,52 +59,52 @@ pub fn ask(job: &Job, case: &str, stop: &AtomicBool) -> Result<Found, BenchError
     written?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        let reason = text.lines().next_back().unwrap_or("it ended without a word").trim_start_matches("kreplay: ");
+        let reason = text.lines().next_back().unwrap_or("it ended without a message").trim_start_matches("kreplay: ");
         return Err(failed(reason.into()));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("its answer cannot be read: {error}")))
+    serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("its result cannot be read: {error}")))
 }
 
-/// Does the job that comes in on `input`, and returns the answer to be written.
+/// Runs the job read from `input`. Returns the result as JSON.
 ///
 /// # Errors
-/// What went wrong, in one sentence.
-pub fn answer(input: &mut impl Read) -> Result<String, String> {
+/// The job is invalid, or the measurement failed; one sentence.
+pub fn run_as_child(input: &mut impl Read) -> Result<String, String> {
     let mut text = Vec::new();
     input.read_to_end(&mut text).map_err(|error| error.to_string())?;
-    let job: Job = serde_json::from_slice(&text)
-        .map_err(|_| "`bench --measure` is what kreplay says to itself; leave it out".to_owned())?;
+    let job: Job =
+        serde_json::from_slice(&text).map_err(|_| "`bench --measure` is for internal use only; omit it".to_owned())?;
     serde_json::to_string(&run(&job)?).map_err(|error| error.to_string())
 }
 
-/// Produces as many records as the job names, from memory.
-fn produce(job: &Job, to: &str) -> Result<Found, String> {
-    let records = job.stop_after.ok_or("it says nothing of how many records")?;
+/// Produces the job's number of records from memory.
+fn produce(job: &Job, to: &str) -> Result<Measurement, String> {
+    let records = job.stop_after.ok_or("the job has no number of records")?;
     let producer = Producer::new(&job.bootstrap_servers, &job.properties).map_err(|error| error.to_string())?;
-    let (watch, begun) = (Watch::begin(), Instant::now());
-    let bytes = stage::fill(&producer, to, records, Duration::from_secs(job.within_s)).map_err(|e| e.to_string())?;
+    let (watch, begun) = (ProcessorWatch::begin(), Instant::now());
+    let bytes = setup::fill(&producer, to, records, Duration::from_secs(job.within_s)).map_err(|e| e.to_string())?;
     let handling_s = begun.elapsed().as_secs_f64();
-    let busy = watch.end();
-    let limit = Resource::of(busy.own(handling_s), busy.all, Some(Bound::Handler));
+    let usage = watch.end();
+    let limit = Resource::of(usage.own_share(handling_s), usage.machine, Some(Bottleneck::Handler));
     let peak_rss_bytes = peak_rss_bytes();
-    Ok(Found {
+    Ok(Measurement {
         handled: records,
         bytes,
         handling_s,
         elapsed_s: handling_s,
-        cpu_s: busy.cpu_s,
+        cpu_s: usage.cpu_s,
         peak_rss_bytes,
         limit,
-        ..Found::default()
+        ..Measurement::default()
     })
 }
 
-fn run(job: &Job) -> Result<Found, String> {
+fn run(job: &Job) -> Result<Measurement, String> {
     if let Some(to) = &job.produce_to {
         return produce(job, to);
     }
     let options = job.options().map_err(|error| error.to_string())?;
-    let watch = Watch::begin();
+    let watch = ProcessorWatch::begin();
     let session = Session::spawn(options).map_err(|error| error.to_string())?;
     let deadline = Instant::now() + Duration::from_secs(job.within_s);
     let mut late = false;
@@ -117,10 +117,10 @@ fn run(job: &Job) -> Result<Found, String> {
             session.control.send(replay::Command::Shutdown);
             break;
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
     let end = session.join();
-    let busy = watch.end();
+    let usage = watch.end();
     if let Some(problem) = end.problem {
         return Err(problem.text);
     }
@@ -135,15 +135,15 @@ fn run(job: &Job) -> Result<Found, String> {
         return Err(run.error.unwrap_or_else(|| "the run failed".into()));
     }
     if run.totals.handled == 0 {
-        return Err("there are no records to measure with".into());
+        return Err("no records were handled; the topics may be empty".into());
     }
-    Ok(Found {
+    Ok(Measurement {
         handled: run.totals.handled,
         bytes: run.totals.bytes,
         handling_s: run.handling_s,
         elapsed_s: run.elapsed_s,
-        cpu_s: busy.cpu_s,
-        limit: Resource::of(busy.own(run.handling_s), busy.all, run.ideal.map(|it| it.limit)),
+        cpu_s: usage.cpu_s,
+        limit: Resource::of(usage.own_share(run.handling_s), usage.machine, run.ideal.map(|it| it.limit)),
         peak_rss_bytes: peak_rss_bytes(),
         latency_ms: run.journey,
         commit_s: run.commit_s,
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_kreplay_itself_asks_for_a_measurement() {
-        assert!(answer(&mut &b"{}"[..]).unwrap_err().contains("leave it out"));
+    fn invalid_input_is_refused() {
+        assert!(run_as_child(&mut &b"{}"[..]).unwrap_err().contains("internal use"));
     }
 }

@@ -1,11 +1,11 @@
-//! Why there are no figures.
+//! Errors of benchmarks.
 
 use crate::{
     handler::HandlerError,
     kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError},
 };
 
-/// Why there are no figures.
+/// Why a benchmark failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The embedded broker failed.
@@ -14,43 +14,44 @@ pub enum BenchError {
     /// Records could not be produced.
     #[error(transparent)]
     Producer(#[from] ProducerError),
-    /// A client could not be made, or a topic not created or deleted.
+    /// A client could not be created, or a topic could not be created or deleted.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The database cannot be used.
     #[error(transparent)]
     Handler(#[from] HandlerError),
-    /// What was produced is not what the topic holds.
-    #[error("{topic} holds {held} of {produced} records; is its retention very short?")]
+    /// The topic does not hold what was produced.
+    #[error("{topic} holds {held} of {produced} records; check the broker's default retention")]
     Held {
         /// The topic.
         topic: String,
-        /// What it holds.
+        /// The number of records in the topic.
         held: u64,
-        /// What was produced.
+        /// The number of records produced.
         produced: u64,
     },
-    /// A measurement's process could not be started or spoken to.
-    #[error("a measurement cannot be started in a process of its own: {0}")]
+    /// The process of a measurement could not be started, or its pipes failed.
+    #[error("the process of a measurement cannot be started: {0}")]
     Process(#[from] std::io::Error),
     /// A measurement failed.
     #[error("{case}: {reason}")]
     Case {
-        /// What was measured.
+        /// The case.
         case: String,
-        /// In one sentence.
+        /// One sentence.
         reason: String,
     },
-    /// Measurements of the same records disagree about them.
+    /// Measurements of the same topic have different digests.
     #[error(
-        "{case} handled other records than the measurements before it (digest {digest} instead of {expected}); was the topic written to?"
+        "{case} handled other records than earlier measurements (digest {digest} instead of {expected}); another \
+         client may have written to the topic"
     )]
     Digest {
-        /// What was measured.
+        /// The case.
         case: String,
-        /// What it found.
+        /// Its digest.
         digest: String,
-        /// What the others found.
+        /// The digest of the other measurements.
         expected: String,
     },
     /// The user stopped it.
@@ -59,7 +60,7 @@ pub enum BenchError {
 }
 
 impl BenchError {
-    /// Whether what was asked for is wrong, rather than what happened.
+    /// Whether the request is invalid, as opposed to a failure.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Handler(error) if error.is_usage())

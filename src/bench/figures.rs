@@ -1,11 +1,11 @@
-//! Several rounds of one figure.
+//! Summaries of several rounds.
 
 use serde::Serialize;
 
-/// The middle, the lowest and the highest of some rounds.
+/// Median, minimum and maximum of some rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// The middle one; of an even number the mean of the middle two.
+    /// The median; the mean of the middle two for an even number of rounds.
     pub median: f64,
     /// The lowest.
     pub min: f64,
@@ -14,7 +14,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Sums rounds up; what is no number is left out, and without any there is nothing to say.
+    /// Summarises rounds. Values that are not finite are ignored; `None` if none are left.
     #[must_use]
     pub fn of(rounds: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = rounds.into_iter().filter(|figure| figure.is_finite()).collect();
@@ -28,7 +28,8 @@ impl Spread {
     }
 }
 
-/// Three digits or so, with separators from a thousand on: `0.034`, `5.21`, `61.3`, `1,900,000`.
+/// A number with about three significant digits, and with separators from a thousand on: `0.034`, `5.21`, `61.3`,
+/// `1,900,000`.
 #[must_use]
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle() {
+    fn the_median_is_the_middle_value() {
         let of =
             |rounds: &[f64]| Spread::of(rounds.iter().copied()).map(|spread| (spread.min, spread.median, spread.max));
         assert_eq!(of(&[]), None);
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_read_well_at_any_size() {
+    fn numbers_of_any_size_are_formatted() {
         let shown = [0.0341, 5.214, 61.34, 999.6, 1_900_000.2, -1234.0, f64::NAN].map(number);
         assert_eq!(shown, ["0.034", "5.21", "61.3", "1,000", "1,900,000", "-1,234", "-"]);
     }

@@ -1,82 +1,82 @@
-//! What a measurement's process is asked, and what it answers. Both travel as JSON over its standard streams: properties may
-//! hold secrets, which must not be seen in a list of processes.
+//! The job of a measurement process and its result. Both are passed as JSON over standard streams: properties may
+//! contain secrets, which must not appear in the list of processes.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Concurrency, Form, Masked, Ordering, Tier},
-    feed::{Bound, LatencyMs},
+    domain::{Concurrency, Ordering, Secret, SecretFormat, Tier},
+    feed::{Bottleneck, LatencyMs},
     handler::{HandlerSettings, HandlerSpec},
     kafka::{GroupProtocol, KafkaConfig},
     plan::{Scope, Selection, SelectionError},
     replay::{Probe, SessionOptions, Settings},
 };
 
-/// What is to be measured.
+/// What to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// `host:port`, several with commas.
+    /// Bootstrap servers: comma-separated `HOST:PORT`.
     pub bootstrap_servers: String,
-    /// librdkafka's own properties.
+    /// Properties of librdkafka.
     pub properties: BTreeMap<String, String>,
     /// Whether the broker is the embedded one.
     pub embedded: bool,
     /// The topics to read.
     pub topics: Vec<String>,
-    /// How records come out of the client.
+    /// The tier.
     pub tier: Tier,
-    /// How many workers.
+    /// The number of workers.
     pub concurrency: Concurrency,
-    /// What keeps its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// What is done with the records, as it is written in a configuration.
+    /// The handler, in the form of the configuration.
     pub handler: String,
-    /// Where the handler `projection` keeps what it makes.
+    /// The target of the handler `projection`.
     #[serde(default)]
     pub projection: Option<String>,
-    /// The schema of PostgreSQL that it has for itself.
+    /// The PostgreSQL schema of this measurement.
     #[serde(default)]
     pub schema: Option<String>,
-    /// The topic that is produced to, where only the producer is measured.
+    /// The topic to produce to, if only the producer is measured.
     #[serde(default)]
     pub produce_to: Option<String>,
-    /// The consumer group, if there is to be one.
+    /// The consumer group; `None` for none.
     pub group: Option<String>,
-    /// The most records taken from a client at once.
+    /// The maximum number of records taken from a client at once.
     pub fetch_batch: u32,
-    /// With the tier `dedicated`, how many clients read at most; `None` means one for each core.
+    /// The maximum number of clients of the tier `dedicated`; `None` means one per core.
     pub fetch_clients: Option<u32>,
-    /// Reading pauses above so many bytes of waiting records.
+    /// Reading pauses if waiting records exceed this number of bytes.
     pub buffer_bytes: u64,
-    /// Take so many records a second; `None` takes all there are.
+    /// Records per second; `None` means full speed.
     pub rate: Option<u32>,
-    /// Stop when so many records are handled; `None` handles all.
+    /// Stop after this number of handled records; `None` means all.
     pub stop_after: Option<u64>,
-    /// The measurement gives up after so many seconds.
+    /// The time limit of the measurement, in seconds.
     pub within_s: u64,
 }
 
-/// A job that makes no sense.
+/// An invalid job.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// The topics.
+    /// Invalid topics.
     #[error(transparent)]
     Topics(#[from] SelectionError),
-    /// The handler.
+    /// An invalid handler.
     #[error("{0}")]
     Handler(String),
 }
 
 impl Job {
-    /// A session that does it.
+    /// The options of a session that runs the job.
     ///
     /// # Errors
-    /// What makes no sense.
+    /// The job is invalid.
     pub fn options(&self) -> Result<SessionOptions, JobError> {
         let mut handlers = HandlerSettings::default();
-        handlers.projection.target = self.projection.clone().map(|target| Masked::plain(Form::Address, target));
+        handlers.projection.target = self.projection.clone().map(|target| Secret::plain(SecretFormat::Address, target));
         handlers.projection.schema.clone_from(&self.schema);
         Ok(SessionOptions {
             journal: None,
@@ -92,7 +92,7 @@ impl Job {
                 tier: self.tier,
                 fetch_batch: self.fetch_batch,
                 fetch_clients: self.fetch_clients,
-                // The clock is read for paced runs alone: a run that measures the speed pays nothing.
+                // Only runs with a fixed rate read the clock per record, so that it costs nothing in other runs.
                 probe: self.rate.map(|rate| Probe { fetch_rate: Some(rate) }),
                 ordering: self.ordering,
                 handler: self.handler.parse::<HandlerSpec>().map_err(|error| JobError::Handler(error.to_string()))?,
@@ -110,27 +110,28 @@ impl Job {
     }
 }
 
-/// What keeps a measurement from being faster.
+/// What limits a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
     /// kreplay keeps all processors busy.
     Processors,
-    /// All processors of the machine are busy, and not by kreplay alone: a broker, a database, or somebody else has their part.
+    /// All processors of the machine are busy, but not only with kreplay: for example with a broker or a database.
     Machine,
-    /// Records do not come faster.
+    /// Records do not arrive faster.
     Fetch,
-    /// One key, or one partition, has too much of the work.
+    /// One key or partition has too much of the work.
     Skew,
-    /// The handler waits: for a lock, a disk, or somebody's answer.
+    /// The handler waits for a lock, a disk, or its target.
     Handler,
 }
 
 impl Resource {
-    /// What it is, by how busy kreplay kept the processors and how busy they were (0 to 1), and by what the run itself says.
+    /// Determines the limit from the share of processor time that kreplay used, the share that was used in total (both
+    /// 0 to 1), and the run's own bottleneck.
     #[must_use]
-    pub fn of(own: Option<f64>, all: Option<f64>, limit: Option<Bound>) -> Option<Self> {
-        let is_busy = |part: Option<f64>| part.is_some_and(|part| part >= BUSY);
+    pub fn of(own: Option<f64>, all: Option<f64>, limit: Option<Bottleneck>) -> Option<Self> {
+        let is_busy = |part: Option<f64>| part.is_some_and(|part| part >= BUSY_SHARE);
         if is_busy(own) {
             return Some(Self::Processors);
         }
@@ -138,53 +139,53 @@ impl Resource {
             return Some(Self::Machine);
         }
         Some(match limit? {
-            Bound::Fetch => Self::Fetch,
-            Bound::Key | Bound::Partition => Self::Skew,
+            Bottleneck::Fetch => Self::Fetch,
+            Bottleneck::Key | Bottleneck::Partition => Self::Skew,
             _ => Self::Handler,
         })
     }
 }
 
-/// Above this part of their time, processors count as busy.
-const BUSY: f64 = 0.85;
+/// Processors count as busy above this share of their time.
+const BUSY_SHARE: f64 = 0.85;
 
-/// What a measurement found.
+/// The result of a measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct Measurement {
     /// Records handled.
     pub handled: u64,
-    /// Bytes of their keys, values and headers.
+    /// Bytes of keys, values and headers.
     pub bytes: u64,
     /// Seconds from the first record to the last.
     pub handling_s: f64,
-    /// Seconds from the start to the end, connecting included.
+    /// Seconds from start to end, including the connection.
     pub elapsed_s: f64,
-    /// Processor time of the whole process in seconds; `None` where the system does not tell.
+    /// Processor time of the process in seconds; `None` if the system does not report it.
     pub cpu_s: Option<f64>,
-    /// The most memory the process ever used; `None` where the system does not tell.
+    /// Peak memory of the process; `None` if the system does not report it.
     pub peak_rss_bytes: Option<u64>,
-    /// From the client to the end of handling; only of a paced run.
+    /// Latency from the client to the end of handling; only at a fixed rate.
     pub latency_ms: Option<LatencyMs>,
-    /// Seconds from the last record until all was committed; only in a group.
+    /// Seconds from the last record until everything was committed; only with a group.
     pub commit_s: Option<f64>,
-    /// The digest, where all records were handled.
+    /// The digest, if all records were handled.
     pub digest: Option<String>,
-    /// What kept it from being faster, where that can be said.
+    /// What limited the measurement, if known.
     #[serde(default)]
     pub limit: Option<Resource>,
 }
 
-impl Found {
-    /// Records handled in a second, from the first to the last.
+impl Measurement {
+    /// Records handled per second, from the first record to the last.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    #[allow(clippy::cast_precision_loss, reason = "a rate for display")]
     pub fn records_per_s(&self) -> f64 {
         self.handled as f64 / self.handling_s
     }
 
-    /// Processor time for a million records, in seconds.
+    /// Processor time per million records, in seconds.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for display")]
     pub fn cpu_s_per_million(&self) -> Option<f64> {
         Some(self.cpu_s? * 1e6 / self.handled as f64)
     }
@@ -195,14 +196,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_the_processors_where_they_are_busy() {
-        let run = Some(Bound::Handler);
+    fn busy_processors_are_the_limit() {
+        let run = Some(Bottleneck::Handler);
         for (own, all, limit, expected) in [
             (Some(0.9), Some(1.0), run, Some(Resource::Processors)),
             (Some(0.9), None, None, Some(Resource::Processors)),
             (Some(0.4), Some(0.95), run, Some(Resource::Machine)),
             (Some(0.4), Some(0.5), run, Some(Resource::Handler)),
-            (None, None, Some(Bound::Fetch), Some(Resource::Fetch)),
+            (None, None, Some(Bottleneck::Fetch), Some(Resource::Fetch)),
             (Some(0.4), Some(0.5), None, None),
         ] {
             assert_eq!(Resource::of(own, all, limit), expected, "{own:?} {all:?} {limit:?}");

@@ -1,37 +1,36 @@
-//! Doing the rounds.
+//! Runs the measurements in interleaved rounds.
 
 use std::sync::atomic::AtomicBool;
 
-use super::{BenchError, Case, Found, Job, Section, ask};
+use super::{BenchError, Case, Job, Measurement, Section, run_in_child};
 
-/// One case with what its rounds found.
+/// A case and its measurements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rounds {
-    /// What was measured.
+    /// The case.
     pub case: Case,
-    /// What each round found.
-    pub found: Vec<Found>,
+    /// One measurement per round.
+    pub found: Vec<Measurement>,
 }
 
-/// A measurement that is about to begin.
+/// A measurement that is about to start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Round<'a> {
     /// Its number, from 1.
     pub number: usize,
-    /// How many there are.
+    /// The total number of measurements.
     pub of: usize,
-    /// What is measured.
+    /// The case.
     pub case: &'a Case,
 }
 
-/// Measures every case so many times. The rounds are interleaved: one of each case, then the next of each.
+/// Measures every case `rounds` times. Rounds are interleaved: each case once, then each case again.
 ///
-/// `job` makes a case into a job, and what it needs; it is told the number of the measurement, so that groups can have names of
-/// their own.
-/// `begin` hears of each measurement.
+/// `job` creates the job of a case. It receives the number of the measurement, so that each can have its own group.
+/// `begin` is called before each measurement.
 ///
 /// # Errors
-/// The first measurement, or `job`, that fails; measurements of all records of one topic that disagree about them.
+/// The first failed measurement or `job`, or different digests of the same topic.
 pub fn measure(
     cases: &[Case],
     rounds: usize,
@@ -45,15 +44,15 @@ pub fn measure(
         let at = number % cases.len();
         let case = &cases[at];
         begin(Round { number: number + 1, of, case });
-        let found = ask(&job(case, number)?, &case.to_string(), stop)?;
+        let found = run_in_child(&job(case, number)?, &case.to_string(), stop)?;
         check(&all, case, &found)?;
         all[at].found.push(found);
     }
     Ok(all)
 }
 
-/// The proof that tiers differ in nothing but speed: all records of a topic have one digest.
-fn check(before: &[Rounds], case: &Case, found: &Found) -> Result<(), BenchError> {
+/// Checks that all measurements of all records of a topic have the same digest: tiers differ only in speed.
+fn check(before: &[Rounds], case: &Case, found: &Measurement) -> Result<(), BenchError> {
     let same_topic = before.iter().filter(|one| one.case.topic == case.topic);
     let expected = same_topic.flat_map(|one| &one.found).find_map(|found| found.digest.as_ref());
     match (expected, &found.digest) {
@@ -64,8 +63,8 @@ fn check(before: &[Rounds], case: &Case, found: &Found) -> Result<(), BenchError
     }
 }
 
-/// What each consumer beyond the first takes at its peak, in bytes: one figure for each round. `consumers` says how many a case
-/// has; cases without a number are left out. A figure is negative where the machine's noise is more than that.
+/// Peak memory of each additional consumer in bytes, one value per round. `consumers` returns the number of consumers
+/// of a case; cases without a number are ignored. A value is negative if it is below the noise of the machine.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
 pub(super) fn further_bytes(all: &[Rounds], consumers: impl Fn(&Case) -> Option<u32>) -> Vec<f64> {
@@ -81,13 +80,13 @@ pub(super) fn further_bytes(all: &[Rounds], consumers: impl Fn(&Case) -> Option<
     peaks.filter_map(|(one, many)| Some((many.peak_rss_bytes? as f64 - one.peak_rss_bytes? as f64) / further)).collect()
 }
 
-/// The clients of a case of the memory section without a group.
+/// The number of clients of a memory case without a group.
 #[must_use]
 pub(super) fn clients(case: &Case) -> Option<u32> {
     case.clients.filter(|_| !case.group)
 }
 
-/// The members of a case of the memory section with a group: one for each worker.
+/// The number of members of a memory case with a group: one per worker.
 #[must_use]
 pub(super) fn members(case: &Case) -> Option<u32> {
     case.group.then(|| case.concurrency.get())
@@ -97,12 +96,12 @@ pub(super) fn members(case: &Case) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::{
-        bench::{Wishes, plan},
+        bench::{BenchOptions, plan},
         domain::{Concurrency, Tier},
     };
 
     fn rounds() -> Vec<Rounds> {
-        let wishes = Wishes {
+        let options = BenchOptions {
             tiers: vec![Tier::Buffered, Tier::Dedicated],
             concurrency: vec![Concurrency::default()],
             rates: vec![],
@@ -110,13 +109,13 @@ mod tests {
             partitions: 3,
             group: true,
         };
-        plan(&wishes).into_iter().map(|case| Rounds { case, found: Vec::new() }).collect()
+        plan(&options).into_iter().map(|case| Rounds { case, found: Vec::new() }).collect()
     }
 
     #[test]
-    fn a_digest_that_differs_is_an_error() {
+    fn a_different_digest_is_an_error() {
         let mut all = rounds();
-        let found = |digest: Option<&str>| Found { digest: digest.map(str::to_owned), ..Found::default() };
+        let found = |digest: Option<&str>| Measurement { digest: digest.map(str::to_owned), ..Measurement::default() };
         all[0].found.push(found(None));
         all[1].found.push(found(Some("aa")));
         let case = all[0].case.clone();
@@ -128,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn the_price_of_a_further_consumer_is_the_difference_over_their_number() {
+    fn memory_of_a_further_consumer_is_the_difference_by_count() {
         let mut all = rounds();
-        let found = |mib: u64| Found { peak_rss_bytes: Some(mib << 20), ..Found::default() };
+        let found = |mib: u64| Measurement { peak_rss_bytes: Some(mib << 20), ..Measurement::default() };
         for one in &mut all {
             match (one.case.clients, one.case.group) {
                 (Some(1), _) => one.found.extend([found(40), found(41)]),

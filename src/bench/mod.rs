@@ -1,8 +1,8 @@
-//! `kreplay bench`: consumer tiers and concurrency side by side on one topic, and the workloads that kreplay is held to.
+//! `kreplay bench`: compares consumer tiers, concurrency, handlers and fixed workloads.
 //!
-//! Each measurement is a run of the ordinary engine in a process of its own, so that neither the broker nor an earlier
-//! measurement is in its memory and processor time. Rounds are interleaved: what else the machine does meanwhile falls on all
-//! cases alike. Nothing passes or fails by its time.
+//! Each measurement is a run of the regular engine in a separate process, so that its memory and processor time include
+//! neither the broker nor earlier measurements. Rounds are interleaved, so that other load on the machine affects all
+//! cases alike. No measurement passes or fails by its time.
 
 mod case;
 mod chart;
@@ -13,14 +13,14 @@ mod job;
 mod measure;
 mod processors;
 mod report;
-mod stage;
+mod setup;
 mod table;
 
-pub use case::{Case, PRODUCER, Section, Store, Target, Wishes, handlers, plan, workload_topics, workloads};
-pub use child::{answer, ask};
+pub use case::{BenchOptions, Case, PRODUCER, Section, Store, Target, handlers, plan, workload_topics, workloads};
+pub use child::{run_as_child, run_in_child};
 pub use error::BenchError;
 pub use figures::Spread;
-pub use job::{Found, Job, JobError, Resource};
+pub use job::{Job, JobError, Measurement, Resource};
 pub use measure::{Round, Rounds, measure};
 pub use report::{BenchReport, CaseReport, LatencySpread, SCHEMA, Setting};
-pub use stage::{RECORD_BYTES, Shape, Stage};
+pub use setup::{BenchSetup, RECORD_BYTES, Shape};

@@ -1,4 +1,4 @@
-//! The result for programs. Its fields are a promise: they are added, never renamed or given another meaning.
+//! The benchmark report. Its JSON fields are stable: fields may be added, but are never renamed or redefined.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,78 +15,78 @@ use crate::{
     feed::LatencyMs,
 };
 
-/// The first field of every report: its form, and the version of it.
+/// The first field of every report: the name and version of its format.
 pub const SCHEMA: &str = "kreplay.bench/1";
 
-/// Under what circumstances the figures came about.
+/// The conditions of the measurements.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Setting {
     /// kreplay's version.
     pub version: &'static str,
-    /// Whether kreplay was built with optimisations; figures of another build say little.
+    /// Whether kreplay was built with optimisations. Other builds are not representative.
     pub optimised: bool,
-    /// When it began.
+    /// The start time.
     pub started_at: DateTime<Utc>,
-    /// Whether the broker was the one inside kreplay, which is the limit of many figures then.
+    /// Whether the embedded broker was used. It often limits the figures.
     pub embedded: bool,
-    /// How many processors the process may use.
+    /// The number of available processors.
     pub cores: usize,
-    /// Rounds of each case.
+    /// The number of rounds per case.
     pub rounds: usize,
     /// The topics that were read.
     pub topics: Vec<String>,
-    /// How many partitions they have together.
+    /// The number of partitions of these topics.
     pub partitions: usize,
-    /// How many records they hold, by their offsets.
+    /// The number of records in these topics, by their offsets.
     pub records: u64,
-    /// A measurement stops soon after so many, where that was asked for.
+    /// Measurements stop soon after this number of records, if given.
     pub stop_after: Option<u64>,
 }
 
-/// The spread of a distribution's points over the rounds.
+/// The spread of latency percentiles over the rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LatencySpread {
-    /// Half of the records took at most this.
+    /// 50 % of the records took at most this time.
     pub p50: Spread,
-    /// 95 % took at most this.
+    /// 95 % of the records took at most this time.
     pub p95: Spread,
-    /// 99 % took at most this.
+    /// 99 % of the records took at most this time.
     pub p99: Spread,
-    /// The slowest.
+    /// The maximum.
     pub max: Spread,
 }
 
-/// One case, summed up. Absent and unknown figures are null.
+/// The summary of one case. Absent and unknown figures are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CaseReport {
     pub(super) section: Section,
-    /// What it is called in texts.
+    /// The label.
     pub(super) case: String,
     pub(super) tier: Tier,
     pub(super) concurrency: u32,
     pub(super) ordering: Ordering,
     pub(super) handler: &'static str,
-    /// Where the handler `projection` keeps what it makes.
+    /// Where the handler `projection` stores its tables.
     pub(super) store: Option<Store>,
     pub(super) group: bool,
     pub(super) clients: Option<u32>,
-    /// The wanted records a second, where they were paced.
+    /// The fixed rate in records per second.
     pub(super) rate: Option<u32>,
-    /// Records of a round.
+    /// Records per round.
     pub(super) handled: Option<Spread>,
     /// Seconds from the first record to the last.
     pub(super) handling_s: Option<Spread>,
-    /// The same from the start of the run, connecting included.
+    /// Seconds from the start of the run, including the connection.
     pub(super) elapsed_s: Option<Spread>,
     pub(super) records_per_s: Option<Spread>,
-    /// Processor seconds for a million records.
+    /// Processor seconds per million records.
     pub(super) cpu_s_per_million: Option<Spread>,
     pub(super) peak_rss_bytes: Option<Spread>,
     /// From the client to the end of handling.
     pub(super) latency_ms: Option<LatencySpread>,
-    /// From the last record until all was committed.
+    /// From the last record until everything was committed.
     pub(super) commit_s: Option<Spread>,
-    /// What kept it from being faster, as the last round saw it.
+    /// The limit in the last round.
     pub(super) limit: Option<Resource>,
     pub(super) target: Option<Target>,
     /// Whether the medians reach the target.
@@ -100,14 +100,14 @@ pub struct BenchReport {
     #[serde(flatten)]
     pub(super) setting: Setting,
     pub(super) cases: Vec<CaseReport>,
-    /// What each client beyond the first takes at its peak.
+    /// Peak memory of each additional client.
     pub(super) further_client_bytes: Option<Spread>,
-    /// The same of each member of a group, with its worker.
+    /// Peak memory of each additional group member with its worker.
     pub(super) further_member_bytes: Option<Spread>,
 }
 
 impl BenchReport {
-    /// Sums up what was measured.
+    /// Summarises the measurements.
     #[must_use]
     pub fn new(setting: Setting, all: &[Rounds]) -> Self {
         Self {
@@ -119,16 +119,16 @@ impl BenchReport {
         }
     }
 
-    /// One JSON object, with a line feed at its end.
+    /// The report as a JSON object, with a final line feed.
     ///
     /// # Errors
-    /// What the serializer said; none is known to happen.
+    /// The serializer failed. No such case is known.
     pub fn json(&self) -> Result<String, BenchError> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from)?;
         Ok(text + "\n")
     }
 
-    /// Tables and charts for a terminal, without colour.
+    /// The report as tables and charts for a terminal, without colour.
     #[must_use]
     pub fn text(&self) -> String {
         super::table::render(self)
@@ -136,7 +136,7 @@ impl BenchReport {
 }
 
 impl CaseReport {
-    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    #[allow(clippy::cast_precision_loss, reason = "figures for display")]
     fn new(rounds: &Rounds) -> Self {
         let (case, found) = (&rounds.case, &rounds.found);
         let latency =
@@ -163,8 +163,8 @@ impl CaseReport {
             handled: Spread::of(found.iter().map(|one| one.handled as f64)),
             handling_s: Spread::of(found.iter().map(|one| one.handling_s)),
             elapsed_s: Spread::of(found.iter().map(|one| one.elapsed_s)),
-            records_per_s: Spread::of(found.iter().map(super::Found::records_per_s)),
-            cpu_s_per_million: Spread::of(found.iter().filter_map(super::Found::cpu_s_per_million)),
+            records_per_s: Spread::of(found.iter().map(super::Measurement::records_per_s)),
+            cpu_s_per_million: Spread::of(found.iter().filter_map(super::Measurement::cpu_s_per_million)),
             peak_rss_bytes: Spread::of(found.iter().filter_map(|one| Some(one.peak_rss_bytes? as f64))),
             latency_ms: latency_ms(),
             commit_s: Spread::of(found.iter().filter_map(|one| one.commit_s)),
@@ -183,20 +183,20 @@ impl CaseReport {
             Target::CommitS(most) => self.commit_s?.median <= most,
             Target::LatencyMs { p95, p99 } => {
                 let latency = self.latency_ms?;
-                // A rate that was not reached has queued somewhere else.
+                // If the rate was not reached, records queued elsewhere.
                 let reached = self.records_per_s?.median >= 0.95 * f64::from(self.rate?);
                 reached && latency.p95.median < p95 && latency.p99.median < p99
             }
         })
     }
 
-    /// Whether the target is met, and where it is not the same for all what it is; empty without one.
+    /// Whether the target is met, preceded by the target if it differs between cases; empty without a target.
     pub(super) fn verdict(&self) -> String {
         let Some(target) = self.target else { return String::new() };
         let words = match target {
             Target::HandlingS(most) | Target::CommitS(most) => format!("≤ {most} s: "),
             Target::RecordsPerS(least) => format!("≥ {}/s: ", figures::number(least)),
-            // The same for all: it stands above them.
+            // The same for all cases: shown in the table header.
             Target::LatencyMs { .. } => String::new(),
         };
         let met = match self.target_met {

@@ -1,4 +1,4 @@
-//! The result for people: tables, and bars.
+//! The report as text: tables and bar charts.
 
 use std::fmt::Write;
 
@@ -9,29 +9,29 @@ use super::{
     report::CaseReport,
 };
 
-/// The width of the column that names the case, and of a bar.
-const NAME: usize = 34;
-const BAR: usize = 40;
+/// The width of the column with the case, and of a bar.
+const NAME_WIDTH: usize = 34;
+const BAR_WIDTH: usize = 40;
 
-#[allow(clippy::cast_precision_loss, reason = "bytes for people")]
+#[allow(clippy::cast_precision_loss, reason = "bytes for display")]
 const MIB: f64 = (1 << 20) as f64;
 
-/// What the words of the column `limit` mean.
-const LIMITS: &str = "\
-limit: processors, busy with kreplay; machine, busy with others too, such as the broker and the database; handler, waiting for
-its target; fetch, waiting for records; skew, waiting for one key or partition
+/// The legend of the column `limit`.
+const LIMIT_LEGEND: &str = "\
+limit: processors, busy with kreplay; machine, also busy with other processes such as the broker or the database; handler,
+waiting for its target; fetch, waiting for records; skew, waiting for one key or partition
 ";
 
-/// The part of what the producer alone reaches that `topic` should reach.
-const TOPIC: f64 = 0.6;
+/// The target of the handler `topic`, as a share of what the producer alone reaches.
+const TOPIC_TARGET_SHARE: f64 = 0.6;
 
-/// The whole report.
+/// Renders the report.
 pub(super) fn render(report: &BenchReport) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let setting = &report.setting;
     let broker = if setting.embedded {
-        "the broker inside kreplay, which shares the processors and may be the limit"
+        "the embedded broker, which shares the processors and may be the limit"
     } else {
         "a Kafka cluster"
     };
@@ -43,12 +43,12 @@ pub(super) fn render(report: &BenchReport) -> String {
         setting.partitions,
         number(count(setting.records)),
         setting.stop_after.map_or_else(String::new, |records| {
-            format!(", of which a measurement handles {} and what is on its way then", number(count(records)))
+            format!(", of which a measurement handles {} and those in flight", number(count(records)))
         }),
         if setting.rounds == 1 { "one round".into() } else { format!("{} rounds", setting.rounds) }
     );
     if !setting.optimised {
-        out.push_str("this build of kreplay is not optimised: its figures say little\n");
+        out.push_str("this build of kreplay is not optimised: its figures are not representative\n");
     }
     throughput(&mut out, &of(report, Section::Throughput));
     latency(&mut out, &of(report, Section::Latency));
@@ -58,7 +58,7 @@ pub(super) fn render(report: &BenchReport) -> String {
     out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts for people")]
+#[allow(clippy::cast_precision_loss, reason = "counts for display")]
 fn count(records: u64) -> f64 {
     records as f64
 }
@@ -72,7 +72,7 @@ fn spread(spread: Option<Spread>, unit: f64) -> String {
         || "-".into(),
         |spread| {
             let [median, min, max] = [spread.median, spread.min, spread.max].map(|figure| number(figure / unit));
-            // One round, or rounds that are alike.
+            // One round, or equal rounds.
             if min == max { median } else { format!("{median} ({min}–{max})") }
         },
     )
@@ -87,7 +87,13 @@ fn chart(out: &mut String, cases: &[&CaseReport], value: impl Fn(&CaseReport) ->
     out.push('\n');
     for case in cases {
         let value = median(value(case));
-        let _ = writeln!(out, "{:<NAME$} {:<BAR$} {}{unit}", case.case, bar(value, full, BAR), number(value));
+        let _ = writeln!(
+            out,
+            "{:<NAME_WIDTH$} {:<BAR_WIDTH$} {}{unit}",
+            case.case,
+            bar(value, full, BAR_WIDTH),
+            number(value)
+        );
     }
 }
 
@@ -95,11 +101,15 @@ fn throughput(out: &mut String, cases: &[&CaseReport]) {
     if cases.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{:<NAME$} {:>33} {:>18} {:>18}", "throughput", "records/s", "CPU s/million", "memory MiB");
+    let _ = writeln!(
+        out,
+        "\n{:<NAME_WIDTH$} {:>33} {:>18} {:>18}",
+        "throughput", "records/s", "CPU s/million", "memory MiB"
+    );
     for case in cases {
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>33} {:>18} {:>18}",
+            "{:<NAME_WIDTH$} {:>33} {:>18} {:>18}",
             case.case,
             spread(case.records_per_s, 1.0),
             spread(case.cpu_s_per_million, 1.0),
@@ -115,7 +125,7 @@ fn latency(out: &mut String, cases: &[&CaseReport]) {
     }
     let _ = writeln!(
         out,
-        "\n{:<NAME$} {:>20} {:>20} {:>20} {:>10}  p95 < 2, p99 < 5",
+        "\n{:<NAME_WIDTH$} {:>20} {:>20} {:>20} {:>10}  p95 < 2, p99 < 5",
         "fetch to handled, ms", "p50", "p95", "p99", "records/s"
     );
     for case in cases {
@@ -123,7 +133,7 @@ fn latency(out: &mut String, cases: &[&CaseReport]) {
             |pick: fn(&super::report::LatencySpread) -> Spread| spread(case.latency_ms.as_ref().map(pick), 1.0);
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>20} {:>20} {:>20} {:>10}  {}",
+            "{:<NAME_WIDTH$} {:>20} {:>20} {:>20} {:>10}  {}",
             case.case,
             latency(|one| one.p50),
             latency(|one| one.p95),
@@ -140,17 +150,17 @@ fn memory(out: &mut String, report: &BenchReport) {
     if cases.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{:<NAME$} {:>20} {:>34}", "memory", "MiB", "records/s");
+    let _ = writeln!(out, "\n{:<NAME_WIDTH$} {:>20} {:>34}", "memory", "MiB", "records/s");
     for case in cases {
         let (memory, speed) = (spread(case.peak_rss_bytes, MIB), spread(case.records_per_s, 1.0));
-        let _ = writeln!(out, "{:<NAME$} {memory:>20} {speed:>34}", case.case);
+        let _ = writeln!(out, "{:<NAME_WIDTH$} {memory:>20} {speed:>34}", case.case);
     }
     for (name, further) in
         [("each further client", report.further_client_bytes), ("each further member", report.further_member_bytes)]
     {
         let Some(further) = further else { continue };
         let bytes = if further.median > 0.0 { spread(Some(further), MIB) } else { "none measurable".into() };
-        let _ = writeln!(out, "{name:<NAME$} {bytes:>20}");
+        let _ = writeln!(out, "{name:<NAME_WIDTH$} {bytes:>20}");
     }
 }
 
@@ -160,7 +170,7 @@ fn handlers(out: &mut String, cases: &[&CaseReport]) {
     }
     let _ = writeln!(
         out,
-        "\n{:<NAME$} {:>33} {:>14} {:>12}  {:<11} target",
+        "\n{:<NAME_WIDTH$} {:>33} {:>14} {:>12}  {:<11} target",
         "handlers", "records/s", "CPU s/million", "memory MiB", "limit"
     );
     for case in cases {
@@ -173,7 +183,7 @@ fn handlers(out: &mut String, cases: &[&CaseReport]) {
         });
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>33} {:>14} {:>12}  {limit:<11} {}",
+            "{:<NAME_WIDTH$} {:>33} {:>14} {:>12}  {limit:<11} {}",
             case.case,
             spread(case.records_per_s, 1.0),
             number(median(case.cpu_s_per_million)),
@@ -181,18 +191,18 @@ fn handlers(out: &mut String, cases: &[&CaseReport]) {
             case.verdict()
         );
     }
-    out.push_str(LIMITS);
+    out.push_str(LIMIT_LEGEND);
     let best = |name: &str| {
         let speeds = cases.iter().filter(|case| case.handler == name).map(|case| median(case.records_per_s));
         speeds.fold(0.0, f64::max)
     };
     if best("topic") > 0.0 && best(PRODUCER) > 0.0 {
         let part = best("topic") / best(PRODUCER);
-        let (percent, least) = (part * 100.0, TOPIC * 100.0);
-        let met = if part >= TOPIC { "met" } else { "missed" };
+        let (percent, least) = (part * 100.0, TOPIC_TARGET_SHARE * 100.0);
+        let met = if part >= TOPIC_TARGET_SHARE { "met" } else { "missed" };
         let _ = writeln!(
             out,
-            "topic, with transactions, reaches {percent:.0} % of the producer alone, without (≥ {least} %: {met})"
+            "topic, with transactions, reaches {percent:.0} % of the producer alone, without them (≥ {least} %: {met})"
         );
     }
     chart(out, cases, |case| case.records_per_s, "/s");
@@ -204,13 +214,13 @@ fn workloads(out: &mut String, cases: &[&CaseReport]) {
     }
     let _ = writeln!(
         out,
-        "\n{:<NAME$} {:>20} {:>12} {:>22}  target",
+        "\n{:<NAME_WIDTH$} {:>20} {:>12} {:>22}  target",
         "workloads", "seconds", "records/s", "committed after, s"
     );
     for case in cases {
         let _ = writeln!(
             out,
-            "{:<NAME$} {:>20} {:>12} {:>22}  {}",
+            "{:<NAME_WIDTH$} {:>20} {:>12} {:>22}  {}",
             case.case,
             spread(case.handling_s, 1.0),
             number(median(case.records_per_s)),

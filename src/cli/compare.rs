@@ -1,4 +1,4 @@
-//! `kreplay compare`: what two handlers, or two versions of one, would do with the same records, and where they differ.
+//! `kreplay compare`: compares the effects of two handlers, or two versions of one, on the same records.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::{
         selection::{FilterArgs, ScopeArgs, SelectionArgs},
     },
     print, run,
-    work::Show,
+    work::SessionView,
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides},
@@ -20,7 +20,7 @@ use crate::{
         RunState, RunView,
         report::{ComparisonReport, ReportFormat},
     },
-    handler::{HandlerSpec, Rehearsal},
+    handler::{DryRunMode, HandlerSpec},
 };
 
 /// The flags of `compare`.
@@ -36,23 +36,23 @@ pub struct CompareArgs {
     scope: ScopeArgs,
     #[command(flatten)]
     filter: FilterArgs,
-    /// One handler, as --handler of `run` takes it, such as projection:old.toml
+    /// First handler, as for --handler of `run`, such as projection:old.toml
     #[arg(long, value_name = "HANDLER", help_heading = "Handlers")]
     left: String,
-    /// The other one
+    /// Second handler
     #[arg(long, value_name = "HANDLER", help_heading = "Handlers")]
     right: String,
-    /// Workers that build effects side by side, 1 to 1000 [default: 6]
+    /// Number of workers, 1 to 1000 [default: 6]
     #[arg(long, value_name = "N", help_heading = "Run")]
     concurrency: Option<String>,
-    /// How many keys that differ are shown, 1 to 10000
+    /// Maximum number of differing keys to show, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000), help_heading = "Output")]
     limit: u32,
-    /// Format of the report
+    /// Report format
     #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
     #[arg(default_value = "text", help_heading = "Output")]
     report: ReportFormat,
-    /// File for the result instead of standard output
+    /// Write the result to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ impl CompareArgs {
     }
 }
 
-/// Compares, and writes what was found.
+/// Compares the handlers and writes the result.
 pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let config = args.load(environment, directory)?;
     let right: HandlerSpec = args.right.parse().map_err(|error| CliError::Usage(format!("--right: {error}")))?;
@@ -81,15 +81,15 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     if options.selection.is_none() {
         return Err(run::no_topics());
     }
-    // The records of a key in their order are what both need to see; whose group the file names does not matter.
-    options.settings.rehearsal = Some(Rehearsal::Comparison { right, shown: args.limit as usize });
+    // Both handlers must see the records of each key in order. The configured group does not apply.
+    options.settings.dry_run = Some(DryRunMode::Compare { right, shown: args.limit as usize });
     options.settings.group = None;
     options.settings.ordering = crate::domain::Ordering::Key;
-    let Some(run) = (Show { config: &config, report: &report, hint: None }).session(options)?.run else {
+    let Some(run) = (SessionView { config: &config, report: &report, hint: None }).session(options)?.run else {
         return Ok(Exit::Stopped);
     };
     let Some(found) = ComparisonReport::new(&run) else {
-        // It was stopped, or failed, before anything was compared.
+        // The run was stopped or failed before it compared any record.
         return Ok(Exit::of_view(&run));
     };
     let text = found
@@ -104,7 +104,7 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
     Ok(exit(&run, &found))
 }
 
-/// 0 where both do the same, 1 where they differ; what kept the comparison from its end counts first.
+/// `Done` if both are equal, `Failed` if they differ. If the run did not complete, its own exit code takes precedence.
 fn exit(run: &RunView, found: &ComparisonReport) -> Exit {
     match run.state {
         RunState::Done if found.is_equal() => Exit::of_view(run),

@@ -10,7 +10,7 @@ use crate::{
     feed::printable,
 };
 
-/// The configuration, without doing anything with it.
+/// The flags of `config`.
 #[derive(Args, Clone)]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -19,11 +19,11 @@ pub struct ConfigArgs {
 
 #[derive(Subcommand, Clone)]
 enum ConfigCommand {
-    /// Says what is wrong with the configuration, if anything is
+    /// Check the configuration and report every problem
     ///
-    /// It takes the flags of `run` and `plan`, and checks what a command with them would go by.
+    /// Takes the flags of `run` and `plan`, and checks the settings that these commands would use.
     Check(CheckArgs),
-    /// Shows the settings in force and where each comes from, secrets masked
+    /// Show the effective settings and where each value comes from; secrets are masked
     Show(ShowArgs),
 }
 
@@ -37,7 +37,7 @@ struct CheckArgs {
 
 #[derive(Args, Clone)]
 struct ShowArgs {
-    /// Only the settings that a file, the environment or a flag has set
+    /// Show only settings that are set by a file, the environment or a flag
     #[arg(long)]
     changed: bool,
     #[command(flatten)]
@@ -46,10 +46,10 @@ struct ShowArgs {
     planning: PlanningArgs,
 }
 
-/// The text for standard output.
+/// Returns the text for standard output.
 ///
 /// # Errors
-/// [`CliError::Config`] with everything that is wrong.
+/// [`CliError::Config`] with all problems.
 pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
     let (settings, planning) = match &args.command {
         ConfigCommand::Check(args) => (&args.run.settings, &args.planning),
@@ -63,7 +63,7 @@ pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &
         (ConfigCommand::Check(_), Some(file)) => {
             format!("the configuration is valid: {}\n", printable(&file.display().to_string()))
         }
-        (ConfigCommand::Check(_), None) => "the configuration is valid; there is no file\n".into(),
+        (ConfigCommand::Check(_), None) => "the configuration is valid; no file was found\n".into(),
     })
 }
 
@@ -85,21 +85,21 @@ mod tests {
     }
 
     #[test]
-    fn check_says_in_one_line_that_all_is_well() {
+    fn check_confirms_a_valid_configuration_in_one_line() {
         let good = Some("[run]\nbatch = 1\n");
         assert_eq!(run(&["check"], good).unwrap(), "the configuration is valid: kreplay.toml\n");
-        assert_eq!(run(&["check"], None).unwrap(), "the configuration is valid; there is no file\n");
+        assert_eq!(run(&["check"], None).unwrap(), "the configuration is valid; no file was found\n");
     }
 
     #[test]
-    fn check_ends_with_the_code_for_a_wrong_configuration() {
+    fn check_exits_with_the_usage_code_for_an_invalid_configuration() {
         let error = run(&["check", "--batch", "0"], Some("[run]\nbacth = 1\n")).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert_eq!(error.to_string().lines().count(), 2);
     }
 
     #[test]
-    fn check_takes_the_flags_of_run_and_plan() {
+    fn check_accepts_the_flags_of_run_and_plan() {
         let flags = [
             "check",
             "-b",
@@ -127,13 +127,13 @@ mod tests {
             "--report",
             "json",
         ];
-        assert_eq!(run(&flags, None).unwrap(), "the configuration is valid; there is no file\n");
+        assert_eq!(run(&flags, None).unwrap(), "the configuration is valid; no file was found\n");
         let error = run(&["check", "--from", "soon", "--keys", "["], None).unwrap_err();
         assert_eq!(error.to_string().lines().count(), 2, "{error}");
     }
 
     #[test]
-    fn show_can_leave_out_what_nobody_has_set() {
+    fn show_changed_omits_default_values() {
         let shown = run(&["show", "--changed", "--keys", "a,b", "-g", "g"], Some("[run]\nbatch = 5\n")).unwrap();
         let expected = "# configuration file: kreplay.toml\n\n[run]\nkeys = [\"a\", \"b\"]  # --keys\n\
                         batch = 5  # kreplay.toml:2:9\ngroup = \"g\"  # --group\n";
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn show_masks_what_flags_bring() {
+    fn show_masks_secrets_given_by_flags() {
         let shown = run(&["show", "-X", "sasl.password=hunter2", "--topics", "a,b", "c"], None).unwrap();
         assert!(shown.contains("\"sasl.password\" = \"***\"  # -X"), "{shown}");
         assert!(shown.contains("topics = [\"a\", \"b\", \"c\"]  # --topics"), "{shown}");

@@ -1,10 +1,10 @@
-//! `kreplay demo`: a broker of its own, seeded with events, and a replay of them.
+//! `kreplay demo`: replays generated events on an embedded broker.
 
 use std::time::Duration;
 
 use super::{
     CliError, Exit, ReportArgs,
-    work::{Show, protocol},
+    work::{SessionView, protocol},
 };
 use crate::{
     config::Config,
@@ -16,23 +16,23 @@ use crate::{
 
 const HINT: &str = "+ more workers · - fewer · p pause · r run again · c compare runs · ? help";
 
-/// Starts the broker, seeds it and replays.
+/// Starts the broker, produces the events and replays them.
 pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliError> {
     let scope = config.demo.scope.clone();
     if scope.range.has_times() {
         let text =
-            "the demo's broker cannot look up times; use offsets, last:NUMBER, earliest or latest with --from and --to";
+            "the demo's broker cannot look up times; set --from and --to to an offset, last:NUMBER, earliest or latest";
         return Err(CliError::Usage(text.into()));
     }
     let broker = EmbeddedBroker::start().map_err(|error| CliError::Failed(error.to_string()))?;
     demo::seed(&broker, &config.demo.datasets).map_err(|error| match error {
-        // Found out before anything is produced: other flags are the remedy.
+        // Detected before anything is produced, and fixed by other flags.
         DemoError::TooLarge { .. } | DemoError::TooMany { .. } => CliError::Usage(error.to_string()),
         _ => CliError::Failed(error.to_string()),
     })?;
     let settings = config.demo_settings();
     if settings.dead_letters() {
-        // The embedded broker creates no topics over the wire, and nobody could have made them before.
+        // The embedded broker does not create topics on request, so they are created up front.
         for dataset in 1..=config.demo.datasets.count.get() as usize {
             let name = settings.dead_letter.topic_for(&demo::Datasets::topic(dataset));
             let partitions = config.demo.datasets.partitions;
@@ -44,7 +44,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
     let selection = selection.within(scope.clone());
     let properties =
         broker.client_properties().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let show = Show { config, report, hint: Some(HINT.into()) };
+    let show = SessionView { config, report, hint: Some(HINT.into()) };
     show.run(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties },
         embedded: true,
@@ -52,7 +52,7 @@ pub(super) fn execute(config: &Config, report: &ReportArgs) -> Result<Exit, CliE
         scope,
         settings,
         protocol: protocol(config.run.group_protocol, true),
-        // The demo replays the same events again and again, so each run starts without committed offsets.
+        // A separate group per run: each run of the demo replays all events, so it starts without committed offsets.
         group_per_run: true,
         timeout: Duration::from_secs(10),
         start: true,

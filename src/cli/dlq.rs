@@ -13,18 +13,18 @@ use super::{
     CliError, Exit,
     args::{ClusterArgs, FileArgs, format::FormatArgs},
     print,
-    work::end_at_once,
+    work::exit_on_first_signal,
 };
 use crate::{
     config::{Assignment, Config, Environment, Overrides, split_list},
-    dlq::{self, DeadLetterTopics, Place, Retried, RetryOptions, Wanted},
+    dlq::{self, DeadLetterTopics, LetterFilter, LetterPosition, RetryOptions, RetryResult},
     domain::RateLimit,
     feed::printable,
     kafka::{Client, KafkaConfig, producer::Timestamps},
     plan::Glob,
 };
 
-/// Dead letters.
+/// The flags of `dlq`.
 #[derive(Args, Clone)]
 pub struct DlqArgs {
     #[command(subcommand)]
@@ -33,14 +33,15 @@ pub struct DlqArgs {
 
 #[derive(Subcommand, Clone)]
 enum DlqCommand {
-    /// Counts dead letters by where they came from, run and error
+    /// Count dead letters by source topic, run and error
     List(ListArgs),
-    /// Shows single dead letters
+    /// Show individual dead letters
     Show(ShowArgs),
-    /// Drives dead letters back to the topic they came from
+    /// Send dead letters back to the topics they came from
     ///
-    /// In order for each key, with the headers of kreplay taken off. What was driven back is remembered by the committed offsets
-    /// of a group, so that a second command does not send it again; one that is killed may repeat its last batch.
+    /// Keeps the order of each key and removes the headers that kreplay added. The committed offsets of a consumer
+    /// group record what was sent, so that a second command does not send it again. A killed command may repeat its
+    /// last batch.
     Retry(RetryArgs),
 }
 
@@ -50,23 +51,23 @@ struct Common {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Dead-letter topics by name, several with spaces or commas [default: those of the configuration]
+    /// Dead-letter topics to read, separated by spaces or commas [default: those of the configuration]
     #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
-    /// Every dead-letter topic whose whole name matches a regular expression
+    /// Read every dead-letter topic whose full name matches this regular expression
     #[arg(long, value_name = "RE")]
     topics_regex: Option<String>,
 }
 
 #[derive(Args, Clone)]
-struct WantedArgs {
-    /// Only letters at these places of their dead-letter topic: OFFSET or PARTITION:OFFSET
+struct LetterArgs {
+    /// Select letters by their offset in the dead-letter topic: OFFSET or PARTITION:OFFSET
     #[arg(long, value_name = "PLACE", value_delimiter = ',', num_args = 1..)]
-    offset: Vec<Place>,
-    /// Only letters whose key matches one of these patterns, several with spaces or commas
+    offset: Vec<LetterPosition>,
+    /// Select letters whose key matches one of these patterns, separated by spaces or commas
     #[arg(long, value_name = "GLOB", num_args = 1.., value_parser = globs)]
     keys: Vec<Globs>,
-    /// Only letters whose error contains this
+    /// Select letters whose error contains this text
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
 }
@@ -84,8 +85,8 @@ struct ShowArgs {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
-    wanted: WantedArgs,
-    /// The most letters that are shown
+    letters: LetterArgs,
+    /// Maximum number of letters to show
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -97,23 +98,23 @@ struct RetryArgs {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
-    wanted: WantedArgs,
-    /// The most that is sent in a second: 100/s or 1MiB/s
+    letters: LetterArgs,
+    /// Maximum records or bytes per second, such as 100/s or 1MiB/s
     #[arg(long, value_name = "RATE")]
     rate: Option<RateLimit>,
-    /// Group whose committed offsets remember what was driven back; nobody may be a member of it
+    /// Consumer group whose committed offsets record what was sent; it must not have members
     #[arg(long, value_name = "ID", default_value = "kreplay-dlq-retry")]
     group: String,
-    /// Back to the partition they came from, instead of the one of their key
+    /// Send each letter to the partition it came from instead of the one of its key
     #[arg(long)]
     same_partition: bool,
-    /// The timestamps that letters get: own, those of the records, or now
+    /// Timestamp of the sent record: own to keep its original timestamp, or now
     #[arg(long, value_name = "WHICH", default_value = "own", value_parser = parse_timestamps)]
     timestamps: Timestamps,
-    /// Only counts what would be sent
+    /// Count what would be sent, without sending it
     #[arg(long)]
     dry_run: bool,
-    /// JSON instead of text
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -122,16 +123,16 @@ fn parse_timestamps(text: &str) -> Result<Timestamps, String> {
     text.parse()
 }
 
-/// The patterns of one value.
+/// The patterns in one flag value.
 type Globs = Vec<Glob>;
 
 fn globs(text: &str) -> Result<Globs, String> {
     split_list(text).iter().map(|pattern| pattern.parse()).collect()
 }
 
-impl From<WantedArgs> for Wanted {
-    fn from(args: WantedArgs) -> Self {
-        Self { places: args.offset, keys: args.keys.into_iter().flatten().collect(), error: args.error }
+impl From<LetterArgs> for LetterFilter {
+    fn from(args: LetterArgs) -> Self {
+        Self { positions: args.offset, keys: args.keys.into_iter().flatten().collect(), error: args.error }
     }
 }
 
@@ -148,22 +149,22 @@ impl Common {
         }
         let config = Config::load(&overrides, environment, directory)?;
         let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
-            let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+            let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
             return Err(CliError::Usage(missing.into()));
         };
         let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
         let client = Client::new(&kafka, &Arc::default()).map_err(|error| CliError::Usage(error.to_string()))?;
-        // Topics of the configuration are those of runs; here only the flags count.
+        // The configured topics are those that runs read, so only topics given by flags are used here.
         let named = config.run.topics.as_ref().filter(|_| named);
         let topics = dlq::find(&client, named, &config.run.settings.dead_letter.topic)?;
         Ok((client, topics))
     }
 }
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
-    // What was driven back is committed as it goes.
-    end_at_once()?;
+    // A signal needs no cleanup: `retry` commits its progress after each batch.
+    exit_on_first_signal()?;
     match &args.command {
         DlqCommand::List(args) => {
             let (client, topics) = args.common.open(environment, directory)?;
@@ -173,24 +174,24 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
         DlqCommand::Show(args) => {
             let (client, topics) = args.common.open(environment, directory)?;
             let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-            print(&dlq::show(client, &topics, &args.wanted.clone().into(), limit, args.format.is_json())?)?;
+            print(&dlq::show(client, &topics, &args.letters.clone().into(), limit, args.format.is_json())?)?;
         }
         DlqCommand::Retry(args) => {
             let (client, topics) = args.common.open(environment, directory)?;
             let options = RetryOptions {
                 group: args.group.clone(),
-                wanted: args.wanted.clone().into(),
+                wanted: args.letters.clone().into(),
                 rate: args.rate,
                 same_partition: args.same_partition,
                 timestamps: args.timestamps,
                 dry_run: args.dry_run,
             };
-            // Nobody reads it: the counts are in the result.
+            // A failed write to standard error is ignored: the result has the counts.
             let mut warn = |text: &str| drop(writeln!(io::stderr(), "kreplay: {text}"));
             let done = dlq::retry(&client, &topics, &options, &mut warn)?;
             print(&if args.json { json(&done, args.dry_run)? } else { text(&done, args.dry_run) })?;
             if done.no_dead_letters > 0 {
-                warn("records without kreplay's headers stay where they are");
+                warn("records without kreplay's headers are not sent; they stay in the dead-letter topic");
             }
             for refusal in &done.refusals {
                 warn(&format!("refused: {}", printable(refusal)));
@@ -203,16 +204,16 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
     Ok(Exit::Done)
 }
 
-fn text(done: &Retried, dry_run: bool) -> String {
+fn text(done: &RetryResult, dry_run: bool) -> String {
     use std::fmt::Write as _;
-    let verb = if dry_run { "would be driven back" } else { "driven back" };
+    let verb = if dry_run { "would be sent back" } else { "sent back" };
     let mut text = format!(
-        "{} dead letters {verb}; {} already sent before, {} there twice, {} not wanted, {} no dead letters",
+        "{} dead letters {verb}; {} already sent, {} duplicates, {} filtered out, {} not dead letters",
         done.sent, done.already_sent, done.twice, done.not_wanted, done.no_dead_letters
     );
     for (count, what) in [
         (done.refused, "refused"),
-        (done.behind_refused, "waiting behind a refused one"),
+        (done.behind_refused, "behind a refused one with the same key"),
         (done.older_than_retention, "older than the retention of their topic"),
     ] {
         if count > 0 {
@@ -223,26 +224,26 @@ fn text(done: &Retried, dry_run: bool) -> String {
     text + "\n"
 }
 
-fn refused(done: &Retried, dry_run: bool) -> String {
+fn refused(done: &RetryResult, dry_run: bool) -> String {
     let (count, behind) = (done.refused, done.behind_refused);
     if dry_run {
         return format!(
-            "{count} dead letters would be refused by their topics, and {behind} wait behind them in the order of their keys"
+            "{count} dead letters would be refused by their topics, and {behind} come after them with the same key"
         );
     }
     format!(
-        "{count} dead letters are refused by their topics, and {behind} wait behind them in the order of their keys; all others are \
-         dealt with, and the same command goes on with these"
+        "{count} dead letters were refused by their topics, and {behind} come after them with the same key; all others \
+         are settled. Fix the cause, then run the same command again to send the remaining ones"
     )
 }
 
-fn json(done: &Retried, dry_run: bool) -> Result<String, CliError> {
+fn json(done: &RetryResult, dry_run: bool) -> Result<String, CliError> {
     #[derive(Serialize)]
     struct Rendered<'a> {
         schema: u32,
         dry_run: bool,
         #[serde(flatten)]
-        done: &'a Retried,
+        done: &'a RetryResult,
     }
     let text = serde_json::to_string_pretty(&Rendered { schema: 1, dry_run, done });
     text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))

@@ -1,4 +1,4 @@
-//! How a command ends: with an exit code, and with a sentence where it could not do its work.
+//! Exit codes and errors of commands.
 
 use std::{io, path::PathBuf, process::ExitCode};
 
@@ -7,24 +7,24 @@ use crate::{
     feed::{RunState, RunView, Totals},
 };
 
-/// The exit codes, the same for every command.
+/// The exit codes of all commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything is done.
+    /// The command succeeded.
     Done = 0,
-    /// It could not be done.
+    /// The command failed.
     Failed = 1,
-    /// The command line or the configuration is wrong.
+    /// The command line or the configuration is invalid.
     Usage = 2,
-    /// It is done, but records were skipped, put aside, or not judged by its rules.
+    /// The run completed, but records were skipped, dead-lettered, lost to retention or unjudged.
     Skipped = 3,
-    /// It was stopped before its end and can be resumed.
+    /// The command was stopped before its end. A run with a journal can be resumed.
     Stopped = 4,
 }
 
 impl Exit {
-    /// How a run ended; a dry run with records that would have failed is done with these left over.
+    /// The exit code of a run. A dry run in which records would have failed ends with `Skipped`.
     #[must_use]
     pub fn of_view(run: &RunView) -> Self {
         match Self::of_run(run.state, &run.totals) {
@@ -33,7 +33,7 @@ impl Exit {
         }
     }
 
-    /// How a run ended. One that is not over counts as stopped.
+    /// The exit code for a state and totals. A run that has not ended counts as stopped.
     #[must_use]
     pub fn of_run(state: RunState, totals: &Totals) -> Self {
         match state {
@@ -63,30 +63,30 @@ impl From<crate::dlq::DlqError> for CliError {
     }
 }
 
-/// Why a command could not do its work, in words for the user.
+/// Why a command failed, as text for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Flags that do not go together.
+    /// Invalid or contradictory flags.
     #[error("{0}")]
     Usage(String),
-    /// The work itself failed; one sentence with the next step.
+    /// The command failed; one sentence with the next step.
     #[error("{0}")]
     Failed(String),
     /// The result could not be written.
     #[error("cannot write {}: {source}", target.as_ref().map_or("to standard output".into(), |path| path.display().to_string()))]
     Output {
-        /// The file; `None` is standard output.
+        /// The file; `None` for standard output.
         target: Option<PathBuf>,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl CliError {
-    /// The exit code that goes with it.
+    /// The exit code for this error.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_end_has_its_code() {
+    fn states_and_errors_map_to_exit_codes() {
         let skipped = Totals { skipped: 1, ..Totals::default() };
         let codes = [
             (RunState::Done, Totals::default()),

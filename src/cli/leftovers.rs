@@ -1,4 +1,4 @@
-//! `kreplay runs leftovers`: the consumer groups in which runs without a group of their own have kept positions.
+//! `kreplay runs leftovers`: consumer groups that hold the positions of runs without `--group`.
 
 use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     CliError,
     args::{ClusterArgs, FileArgs, format::FormatArgs},
-    resume::{journals, of_journal},
+    resume::{journal_error, journals},
 };
 use crate::{
     config::{Config, Environment, Overrides},
@@ -18,9 +18,9 @@ use crate::{
     kafka::{Catalog, Client, KafkaConfig, delete_groups},
 };
 
-/// How long the cluster may take for each answer.
-const WITHIN: Duration = Duration::from_secs(30);
-/// A run that is not known on this machine may be going on elsewhere; after so many days it is not expected to.
+/// Timeout for each request to the cluster.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A run that this machine does not know may be active elsewhere. After this number of days it counts as finished.
 const UNKNOWN_RUN_DAYS: i64 = 7;
 
 /// The flags of `runs leftovers`.
@@ -30,56 +30,55 @@ pub struct LeftoversArgs {
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Remove those that no run needs any more
+    /// Remove groups that no run needs any more
     #[arg(long)]
     remove: bool,
-    /// Also those of recent runs that this machine does not know; such a run cannot be resumed then
+    /// Also remove groups of recent runs that this machine does not know; they can then no longer be resumed
     #[arg(long, requires = "remove")]
     unknown: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
 
-/// What is known of a group's run.
+/// Whether the group's run still needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Need {
-    /// The run is over, or long ago.
+    /// The run is finished, or old and unknown.
     NotNeeded,
-    /// The run goes on, or can be resumed.
+    /// The run is active or can be resumed.
     Needed,
-    /// The run is recent, and this machine does not know it.
+    /// The run is recent and unknown to this machine.
     Unknown,
-    /// The group has members, so it is none of a run's positions.
+    /// The group has members, so it does not hold positions of a run.
     HasMembers,
 }
 
-/// A group in which a run has kept positions.
+/// A group that holds the positions of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Leftover {
     group: String,
     run: String,
     need: Need,
     removed: bool,
-    /// Why it could not be removed.
+    /// Why the group could not be removed.
     error: Option<String>,
 }
 
-/// The text for standard output.
+/// Returns the text for standard output.
 pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
-        let missing =
-            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+        let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
         return Err(CliError::Usage(missing.into()));
     };
-    let known = journals(&config, environment)?.list().map_err(|error| of_journal(&error))?;
+    let known = journals(&config, environment)?.list().map_err(|error| journal_error(&error))?;
     let known: BTreeMap<String, Status> = known.into_iter().map(|entry| (entry.run_id, entry.status)).collect();
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &Arc::default()).map_err(|error| CliError::Usage(error.to_string()))?;
-    let groups = Catalog::new(&client, WITHIN).groups();
+    let groups = Catalog::new(&client, TIMEOUT).groups();
     client.close();
     let groups = groups.map_err(|error| CliError::Failed(error.to_string()))?;
     let now = Utc::now();
@@ -114,18 +113,18 @@ fn need(run: &str, known: Option<Status>, now: DateTime<Utc>) -> Need {
     }
 }
 
-/// When a run was started, by its id.
+/// The start time encoded in a run id.
 fn started(run: &str) -> Option<DateTime<Utc>> {
     NaiveDateTime::parse_from_str(run.split('-').next()?, "%Y%m%dT%H%M%S").ok().map(|at| at.and_utc())
 }
 
 fn remove(kafka: &KafkaConfig, leftovers: &mut [Leftover], with_unknown: bool) -> Result<(), CliError> {
-    let is_wanted = |one: &Leftover| one.need == Need::NotNeeded || with_unknown && one.need == Need::Unknown;
-    let mut wanted: Vec<&mut Leftover> = leftovers.iter_mut().filter(|one| is_wanted(one)).collect();
-    let names: Vec<&str> = wanted.iter().map(|one| one.group.as_str()).collect();
-    // The broker itself refuses a group that somebody has joined meanwhile.
-    let mut failed = delete_groups(kafka, &names, WITHIN).map_err(|error| CliError::Failed(error.to_string()))?;
-    for one in &mut wanted {
+    let is_removable = |one: &Leftover| one.need == Need::NotNeeded || with_unknown && one.need == Need::Unknown;
+    let mut removable: Vec<&mut Leftover> = leftovers.iter_mut().filter(|one| is_removable(one)).collect();
+    let names: Vec<&str> = removable.iter().map(|one| one.group.as_str()).collect();
+    // The broker refuses to delete a group that has gained members since it was listed.
+    let mut failed = delete_groups(kafka, &names, TIMEOUT).map_err(|error| CliError::Failed(error.to_string()))?;
+    for one in &mut removable {
         one.error = failed.remove(&one.group);
         one.removed = one.error.is_none();
     }
@@ -135,21 +134,22 @@ fn remove(kafka: &KafkaConfig, leftovers: &mut [Leftover], with_unknown: bool) -
 fn text(leftovers: &[Leftover], has_removed: bool) -> String {
     let mut out = String::new();
     if leftovers.is_empty() {
-        return "no groups with positions of runs are left on this cluster\n".into();
+        return "this cluster has no groups with positions of runs\n".into();
     }
     for Leftover { group, need, removed, error, .. } in leftovers {
-        let said = match (removed, error, need) {
+        let text = match (removed, error, need) {
             (true, ..) => "removed".to_owned(),
             (_, Some(reason), _) => format!("cannot be removed: {reason}"),
-            (_, _, Need::NotNeeded) => "not needed any more; --remove removes it".to_owned(),
-            (_, _, Need::Needed) => "needed: its run goes on or can be resumed (kreplay runs)".to_owned(),
+            (_, _, Need::NotNeeded) => "no longer needed; use --remove to remove it".to_owned(),
+            (_, _, Need::Needed) => "needed: its run is active or can be resumed (see kreplay runs)".to_owned(),
             (_, _, Need::Unknown) => {
-                "its run is not known on this machine and may go on elsewhere; --remove --unknown removes it".to_owned()
+                "this machine does not know its run, which may be active elsewhere; use --remove --unknown to remove it"
+                    .to_owned()
             }
-            (_, _, Need::HasMembers) => "has members, and is left alone".to_owned(),
+            (_, _, Need::HasMembers) => "has members; left unchanged".to_owned(),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{group}: {said}");
+        let _ = writeln!(out, "{group}: {text}");
     }
     if has_removed {
         let _ = writeln!(out, "{} removed", leftovers.iter().filter(|one| one.removed).count());
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_no_run_needs_is_removed() {
+    fn groups_of_active_or_recent_runs_are_needed() {
         let now = "2026-11-28T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
         let (recent, old) = ("20261128T090501-0f3a2", "20261120T090501-0f3a2");
         assert_eq!(need(recent, Some(Status::Done), now), Need::NotNeeded);

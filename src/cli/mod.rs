@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and how each command ends.
+//! The command line: commands, flags and exit codes.
 
 mod args;
 mod bench;
@@ -29,7 +29,7 @@ pub use args::{
     decode::DecodeArgs,
     report::ReportArgs,
     selection::{FilterArgs, ScopeArgs, SelectionArgs},
-    settings::{CareArgs, SettingsArgs},
+    settings::{SafeguardArgs, SettingsArgs},
 };
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
@@ -46,62 +46,63 @@ use crate::{
     replay::JournalOptions,
 };
 
-/// Replays Kafka topics in parallel, and shows what happens while it runs.
+/// Replay Kafka topics in parallel without breaking the order of each key
 ///
-/// Without a command it opens the console: on the cluster that the configuration or --bootstrap-server names, where you
-/// choose the topics unless you name them, otherwise on a demo that needs no cluster.
+/// Without a command, kreplay opens the console on the cluster given by --bootstrap-server or the configuration; choose
+/// topics there, or give them with --topics. If no cluster is given, it opens the demo.
 #[derive(Parser, Clone)]
 #[command(name = "kreplay", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with dead letters, \
-                        skipped or unjudged records, 4 stopped before the end, resumable")]
+#[command(after_help = "Exit codes: 0 done; 1 failed; 2 invalid flags or configuration; 3 done, but records were \
+                        skipped, dead-lettered, lost to retention or unjudged; 4 stopped before the end")]
 pub struct Cli {
-    /// What to do; without one, the console opens.
+    /// The command; `None` opens the console.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// For the console.
+    /// The flags of the console.
     #[command(flatten)]
     pub console: ConsoleArgs,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Subcommand, Clone)]
 pub enum Command {
-    /// Replays generated events on a broker of its own; needs no cluster
+    /// Replay generated events on a built-in broker; needs no cluster
     Demo(DemoArgs),
-    /// Says what a run would do and how long it should take; changes nothing
+    /// Show what a run would do and predict how long it takes; changes nothing
     Plan(PlanArgs),
-    /// Replays the topics of a selection
+    /// Replay topics
     Run(RunArgs),
-    /// Compares consumer tiers and concurrency on a topic
+    /// Measure how fast topics are read, by consumer tier and concurrency
     ///
-    /// Every measurement is a run in a process of its own, and the report has the medians of interleaved rounds. Without a
-    /// cluster it reads a topic on a broker inside kreplay, which shares the processors and limits many figures. On a cluster it
-    /// reads the topics that are named, in full and without a group; with --create it makes a topic of its own.
+    /// Each measurement is a run in a separate process, and the report shows medians of interleaved rounds. Without a
+    /// cluster, bench reads a generated topic on the built-in broker, which shares the processors with the run and
+    /// limits many figures. On a cluster, it reads the given topics in full and without a group, or a temporary topic
+    /// with --create.
     Bench(BenchArgs),
-    /// Says where two handlers, or two versions of one, would do different things with the same records
+    /// Compare the effects that two handlers, or two versions of one, would have on the same records
     ///
-    /// The effects of both are built, and none is applied. Exit code 0 says that they are the same, 1 that they differ. The result
-    /// names the first record of each key with which they differ.
+    /// Builds the effects of both and applies none. Exit code 0 means that they are equal, 1 that they differ. For each
+    /// key, the result names the first record with different effects.
     ///
-    /// Two projections in SQLite are compared by the rows that change, however their SQL is written: in scratch databases that
-    /// begin empty, with one current time and the same random numbers for both, by one worker in order of arrival. Two in
-    /// PostgreSQL are compared by their statements with the values in them, without comments and needless space: no server is
-    /// asked. Commands and endpoints are compared by what they would be given. Handlers whose effects have nothing in common are
-    /// refused; null goes with every handler, and shows all that it would do.
+    /// SQLite projections are compared by the rows that they change, however their SQL is written. Both run on one
+    /// worker, in order of arrival, in scratch databases that are empty at first, with the same clock and random
+    /// numbers. PostgreSQL projections are compared by their statements and bound values, ignoring comments and
+    /// whitespace; no server is contacted. Commands and endpoints are compared by their input. Handlers with different
+    /// kinds of effects cannot be compared, except with null, which shows everything that the other handler would do.
     Compare(CompareArgs),
-    /// Goes on with a run that was interrupted or stopped
+    /// Resume an interrupted or stopped run
     Resume(ResumeArgs),
-    /// Lists the runs that can be resumed, and those that are done
+    /// List resumable and finished runs
     Runs(RunsArgs),
-    /// Lists and shows dead letters, and drives them back
+    /// List and show dead letters, and send them back to their topics
     Dlq(DlqArgs),
-    /// Creates topics by strategy, and migrates old topics into new ones
+    /// Create topics, and migrate old topics into new ones
     Topics(TopicsArgs),
-    /// Checks or shows the configuration
+    /// Check or show the configuration
     Config(ConfigArgs),
 }
 
-/// The console's flags.
+/// The flags of the console.
 #[derive(Args, Clone)]
 pub struct ConsoleArgs {
     #[command(flatten)]
@@ -119,7 +120,7 @@ pub struct ConsoleArgs {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
-    care: CareArgs,
+    safeguards: SafeguardArgs,
     #[command(flatten)]
     theme: ThemeArgs,
 }
@@ -129,20 +130,20 @@ pub struct ConsoleArgs {
 pub struct RunArgs {
     #[command(flatten)]
     settings: RunSettingsArgs,
-    /// What comes out.
+    /// Console, report and its destination.
     #[command(flatten)]
     pub report: ReportArgs,
 }
 
-/// The flags of `run` that are settings.
+/// The flags of `run` that are settings; `config show` has them, too.
 #[derive(Args, Clone)]
 pub struct RunSettingsArgs {
     #[command(flatten)]
     console: ConsoleArgs,
-    /// Make a plan first, so that the report holds it against the result
+    /// Make a plan first, so that the report compares the prediction with the result
     #[arg(long, help_heading = "Run")]
     plan: bool,
-    /// Build every effect and apply none: no target, group or journal is touched, and the report says what would have happened
+    /// Build all effects and apply none: no target, group or journal is touched; the report shows what would happen
     #[arg(long, help_heading = "Run")]
     dry_run: bool,
 }
@@ -160,31 +161,29 @@ pub struct DemoArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     theme: ThemeArgs,
-    /// What comes out.
+    /// Console, report and its destination.
     #[command(flatten)]
     pub report: ReportArgs,
 }
 
 impl ConsoleArgs {
-    /// The configuration with these flags over it. Where it names no cluster, the demo will be opened, and the flags are
-    /// those of the demo.
+    /// Loads the configuration with these flags applied. Without a cluster, the flags apply to the demo.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags; flags that only a cluster gives a meaning, without one.
+    /// All problems of file, environment and flags; a flag that requires a cluster when there is none.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let config = Config::load(&self.overrides("run"), environment, directory)?;
         if config.kafka.bootstrap_servers.is_some() {
             return Ok(config);
         }
-        let needing = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
-        match needing
+        let flag = self.cluster.needs_a_cluster().or_else(|| self.selection.needs_a_cluster());
+        match flag
             .or_else(|| self.filter.needs_a_cluster())
             .or_else(|| self.decode.needs_a_cluster())
-            .or_else(|| self.care.needs_a_cluster())
+            .or_else(|| self.safeguards.needs_a_cluster())
         {
             Some(flag) => Err(CliError::Usage(format!(
-                "{flag} needs a cluster; name one with --bootstrap-server HOST:PORT, or with kafka.bootstrap_servers in \
-                 the configuration"
+                "{flag} needs a cluster; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers"
             ))),
             None => Ok(Config::load(&self.overrides("demo"), environment, directory)?),
         }
@@ -200,7 +199,7 @@ impl ConsoleArgs {
             self.decode.put(&mut overrides);
         }
         self.settings.put(table, &mut overrides);
-        self.care.put(&mut overrides);
+        self.safeguards.put(&mut overrides);
         self.theme.put(&mut overrides);
         overrides
     }
@@ -216,14 +215,14 @@ impl RunSettingsArgs {
 }
 
 impl RunArgs {
-    /// The configuration with these flags over it. It names a cluster and a selection.
+    /// Loads the configuration with these flags applied, and checks that it has a cluster and topics.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags; no cluster; no topics.
+    /// All problems of file, environment and flags; no cluster; no topics.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let config = Config::load(&self.settings.overrides(), environment, directory)?;
         if config.kafka.bootstrap_servers.is_none() {
-            let missing = "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+            let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
             return Err(CliError::Usage(missing.into()));
         }
         if config.run.topics.is_none() { Err(run::no_topics()) } else { Ok(config) }
@@ -231,10 +230,10 @@ impl RunArgs {
 }
 
 impl DemoArgs {
-    /// The configuration with these flags over it.
+    /// Loads the configuration with these flags applied.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags.
+    /// All problems of file, environment and flags.
     pub fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.datasets.put(&mut overrides);
@@ -245,12 +244,12 @@ impl DemoArgs {
     }
 }
 
-/// Reads the arguments, does what they ask for, and says on standard error why it could not.
+/// Parses the arguments and runs the command. Prints errors to standard error.
 #[must_use]
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        // Help and version are no errors; clap knows which stream and which code they take.
+        // Help and version are not errors; clap chooses the stream and the exit code.
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
@@ -260,7 +259,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             for line in error.to_string().lines() {
-                // Nobody reads it: the exit code still tells.
+                // A failed write to standard error is ignored: the exit code still shows the failure.
                 let _ = writeln!(io::stderr(), "kreplay: {line}");
             }
             error.exit().into()
@@ -268,12 +267,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Does what was asked for.
+/// Runs the command.
 ///
 /// # Errors
-/// [`CliError`] says why it could not be done.
+/// [`CliError`] if the command fails.
 pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
-    // Paths are relative to the working directory anyway.
+    // An empty directory keeps relative paths relative to the working directory.
     let (environment, directory) = (Environment::of_process(), Path::new(""));
     match &cli.command {
         Some(Command::Config(args)) => {
@@ -287,7 +286,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
         Some(Command::Plan(args)) => plan::execute(args, &environment, directory),
         Some(Command::Run(args)) => {
             let config = args.load(&environment, directory)?;
-            run::execute(&config, &args.report, kept(&config, &environment))
+            run::execute(&config, &args.report, journal_options(&config, &environment))
         }
         Some(Command::Compare(args)) => compare::execute(args, &environment, directory),
         Some(Command::Resume(args)) => resume::execute(args, &environment, directory),
@@ -299,7 +298,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
             let config = cli.console.load(&environment, directory)?;
             let report = ReportArgs::default();
             if config.kafka.bootstrap_servers.is_some() {
-                run::execute(&config, &report, kept(&config, &environment))
+                run::execute(&config, &report, journal_options(&config, &environment))
             } else {
                 demo::execute(&config, &report)
             }
@@ -307,15 +306,15 @@ pub fn execute(cli: &Cli) -> Result<Exit, CliError> {
     }
 }
 
-/// Where the runs of a cluster leave their journals, unless they are to leave none.
-fn kept(config: &Config, environment: &Environment) -> Option<JournalOptions> {
+/// Journal options for a run on a cluster; `None` if journals are disabled.
+fn journal_options(config: &Config, environment: &Environment) -> Option<JournalOptions> {
     config.run.journal.enabled.then(|| config.journal_options(environment))
 }
 
-/// Writes a result to standard output. A reader that has seen enough is no error.
+/// Writes a result to standard output. A closed pipe is not an error.
 ///
 /// # Errors
-/// [`CliError::Output`] where it cannot be written.
+/// [`CliError::Output`] if it cannot be written.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

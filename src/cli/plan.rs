@@ -1,4 +1,4 @@
-//! `kreplay plan`: what a run would do, and how long it should take. Changes nothing.
+//! `kreplay plan`: shows what a run would do and predicts how long it takes. Changes nothing.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -20,7 +20,7 @@ use super::{
     },
     print,
     run::no_topics,
-    work::{end_soon_after, stop_flag},
+    work::{exit_soon_after, stop_flag},
 };
 use crate::{
     config::{Config, Environment, Overrides},
@@ -32,10 +32,10 @@ use crate::{
     plan::{Planner, PlanningError},
 };
 
-/// How long the cluster may take for each answer.
+/// Timeout for each request to the cluster.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A plan that takes no longer than this says nothing of its progress.
-const QUIET: Duration = Duration::from_millis(500);
+/// Progress is shown only after this time.
+const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 
 /// The flags of `plan`.
 #[derive(Args, Clone)]
@@ -56,20 +56,20 @@ pub struct PlanArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     planning: PlanningArgs,
-    /// Format of the report
+    /// Report format
     #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
     #[arg(default_value = "text", help_heading = "Output")]
     report: ReportFormat,
-    /// File for the report instead of standard output
+    /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
 }
 
 impl PlanArgs {
-    /// The configuration with these flags over it. It names a cluster and a selection.
+    /// Loads the configuration with these flags applied.
     ///
     /// # Errors
-    /// Everything that is wrong with file, environment and flags; no cluster; no topics.
+    /// All problems of file, environment and flags.
     fn load(&self, environment: &Environment, directory: &Path) -> Result<Config, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
@@ -83,23 +83,22 @@ impl PlanArgs {
     }
 }
 
-/// Makes the plan, and writes the report.
+/// Makes the plan and writes the report.
 pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let config = args.load(environment, directory)?;
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
-        let missing =
-            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+        let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
         return Err(CliError::Usage(missing.into()));
     };
     let Some(selection) = config.run.selection() else { return Err(no_topics()) };
     let stop = stop_flag()?;
-    end_soon_after(&stop)?;
+    exit_soon_after(&stop)?;
     let health: Arc<ClientHealth> = Arc::default();
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;
     let mut progress = Progress::new();
     let planner = Planner { client: &client, settings: &config.run.settings, timeout: TIMEOUT, cancel: &stop };
-    let made = planner.make(&selection, &mut |planning| progress.tell(planning));
+    let made = planner.make(&selection, &mut |planning| progress.show(planning));
     progress.end();
     client.close();
     let forecast = match made {
@@ -128,32 +127,32 @@ impl From<PlanningError> for CliError {
     }
 }
 
-/// How far it is, on standard error: a line that is written over on a terminal, a line now and then elsewhere.
+/// Progress on standard error: one line, rewritten in place, on a terminal; otherwise a new line every 5 seconds.
 struct Progress {
-    begun: Instant,
-    told: Option<Instant>,
+    started: Instant,
+    shown_at: Option<Instant>,
     terminal: bool,
 }
 
 impl Progress {
     fn new() -> Self {
-        Self { begun: Instant::now(), told: None, terminal: io::stderr().is_terminal() }
+        Self { started: Instant::now(), shown_at: None, terminal: io::stderr().is_terminal() }
     }
 
-    fn tell(&mut self, planning: Planning) {
+    fn show(&mut self, planning: Planning) {
         let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
-        if self.begun.elapsed() < QUIET || self.told.is_some_and(|told| told.elapsed() < every) {
+        if self.started.elapsed() < PROGRESS_DELAY || self.shown_at.is_some_and(|at| at.elapsed() < every) {
             return;
         }
-        self.told = Some(Instant::now());
+        self.shown_at = Some(Instant::now());
         let percent = planning.read.saturating_mul(100) / planning.wanted.max(1);
         let text = format!("reading: {} of {} offsets, {percent} %", planning.read, planning.wanted);
-        // Nobody sees it: the plan is the same.
+        // A failed write to standard error does not affect the plan.
         let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
     }
 
     fn end(&self) {
-        if self.terminal && self.told.is_some() {
+        if self.terminal && self.shown_at.is_some() {
             let _ = write!(io::stderr(), "\r\u{1b}[K");
         }
     }

@@ -1,4 +1,4 @@
-//! `kreplay resume`: goes on with a run that was interrupted.
+//! `kreplay resume`: resumes an interrupted or stopped run.
 
 use std::path::Path;
 
@@ -15,34 +15,34 @@ use crate::{
     replay::JournalOptions,
 };
 
-/// The flags of `resume`. What is read, in which order, and what is done with it stays as it was; what becomes of records that fail
-/// may change, so that a run gets past one.
+/// The flags of `resume`. Selection, ordering and handler stay as they were. The failure policy can change, so that a
+/// run can get past a record that keeps failing.
 #[derive(Args, Clone)]
 pub struct ResumeArgs {
-    /// The run: its id, the beginning of its id, or `last`
+    /// Run to resume: its id, a prefix of its id, or `last`
     #[arg(value_name = "RUN")]
     run: String,
     #[command(flatten)]
     file: FileArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Workers that handle records side by side, 1 to 1000, or auto: as many as are worth it [default: as before]
+    /// Number of workers, 1 to 1000, or auto to let kreplay find the best number [default: as before]
     #[arg(long, value_name = "N|auto", help_heading = "Run")]
     concurrency: Option<String>,
-    /// The most records or bytes handed out in a second, such as 5000/s or 10MiB/s, or off [default: as before]
+    /// Maximum records or bytes per second, such as 5000/s or 10MiB/s, or off [default: as before]
     #[arg(long, value_name = "RATE", help_heading = "Run")]
     rate: Option<String>,
-    /// What happens to a record that fails for good [default: as before]
+    /// What to do with a record that has failed for good [default: as before]
     #[arg(long, value_parser = ["fail", "skip", "pause", "dead-letter"], help_heading = "Run")]
     on_failure: Option<String>,
     #[command(flatten)]
     theme: ThemeArgs,
-    /// What comes out.
+    /// Console, report and its destination.
     #[command(flatten)]
     pub report: ReportArgs,
 }
 
-/// Goes on with the run.
+/// Resumes the run.
 pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     let mut overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     args.cluster.put(&mut overrides);
@@ -65,25 +65,24 @@ pub(super) fn execute(args: &ResumeArgs, environment: &Environment, directory: &
     run::execute(&config, &args.report, Some(options))
 }
 
-/// Where runs leave their journals.
+/// The directory of all journals.
 pub(super) fn journals(config: &Config, environment: &Environment) -> Result<Journals, CliError> {
     config.journals(environment).ok_or_else(|| {
         CliError::Usage(
-            "no directory for the journals of runs is known; name one with run.state_dir, or with XDG_STATE_HOME"
-                .into(),
+            "no directory for journals is known; set run.state_dir, or the environment variable XDG_STATE_HOME".into(),
         )
     })
 }
 
-/// The run's id, what its journal holds of its settings, and what it does not hold.
-fn find(wanted: &str, journals: &Journals) -> Result<(String, ResumedSettings, Vec<String>), CliError> {
-    let id = journals.find(wanted).map_err(|error| of_journal(&error))?;
-    let head = journals.resumable(&id).map_err(|error| of_journal(&error))?;
+/// Returns the run's id, the settings in its journal, and the keys of secret settings that are not in the journal.
+fn find(selector: &str, journals: &Journals) -> Result<(String, ResumedSettings, Vec<String>), CliError> {
+    let id = journals.find(selector).map_err(|error| journal_error(&error))?;
+    let head = journals.resumable(&id).map_err(|error| journal_error(&error))?;
     let origin = format!("journal of run {id}").into();
     let settings = ResumedSettings { origin, connection: head.connection, run: head.settings };
     Ok((id, settings, head.left_out))
 }
 
-pub(super) fn of_journal(error: &JournalError) -> CliError {
+pub(super) fn journal_error(error: &JournalError) -> CliError {
     if error.is_usage() { CliError::Usage(error.to_string()) } else { CliError::Failed(error.to_string()) }
 }

@@ -1,10 +1,10 @@
-//! `kreplay run`, and the console on a cluster: a replay of real topics.
+//! `kreplay run`, and the console on a cluster.
 
 use std::time::Duration;
 
 use super::{
     CliError, Exit, ReportArgs,
-    work::{Show, protocol},
+    work::{SessionView, protocol},
 };
 use crate::{
     config::Config,
@@ -12,19 +12,20 @@ use crate::{
     replay::{JournalOptions, SessionOptions},
 };
 
-/// How long the cluster may take to describe the topics.
+/// Timeout for each request for topic metadata.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No topics where they cannot be chosen in a console.
+/// The error for a command that needs topics and has none.
 pub(super) fn no_topics() -> CliError {
-    let text = "no topics are named; use --topics NAME or --topics-regex RE, or run.topics in the configuration";
+    let text = "no topics given; use --topics NAME or --topics-regex RE, or set run.topics";
     CliError::Usage(text.into())
 }
 
-/// What a session needs that replays what the configuration selects.
+/// Session options for the configured replay.
 pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Result<SessionOptions, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
-        return Err(CliError::Usage("no cluster is named; use --bootstrap-server HOST:PORT".into()));
+        let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
+        return Err(CliError::Usage(missing.into()));
     };
     Ok(SessionOptions {
         kafka: KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() },
@@ -41,12 +42,12 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
     })
 }
 
-/// Replays what the configuration selects; where it selects nothing, the console lets the user choose.
+/// Replays the configured topics. If there are none, the user chooses them in the console.
 pub(super) fn execute(config: &Config, report: &ReportArgs, journal: Option<JournalOptions>) -> Result<Exit, CliError> {
     let options = options(config, journal)?;
-    let show = Show { config, report, hint: None };
+    let show = SessionView { config, report, hint: None };
     if options.selection.is_none() && !show.with_console() {
-        // Without a console nobody can choose.
+        // Topics can only be chosen in a console.
         return Err(no_topics());
     }
     show.run(options)
@@ -57,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_console_topics_have_to_be_named() {
+    fn topics_are_required_without_a_console() {
         let mut config = Config::default();
         config.kafka.bootstrap_servers = Some("127.0.0.1:1".into());
         let report = ReportArgs { headless: true, ..ReportArgs::default() };
         let error = execute(&config, &report, None).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
-        assert!(error.to_string().contains("no topics are named; use --topics NAME"), "{error}");
+        assert!(error.to_string().contains("no topics given; use --topics NAME"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `kreplay runs`: the runs that left a journal.
+//! `kreplay runs`: lists runs that have a journal.
 
 use std::{fmt::Write, path::Path};
 
@@ -10,7 +10,7 @@ use super::{
     CliError,
     args::{FileArgs, format::FormatArgs},
     leftovers::{self, LeftoversArgs},
-    resume::{journals, of_journal},
+    resume::{journal_error, journals},
 };
 use crate::{
     config::{Config, Environment, Overrides},
@@ -31,21 +31,21 @@ pub struct RunsArgs {
     file: FileArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Removes what a run left behind; it cannot be resumed then
+    /// Delete the journal of a run; it can then no longer be resumed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["json", "output_format"])]
     forget: Option<String>,
 }
 
 #[derive(Subcommand, Clone)]
 enum RunsCommand {
-    /// Lists the consumer groups in which runs without a group have kept positions, and removes them
+    /// List or remove consumer groups that hold the positions of runs without --group
     ///
-    /// Such a run republishes records (--handler topic) and keeps its positions in a group kreplay-RUN, which has no members.
-    /// Groups of runs that go on or can be resumed stay.
+    /// A run that republishes records (--handler topic) without a group keeps its positions in a group kreplay-RUN,
+    /// which has no members. Groups of active and resumable runs are never removed.
     Leftovers(LeftoversArgs),
 }
 
-/// The text for standard output.
+/// Returns the text for standard output.
 pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Path) -> Result<String, CliError> {
     if let Some(RunsCommand::Leftovers(args)) = &args.command {
         return leftovers::execute(args, environment, directory);
@@ -53,19 +53,19 @@ pub(super) fn execute(args: &RunsArgs, environment: &Environment, directory: &Pa
     let overrides = Overrides { file: args.file.config.clone(), ..Overrides::default() };
     let journals = journals(&Config::load(&overrides, environment, directory)?, environment)?;
     match &args.forget {
-        Some(wanted) => forget(&journals, wanted),
+        Some(selector) => forget(&journals, selector),
         None => list(&journals, args.format.is_json()),
     }
 }
 
-fn forget(journals: &Journals, wanted: &str) -> Result<String, CliError> {
-    let id = journals.find(wanted).map_err(|error| of_journal(&error))?;
-    journals.forget(&id).map_err(|error| of_journal(&error))?;
-    Ok(format!("run {} is forgotten\n", printable(&id)))
+fn forget(journals: &Journals, selector: &str) -> Result<String, CliError> {
+    let id = journals.find(selector).map_err(|error| journal_error(&error))?;
+    journals.forget(&id).map_err(|error| journal_error(&error))?;
+    Ok(format!("deleted the journal of run {}\n", printable(&id)))
 }
 
 fn list(journals: &Journals, json: bool) -> Result<String, CliError> {
-    let runs = journals.list().map_err(|error| of_journal(&error))?;
+    let runs = journals.list().map_err(|error| journal_error(&error))?;
     if json {
         let text = serde_json::to_string_pretty(&runs);
         return text
@@ -73,7 +73,7 @@ fn list(journals: &Journals, json: bool) -> Result<String, CliError> {
             .map_err(|error| CliError::Failed(format!("the list cannot be written: {error}")));
     }
     if runs.is_empty() {
-        return Ok(format!("no runs are kept in {}\n", printable(&journals.dir().display().to_string())));
+        return Ok(format!("no runs found in {}\n", printable(&journals.dir().display().to_string())));
     }
     Ok(table(&runs))
 }
@@ -121,7 +121,7 @@ fn row(entry: &Entry) -> [String; 7] {
 
 fn progress(summary: &Summary) -> String {
     let Some(lag) = summary.lag else { return "?".into() };
-    // A part that is not all is never shown as all.
+    // 100 % is shown only if nothing is left.
     let left = lag.saturating_sub(summary.ahead).max(u64::from(lag > 0));
     let percent = summary.records.saturating_sub(left).saturating_mul(100).checked_div(summary.records).unwrap_or(100);
     format!("{percent} %")

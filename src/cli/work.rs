@@ -1,4 +1,4 @@
-//! What `demo`, `run` and the console have in common: a session, a view of it, and what is left when it ends.
+//! Shared by `demo`, `run`, `compare` and the console: runs a session, shows it, handles signals, writes the report.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -32,54 +32,54 @@ use crate::{
     replay::{Command, RunError, Session, SessionEnd, SessionOptions},
 };
 
-/// A session that takes longer than this to end is spoken of.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// How a session is shown.
-pub(super) struct Show<'a> {
-    /// What the configuration says of the console and of progress.
+/// How to show a session and its result.
+pub(super) struct SessionView<'a> {
+    /// The configuration: console, progress interval.
     pub(super) config: &'a Config,
-    /// What comes out.
+    /// Console, report and its destination.
     pub(super) report: &'a ReportArgs,
-    /// A line that says what to press.
+    /// A hint about keys, shown when the console opens.
     pub(super) hint: Option<String>,
 }
 
-impl Show<'_> {
-    /// Whether there is a console: on a terminal, unless told otherwise.
+impl SessionView<'_> {
+    /// Whether to open the console: on a terminal, unless `--headless` is given.
     pub(super) fn with_console(&self) -> bool {
         !self.report.headless && io::stdout().is_terminal() && io::stdin().is_terminal()
     }
 
-    /// Runs a session to its end, in a console or without one, and writes the report.
+    /// Runs a session to its end, with or without a console, and writes the report.
     pub(super) fn run(&self, options: SessionOptions) -> Result<Exit, CliError> {
         let end = self.session(options)?;
         match end.run {
             Some(run) => {
                 if let Some(id) = &end.resumable {
-                    // Nobody reads it: the list of runs tells as well.
+                    // A failed write to standard error is ignored: `kreplay runs` shows it, too.
                     let _ = writeln!(io::stderr(), "kreplay: {}", how_to_resume(id, &run));
                 }
                 self.write_report(&run)?;
                 Ok(if end.wrong_usage { Exit::Usage } else { Exit::of_view(&run) })
             }
             None if self.with_console() => Ok(Exit::Done),
-            // It was told to stop before its run began.
+            // Stopped before the run started.
             None => Ok(Exit::Stopped),
         }
     }
 
-    /// Runs a session to its end, in a console or without one.
+    /// Runs a session to its end, with or without a console.
     pub(super) fn session(&self, mut options: SessionOptions) -> Result<SessionEnd, CliError> {
         let with_console = self.with_console();
-        // Before any broker is asked: what does not go together does so nowhere.
+        // Checked before contacting a broker: these contradictions do not depend on the cluster.
         let shared = options.settings.group.is_some() && !options.scope.rules.barriers.is_empty();
         let contradiction =
             options.settings.contradiction().or_else(|| shared.then(|| RunError::GroupBarriers.to_string()));
         if let Some(text) = contradiction {
             return Err(CliError::Usage(text));
         }
-        if options.settings.rehearsal.is_none() {
+        if options.settings.dry_run.is_none() {
             self.report.check_standard_output(&options.settings.handler, with_console)?;
         }
         options.one_run = !with_console;
@@ -87,7 +87,7 @@ impl Show<'_> {
         let theme =
             self.config.console.theme.parse::<ThemeChoice>().map_err(|error| CliError::Usage(error.to_string()))?;
         if with_console {
-            // Before anything is read: a theme's file may be missing or wrong.
+            // Loaded before anything is read, because a theme file may be missing or invalid.
             Theme::load(&theme).map_err(|error| CliError::Usage(error.to_string()))?;
         }
         let runtime = Runtime::new().map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -96,7 +96,7 @@ impl Show<'_> {
             if with_console { self.console(&session, theme).await } else { self.headless(&session).await }
         });
         session.control.send(Command::Shutdown);
-        let end = runtime.block_on(last_words(session));
+        let end = runtime.block_on(join_session(session));
         shown?;
         if let (Some(problem), None) = (&end.problem, &end.run) {
             return Err(if problem.usage {
@@ -112,7 +112,7 @@ impl Show<'_> {
         let options = ConsoleOptions {
             theme,
             mouse: self.config.console.mouse,
-            // https://no-color.org: any value but the empty one.
+            // https://no-color.org: any non-empty value.
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             hint: self.hint.clone(),
         };
@@ -121,7 +121,8 @@ impl Show<'_> {
             .map_err(|error| CliError::Failed(error.to_string()))
     }
 
-    /// Progress until the run is over. The first signal ends the run in good order, the second at once.
+    /// Prints progress until the run ends. The first signal drains and ends the run; the second ends the process at
+    /// once.
     async fn headless(&self, session: &Session) -> Result<(), CliError> {
         let style = ProgressStyle::for_stderr(self.config.run.progress_interval);
         let follow = progress::follow(session.feed.clone(), style);
@@ -132,7 +133,7 @@ impl Show<'_> {
         }
         tokio::select! {
             () = follow => Ok(()),
-            () = nothing_begun(&session.feed) => Ok(()),
+            () = stopped_before_start(&session.feed) => Ok(()),
             () = stop_signal() => std::process::exit(Exit::Stopped as i32),
         }
     }
@@ -150,46 +151,46 @@ impl Show<'_> {
     }
 }
 
-/// What to do to go on with a run that has stopped. One that was stopped by a failure would only fail again.
+/// How to resume a run. After a failure, the cause must be fixed first: otherwise the run would only fail again.
 fn how_to_resume(id: &str, run: &RunView) -> String {
     if run.state != RunState::Failed && run.paused_by.is_none() {
         return format!("resume with: kreplay resume {id}");
     }
     format!(
-        "when the cause is fixed, resume with: kreplay resume {id} (with --on-failure skip or dead-letter to get past a record that \
-         keeps failing)"
+        "fix the cause, then resume with: kreplay resume {id} (to get past a record that keeps failing, add \
+         --on-failure skip or dead-letter)"
     )
 }
 
-/// Waits for the session to finish what is in hand and commit it; a signal meanwhile ends the process at once.
-async fn last_words(session: Session) -> SessionEnd {
+/// Waits for the session to drain and commit. A signal meanwhile ends the process at once.
+async fn join_session(session: Session) -> SessionEnd {
     let feed = session.feed.clone();
     let mut joined = tokio::task::spawn_blocking(move || session.join());
-    if let Ok(end) = tokio::time::timeout(PATIENCE, &mut joined).await {
+    if let Ok(end) = tokio::time::timeout(STOP_GRACE, &mut joined).await {
         return end.unwrap_or_default();
     }
-    if !has_begun(&feed) {
-        // The session waits for a broker, and need not be waited for itself.
+    if !has_started(&feed) {
+        // The session only waits for a broker and has nothing to drain.
         let _ = writeln!(io::stderr(), "kreplay: stopped before anything was read");
         std::process::exit(Exit::Stopped as i32);
     }
-    // Nobody reads it: the wait is the same.
-    let _ = writeln!(io::stderr(), "kreplay: finishing what is in hand and committing; Ctrl-C ends at once");
+    // A failed write to standard error does not affect the wait.
+    let _ = writeln!(io::stderr(), "kreplay: finishing records in flight and committing; press Ctrl-C to end at once");
     tokio::select! {
         end = joined => end.unwrap_or_default(),
         () = stop_signal() => std::process::exit(Exit::Stopped as i32),
     }
 }
 
-/// Whether a run was started, so that something may be in hand.
-fn has_begun(feed: &Feed) -> bool {
+/// Whether a run was started, so that records may be in flight.
+fn has_started(feed: &Feed) -> bool {
     feed.snapshots.borrow().run.as_ref().is_some_and(|run| run.started_at.is_some())
 }
 
-/// Comes back where, a while after the session was told to end, no run has been started; otherwise never.
-async fn nothing_begun(feed: &Feed) {
-    tokio::time::sleep(PATIENCE).await;
-    if has_begun(feed) {
+/// Returns after [`STOP_GRACE`] if no run has started by then; otherwise never.
+async fn stopped_before_start(feed: &Feed) {
+    tokio::time::sleep(STOP_GRACE).await;
+    if has_started(feed) {
         std::future::pending::<()>().await;
     }
 }
@@ -206,12 +207,12 @@ async fn stop_signal() {
                 _ = hangup.recv() => {}
             }
         }
-        // Without them the system's own handling stays, which ends the process.
+        // The system's default handling stays in place, which ends the process.
         _ => std::future::pending().await,
     }
 }
 
-/// Set by the first signal; the second ends the process.
+/// Returns a flag that the first signal sets. The second signal ends the process.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -222,8 +223,8 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
     Ok(stop)
 }
 
-/// The first signal ends the process, with our code: there is nothing to put in order.
-pub(super) fn end_at_once() -> Result<(), CliError> {
+/// Makes the first signal end the process with [`Exit::Stopped`]. For commands that need no cleanup.
+pub(super) fn exit_on_first_signal() -> Result<(), CliError> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         flag::register_conditional_shutdown(signal, Exit::Stopped as i32, Arc::new(AtomicBool::new(true)))
             .map_err(|error| CliError::Failed(format!("cannot start: {error}")))?;
@@ -231,24 +232,26 @@ pub(super) fn end_at_once() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Ends the process a while after the first signal, where it may be waiting for a broker and nothing has to be put in order.
-pub(super) fn end_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+/// Ends the process [`STOP_GRACE`] after the first signal. For commands that may be waiting for a broker and need no
+/// cleanup.
+pub(super) fn exit_soon_after(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     let stop = Arc::clone(stop);
     let watch = move || {
         while !stop.load(Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
         }
-        std::thread::sleep(PATIENCE);
-        // Nobody reads it: the exit code tells.
+        std::thread::sleep(STOP_GRACE);
+        // A failed write to standard error is ignored: the exit code shows it, too.
         let _ = writeln!(io::stderr(), "kreplay: stopped before the end");
         std::process::exit(Exit::Stopped as i32);
     };
-    let spawned = std::thread::Builder::new().name("patience".into()).spawn(watch);
+    let spawned = std::thread::Builder::new().name("exit-timer".into()).spawn(watch);
     spawned.map(drop).map_err(|error| CliError::Failed(format!("cannot start: {error}")))
 }
 
-/// Both settle in a fraction of a second with kreplay's settings; the classic protocol needs nothing changed on the broker
-/// for that, so it is what `auto` means on a real cluster.
+/// The group protocol to use. `auto` is the classic protocol on a real cluster: with kreplay's settings, both
+/// protocols rebalance in a fraction of a second, but the consumer protocol needs a changed broker configuration for
+/// that.
 pub(super) fn protocol(choice: ProtocolChoice, embedded: bool) -> GroupProtocol {
     match choice {
         ProtocolChoice::Consumer => GroupProtocol::Consumer,

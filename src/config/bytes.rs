@@ -1,4 +1,4 @@
-//! Sizes in bytes, such as `32MiB`.
+//! Sizes in bytes, such as `32MiB`: parsing and formatting.
 
 const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
@@ -10,10 +10,10 @@ const UNITS: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
-/// Reads a whole number of bytes, with a unit: `4096B`, `64KiB`, `32MiB`, `1GiB`, or kB, MB, GB in thousands.
+/// Parses a whole number with a unit: B, KiB, MiB, GiB, or the decimal kB, MB, GB.
 ///
 /// # Errors
-/// One sentence that says what a size looks like.
+/// The text is not a size, or is larger than `u64::MAX` bytes.
 pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size");
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -22,7 +22,7 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     number.parse::<u64>().ok().and_then(|number| number.checked_mul(*scale)).ok_or_else(wrong)
 }
 
-/// The same size in the largest binary unit that gives a whole number.
+/// Formats a size in the largest binary unit that gives a whole number.
 pub(super) fn show_bytes(bytes: u64) -> String {
     let (unit, scale) =
         UNITS[..3].iter().find(|(_, scale)| bytes > 0 && bytes.is_multiple_of(*scale)).unwrap_or(&("B", 1));
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_a_unit() {
+    fn sizes_require_a_unit() {
         assert_eq!(parse_bytes("32MiB"), Ok(32 << 20));
         assert_eq!(parse_bytes("64 kB"), Ok(64_000));
         for wrong in ["", "32", "MiB", "1.5GiB", "-1B", "32mib", "99999999999GiB", "1 PiB"] {
@@ -46,7 +46,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sizes_read_back_as_they_are_shown(bytes in any::<u64>(), shift in 0..64_u32) {
+        fn formatted_sizes_parse_to_the_same_value(bytes in any::<u64>(), shift in 0..64_u32) {
             let bytes = bytes >> shift << (shift / 2);
             prop_assert_eq!(parse_bytes(&show_bytes(bytes)), Ok(bytes));
         }

@@ -13,41 +13,41 @@ use super::{
 const PREFIX: &str = "KREPLAY_";
 const PROPERTIES: &str = "KAFKA_PROPERTIES_";
 
-/// The environment variables, taken once so that the rest is a plain function of them. There is no `Debug` form:
-/// variables hold secrets.
+/// A snapshot of the environment variables, so that loading a configuration does not depend on global state. It does
+/// not implement `Debug`, because variables may hold secrets.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
 }
 
 impl Environment {
-    /// Those of this process.
+    /// The variables of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
-        Self { variables: std::env::vars_os().filter_map(named).collect() }
+        let with_utf8_name = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Self { variables: std::env::vars_os().filter_map(with_utf8_name).collect() }
     }
 
-    /// These and no others.
+    /// Only the given variables.
     #[must_use]
     pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
         Self { variables: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// A variable's value, or its raw form where it is not UTF-8.
+    /// The value of a variable; `Err` holds the raw value if it is not UTF-8.
     pub(super) fn get(&self, name: &str) -> Option<Result<&str, &OsStr>> {
         self.variables.get(name).map(|value| value.to_str().ok_or(value.as_os_str()))
     }
 
-    /// A variable that names a file; an empty one counts as not set.
+    /// The value of a variable that holds a path. An empty value counts as not set.
     pub(super) fn path(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// The settings that variables give, and what is wrong with them.
+    /// The settings given by variables, and the problems with them.
     ///
-    /// A variable that names no setting is an error where it looks like one. Others are left alone: container platforms
-    /// set variables such as `KREPLAY_PORT` for a service of that name.
+    /// A variable that does not match a setting is an error if its name resembles one. Others are ignored: container
+    /// platforms set variables such as `KREPLAY_PORT` for a service of that name.
     pub(super) fn assignments(&self) -> (Vec<Assignment>, Vec<Problem>) {
         let mut assignments = Vec::new();
         let mut problems = Vec::new();
@@ -57,14 +57,14 @@ impl Environment {
                 continue;
             }
             let origin = Origin::Environment(name.clone());
-            let mut wrong = |key, message| problems.push(Problem { origin: origin.clone(), key, message });
+            let mut problem = |key, message| problems.push(Problem { origin: origin.clone(), key, message });
             let key = match rest.strip_prefix(PROPERTIES) {
                 Some(property) => Some(format!("kafka.properties.{}", property.to_lowercase().replace('_', "."))),
                 None => catalog::settings().map(|it| it.key).find(|key| variable(key) == *name).map(str::to_owned),
             };
             let Some(key) = key else {
                 if let Some(message) = unknown(rest) {
-                    wrong(None, message);
+                    problem(None, message);
                 }
                 continue;
             };
@@ -72,30 +72,30 @@ impl Environment {
                 Some(text) => {
                     assignments.push(Assignment { key, input: Input::Untyped(text.into()), origin });
                 }
-                None => wrong(Some(key), "the value is not UTF-8".into()),
+                None => problem(Some(key), "the value is not UTF-8".into()),
             }
         }
         (assignments, problems)
     }
 }
 
-/// The variable of a setting: `KREPLAY_RUN_BATCH` for `run.batch`.
+/// The name of a setting's variable: `KREPLAY_RUN_BATCH` for `run.batch`.
 pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "_"))
 }
 
-/// What to say about a variable that names no setting, if it looks as if it should.
+/// The error for a variable that does not match a setting; `None` if its name does not resemble one.
 fn unknown(rest: &str) -> Option<String> {
-    // What Kubernetes sets for a service: KREPLAY_DEMO_SERVICE_HOST, KREPLAY_DEMO_PORT_80_TCP and so on.
+    // Kubernetes sets these for services: KREPLAY_DEMO_SERVICE_HOST, KREPLAY_DEMO_PORT_80_TCP and so on.
     if format!("_{rest}_").contains("_PORT_") || rest.ends_with("SERVICE_HOST") {
         return None;
     }
-    let looks_like_a_key = rest.to_lowercase().replacen('_', ".", 1);
-    let table = looks_like_a_key.split('.').next().unwrap_or_default();
-    match catalog::suggest(&looks_like_a_key).or_else(|| catalog::suggest(&rest.to_lowercase())) {
-        Some(key) => Some(format!("there is no such setting; did you mean {}?", variable(key))),
+    let key = rest.to_lowercase().replacen('_', ".", 1);
+    let table = key.split('.').next().unwrap_or_default();
+    match catalog::suggest(&key).or_else(|| catalog::suggest(&rest.to_lowercase())) {
+        Some(key) => Some(format!("unknown setting; did you mean {}?", variable(key))),
         None if catalog::tables().any(|known| known == table) => {
-            Some("there is no such setting; `kreplay config show` lists them".into())
+            Some("unknown setting; `kreplay config show` lists all settings".into())
         }
         None => None,
     }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_has_a_variable_of_its_own() {
+    fn each_setting_has_a_distinct_variable() {
         let mut names: Vec<_> = catalog::settings().map(|setting| variable(setting.key)).collect();
         assert!(names.contains(&"KREPLAY_RUN_RETRY_FIRST_DELAY".to_owned()));
         names.sort();
@@ -135,19 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_looks_like_a_setting_must_be_one() {
+    fn variables_that_resemble_a_setting_must_match_one() {
         let environment = Environment::from_pairs([
             ("KREPLAY_CONCURRENCY", "10"),
             ("KREPLAY_RUN_BACTH", "10"),
             ("KREPLAY_DEMO_NOTHING_LIKE_IT", "10"),
         ]);
-        let told: Vec<_> = environment.assignments().1.iter().map(ToString::to_string).collect();
+        let messages: Vec<_> = environment.assignments().1.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            messages,
             [
-                "KREPLAY_CONCURRENCY: there is no such setting; did you mean KREPLAY_RUN_CONCURRENCY?",
-                "KREPLAY_DEMO_NOTHING_LIKE_IT: there is no such setting; `kreplay config show` lists them",
-                "KREPLAY_RUN_BACTH: there is no such setting; did you mean KREPLAY_RUN_BATCH?",
+                "KREPLAY_CONCURRENCY: unknown setting; did you mean KREPLAY_RUN_CONCURRENCY?",
+                "KREPLAY_DEMO_NOTHING_LIKE_IT: unknown setting; `kreplay config show` lists all settings",
+                "KREPLAY_RUN_BACTH: unknown setting; did you mean KREPLAY_RUN_BATCH?",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! The configuration file: where it is looked for, and how its values and their places are read.
+//! The configuration file: finding it, reading it, and parsing its values with their positions.
 
 use std::{
     fs::File,
@@ -18,13 +18,13 @@ use super::{
     input::{Assignment, Input},
 };
 
-/// The longest file that is read, in bytes.
-const LONGEST: u64 = 1 << 20;
+/// Maximum size of a configuration file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 const PROPERTIES: &str = "kafka.properties";
 
-/// The file to read: the one named by the flag, the one named by `KREPLAY_CONFIG`, `kreplay.toml` in the working
-/// directory, `kreplay/config.toml` in the user's configuration directory; the first that is named, or is there.
+/// The file to read, the first of: the one given by the flag, the one given by `KREPLAY_CONFIG`, an existing
+/// `kreplay.toml` in the working directory, an existing `kreplay/config.toml` in the user's configuration directory.
 pub(super) fn find(flag: Option<&Path>, environment: &Environment, directory: &Path) -> Option<PathBuf> {
     if let Some(path) = flag {
         return Some(path.to_owned());
@@ -34,41 +34,41 @@ pub(super) fn find(flag: Option<&Path>, environment: &Environment, directory: &P
     }
     let home = || Some(PathBuf::from(environment.path("HOME")?).join(".config"));
     let user = environment.path("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
-    let near = PathBuf::from("kreplay.toml");
-    if directory.join(&near).is_file() {
-        return Some(near);
+    let local = PathBuf::from("kreplay.toml");
+    if directory.join(&local).is_file() {
+        return Some(local);
     }
     user.map(|user| user.join("kreplay/config.toml")).filter(|path| path.is_file())
 }
 
-/// The text of a file, whose name is relative to `directory`.
+/// Reads a file. A relative `path` is relative to `directory`.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`] says why.
+/// [`ConfigError::Unreadable`] with the reason.
 pub(super) fn read(directory: &Path, path: &Path) -> Result<String, ConfigError> {
     let failed = |reason: String| ConfigError::Unreadable { path: path.into(), reason };
     let mut bytes = Vec::new();
     File::open(directory.join(path))
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| failed(error.to_string()))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(failed("it is larger than 1 MiB".into()));
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(failed("the file is larger than 1 MiB".into()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
-        failed(format!("it is not UTF-8, from line {line} on"))
+        failed(format!("the file is not valid UTF-8 (line {line})"))
     })
 }
 
-/// The settings that a file's text gives, and everything that is wrong with it.
+/// The settings in a file's text, and all problems with it.
 pub(super) fn parse(path: &Path, text: &str) -> (Vec<Assignment>, Vec<Problem>) {
     let mut reader = Reader { path: path.into(), text, assignments: Vec::new(), problems: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         reader.problem(error.span().unwrap_or_default(), None, format!("not valid TOML: {}", error.message()));
     }
-    // What a broken document seems to say would only confuse.
+    // The keys of a broken document are not checked: follow-up errors would only confuse.
     if errors.is_empty() {
         reader.table("", document.get_ref());
     }
@@ -94,7 +94,7 @@ impl Reader<'_> {
                 || PROPERTIES.starts_with(&within)
                 || catalog::settings().any(|setting| setting.key.starts_with(&within));
             match value.get_ref() {
-                // A dotted key without quotes is a table to TOML: sasl.password = "…" means the property of that name.
+                // TOML reads an unquoted dotted key as a table: sasl.password = "…" sets the property of that name.
                 DeValue::Table(inner) if key == PROPERTIES || key.starts_with("kafka.properties.") => {
                     self.table(&key, inner);
                 }
@@ -116,16 +116,16 @@ impl Reader<'_> {
             return;
         }
         let message = match (catalog::suggest(&key), key.rsplit_once('.')) {
-            (Some(meant), _) => format!("there is no such setting; did you mean {meant}?"),
+            (Some(meant), _) => format!("unknown setting; did you mean {meant}?"),
             (None, Some((table, _))) if catalog::tables().any(|known| known == table) => {
-                format!("there is no such setting; [{table}] has {}", names(table))
+                format!("unknown setting; [{table}] has {}", setting_names(table))
             }
-            (None, None) if near_table(&key).is_some() => {
-                format!("there is no such table; did you mean [{}]?", near_table(&key).unwrap_or_default())
+            (None, None) if similar_table(&key).is_some() => {
+                format!("unknown table; did you mean [{}]?", similar_table(&key).unwrap_or_default())
             }
             (None, _) => {
                 let tables: Vec<_> = catalog::tables().map(|table| format!("[{table}]")).collect();
-                format!("there is no such setting; the tables are {}", tables.join(", "))
+                format!("unknown setting; the tables are {}", tables.join(", "))
             }
         };
         self.problem(name.span(), Some(key), message);
@@ -147,13 +147,13 @@ impl Reader<'_> {
     }
 }
 
-/// The table that somebody may have meant.
-fn near_table(name: &str) -> Option<&'static str> {
+/// The table with a similar name.
+fn similar_table(name: &str) -> Option<&'static str> {
     catalog::tables().find(|table| strsim::damerau_levenshtein(name, table) <= 2)
 }
 
-/// The names of a table's settings.
-fn names(table: &str) -> String {
+/// The names of a table's settings, separated by commas.
+fn setting_names(table: &str) -> String {
     let within = |key: &'static str| key.strip_prefix(table)?.strip_prefix('.');
     catalog::settings().filter_map(|setting| within(setting.key)).collect::<Vec<_>>().join(", ")
 }
@@ -165,11 +165,11 @@ fn input(value: &DeValue<'_>) -> Input {
         DeValue::Float(number) => Input::Float(number.as_str().to_owned()),
         DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Input::Integer(number),
-            Err(_) => Input::Other("a number beyond all bounds"),
+            Err(_) => Input::Other("a number that is too large"),
         },
         DeValue::Array(items) => {
             let texts: Option<Vec<_>> = items.iter().map(|item| Some(item.get_ref().as_str()?.to_owned())).collect();
-            texts.map_or(Input::Other("a list of other things"), Input::List)
+            texts.map_or(Input::Other("a list with other types"), Input::List)
         }
         other => Input::Other(type_name(other)),
     }

@@ -1,4 +1,4 @@
-//! A value as it was given, before it is known to be allowed.
+//! Values as given by file, environment or flags, before they are checked.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -8,36 +8,39 @@ use super::{
     list::{split, split_pairs},
 };
 use crate::{
-    domain::{BoundsError, Masked},
+    domain::{BoundsError, Secret},
     feed::printable,
     handler::parse_duration,
 };
 
-/// A value as it was given. There is no `Debug` form: it may be a secret.
+/// Maximum length of a quoted value in an error message.
+const MAX_QUOTED_CHARS: usize = 60;
+
+/// A value that is not checked yet. It does not implement `Debug`, because it may be a secret.
 #[derive(Clone)]
 pub(super) enum Input {
-    /// From a flag or the environment, where everything is text.
+    /// A value from a flag or the environment, which have only text.
     Untyped(String),
-    /// A string of the file.
+    /// A string in the file.
     Text(String),
-    /// A whole number of the file.
+    /// An integer in the file.
     Integer(i128),
-    /// A number of the file that is not whole, as it is written.
+    /// A number with a fraction in the file, as written.
     Float(String),
-    /// True or false in the file.
+    /// A boolean in the file.
     Bool(bool),
-    /// A list of strings of the file.
+    /// A list of strings in the file.
     List(Vec<String>),
-    /// The values of a flag that takes several, each of which may be a list with commas.
+    /// The values of a repeatable flag, each of which may be a comma-separated list.
     Flags(Vec<String>),
-    /// A text, a list, or a text that may be taken for either, of a setting whose values may be secrets.
-    Masked {
-        /// As a text.
-        text: Option<Masked>,
-        /// As a list.
-        list: Option<Vec<Masked>>,
+    /// A text or a list for a setting whose values may be secrets. Text from a flag or the environment has both forms.
+    Secret {
+        /// The value as text.
+        text: Option<Secret>,
+        /// The value as a list.
+        list: Option<Vec<Secret>>,
     },
-    /// Something that no setting is, such as a date; the name of its type.
+    /// A type that no setting has, such as a date. Holds the name of the type.
     Other(&'static str),
 }
 
@@ -55,17 +58,16 @@ impl Assignment {
         Self { key: key.into(), input: Input::Untyped(value.into()), origin: Origin::Flag(flag.into()) }
     }
 
-    /// Values given by a flag that takes several.
+    /// The values of a repeatable flag.
     #[must_use]
     pub fn flag_list(flag: &str, key: &str, values: Vec<String>) -> Self {
         Self { key: key.into(), input: Input::Flags(values), origin: Origin::Flag(flag.into()) }
     }
 }
 
-/// A value in an error's text: hostile characters escaped, and no longer than a line.
+/// Quotes a value for an error message: escapes control characters and cuts it to [`MAX_QUOTED_CHARS`].
 pub(super) fn quoted(value: &str) -> String {
-    const LONGEST: usize = 60;
-    let clipped: String = value.chars().take(LONGEST).collect();
+    let clipped: String = value.chars().take(MAX_QUOTED_CHARS).collect();
     let more = if clipped.len() < value.len() { "…" } else { "" };
     format!("`{}{more}`", printable(&clipped))
 }
@@ -73,33 +75,33 @@ pub(super) fn quoted(value: &str) -> String {
 impl Input {
     fn type_name(&self) -> &'static str {
         match self {
-            Self::Untyped(_) | Self::Text(_) | Self::Masked { text: Some(_), .. } => "a string",
+            Self::Untyped(_) | Self::Text(_) | Self::Secret { text: Some(_), .. } => "a string",
             Self::Integer(_) => "a number",
             Self::Float(_) => "a number with a fraction",
             Self::Bool(_) => "true or false",
-            Self::List(_) | Self::Flags(_) | Self::Masked { text: None, .. } => "a list",
+            Self::List(_) | Self::Flags(_) | Self::Secret { text: None, .. } => "a list",
             Self::Other(name) => name,
         }
     }
 
-    fn not(&self, wanted: &str) -> String {
-        format!("must be {wanted}, not {}", self.type_name())
+    fn wrong_type(&self, expected: &str) -> String {
+        format!("must be {expected}, not {}", self.type_name())
     }
 
     pub(super) fn text(&self) -> Result<&str, String> {
         match self {
             Self::Untyped(text) | Self::Text(text) => Ok(text),
-            other => Err(other.not("a string")),
+            other => Err(other.wrong_type("a string")),
         }
     }
 
-    /// What librdkafka takes for a property: all of its values are text.
+    /// The text of a librdkafka property; librdkafka takes all values as text.
     pub(super) fn property(&self) -> Result<String, String> {
         match self {
             Self::Untyped(text) | Self::Text(text) | Self::Float(text) => Ok(text.clone()),
             Self::Integer(number) => Ok(number.to_string()),
             Self::Bool(value) => Ok(value.to_string()),
-            other => Err(other.not("a string, a number, true or false")),
+            other => Err(other.wrong_type("a string, a number, true or false")),
         }
     }
 
@@ -109,18 +111,18 @@ impl Input {
             Self::Untyped(text) => {
                 text.trim().parse().map_err(|_| format!("{} is not a whole number", quoted(text)))?
             }
-            other => return Err(other.not("a whole number")),
+            other => return Err(other.wrong_type("a whole number")),
         };
         u64::try_from(number).map_err(|_| format!("{number} is out of range"))
     }
 
-    /// A number with a range of its own.
+    /// A number of a type that checks its own range.
     pub(super) fn bounded<T: TryFrom<u64, Error = BoundsError>>(&self) -> Result<T, String> {
         let number = self.integer()?;
         T::try_from(number).map_err(|_| format!("{number} is out of range"))
     }
 
-    /// A whole number, 0 or more.
+    /// An integer, 0 or more.
     pub(super) fn whole(&self) -> Result<u64, String> {
         self.integer()
     }
@@ -135,8 +137,8 @@ impl Input {
 
     pub(super) fn duration(&self, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
         let text = self.text()?;
-        let time = parse_duration(text).map_err(|_| format!("{} is not a time", quoted(text)))?;
-        if range.contains(&time) { Ok(time) } else { Err(format!("{} is out of range", quoted(text))) }
+        let duration = parse_duration(text).map_err(|_| format!("{} is not a duration", quoted(text)))?;
+        if range.contains(&duration) { Ok(duration) } else { Err(format!("{} is out of range", quoted(text))) }
     }
 
     pub(super) fn bytes(&self, range: &RangeInclusive<u64>) -> Result<u64, String> {
@@ -149,27 +151,27 @@ impl Input {
         match self {
             Self::Bool(value) => Ok(*value),
             Self::Untyped(text) => text.parse().map_err(|_| format!("{} is neither true nor false", quoted(text))),
-            other => Err(other.not("true or false")),
+            other => Err(other.wrong_type("true or false")),
         }
     }
 
-    /// A text that may hold a secret; only for the settings that the catalog says this of.
-    pub(super) fn masked(&self) -> Result<Masked, String> {
+    /// A text that may hold a secret. Only for settings in [`SECRETS`](super::catalog::SECRETS).
+    pub(super) fn secret(&self) -> Result<Secret, String> {
         match self {
-            Self::Masked { text: Some(text), .. } => Ok(text.clone()),
-            other => Err(other.not("a string")),
+            Self::Secret { text: Some(text), .. } => Ok(text.clone()),
+            other => Err(other.wrong_type("a string")),
         }
     }
 
-    /// The same for a list.
-    pub(super) fn masked_list(&self) -> Result<Vec<Masked>, String> {
+    /// A list whose items may hold secrets. Only for settings in [`SECRETS`](super::catalog::SECRETS).
+    pub(super) fn secret_list(&self) -> Result<Vec<Secret>, String> {
         match self {
-            Self::Masked { list: Some(list), .. } => Ok(list.clone()),
-            other => Err(other.not("a list of strings")),
+            Self::Secret { list: Some(list), .. } => Ok(list.clone()),
+            other => Err(other.wrong_type("a list of strings")),
         }
     }
 
-    /// The same, with every text in it replaced.
+    /// Returns the input with `f` applied to each text.
     pub(super) fn try_map(&self, f: impl Fn(&str) -> Result<String, String>) -> Result<Self, String> {
         Ok(match self {
             Self::Untyped(text) => Self::Untyped(f(text)?),
@@ -180,12 +182,12 @@ impl Input {
         })
     }
 
-    /// A list; in a flag or variable with commas.
+    /// A list. In a flag or variable, it is separated by commas.
     pub(super) fn list(&self) -> Result<Vec<String>, String> {
         self.items(split)
     }
 
-    /// A list of `NAME=VALUE`; in a flag or variable with commas before each name.
+    /// A list of `NAME=VALUE`. In a flag or variable, it is separated by commas; see [`split_pairs`].
     pub(super) fn pairs(&self) -> Result<Vec<String>, String> {
         self.items(split_pairs)
     }
@@ -195,7 +197,7 @@ impl Input {
             Self::List(items) => Ok(items.clone()),
             Self::Flags(values) => Ok(values.iter().flat_map(|value| split(value)).collect()),
             Self::Untyped(text) => Ok(split(text)),
-            other => Err(other.not("a list of strings")),
+            other => Err(other.wrong_type("a list of strings")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a run leaves of its configuration, and where.
+//! The part of the configuration that a run stores in its journal, and where journals are.
 
 use std::{
     collections::BTreeMap,
@@ -10,19 +10,20 @@ use toml::Value;
 use super::{Config, Environment, catalog, environment::variable, show::one_line};
 use crate::{domain::MASK, handler::HandlerSpec, journal::Journals, replay::JournalOptions};
 
-/// Settings of `[run]` that are not part of a run.
-const NOT_THE_RUNS: [&str; 5] =
+/// Settings of `[run]` that are not stored, because they do not define the run.
+const NOT_STORED: [&str; 5] =
     ["run.dry_run", "run.journal", "run.journal_keep", "run.state_dir", "run.progress_interval"];
 
-/// The tables that say how a run goes.
-const TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
+/// The tables whose settings are stored.
+const STORED_TABLES: [&str; 8] = ["run", "decode", "projection", "topics", "topic", "exec", "http", "export"];
 
-/// A path, or the path behind `sqlite:`, as it is from every directory. One that begins with a reference is left alone.
+/// Makes a path absolute, also one after `sqlite:`. Other databases, and paths that begin with a reference, are not
+/// changed.
 fn absolute(value: &Value) -> Option<Value> {
     let text = value.as_str()?;
     let (scheme, path) = match text.strip_prefix("sqlite:") {
         Some(path) => ("sqlite:", path.strip_prefix("//").unwrap_or(path)),
-        // Another database, or nothing that is here.
+        // Another database, not a local path.
         None if text.contains("://") || text.starts_with("postgres") => return Some(value.clone()),
         None => ("", text),
     };
@@ -32,7 +33,7 @@ fn absolute(value: &Value) -> Option<Value> {
     Some(Value::from(format!("{scheme}{}", std::path::absolute(path).ok()?.display())))
 }
 
-/// Whether a part of what is shown stands for a secret.
+/// Whether a shown value contains the mask of a secret.
 fn is_masked(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(MASK),
@@ -41,30 +42,30 @@ fn is_masked(value: &Value) -> bool {
     }
 }
 
-/// What a run that goes on was started with, as its journal has it.
+/// The stored settings of a run that is being resumed.
 #[derive(Clone, Debug, Default)]
 pub struct ResumedSettings {
-    /// What it is called in errors.
+    /// Name of the source in error messages.
     pub origin: PathBuf,
-    /// How to reach its cluster, as a configuration file says it.
+    /// The connection to the cluster, as the text of a configuration file.
     pub connection: String,
-    /// How it goes, as a configuration file says it.
+    /// The settings of the run, as the text of a configuration file.
     pub run: String,
 }
 
 impl Config {
-    /// Where journals are: below `run.state_dir`, `$XDG_STATE_HOME` or `~/.local/state`, the first that is named; `None`
-    /// where none is.
+    /// The journals below the first of `run.state_dir`, `$XDG_STATE_HOME` and `~/.local/state` that is known; `None` if
+    /// none is.
     #[must_use]
     pub fn journals(&self, environment: &Environment) -> Option<Journals> {
         let home = || Some(Path::new(environment.path("HOME")?).join(".local/state"));
-        // The specification wants relative paths to be ignored.
+        // The XDG specification requires relative paths to be ignored.
         let user = || environment.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let named = self.run.journal.state_dir.clone();
         named.or_else(user).or_else(home).map(|dir| Journals::below(&dir))
     }
 
-    /// What a session needs to keep journals, wanted or not.
+    /// Journal options for a session, also if `run.journal` is false.
     #[must_use]
     pub fn journal_options(&self, environment: &Environment) -> JournalOptions {
         let (connection, settings) = self.for_journal();
@@ -78,10 +79,10 @@ impl Config {
         }
     }
 
-    /// The settings that the handler goes by and that no journal holds, because they hold secrets.
+    /// Keys of settings that the handler uses and that are not stored, because they contain literal secrets.
     fn left_out_of_journal(&self) -> Vec<String> {
         let handler = &self.run.settings.handler;
-        let is_handlers = |key: &str| match key.split('.').next() {
+        let is_used = |key: &str| match key.split('.').next() {
             Some("http") => matches!(handler, HandlerSpec::Http { .. }),
             Some("exec") => matches!(handler, HandlerSpec::Exec { .. }),
             Some("projection") => matches!(handler, HandlerSpec::Projection { .. }),
@@ -93,15 +94,15 @@ impl Config {
             _ => self.shown(key).is_some_and(|value| is_masked(&value)),
         };
         let keys = catalog::SECRETS.iter().map(|(key, _)| *key);
-        keys.filter(|key| is_handlers(key) && is_left_out(key)).map(str::to_owned).collect()
+        keys.filter(|key| is_used(key) && is_left_out(key)).map(str::to_owned).collect()
     }
 
     fn shown(&self, key: &str) -> Option<Value> {
         catalog::settings().find(|setting| setting.key == key).and_then(|setting| (setting.show)(self))
     }
 
-    /// What keeps a run from going on with this configuration, in one sentence: settings that it was started with, that its
-    /// journal does not hold, and that nobody has given again.
+    /// The error for a run that cannot be resumed because secret settings are missing: its journal does not store them,
+    /// and this configuration does not set them. `None` if nothing is missing.
     #[must_use]
     pub fn missing_secrets(&self, run: &str, left_out: &[String]) -> Option<String> {
         let unset = Self::default();
@@ -110,39 +111,39 @@ impl Config {
         let variables = missing.iter().map(|key| variable(key)).collect::<Vec<_>>().join(", ");
         (!missing.is_empty()).then(|| {
             format!(
-                "run {run} was started with a secret written out in {names}, which its journal does not hold; set it again, in a \
-                 configuration file or as {variables}, and resume; a reference such as ${{env:NAME}} is held and need not be \
-                 given again"
+                "run {run} was started with literal secrets in {names}, which its journal does not store; set them \
+                 again in a configuration file or as {variables}, then resume (references such as ${{env:NAME}} are \
+                 stored)"
             )
         })
     }
 
-    /// How to reach the cluster, and how a run goes: what it reads, and what its handler does with it.
+    /// The connection as the text of a configuration file, and the run's settings by key, for the journal.
     fn for_journal(&self) -> (String, BTreeMap<String, String>) {
-        let settings = catalog::settings().filter(|setting| !NOT_THE_RUNS.contains(&setting.key));
+        let settings = catalog::settings().filter(|setting| !NOT_STORED.contains(&setting.key));
         let settings = settings.filter(|setting| {
             let table = setting.key.split('.').next().unwrap_or_default();
-            TABLES.contains(&table)
+            STORED_TABLES.contains(&table)
         });
         let settings = settings.filter_map(|setting| {
             let value = match setting.key {
-                // Whoever goes on may do so in another directory.
+                // The run may be resumed in another directory.
                 "run.handler" => Value::from(self.run.settings.handler.absolute().ok()?.to_string()),
                 "run.keys_from" => absolute(&Value::from(self.run.keys_from.clone()?))?,
-                // The command and its arguments mean what they mean in this directory.
+                // The command and its arguments may be relative to this directory.
                 "exec.directory" if matches!(self.run.settings.handler, HandlerSpec::Exec { .. }) => {
                     absolute(&(setting.show)(self).unwrap_or_else(|| Value::from(".")))?
                 }
                 key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
                 _ => (setting.show)(self)?,
             };
-            // A secret is not written down; whoever goes on has it from where it was before. References stay references.
+            // Literal secrets are not stored. References are stored as references and resolved again on resume.
             let is_secret = catalog::SECRETS.iter().any(|(key, _)| *key == setting.key);
             (!(is_secret && is_masked(&value))).then(|| (setting.key.to_owned(), one_line(&value)))
         });
-        // An address that comes from elsewhere stays there.
-        let open = self.kafka.bootstrap_servers.as_ref().filter(|it| Some(*it) == self.kafka.bootstrap_shown.as_ref());
-        let connection = open.map_or_else(String::new, |servers| {
+        // Addresses that contain a reference are not stored.
+        let plain = self.kafka.bootstrap_servers.as_ref().filter(|it| Some(*it) == self.kafka.bootstrap_shown.as_ref());
+        let connection = plain.map_or_else(String::new, |servers| {
             format!("[kafka]\nbootstrap_servers = {}\n", one_line(&Value::from(servers.clone())))
         });
         (connection, settings.collect())
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_workers_that_was_found_on_the_way_is_found_again_unless_the_one_who_resumes_says_otherwise() {
+    fn automatic_concurrency_and_rate_are_restored_unless_flags_override_them() {
         for (started, flag, expected) in
             [("auto", None, true), ("auto", Some("7"), false), ("7", Some("auto"), true), ("7", None, false)]
         {
@@ -183,12 +184,12 @@ mod tests {
                 &Environment::default(),
             );
             assert_eq!(config.run.settings.adaptive, expected, "{started}, then {flag:?}");
-            assert_eq!(config.run.settings.rate, None, "a rate can be lifted");
+            assert_eq!(config.run.settings.rate, None, "a stored rate can be removed");
         }
     }
 
     #[test]
-    fn a_run_that_goes_on_has_the_settings_it_was_started_with() {
+    fn a_resumed_run_keeps_the_settings_it_was_started_with() {
         let flags = [
             ("kafka.bootstrap_servers", "broker:9092"),
             ("run.topics", "a,b"),
@@ -215,22 +216,22 @@ mod tests {
         let again =
             load(&Overrides { assignments: flag, resumed: Some(resumed), ..Overrides::default() }, &environment);
         let concurrency = again.run.settings.concurrency;
-        assert_eq!(concurrency.get(), 3, "a flag of the one who resumes is stronger");
+        assert_eq!(concurrency.get(), 3, "flags of resume take precedence");
         assert_eq!(
             again.kafka.bootstrap_servers.as_deref(),
             Some("other:1"),
-            "so is where the cluster is said to be now"
+            "the current bootstrap servers take precedence"
         );
         let mut settings = again.run.settings.clone();
         settings.concurrency = started.run.settings.concurrency;
-        assert_eq!(settings, started.run.settings, "all else is pinned");
+        assert_eq!(settings, started.run.settings, "all other settings are restored");
         assert_eq!(again.run.scope.range, started.run.scope.range);
         assert_eq!(again.run.scope.rules, started.run.scope.rules);
         assert_eq!(again.for_journal().1["run.topics"], r#"["a", "b"]"#);
     }
 
     #[test]
-    fn the_handlers_tables_come_along_without_secrets_and_from_every_directory() {
+    fn handler_settings_are_stored_without_secrets_and_with_absolute_paths() {
         let environment = Environment::from_pairs([("TOKEN", "hunter2")]);
         let flags = [
             ("run.handler", "ndjson:out/lines"),
@@ -242,7 +243,7 @@ mod tests {
         let (connection, settings) = started.for_journal();
         let run = settings_text(&settings);
         assert!(!run.contains("hunter2"), "{run}");
-        assert!(!settings.contains_key("http.url"), "half a secret is of no use: {run}");
+        assert!(!settings.contains_key("http.url"), "a partly masked value is not stored: {run}");
         let here = std::env::current_dir().unwrap();
         assert!(run.contains(&format!("handler = \"ndjson:{}/out/lines\"", here.display())), "{run}");
         let resumed = ResumedSettings { origin: "journal".into(), connection, run };
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_no_journal_holds_is_asked_for_and_nothing_else() {
+    fn only_missing_literal_secrets_are_asked_for() {
         let with = |pairs: &[(&str, &str)]| {
             let assignments = pairs.iter().map(|(key, value)| Assignment::flag("-", key, *value)).collect();
             load(&Overrides { assignments, ..Overrides::default() }, &Environment::from_pairs([("T", "hunter2")]))
@@ -264,7 +265,7 @@ mod tests {
             (&[("run.handler", "http:http://u:hunter2@h/x")], &["http.url"]),
             (&[("run.handler", "http"), ("http.url", "http://u:hunter2@h/x"), literal], &["http.url", "http.headers"]),
             (&[("run.handler", "http:http://h/x"), ("http.headers", "Authorization: ${env:T}")], &[]),
-            // Whatever else is configured, the handler does not go by it.
+            // Secrets that the handler does not use are not asked for.
             (&[("run.handler", "null"), literal, ("projection.target", "postgres://u:hunter2@h/d")], &[]),
             (&[("run.handler", "projection"), ("projection.target", "sqlite:a.db")], &[]),
             (
@@ -278,20 +279,20 @@ mod tests {
             let started = with(pairs);
             assert_eq!(started.left_out_of_journal(), left_out, "{pairs:?}");
             let owned = started.left_out_of_journal();
-            let sentence = Config::default().missing_secrets("r", &owned);
-            assert_eq!(sentence.is_some(), !left_out.is_empty());
+            let message = Config::default().missing_secrets("r", &owned);
+            assert_eq!(message.is_some(), !left_out.is_empty());
             for key in left_out {
-                let sentence = sentence.as_ref().unwrap();
-                assert!(sentence.contains(key) && sentence.contains(&variable(key)), "{sentence}");
-                assert!(!sentence.contains("hunter2"), "{sentence}");
+                let message = message.as_ref().unwrap();
+                assert!(message.contains(key) && message.contains(&variable(key)), "{message}");
+                assert!(!message.contains("hunter2"), "{message}");
             }
         }
         let owned = ["http.headers".to_owned()];
-        assert_eq!(with(&[literal]).missing_secrets("r", &owned), None, "it is given again");
+        assert_eq!(with(&[literal]).missing_secrets("r", &owned), None, "the secret is set again");
     }
 
     #[test]
-    fn paths_are_made_absolute_and_nothing_else() {
+    fn only_local_paths_are_made_absolute() {
         let here = std::env::current_dir().unwrap();
         let made = |text: &str| absolute(&Value::from(text)).unwrap().as_str().unwrap().to_owned();
         assert_eq!(made("a.sql"), here.join("a.sql").display().to_string());
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_directory_is_the_first_that_is_named() {
+    fn the_first_known_state_directory_is_used() {
         let dir = |config: &Config, pairs: [(&str, &str); 2]| {
             config.journals(&Environment::from_pairs(pairs)).map(|journals| journals.dir().display().to_string())
         };

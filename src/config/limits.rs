@@ -1,4 +1,4 @@
-//! Values of settings that limit a run.
+//! Values of `[run]`: concurrency, rate, lag, barriers and patterns.
 
 use toml::Value;
 
@@ -12,7 +12,7 @@ use crate::{
     replay::FIRST_WORKERS,
 };
 
-/// How many workers, or how many to begin with; and whether their number is found on the way.
+/// The number of workers, or with `auto` the number to start with; and whether it is `auto`.
 pub(super) fn concurrency(input: &Input) -> Result<(Concurrency, bool), String> {
     if input.text().is_ok_and(|text| text == "auto") {
         Ok((FIRST_WORKERS, true))
@@ -25,7 +25,7 @@ pub(super) fn show_concurrency(workers: Concurrency, adaptive: bool) -> Value {
     if adaptive { Value::from("auto") } else { number(workers.get()) }
 }
 
-/// A rate; a later place can lift what an earlier one has set.
+/// A rate. `off` removes a limit from a weaker source.
 pub(super) fn rate(input: &Input) -> Result<Option<RateLimit>, String> {
     match input.text()? {
         "off" => Ok(None),
@@ -54,7 +54,7 @@ pub(super) fn show_rules(rules: &[Rule]) -> Option<Value> {
 }
 
 pub(super) fn patterns(input: &Input) -> Result<Vec<Glob>, String> {
-    // A flag that is given several times has a list in each.
+    // Each value of a repeated flag may be a comma-separated list.
     let items = input.list()?;
     let names = items.iter().flat_map(|item| item.split(',')).map(str::trim).filter(|name| !name.is_empty());
     names.map(str::parse).collect()
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_and_refused() {
+    fn valid_values_are_parsed_and_invalid_ones_refused() {
         let text = |text: &str| Input::Text(text.into());
         assert_eq!(concurrency(&text("auto")), Ok((FIRST_WORKERS, true)));
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Lists in one text, as flags and environment variables give them.
+//! Comma-separated lists in flags and environment variables.
 
-/// The items of a list with commas. A comma within brackets or braces, or behind a backslash, belongs to its item; the backslash
-/// before a comma is taken off. Space around items is too, where there are several.
+/// Splits a comma-separated list. A comma within brackets or braces, or after a backslash, belongs to its item; the
+/// backslash before a comma is removed. If there are several items, surrounding whitespace is removed, too.
 pub(crate) fn split(text: &str) -> Vec<String> {
     let mut items = vec![String::new()];
     let mut depth = 0_usize;
@@ -17,7 +17,7 @@ pub(crate) fn split(text: &str) -> Vec<String> {
             ',' if depth == 0 => items.push(String::new()),
             _ => {
                 match c {
-                    // Quotes mean something in JSON only, which brackets or braces hold.
+                    // Quotes only matter in JSON, which is enclosed in brackets or braces.
                     '"' if depth > 0 => quoted = !quoted,
                     '[' | '{' if !quoted => depth += 1,
                     ']' | '}' if !quoted => depth = depth.saturating_sub(1),
@@ -35,7 +35,7 @@ pub(crate) fn split(text: &str) -> Vec<String> {
     items
 }
 
-/// The same for a list of `NAME=VALUE`: what has no `=` belongs to the value before it, commas and all.
+/// Splits a comma-separated list of `NAME=VALUE`. A part without `=` belongs to the value before it, with its comma.
 pub(super) fn split_pairs(text: &str) -> Vec<String> {
     let mut pairs: Vec<String> = Vec::new();
     for item in split(text) {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commas_separate_unless_they_belong_to_an_item() {
+    fn commas_in_brackets_or_after_a_backslash_do_not_separate() {
         for (text, items) in [
             ("", &[""][..]),
             ("a", &["a"]),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_keeps_the_commas_that_begin_no_other_pair() {
+    fn a_value_keeps_commas_that_do_not_start_another_pair() {
         for (text, pairs) in [
             ("a=1,b=2", &["a=1", "b=2"][..]),
             ("accept=text/html,text/plain", &["accept=text/html,text/plain"]),
@@ -92,12 +92,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_items_come_back(items in prop::collection::vec("[a-z*?.]{1,5}", 1..6)) {
+        fn joined_plain_items_split_again(items in prop::collection::vec("[a-z*?.]{1,5}", 1..6)) {
             prop_assert_eq!(split(&items.join(",")), items);
         }
 
         #[test]
-        fn an_item_can_have_any_comma_escaped(item in "[a-z,]{1,8}") {
+        fn escaped_commas_do_not_separate(item in "[a-z,]{1,8}") {
             prop_assert_eq!(split(&item.replace(',', r"\,")), vec![item]);
         }
     }

@@ -1,4 +1,4 @@
-//! File, then environment, then flags: who comes later wins.
+//! Merges file, environment and flags; later sources take precedence.
 
 use std::path::{Path, PathBuf};
 
@@ -9,51 +9,51 @@ use super::{
 };
 use crate::domain::Concurrency;
 
-/// What the command line says: the file to read, and values.
+/// The command line's part of a configuration: the file to read, and values.
 #[derive(Clone, Default)]
 pub struct Overrides {
-    /// The file named by `--config`.
+    /// The file given by `--config`.
     pub file: Option<PathBuf>,
     /// Values given by flags, in order.
     pub assignments: Vec<Assignment>,
-    /// The texts of `-X`, in order.
+    /// Values of `-X`, in order.
     pub properties: Vec<String>,
-    /// What the run that goes on was started with: how to reach its cluster is weaker than the file, how it goes is stronger
-    /// than the environment.
+    /// Stored settings of a run that is being resumed. The connection has lower precedence than the file; the settings
+    /// of the run have higher precedence than the environment.
     pub resumed: Option<ResumedSettings>,
 }
 
 impl Config {
-    /// Reads file and environment and puts the command line over them. `directory` is where `kreplay.toml` is looked for.
+    /// Merges file, environment and command line. Looks for `kreplay.toml` in `directory`.
     ///
     /// # Errors
-    /// Everything that is wrong, each with its place, its key and what is allowed.
+    /// All problems, each with its source, its key and the allowed values.
     pub fn load(overrides: &Overrides, environment: &Environment, directory: &Path) -> Result<Self, ConfigError> {
         let mut merge = Merge { config: Self::default(), problems: Vec::new(), environment };
         if let Some(resumed) = &overrides.resumed {
-            merge.text(&resumed.origin, &resumed.connection);
+            merge.layer_text(&resumed.origin, &resumed.connection);
         }
         if let Some(path) = file::find(overrides.file.as_deref(), environment, directory) {
             let text = file::read(directory, &path)?;
             let (assignments, problems) = file::parse(&path, &text);
             merge.problems.extend(problems);
             merge.layer(&assignments);
-            merge.problems.sort_by_key(|problem| problem.origin.place());
+            merge.problems.sort_by_key(|problem| problem.origin.line_and_column());
             merge.config.file = Some(path);
         }
         let (assignments, problems) = environment.assignments();
         merge.problems.extend(problems);
         merge.layer(&assignments);
         if let Some(resumed) = &overrides.resumed {
-            merge.text(&resumed.origin, &resumed.run);
-            let steering = assignments.iter().filter(|it| STEERING.contains(&it.key.as_str())).cloned();
-            merge.layer(&steering.collect::<Vec<_>>());
+            merge.layer_text(&resumed.origin, &resumed.run);
+            let overriding = assignments.iter().filter(|it| ENVIRONMENT_ON_RESUME.contains(&it.key.as_str())).cloned();
+            merge.layer(&overriding.collect::<Vec<_>>());
         }
         let properties = merge.property_flags(&overrides.properties);
         merge.layer(&properties);
         merge.layer(&overrides.assignments);
-        merge.check_workers();
-        // Republishing goes by the strategy, too.
+        merge.check_concurrency();
+        // The handler `topic` uses the strategy of `[topics]`.
         let topics = merge.config.topics.clone();
         let republishing = &mut merge.config.run.settings.handlers.topic;
         (republishing.strategy, republishing.channel) = (topics.strategy, topics.channel);
@@ -61,8 +61,8 @@ impl Config {
     }
 }
 
-/// Settings of a run that the environment may change when the run is resumed.
-const STEERING: [&str; 1] = ["run.on_failure"];
+/// Settings that the environment can change when a run is resumed.
+const ENVIRONMENT_ON_RESUME: [&str; 1] = ["run.on_failure"];
 
 struct Merge<'a> {
     config: Config,
@@ -72,10 +72,10 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn layer(&mut self, assignments: &[Assignment]) {
-        let place = |key: &str| assignments.iter().find(|it| it.key == key).map(|it| it.origin.clone());
-        for (one, other) in catalog::EITHER {
-            if let (Some(_), Some(origin)) = (place(one), place(other)) {
-                self.problem(origin, other, format!("there is {one}, too; give one of the two"));
+        let origin = |key: &str| assignments.iter().find(|it| it.key == key).map(|it| it.origin.clone());
+        for (one, other) in catalog::EXCLUSIVE {
+            if let (Some(_), Some(origin)) = (origin(one), origin(other)) {
+                self.problem(origin, other, format!("conflicts with {one}; set only one of them"));
             }
         }
         for assignment in assignments {
@@ -84,13 +84,13 @@ impl Merge<'_> {
                 None => self.setting(assignment),
             };
             match result {
-                Ok(()) => self.remember(assignment),
+                Ok(()) => self.record_origin(assignment),
                 Err(message) => self.problem(assignment.origin.clone(), &assignment.key, message),
             }
         }
     }
 
-    fn text(&mut self, origin: &Path, text: &str) {
+    fn layer_text(&mut self, origin: &Path, text: &str) {
         let (assignments, problems) = file::parse(origin, text);
         self.problems.extend(problems);
         self.layer(&assignments);
@@ -98,15 +98,15 @@ impl Merge<'_> {
 
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {
         let key = assignment.key.as_str();
-        let setting = catalog::settings().find(|setting| setting.key == key).ok_or("there is no such setting")?;
+        let setting = catalog::settings().find(|setting| setting.key == key).ok_or("unknown setting")?;
         let set = |config: &mut Config, input: &Input| {
             (setting.set)(config, input).map_err(|reason| {
-                let joint = if reason.ends_with('?') { "" } else { ";" };
-                format!("{reason}{joint} allowed: {}", setting.allowed)
+                let separator = if reason.ends_with('?') { "" } else { ";" };
+                format!("{reason}{separator} allowed: {}", setting.allowed)
             })
         };
-        if let Some((_, form)) = catalog::SECRETS.iter().find(|(name, _)| *name == key) {
-            let resolved = reference::resolve_input(&assignment.input, *form, self.environment)?;
+        if let Some((_, format)) = catalog::SECRETS.iter().find(|(name, _)| *name == key) {
+            let resolved = reference::resolve_input(&assignment.input, *format, self.environment)?;
             return set(&mut self.config, &resolved);
         }
         if key != "kafka.bootstrap_servers" {
@@ -123,13 +123,13 @@ impl Merge<'_> {
 
     fn property(&mut self, name: &str, assignment: &Assignment) -> Result<(), String> {
         if property::BOOTSTRAP.contains(&name) {
-            return Err("this property cannot be set: use kafka.bootstrap_servers".into());
+            return Err("this property cannot be set; use kafka.bootstrap_servers".into());
         }
         property::check_name(name)?;
         let text = assignment.input.property()?;
         let value = reference::resolve(&text, self.environment)?;
         if value.contains('\0') {
-            return Err("the value holds a NUL character".into());
+            return Err("the value contains a NUL character".into());
         }
         self.config.kafka.properties.set(name, value, &text, reference::has_reference(&text));
         Ok(())
@@ -153,8 +153,8 @@ impl Merge<'_> {
         assignments
     }
 
-    fn remember(&mut self, assignment: &Assignment) {
-        for (one, other) in catalog::EITHER {
+    fn record_origin(&mut self, assignment: &Assignment) {
+        for (one, other) in catalog::EXCLUSIVE {
             if assignment.key == one {
                 self.config.origins.remove(other);
             } else if assignment.key == other {
@@ -164,8 +164,8 @@ impl Merge<'_> {
         self.config.origins.insert(assignment.key.clone(), assignment.origin.clone());
     }
 
-    /// A number of workers that a flag or a variable asks for must not be ignored because there is to be only one.
-    fn check_workers(&mut self) {
+    /// Refuses a concurrency from a flag or a variable that `run.single_threaded` would silently override.
+    fn check_concurrency(&mut self) {
         if !self.config.run.settings.single_threaded {
             return;
         }
@@ -180,7 +180,7 @@ impl Merge<'_> {
             if is_one || is_weaker || matches!(origin, Origin::Default | Origin::File { .. }) {
                 continue;
             }
-            let message = format!("a single-threaded run ({single}) has one worker; leave one of the two out");
+            let message = format!("a single-threaded run ({single}) has one worker; remove one of the two settings");
             return self.problem(origin, key, message);
         }
     }

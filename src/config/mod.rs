@@ -1,6 +1,6 @@
-//! One typed configuration from a file, the environment and the command line, each stronger than the one before.
+//! The typed configuration, merged from a file, the environment and the command line; later sources take precedence.
 //!
-//! Whatever is wrong is reported at once, each thing with its place, its key and what is allowed. Secrets are masked in
+//! All problems are reported together, each with its source, its key and the allowed values. Secrets are masked in
 //! everything that can be printed.
 
 mod bytes;

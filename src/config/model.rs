@@ -1,4 +1,4 @@
-//! The configuration with everything in its place.
+//! The typed configuration.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -12,74 +12,74 @@ use crate::{
     topics::{Channel, NewKey, Strategy},
 };
 
-/// Everything that can be set, from file, environment and flags. Its `Debug` form shows no secret.
+/// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `[kafka]`: the cluster.
     pub kafka: KafkaSection,
-    /// `[run]`: what to replay, and how.
+    /// `[run]`: what to replay and how.
     pub run: RunSection,
-    /// `[topics]`: which topics channels belong to.
+    /// `[topics]`: the mapping of channels to topics.
     pub topics: TopicsSection,
-    /// `[console]`: how it looks.
+    /// `[console]`: theme and mouse.
     pub console: ConsoleSection,
-    /// `[demo]`: its data, and where its runs differ from others.
+    /// `[demo]`: its data, and the settings that it does not share with `[run]`.
     pub demo: DemoSection,
-    /// The file that was read, if one was.
+    /// The file that was read, if any.
     pub file: Option<PathBuf>,
-    /// Where each value that somebody set comes from, by its key.
+    /// The origin of each value that was set, by its key.
     pub(super) origins: BTreeMap<String, Origin>,
 }
 
-/// The cluster. The demo brings its own and uses nothing of this.
+/// The cluster. The demo has a built-in broker and does not use this.
 #[derive(Clone, Debug, Default)]
 pub struct KafkaSection {
-    /// `host:port`, several with commas; `None` where nobody named a cluster.
+    /// Comma-separated `host:port`; `None` if no cluster is given.
     pub bootstrap_servers: Option<String>,
-    /// Passed through to librdkafka.
+    /// Properties passed through to librdkafka.
     pub properties: Properties,
-    /// The bootstrap servers as they may be shown.
+    /// The bootstrap servers for display, with references unresolved.
     pub(super) bootstrap_shown: Option<String>,
 }
 
-/// What to replay, and how.
+/// What to replay and how.
 #[derive(Clone, Debug)]
 pub struct RunSection {
-    /// The topics; `None` where nobody chose any.
+    /// The topics; `None` if none are given.
     pub topics: Option<TopicSet>,
-    /// What is read of them.
+    /// The range and the filter.
     pub scope: Scope,
-    /// The file that the list of keys in `scope` was read from.
+    /// The file from which the list of keys in `scope` was read.
     pub(super) keys_from: Option<String>,
-    /// How the run is to go.
+    /// The settings of the run.
     pub settings: Settings,
-    /// Which protocol a group speaks.
+    /// The group protocol.
     pub group_protocol: ProtocolChoice,
-    /// What is left behind, so that runs can be resumed.
+    /// The journal settings.
     pub journal: JournalSection,
     /// The time between two lines of headless progress.
     pub progress_interval: Duration,
 }
 
-/// Which topics channels belong to.
+/// The mapping of channels to topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicsSection {
-    /// The topics, and how they are made.
+    /// The topics, and how they are created.
     pub strategy: Strategy,
-    /// What a migration takes for the channel of a record.
+    /// How a migration finds the channel of a record.
     pub channel: Channel,
-    /// What becomes the key of a record that is migrated.
+    /// The key of a migrated record.
     pub key: NewKey,
 }
 
-/// What runs leave behind, so that they can be resumed.
+/// Journal settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalSection {
-    /// Whether they leave anything.
+    /// Whether runs write a journal.
     pub enabled: bool,
-    /// How many finished runs are kept.
+    /// Number of finished runs to keep.
     pub keep: u32,
-    /// Where; `None` means the user's own state directory.
+    /// The directory; `None` for the user's state directory.
     pub state_dir: Option<PathBuf>,
 }
 
@@ -89,41 +89,41 @@ impl Default for JournalSection {
     }
 }
 
-/// How the console looks.
+/// Console settings.
 #[derive(Clone, Debug)]
 pub struct ConsoleSection {
-    /// The name of a theme, or the path of a theme's file.
+    /// The name of a theme, or the path of a theme file.
     pub theme: String,
-    /// Whether wheel and clicks are taken from the terminal.
+    /// Whether to capture the mouse.
     pub mouse: bool,
 }
 
-/// The demo's data, and where its runs differ from others.
+/// The demo's data, and the settings that it does not share with `[run]`.
 #[derive(Clone, Debug)]
 pub struct DemoSection {
-    /// What is replayed.
+    /// The generated data.
     pub datasets: Datasets,
-    /// The workers that a demo starts with.
+    /// The number of workers, or with `adaptive` the number to start with.
     pub concurrency: Concurrency,
-    /// Whether their number is found on the way.
+    /// Whether the number of workers is automatic.
     pub adaptive: bool,
-    /// What is done with the records: `work` or `handler`, whichever was given last.
+    /// The handler, from `demo.work` or `demo.handler`, whichever was set last.
     pub handler: HandlerSpec,
-    /// The consumer group that shares the demo's work; `None` uses no group.
+    /// The consumer group; `None` uses no group.
     pub group: Option<String>,
-    /// What is read of the demo's topics.
+    /// The range and the filter.
     pub scope: Scope,
 }
 
-/// Which of Kafka's group protocols to speak.
+/// The choice of a Kafka group protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProtocolChoice {
-    /// The classic one on a cluster, the consumer protocol on the demo's broker.
+    /// The classic protocol on a cluster, the consumer protocol on the demo's broker.
     #[default]
     Auto,
-    /// KIP-848; Kafka 4.0 and later.
+    /// The consumer protocol (KIP-848), of Kafka 4.0 and later.
     Consumer,
-    /// The one that every broker has.
+    /// The classic protocol, which every broker supports.
     Classic,
 }
 
@@ -150,8 +150,8 @@ impl FromStr for ProtocolChoice {
     }
 }
 
-/// A handler that takes this time for each record.
-pub(super) fn takes(work: Duration) -> HandlerSpec {
+/// A handler that simulates this handling time per record.
+pub(super) fn simulated(work: Duration) -> HandlerSpec {
     HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), fail: 0.0, poison: 0.0 })
 }
 
@@ -174,7 +174,7 @@ impl Default for Config {
                 datasets: Datasets::default(),
                 concurrency: Concurrency::MIN,
                 adaptive: false,
-                handler: takes(Duration::from_millis(1)),
+                handler: simulated(Duration::from_millis(1)),
                 group: None,
                 scope: Scope::default(),
             },
@@ -185,7 +185,7 @@ impl Default for Config {
 }
 
 impl RunSection {
-    /// What is to be read; `None` where nobody chose any topics.
+    /// The selection; `None` if no topics are given.
     #[must_use]
     pub fn selection(&self) -> Option<Selection> {
         self.topics.clone().map(|topics| Selection { topics, scope: self.scope.clone() })
@@ -193,30 +193,30 @@ impl RunSection {
 }
 
 impl Config {
-    /// How a run of the demo is to go: as any run, but with the demo's own workers, handler and group. What the file
-    /// says of a run on a real cluster must not write the demo's records into that run's files or group.
+    /// Settings for a run of the demo: those of `[run]`, but with the demo's own concurrency, handler and group.
+    /// Otherwise a file for a real cluster could make the demo write into the files or the group of a real run.
     #[must_use]
     pub fn demo_settings(&self) -> Settings {
         Settings {
             concurrency: self.demo.concurrency,
             adaptive: self.demo.adaptive,
-            // A group of a real cluster.
+            // The protected group exists on a real cluster only.
             protect_group: None,
             protect_topics: Vec::new(),
             max_lag: None,
             handler: self.demo.handler.clone(),
             group: self.demo.group.clone(),
-            rehearsal: None,
+            dry_run: None,
             ..self.run.settings.clone()
         }
     }
 
-    /// Whether somebody set this value.
-    pub(super) fn gives(&self, key: &str) -> bool {
+    /// Whether a value was set by file, environment or flags.
+    pub(super) fn is_set(&self, key: &str) -> bool {
         self.origins.contains_key(key)
     }
 
-    /// Where a value comes from.
+    /// The origin of a value.
     #[must_use]
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where each value comes from.
+//! Problems of a configuration, and the origins of its values.
 
 use std::{
     fmt,
@@ -8,13 +8,13 @@ use std::{
 
 use crate::feed::printable;
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// The value is a default.
     #[default]
     Default,
-    /// A place in a file; lines and columns count from 1, columns in characters.
+    /// A position in a file. Lines and columns start at 1; columns count characters.
     File {
         /// The file.
         path: Arc<Path>,
@@ -23,15 +23,15 @@ pub enum Origin {
         /// The column.
         column: usize,
     },
-    /// An environment variable, by name.
+    /// The name of an environment variable.
     Environment(String),
-    /// A flag of the command line, by name.
+    /// The name of a flag.
     Flag(String),
 }
 
 impl Origin {
-    /// Line and column, to tell of a file from its top to its end.
-    pub(super) fn place(&self) -> (usize, usize) {
+    /// Line and column, for sorting the problems of a file; (0, 0) for other origins.
+    pub(super) fn line_and_column(&self) -> (usize, usize) {
         match self {
             Self::File { line, column, .. } => (*line, *column),
             Self::Default | Self::Environment(_) | Self::Flag(_) => (0, 0),
@@ -51,21 +51,21 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One thing that is wrong.
+/// A problem with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// The origin of the value.
     pub origin: Origin,
-    /// Which setting, where it is about one.
+    /// The setting, if the problem concerns one.
     pub key: Option<String>,
-    /// What is wrong and what is allowed. It never holds the value of a secret.
+    /// The problem and the allowed values. It never contains the value of a secret.
     pub message: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.origin)?;
-        // A flag and a variable name the setting already; -X does not.
+        // The names of flags and variables identify the setting; -X does not.
         let names_itself = match &self.origin {
             Origin::Flag(name) => name != "-X",
             Origin::Environment(_) => true,
@@ -78,7 +78,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A configuration that cannot be used, with everything that is wrong with it, a line each.
+/// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -86,10 +86,10 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Values that are not allowed, keys that do not exist.
+    /// Invalid values or unknown keys, shown one per line.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Problem>),
 }

@@ -1,4 +1,4 @@
-//! `${env:NAME}` and `${file:PATH}` in values: secrets need not stand in the configuration itself.
+//! References in values: `${env:NAME}` and `${file:PATH}` keep secrets out of the configuration itself.
 
 use std::{fs::File, io::Read};
 
@@ -6,41 +6,41 @@ use super::{
     Environment,
     input::{Input, quoted},
 };
-use crate::domain::{Form, Masked};
+use crate::domain::{Secret, SecretFormat};
 
-/// The longest file that a reference reads, in bytes: certificates are far shorter.
-const LONGEST_FILE: u64 = 1 << 20;
+/// Maximum size of a referenced file. Certificates are far smaller.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Resolves what a setting that may hold secrets was given, and keeps what may be shown of it.
+/// Resolves the references in a value that may be secret, and keeps a masked form for display.
 ///
 /// # Errors
-/// As [`resolve`].
-pub(super) fn resolve_input(input: &Input, form: Form, environment: &Environment) -> Result<Input, String> {
-    let masked = |text: &str| {
+/// As for [`resolve`]; a value that contains a NUL character.
+pub(super) fn resolve_input(input: &Input, format: SecretFormat, environment: &Environment) -> Result<Input, String> {
+    let secret = |text: &str| {
         let value = resolve(text, environment)?;
         if value.contains('\0') {
-            return Err("the value holds a NUL character".to_owned());
+            return Err("the value contains a NUL character".to_owned());
         }
-        Ok(Masked::new(form, value, text))
+        Ok(Secret::new(format, value, text))
     };
     Ok(match input {
-        // Where commas are is seen before anything is resolved: a secret may hold some.
-        Input::Untyped(text) => Input::Masked {
-            text: Some(masked(text)?),
-            list: Some(input.list()?.iter().map(|item| masked(item)).collect::<Result<_, _>>()?),
+        // Split at commas before resolving, because a secret may contain commas.
+        Input::Untyped(text) => Input::Secret {
+            text: Some(secret(text)?),
+            list: Some(input.list()?.iter().map(|item| secret(item)).collect::<Result<_, _>>()?),
         },
-        Input::Text(text) => Input::Masked { text: Some(masked(text)?), list: None },
+        Input::Text(text) => Input::Secret { text: Some(secret(text)?), list: None },
         Input::List(items) | Input::Flags(items) => {
-            Input::Masked { text: None, list: Some(items.iter().map(|item| masked(item)).collect::<Result<_, _>>()?) }
+            Input::Secret { text: None, list: Some(items.iter().map(|item| secret(item)).collect::<Result<_, _>>()?) }
         }
         other => other.clone(),
     })
 }
 
-/// Replaces every reference by what it stands for; `$${` is a plain `${`.
+/// Replaces every reference by its value; `$${` stands for a literal `${`.
 ///
 /// # Errors
-/// One sentence that names the variable or file, and never what it holds.
+/// A reference is malformed or cannot be read. The message names the variable or file, but not its content.
 pub(super) fn resolve(text: &str, environment: &Environment) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -53,8 +53,9 @@ pub(super) fn resolve(text: &str, environment: &Environment) -> Result<String, S
             continue;
         }
         out.push_str(before);
-        let (inner, after) =
-            reference[2..].split_once('}').ok_or("a reference `${` has no `}`; write `$${` where none is meant")?;
+        let (inner, after) = reference[2..]
+            .split_once('}')
+            .ok_or("a reference `${` has no closing `}`; write `$${` for a literal `${`")?;
         out.push_str(&look_up(inner, environment)?);
         rest = after;
     }
@@ -62,7 +63,7 @@ pub(super) fn resolve(text: &str, environment: &Environment) -> Result<String, S
     Ok(out)
 }
 
-/// Whether there is anything to resolve.
+/// Whether a text contains a reference.
 pub(super) fn has_reference(text: &str) -> bool {
     text.replace("$${", "").contains("${")
 }
@@ -75,18 +76,18 @@ fn look_up(reference: &str, environment: &Environment) -> Result<String, String>
             None => Err(format!("the environment variable {} is not set", quoted(name))),
         },
         Some(("file", path)) => read(path).map_err(|error| format!("cannot read {}: {error}", quoted(path))),
-        // What is in the braces may be half a password: it is not repeated.
-        _ => Err("a reference is `${env:NAME}` or `${file:PATH}`; write `$${` where none is meant".into()),
+        // The text in the braces may be part of a password, so the message does not repeat it.
+        _ => Err("a reference is `${env:NAME}` or `${file:PATH}`; write `$${` for a literal `${`".into()),
     }
 }
 
-/// A file's text without the line feed at its end, which editors leave there and no password has.
+/// Reads a file and removes the line break at its end, which editors add and which is not part of a password.
 fn read(path: &str) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > LONGEST_FILE {
-        return Err("it is larger than 1 MiB".into());
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err("the file is larger than 1 MiB".into());
     }
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_replaced_wherever_they_stand() {
+    fn references_are_replaced_anywhere_in_a_text() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("password");
         std::fs::write(&path, "s3cret\r\n").unwrap();
@@ -113,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_leads_nowhere_is_named() {
+    fn unresolvable_references_are_named_in_the_error() {
         for (text, part) in [
             ("${env:NO_SUCH}", "`NO_SUCH` is not set"),
             ("${file:/no/such/file}", "cannot read `/no/such/file`"),
-            ("${env:USER_NAME", "has no `}`"),
+            ("${env:USER_NAME", "has no closing `}`"),
             ("${ENV:USER_NAME}", "is `${env:NAME}` or `${file:PATH}`"),
         ] {
             let error = resolve(text, &environment()).unwrap_err();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_bounded() {
+    fn files_larger_than_the_limit_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("large");
         std::fs::write(&path, vec![b'x'; (1 << 20) + 1]).unwrap();

@@ -1,4 +1,4 @@
-//! What is read of the topics: ranges, filters, key templates.
+//! Values of ranges, filters and key templates.
 
 use std::{fmt::Display, fs::File, io::Read, str::FromStr, sync::Arc};
 
@@ -7,38 +7,38 @@ use toml::Value;
 use super::input::{Input, quoted};
 use crate::{
     feed::printable,
-    plan::{Field, From, KeyList, Rules, Scope},
+    plan::{Field, KeyList, RangeStart, Rules, Scope},
 };
 
-/// The longest list of keys that is read, in bytes.
-const LONGEST_LIST: u64 = 64 << 20;
+/// Maximum size of a key list file.
+const MAX_KEY_LIST_BYTES: u64 = 64 << 20;
 
-/// The rules of a scope, to be changed.
+/// Mutable access to the rules of a scope.
 pub(super) fn rules(scope: &mut Scope) -> &mut Rules {
     Arc::make_mut(&mut scope.rules)
 }
 
-/// One value whose own error says what is wrong with it.
+/// Parses a value of a type with its own error messages.
 pub(super) fn parsed<T: FromStr<Err = String>>(input: &Input) -> Result<T, String> {
     let parse = |text: &str| text.parse().map_err(|reason: String| printable(&reason).into_owned());
     match input {
-        // An offset in a file needs no quotes.
+        // Offsets can be written without quotes in a file.
         Input::Integer(number) => parse(&number.to_string()),
         other => parse(other.text()?),
     }
 }
 
-/// Values whose own errors say what is wrong with them.
+/// Parses a list of values of a type with its own error messages.
 pub(super) fn list<T: FromStr<Err = String>>(input: &Input) -> Result<Vec<T>, String> {
-    each(&input.list()?)
+    parse_each(&input.list()?)
 }
 
-/// The same for values of the form `NAME=VALUE`.
+/// Parses a list of `NAME=VALUE` of a type with its own error messages.
 pub(super) fn pairs<T: FromStr<Err = String>>(input: &Input) -> Result<Vec<T>, String> {
-    each(&input.pairs()?)
+    parse_each(&input.pairs()?)
 }
 
-fn each<T: FromStr<Err = String>>(items: &[String]) -> Result<Vec<T>, String> {
+fn parse_each<T: FromStr<Err = String>>(items: &[String]) -> Result<Vec<T>, String> {
     items.iter().map(|item| item.parse().map_err(|reason: String| printable(&reason).into_owned())).collect()
 }
 
@@ -51,21 +51,21 @@ pub(super) fn show_list<T: Display>(items: &[T]) -> Option<Value> {
     (!items.is_empty()).then(|| Value::from(items.iter().map(ToString::to_string).collect::<Vec<_>>()))
 }
 
-pub(super) fn last(input: &Input) -> Result<From, String> {
-    input.whole().map(From::Last)
+pub(super) fn last(input: &Input) -> Result<RangeStart, String> {
+    input.whole().map(RangeStart::Last)
 }
 
 pub(super) fn show_last(scope: &Scope) -> Option<Value> {
     match scope.range.from {
-        From::Last(count) => i64::try_from(count).ok().map(Value::Integer),
+        RangeStart::Last(count) => i64::try_from(count).ok().map(Value::Integer),
         _ => None,
     }
 }
 
-/// Reads a list of keys and remembers the file's name.
+/// Reads a key list file, and stores the list and the file's name.
 pub(super) fn set_keys_from(scope: &mut Scope, name: &mut Option<String>, input: &Input) -> Result<(), String> {
     let path = input.text()?;
-    let list = read(path).map_err(|reason| format!("{} cannot be used: {reason}", quoted(path)))?;
+    let list = read(path).map_err(|reason| format!("cannot read {}: {reason}", quoted(path)))?;
     rules(scope).filter.key_list = Some(list);
     *name = Some(path.to_owned());
     Ok(())
@@ -74,9 +74,9 @@ pub(super) fn set_keys_from(scope: &mut Scope, name: &mut Option<String>, input:
 fn read(path: &str) -> Result<KeyList, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST_LIST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LONGEST_LIST {
-        return Err("it is larger than 64 MiB".into());
+    file.take(MAX_KEY_LIST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_KEY_LIST_BYTES {
+        return Err("the file is larger than 64 MiB".into());
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => KeyList::from_lines(text),
@@ -104,18 +104,18 @@ mod tests {
             Ok::<_, String>(scope.rules.filter.key_list.as_ref().unwrap().to_string())
         };
         assert_eq!(read_bytes(b"b\r\na\n"), Ok(r#"["a","b"]"#.into()));
-        assert!(read_bytes(b"\n").unwrap_err().contains("names no key"));
+        assert!(read_bytes(b"\n").unwrap_err().contains("it has no keys"));
         assert!(read_bytes(b"a\nb\n\xff\n").unwrap_err().contains("line 3 is not UTF-8"));
         let missing = set_keys_from(&mut Scope::default(), &mut None, &Input::Text("/nowhere/keys".into()));
         assert!(missing.unwrap_err().contains("No such file"));
     }
 
     #[test]
-    fn an_offset_needs_no_quotes() {
-        assert_eq!(parsed(&Input::Integer(17)), Ok(From::Offset(Offset::new(17).unwrap())));
-        assert!(parsed::<From>(&Input::Integer(-17)).is_err());
-        assert_eq!(last(&Input::Untyped("5".into())), Ok(From::Last(5)));
-        let error = parsed::<From>(&Input::Text("\u{1b}[2J".into())).unwrap_err();
+    fn offsets_are_accepted_without_quotes() {
+        assert_eq!(parsed(&Input::Integer(17)), Ok(RangeStart::Offset(Offset::new(17).unwrap())));
+        assert!(parsed::<RangeStart>(&Input::Integer(-17)).is_err());
+        assert_eq!(last(&Input::Untyped("5".into())), Ok(RangeStart::Last(5)));
+        let error = parsed::<RangeStart>(&Input::Text("\u{1b}[2J".into())).unwrap_err();
         assert!(!error.contains('\u{1b}'), "{error}");
     }
 }

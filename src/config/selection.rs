@@ -1,4 +1,4 @@
-//! Topics by name and by regular expression.
+//! Values of `run.topics` and `run.topics_regex`.
 
 use regex::Regex;
 use toml::Value;
@@ -6,8 +6,8 @@ use toml::Value;
 use super::input::{Input, quoted};
 use crate::{plan::TopicSet, topics::is_topic_name};
 
-/// What a pattern is wrapped into, so that it matches whole names.
-const WHOLE: (&str, &str) = ("^(?:", ")$");
+/// Prefix and suffix that anchor a pattern, so that it matches full names.
+const ANCHORS: (&str, &str) = ("^(?:", ")$");
 
 pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
     let names = input.list()?;
@@ -15,7 +15,7 @@ pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
         return Err("the list is empty".into());
     }
     match names.iter().find(|name| !is_topic_name(name)) {
-        Some(wrong) => Err(format!("{} is not the name of a topic", quoted(wrong))),
+        Some(wrong) => Err(format!("{} is not a valid topic name", quoted(wrong))),
         None => Ok(TopicSet::Named(names)),
     }
 }
@@ -23,16 +23,16 @@ pub(super) fn topics(input: &Input) -> Result<TopicSet, String> {
 pub(super) fn regex(input: &Input) -> Result<TopicSet, String> {
     let pattern = input.text()?;
     if pattern.is_empty() {
-        return Err("it is empty".into());
+        return Err("the expression is empty".into());
     }
-    // On its own first: a pattern such as `a)(b` is wrong, although it would fit between the brackets.
+    // Compiled without anchors first: `a)(b` is invalid, but would become valid inside the group of the anchors.
     let wrong = |error: regex::Error| {
         let reason = error.to_string();
         let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        format!("{} cannot be read: {reason}", quoted(pattern))
+        format!("{} is not a valid regular expression: {reason}", quoted(pattern))
     };
     Regex::new(pattern).map_err(wrong)?;
-    Regex::new(&format!("{}{pattern}{}", WHOLE.0, WHOLE.1)).map(TopicSet::Matching).map_err(wrong)
+    Regex::new(&format!("{}{pattern}{}", ANCHORS.0, ANCHORS.1)).map(TopicSet::Matching).map_err(wrong)
 }
 
 pub(super) fn show_topics(selection: Option<&TopicSet>) -> Option<Value> {
@@ -47,7 +47,7 @@ pub(super) fn show_regex(selection: Option<&TopicSet>) -> Option<Value> {
         TopicSet::Named(_) => None,
         TopicSet::Matching(regex) => {
             let whole = regex.as_str();
-            let pattern = whole.strip_prefix(WHOLE.0).and_then(|rest| rest.strip_suffix(WHOLE.1)).unwrap_or(whole);
+            let pattern = whole.strip_prefix(ANCHORS.0).and_then(|rest| rest.strip_suffix(ANCHORS.1)).unwrap_or(whole);
             Some(Value::from(pattern))
         }
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_regular_expression_matches_whole_names() {
+    fn a_regular_expression_matches_full_names() {
         let selection = regex(&Input::Text(r"vc\..*\.events|other".into())).unwrap();
         let TopicSet::Matching(regex) = &selection else { panic!() };
         assert!(regex.is_match("vc.a.events") && regex.is_match("other"));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_expression_is_told_in_one_line() {
+    fn an_invalid_expression_gives_a_one_line_error() {
         for wrong in ["", "(", "a)(b", "[z-a]"] {
             let error = regex(&Input::Text(wrong.into())).unwrap_err();
             assert!(!error.contains('\n'), "{error}");

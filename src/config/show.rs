@@ -1,4 +1,4 @@
-//! The merged configuration as a file would hold it, with the origin of each value. Secrets are masked.
+//! `config show`: the merged configuration as TOML, with the origin of each value and secrets masked.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use super::{Config, catalog};
 use crate::feed::printable;
 
 impl Config {
-    /// TOML with a comment behind each value that says where it comes from; settings without a value are comments. `changed`
-    /// leaves out everything that has its default.
+    /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are
+    /// comments. `changed` omits default values.
     #[must_use]
     pub fn show(&self, changed: bool) -> String {
         let mut out = String::new();
@@ -19,7 +19,7 @@ impl Config {
         for table in catalog::tables() {
             let within = format!("{table}.");
             let settings = catalog::settings().filter(|setting| setting.key.starts_with(&within));
-            let mut shown = settings.filter(|setting| !changed || self.gives(setting.key)).peekable();
+            let mut shown = settings.filter(|setting| !changed || self.is_set(setting.key)).peekable();
             if shown.peek().is_some() {
                 let _ = writeln!(out, "\n[{table}]");
             }
@@ -53,7 +53,7 @@ impl Config {
     }
 }
 
-/// A value on one line; the library would write a text with line feeds over several.
+/// Formats a value on one line; the toml crate would write a text with line breaks on several.
 pub(super) fn one_line(value: &Value) -> String {
     match value {
         Value::String(text) if text.chars().any(char::is_control) => {

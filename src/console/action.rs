@@ -1,17 +1,17 @@
-//! Everything a user can do, in one catalogue: keys, mouse, help and footer are read from it.
+//! The catalogue of user actions. Key bindings, help, footer, and the README's key table are generated from it.
 
 use crossterm::event::KeyCode;
 
 use super::keymap::{Key, Mode};
 
-/// Something a user can do.
+/// A user action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the catalogue below says what each does")]
+#[allow(missing_docs, reason = "the catalogue below describes each action")]
 pub enum Action {
     Run,
     Restart,
     TogglePause,
-    Cancel,
+    Stop,
     Topics,
     Replay,
     Mark,
@@ -65,16 +65,16 @@ pub enum Action {
     Redraw,
 }
 
-/// What an action belongs to; the help is grouped by it.
+/// The group of an action in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// Starting and stopping.
+    /// Starting and stopping runs.
     Run,
     /// Choosing topics.
     Topics,
-    /// What a run would be like.
+    /// Forecasts.
     Plan,
-    /// Keys in quarantine.
+    /// Quarantined keys.
     Quarantine,
     /// The record that paused the run.
     FailedRecord,
@@ -82,18 +82,18 @@ pub enum Group {
     Concurrency,
     /// The partition table.
     Partitions,
-    /// What is on the screen.
+    /// Panels and windows.
     View,
-    /// Moving about in a panel.
+    /// Moving in a panel.
     Move,
-    /// Questions and texts.
+    /// Questions and text input.
     Dialog,
     /// The program itself.
     Program,
 }
 
 impl Group {
-    /// Every group, in the order of the help.
+    /// All groups, in the order of the help.
     pub const ALL: [Self; 11] = [
         Self::Run,
         Self::Topics,
@@ -108,7 +108,7 @@ impl Group {
         Self::Program,
     ];
 
-    /// Its heading.
+    /// The heading.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -121,38 +121,38 @@ impl Group {
             Self::Partitions => "Partitions",
             Self::View => "View",
             Self::Move => "Move",
-            Self::Dialog => "Questions and texts",
+            Self::Dialog => "Dialogs",
             Self::Program => "Program",
         }
     }
 }
 
-/// Keys that do the same in some modes.
+/// Keys bound to an action in some modes.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// The modes in which they do it.
+    /// The modes in which the keys are bound.
     pub modes: &'static [Mode],
-    /// The keys; the first is the one a footer names.
+    /// The keys. The footer shows the first one.
     pub keys: &'static [Key],
 }
 
-/// One action with all that is known of it.
+/// The catalogue entry of an action.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The action.
     pub action: Action,
-    /// What it belongs to.
+    /// Its group.
     pub group: Group,
-    /// A word or two, for the footer.
+    /// A short label for the footer.
     pub label: &'static str,
-    /// One line, for the help.
+    /// A one-line description for the help, at most 52 characters.
     pub about: &'static str,
-    /// Its keys.
+    /// Its key bindings.
     pub bindings: &'static [Binding],
 }
 
 impl Entry {
-    /// Every key, in the catalogue's order, each once.
+    /// All keys without duplicates, in catalogue order.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {
         let mut keys = Vec::new();
@@ -166,13 +166,13 @@ impl Entry {
 }
 
 impl Action {
-    /// What the catalogue says of it.
+    /// Its catalogue entry.
     #[must_use]
     pub fn entry(self) -> Option<&'static Entry> {
         CATALOGUE.iter().find(|entry| entry.action == self)
     }
 
-    /// The key that a footer names for it in a mode.
+    /// The key that the footer shows for it in a mode.
     #[must_use]
     pub fn key(self, mode: Mode) -> Option<Key> {
         let bound = self.entry()?.bindings.iter().find(|binding| binding.modes.contains(&mode))?;
@@ -202,92 +202,92 @@ macro_rules! entry {
     };
 }
 
-/// Every action, in the order of the help.
+/// All actions, in the order of the help.
 #[rustfmt::skip]
 pub const CATALOGUE: &[Entry] = &[
-    entry!(Run, Run, "run", "Run; asks first while a run is going",
+    entry!(Run, Run, "run", "Start a run; asks first if one is active",
         DASHBOARD => [Key::char('r')]),
-    entry!(Restart, Run, "restart", "Stop the run, then run again from its beginning",
+    entry!(Restart, Run, "restart", "Stop the run and start again from its beginning",
         DASHBOARD => [Key::char('R')]),
-    entry!(TogglePause, Run, "pause", "Pause, or go on",
+    entry!(TogglePause, Run, "pause", "Pause or resume",
         DASHBOARD => [Key::char('p'), Key::char(' ')]),
-    entry!(Cancel, Run, "cancel", "Stop before the end; what is in hand is finished",
+    entry!(Stop, Run, "stop", "Stop the run; records in flight are finished",
         DASHBOARD => [Key::char('x')]),
 
     entry!(Topics, Topics, "topics", "Choose topics of this cluster to replay",
         DASHBOARD => [Key::char('t')]),
     entry!(Replay, Topics, "replay", "Replay the marked topics, or the selected one",
         CHOOSING => [Key::code(KeyCode::Enter)]),
-    entry!(Mark, Topics, "mark", "Mark the selected topic, or take its mark away",
+    entry!(Mark, Topics, "mark", "Mark or unmark the selected topic",
         CHOOSING => [Key::char(' ')]),
-    entry!(MarkAll, Topics, "mark all", "Mark every topic shown, or none",
+    entry!(MarkAll, Topics, "mark all", "Mark or unmark all topics shown",
         CHOOSING => [Key::char('a')]),
-    entry!(ListTopics, Topics, "reload", "Ask the cluster for its topics again",
+    entry!(ListTopics, Topics, "reload", "Reload the list of topics from the cluster",
         CHOOSING => [Key::char('r')]),
 
-    entry!(Plan, Plan, "plan", "What a run would be like; changes nothing",
+    entry!(Plan, Plan, "plan", "Predict how long a run takes; changes nothing",
         WORKERS => [Key::char('P')]),
-    entry!(PlanAgain, Plan, "again", "Make the plan anew",
+    entry!(PlanAgain, Plan, "again", "Make the plan again",
         PLANNING => [Key::char('r')]),
-    entry!(StopPlanning, Plan, "give up", "Give up the plan that is being made",
+    entry!(StopPlanning, Plan, "stop", "Stop making the plan",
         PLANNING => [Key::char('x')]),
-    entry!(Quarantine, Quarantine, "quarantine", "Decide what becomes of keys that were put aside",
+    entry!(Quarantine, Quarantine, "quarantine", "Decide about quarantined keys",
         DASHBOARD => [Key::char('Q')]),
-    entry!(Release, Quarantine, "release", "Try the selected key again, in its order",
+    entry!(Release, Quarantine, "release", "Release the selected key: retry its records",
         DECIDING => [Key::char('r')]),
-    entry!(ReleaseAll, Quarantine, "release all", "Try all of them again; asks first",
+    entry!(ReleaseAll, Quarantine, "release all", "Release all keys; asks first",
         DECIDING => [Key::char('R')]),
     entry!(DeadLetter, Quarantine, "dead-letter", "Dead-letter the selected key; asks first",
         DECIDING => [Key::char('d')]),
-    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Send all of them to the dead letters; asks first",
+    entry!(DeadLetterAll, Quarantine, "dead-letter all", "Dead-letter all keys; asks first",
         DECIDING => [Key::char('D')]),
     entry!(FailedRecord, FailedRecord, "failed record", "Decide about the record that paused the run",
         DASHBOARD => [Key::char('f')]),
-    entry!(RetryRecord, FailedRecord, "try again", "Resume, and try the record again",
+    entry!(RetryRecord, FailedRecord, "retry", "Resume and retry the record",
         FAILED_RECORD => [Key::char('r'), Key::char('p')]),
     entry!(SkipRecord, FailedRecord, "skip", "Skip the record and resume; asks first",
         FAILED_RECORD => [Key::char('s')]),
     entry!(DeadLetterRecord, FailedRecord, "dead-letter", "Dead-letter the record and resume; asks first",
         FAILED_RECORD => [Key::char('d')]),
 
-    entry!(MoreWorkers, Concurrency, "more workers", "One worker more",
+    entry!(MoreWorkers, Concurrency, "more workers", "Add one worker",
         WORKERS => [Key::char('+'), Key::char('=')]),
-    entry!(FewerWorkers, Concurrency, "fewer", "One worker fewer",
+    entry!(FewerWorkers, Concurrency, "fewer", "Remove one worker",
         WORKERS => [Key::char('-'), Key::char('_')]),
-    entry!(DoubleWorkers, Concurrency, "double", "Twice as many workers",
+    entry!(DoubleWorkers, Concurrency, "double", "Double the number of workers",
         WORKERS => [Key::char(']')]),
-    entry!(HalveWorkers, Concurrency, "halve", "Half as many workers",
+    entry!(HalveWorkers, Concurrency, "halve", "Halve the number of workers",
         WORKERS => [Key::char('[')]),
-    entry!(SetConcurrency, Concurrency, "set workers", "Type the number of workers, or auto",
+    entry!(SetConcurrency, Concurrency, "set workers", "Enter the number of workers, or auto",
         CONTROLS => [Key::char('n'), Key::char(':')]),
-    entry!(ToggleAuto, Concurrency, "auto", "Find the number of workers by itself, or no longer",
+    entry!(ToggleAuto, Concurrency, "auto", "Toggle automatic concurrency",
         DASHBOARD => [Key::char('a')],
         CHOOSING => [Key::char('A')]),
-    entry!(SetRate, Concurrency, "rate limit", "Type the most records or bytes a second",
+    entry!(SetRate, Concurrency, "rate limit", "Limit the records or bytes per second",
         CONTROLS => [Key::char('L')]),
 
     entry!(SortNext, Partitions, "sort", "Sort by the next column",
         DASHBOARD => [Key::char('s')]),
-    entry!(SortReverse, Partitions, "reverse", "Sort the other way round",
+    entry!(SortReverse, Partitions, "reverse", "Reverse the sort order",
         DASHBOARD => [Key::char('S')]),
-    entry!(Filter, Partitions, "filter", "Show only what matches: topic, owner or state",
+    entry!(Filter, Partitions, "filter", "Filter by topic, owner or state",
         CONTROLS => [Key::char('/')]),
     entry!(ToggleEmpty, Partitions, "empty", "Show or hide partitions without records",
         DASHBOARD => [Key::char('z')]),
-    entry!(Details, View, "details", "Details of the partition, the event or the run",
+    entry!(Details, View, "details", "Show details of the partition, event or run",
         DASHBOARD => [Key::code(KeyCode::Enter)]),
 
-    entry!(FocusNext, View, "next panel", "Go to the next panel",
+    entry!(FocusNext, View, "next panel", "Focus the next panel",
         DASHBOARD => [Key::code(KeyCode::Tab), Key::code(KeyCode::Right), Key::char('l')]),
-    entry!(FocusPrevious, View, "previous panel", "Go to the panel before",
+    entry!(FocusPrevious, View, "previous panel", "Focus the previous panel",
         DASHBOARD => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
-    entry!(EventFilter, View, "events", "Show all events, or only the louder ones",
+    entry!(EventFilter, View, "events", "Filter events by severity",
         DASHBOARD => [Key::char('e')]),
-    entry!(RunDetails, View, "the run", "All about the run: range, limits, failures",
+    entry!(RunDetails, View, "the run", "Show the run's settings, limits and failures",
         READING => [Key::char('i')]),
     entry!(Compare, View, "compare", "Compare this session's runs",
         READING => [Key::char('c')]),
-    entry!(Help, View, "help", "Every key",
+    entry!(Help, View, "help", "Show all keys",
         MOVING => [Key::char('?'), Key::code(KeyCode::F(1))]),
 
     entry!(Up, Move, "up", "Up",
@@ -307,10 +307,10 @@ pub const CATALOGUE: &[Entry] = &[
     entry!(Bottom, Move, "bottom", "To the bottom; the event log follows again",
         MOVING => [Key::char('G'), Key::code(KeyCode::End)]),
 
-    entry!(Accept, Dialog, "yes", "Say yes, or take what is typed",
+    entry!(Accept, Dialog, "yes", "Answer yes, or accept the input",
         &[Mode::Asking] => [Key::char('y'), Key::code(KeyCode::Enter)],
         &[Mode::Typing] => [Key::code(KeyCode::Enter)]),
-    entry!(Close, Dialog, "close", "Say no, close, dismiss a message, clear the filter",
+    entry!(Close, Dialog, "close", "Answer no, close, dismiss, or clear the filter",
         &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
         CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
         &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
@@ -319,22 +319,22 @@ pub const CATALOGUE: &[Entry] = &[
         &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
     entry!(DeleteLeft, Dialog, "delete", "Delete the last character",
         &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),
-    entry!(DeleteAll, Dialog, "clear", "Delete the whole text",
+    entry!(DeleteAll, Dialog, "clear", "Delete the input",
         &[Mode::Typing] => [Key::ctrl('u')]),
 
-    entry!(Quit, Program, "quit", "Quit; asks first while a run is going",
+    entry!(Quit, Program, "quit", "Quit; asks first if a run is active",
         DASHBOARD => [Key::char('q')]),
-    entry!(Interrupt, Program, "quit", "Quit; twice quits without an answer",
+    entry!(Interrupt, Program, "quit", "Quit; press twice to quit immediately",
         &Mode::ALL => [Key::ctrl('c')]),
-    entry!(Suspend, Program, "suspend", "Back to the shell; `fg` returns",
+    entry!(Suspend, Program, "suspend", "Suspend to the shell; `fg` returns",
         &Mode::ALL => [Key::ctrl('z')]),
-    entry!(Redraw, Program, "redraw", "Draw the whole screen anew",
+    entry!(Redraw, Program, "redraw", "Redraw the whole screen",
         &Mode::ALL => [Key::ctrl('l')]),
 ];
 
-/// What the mouse does: the gesture, and one line for the help.
+/// Mouse gestures and their one-line descriptions for the help.
 pub const MOUSE: &[(&str, &str)] = &[
     ("Wheel", "Scroll what is under the pointer"),
-    ("Click", "Go to a panel, select a partition, close a window"),
-    ("Click on a head", "Sort by that column; again, the other way round"),
+    ("Click", "Focus a panel, select a row, close a window"),
+    ("Click a heading", "Sort by that column; again to reverse"),
 ];

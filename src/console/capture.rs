@@ -1,4 +1,4 @@
-//! A frame without a terminal: as cells, as plain text, as a picture.
+//! Renders frames without a terminal: as cells, plain text, or an SVG picture.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ mod svg;
 
 pub use svg::svg;
 
-/// Draws what the console shows in this state.
+/// Renders the console in the given state.
 #[must_use]
 pub fn frame(state: &State, theme: &Theme) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, state.size.width, state.size.height));
@@ -24,7 +24,7 @@ pub fn frame(state: &State, theme: &Theme) -> Buffer {
     buffer
 }
 
-/// Follows a session without a terminal, until a frame of it is wanted.
+/// Follows a session without a terminal and renders frames on request.
 #[derive(Clone, Debug)]
 pub struct Capture {
     state: State,
@@ -37,27 +37,27 @@ impl Capture {
         Self { state: State::new(width, height, hint) }
     }
 
-    /// Takes in the next moment and what has happened since the one before.
+    /// Applies the next snapshot and the events since the previous one.
     pub fn take(&mut self, snapshot: Arc<Snapshot>, events: Vec<feed::Event>) {
-        // A capture sends nothing back, so it has no use for effects.
+        // A capture sends no commands, so effects are ignored.
         let _ = update(&mut self.state, Event::Events(events));
         let _ = update(&mut self.state, Event::Snapshot(snapshot));
     }
 
-    /// The number of the event to come, for [`feed::EventLog::since`].
+    /// The sequence number of the next event, for [`feed::EventLog::since`].
     #[must_use]
     pub fn next_seq(&self) -> u64 {
         self.state.log.next_seq()
     }
 
-    /// Draws the last moment.
+    /// Renders the latest snapshot.
     #[must_use]
     pub fn frame(&self, theme: &Theme) -> Buffer {
         frame(&self.state, theme)
     }
 }
 
-/// A frame as lines of text without colours; spaces at the ends of lines are left out.
+/// A frame as plain text, without trailing spaces.
 #[must_use]
 pub fn text(buffer: &Buffer) -> String {
     let mut out = String::new();
@@ -69,7 +69,7 @@ pub fn text(buffer: &Buffer) -> String {
     out
 }
 
-/// The cells of a row, without those that a wide character before them covers.
+/// The cells of a row, without those covered by a wide character.
 fn cells(buffer: &Buffer, y: u16) -> impl Iterator<Item = (u16, &ratatui::buffer::Cell)> {
     let mut covered_to = 0;
     (buffer.area.left()..buffer.area.right()).filter_map(move |x| {

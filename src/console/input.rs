@@ -1,8 +1,8 @@
-//! What the user types, read on a thread of its own.
+//! Reads keys, mouse, and pastes on a separate thread.
 //!
-//! crossterm does not notice that a terminal is gone: it goes on reading, at full speed and without an end. So the thread
-//! looks whether there is a terminal before it lets crossterm read, and a terminal that goes at just that moment has its
-//! place taken by a pipe that nobody writes to, where the read waits instead of spinning.
+//! crossterm does not detect that a terminal has closed: its read loop would spin forever. The thread therefore checks
+//! the terminal before each read. If the terminal closes just then, standard input is replaced by a pipe without data,
+//! on which the read blocks instead of spinning.
 
 use std::{
     io,
@@ -20,26 +20,27 @@ use rustix::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How late the thread sees that nobody listens any more.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-/// Between two looks at input that crossterm does not take.
-const PAUSE: Duration = Duration::from_millis(10);
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// Timeout of one poll. The thread notices within this time that it should stop.
+const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// Delay before polling again if crossterm did not consume the available input.
+const UNREAD_INPUT_DELAY: Duration = Duration::from_millis(10);
+/// Poll without waiting.
+const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// The writing end of the pipe that stands in for a terminal that is gone.
-static SILENCE: OnceLock<std::io::PipeWriter> = OnceLock::new();
+/// The write end of the pipe that replaces a closed terminal.
+static REPLACEMENT_PIPE: OnceLock<std::io::PipeWriter> = OnceLock::new();
 
-/// Keys, mouse and pastes in their order. Dropping it ends the thread.
+/// Input events in order. Dropping it ends the thread.
 pub(super) struct Input {
     events: UnboundedReceiver<io::Result<Event>>,
     dropped: Arc<AtomicBool>,
 }
 
 impl Input {
-    /// Begins to read.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// The operating system has no thread left.
+    /// The operating system cannot create a thread.
     pub(super) fn open() -> io::Result<Self> {
         let (sender, events) = unbounded_channel();
         let dropped = Arc::new(AtomicBool::new(false));
@@ -48,12 +49,12 @@ impl Input {
         Ok(Self { events, dropped })
     }
 
-    /// The next event; `None` where the terminal is gone.
+    /// The next event; `None` if the terminal has closed.
     pub(super) async fn next(&mut self) -> Option<io::Result<Event>> {
         self.events.recv().await
     }
 
-    /// The next event that is there already.
+    /// The next event, if one is already available.
     pub(super) fn waiting(&mut self) -> Option<io::Result<Event>> {
         self.events.try_recv().ok()
     }
@@ -67,15 +68,15 @@ impl Drop for Input {
 
 fn read(events: &UnboundedSender<io::Result<Event>>, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
-        match state_within(&PATIENCE) {
-            State::Gone => return,
-            State::Silent => {}
-            State::Typed => match pass_on(events) {
-                // crossterm waits for a change, and what it has left unread is none: it comes with the next key.
-                Ok(0) => std::thread::sleep(PAUSE),
+        match poll_terminal(&POLL_TIMEOUT) {
+            State::Closed => return,
+            State::Idle => {}
+            State::Ready => match forward(events) {
+                // crossterm waits for new input; it returns unread bytes only with the next key.
+                Ok(0) => std::thread::sleep(UNREAD_INPUT_DELAY),
                 Ok(_) => {}
                 Err(error) => {
-                    // The console hears of it, or has closed.
+                    // Reports the error, unless the console has closed.
                     drop(events.send(Err(error)));
                     return;
                 }
@@ -84,57 +85,59 @@ fn read(events: &UnboundedSender<io::Result<Event>>, stop: &AtomicBool) {
     }
 }
 
-/// Passes on everything that is there; returns how much that was.
-fn pass_on(events: &UnboundedSender<io::Result<Event>>) -> io::Result<usize> {
-    let mut passed = 0;
+/// Forwards all available events and returns their number.
+fn forward(events: &UnboundedSender<io::Result<Event>>) -> io::Result<usize> {
+    let mut forwarded = 0;
     while event::poll(Duration::ZERO)? {
-        passed += 1;
+        forwarded += 1;
         if events.send(Ok(event::read()?)).is_err() {
             break;
         }
     }
-    Ok(passed)
+    Ok(forwarded)
 }
 
-/// What is to be had from the terminal.
+/// The state of the terminal.
 enum State {
-    /// It was closed, or its connection was.
-    Gone,
-    Silent,
-    Typed,
+    /// It was closed or disconnected.
+    Closed,
+    /// There is no input.
+    Idle,
+    /// There is input to read.
+    Ready,
 }
 
-fn state_within(timeout: &Timespec) -> State {
+fn poll_terminal(timeout: &Timespec) -> State {
     let input = stdin();
     let mut terminal = [PollFd::new(&input, PollFlags::IN)];
     match poll(&mut terminal, Some(timeout)) {
         Ok(_) => {
             let seen = terminal[0].revents();
             if seen.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-                State::Gone
+                State::Closed
             } else if seen.contains(PollFlags::IN) {
-                State::Typed
+                State::Ready
             } else {
-                State::Silent
+                State::Idle
             }
         }
-        // A signal, for instance.
-        Err(_) => State::Silent,
+        // For example, interrupted by a signal.
+        Err(_) => State::Idle,
     }
 }
 
-/// Whether the terminal is gone: once it is, it stays so.
-pub(super) fn is_gone() -> bool {
-    if SILENCE.get().is_some() {
+/// Whether the terminal has closed. Once closed, it stays closed.
+pub(super) fn terminal_has_closed() -> bool {
+    if REPLACEMENT_PIPE.get().is_some() {
         return true;
     }
-    if !matches!(state_within(&NOW), State::Gone) {
+    if !matches!(poll_terminal(&NO_WAIT), State::Closed) {
         return false;
     }
     if let Ok((reader, writer)) = std::io::pipe()
-        && SILENCE.set(writer).is_ok()
+        && REPLACEMENT_PIPE.set(writer).is_ok()
     {
-        // Where that fails, the process still ends: the thread alone would spin until then.
+        // If this fails, the process still ends; only the thread spins until then.
         let _ = dup2_stdin(reader);
     }
     true

@@ -1,4 +1,4 @@
-//! Which key does what in which mode. The bindings themselves stand in the catalogue of [`super::action`].
+//! Keys, modes, and the lookup of actions. The bindings are in the catalogue of [`super::action`].
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, CATALOGUE};
 
-/// What the keys are for at the moment.
+/// The mode, which determines what keys do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The dashboard is in front.
+    /// No window is open.
     Dashboard,
-    /// Something to read is in front: the help, the comparison, the details of a partition.
+    /// A window for reading is open: help, comparison, details, an event, or the run.
     Reading,
-    /// Topics are being chosen.
+    /// The topic list is open.
     Choosing,
-    /// A plan is looked at.
+    /// The plan window is open.
     Planning,
-    /// What becomes of the keys in quarantine is being decided.
+    /// The quarantine window is open.
     Deciding,
-    /// What becomes of the record that paused the run is being decided.
+    /// The window of the record that paused the run is open.
     FailedRecord,
-    /// A text is being typed.
+    /// Text is being entered.
     Typing,
-    /// A question waits for yes or no.
+    /// A yes-or-no question is open.
     Asking,
 }
 
 impl Mode {
-    /// Every mode.
+    /// All modes.
     pub const ALL: [Self; 8] = [
         Self::Dashboard,
         Self::Reading,
@@ -41,35 +41,35 @@ impl Mode {
     ];
 }
 
-/// A key, with Control held down or not. Shift is part of the character it makes.
+/// A key with or without Control. Shift is part of the resulting character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Which key.
+    /// The key code.
     pub code: KeyCode,
     /// Whether Control is held down.
     pub ctrl: bool,
 }
 
 impl Key {
-    /// A key that makes a character.
+    /// A character key.
     #[must_use]
     pub const fn char(c: char) -> Self {
         Self { code: KeyCode::Char(c), ctrl: false }
     }
 
-    /// A character with Control held down.
+    /// A character key with Control.
     #[must_use]
     pub const fn ctrl(c: char) -> Self {
         Self { code: KeyCode::Char(c), ctrl: true }
     }
 
-    /// A key that makes no character.
+    /// A non-character key.
     #[must_use]
     pub const fn code(code: KeyCode) -> Self {
         Self { code, ctrl: false }
     }
 
-    /// The key of a terminal's event; `None` with a modifier that nothing is bound to.
+    /// The key of a terminal event; `None` if it has a modifier that is never bound.
     #[must_use]
     pub fn from_event(event: KeyEvent) -> Option<Self> {
         let others = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::HYPER | KeyModifiers::META;
@@ -78,7 +78,7 @@ impl Key {
         }
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let code = match event.code {
-            // Some terminals send the capital with Control, some do not.
+            // With Control, some terminals send upper-case letters and some lower-case.
             KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             code => code,
@@ -106,7 +106,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// What a key does in a mode.
+/// The action bound to a key in a mode.
 #[must_use]
 pub fn lookup(mode: Mode, key: Key) -> Option<Action> {
     CATALOGUE

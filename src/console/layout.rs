@@ -1,4 +1,4 @@
-//! Where each panel is, by the size of the terminal.
+//! The layout of the dashboard, depending on the terminal size.
 
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
@@ -16,10 +16,10 @@ pub enum Panel {
 }
 
 impl Panel {
-    /// Every panel, in the order in which the focus goes through them.
+    /// All panels, in focus order.
     pub const ALL: [Self; 4] = [Self::Partitions, Self::Events, Self::Throughput, Self::Workers];
 
-    /// Its name.
+    /// The title.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Panel {
         }
     }
 
-    /// The panel after this one, or before it.
+    /// The next panel, or the previous one.
     #[must_use]
     pub fn step(self, forward: bool) -> Self {
         let at = Self::ALL.iter().position(|panel| *panel == self).unwrap_or(0);
@@ -39,44 +39,44 @@ impl Panel {
     }
 }
 
-/// The smallest terminal the console can be used on.
+/// Minimum terminal width in cells.
 pub const MIN_WIDTH: u16 = 60;
-/// So much of a line's width an alert's frame takes.
-pub(super) const ALERT_AROUND: usize = 4;
-/// The smallest terminal the console can be used on.
+/// Columns of an alert taken by its frame and padding.
+pub(super) const ALERT_FRAME_COLUMNS: usize = 4;
+/// Minimum terminal height in cells.
 pub const MIN_HEIGHT: u16 = 15;
 
-/// Where each part of the dashboard is.
+/// The areas of the dashboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Areas {
     /// State, progress and figures.
     pub header: Rect,
-    /// What must not be overlooked.
+    /// The alert, if there is one.
     pub alert: Option<Rect>,
-    /// The panels that fit.
+    /// The visible panels.
     pub panels: Vec<(Panel, Rect)>,
     /// Messages and keys.
     pub footer: Rect,
 }
 
 impl Areas {
-    /// Where a panel is, if it is on the screen.
+    /// The area of a panel, if visible.
     #[must_use]
     pub fn panel(&self, panel: Panel) -> Option<Rect> {
         self.panels.iter().find(|(at, _)| *at == panel).map(|(_, area)| *area)
     }
 
-    /// The panel at a place.
+    /// The panel at a screen position.
     #[must_use]
     pub fn panel_at(&self, x: u16, y: u16) -> Option<(Panel, Rect)> {
         self.panels.iter().find(|(_, area)| area.contains(Position::new(x, y))).copied()
     }
 }
 
-/// Lays the dashboard out, with an alert of so many lines where there is one; `None` when the terminal is too small.
+/// The layout of the dashboard with an alert of the given number of lines, if any; `None` if the terminal is too small.
 ///
-/// From 100 × 30 every panel is there. Below, the partitions share the screen with `side`, the panel that last had the
-/// focus beside them, and with the chart where there are rows to spare.
+/// From 100 × 30, all panels are visible. Below that, the partitions share the screen with `side`, the panel that last
+/// had the focus, and with the chart if there are enough rows.
 #[must_use]
 pub fn areas(screen: Rect, side: Panel, alert: Option<u16>) -> Option<Areas> {
     if screen.width < MIN_WIDTH || screen.height < MIN_HEIGHT {
@@ -120,14 +120,14 @@ fn few_panels(body: Rect, side: Panel) -> Vec<(Panel, Rect)> {
     panels
 }
 
-/// A window of the given size in the middle of an area, or as large as fits.
+/// A centred window of the given size, reduced to the area if necessary.
 #[must_use]
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height)
 }
 
-/// The inside of a panel with a line around it.
+/// The area inside a panel's border.
 #[must_use]
 pub fn inside(area: Rect) -> Rect {
     Rect::new(

@@ -1,8 +1,8 @@
-//! The console: the feed on a terminal, and keys that become commands.
+//! The console: shows the feed on a terminal and turns keys into commands.
 //!
-//! One task owns the [`state`]. What happens becomes an [`update::Event`]; [`update::update`] changes the state and says
-//! what has to be done outside; the screens draw the state in a [`theme`]. The console knows the feed and the commands,
-//! and nothing of what stands behind them.
+//! One task owns the [`state`]. Input and snapshots become [`update::Event`]s; [`update::update`] changes the state and
+//! returns effects for the runtime to execute; the screens draw the state in a [`theme`]. The console depends only on
+//! the feed and on commands.
 
 use std::io;
 
@@ -23,16 +23,16 @@ mod widget;
 
 pub use runtime::run;
 
-/// How the console is to look and behave.
+/// Options of the console.
 #[derive(Clone, Debug)]
 pub struct ConsoleOptions {
-    /// Its colours.
+    /// The theme.
     pub theme: theme::ThemeChoice,
-    /// Whether it listens to the mouse; a terminal selects text by itself only where it does not.
+    /// Whether to capture the mouse. If captured, the terminal's own text selection does not work.
     pub mouse: bool,
-    /// Whether to do without colours, as `NO_COLOR` asks for; it goes before the theme.
+    /// Whether to use no colours (`NO_COLOR`). Takes precedence over the theme.
     pub no_color: bool,
-    /// A line that says what to press.
+    /// A hint with the most useful keys.
     pub hint: Option<String>,
 }
 
@@ -42,22 +42,22 @@ impl Default for ConsoleOptions {
     }
 }
 
-/// Why the console could not be opened or go on.
+/// An error of the console.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// The theme cannot be used.
+    /// The theme cannot be loaded.
     #[error(transparent)]
     Theme(#[from] theme::ThemeError),
-    /// The terminal cannot be taken over.
-    #[error("cannot open the console on this terminal: {0}; use --headless without one")]
+    /// The terminal cannot be initialised.
+    #[error("cannot open the console on this terminal: {0}; use --headless to run without a terminal")]
     Open(#[source] io::Error),
-    /// Nothing more can be read from the terminal.
+    /// Reading from the terminal failed.
     #[error("cannot read from the terminal: {0}")]
     Read(#[source] io::Error),
-    /// Nothing more can be written to the terminal.
+    /// Writing to the terminal failed.
     #[error("cannot write to the terminal: {0}")]
     Write(#[source] io::Error),
-    /// Some part of the program has panicked; what it said stands above.
-    #[error("a part of kreplay has failed unexpectedly; the run was stopped")]
+    /// A thread panicked. Its message was printed before.
+    #[error("a kreplay thread panicked and the run was stopped; please report the message above")]
     Panicked,
 }

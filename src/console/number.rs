@@ -1,4 +1,4 @@
-//! Numbers for people: grouped digits, times, sizes and shares.
+//! Formats numbers: counts, rates, durations, sizes, and percentages.
 
 mod forms;
 
@@ -6,7 +6,7 @@ use crate::feed::figures::long;
 
 pub(super) use forms::{Forms, counts, exact_times, latencies, rates, sizes, times};
 
-/// Digits in groups of three: `1,234,567`.
+/// A count with thousands separators: `1,234,567`.
 pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -19,20 +19,20 @@ pub(super) fn count(value: u64) -> String {
     out
 }
 
-/// A count that has to fit where there is little room: all its digits up to ten million, then three that count.
+/// A count in at most nine cells: all digits below ten million, three significant digits above.
 pub(super) fn short(value: u64) -> String {
     counts(value).fit(9).to_owned()
 }
 
-/// How many in a second: a digit after the point where there are few, `M` where there are many.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+/// A rate per second, without the unit: one decimal for small rates, `M` for large ones.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 pub(super) fn rate(per_s: f64) -> String {
     let per_s = if per_s.is_finite() { per_s.max(0.0) } else { 0.0 };
     if per_s >= 9.95 || per_s == 0.0 { short(per_s.round() as u64) } else { format!("{per_s:.1}") }
 }
 
-/// A time in seconds: `4.2 s`, `3m 12s`, `2h 05m`, `3d 04h`.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+/// A duration in seconds: `4.2 s`, `3m 12s`, `2h 05m`, `3d 04h`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 pub(super) fn seconds(value: f64) -> String {
     let value = if value.is_nan() { 0.0 } else { value.max(0.0) };
     if value < 59.95 {
@@ -41,7 +41,7 @@ pub(super) fn seconds(value: f64) -> String {
     long(value.round() as u64)
 }
 
-/// A time in milliseconds with three digits that count: `850 µs`, `1.24 ms`, `12.4 ms`, `124 ms`, `1.24 s`.
+/// A duration in milliseconds with three significant digits: `850 µs`, `1.24 ms`, `12.4 ms`, `124 ms`, `1.24 s`.
 pub(super) fn millis(value: f64) -> String {
     let value = if value.is_nan() { 0.0 } else { value.max(0.0) };
     if value < 0.9995 {
@@ -60,7 +60,7 @@ pub(super) fn millis(value: f64) -> String {
 }
 
 /// A size: `812 B`, `1.2 MiB`, `290 KiB`.
-#[allow(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
+#[allow(clippy::cast_precision_loss, reason = "shown with one decimal")]
 pub(super) fn bytes(value: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if value < 1024 {
@@ -76,37 +76,37 @@ pub(super) fn bytes(value: u64) -> String {
     format!("{size:.digits$} {}", UNITS[unit])
 }
 
-/// A share from 0 to 1 as `42 %`; only what is whole is shown as 100 %.
+/// A share from 0 to 1 as `42 %`. `100 %` is shown only for a share of 1.
 pub(super) fn percent(share: f64) -> String {
     let share = sane(share);
     let shown = (share * 100.0).round();
     if shown >= 100.0 && share < 1.0 { "99 %".to_owned() } else { format!("{shown:.0} %") }
 }
 
-/// How many of `cells` cells a share fills, in eighths of a cell.
+/// The part of `cells` cells that a share fills, in eighths of a cell.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and eight times the cells")]
 pub(super) fn eighths(share: f64, cells: u16) -> u32 {
     (sane(share) * f64::from(cells) * 8.0).round() as u32
 }
 
-/// Which of `cells` cells a share of the way falls into.
+/// The index of the cell, out of `cells`, at a share of the distance.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of cells")]
 pub(super) fn cell(share: f64, cells: u16) -> u16 {
     ((sane(share) * f64::from(cells)).floor() as u16).min(cells.saturating_sub(1))
 }
 
-/// `part` of `whole`; nothing of nothing is all of it.
-#[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+/// The share of `part` in `whole`; 1 if `whole` is 0.
+#[allow(clippy::cast_precision_loss, reason = "precise enough for a ratio")]
 pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { (part as f64 / whole as f64).clamp(0.0, 1.0) }
 }
 
-/// A count of things as a number of cells; what is too much for a screen is a full screen.
+/// A count as a number of cells, saturating at `u16::MAX`.
 pub(super) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// The next round number, for the end of an axis: at most half of an axis stays empty.
+/// The next round number, for the end of an axis. At most half of the axis stays empty.
 pub(super) fn round_up(value: f64) -> f64 {
     if !(value.is_finite() && value > 0.0) {
         return 1.0;
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_rates() {
+    fn counts_and_rates_are_formatted() {
         assert_eq!([9_999_999, 12_345_678, 7_100_000_000].map(short), ["9,999,999", "12.3 M", "7.10 G"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.5, 9.94, 1012.4, 2e7, 3e10].map(rate), ["0", "0.5", "9.9", "1,012", "20.0 M", "30.0 G"]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_shares() {
+    fn sizes_and_shares_are_formatted() {
         assert_eq!([812, 1024, 296_800, 1_300_000].map(bytes), ["812 B", "1.0 KiB", "290 KiB", "1.2 MiB"]);
         assert_eq!([0.0, 0.424, 0.9999, 1.0, 3.0].map(percent), ["0 %", "42 %", "99 %", "100 %", "100 %"]);
         assert_eq!((eighths(0.5, 10), eighths(2.0, 10), eighths(f64::NAN, 10)), (40, 80, 0));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_of_an_axis() {
+    fn axis_ends_are_round_numbers() {
         let ends: Vec<String> = [0.0, 1.0, 3.0, 6012.0, 0.7].iter().map(|value| round_up(*value).to_string()).collect();
         assert_eq!(ends, ["1", "1", "3", "8000", "0.8"]);
     }

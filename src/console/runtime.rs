@@ -1,4 +1,4 @@
-//! The loop around the console's state: terminal, feed, signals and clock in, frames and commands out.
+//! The console's main loop. Inputs are the terminal, the feed, signals, and the clock; outputs are frames and commands.
 
 use std::{
     io,
@@ -25,20 +25,20 @@ use crate::{
     replay::{Command, Control},
 };
 
-/// The shortest time between two frames: at most 30 in a second.
-const FRAME: Duration = Duration::from_millis(34);
-/// How often messages that have been shown long enough are looked for, and the event log is read.
-const TICK: Duration = Duration::from_millis(250);
+/// Minimum time between two frames, for at most 30 frames per second.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
+/// Interval for removing expired messages and reading the event log.
+const TICK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Shows the feed and takes commands until the user quits, the process is told to end, or the terminal is gone; then the session has been
-/// told to shut down, and the terminal is as it was.
+/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then sends a shutdown
+/// command to the session and restores the terminal.
 ///
-/// From here on the process handles SIGINT, SIGTERM, SIGHUP and SIGTSTP itself, also after the console has closed:
-/// whoever then waits for the session listens for them too.
+/// From the first call on, the process handles SIGINT, SIGTERM, SIGHUP, and SIGTSTP itself, even after the console has
+/// closed. Code that then waits for the session must handle these signals too.
 ///
 /// # Errors
-/// [`ConsoleError`] when the theme cannot be read, or the terminal cannot be read or written. The session has been told
-/// to shut down then as well, except where the console could not be opened at all.
+/// [`ConsoleError`] if the theme cannot be loaded, or the terminal cannot be opened, read, or written. The shutdown
+/// command is also sent in this case, except if the console could not be opened.
 pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
     let theme = theme(&options)?;
     let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
@@ -50,13 +50,13 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         control: control.clone(),
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
-        stopped_itself: false,
+        suspended_by_us: false,
     };
     let outcome = runtime.run(feed).await;
     control.send(Command::Shutdown);
     match outcome {
-        // It was closed, as a window is: that ends the session in good order, like SIGHUP.
-        Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::is_gone() => Ok(()),
+        // A closed terminal ends the session cleanly, like SIGHUP.
+        Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::terminal_has_closed() => Ok(()),
         other => other,
     }
 }
@@ -67,18 +67,18 @@ fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
     Ok(Theme::load(choice)?.for_depth(depth))
 }
 
-/// The signals that concern a terminal.
+/// The signals that a terminal application handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    stop: Signal,
-    go_on: Signal,
+    suspend: Signal,
+    resume: Signal,
     resize: Signal,
 }
 
-/// What a signal asks for.
-enum Asked {
+/// The action requested by a signal.
+enum SignalAction {
     End,
     Suspend,
     Resume,
@@ -91,28 +91,28 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            stop: signal(SignalKind::from_raw(libc::SIGTSTP))?,
-            go_on: signal(SignalKind::from_raw(libc::SIGCONT))?,
+            suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
+            resume: signal(SignalKind::from_raw(libc::SIGCONT))?,
             resize: signal(SignalKind::window_change())?,
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
-            _ = self.hang_up.recv() => Asked::End,
-            _ = self.stop.recv() => Asked::Suspend,
-            _ = self.go_on.recv() => Asked::Resume,
-            _ = self.resize.recv() => Asked::Measure,
+            _ = self.terminate.recv() => SignalAction::End,
+            _ = self.interrupt.recv() => SignalAction::End,
+            _ = self.hang_up.recv() => SignalAction::End,
+            _ = self.suspend.recv() => SignalAction::Suspend,
+            _ = self.resume.recv() => SignalAction::Resume,
+            _ = self.resize.recv() => SignalAction::Measure,
         }
     }
 }
 
-/// Whether the console goes on.
+/// Whether the main loop continues.
 #[derive(PartialEq, Eq)]
 enum Next {
-    GoOn,
+    Continue,
     Quit,
 }
 
@@ -123,38 +123,38 @@ struct Runtime {
     control: Control,
     input: Input,
     started: Instant,
-    /// Whether the next SIGCONT is the end of a stop that this loop made itself, after which the screen is in order.
-    stopped_itself: bool,
+    /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
+    suspended_by_us: bool,
 }
 
 impl Runtime {
     async fn run(mut self, mut feed: Feed) -> Result<(), ConsoleError> {
         let mut signals = Signals::listen().map_err(ConsoleError::Open)?;
-        let mut tick = interval(TICK);
+        let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_frame = tokio::time::Instant::now();
-        self.take_feed(&mut feed);
+        self.read_feed(&mut feed);
         loop {
             let stale = self.state.stale;
             let open = !self.state.ended;
             let next = tokio::select! {
-                asked = signals.next() => self.obey(&asked)?,
-                input = self.input.next() => self.take_input(input)?,
+                action = signals.next() => self.handle_signal(&action)?,
+                input = self.input.next() => self.handle_input(input)?,
                 changed = feed.snapshots.changed(), if open => {
-                    self.take_feed(&mut feed);
+                    self.read_feed(&mut feed);
                     if changed.is_err() {
                         self.apply(Event::FeedEnded)?;
                     }
-                    Next::GoOn
+                    Next::Continue
                 }
                 _ = tick.tick() => {
-                    if input::is_gone() {
+                    if input::terminal_has_closed() {
                         return Ok(());
                     }
-                    self.take_events(&feed);
+                    self.read_events(&feed);
                     self.apply(Event::Tick(self.started.elapsed()))?
                 }
-                () = sleep_until(next_frame), if stale => Next::GoOn,
+                () = sleep_until(next_frame), if stale => Next::Continue,
             };
             if next == Next::Quit || self.drain_input()? == Next::Quit {
                 return Ok(());
@@ -166,35 +166,35 @@ impl Runtime {
             if self.state.stale && now >= next_frame {
                 self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
-                next_frame = now + FRAME;
+                next_frame = now + MIN_FRAME_INTERVAL;
             }
         }
     }
 
-    /// Takes in every key that is waiting, so that a held-down key costs one frame and not many.
+    /// Processes all pending input, so that a key held down causes one frame instead of many.
     fn drain_input(&mut self) -> Result<Next, ConsoleError> {
         while let Some(input) = self.input.waiting() {
-            if self.take_input(Some(input))? == Next::Quit {
+            if self.handle_input(Some(input))? == Next::Quit {
                 return Ok(Next::Quit);
             }
         }
-        Ok(Next::GoOn)
+        Ok(Next::Continue)
     }
 
-    fn take_feed(&mut self, feed: &mut Feed) {
-        self.take_events(feed);
+    fn read_feed(&mut self, feed: &mut Feed) {
+        self.read_events(feed);
         let snapshot = feed.snapshots.borrow_and_update().clone();
         let _ = update(&mut self.state, Event::Snapshot(snapshot));
     }
 
-    fn take_events(&mut self, feed: &Feed) {
+    fn read_events(&mut self, feed: &Feed) {
         let next = self.state.log.next_seq();
         if feed.events.next_seq() > next {
             let _ = update(&mut self.state, Event::Events(feed.events.since(next)));
         }
     }
 
-    fn take_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
+    fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
         let event = match input {
             Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
             Some(Ok(Typed::Mouse(mouse))) => Some(Event::Mouse(mouse)),
@@ -204,11 +204,11 @@ impl Runtime {
             Some(Err(error)) => return Err(ConsoleError::Read(error)),
             None => return Ok(Next::Quit),
         };
-        event.map_or(Ok(Next::GoOn), |event| self.apply(event))
+        event.map_or(Ok(Next::Continue), |event| self.apply(event))
     }
 
     fn apply(&mut self, event: Event) -> Result<Next, ConsoleError> {
-        let mut next = Next::GoOn;
+        let mut next = Next::Continue;
         for effect in update(&mut self.state, event) {
             match effect {
                 Effect::Send(command) => self.control.send(command),
@@ -220,27 +220,27 @@ impl Runtime {
         Ok(next)
     }
 
-    fn obey(&mut self, asked: &Asked) -> Result<Next, ConsoleError> {
-        match asked {
-            Asked::End => return Ok(Next::Quit),
-            Asked::Suspend => self.suspend()?,
-            Asked::Measure => self.measure()?,
-            Asked::Resume if std::mem::take(&mut self.stopped_itself) => {}
-            Asked::Resume => {
+    fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
+        match action {
+            SignalAction::End => return Ok(Next::Quit),
+            SignalAction::Suspend => self.suspend()?,
+            SignalAction::Measure => self.measure()?,
+            SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => {}
+            SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
                 self.measure()?;
             }
         }
-        Ok(Next::GoOn)
+        Ok(Next::Continue)
     }
 
     fn suspend(&mut self) -> Result<(), ConsoleError> {
-        self.stopped_itself = true;
+        self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
         self.measure()
     }
 
-    /// The terminal may have been resized while somebody else had it.
+    /// Updates the size, which may have changed while another process used the terminal.
     fn measure(&mut self) -> Result<(), ConsoleError> {
         let (width, height) = self.screen.size().map_err(ConsoleError::Write)?;
         let _ = update(&mut self.state, Event::Resize(width, height));

@@ -1,4 +1,4 @@
-//! All that the console knows. It changes only in [`super::update`], and views only read it.
+//! The state of the console. Only [`super::update`] changes it; the screens only read it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ mod table;
 mod topics;
 
 pub use alert::Alert;
-pub use comparison::{Compared, Sameness, base, compare};
+pub use comparison::{Compared, DigestMatch, base, compare};
 pub use history::{History, Mark, MarkKind};
 pub use log::Log;
 pub use pending::Pending;
@@ -33,105 +33,105 @@ pub use status::{Status, StatusKind};
 pub use table::{Column, Rows, Table};
 pub use topics::Topics;
 
-/// A question that waits for yes or no.
+/// A yes-or-no question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Stop the run that is going and start it again?
+    /// Stop the active run and start it again?
     Restart,
     /// Stop the run before its end?
-    Cancel,
-    /// Stop the run and leave?
+    Stop,
+    /// Stop the run and quit?
     Quit,
-    /// Decide so for every key in quarantine?
+    /// Apply the decision to all quarantined keys?
     DecideAll(Decision),
-    /// Decide so for one key in quarantine, by its hash?
+    /// Apply the decision to one quarantined key, by its hash?
     DecideKey(Decision, u64),
-    /// Decide so for the record that paused the run?
+    /// Apply the decision to the record that paused the run?
     DecideRecord(RecordDecision),
-    /// Stop the run that is going, and replay the chosen topics?
+    /// Stop the active run and replay the chosen topics?
     ReplayInstead,
 }
 
-/// What stands in front of the dashboard.
+/// A window or prompt in front of the dashboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// Every key, scrolled by so many lines.
+    /// The help, with its scroll offset in lines.
     Help(usize),
-    /// The runs of this session, scrolled by so many lines.
+    /// The comparison of this session's runs, with its scroll offset in lines.
     Compare(usize),
-    /// What a run would be like, scrolled by so many lines.
+    /// The plan, with its scroll offset in lines.
     Plan(usize),
-    /// One partition.
+    /// The details of the selected partition.
     Details,
-    /// The selected event, scrolled by so many lines.
+    /// The selected event, with its scroll offset in lines.
     Event(usize),
     /// The record that paused the run.
     FailedRecord,
-    /// The run, scrolled by so many lines.
+    /// The details of the run, with the scroll offset in lines.
     Run(usize),
-    /// The number of workers is being typed.
+    /// The prompt for the number of workers.
     Number {
-        /// What is typed so far.
+        /// The text typed so far.
         text: String,
-        /// Why it was not taken.
+        /// Why the input was rejected.
         error: Option<String>,
     },
-    /// The most that is handed out in a second is being typed.
+    /// The prompt for the rate limit.
     Rate {
-        /// What is typed so far.
+        /// The text typed so far.
         text: String,
-        /// Why it was not taken.
+        /// Why the input was rejected.
         error: Option<String>,
     },
-    /// The filter of the partitions is being typed; what it was before.
+    /// The input of the partition filter, with its previous value.
     Filter(String),
-    /// The filter of the topics is being typed; what it was before.
+    /// The input of the topic filter, with its previous value.
     TopicFilter(String),
-    /// The keys in quarantine; the selected one, by its hash.
+    /// The quarantined keys, with the hash of the selected one.
     Quarantine(Option<u64>),
-    /// A question waits.
+    /// A question.
     Ask(Question),
 }
 
-/// All that the console knows.
+/// The state of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// The terminal's size in cells.
     pub size: Size,
     /// Time since the console was opened.
     pub now: Duration,
-    /// The session at its latest moment.
+    /// The latest snapshot of the session.
     pub snapshot: Arc<Snapshot>,
-    /// Whether the session has ended, so that nothing more will come.
+    /// Whether the session has ended.
     pub ended: bool,
-    /// The events.
+    /// The event log.
     pub log: Log,
-    /// The present run over time.
+    /// The current run over time.
     pub history: History,
     /// The partition table.
     pub table: Table,
-    /// The first worker shown.
+    /// The index of the first worker shown.
     pub workers_from: usize,
-    /// The panel that has the keys.
+    /// The panel that has the focus.
     pub focus: Panel,
-    /// The panel that shares a small screen with the partitions.
+    /// The panel shown below the partitions on a small screen.
     pub side: Panel,
-    /// The topics to choose from, in a window between the dashboard and what stands in front.
+    /// The topic list, a window between the dashboard and the overlay.
     pub topics: Topics,
-    /// What stands in front.
+    /// The window or prompt in front.
     pub overlay: Option<Overlay>,
     /// The message in the footer.
     pub status: Option<Status>,
-    /// A change of concurrency that the feed does not show yet.
+    /// A change of concurrency that no snapshot shows yet.
     pub pending: Option<Pending>,
-    /// What to press, shown while nothing else has to be said.
+    /// A hint with the most useful keys, shown while there is no message.
     pub hint: Option<String>,
-    /// Whether the screen shows something else than this state.
+    /// Whether the screen must be redrawn.
     pub stale: bool,
 }
 
 impl State {
-    /// A console that has heard nothing yet.
+    /// The state before the first snapshot.
     #[must_use]
     pub fn new(width: u16, height: u16, hint: Option<String>) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl State {
         }
     }
 
-    /// The run under way, or the last one.
+    /// The current run, or the last one.
     #[must_use]
     pub fn run(&self) -> Option<&RunView> {
         self.snapshot.run.as_ref()
@@ -166,70 +166,70 @@ impl State {
         self.run().map_or(&[], |run| &run.partitions)
     }
 
-    /// The partitions that the table shows, in its order.
+    /// The rows of the partition table, in order.
     #[must_use]
     pub fn rows(&self) -> Rows {
         self.table.rows(self.partitions())
     }
 
-    /// Whether a run is handling records, pauses or drains: something that quitting would cut short.
+    /// Whether a run is running, paused, or draining.
     #[must_use]
-    pub fn going(&self) -> bool {
+    pub fn run_is_active(&self) -> bool {
         !self.ended
             && self
                 .run()
                 .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
     }
 
-    /// The cluster's topics, as far as they are known.
+    /// The cluster's topics, if known.
     #[must_use]
     pub fn catalog(&self) -> &[TopicView] {
         self.snapshot.catalog.as_deref().unwrap_or_default()
     }
 
-    /// The topics that would be replayed.
+    /// The topics chosen for the next replay.
     #[must_use]
     pub fn chosen(&self) -> Vec<&TopicView> {
         self.topics.chosen(self.catalog())
     }
 
-    /// The run whose settings the keys change; once it is over, they change those of the next one.
-    fn set_now(&self) -> Option<&RunView> {
+    /// The run whose settings the keys change. Once it has ended, the keys change the next run's settings instead.
+    fn adjustable_run(&self) -> Option<&RunView> {
         self.run().filter(|run| !run.state.is_over())
     }
 
-    /// The number of workers as the feed shows it: of the run that goes, otherwise of the next one.
+    /// The number of workers in the latest snapshot, of the active run or otherwise of the next one.
     #[must_use]
     pub fn concurrency(&self) -> Option<u32> {
         let choosing = self.topics.open || self.snapshot.catalog.is_some() || self.run().is_some();
         let next = || choosing.then_some(self.snapshot.next.concurrency);
-        self.set_now().map(|run| run.concurrency).or_else(next)
+        self.adjustable_run().map(|run| run.concurrency).or_else(next)
     }
 
-    /// Whether kreplay finds that number by itself.
+    /// Whether concurrency is automatic.
     #[must_use]
     pub fn adaptive(&self) -> bool {
-        self.set_now().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+        self.adjustable_run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
     }
 
-    /// The most that is handed out in a second, where there is a limit.
+    /// The throttle, if any.
     #[must_use]
     pub fn rate(&self) -> Option<RateLimit> {
-        self.set_now().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+        self.adjustable_run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
     }
 
-    /// The number of workers as the user last wanted it.
+    /// The number of workers that the user last requested.
     #[must_use]
     pub fn wanted_concurrency(&self) -> Option<u32> {
         let shown = self.concurrency()?;
         Some(self.pending.as_ref().map_or(shown, |pending| pending.to))
     }
 
-    /// The most workers that the run can have; while topics are chosen between runs, a run of those.
+    /// The maximum number of workers of the run or, while topics are chosen between runs, of a run of those topics.
     #[must_use]
     pub fn max_concurrency(&self) -> u32 {
         let max = Concurrency::MAX.get();
-        if self.topics.open && !self.going() {
+        if self.topics.open && !self.run_is_active() {
             let partitions = self.chosen().iter().fold(0_u32, |sum, topic| sum.saturating_add(topic.partitions));
             let bound = self.snapshot.next.ordering == Ordering::Partition && partitions > 0;
             return if bound { partitions.min(max) } else { max };
@@ -237,7 +237,7 @@ impl State {
         self.run().map_or(max, |run| if run.max_concurrency == 0 { max } else { run.max_concurrency.min(max) })
     }
 
-    /// What the keys are for.
+    /// The current mode, which determines what keys do.
     #[must_use]
     pub fn mode(&self) -> Mode {
         match self.overlay {
@@ -262,32 +262,32 @@ impl State {
         Rect::new(0, 0, self.size.width, self.size.height)
     }
 
-    /// Where each panel is; `None` when the terminal is too small.
+    /// The layout of the dashboard; `None` if the terminal is too small.
     #[must_use]
     pub fn areas(&self) -> Option<Areas> {
-        let room = usize::from(self.size.width).saturating_sub(layout::ALERT_AROUND);
+        let room = usize::from(self.size.width).saturating_sub(layout::ALERT_FRAME_COLUMNS);
         let alert = self.alert().map(|alert| super::number::cells(wrap(&clean(alert.text), room).len()));
         layout::areas(self.screen(), self.side, alert)
     }
 
-    /// The keys in quarantine, the oldest first; none once the run is over, when nothing can be decided any more.
+    /// The quarantined keys, oldest first. Empty once the run has ended, because nothing can be decided then.
     #[must_use]
     pub fn quarantined(&self) -> &[QuarantinedKey] {
-        self.run().filter(|_| self.going()).map_or(&[], |run| &run.quarantine.waiting)
+        self.run().filter(|_| self.run_is_active()).map_or(&[], |run| &run.quarantine.waiting)
     }
 
-    /// The row of the selected key among them; `None` while that key is not there, as when it is being tried again. Without
-    /// a selection the first row.
+    /// The row of the selected key, or the first row without a selection. `None` while the selected key is not in
+    /// quarantine, for example while it is being retried.
     #[must_use]
     pub fn quarantined_row(&self) -> Option<usize> {
         let Some(Overlay::Quarantine(Some(selected))) = self.overlay else { return Some(0) };
         self.quarantined().iter().position(|key| key.hash == selected)
     }
 
-    /// The record that paused the run, while the run waits for a decision about it.
+    /// The record that paused the run, while it needs a decision.
     #[must_use]
     pub fn paused_record(&self) -> Option<&PausedRecord> {
-        self.run().filter(|run| self.going() && run.state == RunState::Paused)?.paused_record.as_ref()
+        self.run().filter(|run| self.run_is_active() && run.state == RunState::Paused)?.paused_record.as_ref()
     }
 
     /// The selected partition.

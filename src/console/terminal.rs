@@ -1,4 +1,4 @@
-//! The terminal: taken over, given back whatever happens, and given to the shell for a while on Ctrl-Z.
+//! Takes over the terminal and restores it in every case: on exit, on a panic, and for the shell on Ctrl-Z.
 
 use std::{
     io::{self, BufWriter, Stdout, Write as _},
@@ -25,31 +25,31 @@ use ratatui::{
 
 use super::{screen, state::State, theme::Theme};
 
-/// Whether the terminal is taken over at the moment.
+/// Whether the console currently owns the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
-/// Whether some thread has panicked since it was taken over.
+/// Whether any thread has panicked since the terminal was taken over.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// A frame is a few kilobytes: one write a frame, not one a cell.
-const BUFFER: usize = 64 * 1024;
+/// Size of the output buffer. A frame is a few kilobytes, so it needs one write instead of one per cell.
+const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The terminal while the console has it. Dropping it gives it back.
+/// The terminal while the console owns it. Dropping it restores the terminal.
 pub(super) struct Screen {
-    /// Never dropped: `Terminal` shows the cursor when it is, and prints what fails to a terminal that may be gone, which
-    /// panics. `restore` shows the cursor.
+    /// Never dropped: `Terminal::drop` shows the cursor and prints errors, which panics if the terminal has closed.
+    /// `restore` shows the cursor instead.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     pub(super) fn open(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
         PANICKED.store(false, Ordering::SeqCst);
-        // Marked first: what fails halfway has to be undone as well.
+        // Set first, so that a partial initialisation is also undone.
         TAKEN.store(true, Ordering::SeqCst);
         let opened = take(mouse).and_then(|()| {
-            let backend = CrosstermBackend::new(BufWriter::with_capacity(BUFFER, io::stdout()));
+            let backend = CrosstermBackend::new(BufWriter::with_capacity(BUFFER_BYTES, io::stdout()));
             Terminal::new(backend)
         });
         match opened {
@@ -66,11 +66,11 @@ impl Screen {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws what has changed, in one piece.
+    /// Draws the changes as one synchronised update.
     pub(super) fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<()> {
         crossterm::queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(|frame| {
-            // Between a resize and its event the two sizes differ: the frame's is the one that can be written to.
+            // Between a resize and its event, the sizes differ. Only the frame's area may be written.
             if frame.area() == state.screen() {
                 screen::render(frame.buffer_mut(), state, theme);
             }
@@ -78,22 +78,22 @@ impl Screen {
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
 
-    /// Forgets what is on the screen, so that every cell is drawn anew.
+    /// Forces the next draw to redraw every cell.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        // Not `Terminal::clear`: that asks the terminal for the cursor's position, and the answer would be read as keys.
+        // `Terminal::clear` would query the cursor position, and the answer would be read as keys.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
-    /// Gives the terminal to the shell until the process is continued, then takes it over again.
+    /// Returns the terminal to the shell until the process is continued, then takes it over again.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         restore();
-        // SIGSTOP rather than SIGTSTP, whose handler is what leads here. The call returns after SIGCONT.
+        // SIGSTOP, because SIGTSTP is handled and leads here. The call returns after SIGCONT.
         signal_hook::low_level::raise(libc::SIGSTOP)?;
         self.resume()
     }
 
-    /// Takes the terminal over again after somebody else may have changed it.
+    /// Takes over the terminal again after another process may have changed it.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         restore();
         TAKEN.store(true, Ordering::SeqCst);
@@ -104,13 +104,13 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A panic in the middle of a frame leaves the beginning of an update in the buffer, which is written last.
+        // After a panic during a frame, the buffer still starts a synchronised update, which must be ended.
         let _ = execute!(self.terminal.backend_mut(), EndSynchronizedUpdate);
         restore();
     }
 }
 
-/// Whether a thread has panicked while the console had the terminal.
+/// Whether a thread has panicked while the console owned the terminal.
 pub(super) fn has_panicked() -> bool {
     PANICKED.load(Ordering::SeqCst)
 }
@@ -125,8 +125,8 @@ fn take(mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the terminal back; does nothing while it is not taken. Errors are passed over: the next step may still work,
-/// and there is nobody left to tell.
+/// Restores the terminal, if the console owns it. Errors are ignored: later steps may still work, and there is no place
+/// to report them.
 fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
@@ -138,17 +138,17 @@ fn restore() {
     let _ = out.flush();
 }
 
-/// Gives the terminal back before a panic of any thread is printed, so that it can be read.
+/// Installs a panic hook that restores the terminal first, so that the panic message can be read.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let before = panic::take_hook();
+        let previous_hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if TAKEN.load(Ordering::SeqCst) {
                 PANICKED.store(true, Ordering::SeqCst);
                 restore();
             }
-            before(info);
+            previous_hook(info);
         }));
     });
 }

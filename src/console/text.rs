@@ -1,4 +1,4 @@
-//! Text from outside, made safe and made to fit.
+//! Escapes, shortens, and wraps text.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ pub(super) use crate::feed::{
     printable as clean,
 };
 
-/// At most `max` cells of a text, cut in the middle: names tend to differ at both ends.
+/// Shortens a text to `max` cells by removing its middle. Names usually differ at their ends.
 pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     if width(text) <= max {
         return Cow::Borrowed(text);
@@ -21,7 +21,7 @@ pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// At most `max` cells of a text, cut at its end.
+/// Shortens a text to `max` cells by cutting its end.
 pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     if width(text) <= max {
         return Cow::Borrowed(text);
@@ -32,7 +32,7 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", head(text, max - 1)))
 }
 
-/// Words put into lines of at most `max` cells; a longer word is broken. A number and its unit are one word.
+/// Wraps a text into lines of at most `max` cells. Longer words are broken; a number and its unit stay together.
 pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);
     let mut lines = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
         }
         while width(word) > max {
             let part = head(word, max);
-            // A single character wider than the line cannot be broken any further.
+            // A single character wider than the line cannot be broken.
             let part = if part.is_empty() { word } else { part };
             lines.push(part.to_owned());
             word = &word[part.len()..];
@@ -60,7 +60,7 @@ pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// What must not be separated from the number before it.
+/// Units that must not be separated from their number.
 const UNITS: [&str; 11] = ["%", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "TiB", "M", "G"];
 
 fn words(text: &str) -> Vec<Cow<'_, str>> {
@@ -83,14 +83,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn nothing_that_drives_a_terminal_gets_through() {
+    fn control_characters_are_escaped() {
         assert_eq!(clean("plain ✓ 名前"), "plain ✓ 名前");
         assert_eq!(clean("\x1b[31mred\r\n"), "\\u{1b}[31mred\\r\\n");
         assert_eq!(clean("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
     }
 
     #[test]
-    fn long_names_lose_their_middle() {
+    fn long_names_are_shortened_in_the_middle() {
         assert_eq!(shorten("vc.orders.events", 16), "vc.orders.events");
         assert_eq!(shorten("vc.orders.events", 9), "vc.o…ents");
         assert_eq!(shorten("名前名前名前", 6), "名…前");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn words_wrap_and_long_ones_break() {
+    fn words_are_wrapped_and_long_ones_broken() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("", 3), [""]);
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_fits_and_is_clean(text in "\\PC*|.*", max in 0_usize..40) {
+        fn any_text_fits_and_is_escaped(text in "\\PC*|.*", max in 0_usize..40) {
             let safe = clean(&text);
             prop_assert_eq!(&clean(&safe), &safe, "nothing is left to escape");
             prop_assert!(width(&shorten(&safe, max)) <= max);

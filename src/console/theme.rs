@@ -1,4 +1,4 @@
-//! Colours by what they mean. A theme gives each role a look; views name roles and never colours.
+//! Themes. A theme assigns a style to each role; the screens use roles, never colours.
 
 use std::{path::PathBuf, str::FromStr};
 
@@ -10,17 +10,17 @@ mod depth;
 pub use depth::ColorDepth;
 pub(super) use depth::rgb as indexed_rgb;
 
-/// Which theme to use.
+/// The choice of a theme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ThemeChoice {
-    /// Light text on a dark ground.
+    /// Light text on a dark background.
     #[default]
     Dark,
-    /// Dark text on a light ground.
+    /// Dark text on a light background.
     Light,
-    /// No colours: bold, dim, reversed and underlined only.
+    /// No colours, only bold, dim, reverse, and underline.
     Mono,
-    /// A theme of the user's own.
+    /// A theme file.
     File(PathBuf),
 }
 
@@ -40,33 +40,33 @@ impl FromStr for ThemeChoice {
     }
 }
 
-/// A theme that cannot be used.
+/// A theme that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
-    /// The name is neither a theme's nor a file's.
-    #[error("there is no theme `{0}`; use dark, light, mono or the path of a .toml file")]
+    /// Neither the name of a theme nor a file.
+    #[error("unknown theme `{0}`; use dark, light, mono or the path of a .toml file")]
     Unknown(String),
     /// The file cannot be read.
     #[error("theme {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
-    /// The file is no theme; the text names line and key.
+    /// The file is not a valid theme. The error names line and key.
     #[error("theme {origin}: {source}")]
     Parse {
         /// The file, or the name of a built-in theme.
         origin: String,
-        /// Where and why.
+        /// The error with its location.
         source: Box<toml::de::Error>,
     },
 }
 
 macro_rules! roles {
     ($($(#[$doc:meta])* $role:ident),+ $(,)?) => {
-        /// The look of each role.
+        /// The style of each role.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Theme {
             $($(#[$doc])* pub $role: Style,)+
@@ -75,23 +75,23 @@ macro_rules! roles {
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Roles {
-            $($role: Option<Look>,)+
+            $($role: Option<RoleStyle>,)+
         }
 
         impl Roles {
             fn over(&self, parent: &Theme) -> Theme {
-                Theme { $($role: self.$role.as_ref().map_or(parent.$role, Look::style),)+ }
+                Theme { $($role: self.$role.as_ref().map_or(parent.$role, RoleStyle::style),)+ }
             }
         }
 
         impl Theme {
-            /// Every role by name.
+            /// All roles by name.
             #[must_use]
             pub fn roles(&self) -> Vec<(&'static str, Style)> {
                 vec![$((stringify!($role), self.$role)),+]
             }
 
-            /// The theme with each of its colours changed.
+            /// The theme with `change` applied to each colour.
             #[must_use]
             fn map_colours(&self, change: impl Fn(Color) -> Color) -> Self {
                 let style = |style: Style| Style { fg: style.fg.map(&change), bg: style.bg.map(&change), ..style };
@@ -102,35 +102,35 @@ macro_rules! roles {
 }
 
 roles! {
-    /// The ground of everything, and ordinary text.
+    /// The background, and ordinary text.
     base,
-    /// Names of things beside their values, units, what can be left unread.
+    /// Labels, units, and secondary text.
     muted,
-    /// Values that matter most.
+    /// The most important values.
     strong,
-    /// The bar at the very top.
+    /// The banner at the top.
     banner,
-    /// Lines around panels.
+    /// Panel borders.
     border,
-    /// Lines around the panel that has the keys.
+    /// The border of the focused panel.
     border_focused,
-    /// Titles of panels.
+    /// Panel titles.
     title,
-    /// The title of the panel that has the keys.
+    /// The title of the focused panel.
     title_focused,
-    /// Heads of columns.
+    /// Column headings.
     column,
-    /// The head of the column that is sorted by.
+    /// The heading of the sort column.
     column_sorted,
     /// The selected row.
     selected,
-    /// What is going, or went, well.
+    /// Success.
     good,
-    /// What happens on purpose and is worth a look: assignments, rebalances, changes.
+    /// Notable but intended: assignments, rebalances, changes.
     notice,
-    /// What wants a look.
+    /// Warnings.
     warning,
-    /// What went wrong.
+    /// Errors.
     bad,
     /// The filled part of a bar.
     bar,
@@ -138,15 +138,15 @@ roles! {
     bar_rest,
     /// The throughput chart and sparklines.
     chart,
-    /// Axes and the lines of marks in the chart.
+    /// Axes and mark lines in the chart.
     axis,
-    /// Names of keys.
+    /// Key names.
     key,
     /// Windows in front of the dashboard.
     popup,
-    /// Lines around them.
+    /// Window borders.
     popup_border,
-    /// A text that is being typed.
+    /// Text input.
     input,
 }
 
@@ -172,7 +172,7 @@ enum Parent {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(clippy::struct_excessive_bools, reason = "a terminal's modifiers are switches")]
-struct Look {
+struct RoleStyle {
     fg: Option<Colour>,
     bg: Option<Colour>,
     bold: bool,
@@ -196,7 +196,7 @@ impl<'de> Deserialize<'de> for Colour {
     }
 }
 
-impl Look {
+impl RoleStyle {
     fn style(&self) -> Style {
         let modifiers = [
             (self.bold, Modifier::BOLD),
@@ -218,10 +218,10 @@ impl Look {
 }
 
 impl Theme {
-    /// Reads the theme that was chosen.
+    /// Loads a theme.
     ///
     /// # Errors
-    /// [`ThemeError`] names the file, and line and key where it can be read but not understood.
+    /// [`ThemeError`] names the file, and line and key if its content is invalid.
     pub fn load(choice: &ThemeChoice) -> Result<Self, ThemeError> {
         match choice {
             ThemeChoice::Dark => Self::parse("dark", include_str!("../../themes/dark.toml")),
@@ -235,7 +235,7 @@ impl Theme {
         }
     }
 
-    /// Reads a theme's text. Roles that it leaves out are its parent's.
+    /// Parses a theme. Missing roles are taken from its parent.
     ///
     /// # Errors
     /// [`ThemeError::Parse`] names line and key.
@@ -251,7 +251,7 @@ impl Theme {
         Ok(file.roles.over(&parent))
     }
 
-    /// The theme as a terminal with so many colours can show it.
+    /// The theme converted to the colours that the terminal can show.
     #[must_use]
     pub fn for_depth(&self, depth: ColorDepth) -> Self {
         match depth {

@@ -1,4 +1,4 @@
-//! How the console's state changes: a pure function of what it was and what happened.
+//! Updates the console's state. It is a pure function of the previous state and an event.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,53 +27,53 @@ mod scroll;
 mod topics;
 mod typing;
 
-/// A key's text in a message is cut to this many cells.
+/// Maximum width of a record key in a message, in cells.
 const MAX_KEY_CELLS: usize = 24;
 
-/// How messages and questions name what they are about.
+/// Descriptions of records and keys, for messages and questions.
 pub(super) mod names {
     pub(in crate::console) use super::{failed_record::name as paused_record, quarantine::name as quarantined_key};
 }
 
-/// Something that happened.
+/// An input event of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The session is at a new moment.
+    /// A new snapshot of the session.
     Snapshot(Arc<Snapshot>),
-    /// The session has more to tell.
+    /// New events of the session.
     Events(Vec<feed::Event>),
-    /// The session has ended: nothing more will come.
+    /// The session has ended.
     FeedEnded,
     /// A key was pressed.
     Key(Key),
-    /// A text was pasted.
+    /// Text was pasted.
     Paste(String),
-    /// The mouse was used.
+    /// A mouse event.
     Mouse(MouseEvent),
-    /// The terminal has a new size.
+    /// The terminal was resized.
     Resize(u16, u16),
-    /// So much time has passed since the console was opened.
+    /// The time since the console was opened.
     Tick(Duration),
 }
 
-/// Something that has to be done outside.
+/// An effect for the runtime to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Tell the session.
+    /// Send a command to the session.
     Send(Command),
     /// End the session and close the console.
     Quit,
-    /// Give the terminal back to the shell for a while.
+    /// Suspend the process and return the terminal to the shell.
     Suspend,
-    /// Draw every cell anew.
+    /// Redraw every cell.
     Redraw,
 }
 
-/// Changes the state by what happened, and says what has to be done outside.
+/// Updates the state for an event and returns the effects to execute.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
-        Event::Snapshot(snapshot) => take_snapshot(state, snapshot),
-        Event::Events(events) => take_events(state, events),
+        Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
+        Event::Events(events) => add_events(state, events),
         Event::FeedEnded => {
             state.stale |= !state.ended;
             state.ended = true;
@@ -83,7 +83,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             return press(state, key);
         }
         Event::Paste(text) => {
-            // Outside a text a paste is an accident, and each of its letters would be a command.
+            // Outside text input, pasting is an accident: each character would act as a command.
             if state.mode() == Mode::Typing {
                 state.stale = true;
                 text.chars().for_each(|c| typing::insert(state, c));
@@ -96,55 +96,55 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Tick(now) => {
             state.now = now;
-            if state.status.as_ref().is_some_and(|status| status.is_over(now)) {
+            if state.status.as_ref().is_some_and(|status| status.is_expired(now)) {
                 state.status = None;
                 state.stale = true;
             }
-            settle(state);
+            drop_resolved_change(state);
         }
     }
     Vec::new()
 }
 
-fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
+fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     if *state.snapshot == *snapshot {
         return;
     }
     if let Some(run) = &snapshot.run {
-        state.history.note(run);
+        state.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
             state.table.offset = 0;
             state.workers_from = 0;
         }
     }
-    let was_going = state.going();
+    let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
     let ended = |run: &feed::RunView| before.as_ref().is_none_or(|(id, over)| *id != run.id || !over);
     let ended = snapshot.run.as_ref().is_some_and(ended);
     state.snapshot = snapshot;
     state.stale = true;
-    settle(state);
-    run::note_end(state, was_going, ended);
-    hush(state);
-    topics::offer(state);
+    drop_resolved_change(state);
+    run::announce_end(state, was_active, ended);
+    drop_repeated_error(state);
+    topics::open_automatically(state);
     failed_record::close_when_decided(state);
-    if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.going() {
-        // The run came to its end while the question stood: there is nothing left to stop or to decide.
+    if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
+        // The run ended while the window was open, so there is nothing left to stop or to decide.
         state.overlay = None;
-        say(state, StatusKind::Info, "the run has come to its end");
+        show_message(state, StatusKind::Info, "the run has ended");
     }
 }
 
-fn settle(state: &mut State) {
+fn drop_resolved_change(state: &mut State) {
     let (Some(pending), Some(concurrency)) = (&state.pending, state.concurrency()) else { return };
     let (run_id, over) = state.run().map_or(("", true), |run| (&run.id, run.state.is_over()));
-    if pending.is_settled(run_id, concurrency, over, state.now) {
+    if pending.is_resolved(run_id, concurrency, over, state.now) {
         state.pending = None;
         state.stale = true;
     }
 }
 
-fn take_events(state: &mut State, events: Vec<feed::Event>) {
+fn add_events(state: &mut State, events: Vec<feed::Event>) {
     if events.is_empty() {
         return;
     }
@@ -153,25 +153,25 @@ fn take_events(state: &mut State, events: Vec<feed::Event>) {
     });
     if let Some(error) = last_error {
         let text = clean(&error.kind.to_string()).into_owned();
-        say(state, StatusKind::Error, text);
+        show_message(state, StatusKind::Error, text);
     }
     state.log.add(events);
-    hush(state);
+    drop_repeated_error(state);
     state.stale = true;
 }
 
-/// What the alert says needs no message: that would only hide the keys.
-fn hush(state: &mut State) {
-    let said = |status: &Status| {
+/// Removes an error message that repeats the alert: it would only hide the key hints.
+fn drop_repeated_error(state: &mut State) {
+    let repeats_alert = |status: &Status| {
         let alert = state.alert().map(|alert| clean(alert.text));
         status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(alert.as_ref()))
     };
-    if state.status.as_ref().is_some_and(said) {
+    if state.status.as_ref().is_some_and(repeats_alert) {
         state.status = None;
     }
 }
 
-/// The end of a failed run is shown in a panel of its own.
+/// Whether an error is shown as a message. The end of a failed run is shown as an alert instead.
 fn is_message(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Finished { .. })
 }
@@ -187,14 +187,14 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Does what the user asked for.
+/// Performs a user action.
 pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     state.stale = true;
     match action {
         Action::Run => run::run(state),
         Action::Restart => run::restart(state),
         Action::TogglePause => run::toggle_pause(state),
-        Action::Cancel => run::cancel(state),
+        Action::Stop => run::stop(state),
         Action::Quit => run::quit(state),
         Action::Interrupt => run::interrupt(state),
         Action::Accept => accept(state),
@@ -204,7 +204,7 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::HalveWorkers => concurrency::change(state, |now| now / 2),
         Action::ToggleAuto => concurrency::toggle_auto(state),
         Action::Topics => topics::open(state),
-        Action::ListTopics => topics::list_again(state),
+        Action::ListTopics => topics::reload(state),
         Action::Replay => topics::replay(state),
         Action::Plan => plan::toggle(state),
         Action::PlanAgain => plan::make(state),
@@ -219,14 +219,14 @@ pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Suspend => vec![Effect::Suspend],
         Action::Redraw => vec![Effect::Redraw],
         other => {
-            look(state, other);
+            change_view(state, other);
             Vec::new()
         }
     }
 }
 
-/// Actions that change what is seen and nothing else.
-fn look(state: &mut State, action: Action) {
+/// Performs actions that only change the view.
+fn change_view(state: &mut State, action: Action) {
     match action {
         Action::SetConcurrency => concurrency::ask(state),
         Action::Quarantine => quarantine::open(state),
@@ -254,8 +254,8 @@ fn look(state: &mut State, action: Action) {
         Action::Details => details(state),
         Action::FocusNext => focus(state, state.focus.step(true)),
         Action::FocusPrevious => focus(state, state.focus.step(false)),
-        Action::EventFilter => state.log.cycle(),
-        Action::RunDetails if state.run().is_none() => say(state, StatusKind::Refused, "there is no run yet"),
+        Action::EventFilter => state.log.cycle_severity(),
+        Action::RunDetails if state.run().is_none() => show_message(state, StatusKind::Refused, "there is no run yet"),
         Action::RunDetails => toggle(state, &Overlay::Run(0)),
         Action::Compare => toggle(state, &Overlay::Compare(0)),
         Action::Help => toggle(state, &Overlay::Help(0)),
@@ -266,21 +266,21 @@ fn look(state: &mut State, action: Action) {
     }
 }
 
-/// Opens the window of what is selected in the panel that has the keys; a panel without a selection is about the run.
+/// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
 fn details(state: &mut State) {
     match state.focus {
         Panel::Partitions if state.selected().is_some() => {
-            // Rows move while they are sorted by speed: the window stays with the partition it was opened for.
+            // Sorted rows can move, so the selection is fixed to the partition.
             state.table.selected = state.selected().map(|partition| partition.id.clone());
             state.overlay = Some(Overlay::Details);
         }
         Panel::Events if !state.log.is_empty() => {
-            state.log.hold();
+            state.log.fix_cursor();
             state.overlay = Some(Overlay::Event(0));
         }
         Panel::Partitions | Panel::Events => {}
         Panel::Throughput | Panel::Workers if state.run().is_none() => {
-            say(state, StatusKind::Refused, "there is no run yet");
+            show_message(state, StatusKind::Refused, "there is no run yet");
         }
         Panel::Throughput | Panel::Workers => state.overlay = Some(Overlay::Run(0)),
     }
@@ -314,8 +314,8 @@ fn accept(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// Closes what is in front; with nothing in front, takes away the message, then the filter. A message that goes by
-/// itself does not keep the topics open.
+/// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
+/// error messages must be dismissed first.
 fn close(state: &mut State) {
     match state.overlay.take() {
         Some(Overlay::Filter(before)) => {
@@ -326,7 +326,7 @@ fn close(state: &mut State) {
             state.topics.filter = before;
             topics::follow(state);
         }
-        // Back to the keys that the question was about.
+        // Returns to the quarantine window that the question came from.
         Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
         Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.overlay = Some(Overlay::Quarantine(Some(hash))),
         Some(Overlay::Ask(Question::DecideRecord(_))) => failed_record::open(state),
@@ -352,6 +352,6 @@ fn ask(state: &mut State, question: Question) -> Vec<Effect> {
     Vec::new()
 }
 
-fn say(state: &mut State, kind: StatusKind, text: impl Into<String>) {
+fn show_message(state: &mut State, kind: StatusKind, text: impl Into<String>) {
     state.status = Some(Status { kind, text: text.into(), since: state.now });
 }

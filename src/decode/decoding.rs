@@ -1,4 +1,4 @@
-//! Decoding as one selection wants it: the settings, and the registry once it is needed.
+//! The decoder of a selection: its settings, and a registry client that is created on first use.
 
 use std::{
     borrow::Cow,
@@ -14,7 +14,7 @@ use crate::domain::{
     json::{Document, Kind},
 };
 
-/// Decoding as one selection wants it. Clones share the registry and its cache.
+/// The decoder of a selection. Clones share the registry client and its cache.
 #[derive(Clone, Default)]
 pub struct Decoding {
     settings: Arc<DecodeSettings>,
@@ -48,44 +48,46 @@ impl Decoding {
         &self.settings
     }
 
-    /// The settings, to be changed: what was known of the registry is forgotten.
+    /// Mutable settings. Drops the registry client.
     pub fn settings_mut(&mut self) -> &mut DecodeSettings {
         self.registry = OnceLock::new();
         Arc::make_mut(&mut self.settings)
     }
 
-    /// Whether anything is to be decoded that would be an error if it could not be.
+    /// Whether a format is configured, so that undecodable bytes are an error.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.settings.is_asked()
+    pub fn is_specified(&self) -> bool {
+        self.settings.is_specified()
     }
 
-    /// Settings that contradict each other, or lack something, in one sentence.
-    fn contradiction(&self) -> Option<String> {
+    /// Why the settings are contradictory or incomplete, in one sentence.
+    fn settings_error(&self) -> Option<String> {
         let settings = &self.settings;
         let format = settings.needs_registry()?;
         if settings.registry.is_empty() {
-            return Some(format!("the format {format} needs a schema registry; name one with --schema-registry URL"));
+            return Some(format!("the format {format} needs a schema registry; set one with --schema-registry URL"));
         }
         if settings.token.is_some() && (settings.username.is_some() || settings.password.is_some()) {
-            return Some("decode.token and decode.username with decode.password exclude each other; give one".into());
+            return Some(
+                "decode.token cannot be combined with decode.username and decode.password; set only one of them".into(),
+            );
         }
         if settings.username.is_some() != settings.password.is_some() {
-            return Some("decode.username and decode.password need each other; give both".into());
+            return Some("decode.username and decode.password must be set together".into());
         }
         if settings.certificate.is_some() != settings.private_key.is_some() {
-            return Some("decode.certificate and decode.private_key need each other; give both".into());
+            return Some("decode.certificate and decode.private_key must be set together".into());
         }
         None
     }
 
-    /// Whether everything that decoding will need is there: the settings fit, and the registry answers.
+    /// Checks that the settings are consistent and the registry answers.
     ///
     /// # Errors
-    /// What is wrong, with the next step.
+    /// The problem, with the next step.
     pub fn check(&self) -> Result<(), DecodingError> {
-        if let Some(contradiction) = self.contradiction() {
-            return Err(DecodingError::Settings(contradiction));
+        if let Some(settings_error) = self.settings_error() {
+            return Err(DecodingError::Settings(settings_error));
         }
         if self.settings.needs_registry().is_none() {
             return Ok(());
@@ -99,11 +101,11 @@ impl Decoding {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Decodes bytes. Where no format is asked for, JSON is tried. `schema` is the header that names their schema, where the
+    /// Decodes bytes. Without a configured format, it tries JSON. `schema` is the header that names the schema, if the
     /// record has one: its name and its value.
     ///
     /// # Errors
-    /// Bytes that are not what they are said to be; a registry that does not answer.
+    /// The bytes do not have the configured format, or the registry does not answer.
     pub fn decode<'b>(
         &self,
         format: Format,
@@ -111,7 +113,7 @@ impl Decoding {
         bytes: &'b [u8],
     ) -> Result<Document<'b>, Undecodable> {
         match format {
-            Format::Unsaid | Format::Json => json_schema::decode(bytes),
+            Format::Unspecified | Format::Json => json_schema::decode(bytes),
             Format::Text => match std::str::from_utf8(bytes) {
                 Ok(text) => Ok(Document::written(serde_json::Value::from(text).to_string())),
                 Err(error) => Err(Undecodable::bad(format!("it is not UTF-8: {error}"))),
@@ -124,15 +126,15 @@ impl Decoding {
     }
 }
 
-/// A decoded key as the text that filters and lanes go by: a string is its text, a number is as it is written, lists and
-/// objects are JSON without spaces and with the members by name, so that keys that are the same share a lane.
+/// The text of a decoded key, used by filters and lanes: a string without quotes, a number as written, and lists and
+/// objects as canonical JSON, so that equal keys share a lane.
 #[must_use]
 pub fn key_text<'a>(key: &'a Document<'_>) -> Cow<'a, str> {
     let key = key.root();
     match key.kind() {
-        // One that has no text keeps its order as it is written.
+        // A string that is not text is ordered by its source text.
         Kind::String => key.string().unwrap_or(Cow::Borrowed(key.raw())),
-        // What `--decode-key bytes` makes is as good as its base64.
+        // The result of `--decode-key bytes` is as unique as its base64.
         _ => key.canonical(),
     }
 }

@@ -1,29 +1,29 @@
-//! Why bytes cannot be decoded.
+//! Decoding errors.
 
-/// Bytes that cannot be decoded.
+/// Bytes could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecodable {
-    /// They never will be: they are not what they are said to be.
+    /// Permanent: the bytes do not have the expected format.
     #[error("{0}")]
     Bad(String),
-    /// Not now: the registry does not answer, or refuses.
+    /// Temporary: the registry does not answer, or rejects the request.
     #[error("{0}")]
     Unreachable(String),
 }
 
-/// Decoding that cannot begin.
+/// Decoding cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodingError {
-    /// The settings contradict each other, or lack something.
+    /// The settings are contradictory or incomplete.
     #[error("{0}")]
     Settings(String),
-    /// The registry does not answer, refuses, or is something else.
-    #[error("{0}; nothing was read. Check decode.schema_registry and that the registry runs")]
+    /// The registry does not answer, rejects the request, or is not a schema registry.
+    #[error("{0}; nothing was read. Check decode.schema_registry and that the registry is running")]
     Registry(String),
 }
 
 impl DecodingError {
-    /// Whether what was asked for is wrong, rather than the registry out of reach.
+    /// Whether the settings are the cause, rather than the registry.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Settings(_))
@@ -35,7 +35,7 @@ impl Undecodable {
         Self::Bad(text.into())
     }
 
-    /// The same, with what it happened to in front.
+    /// Adds `what` could not be decoded: `key` or `value`.
     #[must_use]
     pub fn of(self, what: &str) -> Self {
         match self {
@@ -44,9 +44,9 @@ impl Undecodable {
         }
     }
 
-    /// Whether another attempt makes sense.
+    /// Whether a retry may succeed.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable(_))
     }
 }

@@ -1,18 +1,18 @@
-//! Values that reference encoders wrote, and what they have to decode to: `tests/fixtures/schemas/make.py` made them.
+//! Values written by reference encoders, and their expected JSON. Created by `tests/fixtures/schemas/make.py`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One value.
+/// A test case: one encoded value.
 #[derive(Deserialize)]
 pub struct Case {
     pub what: String,
     pub schema: String,
-    /// The schemas that it refers to (Avro).
+    /// The referenced schemas (Avro).
     #[serde(default)]
     pub references: Vec<String>,
-    /// The files that it imports (Protocol Buffers).
+    /// The imported files (Protocol Buffers).
     #[serde(default)]
     pub imports: Vec<(String, String)>,
     bytes: String,

@@ -1,8 +1,8 @@
-//! Floating-point numbers as JSON, which has no word for some of them.
+//! Floating-point numbers as JSON, which cannot represent all of them.
 
 use serde_json::{Number, Value};
 
-/// A number, or the word for it where JSON has none.
+/// The number, or the strings `NaN`, `Infinity`, and `-Infinity`, which JSON has no numbers for.
 pub(super) fn double(number: f64) -> Value {
     Number::from_f64(number).map_or_else(
         || {
@@ -18,7 +18,8 @@ pub(super) fn double(number: f64) -> Value {
     )
 }
 
-/// The same for a number of single precision: its shortest text is not that of the same number in double precision.
+/// Like [`double`], for single precision: the shortest text of a single differs from that of the same number in double
+/// precision.
 pub(super) fn single(number: f32) -> Value {
     number.to_string().parse().map_or(Value::Null, double)
 }

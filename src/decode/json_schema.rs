@@ -1,15 +1,15 @@
-//! JSON with the id of a JSON schema in front of it.
+//! JSON prefixed with the id of a JSON schema.
 //!
-//! The schema says nothing of how to read the value, which is JSON. Whether the value is as the schema wants it is not
-//! checked: that is what the one who wrote it has done, and what a replay must not stumble over.
+//! The schema does not affect decoding: the value is JSON. It is not validated against the schema: the producer has
+//! done that, and a replay must not fail on it.
 
 use super::Undecodable;
 use crate::domain::json::Document;
 
-/// Decodes a value, from behind the schema's id.
+/// Decodes a value, without the schema id.
 ///
 /// # Errors
-/// Bytes that are not JSON.
+/// The bytes are not JSON.
 pub fn decode(bytes: &[u8]) -> Result<Document<'_>, Undecodable> {
     Document::read(bytes).map_err(|error| Undecodable::bad(error.to_string()))
 }

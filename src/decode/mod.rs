@@ -1,7 +1,8 @@
-//! Decoding: from the bytes of a key or a value to JSON, by its format and by the schemas of a registry.
+//! Decoding: converts the bytes of a key or a value to JSON, according to its format and the schemas of a registry.
 //!
-//! What comes out is a [`Document`](crate::domain::json::Document) of JSON, whatever went in: filters, key templates, SQL parameters and lines of JSON
-//! then need to know one form only. [`avro`], [`protobuf`] and [`json_schema`] say how each type is mapped.
+//! The result is always a JSON [`Document`](crate::domain::json::Document), so that filters, key templates, SQL
+//! parameters, and NDJSON output handle a single format. [`avro`], [`protobuf`] and [`json_schema`] document how types
+//! are mapped.
 
 pub mod avro;
 mod decoding;
@@ -10,14 +11,14 @@ mod error;
 mod fixtures;
 mod float;
 pub mod json_schema;
-mod patience;
 pub mod protobuf;
 pub mod registry;
+mod retry;
 mod settings;
 mod wire;
 
 pub use decoding::{Decoding, key_text};
 pub use error::{DecodingError, Undecodable};
-pub use patience::patiently;
+pub use retry::retry_until;
 pub use settings::{DecodeSettings, TopicFormat};
 pub use wire::{KEY_SCHEMA_HEADER, VALUE_SCHEMA_HEADER};

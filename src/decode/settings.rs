@@ -1,40 +1,40 @@
-//! How keys and values are decoded, and where their schemas are.
+//! How keys and values are decoded, and the schema registry.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
-    domain::{Format, Formats, Masked},
+    domain::{Format, Formats, Secret},
     plan::Glob,
 };
 
-/// How keys and values are decoded, and where their schemas are: the table `[decode]`.
+/// How keys and values are decoded, and the schema registry: the `[decode]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeSettings {
-    /// What keys and values are where nothing else is said of their topic.
+    /// The formats for topics without a more specific one.
     pub formats: Formats,
-    /// What the values of some topics are; the first that matches counts.
+    /// Value formats of some topics; the first match applies.
     pub topics: Vec<TopicFormat>,
-    /// What the keys of some topics are; the first that matches counts.
+    /// Key formats of some topics; the first match applies.
     pub key_topics: Vec<TopicFormat>,
-    /// The address of the schema registry, or several of one and the same.
-    pub registry: Vec<Masked>,
-    /// The user that the registry knows.
-    pub username: Option<Masked>,
-    /// The user's password.
-    pub password: Option<Masked>,
-    /// A token instead of user and password.
-    pub token: Option<Masked>,
-    /// Certificates of authorities that are trusted besides the system's, as PEM.
+    /// The addresses of the schema registry's instances.
+    pub registry: Vec<Secret>,
+    /// The user name for the registry.
+    pub username: Option<Secret>,
+    /// The password for the registry.
+    pub password: Option<Secret>,
+    /// A token, instead of user name and password.
+    pub token: Option<Secret>,
+    /// A PEM file with certificate authorities, in addition to the system's.
     pub ca: Option<PathBuf>,
-    /// The certificate that we show, as PEM.
+    /// A PEM file with the client certificate.
     pub certificate: Option<PathBuf>,
-    /// Its private key, as PEM.
+    /// A PEM file with the client certificate's private key.
     pub private_key: Option<PathBuf>,
-    /// How long one request may take.
+    /// The timeout of one request.
     pub timeout: Duration,
-    /// How long reading waits for a registry that does not answer, where filters or keys need a schema.
+    /// How long reading retries while the registry does not answer, if filters or keys need a schema.
     pub patience: Duration,
-    /// How many schemas are kept in memory.
+    /// The maximum number of cached schemas.
     pub schemas: u32,
 }
 
@@ -59,7 +59,7 @@ impl Default for DecodeSettings {
 }
 
 impl DecodeSettings {
-    /// What the records of a topic are.
+    /// The formats of a topic.
     #[must_use]
     pub fn formats_of(&self, topic: &str) -> Formats {
         let of = |list: &[TopicFormat], otherwise| {
@@ -68,31 +68,31 @@ impl DecodeSettings {
         Formats { key: of(&self.key_topics, self.formats.key), value: of(&self.topics, self.formats.value) }
     }
 
-    /// Every format that is asked for.
-    fn asked(&self) -> impl Iterator<Item = Format> {
+    /// All configured formats.
+    fn configured(&self) -> impl Iterator<Item = Format> {
         let topics = self.topics.iter().chain(&self.key_topics).map(|one| one.format);
-        [self.formats.key, self.formats.value].into_iter().chain(topics).filter(|format| format.is_asked())
+        [self.formats.key, self.formats.value].into_iter().chain(topics).filter(|format| format.is_specified())
     }
 
-    /// Whether anything is asked for.
+    /// Whether a format is configured.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.asked().next().is_some()
+    pub fn is_specified(&self) -> bool {
+        self.configured().next().is_some()
     }
 
-    /// The format, if one is asked for that needs a registry.
+    /// A configured format that needs a registry, if any.
     #[must_use]
     pub fn needs_registry(&self) -> Option<Format> {
-        self.asked().find(|format| format.needs_registry())
+        self.configured().find(|format| format.needs_registry())
     }
 }
 
-/// What the keys or values of some topics are. As text: `PATTERN=FORMAT`, such as `orders.*=avro`.
+/// The format of the keys or values of some topics. As text: `PATTERN=FORMAT`, such as `orders.*=avro`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicFormat {
-    /// A pattern that a whole topic name matches.
+    /// A pattern that must match the whole topic name.
     pub topic: Glob,
-    /// What they are.
+    /// The format.
     pub format: Format,
 }
 
@@ -109,7 +109,7 @@ impl FromStr for TopicFormat {
         let (topic, format) =
             text.rsplit_once('=').ok_or_else(|| format!("`{text}` is not TOPIC=FORMAT, such as orders.*=avro"))?;
         if topic.is_empty() {
-            return Err(format!("`{text}` names no topic; write TOPIC=FORMAT, such as orders.*=avro"));
+            return Err(format!("`{text}` has no topic; use TOPIC=FORMAT, such as orders.*=avro"));
         }
         Ok(Self { topic: topic.parse()?, format: format.parse()? })
     }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_have_formats_of_their_own() {
+    fn topics_can_have_specific_formats() {
         let settings = DecodeSettings {
             formats: Formats { value: Format::Json, ..Formats::default() },
             topics: ["orders.raw=bytes", "orders.*=avro"].map(|text| text.parse().unwrap()).to_vec(),
@@ -130,17 +130,17 @@ mod tests {
         let of = |topic: &str| (settings.formats_of(topic).key, settings.formats_of(topic).value);
         assert_eq!(of("orders.raw"), (Format::Text, Format::Bytes));
         assert_eq!(of("orders.eu"), (Format::Text, Format::Avro));
-        assert_eq!(of("users"), (Format::Unsaid, Format::Json));
+        assert_eq!(of("users"), (Format::Unspecified, Format::Json));
         assert_eq!(settings.needs_registry(), Some(Format::Avro));
-        assert!(!DecodeSettings::default().is_asked());
+        assert!(!DecodeSettings::default().is_specified());
     }
 
     #[test]
-    fn a_topic_format_reads_back_as_it_is_shown() {
+    fn topic_format_round_trips_through_text() {
         for text in ["orders.*=avro", "a=b=registry"] {
             assert_eq!(text.parse::<TopicFormat>().unwrap().to_string(), text);
         }
-        for wrong in ["", "avro", "=avro", "orders=unsaid", "orders=xml", "[=avro"] {
+        for wrong in ["", "avro", "=avro", "orders=unspecified", "orders=xml", "[=avro"] {
             assert!(wrong.parse::<TopicFormat>().is_err(), "{wrong}");
         }
     }

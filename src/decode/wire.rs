@@ -1,34 +1,35 @@
-//! How a record names its schema, as Confluent's serializers write it and as compatible ones do.
+//! How a record identifies its schema, as written by Confluent's serializers and compatible ones.
 //!
-//! The name of a schema is a zero byte (the "magic" byte) with the schema's id as four bytes, the highest first, or a byte
-//! of one with the schema's GUID as sixteen bytes. Protocol Buffers add the message's indexes: how many there are, then each
-//! of them, from the outermost message inwards, all zigzag-encoded as variable-length integers. A count of 0 stands for the
-//! single index 0, the first message of the file.
+//! A schema name is either a zero byte (the "magic" byte) and the schema's id as four bytes in big-endian order, or a
+//! byte of one and the schema's GUID as sixteen bytes. Protocol Buffers append the message's indexes: their count, then
+//! each index, from the outermost message inwards, all as zigzag-encoded variable-length integers. A count of 0 means
+//! the single index 0, the first message of the file.
 //!
-//! The name stands in the header `__value_schema_id` or `__key_schema_id`, and then the payload is bare. Without that header
-//! it stands in front of the payload. A payload without either names no schema and is never decoded with one.
+//! The schema name is in the header `__value_schema_id` or `__key_schema_id`, and then the payload has no prefix;
+//! without that header it precedes the payload. A payload without either names no schema and is never decoded with one.
 //!
-//! Source: <https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format>
+//! Source:
+//! <https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format>
 
 use std::fmt;
 
 use super::{Undecodable, avro::uuid};
 
-/// The header that names the schema of a value.
+/// The header with the schema name of the value.
 pub const VALUE_SCHEMA_HEADER: &str = "__value_schema_id";
-/// The header that names the schema of a key.
+/// The header with the schema name of the key.
 pub const KEY_SCHEMA_HEADER: &str = "__key_schema_id";
 
 const GUID_BYTES: usize = 16;
-/// No schema nests messages this deep.
+/// Maximum number of message indexes. No schema nests messages this deep.
 const MAX_MESSAGE_INDEXES: i64 = 64;
 
-/// What a registry knows a schema by.
+/// A schema's identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SchemaName {
-    /// The number that one registry gave it.
+    /// The id assigned by one registry.
     Id(u32),
-    /// The identifier that it has in every registry.
+    /// The identifier that is the same in all registries.
     Guid([u8; GUID_BYTES]),
 }
 
@@ -41,17 +42,18 @@ impl fmt::Display for SchemaName {
     }
 }
 
-/// A payload with the name of its schema.
+/// A payload and its schema name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framed<'h, 'b> {
     pub schema: SchemaName,
-    /// What stands behind the schema's name in a header: the message indexes of Protocol Buffers. `None` without a header:
-    /// they stand in front of the payload then.
+    /// The bytes after the schema name in a header: the message indexes of Protocol Buffers. `None` without a header:
+    /// they then precede the payload.
     pub indexes: Option<&'h [u8]>,
     pub payload: &'b [u8],
 }
 
-/// Finds out which schema a payload names; `header` is the value of the header that may name it, with the header's name.
+/// Splits bytes into schema name and payload; `header` is the header that may contain the schema name: its name and its
+/// value.
 pub(super) fn split<'h, 'b>(header: Option<(&str, &'h [u8])>, bytes: &'b [u8]) -> Result<Framed<'h, 'b>, Undecodable> {
     if let Some((name, header)) = header {
         let (schema, indexes) = schema_name(header).ok_or_else(|| bad_header(name, header))?;
@@ -61,7 +63,7 @@ pub(super) fn split<'h, 'b>(header: Option<(&str, &'h [u8])>, bytes: &'b [u8]) -
     Ok(Framed { schema, indexes: None, payload })
 }
 
-/// Reads the name of a schema; returns it with what follows.
+/// Reads a schema name; returns it with the remaining bytes.
 fn schema_name(bytes: &[u8]) -> Option<(SchemaName, &[u8])> {
     match bytes {
         [0, a, b, c, d, rest @ ..] => Some((SchemaName::Id(u32::from_be_bytes([*a, *b, *c, *d])), rest)),
@@ -77,7 +79,7 @@ fn bad_header(name: &str, header: &[u8]) -> Undecodable {
         [first, ..] => format!("begins with the byte 0x{first:02x}"),
     };
     Undecodable::bad(format!(
-        "its header {name} {what}; it must be a zero byte and the schema's id, or a byte of one and the schema's GUID"
+        "its header {name} {what}; expected a zero byte and the schema id, or a byte of one and the schema GUID"
     ))
 }
 
@@ -88,13 +90,13 @@ fn bad_prefix(bytes: &[u8]) -> Undecodable {
         [first, ..] => format!("it begins with the byte 0x{first:02x}"),
     };
     Undecodable::bad(format!(
-        "{what} and no header names its schema; a value with a schema begins with a zero byte and the schema's id"
+        "{what} and no header names its schema; a value with a schema starts with a zero byte and the schema id"
     ))
 }
 
-/// Reads the indexes of a message in its file; returns them with what follows.
+/// Reads message indexes; returns them with the remaining bytes.
 pub(super) fn message_indexes(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), Undecodable> {
-    let wrong = || Undecodable::bad("the indexes of its message in the schema's file are cut off or out of range");
+    let wrong = || Undecodable::bad("its message indexes are truncated or out of range");
     let (count, mut rest) = zigzag(bytes).ok_or_else(wrong)?;
     if count == 0 {
         return Ok((vec![0], rest));
@@ -111,12 +113,13 @@ pub(super) fn message_indexes(bytes: &[u8]) -> Result<(Vec<usize>, &[u8]), Undec
     Ok((indexes, rest))
 }
 
-/// A zigzag-encoded integer of at most ten bytes, and what follows; Avro's `int` and `long` are written so, too.
+/// Reads a zigzag-encoded integer of at most ten bytes; returns it with the remaining bytes. Avro encodes `int` and
+/// `long` this way, too.
 pub(super) fn zigzag(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let mut number = 0_u64;
     for (at, byte) in bytes.iter().take(10).enumerate() {
         let part = u64::from(byte & 0x7f);
-        // The tenth byte has room for one bit only.
+        // The tenth byte holds only one bit.
         if at == 9 && part > 1 {
             return None;
         }
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_schema_stands_in_front_of_the_payload() {
+    fn schema_name_precedes_the_payload() {
         let schema = SchemaName::Id(258);
         assert_eq!(framed(None, &[0, 0, 0, 1, 2, 9]), Ok(Framed { schema, indexes: None, payload: &[9] }));
         let schema = SchemaName::Guid(GUID);
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_names_the_schema_and_the_payload_is_bare() {
+    fn schema_name_in_header_leaves_the_payload_unprefixed() {
         let bare = Framed { schema: SchemaName::Guid(GUID), indexes: Some(&[2, 0]), payload: &[0, 0, 0, 0, 7, 9] };
         assert_eq!(framed(Some(b"\x01abcdefghijklmnop\x02\0"), &[0, 0, 0, 0, 7, 9]), Ok(bare));
         let bare = Framed { schema: SchemaName::Id(7), indexes: Some(&[]), payload: &[14] };
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_names_no_schema_is_refused_and_so_is_a_header_that_names_none() {
+    fn payload_or_header_without_schema_name_is_rejected() {
         for (bytes, part) in
             [(&b""[..], "is empty"), (b"\0\0\0\0", "4 bytes"), (b"{\"a\":1}", "0x7b"), (b"\x01abc", "4 bytes")]
         {
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_zero_is_short_for_the_first_message() {
+    fn zero_count_means_the_first_message() {
         assert_eq!(message_indexes(&[0, 7]), Ok((vec![0], &[7][..])));
         assert_eq!(message_indexes(&[2, 0, 7]), Ok((vec![0], &[7][..])));
         assert_eq!(message_indexes(&[4, 2, 4]), Ok((vec![1, 2], &[][..])));
@@ -198,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn integers_come_back(value in any::<i64>(), rest in any::<u8>()) {
+        fn integers_round_trip(value in any::<i64>(), rest in any::<u8>()) {
             let mut bytes = Vec::new();
             put_zigzag(&mut bytes, value);
             bytes.push(rest);
@@ -206,7 +209,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_upset_it(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
             drop(split(None, &bytes));
             drop(split(Some((KEY_SCHEMA_HEADER, &bytes)), &bytes));
             drop(message_indexes(&bytes));

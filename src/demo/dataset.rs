@@ -1,23 +1,23 @@
-//! How many datasets, how many events, and who gets how many.
+//! The size of the demo's data, and how events are distributed.
 
 use serde::{Deserialize, Serialize};
 
 use super::Skew;
 use crate::domain::{DatasetCount, EventCount, PartitionCount};
 
-/// The demo's data. Equal values make equal records, byte for byte.
+/// Parameters of the demo's data. Equal values produce identical records, byte for byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Datasets {
-    /// How many datasets, each with a topic of its own: 1 to 1000.
+    /// The number of datasets, each with its own topic: 1 to 1000.
     pub count: DatasetCount,
-    /// How many events all datasets have together: 0 to 10,000,000.
+    /// The total number of events: 0 to 10,000,000.
     pub events: EventCount,
-    /// How the events are spread over the datasets.
+    /// How the events are distributed over the datasets.
     pub skew: Skew,
-    /// How many partitions each topic has: 1 to 100. The key is the dataset, so one of them is filled.
+    /// The number of partitions of each topic: 1 to 100. The key is the dataset, so only one partition gets records.
     pub partitions: PartitionCount,
-    /// What the contents of the events are drawn from.
+    /// Seed of the random contents.
     pub seed: u64,
 }
 
@@ -34,7 +34,7 @@ impl Datasets {
         format!("vc.dataset{number}.events")
     }
 
-    /// How many events each dataset has, the first dataset first; together exactly [`events`](Self::events).
+    /// The number of events of each dataset, in order; the sum is exactly [`events`](Self::events).
     #[must_use]
     pub fn split(&self) -> Vec<u64> {
         self.skew.split(u64::from(self.events.get()), self.count.as_usize())

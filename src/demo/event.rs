@@ -1,4 +1,4 @@
-//! One event of the demo as JSON.
+//! An event of the demo, as JSON.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
@@ -6,13 +6,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::schedule::Slot;
 
-/// 2026-01-01T00:00:00Z. A fixed start makes the records of two demos equal.
+/// 2026-01-01T00:00:00Z. Fixed, so that the records of two demos are identical.
 const FIRST_TIMESTAMP_MS: i64 = 1_767_225_600_000;
 
 /// Time between two events of the log.
 const STEP_MS: i64 = 10;
 
-/// What happens to a dataset, with how often out of 100. Its first event is always `DatasetCreated`.
+/// Event types, with their frequencies in percent. The first event of a dataset is always `DatasetCreated`.
 const KINDS: [(&str, u64); 7] = [
     ("GraphPatched", 62),
     ("GraphPut", 14),
@@ -40,14 +40,14 @@ pub(super) struct Event<'a> {
     removed: u64,
 }
 
-/// The timestamp of the event at `position` of the whole log, in milliseconds since 1970.
+/// The timestamp of the event at `position` in the whole log, in milliseconds since 1970.
 pub(super) fn timestamp_ms(position: u64) -> i64 {
     FIRST_TIMESTAMP_MS + i64::try_from(position).unwrap_or_default() * STEP_MS
 }
 
 impl<'a> Event<'a> {
-    /// The event of `slot`. Its contents are drawn from a hash of seed, dataset and sequence, so that they do not depend
-    /// on how many events there are besides it.
+    /// The event of `slot`. Its contents are derived from a hash of seed, dataset, and sequence, so they do not depend
+    /// on the number of events.
     pub(super) fn new(dataset: &'a str, slot: Slot, timestamp_ms: i64, seed: u64) -> Self {
         let dataset_seed = xxh3_64_with_seed(dataset.as_bytes(), seed);
         let mut dice = Dice(xxh3_64_with_seed(&slot.sequence.to_le_bytes(), dataset_seed));
@@ -67,11 +67,11 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Draws small numbers from one hash.
+/// Derives small numbers from one hash.
 struct Dice(u64);
 
 impl Dice {
-    /// 0 to `sides` − 1.
+    /// A number from 0 to `sides` − 1.
     fn roll(&mut self, sides: u64) -> u64 {
         let number = self.0 % sides;
         self.0 /= sides;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_reads_like_this() {
+    fn event_has_the_expected_json() {
         let slot = Slot { dataset: 0, sequence: 0 };
         let json = serde_json::to_value(Event::new("dataset1", slot, timestamp_ms(3), 0)).unwrap();
         assert_eq!(json["dataset"], "dataset1");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_vary_with_the_sequence_and_the_seed_only() {
+    fn contents_depend_only_on_sequence_and_seed() {
         let event = |sequence, seed| {
             serde_json::to_string(&Event::new("d", Slot { dataset: 0, sequence }, timestamp_ms(0), seed)).unwrap()
         };

@@ -1,4 +1,4 @@
-//! What the demo replays: datasets of events on the embedded broker, the same ones each time.
+//! The demo's data: deterministic datasets of events on the embedded broker.
 
 mod dataset;
 mod event;

@@ -1,18 +1,19 @@
-//! The order in which the datasets' events reach the log.
+//! The order in which the datasets' events are written to the log.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// Walks events in the order of a real log: each dataset's events are spread evenly over the whole time.
+/// Iterates over events in the order of a realistic log: each dataset's events are distributed evenly over the whole
+/// period.
 ///
-/// Event *k* of a dataset with *c* events is due at (*k* + ½) ÷ *c* of the whole; the lower dataset goes first among
-/// equals. This is weighted round robin that needs O(log datasets) an event.
+/// Event *k* of a dataset with *c* events is due at (*k* + ½) ÷ *c* of the period; ties go to the dataset with the
+/// lower number. This is a weighted round robin with O(log datasets) per event.
 #[derive(Debug)]
 pub(super) struct Schedule {
     counts: Vec<u64>,
     due: BinaryHeap<Reverse<(u64, usize, u64)>>,
 }
 
-/// One event: whose it is, and its number within that dataset.
+/// An event: its dataset, and its number within that dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     /// Index of the dataset.
@@ -22,7 +23,7 @@ pub(super) struct Slot {
 }
 
 impl Schedule {
-    /// The order for datasets with that many events each.
+    /// The order for datasets with these numbers of events.
     pub(super) fn new(counts: Vec<u64>) -> Self {
         let due = counts
             .iter()
@@ -34,7 +35,7 @@ impl Schedule {
     }
 }
 
-/// When an event is due, in 2⁻³² of the whole; exact enough for 10 million events.
+/// When an event is due, in 2⁻³² of the period; exact enough for 10 million events.
 fn due(sequence: u64, count: u64) -> u64 {
     ((2 * sequence + 1) << 32) / (2 * count)
 }
@@ -68,20 +69,20 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_dataset_comes_more_often() {
+    fn larger_dataset_occurs_more_often() {
         let order: Vec<usize> = Schedule::new(vec![4, 2, 0, 1]).map(|slot| slot.dataset).collect();
         assert_eq!(order, [0, 1, 0, 3, 0, 1, 0]);
     }
 
     proptest! {
         #[test]
-        fn every_event_comes_once_in_order_and_near_its_turn(counts in prop::collection::vec(0_u64..200, 1..20)) {
+        fn each_event_occurs_once_in_order_and_close_to_its_due_time(counts in prop::collection::vec(0_u64..200, 1..20)) {
             let total: u64 = counts.iter().sum();
             let mut next = vec![0; counts.len()];
             for (position, slot) in (0_u64..).zip(Schedule::new(counts.clone())) {
                 prop_assert_eq!(slot.sequence, next[slot.dataset]);
                 next[slot.dataset] += 1;
-                // Never further from its even share than one event of each dataset can push it.
+                // The distance from an even share is at most one event of each dataset.
                 let drift = (slot.sequence * total).abs_diff(position * counts[slot.dataset]);
                 prop_assert!(drift <= total * counts.len() as u64);
             }

@@ -18,62 +18,62 @@ use crate::{
     },
 };
 
-/// The most events that one dataset may have. About 269,000 fill a partition of the broker (19.5 bytes each, compressed
-/// by zstd): without this limit `kreplay demo --datasets 1 --events 275000` loses the first 5,711. The rest is room for
-/// smaller batches, which compress less. Ten even datasets so hold two million events.
-const MOST_IN_A_DATASET: u64 = 200_000;
+/// Maximum number of events of one dataset. About 269,000 fill a partition of the broker (19.5 bytes each, compressed
+/// by zstd): without this limit, `kreplay demo --datasets 1 --events 275000` loses the first 5,711. The margin is for
+/// smaller batches, which compress less. Ten even datasets can therefore have two million events.
+const MAX_EVENTS_PER_DATASET: u64 = 200_000;
 
-/// From this size on a dataset needs large batches to fit, and is worth waiting for them.
-const LARGE_DATASET: u64 = 20_000;
+/// Minimum size of a dataset that needs large batches to fit, at the cost of a longer linger time.
+const LARGE_DATASET_EVENTS: u64 = 20_000;
 
-/// A million events take seconds; beyond this the broker is stuck.
-const FLUSH_WITHIN: Duration = Duration::from_secs(60);
+/// Timeout of the flush. A million events take seconds; if it takes longer, the broker is stuck.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// 1,000 topics of 6 partitions take the mock cluster about two seconds; 1,000 of 100 took it a minute and a half before it
-/// gave up.
-const MOST_PARTITIONS: u32 = 10_000;
+/// Maximum number of partitions. 1,000 topics of 6 partitions take the mock cluster about two seconds; with 100
+/// partitions each, it failed after a minute and a half.
+const MAX_PARTITIONS: u32 = 10_000;
 
-const WATERMARKS_WITHIN: Duration = Duration::from_secs(5);
+const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The demo could not be seeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DemoError {
-    /// A dataset has more events than a partition of the embedded broker holds.
+    /// A dataset has more events than a partition of the embedded broker can hold.
     #[error(
-        "dataset{dataset} would get {events} events, but a partition of the embedded broker holds {most}: \
+        "dataset{dataset} would get {events} events, but a partition of the embedded broker can hold only {most}: \
          ask for fewer events, more datasets or less skew"
     )]
     TooLarge {
-        /// The first such dataset's number, from 1; it is the largest.
+        /// The number of the first such dataset, from 1; it is the largest one.
         dataset: usize,
-        /// How many events it would get.
+        /// The number of events it would get.
         events: u64,
-        /// How many it may get.
+        /// The maximum number of events of a dataset.
         most: u64,
     },
-    /// The topics have more partitions together than the embedded broker makes in bearable time.
+    /// The topics have more partitions in total than the embedded broker can create in reasonable time.
     #[error(
-        "{partitions} partitions in all are more than the {most} that the embedded broker can have: ask for fewer datasets or partitions"
+        "{partitions} partitions in total exceed the embedded broker's limit of {most}: ask for fewer datasets or partitions"
     )]
     TooMany {
-        /// How many were asked for.
+        /// The requested number.
         partitions: u32,
-        /// How many there may be.
+        /// The maximum.
         most: u32,
     },
-    /// The broker does not hold what was produced.
+    /// The broker does not hold all produced events.
     #[error(
-        "{partition} holds the offsets {low} to {high} where 0 to {expected} were produced: the embedded broker dropped \
+        "{partition} holds the offsets {low} to {high}, but 0 to {expected} were produced: the embedded broker dropped \
          events; ask for fewer events, more datasets or less skew"
     )]
     Incomplete {
         /// The partition.
         partition: TopicPartition,
-        /// The first offset it holds.
+        /// The low watermark.
         low: i64,
-        /// The offset after its last.
+        /// The high watermark.
         high: i64,
-        /// What `high` ought to be.
+        /// The expected high watermark.
         expected: u64,
     },
     /// The broker failed.
@@ -87,31 +87,31 @@ pub enum DemoError {
     Event(String),
 }
 
-/// What the broker holds after seeding.
+/// The result of seeding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedReport {
-    /// The topics, that of the first dataset first.
+    /// The topics, in the order of the datasets.
     pub topics: Vec<String>,
-    /// Events by partition; partitions that hold none are absent.
+    /// Events by partition; empty partitions are absent.
     pub partitions: BTreeMap<TopicPartition, u64>,
-    /// Events in all.
+    /// The total number of events.
     pub events: u64,
-    /// Bytes of keys and values, uncompressed.
+    /// The total size of keys and values in bytes, uncompressed.
     pub bytes: u64,
-    /// How long it took.
+    /// The duration.
     pub elapsed: Duration,
 }
 
-/// Creates the topics of `datasets` on a fresh `broker`, produces their events in the order of a real log, and checks
-/// that the broker holds each of them.
+/// Creates the topics of `datasets` on a new `broker`, produces their events in the order of a realistic log, and
+/// verifies that the broker holds all of them.
 ///
 /// # Errors
-/// [`DemoError::TooLarge`] before anything is produced, where the events would not fit; see [`DemoError`] for the rest.
+/// [`DemoError::TooLarge`] before anything is produced if the events do not fit; see [`DemoError`] for the others.
 pub fn seed(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SeedReport, DemoError> {
     let started = Instant::now();
     let partitions = datasets.count.get() * datasets.partitions.get();
-    if partitions > MOST_PARTITIONS {
-        return Err(DemoError::TooMany { partitions, most: MOST_PARTITIONS });
+    if partitions > MAX_PARTITIONS {
+        return Err(DemoError::TooMany { partitions, most: MAX_PARTITIONS });
     }
     let counts = datasets.split();
     check_size(&counts)?;
@@ -139,7 +139,7 @@ pub fn seed(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SeedReport, 
             ..NewRecord::default()
         })?;
     }
-    let delivered = producer.flush(FLUSH_WITHIN)?;
+    let delivered = producer.flush(FLUSH_TIMEOUT)?;
     for (partition, &expected) in &delivered.partitions {
         check_held(&producer, partition, expected)?;
     }
@@ -152,10 +152,11 @@ pub fn seed(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SeedReport, 
     })
 }
 
-/// zstd makes the events fit. Idempotence would cost half a second, the time librdkafka waits before it asks a second
-/// time for a producer id; one request at a time keeps the order too, and a repeated batch shows in the watermarks.
+/// zstd makes the events fit. Idempotence would cost half a second, the delay before librdkafka retries the request for
+/// a producer id. A single request in flight preserves the order, too, and a repeated batch would show in the
+/// watermarks.
 fn producer_properties(counts: &[u64]) -> BTreeMap<String, String> {
-    let is_large = counts.iter().any(|&count| count >= LARGE_DATASET);
+    let is_large = counts.iter().any(|&count| count >= LARGE_DATASET_EVENTS);
     [
         ("compression.type", "zstd"),
         ("enable.idempotence", "false"),
@@ -167,14 +168,14 @@ fn producer_properties(counts: &[u64]) -> BTreeMap<String, String> {
 }
 
 fn check_size(counts: &[u64]) -> Result<(), DemoError> {
-    match counts.iter().zip(1..).find(|&(&events, _)| events > MOST_IN_A_DATASET) {
-        Some((&events, dataset)) => Err(DemoError::TooLarge { dataset, events, most: MOST_IN_A_DATASET }),
+    match counts.iter().zip(1..).find(|&(&events, _)| events > MAX_EVENTS_PER_DATASET) {
+        Some((&events, dataset)) => Err(DemoError::TooLarge { dataset, events, most: MAX_EVENTS_PER_DATASET }),
         None => Ok(()),
     }
 }
 
 fn check_held(producer: &Producer, partition: &TopicPartition, expected: u64) -> Result<(), DemoError> {
-    let (low, high) = producer.watermarks(partition, WATERMARKS_WITHIN)?;
+    let (low, high) = producer.watermarks(partition, WATERMARKS_TIMEOUT)?;
     if low == 0 && u64::try_from(high) == Ok(expected) {
         return Ok(());
     }

@@ -1,29 +1,29 @@
-//! Spreading events over datasets.
+//! Distribution of events over datasets.
 
 use std::{cmp::Reverse, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// How events are spread over datasets.
+/// How events are distributed over datasets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Skew {
-    /// Each dataset gets as many as the others, or one less.
+    /// All datasets get the same number of events, give or take one.
     #[default]
     Even,
-    /// Zipf's law: dataset number *n* gets a share that is proportional to 1 ÷ *n*^*s*.
+    /// Zipf's law: the share of dataset number *n* is proportional to 1 ÷ *n*^*s*.
     Zipf(Exponent),
 }
 
-/// The *s* of Zipf's law: 0 (even) to 10 (nearly all in the first dataset).
+/// The exponent *s* of Zipf's law: 0 (even) to 10 (nearly all events in the first dataset).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Exponent(f64);
 
 impl Exponent {
-    /// Checks the range.
+    /// Creates a value after checking the range.
     ///
     /// # Errors
-    /// [`SkewError`] names the range.
+    /// [`SkewError`], which contains the range.
     pub fn new(value: f64) -> Result<Self, SkewError> {
         if (0.0..=10.0).contains(&value) { Ok(Self(value)) } else { Err(SkewError(format!("zipf:{value}"))) }
     }
@@ -35,14 +35,14 @@ impl Exponent {
     }
 }
 
-/// A skew that cannot be understood.
+/// A skew could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("skew must be `even` or `zipf:S` with S from 0 to 10, such as `zipf:1.2`, not `{0}`")]
 pub struct SkewError(String);
 
 impl Skew {
-    /// Splits `events` over `datasets`, the first gets the most. The parts sum up exactly: what rounding down leaves
-    /// over goes to the largest remainders (Hamilton's method), the earlier dataset first.
+    /// Splits `events` over `datasets`; the first gets the most. The parts add up exactly: the remainder after rounding
+    /// down goes to the largest fractions (Hamilton's method), earlier datasets first.
     #[must_use]
     #[allow(
         clippy::cast_precision_loss,
@@ -60,7 +60,7 @@ impl Skew {
         let shares: Vec<f64> = weights.iter().map(|weight| events as f64 * weight / total).collect();
         let mut parts: Vec<u64> = shares.iter().map(|share| share.floor() as u64).collect();
 
-        // Remainders in millionths, so that equal shares stay equal whatever the last bits say.
+        // Compare fractions in millionths, so that rounding errors do not order equal shares.
         let mut order: Vec<usize> = (0..datasets).collect();
         order.sort_by_key(|&index| (Reverse((shares[index].fract() * 1e6).round() as u64), index));
         let left = events.saturating_sub(parts.iter().sum());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn zipf_follows_its_law() {
+    fn shares_follow_zipfs_law() {
         assert_eq!(zipf(1.0).split(11, 3), [6, 3, 2]);
         assert_eq!(zipf(1.0).split(12, 3), [7, 3, 2]);
         assert_eq!(zipf(10.0).split(1000, 2), [999, 1]);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_understood_or_told_apart() {
+    fn valid_texts_are_parsed_and_others_rejected() {
         assert_eq!("even".parse(), Ok(Skew::Even));
         assert_eq!("zipf:1.2".parse(), Ok(zipf(1.2)));
         assert_eq!(zipf(1.2).to_string(), "zipf:1.2");

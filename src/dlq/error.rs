@@ -1,67 +1,68 @@
-//! What can go wrong with dead letters.
+//! Errors of the dead-letter commands.
 
 use crate::{
     domain::TopicPartition,
     kafka::{CatalogError, ClientError, producer::ProducerError},
 };
 
-/// Dead letters could not be read or driven back.
+/// Why dead letters could not be read or sent back.
 #[derive(Debug, thiserror::Error)]
 pub enum DlqError {
-    /// The cluster could not be asked.
+    /// A request to the cluster failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The cluster could not be read.
+    /// A client could not be created, or a partition could not be read.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The producer could not be made.
+    /// The producer could not be created.
     #[error(transparent)]
     Producer(#[from] ProducerError),
-    /// There is nothing to read.
-    #[error("no dead-letter topic is there by the name {0}; name others with --topics or --topics-regex")]
+    /// There is no dead-letter topic.
+    #[error("there is no dead-letter topic named {0}; give others with --topics or --topics-regex")]
     NoTopics(String),
-    /// Nobody answers.
-    #[error("{id} gives no records up to offset {end} within {seconds} s; is the broker up?")]
+    /// No records arrived.
+    #[error("no records of {id} up to offset {end} arrived within {seconds} s; check the broker")]
     Silent {
         /// The partition.
         id: TopicPartition,
-        /// The end that was to be reached.
+        /// The offset to read to (exclusive).
         end: i64,
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
     },
     /// A partition cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// A letter could not be driven back.
+    /// A letter could not be sent back.
     #[error(
-        "{id} at offset {offset} could not be sent to {target}: {reason}; what was sent before is remembered, run the command \
-         again to go on"
+        "{id} at offset {offset} could not be sent to {target}: {reason}; the letters sent so far are recorded. Run \
+         the same command again to continue"
     )]
     NotSent {
-        /// The dead letter's partition.
+        /// The partition of the dead letter.
         id: TopicPartition,
         /// Its offset there.
         offset: i64,
-        /// Where it was to go.
+        /// The source topic.
         target: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The topic that letters came from cannot take them back.
-    #[error("dead letters of topic {topic} cannot be driven back: {reason}")]
+    /// The source topic cannot take letters back.
+    #[error("dead letters of topic {topic} cannot be sent back: {reason}")]
     Target {
         /// The topic.
         topic: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Too many gaps.
+    /// Too many gaps between the letters that were sent.
     #[error(
-        "{0}: group {1} cannot remember all the separate letters that were driven back (the brokers' offset.metadata.max.bytes \
-         bounds that), so another command would send some of them again; choose letters with fewer filters"
+        "{0}: group {1} cannot record all letters that were sent, because they have too many gaps between them (the \
+         brokers' offset.metadata.max.bytes limits the record). Another command would send some of them again; use \
+         fewer filters"
     )]
-    Memory(TopicPartition, String),
+    NotesTooLong(TopicPartition, String),
     /// A result could not be written as JSON.
     #[error("the result cannot be written: {0}")]
     Json(#[from] serde_json::Error),

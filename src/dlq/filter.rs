@@ -1,4 +1,4 @@
-//! Which dead letters are meant.
+//! Selects dead letters.
 
 use std::str::FromStr;
 
@@ -8,51 +8,51 @@ use crate::{
     plan::Glob,
 };
 
-/// A place in a dead-letter topic: `OFFSET`, or `PARTITION:OFFSET`.
+/// A position in a dead-letter topic: `OFFSET`, or `PARTITION:OFFSET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The partition; any, where none was named.
+pub struct LetterPosition {
+    /// The partition; `None` means any partition.
     pub partition: Option<PartitionId>,
     /// The offset.
     pub offset: i64,
 }
 
-impl FromStr for Place {
+impl FromStr for LetterPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no place; write OFFSET or PARTITION:OFFSET");
+        let invalid = || format!("`{text}` is not a position; write OFFSET or PARTITION:OFFSET");
         let (partition, offset) = match text.split_once(':') {
             Some((partition, offset)) => {
-                (Some(PartitionId(partition.parse::<u16>().map_err(|_| wrong())?.into())), offset)
+                (Some(PartitionId(partition.parse::<u16>().map_err(|_| invalid())?.into())), offset)
             }
             None => (None, text),
         };
-        let offset = offset.parse().ok().filter(|offset| *offset >= 0).ok_or_else(wrong)?;
+        let offset = offset.parse().ok().filter(|offset| *offset >= 0).ok_or_else(invalid)?;
         Ok(Self { partition, offset })
     }
 }
 
-/// Which dead letters are meant: those that meet every condition that is set.
+/// Selects the dead letters that meet every condition given.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// They are at one of these places of their dead-letter topic.
-    pub places: Vec<Place>,
-    /// Their key matches one of these.
+pub struct LetterFilter {
+    /// The letter is at one of these positions of its dead-letter topic.
+    pub positions: Vec<LetterPosition>,
+    /// The key matches one of these patterns.
     pub keys: Vec<Glob>,
-    /// Their error contains this.
+    /// The error contains this text.
     pub error: Option<String>,
 }
 
-impl Wanted {
-    /// Whether a letter is meant.
+impl LetterFilter {
+    /// Whether a letter is selected.
     #[must_use]
-    pub fn takes(&self, id: &TopicPartition, record: &Record, letter: &DeadLetter) -> bool {
-        let at = |place: &Place| {
-            place.offset == record.offset && place.partition.is_none_or(|partition| partition == id.partition)
+    pub fn matches(&self, id: &TopicPartition, record: &Record, letter: &DeadLetter) -> bool {
+        let at = |position: &LetterPosition| {
+            position.offset == record.offset && position.partition.is_none_or(|partition| partition == id.partition)
         };
         let key = |glob: &Glob| record.key().is_some_and(|key| glob.is_match(key));
-        (self.places.is_empty() || self.places.iter().any(at))
+        (self.positions.is_empty() || self.positions.iter().any(at))
             && (self.keys.is_empty() || self.keys.iter().any(key))
             && self.error.as_ref().is_none_or(|part| letter.error.contains(part.as_str()))
     }
@@ -63,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_offsets_with_or_without_a_partition() {
-        assert_eq!("7".parse(), Ok(Place { partition: None, offset: 7 }));
-        assert_eq!("3:7".parse(), Ok(Place { partition: Some(PartitionId(3)), offset: 7 }));
+    fn positions_are_offsets_with_or_without_a_partition() {
+        assert_eq!("7".parse(), Ok(LetterPosition { partition: None, offset: 7 }));
+        assert_eq!("3:7".parse(), Ok(LetterPosition { partition: Some(PartitionId(3)), offset: 7 }));
         for wrong in ["", ":", "3:", ":7", "-1", "a:1", "1:2:3"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<LetterPosition>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes of records as JSON.
+//! JSON output of records.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Text where it is valid UTF-8, otherwise base64 with a mark; null where it is absent. As the `ndjson` handler writes it.
+/// Valid UTF-8 as a string, other bytes as an object with base64, and null if absent. The handler `ndjson` uses the
+/// same form.
 pub(super) fn bytes(bytes: Option<&[u8]>) -> Value {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => Value::Null,
@@ -15,14 +16,14 @@ pub(super) fn bytes(bytes: Option<&[u8]>) -> Value {
     }
 }
 
-/// A list, in lines that people can read too. Control characters that JSON would let pass are escaped: they only stand in
-/// strings, so that the escape means the same.
-pub(super) fn render(list: &impl Serialize) -> Result<String, serde_json::Error> {
+/// Pretty-printed JSON with all control characters escaped. They only occur in strings, where the escape has the same
+/// meaning.
+pub(super) fn to_escaped_json(list: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(list)?;
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c.is_control() && !c.is_ascii_whitespace() {
-            // A String takes everything.
+            // Writing to a String cannot fail.
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
@@ -37,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_can_drive_a_terminal_and_nothing_is_lost() {
+    fn control_characters_are_escaped_without_loss() {
         let list = ["\u{1b}[2J\u{9b}\u{7f}"];
-        let text = render(&list).unwrap();
+        let text = to_escaped_json(&list).unwrap();
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), list);
         assert_eq!(bytes(Some(b"\xff")), json!({ "base64": "/w==" }));

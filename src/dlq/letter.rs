@@ -1,36 +1,36 @@
-//! A dead letter, taken apart again.
+//! Parses dead letters.
 
 use crate::{
     domain::{Header, Record, TopicPartition},
     replay::dead_letters::letter as names,
 };
 
-/// Kafka's way to say that a record has no timestamp.
+/// Kafka's value for a record without a timestamp.
 pub(super) const NO_TIMESTAMP: i64 = -1;
 
-/// What a record of a dead-letter topic says of itself.
+/// The contents of a dead letter's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The partition it came from.
+    /// The source partition.
     pub source: TopicPartition,
-    /// Its offset there.
+    /// The offset in the source partition.
     pub offset: i64,
-    /// Its timestamp there, in milliseconds since 1970; `None` where it had none.
+    /// The original timestamp, in milliseconds since 1970; `None` if the record had none.
     pub timestamp_ms: Option<i64>,
-    /// What the handler said.
+    /// The handler's error.
     pub error: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// The run that gave it up.
+    /// The run that wrote the letter.
     pub run: String,
-    /// When that was, as it stands there.
+    /// When it failed, as text.
     pub failed_at: String,
-    /// How many headers were the record's own: ours come after them.
+    /// The number of the record's own headers. kreplay's headers come after them.
     pub own_headers: usize,
 }
 
 impl DeadLetter {
-    /// Takes a record apart; `None` where it is no dead letter of kreplay's. Where it is one of a dead letter, the outer one
+    /// Parses a record; `None` if it is not a dead letter of kreplay. For a dead letter of a dead letter, the last one
     /// counts.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {

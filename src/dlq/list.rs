@@ -1,4 +1,4 @@
-//! `kreplay dlq list`: how many dead letters there are, from where, why, and since when.
+//! `kreplay dlq list`: counts dead letters by source, run and error.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -13,73 +13,73 @@ use crate::{
     kafka::Client,
 };
 
-/// So many different groups are told apart; what comes after is counted under one.
-const GROUPS: usize = 10_000;
-/// Errors are told apart by so many characters.
-const ERROR: usize = 200;
+/// The maximum number of groups. Further letters are counted under "other errors".
+const MAX_GROUPS: usize = 10_000;
+/// The number of characters of an error that distinguish groups.
+const MAX_ERROR_CHARS: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct GroupKey {
     source: String,
     run: String,
     error: String,
     topic: String,
 }
 
-/// Dead letters that have their source, their run and their error in common.
+/// Dead letters with the same source, run and error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
-    /// The topic they came from; empty for records that are no dead letters of kreplay's.
+    /// The source topic; empty for records that are not dead letters of kreplay.
     pub source_topic: String,
-    /// The run that gave them up.
+    /// The run that wrote the letters.
     pub run: String,
-    /// What the handler said, cut off where it is long.
+    /// The handler's error, truncated.
     pub error: String,
-    /// The topic they are in.
+    /// The dead-letter topic.
     pub topic: String,
-    /// How many.
+    /// The number of letters.
     pub records: u64,
-    /// When the first was given up.
+    /// When the first one failed.
     pub first_failed_at: String,
-    /// When the last was.
+    /// When the last one failed.
     pub last_failed_at: String,
 }
 
-/// All dead letters of some topics.
+/// The dead letters of some topics, in groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// The most frequent first.
+    /// The largest group first.
     pub groups: Vec<Group>,
 }
 
-/// Counts every dead letter of the topics.
+/// Counts the dead letters of the topics.
 ///
 /// # Errors
-/// Topics that cannot be read to their end.
+/// A topic cannot be read to its end.
 pub fn list(client: Client, topics: &DeadLetterTopics) -> Result<Summary, DlqError> {
     let sections: Vec<Section> =
         topics.sections().into_iter().map(|(id, from, end)| Section { id, from, end }).collect();
-    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
     scan(client, &sections, |records| {
         for (number, record) in records {
             let letter = DeadLetter::of(&record);
             let topic = sections[number].id.topic.to_string();
             let mut key = match &letter {
-                Some(letter) => Key {
+                Some(letter) => GroupKey {
                     source: letter.source.topic.to_string(),
                     run: letter.run.clone(),
-                    error: letter.error.chars().take(ERROR).collect(),
+                    error: letter.error.chars().take(MAX_ERROR_CHARS).collect(),
                     topic,
                 },
-                None => Key {
+                None => GroupKey {
                     source: String::new(),
                     run: String::new(),
-                    error: "not a dead letter of kreplay's".into(),
+                    error: "not a dead letter of kreplay".into(),
                     topic,
                 },
             };
-            if groups.len() >= GROUPS && !groups.contains_key(&key) {
-                key = Key { error: "other errors".into(), run: String::new(), ..key };
+            if groups.len() >= MAX_GROUPS && !groups.contains_key(&key) {
+                key = GroupKey { error: "other errors".into(), run: String::new(), ..key };
             }
             let failed_at = letter.map(|letter| letter.failed_at).unwrap_or_default();
             let group = groups.entry(key.clone()).or_insert_with(|| Group {
@@ -107,15 +107,15 @@ pub fn list(client: Client, topics: &DeadLetterTopics) -> Result<Summary, DlqErr
 }
 
 impl Summary {
-    /// As JSON: a list with an object for each group.
+    /// The groups as a JSON list.
     ///
     /// # Errors
-    /// What the serializer said; none is known to happen.
+    /// The serializer failed. No such case is known.
     pub fn json(&self) -> Result<String, DlqError> {
-        Ok(json::render(&self.groups)?)
+        Ok(json::to_escaped_json(&self.groups)?)
     }
 
-    /// As a table.
+    /// The groups as a table.
     #[must_use]
     pub fn text(&self) -> String {
         if self.groups.is_empty() {

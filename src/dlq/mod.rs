@@ -1,4 +1,4 @@
-//! Dead letters, looked at and driven back to where they came from.
+//! Dead letters: listing, showing, and sending back to their source topics.
 
 mod error;
 mod filter;
@@ -12,9 +12,9 @@ mod show;
 mod topics;
 
 pub use error::DlqError;
-pub use filter::{Place, Wanted};
+pub use filter::{LetterFilter, LetterPosition};
 pub use letter::DeadLetter;
 pub use list::{Summary, list};
-pub use retry::{Retried, RetryOptions, Warn, retry};
+pub use retry::{RetryOptions, RetryResult, Warn, retry};
 pub use show::show;
 pub use topics::{DeadLetterTopics, find};

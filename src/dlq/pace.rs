@@ -1,22 +1,22 @@
-//! So many records a second, and no more.
+//! Limits records or bytes per second.
 
 use std::time::Duration;
 
 use crate::domain::RateLimit;
 
-/// How long records have to wait for their turn. Pure: the caller passes the time.
+/// Computes how long to wait before the next record. Pure: the caller passes the time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     limit: Option<RateLimit>,
     sent: u64,
 }
 
-impl Pace {
+impl Pacer {
     pub(super) fn new(limit: Option<RateLimit>) -> Self {
         Self { limit, sent: 0 }
     }
 
-    /// So many records, with so many bytes, have been sent.
+    /// Counts records that were sent.
     pub(super) fn note(&mut self, records: u64, bytes: u64) {
         self.sent += match self.limit {
             Some(RateLimit::Bytes(_)) => bytes,
@@ -24,7 +24,7 @@ impl Pace {
         };
     }
 
-    /// How long to wait before the next, where the first was sent so long ago.
+    /// The time to wait, given the time since the first record was sent.
     #[allow(clippy::cast_precision_loss, reason = "a pace needs no last digit")]
     pub(super) fn wait(&self, elapsed: Duration) -> Duration {
         let per_s = match self.limit {
@@ -34,7 +34,7 @@ impl Pace {
         Duration::from_secs_f64(self.sent as f64 / per_s as f64).saturating_sub(elapsed)
     }
 
-    /// How many records may be sent at once: a tenth of a second's worth, where records are counted.
+    /// How many records may be sent at once: a tenth of a second's worth, if records are limited.
     pub(super) fn burst(&self, most: usize) -> usize {
         match self.limit {
             Some(RateLimit::Records(per_s)) => usize::try_from(per_s.get() / 10).unwrap_or(most).clamp(1, most),
@@ -51,12 +51,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_is_kept() {
-        let mut pace = Pace::new(NonZeroU64::new(100).map(RateLimit::Records));
-        assert_eq!(pace.wait(Duration::ZERO), Duration::ZERO);
-        pace.note(50, 1);
-        assert_eq!(pace.wait(Duration::from_millis(100)), Duration::from_millis(400));
-        assert_eq!(pace.wait(Duration::from_secs(1)), Duration::ZERO);
-        assert_eq!((pace.burst(500), Pace::new(None).burst(500)), (10, 500));
+    fn the_mean_rate_is_kept() {
+        let mut pacer = Pacer::new(NonZeroU64::new(100).map(RateLimit::Records));
+        assert_eq!(pacer.wait(Duration::ZERO), Duration::ZERO);
+        pacer.note(50, 1);
+        assert_eq!(pacer.wait(Duration::from_millis(100)), Duration::from_millis(400));
+        assert_eq!(pacer.wait(Duration::from_secs(1)), Duration::ZERO);
+        assert_eq!((pacer.burst(500), Pacer::new(None).burst(500)), (10, 500));
     }
 }

@@ -13,12 +13,12 @@ use crate::{
     kafka::{Client, Consumer as _, Fetched, Reader},
 };
 
-const READ_WAIT: Duration = Duration::from_millis(100);
-const READ_RECORDS: usize = 500;
-/// A broker that gives nothing for so long is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_READ_RECORDS: usize = 500;
+/// If no records arrive for this long, reading fails.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A section of a partition that is read.
+/// A range of offsets of one partition.
 #[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) id: TopicPartition,
@@ -26,8 +26,8 @@ pub(super) struct Section {
     pub(super) end: Offset,
 }
 
-/// Passes every record of the sections on, in batches; those of a partition come in their order. With each record comes the
-/// number of its section. The visitor may end it early.
+/// Passes every record of the sections to `visit` in batches, each with the index of its section. Records of a
+/// partition arrive in order. `visit` may stop the scan.
 pub(super) fn scan(
     client: Client,
     sections: &[Section],
@@ -42,12 +42,12 @@ pub(super) fn scan(
         }
     }
     let held: Arc<AtomicU64> = Arc::default();
-    let mut heard = Instant::now();
+    let mut last_data = Instant::now();
     let mut result = Ok(());
     while !open.is_empty() {
         let mut builder = RecordBufferBuilder::default();
         let (mut ended, mut failed) = (Vec::new(), None);
-        let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| match fetched {
+        let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| match fetched {
             Fetched::Record(record) => {
                 let Some(&number) = open.get(&(record.topic().to_owned(), record.partition())) else { return };
                 let end = sections[number].end.get();
@@ -97,10 +97,10 @@ pub(super) fn scan(
             }
         }
         if count > 0 {
-            heard = Instant::now();
-        } else if heard.elapsed() >= PATIENCE {
+            last_data = Instant::now();
+        } else if last_data.elapsed() >= SILENCE_TIMEOUT {
             let Some(section) = open.values().next().map(|number| &sections[*number]) else { break };
-            let seconds = PATIENCE.as_secs();
+            let seconds = SILENCE_TIMEOUT.as_secs();
             result = Err(DlqError::Silent { id: section.id.clone(), end: section.end.get(), seconds });
             break;
         }

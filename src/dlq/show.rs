@@ -1,12 +1,12 @@
-//! `kreplay dlq show`: single dead letters, with all that is known of them.
+//! `kreplay dlq show`: shows single dead letters.
 
 use std::{fmt::Write, ops::ControlFlow};
 
 use serde_json::{Value, json};
 
 use super::{
-    DeadLetter, DeadLetterTopics, DlqError, Wanted,
-    json::{bytes, render},
+    DeadLetter, DeadLetterTopics, DlqError, LetterFilter,
+    json::{bytes, to_escaped_json},
     scan::{Section, scan},
 };
 use crate::{
@@ -15,14 +15,14 @@ use crate::{
     kafka::Client,
 };
 
-/// Shows the first `limit` dead letters that are wanted: as JSON, or as text in which everything from outside is escaped.
+/// Shows the first `limit` selected dead letters, as JSON or as text. The text escapes control characters.
 ///
 /// # Errors
-/// Topics that cannot be read.
+/// A topic cannot be read.
 pub fn show(
     client: Client,
     topics: &DeadLetterTopics,
-    wanted: &Wanted,
+    wanted: &LetterFilter,
     limit: usize,
     as_json: bool,
 ) -> Result<String, DlqError> {
@@ -33,7 +33,7 @@ pub fn show(
         for (number, record) in records {
             let id = &sections[number].id;
             if let Some(letter) = DeadLetter::of(&record)
-                && wanted.takes(id, &record, &letter)
+                && wanted.matches(id, &record, &letter)
             {
                 found.push((id.clone(), record.detached(), letter));
                 if found.len() >= limit {
@@ -46,7 +46,7 @@ pub fn show(
     found.sort_by(|a, b| (&a.0, a.1.offset).cmp(&(&b.0, b.1.offset)));
     if as_json {
         let list: Vec<Value> = found.iter().map(|(id, record, letter)| object(id, record, letter)).collect();
-        return Ok(render(&list)?);
+        return Ok(to_escaped_json(&list)?);
     }
     if found.is_empty() {
         return Ok("no dead letters\n".into());
@@ -83,7 +83,7 @@ fn object(id: &TopicPartition, record: &Record, letter: &DeadLetter) -> Value {
 fn text(id: &TopicPartition, record: &Record, letter: &DeadLetter) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = writeln!(out, "{name:<10}{value}");
     };
     line("letter", &printable(&format!("{id} at {}", record.offset)));
@@ -93,16 +93,16 @@ fn text(id: &TopicPartition, record: &Record, letter: &DeadLetter) -> String {
         &printable(&format!("{} after {} attempts in run {}", letter.failed_at, letter.attempts, letter.run)),
     );
     line("error", &printable(&letter.error));
-    line("key", &shown(record.key()));
+    line("key", &escaped(record.key()));
     for header in record.headers().take(letter.own_headers) {
-        line("header", &format!("{}: {}", shown(Some(header.key)), shown(header.value)));
+        line("header", &format!("{}: {}", escaped(Some(header.key)), escaped(header.value)));
     }
-    line("value", &shown(record.value()));
+    line("value", &escaped(record.value()));
     out
 }
 
-/// Bytes for people: text with its control characters escaped, and `\xNN` for what is no text.
-fn shown(bytes: Option<&[u8]>) -> String {
+/// Bytes as text: control characters are escaped, and invalid UTF-8 becomes `\xNN`.
+fn escaped(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "(null)".into() };
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -119,8 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_bytes_are_shown_escaped() {
-        assert_eq!(shown(Some(b"a\x1b[2J\xffb")), "a\\u{1b}[2J\\xffb");
-        assert_eq!(shown(None), "(null)");
+    fn control_characters_and_invalid_bytes_are_escaped() {
+        assert_eq!(escaped(Some(b"a\x1b[2J\xffb")), "a\\u{1b}[2J\\xffb");
+        assert_eq!(escaped(None), "(null)");
     }
 }

@@ -1,4 +1,4 @@
-//! Which topics hold dead letters.
+//! Finds dead-letter topics.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     plan::TopicSet,
 };
 
-/// How long the cluster may take to answer.
-pub(super) const WITHIN: Duration = Duration::from_secs(10);
+/// The timeout of requests to the cluster.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The partitions of dead-letter topics, and where their logs begin and end now.
+/// The partitions of dead-letter topics, with the current ends of their logs.
 #[derive(Clone, Debug)]
 pub struct DeadLetterTopics {
     /// Every partition.
@@ -28,19 +28,19 @@ impl DeadLetterTopics {
         self.logs.iter().map(|log| log.id.clone()).collect()
     }
 
-    /// From its beginning to its end as of now, for each partition.
+    /// The whole log of each partition, from its start to its current end.
     #[must_use]
     pub fn sections(&self) -> Vec<(TopicPartition, Offset, Offset)> {
         self.logs.iter().map(|log| (log.id.clone(), log.low, log.end)).collect()
     }
 }
 
-/// Finds dead-letter topics: those that are named, or else all that the template could have made.
+/// Finds dead-letter topics: the given ones, or all whose names match the template.
 ///
 /// # Errors
-/// A topic that is not there, none at all, no answer.
+/// A given topic does not exist, no topic was found, or no broker answers.
 pub fn find(client: &Client, chosen: Option<&TopicSet>, template: &str) -> Result<DeadLetterTopics, DlqError> {
-    let catalog = Catalog::new(client, WITHIN);
+    let catalog = Catalog::new(client, REQUEST_TIMEOUT);
     let matching = |regex: &Regex, shown: &str| {
         let topics: Vec<_> = catalog
             .topics()?

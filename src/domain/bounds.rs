@@ -1,4 +1,4 @@
-//! Numbers with a range: a value that exists is a value that is allowed.
+//! Numbers restricted to a range. A value of these types is always valid.
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A number outside the range that its setting allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BoundsError {
-    /// It is a number, but too small or too large.
+    /// The number is too small or too large.
     #[error("{what} must be {min} to {max}, not {got}")]
     OutOfRange {
         /// The setting's name.
@@ -16,10 +16,10 @@ pub enum BoundsError {
         min: u32,
         /// The largest allowed value.
         max: u32,
-        /// What was asked for.
+        /// The rejected number.
         got: u64,
     },
-    /// It is no number at all.
+    /// The text is not a number.
     #[error("{what} must be a whole number from {min} to {max}: {source}")]
     NotANumber {
         /// The setting's name.
@@ -28,7 +28,7 @@ pub enum BoundsError {
         min: u32,
         /// The largest allowed value.
         max: u32,
-        /// What the parser said.
+        /// The parser's error.
         source: ParseIntError,
     },
 }
@@ -46,18 +46,18 @@ macro_rules! bounded {
             /// The largest allowed value.
             pub const MAX: Self = Self($max);
 
-            /// A number that is known when kreplay is built; one out of range is an error then.
+            /// A number known at compile time. A number out of range is a compile error.
             #[must_use]
-            #[allow(unused_comparisons, clippy::absurd_extreme_comparisons, reason = "one of these ranges begins at 0")]
+            #[allow(unused_comparisons, clippy::absurd_extreme_comparisons, reason = "one of the ranges starts at 0")]
             pub const fn of<const VALUE: u32>() -> Self {
                 const { assert!($min <= VALUE && VALUE <= $max) };
                 Self(VALUE)
             }
 
-            /// Checks the range.
+            /// Creates a value after checking the range.
             ///
             /// # Errors
-            /// [`BoundsError::OutOfRange`] names the range.
+            /// [`BoundsError::OutOfRange`], which contains the range.
             pub fn new(value: u64) -> Result<Self, BoundsError> {
                 match u32::try_from(value) {
                     Ok(small) if ($min..=$max).contains(&small) => Ok(Self(small)),
@@ -71,7 +71,7 @@ macro_rules! bounded {
                 self.0
             }
 
-            /// The number, as a count of things in memory.
+            /// The number as `usize`.
             #[must_use]
             pub fn as_usize(self) -> usize {
                 self.0 as usize
@@ -118,23 +118,23 @@ macro_rules! bounded {
 }
 
 bounded!(
-    /// How many workers handle records side by side: 1 to 1000.
+    /// The number of workers, which handle records in parallel: 1 to 1000.
     Concurrency, "concurrency", 1..=1000, default 6
 );
 bounded!(
-    /// The most records that one call of a handler gets: 1 to 100,000. Slow handlers get fewer.
+    /// The maximum number of records that a handler gets in one call: 1 to 100,000. Slow handlers get fewer.
     Batch, "batch", 1..=100_000, default 1000
 );
 bounded!(
-    /// How many partitions a new topic gets: 1 to 100.
+    /// The number of partitions of a new topic: 1 to 100.
     PartitionCount, "partitions", 1..=100, default 6
 );
 bounded!(
-    /// How many datasets the demo has: 1 to 1000.
+    /// The number of datasets of the demo: 1 to 1000.
     DatasetCount, "datasets", 1..=1000, default 10
 );
 bounded!(
-    /// How many events the demo produces: 0 to 10,000,000. The embedded broker may hold fewer.
+    /// The number of events that the demo produces: 0 to 10,000,000. The embedded broker may hold fewer.
     EventCount, "events", 0..=10_000_000, default 10_000
 );
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_outside_its_range_names_the_range() {
+    fn out_of_range_error_contains_the_range() {
         let error = Concurrency::new(1001).unwrap_err();
         assert_eq!(error.to_string(), "concurrency must be 1 to 1000, not 1001");
         assert!("0".parse::<Batch>().is_err());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_holds_when_read_from_a_file() {
+    fn range_is_checked_when_deserialising() {
         assert!(serde_json::from_str::<Concurrency>("0").is_err());
         assert_eq!(serde_json::from_str::<Concurrency>("1000").unwrap().get(), 1000);
     }

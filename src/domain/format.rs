@@ -1,39 +1,40 @@
-//! What the bytes of keys and values are said to be.
+//! The configured formats of keys and values.
 
 use std::{fmt, str::FromStr};
 
-/// What the bytes of a key or a value are.
+/// The format of a key or a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Nobody has said it: a value that is JSON has fields, any other has none, and a key is its bytes.
+    /// No format is configured: a value that happens to be JSON has fields, any other value has none, and a key is its
+    /// bytes.
     #[default]
-    Unsaid,
+    Unspecified,
     /// JSON.
     Json,
-    /// UTF-8.
+    /// UTF-8 text.
     Text,
-    /// Bytes without any form.
+    /// Arbitrary bytes.
     Bytes,
-    /// Avro, with the id of a schema in front of it.
+    /// Avro, prefixed with a schema id.
     Avro,
-    /// Protocol Buffers, with the id of a schema and the place of a message in it in front.
+    /// Protocol Buffers, prefixed with a schema id and the index of a message in the schema.
     Protobuf,
-    /// JSON, with the id of a JSON schema in front of it.
+    /// JSON, prefixed with the id of a JSON schema.
     JsonSchema,
-    /// One of these three, whichever the schema is.
+    /// Avro, Protocol Buffers, or JSON with a schema, depending on the schema.
     Registry,
 }
 
 impl Format {
-    /// All that can be asked for.
+    /// All formats that can be configured.
     pub const ALL: [Self; 7] =
         [Self::Json, Self::Text, Self::Bytes, Self::Avro, Self::Protobuf, Self::JsonSchema, Self::Registry];
 
-    /// The word used in flags and configuration.
+    /// The name used in flags and configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Unsaid => "unsaid",
+            Self::Unspecified => "unspecified",
             Self::Json => "json",
             Self::Text => "text",
             Self::Bytes => "bytes",
@@ -44,13 +45,13 @@ impl Format {
         }
     }
 
-    /// Whether somebody has asked for it: bytes that are something else are an error then.
+    /// Whether a format is configured. If so, bytes in another format are an error.
     #[must_use]
-    pub fn is_asked(self) -> bool {
-        self != Self::Unsaid
+    pub fn is_specified(self) -> bool {
+        self != Self::Unspecified
     }
 
-    /// Whether schemas are needed.
+    /// Whether decoding needs schemas.
     #[must_use]
     pub fn needs_registry(self) -> bool {
         matches!(self, Self::Avro | Self::Protobuf | Self::JsonSchema | Self::Registry)
@@ -70,27 +71,27 @@ impl FromStr for Format {
         Self::ALL
             .into_iter()
             .find(|format| format.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is no format; use {}", Self::ALL.map(Self::as_str).join(", ")))
+            .ok_or_else(|| format!("`{text}` is not a format; use {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 
-/// What the bytes of a record's key and of its value are.
+/// The formats of a record's key and value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Formats {
-    /// Those of its key.
+    /// The format of the key.
     pub key: Format,
-    /// Those of its value.
+    /// The format of the value.
     pub value: Format,
 }
 
 impl Formats {
-    /// Whether somebody has asked for one of them.
+    /// Whether at least one of the formats is configured.
     #[must_use]
-    pub fn is_asked(self) -> bool {
-        self.key.is_asked() || self.value.is_asked()
+    pub fn is_specified(self) -> bool {
+        self.key.is_specified() || self.value.is_specified()
     }
 
-    /// Whether schemas are needed.
+    /// Whether decoding needs schemas.
     #[must_use]
     pub fn needs_registry(self) -> bool {
         self.key.needs_registry() || self.value.needs_registry()

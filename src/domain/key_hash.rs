@@ -1,23 +1,23 @@
-//! Which partition a key belongs to, as the clients that write to Kafka see it.
+//! Partitioners: the hash functions with which Kafka clients map keys to partitions.
 
 use std::{fmt, str::FromStr};
 
-/// How a key chooses its partition. The same key goes elsewhere with another of these, so it has to be the one that the other
-/// producers of a topic have.
+/// A partitioner. Different partitioners map the same key to different partitions, so use the one that the topic's
+/// other producers use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyHash {
-    /// `MurmurHash2` with Kafka's seed, its sign bit left out: Java's clients, and what was built after them.
+    /// `MurmurHash2` with Kafka's seed and the sign bit cleared: Java's clients, and clients compatible with them.
     #[default]
     Murmur2,
-    /// CRC-32 (that of Ethernet and zip): librdkafka's default, and with it the clients for C, C++, Python, Go (confluent),
-    /// .NET, and kafka-go's `CRC32Balancer`.
+    /// CRC-32 (as in Ethernet and zip): the default of librdkafka and of the clients based on it for C, C++, Python, Go
+    /// (confluent), and .NET; also kafka-go's `CRC32Balancer`.
     Crc32,
-    /// FNV-1a of 32 bits, as an amount: Sarama's hash partitioner and kafka-go's `Hash`.
+    /// 32-bit FNV-1a, absolute value: Sarama's hash partitioner and kafka-go's `Hash`.
     Fnv1a,
 }
 
 impl KeyHash {
-    /// The partition of a key, among `count` of them; 0 where there are none.
+    /// The partition of a key among `count` partitions; 0 if `count` is 0.
     #[must_use]
     pub fn partition(self, key: &[u8], count: i32) -> i32 {
         let hash = match self {
@@ -30,7 +30,8 @@ impl KeyHash {
     }
 }
 
-/// `MurmurHash2` by Austin Appleby (public domain), 32 bits, with the seed of `org.apache.kafka.common.utils.Utils.murmur2`.
+/// `MurmurHash2` by Austin Appleby (public domain), 32 bits, with the seed of
+/// `org.apache.kafka.common.utils.Utils.murmur2`.
 fn murmur2(bytes: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
@@ -84,9 +85,9 @@ impl FromStr for KeyHash {
 mod tests {
     use super::*;
 
-    /// The vectors of Kafka's own test (`UtilsTest.testMurmur2`).
+    /// Test vectors from Kafka's own test (`UtilsTest.testMurmur2`).
     #[test]
-    fn murmur2_is_javas() {
+    fn murmur2_matches_java() {
         for (key, hash) in [
             ("21", -973_932_308),
             ("foobar", -790_332_482),
@@ -99,9 +100,9 @@ mod tests {
         }
     }
 
-    /// What librdkafka tests its own against; each length modulo 4 is among them.
+    /// Test vectors from librdkafka; they cover each length modulo 4.
     #[test]
-    fn murmur2_is_librdkafkas() {
+    fn murmur2_matches_librdkafka() {
         let unaligned = "PreAmbleWillBeRemoved,ThePrePartThatIs";
         for (key, hash) in [
             ("kafka", 0xd067_cf64_u32),
@@ -120,9 +121,9 @@ mod tests {
         }
     }
 
-    /// The amounts that Go's `hash/fnv` gives, as librdkafka has them for compatibility with Sarama.
+    /// Absolute values of Go's `hash/fnv`, from librdkafka's tests of Sarama compatibility.
     #[test]
-    fn fnv1a_is_saramas() {
+    fn fnv1a_matches_sarama() {
         let unaligned = "PreAmbleWillBeRemoved,ThePrePartThatIs";
         for (key, amount) in [
             ("kafka", 0x0d33_c4e1_u32),
@@ -137,18 +138,18 @@ mod tests {
         ] {
             assert_eq!(fnv1a(key.as_bytes()).cast_signed().unsigned_abs(), amount, "{key}");
         }
-        // The published vectors of the algorithm itself.
+        // The published test vectors of the algorithm.
         assert_eq!((fnv1a(b"a"), fnv1a(b"foobar")), (0xe40c_292c, 0xbf9c_f968));
     }
 
     #[test]
-    fn the_check_value_of_crc32() {
+    fn crc32_has_the_standard_check_value() {
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
         assert_eq!(KeyHash::Crc32.partition(b"123456789", 1000), 0xcbf4_3926_u32.rem_euclid(1000).cast_signed());
     }
 
     #[test]
-    fn every_partition_is_one_that_is_there() {
+    fn keys_map_to_all_partitions_and_no_others() {
         for hash in [KeyHash::Murmur2, KeyHash::Crc32, KeyHash::Fnv1a] {
             let mut seen = [false; 7];
             for key in 0..1000_u32 {

@@ -1,8 +1,8 @@
-//! The words that every other module shares: offsets, partitions, lag, orderings, records.
+//! Types shared by all other modules: offsets, partitions, lag, orderings, records.
 
+mod append_only_vec;
 mod bounds;
 mod format;
-mod growing;
 pub mod json;
 mod key_hash;
 mod offset;
@@ -14,9 +14,9 @@ mod record;
 mod secret;
 mod tier;
 
+pub use append_only_vec::AppendOnlyVec;
 pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
 pub use format::{Format, Formats};
-pub use growing::Growing;
 pub use key_hash::KeyHash;
 pub use offset::{Lag, Offset};
 pub use ordering::Ordering;
@@ -26,5 +26,5 @@ pub use rate_limit::RateLimit;
 pub use record::{
     Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
 };
-pub use secret::{Censor, Form, MASK, Masked, is_secret};
+pub use secret::{MASK, Redactor, Secret, SecretFormat, is_secret};
 pub use tier::Tier;

@@ -1,37 +1,38 @@
-//! Offsets and lag as types of their own, so that neither can be mistaken for a count.
+//! Offsets and lag as separate types, so that they cannot be confused with counts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A record's place in its partition: 0 or more.
+/// A record's offset in its partition: 0 or more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Offset(i64);
 
 impl Offset {
-    /// The first offset a partition can hold.
+    /// The smallest offset.
     pub const ZERO: Self = Self(0);
 
-    /// `None` for a negative number: those are Kafka's logical offsets ("end", "stored"), which are no place in a log.
+    /// Returns `None` for negative numbers: those are Kafka's logical offsets ("end", "stored"), which are not
+    /// positions in a log.
     #[must_use]
     pub fn new(raw: i64) -> Option<Self> {
         (raw >= 0).then_some(Self(raw))
     }
 
-    /// The number as Kafka carries it.
+    /// The offset as a number.
     #[must_use]
     pub fn get(self) -> i64 {
         self.0
     }
 
-    /// The offset after this one; the largest offset stays where it is.
+    /// The next offset; saturates at the maximum.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// How many offsets lie from `start` (inclusive) to here (exclusive); 0 where `start` is above.
+    /// The number of offsets from `start` (inclusive) to this one (exclusive); 0 if `start` is greater.
     #[must_use]
     pub fn since(self, start: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(start.0)).unwrap_or(0)
@@ -44,11 +45,11 @@ impl fmt::Display for Offset {
     }
 }
 
-/// How far a position is behind the end of what is to be read, in offsets; never negative.
+/// The distance in offsets from a position to the end of the records to read; never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lag {
-    /// One of the two offsets it needs is not known yet.
+    /// The position or the end is not known yet.
     #[default]
     Unknown,
     /// The distance in offsets.
@@ -62,7 +63,7 @@ impl Lag {
         Self::Known(end.since(position))
     }
 
-    /// The number, if it is known.
+    /// The number of offsets, if known.
     #[must_use]
     pub fn known(self) -> Option<u64> {
         match self {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logical_offsets_are_no_offsets() {
+    fn logical_offsets_are_rejected() {
         assert_eq!(Offset::new(-1), None);
         assert_eq!(Offset::new(7).map(Offset::get), Some(7));
     }

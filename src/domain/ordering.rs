@@ -1,24 +1,24 @@
-//! What must be handled one after the other.
+//! Ordering: which records must be handled one after another.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Which records share a lane, that is, are never handled side by side.
+/// Which records share a lane, so that they are never handled in parallel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ordering {
-    /// Records of one key keep their order; records without a key keep that of their partition.
+    /// Records of the same key keep their order; records without a key keep the order of their partition.
     #[default]
     Key,
-    /// Records of one partition keep their order.
+    /// Records of the same partition keep their order.
     Partition,
     /// No order is kept.
     None,
 }
 
 impl Ordering {
-    /// The word used in flags, configuration and reports.
+    /// The name used in flags, configuration, and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

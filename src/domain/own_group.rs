@@ -1,22 +1,24 @@
-//! Names of consumer groups that hold the positions of a run and have no members, so that they can be told from everybody else's.
+//! Names of the consumer groups in which runs store their positions. These groups have no members; the naming scheme
+//! distinguishes them from all other groups.
 
-/// The group that keeps the positions of a run whose handler keeps them in Kafka, and that has no group of its own.
+/// The name of the group that stores the positions of a run whose handler keeps positions in Kafka, if the run has no
+/// group.
 #[must_use]
 pub fn position_group(run_id: &str) -> String {
     format!("kreplay-{run_id}")
 }
 
-/// The run whose positions a group keeps, by its name; `None` where it is no such group.
+/// The id of the run whose positions a group stores, from the group's name; `None` for any other group.
 #[must_use]
 pub fn run_of_position_group(group: &str) -> Option<&str> {
     group.strip_prefix("kreplay-").filter(|id| is_run_id(id))
 }
 
-/// Whether a text has the form of a run's id: `20261128T090501-0f3a2`.
+/// Whether a text has the format of a run id: `20261128T090501-0f3a2`.
 fn is_run_id(text: &str) -> bool {
-    const FORM: &[u8] = b"ddddddddTdddddd-xxxxx";
-    text.len() == FORM.len()
-        && text.bytes().zip(FORM).all(|(byte, form)| match form {
+    const PATTERN: &[u8] = b"ddddddddTdddddd-xxxxx";
+    text.len() == PATTERN.len()
+        && text.bytes().zip(PATTERN).all(|(byte, pattern)| match pattern {
             b'd' => byte.is_ascii_digit(),
             b'x' => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
             other => byte == *other,
@@ -28,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_found_by_its_group_and_other_groups_are_left_alone() {
+    fn run_id_is_extracted_from_position_groups_only() {
         let id = "20261128T090501-0f3a2";
         assert_eq!(run_of_position_group(&position_group(id)), Some(id));
         for other in [

@@ -25,7 +25,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// Joins the two halves.
+    /// Creates a topic partition from a topic name and a partition number.
     #[must_use]
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition: PartitionId(partition) }

@@ -1,21 +1,21 @@
-//! An upper bound of the speed, as users give it.
+//! Rate limits, as set by users.
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// At most so many records, or so many bytes, in a second.
+/// Maximum number of records or bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateLimit {
-    /// Records in a second.
+    /// Records per second.
     Records(NonZeroU64),
-    /// Bytes of keys and values in a second.
+    /// Bytes of keys and values per second.
     Bytes(NonZeroU64),
 }
 
-/// What a rate looks like, for errors.
-const FORMS: &str = "write 5000/s, 20k/s, 500KB/s or 10MiB/s";
+/// Examples of rates, for errors.
+const EXAMPLES: &str = "write 5000/s, 20k/s, 500KB/s or 10MiB/s";
 
 impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl FromStr for RateLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate; {FORMS}");
+        let wrong = || format!("`{text}` is not a rate; {EXAMPLES}");
         let amount = text.trim().strip_suffix("/s").unwrap_or(text.trim());
         let digits = amount.find(|c: char| !c.is_ascii_digit()).unwrap_or(amount.len());
         let (number, unit) = amount.split_at(digits);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_read_back_as_they_are_written() {
+    fn rates_round_trip_through_text() {
         for (text, shown) in [
             ("5000/s", "5000/s"),
             ("5000", "5000/s"),

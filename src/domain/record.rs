@@ -1,4 +1,4 @@
-//! Records in memory: many of them share one buffer, and the buffer's bytes are given back when the last one is dropped.
+//! Records in memory. Records fetched together share one buffer, which is freed when the last of them is dropped.
 
 use std::{
     sync::{
@@ -12,16 +12,17 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::Formats;
 
-/// What a waiting record takes besides its own bytes, in bytes: 56 for itself in its lane and 16 for its place in its
-/// partition, both in vectors that grow by doubling and so are three quarters full on average, and its part of its buffer.
-const OVERHEAD: u64 = 128;
+/// Memory overhead of a buffered record besides its bytes, in bytes: 56 for the record in its lane and 16 for its entry
+/// in its partition, both in vectors that grow by doubling and so are three quarters full on average, plus its share of
+/// the buffer.
+const RECORD_OVERHEAD_BYTES: u64 = 128;
 
-/// Marks an absent key, value or header value in the packed layout.
-const ABSENT: u32 = u32::MAX;
+/// Length that marks an absent key, value, or header value in the packed layout.
+const ABSENT_LEN: u32 = u32::MAX;
 
-/// The bytes of the records that were fetched together.
+/// The bytes of records that were fetched together.
 ///
-/// It counts itself into `held` for as long as it lives, which is how the fetchers know when to stop reading.
+/// It adds its footprint to `held` for as long as it lives. Readers use that counter for back-pressure.
 #[derive(Debug)]
 pub struct RecordBuffer {
     bytes: Box<[u8]>,
@@ -36,20 +37,20 @@ impl Drop for RecordBuffer {
     }
 }
 
-/// The hash of a key, which chooses its key group.
+/// The hash of a key, which determines its key group.
 #[must_use]
 pub fn hash_key(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
-/// The hash of what the digest covers: key and value, and whether each is there. Offset, partition, headers and timestamp
-/// stay out, so that a copy of the records in another topic can have the same digest.
+/// The hash of the content that digests cover: key and value, and whether each is present. It excludes offset,
+/// partition, headers, and timestamp, so that a copy of the records in another topic has the same digest.
 #[must_use]
 pub fn hash_content(record: &Record) -> u64 {
     hash_pair(record.key(), record.value())
 }
 
-/// The same for a key and a value that are no record yet.
+/// Like [`hash_content`], for a key and a value.
 #[must_use]
 pub fn hash_pair(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
     let absent = u64::from(key.is_none()) | (u64::from(value.is_none()) << 1);
@@ -57,38 +58,39 @@ pub fn hash_pair(key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
     xxh3_64_with_seed(value.unwrap_or_default(), key ^ absent.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// Whose lane a record waits in, with key order.
+/// The lane of a record when records are ordered by key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LaneKey {
-    /// That of the key with this hash: the record's own, or what a key template makes of the record.
+    /// The lane of the key with this hash: the record's own key, or the one that a key template produced.
     Keyed(u64),
-    /// That of its partition: it has no key.
+    /// The lane of the record's partition: it has no key.
     #[default]
     Keyless,
 }
 
-/// What the selection's rules make of a record, found out once, when it is read.
+/// The result of applying the selection's rules to a record, computed once when it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each says a thing of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "the flags are independent")]
 pub struct Route {
-    /// Whose lane it waits in.
+    /// The record's lane.
     pub lane: LaneKey,
-    /// The key template made no key of it: it keeps the order of its partition.
+    /// The key template produced no key: the record keeps the order of its partition.
     pub unkeyed: bool,
-    /// The filter leaves it out: it counts as read and dealt with, and no handler sees it.
+    /// The filter excludes the record: it counts as read and settled, and is not passed to a handler.
     pub filtered: bool,
-    /// It is handled alone, after everything before it and before everything after it.
+    /// The record is a barrier: it is handled alone, after everything before it and before everything after it.
     pub barrier: bool,
-    /// What its key and its value are.
+    /// The formats of its key and value.
     pub formats: Formats,
-    /// The rules needed to decode it, and it cannot be decoded: it fails when its turn comes.
+    /// The rules needed to decode the record and failed: it fails when it is handled.
     pub undecodable: bool,
-    /// A rule could not read what it goes by, and the record was left out (`filtered`) or is handled all the same.
+    /// A rule could not read its field. The record was excluded (`filtered`) or is handled anyway, depending on the
+    /// settings.
     pub unjudged: bool,
 }
 
 impl Route {
-    /// A record of the key with this hash, under no rule.
+    /// A route to the lane of the key with this hash, under no rule.
     #[must_use]
     pub fn keyed(hash: u64) -> Self {
         Self { lane: LaneKey::Keyed(hash), ..Self::default() }
@@ -103,20 +105,20 @@ pub struct Record {
     key_len: u32,
     value_len: u32,
     headers_len: u32,
-    /// Which partition of the plan it belongs to, as an index into the plan's partitions.
+    /// The record's partition, as an index into the plan's partitions.
     pub partition: u32,
-    /// The assignment of that partition it was read under; results of an older one are not counted.
+    /// The epoch in which the record was read. Results of an older epoch are not counted.
     pub epoch: u32,
-    /// Its place in the partition.
+    /// Its offset in the partition.
     pub offset: i64,
-    /// Milliseconds since 1970, or -1 where the record has none.
+    /// Milliseconds since 1970, or -1 if the record has no timestamp.
     pub timestamp_ms: i64,
-    /// What the rules make of it.
+    /// The result of applying the rules.
     pub route: Route,
 }
 
 impl Record {
-    /// The hash of its lane's key, where it has one.
+    /// The hash of its lane's key, if it has one.
     #[must_use]
     pub fn lane_hash(&self) -> Option<u64> {
         match self.route.lane {
@@ -125,49 +127,49 @@ impl Record {
         }
     }
 
-    /// The key; `None` is not the same as an empty one.
+    /// The key; `None` differs from an empty key.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
-        (self.key_len != ABSENT).then(|| self.slice(self.start, self.key_len))
+        (self.key_len != ABSENT_LEN).then(|| self.slice(self.start, self.key_len))
     }
 
     /// The value; `None` is a tombstone.
     #[must_use]
     pub fn value(&self) -> Option<&[u8]> {
-        (self.value_len != ABSENT).then(|| self.slice(self.start + present(self.key_len), self.value_len))
+        (self.value_len != ABSENT_LEN).then(|| self.slice(self.start + present(self.key_len), self.value_len))
     }
 
-    /// The headers in their order.
+    /// The headers, in order.
     #[must_use]
     pub fn headers(&self) -> Headers<'_> {
         Headers { packed: self.slice(self.start + present(self.key_len) + present(self.value_len), self.headers_len) }
     }
 
-    /// When the first record of its buffer came out of the client, where that was asked for.
+    /// When the first record of its buffer was read from the client, if that was recorded.
     #[must_use]
     pub fn fetched(&self) -> Option<Instant> {
         self.buffer.fetched
     }
 
-    /// How many bytes key and value have: what is counted as the record's bytes. Headers are taken apart only where somebody
-    /// reads them, and the same records have to count the same whoever does.
+    /// The size of key and value in bytes. Headers do not count: they are read only if something needs them, and the
+    /// size of a record must not depend on that.
     #[must_use]
     pub fn size(&self) -> u64 {
         u64::from(present(self.key_len)) + u64::from(present(self.value_len))
     }
 
-    /// How much memory it takes while it waits.
+    /// The memory it occupies while buffered, in bytes.
     #[must_use]
     pub fn footprint(&self) -> u64 {
-        self.size() + u64::from(self.headers_len) + OVERHEAD
+        self.size() + u64::from(self.headers_len) + RECORD_OVERHEAD_BYTES
     }
 
-    /// The same record in memory of its own: one that waits for long would otherwise keep the bytes of all that were
-    /// fetched with it. It counts itself into what its buffer was counted into.
+    /// Moves the record to its own buffer, so that a record buffered for long does not keep all records fetched with it
+    /// in memory. The new buffer uses the same `held` counter.
     #[must_use]
     pub fn detached(self) -> Self {
         let len = present(self.key_len) + present(self.value_len) + self.headers_len;
-        let footprint = u64::from(len) + OVERHEAD;
+        let footprint = u64::from(len) + RECORD_OVERHEAD_BYTES;
         if self.buffer.footprint <= footprint {
             return self;
         }
@@ -184,19 +186,19 @@ impl Record {
 }
 
 fn present(len: u32) -> u32 {
-    if len == ABSENT { 0 } else { len }
+    if len == ABSENT_LEN { 0 } else { len }
 }
 
 /// One header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// Its name: bytes that ought to be UTF-8.
+    /// Its name: bytes that should be UTF-8.
     pub key: &'a [u8],
-    /// Its value; `None` is not the same as an empty one.
+    /// Its value; `None` differs from an empty value.
     pub value: Option<&'a [u8]>,
 }
 
-/// Walks a record's headers in their order.
+/// Iterates over a record's headers in order.
 #[derive(Clone, Debug)]
 pub struct Headers<'a> {
     packed: &'a [u8],
@@ -223,12 +225,12 @@ impl<'a> Iterator for Headers<'a> {
         let key_len = self.length()?;
         let value_len = self.length()?;
         let key = self.take(key_len)?;
-        let value = if value_len == ABSENT { None } else { Some(self.take(value_len)?) };
+        let value = if value_len == ABSENT_LEN { None } else { Some(self.take(value_len)?) };
         Some(Header { key, value })
     }
 }
 
-/// What a record carries besides its bytes, while a buffer is being filled.
+/// A record's metadata while a buffer is being filled.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     start: u32,
@@ -242,7 +244,7 @@ struct Entry {
     route: Route,
 }
 
-/// Fills one [`RecordBuffer`] record by record.
+/// Fills a [`RecordBuffer`] record by record.
 #[derive(Debug, Default)]
 pub struct RecordBufferBuilder {
     fetched: Option<Instant>,
@@ -251,7 +253,7 @@ pub struct RecordBufferBuilder {
 }
 
 impl RecordBufferBuilder {
-    /// Appends a record. `route` is what the rules make of it.
+    /// Appends a record. `route` is the result of applying the rules.
     #[allow(clippy::too_many_arguments, reason = "one value per field of a Kafka record")]
     pub fn push(
         &mut self,
@@ -268,8 +270,8 @@ impl RecordBufferBuilder {
         self.bytes.extend_from_slice(value.unwrap_or_default());
         self.entries.push(Entry {
             start,
-            key_len: key.map_or(ABSENT, |key| narrow(key.len())),
-            value_len: value.map_or(ABSENT, |value| narrow(value.len())),
+            key_len: key.map_or(ABSENT_LEN, |key| narrow(key.len())),
+            value_len: value.map_or(ABSENT_LEN, |value| narrow(value.len())),
             headers_len: 0,
             partition,
             epoch,
@@ -279,37 +281,37 @@ impl RecordBufferBuilder {
         });
     }
 
-    /// Adds a header to the record pushed last; before the first record it does nothing.
+    /// Adds a header to the most recently pushed record; does nothing before the first record.
     pub fn push_header(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some(entry) = self.entries.last_mut() else { return };
         let before = self.bytes.len();
         self.bytes.extend_from_slice(&narrow(key.len()).to_le_bytes());
-        self.bytes.extend_from_slice(&value.map_or(ABSENT, |value| narrow(value.len())).to_le_bytes());
+        self.bytes.extend_from_slice(&value.map_or(ABSENT_LEN, |value| narrow(value.len())).to_le_bytes());
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(value.unwrap_or_default());
         entry.headers_len += narrow(self.bytes.len() - before);
     }
 
-    /// Notes when the records of this buffer came out of the client; the first time counts.
+    /// Stores the time when the records of this buffer were read from the client; only the first call has an effect.
     pub fn stamp(&mut self, now: impl FnOnce() -> Instant) {
         if self.fetched.is_none() {
             self.fetched = Some(now());
         }
     }
 
-    /// How many bytes the records so far take.
+    /// The size of the records so far, in bytes.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Closes the buffer, counts it into `held` and appends its records to `out` in the order they were pushed.
-    /// The builder is empty afterwards.
+    /// Finishes the buffer, adds its footprint to `held`, and appends its records to `out` in the order they were
+    /// pushed. The builder is empty afterwards.
     pub fn finish(&mut self, held: &Arc<AtomicU64>, out: &mut Vec<Record>) {
         if self.entries.is_empty() {
             return;
         }
-        let footprint = self.bytes.len() as u64 + self.entries.len() as u64 * OVERHEAD;
+        let footprint = self.bytes.len() as u64 + self.entries.len() as u64 * RECORD_OVERHEAD_BYTES;
         held.fetch_add(footprint, Ordering::Relaxed);
         let buffer = Arc::new(RecordBuffer {
             bytes: self.bytes.as_slice().into(),
@@ -318,7 +320,7 @@ impl RecordBufferBuilder {
             held: Arc::clone(held),
         });
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_CAPACITY_BYTES);
+        self.bytes.shrink_to(MAX_KEPT_CAPACITY_BYTES);
         out.extend(self.entries.drain(..).map(|entry| Record {
             buffer: Arc::clone(&buffer),
             start: entry.start,
@@ -334,12 +336,12 @@ impl RecordBufferBuilder {
     }
 }
 
-/// What a builder keeps at hand for its next buffer, however large the last one was.
-const KEPT_CAPACITY_BYTES: usize = 256 << 10;
+/// Maximum capacity that a builder keeps for its next buffer.
+const MAX_KEPT_CAPACITY_BYTES: usize = 256 << 10;
 
-/// librdkafka bounds one fetch to well under 4 GiB (`fetch.max.bytes` is an `i32`), so a length always fits.
+/// librdkafka limits one fetch to well under 4 GiB (`fetch.max.bytes` is an `i32`), so a length always fits.
 fn narrow(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(ABSENT - 1)
+    u32::try_from(len).unwrap_or(ABSENT_LEN - 1)
 }
 
 #[cfg(test)]
@@ -347,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_gives_back_what_was_put_in() {
+    fn record_returns_the_pushed_content() {
         let held = Arc::new(AtomicU64::new(0));
         let mut builder = RecordBufferBuilder::default();
         builder.push(3, 1, 42, 1000, Route::keyed(7), Some(b"key"), Some(b"value"));
@@ -368,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_held_until_the_last_record_is_gone() {
+    fn bytes_are_counted_until_the_last_record_is_dropped() {
         let held = Arc::new(AtomicU64::new(0));
         let mut builder = RecordBufferBuilder::default();
         for offset in 0..3 {
@@ -376,15 +378,15 @@ mod tests {
         }
         let mut records = Vec::new();
         builder.finish(&held, &mut records);
-        assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * OVERHEAD);
+        assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * RECORD_OVERHEAD_BYTES);
         records.truncate(1);
-        assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * OVERHEAD);
+        assert_eq!(held.load(Ordering::Relaxed), 300 + 3 * RECORD_OVERHEAD_BYTES);
         records.clear();
         assert_eq!(held.load(Ordering::Relaxed), 0);
     }
 
     #[test]
-    fn a_detached_record_is_the_same_and_keeps_nothing_but_itself() {
+    fn detached_record_is_equal_and_keeps_only_its_own_bytes() {
         let held = Arc::new(AtomicU64::new(0));
         let mut builder = RecordBufferBuilder::default();
         builder.push(0, 0, 0, -1, Route::default(), None, Some(&[0; 100]));

@@ -1,31 +1,31 @@
-//! How records come out of the Kafka client.
+//! Tiers: how records are read from librdkafka.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// How records come out of the Kafka client: one trait, several ways, the same records.
+/// How records are read from librdkafka. All tiers deliver the same records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
-    /// `buffered` or `dedicated`, by what there is to read and what is seen while reading.
+    /// `buffered` or `dedicated`, depending on the plan and on measurements while reading.
     #[default]
     Auto,
-    /// rdkafka's asynchronous stream.
+    /// An asynchronous stream.
     Stream,
-    /// One poll a record.
+    /// One poll per record.
     Standard,
-    /// Batches out of one queue.
+    /// Batches from one queue.
     Buffered,
-    /// Batches, with clients and threads of their own.
+    /// Batches, from several clients with one thread each.
     Dedicated,
 }
 
 impl Tier {
-    /// All of them, the default first and then the plainest.
+    /// All tiers: the default first, then by increasing complexity.
     pub const ALL: [Self; 5] = [Self::Auto, Self::Stream, Self::Standard, Self::Buffered, Self::Dedicated];
 
-    /// The word used in flags, configuration and reports.
+    /// The name used in flags, configuration, and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,31 +1,31 @@
-//! How many cells of a terminal a text takes.
+//! Widths of text in terminal cells.
 //!
-//! What a reader takes for one character, a grapheme, may be several characters of Unicode: a letter with its accents, an
-//! emoji with a variation selector, a family joined from its members. It is measured, cut and deleted as a whole, and each
-//! takes the cells that it takes alone, which is how it is drawn.
+//! Text is measured, cut, and deleted by grapheme. What a reader sees as one character can be several Unicode
+//! characters: a letter with its accents, an emoji with a variation selector, or a joined family. Each grapheme has the
+//! width that it has when drawn alone.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The graphemes of a text, each with its cells.
-fn measured(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str, usize)> {
+/// The graphemes of a text with their byte offsets and widths.
+fn grapheme_widths(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str, usize)> {
     text.grapheme_indices(true).map(|(at, grapheme)| (at, grapheme, grapheme.width()))
 }
 
-/// How many cells a text takes.
+/// The width of a text in cells.
 #[must_use]
 pub fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.width();
     }
-    measured(text).map(|(_, _, cells)| cells).sum()
+    grapheme_widths(text).map(|(_, _, cells)| cells).sum()
 }
 
-/// As much of a text's beginning as fits into `max` cells.
+/// The longest prefix of whole graphemes that fits into `max` cells.
 #[must_use]
 pub fn head(text: &str, max: usize) -> &str {
     let mut used = 0;
-    for (at, _, cells) in measured(text) {
+    for (at, _, cells) in grapheme_widths(text) {
         used += cells;
         if used > max {
             return &text[..at];
@@ -34,16 +34,16 @@ pub fn head(text: &str, max: usize) -> &str {
     text
 }
 
-/// As much of a text's end as fits into `max` cells.
+/// The longest suffix of whole graphemes that fits into `max` cells.
 #[must_use]
 pub fn tail(text: &str, max: usize) -> &str {
     let (mut used, mut from) = (0, text.len());
-    for (at, _, cells) in measured(text).rev() {
+    for (at, _, cells) in grapheme_widths(text).rev() {
         used += cells;
         if used > max {
             break;
         }
-        // What takes no cell of its own would change what stands before it.
+        // The suffix never starts with a zero-width grapheme: it would combine with the text before it.
         if cells > 0 {
             from = at;
         }
@@ -51,7 +51,7 @@ pub fn tail(text: &str, max: usize) -> &str {
     &text[from..]
 }
 
-/// How many graphemes a text has.
+/// The number of graphemes in a text.
 #[must_use]
 pub fn count(text: &str) -> usize {
     text.graphemes(true).count()
@@ -64,7 +64,7 @@ pub fn pop(text: &mut String) {
     }
 }
 
-/// Spaces that bring a text to `cells` cells; none where it takes as many.
+/// The spaces that pad a text to `cells` cells; empty if it is already that wide.
 #[must_use]
 pub fn padding(text: &str, cells: usize) -> String {
     " ".repeat(cells.saturating_sub(width(text)))
@@ -79,7 +79,7 @@ mod tests {
     const FAMILY: &str = "👨‍👩‍👧‍👦";
 
     #[test]
-    fn graphemes_are_measured_as_they_are_drawn() {
+    fn widths_match_what_a_terminal_draws() {
         for (text, cells) in [
             ("abc", 3),
             ("♻️", 2),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_cut_within_a_grapheme() {
+    fn cutting_never_splits_a_grapheme() {
         let text = format!("♻️{FAMILY}e\u{301}x");
         assert_eq!((head(&text, 1), head(&text, 2), head(&text, 3)), ("", "♻️", "♻️"));
         assert_eq!(head(&text, 5), format!("♻️{FAMILY}e\u{301}"));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grapheme_is_deleted_as_a_whole() {
+    fn pop_removes_a_whole_grapheme() {
         let mut text = format!("a♻️{FAMILY}e\u{301}");
         for (left, rest) in
             [(3, format!("a♻️{FAMILY}")), (2, "a♻️".into()), (1, "a".into()), (0, String::new()), (0, String::new())]
@@ -116,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ends_fit_and_are_of_the_text(text in "\\PC*|(♻️|👨‍👩‍👧|e\u{301}|名|ا|a|\u{200b}){0,12}", max in 0_usize..20) {
+        fn head_and_tail_fit_into_max(text in "\\PC*|(♻️|👨‍👩‍👧|e\u{301}|名|ا|a|\u{200b}){0,12}", max in 0_usize..20) {
             prop_assert!(text.starts_with(head(&text, max)) && width(head(&text, max)) <= max);
             prop_assert!(text.ends_with(tail(&text, max)) && width(tail(&text, max)) <= max);
         }

@@ -1,25 +1,25 @@
-//! The cluster that a session talks to, and the topics it offers.
+//! The cluster of a session, and its topics.
 
 use serde::{Deserialize, Serialize};
 
-/// Which cluster a session talks to.
+/// The cluster of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterView {
-    /// The bootstrap servers as the user gave them.
+    /// The bootstrap servers, as configured.
     pub bootstrap: String,
-    /// Whether it is the broker that kreplay carries with it.
+    /// Whether it is the broker embedded in kreplay.
     pub embedded: bool,
-    /// Whether the brokers answer at present.
+    /// Whether the brokers currently answer.
     pub reachable: bool,
 }
 
 /// A topic that can be replayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicView {
-    /// Its name, as the cluster gave it.
+    /// Its name, as the cluster reports it.
     pub name: String,
-    /// How many partitions it has.
+    /// The number of partitions.
     pub partitions: u32,
-    /// How many offsets its logs hold, an upper bound of the records; `None` where that is not known, or not yet.
+    /// The number of offsets in its logs, an upper bound of the records; `None` while unknown.
     pub records: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Things that happened, each with its time, for the event log, the recording and the report.
+//! Events of a session, for the event log, progress output, and the report.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::RunState;
 use crate::domain::{Offset, TopicPartition};
 
-/// One thing that happened.
+/// Something that happened once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Counts up by one within a session, from 0.
+    /// Sequence number within the session, starting at 0.
     pub seq: u64,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -20,43 +20,44 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Which side of a rebalance an event tells of.
+/// Who performed a rebalance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RebalanceKind {
-    /// kreplay itself gave the partitions out anew.
+    /// kreplay reassigned the partitions itself.
     Own,
-    /// Kafka's group protocol did.
+    /// Kafka's group protocol.
     Group,
 }
 
-/// A record that a handler did not accept.
+/// A record whose handling failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Where the record came from.
+    /// The record's partition.
     pub partition: TopicPartition,
-    /// Its place there.
+    /// The record's offset.
     pub offset: Offset,
-    /// How often it was tried so far.
+    /// The number of attempts so far.
     pub attempt: u32,
-    /// What the handler said.
+    /// The handler's error.
     pub error: String,
 }
 
-/// What becomes of a partition whose records were deleted before they were read.
+/// What happens to a partition whose records were deleted before they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
-    /// It goes on behind the gap, which counts as lost.
-    PassedOver,
-    /// The run has paused.
+    /// Reading continues after the gap, which is counted as lost.
+    #[serde(rename = "passed_over")]
+    GapSkipped,
+    /// The run is paused.
     Paused,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { partition, offset, attempt, error } = self;
-        write!(f, "{partition} at offset {offset} failed {attempt} times, last with: {error}")
+        write!(f, "{partition} at offset {offset} failed {attempt} times; last error: {error}")
     }
 }
 
@@ -64,63 +65,63 @@ impl fmt::Display for Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RangeSide {
-    /// Where reading begins.
+    /// Where reading starts.
     From,
-    /// Where it ends.
+    /// Where reading ends.
     To,
 }
 
-/// Why a partition is read from or to another place than was asked for.
+/// Why a partition's range differs from the requested one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClampReason {
-    /// The log begins later.
+    /// The log starts at or above the requested offset.
     BelowStart,
-    /// The log ends earlier.
+    /// The log ends below the requested offset.
     AboveEnd,
-    /// The group has committed nothing for this partition.
+    /// The group has no committed offset for this partition.
     NothingCommitted,
-    /// The range would end before it begins.
+    /// The range would end before it starts.
     Empty,
 }
 
-/// What happened. Texts in here are ready to be read, but come from outside: views escape them.
+/// What happened. The texts are complete sentences, but may contain external data: views must escape them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventKind {
     /// A selection was resolved.
     Planned {
-        /// How many topics it covers.
+        /// The number of topics.
         topics: usize,
-        /// How many partitions.
+        /// The number of partitions.
         partitions: usize,
-        /// How many offsets lie between its starts and ends.
+        /// The number of offsets between the starts and the ends.
         records: u64,
     },
-    /// A partition is read from or to another place than was asked for.
+    /// A partition's range differs from the requested one.
     Clamped {
-        /// Which one.
+        /// The partition.
         partition: TopicPartition,
-        /// Which side of its range.
+        /// The side of its range that differs.
         side: RangeSide,
-        /// What was asked for, as it was written.
+        /// What was requested, as written by the user.
         asked: String,
-        /// What holds instead.
+        /// The offset used instead.
         used: Offset,
         /// Why.
         why: ClampReason,
-        /// How many further partitions the same holds for, each with an offset of its own, where they are too many to be told
-        /// one by one.
+        /// The number of other partitions in the same situation, each with its own offset. Used when there are too many
+        /// to report individually.
         more: usize,
     },
-    /// A run began.
+    /// A run started.
     Started {
         /// The run's id.
         run_id: String,
-        /// With how many workers.
+        /// Its number of workers.
         concurrency: u32,
     },
-    /// A run came to its end, whatever end that was.
+    /// A run ended, in any final state.
     Finished {
         /// The run's id.
         run_id: String,
@@ -129,39 +130,39 @@ pub enum EventKind {
         /// Seconds from start to end.
         elapsed_s: f64,
     },
-    /// A member or worker got partitions.
+    /// Partitions were assigned to a member or worker.
     Assigned {
-        /// Who got them.
+        /// The new owner.
         member: String,
-        /// What it got.
+        /// The assigned partitions.
         partitions: Vec<TopicPartition>,
     },
-    /// A member or worker gave partitions back, after draining and committing them.
+    /// A member or worker released partitions after draining and committing them.
     Revoked {
-        /// Who gave them back.
+        /// The previous owner.
         member: String,
-        /// What it gave back.
+        /// The released partitions.
         partitions: Vec<TopicPartition>,
     },
-    /// A member found out that partitions were taken from it: what it had in hand no longer counts.
+    /// A member lost partitions without a chance to commit: results of its records in flight are discarded.
     Lost {
-        /// Who lost them.
+        /// The previous owner.
         member: String,
-        /// What it lost.
+        /// The lost partitions.
         partitions: Vec<TopicPartition>,
     },
-    /// Owners began to change.
+    /// A rebalance started.
     RebalanceStarted {
-        /// Who decides.
+        /// Who performs it.
         by: RebalanceKind,
     },
-    /// Owners have settled.
+    /// A rebalance finished.
     RebalanceFinished {
-        /// Who decided.
+        /// Who performed it.
         by: RebalanceKind,
-        /// How long it took, in milliseconds.
+        /// Its duration in milliseconds.
         duration_ms: u64,
-        /// How many partitions changed their owner.
+        /// The number of partitions that changed owner.
         moved: usize,
     },
     /// The number of workers was changed.
@@ -170,93 +171,93 @@ pub enum EventKind {
         from: u32,
         /// The number now.
         to: u32,
-        /// Why, where kreplay did it by itself.
+        /// Why, if automatic concurrency changed it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Handling stopped for the time being.
+    /// The run was paused.
     Paused,
-    /// Handling goes on.
+    /// The run was resumed.
     Resumed,
-    /// The user asked to stop before the end.
+    /// The user requested that the run stop.
     CancelRequested,
-    /// A record failed and will be tried again.
+    /// A record failed and will be retried.
     Retried(Failure),
-    /// A record failed for good and was passed over.
+    /// A record failed for good and was skipped.
     Skipped(Failure),
-    /// A topic that matches the selection has come into being, and joins the run that follows it.
+    /// A new topic matches the selection and was added to a run that follows the log.
     TopicAdded {
         /// Its name.
         topic: String,
-        /// How many partitions it has.
+        /// Its number of partitions.
         partitions: usize,
     },
     /// A topic has more partitions than before.
     PartitionsAdded {
         /// Its name.
         topic: String,
-        /// How many are new.
+        /// The number of new partitions.
         added: usize,
-        /// Whether the run reads them; a run that has an end does not.
+        /// Whether the run reads them. Only a run that follows the log does.
         joined: bool,
     },
     /// Retention has deleted records before they were read.
     Expired {
-        /// Of which partition.
+        /// The partition.
         partition: TopicPartition,
-        /// The first offset that is missing.
+        /// The first missing offset.
         first: Offset,
-        /// The first offset that is there.
+        /// The first offset that still exists.
         end: Offset,
-        /// What follows from it.
+        /// What happens next.
         outcome: Expiry,
     },
-    /// A record failed for good, and a dead-letter topic has it.
+    /// A record failed for good and was written to a dead-letter topic.
     DeadLettered {
-        /// Which topic.
+        /// The dead-letter topic.
         topic: String,
-        /// What failed.
+        /// The failure.
         failure: Failure,
     },
-    /// A record failed for good, and its key was put aside.
+    /// A record failed for good, and its key was quarantined.
     Quarantined {
-        /// The key, cut off where it is long.
+        /// The key, truncated if long.
         key: String,
-        /// What failed.
+        /// The failure.
         failure: Failure,
     },
-    /// Something worth knowing in the normal course of things.
+    /// Information about normal operation.
     Notice {
         /// One sentence.
         text: String,
     },
-    /// Something that should be known, but stops nothing.
+    /// A problem that does not stop the run.
     Warning {
         /// One sentence.
         text: String,
     },
-    /// Something that stopped a part or all of the work.
+    /// A problem that stopped part or all of the run.
     Error {
         /// One sentence.
         text: String,
     },
 }
 
-/// How loudly a view shows an event.
+/// The severity of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The normal course of things.
+    /// Routine.
     Info,
-    /// Assignments and rebalances.
+    /// Notable: assignments, rebalances, changes.
     Notice,
-    /// Something to look at.
+    /// Needs attention.
     Warning,
     /// Something went wrong.
     Error,
 }
 
 impl EventKind {
-    /// How loud it is.
+    /// Its severity.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::domain::TopicPartition;
 
-/// The first few partitions by name, and how many more there are.
-struct Few<'a>(&'a [TopicPartition]);
+/// The first partitions by name, and the number of the others.
+struct PartitionList<'a>(&'a [TopicPartition]);
 
-impl fmt::Display for Few<'_> {
+impl fmt::Display for PartitionList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 4;
-        for (index, partition) in self.0.iter().take(SHOWN).enumerate() {
+        const MAX_SHOWN: usize = 4;
+        for (index, partition) in self.0.iter().take(MAX_SHOWN).enumerate() {
             if index > 0 {
                 f.write_str(", ")?;
             }
@@ -23,7 +23,7 @@ impl fmt::Display for Few<'_> {
         }
         match self.0.len() {
             0 => f.write_str("nothing"),
-            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            n if n > MAX_SHOWN => write!(f, " and {} more", n - MAX_SHOWN),
             _ => Ok(()),
         }
     }
@@ -35,10 +35,10 @@ impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Planned { topics, partitions, records } => {
-                let end = |count: usize| if count == 1 { "" } else { "s" };
-                let (parts, names) = (end(*partitions), end(*topics));
+                let plural = |count: usize| if count == 1 { "" } else { "s" };
+                let (s, t) = (plural(*partitions), plural(*topics));
                 let records = Count(*records);
-                write!(f, "planned: {records} records in {partitions} partition{parts} of {topics} topic{names}")
+                write!(f, "planned: {records} records in {partitions} partition{s} of {topics} topic{t}")
             }
             Self::Clamped { partition, side, asked, used, why, more } => {
                 write!(f, "{partition}")?;
@@ -49,32 +49,28 @@ impl fmt::Display for EventKind {
                     RangeSide::From => "from",
                     RangeSide::To => "to",
                 };
-                // Each of many partitions has a place of its own.
+                // With several partitions, the offsets differ.
                 let place = |which: &str| if *more > 0 { which.to_owned() } else { format!("{which}, {used}") };
                 match why {
                     ClampReason::BelowStart => {
                         write!(
                             f,
-                            ": {side} {asked} is not above the log's start; reading {side} {}",
+                            ": {side} {asked} is at or below the log's start; reading {side} {}",
                             place("its start")
                         )
                     }
                     ClampReason::AboveEnd => {
                         write!(f, ": {side} {asked} is above the log's end; reading {side} {}", place("its end"))?;
                         match as_time(asked) {
-                            Some(time) => write!(f, ". {asked} counts as an offset; as a time it is written {time}"),
+                            Some(time) => write!(f, ". {asked} was read as an offset; to give a time, write {time}"),
                             None => Ok(()),
                         }
                     }
                     ClampReason::NothingCommitted => {
-                        write!(
-                            f,
-                            ": nothing is committed there for {side} {asked}; reading {side} {}",
-                            place("the log's start")
-                        )
+                        write!(f, ": {side} {asked}: no committed offset; reading {side} {}", place("the log's start"))
                     }
                     ClampReason::Empty => {
-                        write!(f, ": to {asked} is below {}; nothing is read", place("where reading begins"))
+                        write!(f, ": to {asked} is below {}; nothing is read", place("the first offset"))
                     }
                 }
             }
@@ -82,9 +78,9 @@ impl fmt::Display for EventKind {
             Self::Finished { run_id, state, elapsed_s } => {
                 write!(f, "run {run_id} {state} after {}", seconds(*elapsed_s))
             }
-            Self::Assigned { member, partitions } => write!(f, "{member} got {}", Few(partitions)),
-            Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", Few(partitions)),
-            Self::Lost { member, partitions } => write!(f, "{member} lost {}", Few(partitions)),
+            Self::Assigned { member, partitions } => write!(f, "{member} got {}", PartitionList(partitions)),
+            Self::Revoked { member, partitions } => write!(f, "{member} gave back {}", PartitionList(partitions)),
+            Self::Lost { member, partitions } => write!(f, "{member} lost {}", PartitionList(partitions)),
             Self::RebalanceStarted { .. } => f.write_str("rebalance started"),
             Self::RebalanceFinished { duration_ms, moved, .. } => {
                 write!(f, "rebalance finished in {duration_ms} ms, {moved} moved")
@@ -95,10 +91,10 @@ impl fmt::Display for EventKind {
             }
             Self::Paused => f.write_str("paused"),
             Self::Resumed => f.write_str("resumed"),
-            Self::CancelRequested => f.write_str("cancel requested, finishing what is in hand"),
+            Self::CancelRequested => f.write_str("stop requested, finishing records in flight"),
             Self::Retried(failure) => write!(
                 f,
-                "{} at {} failed (attempt {}), trying again: {}",
+                "{} at {} failed (attempt {}), retrying: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
             Self::Skipped(failure) => write!(
@@ -106,22 +102,22 @@ impl fmt::Display for EventKind {
                 "{} at {} skipped after {} attempts: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
-            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} joins, {partitions} partitions"),
+            Self::TopicAdded { topic, partitions } => write!(f, "topic {topic} added, {partitions} partitions"),
             Self::PartitionsAdded { topic, added, joined: true } => {
-                write!(f, "topic {topic}: {added} new partitions join")
+                write!(f, "topic {topic}: {added} partitions added")
             }
             Self::PartitionsAdded { topic, added, joined: false } => {
                 write!(
                     f,
-                    "topic {topic} has {added} new partitions, which are not part of this run; run it again for them"
+                    "topic {topic} has {added} new partitions that this run does not read; start another run for them"
                 )
             }
             Self::Expired { partition, first, end, outcome } => {
                 write!(f, "{partition}: offsets {first}..{end} were deleted by retention before they were read; ")?;
                 f.write_str(match outcome {
-                    Expiry::PassedOver => "going on behind the gap",
+                    Expiry::GapSkipped => "continuing after the gap",
                     Expiry::Paused => {
-                        "the run is paused; resume looks again (--on-retention earliest goes on behind the gap)"
+                        "the run is paused; resume to check again (--on-retention earliest continues after the gap)"
                     }
                 })
             }
@@ -132,7 +128,7 @@ impl fmt::Display for EventKind {
             ),
             Self::Quarantined { key, failure } => write!(
                 f,
-                "key {key} in quarantine: {} at {} failed {} times, last with: {}",
+                "key {key} in quarantine: {} at {} failed {} times; last error: {}",
                 failure.partition, failure.offset, failure.attempt, failure.error
             ),
             Self::Notice { text } | Self::Warning { text } | Self::Error { text } => f.write_str(text),

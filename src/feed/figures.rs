@@ -1,15 +1,15 @@
-//! Figures as people read them, the same in every text.
+//! Number formats shared by all text output.
 
 pub(super) use indicatif::{HumanBytes as Bytes, HumanCount as Count};
 
-/// `1.69 s` below a minute; from there on `3m 12s`, `2h 05m`, `3d 04h`.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+/// A duration: `1.69 s` below a minute, then `3m 12s`, `2h 05m`, `3d 04h`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 pub(crate) fn seconds(seconds: f64) -> String {
     let seconds = if seconds.is_nan() { 0.0 } else { seconds.max(0.0) };
     if seconds < 59.995 { format!("{seconds:.2} s") } else { long(seconds.round() as u64) }
 }
 
-/// A time of a minute or more.
+/// A duration of a minute or more.
 pub(crate) fn long(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours) {
@@ -20,17 +20,13 @@ pub(crate) fn long(seconds: u64) -> String {
     }
 }
 
-/// A rate without its fraction, with separators: `5,912`; below 10 with one decimal.
+/// A rate with thousands separators and without decimals: `5,912`. One decimal below 10.
 pub(super) fn rate(per_s: f64) -> String {
     if per_s < 9.95 { format!("{:.1}", per_s.max(0.0)) } else { Count(whole(per_s)).to_string() }
 }
 
-/// The nearest count.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the cast saturates, which is what is wanted"
-)]
+/// Rounds to the nearest whole number.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 pub(super) fn whole(number: f64) -> u64 {
     number.round() as u64
 }
@@ -40,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_read_well_at_any_size() {
+    fn numbers_are_formatted_at_any_size() {
         assert_eq!([1.694, -1.0, 59.994, 59.996].map(seconds), ["1.69 s", "0.00 s", "59.99 s", "1m 00s"]);
         assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
         assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);

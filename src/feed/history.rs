@@ -1,12 +1,11 @@
-//! Measurements over time in bounded memory: the whole of a run in one series, the last moments in a short one.
+//! Measurements over time in bounded memory: a whole run as a [`Series`], the last moments as [`Recent`].
 
 #![allow(clippy::cast_precision_loss, reason = "counts of slices and columns are far below 2^52")]
 
-/// How many things happened in a second, over the time since a run's start, from its first second to its last, in bounded
-/// memory.
+/// Event rates over a whole run, in bounded memory.
 ///
-/// Time is cut into equal slices that hold what was counted in them. When there are too many slices, neighbours are merged
-/// and every slice is twice as long, so that a long run costs detail and never memory.
+/// Time is divided into equal slices that hold the counts. When there are too many, neighbouring slices are merged and
+/// the slice length doubles. A long run loses detail, but memory stays bounded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     slice_s: f64,
@@ -16,7 +15,7 @@ pub struct Series {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Slice {
     count: f64,
-    /// For how much of its time that was counted, in seconds.
+    /// The part of the slice that the count covers, in seconds.
     covered_s: f64,
 }
 
@@ -25,23 +24,23 @@ impl Slice {
         (self.covered_s > 0.0).then(|| self.count / self.covered_s)
     }
 
-    fn and(self, other: Self) -> Self {
+    fn merged_with(self, other: Self) -> Self {
         Self { count: self.count + other.count, covered_s: self.covered_s + other.covered_s }
     }
 }
 
 impl Series {
-    /// The most slices that are kept.
+    /// Maximum number of slices.
     pub const CAPACITY: usize = 1024;
 
-    /// An empty series whose slices are `slice_s` seconds long at first; anything under a millisecond counts as one.
+    /// An empty series with slices of initially `slice_s` seconds, at least one millisecond.
     #[must_use]
     pub fn new(slice_s: f64) -> Self {
         Self { slice_s: slice_s.max(0.001), slices: Vec::new() }
     }
 
-    /// Adds what was counted from `from_s` to `to_s` seconds after the start, evenly over that time. Times before the start,
-    /// and what is no number, are left out.
+    /// Adds a count for the time from `from_s` to `to_s` seconds after the start, spread evenly. Ignores times before
+    /// the start and values that are not finite.
     pub fn push(&mut self, from_s: f64, to_s: f64, count: f64) {
         if !(from_s.is_finite() && to_s.is_finite() && count.is_finite() && from_s >= 0.0 && to_s > from_s) {
             return;
@@ -56,16 +55,16 @@ impl Series {
         for (at, slice) in self.slices.iter_mut().enumerate().take(last + 1).skip(first) {
             let begins_s = at as f64 * self.slice_s;
             let covered_s = (to_s.min(begins_s + self.slice_s) - from_s.max(begins_s)).max(0.0);
-            *slice = slice.and(Slice { count: count * covered_s / (to_s - from_s), covered_s });
+            *slice = slice.merged_with(Slice { count: count * covered_s / (to_s - from_s), covered_s });
         }
-        // What ends on the edge of a slice is none of the next one's.
+        // A measurement that ends exactly on a slice boundary does not touch the next slice.
         while self.slices.last().is_some_and(|slice| slice.covered_s <= 0.0) {
             self.slices.pop();
         }
     }
 
-    /// The series as `columns` values that together cover the first `span_s` seconds; `None` where nothing has been
-    /// counted yet. A column between two measurements repeats the earlier one.
+    /// The rates per second as `columns` values covering the first `span_s` seconds; `None` after the last measurement.
+    /// A column without a measurement repeats the value before it.
     #[must_use]
     pub fn columns(&self, columns: usize, span_s: f64) -> Vec<Option<f64>> {
         let measured_s = self.slices.len() as f64 * self.slice_s;
@@ -80,13 +79,13 @@ impl Series {
                 let first = index(from_s, self.slice_s);
                 let end = index((from_s + width_s).min(measured_s), self.slice_s).max(first + 1);
                 let slices = self.slices.get(first..end.min(self.slices.len())).unwrap_or_default();
-                last = slices.iter().fold(Slice::default(), |sum, slice| sum.and(*slice)).per_s().or(last);
+                last = slices.iter().fold(Slice::default(), |sum, slice| sum.merged_with(*slice)).per_s().or(last);
                 last
             })
             .collect()
     }
 
-    /// The largest rate of a slice. One that is hardly begun does not count, unless there is no other.
+    /// The highest rate of any slice. Slices covered to less than half count only if there are no others.
     #[must_use]
     pub fn peak(&self) -> Option<f64> {
         let whole = self.slices.iter().filter(|slice| slice.covered_s >= self.slice_s / 2.0);
@@ -96,29 +95,32 @@ impl Series {
 
     fn merge(&mut self) {
         self.slice_s *= 2.0;
-        self.slices =
-            self.slices.chunks(2).map(|pair| pair.iter().fold(Slice::default(), |sum, one| sum.and(*one))).collect();
+        self.slices = self
+            .slices
+            .chunks(2)
+            .map(|pair| pair.iter().fold(Slice::default(), |sum, one| sum.merged_with(*one)))
+            .collect();
     }
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and bounded by CAPACITY")]
 fn index(at_s: f64, slice_s: f64) -> usize {
-    // A time on the edge of a slice belongs to the later one, whatever the division makes of 0.3 ÷ 0.1.
+    // A time on a slice boundary belongs to the later slice, despite rounding errors such as in 0.3 ÷ 0.1.
     (at_s / slice_s + 1e-9).floor() as usize
 }
 
-/// The last few measurements, oldest first.
+/// The most recent measurements, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recent {
     values: std::collections::VecDeque<f32>,
 }
 
 impl Recent {
-    /// How many measurements are kept.
+    /// Maximum number of measurements.
     pub const CAPACITY: usize = 32;
 
-    /// Adds one; the oldest goes when there are too many.
-    #[allow(clippy::cast_possible_truncation, reason = "a trend for the eye needs no more digits")]
+    /// Adds a measurement and drops the oldest one if full.
+    #[allow(clippy::cast_possible_truncation, reason = "precise enough for a sparkline")]
     pub fn push(&mut self, value: f64) {
         if self.values.len() == Self::CAPACITY {
             self.values.pop_front();
@@ -126,7 +128,7 @@ impl Recent {
         self.values.push_back(value as f32);
     }
 
-    /// The last `count` of them, oldest first; fewer where there are not so many.
+    /// The last `count` measurements, oldest first, or fewer if there are not enough.
     pub fn last(&self, count: usize) -> impl Iterator<Item = f32> + '_ {
         self.values.iter().skip(self.values.len().saturating_sub(count)).copied()
     }
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_cover_the_span_and_stay_empty_where_nothing_is_counted() {
+    fn columns_cover_the_span_and_are_empty_after_the_last_measurement() {
         let mut series = Series::new(0.1);
         for tenth in 0..10 {
             series.push(f64::from(tenth) * 0.1, f64::from(tenth + 1) * 0.1, f64::from(tenth) / 10.0);
@@ -152,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_spread_over_its_time_and_nothing_is_lost() {
+    fn counts_are_spread_over_their_time_without_loss() {
         let mut series = Series::new(1.0);
         series.push(0.5, 2.5, 200.0);
         assert_eq!(series.columns(3, 3.0), [Some(100.0); 3]);
-        // All at once, and then nothing: no tail.
+        // A burst followed by nothing leaves no tail.
         let mut burst = Series::new(0.1);
         burst.push(0.0, 0.1, 300.0);
         burst.push(0.1, 1.0, 0.0);
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_repeats_the_value_before_it() {
+    fn a_gap_repeats_the_value_before_it() {
         let mut series = Series::new(1.0);
         series.push(0.0, 1.0, 7.0);
         series.push(3.0, 4.0, 9.0);
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_loses_detail_but_neither_its_start_nor_its_peak() {
+    fn a_long_run_keeps_its_start_and_peak() {
         let mut series = Series::new(0.1);
         for second in 0..100_000 {
             series.push(f64::from(second), f64::from(second + 1), if second < 50_000 { 10.0 } else { 20.0 });
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_measurement_is_left_out() {
+    fn invalid_measurements_are_ignored() {
         let mut series = Series::new(0.1);
         series.push(-1.0, 0.0, 1.0);
         series.push(0.0, f64::NAN, 1.0);
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn recent_values_are_bounded() {
+    fn recent_measurements_are_bounded() {
         let mut recent = Recent::default();
         for value in 0..100_u8 {
             recent.push(f64::from(value));

@@ -1,37 +1,37 @@
-//! What holds a run back by somebody's will.
+//! Limits on a run that the user has set.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::RateLimit;
 
-/// What holds a run back by somebody's will, and who chooses the number of workers.
+/// The limits on a run that the user has set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitsView {
-    /// kreplay finds the number of workers by itself.
+    /// Whether kreplay adjusts the number of workers automatically.
     pub adaptive: bool,
-    /// One worker and one lane.
+    /// Whether the run has one worker and one lane.
     pub single_threaded: bool,
-    /// The most that is handed out in a second.
+    /// The throttle, if any.
     pub rate: Option<RateLimit>,
-    /// Another group that must not suffer.
+    /// The lag guard, if any.
     pub guard: Option<GuardView>,
 }
 
-/// Another group that must not suffer from the run.
+/// The state of the lag guard, which protects another consumer group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GuardView {
-    /// Its id.
+    /// The protected group's id.
     pub group: String,
-    /// Its lag when it was last looked up; `None` where that is not known.
+    /// The group's lag at the last lookup; `None` if unknown.
     pub lag: Option<u64>,
-    /// The partition with the largest part of it, such as `orders-3`.
+    /// The partition with the largest lag, such as `orders-3`.
     #[serde(default)]
     pub partition: Option<String>,
-    /// What that partition has of it.
+    /// The lag of that partition.
     #[serde(default)]
     pub partition_lag: Option<u64>,
-    /// Above this the run slows down.
+    /// The run slows down above this lag.
     pub max_lag: u64,
-    /// What that allows in a second: `None` does not hold the run back, 0 is a stop.
+    /// The records per second currently allowed: `None` is unlimited, 0 pauses the run.
     pub records_per_s: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! The events of a session, kept in order and bounded.
+//! The event log of a session, in bounded memory.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 
 use super::{Event, EventKind};
 
-/// How many events are kept; the oldest go first.
-const KEPT: usize = 10_000;
+/// Maximum number of events kept; the oldest are dropped first.
+const MAX_EVENTS: usize = 10_000;
 
-/// An append-only list of events that any number of readers follow by sequence number.
+/// An append-only event log. Any number of readers can follow it by sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
     inner: Arc<Mutex<Inner>>,
@@ -23,19 +23,19 @@ struct Inner {
 }
 
 impl EventLog {
-    /// Notes that something happened just now.
+    /// Appends an event with the current time.
     pub fn push(&self, kind: EventKind) {
         let mut inner = self.inner.lock();
         let seq = inner.next_seq;
         inner.next_seq += 1;
-        if inner.events.len() == KEPT {
+        if inner.events.len() == MAX_EVENTS {
             inner.events.pop_front();
         }
         inner.events.push_back(Event { seq, at: Utc::now(), kind });
     }
 
-    /// The kept events with a sequence number of at least `seq`, oldest first. A first event with a higher number
-    /// tells that those between have been dropped.
+    /// The events with a sequence number of at least `seq`, oldest first. If the first one has a higher number, the
+    /// events in between have been dropped.
     #[must_use]
     pub fn since(&self, seq: u64) -> Vec<Event> {
         let inner = self.inner.lock();
@@ -43,7 +43,7 @@ impl EventLog {
         inner.events.range(start..).cloned().collect()
     }
 
-    /// The number that the next event will carry.
+    /// The sequence number of the next event.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
         self.inner.lock().next_seq
@@ -55,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readers_follow_by_number_and_the_oldest_go_first() {
+    fn readers_follow_by_sequence_number_and_oldest_events_are_dropped() {
         let log = EventLog::default();
-        for _ in 0..KEPT + 5 {
+        for _ in 0..MAX_EVENTS + 5 {
             log.push(EventKind::Paused);
         }
-        assert_eq!(log.next_seq(), KEPT as u64 + 5);
+        assert_eq!(log.next_seq(), MAX_EVENTS as u64 + 5);
         assert_eq!(log.since(0).first().map(|event| event.seq), Some(5));
-        assert_eq!(log.since(KEPT as u64 + 3).len(), 2);
-        assert!(log.since(KEPT as u64 + 5).is_empty());
+        assert_eq!(log.since(MAX_EVENTS as u64 + 3).len(), 2);
+        assert!(log.since(MAX_EVENTS as u64 + 5).is_empty());
     }
 }

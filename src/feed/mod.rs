@@ -1,5 +1,6 @@
-//! What a run (or a watched group) tells the world: snapshots, of which only the latest counts, and events, of which
-//! every one counts. Views know nothing else.
+//! The feed: everything that a run emits. Views depend on nothing else.
+//!
+//! It consists of snapshots, of which only the latest matters, and events, each of which matters.
 
 pub mod cells;
 mod cluster;
@@ -33,15 +34,15 @@ pub use log::EventLog;
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use printable::printable;
-pub use quarantine::{PausedRecord, QuarantineView, QuarantinedKey, SHOWN_KEYS};
+pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
 pub use rehearsal::{
-    ComparisonView, Difference, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome, RecordPlace,
-    RehearsalView,
+    ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
+    RecordPlace,
 };
 use run_view::progress_of;
 pub use run_view::{
-    Bound, CurrentLimit, Exception, Gravity, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView, RunState,
-    RunView, Standing, Throughput, Totals,
+    Bottleneck, CurrentLimit, ExceptionCount, Importance, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView,
+    RunState, RunStatus, RunView, Throughput, Totals,
 };
 pub use snapshot::{RunSummary, Snapshot};
 
@@ -49,11 +50,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// A subscription to everything a session emits. Clones see the same stream.
+/// A subscription to the feed of a session. Clones receive the same stream.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// The state of things, about ten times a second; the latest wins.
+    /// The latest snapshot, updated about ten times a second.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// What happened, in order.
+    /// The event log.
     pub events: EventLog,
 }

@@ -1,27 +1,27 @@
-//! How the next run will go, before anybody has started it.
+//! The settings of the next run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Ordering, RateLimit};
 
-/// How the next run will go, whichever topics it reads.
+/// The settings of the next run, independent of its topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextRun {
-    /// How many workers.
+    /// The number of workers.
     pub concurrency: u32,
-    /// kreplay finds that number by itself, and begins with this one.
+    /// Whether kreplay adjusts that number automatically, starting from `concurrency`.
     #[serde(default)]
     pub adaptive: bool,
-    /// The most that is handed out in a second.
+    /// The throttle, if any.
     #[serde(default)]
     pub rate: Option<RateLimit>,
-    /// What keeps its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// What is done with the records.
+    /// The handler.
     pub handler: String,
-    /// What of the topics is read, in words: the range, the key template and the filter.
+    /// The range, the key template, and the filter, in words.
     #[serde(default)]
     pub selection: String,
-    /// The consumer group, where it will have one.
+    /// The consumer group, if any.
     pub group: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Partitions and workers at one moment: where they stand, and who has what.
+//! Partitions and workers in a snapshot: their state and who owns what.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Lag, Offset, TopicPartition};
 
-/// Where a partition stands.
+/// The state of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionState {
-    /// Nobody owns it yet, or its owner has not begun.
+    /// It has no owner yet, or its owner has not started.
     #[default]
     Waiting,
     /// It is being read and handled.
     Active,
-    /// Every record up to the log's present end is handled; more may come.
+    /// Every record up to the log's current end is handled; more may arrive.
     CaughtUp,
     /// Every record up to its end is handled.
     Done,
-    /// It cannot be read; the event log says why.
+    /// It cannot be read; the event log has the reason.
     Failed,
     /// Another process of the group owns it.
     Elsewhere,
@@ -38,18 +38,18 @@ impl fmt::Display for PartitionState {
     }
 }
 
-/// Who handles a partition.
+/// The owner of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
-    /// Nobody at present.
+    /// No owner.
     #[default]
     Nobody,
-    /// All workers together, lane by lane.
+    /// All workers, which share its lanes.
     Shared,
     /// One worker, by number.
     Worker(u32),
-    /// One member of the group, by name.
+    /// One group member, by name.
     Member(String),
 }
 
@@ -64,69 +64,69 @@ impl fmt::Display for Owner {
     }
 }
 
-/// A partition at one moment.
+/// A partition in a snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartitionView {
-    /// Which one.
+    /// The partition.
     #[serde(flatten)]
     pub id: TopicPartition,
-    /// Where it stands.
+    /// Its state.
     pub state: PartitionState,
     /// The plan's first offset.
     pub first: Offset,
-    /// The plan's end: the first offset that is not read.
+    /// The plan's end offset, exclusive.
     pub end: Offset,
-    /// Every record below is handled.
+    /// Every record below this offset is settled.
     pub position: Offset,
-    /// What is left above the position.
+    /// The offsets left above the position.
     pub lag: Lag,
-    /// How many offsets of that are dealt with already: their turn came before that of a record below them.
+    /// The offsets above the position that are already settled, ahead of a record below them.
     #[serde(default)]
     pub ahead: u64,
     /// Records handled.
     pub handled: u64,
-    /// Who handles it.
+    /// Its owner.
     pub owner: Owner,
-    /// Records handled in a second, over the last second or so.
+    /// Records handled per second, over about the last second.
     pub records_per_s: f64,
-    /// 95 % of its records took at most so many milliseconds; `None` before the first.
+    /// The 95th percentile of the handling time in milliseconds; `None` before the first record.
     pub p95_ms: Option<f64>,
 }
 
 impl PartitionView {
-    /// The part of its plan that is dealt with, 0 to 1. Complete is only what its position says is complete.
+    /// The settled share of its plan, 0 to 1. It is 1 only when the position has reached the end.
     #[must_use]
     pub fn progress(&self) -> f64 {
         super::progress_of(self.lag, self.ahead, self.end.since(self.first))
     }
 }
 
-/// What a worker does.
+/// The state of a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
-    /// It waits for records.
+    /// Waiting for records.
     #[default]
     Idle,
-    /// It handles a batch.
+    /// Handling a batch.
     Busy,
-    /// It finishes its batch and then goes.
+    /// Finishing its last batch before it exits.
     Leaving,
 }
 
-/// A worker at one moment.
+/// A worker in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkerView {
-    /// Its number, from 0.
+    /// Its number, starting at 0.
     pub id: u32,
-    /// What it does.
+    /// Its state.
     pub state: WorkerState,
-    /// Records it has handled.
+    /// Records handled.
     pub handled: u64,
-    /// Records it handles in a second, over the last second or so.
+    /// Records handled per second, over about the last second.
     pub records_per_s: f64,
-    /// The part of its time spent in the handler, over the last second or so, 0 to 1.
+    /// The share of its time spent in the handler, over about the last second, 0 to 1.
     pub busy: f64,
-    /// The partitions that are its own; empty where lanes are shared.
+    /// The partitions that it owns; empty if lanes are shared.
     pub partitions: Vec<TopicPartition>,
 }

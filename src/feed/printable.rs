@@ -1,12 +1,13 @@
-//! Texts from outside, made fit for a terminal.
+//! Escapes external text for display on a terminal.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar;
 
-/// The text with control characters written as escapes (`\u{1b}`, `\n`), and with those that are invisible or turn
-/// the direction of writing around: a record, a topic or a broker's message must not be able to drive a terminal or to forge a line.
+/// Escapes control characters (`\u{1b}`, `\n`), invisible characters, and characters that change the writing direction.
+///
+/// A record, a topic name, or a broker's message must not be able to control the terminal or forge a line.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
@@ -22,19 +23,20 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Joins several emoji into one, such as a family, and is invisible anywhere else.
+/// The zero-width joiner. It combines several emoji into one, such as a family, and is invisible elsewhere.
 const JOINER: char = '\u{200d}';
 
-/// Whether every joiner of a grapheme stands between two emoji. A grapheme goes on behind a joiner only there; marks that
-/// take no cells may follow one anywhere.
+/// Whether every joiner of a grapheme is between two emoji.
+///
+/// A visible character follows a joiner within a grapheme only there; zero-width marks may follow one anywhere.
 fn joins_emoji(grapheme: &str) -> bool {
     let mut parts = grapheme.split(JOINER);
     grapheme.contains(JOINER)
         && parts.all(|part| part.chars().next().and_then(UnicodeWidthChar::width).is_some_and(|cells| cells > 0))
 }
 
-/// All control characters, and Unicode's format characters of direction and zero width, as "Trojan Source"
-/// (CVE-2021-42574) lists them.
+/// Control characters, and the bidirectional and zero-width format characters listed in "Trojan Source"
+/// (CVE-2021-42574).
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -48,13 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn harmless_text_stays_as_it_is() {
+    fn harmless_text_is_unchanged() {
         assert!(matches!(printable("Bestellung für 3 €, `a\\b`"), Cow::Borrowed(_)));
         assert_eq!(printable("a\u{1b}[2J\nb\u{9b}\u{202e}c"), "a\\u{1b}[2J\\nb\\u{9b}\\u{202e}c");
     }
 
     #[test]
-    fn a_joiner_stays_between_emoji_and_nowhere_else() {
+    fn a_joiner_is_kept_only_between_emoji() {
         for text in ["👨‍👩‍👧‍👦", "🏳️‍🌈", "👩🏽‍💻 x"] {
             assert_eq!(printable(text), text);
         }
@@ -72,7 +74,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_unprintable_is_left(text in any::<String>()) {
+        fn no_unprintable_character_is_left(text in any::<String>()) {
             prop_assert!(!printable(&text).chars().any(|c| is_unprintable(c) && c != JOINER));
             let again = printable(&text).into_owned();
             prop_assert_eq!(printable(&again), again.as_str());

@@ -1,24 +1,24 @@
-//! Keys that were put aside, as views see them.
+//! Quarantined keys, as shown by views.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Offset, TopicPartition};
 
-/// The keys that were put aside because a record of theirs failed for good.
+/// The keys quarantined because one of their records failed for good.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QuarantineView {
-    /// How many keys wait for a decision.
+    /// The number of keys waiting for a decision.
     pub keys: usize,
-    /// How many records wait, also those of keys on their way to the dead letters.
+    /// The number of waiting records, including those of keys being dead-lettered.
     pub records: u64,
-    /// The memory they take.
+    /// Their memory in bytes.
     pub bytes: u64,
     /// Whether the run has nothing else left to do.
     pub awaits_decision: bool,
-    /// Whether keys can be dead-lettered: the run has dead letters.
+    /// Whether the run has a dead-letter topic, so that keys can be dead-lettered.
     #[serde(default)]
     pub dead_letters: bool,
-    /// The keys, the oldest first; at most [`SHOWN_KEYS`] of them.
+    /// The keys, oldest first; at most [`MAX_SHOWN_KEYS`].
     pub waiting: Vec<QuarantinedKey>,
 }
 
@@ -29,36 +29,36 @@ pub struct PausedRecord {
     pub partition: TopicPartition,
     /// Its offset.
     pub offset: Offset,
-    /// Its key as text, cut off where it is long; `None` without a key. It comes from outside: views escape it.
+    /// Its key as text, truncated if long; `None` if it has no key. External data: views must escape it.
     pub key: Option<String>,
-    /// What the handler said.
+    /// The handler's error.
     pub error: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
-/// So many keys are named.
-pub const SHOWN_KEYS: usize = 500;
+/// Maximum number of keys listed.
+pub const MAX_SHOWN_KEYS: usize = 500;
 
-/// A key that was put aside.
+/// A quarantined key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuarantinedKey {
-    /// What it goes by in commands.
+    /// The hash that identifies it in commands.
     pub hash: u64,
-    /// The key, cut off where it is long. It comes from outside: views escape it.
+    /// The key, truncated if long. External data: views must escape it.
     pub key: String,
-    /// Where the record that failed came from.
+    /// The partition of the failed record.
     pub partition: TopicPartition,
-    /// Its place there.
+    /// The offset of the failed record.
     pub offset: Offset,
-    /// How many records wait, with that one.
+    /// The number of waiting records, including the failed one.
     pub records: u64,
-    /// The memory they take.
+    /// Their memory in bytes.
     pub bytes: u64,
-    /// What the handler said.
+    /// The handler's error.
     pub error: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Seconds since it was put aside.
+    /// Seconds since it was quarantined.
     pub for_s: f64,
 }

@@ -1,17 +1,17 @@
-//! What handlers would have done: of a dry run, and of a comparison of two handlers.
+//! Results of dry runs and of comparisons of two handlers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Offset, TopicPartition};
 
-/// Where a record stands.
+/// The topic, partition, and offset of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordPlace {
     /// Its topic.
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
-    /// The record's place there.
+    /// The record's offset.
     pub offset: i64,
 }
 
@@ -27,121 +27,121 @@ impl RecordPlace {
     }
 }
 
-/// What a run would have done.
+/// The result of a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRunView {
-    /// Records whose effects were built.
+    /// Records for which effects were built.
     pub records: u64,
-    /// Effects by kind, in the order of their names.
+    /// Effects by kind, ordered by name.
     pub effects: Vec<EffectKind>,
-    /// Effects of further kinds, where there are very many.
+    /// Effects of other kinds, if there are too many kinds to list.
     pub other_effects: u64,
     /// Records that would have failed.
     pub failed: u64,
-    /// What would have become of them, in words.
+    /// What would have happened to them, in words.
     pub on_failure: String,
-    /// Some of them, the first that were found.
+    /// Examples: the first ones found.
     pub failures: Vec<FailedRecord>,
 }
 
 /// Effects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectKind {
-    /// What kind of effect, and on what.
+    /// The kind of effect and its target.
     pub what: String,
-    /// How many.
+    /// The number of effects.
     pub count: u64,
-    /// Some of them, the first that were found.
+    /// Examples: the first ones found.
     pub examples: Vec<EffectExample>,
 }
 
 /// An effect that would have been applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectExample {
-    /// The record that it is of.
+    /// The record that causes it.
     #[serde(flatten)]
     pub place: RecordPlace,
-    /// What it consists of, for people: escaped and cut.
+    /// Its content for display, escaped and truncated.
     pub content: String,
 }
 
 /// A record that would have failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRecord {
-    /// Which one.
+    /// The record.
     #[serde(flatten)]
     pub place: RecordPlace,
-    /// Why.
+    /// The error.
     pub error: String,
 }
 
-/// How two handlers differ over the same records.
+/// The result of a comparison of two handlers on the same records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComparisonView {
-    /// One handler.
+    /// The first handler.
     pub left: String,
-    /// The other one.
+    /// The second handler.
     pub right: String,
-    /// What was compared, and what the comparison cannot see, in words.
+    /// What was compared and what the comparison cannot detect, in words.
     #[serde(default)]
     pub compared: String,
-    /// Records that were compared.
+    /// Records compared.
     pub records: u64,
-    /// Records with which the two would have done something else.
+    /// Records whose effects differ.
     pub differing_records: u64,
-    /// Keys that have such records. Records without a key count as one key for each partition.
+    /// Keys with such records. Records without a key count as one key per partition.
     pub differing_keys: u64,
-    /// There are more such keys than were counted.
+    /// Whether there are more such keys than were counted.
     pub more_keys: bool,
     /// Records that would have failed with both.
     pub failed_with_both: u64,
-    /// Where effects depend on records before: the first record that differs, in the order in which they were handled. Later
-    /// differences may come of it.
+    /// If effects depend on earlier records: the first record that differs, in handling order. It may cause later
+    /// differences.
     #[serde(default)]
     pub first: Option<RecordPlace>,
-    /// The first difference of a key, of the first keys that were found, in the order of the log.
+    /// The first difference of each of the first keys found, in log order.
     pub differences: Vec<Difference>,
 }
 
-/// The first record of a key with which two handlers would have done something else.
+/// The first record of a key for which the effects of two handlers differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// Where it stands.
+    /// The record.
     #[serde(flatten)]
     pub place: RecordPlace,
-    /// Its key for people, escaped and cut; `None` where it has none.
+    /// Its key for display, escaped and truncated; `None` if it has no key.
     pub key: Option<String>,
-    /// What the one would have done.
+    /// The outcome of the first handler.
     pub left: Outcome,
-    /// What the other one would have done.
+    /// The outcome of the second handler.
     pub right: Outcome,
 }
 
-/// What a handler would have done with a record.
+/// The outcome of a handler for one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// These effects, in their order.
+    /// These effects, in order.
     Effects(Vec<Effect>),
     /// The record would have failed.
     Error(String),
 }
 
-/// One effect for people.
+/// One effect, for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// What kind of effect, and on what.
+    /// The kind of effect and its target.
     pub what: String,
-    /// What it consists of: escaped and cut.
+    /// Its content, escaped and truncated.
     pub content: String,
 }
 
-/// What a rehearsal has found so far.
+/// The findings so far of a dry run or a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RehearsalView {
-    /// Of a dry run.
+pub enum DryRunFindings {
+    /// A dry run.
     DryRun(DryRunView),
-    /// Of a comparison.
+    /// A comparison.
     Comparison(ComparisonView),
 }

@@ -1,4 +1,4 @@
-//! A run at one moment.
+//! A run in a snapshot.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DryRunView, LimitsView, PartitionView, PausedRecord, QuarantineView, RebalanceKind, RehearsalView, WorkerView,
+    DryRunFindings, DryRunView, LimitsView, PartitionView, PausedRecord, QuarantineView, RebalanceKind, WorkerView,
     figures::{Count, seconds},
 };
 use crate::{
@@ -14,29 +14,29 @@ use crate::{
     handler::EffectCount,
 };
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Its plan is ready, or being made.
+    /// It is being planned, or its plan is ready.
     #[default]
     Planned,
     /// Records are being handled.
     Running,
-    /// Handling is stopped for the time being.
+    /// Handling is paused.
     Paused,
-    /// It is coming to its end: what is in hand is finished and committed, nothing new is begun.
+    /// It is ending: records in flight are finished and committed, and no others are started.
     Draining,
-    /// Everything the plan named is handled.
+    /// Everything in the plan is handled.
     Done,
-    /// It could not go on.
+    /// It failed.
     Failed,
-    /// It was stopped before its end and can be resumed.
+    /// It was stopped before its end. Shown as `stopped`; `cancelled` in JSON.
     Cancelled,
 }
 
 impl RunState {
-    /// Whether nothing more will happen in this run.
+    /// Whether the run has ended.
     #[must_use]
     pub fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
@@ -52,64 +52,64 @@ impl fmt::Display for RunState {
             Self::Draining => "draining",
             Self::Done => "done",
             Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
+            Self::Cancelled => "stopped",
         })
     }
 }
 
-/// What a run set out to do.
+/// The plan of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanView {
     /// The topics' names, sorted.
     pub topics: Vec<String>,
-    /// How many partitions they have together.
+    /// The number of their partitions.
     pub partitions: usize,
-    /// How many offsets lie between the starts and the ends; compaction and transaction markers make it an upper bound
-    /// of the records.
+    /// The number of offsets between the starts and the ends, an upper bound of the records: compaction and transaction
+    /// markers leave offsets without records.
     pub records: u64,
-    /// How many bytes that is, where it is known.
+    /// Their size in bytes, if known.
     pub bytes: Option<u64>,
-    /// How long a plan that was made before the run said it would take, where one was made.
+    /// The prediction made before the run, if any.
     #[serde(default)]
     pub predicted: Option<Prediction>,
-    /// Offsets at the ends of its partitions that open transactions held back when it was made.
+    /// Offsets at the ends of partitions that were not planned because of open transactions.
     #[serde(default)]
     pub held_back: u64,
-    /// What keeps its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// The most records a handler gets at once.
+    /// The maximum number of records per handler call.
     pub batch: u32,
-    /// How records are read.
+    /// The tier: how records are read.
     pub tier: String,
-    /// What is done with them.
+    /// The handler.
     pub handler: String,
-    /// The consumer group, where the run has one.
+    /// The consumer group, if any.
     pub group: Option<String>,
-    /// Whether it was begun with a number of workers that kreplay finds by itself.
+    /// Whether it started with automatic concurrency.
     #[serde(default)]
     pub adaptive: bool,
-    /// The range, the key template and the filter in words, as they were asked for.
+    /// The range, the key template, and the filter, in words, as requested.
     #[serde(default)]
     pub selection: String,
-    /// The run does not end with the log: it follows it.
+    /// Whether the run follows the log instead of ending with it.
     #[serde(default)]
     pub follow: bool,
-    /// What becomes of a record that fails, in words.
+    /// What happens to failed records, in words.
     #[serde(default)]
     pub on_failure: String,
-    /// What happens where retention has deleted records before they were read, in words.
+    /// What happens if retention deletes records before they are read, in words.
     #[serde(default)]
     pub on_retention: String,
-    /// Whether a journal is kept from which the run can go on after it was stopped or killed.
+    /// Whether the run has a journal, from which it can be resumed.
     #[serde(default)]
     pub resumable: bool,
 }
 
 impl PlanView {
-    /// What `selection` says where topics are read whole, by their own keys.
+    /// The value of `selection` if whole topics are read by their own keys.
     pub const WHOLE: &str = "from earliest to latest";
 
-    /// Whether the topics are read whole, by their own keys.
+    /// Whether whole topics are read by their own keys.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.selection.is_empty() || self.selection == Self::WHOLE
@@ -123,55 +123,55 @@ pub struct Totals {
     pub handled: u64,
     /// Their bytes (key and value).
     pub bytes: u64,
-    /// How many lanes had records: key groups, partitions or records, by the ordering.
+    /// The number of lanes with records: key groups, partitions, or records, depending on the ordering.
     pub lanes: u64,
     /// Records that the selection's filter left out.
     pub filtered: u64,
-    /// Records of which the key template made no key; they keep the order of their partition.
+    /// Records for which the key template produced no key. They are handled in partition order.
     #[serde(default)]
     pub unkeyed: u64,
-    /// Records that a rule could not judge, such as values that are not JSON, and that did not fail for it.
+    /// Records that a filter rule could not judge, such as values that are not JSON, and that did not fail for it.
     #[serde(default)]
     pub unjudged: u64,
-    /// Those of them that were left out; the others were handled.
+    /// The unjudged records that were dropped; the others were handled.
     #[serde(default)]
     pub unjudged_dropped: u64,
-    /// How often a record was tried again.
+    /// The number of retries.
     pub retried: u64,
-    /// Records put aside into a dead-letter topic.
+    /// Records written to a dead-letter topic.
     pub dead_lettered: u64,
-    /// Records that failed for good and were passed over.
+    /// Records that failed for good and were skipped.
     pub skipped: u64,
-    /// Records that came more than once: those of `already_handled` and of `repeated`.
+    /// The sum of `already_handled` and `repeated`.
     pub duplicates: u64,
-    /// Records that were read here and not handled again, because this process or another had handled them.
+    /// Records that were read but not handled again, because this or another process had handled them.
     #[serde(default)]
     pub already_handled: u64,
-    /// Records that were handled again, or may have been: a process was killed after it had begun them.
+    /// Records that were, or may have been, handled again: a process was killed after it had started handling them.
     #[serde(default)]
     pub repeated: u64,
-    /// Records that were handled alone.
+    /// Barriers: records handled alone.
     #[serde(default)]
     pub barriers: u64,
-    /// Offsets that retention had deleted before they were read, and that were passed over.
+    /// Offsets that retention deleted before they were read, and that were skipped.
     #[serde(default)]
     pub lost: u64,
-    /// What is left up to the plan's ends, over all partitions whose position is known.
+    /// The offsets left up to the plan's ends, over all partitions with a known position.
     pub lag: Lag,
-    /// How many offsets of that are dealt with already, above the positions.
+    /// The offsets above the positions that are already settled.
     #[serde(default)]
     pub ahead: u64,
 }
 
-/// The part of `planned` offsets that is dealt with, 0 to 1: what lies below the position, and what is ahead of it.
+/// The settled share of `planned` offsets, 0 to 1: those below the position, and those ahead of it.
 #[must_use]
-#[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+#[allow(clippy::cast_precision_loss, reason = "precise enough for a ratio")]
 pub(super) fn progress_of(lag: Lag, ahead: u64, planned: u64) -> f64 {
     match lag {
         Lag::Unknown => 0.0,
         Lag::Known(0) => 1.0,
         Lag::Known(_) if planned == 0 => 1.0,
-        // A position that is not at its end is not complete, whatever was counted.
+        // Below 1 until the position reaches the end, whatever the counts are.
         Lag::Known(lag) => {
             let dealt_with = planned.saturating_sub(lag.saturating_sub(ahead));
             (dealt_with as f64 / planned as f64).min(0.999)
@@ -179,35 +179,35 @@ pub(super) fn progress_of(lag: Lag, ahead: u64, planned: u64) -> f64 {
     }
 }
 
-/// How fast it goes: over the last second or so; once it is over, from its first record handled to its last.
+/// The speed of a run: over about the last second or, once it has ended, from its first record handled to its last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
-    /// Records handled in a second.
+    /// Records handled per second.
     pub records_per_s: f64,
-    /// Bytes handled in a second.
+    /// Bytes handled per second.
     pub bytes_per_s: f64,
 }
 
 /// The handling time of one record, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencyMs {
-    /// Half of the records took at most this.
+    /// The median.
     pub p50: f64,
-    /// 95 % took at most this.
+    /// The 95th percentile.
     pub p95: f64,
-    /// 99 % took at most this.
+    /// The 99th percentile.
     pub p99: f64,
-    /// The slowest.
+    /// The maximum.
     pub max: f64,
 }
 
-/// What keeps a run from being faster.
+/// What limits the speed of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// More workers would help.
+pub enum Bottleneck {
+    /// The number of workers: more would help.
     Workers,
-    /// The heaviest partition, or the way partitions are dealt out to workers.
+    /// The heaviest partition, or the assignment of partitions to workers.
     Partition,
     /// The heaviest key.
     Key,
@@ -215,13 +215,13 @@ pub enum Bound {
     Handler,
     /// Reading from the brokers.
     Fetch,
-    /// Committing.
+    /// Committing positions.
     Commit,
-    /// A rate that somebody has set, or the group that is protected.
+    /// The throttle, or the lag guard.
     Rate,
 }
 
-impl fmt::Display for Bound {
+impl fmt::Display for Bottleneck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Workers => "workers",
@@ -235,21 +235,22 @@ impl fmt::Display for Bound {
     }
 }
 
-/// How long a run should take by its records, their handling time, its lanes and its workers.
+/// How long a run should take, computed from its records, their handling time, its lanes, and its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Seconds of handling.
+    /// Handling time in seconds.
     pub elapsed_s: f64,
-    /// What sets that time.
-    pub limit: Bound,
+    /// The bottleneck that determines it.
+    pub limit: Bottleneck,
 }
 
-/// What keeps a run from being faster at the moment.
+/// What currently limits the speed of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CurrentLimit {
-    /// What kind of limit.
-    pub bound: Bound,
-    /// The key or the partition that it is about, where it is about one. It comes from outside: views escape it.
+    /// The kind of bottleneck.
+    #[serde(rename = "bound")]
+    pub bottleneck: Bottleneck,
+    /// The key or the partition concerned, if any. External data: views must escape it.
     #[serde(default)]
     pub name: Option<String>,
 }
@@ -257,25 +258,25 @@ pub struct CurrentLimit {
 impl fmt::Display for CurrentLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{} {name}", self.bound),
-            None => write!(f, "{}", self.bound),
+            Some(name) => write!(f, "{} {name}", self.bottleneck),
+            None => write!(f, "{}", self.bottleneck),
         }
     }
 }
 
-/// Lanes whose first record has failed and waits for its next attempt.
+/// Lanes waiting to retry their first record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RetryingView {
-    /// How many keys, partitions or records wait, by the ordering.
+    /// The number of keys, partitions, or records waiting, depending on the ordering.
     pub lanes: u64,
     /// Seconds until the next attempt.
     pub next_s: f64,
-    /// Nothing else can be handled meanwhile.
+    /// Whether nothing else can be handled until then.
     pub alone: bool,
 }
 
 impl RetryingView {
-    /// How many of what wait, such as `1 key retrying`.
+    /// The count with its unit, such as `1 key retrying`.
     #[must_use]
     pub fn in_words(&self, ordering: Ordering) -> String {
         let what = match ordering {
@@ -287,67 +288,67 @@ impl RetryingView {
     }
 }
 
-/// A finished change of owners.
+/// A finished rebalance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RebalanceView {
-    /// Seconds after the run's start at which it began.
+    /// When it started, in seconds after the start of the run.
     pub at_s: f64,
-    /// Who decided.
+    /// Who performed it.
     pub kind: RebalanceKind,
-    /// How long it took.
+    /// Its duration in milliseconds.
     pub duration_ms: u64,
-    /// How many partitions changed their owner.
+    /// The number of partitions that changed owner.
     pub moved: usize,
 }
 
-/// A run at one moment.
+/// A run in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
     /// The run's id.
     pub id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: RunState,
     /// When it was started.
     pub started_at: Option<DateTime<Utc>>,
-    /// Seconds since then, or until its end.
+    /// Seconds from its start until now or its end.
     pub elapsed_s: f64,
-    /// Seconds from the first record handed to a worker to the last one handled (or to now).
+    /// Seconds from the first record handed to a worker to the last one handled, or until now.
     pub handling_s: f64,
-    /// Seconds that the work that is left will take, where that can be said.
+    /// The estimated time left in seconds, if it can be estimated.
     pub eta_s: Option<f64>,
-    /// What keeps it from being faster at the moment, where that can be said; of a run that is over, what did.
+    /// What currently limits its speed, if known. In a finished run, what limited it.
     #[serde(default)]
     pub limit: Option<CurrentLimit>,
-    /// What waits for its next attempt.
+    /// Lanes waiting for a retry.
     #[serde(default)]
     pub retrying: Option<RetryingView>,
-    /// What it set out to do.
+    /// Its plan.
     pub plan: PlanView,
-    /// How many workers are wanted.
+    /// The configured number of workers.
     pub concurrency: u32,
-    /// How many it began with; 0 where that is not known.
+    /// The number of workers it started with; 0 if unknown.
     #[serde(default)]
     pub first_concurrency: u32,
-    /// The most workers this run can have.
+    /// The maximum number of workers in this run.
     pub max_concurrency: u32,
-    /// What holds it back by somebody's will, and who chooses the number of workers.
+    /// Limits that the user has set.
     #[serde(default)]
     pub limits: LimitsView,
-    /// Whether owners are changing right now.
+    /// Whether a rebalance is in progress.
     pub rebalancing: bool,
     /// Counts over the whole run.
     pub totals: Totals,
-    /// The speed.
+    /// Its speed.
     pub throughput: Throughput,
     /// The handling time of one record, over the whole run.
     pub latency: LatencyMs,
-    /// The time of a record from when it came out of the client until its handler returned, where the run measures it.
+    /// The time of a record from leaving the client until its handler returned, if measured.
     #[serde(default)]
     pub journey: Option<LatencyMs>,
-    /// Seconds from the last record's handling until all was committed; only of a run in a group, once it is over.
+    /// Seconds from handling the last record until everything was committed. Only for finished runs with a group.
     #[serde(default)]
     pub commit_s: Option<f64>,
-    /// How long the handling would have taken at best, by what is known now that it is over.
+    /// The ideal handling time, computed once the run has ended.
     pub ideal: Option<Prediction>,
     /// The digest so far, in hex.
     pub digest: String,
@@ -355,51 +356,51 @@ pub struct RunView {
     pub buffered_bytes: u64,
     /// The partitions, in the plan's order.
     pub partitions: Vec<PartitionView>,
-    /// The workers, by number.
+    /// The workers, ordered by number.
     pub workers: Vec<WorkerView>,
-    /// The newest 1,000 changes of owners, oldest first. A run that follows for weeks has more, each an event of its own.
+    /// The last 1,000 rebalances, oldest first. The event log has an event for each one.
     pub rebalances: Vec<RebalanceView>,
-    /// What ended it, where it failed.
+    /// The error, if it failed.
     pub error: Option<String>,
-    /// Which failure paused it, where one did.
+    /// The failure that paused it, if any.
     #[serde(default)]
     pub paused_by: Option<String>,
-    /// The record whose failure paused it, where a single record did.
+    /// The failed record that paused it, if it was a single record.
     #[serde(default)]
     pub paused_record: Option<PausedRecord>,
-    /// The keys that were put aside.
+    /// The quarantined keys.
     #[serde(default)]
     pub quarantine: QuarantineView,
-    /// What the handlers did, by kind.
+    /// The handlers' effects, by kind.
     #[serde(default)]
     pub effects: Vec<EffectCount>,
-    /// What was found, where effects are only rehearsed.
+    /// The findings, if this is a dry run or a comparison.
     #[serde(default)]
-    pub rehearsal: Option<RehearsalView>,
+    pub rehearsal: Option<DryRunFindings>,
 }
 
 impl RunView {
-    /// What would have been done, where this is a dry run.
+    /// The result, if this is a dry run.
     #[must_use]
     pub fn dry_run(&self) -> Option<&DryRunView> {
         match &self.rehearsal {
-            Some(RehearsalView::DryRun(view)) => Some(view),
+            Some(DryRunFindings::DryRun(view)) => Some(view),
             _ => None,
         }
     }
 
-    /// Whether it follows the log at present.
+    /// Whether it is running and follows the log.
     #[must_use]
     pub fn is_following(&self) -> bool {
         self.plan.follow && self.state == RunState::Running
     }
 
-    /// The part of the plan that is dealt with, 0 to 1, also above the positions; a plan without records is complete.
+    /// The settled share of the plan, 0 to 1, including records above the positions; 1 for a plan without records.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    #[allow(clippy::cast_precision_loss, reason = "precise enough for a ratio")]
     pub fn progress(&self) -> f64 {
         match self.totals.lag {
-            // What is behind a run that follows the log is what it has handled, whatever the plan once was.
+            // A run that follows the log outgrows its plan, so the share is computed from the handled records.
             Lag::Known(lag) if self.plan.follow && lag > 0 => {
                 let left = lag.saturating_sub(self.totals.ahead).max(1);
                 self.totals.handled as f64 / (self.totals.handled.saturating_add(left)) as f64
@@ -408,95 +409,95 @@ impl RunView {
         }
     }
 
-    /// Records handled in a second, from the first to the last.
+    /// The mean rate in records per second, from the first record to the last.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    #[allow(clippy::cast_precision_loss, reason = "precise enough for a rate")]
     pub fn mean_per_s(&self) -> f64 {
         if self.handling_s > 0.0 { self.totals.handled as f64 / self.handling_s } else { 0.0 }
     }
 
-    /// What became of records besides being handled, without what is zero: how many, and in which words.
+    /// The counts of records that were not simply handled once, without those that are zero.
     #[must_use]
-    pub fn exceptions(&self) -> Vec<Exception> {
+    pub fn exceptions(&self) -> Vec<ExceptionCount> {
         let totals = &self.totals;
-        let exception = |count, words, grave| Exception { count, words, grave };
+        let exception = |count, label, importance| ExceptionCount { count, label, importance };
         [
-            exception(totals.retried, "retried", Gravity::Warning),
-            exception(totals.skipped, "skipped", Gravity::Warning),
-            exception(totals.dead_lettered, "dead letters", Gravity::Warning),
-            exception(totals.lost, "lost to retention", Gravity::Warning),
-            exception(totals.repeated, "repeated", Gravity::Warning),
-            exception(totals.unjudged, "unjudged", Gravity::Warning),
-            exception(totals.filtered, "filtered", Gravity::None),
-            exception(totals.already_handled, "already handled", Gravity::None),
-            exception(totals.barriers, "barriers", Gravity::Notice),
-            exception(totals.unkeyed, "without a key by the template", Gravity::Notice),
+            exception(totals.retried, "retried", Importance::Warning),
+            exception(totals.skipped, "skipped", Importance::Warning),
+            exception(totals.dead_lettered, "dead letters", Importance::Warning),
+            exception(totals.lost, "lost to retention", Importance::Warning),
+            exception(totals.repeated, "repeated", Importance::Warning),
+            exception(totals.unjudged, "unjudged", Importance::Warning),
+            exception(totals.filtered, "filtered", Importance::None),
+            exception(totals.already_handled, "already handled", Importance::None),
+            exception(totals.barriers, "barriers", Importance::Notice),
+            exception(totals.unkeyed, "without a template key", Importance::Notice),
         ]
         .into_iter()
         .filter(|exception| exception.count > 0)
         .collect()
     }
 
-    /// Where it stands, as people want to know it.
+    /// The state for display, refined by what the run is waiting for.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        let given_up = self.totals.dead_lettered > 0 || self.totals.skipped > 0 || self.totals.lost > 0;
+    pub fn status(&self) -> RunStatus {
+        let incomplete = self.totals.dead_lettered > 0 || self.totals.skipped > 0 || self.totals.lost > 0;
         match self.state {
-            RunState::Done if self.totals.dead_lettered > 0 => Standing::DoneWith("dead letters"),
-            RunState::Done if given_up => Standing::DoneWith("records left out"),
-            RunState::Done if self.totals.unjudged > 0 => Standing::DoneWith("unjudged records"),
-            RunState::Running if self.quarantine.awaits_decision => Standing::AwaitsDecision,
+            RunState::Done if self.totals.dead_lettered > 0 => RunStatus::DoneWith("dead letters"),
+            RunState::Done if incomplete => RunStatus::DoneWith("records left out"),
+            RunState::Done if self.totals.unjudged > 0 => RunStatus::DoneWith("unjudged records"),
+            RunState::Running if self.quarantine.awaits_decision => RunStatus::AwaitsDecision,
             RunState::Running => match self.retrying {
-                Some(retrying) if retrying.alone => Standing::Retrying(retrying),
-                _ if self.plan.follow => Standing::Following,
-                _ => Standing::As(RunState::Running),
+                Some(retrying) if retrying.alone => RunStatus::Retrying(retrying),
+                _ if self.plan.follow => RunStatus::Following,
+                _ => RunStatus::State(RunState::Running),
             },
-            state => Standing::As(state),
+            state => RunStatus::State(state),
         }
     }
 }
 
-/// How much a count matters.
+/// The importance of a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gravity {
-    /// As somebody wanted it.
+pub enum Importance {
+    /// Intended.
     None,
     /// Worth knowing.
     Notice,
-    /// Something went wrong.
+    /// A problem.
     Warning,
 }
 
-/// Records that were not just handled once.
+/// A count of records that were not simply handled once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exception {
-    /// How many.
+pub struct ExceptionCount {
+    /// The number of records.
     pub count: u64,
-    /// What became of them.
-    pub words: &'static str,
-    /// How much it matters.
-    pub grave: Gravity,
+    /// What happened to them.
+    pub label: &'static str,
+    /// Its importance.
+    pub importance: Importance,
 }
 
-/// Where a run stands, as people want to know it: its state, and whether anything can go on.
+/// The state of a run for display, refined by what it is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Standing {
-    /// What its state says.
-    As(RunState),
-    /// It handles what is written to the log.
+pub enum RunStatus {
+    /// The plain state.
+    State(RunState),
+    /// It is running and follows the log.
     Following,
-    /// Nothing is left but keys in quarantine, which wait for a decision.
+    /// Only quarantined keys are left, and they need a decision.
     AwaitsDecision,
-    /// Nothing is left but what waits for its next attempt.
+    /// Only records waiting for a retry are left.
     Retrying(RetryingView),
-    /// It came to its end, and not all of its records were handled.
+    /// It is done, but not all of its records were handled.
     DoneWith(&'static str),
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for RunStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::As(state) => state.fmt(f),
+            Self::State(state) => state.fmt(f),
             Self::Following => f.pad("following"),
             Self::AwaitsDecision => f.pad("waiting for a decision"),
             Self::Retrying(retrying) => f.pad(&format!("retrying in {}", seconds(retrying.next_s.max(0.0)))),

@@ -1,52 +1,52 @@
-//! The state of a session at one moment, with everything that a view may want to show.
+//! The state of a session at one moment, with all data that views show.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, ClusterView, NextRun, PlanningView, RunState, RunView, TopicView};
+use super::{Bottleneck, ClusterView, NextRun, PlanningView, RunState, RunView, TopicView};
 use crate::domain::Ordering;
 
 /// The state of a session at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// When it was taken; `None` only in the one that stands before the first.
+    /// When it was taken; `None` only in the placeholder before the first snapshot.
     pub at: Option<DateTime<Utc>>,
-    /// Which cluster the session talks to.
+    /// The cluster of the session.
     pub cluster: ClusterView,
-    /// The run under way, or the last one; `None` until the first is planned.
+    /// The current run, or the last one; `None` until the first is planned.
     pub run: Option<RunView>,
-    /// The runs of this session that have ended, oldest first.
+    /// The finished runs of this session, oldest first.
     pub finished: Vec<RunSummary>,
-    /// Why no run can be started, in one sentence, where that is so.
+    /// Why no run can be started, in one sentence; `None` if one can.
     pub problem: Option<String>,
-    /// The cluster's topics by name, without Kafka's own; `None` until they have been asked for and the cluster answered.
+    /// The cluster's topics by name, without Kafka's internal ones; `None` until requested and received.
     #[serde(default)]
     pub catalog: Option<Arc<[TopicView]>>,
-    /// Whether the cluster is being asked for its topics, or for their sizes.
+    /// Whether a request for topics or their sizes is pending.
     #[serde(default)]
     pub listing: bool,
-    /// How the next run will go.
+    /// The settings of the next run.
     #[serde(default)]
     pub next: NextRun,
-    /// What is known of it beforehand, where somebody asked.
+    /// Forecasts requested by the user.
     #[serde(default)]
     pub planning: PlanningView,
 }
 
-/// A run that has ended, for the comparison of a session's runs.
+/// A finished run, for the comparison of a session's runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// The run's id.
     pub id: String,
-    /// How it ended.
+    /// Its final state.
     pub state: RunState,
-    /// What kept its order.
+    /// The ordering.
     pub ordering: Ordering,
-    /// The workers at its start.
+    /// The initial number of workers.
     pub concurrency: u32,
-    /// Whether the number of workers was changed on the way.
+    /// Whether the number of workers changed during the run.
     pub concurrency_changed: bool,
     /// Records handled.
     pub handled: u64,
@@ -54,12 +54,12 @@ pub struct RunSummary {
     pub elapsed_s: f64,
     /// Seconds from the first record handed to a worker to the last one handled.
     pub handling_s: f64,
-    /// Records handled in a second of handling.
+    /// Records handled per second of handling time.
     pub records_per_s: f64,
-    /// Predicted time ÷ handling time.
+    /// Ideal time ÷ handling time.
     pub efficiency: Option<f64>,
-    /// What set the predicted time.
-    pub limit: Option<Bound>,
+    /// The bottleneck that determines the ideal time.
+    pub limit: Option<Bottleneck>,
     /// Its digest, in hex.
     pub digest: String,
 }

@@ -1,43 +1,44 @@
-//! What the handlers of one run are made with.
+//! The context from which the handlers of one run are created.
 
 use std::sync::Arc;
 
 use super::HandlerSettings;
 use crate::{
-    domain::{Growing, TopicPartition},
+    domain::{AppendOnlyVec, TopicPartition},
     feed::EventLog,
     kafka::KafkaConfig,
     plan::Rules,
 };
 
-/// What the handlers of one run are made with.
+/// Everything that a handler may use when a run opens it.
 #[derive(Clone)]
 pub struct HandlerContext {
-    /// The run's id; that of the first attempt where a run goes on.
+    /// The run's id. A resumed run keeps the id of its first attempt.
     pub run_id: String,
-    /// The run's partitions: a record names its own by index.
-    pub partitions: Arc<Growing<TopicPartition>>,
-    /// What decodes values and names keys and event types: [`Rules::examine`] shows handlers the fields that filters see.
+    /// The run's partitions. [`Record::partition`](crate::domain::Record) is an index into them.
+    pub partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    /// Decodes values and derives keys and event types. [`Rules::examine`] gives handlers the same fields that filters
+    /// see.
     pub rules: Arc<Rules>,
-    /// The cluster that is read from.
+    /// The source cluster.
     pub kafka: KafkaConfig,
     /// The run's consumer group.
     pub group: Option<String>,
-    /// Whether the run follows the log, and has no end.
+    /// Whether the run follows the log and therefore has no end.
     pub follow: bool,
-    /// Where handlers tell what nobody can see in a failure: the standard error of a child, a connection made again.
+    /// The run's event log, for what does not appear in a failure: a child's standard error, a reconnect.
     pub events: EventLog,
     /// The tables `[projection]`, `[topic]`, `[exec]`, `[http]` and `[export]`.
     pub settings: HandlerSettings,
-    /// When the run was begun, in milliseconds since 1970: the current time of previews.
+    /// When the run started, in milliseconds since 1970. Previews use it as the current time.
     pub now_ms: i64,
-    /// Nothing but previews is asked for: no target is written to, made, changed or taken over.
+    /// Only previews are needed: no target may be written to, created, changed or claimed.
     pub preview_only: bool,
 }
 
 #[cfg(test)]
 impl HandlerContext {
-    /// For tests of handlers: these partitions, and nothing else that matters.
+    /// A context for tests of handlers: the given partitions, and defaults for everything else.
     pub(super) fn testing(partitions: &[TopicPartition]) -> Self {
         Self {
             run_id: "test".into(),

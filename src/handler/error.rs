@@ -1,11 +1,11 @@
-//! Why handlers cannot be made, or cannot be brought to their end.
+//! Errors of opening and finishing handlers.
 
 use std::{io, path::PathBuf};
 
-/// A handler that cannot be made, or cannot be brought to its end.
+/// Why a handler cannot be opened or finished.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
-    /// Its settings contradict each other, or lack something.
+    /// The settings contradict each other or are incomplete.
     #[error("handler {handler}: {reason}")]
     Settings {
         /// The handler's name.
@@ -13,7 +13,7 @@ pub enum HandlerError {
         /// What is wrong, with the next step.
         reason: String,
     },
-    /// What it writes to cannot be used.
+    /// The target cannot be used.
     #[error("handler {handler}: {reason}")]
     Target {
         /// The handler's name.
@@ -21,57 +21,57 @@ pub enum HandlerError {
         /// What is wrong, with the next step; never with a secret.
         reason: String,
     },
-    /// What it has written belongs to other records than those of this run.
+    /// The target's positions belong to another log than the one this run reads.
     #[error("handler {handler}: {reason}")]
     OtherLog {
         /// The handler's name.
         handler: &'static str,
         /// What differs, with the next step.
         reason: String,
-        /// Whether another cluster was asked for than the one that the target belongs to.
+        /// Whether the run names another cluster than the one the target belongs to, which is a usage error.
         usage: bool,
     },
-    /// It has no effects that could be built without being applied.
-    #[error("this handler has no effects to preview; leave --dry-run out, or choose another handler")]
+    /// The handler cannot build effects without applying them.
+    #[error("this handler has no effects to preview; omit --dry-run, or choose another handler")]
     NoPreview,
-    /// One of two handlers to compare has no effects that could be built without being applied.
-    #[error("handler {0} has no effects to compare; choose another one")]
+    /// One of the two handlers to compare cannot build effects without applying them.
+    #[error("handler {0} has no effects to compare; choose another handler")]
     NothingToCompare(String),
-    /// Two handlers to compare whose effects have nothing in common.
+    /// The two handlers to compare have effects of different forms.
     #[error(
-        "handler {left} makes {left_form} and handler {right} makes {right_form}, so every record would differ; compare two \
-         handlers of one kind"
+        "handler {left} makes {left_form} and handler {right} makes {right_form}, so every record would differ; \
+         compare two handlers of the same kind"
     )]
     Incomparable {
-        /// One handler.
+        /// The left handler.
         left: String,
-        /// What its effects are.
+        /// The form of its effects.
         left_form: &'static str,
-        /// The other one.
+        /// The right handler.
         right: String,
-        /// What its effects are.
+        /// The form of its effects.
         right_form: &'static str,
     },
-    /// Its file cannot be opened.
+    /// The output file cannot be opened.
     #[error("cannot open {} for the ndjson handler: {source}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Its file cannot be brought to the disk.
-    #[error("cannot bring {} to the disk: {source}", path.display())]
+    /// The output file cannot be synced to disk.
+    #[error("cannot sync {} to disk: {source}", path.display())]
     Finish {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl HandlerError {
-    /// Whether what was asked for is wrong, rather than what happened.
+    /// Whether the user's request is wrong, as opposed to a failure of the environment.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(
@@ -84,7 +84,7 @@ impl HandlerError {
         )
     }
 
-    /// Whether the same would come of another try.
+    /// Whether a retry would fail in the same way.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.is_usage() || matches!(self, Self::OtherLog { .. })

@@ -1,50 +1,61 @@
-//! From a handler's name to a handler for each worker.
+//! Opens the handler that a [`HandlerSpec`] names.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, HandlerSpec, KeptBy, Logs, Positions, Preview,
-    RunEnd, exec,
-    files::{FileFormat, FilesSource, RehearsedFiles},
+    EffectCount, Handler, HandlerContext, HandlerError, HandlerFactory, HandlerSource, HandlerSpec, Logs,
+    PositionStore, Positions, Preview, RunEnd, exec,
+    files::{DryRunFiles, FileFormat, FilesSource},
     http, ndjson, null,
     projection::ProjectionSource,
     simulate, topic,
 };
 use crate::{
-    domain::{Growing, Offset, TopicPartition},
-    feed::RehearsalView,
+    domain::{AppendOnlyVec, Offset, TopicPartition},
+    feed::DryRunFindings,
 };
 
-/// Opens what the handlers of one run share.
+/// Opens the source of a run's handlers, with the state that they share.
 ///
 /// # Errors
-/// A target that cannot be used, or settings that cannot be.
+/// The target cannot be used, or the settings are invalid.
 pub fn open(spec: &HandlerSpec, context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
     let source: Box<dyn HandlerSource> = match spec {
         HandlerSpec::Null => Box::new(null::NullSource),
         HandlerSpec::Simulate(settings) => Box::new(simulate::SimulateSource::new(*settings)?),
-        HandlerSpec::Files { format, .. } if context.preview_only => Box::new(RehearsedFiles::open(*format, context)?),
+        HandlerSpec::Files { format, .. } if context.preview_only => Box::new(DryRunFiles::open(*format, context)?),
         HandlerSpec::Ndjson { path: Some(path) } if context.preview_only && path.is_dir() => {
-            Box::new(RehearsedFiles::open(FileFormat::Ndjson, context)?)
+            Box::new(DryRunFiles::open(FileFormat::Ndjson, context)?)
         }
         HandlerSpec::Files { format, dir } => Box::new(FilesSource::open(*format, dir, context)?),
-        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::Lines::of(context)),
+        HandlerSpec::Ndjson { .. } if context.preview_only => Box::new(ndjson::PreviewSource::of(context)),
         HandlerSpec::Ndjson { path: Some(path) } if path.is_dir() => {
             Box::new(FilesSource::open(FileFormat::Ndjson, path, context)?)
         }
-        HandlerSpec::Ndjson { path } => Box::new(ndjson::Output::open(path.as_deref(), context)?),
+        HandlerSpec::Ndjson { path } => Box::new(ndjson::NdjsonSource::open(path.as_deref(), context)?),
         HandlerSpec::Exec { command } => Box::new(exec::ExecSource::open(command, context)?),
         HandlerSpec::Http { url } => Box::new(http::HttpSource::open(url.as_ref(), context)?),
         HandlerSpec::Projection { path } => Box::new(ProjectionSource::open(path.as_deref(), context)?),
         HandlerSpec::Topic { name } => Box::new(topic::open(name.as_ref(), context)?),
     };
-    Ok(Arc::new(Opened { source, partitions: Arc::clone(&context.partitions) }))
+    Ok(Arc::new(Opened { source: Arc::from(source), partitions: Arc::clone(&context.partitions) }))
 }
 
-/// A source, and the partitions that its records belong to.
+/// Opens the handlers of an embedding program.
+///
+/// # Errors
+/// As [`HandlerFactory::open`].
+pub fn open_with(
+    factory: &dyn HandlerFactory,
+    context: &HandlerContext,
+) -> Result<Arc<dyn HandlerSource>, HandlerError> {
+    Ok(Arc::new(Opened { source: factory.open(context)?, partitions: Arc::clone(&context.partitions) }))
+}
+
+/// A source that also records partitions which join the run.
 struct Opened {
-    source: Box<dyn HandlerSource>,
-    partitions: Arc<Growing<TopicPartition>>,
+    source: Arc<dyn HandlerSource>,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
 }
 
 impl HandlerSource for Opened {
@@ -73,8 +84,8 @@ impl HandlerSource for Opened {
         self.source.joined(id);
     }
 
-    fn kept_by(&self) -> KeptBy {
-        self.source.kept_by()
+    fn position_store(&self) -> PositionStore {
+        self.source.position_store()
     }
 
     fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
@@ -85,8 +96,8 @@ impl HandlerSource for Opened {
         self.source.watch(positions);
     }
 
-    fn let_go(&self, partitions: &[u32]) {
-        self.source.let_go(partitions);
+    fn release(&self, partitions: &[u32]) {
+        self.source.release(partitions);
     }
 
     fn effects(&self) -> Vec<EffectCount> {
@@ -97,8 +108,8 @@ impl HandlerSource for Opened {
         self.source.preview()
     }
 
-    fn rehearsal(&self, over: bool) -> Option<RehearsalView> {
-        self.source.rehearsal(over)
+    fn dry_run_findings(&self, run_is_over: bool) -> Option<DryRunFindings> {
+        self.source.dry_run_findings(run_is_over)
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError> {
@@ -116,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn each_handler_says_what_it_needs_and_takes() {
+    fn handlers_report_their_needs_and_expected_time() {
         assert_eq!((source("null").wants_headers(), source("null").expected_s()), (false, None));
         assert_eq!(source("simulate:2ms").expected_s(), Some(0.002));
         assert_eq!(source("simulate:0,fail=1").make(3).handle(&[lane(0, 1)]).len(), 1);
@@ -127,7 +138,7 @@ mod tests {
     fn workers_and_processes_share_one_file_line_by_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        // Each source has a file of its own to the system, as another process would.
+        // Each source opens the file separately, as another process would.
         let sources = [(); 2].map(|()| source(&format!("ndjson:{}", path.display())));
         assert!(sources[0].wants_headers());
         std::thread::scope(|scope| {

@@ -1,17 +1,17 @@
-//! What tells the logs of a run from others of the same name.
+//! The identity of the logs that a run reads: it distinguishes a topic from another one of the same name.
 
 use std::collections::BTreeMap;
 
-/// The log of a topic. Where a side says nothing of one part, that part tells nothing: an old broker has no ids.
+/// The identity of a topic's log. A part that is `None` on either side is not compared (old brokers have no topic ids).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogId {
-    /// What the cluster calls itself.
+    /// The cluster's id.
     pub cluster: Option<String>,
-    /// The topic's id, which it keeps until it is deleted.
+    /// The topic's id, which lasts until the topic is deleted.
     pub topic: Option<String>,
 }
 
-/// What two logs of the same name differ in.
+/// How two logs of the same name differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Differs {
     /// They are on two clusters.
@@ -21,7 +21,7 @@ pub enum Differs {
 }
 
 impl LogId {
-    /// What says that this log is not the other one; `None` where nothing does.
+    /// How the two logs differ; `None` if nothing shows that they are different logs.
     #[must_use]
     pub fn differs(&self, other: &Self) -> Option<Differs> {
         let differ = |one: &Option<String>, other: &Option<String>| matches!((one, other), (Some(one), Some(other)) if one != other);
@@ -32,7 +32,7 @@ impl LogId {
     }
 }
 
-/// The logs of a run's topics, as far as the cluster tells them apart. Empty where it is not known, or of no meaning.
+/// The identities of the logs of a run's topics, as reported by the cluster. Empty if unknown or not applicable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logs {
     cluster: Option<String>,
@@ -40,7 +40,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Takes in what the cluster says of these topics. What was known and is not said again stays known.
+    /// Records the ids that the cluster reported. An id that is `None` does not replace a known one.
     pub fn learn(&mut self, cluster: Option<String>, topics: impl IntoIterator<Item = (String, Option<String>)>) {
         self.cluster = cluster.or(self.cluster.take());
         for (name, id) in topics {
@@ -49,13 +49,13 @@ impl Logs {
         }
     }
 
-    /// Whether a topic is among those that the cluster was asked about.
+    /// Whether the cluster has been asked about a topic.
     #[must_use]
     pub fn know(&self, topic: &str) -> bool {
         self.topics.contains_key(topic)
     }
 
-    /// The log of a topic; `None` where it is not among them.
+    /// The identity of a topic's log; `None` if the cluster has not been asked about the topic.
     #[must_use]
     pub fn of(&self, topic: &str) -> Option<LogId> {
         let topic = self.topics.get(topic)?.clone();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_differ_where_both_sides_say_so() {
+    fn logs_differ_only_in_parts_known_on_both_sides() {
         let ours = log(Some("c"), Some("t"));
         for (other, expected) in [
             (log(Some("c"), Some("t")), None),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learned_is_kept_and_replaced_by_what_is_newer() {
+    fn known_ids_are_kept_until_newer_ones_replace_them() {
         let mut logs = Logs::default();
         assert_eq!((logs.of("t"), logs.know("t")), (None, false));
         logs.learn(None, [("t".into(), None), ("u".into(), Some("1".into()))]);

@@ -1,17 +1,18 @@
-//! What is done with records.
+//! Handlers: what is done with batches of records.
 
 mod context;
+mod dry_run;
 mod error;
 mod exec;
 mod factory;
 mod files;
+mod function;
 mod http;
 mod logs;
 mod ndjson;
 mod null;
 mod preview;
 mod projection;
-mod rehearsal;
 mod settings;
 mod simulate;
 mod source;
@@ -22,21 +23,22 @@ mod topic;
 mod verdict;
 
 pub use context::HandlerContext;
+pub use dry_run::{DryRunHandlers, DryRunMode, dry_run_of, open_dry_run};
 pub use error::HandlerError;
 pub use exec::ExecSettings;
-pub use factory::open;
+pub use factory::{open, open_with};
 pub use files::{
     Column, ColumnError, Compression as FileCompression, ExportSettings, FileFormat, NameError, NamePattern,
     Series as FileSeries,
 };
+pub use function::{RecordRef, handler_fn};
 pub use http::{Body, HttpSettings, Method, OnDenied};
 pub use logs::{Differs, LogId, Logs};
-pub use preview::{EffectForm, Preview, PreviewedEffect, Unbuilt};
+pub use preview::{EffectForm, Preview, PreviewError, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget, ScratchSchemas};
-pub use rehearsal::{Rehearsal, Rehearsed, rehearse, rehearse_given};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
-pub use source::{EffectCount, HandlerSource, Holder, KeptBy, Positions, RunEnd};
+pub use source::{EffectCount, HandlerFactory, HandlerSource, Holder, PositionStore, Positions, RunEnd};
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration, topic_name};
 pub use topic::{Compression, Partitioner, TopicKey, TopicSettings};
 
@@ -44,7 +46,7 @@ use std::time::Duration;
 
 use crate::domain::Record;
 
-/// Records of one lane, in their order.
+/// Consecutive records of one lane, in order.
 #[derive(Debug)]
 pub struct LaneRun {
     /// The lane's number within the run.
@@ -53,44 +55,44 @@ pub struct LaneRun {
     pub records: Vec<Record>,
 }
 
-/// A lane of a batch that could not be handled to its end.
+/// A lane run of a batch that was not handled completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneFailure {
-    /// Which run of the batch, by index.
+    /// The index of the run in the batch.
     pub run: usize,
-    /// How many of its records were handled before the one that failed.
+    /// The number of its records that were handled before the one that failed.
     pub done: usize,
-    /// What went wrong with the next one.
+    /// Why the next record failed.
     pub error: String,
-    /// What the handler knows about trying again.
+    /// What the handler advises about a retry.
     pub advice: Advice,
 }
 
-/// What a handler knows about trying a failed record again.
+/// What a handler advises about retrying a failed record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing: the run's schedule of retries holds.
+    /// Retry by the run's retry schedule.
     #[default]
     Retry,
-    /// Not before so much time has passed, or as the schedule says, whichever is later. It counts as an attempt.
+    /// Retry after this delay or by the schedule, whichever is later. Counts as an attempt.
     After(Duration),
-    /// The target can do nothing just now, whatever the record: the run's schedule of retries holds, and where it ends the run
-    /// pauses or fails. No record is passed over for it, none is a dead letter, and no key is put in quarantine.
+    /// The target is unavailable for every record. Retry by the schedule; if that is exhausted, the run pauses or
+    /// fails. No record is skipped or dead-lettered for it, and no key is quarantined.
     Unable,
-    /// The record will never be handled: it has failed for good, without another attempt.
+    /// The record can never be handled: it fails for good without another attempt.
     GiveUp,
-    /// Nothing can be handled any more: the run fails at once.
+    /// No further record can be handled: the run fails at once.
     Stop,
-    /// The target refuses the record, because somebody else has taken its partition over. In a group that is the way of
-    /// things, and the partition goes as soon as the group says so; elsewhere the run fails.
+    /// The target rejects the record because another process has claimed its partition. In a group this is expected:
+    /// the group will revoke the partition. Without a group the run fails.
     Fenced,
 }
 
-/// Does the work. One instance belongs to one worker, so that it needs no locks of its own.
+/// Handles batches of records. Each worker has its own instance, so an instance needs no locks.
 ///
-/// The records of a run are handled in their order; after a failure the rest of that run is left alone, while the other
-/// runs go on. Returning without a failure for a run says that all its effects are durable.
+/// The records of a run are handled in order. After a failure the rest of that run is not handled; the other runs
+/// are. Returning without a failure for a run means that all its effects are durable.
 pub trait Handler: Send {
-    /// Handles a batch and reports the runs that did not come to their end.
+    /// Handles a batch and reports the runs that were not handled completely.
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure>;
 }

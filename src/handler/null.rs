@@ -1,11 +1,12 @@
-//! `null`: accepts every record and does nothing with it, which leaves the speed of everything else.
+//! `null`: accepts every record and does nothing. It measures the speed of everything except the handler.
 
 use super::{
-    EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd, Unbuilt,
+    EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError, PreviewedEffect,
+    RunEnd,
 };
 use crate::domain::Record;
 
-/// Makes handlers that accept every record.
+/// Creates handlers that accept every record.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NullSource;
 
@@ -31,7 +32,7 @@ impl HandlerSource for NullSource {
     }
 }
 
-/// Nothing is what it would do.
+/// A preview without effects.
 struct NullPreview;
 
 impl Preview for NullPreview {
@@ -39,7 +40,7 @@ impl Preview for NullPreview {
         EffectForm::Nothing
     }
 
-    fn preview(&mut self, _record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, _record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         Ok(())
     }
 }

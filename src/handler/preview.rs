@@ -1,57 +1,57 @@
-//! Effects that are built and not applied.
+//! Previews: effects that are built but not applied.
 
 use super::{Advice, Handler, LaneFailure, LaneRun};
 use crate::domain::Record;
 
-/// What a record would do.
+/// One effect that a record would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviewedEffect {
-    /// What kind of effect it is, and on what; effects are counted by it: `statement orders`, `POST http://…`, `topic orders.v2`.
+    /// The kind of effect and its object, by which effects are counted: `statement orders`, `POST http://…`,
+    /// `topic orders.v2`.
     pub what: String,
-    /// Everything that the effect consists of, in one form for equal effects: two handlers do the same where these are the
-    /// same. For people it is shown escaped and cut.
+    /// The whole effect in a canonical form: two effects are equal if and only if their contents are. Escaped and
+    /// truncated when it is shown.
     pub content: Vec<u8>,
 }
 
-/// Why a record has no effects.
+/// Why the effects of a record cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unbuilt {
-    /// It would fail, for this reason.
+pub enum PreviewError {
+    /// The record would fail, for this reason.
     Record(String),
-    /// Something that has nothing to do with the record is in the way, such as a full disk: whatever is said of records from
-    /// here on would be wrong.
+    /// A failure unrelated to the record, such as a full disk. Results for this and later records would be wrong.
     Stop(String),
 }
 
-impl From<String> for Unbuilt {
+impl From<String> for PreviewError {
     fn from(reason: String) -> Self {
         Self::Record(reason)
     }
 }
 
-/// What effects consist of. Only those of one form can be compared.
+/// What effects consist of. Only effects of the same form can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectForm {
-    /// There are none; all that can be told is which records would fail.
+    /// No effects: the preview shows only which records would fail.
     Nothing,
-    /// Rows that change in a scratch database.
+    /// Changed rows of a scratch database.
     Rows,
-    /// SQL with its values.
+    /// SQL statements with their values.
     Statements,
-    /// Records for topics.
+    /// Records written to topics.
     Records,
-    /// Lines of JSON.
+    /// JSON lines.
     Lines,
     /// Rows of files.
     FileRows,
-    /// Lines for commands.
+    /// Input lines of commands.
     Input,
-    /// Requests.
+    /// HTTP requests.
     Requests,
 }
 
 impl EffectForm {
-    /// What it is called, where two forms do not go together.
+    /// The form's name in errors about two forms that cannot be compared.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,35 +59,37 @@ impl EffectForm {
             Self::Rows => "rows in SQLite",
             Self::Statements => "statements for PostgreSQL",
             Self::Records => "records in topics",
-            Self::Lines => "lines of JSON",
+            Self::Lines => "JSON lines",
             Self::FileRows => "rows of files",
-            Self::Input => "lines for commands",
+            Self::Input => "input lines of commands",
             Self::Requests => "requests",
         }
     }
 
-    /// What a comparison of such effects compares, and what it cannot see.
+    /// What is compared between two handlers with this form, and what is not.
     #[must_use]
     pub fn compared(self) -> &'static str {
         match self {
-            Self::Nothing => "which records fail, for neither handler has effects",
+            Self::Nothing => "which records fail, because neither handler has effects",
             Self::Rows => {
-                "rows that change in scratch databases which begin empty: rows that are in the targets play no part, and the \
-                 current time and random numbers are the same for both"
+                "changed rows of scratch databases that start empty: existing rows of the targets have no influence, \
+                 and both sides see the same current time and random numbers"
             }
             Self::Statements => {
-                "PostgreSQL's statements with their values, not the rows that they would change: what is the same but written \
-                 in another way differs, and what reads tables or the clock is not looked into"
+                "PostgreSQL statements with their values, not the rows that they would change: equivalent statements \
+                 that are written differently count as different, and what they read from tables or the clock is not \
+                 evaluated"
             }
             Self::Records => "records as they would be sent: topic, partition, key, value, headers and time",
-            Self::Lines => "lines of JSON",
+            Self::Lines => "JSON lines",
             Self::FileRows => "rows of files",
-            Self::Input => "lines that the commands would be given, not what they do with them",
-            Self::Requests => "requests as they would be sent, not what is done with them",
+            Self::Input => "input lines of the commands, not what the commands do with them",
+            Self::Requests => "requests as they would be sent, not what the server does with them",
         }
     }
 
-    /// The form of two handlers together; `None` where they have nothing in common. What has no effects goes with everything.
+    /// The form in which two handlers can be compared; `None` if their forms differ. `Nothing` is comparable with every
+    /// form.
     #[must_use]
     pub fn common(self, other: Self) -> Option<Self> {
         match (self, other) {
@@ -97,31 +99,31 @@ impl EffectForm {
     }
 }
 
-/// A handler of what was opened for previews only: nothing can be handled.
-pub(super) struct Unopened(pub(super) &'static str);
+/// A handler that was opened for previews only: it fails every batch with this text.
+pub(super) struct PreviewOnlyHandler(pub(super) &'static str);
 
-impl Handler for Unopened {
+impl Handler for PreviewOnlyHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let failure = |run| LaneFailure { run, done: 0, error: self.0.into(), advice: Advice::Stop };
         (0..batch.len()).map(failure).collect()
     }
 }
 
-/// Decodes, routes and builds effects, and applies none.
+/// Decodes and routes records and builds their effects without applying them.
 ///
-/// It may keep state of its own, such as a scratch database, so it has to see the records of a key in their order.
+/// A preview may keep state, such as a scratch database, so it must see the records of a key in order.
 pub trait Preview: Send {
-    /// Appends what a record would do.
+    /// Appends the effects that a record would have.
     ///
     /// # Errors
-    /// What would fail the record, or keeps effects from being built at all, in one sentence.
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt>;
+    /// One sentence: why the record would fail, or why no effects can be built at all.
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError>;
 
     /// What the effects consist of.
     fn form(&self) -> EffectForm;
 
-    /// Whether what a record would do depends on records before it. Then there is one preview for all of them; otherwise
-    /// there is one for each worker.
+    /// Whether the effects of a record depend on earlier records. If so, one preview sees all records; otherwise each
+    /// worker has its own.
     fn keeps_state(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! The settings of all handlers: tables of their own in the configuration, since a handler's name holds little.
+//! The settings of all handlers: one table of the configuration for each.
 
 use super::{
     exec::ExecSettings, files::ExportSettings, http::HttpSettings, projection::ProjectionSettings, topic::TopicSettings,

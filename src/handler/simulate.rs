@@ -1,4 +1,4 @@
-//! `simulate`: takes time for each record, and fails now and then if told to.
+//! `simulate`: sleeps for each record, and fails some records if configured.
 
 use std::{
     thread,
@@ -10,42 +10,42 @@ use rand_distr::{Distribution, LogNormal};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewedEffect, RunEnd,
-    Simulate, Unbuilt, WorkTime,
+    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
+    PreviewedEffect, RunEnd, Simulate, WorkTime,
 };
 use crate::domain::Record;
 
-/// A shorter wait is not worth a call: Linux wakes a sleeper about 50 µs late (its default timer slack).
-const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
+/// Shorter sleeps are deferred: Linux wakes a thread about 50 µs late (its default timer slack).
+const MIN_SLEEP: Duration = Duration::from_micros(50);
 
-/// So much lateness is made up for in the next batch. More than that is a stall, which a measurement should show.
-const LATENESS_MADE_UP: Duration = Duration::from_millis(1);
+/// The maximum lateness that the next batch makes up for. A longer delay is a stall, which a measurement should show.
+const MAX_LATENESS_COMPENSATED: Duration = Duration::from_millis(1);
 
-/// A log-normal distribution has no upper end; one record never takes longer than this.
-const LONGEST_WORK: Duration = Duration::from_secs(3600);
+/// The maximum time of one record, because a log-normal distribution has no upper limit.
+const MAX_WORK_PER_RECORD: Duration = Duration::from_secs(3600);
 
-/// What is said of a record that is bad at every attempt.
-const POISONED: &str = "simulated poison";
+/// The error of a record that fails on every attempt.
+const POISON_ERROR: &str = "simulated poison";
 
-/// Makes handlers that take time.
+/// Creates handlers that sleep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SimulateSource {
-    prototype: Prototype,
+    settings: CheckedSettings,
     mean_s: f64,
 }
 
 impl SimulateSource {
     /// # Errors
-    /// [`HandlerError::Settings`] where the distribution cannot exist.
+    /// [`HandlerError::Settings`] if the distribution is invalid.
     pub(super) fn new(settings: Simulate) -> Result<Self, HandlerError> {
-        Ok(Self { prototype: Prototype::new(settings)?, mean_s: settings.work.mean_s() })
+        Ok(Self { settings: CheckedSettings::new(settings)?, mean_s: settings.work.mean_s() })
     }
 }
 
 impl HandlerSource for SimulateSource {
-    /// The times and failures that are drawn depend on the worker's number alone.
+    /// The sequence of random times and failures depends only on the worker's number.
     fn make(&self, worker: u32) -> Box<dyn Handler> {
-        Box::new(SimulateHandler::new(self.prototype, u64::from(worker)))
+        Box::new(SimulateHandler::new(self.settings, u64::from(worker)))
     }
 
     fn wants_headers(&self) -> bool {
@@ -57,7 +57,7 @@ impl HandlerSource for SimulateSource {
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        Ok(Box::new(SimulatePreview { poison: self.prototype.poison }))
+        Ok(Box::new(SimulatePreview { poison: self.settings.poison }))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
@@ -65,7 +65,7 @@ impl HandlerSource for SimulateSource {
     }
 }
 
-/// Takes no time, and fails where a record would fail at every attempt.
+/// Fails the records that would fail on every attempt, without sleeping.
 struct SimulatePreview {
     poison: f64,
 }
@@ -75,9 +75,9 @@ impl Preview for SimulatePreview {
         EffectForm::Nothing
     }
 
-    fn preview(&mut self, record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, _effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         if self.poison > 0.0 && is_poison(record.value(), self.poison) {
-            Err(POISONED.to_owned().into())
+            Err(POISON_ERROR.to_owned().into())
         } else {
             Ok(())
         }
@@ -86,20 +86,20 @@ impl Preview for SimulatePreview {
 
 /// Sleeps for each record as long as its work would take.
 ///
-/// A record has one deadline, reckoned from the batch's start, so that waking late does not add up within a batch. What
-/// is left at the end of a batch goes into the next: work too short to sleep for is owed, and a late waking is made up
-/// for, so that records take the told time on average in batches of one record, too. Together they never take less.
+/// Each record has a deadline relative to the batch's start, so late wake-ups do not add up within a batch. The
+/// difference at the end of a batch is carried into the next: work too short to sleep for is owed, and lateness is
+/// subtracted. The mean time per record is therefore right even for batches of one record, and the total is never less.
 #[derive(Debug)]
 struct SimulateHandler {
-    settings: Prototype,
+    settings: CheckedSettings,
     rng: SmallRng,
     owed: Duration,
     late: Duration,
 }
 
-/// Settings that were found possible, from which handlers are made.
+/// Validated settings.
 #[derive(Clone, Copy, Debug)]
-struct Prototype {
+struct CheckedSettings {
     work: Work,
     fail: f64,
     poison: f64,
@@ -113,15 +113,15 @@ enum Work {
     LogNormal(LogNormal<f64>),
 }
 
-impl Prototype {
+impl CheckedSettings {
     /// # Errors
-    /// [`HandlerError::Settings`] where the distribution cannot exist.
+    /// [`HandlerError::Settings`] if the distribution is invalid.
     fn new(settings: Simulate) -> Result<Self, HandlerError> {
         let wrong = |reason: String| HandlerError::Settings { handler: "simulate", reason };
         let work = match settings.work {
             WorkTime::Fixed(time) => Work::Fixed(time),
             WorkTime::Uniform(low, high) => Work::Uniform(low.min(high), high.max(low)),
-            // The logarithm of a median of zero does not exist: such work takes no time at all.
+            // A median of zero has no logarithm; such work takes no time.
             WorkTime::LogNormal(median, _) if median.is_zero() => Work::Fixed(Duration::ZERO),
             WorkTime::LogNormal(median, sigma) => Work::LogNormal(
                 LogNormal::new(median.as_secs_f64().ln(), sigma).map_err(|error| wrong(error.to_string()))?,
@@ -138,8 +138,8 @@ impl Prototype {
 }
 
 impl SimulateHandler {
-    /// The same `seed` draws the same times and failures.
-    pub(super) fn new(settings: Prototype, seed: u64) -> Self {
+    /// The same `seed` yields the same times and failures.
+    pub(super) fn new(settings: CheckedSettings, seed: u64) -> Self {
         Self { settings, rng: SmallRng::seed_from_u64(seed), owed: Duration::ZERO, late: Duration::ZERO }
     }
 
@@ -147,13 +147,13 @@ impl SimulateHandler {
         match self.settings.work {
             Work::Fixed(time) => time,
             Work::Uniform(low, high) => low + high.saturating_sub(low).mul_f64(self.rng.random::<f64>()),
-            Work::LogNormal(seconds) => {
-                Duration::try_from_secs_f64(seconds.sample(&mut self.rng)).map_or(LONGEST_WORK, |t| t.min(LONGEST_WORK))
-            }
+            Work::LogNormal(seconds) => Duration::try_from_secs_f64(seconds.sample(&mut self.rng))
+                .map_or(MAX_WORK_PER_RECORD, |t| t.min(MAX_WORK_PER_RECORD)),
         }
     }
 
-    /// The time of a batch, record by record: `at` is called with the work up to each record's end.
+    /// Goes through a batch and calls `at` with the accumulated work at each record's end. Returns the total and the
+    /// failures.
     fn walk(&mut self, batch: &[LaneRun], mut at: impl FnMut(Duration)) -> (Duration, Vec<LaneFailure>) {
         let mut spent = self.owed;
         let mut failures = Vec::new();
@@ -162,7 +162,7 @@ impl SimulateHandler {
                 spent += self.draw();
                 at(spent);
                 if self.settings.poison > 0.0 && is_poison(lane.records[done].value(), self.settings.poison) {
-                    failures.push(LaneFailure { run, done, error: POISONED.into(), advice: Advice::Retry });
+                    failures.push(LaneFailure { run, done, error: POISON_ERROR.into(), advice: Advice::Retry });
                     break;
                 }
                 if self.settings.fail > 0.0 && self.rng.random_bool(self.settings.fail) {
@@ -180,18 +180,18 @@ impl Handler for SimulateHandler {
         let now = Instant::now();
         let start = now.checked_sub(self.late).unwrap_or(now);
         let (spent, failures) = self.walk(batch, |deadline| {
-            if let Some(wait) = wait(deadline, start.elapsed()) {
+            if let Some(wait) = sleep_time(deadline, start.elapsed()) {
                 thread::sleep(wait);
             }
         });
         let taken = start.elapsed();
         self.owed = spent.saturating_sub(taken);
-        self.late = taken.saturating_sub(spent).min(LATENESS_MADE_UP);
+        self.late = taken.saturating_sub(spent).min(MAX_LATENESS_COMPENSATED);
         failures
     }
 }
 
-/// Whether a value is poison at this rate: by its hash, so that the same value is wherever it comes again.
+/// Whether a value is poison at this rate. Decided by its hash, so equal values give equal answers.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
 pub fn is_poison(value: Option<&[u8]>, rate: f64) -> bool {
@@ -199,9 +199,9 @@ pub fn is_poison(value: Option<&[u8]>, rate: f64) -> bool {
     chance < rate
 }
 
-/// How long to sleep for a deadline, where that is worth a call.
-fn wait(deadline: Duration, elapsed: Duration) -> Option<Duration> {
-    Some(deadline.saturating_sub(elapsed)).filter(|ahead| *ahead >= SHORTEST_SLEEP)
+/// How long to sleep until a deadline; `None` if that is below [`MIN_SLEEP`].
+fn sleep_time(deadline: Duration, elapsed: Duration) -> Option<Duration> {
+    Some(deadline.saturating_sub(elapsed)).filter(|ahead| *ahead >= MIN_SLEEP)
 }
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ mod tests {
     fn handler(spec: &str) -> SimulateHandler {
         match spec.parse().unwrap() {
             crate::handler::HandlerSpec::Simulate(settings) => {
-                SimulateHandler::new(Prototype::new(settings).unwrap(), 7)
+                SimulateHandler::new(CheckedSettings::new(settings).unwrap(), 7)
             }
             other => panic!("{other}"),
         }
@@ -232,7 +232,7 @@ mod tests {
         let start = Instant::now();
         for number in 0..20 {
             handler.handle(&[lane(number, 1)]);
-            assert!(handler.owed < SHORTEST_SLEEP && handler.late <= LATENESS_MADE_UP);
+            assert!(handler.owed < MIN_SLEEP && handler.late <= MAX_LATENESS_COMPENSATED);
             assert!(start.elapsed() + handler.owed >= Duration::from_micros(200) * (number + 1));
         }
     }
@@ -248,15 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_ends_at_its_deadline_and_short_ones_are_left_out() {
+    fn sleeps_end_at_their_deadline_and_short_ones_are_omitted() {
         let us = Duration::from_micros;
-        assert_eq!(wait(us(3000), us(2900)), Some(us(100)));
-        assert_eq!(wait(us(3000), us(2950)), Some(SHORTEST_SLEEP));
-        assert_eq!((wait(us(3000), us(2951)), wait(us(3000), us(4000))), (None, None));
+        assert_eq!(sleep_time(us(3000), us(2900)), Some(us(100)));
+        assert_eq!(sleep_time(us(3000), us(2950)), Some(MIN_SLEEP));
+        assert_eq!((sleep_time(us(3000), us(2951)), sleep_time(us(3000), us(4000))), (None, None));
     }
 
     #[test]
-    fn a_failing_record_is_paid_for_and_ends_its_run_only() {
+    fn a_failing_record_takes_its_time_and_ends_only_its_run() {
         let mut handler = handler("simulate:1ms,fail=1");
         let (spent, failures) = handler.walk(&[lane(0, 5), lane(1, 5)], |_| {});
         assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_come_about_as_often_as_told() {
+    fn failures_occur_at_the_configured_rate() {
         let mut handler = handler("simulate:0,fail=0.1");
         let batch: Vec<_> = (0..10_000).map(|number| lane(number, 1)).collect();
         let failed = handler.walk(&batch, |_| {}).1.len();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn poison_is_the_same_at_every_attempt_and_about_as_much_as_told() {
+    fn poison_is_stable_across_attempts_and_matches_the_rate() {
         let poison: Vec<u32> = (0..10_000_u32).filter(|value| is_poison(Some(&value.to_le_bytes()), 0.01)).collect();
         assert!((70..140).contains(&poison.len()), "{}", poison.len());
         let mut handler = handler("simulate:0,poison=0.01");
@@ -301,11 +301,11 @@ mod tests {
     }
 
     #[test]
-    fn impossible_settings_are_refused() {
+    fn invalid_settings_are_rejected() {
         let settings =
             Simulate { work: WorkTime::LogNormal(Duration::from_millis(1), f64::NAN), fail: 0.0, poison: 0.0 };
-        assert!(Prototype::new(settings).is_err());
+        assert!(CheckedSettings::new(settings).is_err());
         let settings = Simulate { work: WorkTime::Fixed(Duration::ZERO), fail: 1.5, poison: 0.0 };
-        assert!(Prototype::new(settings).unwrap_err().to_string().contains("0 to 1"));
+        assert!(CheckedSettings::new(settings).unwrap_err().to_string().contains("0 to 1"));
     }
 }

@@ -1,146 +1,167 @@
-//! What a run needs of its handlers besides handling.
+//! The interface between a run and its handler: creating workers' handlers, positions, previews, and the end of the
+//! run.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Handler, HandlerError, Logs, Preview};
+use super::{Handler, HandlerContext, HandlerError, Logs, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
-    feed::RehearsalView,
+    feed::DryRunFindings,
     kafka::GroupMember,
 };
 
-/// Who keeps how far a run has got.
+/// Where a run's positions are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeptBy {
-    /// The run: its journal, or the group it belongs to.
+pub enum PositionStore {
+    /// In the run's journal or consumer group.
     #[default]
     Run,
-    /// The target, together with its effects: where it stands wins over journal and group. A group's offsets are committed
-    /// all the same, for those who watch it.
+    /// In the target, together with the effects. The target's positions take precedence over journal and group. Offsets
+    /// of a group are committed as well, for monitoring.
     Target,
-    /// The target, by transactions that commit the offsets of a consumer group: nobody else may commit that group's.
-    TargetsGroup,
+    /// In a consumer group whose offsets the target's transactions commit. Nothing else may commit that group's
+    /// offsets.
+    TargetGroup,
 }
 
-/// What a target that keeps positions may ask the run for.
+/// What a handler can ask the run about its partitions. Partitions are given by index.
 pub trait Positions: Send + Sync {
-    /// The position of a partition of the run, by its index: every record below it is handled and durable. Holes of
-    /// compaction and transactions are passed.
+    /// A partition's position: every record below it is settled and durable. It moves past gaps left by compaction and
+    /// transactions.
     fn position(&self, partition: u32) -> i64;
 
-    /// The first offset that the run is about, of a partition by its index.
+    /// The first offset of a partition that belongs to the run.
     fn first(&self, _partition: u32) -> i64 {
         0
     }
 
-    /// Who has the partition in the run's group, in this process; `None` where nobody has, or there is no group.
+    /// The owner of a partition in the run's group, within this process; `None` if it has none or there is no group.
     fn holder(&self, _partition: u32) -> Option<Holder> {
         None
     }
 }
 
-/// Who has a partition of a run.
+/// The owner of a partition of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Holder {
-    /// The assignment under which it is read; records that carry another one are somebody else's by now.
+    /// The epoch of the assignment. Records with another epoch belong to a revoked assignment.
     pub epoch: u32,
     /// The member of the group; `None` without a group.
     pub member: Option<GroupMember>,
 }
 
-/// Something that handlers did, and how often.
+/// A kind of effect that handlers have applied, with its count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectCount {
-    /// What, for people and programs: `statements.orders`, `requests`, `records.realtime.user`.
+    /// The kind, as shown and as reported in JSON: `statements.orders`, `requests`, `records.realtime.user`.
     pub what: String,
     /// How often.
     pub count: u64,
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunEnd {
-    /// Every record of the plan is dealt with; otherwise the run was stopped, or has failed.
+    /// Every record of the plan is settled. Otherwise the run was stopped or failed.
     pub complete: bool,
     /// Records handled.
     pub handled: u64,
-    /// Records passed over or dead-lettered.
+    /// Records skipped or dead-lettered.
     pub passed_over: u64,
 }
 
-/// Makes a handler for each worker of one run.
+/// Opens the handlers of a run. A session calls it once for each run that it starts.
+pub trait HandlerFactory: Send + Sync {
+    /// Opens the source of a run's handlers, with the state that they share.
+    ///
+    /// # Errors
+    /// The target cannot be used, or the settings are invalid; the run does not start.
+    fn open(&self, context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError>;
+}
+
+/// The same source for every run, for sources that need no context.
+impl HandlerFactory for Arc<dyn HandlerSource> {
+    fn open(&self, _context: &HandlerContext) -> Result<Arc<dyn HandlerSource>, HandlerError> {
+        Ok(Arc::clone(self))
+    }
+}
+
+/// Creates a handler for each worker of one run.
 pub trait HandlerSource: Send + Sync {
-    /// The handler of one worker.
+    /// Creates the handler of one worker.
     fn make(&self, worker: u32) -> Box<dyn Handler>;
 
-    /// Whether the handlers look at headers; where they do not, reading need not copy them.
+    /// Whether the handlers use record headers. If not, reading does not copy them.
     fn wants_headers(&self) -> bool;
 
-    /// The mean time of a record in seconds, where it is known beforehand.
-    fn expected_s(&self) -> Option<f64>;
+    /// The mean time of a record in seconds, if known in advance.
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
 
-    /// How long a batch should take, where each has a cost of its own (a transaction, a request) and the usual few
-    /// milliseconds would be spent on that alone.
+    /// The target duration of a batch. For handlers with a fixed cost per batch (a transaction, a request), which would
+    /// dominate the default of a few milliseconds.
     fn batch_time(&self) -> Option<Duration> {
         None
     }
 
-    /// Whether the handlers fail what cannot be decoded, where a format was asked for; otherwise the run does, before they see
-    /// it.
+    /// Whether the handlers fail records that cannot be decoded in their configured format. Otherwise the run fails
+    /// them before they reach a handler.
     fn decodes(&self) -> bool {
         false
     }
 
-    /// A partition joins the run: its records carry the next index. Told before the first of them.
+    /// Adds a partition to the run. Its records carry the next index. Called before the first of them.
     fn joined(&self, _id: &TopicPartition) {}
 
-    /// Who keeps how far the run has got.
-    fn kept_by(&self) -> KeptBy {
-        KeptBy::Run
+    /// Where the run's positions are stored.
+    fn position_store(&self) -> PositionStore {
+        PositionStore::Run
     }
 
-    /// Takes partitions over, before their first record: from here on the target refuses what an earlier owner of them, in
-    /// this process or another, still wants to write. Answers where the target stands, in the order asked for; `None` where it
-    /// has nothing of a partition. Only asked where the target keeps positions; it may wait, within bounds. `logs` are those
-    /// of the run's topics, known for these partitions at least: positions are worth nothing in another log.
+    /// Claims partitions before their first record: from then on the target rejects writes of earlier owners, in this
+    /// process or another. Returns the target's position of each partition, in the given order; `None` if it has none.
+    ///
+    /// Called only if positions are not stored in the run. May block for a bounded time. `logs` identifies at least the
+    /// topics of these partitions; a position is valid only for the log that it was stored for.
     ///
     /// # Errors
-    /// The target cannot be asked; or [`HandlerError::OtherLog`], and then nothing is changed.
+    /// The target cannot be reached; or [`HandlerError::OtherLog`], and then nothing was changed.
     fn claim(&self, partitions: &[TopicPartition], _logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         Ok(vec![None; partitions.len()])
     }
 
-    /// Where the run's positions can be asked for. Told once, before the first batch.
+    /// Hands over the run's positions. Called once, before the first batch.
     fn watch(&self, _positions: Arc<dyn Positions>) {}
 
-    /// The run lets go of these partitions, by index, and has nothing of them in hand any more: what the target still has to
-    /// note of their positions is noted now. Only told where the target keeps positions; it may wait, within bounds.
-    fn let_go(&self, _partitions: &[u32]) {}
+    /// Releases partitions, given by index, of which no record is in flight: the target stores their positions now.
+    /// Called only if positions are not stored in the run. May block for a bounded time.
+    fn release(&self, _partitions: &[u32]) {}
 
-    /// What was done so far, for the report.
+    /// The effects applied so far, for the report.
     fn effects(&self) -> Vec<EffectCount> {
         Vec::new()
     }
 
-    /// Builds effects without applying them: for dry runs and comparisons.
+    /// Creates a preview, which builds effects without applying them: for dry runs and comparisons.
     ///
     /// # Errors
-    /// What the effects are built with is not there; or this handler has no effects to build.
+    /// Something that the preview needs is missing; or the handler has no effects to build.
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Err(HandlerError::NoPreview)
     }
 
-    /// What was found so far, where effects are only rehearsed. It is asked for many times a second, and may leave out what
-    /// there is much of until the run is over.
-    fn rehearsal(&self, _over: bool) -> Option<RehearsalView> {
+    /// The findings of a dry run so far; `None` for a run that applies effects. Called many times a second, so large
+    /// lists may be left out until the run is over.
+    fn dry_run_findings(&self, _run_is_over: bool) -> Option<DryRunFindings> {
         None
     }
 
-    /// Brings everything to its end after the last batch. It may take its time.
+    /// Finishes all work after the last batch. May take long.
     ///
     /// # Errors
-    /// [`HandlerError`]: what counts as handled may not be durable, or is not to be trusted.
+    /// [`HandlerError`]: records that count as handled may not be durable or correct.
     fn finish(&self, end: RunEnd) -> Result<(), HandlerError>;
 }

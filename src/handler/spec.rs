@@ -1,54 +1,54 @@
-//! Handlers by name, with their settings: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
-//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`, `projection`,
-//! `projection:FILE`, `topic`, `topic:NAME`, `exec`, `exec:COMMAND`, `http`, and an address of HTTP.
+//! The text form of a handler, as given to `--handler`: `null`, `simulate:1ms`, `simulate:uniform:1ms:5ms`,
+//! `simulate:lognormal:5ms:0.5,fail=0.01`, `ndjson`, `ndjson:FILE`, `ndjson:DIR/`, `csv:DIR`, `parquet:DIR`,
+//! `projection`, `projection:FILE`, `topic`, `topic:NAME`, `exec`, `exec:COMMAND`, `http`, or an HTTP URL.
 
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
-    domain::{Form, MASK, Masked},
+    domain::{MASK, Secret, SecretFormat},
     topics::TopicTemplate,
 };
 
 use super::FileFormat;
 
-/// A handler by name, with its settings.
+/// A handler and the settings given with its name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum HandlerSpec {
-    /// Counts and drops: the speed of everything else.
+    /// Counts and drops records. Measures the speed of everything except the handler.
     #[default]
     Null,
-    /// Takes time, and fails now and then if told to.
+    /// Sleeps for each record, and fails some if configured.
     Simulate(Simulate),
-    /// Writes a line of JSON a record, to a file or to standard output.
+    /// Writes each record as a JSON line to a file or standard output.
     Ndjson {
         /// The file; `None` is standard output.
         path: Option<PathBuf>,
     },
-    /// Gives records to child processes.
+    /// Sends records to child processes.
     Exec {
-        /// The program and its arguments; none are those of `[exec]`.
+        /// The program and its arguments; empty to use those of `[exec]`.
         command: Vec<String>,
     },
-    /// Sends records to an address.
+    /// Sends records as HTTP requests.
     Http {
-        /// The address; `None` is that of `[http]`.
-        url: Option<Masked>,
+        /// The URL; `None` to use that of `[http]`.
+        url: Option<Secret>,
     },
-    /// Keeps an SQL read model.
+    /// Maintains an SQL read model.
     Projection {
-        /// The definition's file; `None` is that of the configuration, or the built-in projection.
+        /// The definition file; `None` to use that of the configuration, or the built-in projection.
         path: Option<PathBuf>,
     },
-    /// Republishes to topics.
+    /// Republishes records to topics.
     Topic {
-        /// Where to; `None` is what the table `[topic]` says.
+        /// The target topic; `None` to use the settings in `[topic]`.
         name: Option<TopicTemplate>,
     },
-    /// Exports to files by size.
+    /// Exports records to files, which are rotated by size and age.
     Files {
-        /// What they are.
+        /// The files' format.
         format: FileFormat,
-        /// Where they are put.
+        /// The output directory.
         dir: PathBuf,
     },
 }
@@ -56,22 +56,22 @@ pub enum HandlerSpec {
 /// The settings of `simulate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Simulate {
-    /// How long a record takes.
+    /// The time that a record takes.
     pub work: WorkTime,
-    /// The part of the attempts that fail, 0 to 1.
+    /// The share of attempts that fail, 0 to 1.
     pub fail: f64,
-    /// The part of the records that fail at every attempt, 0 to 1, by what their value is.
+    /// The share of records that fail on every attempt, 0 to 1. Chosen by the hash of their value.
     pub poison: f64,
 }
 
-/// How long a record takes.
+/// The distribution of the time that a record takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WorkTime {
-    /// Always the same.
+    /// Constant.
     Fixed(Duration),
-    /// Evenly spread between two times.
+    /// Uniform between two times.
     Uniform(Duration, Duration),
-    /// Log-normal: the median and the standard deviation of the logarithm.
+    /// Log-normal, given by the median and the standard deviation of the logarithm.
     LogNormal(Duration, f64),
 }
 
@@ -87,34 +87,34 @@ impl WorkTime {
     }
 }
 
-/// A handler that cannot be understood.
+/// A handler text that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("handler `{text}`: {reason}{}", if *is_unknown { FORMS } else { "" })]
+#[error("handler `{text}`: {reason}{}", if *is_unknown { HANDLER_SYNTAX } else { "" })]
 pub struct SpecError {
     text: String,
     reason: String,
-    /// There is no handler of that name, nor of a similar one.
+    /// Neither a handler of that name nor one of a similar name exists.
     is_unknown: bool,
 }
 
-/// The handlers, for whoever has named another one.
-const FORMS: &str = "; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, projection[:FILE], topic[:NAME], \
+/// The valid handler texts, appended to the error about an unknown handler.
+const HANDLER_SYNTAX: &str = "; use null, simulate:TIME, ndjson[:FILE], ndjson:DIR/, csv:DIR, parquet:DIR, projection[:FILE], topic[:NAME], \
                      exec[:COMMAND] or http[:URL]";
-/// Their names.
-const NAMES: [&str; 9] = ["null", "simulate", "ndjson", "csv", "parquet", "projection", "topic", "exec", "http"];
+const HANDLER_NAMES: [&str; 9] =
+    ["null", "simulate", "ndjson", "csv", "parquet", "projection", "topic", "exec", "http"];
 
 impl SpecError {
-    /// What is wrong, without a list of all handlers.
+    /// The error without the list of valid handlers.
     #[must_use]
     pub fn without_forms(&self) -> String {
         format!("handler `{}`: {}", self.text, self.reason)
     }
 }
 
-/// There is no handler of this name; a similar one may have been meant.
+/// The error about an unknown handler, with the most similar name if there is one.
 fn unknown(name: &str) -> String {
     let near = |known: &&str| strsim::damerau_levenshtein(name, known) <= 2.min(known.len() / 2);
-    match NAMES.into_iter().filter(near).min_by_key(|known| strsim::damerau_levenshtein(name, known)) {
+    match HANDLER_NAMES.into_iter().filter(near).min_by_key(|known| strsim::damerau_levenshtein(name, known)) {
         Some(meant) => format!("there is no such handler; did you mean {meant}?"),
         None => "there is no such handler".into(),
     }
@@ -138,7 +138,7 @@ impl FromStr for HandlerSpec {
             ("projection", None) => Ok(Self::Projection { path: None }),
             ("projection", Some(path)) if !path.is_empty() => Ok(Self::Projection { path: Some(path.into()) }),
             ("projection", Some(_)) => {
-                Err("projection: needs the file of a definition; write projection:FILE, or projection".into())
+                Err("projection: needs a definition file; write projection:FILE, or just projection".into())
             }
             ("topic", None | Some("")) => Ok(Self::Topic { name: None }),
             ("topic", Some(name)) => topic_name(name).map(|name| Self::Topic { name: Some(name) }),
@@ -153,32 +153,35 @@ impl FromStr for HandlerSpec {
             _ => Err(unknown(name)),
         };
         spec.map_err(|reason| {
-            // What is told may be an address with a password.
-            let shown =
-                if text.contains("://") { Masked::plain(Form::Address, text.into()).to_string() } else { text.into() };
-            let is_unknown = !NAMES.contains(&name) && name != "https" && !reason.ends_with('?');
+            // The text may be a URL with a password.
+            let shown = if text.contains("://") {
+                Secret::plain(SecretFormat::Address, text.into()).to_string()
+            } else {
+                text.into()
+            };
+            let is_unknown = !HANDLER_NAMES.contains(&name) && name != "https" && !reason.ends_with('?');
             SpecError { text: shown, reason, is_unknown }
         })
     }
 }
 
-/// A topic that records are republished to; `{topic}` in it is the record's own.
+/// Parses the name of a target topic. `{topic}` in it stands for the record's source topic.
 ///
 /// # Errors
-/// It is no name of a topic.
+/// The text is not a valid topic name.
 pub fn topic_name(text: &str) -> Result<TopicTemplate, String> {
     text.replace("{topic}", "{channel}").parse()
 }
 
-/// An address as it is; a password in it is not shown again.
+/// Parses a URL. A password in it is masked whenever it is displayed.
 fn parse_url(text: &str) -> Result<HandlerSpec, String> {
     if text.contains(MASK) {
-        return Err(format!("`{MASK}` stands for a secret that was not written down; give the address anew"));
+        return Err(format!("`{MASK}` stands for a secret that was not saved; give the whole URL again"));
     }
     if !text.contains("://") {
-        return Err("it is no address; write http:URL, or just the URL".into());
+        return Err("not a URL; write http:URL, or just the URL".into());
     }
-    Ok(HandlerSpec::Http { url: Some(Masked::plain(Form::Address, text.to_owned())) })
+    Ok(HandlerSpec::Http { url: Some(Secret::plain(SecretFormat::Address, text.to_owned())) })
 }
 
 fn parse_simulate(text: &str) -> Result<Simulate, String> {
@@ -190,7 +193,7 @@ fn parse_simulate(text: &str) -> Result<Simulate, String> {
         let target = match name {
             "fail" => &mut fail,
             "poison" => &mut poison,
-            _ => return Err(format!("`{option}` is no setting of simulate; there are fail=RATE and poison=RATE")),
+            _ => return Err(format!("`{option}` is not an option of simulate; use fail=RATE or poison=RATE")),
         };
         *target = rate
             .parse::<f64>()
@@ -221,14 +224,14 @@ fn parse_work(text: &str) -> Result<WorkTime, String> {
             Ok(WorkTime::LogNormal(parse_duration(median)?, sigma))
         }
         [fixed] | ["fixed", fixed] => Ok(WorkTime::Fixed(parse_duration(fixed)?)),
-        _ => Err("a time is TIME, uniform:SHORTEST:LONGEST or lognormal:MEDIAN:DEVIATION".into()),
+        _ => Err("the work time must be TIME, uniform:SHORTEST:LONGEST or lognormal:MEDIAN:DEVIATION".into()),
     }
 }
 
-/// Reads a time such as `250us`, `1ms`, `1.5s` or `2m`; at most an hour.
+/// Parses a duration such as `250us`, `1ms`, `1.5s` or `2m`; at most an hour.
 ///
 /// # Errors
-/// One sentence that says what a time looks like.
+/// One sentence that shows the valid forms.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -251,15 +254,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 impl HandlerSpec {
-    /// The same handler from every directory: its paths are absolute.
+    /// The same handler with absolute paths, so that it does not depend on the working directory.
     ///
     /// # Errors
-    /// The system does not say where this directory is.
+    /// The working directory cannot be determined.
     pub fn absolute(&self) -> io::Result<Self> {
         Ok(match self {
             Self::Ndjson { path: Some(path) } => {
                 let path = std::path::absolute(path)?;
-                // By the time it goes on the directory may not be there any more.
+                // When the run is resumed the directory may no longer exist.
                 let is_dir = path.is_dir();
                 if is_dir {
                     Self::Files { format: FileFormat::Ndjson, dir: path }
@@ -269,11 +272,11 @@ impl HandlerSpec {
             }
             Self::Projection { path: Some(path) } => Self::Projection { path: Some(std::path::absolute(path)?) },
             Self::Files { format: FileFormat::Ndjson, dir } => {
-                // The slash says that it is a directory.
+                // The trailing slash marks a directory.
                 Self::Files { format: FileFormat::Ndjson, dir: std::path::absolute(dir)?.join("") }
             }
             Self::Files { format, dir } => Self::Files { format: *format, dir: std::path::absolute(dir)? },
-            // An address whose password is not written down has to come from [http], or from whoever goes on.
+            // A URL whose password must not be saved has to be given again, or set in [http], when the run is resumed.
             Self::Http { url: Some(url) } if !url.is_whole() => Self::Http { url: None },
             other => other.clone(),
         })
@@ -296,7 +299,7 @@ impl fmt::Display for HandlerSpec {
             Self::Topic { name: Some(name) } => write!(f, "topic:{name}"),
             Self::Files { format, dir } => {
                 write!(f, "{format}:{}", dir.display())?;
-                // Without it a path is that of one file.
+                // Without a trailing slash the path would mean a single file.
                 let is_marked = *format != FileFormat::Ndjson || dir.as_os_str().as_encoded_bytes().ends_with(b"/");
                 if is_marked { Ok(()) } else { f.write_str("/") }
             }
@@ -320,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back_as_they_are_written() {
+    fn every_handler_text_parses_and_displays_unchanged() {
         for text in [
             "null",
             "ndjson",
@@ -349,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_shown_without_its_password_and_not_kept() {
+    fn a_url_is_displayed_without_its_password_and_absolute_drops_it() {
         let spec: HandlerSpec = "http:https://ada:hunter2@h/x".parse().unwrap();
         assert_eq!(spec.to_string(), "https://ada:***@h/x");
         assert!(!format!("{spec:?}").contains("hunter2"));
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_handler_says_what_is_allowed() {
+    fn errors_name_the_allowed_syntax() {
         for (text, part) in [
             ("nul", "did you mean null?"),
             ("simulat:1ms", "did you mean simulate?"),
@@ -373,13 +376,13 @@ mod tests {
             ("simulate:1", "is not a time"),
             ("simulate:1ms,fail=2", "fail must be 0 to 1"),
             ("simulate:1ms,poison=x", "poison must be 0 to 1"),
-            ("simulate:1ms,faill=1", "is no setting"),
+            ("simulate:1ms,faill=1", "is not an option"),
             ("simulate:uniform:5ms:1ms", "shorter time first"),
             ("simulate:lognormal:5ms:9", "0 to 3"),
             ("simulate:61m", "0 to 60m"),
             ("exec:sh -c 'x", "not closed"),
-            ("http:host/x", "is no address"),
-            ("https://ada:***@h/x", "was not written down"),
+            ("http:host/x", "not a URL"),
+            ("https://ada:***@h/x", "was not saved"),
         ] {
             let error = text.parse::<HandlerSpec>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
@@ -387,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_each_distribution() {
+    fn mean_of_each_distribution() {
         let ms = Duration::from_millis;
         assert!((WorkTime::Uniform(ms(1), ms(3)).mean_s() - 0.002).abs() < 1e-9);
         assert!((WorkTime::LogNormal(ms(5), 0.5).mean_s() - 0.005 * (0.125_f64).exp()).abs() < 1e-9);

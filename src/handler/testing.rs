@@ -1,16 +1,16 @@
-//! Lanes for the tests of handlers.
+//! Lanes and records for tests of handlers.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
 use super::LaneRun;
 use crate::domain::{Record, RecordBufferBuilder, Route};
 
-/// A lane of `count` records without key and value, offsets from 0.
+/// A lane of `count` records without key and value, with offsets from 0.
 pub(super) fn lane(number: u32, count: i64) -> LaneRun {
     LaneRun { lane: number, records: (0..count).map(|offset| record(0, offset, None, None, &[])).collect() }
 }
 
-/// One record with a timestamp of 1000.
+/// A record with timestamp 1000.
 pub(super) fn record(
     partition: u32,
     offset: i64,

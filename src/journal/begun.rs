@@ -1,8 +1,10 @@
-//! Which records were given to a handler since the last checkpoint: what `kill -9` may have repeated.
+//! The log of batches begun: which records were passed to a handler since the last checkpoint, and may therefore be
+//! repeated after `kill -9`.
 //!
-//! One entry for each batch, appended with one `write` before the handler gets the batch. It is not synchronised to disk:
-//! it has to survive the end of the process, not of the machine. The entries stand in files of generations. A checkpoint
-//! begins a new one, and an old one is deleted once the results of all its batches are in a checkpoint.
+//! Each batch is one entry, appended with one `write` before the handler gets the batch. It is not synced to disk,
+//! since it has to survive the end of the process, not of the machine. The entries are in files, one for each
+//! generation. A checkpoint starts a new generation; an old one is deleted once the results of all its batches are in a
+//! checkpoint.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,24 +22,25 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::varint::{push, take, take_offset};
 
-/// What an entry begins with: a mark and the length of its body.
-const HEAD: usize = 6;
-const MARK: [u8; 2] = [0xBE, 0x67];
-/// What it ends with.
-const CHECKSUM: usize = 8;
-/// The most generations that wait for a slow batch; then the present one grows instead.
-const MOST_WAITING: usize = 8;
-/// The largest file that is read: far more than any run leaves, and an end to what a broken one can ask for.
-const LARGEST: u64 = 4 << 30;
+/// The header of an entry: a magic number and the length of the body.
+const HEADER_BYTES: usize = 6;
+const MAGIC: [u8; 2] = [0xBE, 0x67];
+/// The checksum at the end of an entry.
+const CHECKSUM_BYTES: usize = 8;
+/// The most generations that wait for a slow batch. After that the current one grows instead.
+const MAX_OLD_GENERATIONS: usize = 8;
+/// The largest file that is read. It is far larger than any file of a run, and limits the memory that a damaged file
+/// can use.
+const MAX_FILE_BYTES: u64 = 4 << 30;
 
-/// The files of one attempt, shared by all workers.
+/// The log of one attempt, shared by all workers.
 #[derive(Debug)]
 pub struct BegunLog {
     /// The path without the number of the generation.
     stem: PathBuf,
     current: Mutex<Arc<Generation>>,
-    waiting: Mutex<Vec<Arc<Generation>>>,
-    trouble: Mutex<Option<String>>,
+    old: Mutex<Vec<Arc<Generation>>>,
+    problem: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -48,84 +51,85 @@ struct Generation {
     written: AtomicU64,
 }
 
-/// Says that a batch is under way; dropped when its result is settled.
+/// Marks a batch as in flight. Dropped when its result is settled.
 #[derive(Debug)]
 pub struct Ticket {
     _generation: Arc<Generation>,
 }
 
-/// Generations whose batches were all settled when this was asked for.
+/// Old generations whose batches are all settled.
 #[derive(Debug, Default)]
 pub struct Settled(Vec<u64>);
 
 impl BegunLog {
-    /// Begins the first generation of an attempt.
+    /// Creates the first generation of an attempt.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub(super) fn begin(stem: PathBuf) -> io::Result<Self> {
         let first = Generation::new(&stem, 0)?;
-        Ok(Self { stem, current: Mutex::new(Arc::new(first)), waiting: Mutex::default(), trouble: Mutex::default() })
+        Ok(Self { stem, current: Mutex::new(Arc::new(first)), old: Mutex::default(), problem: Mutex::default() })
     }
 
-    /// Notes a batch: the places of its records, partition by partition in rising order where that can be. `entry` is
-    /// memory to be used again.
+    /// Logs a batch: the partition and offset of its records, by partition and in rising order where possible. `entry`
+    /// is a buffer that is reused.
     pub fn note(&self, entry: &mut Vec<u8>, records: impl Iterator<Item = (u32, i64)>) -> Ticket {
-        compose(entry, records);
+        encode_entry(entry, records);
         let generation = Arc::clone(&self.current.lock());
         match (&generation.file).write(entry) {
             Ok(written) if written == entry.len() => {
                 generation.written.fetch_add(written as u64, Relaxed);
             }
-            // What is torn is stepped over when it is read; other entries are not lost with it.
-            Ok(_) => self.complain("the disk took a part only".into()),
-            Err(error) => self.complain(error.to_string()),
+            // The reader skips a torn entry without losing others.
+            Ok(_) => self.note_problem("only a part was written".into()),
+            Err(error) => self.note_problem(error.to_string()),
         }
         Ticket { _generation: generation }
     }
 
-    fn complain(&self, reason: String) {
-        self.trouble.lock().get_or_insert(reason);
+    fn note_problem(&self, reason: String) {
+        self.problem.lock().get_or_insert(reason);
     }
 
-    /// What went wrong since it was asked last.
-    pub fn take_trouble(&self) -> Option<String> {
-        self.trouble.lock().take()
+    /// The first error since the last call.
+    pub fn take_problem(&self) -> Option<String> {
+        self.problem.lock().take()
     }
 
-    /// Begins a new generation, and tells which of the old ones are settled. Once a checkpoint that is taken after this
-    /// call is safe, they can be forgotten.
+    /// Starts a new generation and returns the settled old ones. They can be deleted once a checkpoint taken after this
+    /// call is durable.
     ///
     /// # Errors
-    /// The new file cannot be made; the present generation goes on.
-    pub fn turn(&self) -> io::Result<Settled> {
-        let mut waiting = self.waiting.lock();
+    /// The new file cannot be created; the current generation continues.
+    pub fn rotate(&self) -> io::Result<Settled> {
+        let mut old = self.old.lock();
         let mut result = Ok(());
-        if waiting.len() < MOST_WAITING && self.current.lock().written.load(Relaxed) > 0 {
+        if old.len() < MAX_OLD_GENERATIONS && self.current.lock().written.load(Relaxed) > 0 {
             let number = self.current.lock().number + 1;
             match Generation::new(&self.stem, number) {
-                Ok(next) => waiting.push(std::mem::replace(&mut *self.current.lock(), Arc::new(next))),
+                Ok(next) => old.push(std::mem::replace(&mut *self.current.lock(), Arc::new(next))),
                 Err(error) => result = Err(error),
             }
         }
-        // Nobody takes a new ticket of these, so who finds none left may rely on it; `get_mut` sees all that was done before.
-        let settled = waiting.iter_mut().filter_map(|one| Arc::get_mut(one).map(|one| one.number)).collect();
+        // Old generations get no new tickets, so one without tickets stays settled. `get_mut` also synchronises with
+        // the dropped tickets.
+        let settled = old.iter_mut().filter_map(|one| Arc::get_mut(one).map(|one| one.number)).collect();
         result.map(|()| Settled(settled))
     }
 
     /// Deletes generations whose results are in a checkpoint.
-    pub fn forget(&self, settled: &Settled) {
-        self.waiting.lock().retain(|one| {
+    pub fn delete(&self, settled: &Settled) {
+        self.old.lock().retain(|one| {
             let gone = settled.0.contains(&one.number);
             if gone {
-                // One that stays is read again, and what it says is found to be handled.
+                // If deleting fails, the file is read again later, and its records turn out to be handled.
                 let _ = std::fs::remove_file(&one.path);
             }
             !gone
         });
     }
 
-    /// Deletes the present generation, where nothing of it is under way, when the run is over.
+    /// Deletes the current generation at the end of the run if it is empty and no batch is in flight.
     pub fn end(&self) {
         let current = self.current.lock();
         if Arc::strong_count(&current) == 1 && current.written.load(Relaxed) == 0 {
@@ -144,11 +148,12 @@ impl Generation {
     }
 }
 
-/// Mark, length, then for each run of offsets its partition, its first offset and its length, then the checksum.
-fn compose(entry: &mut Vec<u8>, records: impl Iterator<Item = (u32, i64)>) {
+/// Writes an entry: magic number, length, then the partition, first offset, and length of each run of offsets, then the
+/// checksum.
+fn encode_entry(entry: &mut Vec<u8>, records: impl Iterator<Item = (u32, i64)>) {
     entry.clear();
-    entry.extend(MARK);
-    entry.extend([0; HEAD - MARK.len()]);
+    entry.extend(MAGIC);
+    entry.extend([0; HEADER_BYTES - MAGIC.len()]);
     let mut run: Option<(u32, i64, i64)> = None;
     for (partition, offset) in records {
         match &mut run {
@@ -159,9 +164,9 @@ fn compose(entry: &mut Vec<u8>, records: impl Iterator<Item = (u32, i64)>) {
         }
     }
     push_run(entry, run);
-    let length = u32::try_from(entry.len() - HEAD).unwrap_or(u32::MAX);
-    entry[MARK.len()..HEAD].copy_from_slice(&length.to_le_bytes());
-    let sum = xxh3_64(&entry[HEAD..]);
+    let length = u32::try_from(entry.len() - HEADER_BYTES).unwrap_or(u32::MAX);
+    entry[MAGIC.len()..HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
+    let sum = xxh3_64(&entry[HEADER_BYTES..]);
     entry.extend(sum.to_le_bytes());
 }
 
@@ -173,17 +178,17 @@ fn push_run(entry: &mut Vec<u8>, run: Option<(u32, i64, i64)>) {
     }
 }
 
-/// Adds what a file says to the runs of each partition. What is torn or damaged is stepped over.
+/// Adds the runs of offsets in a file to `runs`, by partition. Torn or damaged entries are skipped.
 pub(super) fn read(path: &Path, runs: &mut [Vec<(i64, i64)>]) -> io::Result<()> {
-    if std::fs::metadata(path)?.len() > LARGEST {
-        return Err(io::Error::other("it is larger than any that a run leaves"));
+    if std::fs::metadata(path)?.len() > MAX_FILE_BYTES {
+        return Err(io::Error::other("the file is larger than any written by a run"));
     }
     let bytes = std::fs::read(path)?;
     let mut rest = bytes.as_slice();
     while !rest.is_empty() {
         match entry(rest) {
             Some((body, after)) => {
-                take_in(body, runs);
+                add_runs(body, runs);
                 rest = after;
             }
             None => rest = &rest[1..],
@@ -193,15 +198,15 @@ pub(super) fn read(path: &Path, runs: &mut [Vec<(i64, i64)>]) -> io::Result<()> 
 }
 
 fn entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = bytes.strip_prefix(&MARK)?;
-    let (length, rest) = rest.split_at_checked(HEAD - MARK.len())?;
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    let (length, rest) = rest.split_at_checked(HEADER_BYTES - MAGIC.len())?;
     let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
     let (body, rest) = rest.split_at_checked(length)?;
-    let (sum, rest) = rest.split_at_checked(CHECKSUM)?;
+    let (sum, rest) = rest.split_at_checked(CHECKSUM_BYTES)?;
     (xxh3_64(body) == u64::from_le_bytes(sum.try_into().ok()?)).then_some((body, rest))
 }
 
-fn take_in(mut body: &[u8], runs: &mut [Vec<(i64, i64)>]) {
+fn add_runs(mut body: &[u8], runs: &mut [Vec<(i64, i64)>]) {
     let mut one = || -> Option<(usize, i64, i64)> {
         let partition = usize::try_from(take(&mut body)?).ok()?;
         let first = take_offset(&mut body)?;
@@ -239,50 +244,50 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_reads_back() {
+    fn logged_batches_read_back() {
         let (dir, log) = log();
         let _one = note(&log, &[(0, 5), (0, 6), (0, 9), (2, 10)]);
         let _two = note(&log, &[(2, 11), (9, 1)]);
         assert_eq!(all(dir.path()), [vec![(5, 7), (9, 10)], vec![], vec![(10, 11), (11, 12)]]);
-        assert_eq!(log.take_trouble(), None);
+        assert_eq!(log.take_problem(), None);
     }
 
     #[test]
-    fn a_generation_goes_when_its_batches_are_settled_and_a_checkpoint_has_followed() {
+    fn a_generation_is_deleted_after_its_batches_are_settled_and_checkpointed() {
         let (dir, log) = log();
         let one = note(&log, &[(0, 1)]);
-        let unsettled = log.turn().unwrap();
+        let unsettled = log.rotate().unwrap();
         let two = note(&log, &[(0, 2)]);
-        log.forget(&unsettled);
-        assert_eq!(all(dir.path())[0], [(1, 2), (2, 3)], "the batch of the first is still under way");
+        log.delete(&unsettled);
+        assert_eq!(all(dir.path())[0], [(1, 2), (2, 3)], "the batch of the first is still in flight");
         drop(one);
-        log.forget(&unsettled);
+        log.delete(&unsettled);
         assert_eq!(all(dir.path())[0], [(1, 2), (2, 3)], "it was not settled when that checkpoint was taken");
-        let settled = log.turn().unwrap();
-        assert_eq!(all(dir.path())[0], [(1, 2), (2, 3)], "the checkpoint is not safe yet");
-        log.forget(&settled);
+        let settled = log.rotate().unwrap();
+        assert_eq!(all(dir.path())[0], [(1, 2), (2, 3)], "the checkpoint is not durable yet");
+        log.delete(&settled);
         assert_eq!(all(dir.path())[0], [(2, 3)]);
         drop(two);
-        let settled = log.turn().unwrap();
-        log.forget(&settled);
+        let settled = log.rotate().unwrap();
+        log.delete(&settled);
         log.end();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_slow_batch_does_not_make_files_without_end() {
+    fn a_slow_batch_creates_a_limited_number_of_files() {
         let (dir, log) = log();
         let _slow = note(&log, &[(0, 0)]);
         for offset in 1..100 {
             let _slow_too = std::mem::ManuallyDrop::new(note(&log, &[(0, offset)]));
-            log.forget(&log.turn().unwrap());
+            log.delete(&log.rotate().unwrap());
         }
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), MOST_WAITING + 1);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), MAX_OLD_GENERATIONS + 1);
         assert_eq!(all(dir.path())[0].len(), 100);
     }
 
     #[test]
-    fn what_is_torn_hides_nothing_else() {
+    fn a_torn_entry_hides_no_other_entry() {
         let (dir, log) = log();
         let tickets: Vec<_> = (0..4).map(|batch| note(&log, &[(1, batch * 10), (1, batch * 10 + 1)])).collect();
         let path = dir.path().join("run.begun-1.0");

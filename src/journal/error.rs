@@ -1,4 +1,4 @@
-//! Why a journal cannot be used.
+//! Errors of journals.
 
 use std::path::PathBuf;
 
@@ -8,43 +8,43 @@ pub enum JournalError {
     /// No run has this id.
     #[error("there is no run `{wanted}` in {}; `kreplay runs` lists those there are", dir.display())]
     Unknown {
-        /// What was asked for.
+        /// The requested id.
         wanted: String,
-        /// Where it was looked for.
+        /// The searched directory.
         dir: PathBuf,
     },
-    /// No run can be resumed at all.
-    #[error("no run is kept in {}; nothing can be resumed", dir.display())]
+    /// There are no runs.
+    #[error("there are no runs in {}; nothing can be resumed", dir.display())]
     None {
-        /// Where it was looked for.
+        /// The searched directory.
         dir: PathBuf,
     },
-    /// The beginning of several ids.
-    #[error("`{wanted}` fits {}; give more of the id", fits.join(", "))]
+    /// Several ids match.
+    #[error("`{wanted}` matches {}; give more of the id", fits.join(", "))]
     Ambiguous {
-        /// What was asked for.
+        /// The requested prefix.
         wanted: String,
-        /// The first few that fit.
+        /// The first matching ids.
         fits: Vec<String>,
     },
-    /// Another process works on it.
+    /// Another process is working on the run.
     #[error("run {id} is running in process {pid}; stop that one first")]
     Live {
         /// The run.
         id: String,
-        /// The process, as far as it said.
+        /// The process id, if known.
         pid: String,
     },
-    /// It came to its end.
+    /// The run is complete.
     #[error("run {id} is done; there is nothing left to resume. To handle its records again, start a new run")]
     Done {
         /// The run.
         id: String,
     },
-    /// What is in it does not hold together.
+    /// Its contents are inconsistent.
     #[error(
-        "the journal of run {id} is damaged ({reason}) and cannot be trusted; start a new run, and remove this one with \
-         `kreplay runs --forget {id}`"
+        "the journal of run {id} is damaged ({reason}) and cannot be trusted; start a new run, and remove this one \
+         with `kreplay runs --forget {id}`"
     )]
     Corrupt {
         /// The run.
@@ -52,33 +52,34 @@ pub enum JournalError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Another version of kreplay has written it.
+    /// It was written by an incompatible version of kreplay.
     #[error(
-        "the journal of run {id} has form {found}, and this kreplay reads form {known}; use the kreplay that wrote it"
+        "the journal of run {id} has format {found}, but this kreplay reads format {known}; use the version that wrote \
+         it"
     )]
     Version {
         /// The run.
         id: String,
-        /// Its form.
+        /// Its format version.
         found: i64,
-        /// Ours.
+        /// The format version of this kreplay.
         known: i64,
     },
-    /// There is no place for it.
-    #[error("neither run.state_dir nor XDG_STATE_HOME nor HOME names a directory for it")]
+    /// There is no directory for it.
+    #[error("no directory is configured for journals; set run.state_dir, XDG_STATE_HOME or HOME")]
     NoDirectory,
-    /// The system said no.
+    /// The operating system returned an error.
     #[error("{}: {reason}", path.display())]
     System {
         /// Which file or directory.
         path: PathBuf,
-        /// What it said.
+        /// The error.
         reason: String,
     },
 }
 
 impl JournalError {
-    /// Whether what was asked for is wrong, rather than what was found.
+    /// Whether the request is wrong, rather than the journal.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -1,45 +1,45 @@
-//! What a journal holds.
+//! The contents of a journal.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{domain::Offset, feed::RunState};
 
-/// What does not change while a run lives, but for the number of the attempt.
+/// The part of a journal that does not change during a run, except for the attempt number and joined partitions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Head {
     /// The run's id.
     pub run_id: String,
-    /// Which process works on it: 1 for the first, one more for each that went on.
+    /// The number of the attempt: 1 for the first process, one more for each resume.
     pub attempt: u32,
-    /// When the run was started first.
+    /// When the run was first started.
     pub created: DateTime<Utc>,
-    /// The cluster's id, where it told one.
+    /// The cluster's id, if it has one.
     pub cluster_id: Option<String>,
-    /// How the cluster is reached, as a configuration file says it; without secrets.
+    /// The connection to the cluster in the format of a configuration file, without secrets.
     pub connection: String,
-    /// How the run goes, as a configuration file says it.
+    /// The settings in the format of a configuration file.
     pub settings: String,
-    /// Settings that it was started with and that are not among those, because they hold secrets.
+    /// Settings of the run that are omitted from `settings`, because they hold secrets.
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// The group that keeps the positions; then the journal keeps none.
+    /// The group that stores the positions; then the journal stores none.
     pub group: Option<String>,
-    /// The handler's target keeps the positions; then the journal keeps none either.
+    /// The handler's target stores the positions; then the journal stores none either.
     #[serde(default)]
     pub kept_by_target: bool,
-    /// Whether the run follows the log instead of coming to an end.
+    /// Whether the run follows the log.
     pub follow: bool,
     /// The plan's topics.
     pub topics: Vec<TopicPlan>,
-    /// The plan's partitions, in its order, and behind them those that joined later.
+    /// The plan's partitions in order, followed by those that joined later.
     pub partitions: Vec<PartitionPlan>,
-    /// How many of them there were when the plan was made, which sets the number of key groups.
+    /// The number of partitions in the original plan. It determines the number of key groups.
     pub planned: usize,
 }
 
 impl Head {
-    /// Whether the journal keeps the positions; otherwise a group does, or the handler's target.
+    /// Whether the journal stores the positions; otherwise a group or the handler's target does.
     #[must_use]
     pub fn keeps_positions(&self) -> bool {
         self.group.is_none() && !self.kept_by_target
@@ -51,9 +51,9 @@ impl Head {
 pub struct TopicPlan {
     /// Its name.
     pub name: String,
-    /// What tells it apart from another topic of that name, where the cluster said it.
+    /// Its id, if the cluster returned one. It distinguishes the topic from a later one of the same name.
     pub id: Option<String>,
-    /// How many partitions it had.
+    /// The number of its partitions.
     pub partitions: i32,
 }
 
@@ -66,91 +66,92 @@ pub struct PartitionPlan {
     pub partition: i32,
     /// The first offset.
     pub first: Offset,
-    /// The first offset that is not read any more.
+    /// The end offset (exclusive).
     pub end: Offset,
 }
 
-/// Where a run stands as a whole.
+/// The totals of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// When this was written.
     pub updated: DateTime<Utc>,
-    /// Its state then; one that is over says how the attempt ended.
+    /// The run's state at that time. A final state tells how the attempt ended.
     pub state: RunState,
-    /// What ended it, where it failed.
+    /// The error, if it failed.
     pub error: Option<String>,
-    /// Seconds of all attempts.
+    /// Seconds, over all attempts.
     pub elapsed_s: f64,
-    /// Seconds from an attempt's first record handed to a worker to its last one handled, of all attempts.
+    /// Seconds from an attempt's first record handed to a worker to its last record handled, over all attempts.
     pub handling_s: f64,
     /// Seconds that workers spent in their handlers.
     pub busy_s: f64,
-    /// Seconds of all workers together.
+    /// Seconds of all workers together, busy or not.
     pub worker_s: f64,
-    /// How often a record was tried again.
+    /// The number of retries.
     pub retried: u64,
-    /// Records passed over.
+    /// Records skipped.
     pub skipped: u64,
-    /// Records that a dead-letter topic has.
+    /// Records dead-lettered.
     #[serde(default)]
     pub dead_lettered: u64,
-    /// Records that a rule could not judge and that did not fail for it.
+    /// Records that a rule could not judge and that did not fail because of it.
     #[serde(default)]
     pub unjudged: u64,
-    /// Those of them that were left out.
+    /// Unjudged records that were filtered out.
     #[serde(default)]
     pub unjudged_dropped: u64,
     /// Records handled.
     pub handled: u64,
-    /// Their bytes.
+    /// Bytes of the records handled.
     #[serde(default)]
     pub bytes: u64,
-    /// Records that the filter left out.
+    /// Records filtered out.
     #[serde(default)]
     pub filtered: u64,
-    /// Records that were read and had been handled before.
+    /// Records that were read but had been handled before.
     #[serde(default)]
     pub already_handled: u64,
     /// Records that were handled again, or may have been.
     #[serde(default)]
     pub repeated: u64,
-    /// Offsets that retention took before they were read.
+    /// Offsets deleted by retention before they were read.
     #[serde(default)]
     pub lost: u64,
-    /// Offsets that are left, for lists.
+    /// Offsets that are left, for lists of runs.
     pub lag: Option<u64>,
-    /// How many of them are dealt with already.
+    /// How many of them are already settled.
     #[serde(default)]
     pub ahead: u64,
-    /// The keys that were given up: what comes of them goes to the dead letters.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub condemned: Vec<CondemnedKey>,
+    /// The discarded keys: their further records are dead-lettered.
+    #[serde(default, rename = "condemned", skip_serializing_if = "Vec::is_empty")]
+    pub discarded: Vec<DiscardedKey>,
 }
 
-/// A key that was given up.
+/// A discarded key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CondemnedKey {
-    /// The hash that stands for the key.
+pub struct DiscardedKey {
+    /// The hash of the key.
     pub hash: u64,
-    /// The place of the partition in the plan whose record failed.
+    /// The index of the partition whose record failed.
     pub partition: u32,
-    /// That record's offset.
+    /// The offset of that record.
     pub offset: i64,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What the handler said, its beginning.
+    /// The beginning of the handler's error.
     pub error: String,
 }
 
 impl Figures {
-    /// Sets the counts of records to zero that a journal keeps for each partition as well.
+    /// Resets the record counts that the journal also stores for each partition.
     pub fn forget_counts(&mut self) {
         (self.handled, self.bytes, self.filtered) = (0, 0, 0);
         (self.already_handled, self.repeated, self.lost) = (0, 0, 0);
     }
 
-    /// Records are counted as skipped or dead a moment before their partition's state says so, and these figures are written
-    /// after the partitions: only what the partitions have passed over is sure, and the rest comes again.
+    /// Limits the counts of skipped and dead-lettered records to what the partitions have passed over. Records are
+    /// counted a moment before their partition's state includes them, and the totals are written after the partitions.
+    /// The records beyond that are read again.
     #[must_use]
     pub fn bounded_by(self, passed_over: u64) -> Self {
         let skipped = self.skipped.min(passed_over);
@@ -163,24 +164,24 @@ impl Figures {
 pub struct Counters {
     /// Records handled.
     pub handled: u64,
-    /// Their bytes.
+    /// Bytes of the records handled.
     pub bytes: u64,
     /// Records that were handled more than once, or may have been.
     pub duplicates: u64,
-    /// Records that the filter left out.
+    /// Records filtered out.
     pub filtered: u64,
-    /// Records dealt with in another way than by handling.
+    /// Records settled without being handled.
     pub passed_over: u64,
-    /// Offsets that retention took before they were read.
+    /// Offsets deleted by retention before they were read.
     pub lost: u64,
 }
 
-/// Where a partition stands.
+/// The state of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionState {
-    /// Every record below it is dealt with.
+    /// Every record below it is settled.
     pub position: i64,
-    /// The runs of offsets above it that are dealt with: from the first to before the second, rising.
+    /// The runs of settled offsets above the position, rising: first offset and end (exclusive).
     pub above: Vec<(i64, i64)>,
     /// The counters.
     pub counters: Counters,
@@ -193,27 +194,27 @@ pub struct PartitionState {
 pub struct GroupEntry {
     /// The group's number.
     pub group: u32,
-    /// The hash of what was handled, in its order.
+    /// The chained hash of the records handled, in order.
     pub chain: u64,
     /// How many records were handled.
     pub count: u64,
 }
 
-/// The key groups of a checkpoint.
+/// The key groups in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupsChange {
-    /// Those that changed since the last one.
+    /// Those that changed since the last checkpoint.
     Some(Vec<GroupEntry>),
-    /// All of them: what was written before can be forgotten.
+    /// All of them. They replace everything written before.
     All(Vec<GroupEntry>),
 }
 
-/// What a checkpoint says of a partition.
+/// The changes of a partition in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionChange {
-    /// Its place in the plan.
+    /// Its index in the plan.
     pub index: u32,
-    /// Where it stands.
+    /// Its state.
     pub state: PartitionState,
     /// Its key groups.
     pub groups: GroupsChange,

@@ -1,4 +1,4 @@
-//! Where the journals of runs are.
+//! The files of the journals.
 
 use std::{
     fs::DirBuilder,
@@ -21,7 +21,7 @@ pub struct Journals {
 }
 
 impl Journals {
-    /// Those below a state directory; it need not be there.
+    /// The journals below a state directory, which need not exist.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
         Self { dir: state_dir.join("kreplay").join("runs") }
@@ -33,7 +33,7 @@ impl Journals {
         &self.dir
     }
 
-    /// Makes the directory, for its owner alone.
+    /// Creates the directory, accessible only to its owner.
     pub(super) fn prepare(&self) -> Result<(), JournalError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
         made.map_err(|error| JournalError::system(&self.dir, &error))
@@ -51,7 +51,7 @@ impl Journals {
         self.dir.join(format!("{id}.begun-{attempt}"))
     }
 
-    /// The files that say what was begun, each with its attempt.
+    /// The logs of batches begun, each with its attempt.
     pub(super) fn begun(&self, id: &str) -> Result<Vec<(u32, PathBuf)>, JournalError> {
         let start = format!("{id}.begun-");
         let attempt = |path: &Path| path.file_name()?.to_str()?.strip_prefix(&start)?.split('.').next()?.parse().ok();
@@ -61,19 +61,19 @@ impl Journals {
     /// The ids of all runs, oldest first.
     ///
     /// # Errors
-    /// The directory is there and cannot be read.
+    /// The directory exists, but cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, JournalError> {
         let id = |path: &Path| Some(path.file_name()?.to_str()?.strip_suffix(DATABASE)?.to_owned());
         let mut ids: Vec<String> = self.files()?.iter().filter_map(|path| id(path)).collect();
-        // An id begins with the time.
+        // An id begins with its start time.
         ids.sort();
         Ok(ids)
     }
 
-    /// The id that is meant by an id, by the only one that begins so, or by `last`.
+    /// Finds the id of a run by the id itself, by a unique prefix, or by `last`.
     ///
     /// # Errors
-    /// There is none, or there are several.
+    /// No id matches, or several do.
     pub fn find(&self, wanted: &str) -> Result<String, JournalError> {
         let ids = self.ids()?;
         if wanted == "last" {
@@ -95,14 +95,14 @@ impl Journals {
     /// Deletes a run's journal.
     ///
     /// # Errors
-    /// A process works on it, or the system says no.
+    /// A process is working on the run, or a file cannot be deleted.
     pub fn forget(&self, id: &str) -> Result<(), JournalError> {
         let lock = RunLock::take(&self.lock(id)).map_err(|error| JournalError::system(&self.lock(id), &error))?;
         let _lock = lock.map_err(|pid| JournalError::Live { id: id.into(), pid })?;
         let start = format!("{id}.");
         let mut own: Vec<PathBuf> = self.files()?;
         own.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&start)));
-        // The database goes first: without it the rest is nothing.
+        // The database is deleted first, because the other files are useless without it.
         own.sort_by_key(|path| *path != self.database(id));
         for path in own {
             match std::fs::remove_file(&path) {
@@ -115,11 +115,11 @@ impl Journals {
         Ok(())
     }
 
-    /// The process that works on a run, where one does.
+    /// The process that is working on a run, if any.
     #[must_use]
     pub fn process(&self, id: &str) -> Option<String> {
-        match RunLock::look(&self.lock(id)) {
-            Holder::Nobody => None,
+        match RunLock::holder(&self.lock(id)) {
+            Holder::Free => None,
             Holder::Process(pid) => Some(pid),
         }
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_found_by_its_beginning() {
+    fn a_run_is_found_by_its_prefix() {
         let dir = tempfile::tempdir().unwrap();
         let journals = Journals::below(dir.path());
         assert!(matches!(journals.find("last"), Err(JournalError::None { .. })));
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(journals.find("20260101").unwrap(), "20260101T000000-ffff");
         assert_eq!(journals.find("20260102T030405-aaaa").unwrap(), "20260102T030405-aaaa");
         for (wanted, usage) in
-            [("20260102", "fits 20260102T030405-aaaa, 20260102T030405-ab00"), ("", "no run"), ("x", "no run")]
+            [("20260102", "matches 20260102T030405-aaaa, 20260102T030405-ab00"), ("", "no run"), ("x", "no run")]
         {
             let error = journals.find(wanted).unwrap_err();
             assert!(error.to_string().contains(usage) && error.is_usage(), "{error}");

@@ -1,4 +1,4 @@
-//! The runs that are kept, for people who look for one.
+//! Lists the stored runs.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,17 +6,17 @@ use serde::Serialize;
 use super::{Head, JournalError, Journals, open::unreadable, store::Store};
 use crate::feed::RunState;
 
-/// How a run stands.
+/// The state of a stored run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A process works on it.
+    /// A process is working on it.
     Running,
-    /// No process works on it, and it was not brought to an end.
+    /// No process is working on it, and it did not end.
     Interrupted,
-    /// It is done.
+    /// It is complete.
     Done,
-    /// It could not go on.
+    /// It failed.
     Failed,
     /// It was stopped before its end.
     Cancelled,
@@ -25,7 +25,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word for it.
+    /// The name of the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Status {
         }
     }
 
-    /// Whether `kreplay resume` can go on with it.
+    /// Whether `kreplay resume` can continue it.
     #[must_use]
     pub fn is_resumable(self) -> bool {
         matches!(self, Self::Interrupted | Self::Failed | Self::Cancelled)
@@ -50,26 +50,26 @@ impl Status {
 pub struct Entry {
     /// The run's id.
     pub run_id: String,
-    /// How it stands.
+    /// Its state.
     #[serde(rename = "state")]
     pub status: Status,
-    /// The process that works on it.
+    /// The process that is working on it.
     pub process: Option<String>,
-    /// What is known of it; `None` where its journal cannot be read.
+    /// Its summary; `None` if its journal cannot be read.
     #[serde(flatten)]
     pub summary: Option<Summary>,
     /// Why it failed, or why its journal cannot be read.
     pub reason: Option<String>,
 }
 
-/// What is known of a run.
+/// The summary of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The topics.
     pub topics: Vec<String>,
     /// The group that keeps the positions.
     pub group: Option<String>,
-    /// How many processes have worked on it.
+    /// The number of attempts.
     pub attempts: u32,
     /// Offsets in the plan.
     pub records: u64,
@@ -77,29 +77,29 @@ pub struct Summary {
     pub handled: u64,
     /// Offsets that are left.
     pub lag: Option<u64>,
-    /// How many of them are dealt with already.
+    /// How many of them are already settled.
     pub ahead: u64,
-    /// When it was started first.
+    /// When it was first started.
     pub started_at: DateTime<Utc>,
-    /// When it was heard of last.
+    /// When it was last updated.
     pub seen_at: DateTime<Utc>,
     /// Seconds that it ran.
     pub elapsed_s: f64,
 }
 
 impl Journals {
-    /// Every run, oldest first. One whose journal is damaged is among them.
+    /// All runs, oldest first, including those with a damaged journal.
     ///
     /// # Errors
-    /// The directory is there and cannot be read.
+    /// The directory exists, but cannot be read.
     pub fn list(&self) -> Result<Vec<Entry>, JournalError> {
         Ok(self.ids()?.into_iter().map(|id| self.entry(id)).collect())
     }
 
-    /// The plan of a run that can go on.
+    /// The plan of a run that can be resumed.
     ///
     /// # Errors
-    /// Why it cannot, as far as that can be said without the cluster.
+    /// Why the run cannot be resumed, as far as that is known without the cluster.
     pub fn resumable(&self, id: &str) -> Result<Head, JournalError> {
         if let Some(pid) = self.process(id) {
             return Err(JournalError::Live { id: id.into(), pid });
@@ -141,11 +141,11 @@ impl Journals {
         Entry { run_id, status, process, summary: Some(summary), reason: figures.error }
     }
 
-    /// Forgets the oldest runs that are done, so that `keep` of them are left. Runs that can be resumed stay.
+    /// Deletes the oldest finished runs, so that `keep` of them are left. Resumable runs stay.
     pub(super) fn prune(&self, keep: usize) {
         let Ok(mut ids) = self.ids() else { return };
         if ids.len() <= keep {
-            // Each is opened only where there may be too many.
+            // Opens the databases only if there may be too many.
             return;
         }
         ids.retain(|id| {
@@ -153,7 +153,7 @@ impl Journals {
             read.is_ok_and(|(_, figures)| figures.state == RunState::Done) && self.process(id).is_none()
         });
         for id in ids.iter().take(ids.len().saturating_sub(keep)) {
-            // What cannot be deleted is tried again when the next run ends.
+            // If deleting fails, it is tried again when the next run ends.
             let _ = self.forget(id);
         }
     }

@@ -1,4 +1,4 @@
-//! Who works on a run: a lock that ends with its process, however that ends.
+//! The lock of a run. It ends with its process, however the process ends.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,29 +10,29 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-/// Somebody who only looks holds the lock for microseconds: so often it is tried again, after so long.
-const TRIES: u32 = 20;
-const BETWEEN: Duration = Duration::from_millis(10);
+/// A process that only checks the lock holds it for microseconds. Taking it is tried this many times, with this delay.
+const MAX_ATTEMPTS: u32 = 20;
+const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// The lock of a run, held as long as this lives.
+/// The lock of a run, held until this is dropped.
 #[derive(Debug)]
 pub(super) struct RunLock {
     _file: File,
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Holder {
-    Nobody,
-    /// A process; its number as it wrote it down.
+    Free,
+    /// A process, by the id it wrote into the file.
     Process(String),
 }
 
 impl RunLock {
-    /// Takes the lock; `Ok(Err(holder))` where somebody else has it.
+    /// Takes the lock. Returns `Ok(Err(process))` if another process holds it.
     pub(super) fn take(path: &Path) -> io::Result<Result<Self, String>> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
                     file.set_len(0)?;
@@ -40,27 +40,27 @@ impl RunLock {
                     file.write_all(std::process::id().to_string().as_bytes())?;
                     return Ok(Ok(Self { _file: file }));
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN),
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(RETRY_DELAY),
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Err(process_in(&mut file)))
+        Ok(Err(read_process_id(&mut file)))
     }
 
-    /// Who has the lock at present.
-    pub(super) fn look(path: &Path) -> Holder {
-        let Ok(mut file) = File::open(path) else { return Holder::Nobody };
+    /// The current holder of the lock.
+    pub(super) fn holder(path: &Path) -> Holder {
+        let Ok(mut file) = File::open(path) else { return Holder::Free };
         match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Err(rustix::io::Errno::WOULDBLOCK) => Holder::Process(process_in(&mut file)),
-            // A file system without locks cannot tell; then nobody is said to have it.
-            _ => Holder::Nobody,
+            Err(rustix::io::Errno::WOULDBLOCK) => Holder::Process(read_process_id(&mut file)),
+            // A file system without locks cannot tell; then the lock counts as free.
+            _ => Holder::Free,
         }
     }
 }
 
-fn process_in(file: &mut File) -> String {
+fn read_process_id(file: &mut File) -> String {
     let mut text = String::new();
-    // What cannot be read is not known; the lock itself says enough.
+    // If the id cannot be read, the process is unknown; the lock itself is conclusive.
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(20).read_to_string(&mut text));
     match (read, text.parse::<u32>()) {
         (Ok(_), Ok(number)) => number.to_string(),
@@ -73,16 +73,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_has_it_until_it_is_gone() {
+    fn a_lock_is_held_until_it_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run.lock");
-        assert_eq!(RunLock::look(&path), Holder::Nobody);
+        assert_eq!(RunLock::holder(&path), Holder::Free);
         let mine = RunLock::take(&path).unwrap().unwrap();
         let me = std::process::id().to_string();
-        assert_eq!(RunLock::look(&path), Holder::Process(me.clone()));
+        assert_eq!(RunLock::holder(&path), Holder::Process(me.clone()));
         assert_eq!(RunLock::take(&path).unwrap().unwrap_err(), me);
         drop(mine);
-        assert_eq!(RunLock::look(&path), Holder::Nobody);
+        assert_eq!(RunLock::holder(&path), Holder::Free);
         assert!(RunLock::take(&path).unwrap().is_ok());
     }
 }

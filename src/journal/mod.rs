@@ -1,15 +1,16 @@
-//! What a run leaves on disk, so that another process can go on where it was interrupted.
+//! The journal of a run: what it stores on disk so that another process can resume it.
 //!
-//! Each run has a file of its own: an `SQLite` database in the state directory, written by one process at a time. A
-//! checkpoint is one transaction with everything a run needs to go on: for each partition the position, what is handled
-//! above it, the counters and the key groups that changed. Beside it stand short-lived files that say which records were
-//! handed to a handler since ([`BegunLog`]): after `kill -9` those may be handled a second time, and are counted.
+//! Each run has its own file: an `SQLite` database in the state directory, written by one process at a time. A
+//! checkpoint is one transaction with everything needed to resume: for each partition its position, the settled offsets
+//! above it, the counters, and the key groups that changed. Next to it are short-lived files that log which records
+//! were passed to a handler since the last checkpoint ([`BegunLog`]). After `kill -9` those records may be handled
+//! again, and are counted.
 //!
-//! Every row carries a checksum, and the parts of a run are checked against each other, before anything is believed.
+//! Every row has a checksum, and the rows of a run are checked against each other before they are used.
 
 mod begun;
 mod check;
-mod code;
+mod encoding;
 mod error;
 mod figures;
 mod files;
@@ -23,10 +24,10 @@ mod store_test;
 pub(crate) mod varint;
 
 pub use begun::{BegunLog, Settled, Ticket};
-pub use check::{Change, TopicNow};
+pub use check::{ClusterChange, TopicNow};
 pub use error::JournalError;
 pub use figures::{
-    CondemnedKey, Counters, Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionPlan, PartitionState,
+    Counters, DiscardedKey, Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionPlan, PartitionState,
     TopicPlan,
 };
 pub use files::Journals;

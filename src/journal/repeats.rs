@@ -1,14 +1,14 @@
-//! Records that an earlier attempt gave to a handler without living to note that they were handled.
+//! Records that an earlier attempt passed to a handler without recording them as handled.
 
 use std::collections::BTreeMap;
 
 use super::varint::{push, take, take_offset};
 
-/// How often offsets were begun by earlier attempts and not noted as handled. When such a record is dealt with, that is
-/// how many of its handlings were one too many.
+/// How often offsets were begun by earlier attempts without being recorded as handled. When such a record is settled,
+/// that many of its handlings count as repeats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
-    /// First offset, the offset after the last, how often; rising, never 0 times.
+    /// First offset, end offset (exclusive), and count; rising, and never 0 times.
     runs: Vec<(i64, i64, u32)>,
 }
 
@@ -30,16 +30,16 @@ impl Repeats {
         self.runs.is_empty()
     }
 
-    /// How many records there are at most.
+    /// The most records that may be repeated.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.runs.iter().map(|(first, end, _)| end.saturating_sub(*first).unsigned_abs()).sum()
     }
 
-    /// These, and once more each offset of `begun`, but for those below `position` and those in the runs `handled`.
+    /// Adds one more time for each offset of `begun`, and drops the offsets below `position` and those in `handled`.
     #[must_use]
-    pub fn and(&self, begun: &[(i64, i64)], position: i64, handled: &[(i64, i64)]) -> Self {
-        // At each edge the number of times goes up or down by so many.
+    pub fn with_attempt(&self, begun: &[(i64, i64)], position: i64, handled: &[(i64, i64)]) -> Self {
+        // At each edge the counts go up or down by these numbers.
         let mut edges: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
         let mut edge = |first: i64, end: i64, times: i64, done: i64| {
             for (at, sign) in [(first, 1), (end, -1)] {
@@ -51,7 +51,7 @@ impl Repeats {
         for &(first, end, times) in &self.runs {
             edge(first, end, i64::from(times), 0);
         }
-        for (first, end) in union(begun) {
+        for (first, end) in merge_runs(begun) {
             edge(first, end, 1, 0);
         }
         for &(first, end) in handled {
@@ -99,8 +99,8 @@ impl Repeats {
     }
 }
 
-/// The same offsets, each once, as rising runs: a record that was tried again within an attempt counts once.
-fn union(runs: &[(i64, i64)]) -> Vec<(i64, i64)> {
+/// Merges runs: the same offsets, each once, as rising runs. A record that was retried within an attempt counts once.
+fn merge_runs(runs: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let mut sorted = runs.to_vec();
     sorted.sort_unstable();
     let mut out: Vec<(i64, i64)> = Vec::new();
@@ -130,27 +130,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_counts_as_one_would_by_hand(
+        fn the_counts_match_a_simple_model(
             attempts in prop::collection::vec((runs(), 0_i64..30, runs()), 1..4),
         ) {
-            let (mut repeats, mut by_hand) = (Repeats::default(), vec![0_u32; 80]);
+            let (mut repeats, mut model) = (Repeats::default(), vec![0_u32; 80]);
             for (begun, position, handled) in attempts {
-                let handled = union(&handled);
-                repeats = repeats.and(&begun, position, &handled);
-                for (offset, times) in (0_i64..).zip(&mut by_hand) {
+                let handled = merge_runs(&handled);
+                repeats = repeats.with_attempt(&begun, position, &handled);
+                for (offset, times) in (0_i64..).zip(&mut model) {
                     *times += u32::from(within(&begun, offset));
                     if offset < position || within(&handled, offset) {
                         *times = 0;
                     }
                 }
             }
-            let told: Vec<u32> = (0..80).map(|offset| repeats.times(offset)).collect();
-            prop_assert_eq!(&told, &by_hand);
+            let found: Vec<u32> = (0..80).map(|offset| repeats.times(offset)).collect();
+            prop_assert_eq!(&found, &model);
             prop_assert_eq!(Repeats::decode(&repeats.encode()), Some(repeats));
         }
 
         #[test]
-        fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let _ = Repeats::decode(&bytes);
         }
     }

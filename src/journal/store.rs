@@ -6,21 +6,21 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
 use super::{
-    code::{self, Row},
+    encoding::{self, Row},
     figures::{Figures, GroupEntry, GroupsChange, Head, PartitionChange, PartitionState},
     repeats::Repeats,
 };
 
-/// Written into the file, so that others know what it is: "krpl".
-const APPLICATION: i64 = 0x6B72_706C;
-/// The form of what is in it.
-pub(super) const FORM: i64 = 1;
-/// How long somebody who only reads may keep the writer waiting, and the other way round.
-const BUSY: Duration = Duration::from_secs(2);
-/// The log that `SQLite` writes ahead is cut back to this after it was taken over.
-const MOST_LOG: i64 = 16 << 20;
-/// Pages of the file that `SQLite` keeps in memory, in KiB; the minus says that it is no number of pages. A journal is written
-/// and hardly read: `SQLite`'s own 2 MiB would fill up in the course of an hour and speed up nothing.
+/// The application id in the file, which identifies it for other programs: "krpl".
+const APPLICATION_ID: i64 = 0x6B72_706C;
+/// The version of the file format.
+pub(super) const FORMAT_VERSION: i64 = 1;
+/// How long a reader may keep the writer waiting, and vice versa.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// `SQLite` truncates its write-ahead log to this size after a checkpoint.
+const MAX_WAL_BYTES: i64 = 16 << 20;
+/// The page cache of `SQLite` in KiB; negative, because positive values count pages. A journal is written and rarely
+/// read: the default of 2 MiB would fill up within an hour and speed up nothing.
 const PAGE_CACHE_KIB: i64 = -256;
 
 const TABLES: &str = "
@@ -34,11 +34,11 @@ const TABLES: &str = "
 /// Why a database cannot be read.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// One sentence's part.
+    /// Its contents are damaged. Part of a sentence.
     Damaged(String),
-    /// Another form than ours.
-    Form(i64),
-    /// Not the file's fault.
+    /// It has another format version.
+    Version(i64),
+    /// The cause is not the file.
     System(String),
 }
 
@@ -60,23 +60,23 @@ pub(super) struct Store {
     connection: Connection,
 }
 
-/// Everything that is in one.
+/// The contents of a database.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) head: Head,
     pub(super) figures: Figures,
-    /// In the plan's order; empty where a group or the target keeps the positions.
+    /// In the plan's order; empty if a group or the target stores the positions.
     pub(super) partitions: Vec<(PartitionState, Vec<GroupEntry>, Repeats)>,
 }
 
 impl Store {
-    /// Makes a new one; there must be none of this name.
+    /// Creates a database. There must be no file of this name.
     pub(super) fn create(path: &Path, head: &Head, figures: &Figures) -> Result<Self, String> {
-        // SQLite's other files get the permissions of this one.
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        made.map_err(|error| error.to_string())?;
+        // SQLite's other files get the same permissions.
+        let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        created.map_err(|error| error.to_string())?;
         Self::fill(path, head, figures).map_err(|error| {
-            // Half a journal helps nobody.
+            // A partial journal is of no use.
             let _ = std::fs::remove_file(path);
             error.to_string()
         })
@@ -86,17 +86,17 @@ impl Store {
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        let change = connection.transaction()?;
-        change.pragma_update(None, "application_id", APPLICATION)?;
-        change.pragma_update(None, "user_version", FORM)?;
-        change.execute_batch(TABLES)?;
-        put_text(&change, "head", &code::json(Row::Head, head)?)?;
-        put_text(&change, "figures", &code::json(Row::Figures, figures)?)?;
-        change.commit()?;
+        let transaction = connection.transaction()?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT_VERSION)?;
+        transaction.execute_batch(TABLES)?;
+        put_text(&transaction, "head", &encoding::encode_json(Row::Head, head)?)?;
+        put_text(&transaction, "figures", &encoding::encode_json(Row::Figures, figures)?)?;
+        transaction.commit()?;
         Ok(Self { connection })
     }
 
-    /// Opens one that is there.
+    /// Opens an existing database.
     pub(super) fn open(path: &Path, write: bool) -> Result<Self, Unreadable> {
         let size = std::fs::metadata(path).map_err(|error| Unreadable::System(error.to_string()))?.len();
         if size == 0 {
@@ -104,18 +104,18 @@ impl Store {
         }
         let flags = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
         let connection = Connection::open_with_flags(path, flags)?;
-        if !write && needs_a_writer(&connection) {
+        if !write && needs_writer(&connection) {
             drop(connection);
             return Self::open(path, true);
         }
         prepare(&connection)?;
         let read = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        if read("application_id")? != APPLICATION {
-            return Err(Unreadable::Damaged("it is no journal of a run".into()));
+        if read("application_id")? != APPLICATION_ID {
+            return Err(Unreadable::Damaged("it is not the journal of a run".into()));
         }
         match read("user_version")? {
-            FORM => Ok(Self { connection }),
-            other => Err(Unreadable::Form(other)),
+            FORMAT_VERSION => Ok(Self { connection }),
+            other => Err(Unreadable::Version(other)),
         }
     }
 
@@ -124,11 +124,11 @@ impl Store {
         Ok((self.text("head", Row::Head)?, self.text("figures", Row::Figures)?))
     }
 
-    /// Everything, after a check of the whole file.
+    /// All contents, after a check of the whole file.
     pub(super) fn content(&self) -> Result<Content, Unreadable> {
-        let verdict: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict != "ok" {
-            return Err(Unreadable::Damaged(verdict));
+        let check_result: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check_result != "ok" {
+            return Err(Unreadable::Damaged(check_result));
         }
         let (head, figures) = self.summary()?;
         let count = if head.keeps_positions() { head.partitions.len() } else { 0 };
@@ -140,8 +140,8 @@ impl Store {
         let damaged = |row: Row| Unreadable::Damaged(row.name());
         let body = self.blob("SELECT body FROM partition WHERE idx = ?1", index)?;
         let state = match body {
-            Some(body) => code::to_partition(index, &body).ok_or_else(|| damaged(Row::Partition(index)))?,
-            // No checkpoint has been taken of it.
+            Some(body) => encoding::decode_partition(index, &body).ok_or_else(|| damaged(Row::Partition(index)))?,
+            // No checkpoint includes it yet.
             None => PartitionState {
                 position: head.partitions.get(index as usize).map_or(0, |plan| plan.first.get()),
                 ..PartitionState::default()
@@ -151,13 +151,13 @@ impl Store {
         let mut rows = self.connection.prepare_cached("SELECT body FROM groups WHERE idx = ?1 ORDER BY seq")?;
         let mut rows = rows.query([index])?;
         while let Some(row) = rows.next()? {
-            let entries = code::to_groups(index, row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+            let entries = encoding::decode_groups(index, row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
             for entry in entries.ok_or_else(|| damaged(Row::Groups(index)))? {
                 groups.insert(entry.group, entry);
             }
         }
         let repeats = match self.blob("SELECT body FROM repeats WHERE idx = ?1", index)? {
-            Some(body) => code::unseal(Row::Repeats(index), &body)
+            Some(body) => encoding::unseal(Row::Repeats(index), &body)
                 .and_then(Repeats::decode)
                 .ok_or_else(|| damaged(Row::Repeats(index)))?,
             None => Repeats::default(),
@@ -165,8 +165,8 @@ impl Store {
         Ok((state, groups.into_values().collect(), repeats))
     }
 
-    /// Writes a checkpoint: all of it or nothing. Each change is written before the next one is asked for, and the figures
-    /// come last.
+    /// Writes a checkpoint: all of it or nothing. Each change is written before the next one is requested, and the
+    /// totals come last.
     pub(super) fn checkpoint(
         &mut self,
         head: Option<&Head>,
@@ -182,33 +182,33 @@ impl Store {
         changes: impl Iterator<Item = PartitionChange>,
         figures: impl FnOnce() -> Figures,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        let change = self.connection.transaction()?;
+        let transaction = self.connection.transaction()?;
         if let Some(head) = head {
-            put_text(&change, "head", &code::json(Row::Head, head)?)?;
+            put_text(&transaction, "head", &encoding::encode_json(Row::Head, head)?)?;
         }
         for PartitionChange { index, state, groups } in changes {
-            let body = code::partition(index, &state);
-            change
+            let body = encoding::encode_partition(index, &state);
+            transaction
                 .prepare_cached("INSERT OR REPLACE INTO partition (idx, body) VALUES (?1, ?2)")?
                 .execute(params![index, body])?;
             let entries = match groups {
                 GroupsChange::All(entries) => {
-                    change.prepare_cached("DELETE FROM groups WHERE idx = ?1")?.execute([index])?;
+                    transaction.prepare_cached("DELETE FROM groups WHERE idx = ?1")?.execute([index])?;
                     entries
                 }
                 GroupsChange::Some(entries) => entries,
             };
             if !entries.is_empty() {
-                change
+                transaction
                     .prepare_cached("INSERT INTO groups (idx, body) VALUES (?1, ?2)")?
-                    .execute(params![index, code::groups(index, &entries)])?;
+                    .execute(params![index, encoding::encode_groups(index, &entries)])?;
             }
         }
-        put_text(&change, "figures", &code::json(Row::Figures, &figures())?)?;
-        Ok(change.commit()?)
+        put_text(&transaction, "figures", &encoding::encode_json(Row::Figures, &figures())?)?;
+        Ok(transaction.commit()?)
     }
 
-    /// Writes what a new attempt begins with.
+    /// Writes the plan and the repeats at the start of a new attempt.
     pub(super) fn begin_attempt<'a>(
         &mut self,
         head: &Head,
@@ -216,20 +216,20 @@ impl Store {
     ) -> Result<(), String> {
         let write = || -> Result<(), Box<dyn std::error::Error>> {
             self.connection.pragma_update(None, "journal_mode", "wal")?;
-            let change = self.connection.transaction()?;
-            put_text(&change, "head", &code::json(Row::Head, head)?)?;
-            change.execute("DELETE FROM repeats", [])?;
+            let transaction = self.connection.transaction()?;
+            put_text(&transaction, "head", &encoding::encode_json(Row::Head, head)?)?;
+            transaction.execute("DELETE FROM repeats", [])?;
             for (index, repeats) in (0_u32..).zip(repeats).filter(|(_, repeats)| !repeats.is_empty()) {
-                let body = code::seal(Row::Repeats(index), repeats.encode());
-                change.execute("INSERT INTO repeats (idx, body) VALUES (?1, ?2)", params![index, body])?;
+                let body = encoding::seal(Row::Repeats(index), repeats.encode());
+                transaction.execute("INSERT INTO repeats (idx, body) VALUES (?1, ?2)", params![index, body])?;
             }
-            Ok(change.commit()?)
+            Ok(transaction.commit()?)
         };
         write().map_err(|error| error.to_string())
     }
 
-    /// Takes what was written ahead over into the database, so that it is one file, and closes it. Where somebody reads just
-    /// now, that is left for later.
+    /// Checkpoints the write-ahead log into the database, so that it is one file, and closes it. If another process is
+    /// reading, the log stays.
     pub(super) fn close(self) {
         let _ = self.connection.pragma_update(None, "journal_mode", "delete");
     }
@@ -237,7 +237,7 @@ impl Store {
     fn text<T: DeserializeOwned>(&self, name: &str, row: Row) -> Result<T, Unreadable> {
         let mut query = self.connection.prepare_cached("SELECT body FROM text WHERE name = ?1")?;
         let body: Option<Vec<u8>> = query.query_row([name], |row| row.get(0)).optional()?;
-        body.and_then(|body| code::from_json(row, &body)).ok_or_else(|| Unreadable::Damaged(row.name()))
+        body.and_then(|body| encoding::decode_json(row, &body)).ok_or_else(|| Unreadable::Damaged(row.name()))
     }
 
     fn blob(&self, query: &str, index: u32) -> Result<Option<Vec<u8>>, rusqlite::Error> {
@@ -245,18 +245,19 @@ impl Store {
     }
 }
 
-/// A process that was killed while it made one file of its journal leaves a change behind that only a writer may take back.
-fn needs_a_writer(connection: &Connection) -> bool {
+/// Whether only a writer can open the database: a process that was killed while it merged the write-ahead log leaves a
+/// change that only a writer can roll back.
+fn needs_writer(connection: &Connection) -> bool {
     let read = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0));
     matches!(read, Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == rusqlite::ErrorCode::ReadOnly)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
-    // A commit survives the end of the process; a loss of power may take the last ones, and damages nothing.
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A commit survives the end of the process. A loss of power may lose the last commits, but damages nothing.
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "cache_size", PAGE_CACHE_KIB)?;
-    connection.pragma_update(None, "journal_size_limit", MOST_LOG)
+    connection.pragma_update(None, "journal_size_limit", MAX_WAL_BYTES)
 }
 
 fn put_text(connection: &Connection, name: &str, body: &[u8]) -> rusqlite::Result<()> {

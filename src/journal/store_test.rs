@@ -1,4 +1,4 @@
-//! A journal as a whole: what is written is found again, and what is damaged is refused.
+//! Tests of whole journals: what is written reads back, and damage is detected.
 
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ fn place() -> (tempfile::TempDir, Journals) {
     (dir, journals)
 }
 
-/// A journal with two checkpoints, whose process is gone.
+/// A journal with two checkpoints whose process has ended.
 fn written(journals: &Journals) -> PathBuf {
     let mut journal = Journal::create(journals, head(ID)).unwrap();
     let all = GroupsChange::All((0..200).map(|group| entry(group, 5)).collect());
@@ -55,14 +55,14 @@ fn written(journals: &Journals) -> PathBuf {
     let second = [change(0, 12, &[(20, 22)], some), change(1, 0, &[(3, 4)], GroupsChange::Some(vec![entry(1, 3)]))];
     checkpoint(&mut journal, figures(RunState::Running), second);
     let begun = std::sync::Arc::clone(journal.begun());
-    // Under way when the process dies: one record of them is noted as handled.
+    // In flight when the process dies. One of these records is recorded as handled.
     std::mem::forget(begun.note(&mut Vec::new(), [(0, 12), (0, 13), (0, 20), (1, 50)].into_iter()));
     drop(journal);
     journals.database(ID)
 }
 
 #[test]
-fn what_was_written_is_found_again() {
+fn a_journal_reads_back() {
     let (_dir, journals) = place();
     written(&journals);
     let stored = Stored::open(&journals, ID).unwrap();
@@ -71,32 +71,32 @@ fn what_was_written_is_found_again() {
     assert_eq!((first.state.position, first.state.above.as_slice()), (12, &[(20, 22)][..]));
     assert_eq!((first.groups.len(), first.groups[7], first.groups[200]), (201, entry(7, 20), entry(300, 21)));
     let repeated: Vec<i64> = (0..100).filter(|offset| first.repeats.times(*offset) > 0).collect();
-    assert_eq!(repeated, [12, 13], "20 was noted as handled");
+    assert_eq!(repeated, [12, 13], "20 was recorded as handled");
     assert_eq!(stored.partitions[1].repeats.times(50), 1);
 }
 
 #[test]
-fn whoever_goes_on_takes_over_what_was_begun() {
+fn a_resumed_run_takes_over_the_batches_begun() {
     let (_dir, journals) = place();
     written(&journals);
     for attempt in 2..5_u32 {
-        let (mut journal, _, partitions) = Stored::open(&journals, ID).unwrap().go_on().unwrap();
+        let (mut journal, _, partitions) = Stored::open(&journals, ID).unwrap().resume().unwrap();
         assert_eq!(journal.head().attempt, attempt);
         assert_eq!(
             partitions[0].repeats.times(13),
             attempt - 1,
-            "begun by each attempt so far, and never noted as handled"
+            "begun by each attempt so far, and never recorded as handled"
         );
-        assert_eq!(partitions[0].repeats.times(12), u32::from(attempt == 2), "noted as handled by the second");
+        assert_eq!(partitions[0].repeats.times(12), u32::from(attempt == 2), "recorded as handled by the second");
         std::mem::forget(journal.begun().note(&mut Vec::new(), [(0, 13), (0, 13)].into_iter()));
         let none = GroupsChange::Some(Vec::new());
         checkpoint(&mut journal, figures(RunState::Running), [change(0, 13, &[(20, 22)], none)]);
     }
 }
 
-/// The totals are looked at after the partitions: what was passed over in between comes again, and is counted again.
+/// The totals are read after the partitions: records passed over in between are read and counted again.
 #[test]
-fn what_goes_on_counts_no_record_that_will_come_again() {
+fn a_resumed_run_does_not_count_records_that_will_be_read_again() {
     for (group, expected) in [(None, (1, 1)), (Some("g".to_owned()), (1, 4))] {
         let (_dir, journals) = place();
         let mut journal = Journal::create(&journals, Head { group, ..head(ID) }).unwrap();
@@ -104,13 +104,13 @@ fn what_goes_on_counts_no_record_that_will_come_again() {
         let groups = || GroupsChange::All(Vec::new());
         checkpoint(&mut journal, totals, [change(0, 10, &[], groups()), change(1, 10, &[], groups())]);
         drop(journal);
-        let (_journal, before, _) = Stored::open(&journals, ID).unwrap().go_on().unwrap();
+        let (_journal, before, _) = Stored::open(&journals, ID).unwrap().resume().unwrap();
         assert_eq!((before.skipped, before.dead_lettered), expected);
     }
 }
 
 #[test]
-fn one_process_at_a_time() {
+fn only_one_process_at_a_time_can_open_a_journal() {
     let (_dir, journals) = place();
     let journal = Journal::create(&journals, head(ID)).unwrap();
     assert!(
@@ -124,7 +124,7 @@ fn one_process_at_a_time() {
 }
 
 #[test]
-fn only_its_owner_can_read_it() {
+fn only_the_owner_can_read_a_journal() {
     use std::os::unix::fs::PermissionsExt;
     let (_dir, journals) = place();
     let _journal = Journal::create(&journals, head(ID)).unwrap();
@@ -135,7 +135,7 @@ fn only_its_owner_can_read_it() {
 }
 
 #[test]
-fn a_run_that_is_done_is_kept_for_the_list_only() {
+fn a_finished_run_is_only_listed() {
     let (_dir, journals) = place();
     for run in 0..5 {
         let mut journal = Journal::create(&journals, head(&format!("run-{run}"))).unwrap();
@@ -161,11 +161,11 @@ fn refused(journals: &Journals) -> String {
 }
 
 #[test]
-fn what_is_no_journal_is_refused_and_listed() {
+fn a_file_that_is_not_a_journal_is_refused_and_listed() {
     let (_dir, journals) = place();
     let path = written(&journals);
     let whole = std::fs::read(&path).unwrap();
-    for (what, content, said) in [
+    for (what, content, expected) in [
         ("empty", Vec::new(), "the file is empty"),
         (
             "text",
@@ -177,7 +177,7 @@ fn what_is_no_journal_is_refused_and_listed() {
     ] {
         std::fs::write(&path, content).unwrap();
         let error = Stored::open(&journals, ID).unwrap_err().to_string();
-        assert!(error.contains(said) && error.contains("kreplay runs --forget"), "{what}: {error}");
+        assert!(error.contains(expected) && error.contains("kreplay runs --forget"), "{what}: {error}");
         assert_eq!(journals.list().unwrap().len(), 1, "{what}");
     }
     std::fs::write(&path, "").unwrap();
@@ -185,17 +185,17 @@ fn what_is_no_journal_is_refused_and_listed() {
 }
 
 #[test]
-fn another_form_is_refused_with_its_number() {
+fn another_format_version_is_refused_with_its_number() {
     let (_dir, journals) = place();
     let path = written(&journals);
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    assert!(refused(&journals).contains("has form 7, and this kreplay reads form 1"));
+    assert!(refused(&journals).contains("has format 7, but this kreplay reads format 1"));
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "application_id", 1).unwrap();
-    assert!(refused(&journals).contains("no journal of a run"));
+    assert!(refused(&journals).contains("not the journal of a run"));
 }
 
 #[test]
-fn rows_that_are_lost_or_exchanged_are_noticed() {
+fn lost_or_exchanged_rows_are_detected() {
     for damage in [
         "DELETE FROM text WHERE name = 'head'",
         "UPDATE partition SET body = (SELECT body FROM partition WHERE idx = 1) WHERE idx = 0",
@@ -209,7 +209,7 @@ fn rows_that_are_lost_or_exchanged_are_noticed() {
     }
 }
 
-/// What the files hold while the process that writes them is killed, after each checkpoint.
+/// The files as they are if the process is killed after this number of checkpoints.
 fn killed_after(checkpoints: usize) -> (tempfile::TempDir, Journals) {
     let (_dir, journals) = place();
     let mut journal = Journal::create(&journals, head(ID)).unwrap();
@@ -232,7 +232,7 @@ fn copy_files(from: &Journals, to: &Journals) {
     }
 }
 
-/// How many checkpoints a journal has kept; `None` where it is refused.
+/// The number of checkpoints in a journal; `None` if it is refused.
 fn kept(journals: &Journals) -> Option<u64> {
     let stored = match Stored::open(journals, ID) {
         Ok(stored) => stored,
@@ -255,15 +255,15 @@ fn a_killed_process_leaves_its_last_checkpoint() {
     }
 }
 
-/// A flipped bit hits what nobody reads, takes checkpoints away from the last one on, or is noticed. What is believed is
-/// whole: [`kept`] checks it.
+/// A flipped bit hits unused bytes, removes the last checkpoints, or is detected. Whatever is accepted is intact, which
+/// [`kept`] checks.
 #[test]
-fn a_flipped_bit_is_never_believed() {
+fn a_flipped_bit_is_never_accepted() {
     let (_dir, killed) = killed_after(3);
     let (mut refused, mut believed) = (0, 0);
     for name in ["db", "db-wal"] {
         let whole = std::fs::read(killed.dir().join(format!("{ID}.{name}"))).unwrap();
-        // A stride without a common factor with pages and frames comes to all kinds of places.
+        // A stride that shares no factor with the sizes of pages and frames hits all kinds of positions.
         for at in (0..whole.len()).step_by(521) {
             let (_dir, journals) = place();
             journals.prepare().unwrap();

@@ -1,4 +1,4 @@
-//! LEB128: whole numbers in as few bytes as they need, seven bits a byte, the lowest first.
+//! LEB128: variable-length encoding of integers, seven bits per byte, lowest first.
 
 /// Appends a number.
 pub(crate) fn push(bytes: &mut Vec<u8>, mut value: u64) {
@@ -9,7 +9,7 @@ pub(crate) fn push(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(u8::try_from(value).unwrap_or(0));
 }
 
-/// Takes a number off the front; `None` where the bytes end too early or say more than 64 bits.
+/// Takes a number off the front; `None` if the bytes end too early or exceed 64 bits.
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
@@ -27,12 +27,12 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Takes a number that is an offset, or a distance between offsets.
+/// Takes an offset or a distance between offsets.
 pub(crate) fn take_offset(bytes: &mut &[u8]) -> Option<i64> {
     i64::try_from(take(bytes)?).ok()
 }
 
-/// Appends runs of offsets that rise and do not touch, as distances from `base`.
+/// Appends rising runs of offsets that do not touch, as distances from `base`.
 pub(crate) fn push_runs(bytes: &mut Vec<u8>, base: i64, runs: &[(i64, i64)]) {
     push(bytes, runs.len() as u64);
     let mut at = base;
@@ -43,10 +43,10 @@ pub(crate) fn push_runs(bytes: &mut Vec<u8>, base: i64, runs: &[(i64, i64)]) {
     }
 }
 
-/// Takes what [`push_runs`] has appended.
+/// Takes the runs that [`push_runs`] appended.
 pub(crate) fn take_runs(bytes: &mut &[u8], base: i64) -> Option<Vec<(i64, i64)>> {
     let (count, mut at) = (take(bytes)?, base);
-    // Each run takes at least two bytes: a wrong count cannot ask for more memory than there is text.
+    // Each run takes at least two bytes, so a wrong count cannot request more memory than the input has.
     let mut runs = Vec::with_capacity(usize::try_from(count).ok()?.min(bytes.len() / 2));
     for _ in 0..count {
         let first = at.checked_add(take_offset(bytes)?)?;
@@ -77,7 +77,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..40), base in any::<i64>()) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), base in any::<i64>()) {
             let _ = take_runs(&mut bytes.as_slice(), base);
         }
     }

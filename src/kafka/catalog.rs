@@ -1,4 +1,4 @@
-//! What a cluster holds: its topics, their partitions, and where their logs begin and end.
+//! Read-only queries about a cluster: topics, partitions, log ends, and groups.
 
 use std::{
     collections::BTreeMap,
@@ -14,71 +14,72 @@ use rdkafka::{
 use super::client::{Client, ClientError, is_outage};
 use crate::domain::{Offset, TopicPartition};
 
-/// A topic as the cluster describes it.
+/// A topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicInfo {
     /// Its name.
     pub name: String,
-    /// How many partitions it has.
+    /// The number of partitions.
     pub partitions: i32,
-    /// Whether it is one of Kafka's own.
+    /// Whether it is an internal topic of Kafka.
     pub internal: bool,
 }
 
-/// A consumer group as the cluster lists it.
+/// A consumer group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupInfo {
     /// Its id.
     pub id: String,
-    /// Nobody is a member of it. Brokers before Kafka 2.6 do not say so of any group.
+    /// Whether the group is known to have no members. Brokers before Kafka 2.6 do not report the state, so this is
+    /// `false` there.
     pub empty: bool,
 }
 
-/// The two ends of a partition's log.
+/// Where a partition's log begins and ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEnds {
-    /// Which partition.
+    /// The partition.
     pub id: TopicPartition,
-    /// The first offset that is still there.
+    /// The low watermark.
     pub low: Offset,
-    /// The offset that the next readable record will have: with `read_committed`, the last stable offset.
+    /// The offset of the next readable record: with `read_committed`, the last stable offset.
     pub end: Offset,
 }
 
-/// Something that could not be found out.
+/// A query failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// The client could not be used.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A topic is not there.
+    /// The topic does not exist.
     #[error("there is no topic `{0}` on this cluster; check its name")]
     UnknownTopic(String),
-    /// A topic must not be read.
-    #[error("no permission to read topic `{0}`; ask for READ and DESCRIBE on it")]
+    /// The credentials do not permit reading the topic.
+    #[error("no permission to read topic `{0}`; READ and DESCRIBE on it are required")]
     NotAuthorized(String),
-    /// A topic cannot be described just now.
+    /// The topic cannot be described at the moment.
     #[error("topic `{topic}` cannot be read: {reason}")]
     Topic {
         /// Its name.
         topic: String,
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
-    /// A group's offsets cannot be read.
+    /// The group's offsets cannot be read.
     #[error("the offsets of group `{group}` cannot be read: {reason}")]
     Group {
         /// Its id.
         group: String,
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
 }
 
-/// How the ids of librdkafka's mock clusters begin (`rd_kafka_mock_cluster_new` in its `rdkafka_mock.c`).
+/// Prefix of the cluster id of librdkafka's mock clusters (`rd_kafka_mock_cluster_new` in its `rdkafka_mock.c`).
 const MOCK_CLUSTER_ID_PREFIX: &str = "mockCluster";
 
-/// Looks things up on a cluster. Every call waits at most for the time it is given.
+/// Queries about a cluster. Every call waits at most for the timeout given to [`Catalog::new`].
 #[derive(Clone, Copy)]
 pub struct Catalog<'a> {
     pub(super) client: &'a Client,
@@ -86,16 +87,16 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Looks things up through a client.
+    /// Queries through `client`, each within `timeout`.
     #[must_use]
     pub fn new(client: &'a Client, timeout: Duration) -> Self {
         Self { client, timeout }
     }
 
-    /// Every topic that may be seen, sorted by name.
+    /// All visible topics, sorted by name.
     ///
     /// # Errors
-    /// [`CatalogError::Client`] when no broker answers.
+    /// [`CatalogError::Client`] if no broker answers.
     pub fn topics(&self) -> Result<Vec<TopicInfo>, CatalogError> {
         let metadata = self.client.consumer.fetch_metadata(None, self.timeout).map_err(|error| self.failure(&error))?;
         let mut topics: Vec<TopicInfo> = metadata
@@ -112,13 +113,13 @@ impl<'a> Catalog<'a> {
         Ok(topics)
     }
 
-    /// One topic by name. It is never created by asking.
+    /// One topic by name. The query never creates the topic.
     ///
     /// # Errors
-    /// What is wrong with it, or with the connection. A topic that does not exist is only reported after a short second
-    /// look, because a new one may not have reached every broker.
+    /// Why the topic cannot be read, or a connection error. A missing topic is reported only after retrying for up to a
+    /// second, because a new topic may not have reached every broker yet.
     pub fn topic(&self, name: &str) -> Result<TopicInfo, CatalogError> {
-        let patience = Instant::now() + self.timeout.min(Duration::from_secs(1));
+        let deadline = Instant::now() + self.timeout.min(Duration::from_secs(1));
         loop {
             let metadata =
                 self.client.consumer.fetch_metadata(Some(name), self.timeout).map_err(|error| self.failure(&error))?;
@@ -137,7 +138,7 @@ impl<'a> Catalog<'a> {
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     return Err(CatalogError::NotAuthorized(name.into()));
                 }
-                _ if Instant::now() < patience => std::thread::sleep(Duration::from_millis(100)),
+                _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                     return Err(CatalogError::UnknownTopic(name.into()));
                 }
@@ -149,22 +150,22 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    /// What the cluster calls itself, where it says so.
+    /// The cluster id, if the cluster reports one.
     #[must_use]
     pub fn cluster_id(&self) -> Option<String> {
         self.client.consumer.client().fetch_cluster_id(self.timeout).filter(|id| !id.is_empty())
     }
 
-    /// Whether this is librdkafka's mock cluster, which lets requests that it does not know run into their timeout.
+    /// Whether this is librdkafka's mock cluster, on which unsupported requests run into their timeout.
     pub(super) fn is_embedded(&self) -> bool {
         self.cluster_id().is_some_and(|id| id.starts_with(MOCK_CLUSTER_ID_PREFIX))
     }
 
-    /// What tells topics apart from others of the same name, by name. Topics that no id is known of are left out: old
-    /// brokers have none.
+    /// Topic ids by topic name. They distinguish a topic from a later one of the same name. Topics without a known id
+    /// are left out; old brokers have none.
     ///
     /// # Errors
-    /// [`CatalogError::Client`] when no broker answers.
+    /// [`CatalogError::Client`] if no broker answers.
     pub fn topic_ids(&self, names: &[String]) -> Result<BTreeMap<String, String>, CatalogError> {
         if self.is_embedded() {
             return Ok(BTreeMap::new());
@@ -172,21 +173,21 @@ impl<'a> Catalog<'a> {
         match super::native::topics::topic_ids(self.client.consumer.client(), names, self.timeout) {
             Ok(ids) => Ok(ids),
             Err(code) if is_outage(code) => Err(self.failure(&KafkaError::Global(code))),
-            // A broker that answers and does not say is one that does not tell topics apart.
+            // The broker answered with an error: it does not support topic ids.
             Err(_) => Ok(BTreeMap::new()),
         }
     }
 
-    /// The consumer groups that may be seen, sorted by id, each with whether it is known to be without members.
+    /// All visible consumer groups, sorted by id.
     ///
     /// # Errors
-    /// The broker's words, or [`CatalogError::Client`] when one of them does not answer.
+    /// The broker's message, or [`CatalogError::Client`] if one of the brokers does not answer.
     pub fn groups(&self) -> Result<Vec<GroupInfo>, CatalogError> {
-        let patience = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
         let found = loop {
             match super::native::groups::list_groups(self.client.consumer.client(), self.timeout) {
-                // A coordinator that is still loading says so.
-                Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(200)),
+                // A coordinator that is still loading returns an error.
+                Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(200)),
                 answer => break answer.map_err(|code| self.failure(&KafkaError::Global(code)))?,
             }
         };
@@ -195,12 +196,12 @@ impl<'a> Catalog<'a> {
         Ok(groups)
     }
 
-    /// Where the logs of some partitions begin and end, in the order asked for.
+    /// The log ends of some partitions, in the order given.
     ///
     /// # Errors
-    /// The first partition that gives no answer.
+    /// The error of the first partition without an answer.
     pub fn log_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<LogEnds>, CatalogError> {
-        // The ends are asked for after the beginnings, so that a beginning is never above its end.
+        // The ends are queried after the beginnings, so that a beginning is never above its end.
         let lows = self.list_offsets(partitions, |_| NativeOffset::Beginning)?;
         let ends = self.list_offsets(partitions, |_| NativeOffset::End)?;
         partitions
@@ -213,23 +214,24 @@ impl<'a> Catalog<'a> {
             .collect()
     }
 
-    /// The first record of each partition whose timestamp is not before a time, in milliseconds since 1970; `None` where there
-    /// is none below the end of the log (with `read_committed`, below its last stable offset).
+    /// The offset of the first record of each partition whose timestamp is at or after the given time, in milliseconds
+    /// since 1970; `None` if there is none below the end of the log (with `read_committed`, below the last stable
+    /// offset).
     ///
     /// # Errors
-    /// The first partition that gives no answer.
+    /// The error of the first partition without an answer.
     pub fn offsets_at(&self, wanted: &[(TopicPartition, u64)]) -> Result<Vec<Option<Offset>>, CatalogError> {
         let ids: Vec<TopicPartition> = wanted.iter().map(|(id, _)| id.clone()).collect();
         self.list_offsets(&ids, |index| {
-            // Negative times have meanings of their own, so the type rules them out.
+            // Kafka gives negative times a special meaning, so the type rules them out.
             NativeOffset::Offset(i64::try_from(wanted[index].1).unwrap_or(i64::MAX))
         })
     }
 
-    /// Where the logs of some partitions end now, in the order asked for; `None` where nobody answers for a partition.
+    /// The current log ends of some partitions, in the order given; `None` for partitions without an answer.
     ///
     /// # Errors
-    /// No answer at all.
+    /// No broker answers.
     pub fn ends_now(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for id in partitions {
@@ -249,69 +251,74 @@ impl<'a> Catalog<'a> {
         Ok(partitions.iter().map(end).collect())
     }
 
-    /// A new topic, or one whose leader has just changed, has no leader that answers for a moment: that is waited for, within
-    /// the catalog's time. `which` says what is asked of each partition, by its place in the list.
+    /// Queries one offset per partition; `which` returns the query for the partition at an index of the list. A
+    /// partition of a new topic, or one whose leader has just changed, briefly has no leader that answers; this retries
+    /// until the catalog's timeout.
     fn list_offsets(
         &self,
         partitions: &[TopicPartition],
         which: impl Fn(usize) -> NativeOffset,
     ) -> Result<Vec<Option<Offset>>, CatalogError> {
         if partitions.is_empty() {
-            // librdkafka refuses a question about nothing.
+            // librdkafka rejects an empty list.
             return Ok(Vec::new());
         }
-        let patience = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
         loop {
             match self.list_offsets_once(partitions, &which) {
-                Err(refusal) if refusal.passes && Instant::now() < patience => {
+                Err(query_failure) if query_failure.is_retriable && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(100));
-                    // Looks where the leaders are now; an answer that does not come is found out by the next try.
+                    // Refreshes the leaders. If this fails, the next attempt reports it.
                     drop(self.client.consumer.fetch_metadata(None, self.timeout));
                 }
-                Err(refusal) => return Err(refusal.error),
+                Err(query_failure) => return Err(query_failure.error),
                 Ok(offsets) => return Ok(offsets),
             }
         }
     }
 
-    /// Kafka answers for many partitions at once: for times, and for its two special ones, the beginning and the end.
+    /// Sends one request for all partitions: for times, or for Kafka's special times "beginning" and "end".
     fn list_offsets_once(
         &self,
         partitions: &[TopicPartition],
         which: impl Fn(usize) -> NativeOffset,
-    ) -> Result<Vec<Option<Offset>>, Refusal> {
+    ) -> Result<Vec<Option<Offset>>, QueryFailure> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (index, id) in partitions.iter().enumerate() {
-            list.add_partition_offset(&id.topic, id.partition.0, which(index)).map_err(|error| self.refusal(&error))?;
+            list.add_partition_offset(&id.topic, id.partition.0, which(index))
+                .map_err(|error| self.query_failure(&error))?;
         }
         let answer =
-            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.refusal(&error))?;
+            self.client.consumer.offsets_for_times(list, self.timeout).map_err(|error| self.query_failure(&error))?;
         partitions
             .iter()
             .map(|id| {
                 let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
-                    return Err(Refusal { passes: false, error: no_answer(id) });
+                    return Err(QueryFailure { is_retriable: false, error: no_answer(id) });
                 };
-                // The error comes first: a partition that nobody answered for still has the time that was asked in its offset.
+                // Check the error first: a partition without an answer still has the queried time in its offset.
                 match (element.error(), element.offset()) {
                     (Err(KafkaError::OffsetFetch(RDKafkaErrorCode::TopicAuthorizationFailed)), _) => {
-                        Err(Refusal { passes: false, error: CatalogError::NotAuthorized(id.topic.to_string()) })
+                        Err(QueryFailure {
+                            is_retriable: false,
+                            error: CatalogError::NotAuthorized(id.topic.to_string()),
+                        })
                     }
-                    (Err(error), _) => Err(Refusal {
-                        passes: error.rdkafka_error_code().is_some_and(lacks_leader),
+                    (Err(error), _) => Err(QueryFailure {
+                        is_retriable: error.rdkafka_error_code().is_some_and(lacks_leader),
                         error: CatalogError::Topic { topic: id.topic.to_string(), reason: error.to_string() },
                     }),
                     (Ok(()), NativeOffset::Offset(raw)) if raw >= 0 => Ok(Offset::new(raw)),
-                    // No record is as young as that.
+                    // No record has a timestamp that late.
                     (Ok(()), NativeOffset::End) => Ok(None),
-                    (Ok(()), _) => Err(Refusal { passes: false, error: no_answer(id) }),
+                    (Ok(()), _) => Err(QueryFailure { is_retriable: false, error: no_answer(id) }),
                 }
             })
             .collect()
     }
 
-    fn refusal(&self, error: &KafkaError) -> Refusal {
-        Refusal { passes: error.rdkafka_error_code().is_some_and(lacks_leader), error: self.failure(error) }
+    fn query_failure(&self, error: &KafkaError) -> QueryFailure {
+        QueryFailure { is_retriable: error.rdkafka_error_code().is_some_and(lacks_leader), error: self.failure(error) }
     }
 
     pub(super) fn failure(&self, error: &KafkaError) -> CatalogError {
@@ -324,12 +331,12 @@ impl<'a> Catalog<'a> {
 }
 
 fn no_answer(id: &TopicPartition) -> CatalogError {
-    CatalogError::Topic { topic: id.topic.to_string(), reason: "no broker told where its log begins and ends".into() }
+    CatalogError::Topic { topic: id.topic.to_string(), reason: "no broker returned its offsets".into() }
 }
 
-/// An answer that is none, and whether another try may bring one.
-struct Refusal {
-    passes: bool,
+/// A failed query, and whether a retry may succeed.
+struct QueryFailure {
+    is_retriable: bool,
     error: CatalogError,
 }
 

@@ -1,4 +1,4 @@
-//! Clients: their configuration, their health, and what they have to say when something is wrong.
+//! Client configuration, connection health, and client errors.
 
 use std::{
     collections::BTreeMap,
@@ -22,12 +22,12 @@ use rdkafka::{
 
 use super::consumer::Membership;
 
-/// Where the cluster is and how to talk to it. Its `Debug` form shows no property's value.
+/// The cluster's address and client properties. `Debug` prints property names without their values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaConfig {
-    /// `host:port`, several with commas.
+    /// Comma-separated `host:port` list.
     pub bootstrap_servers: String,
-    /// librdkafka's own properties, passed through as they are.
+    /// librdkafka properties, passed through unchanged.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -40,46 +40,53 @@ impl fmt::Debug for KafkaConfig {
     }
 }
 
-/// Where a reading client stands among those of its run.
+/// Which of a run's reading connections a client is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
-    /// The first one, which may have all partitions to itself.
+pub enum ReaderRole {
+    /// The first connection. It may read all partitions.
     #[default]
     First,
-    /// One of several. They share the partitions, so each can do with less: with a fifth of the queue, a client took half the
-    /// memory, and all of them together were as fast.
-    Further,
+    /// One of several connections that share the partitions, so each needs a smaller queue: with a fifth of the queue,
+    /// a client used half the memory, and all clients together were as fast.
+    Additional,
 }
 
-impl Place {
-    /// A client fetches on while it has fewer records than this at hand, of all its partitions together.
+impl ReaderRole {
+    /// `queued.min.messages`: the client keeps fetching while its queue holds fewer records than this, over all its
+    /// partitions.
     fn queued_messages(self) -> &'static str {
         match self {
             Self::First => "10000",
-            Self::Further => "2000",
+            Self::Additional => "2000",
         }
     }
 }
 
 impl KafkaConfig {
-    /// The configuration of a reading client. Only the user's own properties can override the defaults given here; those that
-    /// kreplay's correctness rests on come last.
-    pub(super) fn reading(&self) -> ClientConfig {
-        self.reading_at(Place::First)
+    /// A cluster by its bootstrap servers, a comma-separated `host:port` list, with librdkafka's default properties.
+    #[must_use]
+    pub fn new(bootstrap_servers: impl Into<String>) -> Self {
+        Self { bootstrap_servers: bootstrap_servers.into(), properties: BTreeMap::new() }
     }
 
-    /// The same, by where the client stands among those of its run.
-    pub(super) fn reading_at(&self, place: Place) -> ClientConfig {
+    /// The configuration of a reading client. User properties override the defaults set before them; the properties set
+    /// after them cannot be overridden, because correctness depends on them.
+    pub(super) fn reading(&self) -> ClientConfig {
+        self.reading_at(ReaderRole::First)
+    }
+
+    /// Like [`KafkaConfig::reading`], for the given connection.
+    pub(super) fn reading_at(&self, target: ReaderRole) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("client.id", "kreplay");
-        // With librdkafka's default of 1000 a reader whose queue was full sleeps for a second.
+        // With librdkafka's default of 1000, a reader whose queue was full sleeps for a second.
         config.set("fetch.queue.backoff.ms", "2");
-        // As fast as the far larger defaults, at a tenth of the memory.
-        config.set("queued.min.messages", place.queued_messages());
+        // As fast as the far larger defaults, with a tenth of the memory.
+        config.set("queued.min.messages", target.queued_messages());
         config.set("queued.max.messages.kbytes", "4096");
         config.set("isolation.level", "read_committed");
         config.set("check.crcs", "true");
-        // How long an empty fetch waits: it bounds the time to see the end of a log, and to hand a partition over.
+        // Maximum wait of an empty fetch. It bounds the time to detect the end of a log and to hand a partition over.
         config.set("fetch.wait.max.ms", "50");
         config.set("reconnect.backoff.max.ms", "2000");
         config.set("topic.metadata.refresh.interval.ms", "30000");
@@ -90,14 +97,14 @@ impl KafkaConfig {
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("enable.partition.eof", "true");
-        // A position outside the log is an error to be shown, never a silent jump.
+        // A position outside the log must be reported as an error; a silent reset would skip or repeat records.
         config.set("auto.offset.reset", "error");
         config.set_log_level(RDKafkaLogLevel::Warning);
         config
     }
 }
 
-/// What is known of the connection to the cluster, fed by librdkafka's callbacks.
+/// Connection state of a client, updated by librdkafka's callbacks.
 #[derive(Debug, Default)]
 pub struct ClientHealth {
     down: AtomicBool,
@@ -105,25 +112,24 @@ pub struct ClientHealth {
 }
 
 impl ClientHealth {
-    /// Whether all brokers were out of reach when last heard of.
+    /// Whether all brokers were unreachable at the last report.
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
     }
 
-    /// Notes that a broker has answered; returns whether that is news.
+    /// Records that a broker answered. Returns whether the connection was down before.
     pub fn answered(&self) -> bool {
-        // Loading first keeps the fast path free of writes.
         self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed)
     }
 
-    /// The last thing that librdkafka complained of, in its own words.
+    /// librdkafka's most recent error message.
     #[must_use]
     pub fn last_problem(&self) -> Option<String> {
         self.last_problem.lock().clone()
     }
 
-    fn complain(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
+    fn record_error(&self, code: Option<RDKafkaErrorCode>, reason: &str) {
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.down.store(true, Ordering::Relaxed);
         } else if !reason.is_empty() {
@@ -132,13 +138,13 @@ impl ClientHealth {
     }
 }
 
-/// librdkafka's reasons carry their history in brackets; people need the part before it.
+/// Strips the thread prefix and the history that librdkafka appends in parentheses.
 fn first_sentence(reason: &str) -> String {
     let text = reason.split(" (after ").next().unwrap_or(reason);
     text.split_once("]: ").map_or(text, |(_, rest)| rest).trim().to_owned()
 }
 
-/// The callbacks of every reading client.
+/// librdkafka callbacks of a reading client.
 pub struct ReadContext {
     pub(super) health: Arc<ClientHealth>,
     pub(super) membership: Option<Arc<dyn Membership>>,
@@ -147,20 +153,21 @@ pub struct ReadContext {
 
 impl ClientContext for ReadContext {
     fn log(&self, level: RDKafkaLogLevel, _facility: &str, message: &str) {
-        // The terminal belongs to the console: what matters arrives as an error, the rest is kept for the next message.
+        // The console owns the terminal. Errors are kept for [`ClientHealth::last_problem`]; other messages are
+        // dropped.
         if level as i32 <= RDKafkaLogLevel::Error as i32 {
-            self.health.complain(None, message);
+            self.health.record_error(None, message);
         }
     }
 
     fn stats_raw(&self, _statistics: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.health.complain(error.rdkafka_error_code(), reason);
+        self.health.record_error(error.rdkafka_error_code(), reason);
     }
 
     fn generate_oauth_token(&self, _config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        Err("tokens come from librdkafka's own sasl.oauthbearer.method".into())
+        Err("OAuth tokens come from librdkafka; configure sasl.oauthbearer.method".into())
     }
 }
 
@@ -173,45 +180,46 @@ impl ConsumerContext for ReadContext {
         let Some(membership) = &self.membership else { return };
         match result.and_then(|()| super::consumer::check_committed(offsets)) {
             Ok(()) => membership.committed(&super::consumer::positions_of(offsets)),
-            Err(error) => super::consumer::tell_failure(membership.as_ref(), &error),
+            Err(error) => super::consumer::report_commit_failure(membership.as_ref(), &error),
         }
     }
 }
 
-/// A client that could not be made or did not answer.
+/// A client could not be created, or a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// librdkafka refuses the configuration.
-    #[error("librdkafka refuses the configuration: {0}; see -X and [kafka.properties]")]
+    /// librdkafka rejected the configuration.
+    #[error("librdkafka rejected the client configuration: {0}; check -X and [kafka.properties]")]
     Configuration(String),
     /// No broker answered in time.
-    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is up", because(.problem.as_deref()))]
+    #[error("no broker answers at {bootstrap} within {seconds} s{}; check the address and that the broker is running", in_parentheses(.problem.as_deref()))]
     Unreachable {
-        /// The address that was tried.
+        /// The bootstrap servers.
         bootstrap: String,
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
-        /// What librdkafka said, where it said anything.
+        /// librdkafka's most recent error message, if any.
         problem: Option<String>,
     },
     /// A broker answered with an error.
-    #[error("the broker refused: {0}")]
+    #[error("the broker rejected the request: {0}")]
     Refused(String),
-    /// The texts that were to stand with the committed offsets of a group are longer than the broker takes.
+    /// The metadata to be committed with the group's offsets exceeds the brokers' limit.
     #[error(
-        "the brokers take no texts as long with the committed offsets of group {0}; raise their offset.metadata.max.bytes"
+        "the metadata committed with the offsets of group {0} is too long for the brokers; raise their \
+         offset.metadata.max.bytes"
     )]
     NotesTooLong(String),
-    /// librdkafka could not make a queue.
-    #[error("librdkafka could not make a queue for records; is memory exhausted?")]
+    /// librdkafka could not create a queue.
+    #[error("librdkafka could not create a record queue; check that enough memory is available")]
     Queue,
 }
 
-fn because(problem: Option<&str>) -> String {
+fn in_parentheses(problem: Option<&str>) -> String {
     problem.map_or_else(String::new, |problem| format!(" ({problem})"))
 }
 
-/// A connection to a cluster, without any group. Clones share it.
+/// A connection to a cluster, outside any group. Clones share the connection.
 #[derive(Clone)]
 pub struct Client {
     pub(super) consumer: Arc<BaseConsumer<ReadContext>>,
@@ -219,40 +227,45 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client; nothing is sent until it is used.
+    /// Creates a client. Nothing is sent before its first use.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] with librdkafka's words.
+    /// [`ClientError::Configuration`] with librdkafka's message.
     pub fn new(config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
-        Self::at(Place::First, config, health)
+        Self::with_target(ReaderRole::First, config, health)
     }
 
-    /// The same, for one of several that read side by side.
+    /// Like [`Client::new`], for the given reading connection.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] with librdkafka's words.
-    pub fn at(place: Place, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
-        let mut native = config.reading_at(place);
+    /// [`ClientError::Configuration`] with librdkafka's message.
+    pub fn with_target(
+        target: ReaderRole,
+        config: &KafkaConfig,
+        health: &Arc<ClientHealth>,
+    ) -> Result<Self, ClientError> {
+        let mut native = config.reading_at(target);
         native.remove("group.id");
-        Self::outside(native, config, health)
+        Self::without_membership(native, config, health)
     }
 
-    /// The same, for questions about a group, which it does not join.
+    /// Like [`Client::new`], for requests about a group that the client does not join.
     ///
-    /// It goes by the group's name, since a coordinator that has moved is asked for again through the client's own group;
-    /// where it has none, librdkafka 2.12 follows a null pointer (`rd_kafka_handle_OffsetFetch`). Without a subscription it
-    /// joins nothing, and commits nothing unless it is told to.
+    /// The client is configured with the group's id, because librdkafka looks a moved coordinator up again through the
+    /// client's own group; without one, librdkafka 2.12 dereferences a null pointer (`rd_kafka_handle_OffsetFetch`).
+    /// Without a subscription the client does not join the group, and it commits nothing unless asked to.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] with librdkafka's words.
-    pub fn about_group(group: &str, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
+    /// [`ClientError::Configuration`] with librdkafka's message.
+    pub fn for_group(group: &str, config: &KafkaConfig, health: &Arc<ClientHealth>) -> Result<Self, ClientError> {
         let mut native = config.reading();
         native.set("group.id", group);
-        Self::outside(native, config, health)
+        Self::without_membership(native, config, health)
     }
 
-    /// It is no member of any group; what is said of members is checked against defaults that hold for none of ours.
-    fn outside(
+    /// This client joins no group. librdkafka still validates the member settings against each other, and user values
+    /// would be checked against defaults that no member uses, so they are removed.
+    fn without_membership(
         mut native: ClientConfig,
         config: &KafkaConfig,
         health: &Arc<ClientHealth>,
@@ -263,28 +276,28 @@ impl Client {
         Ok(Self { consumer: Arc::new(create(&native, health, None)?), config: config.clone() })
     }
 
-    /// The configuration it was made with.
+    /// The configuration of this client.
     #[must_use]
     pub fn config(&self) -> &KafkaConfig {
         &self.config
     }
 
-    /// What is known of the connection.
+    /// The connection state.
     #[must_use]
     pub fn health(&self) -> &Arc<ClientHealth> {
         &self.consumer.context_ref().health
     }
 
-    /// Serves what librdkafka has to say, without waiting.
+    /// Serves librdkafka's pending callbacks without waiting.
     pub fn serve(&self) {
         while let Some(result) = self.consumer.poll(Duration::ZERO) {
             drop(result);
         }
     }
 
-    /// Lets go of the connection without making the caller wait: librdkafka takes its time to close sockets.
+    /// Closes the connection in the background: librdkafka may need a while to close its sockets.
     pub fn close(self) {
-        drop_aside(self.consumer);
+        drop_in_background(self.consumer);
     }
 
     pub(super) fn unreachable(&self, waited: Duration) -> ClientError {
@@ -297,7 +310,7 @@ impl Client {
     }
 }
 
-/// rdkafka's `context()` sits on a trait with a type parameter that calls must spell out.
+/// rdkafka's `context()` belongs to a generic trait, so each call would need a type annotation.
 pub(super) trait ContextRef {
     fn context_ref(&self) -> &Arc<ReadContext>;
 }
@@ -317,7 +330,7 @@ pub(super) fn create(
     config.create_with_context(context).map_err(|error| {
         ClientError::Configuration(match error {
             KafkaError::ClientConfig(_, reason, name, value) if !reason.is_empty() => {
-                // The value may be a secret; librdkafka's reason quotes it for some properties.
+                // The value may be a secret, and librdkafka's reason quotes it for some properties.
                 format!("{name}: {}", reason.replace(&value, "…"))
             }
             KafkaError::ClientCreation(reason) => reason,
@@ -326,7 +339,7 @@ pub(super) fn create(
     })
 }
 
-/// Whether a partition that reports this error will not come back by itself.
+/// Whether the error is permanent for the partition that reports it.
 #[must_use]
 pub fn is_final(code: RDKafkaErrorCode) -> bool {
     matches!(
@@ -340,14 +353,14 @@ pub fn is_final(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether a partition that reports this error was to be read where its log is not, or not any more.
+/// Whether the error means that the requested offset lies outside the partition's log.
 #[must_use]
 pub fn is_out_of_range(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
 }
 
-/// Whether a group member that reports this error cannot go on: the broker has said no, and will say so again. Of a topic it
-/// says so for that topic alone, which is given up as without a group while the others go on.
+/// Whether the error ends the group membership: the broker rejects the member permanently. Topic errors are not
+/// included, because they fail only that topic's partitions while the others continue, as without a group.
 #[must_use]
 pub(super) fn ends_membership(code: RDKafkaErrorCode) -> bool {
     matches!(
@@ -363,7 +376,7 @@ pub(super) fn ends_membership(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether the error says no more than that brokers are out of reach, which [`ClientHealth`] follows.
+/// Whether the error only means that brokers are unreachable, which [`ClientHealth`] tracks.
 pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -375,34 +388,34 @@ pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Why a topic will not be read any more, whatever is waited for.
+/// Why a topic can permanently not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// There is no such topic.
+    /// The topic does not exist.
     Missing,
-    /// Nobody may see it with these credentials.
+    /// The credentials do not permit reading it.
     Forbidden,
 }
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Missing => "the topic is not there any more",
-            Self::Forbidden => "Topic authorization failed; ask for READ and DESCRIBE on it",
+            Self::Missing => "the topic no longer exists",
+            Self::Forbidden => "topic authorization failed; READ and DESCRIBE on the topic are required",
         })
     }
 }
 
-/// What the cluster says of a topic.
+/// Whether a topic can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It can be read, or will be by and by.
+    /// The topic can be read now or after a temporary error.
     There,
-    /// It will not be read any more.
+    /// The topic can permanently not be read.
     Gone(Gone),
 }
 
-/// What the cluster says of a topic; `None` where nobody answers within `timeout`.
+/// Whether a topic can be read; `None` if no broker answers within `timeout`.
 pub(super) fn presence(consumer: &BaseConsumer<ReadContext>, topic: &str, timeout: Duration) -> Option<Presence> {
     let metadata = rdkafka::consumer::Consumer::fetch_metadata(consumer, Some(topic), timeout).ok()?;
     let error = metadata.topics().iter().find(|one| one.name() == topic)?.error().map(RDKafkaErrorCode::from);
@@ -413,10 +426,11 @@ pub(super) fn presence(consumer: &BaseConsumer<ReadContext>, topic: &str, timeou
     })
 }
 
-/// Drops a client on a thread of its own: closing may take long when a broker is away, and nobody waits for it.
-pub(super) fn drop_aside(consumer: Arc<BaseConsumer<ReadContext>>) {
+/// Drops a client on a separate thread: closing can take long while a broker is unreachable, and no caller needs to
+/// wait for it.
+pub(super) fn drop_in_background(consumer: Arc<BaseConsumer<ReadContext>>) {
     let spawned = std::thread::Builder::new().name("close".into()).spawn(move || drop(consumer));
-    // Without a thread to spare it was dropped right here, with the closure.
+    // If no thread could be started, the closure was dropped here, and the client with it.
     drop(spawned);
 }
 
@@ -425,7 +439,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_stay_out_of_the_debug_form() {
+    fn debug_output_contains_no_property_values() {
         let config = KafkaConfig {
             bootstrap_servers: "broker:9092".into(),
             properties: [("sasl.password".to_owned(), "hunter2".to_owned())].into(),
@@ -435,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_property_is_named_without_its_value() {
+    fn invalid_property_is_named_without_its_value() {
         let config = KafkaConfig {
             bootstrap_servers: "127.0.0.1:1".into(),
             properties: [("fetch.min.bytes".to_owned(), "hunter2".to_owned())].into(),
@@ -445,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_lose_their_history() {
+    fn reasons_are_shortened_to_their_first_sentence() {
         assert_eq!(
             first_sentence(
                 "[thrd:127.0.0.1:1/bootstrap]: 127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)"

@@ -1,4 +1,4 @@
-//! What a group has committed, asked for by somebody who is no member of it.
+//! The committed offsets of a group, queried without joining it.
 
 use std::time::{Duration, Instant};
 
@@ -10,34 +10,36 @@ use super::{
 };
 use crate::domain::{Offset, TopicPartition};
 
-/// How long one attempt waits, so that a refusal is heard of soon.
-const ATTEMPT: Duration = Duration::from_secs(2);
+/// Timeout of one attempt. It is short so that a rejection is noticed soon.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Catalog<'_> {
-    /// The offsets that a group has committed for some partitions, in the order asked for; `None` where there is none. The group
-    /// is only asked about: nobody joins it, and nothing is committed.
+    /// The committed offsets of a group for some partitions, in the order given; `None` where there is none. The query
+    /// does not join the group and commits nothing.
     ///
     /// # Errors
-    /// [`CatalogError::Group`] with the broker's words, [`CatalogError::Client`] when no broker answers.
+    /// [`CatalogError::Group`] with the broker's message, [`CatalogError::Client`] if no broker answers.
     pub fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
-        let client = Client::about_group(group, self.client.config(), self.client.health())?;
+        let client = Client::for_group(group, self.client.config(), self.client.health())?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for id in partitions {
             list.add_partition(&id.topic, id.partition.0);
         }
-        let patience = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout;
         let answer = loop {
-            let left = patience.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(100), ATTEMPT);
+            let left =
+                deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(100), ATTEMPT_TIMEOUT);
             let answer = client.consumer.committed_offsets(list.clone(), left);
-            // Where the group may not be asked about, no coordinator is found, and only an event of the client says why.
+            // If access to the group is denied, no coordinator is found, and only an event of the client carries the
+            // reason.
             let refused = std::iter::from_fn(|| client.consumer.poll(Duration::ZERO))
-                .find_map(|event| event.err().filter(|error| error.rdkafka_error_code().is_some_and(is_refusal)));
+                .find_map(|event| event.err().filter(|error| error.rdkafka_error_code().is_some_and(is_permanent)));
             match (answer, refused) {
                 (Err(_), Some(refused)) => break Err(refused),
-                // A group's coordinator may just be moving, or be made for the first group of all.
+                // The coordinator may be moving, or being created for the cluster's first group.
                 (Err(error), None)
-                    if Instant::now() < patience
-                        && error.rdkafka_error_code().is_some_and(|code| !is_refusal(code)) =>
+                    if Instant::now() < deadline
+                        && error.rdkafka_error_code().is_some_and(|code| !is_permanent(code)) =>
                 {
                     std::thread::sleep(Duration::from_millis(100));
                 }
@@ -45,18 +47,20 @@ impl Catalog<'_> {
             }
         };
         client.close();
-        let wrong = |reason: String| CatalogError::Group { group: group.into(), reason };
+        let group_error = |reason: String| CatalogError::Group { group: group.into(), reason };
         let answer = answer.map_err(|error| match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => wrong("no permission; ask for DESCRIBE on it".into()),
-            Some(code) if is_refusal(code) => wrong(code.to_string()),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                group_error("no permission; DESCRIBE on the group is required".into())
+            }
+            Some(code) if is_permanent(code) => group_error(code.to_string()),
             _ => self.failure(&error),
         })?;
         partitions
             .iter()
             .map(|id| {
                 let element = answer.find_partition(&id.topic, id.partition.0);
-                let element = element.ok_or_else(|| wrong(format!("no answer came for {id}")))?;
-                element.error().map_err(|error| wrong(format!("{id}: {error}")))?;
+                let element = element.ok_or_else(|| group_error(format!("the broker returned no offset for {id}")))?;
+                element.error().map_err(|error| group_error(format!("{id}: {error}")))?;
                 Ok(match element.offset() {
                     NativeOffset::Offset(raw) => Offset::new(raw),
                     _ => None,
@@ -66,8 +70,8 @@ impl Catalog<'_> {
     }
 }
 
-/// Whether another try would be told the same.
-fn is_refusal(code: RDKafkaErrorCode) -> bool {
+/// Whether a retry would fail with the same error.
+fn is_permanent(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::GroupAuthorizationFailed

@@ -1,4 +1,4 @@
-//! Creating topics, and deleting them; deleting groups.
+//! Creates and deletes topics; deletes groups.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,16 +10,16 @@ use rdkafka::{
 
 use super::client::{ClientError, KafkaConfig};
 
-/// Creates a topic with the broker's own defaults for everything but the number of partitions. One that somebody else has
-/// created meanwhile is fine.
+/// Creates a topic with the broker's defaults for everything but the number of partitions. A topic that already exists
+/// is not an error.
 ///
 /// # Errors
-/// librdkafka's or the broker's words.
+/// librdkafka's or the broker's message.
 pub fn create_topic(config: &KafkaConfig, name: &str, partitions: i32, within: Duration) -> Result<(), ClientError> {
     let admin = admin(config)?;
-    // The broker's default replication; brokers before 2.4 do not know it.
+    // -1 selects the broker's default replication; brokers before 2.4 do not support it.
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-    let results = waiting(admin.create_topics([&topic], &options(within)))?;
+    let results = block_on(admin.create_topics([&topic], &options(within)))?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -29,25 +29,25 @@ pub fn create_topic(config: &KafkaConfig, name: &str, partitions: i32, within: D
     Ok(())
 }
 
-/// A topic to be made.
+/// A topic to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopicSpec {
     /// Its name.
     pub name: String,
-    /// How many partitions it gets, 1 or more.
+    /// The number of partitions, 1 or more.
     pub partitions: i32,
-    /// How many copies each has; `None` is the broker's default, which brokers before 2.4 do not know.
+    /// The replication factor; `None` is the broker's default, which brokers before 2.4 do not support.
     pub replication: Option<i32>,
 }
 
-/// So many topics are asked for in one request.
-const TOGETHER: usize = 200;
+/// Maximum number of topics in one request.
+const MAX_TOPICS_PER_REQUEST: usize = 200;
 
-/// Creates topics, many with one request, or with `validate_only` lets the broker say whether it would. What becomes of each
-/// comes in their order: whether it was made; one that is there already is not.
+/// Creates topics, many per request; with `validate_only`, the brokers only check whether they could. Returns one
+/// result per topic, in order: `true` if it was created, `false` if it already existed.
 ///
 /// # Errors
-/// No broker answers. What a broker has against a single topic stands with that topic.
+/// No broker answers. Errors of single topics are in the result.
 pub fn create_topics(
     config: &KafkaConfig,
     topics: &[NewTopicSpec],
@@ -60,14 +60,14 @@ pub fn create_topics(
     let admin = admin(config)?;
     let options = options(within).validate_only(validate_only);
     let mut outcomes = Vec::with_capacity(topics.len());
-    for some in topics.chunks(TOGETHER) {
-        let new: Vec<NewTopic<'_>> = some
+    for chunk in topics.chunks(MAX_TOPICS_PER_REQUEST) {
+        let new: Vec<NewTopic<'_>> = chunk
             .iter()
             .map(|topic| {
                 NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication.unwrap_or(-1)))
             })
             .collect();
-        let mut answers: HashMap<String, Result<bool, String>> = waiting(admin.create_topics(&new, &options))?
+        let mut answers: HashMap<String, Result<bool, String>> = block_on(admin.create_topics(&new, &options))?
             .into_iter()
             .map(|answer| match answer {
                 Ok(name) => (name, Ok(true)),
@@ -75,22 +75,22 @@ pub fn create_topics(
                 Err((name, code)) => (name, Err(code.to_string())),
             })
             .collect();
-        let silent = || Err("the broker did not say".to_owned());
-        outcomes.extend(some.iter().map(|topic| answers.remove(&topic.name).unwrap_or_else(silent)));
+        let no_result = || Err("the broker returned no result for this topic".to_owned());
+        outcomes.extend(chunk.iter().map(|topic| answers.remove(&topic.name).unwrap_or_else(no_result)));
     }
     Ok(outcomes)
 }
 
-/// Deletes topics; one that is gone already is fine.
+/// Deletes topics. A topic that does not exist is not an error.
 ///
 /// # Errors
-/// librdkafka's or the broker's words about the first that cannot be deleted.
+/// librdkafka's or the broker's message for the first topic that cannot be deleted.
 pub fn delete_topics(config: &KafkaConfig, names: &[&str], within: Duration) -> Result<(), ClientError> {
     if names.is_empty() {
         return Ok(());
     }
     let admin = admin(config)?;
-    for result in waiting(admin.delete_topics(names, &options(within)))? {
+    for result in block_on(admin.delete_topics(names, &options(within)))? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
             Err((topic, code)) => return Err(ClientError::Refused(format!("topic {topic} cannot be deleted: {code}"))),
@@ -99,8 +99,8 @@ pub fn delete_topics(config: &KafkaConfig, names: &[&str], within: Duration) -> 
     Ok(())
 }
 
-/// Deletes consumer groups that have no members; one that is gone already is fine. Returns those that were not deleted, each with the
-/// broker's words.
+/// Deletes consumer groups without members. A group that does not exist is not an error. Returns the groups that were
+/// not deleted, each with the broker's message.
 ///
 /// # Errors
 /// No broker answers.
@@ -117,7 +117,7 @@ pub fn delete_groups(
         Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => None,
         Err((group, code)) => Some((group, code.to_string())),
     };
-    Ok(waiting(admin.delete_groups(groups, &options(within)))?.into_iter().filter_map(refused).collect())
+    Ok(block_on(admin.delete_groups(groups, &options(within)))?.into_iter().filter_map(refused).collect())
 }
 
 pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<DefaultClientContext>, ClientError> {
@@ -130,7 +130,7 @@ pub(super) fn options(within: Duration) -> AdminOptions {
     AdminOptions::new().request_timeout(Some(within)).operation_timeout(Some(within))
 }
 
-pub(super) fn waiting<T>(answer: impl Future<Output = KafkaResult<T>>) -> Result<T, ClientError> {
+pub(super) fn block_on<T>(answer: impl Future<Output = KafkaResult<T>>) -> Result<T, ClientError> {
     let refused = |error: &dyn std::fmt::Display| ClientError::Refused(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| refused(&error))?;
     runtime.block_on(answer).map_err(|error| refused(&error))

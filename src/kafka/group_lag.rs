@@ -1,4 +1,4 @@
-//! How far a consumer group is behind, seen from outside: it is asked for, never joined, and nothing is changed.
+//! The lag of a consumer group, queried without joining the group or changing anything.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -11,84 +11,84 @@ use super::{
 };
 use crate::domain::TopicPartition;
 
-/// A lag that could not be found out.
+/// The lag could not be determined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GroupLagError {
-    /// The client could not be made.
+    /// The client could not be created.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The group has no committed offsets, so there is nothing that it could lag behind.
-    #[error("group `{group}` has no committed offsets on this cluster, so its lag is not known; check its name")]
+    /// The group has no committed offsets, so it has no lag.
+    #[error("group `{group}` has no committed offsets on this cluster, so its lag is unknown; check the group name")]
     Nothing {
         /// Its id.
         group: String,
     },
-    /// It has some, and none for a topic that counts.
+    /// The group has committed offsets, but for none of the protected topics.
     #[error(
-        "group `{group}` has committed offsets for {topics}, and none of these topics is among those that count; check \
+        "group `{group}` has committed offsets for {topics}, but for none of the protected topics; check \
          --protect-topics (run.protect_topics)"
     )]
     NoTopic {
         /// Its id.
         group: String,
-        /// Some of the topics that it has committed offsets for.
+        /// Some of the topics that the group has committed offsets for.
         topics: String,
     },
-    /// The coordinator says no.
-    #[error("group `{group}` cannot be looked up: {reason}; DESCRIBE on the group and on its topics is needed")]
+    /// The coordinator denied access.
+    #[error("cannot look up group `{group}`: {reason}; DESCRIBE on the group and its topics is required")]
     Refused {
         /// Its id.
         group: String,
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
-    /// Nobody answers, or not for now.
-    #[error("the lag of group `{group}` cannot be found out for now: {reason}")]
+    /// No broker answers, or the error is temporary.
+    #[error("the lag of group `{group}` is temporarily unavailable: {reason}")]
     Later {
         /// Its id.
         group: String,
-        /// What is in the way.
+        /// The cause.
         reason: String,
     },
 }
 
-/// The lag of a group.
+/// The observed lag of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenLag {
-    /// Over all partitions that count, in records.
+pub struct ObservedLag {
+    /// Total lag over all protected partitions, in records.
     pub total: u64,
-    /// The partition with the largest part of it, where there is any.
+    /// The partition with the largest lag, if any partition lags.
     pub worst: Option<(TopicPartition, u64)>,
 }
 
-/// So many topics are named where none counts.
-const NAMED_TOPICS: usize = 5;
+/// Maximum number of topics named in [`GroupLagError::NoTopic`].
+const MAX_NAMED_TOPICS: usize = 5;
 
-/// Looks up the lag of a group, with a client of its own.
+/// Looks up the lag of a group with a separate client.
 pub struct GroupLag {
     client: Client,
     group: String,
 }
 
 impl GroupLag {
-    /// Nothing is sent before the first look.
+    /// Creates the client. Nothing is sent before the first lookup.
     ///
     /// # Errors
-    /// librdkafka refuses the configuration.
+    /// librdkafka rejected the configuration.
     pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, GroupLagError> {
         let mut config = config.clone();
-        // As Kafka's own tools count: what a transaction holds back is still to come for the group.
+        // Like Kafka's own tools, this counts records of open transactions: the group has yet to read them.
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
-        let client = Client::about_group(group, &config, &Arc::<ClientHealth>::default())?;
+        let client = Client::for_group(group, &config, &Arc::<ClientHealth>::default())?;
         Ok(Self { client, group: group.to_owned() })
     }
 
-    /// What is between the committed offsets and the ends of the logs, over all partitions for which the group has any and
-    /// whose topic `counts`. Each of its three questions waits at most for `timeout`.
+    /// Adds up the distance between committed offsets and log ends, over all partitions that have a committed offset
+    /// and whose topic `counts`. Each of its three requests waits at most for `timeout`.
     ///
     /// # Errors
-    /// Why it is not known.
-    pub fn look(&self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<SeenLag, GroupLagError> {
+    /// Why the lag is unknown.
+    pub fn look(&self, timeout: Duration, counts: impl Fn(&str) -> bool) -> Result<ObservedLag, GroupLagError> {
         self.client.serve();
         let later = |reason: String| GroupLagError::Later { group: self.group.clone(), reason };
         let committed = committed_by(&self.client.consumer, &self.group, timeout).map_err(|code| {
@@ -113,7 +113,7 @@ impl GroupLag {
         let (committed, left_out): (Vec<_>, Vec<_>) = committed.into_iter().partition(|(id, _)| counts(&id.topic));
         if committed.is_empty() {
             let names: BTreeSet<String> = left_out.iter().map(|(id, _)| format!("`{}`", id.topic)).collect();
-            let topics: Vec<String> = names.into_iter().take(NAMED_TOPICS).collect();
+            let topics: Vec<String> = names.into_iter().take(MAX_NAMED_TOPICS).collect();
             return Err(GroupLagError::NoTopic { group: self.group.clone(), topics: topics.join(", ") });
         }
         let ids: Vec<TopicPartition> = committed.iter().map(|(id, _)| id.clone()).collect();
@@ -124,19 +124,19 @@ impl GroupLag {
             },
             other => later(other.to_string()),
         })?;
-        // A record that retention has removed is no longer to come.
-        let mut seen = SeenLag { total: 0, worst: None };
+        // Records deleted by retention do not count.
+        let mut observed = ObservedLag { total: 0, worst: None };
         for ((id, offset), ends) in committed.into_iter().zip(ends) {
             let lag = ends.end.since(offset.max(ends.low));
-            seen.total += lag;
-            if lag > seen.worst.as_ref().map_or(0, |(_, most)| *most) {
-                seen.worst = Some((id, lag));
+            observed.total += lag;
+            if lag > observed.worst.as_ref().map_or(0, |(_, most)| *most) {
+                observed.worst = Some((id, lag));
             }
         }
-        Ok(seen)
+        Ok(observed)
     }
 
-    /// Lets go of the connection without making the caller wait.
+    /// Closes the connection in the background.
     pub fn close(self) {
         self.client.close();
     }
@@ -151,9 +151,9 @@ mod tests {
 
     use super::*;
 
-    /// A coordinator that has just moved answers so; librdkafka must survive it.
+    /// A coordinator that has just moved returns this error; librdkafka must survive it.
     #[test]
-    fn a_coordinator_that_has_moved_is_asked_again_later() {
+    fn moved_coordinator_is_a_temporary_error() {
         let cluster = MockCluster::new(1).unwrap();
         let config = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), ..KafkaConfig::default() };
         let lookup = GroupLag::new(&config, "billing").unwrap();

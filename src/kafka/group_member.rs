@@ -1,4 +1,4 @@
-//! What a transaction says of the group member for whom it commits positions.
+//! References to a group member, for transactions that commit positions in its name.
 
 use std::{
     fmt,
@@ -7,9 +7,9 @@ use std::{
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 
-use super::client::{ReadContext, drop_aside};
+use super::client::{ReadContext, drop_in_background};
 
-/// A member of a group, for those who commit in its name. It does not keep the member alive.
+/// A weak reference to a group member, for committing in its name. It does not keep the member alive.
 #[derive(Clone)]
 pub struct GroupMember(Weak<BaseConsumer<ReadContext>>);
 
@@ -18,19 +18,19 @@ impl GroupMember {
         Self(Arc::downgrade(consumer))
     }
 
-    /// What it is to the group just now; `None` where it has left.
+    /// The member's current group metadata; `None` if it has left the group.
     #[must_use]
     pub fn metadata(&self) -> Option<GroupMetadata> {
         let consumer = self.0.upgrade()?;
         let metadata = consumer.group_metadata().map(GroupMetadata);
         if Arc::strong_count(&consumer) == 1 {
-            // It has left meanwhile, and the last reference would close it here.
-            drop_aside(consumer);
+            // The member has left in the meantime; dropping the last reference here would block on closing it.
+            drop_in_background(consumer);
         }
         metadata
     }
 
-    /// Whether the two are one member.
+    /// Whether both references point to the same member.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Weak::ptr_eq(&self.0, &other.0)
@@ -43,8 +43,8 @@ impl fmt::Debug for GroupMember {
     }
 }
 
-/// What a member was to its group when it was asked: the group's name, the member's id, and the generation that it belongs to.
-/// A commit with it is refused once the group has moved on.
+/// Snapshot of a member's group metadata: group id, member id, and generation. The broker rejects a commit with it once
+/// the group has a newer generation.
 pub struct GroupMetadata(pub(super) ConsumerGroupMetadata);
 
 impl fmt::Debug for GroupMetadata {

@@ -1,4 +1,4 @@
-//! The committed offsets of a group that nobody has joined, and the texts that stand with them.
+//! The committed offsets and notes of a group, without joining it.
 
 use std::{
     sync::Arc,
@@ -12,57 +12,57 @@ use rdkafka::{
 };
 
 use super::{
-    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_aside},
+    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_in_background},
     consumer::check_committed,
     group_member::GroupMetadata,
     native::{committed_by, committed_note},
 };
 use crate::domain::{Offset, TopicPartition};
 
-/// The wait between two tries: the coordinator of a new group takes a moment.
-const AGAIN: Duration = Duration::from_millis(200);
-const REQUEST: Duration = Duration::from_secs(5);
+/// Delay before a retry: the coordinator of a new group takes a moment to become available.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A position that is to be committed, and the text to keep with it.
+/// A position to commit, and the note to store with it.
 pub type Commit = (TopicPartition, Offset, String);
 
-/// The committed offsets of a group. It is never joined, so while others are members of it, commits are refused.
+/// Access to the committed offsets of a group without joining it. Brokers reject commits while the group has members.
 pub struct GroupOffsets {
     client: Client,
     group: String,
 }
 
 impl GroupOffsets {
-    /// A client for the offsets of a group.
+    /// Creates a client for the offsets of a group.
     ///
     /// # Errors
     /// [`ClientError::Configuration`].
     pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
-        let client = Client::about_group(group, config, &Arc::<ClientHealth>::default())?;
+        let client = Client::for_group(group, config, &Arc::<ClientHealth>::default())?;
         Ok(Self { client, group: group.to_owned() })
     }
 
-    /// Everything that the group has committed, of all topics, in no order; a group that is not there has nothing.
+    /// All committed offsets of the group, over all topics, in no particular order. Empty if the group does not exist.
     ///
     /// # Errors
-    /// The broker's words, when there was no answer `within`.
+    /// The broker's message, if no request succeeded `within` the given time.
     pub fn all(&self, within: Duration) -> Result<Vec<(TopicPartition, Offset)>, ClientError> {
         let deadline = Instant::now() + within;
         loop {
-            match committed_by(&self.client.consumer, &self.group, REQUEST.min(within)) {
+            match committed_by(&self.client.consumer, &self.group, REQUEST_TIMEOUT.min(within)) {
                 Ok(offsets) => return Ok(offsets),
                 Err(code) if Instant::now() >= deadline => {
                     return Err(ClientError::Refused(format!("the offsets of group {}: {code}", self.group)));
                 }
-                Err(_) => std::thread::sleep(AGAIN),
+                Err(_) => std::thread::sleep(RETRY_DELAY),
             }
         }
     }
 
-    /// What is committed for partitions, in their order, and the text that stands with it; `None` where nothing is.
+    /// The committed offsets and notes of some partitions, in the order given; `None` where nothing is committed.
     ///
     /// # Errors
-    /// The broker's words, when there was no answer `within`.
+    /// The broker's message, if no request succeeded `within` the given time.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -74,10 +74,10 @@ impl GroupOffsets {
         }
         let deadline = Instant::now() + within;
         let answer = loop {
-            match self.client.consumer.committed_offsets(list.clone(), REQUEST) {
+            match self.client.consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT) {
                 Ok(answer) => break answer,
                 Err(error) if Instant::now() >= deadline => return Err(self.refused(&error)),
-                Err(_) => std::thread::sleep(AGAIN),
+                Err(_) => std::thread::sleep(RETRY_DELAY),
             }
         };
         partitions
@@ -91,10 +91,10 @@ impl GroupOffsets {
             .collect()
     }
 
-    /// Commits positions; they are there when it returns.
+    /// Commits positions synchronously.
     ///
     /// # Errors
-    /// [`ClientError::NotesTooLong`], in which case none is committed; otherwise the broker's words.
+    /// [`ClientError::NotesTooLong`], in which case none is committed; otherwise the broker's message.
     pub fn commit(&self, commits: &[Commit]) -> Result<(), ClientError> {
         if commits.is_empty() {
             return Ok(());
@@ -113,8 +113,8 @@ impl GroupOffsets {
         committed.map_err(|error| self.refused(&error))
     }
 
-    /// What a transaction that commits for the group without being a member of it has to say of itself: no more than the
-    /// group's name. The broker refuses it while others are members.
+    /// Group metadata for a transaction that commits for the group without being a member: only the group's id. The
+    /// broker rejects it while the group has members.
     #[must_use]
     pub fn metadata(&self) -> Option<GroupMetadata> {
         self.client.consumer.group_metadata().map(GroupMetadata)
@@ -130,6 +130,6 @@ impl GroupOffsets {
 
 impl Drop for GroupOffsets {
     fn drop(&mut self) {
-        drop_aside(Arc::clone(&self.client.consumer));
+        drop_in_background(Arc::clone(&self.client.consumer));
     }
 }

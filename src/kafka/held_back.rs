@@ -1,4 +1,5 @@
-//! What open transactions hold back: records between the last stable offset, where reading ends, and the end of the log.
+//! Records held back by open transactions: those between the last stable offset, where `read_committed` reading ends,
+//! and the end of the log.
 
 use std::{
     collections::HashMap,
@@ -16,19 +17,19 @@ use super::{
 };
 use crate::domain::{Offset, Tier, TopicPartition};
 
-/// A look into the log waits no longer than this for its records.
-const LOOK: Duration = Duration::from_secs(2);
-const READ_WAIT: Duration = Duration::from_millis(50);
+/// Timeout for reading the first held-back records.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Catalog<'_> {
-    /// Where logs end for a reader that does not wait for transactions: their high watermarks, in the order asked for. `None`
-    /// where no broker answers for a partition, or brokers are too old to say.
+    /// The high watermarks of partitions: where logs end without waiting for transactions. In the order given; `None`
+    /// where no broker answers for a partition, or the broker is too old to report it.
     ///
     /// # Errors
-    /// [`CatalogError::Client`] when no broker answers at all.
+    /// [`CatalogError::Client`] if no broker answers.
     pub fn high_watermarks(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
         if self.is_embedded() {
-            // It has no transactions.
+            // The embedded broker has no transactions.
             return Ok(vec![None; partitions.len()]);
         }
         let found = match high_watermarks(self.client.consumer.client(), partitions, self.timeout) {
@@ -40,28 +41,29 @@ impl Catalog<'_> {
         Ok(partitions.iter().map(|id| Offset::new(*found.get(id)?)).collect())
     }
 
-    /// The timestamps of the first records at or behind these offsets, in milliseconds since 1970, whether or not their
-    /// transactions have ended. `None` where that cannot be found out soon: it is only told.
+    /// The timestamps of the first records at or after these offsets, in milliseconds since 1970, whether or not their
+    /// transactions have ended. `None` if a timestamp cannot be read within a short timeout; the timestamps are only
+    /// displayed.
     #[must_use]
-    pub fn uncommitted_timestamps(&self, places: &[(TopicPartition, Offset)]) -> Vec<Option<i64>> {
-        let mut found = vec![None; places.len()];
+    pub fn uncommitted_timestamps(&self, positions: &[(TopicPartition, Offset)]) -> Vec<Option<i64>> {
+        let mut found = vec![None; positions.len()];
         let mut config = self.client.config().clone();
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let Ok(client) = Client::new(&config, &Arc::default()) else { return found };
-        // Asked for once, so that no partition waits for the next time that the library asks by itself.
-        drop(Catalog::new(&client, LOOK).topics());
+        // Fetches the metadata up front, so that no partition waits for librdkafka's periodic refresh.
+        drop(Catalog::new(&client, LOOKUP_TIMEOUT).topics());
         let Ok(mut reader) = Reader::new(client, Tier::default()) else { return found };
-        for (id, offset) in places {
-            // One that cannot be started has no timestamp.
+        for (id, offset) in positions {
+            // A partition that cannot be started gets no timestamp.
             drop(reader.start(id, *offset));
         }
-        let end = Instant::now() + LOOK;
+        let end = Instant::now() + LOOKUP_TIMEOUT;
         while found.iter().any(Option::is_none) && Instant::now() < end {
-            reader.read(READ_WAIT, 1000, &mut |fetched| {
+            reader.read(READ_TIMEOUT, 1000, &mut |fetched| {
                 if let Fetched::Record(record) = fetched {
                     let id = TopicPartition::new(record.topic(), record.partition());
-                    if let Some(place) = places.iter().position(|(known, _)| *known == id) {
-                        found[place].get_or_insert(record.timestamp_ms());
+                    if let Some(index) = positions.iter().position(|(known, _)| *known == id) {
+                        found[index].get_or_insert(record.timestamp_ms());
                     }
                 }
             });

@@ -1,4 +1,4 @@
-//! Everything that talks to Kafka. No other module names rdkafka.
+//! The Kafka layer. No other module uses rdkafka.
 
 mod catalog;
 mod client;
@@ -15,12 +15,14 @@ pub mod producer;
 mod topic_limits;
 
 pub use catalog::{Catalog, CatalogError, GroupInfo, LogEnds, TopicInfo};
-pub use client::{Client, ClientError, ClientHealth, Gone, KafkaConfig, Place, Presence, is_final, is_out_of_range};
+pub use client::{
+    Client, ClientError, ClientHealth, Gone, KafkaConfig, Presence, ReaderRole, is_final, is_out_of_range,
+};
 pub use consumer::{
     Consumer, Fetched, GroupProtocol, Member, MemberConfig, Membership, RawRecord, Reader, StartAt, share_out,
 };
 pub use create::{NewTopicSpec, create_topic, create_topics, delete_groups, delete_topics};
-pub use group_lag::{GroupLag, GroupLagError, SeenLag};
+pub use group_lag::{GroupLag, GroupLagError, ObservedLag};
 pub use group_member::{GroupMember, GroupMetadata};
 pub use group_offsets::{Commit, GroupOffsets};
-pub use topic_limits::{TimeRefusal, TopicLimits, default_limits, span, topic_limits};
+pub use topic_limits::{TimestampRefusal, TopicLimits, default_limits, span, topic_limits};

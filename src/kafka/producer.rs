@@ -1,13 +1,12 @@
-//! Producing records: a thread-safe producer for data of one's own (the demo, tests), and what everything uses that writes other
-//! people's records (dead letters, their way back, migrations, the handler `topic`).
+//! Producing records: a thread-safe producer for kreplay's own data (the demo, tests), and the producers for forwarding
+//! existing records (dead letters, their retries, migrations, the `topic` handler).
 //!
-//! | file | holds |
-//! |---|---|
-//! | `fault` | whose fault a refusal is, and how it is explained |
-//! | `batches`, `transaction` | a producer whose records are all accepted, or it is known which are not |
-//! | `attempt` | how the record to blame is found, where a broker refuses a batch |
-//! | `lanes` | sending until each record is there or refused, in the order of each lane |
-//! | `timestamps` | whether records keep theirs |
+//! || file | holds |
+//! || `fault` | what caused a rejection, and how it is explained |
+//! || `batches`, `transaction` | a producer that reports which records were not accepted |
+//! || `attempt` | which record of a rejected batch caused the rejection |
+//! || `lanes` | sends until each record is accepted or rejected, in the order of each lane |
+//! || `timestamps` | whether records keep their timestamps |
 
 mod attempt;
 mod batches;
@@ -32,7 +31,7 @@ use rdkafka::{
 };
 
 pub use attempt::{Attempt, NotSent, Verdict, attempt};
-pub use batches::{BatchProducer, carrying};
+pub use batches::{BatchProducer, forwarding_properties};
 pub use delivery::Delivered;
 pub use error::ProducerError;
 pub use fault::{Cause, Fault, Refusal, time};
@@ -44,13 +43,13 @@ use super::native::add_header;
 use crate::domain::{Header, TopicPartition};
 use delivery::Deliveries;
 
-/// What a producer starts from; `properties` given to [`Producer::new`] win over it.
+/// Default properties of a producer; `properties` given to [`Producer::new`] override them.
 ///
-/// - `enable.idempotence`: no duplicate and no change of order within a partition through librdkafka's own retries. A
-///   broker before 0.11, or one that grants no `IDEMPOTENT_WRITE` before 2.8, needs it set to `false`.
-/// - `partitioner`: murmur2 of the key, as Java's clients do, so that keys go where other producers of the cluster put
-///   them; librdkafka's own default is CRC32. Records without a key are spread at random.
-/// - Batches may grow to librdkafka's default of 1 MB or 10,000 records; the linger lets them.
+/// - `enable.idempotence`: librdkafka's own retries cause no duplicates and no reordering within a partition. Brokers
+///   before 0.11, and brokers before 2.8 that do not grant `IDEMPOTENT_WRITE`, need it set to `false`.
+/// - `partitioner`: murmur2 of the key, like Java's clients, so that keys go to the same partitions as those of other
+///   producers of the cluster; librdkafka's own default is CRC32. Records without a key are distributed randomly.
+/// - Batches may grow to librdkafka's default of 1 MB or 10,000 records; the linger time allows them to.
 const DEFAULTS: [(&str, &str); 5] = [
     ("client.id", "kreplay"),
     ("enable.idempotence", "true"),
@@ -59,15 +58,16 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("linger.ms", "10"),
 ];
 
-/// How long [`Producer::send`] waits for room in a full queue.
-const ROOM_WITHIN: Duration = Duration::from_secs(30);
+/// How long [`Producer::send`] waits for space in a full queue.
+const QUEUE_FULL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a wait rests before it looks again.
-const REST: Duration = Duration::from_micros(500);
+/// Sleep between two checks of a wait.
+const SERVE_INTERVAL: Duration = Duration::from_micros(500);
 
-/// Serves the delivery reports that have come, then rests for a moment. rdkafka's own waiting counts in whole milliseconds and
-/// spins through what is left of the last one, which on a machine with few cores takes the time that the broker needs.
-fn serve_and_rest<C: ProducerContext>(client: &BaseProducer<C>) {
+/// Serves pending delivery reports, then sleeps for [`SERVE_INTERVAL`]. rdkafka's own wait has millisecond resolution
+/// and spins through the remainder of the last one, which on a machine with few cores takes CPU time that the broker
+/// needs.
+fn serve_and_sleep<C: ProducerContext>(client: &BaseProducer<C>) {
     loop {
         let before = client.in_flight_count();
         client.poll(Duration::ZERO);
@@ -75,29 +75,29 @@ fn serve_and_rest<C: ProducerContext>(client: &BaseProducer<C>) {
             break;
         }
     }
-    std::thread::sleep(REST);
+    std::thread::sleep(SERVE_INTERVAL);
 }
 
-/// A record to be produced.
+/// A record to produce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewRecord<'a> {
-    /// The topic it goes to.
+    /// The target topic.
     pub topic: &'a str,
-    /// The partition it goes to; `None` lets the partitioner choose by key.
+    /// The target partition; `None` lets the partitioner choose by key.
     pub partition: Option<i32>,
-    /// The key, if it has one. An empty key is a key.
+    /// The key, if any. An empty key is a key.
     pub key: Option<&'a [u8]>,
-    /// The value; `None` is a tombstone, which an empty one is not.
+    /// The value; `None` is a tombstone, an empty value is not.
     pub value: Option<&'a [u8]>,
-    /// The headers in their order.
+    /// The headers, in order.
     pub headers: &'a [Header<'a>],
-    /// Milliseconds since 1970, -1 for a record without a timestamp. `None` is the time of sending, and so is 0: librdkafka cannot
-    /// tell them apart.
+    /// Milliseconds since 1970, -1 for a record without a timestamp. `None` is the time of sending, and so is 0:
+    /// librdkafka does not distinguish them.
     pub timestamp_ms: Option<i64>,
 }
 
 impl NewRecord<'_> {
-    /// The size of a batch with this record alone, without compression: what `max.message.bytes` is held against. In bytes.
+    /// The uncompressed size in bytes of a batch with only this record, which is compared with `max.message.bytes`.
     #[must_use]
     pub fn batch_bytes(&self) -> u64 {
         let size = |bytes: Option<&[u8]>| field_bytes(bytes.map(<[u8]>::len));
@@ -106,7 +106,7 @@ impl NewRecord<'_> {
         batch_bytes(fields, self.headers.len())
     }
 
-    /// What is said of the record where it is refused.
+    /// The properties of the record for which topics may reject it.
     #[must_use]
     pub fn facts(&self) -> RecordFacts<'_> {
         RecordFacts {
@@ -118,55 +118,56 @@ impl NewRecord<'_> {
     }
 }
 
-/// What topics refuse records for.
+/// The properties of a record for which topics may reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordFacts<'a> {
-    /// The topic it goes to.
+    /// The target topic.
     pub topic: &'a str,
     /// See [`NewRecord::batch_bytes`].
     pub batch_bytes: u64,
     /// See [`NewRecord::timestamp_ms`].
     pub timestamp_ms: Option<i64>,
-    /// Whether it has a key.
+    /// Whether the record has a key.
     pub has_key: bool,
 }
 
-/// How many bytes a key, a value, or the name or value of a header takes in a record, by its length; `None` is a null.
+/// The encoded size in bytes of a key, a value, or the name or value of a header, by its length; `None` is null.
 #[must_use]
 pub fn field_bytes(length: Option<usize>) -> u64 {
     length.map_or(1, |length| varint_bytes(length as u64) + length as u64)
 }
 
-/// The size of a batch with one record, without compression, of which `fields` and `headers` are known. In bytes.
+/// The uncompressed size in bytes of a batch with one record. `fields` is the encoded size of its key, value, and
+/// headers; `headers` is the number of headers.
 #[must_use]
 pub fn batch_bytes(fields: u64, headers: usize) -> u64 {
-    /// The header of a batch.
+    /// Size of a batch header.
     const BATCH_HEADER_BYTES: u64 = 61;
-    // Attributes, and the distances from the batch's first timestamp and offset, which are 0.
+    // The attributes byte, and the deltas to the batch's first timestamp and offset, which are 0.
     let body = 3 + fields + varint_bytes(headers as u64);
     BATCH_HEADER_BYTES + varint_bytes(body) + body
 }
 
-/// How many bytes a length takes: seven bits each, and one for the sign.
+/// The encoded size in bytes of a length: a zigzag varint with seven bits per byte.
 fn varint_bytes(length: u64) -> u64 {
     let bits = u64::from(u64::BITS - length.leading_zeros());
     (bits + 1).div_ceil(7)
 }
 
-/// Produces records and counts what the broker acknowledged.
+/// Produces records and counts the acknowledged ones.
 ///
-/// Any number of threads may share one. It never drops a record silently: each one is acknowledged or counted as failed
-/// by the next [`flush`](Self::flush). Dropping the producer without a flush gives up what is still queued.
+/// Can be shared by any number of threads. It never drops a record silently: the next [`flush`](Self::flush) counts
+/// each record as acknowledged or failed. Dropping the producer without a flush drops queued records.
 pub struct Producer {
     client: BaseProducer<Deliveries>,
 }
 
 impl Producer {
-    /// Makes a producer for `bootstrap_servers`. It connects with the first record. `properties` are librdkafka's, and
-    /// win over kreplay's defaults (idempotent, murmur2 by key, lz4, 10 ms linger).
+    /// Creates a producer for `bootstrap_servers`. It connects with the first record. `properties` are librdkafka's and
+    /// override kreplay's defaults (idempotent, murmur2 by key, lz4, 10 ms linger).
     ///
     /// # Errors
-    /// [`ProducerError::Property`] for a property or value that librdkafka does not know, [`ProducerError::Create`] for
+    /// [`ProducerError::Property`] for an unknown property or an invalid value, [`ProducerError::Create`] for
     /// properties that contradict each other.
     pub fn new(bootstrap_servers: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProducerError> {
         let mut config = ClientConfig::new();
@@ -177,11 +178,11 @@ impl Producer {
         Ok(Self { client })
     }
 
-    /// Queues a record; returns before it is sent. Where the queue is full it waits for room, at most 30 s.
+    /// Queues a record without waiting for it to be sent. If the queue is full, waits up to 30 s for space.
     ///
     /// # Errors
-    /// [`ProducerError::Full`] if no room came free, [`ProducerError::Refused`] if librdkafka will not take the record (too
-    /// large, unknown partition). The record was not queued then and is not counted.
+    /// [`ProducerError::Full`] if the queue stayed full, [`ProducerError::Refused`] if librdkafka rejected the record
+    /// (too large, unknown partition). The record was then not queued and is not counted.
     pub fn send(&self, record: NewRecord<'_>) -> Result<(), ProducerError> {
         let mut pending = to_native(record, 0);
         let mut deadline = None;
@@ -189,15 +190,15 @@ impl Producer {
             match self.client.send(pending) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), unsent)) => {
-                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + ROOM_WITHIN);
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + QUEUE_FULL_TIMEOUT);
                     if Instant::now() >= deadline {
-                        return Err(ProducerError::Full { waited: ROOM_WITHIN, reason: self.trouble() });
+                        return Err(ProducerError::Full { waited: QUEUE_FULL_TIMEOUT, reason: self.last_error() });
                     }
                     pending = unsent;
-                    serve_and_rest(&self.client);
+                    serve_and_sleep(&self.client);
                 }
                 Err((error, _)) => {
-                    return Err(ProducerError::Refused { topic: record.topic.into(), reason: plain(&error) });
+                    return Err(ProducerError::Refused { topic: record.topic.into(), reason: error_text(&error) });
                 }
             }
         }
@@ -207,34 +208,34 @@ impl Producer {
         Ok(())
     }
 
-    /// Waits until every queued record is acknowledged or has failed, at most `within`, and takes the counts since the
-    /// last flush. Threads that share a producer share its counts too.
+    /// Waits up to `within` until every queued record is acknowledged or has failed, and returns the counts since the
+    /// last flush. Threads that share a producer share its counts.
     ///
     /// # Errors
     /// [`ProducerError::Failed`] with the first reason if a record failed; [`ProducerError::Unacknowledged`] if records
-    /// were still on their way, in which case the counts stay for the next flush.
+    /// are still in flight, in which case the counts are kept for the next flush.
     pub fn flush(&self, within: Duration) -> Result<Delivered, ProducerError> {
         let deadline = Instant::now() + within;
-        // The waiting is done in slices here, because rdkafka's own comes in steps of 100 ms.
+        // Polls in short steps, because rdkafka's own wait has steps of 100 ms.
         while self.client.flush(Duration::ZERO).is_err() {
             if Instant::now() >= deadline {
                 let count = u64::try_from(self.client.in_flight_count()).unwrap_or_default();
-                return Err(ProducerError::Unacknowledged { count, waited: within, reason: self.trouble() });
+                return Err(ProducerError::Unacknowledged { count, waited: within, reason: self.last_error() });
             }
-            serve_and_rest(&self.client);
+            serve_and_sleep(&self.client);
         }
         self.client.context().take()
     }
 
-    /// [`flush`](Self::flush), and the end of the producer.
+    /// Like [`flush`](Self::flush), but consumes the producer.
     ///
     /// # Errors
-    /// Those of a flush; records that are still on their way are given up.
+    /// Those of [`flush`](Self::flush); records still in flight are dropped.
     pub fn finish(self, within: Duration) -> Result<Delivered, ProducerError> {
         self.flush(within)
     }
 
-    /// The low and the high watermark of a partition: the first offset held and the one after the last.
+    /// The low and the high watermark of a partition: its first offset, and the offset after its last record.
     ///
     /// # Errors
     /// [`ProducerError::Watermarks`] if the broker does not answer in time or does not know the partition.
@@ -242,11 +243,11 @@ impl Producer {
         self.client
             .client()
             .fetch_watermarks(&partition.topic, partition.partition.0, within)
-            .map_err(|error| ProducerError::Watermarks { partition: partition.clone(), reason: plain(&error) })
+            .map_err(|error| ProducerError::Watermarks { partition: partition.clone(), reason: error_text(&error) })
     }
 
-    fn trouble(&self) -> String {
-        self.client.context().last_trouble().unwrap_or_else(|| "the broker does not keep up".into())
+    fn last_error(&self) -> String {
+        self.client.context().last_error().unwrap_or_else(|| "the broker does not keep up".into())
     }
 }
 
@@ -256,15 +257,15 @@ impl fmt::Debug for Producer {
     }
 }
 
-/// Other names of properties in [`DEFAULTS`].
+/// Aliases of properties in [`DEFAULTS`].
 const ALIASES: [(&str, &str); 2] = [("compression.codec", "compression.type"), ("queue.buffering.max.ms", "linger.ms")];
 
-/// kreplay's defaults, and over them `properties`.
+/// Sets kreplay's defaults, then `properties`.
 fn set_all(config: &mut ClientConfig, properties: &BTreeMap<String, String>) {
     for (name, value) in DEFAULTS {
         config.set(name, value);
     }
-    // Two names of one property would leave it to chance which of the two wins.
+    // If a property were set under two names, it would be undefined which value applies.
     for (alias, name) in ALIASES {
         if properties.contains_key(alias) {
             config.remove(name);
@@ -295,8 +296,8 @@ fn native_headers(record: &NewRecord<'_>) -> OwnedHeaders {
     headers
 }
 
-/// The error's code in words, without rdkafka's wrapping.
-fn plain(error: &KafkaError) -> String {
+/// The text of the error code, without rdkafka's wrapping.
+fn error_text(error: &KafkaError) -> String {
     error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
 }
 
@@ -305,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_of_a_batch_is_that_of_the_wire() {
+    fn batch_size_matches_the_wire_format() {
         assert_eq!([0, 63, 64, 8191, 8192].map(varint_bytes), [1, 1, 2, 2, 3]);
         let record = NewRecord { topic: "t", value: Some(b"v"), ..NewRecord::default() };
         assert_eq!(record.batch_bytes(), 61 + 1 + 3 + 1 + 2 + 1);

@@ -1,5 +1,4 @@
-//! What a topic's settings do to the records that are written to it: how large they may be, which timestamps they may have, and how
-//! long they stay.
+//! Limits that a topic's settings place on records written to it: maximum size, accepted timestamps, and retention.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,61 +9,61 @@ use rdkafka::{
 
 use super::{
     client::{Client, KafkaConfig},
-    create::{admin, options, waiting},
+    create::{admin, block_on, options},
     producer::RecordFacts,
 };
 
-/// What a topic accepts, and for how long it keeps it. A setting that is not known, or means no limit, is `None`.
+/// The limits of a topic. A setting that is unknown, or means "no limit", is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicLimits {
     /// `max.message.bytes`: the largest batch, compressed.
     pub max_message_bytes: Option<u64>,
-    /// `message.timestamp.type` is `LogAppendTime`: records get the broker's time in place of their own.
+    /// `message.timestamp.type` is `LogAppendTime`: the broker replaces record timestamps with its own time.
     pub log_append_time: bool,
-    /// `message.timestamp.before.max.ms`: how far before the broker's time a timestamp may lie.
+    /// `message.timestamp.before.max.ms`: how far a timestamp may be behind the broker's time.
     pub before_max_ms: Option<i64>,
-    /// `message.timestamp.after.max.ms`: how far after the broker's time a timestamp may lie.
+    /// `message.timestamp.after.max.ms`: how far a timestamp may be ahead of the broker's time.
     pub after_max_ms: Option<i64>,
-    /// `retention.ms`, where `cleanup.policy` includes `delete`.
+    /// `retention.ms`, if `cleanup.policy` includes `delete`.
     pub retention_ms: Option<i64>,
     /// `cleanup.policy` includes `compact`: records need a key.
     pub compacts: bool,
 }
 
-/// Why a timestamp is not accepted.
+/// The setting that a rejected timestamp violates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeRefusal {
-    /// The setting that says so.
+pub struct TimestampRefusal {
+    /// The setting's name.
     pub setting: &'static str,
     /// Its value in milliseconds.
     pub limit_ms: i64,
 }
 
-const BEFORE: &str = "message.timestamp.before.max.ms";
-const AFTER: &str = "message.timestamp.after.max.ms";
-/// Brokers before Kafka 3.6 have one setting for both directions.
-const DIFFERENCE: &str = "message.timestamp.difference.max.ms";
+const BEFORE_SETTING: &str = "message.timestamp.before.max.ms";
+const AFTER_SETTING: &str = "message.timestamp.after.max.ms";
+/// Brokers before Kafka 3.6 have a single setting for both directions.
+const DIFFERENCE_SETTING: &str = "message.timestamp.difference.max.ms";
 
 impl TopicLimits {
-    /// From a topic's settings by name.
+    /// Limits from a topic's settings; `get` returns a setting's value by name.
     fn of_topic(get: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name: &str| get(name)?.trim().parse::<i64>().ok();
-        // Kafka's way to say "no limit" is the largest number.
-        let limit = |name: &str| number(name).or_else(|| number(DIFFERENCE)).filter(|limit| *limit < i64::MAX);
+        // Kafka represents "no limit" as the largest number.
+        let limit = |name: &str| number(name).or_else(|| number(DIFFERENCE_SETTING)).filter(|limit| *limit < i64::MAX);
         let policy = get("cleanup.policy").unwrap_or_default();
         let has = |word: &str| policy.split(',').any(|one| one.trim() == word);
         let retention = number("retention.ms").filter(|retention| *retention >= 0 && has("delete"));
         Self {
             max_message_bytes: number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok()),
             log_append_time: get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime"),
-            before_max_ms: limit(BEFORE),
-            after_max_ms: limit(AFTER),
+            before_max_ms: limit(BEFORE_SETTING),
+            after_max_ms: limit(AFTER_SETTING),
             retention_ms: retention,
             compacts: has("compact"),
         }
     }
 
-    /// From a broker's settings: what a topic has that is created without settings of its own.
+    /// Limits of a topic created without settings, from a broker's settings.
     fn of_broker(get: impl Fn(&str) -> Option<String>) -> Self {
         let in_ms = |name: &str, unit_ms: i64| {
             let value: i64 = get(name)?.trim().parse().ok()?;
@@ -79,21 +78,21 @@ impl TopicLimits {
         })
     }
 
-    /// Why a record with this timestamp is refused by a broker whose clock shows `now_ms`; `None` where it is not.
+    /// The setting for which a broker whose clock shows `now_ms` rejects this timestamp; `None` if it accepts it.
     #[must_use]
-    pub fn refuses_time(&self, timestamp_ms: i64, now_ms: i64) -> Option<TimeRefusal> {
+    pub fn refuses_time(&self, timestamp_ms: i64, now_ms: i64) -> Option<TimestampRefusal> {
         if self.log_append_time || timestamp_ms < 0 {
             return None;
         }
         let beyond = |limit: Option<i64>, distance: i64, setting| {
-            limit.filter(|limit| distance > *limit).map(|limit_ms| TimeRefusal { setting, limit_ms })
+            limit.filter(|limit| distance > *limit).map(|limit_ms| TimestampRefusal { setting, limit_ms })
         };
-        beyond(self.after_max_ms, timestamp_ms.saturating_sub(now_ms), AFTER)
-            .or_else(|| beyond(self.before_max_ms, now_ms.saturating_sub(timestamp_ms), BEFORE))
+        beyond(self.after_max_ms, timestamp_ms.saturating_sub(now_ms), AFTER_SETTING)
+            .or_else(|| beyond(self.before_max_ms, now_ms.saturating_sub(timestamp_ms), BEFORE_SETTING))
     }
 
-    /// Whether a record will probably be refused by a broker whose clock shows `now_ms`. One that is too large may still become
-    /// small enough by compression.
+    /// Whether a broker whose clock shows `now_ms` will probably reject a record. A record that is too large may still
+    /// become small enough by compression.
     #[must_use]
     pub fn refuses(&self, record: &RecordFacts<'_>, now_ms: i64) -> bool {
         self.max_message_bytes.is_some_and(|limit| record.batch_bytes > limit)
@@ -101,7 +100,8 @@ impl TopicLimits {
             || self.compacts && !record.has_key
     }
 
-    /// Whether retention removes a record with this timestamp as soon as it looks, and the segment is not the active one.
+    /// Whether retention deletes a record with this timestamp at its next check, once the record's segment is no longer
+    /// active.
     #[must_use]
     pub fn expires(&self, timestamp_ms: i64, now_ms: i64) -> bool {
         let age_ms = now_ms.saturating_sub(timestamp_ms);
@@ -109,8 +109,8 @@ impl TopicLimits {
     }
 }
 
-/// The limits of topics by name. Those that are not there or may not be described are left out: what a broker does not say is found
-/// out when it refuses something.
+/// The limits of topics by topic name. Topics that do not exist or may not be described are left out: their limits
+/// become known when the broker rejects a record.
 #[must_use]
 pub fn topic_limits(config: &KafkaConfig, topics: &[&str], within: Duration) -> BTreeMap<String, TopicLimits> {
     let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
@@ -120,19 +120,20 @@ pub fn topic_limits(config: &KafkaConfig, topics: &[&str], within: Duration) -> 
         }
         _ => None,
     };
-    described(config, &wanted, within).into_iter().filter_map(named).collect()
+    describe_configs(config, &wanted, within).into_iter().filter_map(named).collect()
 }
 
-/// The limits of a topic that is created without settings of its own; `None` where the cluster does not say.
+/// The limits of a topic created without settings; `None` if the cluster does not report them.
 #[must_use]
 pub fn default_limits(client: &Client, within: Duration) -> Option<TopicLimits> {
     let metadata = client.consumer.fetch_metadata(None, within).ok()?;
     let broker = metadata.brokers().first()?.id();
-    let resource = described(client.config(), &[ResourceSpecifier::Broker(broker)], within).into_iter().next()?;
+    let resource =
+        describe_configs(client.config(), &[ResourceSpecifier::Broker(broker)], within).into_iter().next()?;
     Some(TopicLimits::of_broker(|setting| value_of(&resource, setting)))
 }
 
-/// A span of milliseconds for people: in the largest unit that it has two of, or just one.
+/// Formats a duration in the largest unit of which it has at least two, or exactly one.
 #[must_use]
 pub fn span(ms: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(86_400_000, "day"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
@@ -144,12 +145,12 @@ pub fn span(ms: i64) -> String {
     }
 }
 
-fn described(config: &KafkaConfig, wanted: &[ResourceSpecifier<'_>], within: Duration) -> Vec<ConfigResource> {
+fn describe_configs(config: &KafkaConfig, wanted: &[ResourceSpecifier<'_>], within: Duration) -> Vec<ConfigResource> {
     if wanted.is_empty() {
         return Vec::new();
     }
     let Ok(admin) = admin(config) else { return Vec::new() };
-    let answers = waiting(admin.describe_configs(wanted, &options(within))).unwrap_or_default();
+    let answers = block_on(admin.describe_configs(wanted, &options(within))).unwrap_or_default();
     answers.into_iter().filter_map(Result::ok).collect()
 }
 
@@ -176,7 +177,7 @@ mod tests {
         let open = of_topic(&[
             ("cleanup.policy", "delete"),
             ("retention.ms", "-1"),
-            (BEFORE, "9223372036854775807"),
+            (BEFORE_SETTING, "9223372036854775807"),
             ("max.message.bytes", "1048588"),
         ]);
         assert_eq!(open, TopicLimits { max_message_bytes: Some(1_048_588), ..TopicLimits::default() });
@@ -188,19 +189,22 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_are_judged_in_both_directions() {
-        let limits = of_topic(&[(BEFORE, "5000"), (AFTER, "1000")]);
+    fn timestamps_are_limited_in_both_directions() {
+        let limits = of_topic(&[(BEFORE_SETTING, "5000"), (AFTER_SETTING, "1000")]);
         let refused = |timestamp| limits.refuses_time(timestamp, NOW).map(|refusal| refusal.setting);
         assert_eq!([NOW - 5000, NOW, NOW + 1000, -1].map(refused), [None; 4]);
-        assert_eq!((refused(NOW - 5001), refused(NOW + 1001)), (Some(BEFORE), Some(AFTER)));
-        let older_broker = of_topic(&[(DIFFERENCE, "10")]);
-        assert_eq!(older_broker.refuses_time(NOW + 11, NOW), Some(TimeRefusal { setting: AFTER, limit_ms: 10 }));
-        let stamped = of_topic(&[(AFTER, "1000"), ("message.timestamp.type", "LogAppendTime")]);
+        assert_eq!((refused(NOW - 5001), refused(NOW + 1001)), (Some(BEFORE_SETTING), Some(AFTER_SETTING)));
+        let older_broker = of_topic(&[(DIFFERENCE_SETTING, "10")]);
+        assert_eq!(
+            older_broker.refuses_time(NOW + 11, NOW),
+            Some(TimestampRefusal { setting: AFTER_SETTING, limit_ms: 10 })
+        );
+        let stamped = of_topic(&[(AFTER_SETTING, "1000"), ("message.timestamp.type", "LogAppendTime")]);
         assert_eq!(stamped.refuses_time(NOW + 5000, NOW), None);
     }
 
     #[test]
-    fn retention_goes_by_the_records_own_time() {
+    fn retention_uses_record_timestamps() {
         let limits = of_topic(&[("cleanup.policy", "delete"), ("retention.ms", "1000")]);
         assert_eq!([NOW - 1001, NOW - 1000, -1].map(|at| limits.expires(at, NOW)), [true, false, false]);
         let stamped = TopicLimits { log_append_time: true, ..limits };
@@ -208,13 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn spans_have_a_unit_that_can_be_read() {
+    fn spans_use_a_readable_unit() {
         let texts = [0, 1000, 1999, 2000, 3_600_000, 7_200_000, 86_400_000, 172_799_999, 604_800_000].map(span);
         assert_eq!(texts, ["0 ms", "1 s", "1999 ms", "2 s", "1 h", "2 h", "1 day", "47 h", "7 days"]);
     }
 
     #[test]
-    fn a_brokers_defaults_have_names_of_their_own() {
+    fn broker_defaults_are_read_from_broker_setting_names() {
         let limits = TopicLimits::of_broker(|name| {
             lookup(
                 &[

@@ -1,10 +1,10 @@
-//! From what was read to what a plan says. Pure.
+//! Turns scan results into a forecast: counts, skew, predicted times and a recommendation. Pure.
 
 use std::time::Duration;
 
 use super::{
-    LaneLoads, Model, Plan, Stretch, WORKERS, held_back,
-    scan::{Estimates, Survey},
+    CHART_WORKERS, LaneLoads, MemoryWindow, Model, Plan, held_back,
+    scan::{Estimates, ScanResult},
 };
 use crate::{
     domain::{Ordering, RateLimit},
@@ -13,18 +13,18 @@ use crate::{
     replay::Settings,
 };
 
-/// How much is read for a plan, and what is known besides.
+/// How much is read for a plan, and known handling times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlanOptions {
-    /// Read everything, however long it takes.
+    /// Read all records, however long it takes.
     pub scan: bool,
-    /// Otherwise about so many records.
+    /// Otherwise, read about this number of records.
     pub sample: u32,
-    /// And no longer than this.
+    /// The maximum time for reading the sample.
     pub sample_time: Duration,
-    /// The handling time of a record, where somebody knows better than the handler's settings.
+    /// The handling time of a record. Overrides what the handler's settings imply.
     pub work: Option<Duration>,
-    /// Make a plan before each run, so that the report can hold it against the result.
+    /// Plan before each run, so that the report can compare the prediction with the result.
     pub before_run: bool,
 }
 
@@ -34,11 +34,11 @@ impl Default for PlanOptions {
     }
 }
 
-/// What nobody reads off the figures.
-const GROUP: &str =
-    "partitions that other processes of the group handle, and offsets it has committed, are not counted off";
+/// A restriction of the figures that they do not show themselves.
+const GROUP_NOTE: &str =
+    "partitions of other group members, and offsets that the group has committed, are not subtracted";
 
-/// The handling time of a record in seconds, and where it comes from.
+/// The handling time of a record in seconds, and its source.
 fn work(handler: &HandlerSpec, given: Option<Duration>) -> Option<(f64, &'static str)> {
     match (given, handler) {
         (Some(given), _) => Some((given.as_secs_f64(), "given")),
@@ -48,35 +48,35 @@ fn work(handler: &HandlerSpec, given: Option<Duration>) -> Option<(f64, &'static
     }
 }
 
-/// What the plan says. `commit_s` is how long a commit takes, in seconds, where there is a group.
+/// Computes the forecast. `commit_s` is the duration of a commit in seconds, with a group.
 #[must_use]
-pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Option<f64>) -> Forecast {
-    let known = survey.estimate(plan, settings.buffer_bytes);
+pub fn forecast(plan: &Plan, scanned: &ScanResult, settings: &Settings, commit_s: Option<f64>) -> Forecast {
+    let known = scanned.estimate(plan, settings.buffer_bytes);
     let work = work(&settings.handler, settings.planning.work);
-    let model = work.map(|(work_s, _)| model(plan, survey, &known, settings, work_s, commit_s));
-    let keys = keys(survey, &known);
+    let model = work.map(|(work_s, _)| model(plan, scanned, &known, settings, work_s, commit_s));
+    let keys = keys(scanned, &known);
     let heaviest = keys.heaviest.first().map(|key| printable(&key.key).into_owned());
     let mut partitions = partitions(plan, &known);
     partitions.sort_by(|a, b| b.records.value.cmp(&a.records.value).then_with(|| a.id.cmp(&b.id)));
     let concurrency = if settings.single_threaded { 1 } else { settings.concurrency.get() };
     let curve = |model: &Model, ordering| Curve {
         ordering,
-        most: model.most(ordering),
-        points: model.curve(ordering, &workers(concurrency, model.most(ordering))),
+        most: model.max_workers(ordering),
+        points: model.curve(ordering, &workers(concurrency, model.max_workers(ordering))),
     };
     Forecast {
         made_at: None,
         topics: plan.topics.clone(),
-        coverage: coverage(plan, survey),
+        coverage: coverage(plan, scanned),
         records: known.handled,
         filtered: if plan.selection.scope.rules.filter.is_empty() { Estimate::default() } else { known.filtered },
-        unjudged: if survey.tally.unjudged.is_some() { known.unjudged } else { Estimate::default() },
+        unjudged: if scanned.tally.unjudged.is_some() { known.unjudged } else { Estimate::default() },
         held_back: held_back::total(&plan.held_back),
         bytes: known.partitions.iter().map(|(_, bytes)| bytes).sum(),
-        record_bytes: record_bytes(survey),
+        record_bytes: record_bytes(scanned),
         partitions,
         keys,
-        fetch: survey.fetch,
+        fetch: scanned.fetch,
         conditions: Conditions {
             concurrency,
             ordering: settings.ordering,
@@ -92,13 +92,14 @@ pub fn forecast(plan: &Plan, survey: &Survey, settings: &Settings, commit_s: Opt
         }),
         predicted: model.as_ref().map(|model| model.predict(settings.ordering, concurrency)),
         recommended: model.as_ref().map(|model| model.recommend(settings.ordering, heaviest.as_deref())),
-        notes: notes(plan, survey, settings, work.is_none()),
+        notes: notes(plan, scanned, settings, work.is_none()),
     }
 }
 
-/// The usual numbers of workers, that of the settings, and the most that there can be.
+/// The usual numbers of workers, the configured one, and the maximum.
 fn workers(concurrency: u32, most: u32) -> Vec<u32> {
-    let mut workers: Vec<u32> = WORKERS.into_iter().chain([concurrency]).filter(|workers| *workers <= most).collect();
+    let mut workers: Vec<u32> =
+        CHART_WORKERS.into_iter().chain([concurrency]).filter(|workers| *workers <= most).collect();
     workers.extend((most < 100).then_some(most));
     workers.sort_unstable();
     workers.dedup();
@@ -107,7 +108,7 @@ fn workers(concurrency: u32, most: u32) -> Vec<u32> {
 
 fn model(
     plan: &Plan,
-    survey: &Survey,
+    scanned: &ScanResult,
     known: &Estimates,
     settings: &Settings,
     work_s: f64,
@@ -119,18 +120,22 @@ fn model(
         topics: plan.partitions.iter().map(|one| topic(&one.id.topic)).collect(),
         keyless_heaviest: known.lanes.first().is_some_and(|(_, keyless)| *keyless),
         lanes: LaneLoads::new(known.lanes.iter().map(|(records, _)| *records).collect()),
-        stretches: known.stretches.iter().map(|&(records, heaviest)| Stretch { records, heaviest }).collect(),
+        memory_windows: known
+            .memory_windows
+            .iter()
+            .map(|&(records, heaviest)| MemoryWindow { records, heaviest })
+            .collect(),
         read: known.handled.value + known.left_out.value,
         work_s,
         serial_s: 0.0,
-        fetch_per_s: Some(survey.fetch.records_per_s).filter(|per_s| *per_s > 0.0),
+        fetch_per_s: Some(scanned.fetch.records_per_s).filter(|per_s| *per_s > 0.0),
         commit_s: commit_s.filter(|_| settings.group.is_some()),
         rate_s: settings.rate.map(|rate| rate_s(rate, known)),
         batch: settings.batch.get(),
     }
 }
 
-/// How long a rate makes it last, in seconds. What the filter leaves out does not count.
+/// The shortest time that a rate limit allows, in seconds. Filtered records do not count.
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn rate_s(rate: RateLimit, known: &Estimates) -> f64 {
     let (handled, read) = (known.handled.value as f64, (known.handled.value + known.left_out.value) as f64);
@@ -143,20 +148,20 @@ fn rate_s(rate: RateLimit, known: &Estimates) -> f64 {
     }
 }
 
-fn coverage(plan: &Plan, survey: &Survey) -> Coverage {
-    let sum = |part: fn(&super::scan::PartitionTally) -> u64| survey.tally.partitions.iter().map(part).sum();
+fn coverage(plan: &Plan, scanned: &ScanResult) -> Coverage {
+    let sum = |part: fn(&super::scan::PartitionTally) -> u64| scanned.tally.partitions.iter().map(part).sum();
     Coverage {
-        full: survey.full,
+        full: scanned.full,
         read: sum(|one| one.records),
         offsets_read: sum(|one| one.covered),
         offsets: plan.records(),
-        slices: survey.slices,
-        elapsed_s: survey.elapsed_s,
+        slices: scanned.slices,
+        elapsed_s: scanned.elapsed_s,
     }
 }
 
-fn record_bytes(survey: &Survey) -> RecordBytes {
-    let sizes = &survey.tally.sizes;
+fn record_bytes(scanned: &ScanResult) -> RecordBytes {
+    let sizes = &scanned.tally.sizes;
     if sizes.is_empty() {
         return RecordBytes::default();
     }
@@ -188,64 +193,63 @@ fn partitions(plan: &Plan, known: &Estimates) -> Vec<PartitionForecast> {
         .collect()
 }
 
-fn keys(survey: &Survey, known: &Estimates) -> KeyForecast {
-    let sum = |part: fn(&super::scan::PartitionTally) -> u64| survey.tally.partitions.iter().map(part).sum();
+fn keys(scanned: &ScanResult, known: &Estimates) -> KeyForecast {
+    let sum = |part: fn(&super::scan::PartitionTally) -> u64| scanned.tally.partitions.iter().map(part).sum();
     let (keyless, read): (u64, u64) = (sum(|one| one.keyless), sum(|one| one.records - one.filtered));
     KeyForecast {
-        distinct: survey.tally.distinct.estimate(),
+        distinct: scanned.tally.distinct.estimate(),
         keyless: share(keyless, read),
         heaviest: known.heaviest.clone(),
         heaviest_lane: share(known.lanes.first().map_or(0, |(records, _)| *records), known.handled.value),
     }
 }
 
-fn notes(plan: &Plan, survey: &Survey, settings: &Settings, no_work: bool) -> Vec<String> {
+fn notes(plan: &Plan, scanned: &ScanResult, settings: &Settings, has_no_work_time: bool) -> Vec<String> {
     let mut notes: Vec<String> = plan.notes.iter().map(ToString::to_string).collect();
     let mut note = |text: &str| notes.push(text.to_owned());
-    if !survey.complete {
-        note(
-            "the time for the sample was over before it was complete: some parts of the range weigh less than they should",
-        );
+    if !scanned.complete {
+        note("the sample time ended before the sample was complete: some parts of the range are underrepresented");
     }
-    if let Some(step_back) = &survey.tally.step_back {
+    if let Some(step_back) = &scanned.tally.step_back {
         note(step_back);
     }
-    if let Some(clocks) = &survey.tally.clocks {
+    if let Some(clocks) = &scanned.tally.clocks {
         for finding in clocks.findings(|at| plan.partitions.get(at).map_or_else(String::new, |one| one.id.to_string()))
         {
             note(&finding);
         }
     }
-    let read = survey.tally.partitions.iter().fold((0, 0), |(all, left), one| (all + one.records, left + one.filtered));
+    let read =
+        scanned.tally.partitions.iter().fold((0, 0), |(all, left), one| (all + one.records, left + one.filtered));
     if read.0 > 0 && read.0 == read.1 {
         let filter = &plan.selection.scope.rules.filter;
         note(&format!("none of the {} records read passes the filter ({filter})", read.0));
     }
-    if let Some(example) = &survey.tally.unjudged {
+    if let Some(example) = &scanned.tally.unjudged {
         note(&format!(
-            "the rules cannot judge some records, such as {example}; what becomes of them is set with --on-unjudged pass, drop or \
-             fail, and a run that drops or passes any ends with exit code 3"
+            "the rules cannot judge some records, such as {example}; choose what to do with them with --on-unjudged \
+             pass, drop or fail. A run that drops or passes any ends with exit code 3"
         ));
     }
-    if no_work {
-        note("no time can be predicted: the handler's time of a record is not known; give it with --work TIME");
+    if has_no_work_time {
+        note("no time can be predicted: the handling time of a record is unknown; give it with --work TIME");
     }
-    if survey.fetch.records_per_s <= 0.0 {
-        note("too few records to measure how fast they can be read: reading counts as no limit");
+    if scanned.fetch.records_per_s <= 0.0 {
+        note("too few records to measure how fast they can be read: reading is not considered as a limit");
     }
     if let HandlerSpec::Simulate(Simulate { fail, .. }) = settings.handler
         && fail > 0.0
     {
-        note("records that fail, and the waits before they are tried again, are not in the predicted time");
+        note("retries of failed records, and the delays before them, are not included in the predicted time");
     }
     if let Some(rate) = settings.rate {
-        note(&format!("the run's rate limit of {rate} is not in the predicted time"));
+        note(&format!("the run's rate limit of {rate} is not included in the predicted time"));
     }
     if settings.group.is_some() {
-        note(GROUP);
+        note(GROUP_NOTE);
     }
     if plan.follow {
-        note("the run will follow the log; this is what is there now");
+        note("the run will follow the log; the plan covers the records that exist now");
     }
     notes
 }

@@ -1,4 +1,4 @@
-//! What open transactions hold back of a plan's range: it is not read, and a run that ends does not wait for it.
+//! What open transactions hold back of a plan's range. It cannot be read, and a run with an end does not wait for it.
 
 use chrono::{DateTime, Utc};
 
@@ -8,24 +8,25 @@ use crate::{
     kafka::{Catalog, LogEnds},
 };
 
-/// Of more partitions than this the number is told, and no names.
-const NAMED: usize = 3;
+/// If more partitions than this are held back, the others are only counted.
+const MAX_NAMED_PARTITIONS: usize = 3;
 
-/// What an open transaction holds back of one partition.
+/// What open transactions hold back of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldBack {
-    /// Which partition.
+    /// The partition.
     pub id: TopicPartition,
-    /// The first offset that cannot be read: that of the oldest open transaction's first record.
+    /// The first offset that cannot be read: the first record of the oldest open transaction.
     pub from: Offset,
-    /// How many offsets from there to the end of the log: records of this and other transactions, and of none.
+    /// The number of offsets up to the end of the log. They include records of other transactions and records without
+    /// one.
     pub offsets: u64,
-    /// When that record was written, where it says so.
+    /// The timestamp of the record at `from`, if it has one.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// What is held back of these logs. `ends` are high watermarks that were looked up before the logs' own ends, so that records that
-/// were written in between do not count.
+/// What is held back of these logs. `ends` are high watermarks that were looked up before the logs' own ends, so that
+/// records written in between do not count.
 #[must_use]
 pub fn held_back(catalog: &Catalog<'_>, logs: &[LogEnds], ends: &[Option<Offset>]) -> Vec<HeldBack> {
     let mut found: Vec<HeldBack> = logs
@@ -36,38 +37,38 @@ pub fn held_back(catalog: &Catalog<'_>, logs: &[LogEnds], ends: &[Option<Offset>
             (offsets > 0).then(|| HeldBack { id: log.id.clone(), from: log.end, offsets, since: None })
         })
         .collect();
-    find_since(catalog, &mut found);
+    look_up_start_times(catalog, &mut found);
     found
 }
 
-/// Looks up when the first of the records were written that are held back, of the partitions that are named.
-pub fn find_since(catalog: &Catalog<'_>, held_back: &mut [HeldBack]) {
-    let places: Vec<_> = held_back.iter().take(NAMED).map(|one| (one.id.clone(), one.from)).collect();
-    if !places.is_empty() {
-        for (one, ms) in held_back.iter_mut().zip(catalog.uncommitted_timestamps(&places)) {
+/// Looks up the timestamps of the first held-back records, for the partitions that are named.
+pub fn look_up_start_times(catalog: &Catalog<'_>, held_back: &mut [HeldBack]) {
+    let positions: Vec<_> = held_back.iter().take(MAX_NAMED_PARTITIONS).map(|one| (one.id.clone(), one.from)).collect();
+    if !positions.is_empty() {
+        for (one, ms) in held_back.iter_mut().zip(catalog.uncommitted_timestamps(&positions)) {
             one.since = ms.and_then(DateTime::from_timestamp_millis);
         }
     }
 }
 
-/// How many offsets that are together.
+/// The number of held-back offsets of all partitions.
 #[must_use]
 pub fn total(held_back: &[HeldBack]) -> u64 {
     held_back.iter().map(|one| one.offsets).sum()
 }
 
-/// It in one sentence, without an end: `1001 offsets of t-0 from 10 on, since TIME`.
+/// The held-back offsets as text: `1001 offsets of t-0 from 10 on, since TIME`.
 #[must_use]
 pub fn in_words(held_back: &[HeldBack]) -> String {
     let named: Vec<String> = held_back
         .iter()
-        .take(NAMED)
+        .take(MAX_NAMED_PARTITIONS)
         .map(|HeldBack { id, from, offsets, since }| {
             let since = since.map_or_else(String::new, |at| format!(", since {}", at.format("%Y-%m-%dT%H:%M:%SZ")));
             format!("{offsets} offsets of {id} from {from} on{since}")
         })
         .collect();
-    let more = held_back.get(NAMED..).unwrap_or_default();
+    let more = held_back.get(MAX_NAMED_PARTITIONS..).unwrap_or_default();
     let more = match more.len() {
         0 => String::new(),
         count => format!("; and {} offsets of {count} more partitions", total(more)),
@@ -75,12 +76,13 @@ pub fn in_words(held_back: &[HeldBack]) -> String {
     named.join("; ") + &more
 }
 
-/// What is told of it before a run; nothing where nothing is held back.
+/// A warning for the start of a run; `None` if nothing is held back.
 #[must_use]
 pub fn warning(held_back: &[HeldBack]) -> Option<EventKind> {
     (!held_back.is_empty()).then(|| EventKind::Warning {
         text: format!(
-            "open transactions hold back {}; they are read when those have ended, by a later run or one with --to never",
+            "open transactions hold back {}; once they have ended, a later run or one with --to never reads these \
+             records",
             in_words(held_back)
         ),
     })
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_partitions_are_named_and_the_others_are_counted() {
+    fn the_first_partitions_are_named_and_the_others_counted() {
         assert_eq!(warning(&[]), None);
         assert_eq!(
             in_words(&[one(0, Some(1_795_000_000_000)), one(1, None)]),

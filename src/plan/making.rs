@@ -1,5 +1,4 @@
-//! Making a plan: resolving a selection, looking at its records, and saying what a run of them would be like. Nothing on the
-//! cluster is changed.
+//! The planner: resolves a selection, scans its records, and predicts the run. Nothing in the cluster is changed.
 
 use std::{
     sync::atomic::AtomicBool,
@@ -12,7 +11,7 @@ use super::{
     Plan, PlanError, Selection,
     forecast::forecast,
     resolve,
-    scan::{Effort, Patience, ScanError, scan},
+    scan::{ScanError, ScanSize, ScanTimeouts, scan},
 };
 use crate::{
     decode::DecodingError,
@@ -21,22 +20,22 @@ use crate::{
     replay::Settings,
 };
 
-/// A plan that could not be made.
+/// Why a plan could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanningError {
-    /// The selection means nothing on this cluster.
+    /// The selection could not be resolved.
     #[error(transparent)]
     Resolve(#[from] PlanError),
-    /// Its keys and values could not be decoded.
+    /// The decoding settings are invalid, or the schema registry cannot be used.
     #[error(transparent)]
     Decoding(#[from] DecodingError),
-    /// Its records could not be looked at.
+    /// The records could not be scanned.
     #[error(transparent)]
     Scan(#[from] ScanError),
 }
 
 impl PlanningError {
-    /// Whether what was asked for is wrong, rather than the cluster out of reach.
+    /// Whether the request is invalid, as opposed to an unreachable cluster.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
@@ -46,7 +45,7 @@ impl PlanningError {
         }
     }
 
-    /// Whether it was told to stop.
+    /// Whether planning was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Scan(ScanError::Cancelled))
@@ -57,46 +56,46 @@ impl PlanningError {
 pub struct Planner<'a> {
     /// The cluster.
     pub client: &'a Client,
-    /// How a run would go, and how much is read to say so.
+    /// The settings of the planned run, including how much is read for the plan.
     pub settings: &'a Settings,
-    /// How long each step may wait for the cluster.
+    /// The timeout of each request to the cluster.
     pub timeout: Duration,
-    /// Becomes true when nobody wants the plan any more.
+    /// Cancels planning when it becomes true.
     pub cancel: &'a AtomicBool,
 }
 
 impl Planner<'_> {
-    /// Resolves a selection and makes a plan of it; `progress` is called now and then.
+    /// Resolves a selection and predicts its run. `progress` is called from time to time.
     ///
     /// # Errors
-    /// A selection that means nothing here, brokers that do not answer, `cancel`.
+    /// The selection is invalid, brokers do not answer, or `cancel` was set.
     pub fn make(&self, selection: &Selection, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, PlanningError> {
         selection.scope.rules.decoding.check()?;
         let catalog = Catalog::new(self.client, self.timeout);
         let plan = resolve(&catalog, &selection.clone().of_group(self.settings.group.as_deref()))?;
-        Ok(self.look_at(&plan, progress)?)
+        Ok(self.forecast_resolved(&plan, progress)?)
     }
 
-    /// Makes a plan of what was resolved already.
+    /// Predicts the run of a selection that is already resolved.
     ///
     /// # Errors
-    /// Brokers that do not answer, `cancel`.
-    pub fn look_at(&self, plan: &Plan, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, ScanError> {
-        let effort = if self.settings.planning.scan {
-            Effort::Full
+    /// Brokers do not answer, or `cancel` was set.
+    pub fn forecast_resolved(&self, plan: &Plan, progress: &mut dyn FnMut(Planning)) -> Result<Forecast, ScanError> {
+        let size = if self.settings.planning.scan {
+            ScanSize::Full
         } else {
-            Effort::Offsets(u64::from(self.settings.planning.sample))
+            ScanSize::Offsets(u64::from(self.settings.planning.sample))
         };
-        let patience = Patience { sample: self.settings.planning.sample_time, silence: self.timeout };
-        let survey = scan(self.client, self.settings.tier, plan, effort, patience, self.cancel, progress)?;
-        // As the run would go: some handlers decide how.
+        let timeouts = ScanTimeouts { sample: self.settings.planning.sample_time, silence: self.timeout };
+        let scanned = scan(self.client, self.settings.tier, plan, size, timeouts, self.cancel, progress)?;
+        // Some handlers change settings of the run.
         let mut settings = self.settings.clone();
-        settings.suit_handler(plan.partitions.len());
-        let said = forecast(plan, &survey, &settings, self.commit_s(plan));
-        Ok(Forecast { made_at: Some(Utc::now()), ..said })
+        settings.adapt_to_handler(plan.partitions.len());
+        let predicted = forecast(plan, &scanned, &settings, self.commit_s(plan));
+        Ok(Forecast { made_at: Some(Utc::now()), ..predicted })
     }
 
-    /// With a group the last positions are committed at the end, which takes as long as a question and its answer.
+    /// With a group, the last positions are committed at the end. That takes about as long as this request.
     fn commit_s(&self, plan: &Plan) -> Option<f64> {
         self.settings.group.as_ref()?;
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! From what the user asked for to what will be read, and how long that should take.
+//! Planning: resolves a selection to offsets, scans records, and predicts how long a run will take.
 
 mod clocks;
 mod forecast;
@@ -14,14 +14,14 @@ pub mod scan;
 mod schedule;
 mod selection;
 
-pub use clocks::{Clocks, StepBack, Window};
+pub use clocks::{StepBack, TimeWindow, TimestampMonitor};
 pub use forecast::{PlanOptions, forecast};
 pub use held_back::HeldBack;
 pub use making::{Planner, PlanningError};
-pub use model::{Model, Stretch, WORKERS};
-pub use prediction::{Load, predict};
-pub use range::{From, Override, Range, To};
-pub use remaining::{LaneBacklog, Pace, PartitionLeft, Terms, WorkLeft, time_left};
+pub use model::{CHART_WORKERS, MemoryWindow, Model};
+pub use prediction::{Workload, predict};
+pub use range::{Override, Range, RangeEnd, RangeStart};
+pub use remaining::{LaneBacklog, Pace, PartitionLeft, RunParameters, WorkLeft, time_left};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
 pub use rules::{
     Examined, Field, Fields, Filter, Glob, HeaderIs, JsonIs, JsonPath, KeyList, KeyTemplate, OnUnjudged, Rule, Rules,

@@ -1,4 +1,4 @@
-//! Where reading begins and ends, as users say it.
+//! The range of a selection: where reading starts and ends.
 
 mod text;
 mod time;
@@ -11,102 +11,102 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{Offset, PartitionId};
 
-/// Where reading begins and ends.
+/// Where reading starts and ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
-    /// Where it begins.
-    pub from: From,
-    /// Where it ends.
-    pub to: To,
-    /// What holds for single partitions instead.
+    /// The start of every partition without an override.
+    pub from: RangeStart,
+    /// The end of every partition without an override.
+    pub to: RangeEnd,
+    /// Ranges of single partitions.
     pub overrides: Vec<Override>,
 }
 
-/// Where reading begins.
+/// Where reading starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum From {
-    /// At the first record that is still there.
+pub enum RangeStart {
+    /// At the first record that the log still has.
     #[default]
     Earliest,
-    /// At the end of the log as it is when the plan is made.
+    /// At the end of the log when the plan is made.
     Latest,
-    /// Where a group has got to: the named one, or the run's own.
+    /// At the committed offset of a group; `None` is the run's own group.
     Committed(Option<String>),
     /// At this offset.
     Offset(Offset),
     /// At the first record whose timestamp is not before this time.
     Time(DateTime<Utc>),
-    /// The same, so long before the plan is made.
+    /// Like [`Self::Time`], at this duration before the plan is made.
     Ago(Duration),
-    /// So many offsets before the end.
+    /// This number of offsets before the end of the log.
     Last(u64),
 }
 
-/// Where reading ends; what is named is not read any more.
+/// Where reading ends. Offsets and times are exclusive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum To {
-    /// At the end of the log as it is when the plan is made.
+pub enum RangeEnd {
+    /// At the end of the log when the plan is made.
     #[default]
     Latest,
-    /// It does not: the run follows the log, and topics that match later join in.
+    /// Never: the run follows the log and joins topics that match later.
     Never,
-    /// Where a group has got to: the named one, or the run's own.
+    /// At the committed offset of a group; `None` is the run's own group.
     Committed(Option<String>),
     /// At this offset.
     Offset(Offset),
     /// At the first record whose timestamp is not before this time.
     Time(DateTime<Utc>),
-    /// The same, so long before the plan is made.
+    /// Like [`Self::Time`], at this duration before the plan is made.
     Ago(Duration),
 }
 
-/// Where reading of one partition begins and ends, whatever holds for the others.
+/// The range of one partition, which replaces the range of the selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The topic; `None` means every topic of the selection.
     pub topic: Option<String>,
     /// The partition.
     pub partition: PartitionId,
-    /// Where it begins, if not as the others.
-    pub from: Option<From>,
-    /// Where it ends, if not as the others.
-    pub to: Option<To>,
+    /// The start; `None` is the start of the selection's range.
+    pub from: Option<RangeStart>,
+    /// The end; `None` is the end of the selection's range.
+    pub to: Option<RangeEnd>,
 }
 
 impl Range {
-    /// The same, with `committed` of no named group meaning this one.
+    /// Replaces `committed` without a group by the committed offset of this group.
     #[must_use]
     pub fn of_group(mut self, group: Option<&str>) -> Self {
-        let name = |place: &mut Option<String>| {
-            if place.is_none() {
-                *place = group.map(str::to_owned);
+        let fill = |group_slot: &mut Option<String>| {
+            if group_slot.is_none() {
+                *group_slot = group.map(str::to_owned);
             }
         };
         let overrides = &mut self.overrides;
         for from in std::iter::once(&mut self.from).chain(overrides.iter_mut().filter_map(|one| one.from.as_mut())) {
-            if let From::Committed(place) = from {
-                name(place);
+            if let RangeStart::Committed(group_slot) = from {
+                fill(group_slot);
             }
         }
         for to in std::iter::once(&mut self.to).chain(overrides.iter_mut().filter_map(|one| one.to.as_mut())) {
-            if let To::Committed(place) = to {
-                name(place);
+            if let RangeEnd::Committed(group_slot) = to {
+                fill(group_slot);
             }
         }
         self
     }
 
-    /// Whether every partition is read from the first record that is there.
+    /// Whether every partition is read from the first record that the log still has.
     #[must_use]
-    pub fn begins_with_the_log(&self) -> bool {
-        self.from == From::Earliest && self.overrides.iter().all(|one| one.from.is_none())
+    pub fn is_from_earliest(&self) -> bool {
+        self.from == RangeStart::Earliest && self.overrides.iter().all(|one| one.from.is_none())
     }
 
-    /// Whether anything in it is a time, which only a cluster that keeps an index of times can answer.
+    /// Whether the range contains a time. Only a cluster with a time index can resolve it.
     #[must_use]
     pub fn has_times(&self) -> bool {
-        let from = |from: &From| matches!(from, From::Time(_) | From::Ago(_));
-        let to = |to: &To| matches!(to, To::Time(_) | To::Ago(_));
+        let from = |from: &RangeStart| matches!(from, RangeStart::Time(_) | RangeStart::Ago(_));
+        let to = |to: &RangeEnd| matches!(to, RangeEnd::Time(_) | RangeEnd::Ago(_));
         from(&self.from)
             || to(&self.to)
             || self.overrides.iter().any(|one| one.from.as_ref().is_some_and(from) || one.to.as_ref().is_some_and(to))

@@ -1,8 +1,9 @@
-//! How long the work that is left of a run will take, by what is left and how fast it has gone. Pure: the caller measures.
+//! Estimates how long the remaining work of a run takes, from what remains and the recent pace. Pure: the caller
+//! measures.
 //!
-//! The time is that of [`super::Model`], which predicts a run beforehand, for what is left: records that were read, lane by lane,
-//! and those not read yet, by the lanes of those that were. It is never less than all that is left at the pace so far, so
-//! that what the model leaves out counts too.
+//!  The estimate applies [`super::Model`], which also predicts runs, to the remaining work: records that were read,
+//!  lane by lane, and unread records, distributed like those that were read. It is never less than the remaining
+//!  records at the recent pace, which includes what the model leaves out.
 
 use std::collections::HashMap;
 
@@ -11,25 +12,25 @@ use xxhash_rust::xxh3::Xxh3Builder;
 use super::{LaneLoads, Model};
 use crate::{
     domain::Ordering,
-    feed::{Bound, Prediction},
+    feed::{Bottleneck, Prediction},
 };
 
-/// The pace so far counts as another limit than the model's only where it asks for so much more time.
-const OTHER: f64 = 1.15;
+/// If the recent pace needs this much more time than the model, reading is the limit.
+const READ_BOUND_RATIO: f64 = 1.15;
 
-/// What is left of a partition that this process handles.
+/// The remaining work of a partition of this process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartitionLeft {
-    /// Records that were read and are not dealt with.
+    /// Records that were read and are not settled.
     pub unfinished: u64,
-    /// Offsets that have not been read yet.
+    /// Offsets that have not been read.
     pub unread: u64,
-    /// How many records there were to handle for each offset that was read: less than 1 where a filter leaves some out or
-    /// the log has holes. `None` before anything was read.
+    /// Records to handle per offset read: less than 1 if a filter excludes records or the log has gaps. `None` before
+    /// anything was read.
     pub share: Option<f64>,
     /// Records handled so far, by lane.
     pub handled: Vec<(u32, u64)>,
-    /// Whose it is, where each partition belongs to one worker.
+    /// The worker that owns the partition, if partitions are owned.
     pub owner: Option<u32>,
 }
 
@@ -38,27 +39,27 @@ pub struct PartitionLeft {
 pub struct LaneBacklog {
     /// The lane.
     pub lane: u32,
-    /// How many.
+    /// The number of records.
     pub records: u64,
-    /// The partition of the first of them.
+    /// The partition of the first record.
     pub partition: u32,
 }
 
-/// The work that is left.
+/// The remaining work of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkLeft {
-    /// Records to be handled, by partition.
+    /// Records to handle, by partition.
     pub partitions: Vec<u64>,
-    /// Whose each partition is, where each belongs to one worker.
+    /// The owner of each partition, if partitions are owned.
     pub owners: Vec<Option<u32>>,
-    /// Records to be handled by lane, the fullest first.
+    /// Records to handle, by lane, the fullest first.
     pub lanes: Vec<(u32, u64)>,
-    /// Offsets that have not been read yet.
+    /// Offsets that have not been read.
     pub unread: u64,
 }
 
 impl WorkLeft {
-    /// What is left, where records not read yet are like those that were.
+    /// Computes the remaining work. Unread records are assumed to be like those that were read.
     #[must_use]
     #[allow(
         clippy::cast_precision_loss,
@@ -68,8 +69,8 @@ impl WorkLeft {
     )]
     pub fn new(partitions: &[PartitionLeft], backlog: &[LaneBacklog]) -> Self {
         let shares: Vec<f64> = partitions.iter().filter_map(|one| one.share).collect();
-        let usual = if shares.is_empty() { 1.0 } else { shares.iter().sum::<f64>() / shares.len() as f64 };
-        let unread = |one: &PartitionLeft| one.unread as f64 * one.share.unwrap_or(usual).clamp(0.0, 1.0);
+        let mean_share = if shares.is_empty() { 1.0 } else { shares.iter().sum::<f64>() / shares.len() as f64 };
+        let unread = |one: &PartitionLeft| one.unread as f64 * one.share.unwrap_or(mean_share).clamp(0.0, 1.0);
         Self {
             partitions: partitions.iter().map(|one| one.unfinished + unread(one).round() as u64).collect(),
             owners: partitions.iter().map(|one| one.owner).collect(),
@@ -78,14 +79,14 @@ impl WorkLeft {
         }
     }
 
-    /// Records to be handled.
+    /// Records to handle.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.partitions.iter().sum()
     }
 }
 
-/// What is left by lane: a lane gets the part of each partition's unread records that it has had of those read.
+/// The remaining records by lane. A lane's share of a partition's unread records is its share of those that were read.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -106,15 +107,15 @@ fn lanes(
         *left.entry(one.lane).or_default() += one.records as f64;
     }
     let waiting = left.clone();
-    // What waits in a lane came from its partitions as what was handled of it did.
+    // Assumes that a lane's waiting records came from its partitions in the same proportions as its handled records.
     for (index, one) in (0_u32..).zip(partitions) {
         let unread = unread(one);
         if unread <= 0.0 {
             continue;
         }
         let known = one.handled.iter().map(|(lane, count)| {
-            let waits = waiting.get(lane).copied().unwrap_or(0.0);
-            (*lane, *count as f64 * (1.0 + waits / handled[lane].max(1) as f64))
+            let waiting_records = waiting.get(lane).copied().unwrap_or(0.0);
+            (*lane, *count as f64 * (1.0 + waiting_records / handled[lane].max(1) as f64))
         });
         let new = backlog.iter().filter(|one| one.partition == index && !handled.contains_key(&one.lane));
         let seen: Vec<(u32, f64)> = known.chain(new.map(|one| (one.lane, one.records as f64))).collect();
@@ -129,39 +130,39 @@ fn lanes(
     lanes
 }
 
-/// How fast it has gone of late.
+/// The recent pace of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pace {
-    /// Seconds that a worker needs for a record.
+    /// Seconds that a worker takes per record.
     pub record_s: Option<f64>,
-    /// Records handled in a second by all workers together.
+    /// Records handled per second by all workers together.
     pub handled_per_s: Option<f64>,
-    /// Offsets read in a second, where nothing but the brokers and this machine held reading back.
+    /// Offsets read per second, if only the brokers and this machine limited reading.
     pub read_per_s: Option<f64>,
-    /// Records that somebody allows in a second.
+    /// Records per second that a throttle or guard allows.
     pub allowed_per_s: Option<f64>,
 }
 
-/// How the run goes.
+/// The parameters of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Terms {
-    /// What keeps its order.
+pub struct RunParameters {
+    /// The ordering.
     pub ordering: Ordering,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u32,
-    /// The most records a handler gets at once.
+    /// The maximum number of records in a batch.
     pub batch: u32,
-    /// Whether the fullest lane is that of records without a key.
+    /// Whether the heaviest lane holds records without a key.
     pub keyless_heaviest: bool,
 }
 
-/// How long what is left will take, and what sets that time; `None` while nothing is known of the pace.
+/// The time left, and what limits it; `None` while the pace is unknown.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-pub fn time_left(work: &WorkLeft, pace: Pace, terms: Terms) -> Option<Prediction> {
+pub fn time_left(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> Option<Prediction> {
     let records = work.records();
     if records == 0 && work.unread == 0 {
-        return Some(Prediction { elapsed_s: 0.0, limit: Bound::Workers });
+        return Some(Prediction { elapsed_s: 0.0, limit: Bottleneck::Workers });
     }
     let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
     let by_pace = positive(pace.handled_per_s).map(|per_s| records as f64 / per_s);
@@ -172,41 +173,43 @@ pub fn time_left(work: &WorkLeft, pace: Pace, terms: Terms) -> Option<Prediction
     let model = Model {
         partitions: work.partitions.clone(),
         lanes: LaneLoads::new(work.lanes.iter().map(|(_, records)| *records).collect()),
-        keyless_heaviest: terms.keyless_heaviest,
+        keyless_heaviest: parameters.keyless_heaviest,
         read: work.unread,
         work_s: work_s.unwrap_or(0.0),
         fetch_per_s: positive(pace.read_per_s),
         rate_s: positive(pace.allowed_per_s).map(|per_s| records as f64 / per_s),
-        batch: terms.batch,
+        batch: parameters.batch,
         ..Model::default()
     };
-    let mut left = model.predict(terms.ordering, terms.workers);
-    if terms.ordering == Ordering::Partition
-        && let Some(fullest) = fullest_owner(work)
+    let mut left = model.predict(parameters.ordering, parameters.workers);
+    if parameters.ordering == Ordering::Partition
+        && let Some(heaviest) = heaviest_owner(work)
     {
-        // Who has a partition now keeps it for as long as it has records.
-        let seconds = fullest as f64 * model.work_s;
+        // A worker keeps its partition as long as it has records.
+        let seconds = heaviest as f64 * model.work_s;
         if seconds > left.elapsed_s {
-            left = Prediction { elapsed_s: seconds, limit: Bound::Partition };
+            left = Prediction { elapsed_s: seconds, limit: Bottleneck::Partition };
         }
     }
     match by_pace {
         Some(seconds) if seconds > left.elapsed_s => {
-            let other = seconds > left.elapsed_s * OTHER && left.limit == Bound::Workers && starved(work, pace, terms);
-            Some(Prediction { elapsed_s: seconds, limit: if other { Bound::Fetch } else { left.limit } })
+            let is_read_bound = seconds > left.elapsed_s * READ_BOUND_RATIO
+                && left.limit == Bottleneck::Workers
+                && is_starved(work, pace, parameters);
+            Some(Prediction { elapsed_s: seconds, limit: if is_read_bound { Bottleneck::Fetch } else { left.limit } })
         }
         _ => Some(left),
     }
 }
 
-/// Whether workers do so little of what they could that they must be waiting for records.
-fn starved(work: &WorkLeft, pace: Pace, terms: Terms) -> bool {
+/// Whether workers are so idle that they must be waiting for records.
+fn is_starved(work: &WorkLeft, pace: Pace, parameters: RunParameters) -> bool {
     let busy = pace.record_s.unwrap_or(0.0) * pace.handled_per_s.unwrap_or(0.0);
-    work.unread > 0 && busy < f64::from(terms.workers) / 2.0
+    work.unread > 0 && busy < f64::from(parameters.workers) / 2.0
 }
 
-/// Records of the worker that has the most, where each partition is somebody's.
-fn fullest_owner(work: &WorkLeft) -> Option<u64> {
+/// The remaining records of the worker with the most; `None` if any partition with records has no owner.
+fn heaviest_owner(work: &WorkLeft) -> Option<u64> {
     let mut loads: HashMap<u32, u64> = HashMap::new();
     for (owner, records) in work.owners.iter().zip(&work.partitions).filter(|(_, records)| **records > 0) {
         *loads.entry((*owner)?).or_default() += records;

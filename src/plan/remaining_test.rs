@@ -15,35 +15,35 @@ use proptest::prelude::*;
 use super::*;
 use crate::replay::ReadyQueues;
 
-/// A record's time in virtual time.
-const PARTS: u64 = 64;
-/// The seconds that a record takes a worker.
+/// Virtual time per record.
+const TICKS_PER_RECORD: u64 = 64;
+/// Seconds that a worker takes per record.
 const RECORD_S: f64 = 0.001;
 const RECORDS: u32 = 12_000;
-/// At most so many records wait in lanes: a third of all are read ahead.
+/// The maximum number of records in lanes: a third of all records.
 const BUFFER: u64 = 4_000;
 const BATCH: u64 = 5;
 
-/// Evenly spread over 0 to 1, and different for each number.
+/// A pseudo-random number from 0 to 1 for each input.
 fn spread(number: u32) -> f64 {
     let mut value = u64::from(number).wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     value = (value ^ (value >> 30)).wrapping_mul(0x94D0_49BB_1331_11EB);
     f64::from(u32::try_from((value ^ (value >> 31)) >> 32).unwrap()) / f64::from(u32::MAX)
 }
 
-/// A record: its partition, and its key where it has one.
-type Place = (u32, Option<u32>);
+/// The partition of a record, and its key if it has one.
+type RecordPlace = (u32, Option<u32>);
 
 struct Skew {
     name: &'static str,
     ordering: Ordering,
     workers: u32,
-    /// The part of the keys that a filter lets through.
+    /// The share of keys that pass the filter.
     passes: f64,
-    place: Box<dyn Fn(u32) -> Place>,
+    place: Box<dyn Fn(u32) -> RecordPlace>,
 }
 
-/// The skews by which predictions before a run are measured (`examples/predictions.rs`).
+/// The skews that `examples/predictions.rs` also uses to measure predictions.
 fn skews() -> Vec<Skew> {
     use Ordering::{Key, None as Free, Partition};
     let keyed = |key: u32| (key.wrapping_mul(0x9E37_79B9) >> 16) % 6;
@@ -64,7 +64,7 @@ fn skews() -> Vec<Skew> {
         let partition = if spread(number) < 0.6 { 0 } else { 1 + number % 5 };
         (partition, Some(partition * 1000 + number % 167))
     };
-    let skew = |name, ordering, workers, place: Box<dyn Fn(u32) -> Place>| Skew {
+    let skew = |name, ordering, workers, place: Box<dyn Fn(u32) -> RecordPlace>| Skew {
         name,
         ordering,
         workers,
@@ -102,32 +102,33 @@ fn skews() -> Vec<Skew> {
     ]
 }
 
-/// A run in virtual time, with the engine's own ready queues: what is known of it at each of its moments, and when it ended.
+/// A run in virtual time with the engine's own ready queues. Returns what is known at each moment, and the end time.
 #[allow(clippy::too_many_lines, reason = "one loop, as the engine has it")]
 fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
-    let lane_of = |(partition, key): Place| match (skew.ordering, key) {
+    let lane_of = |(partition, key): RecordPlace| match (skew.ordering, key) {
         (Ordering::Key, Some(key)) => key,
         _ => 1_000_000 + partition,
     };
-    // About as many are handled with a filter as without.
+    // The number of handled records is about the same with and without a filter.
     let records = (f64::from(RECORDS) / skew.passes) as u32;
-    let mut log: Vec<Place> = (0..records).map(|number| (skew.place)(number)).collect();
+    let mut log: Vec<RecordPlace> = (0..records).map(|number| (skew.place)(number)).collect();
     log.reverse();
-    let passes = |(_, key): Place| key.is_none_or(|key| spread(key ^ 0xABCD) < skew.passes);
+    let passes = |(_, key): RecordPlace| key.is_none_or(|key| spread(key ^ 0xABCD) < skew.passes);
     let mut unread: Vec<u64> = (0..6).map(|one| log.iter().filter(|place| place.0 == one).count() as u64).collect();
     let (mut read, mut taken) = (vec![0_u64; 6], vec![0_u64; 6]);
     let mut unfinished = [0_u64; 6];
     let mut handled: Vec<BTreeMap<u32, u64>> = vec![BTreeMap::new(); 6];
-    // Dense numbers, as the queues want them.
+    // Dense lane numbers, which the queues require.
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut lanes: Vec<std::collections::VecDeque<Place>> = Vec::new();
-    let mut in_hand: Vec<bool> = Vec::new();
+    let mut lanes: Vec<std::collections::VecDeque<RecordPlace>> = Vec::new();
+    let mut in_flight: Vec<bool> = Vec::new();
     let mut ready = ReadyQueues::default();
     ready.reserve(1);
     let shared = skew.ordering == Ordering::None;
-    let mut hands: Vec<Vec<(u32, Vec<Place>)>> = (0..skew.workers).map(|_| Vec::new()).collect();
-    let mut busy: BinaryHeap<Reverse<(u64, usize)>> = (0..hands.len()).map(|worker| Reverse((0, worker))).collect();
-    let (mut free, mut waiting, mut done, mut now, mut drawn) = (Vec::<usize>::new(), 0_u64, 0_u64, 0_u64, 0_u32);
+    let mut held_batches: Vec<Vec<(u32, Vec<RecordPlace>)>> = (0..skew.workers).map(|_| Vec::new()).collect();
+    let mut busy: BinaryHeap<Reverse<(u64, usize)>> =
+        (0..held_batches.len()).map(|worker| Reverse((0, worker))).collect();
+    let (mut free, mut waiting, mut done, mut now, mut batches) = (Vec::<usize>::new(), 0_u64, 0_u64, 0_u64, 0_u32);
     let mut moments = Vec::new();
     loop {
         while waiting < BUFFER
@@ -145,11 +146,11 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
             let lane = *numbers.entry(lane_of(place)).or_insert(next);
             if lane as usize == lanes.len() {
                 lanes.push(std::collections::VecDeque::new());
-                in_hand.push(false);
+                in_flight.push(false);
             }
             lanes[lane as usize].push_back(place);
             waiting += 1;
-            if !in_hand[lane as usize] {
+            if !in_flight[lane as usize] {
                 ready.place(0, lane, lanes[lane as usize].len());
             }
         }
@@ -169,7 +170,7 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
                 Some(LaneBacklog { lane, records: records.len() as u64, partition: first.0 })
             })
             .collect();
-        if drawn % 16 == 0 || log.is_empty() && waiting == 0 {
+        if batches % 16 == 0 || log.is_empty() && waiting == 0 {
             moments.push((now, WorkLeft::new(&partitions, &backlog), done));
         }
         while let Some(worker) = free.pop() {
@@ -180,35 +181,35 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
             {
                 let records = &mut lanes[lane as usize];
                 let count = records.len().min(usize::try_from(wanted - some).unwrap());
-                let batch: Vec<Place> = records.drain(..count).collect();
+                let batch: Vec<RecordPlace> = records.drain(..count).collect();
                 some += batch.len() as u64;
                 ready.hand_out(batch.len());
                 ready.remove(lane);
                 if shared && !records.is_empty() {
                     ready.place(0, lane, records.len());
                 }
-                in_hand[lane as usize] = !shared;
-                hands[worker].push((lane, batch));
+                in_flight[lane as usize] = !shared;
+                held_batches[worker].push((lane, batch));
             }
             if some == 0 {
                 free.push(worker);
                 break;
             }
             waiting -= some;
-            drawn += 1;
-            let time = some * PARTS;
-            let uneven = time - time / 8 + (spread(drawn) * (time / 4) as f64) as u64;
-            busy.push(Reverse((now + uneven, worker)));
+            batches += 1;
+            let time = some * TICKS_PER_RECORD;
+            let jittered = time - time / 8 + (spread(batches) * (time / 4) as f64) as u64;
+            busy.push(Reverse((now + jittered, worker)));
         }
         let Some(Reverse((at, worker))) = busy.pop() else { return (moments, now) };
         now = at;
-        for (lane, batch) in std::mem::take(&mut hands[worker]) {
+        for (lane, batch) in std::mem::take(&mut held_batches[worker]) {
             for (partition, _) in &batch {
                 unfinished[*partition as usize] -= 1;
                 *handled[*partition as usize].entry(lane).or_default() += 1;
                 done += 1;
             }
-            in_hand[lane as usize] = false;
+            in_flight[lane as usize] = false;
             if !lanes[lane as usize].is_empty() {
                 ready.place(0, lane, lanes[lane as usize].len());
             }
@@ -218,10 +219,10 @@ fn run(skew: &Skew) -> (Vec<(u64, WorkLeft, u64)>, u64) {
 }
 
 fn seconds(parts: u64) -> f64 {
-    parts as f64 / PARTS as f64 * RECORD_S
+    parts as f64 / TICKS_PER_RECORD as f64 * RECORD_S
 }
 
-/// How far off the time left is at a part of the run, in parts of what was left.
+/// The relative error of the time left at a part of the run.
 fn off(skew: &Skew, (moments, end): &(Vec<(u64, WorkLeft, u64)>, u64), part: f64) -> f64 {
     let at = |part: f64| {
         moments.iter().find(|(now, ..)| *now as f64 >= *end as f64 * part).expect("a run has an end").clone()
@@ -233,20 +234,21 @@ fn off(skew: &Skew, (moments, end): &(Vec<(u64, WorkLeft, u64)>, u64), part: f64
         handled_per_s: Some((done - done_before) as f64 / seconds(now - before).max(1e-9)),
         ..Pace::default()
     };
-    let terms = Terms { ordering: skew.ordering, workers: skew.workers, batch: 1000, keyless_heaviest: false };
-    let said = time_left(&work, pace, terms).expect("something is known by now");
-    said.elapsed_s / seconds(end - now) - 1.0
+    let parameters =
+        RunParameters { ordering: skew.ordering, workers: skew.workers, batch: 1000, keyless_heaviest: false };
+    let estimate = time_left(&work, pace, parameters).expect("something is known by now");
+    estimate.elapsed_s / seconds(end - now) - 1.0
 }
 
 /// Within a tenth at 20, 40 and 60 % of a run.
 #[test]
-fn the_time_left_is_near_what_it_takes_with_any_skew() {
+fn the_time_left_is_within_a_tenth_for_any_skew() {
     let mut wrong = Vec::new();
     for passes in [1.0, 0.3] {
         for skew in skews().into_iter().map(|skew| Skew { passes, ..skew }) {
             let ran = run(&skew);
             if ran.1 == 0 {
-                // The filter has left nothing.
+                // The filter excludes all records.
                 continue;
             }
             let off = [0.2, 0.4, 0.6].map(|part| off(&skew, &ran, part));
@@ -259,19 +261,21 @@ fn the_time_left_is_near_what_it_takes_with_any_skew() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-fn terms(ordering: Ordering, workers: u32) -> Terms {
-    Terms { ordering, workers, batch: 100, keyless_heaviest: false }
+fn parameters(ordering: Ordering, workers: u32) -> RunParameters {
+    RunParameters { ordering, workers, batch: 100, keyless_heaviest: false }
 }
 
 #[test]
-fn nothing_is_said_while_nothing_is_known() {
+fn no_estimate_without_a_known_pace() {
     let work = WorkLeft { partitions: vec![100], lanes: vec![(1, 100)], ..WorkLeft::default() };
-    assert_eq!(time_left(&work, Pace::default(), terms(Ordering::Key, 4)), None);
-    assert!(time_left(&WorkLeft::default(), Pace::default(), terms(Ordering::Key, 4)).unwrap().elapsed_s.abs() < 1e-9);
+    assert_eq!(time_left(&work, Pace::default(), parameters(Ordering::Key, 4)), None);
+    assert!(
+        time_left(&WorkLeft::default(), Pace::default(), parameters(Ordering::Key, 4)).unwrap().elapsed_s.abs() < 1e-9
+    );
 }
 
 #[test]
-fn the_slowest_part_sets_the_time_and_is_named() {
+fn the_slowest_part_sets_the_time_and_the_limit() {
     let work = WorkLeft {
         partitions: vec![500, 500],
         owners: vec![Some(0), Some(0)],
@@ -279,23 +283,22 @@ fn the_slowest_part_sets_the_time_and_is_named() {
         unread: 2_000,
     };
     let pace = Pace { record_s: Some(0.01), handled_per_s: Some(300.0), ..Pace::default() };
-    let by_key = time_left(&work, pace, terms(Ordering::Key, 4)).unwrap();
-    assert!((by_key.elapsed_s - 4.0).abs() < 0.1 && by_key.limit == Bound::Key, "{by_key:?}");
-    let by_partition = time_left(&work, pace, terms(Ordering::Partition, 2)).unwrap();
+    let by_key = time_left(&work, pace, parameters(Ordering::Key, 4)).unwrap();
+    assert!((by_key.elapsed_s - 4.0).abs() < 0.1 && by_key.limit == Bottleneck::Key, "{by_key:?}");
+    let by_partition = time_left(&work, pace, parameters(Ordering::Partition, 2)).unwrap();
     assert!((by_partition.elapsed_s - 10.0).abs() < 0.1, "one worker has both: {by_partition:?}");
     let slow = Pace { read_per_s: Some(100.0), ..pace };
-    let by_reading = time_left(&work, slow, terms(Ordering::Key, 4)).unwrap();
-    assert!((by_reading.elapsed_s - 20.0).abs() < 0.1 && by_reading.limit == Bound::Fetch, "{by_reading:?}");
+    let by_reading = time_left(&work, slow, parameters(Ordering::Key, 4)).unwrap();
+    assert!((by_reading.elapsed_s - 20.0).abs() < 0.1 && by_reading.limit == Bottleneck::Fetch, "{by_reading:?}");
     let allowed = Pace { allowed_per_s: Some(10.0), ..pace };
-    let by_rate = time_left(&work, allowed, terms(Ordering::Key, 4)).unwrap();
-    assert!((by_rate.elapsed_s - 100.0).abs() < 0.1 && by_rate.limit == Bound::Rate, "{by_rate:?}");
+    let by_rate = time_left(&work, allowed, parameters(Ordering::Key, 4)).unwrap();
+    assert!((by_rate.elapsed_s - 100.0).abs() < 0.1 && by_rate.limit == Bottleneck::Rate, "{by_rate:?}");
 }
 
 proptest! {
-    /// Never less than the work by all workers, nor than the fullest lane, nor than what the pace so far says; and more work
-    /// or fewer workers never take less.
+    /// The estimate is at least the work divided by the workers, the fullest lane, and the rest at the recent pace.
     #[test]
-    fn it_is_no_less_than_each_of_its_parts(
+    fn the_estimate_is_no_less_than_each_part(
         lanes in prop::collection::vec(1_u64..2_000, 1..40),
         unread in 0_u64..10_000,
         workers in 1_u32..20,
@@ -311,9 +314,9 @@ proptest! {
             let by_lane: u64 = work.lanes.iter().map(|(_, records)| records).sum();
             prop_assert!((by_lane as f64 - expected).abs() <= lanes.len() as f64);
             let pace = Pace { record_s: Some(RECORD_S), handled_per_s: rate, ..Pace::default() };
-            let said = time_left(&work, pace, terms(Ordering::Key, workers)).unwrap().elapsed_s;
+            let estimate = time_left(&work, pace, parameters(Ordering::Key, workers)).unwrap().elapsed_s;
             let at_least = (work.records() as f64 / f64::from(workers)).max(work.lanes[0].1 as f64) * RECORD_S;
-            prop_assert!(said >= at_least * 0.999 - lanes.len() as f64 * RECORD_S, "{said} < {at_least}");
-            prop_assert!(rate.is_none_or(|rate| said >= work.records() as f64 / rate * 0.999));
+            prop_assert!(estimate >= at_least * 0.999 - lanes.len() as f64 * RECORD_S, "{estimate} < {at_least}");
+            prop_assert!(rate.is_none_or(|rate| estimate >= work.records() as f64 / rate * 0.999));
     }
 }

@@ -1,4 +1,4 @@
-//! A selection resolved against a cluster: what exactly will be read.
+//! Resolves a selection against a cluster to a plan: a first and an end offset for each partition.
 
 mod bounds;
 mod lookup;
@@ -11,46 +11,46 @@ use crate::{
     domain::{Offset, TopicPartition},
     feed::{ClampReason, EventKind, RangeSide},
     kafka::{Catalog, CatalogError, TopicInfo},
-    plan::{HeldBack, Selection, To, TopicSet, Window, held_back},
+    plan::{HeldBack, RangeEnd, Selection, TimeWindow, TopicSet, held_back},
 };
 
-/// The same clamp of more partitions than this is told once for all.
-const TOLD_ONE_BY_ONE: usize = 3;
+/// If more partitions than this are clamped in the same way, one note covers all of them.
+const MAX_SEPARATE_CLAMP_NOTES: usize = 3;
 
-/// What a run will read. It is made once and does not change.
+/// What a run will read. Does not change during the run.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// The topics' names, sorted.
+    /// The names of the topics, sorted.
     pub topics: Vec<String>,
-    /// Their partitions, by topic and number.
+    /// The partitions, ordered by topic and number.
     pub partitions: Vec<PlannedPartition>,
-    /// The run does not end with the log: the ends are where the logs ended when the plan was made.
+    /// The run follows the log. `end` is then the end of each log when the plan was made.
     pub follow: bool,
-    /// The times that the partitions' ranges were asked for by, in the same order; empty where none were.
-    pub windows: Vec<Window>,
-    /// What the plan was made from.
+    /// The requested times, one entry per partition in the same order; empty if the range contains no times.
+    pub windows: Vec<TimeWindow>,
+    /// The selection that was resolved.
     pub selection: Selection,
-    /// What tells the topics from others of the same name, where the cluster says so.
+    /// Topic ids by name, as far as the cluster reports them. A recreated topic has another id.
     pub topic_ids: BTreeMap<String, String>,
     /// What open transactions hold back at the ends of the partitions.
     pub held_back: Vec<HeldBack>,
-    /// What is not as the selection asked for, to be told before the run begins.
+    /// Warnings for the start of the run, such as where the plan differs from the selection.
     pub notes: Vec<EventKind>,
 }
 
-/// What a run will read of one partition.
+/// The planned range of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedPartition {
-    /// Which one.
+    /// The partition.
     pub id: TopicPartition,
     /// The first offset.
     pub first: Offset,
-    /// The first offset that is not read any more.
+    /// The end offset (exclusive).
     pub end: Offset,
 }
 
 impl PlannedPartition {
-    /// How many offsets that is: an upper bound of the records.
+    /// The number of offsets: an upper bound of the number of records.
     #[must_use]
     pub fn span(&self) -> u64 {
         self.end.since(self.first)
@@ -58,59 +58,62 @@ impl PlannedPartition {
 }
 
 impl Plan {
-    /// How many offsets are to be read in all: an upper bound of the records.
+    /// The number of offsets of all partitions: an upper bound of the number of records.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.partitions.iter().map(PlannedPartition::span).sum()
     }
 }
 
-/// A selection that could not be resolved.
+/// Why a selection could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The cluster said no, or nothing.
+    /// The request to the cluster failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// An expression matches nothing.
+    /// The regular expression matches no topic.
     #[error("no topic matches `{expression}` among the {topics} topics of this cluster")]
     NoMatch {
-        /// The expression, without what was put around it.
+        /// The expression as the user wrote it.
         expression: String,
-        /// How many topics were looked at.
+        /// The number of topics in the cluster.
         topics: usize,
     },
-    /// `committed` without a group.
-    #[error("`committed` is the run's own group, and the run has none; name one with --group ID or committed:GROUP")]
+    /// `committed` without a group, in a run without a group.
+    #[error("`committed` means the run's own group, but the run has none; give one with --group ID or committed:GROUP")]
     NoGroup,
-    /// A group that has committed nothing at all there.
-    #[error("group `{group}` has committed no offset for {partitions}; check its name, or begin at earliest or latest")]
+    /// The group has no committed offset in any of the partitions.
+    #[error(
+        "group `{group}` has committed no offset for {partitions}; check the group's name, or start at earliest or \
+         latest"
+    )]
     NothingCommitted {
-        /// Its id.
+        /// The id of the group.
         group: String,
-        /// The partitions it was asked for, the first few by name.
+        /// The partitions, the first few by name.
         partitions: String,
     },
-    /// A range for a partition that is not there.
-    #[error("the range `{0}` is for a partition that the selected topics do not have")]
+    /// The override is for a partition that does not exist.
+    #[error("the range `{0}` is for a partition that the selected topics do not have; check its topic and number")]
     NoPartition(String),
-    /// A run without an end, with an end.
-    #[error("a run with --to never has no end, and no partition of it can have one; leave out TO, or --to never")]
+    /// An end was given for a partition of a run that follows the log.
+    #[error("a run with --to never has no end, so no partition can have one; remove TO, or --to never")]
     FollowBounded,
 }
 
 impl PlanError {
-    /// Whether what was asked for is wrong, rather than the cluster out of reach or closed to us.
+    /// Whether the selection is invalid, as opposed to a cluster that is unreachable or denies access.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Catalog(error) if !matches!(error, CatalogError::UnknownTopic(_)))
     }
 }
 
-/// Resolves a selection: every side of its range becomes an offset. What lies outside a log is brought to its nearer end, and
-/// told of in the plan's notes.
+/// Resolves a selection: both ends of each range become offsets. Offsets outside a log are moved to its nearest end,
+/// and the plan's notes report it.
 ///
 /// # Errors
-/// Topics that are not there or may not be read, brokers that do not answer.
+/// The selection is invalid, topics do not exist or may not be read, or brokers do not answer.
 pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, PlanError> {
     let topics = match &selection.topics {
         TopicSet::Named(names) => {
@@ -136,12 +139,12 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
         })
         .collect();
     let range = &selection.scope.range;
-    let mut asked = lookup::asked(range, &ids)?;
+    let mut asked = lookup::requested_ranges(range, &ids)?;
     lookup::committed(catalog, &ids, &mut asked)?;
     let topics: Vec<String> = topics.into_iter().map(|topic| topic.name).collect();
-    // Before anything is read off the logs: a topic that is created again meanwhile is another one from the beginning.
+    // Before any offsets are looked up: if a topic is recreated in the meantime, the run detects it.
     let topic_ids = catalog.topic_ids(&topics)?;
-    // What is held back is only told: without an answer nothing is.
+    // Held-back offsets are only reported; without an answer the report is omitted.
     let watermarks = catalog.high_watermarks(&ids).unwrap_or_default();
     let logs = catalog.log_ends(&ids)?;
     let now = Utc::now();
@@ -158,11 +161,11 @@ pub fn resolve(catalog: &Catalog<'_>, selection: &Selection) -> Result<Plan, Pla
         partitions.push(planned);
     }
     let notes = held_back::warning(&held_back).into_iter().chain(notes(clamps)).collect();
-    let (follow, selection) = (range.to == To::Never, selection.clone());
+    let (follow, selection) = (range.to == RangeEnd::Never, selection.clone());
     Ok(Plan { topics, partitions, follow, windows, selection, topic_ids, held_back, notes })
 }
 
-/// An event for each clamp; of more than a few of one kind, one for all of them.
+/// One event per clamp; a single event for more than [`MAX_SEPARATE_CLAMP_NOTES`] clamps of the same kind.
 fn notes(clamps: Vec<(TopicPartition, bounds::Clamp)>) -> Vec<EventKind> {
     let mut kinds: Vec<((RangeSide, ClampReason), usize)> = Vec::new();
     for (_, clamp) in &clamps {
@@ -174,7 +177,7 @@ fn notes(clamps: Vec<(TopicPartition, bounds::Clamp)>) -> Vec<EventKind> {
     let mut notes = Vec::new();
     for (partition, clamp) in clamps {
         let Some((_, count)) = kinds.iter_mut().find(|(kind, _)| *kind == (clamp.side, clamp.why)) else { continue };
-        let more = if *count > TOLD_ONE_BY_ONE { *count - 1 } else { 0 };
+        let more = if *count > MAX_SEPARATE_CLAMP_NOTES { *count - 1 } else { 0 };
         if *count > 0 {
             let bounds::Clamp { side, why, asked, used } = clamp;
             notes.push(EventKind::Clamped { partition, side, asked, used, why, more });
@@ -199,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn many_clamps_of_a_kind_are_told_as_one() {
-        let told = notes(clamps(3, RangeSide::From).chain(clamps(121, RangeSide::To)).collect());
+    fn many_clamps_of_a_kind_become_one_note() {
+        let found = notes(clamps(3, RangeSide::From).chain(clamps(121, RangeSide::To)).collect());
         let more = |note: &EventKind| match note {
             EventKind::Clamped { more, .. } => *more,
             other => panic!("{other}"),
         };
-        assert_eq!(told.len(), 4);
-        assert!(told[..3].iter().all(|note| more(note) == 0));
-        assert_eq!(told[3].to_string(), "t-0 and 120 more: to 5 is not above the log's start; reading to its start");
+        assert_eq!(found.len(), 4);
+        assert!(found[..3].iter().all(|note| more(note) == 0));
+        assert_eq!(found[3].to_string(), "t-0 and 120 more: to 5 is at or below the log's start; reading to its start");
     }
 }

@@ -1,4 +1,4 @@
-//! What a selection says of single records: which are left out, whose lane the others wait in, and which are handled alone.
+//! The rules of a selection for single records: which are handled, in which lane, and which are barriers.
 
 mod examined;
 mod field;
@@ -30,26 +30,26 @@ use crate::{
 };
 use judgement::any_met;
 
-/// What a selection says of single records.
+/// The rules of a selection for single records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Which records are handled; the others are counted as filtered.
+    /// Which records are handled. The others are counted as filtered.
     pub filter: Filter,
-    /// What the key of a record's lane is made of; `None` is the record's own key.
+    /// Makes the key of a record's lane; `None` means the record's own key.
     pub template: Option<KeyTemplate>,
-    /// Where event types are looked for: the first of these that a record has.
+    /// Where event types are found. The first of these fields that a record has is used.
     pub event_type: Vec<Field>,
-    /// Records that meet one of these are handled alone, after everything before them and before everything after.
+    /// Records that meet one of these rules are barriers.
     pub barriers: Vec<Rule>,
-    /// What becomes of a record that the filter cannot judge. Without it such a record fails where a format was asked for in
-    /// which it cannot be read, and is left out otherwise.
+    /// What to do with a record that the filter cannot judge. By default, it fails if it is not in a format that was
+    /// specified, and is excluded otherwise.
     pub on_unjudged: Option<OnUnjudged>,
     /// How keys and values are decoded.
     pub decoding: Decoding,
 }
 
 impl Default for Rules {
-    /// Every record, by its own key.
+    /// Every record, with its own key.
     fn default() -> Self {
         Self {
             filter: Filter::default(),
@@ -63,60 +63,61 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// What becomes of a record. Where the filter cannot judge it, [`Self::on_unjudged`] decides. Where only a barrier or the key
-    /// template cannot, it is handled, alone and in the order of its partition, unless it is to fail.
+    /// Routes a record. If the filter cannot judge it, [`Self::on_unjudged`] decides. If only a barrier or the key
+    /// template cannot, it is handled alone and in the order of its partition, unless it must fail.
     ///
     /// # Errors
-    /// It cannot be decoded now, because the schema registry does not answer.
+    /// The record cannot be decoded now because the schema registry does not answer.
     pub fn route<F: Fields>(&self, record: &F) -> Result<Route, Undecodable> {
         let formats = record.formats(self.decoding.settings());
-        // Every record comes by here: what needs no rule must not pay for them.
-        if self.template.is_none() && self.barriers.is_empty() && self.filter.is_empty() && !formats.key.is_asked() {
+        // Fast path: records without rules must not pay for them.
+        if self.template.is_none() && self.barriers.is_empty() && self.filter.is_empty() && !formats.key.is_specified()
+        {
             return Ok(Route { lane: lane(record.key()), formats, ..Route::default() });
         }
         let record = self.examine(record);
-        let passes = self.filter.lets_pass(&record);
-        if passes == Some(false) {
-            // Whatever else cannot be known of it, it is left out.
+        let matches = self.filter.matches_record(&record);
+        if matches == Some(false) {
+            // Excluded, whatever else is unknown.
             let key = record.lane_key();
             let unkeyed = self.template.is_some() && key.is_none();
             return Ok(Route { lane: lane(key), unkeyed, filtered: true, formats, ..Route::default() });
         }
         let key = record.lane_key();
         let barrier = any_met(self.barriers.iter().map(|rule| rule.is_met(&record)));
-        let keyless_by_trouble = self.template.is_some() && record.judged_key().is_err();
-        if let Some(passing @ Undecodable::Unreachable(_)) = record.trouble() {
-            return Err(passing.clone());
+        let has_unreadable_key = self.template.is_some() && record.judged_key().is_err();
+        if let Some(transient @ Undecodable::Unreachable(_)) = record.format_error() {
+            return Err(transient.clone());
         }
         let route = Route {
             lane: lane(key),
             unkeyed: self.template.is_some() && key.is_none(),
-            // One that may be a barrier is handled alone: that is never wrong.
+            // A record that may be a barrier is handled alone, which is always correct.
             barrier: barrier != Some(false),
             formats,
             ..Route::default()
         };
-        let is_judged = passes.is_some() && barrier.is_some() && !keyless_by_trouble;
-        let bad_format = record.trouble().is_some();
+        let is_judged = matches.is_some() && barrier.is_some() && !has_unreadable_key;
+        let has_format_error = record.format_error().is_some();
         let dropped = Route { filtered: true, unjudged: true, barrier: false, ..route };
         Ok(match self.on_unjudged {
-            Some(OnUnjudged::Drop) if passes.is_none() => dropped,
-            None if passes.is_none() && !bad_format => dropped,
+            Some(OnUnjudged::Drop) if matches.is_none() => dropped,
+            None if matches.is_none() && !has_format_error => dropped,
             Some(OnUnjudged::Fail) if !is_judged => Route { undecodable: true, ..route },
-            // Every record that is handled has to be in the format that was asked for.
-            _ if bad_format => Route { undecodable: true, ..route },
+            // Every handled record must be in the specified format.
+            _ if has_format_error => Route { undecodable: true, ..route },
             _ => Route { unjudged: !is_judged, ..route },
         })
     }
 
-    /// Why a record that was not judged when it was read could not be, in one sentence.
+    /// Why a record could not be judged when it was read, in one sentence.
     #[must_use]
     pub fn why_unjudged<F: Fields>(&self, record: &F) -> Option<String> {
         let examined = self.examine(record);
         let _ = (examined.key_document(), examined.document());
         if examined.unread().is_none() {
-            // Then a string that a rule asks for has no text.
-            let _ = (self.filter.lets_pass(&examined), examined.judged_key());
+            // Then a string that a rule uses has a lone surrogate.
+            let _ = (self.filter.matches_record(&examined), examined.judged_key());
             for rule in &self.barriers {
                 let _ = rule.is_met(&examined);
             }
@@ -124,16 +125,16 @@ impl Rules {
         examined.unread().map(ToString::to_string)
     }
 
-    /// A record, to be asked more than one thing.
+    /// Examines a record more than once without repeating work.
     #[must_use]
     pub fn examine<'a, F: Fields>(&'a self, record: &'a F) -> Examined<'a, F> {
         Examined::new(record, self)
     }
 
-    /// Why a record cannot be decoded, where a format was asked for, or where it is to fail because no rule could judge it.
+    /// Why a record fails: it is not in a specified format, or no rule could judge it.
     #[must_use]
     pub fn undecodable(&self, record: &Record) -> Option<Undecodable> {
-        if !self.decoding.is_asked() && !record.route.undecodable {
+        if !self.decoding.is_specified() && !record.route.undecodable {
             return None;
         }
         let examined = self.examine(record);
@@ -143,7 +144,7 @@ impl Rules {
         record.route.undecodable.then(|| {
             Undecodable::Bad(match self.why_unjudged(record) {
                 Some(reason) => format!("{reason}; the rules of this run cannot judge it (--on-unjudged)"),
-                // Its schema may be known by now, but whose lane it belongs in had to be known when it was read.
+                // The schema may be known by now, but the lane had to be chosen when the record was read.
                 None => {
                     "it could not be decoded when it was read, because the registry did not know its schema yet".into()
                 }
@@ -151,14 +152,14 @@ impl Rules {
         })
     }
 
-    /// The key of a record's lane: its own, or what the template makes of it. `None` where there is none, or a part of the
-    /// template is absent; such records keep the order of their partition.
+    /// The key of a record's lane: its own, or the template's. `None` if there is none, or a part of the template is
+    /// absent. Such records keep the order of their partition.
     #[must_use]
     pub fn lane_key<'a, F: Fields>(&self, record: &'a F) -> Option<Cow<'a, [u8]>> {
         match &self.template {
-            None if !record.formats(self.decoding.settings()).key.is_asked() => record.key().map(Cow::Borrowed),
+            None if !record.formats(self.decoding.settings()).key.is_specified() => record.key().map(Cow::Borrowed),
             None => self.examine(record).lane_key().map(|key| Cow::Owned(key.to_vec())),
-            Some(template) => self.examine(record).made_by(template).map(Cow::Owned),
+            Some(template) => self.examine(record).apply_template(template).map(Cow::Owned),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The engine's way of sharing work out, in virtual time: how long the last worker is busy.
+//! Simulates the engine's scheduling in virtual time: how long the last worker is busy.
 //!
-//! Time is measured in records: a worker handles one record in one unit. All that the engine decides by records is decided
-//! here in the same way (the fullest idle lanes first, small batches, smaller ones towards the end; partitions dealt out by what
-//! remains, again when a worker runs out); what it decides by memory is left to [`super::model`].
+//! Time is measured in records: a worker handles one record per unit. Decisions that the engine makes by record counts
+//! are made here in the same way: the fullest idle lanes first, small batches, smaller ones towards the end, and
+//! partitions assigned by what remains, again when a worker runs out. The effect of limited memory is computed in
+//! [`super::model`].
 
 use std::{
     cmp::Reverse,
@@ -11,15 +12,15 @@ use std::{
 
 use crate::replay::{ReadyQueues, assign};
 
-/// A schedule is worked out in at most about so many batches; larger ones stand for several of the engine's.
-const BATCHES: u64 = 4000;
-/// A record's time in virtual time.
-const PARTS: u64 = 64;
-/// Lanes that are followed one by one. Of the lighter ones some together count as one: they are too many and too light to make
-/// anybody wait.
-const FOLLOWED: usize = 1024;
+/// The approximate number of batches in a simulation. With more records, one batch stands for several of the engine's.
+const MAX_BATCHES: u64 = 4000;
+/// Virtual time per record.
+const TICKS_PER_RECORD: u64 = 64;
+/// The number of lanes that are simulated individually. Lighter lanes are combined; none of them is heavy enough to
+/// make a worker wait.
+const MAX_TRACKED_LANES: usize = 1024;
 
-/// Lanes by their records, in falling order.
+/// The number of records per lane, in descending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneLoads {
     lanes: Vec<u64>,
@@ -27,63 +28,64 @@ pub struct LaneLoads {
 }
 
 impl LaneLoads {
-    /// Lanes in any order; those without records do not count.
+    /// Lanes in any order. Lanes without records are removed.
     #[must_use]
     pub fn new(mut lanes: Vec<u64>) -> Self {
         lanes.retain(|lane| *lane > 0);
         lanes.sort_unstable_by(|a, b| b.cmp(a));
         let total = lanes.iter().sum();
-        let light = lanes.split_off(lanes.len().min(FOLLOWED));
-        lanes.extend(light.chunks(light.len().div_ceil(FOLLOWED).max(1)).map(|some| some.iter().sum::<u64>()));
+        let light = lanes.split_off(lanes.len().min(MAX_TRACKED_LANES));
+        lanes.extend(light.chunks(light.len().div_ceil(MAX_TRACKED_LANES).max(1)).map(|some| some.iter().sum::<u64>()));
         Self { lanes, total }
     }
 
-    /// Records in all.
+    /// The number of records of all lanes.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Records of the heaviest lane.
+    /// The number of records of the heaviest lane.
     #[must_use]
     pub fn heaviest(&self) -> u64 {
         self.lanes.first().copied().unwrap_or(0)
     }
 }
 
-/// How many records the engine hands out at once, with `waiting` left and so many workers: a fixed batch, and towards the end
-/// no more than half of a fair share.
-fn share(batch: u64, waiting: u64, workers: u64) -> u64 {
+/// The size of the engine's next batch with `waiting` records left: a fixed size, but at most half of a worker's fair
+/// share.
+fn batch_records(batch: u64, waiting: u64, workers: u64) -> u64 {
     batch.min(waiting / (2 * workers)).max(1)
 }
 
-/// How long `workers` need for lanes of which no two workers may have the same at a time, in records of one worker. `batch`
-/// is the most that is handed out at once.
+/// The time that `workers` need for these lanes, in records of one worker. A lane is held by at most one worker at a
+/// time. `batch` is the maximum batch size.
 #[must_use]
-pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
+pub fn lane_schedule(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
     let count = u64::from(workers.max(1));
     let total = lanes.total;
     if count == 1 || lanes.lanes.len() < 2 {
         return total;
     }
     let bound = total.div_ceil(count).max(lanes.heaviest());
-    let coarse = (total / BATCHES / batch.max(1)).max(1);
+    let coarse = (total / MAX_BATCHES / batch.max(1)).max(1);
     let batch = batch.max(1) * coarse;
     let mut left = lanes.lanes.clone();
     let mut ready = ReadyQueues::default();
     ready.reserve(1);
     for (lane, records) in (0..).zip(&left) {
-        ready.place(0, lane, narrow(*records));
+        ready.place(0, lane, saturating_usize(*records));
     }
     let mut waiting = total;
-    let mut hands: Vec<Vec<u32>> = vec![Vec::new(); workers as usize];
+    let mut held_lanes: Vec<Vec<u32>> = vec![Vec::new(); workers as usize];
     let mut free: Vec<usize> = Vec::new();
-    // Who is done when, in parts of a record.
-    let mut busy: BinaryHeap<Reverse<(u64, usize)>> = (0..hands.len()).map(|worker| Reverse((0, worker))).collect();
-    let (mut now, mut drawn) = (0, 0);
+    // When each busy worker is done, in ticks.
+    let mut busy: BinaryHeap<Reverse<(u64, usize)>> =
+        (0..held_lanes.len()).map(|worker| Reverse((0, worker))).collect();
+    let (mut now, mut batches) = (0, 0);
     loop {
         while let Some(worker) = free.pop() {
-            let (wanted, mut taken) = (share(batch, waiting, count), 0);
+            let (wanted, mut taken) = (batch_records(batch, waiting, count), 0);
             while taken < wanted
                 && let Some(lane) = ready.next(0)
             {
@@ -91,57 +93,58 @@ pub fn by_lane(lanes: &LaneLoads, workers: u32, batch: u64) -> u64 {
                 let some = (*records).min(wanted - taken);
                 *records -= some;
                 taken += some;
-                ready.hand_out(narrow(some.div_ceil(coarse)));
+                ready.hand_out(saturating_usize(some.div_ceil(coarse)));
                 ready.remove(lane);
-                hands[worker].push(lane);
+                held_lanes[worker].push(lane);
             }
             if taken == 0 {
                 free.push(worker);
                 break;
             }
             waiting -= taken;
-            drawn += 1;
-            busy.push(Reverse((now + uneven(taken * PARTS, drawn), worker)));
+            batches += 1;
+            busy.push(Reverse((now + jittered(taken * TICKS_PER_RECORD, batches), worker)));
         }
-        let Some(Reverse((at, worker))) = busy.pop() else { return now.div_ceil(PARTS).max(bound) };
+        let Some(Reverse((at, worker))) = busy.pop() else { return now.div_ceil(TICKS_PER_RECORD).max(bound) };
         now = at;
-        for lane in hands[worker].drain(..) {
+        for lane in held_lanes[worker].drain(..) {
             let records = left[lane as usize];
             if records > 0 {
-                ready.place(0, lane, narrow(records));
+                ready.place(0, lane, saturating_usize(records));
             }
         }
         free.push(worker);
     }
 }
 
-/// A time that is up to an eighth longer or shorter, by the number of the draw. Workers in step with each other would pass a lane
-/// on without a gap, which never happens: a lane that comes back waits until somebody is free.
-fn uneven(time: u64, draw: u64) -> u64 {
-    let mut bits = draw.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+/// Changes a time by up to an eighth, depending on the batch number. Workers in lockstep would pass a lane on without a
+/// gap. In reality, a returned lane waits until a worker is idle.
+fn jittered(time: u64, batch_number: u64) -> u64 {
+    let mut bits = batch_number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let span = time / 8;
     time - span + (bits >> 32) % (2 * span + 1)
 }
 
-fn narrow(records: u64) -> usize {
+fn saturating_usize(records: u64) -> usize {
     usize::try_from(records).unwrap_or(usize::MAX)
 }
 
-/// Who handles which partition.
+/// How partitions are assigned to workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dealing<'a> {
-    /// kreplay, by what remains, and again when a worker runs out.
-    Own,
-    /// Kafka's range assignor, once: the topic's number of each partition.
+pub enum PartitionAssignment<'a> {
+    /// kreplay's assignment by what remains, repeated when a worker runs out.
+    Dynamic,
+    /// Kafka's range assignor, once. Contains the index of each partition's topic.
     Range(&'a [usize]),
 }
 
-/// How long `workers` need for partitions of which no two workers may have the same at a time, in records of one worker.
+/// The time that `workers` need for these partitions, in records of one worker. A partition is held by at most one
+/// worker at a time.
 #[must_use]
-pub fn by_partition(partitions: &[u64], workers: u32, batch: u64, dealing: Dealing<'_>) -> u64 {
-    match dealing {
-        Dealing::Range(topics) => range_owners(topics, workers)
+pub fn partition_schedule(partitions: &[u64], workers: u32, batch: u64, assignment: PartitionAssignment<'_>) -> u64 {
+    match assignment {
+        PartitionAssignment::Range(topics) => range_owners(topics, workers)
             .into_iter()
             .zip(partitions)
             .fold(vec![0; workers.max(1) as usize], |mut loads, (owner, records)| {
@@ -151,13 +154,13 @@ pub fn by_partition(partitions: &[u64], workers: u32, batch: u64, dealing: Deali
             .into_iter()
             .max()
             .unwrap_or(0),
-        Dealing::Own => dealt(partitions, workers, batch),
+        PartitionAssignment::Dynamic => dynamic_schedule(partitions, workers, batch),
     }
 }
 
-fn dealt(partitions: &[u64], workers: u32, batch: u64) -> u64 {
+fn dynamic_schedule(partitions: &[u64], workers: u32, batch: u64) -> u64 {
     let total: u64 = partitions.iter().sum();
-    let batch = batch.max(total / BATCHES).max(1);
+    let batch = batch.max(total / MAX_BATCHES).max(1);
     let mut left = partitions.to_vec();
     let mut held = vec![false; left.len()];
     let mut owners: Vec<Option<u32>> = assign(&left, &vec![None; left.len()], workers).into_iter().map(Some).collect();
@@ -184,14 +187,14 @@ fn dealt(partitions: &[u64], workers: u32, batch: u64) -> u64 {
         left[partition] -= left[partition].min(batch);
         held[partition] = false;
         free.push_back(worker);
-        if left[partition] == 0 && is_uneven(&left, &owners, workers) {
+        if left[partition] == 0 && needs_reassignment(&left, &owners, workers) {
             owners = assign(&left, &owners, workers).into_iter().map(Some).collect();
         }
     }
 }
 
-/// Whether a worker has nothing left while another has more than one partition to go.
-fn is_uneven(left: &[u64], owners: &[Option<u32>], workers: u32) -> bool {
+/// Whether a worker has nothing left while another has more than one open partition.
+fn needs_reassignment(left: &[u64], owners: &[Option<u32>], workers: u32) -> bool {
     let mut open = vec![0_u32; workers.max(1) as usize];
     for (records, owner) in left.iter().zip(owners) {
         if let (true, Some(owner)) = (*records > 0, owner) {
@@ -201,7 +204,8 @@ fn is_uneven(left: &[u64], owners: &[Option<u32>], workers: u32) -> bool {
     open.contains(&0) && open.iter().any(|count| *count > 1)
 }
 
-/// Kafka's range assignor: each topic's partitions in order, in blocks that differ by one at most, the larger ones first.
+/// Kafka's range assignor: the partitions of each topic in order, in blocks whose sizes differ by at most one, the
+/// larger blocks first.
 fn range_owners(topics: &[usize], workers: u32) -> Vec<usize> {
     let workers = workers.max(1) as usize;
     topics

@@ -1,4 +1,4 @@
-//! What the user asked for.
+//! Selections: which topics and records to read.
 
 use std::{fmt, sync::Arc};
 
@@ -9,24 +9,24 @@ use super::{Range, Rules};
 /// Which topics to read.
 #[derive(Clone, Debug)]
 pub enum TopicSet {
-    /// These, by name.
+    /// Topics with these names.
     Named(Vec<String>),
-    /// Every topic whose whole name matches. Kafka's own topics (`__…`) are never among them.
+    /// Every topic whose full name matches. Kafka's own topics (`__…`) never match.
     Matching(Regex),
 }
 
-/// What is read of the topics, whichever they are.
+/// Which records of the topics are read, and in what order.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// From where to where.
+    /// Where reading starts and ends.
     pub range: Range,
-    /// What holds for single records.
+    /// Filter, key template, barriers and decoding.
     pub rules: Arc<Rules>,
-    /// The records of a key are handled in the order of their timestamps, over all topics and partitions.
+    /// Handle the records of a key in the order of their timestamps, across all topics and partitions.
     pub time_order: bool,
 }
 
-/// The range, the key template and the filter in words.
+/// The range, the key template and the filter as text.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.range)?;
@@ -43,30 +43,30 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What is to be read.
+/// Which topics and records to read.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Which topics.
+    /// The topics.
     pub topics: TopicSet,
-    /// What of them.
+    /// Which of their records.
     pub scope: Scope,
 }
 
-/// A selection that cannot be understood.
+/// An invalid selection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
-    /// No topic was named.
-    #[error("no topic is named; use --topics NAME or --topics-regex EXPRESSION")]
+    /// No topic was given.
+    #[error("no topics given; use --topics NAME or --topics-regex EXPRESSION")]
     Empty,
-    /// A name that no topic can have.
-    #[error("`{0}` cannot be a topic's name: those are 1 to 249 letters, digits, dots, underscores and hyphens")]
+    /// Not a valid topic name.
+    #[error("`{0}` is not a valid topic name; use 1 to 249 letters, digits, dots, underscores and hyphens")]
     Name(String),
     /// Not a regular expression.
     #[error("`{expression}` is not a regular expression: {reason}")]
     Expression {
-        /// What was given.
+        /// The expression.
         expression: String,
-        /// What the parser said, on one line.
+        /// The parser's message, on one line.
         reason: String,
     },
 }
@@ -78,7 +78,7 @@ impl From<TopicSet> for Selection {
 }
 
 impl Default for Selection {
-    /// No topic at all.
+    /// A selection without topics.
     fn default() -> Self {
         TopicSet::Named(Vec::new()).into()
     }
@@ -91,17 +91,17 @@ impl Selection {
         Self { scope, ..self }
     }
 
-    /// The same, with `committed` of no named group meaning this one: the run's own.
+    /// Replaces `committed` without a group by the committed offset of this group, the run's own.
     #[must_use]
     pub fn of_group(mut self, group: Option<&str>) -> Self {
         self.scope.range = self.scope.range.of_group(group);
         self
     }
 
-    /// Topics by name; repeated names count once.
+    /// Selects topics by name. Duplicates are removed.
     ///
     /// # Errors
-    /// No name at all, or one that Kafka does not allow.
+    /// No names, or a name that Kafka does not allow.
     pub fn topics(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, SelectionError> {
         let mut topics: Vec<String> = names.into_iter().map(Into::into).collect();
         topics.sort();
@@ -115,10 +115,10 @@ impl Selection {
         }
     }
 
-    /// Topics whose whole name matches a regular expression.
+    /// Selects topics whose full name matches a regular expression.
     ///
     /// # Errors
-    /// What is wrong with the expression.
+    /// The expression is invalid.
     pub fn matching(expression: &str) -> Result<Self, SelectionError> {
         match Regex::new(&format!("^(?:{expression})$")) {
             Ok(regex) => Ok(TopicSet::Matching(regex).into()),
@@ -144,7 +144,7 @@ mod tests {
     use crate::feed::PlanView;
 
     #[test]
-    fn a_scope_in_words() {
+    fn scopes_are_displayed_as_text() {
         let mut scope = Scope::default();
         assert_eq!(scope.to_string(), PlanView::WHOLE);
         scope.range.from = "-2h".parse().unwrap();
@@ -167,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused_with_the_reason() {
+    fn invalid_selections_are_errors() {
         assert_eq!(Selection::topics(Vec::<String>::new()).unwrap_err(), SelectionError::Empty);
-        assert!(Selection::topics(["a b"]).unwrap_err().to_string().contains("`a b` cannot be a topic's name"));
+        assert!(Selection::topics(["a b"]).unwrap_err().to_string().contains("`a b` is not a valid topic name"));
         assert!(Selection::matching("vc.(").unwrap_err().to_string().contains("unclosed group"));
         let TopicSet::Named(names) = Selection::topics(["b", "a", "b"]).unwrap().topics else { panic!() };
         assert_eq!(names, ["a", "b"]);

@@ -1,81 +1,81 @@
-//! The way back from a view to the engine.
+//! Commands from a view to the session.
 
 use std::sync::Arc;
 
 use crate::domain::{Concurrency, RateLimit};
 
-/// What a user can ask of a session while it lives.
+/// A user's command to a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Starts a run, where none is going: the first one, or the same again. Where no topics have been selected yet, asks the
-    /// cluster which there are.
+    /// Starts a run if none is active: the first one, or the same again. If no topics are selected yet, lists the
+    /// cluster's topics.
     Start,
-    /// Stops the run that is going, if one is, and starts it again from its beginning.
+    /// Stops the active run, if there is one, and starts it again from its beginning.
     Restart,
-    /// Asks the cluster which topics there are, also while a run is going.
+    /// Lists the cluster's topics, also while a run is active.
     ListTopics,
-    /// Makes a plan of these topics, by name, or of the present selection where there are none: counts, skew and predicted times,
-    /// also while a run is going. It reads, and changes nothing on the cluster.
+    /// Makes a plan of these topics, by name, or of the current selection if there are none: counts, skew and predicted
+    /// times, also while a run is active. Changes nothing on the cluster.
     Plan(Arc<[String]>),
-    /// Gives up the plan that is being made.
+    /// Stops making the current plan.
     StopPlanning,
-    /// Selects these topics, by name, for this run and those that follow, and starts it. A run that is going is stopped first.
+    /// Selects these topics, by name, for this run and later ones, and starts it. An active run is stopped first.
     Replay(Arc<[String]>),
-    /// Handles nothing more until `Resume`; what is in hand is finished.
+    /// Pauses the run until `Resume`; records in flight are finished.
     Pause,
-    /// Goes on after `Pause`.
+    /// Resumes a paused run.
     Resume,
-    /// Stops the run before its end: what is in hand is finished and committed.
+    /// Stops the run before its end: records in flight are finished and committed.
     Cancel,
-    /// Changes the number of workers, now and for the runs that follow; kreplay no longer finds it by itself.
+    /// Sets the number of workers, for this run and later ones, and turns automatic concurrency off.
     SetConcurrency(Concurrency),
-    /// Lets kreplay find the number of workers by itself, or no longer, now and for the runs that follow.
+    /// Turns automatic concurrency on or off, for this run and later ones.
     SetAdaptive(bool),
-    /// Sets or lifts the most that is handed out in a second, now and for the runs that follow.
+    /// Sets or removes the rate limit, for this run and later ones.
     SetRate(Option<RateLimit>),
-    /// Decides what becomes of a key in quarantine, by its hash, or of all of them.
+    /// Decides about one key in quarantine, by its hash, or about all of them.
     Decide(Decision, Option<u64>),
-    /// Decides what becomes of the record that paused the run, and resumes the run.
+    /// Decides about the record that paused the run, and resumes the run.
     DecideRecord(RecordDecision),
-    /// Ends the run as `Cancel` does, then the session.
+    /// Stops the run as `Cancel` does, then ends the session.
     Shutdown,
 }
 
-/// What becomes of a key in quarantine.
+/// A decision about a key in quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is tried again, in its order.
+    /// Retry its records, in order.
     Release,
-    /// What waits of it goes to the dead letters, and so does what comes later of it in this run.
+    /// Dead-letter its waiting records, and all its later records of this run.
     DeadLetter,
 }
 
-/// What becomes of the record that paused a run.
+/// A decision about the record that paused a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordDecision {
-    /// It is skipped, and counted as skipped.
+    /// Skip and count it.
     Skip,
-    /// It goes to the dead-letter topic; the position passes it when the broker has acknowledged it.
+    /// Dead-letter it. The position moves past it after the broker has acknowledged the dead letter.
     DeadLetter,
 }
 
-/// Sends commands to a session. Clones reach the same one; commands to a session that has ended go nowhere.
+/// Sends commands to a session. Clones reach the same session. Commands to an ended session have no effect.
 #[derive(Clone, Debug)]
 pub struct Control {
     sender: std::sync::mpsc::Sender<Command>,
 }
 
 impl Control {
-    /// A handle, and the end that the session listens on.
+    /// Creates a control and the receiver for the session.
     #[must_use]
     pub fn channel() -> (Self, std::sync::mpsc::Receiver<Command>) {
         let (sender, receiver) = std::sync::mpsc::channel();
         (Self { sender }, receiver)
     }
 
-    /// Hands a command over without waiting for its effect, which the feed will show.
+    /// Sends a command without waiting for its effect, which the feed shows.
     pub fn send(&self, command: Command) {
-        // The session has ended: the feed's last snapshot says so, and there is nothing left to command.
+        // Fails if the session has ended; then there is nothing left to command.
         let _ = self.sender.send(command);
     }
 }

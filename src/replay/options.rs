@@ -1,4 +1,4 @@
-//! What a session needs, and how it ends.
+//! The options of a session, and its result.
 
 use std::time::Duration;
 
@@ -9,44 +9,45 @@ use crate::{
     plan::{Scope, Selection},
 };
 
-/// What a session needs.
+/// The options of a session.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent switches, each named where it is set")]
 pub struct SessionOptions {
-    /// The cluster.
+    /// How to connect to the cluster.
     pub kafka: KafkaConfig,
-    /// Whether that is the embedded broker.
+    /// Whether the cluster is the embedded broker.
     pub embedded: bool,
-    /// What to read; `None` until somebody chooses, among the topics that the session then lists.
+    /// What to read; `None` until the user selects topics from the list that the session then makes.
     pub selection: Option<Selection>,
-    /// What is read of topics that somebody chooses later.
+    /// The range and filter for topics that the user selects later.
     pub scope: Scope,
-    /// How.
+    /// The settings of the runs.
     pub settings: Settings,
-    /// Which group protocol to speak.
+    /// The group protocol to use.
     pub protocol: GroupProtocol,
-    /// Each run after the first gets a group of its own, by number: where records are replayed again and again, as in the demo.
+    /// Each run after the first gets its own group with a number, so that records can be replayed repeatedly, as in the
+    /// demo.
     pub group_per_run: bool,
-    /// How long to wait for the cluster when a plan is made.
+    /// How long making a plan waits for the cluster.
     pub timeout: Duration,
-    /// Start the first run at once, or list the topics where none are selected.
+    /// Start the first run at once, or list the topics if none are selected.
     pub start: bool,
-    /// End when the first run is over, or cannot be started.
+    /// End when the first run has ended or cannot be started.
     pub one_run: bool,
-    /// Journals of the runs; `None` leaves nothing behind, and nothing can be resumed.
+    /// The journals of the runs; with `None` nothing is stored and no run can be resumed.
     pub journal: Option<JournalOptions>,
 }
 
-/// How a session ended.
+/// The result of a session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionEnd {
     /// The last run, if there was one.
     pub run: Option<RunView>,
-    /// What kept the last run from being started, if anything did.
+    /// Why the last run could not be started, if so.
     pub problem: Option<Problem>,
-    /// The last run has failed because something wrong was asked for, as its handler found out.
+    /// The last run failed because of wrong usage that its handler detected.
     pub wrong_usage: bool,
-    /// The last run's id, where it was stopped before its end and can go on from its journal.
+    /// The id of the last run, if it was stopped before its end and can be resumed.
     pub resumable: Option<String>,
 }
 
@@ -55,6 +56,6 @@ pub struct SessionEnd {
 pub struct Problem {
     /// One sentence.
     pub text: String,
-    /// Whether what was asked for is wrong, rather than the cluster out of reach.
+    /// Whether the cause is wrong usage rather than, for example, an unreachable cluster.
     pub usage: bool,
 }

@@ -1,11 +1,11 @@
-//! What a run does about records that fail and records that are gone, in words for a person.
+//! Descriptions of what a run does about failed records and about records deleted by retention.
 
 use super::{OnFailure, OnRetention, Settings};
 
 impl Settings {
-    /// What becomes of a record that fails.
+    /// Describes what happens to a record that fails.
     #[must_use]
-    pub fn failures_in_words(&self) -> String {
+    pub fn describe_on_failure(&self) -> String {
         let retry = self.retry;
         let mut text = match retry.attempts {
             0 => "no retry".to_owned(),
@@ -13,7 +13,7 @@ impl Settings {
             several => format!("{several} retries, the first after {:?}", retry.first_delay),
         };
         if self.quarantine {
-            text.push_str(", then its key is put in quarantine; what is not released:");
+            text.push_str(", then its key is quarantined; if not released:");
         } else {
             text.push_str(", then");
         }
@@ -26,12 +26,12 @@ impl Settings {
         text
     }
 
-    /// What happens where retention was faster than the run.
+    /// Describes what happens if retention deletes records before they are read.
     #[must_use]
-    pub fn retention_in_words(&self) -> &'static str {
+    pub fn describe_on_retention(&self) -> &'static str {
         match self.on_retention {
             OnRetention::Fail => "the partition fails",
-            OnRetention::Earliest => "goes on behind the gap, which is counted",
+            OnRetention::Earliest => "continues after the gap and counts it",
             OnRetention::Pause => "the run pauses",
         }
     }
@@ -45,16 +45,16 @@ mod tests {
     use crate::replay::Retry;
 
     #[test]
-    fn failures_read_as_a_sentence() {
+    fn the_failure_policy_reads_as_a_sentence() {
         let with = |attempts, quarantine, on_failure| {
             let retry = Retry { attempts, first_delay: Duration::from_millis(20), ..Retry::default() };
-            Settings { retry, on_failure, quarantine, ..Settings::default() }.failures_in_words()
+            Settings { retry, on_failure, quarantine, ..Settings::default() }.describe_on_failure()
         };
         assert_eq!(with(0, false, OnFailure::Fail), "no retry, then the run fails");
         assert_eq!(with(1, false, OnFailure::Pause), "1 retry after 20ms, then the run pauses");
         assert_eq!(
             with(3, true, OnFailure::DeadLetter),
-            "3 retries, the first after 20ms, then its key is put in quarantine; what is not released: dead-letter to \
+            "3 retries, the first after 20ms, then its key is quarantined; if not released: dead-letter to \
              {topic}.dlq"
         );
     }

@@ -1,52 +1,53 @@
-//! What a measurement asks of a run, and an ordinary run does without.
+//! Measurements of a run that only benchmarks ask for.
 
 use std::time::{Duration, Instant};
 
-/// A run with a probe measures, for each record, the time from when it came out of the client until its handler returned.
+/// A run with a probe measures, for each record, the time from when the client returned it until its handler returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// Take so many records a second from the client, evenly, as if they arrived like that; `None` takes all there are. A group
-    /// is not slowed down.
+    /// Read this many records a second, evenly, as if they arrived at that rate; `None` reads all there are. Has no
+    /// effect in a group.
     pub fetch_rate: Option<u32>,
 }
 
-/// Says how many records may be taken by now, so that they come at an even rate. Time that a fetcher missed is made up for, up
-/// to [`Pace::CATCH_UP`]: a burst after a long pause would measure the pause.
+/// Paces reading: tells how many records may be read by now, so that they come at an even rate. Time that a fetcher
+/// missed is made up for, up to [`FetchPacer::MAX_CATCH_UP`]: a burst after a long pause would measure the pause.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct FetchPacer {
     rate: u32,
     since: Instant,
     taken: u64,
-    begun: bool,
+    has_begun: bool,
 }
 
-impl Pace {
-    /// The longest time that is made up for.
-    pub const CATCH_UP: Duration = Duration::from_millis(100);
+impl FetchPacer {
+    /// The longest missed time that is made up for.
+    pub const MAX_CATCH_UP: Duration = Duration::from_millis(100);
 
-    /// So many records a second (at least one), from the first record on: until then the client connects.
+    /// Allows `rate` records a second (at least one), counted from the first record on, since the client has to connect
+    /// first.
     #[must_use]
     pub fn new(rate: u32, now: Instant) -> Self {
-        Self { rate: rate.max(1), since: now, taken: 0, begun: false }
+        Self { rate: rate.max(1), since: now, taken: 0, has_begun: false }
     }
 
-    /// How many records may be taken now.
+    /// How many records may be read now.
     pub fn due(&mut self, now: Instant) -> usize {
-        if !self.begun {
+        if !self.has_begun {
             return 1;
         }
         let due = self.records_in(now.saturating_duration_since(self.since)).saturating_sub(self.taken);
-        let most = self.records_in(Self::CATCH_UP).max(1);
-        if due > most {
-            self.taken += due - most;
+        let max_records = self.records_in(Self::MAX_CATCH_UP).max(1);
+        if due > max_records {
+            self.taken += due - max_records;
         }
-        usize::try_from(due.min(most)).unwrap_or(usize::MAX)
+        usize::try_from(due.min(max_records)).unwrap_or(usize::MAX)
     }
 
-    /// So many were taken.
-    pub fn took(&mut self, records: usize, now: Instant) {
-        if !self.begun && records > 0 {
-            (self.begun, self.since) = (true, now);
+    /// Notes how many records were read.
+    pub fn note_taken(&mut self, records: usize, now: Instant) {
+        if !self.has_begun && records > 0 {
+            (self.has_begun, self.since) = (true, now);
         } else {
             self.taken += records as u64;
         }
@@ -63,50 +64,50 @@ mod tests {
 
     use super::*;
 
-    fn begun(rate: u32, at: Instant) -> Pace {
-        let mut pace = Pace::new(rate, at.checked_sub(Duration::from_secs(7)).unwrap());
-        assert_eq!(pace.due(at), 1, "however long the client takes to connect");
-        pace.took(0, at.checked_sub(Duration::from_secs(1)).unwrap());
-        pace.took(1, at);
-        pace
+    fn started(rate: u32, at: Instant) -> FetchPacer {
+        let mut pacer = FetchPacer::new(rate, at.checked_sub(Duration::from_secs(7)).unwrap());
+        assert_eq!(pacer.due(at), 1, "the time to connect does not count");
+        pacer.note_taken(0, at.checked_sub(Duration::from_secs(1)).unwrap());
+        pacer.note_taken(1, at);
+        pacer
     }
 
     #[test]
     fn records_come_evenly() {
         let begin = Instant::now() + Duration::from_secs(60);
-        let mut pace = begun(10_000, begin);
-        assert_eq!(pace.due(begin), 0);
+        let mut pacer = started(10_000, begin);
+        assert_eq!(pacer.due(begin), 0);
         for millisecond in 1..=50 {
             let now = begin + Duration::from_millis(millisecond);
-            let due = pace.due(now);
+            let due = pacer.due(now);
             assert_eq!(due, 10);
-            pace.took(due, now);
+            pacer.note_taken(due, now);
         }
     }
 
     #[test]
-    fn a_long_pause_is_not_made_up_for_in_one_burst() {
+    fn a_long_pause_does_not_cause_a_burst() {
         let begin = Instant::now() + Duration::from_secs(60);
-        let mut pace = begun(1000, begin);
+        let mut pacer = started(1000, begin);
         let later = begin + Duration::from_secs(60);
-        assert_eq!(pace.due(later), 100);
-        pace.took(100, later);
-        assert_eq!(pace.due(later), 0);
-        assert_eq!(pace.due(later + Duration::from_millis(3)), 3);
+        assert_eq!(pacer.due(later), 100);
+        pacer.note_taken(100, later);
+        assert_eq!(pacer.due(later), 0);
+        assert_eq!(pacer.due(later + Duration::from_millis(3)), 3);
     }
 
     proptest! {
         #[test]
-        fn never_more_than_the_rate_and_never_less_where_all_is_taken(
+        fn the_rate_is_exact_when_every_due_record_is_taken(
             rate in 1_u32..1_000_000, steps in prop::collection::vec(1_u64..90_000, 1..50),
         ) {
             let begin = Instant::now() + Duration::from_secs(60);
-            let (mut pace, mut taken, mut at) = (begun(rate, begin), 0_u64, 0_u64);
+            let (mut pacer, mut taken, mut at) = (started(rate, begin), 0_u64, 0_u64);
             for step in steps {
                 at += step;
                 let now = begin + Duration::from_micros(at);
-                let due = pace.due(now);
-                pace.took(due, now);
+                let due = pacer.due(now);
+                pacer.note_taken(due, now);
                 taken += due as u64;
                 let exact = u128::from(at) * u128::from(rate) / 1_000_000;
                 prop_assert_eq!(u128::from(taken), exact);

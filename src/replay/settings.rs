@@ -1,80 +1,81 @@
-//! How a run is to go, whatever it reads.
+//! The settings of a run, independent of what it reads.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::probe::Probe;
 use crate::{
     domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
-    handler::{HandlerSettings, HandlerSpec, Rehearsal},
+    handler::{DryRunMode, HandlerSettings, HandlerSpec},
     plan::{Glob, PlanOptions},
 };
 
-/// How a run is to go, whatever it reads.
+/// The settings of a run, independent of what it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How many workers, or how many to begin with.
+    /// The number of workers, or with `adaptive` the number at the start.
     pub concurrency: Concurrency,
-    /// Whether the number of workers is found out on the way.
+    /// Automatic concurrency: the number of workers is adjusted during the run.
     pub adaptive: bool,
-    /// The most workers that are tried then.
+    /// The most workers with automatic concurrency.
     pub max_concurrency: Concurrency,
-    /// One worker, and one lane for all records, in the order of their arrival.
+    /// One worker and one lane for all records, in the order in which they arrive.
     pub single_threaded: bool,
-    /// Another consumer group, whose lag holds the run back.
+    /// The consumer group whose lag the lag guard watches.
     pub protect_group: Option<String>,
-    /// The topics of that group that count; none means all that it has committed offsets for.
+    /// The topics of that group that count; empty for all topics with committed offsets.
     pub protect_topics: Vec<Glob>,
-    /// Above this lag of that group, over all partitions of those topics, the run slows down.
+    /// The lag of that group, over all partitions of those topics, above which the run slows down.
     pub max_lag: Option<u64>,
-    /// How records come out of the client.
+    /// How records are read from the client.
     pub tier: Tier,
-    /// The most records taken from a client at once.
+    /// The most records read from a client at once.
     pub fetch_batch: u32,
-    /// With [`Tier::Dedicated`] and [`Tier::Auto`], how many clients read at most; `None` means one for each core, with
-    /// [`Tier::Auto`] no more than four.
+    /// With [`Tier::Dedicated`] and [`Tier::Auto`], the most clients that read; `None` means one for each core, and at
+    /// most four with [`Tier::Auto`].
     pub fetch_clients: Option<u32>,
-    /// What a measurement asks of the run; an ordinary run has none.
+    /// The measurements of a benchmark; `None` in an ordinary run.
     pub probe: Option<Probe>,
-    /// How much is read when a plan is made.
+    /// How much is read to make a plan.
     pub planning: PlanOptions,
-    /// The most that is handed out in a second.
+    /// The rate limit.
     pub rate: Option<RateLimit>,
-    /// What keeps its order.
+    /// Which records are handled in order.
     pub ordering: Ordering,
-    /// The most records a handler gets at once.
+    /// The most records in one call of a handler.
     pub batch: Batch,
-    /// What is done with the records.
+    /// The handler.
     pub handler: HandlerSpec,
-    /// What the handlers' own tables say.
+    /// The settings of the handlers' tables.
     pub handlers: HandlerSettings,
-    /// Effects are built only, and none is applied.
-    pub rehearsal: Option<Rehearsal>,
-    /// The consumer group that shares the work and keeps the positions; `None` touches no group.
+    /// For a dry run: effects are built, but not applied.
+    pub dry_run: Option<DryRunMode>,
+    /// The consumer group that shares the work and stores the positions; with `None` no group is touched.
     pub group: Option<String>,
-    /// How often a failed record is tried again, and when.
+    /// The retries of a failed record.
     pub retry: Retry,
     /// What happens to a record that fails for good.
     pub on_failure: OnFailure,
-    /// What happens where retention has deleted records before they were read.
+    /// What happens if retention deletes records before they are read.
     pub on_retention: OnRetention,
-    /// How often a run looks for new topics and partitions.
+    /// How often a run searches for new topics and partitions.
     pub discovery_interval: Duration,
-    /// Where dead letters go.
+    /// The dead-letter topic.
     pub dead_letter: DeadLetterSettings,
-    /// Whether a key whose record has failed for good is put aside, with all that comes after it.
+    /// Whether a key whose record failed for good is quarantined, with all its later records.
     pub quarantine: bool,
-    /// So many bytes of records may wait in quarantine; above it the oldest key has to go.
+    /// The most bytes of records in quarantine. Above it, the oldest key is discarded.
     pub quarantine_bytes: u64,
-    /// Reading pauses above so many bytes of waiting records.
+    /// Reading pauses above this number of bytes of waiting records.
     pub buffer_bytes: u64,
     /// How often positions are committed.
     pub commit_interval: Duration,
-    /// The longest wait for work in hand when partitions are revoked or the run is stopped.
+    /// The longest wait for records in flight when partitions are revoked or the run is stopped.
     pub drain_timeout: Duration,
 }
 
-/// What a call gets instead of the usual number where each is a transaction: beginning and committing one takes as long as some
-/// thousand records. On 2 cores 10,000 reached twice the throughput of 1,000, and nearly that of a producer alone.
+/// The batch size if each batch is a transaction and none was set: beginning and committing a transaction takes as long
+/// as some thousand records. On 2 cores 10,000 reached twice the throughput of 1,000, and nearly that of a producer
+/// alone.
 const TRANSACTION_BATCH: Batch = Batch::of::<10_000>();
 
 impl Default for Settings {
@@ -82,7 +83,7 @@ impl Default for Settings {
         Self {
             concurrency: Concurrency::default(),
             adaptive: false,
-            // A production cluster, and whatever the handler calls, must not be surprised.
+            // Must not overload a production cluster or whatever the handler calls.
             max_concurrency: Concurrency::of::<100>(),
             single_threaded: false,
             protect_group: None,
@@ -98,7 +99,7 @@ impl Default for Settings {
             batch: Batch::default(),
             handler: HandlerSpec::default(),
             handlers: HandlerSettings::default(),
-            rehearsal: None,
+            dry_run: None,
             group: None,
             retry: Retry::default(),
             on_failure: OnFailure::default(),
@@ -115,17 +116,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether positions go into the handler's transactions: then a partition has to be a lane, because what is committed of it
-    /// is one offset.
+    /// Whether positions are committed in the handler's transactions. Then a partition has to be a lane, because one
+    /// offset is committed for it.
     #[must_use]
     pub fn needs_partition_order(&self) -> bool {
         let in_transactions = matches!(self.handler, HandlerSpec::Topic { .. }) && self.handlers.topic.transactional;
-        // A single lane for all records will do as well.
-        in_transactions && !self.single_threaded && self.rehearsal.is_none()
+        // A single lane for all records satisfies that, too.
+        in_transactions && !self.single_threaded && self.dry_run.is_none()
     }
 
-    /// Makes the run as its handler needs it; says what that changes, in one sentence.
-    pub fn suit_handler(&mut self, partitions: usize) -> Option<String> {
+    /// Adjusts the settings to the needs of the handler. Returns one sentence about what changed.
+    pub fn adapt_to_handler(&mut self, partitions: usize) -> Option<String> {
         if !self.needs_partition_order() {
             return None;
         }
@@ -140,17 +141,17 @@ impl Settings {
         let before = std::mem::replace(&mut self.ordering, Ordering::Partition);
         (before != Ordering::Partition || self.concurrency != wanted).then(|| {
             format!(
-                "the handler topic commits positions in its transactions, so each partition is a lane: ordering partition, \
-                 {} workers; with topic.transactional = false the ordering and the number of workers are free, and a kill may have \
-                 records sent twice",
+                "the handler topic commits positions in its transactions, so each partition is a lane: ordering \
+                 partition, {} workers; with topic.transactional = false the ordering and the number of workers are \
+                 free, but a kill may cause records to be sent twice",
                 self.concurrency.get()
             )
         })
     }
 
-    /// The same for a run that applies nothing: it belongs to no group, and nothing of it can fail for good.
+    /// The settings for a dry run: it belongs to no group, and no record of it can fail for good.
     #[must_use]
-    pub fn for_rehearsal(self, single_threaded: bool) -> Self {
+    pub fn for_dry_run(self, single_threaded: bool) -> Self {
         let single_threaded = single_threaded || self.single_threaded;
         Self {
             group: None,
@@ -163,13 +164,13 @@ impl Settings {
         }
     }
 
-    /// Whether anything may go to a dead-letter topic.
+    /// Whether records may be dead-lettered.
     #[must_use]
     pub fn dead_letters(&self) -> bool {
         self.on_failure == OnFailure::DeadLetter
     }
 
-    /// What of it contradicts itself, where failures are concerned, in one sentence.
+    /// The first contradiction among the settings, in one sentence.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
         if let Some(text) = self.limits_contradiction() {
@@ -180,20 +181,21 @@ impl Settings {
         }
         if self.needs_partition_order() {
             return Some(
-                "quarantine puts single keys aside, and the handler topic commits whole partitions; set topic.transactional = \
-                 false, or leave the quarantine out"
+                "quarantine holds back single keys, but the handler topic commits whole partitions; set \
+                 topic.transactional = false, or turn quarantine off"
                     .into(),
             );
         }
         if self.ordering != Ordering::Key {
             return Some(format!(
-                "quarantine puts single keys aside, which ordering {} does not know; use --ordering key, or no quarantine",
+                "quarantine needs ordering key, not ordering {}; use --ordering key, or turn quarantine off",
                 self.ordering
             ));
         }
         matches!(self.on_failure, OnFailure::Skip | OnFailure::Pause).then(|| {
             format!(
-                "quarantine puts a failing key aside, on_failure {} says otherwise; use on_failure dead-letter or fail with it",
+                "quarantine holds back a failed key, which contradicts on_failure {}; use on_failure dead-letter or \
+                 fail",
                 self.on_failure
             )
         })
@@ -201,52 +203,50 @@ impl Settings {
 
     fn limits_contradiction(&self) -> Option<&'static str> {
         if self.single_threaded && self.adaptive {
-            Some("a single-threaded run has one worker, so concurrency auto has no meaning; leave one of them out")
+            Some("a single-threaded run has one worker, so concurrency auto has no effect; drop one of them")
         } else if self.single_threaded && self.group.is_some() {
             Some(
-                "a single-threaded run keeps the order of all records, which others in its group would not; run it without \
-                 a group",
+                "a single-threaded run keeps the order of all records, which other members of its group would break; \
+                 run it without a group",
             )
         } else if self.protect_group.is_some() != self.max_lag.is_some() {
-            Some(
-                "the group to protect and the lag it may have belong together; give both --protect-group and --max-lag",
-            )
+            Some("a protected group and its maximum lag belong together; give both --protect-group and --max-lag")
         } else if self.protect_group.is_none() && !self.protect_topics.is_empty() {
-            Some("the topics that count belong to a group to protect; give --protect-group and --max-lag as well")
+            Some("--protect-topics needs a group to protect; also give --protect-group and --max-lag")
         } else if self.protect_group.is_some() && self.protect_group == self.group {
-            Some("the group to protect is the run's own, whose lag only falls while it runs; name another group")
+            Some("the protected group is the run's own group, whose lag only falls while it runs; name another group")
         } else {
             None
         }
     }
 
-    /// How many clients read where no group decides it, as far as the partitions allow.
+    /// The most clients that read without a group, before the number of partitions limits them.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.fetch_clients.map_or_else(
             || {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                if self.tier == Tier::Auto { cores.min(MOST_CLIENTS_OF_AUTO) } else { cores }
+                if self.tier == Tier::Auto { cores.min(MAX_AUTO_CLIENTS) } else { cores }
             },
             |clients| clients as usize,
         )
     }
 }
 
-/// On a machine with many cores, `auto` reads with no more clients than this: each takes apart one to two million records a
-/// second, and costs brokers a connection each.
-pub const MOST_CLIENTS_OF_AUTO: usize = 4;
+/// The most clients of `auto` on a machine with many cores. Each parses one to two million records a second and costs
+/// one connection to each broker.
+pub const MAX_AUTO_CLIENTS: usize = 4;
 
-/// When a failed record is tried again. Only its own lane waits.
+/// When a failed record is retried. Only its own lane waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
-    /// How often at most, after the first attempt.
+    /// The most retries after the first attempt.
     pub attempts: u32,
-    /// The wait before the first of them; each further wait is twice as long.
+    /// The delay before the first retry; each further delay is twice as long.
     pub first_delay: Duration,
-    /// No wait is longer.
+    /// The longest delay.
     pub max_delay: Duration,
-    /// How far a wait may be from that, as a part of it, 0 to 1, so that records that failed together do not come again
+    /// How far a delay may deviate, as a fraction from 0 to 1, so that records that failed together are not retried
     /// together.
     pub jitter: f64,
 }
@@ -258,15 +258,15 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The wait before attempt `retry` (1 is the first retry), or `None` when there is none left. `chance`, 0 to 1, says
-    /// where in the range of the jitter it lies: over even chances, the mean wait is the one without jitter.
+    /// The delay before retry `retry` (from 1), or `None` if there is none left. `chance`, 0 to 1, selects the delay
+    /// within the range of the jitter; for a uniform `chance` the mean delay is the one without jitter.
     #[must_use]
     pub fn delay(self, retry: u32, chance: f64) -> Option<Duration> {
         (1..=self.attempts).contains(&retry).then(|| {
             let factor = 1_u32.checked_shl(retry - 1).unwrap_or(u32::MAX);
-            let even = self.first_delay.saturating_mul(factor).min(self.max_delay);
+            let nominal = self.first_delay.saturating_mul(factor).min(self.max_delay);
             let jitter = self.jitter.clamp(0.0, 1.0);
-            even.mul_f64(1.0 - jitter + 2.0 * jitter * chance.clamp(0.0, 1.0)).min(self.max_delay)
+            nominal.mul_f64(1.0 - jitter + 2.0 * jitter * chance.clamp(0.0, 1.0)).min(self.max_delay)
         })
     }
 }
@@ -277,11 +277,11 @@ pub enum OnFailure {
     /// The run fails; positions stay below the record.
     #[default]
     Fail,
-    /// The record is passed over and counted.
+    /// The record is skipped and counted.
     Skip,
-    /// The run pauses; the record is tried again when it goes on.
+    /// The run pauses. The record is retried when the run is resumed.
     Pause,
-    /// The record is put into a dead-letter topic; positions pass it when the broker has it.
+    /// The record is sent to a dead-letter topic. The position moves past it after the broker has acknowledged it.
     DeadLetter,
 }
 
@@ -305,17 +305,17 @@ impl FromStr for OnFailure {
             "skip" => Ok(Self::Skip),
             "pause" => Ok(Self::Pause),
             "dead-letter" => Ok(Self::DeadLetter),
-            other => Err(format!("`{other}` is not a policy; use fail, skip, pause or dead-letter")),
+            other => Err(format!("`{other}` is not a failure policy; use fail, skip, pause or dead-letter")),
         }
     }
 }
 
-/// Where dead letters go.
+/// The dead-letter topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterSettings {
-    /// The topic's name; `{topic}` in it stands for the record's own.
+    /// The topic's name; `{topic}` is replaced by the record's topic.
     pub topic: String,
-    /// Whether a topic that is missing is created, with as many partitions as the record's own.
+    /// Whether a missing topic is created, with as many partitions as the record's topic.
     pub create: bool,
 }
 
@@ -326,22 +326,22 @@ impl Default for DeadLetterSettings {
 }
 
 impl DeadLetterSettings {
-    /// Where the dead letters of a topic go.
+    /// The dead-letter topic of a topic.
     #[must_use]
     pub fn topic_for(&self, topic: &str) -> String {
         self.topic.replace("{topic}", topic)
     }
 }
 
-/// What happens where retention has deleted records before they were read.
+/// What happens if retention deletes records before they are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRetention {
-    /// The partition fails, and with it the run when the others are at their end.
+    /// The partition fails. The run fails when the other partitions are at their end.
     #[default]
     Fail,
-    /// The partition goes on with the first record that is there; the gap is counted.
+    /// The partition continues with the first record that still exists; the gap is counted.
     Earliest,
-    /// The run pauses. When it is resumed, it looks again.
+    /// The run pauses. When it is resumed, it checks again.
     Pause,
 }
 
@@ -363,7 +363,7 @@ impl FromStr for OnRetention {
             "fail" => Ok(Self::Fail),
             "earliest" => Ok(Self::Earliest),
             "pause" => Ok(Self::Pause),
-            other => Err(format!("`{other}` is none of fail, earliest and pause")),
+            other => Err(format!("`{other}` is not a retention policy; use fail, earliest or pause")),
         }
     }
 }
@@ -375,7 +375,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_and_end() {
+    fn delays_double_and_end() {
         let retry = Retry { jitter: 0.0, ..Retry::default() };
         let waits: Vec<_> = (1..=4).map(|attempt| retry.delay(attempt, 0.7).map(|wait| wait.as_secs())).collect();
         assert_eq!(waits, [Some(1), Some(2), Some(4), None]);
@@ -384,24 +384,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_stay_around_their_mean_and_within_their_bound(
-            retry in 1_u32..100, first in 0_u64..20_000, most in 1_u64..400_000, jitter in 0.0..=1.0, chance in 0.0..=1.0,
+        fn delays_stay_around_their_mean_and_within_their_bound(
+            retry in 1_u32..100, first in 0_u64..20_000, most in 1_u64..400_000,
+            jitter in 0.0..=1.0, chance in 0.0..=1.0,
         ) {
             let ms = Duration::from_millis;
             let settings = Retry { attempts: 100, first_delay: ms(first), max_delay: ms(most), jitter };
-            let even = Retry { jitter: 0.0, ..settings }.delay(retry, chance).unwrap();
+            let nominal = Retry { jitter: 0.0, ..settings }.delay(retry, chance).unwrap();
             let wait = settings.delay(retry, chance).unwrap();
-            prop_assert!(even <= ms(most) && wait <= ms(most));
-            prop_assert!(wait.as_secs_f64() >= even.as_secs_f64() * (1.0 - jitter) - 1e-6);
-            prop_assert!(wait.as_secs_f64() <= even.as_secs_f64() * (1.0 + jitter) + 1e-6);
+            prop_assert!(nominal <= ms(most) && wait <= ms(most));
+            prop_assert!(wait.as_secs_f64() >= nominal.as_secs_f64() * (1.0 - jitter) - 1e-6);
+            prop_assert!(wait.as_secs_f64() <= nominal.as_secs_f64() * (1.0 + jitter) + 1e-6);
             let opposite = settings.delay(retry, 1.0 - chance).unwrap();
             let mean = f64::midpoint(wait.as_secs_f64(), opposite.as_secs_f64());
-            prop_assert!(even >= ms(most).div_f64(1.0 + jitter) || (mean - even.as_secs_f64()).abs() < 1e-6);
+            prop_assert!(nominal >= ms(most).div_f64(1.0 + jitter) || (mean - nominal.as_secs_f64()).abs() < 1e-6);
         }
     }
 
     #[test]
-    fn quarantine_needs_keys_and_a_place_to_go() {
+    fn quarantine_needs_key_order_and_a_final_policy() {
         let with = |ordering, on_failure| Settings { quarantine: true, ordering, on_failure, ..Settings::default() };
         assert_eq!(with(Ordering::Key, OnFailure::DeadLetter).contradiction(), None);
         assert_eq!(with(Ordering::Key, OnFailure::Fail).contradiction(), None);

@@ -1,31 +1,31 @@
-//! What a migration takes for the channel of a record, and what becomes its key.
+//! The channel of a migrated record, and its new key.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use crate::plan::{Fields, KeyTemplate, Rules};
 
-/// What is taken for the channel of a record. As text: `topic`, or a key template.
+/// What the channel of a record is. As text: `topic`, or a key template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Channel {
-    /// The name of the topic that it stands in.
+    /// The name of its old topic.
     #[default]
     Topic,
-    /// What a template makes of it.
+    /// The key that a template makes of it.
     Template(Box<Rules>),
 }
 
-/// What becomes the key of a record that is migrated. As text: `channel` or `keep`.
+/// The key of a migrated record. As text: `channel` or `keep`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewKey {
     /// Its channel.
     #[default]
     Channel,
-    /// The one that it has.
+    /// Its old key.
     Keep,
 }
 
 impl Channel {
-    /// The channel of a record of a topic; `None` where the template makes none of it.
+    /// The channel of a record; `None` if the template makes no key.
     #[must_use]
     pub fn of<'a, F: Fields>(&'a self, topic: &'a str, record: &'a F) -> Option<Cow<'a, [u8]>> {
         match self {
@@ -34,7 +34,7 @@ impl Channel {
         }
     }
 
-    /// The template, where there is one.
+    /// The template, if there is one.
     #[must_use]
     pub fn template(&self) -> Option<&KeyTemplate> {
         match self {

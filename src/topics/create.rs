@@ -1,4 +1,4 @@
-//! Creating topics: what is there already is compared, never changed.
+//! Creates topics. Existing topics are compared and never changed.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,59 +10,59 @@ use crate::{
     kafka::{Catalog, CatalogError, Client, KafkaConfig, NewTopicSpec, TopicInfo, create_topics},
 };
 
-/// How long a new topic may take to be known everywhere.
-const KNOWN_WITHIN: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long a new topic may take to become visible.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A topic that is wanted.
+/// A topic to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedTopic {
     /// Its name.
     pub name: String,
-    /// How many partitions it is to have.
+    /// The number of partitions.
     pub partitions: PartitionCount,
 }
 
-/// What becomes of a topic that is wanted.
+/// The state of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum TopicState {
-    /// It is not there, and would be made.
+    /// It does not exist. A dry run would create it.
     Missing,
-    /// It was made.
+    /// It was created.
     Created,
-    /// It is there, with as many partitions as are wanted.
+    /// It exists with the requested number of partitions.
     Exists,
-    /// It is there, with another number of partitions.
+    /// It exists with another number of partitions.
     Differs {
-        /// How many it has.
+        /// The existing number of partitions.
         has: i32,
     },
-    /// It cannot be made.
+    /// It could not be created.
     Failed {
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
 }
 
-/// A topic that is wanted, and what becomes of it.
+/// A requested topic and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TopicOutcome {
     /// Its name.
     pub topic: String,
-    /// How many partitions it is to have.
+    /// The requested number of partitions.
     pub partitions: u32,
-    /// What becomes of it.
+    /// The state.
     #[serde(flatten)]
     pub state: TopicState,
 }
 
-/// Compares what is wanted with what is there.
+/// Compares the requested topics with the existing ones.
 #[must_use]
-pub fn compare(wanted: &[WantedTopic], there: &[TopicInfo]) -> Vec<TopicOutcome> {
-    let there: BTreeMap<&str, i32> = there.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
+pub fn compare(wanted: &[WantedTopic], existing: &[TopicInfo]) -> Vec<TopicOutcome> {
+    let existing: BTreeMap<&str, i32> = existing.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     let outcome = |topic: &WantedTopic| {
-        let state = match there.get(topic.name.as_str()) {
+        let state = match existing.get(topic.name.as_str()) {
             None => TopicState::Missing,
             Some(has) if u32::try_from(*has).ok() == Some(topic.partitions.get()) => TopicState::Exists,
             Some(has) => TopicState::Differs { has: *has },
@@ -72,8 +72,7 @@ pub fn compare(wanted: &[WantedTopic], there: &[TopicInfo]) -> Vec<TopicOutcome>
     wanted.iter().map(outcome).collect()
 }
 
-/// Makes those that are missing, and waits until all brokers that are asked know them. With `dry_run` the broker only says
-/// whether it would.
+/// Creates the missing topics and waits until they are visible. With `dry_run`, the broker only validates the request.
 ///
 /// # Errors
 /// No broker answers.
@@ -82,42 +81,42 @@ pub fn create(
     wanted: &[WantedTopic],
     replication: Replication,
     dry_run: bool,
-    within: Duration,
+    timeout: Duration,
 ) -> Result<Vec<TopicOutcome>, CatalogError> {
-    let catalog = Catalog::new(client, within);
+    let catalog = Catalog::new(client, timeout);
     let mut outcomes = compare(wanted, &catalog.topics()?);
     let missing: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at].state == TopicState::Missing).collect();
     let specs: Vec<NewTopicSpec> = missing.iter().map(|at| spec(&outcomes[*at], replication)).collect();
     let config: &KafkaConfig = client.config();
-    let answers = create_topics(config, &specs, dry_run, within)?;
+    let answers = create_topics(config, &specs, dry_run, timeout)?;
     for (at, answer) in missing.into_iter().zip(answers) {
         outcomes[at].state = match answer {
             Ok(_) if dry_run => TopicState::Missing,
             Ok(true) => TopicState::Created,
-            // Somebody else was faster; how many partitions it has is seen below.
+            // Another client created it first. The number of partitions is compared below.
             Ok(false) => TopicState::Exists,
             Err(reason) => TopicState::Failed { reason },
         };
     }
     if !dry_run {
-        settle(&catalog, &mut outcomes)?;
+        wait_until_visible(&catalog, &mut outcomes)?;
     }
     Ok(outcomes)
 }
 
-/// Waits until those that were made can be seen, and looks at those that somebody else has made.
-fn settle(catalog: &Catalog<'_>, outcomes: &mut [TopicOutcome]) -> Result<(), CatalogError> {
-    let deadline = std::time::Instant::now() + KNOWN_WITHIN;
+/// Waits until new topics are visible, and compares topics that another client has created.
+fn wait_until_visible(catalog: &Catalog<'_>, outcomes: &mut [TopicOutcome]) -> Result<(), CatalogError> {
+    let deadline = std::time::Instant::now() + VISIBILITY_TIMEOUT;
     loop {
-        let there: BTreeMap<String, i32> =
+        let existing: BTreeMap<String, i32> =
             catalog.topics()?.into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-        let unseen = |one: &&TopicOutcome| one.state == TopicState::Created && !there.contains_key(&one.topic);
+        let unseen = |one: &&TopicOutcome| one.state == TopicState::Created && !existing.contains_key(&one.topic);
         if outcomes.iter().any(|one| unseen(&one)) && std::time::Instant::now() < deadline {
-            std::thread::sleep(LOOK_AGAIN);
+            std::thread::sleep(POLL_INTERVAL);
             continue;
         }
         for one in outcomes.iter_mut().filter(|one| one.state == TopicState::Exists) {
-            if let Some(has) = there.get(&one.topic)
+            if let Some(has) = existing.get(&one.topic)
                 && u32::try_from(*has).ok() != Some(one.partitions)
             {
                 one.state = TopicState::Differs { has: *has };
@@ -138,11 +137,11 @@ fn spec(wanted: &TopicOutcome, replication: Replication) -> NewTopicSpec {
     }
 }
 
-/// What is wanted by name, and for channels by the strategy; each topic once, in that order. Without either, what the strategy
-/// names itself.
+/// The topics to create: those given by name, and those of the given channels, without duplicates and in that order.
+/// Without names and channels, the topics that the strategy names.
 ///
 /// # Errors
-/// One sentence about a name that is none, or a channel that belongs nowhere.
+/// A name is invalid, or a channel has no topic; one sentence.
 pub fn wanted(strategy: &Strategy, names: &[String], channels: &[String]) -> Result<Vec<WantedTopic>, String> {
     let mut wanted: Vec<WantedTopic> = Vec::new();
     let mut add = |name: &str, partitions| {
@@ -153,7 +152,7 @@ pub fn wanted(strategy: &Strategy, names: &[String], channels: &[String]) -> Res
     for name in names {
         if !super::is_topic_name(name) {
             return Err(format!(
-                "`{}` cannot be a topic's name: those are 1 to 249 letters, digits, dots, underscores and hyphens",
+                "`{}` is not a valid topic name; use 1 to 249 letters, digits, dots, underscores and hyphens",
                 crate::feed::printable(name)
             ));
         }
@@ -176,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_is_each_topic_once() {
+    fn each_wanted_topic_is_listed_once() {
         let strategy = Strategy {
             groups: vec!["user.*=realtime.user:10".parse().unwrap()],
             default_topic: Some("realtime".parse().unwrap()),
@@ -194,11 +193,11 @@ mod tests {
             [pair("a", 6), pair("realtime.user", 10), pair("realtime", 6)]
         );
         assert_eq!(list(&["realtime.user"], &[]).unwrap(), [pair("realtime.user", 10)]);
-        assert!(list(&["a b"], &[]).unwrap_err().contains("cannot be a topic's name"));
+        assert!(list(&["a b"], &[]).unwrap_err().contains("is not a valid topic name"));
     }
 
     #[test]
-    fn what_is_there_is_compared() {
+    fn existing_topics_are_compared() {
         let topic = |name: &str, partitions| TopicInfo { name: name.into(), partitions, internal: false };
         let six = PartitionCount::default();
         let wanted = ["a", "b", "c"].map(|name| WantedTopic { name: name.into(), partitions: six });

@@ -1,4 +1,4 @@
-//! Topics by strategy: which topic a channel belongs to, creating such topics, and migrating old ones into them.
+//! Topic strategies, creating topics by a strategy, and migrating topics.
 
 mod channel;
 pub mod create;
@@ -8,4 +8,4 @@ mod strategy;
 
 pub use channel::{Channel, NewKey};
 pub use name::is_topic_name;
-pub use strategy::{CountFor, Destination, Replication, Strategy, StrategyError, TopicGroup, TopicTemplate};
+pub use strategy::{Destination, PartitionOverride, Replication, Strategy, StrategyError, TopicGroup, TopicTemplate};

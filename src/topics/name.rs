@@ -1,6 +1,6 @@
-//! Names of topics.
+//! Topic names.
 
-/// Whether Kafka takes this for the name of a topic (`org.apache.kafka.common.internals.Topic`).
+/// Whether a name is a valid topic name (`org.apache.kafka.common.internals.Topic`).
 #[must_use]
 pub fn is_topic_name(name: &str) -> bool {
     (1..=249).contains(&name.len())

@@ -1,108 +1,109 @@
-//! Topic strategies: which topic a channel belongs to, and how many partitions that topic has.
+//! Topic strategies: the topic of each channel, and its number of partitions.
 //!
-//! A channel is what one stream of events is called: the name of an old topic, or what a key template makes of a record. One
-//! topic a channel, topics that share the channels of a pattern, and a topic for all the rest are all said with one form of
-//! rule, `PATTERN=TOPIC:PARTITIONS`, where a topic may have `{channel}` in its name.
+//! A channel is a stream of events: the name of an old topic, or the key that a template makes of a record. All
+//! strategies use one form of rule, `PATTERN=TOPIC:PARTITIONS`, where the topic may contain `{channel}`: one topic per
+//! channel, topics for the channels of a pattern, and a topic for all other channels.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use super::is_topic_name;
 use crate::{domain::PartitionCount, feed::printable, plan::Glob};
 
-/// What stands for the channel in the name of a topic.
-const CHANNEL: &str = "{channel}";
+/// The placeholder for the channel in a topic name.
+const CHANNEL_PLACEHOLDER: &str = "{channel}";
 
-/// Which topic each channel belongs to.
+/// Maps channels to topics.
 ///
-/// Without groups and without a default topic, each channel has a topic of its own with the channel's name.
+/// Without groups and a default topic, each channel has a topic with its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strategy {
-    /// The first whose pattern matches a channel says where it belongs.
+    /// The first group whose pattern matches the channel is used.
     pub groups: Vec<TopicGroup>,
-    /// Where all other channels belong. `None` is no topic where there are groups, and a topic for each where there are none.
+    /// The topic of all other channels. If `None`, they have no topic if there are groups, and one topic each if there
+    /// are none.
     pub default_topic: Option<TopicTemplate>,
-    /// How many partitions a topic has where nothing else says so.
+    /// The default number of partitions.
     pub partitions: PartitionCount,
-    /// How many it has by its name; the first whose pattern matches counts. A count that stands with a group or with the
-    /// default topic is stronger.
-    pub overrides: Vec<CountFor>,
-    /// How many copies of each partition there are.
+    /// The number of partitions by topic name; the first matching pattern is used. A number in a group or in the
+    /// default topic takes precedence.
+    pub overrides: Vec<PartitionOverride>,
+    /// The replication factor.
     pub replication: Replication,
 }
 
-/// Channels that share a topic. As text: `PATTERN=TOPIC:PARTITIONS` or `PATTERN=TOPIC`.
+/// The topic of the channels that match a pattern. As text: `PATTERN=TOPIC:PARTITIONS` or `PATTERN=TOPIC`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicGroup {
     /// Matches the whole channel.
     pub channels: Glob,
-    /// Where those channels belong.
+    /// The topic of these channels.
     pub topic: TopicTemplate,
 }
 
-/// A topic, or one for each channel where its name has `{channel}` in it. As text: `TOPIC:PARTITIONS` or `TOPIC`.
+/// A topic, or one topic per channel if the name contains `{channel}`. As text: `TOPIC:PARTITIONS` or `TOPIC`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicTemplate {
     name: String,
-    /// How many partitions it has; `None` is what the strategy says of its name.
+    /// The number of partitions; `None` uses the strategy's overrides and default.
     pub partitions: Option<PartitionCount>,
 }
 
-/// How many partitions the topics of a pattern have. As text: `PATTERN=PARTITIONS`.
+/// The number of partitions of topics that match a pattern. As text: `PATTERN=PARTITIONS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CountFor {
-    /// Matches the whole name of a topic.
+pub struct PartitionOverride {
+    /// Matches the whole topic name.
     pub topics: Glob,
-    /// How many.
+    /// The number of partitions.
     pub partitions: PartitionCount,
 }
 
-/// How many copies of each partition there are: 1 to 100, or what the broker has for its default.
+/// The replication factor: 1 to 100, or the broker's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replication {
-    /// `default.replication.factor` of the broker; brokers before 2.4 want a number.
+    /// The broker's `default.replication.factor`. Brokers before 2.4 require a number.
     #[default]
     Broker,
-    /// So many.
+    /// This number of replicas.
     Copies(u8),
 }
 
-/// Where a channel belongs.
+/// The topic of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination<'a> {
-    /// The name of its topic, which Kafka takes.
+    /// A valid topic name.
     pub topic: Cow<'a, str>,
-    /// How many partitions that topic has when it is made.
+    /// The number of partitions when the topic is created.
     pub partitions: PartitionCount,
 }
 
-/// A channel that belongs nowhere.
+/// Why a channel has no topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StrategyError {
-    /// No group takes it, and there is no default topic.
+    /// No group matches, and there is no default topic.
     #[error(
-        "no group takes channel `{}`, and there is no default topic; name one with default_topic, or add a group",
+        "no group matches channel `{}`, and there is no default topic; set default_topic, or add a group",
         printable(.0)
     )]
     NoGroup(String),
-    /// The name that its topic would have is none.
+    /// The resulting topic name is invalid.
     #[error(
-        "channel `{}` cannot be part of a topic's name: that has 1 to 249 letters, digits, `.`, `_` and `-`",
+        "channel `{}` does not result in a valid topic name: 1 to 249 letters, digits, `.`, `_` and `-` are allowed",
         printable(.0)
     )]
     NotAName(String),
 }
 
 impl Strategy {
-    /// Where a channel belongs.
+    /// The topic of a channel.
     ///
     /// # Errors
-    /// It belongs nowhere, or would need a topic whose name Kafka does not take.
+    /// The channel has no topic, or the topic name is invalid.
     pub fn destination(&self, channel: &[u8]) -> Result<Destination<'_>, StrategyError> {
         let text = || String::from_utf8_lossy(channel).into_owned();
         let group = self.groups.iter().find(|group| group.channels.is_match(channel)).map(|group| &group.topic);
         let (topic, count) = match group.or(self.default_topic.as_ref()) {
             Some(template) => (template.name(channel), template.partitions),
-            None if self.groups.is_empty() => (own_name(CHANNEL, channel), None),
+            None if self.groups.is_empty() => (expand_name(CHANNEL_PLACEHOLDER, channel), None),
             None => return Err(StrategyError::NoGroup(text())),
         };
         let topic = topic.ok_or_else(|| StrategyError::NotAName(text()))?;
@@ -110,7 +111,7 @@ impl Strategy {
         Ok(Destination { topic, partitions })
     }
 
-    /// How many partitions a topic of this name has, whatever channels it is for.
+    /// The number of partitions of a topic, whatever its channels.
     #[must_use]
     pub fn partitions_of(&self, topic: &str) -> PartitionCount {
         let named = self.groups.iter().map(|group| &group.topic).chain(&self.default_topic);
@@ -118,7 +119,7 @@ impl Strategy {
         count.unwrap_or_else(|| self.count_for(topic))
     }
 
-    /// The topics that the strategy names whatever channels there are, each once, in its own order.
+    /// The topics that do not depend on channels, in order and without duplicates.
     #[must_use]
     pub fn named_topics(&self) -> Vec<Destination<'_>> {
         let mut topics: Vec<Destination<'_>> = Vec::new();
@@ -131,7 +132,7 @@ impl Strategy {
         topics
     }
 
-    /// What contradicts itself: one topic with two counts.
+    /// Describes a contradiction: one topic with two numbers of partitions.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
         let mut seen: Vec<(&str, PartitionCount)> = Vec::new();
@@ -139,7 +140,9 @@ impl Strategy {
             let Some(count) = template.partitions else { continue };
             match seen.iter().find(|(name, _)| *name == template.name) {
                 Some((name, other)) if *other != count => {
-                    return Some(format!("topic `{name}` is to have {other} partitions, and {count}; say one of them"));
+                    return Some(format!(
+                        "topic `{name}` is configured with {other} partitions, and {count}; choose one"
+                    ));
                 }
                 Some(_) => {}
                 None => seen.push((&template.name, count)),
@@ -155,20 +158,20 @@ impl Strategy {
 }
 
 impl TopicTemplate {
-    /// Whether each channel has a topic of its own.
+    /// Whether each channel has its own topic.
     #[must_use]
     pub fn is_per_channel(&self) -> bool {
-        self.name.contains(CHANNEL)
+        self.name.contains(CHANNEL_PLACEHOLDER)
     }
 
-    /// The name of a channel's topic; `None` where Kafka does not take it.
+    /// The topic of a channel; `None` if the name is invalid.
     fn name(&self, channel: &[u8]) -> Option<Cow<'_, str>> {
-        if self.is_per_channel() { own_name(&self.name, channel) } else { Some(Cow::Borrowed(&self.name)) }
+        if self.is_per_channel() { expand_name(&self.name, channel) } else { Some(Cow::Borrowed(&self.name)) }
     }
 }
 
-fn own_name<'a>(template: &str, channel: &[u8]) -> Option<Cow<'a, str>> {
-    let name = template.replace(CHANNEL, std::str::from_utf8(channel).ok()?);
+fn expand_name<'a>(template: &str, channel: &[u8]) -> Option<Cow<'a, str>> {
+    let name = template.replace(CHANNEL_PLACEHOLDER, std::str::from_utf8(channel).ok()?);
     is_topic_name(&name).then_some(Cow::Owned(name))
 }
 
@@ -180,12 +183,12 @@ impl FromStr for TopicTemplate {
             Some((name, count)) => (name, Some(count.parse().map_err(|error| format!("`{text}`: {error}"))?)),
             None => (text, None),
         };
-        if is_topic_name(&name.replace(CHANNEL, "c")) {
+        if is_topic_name(&name.replace(CHANNEL_PLACEHOLDER, "c")) {
             Ok(Self { name: name.to_owned(), partitions })
         } else {
             Err(format!(
-                "`{text}` does not name a topic; write TOPIC or TOPIC:PARTITIONS, where TOPIC has 1 to 249 letters, digits, \
-                 `.`, `_` and `-`, and may have {CHANNEL} in it"
+                "`{text}` does not name a topic; write TOPIC or TOPIC:PARTITIONS, where TOPIC has 1 to 249 letters, \
+                 digits, `.`, `_` and `-`, and may have {CHANNEL_PLACEHOLDER} in it"
             ))
         }
     }
@@ -204,7 +207,7 @@ impl FromStr for TopicGroup {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // A topic's name has no `=` in it, a pattern may.
+        // Topic names contain no `=`, but patterns may.
         match text.rsplit_once('=') {
             Some((channels, topic)) if !channels.is_empty() => {
                 Ok(Self { channels: channels.parse()?, topic: topic.parse()? })
@@ -220,7 +223,7 @@ impl fmt::Display for TopicGroup {
     }
 }
 
-impl FromStr for CountFor {
+impl FromStr for PartitionOverride {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -234,7 +237,7 @@ impl FromStr for CountFor {
     }
 }
 
-impl fmt::Display for CountFor {
+impl fmt::Display for PartitionOverride {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.topics, self.partitions)
     }

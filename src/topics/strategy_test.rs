@@ -20,7 +20,7 @@ fn to(topic: &str, partitions: u32) -> Result<(String, u32), StrategyError> {
 }
 
 #[test]
-fn channels_are_grouped_by_pattern_and_the_rest_has_a_topic_of_its_own() {
+fn channels_are_grouped_by_pattern_and_the_rest_share_the_default_topic() {
     let grouped = strategy(&["user.*=realtime.user:10", "public.*=realtime.public:3"], Some("realtime:10"));
     assert_eq!(at(&grouped, "user.17"), to("realtime.user", 10));
     assert_eq!(at(&grouped, "public.news"), to("realtime.public", 3));
@@ -31,7 +31,7 @@ fn channels_are_grouped_by_pattern_and_the_rest_has_a_topic_of_its_own() {
 }
 
 #[test]
-fn without_groups_each_channel_has_its_topic() {
+fn without_groups_each_channel_has_its_own_topic() {
     let plain = Strategy::default();
     assert_eq!(at(&plain, "user.17"), to("user.17", 6));
     assert!(plain.named_topics().is_empty());
@@ -46,13 +46,13 @@ fn without_groups_each_channel_has_its_topic() {
 }
 
 #[test]
-fn with_groups_a_channel_that_fits_none_is_not_put_somewhere() {
+fn a_channel_that_matches_no_group_is_an_error() {
     let error = at(&strategy(&["user.*=realtime.user"], None), "payments").unwrap_err().to_string();
-    assert!(error.contains("no group takes channel `payments`") && error.contains("default_topic"), "{error}");
+    assert!(error.contains("no group matches channel `payments`") && error.contains("default_topic"), "{error}");
 }
 
 #[test]
-fn counts_come_from_the_rule_then_from_the_name_then_from_the_default() {
+fn partition_counts_come_from_the_rule_then_the_name_then_the_default() {
     let mut all = strategy(&["a.*=one:10", "b.*=two"], Some("three"));
     all.overrides = ["t*=12", "*=99"].map(|text| text.parse().unwrap()).into();
     assert_eq!(at(&all, "a.1"), to("one", 10));
@@ -61,11 +61,11 @@ fn counts_come_from_the_rule_then_from_the_name_then_from_the_default() {
     assert_eq!(all.contradiction(), None);
     let twice = strategy(&["a.*=one:10", "b.*=one", "c.*=one:11"], None);
     assert!(twice.contradiction().unwrap().contains("10 partitions, and 11"));
-    assert_eq!(at(&twice, "b.1"), to("one", 10), "one topic has one count");
+    assert_eq!(at(&twice, "b.1"), to("one", 10), "a topic has one number of partitions");
 }
 
 #[test]
-fn what_is_out_of_range_or_malformed_is_told_in_a_sentence() {
+fn invalid_rules_are_errors() {
     for (text, part) in [
         ("a*=t:0", "1 to 100, not 0"),
         ("a*=t:101", "1 to 100, not 101"),
@@ -79,8 +79,8 @@ fn what_is_out_of_range_or_malformed_is_told_in_a_sentence() {
         let error = text.parse::<TopicGroup>().unwrap_err();
         assert!(error.contains(part), "{text}: {error}");
     }
-    assert!("t*=101".parse::<CountFor>().unwrap_err().contains("1 to 100, not 101"));
-    assert!("t*".parse::<CountFor>().unwrap_err().contains("PATTERN=PARTITIONS"));
+    assert!("t*=101".parse::<PartitionOverride>().unwrap_err().contains("1 to 100, not 101"));
+    assert!("t*".parse::<PartitionOverride>().unwrap_err().contains("PATTERN=PARTITIONS"));
     assert_eq!("3".parse(), Ok(Replication::Copies(3)));
     assert_eq!("default".parse(), Ok(Replication::Broker));
     for wrong in ["0", "101", "-1", "", "x"] {
@@ -90,7 +90,7 @@ fn what_is_out_of_range_or_malformed_is_told_in_a_sentence() {
 
 proptest! {
     #[test]
-    fn rules_read_back_as_they_are_written(channels in "[a-z.*?=]{1,8}", topic in "[a-z._-]{3,8}", count in 0..=101_u32) {
+    fn displayed_rules_parse_back(channels in "[a-z.*?=]{1,8}", topic in "[a-z._-]{3,8}", count in 0..=101_u32) {
         let text = format!("{channels}={topic}:{count}");
         match text.parse::<TopicGroup>() {
             Ok(group) => {
@@ -101,9 +101,9 @@ proptest! {
         }
     }
 
-    /// The first prefix that fits decides, and every channel lands in a topic that Kafka takes.
+    /// The first matching prefix wins, and every channel gets a valid topic name.
     #[test]
-    fn the_first_group_that_fits_decides(prefixes in prop::collection::vec("[ab]{0,3}", 0..5), channel in "[ab]{1,6}") {
+    fn the_first_matching_group_wins(prefixes in prop::collection::vec("[ab]{0,3}", 0..5), channel in "[ab]{1,6}") {
         let groups: Vec<String> = prefixes.iter().enumerate().map(|(at, prefix)| format!("{prefix}*=topic{at}")).collect();
         let all = strategy(&groups.iter().map(String::as_str).collect::<Vec<_>>(), Some("rest.{channel}"));
         let expected = prefixes.iter().position(|prefix| channel.starts_with(prefix));

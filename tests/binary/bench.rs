@@ -1,11 +1,11 @@
-//! `kreplay bench`, small: on the broker inside kreplay, with the processes that it starts.
+//! Small runs of `kreplay bench` on the embedded broker, with the processes that it starts.
 
 use serde_json::Value;
 
-use crate::{DEADLINE, support::process::Program};
+use crate::{PROGRAM_TIMEOUT, support::process::Program};
 
 fn bench(args: &[&str]) -> Program {
-    Program::kreplay().args(["bench"]).args(args).deadline(DEADLINE)
+    Program::kreplay().args(["bench"]).args(args).timeout(PROGRAM_TIMEOUT)
 }
 
 fn cases(report: &Value, section: &str) -> Vec<Value> {
@@ -49,19 +49,19 @@ fn all_tiers_are_measured_side_by_side() {
     for case in cases(&report, "latency") {
         let [p50, p99] = ["p50", "p99"].map(|point| case["latency_ms"][point]["median"].as_f64().unwrap());
         assert!(p50 > 0.0 && p50 <= p99, "{case:#}");
-        // It may be slower on a busy machine, but a rate that is not kept would be far above.
+        // It may be slower on a busy machine, but without the rate limit it would be far faster.
         assert!(case["records_per_s"]["max"].as_f64().unwrap() < 6000.0, "{case:#}");
     }
     assert_eq!(cases(&report, "memory").len(), 4);
     for further in ["further_client_bytes", "further_member_bytes"] {
         assert!(report[further]["median"].is_number(), "{report:#}");
     }
-    // Each measurement is told, and standard output has the report alone.
+    // Progress of each measurement is on standard error. Standard output has only the report.
     assert!(finished.stderr.contains("36/36  buffered × 6, group"), "{}", finished.stderr);
 }
 
 #[test]
-fn the_workloads_are_measured_with_their_targets() {
+fn workloads_are_measured_and_shown_with_their_targets() {
     let output = std::env::temp_dir().join(format!("kreplay-bench-{}.txt", std::process::id()));
     let path = output.to_str().unwrap();
     let args = ["--workloads", "--records", "200", "--rounds", "1", "--tiers", "standard", "--output", path];
@@ -70,29 +70,35 @@ fn the_workloads_are_measured_with_their_targets() {
     drop(std::fs::remove_file(&output));
     assert_eq!((finished.code(), finished.stdout.as_str()), (Some(0), ""), "{finished:?}");
     let text = text.unwrap();
-    for part in ["W1: key × 10", "W2: key × 100, group", "≤ 0.25 s: ", "W3: key × 6", "R06: partition × 10"] {
+    for part in [
+        "10 keys: key × 10",
+        "1000 keys: key × 100, group",
+        "≤ 0.25 s: ",
+        "no work: key × 6",
+        "10 partitions: partition × 10",
+    ] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused_before_it_begins() {
+fn impossible_measurements_are_refused_before_they_start() {
     for (args, part) in [
         (&["--topics", "t"][..], "--topics needs a cluster"),
-        (&["--records", "2000000"], "name a cluster for more"),
-        (&["--bootstrap-server", "127.0.0.1:1"], "no topic is named; use --topics NAME, or --create"),
-        (&["--bootstrap-server", "127.0.0.1:1", "--workloads"], "--create makes them on this cluster"),
+        (&["--records", "2000000"], "give a cluster to measure more"),
+        (&["--bootstrap-server", "127.0.0.1:1"], "no topics given; use --topics NAME, or --create"),
+        (&["--bootstrap-server", "127.0.0.1:1", "--workloads"], "add --create to allow that on this cluster"),
         (&["--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--create"], "cannot be used with"),
-        (&["--rate", "5MB/s"], "a measurement is paced by records"),
+        (&["--rate", "5MB/s"], "use a rate in records"),
         (&["--rate", "fast"], "not a rate"),
         (&["--tiers", "fast"], "use auto, stream, standard, buffered or dedicated"),
         (&["--concurrency", "0"], "1 to 1000"),
         (&["--workloads", "--tiers", "stream,standard"], "one tier at a time"),
         (&["--handlers", "--tiers", "stream,standard"], "one tier at a time"),
         (&["--postgres", "postgres://ada:s3cret@127.0.0.1:1/d"], "--handlers"),
-        (&["--handlers", "--postgres", "sqlite:a.db"], "sqlite:a.db is no PostgreSQL"),
-        (&["--handlers", "--postgres", "mysql://ada:s3cret@h/d"], "it is no target"),
-        (&["--handlers", "--postgres", "postgres://ada:s3cret@h:port/d"], "cannot be read"),
+        (&["--handlers", "--postgres", "sqlite:a.db"], "sqlite:a.db is not a PostgreSQL database"),
+        (&["--handlers", "--postgres", "mysql://ada:s3cret@h/d"], "it is not a target"),
+        (&["--handlers", "--postgres", "postgres://ada:s3cret@h:port/d"], "cannot be parsed"),
     ] {
         let finished = bench(args).run();
         assert_eq!((finished.code(), finished.stdout.as_str()), (Some(2), ""), "{args:?}: {finished:?}");
@@ -102,16 +108,16 @@ fn what_cannot_be_measured_is_refused_before_it_begins() {
 }
 
 #[test]
-fn a_database_that_does_not_answer_is_a_failure_before_anything_is_made() {
+fn an_unreachable_database_fails_before_anything_is_created() {
     let finished = bench(&["--handlers", "--postgres", "postgres://ada:s3cret@127.0.0.1:1/d"]).run();
     assert_eq!((finished.code(), finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
     assert!(finished.stderr.contains("postgres://127.0.0.1:1/d: cannot connect"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("see that PostgreSQL is running there"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("check that PostgreSQL is running there"), "{}", finished.stderr);
     assert!(!finished.stderr.contains("s3cret") && !finished.stderr.contains("producing"), "{}", finished.stderr);
 }
 
 #[test]
-fn a_cluster_that_does_not_answer_is_a_failure_and_leaves_nothing() {
+fn an_unreachable_cluster_fails() {
     let finished = bench(&["--bootstrap-server", "127.0.0.1:1", "--topics", "t", "-X", "socket.timeout.ms=1000"]).run();
     assert_eq!((finished.code(), finished.stdout.as_str()), (Some(1), ""), "{finished:?}");
     assert!(finished.stderr.contains("no broker answers at 127.0.0.1:1"), "{}", finished.stderr);

@@ -1,16 +1,16 @@
-//! Handlers that fail, and clusters that are not there.
+//! Failing handlers and unreachable clusters.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::{
-    DEADLINE, demo, report,
+    PROGRAM_TIMEOUT, demo, report,
     support::process::{Finished, Program},
 };
 
-/// Every record fails; it is tried three times, quickly.
-fn failing(dir: &Path, on_failure: &str) -> PathBuf {
+/// Writes a configuration in which every record fails all of its three quick attempts.
+fn failing_configuration(dir: &Path, on_failure: &str) -> PathBuf {
     let file = dir.join("failing.toml");
     let text = format!(
         "[run]\nretry.attempts = 2\nretry.first_delay = \"1ms\"\non_failure = \"{on_failure}\"\n\
@@ -22,7 +22,7 @@ fn failing(dir: &Path, on_failure: &str) -> PathBuf {
 
 fn run_failing(on_failure: &str) -> Finished {
     let dir = tempfile::tempdir().unwrap();
-    let file = failing(dir.path(), on_failure);
+    let file = failing_configuration(dir.path(), on_failure);
     demo(&["--events", "60", "--report", "json", "--config"]).args([&file]).run()
 }
 
@@ -33,16 +33,16 @@ fn a_record_that_fails_for_good_fails_the_run() {
     let report = report(&finished);
     assert_eq!(report["state"], "failed");
     let error = report["error"].as_str().unwrap();
-    assert!(error.contains("offset 0 failed 3 times, last with: simulated failure"), "{error}");
+    assert!(error.contains("offset 0 failed 3 times; last error: simulated failure"), "{error}");
     assert!(finished.stderr.contains("simulated failure"), "{}", finished.stderr);
-    // What failed is not behind the position.
+    // The position stays below the failed record.
     let partitions = report["partitions"].as_array().unwrap();
     assert!(partitions.iter().any(|one| one["position"] == 0 && one["end"] != 0), "{report:#}");
     assert!(report["totals"]["lag"].as_u64() > Some(0), "{report:#}");
 }
 
 #[test]
-fn skipped_records_are_counted_and_have_an_exit_code_of_their_own() {
+fn skipped_records_are_counted_and_have_a_separate_exit_code() {
     let finished = run_failing("skip");
     assert_eq!(finished.code(), Some(3), "{finished:?}");
     let report = report(&finished);
@@ -53,17 +53,17 @@ fn skipped_records_are_counted_and_have_an_exit_code_of_their_own() {
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_named() {
-    // Nobody listens at port 1 of the loopback interface.
+fn an_unreachable_broker_is_named_in_the_error() {
+    // Nothing listens on port 1 of the loopback interface.
     let args = ["run", "--headless", "--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--report", "json"];
-    let finished = Program::kreplay().args(args).deadline(DEADLINE).run();
+    let finished = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("127.0.0.1:1"), "{}", finished.stderr);
     assert_eq!(finished.stdout, "", "there is no run to report on");
 }
 
 #[test]
-fn a_report_that_cannot_be_written_fails() {
+fn a_report_that_cannot_be_written_fails_the_command() {
     let args = ["--events", "10", "--work", "10us", "--report", "json", "--output", "no/such/folder/report.json"];
     let finished = demo(&args).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
@@ -75,5 +75,5 @@ fn a_handler_that_cannot_open_its_file_fails_before_anything_is_handled() {
     let finished = demo(&["--events", "10", "--handler", "ndjson:no/such/folder/out", "--report", "json"]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("no/such/folder/out"), "{}", finished.stderr);
-    assert!(serde_json::from_str::<Value>(&finished.stdout).is_err(), "there was no run: {}", finished.stdout);
+    assert!(serde_json::from_str::<Value>(&finished.stdout).is_err(), "there must be no report: {}", finished.stdout);
 }

@@ -1,5 +1,5 @@
-//! The real binary, as a user has it: in a terminal, without one, and with everything that can be said wrongly. The
-//! demo's own broker is enough for it; no Kafka is needed.
+//! The real binary, with and without a terminal, with valid and invalid arguments. It uses the demo's embedded broker,
+//! so no Kafka is needed.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -25,15 +25,16 @@ use std::time::Duration;
 
 use support::process::{Finished, Program};
 
-/// Everything here takes a second or a few; with other tests beside it, longer.
-const DEADLINE: Duration = Duration::from_secs(180);
+/// Bound of one program and of each wait. Programs take a few seconds, and longer when other tests run at the same
+/// time.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// `kreplay demo --headless` with these arguments, in a folder that holds no configuration.
+/// `kreplay demo --headless` with these arguments, in a folder without configuration.
 fn demo(args: &[&str]) -> Program {
-    Program::kreplay().args(["demo", "--headless"]).args(args).deadline(DEADLINE)
+    Program::kreplay().args(["demo", "--headless"]).args(args).timeout(PROGRAM_TIMEOUT)
 }
 
-/// The report of a run that has ended.
+/// The report of a finished run.
 fn report(finished: &Finished) -> serde_json::Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
 }

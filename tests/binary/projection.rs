@@ -1,4 +1,4 @@
-//! A projection of the demo's events. Its broker is made anew for each demo, and has new ids for the same topics.
+//! A projection of the demo's events. Each demo has a new broker, so the same topics get new ids.
 
 use rusqlite::Connection;
 
@@ -17,9 +17,13 @@ fn a_second_demo_into_the_same_file_finds_everything_applied() {
     assert_eq!(handled("500"), Some(0));
     let connection = Connection::open(dir.path().join("keys.db")).unwrap();
     let named = "SELECT count(*) FROM kreplay_positions WHERE cluster_id IS NOT NULL OR topic_id IS NOT NULL";
-    assert_eq!(connection.query_row(named, [], |row| row.get::<_, i64>(0)), Ok(0), "those ids mean nothing");
-    // Fewer events cannot have come to where the file stands.
+    assert_eq!(
+        connection.query_row(named, [], |row| row.get::<_, i64>(0)),
+        Ok(0),
+        "ids of the demo must not be stored"
+    );
+    // With fewer events the position in the file is beyond the end of the log.
     let refused = run("100");
     assert_eq!(refused.code(), Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("its log ends at"), "{refused:?}");
+    assert!(refused.stderr.contains("its log now ends at"), "{refused:?}");
 }

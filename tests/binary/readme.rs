@@ -1,20 +1,20 @@
-//! What the README says about the program is what the program does.
+//! The README matches the program.
 
 use std::fmt::Write as _;
 
 use kreplay::console::action::{CATALOGUE, Group, MOUSE};
 
-use crate::{DEADLINE, support::process::Program};
+use crate::{PROGRAM_TIMEOUT, support::process::Program};
 
 const README: &str = include_str!("../../README.md");
 
-/// The part of the README between two marks.
+/// The part of the README between two markers.
 fn part(name: &str) -> &'static str {
-    let (_, rest) = README.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no mark {name}"));
+    let (_, rest) = README.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no marker {name}"));
     rest.split_once(&format!("<!-- end of {name} -->")).unwrap_or_else(|| panic!("no end of {name}")).0
 }
 
-/// Every action with its keys, as the help has them.
+/// The table of all actions and their keys, as in the help.
 fn keys() -> String {
     let mut table = String::from("| keys | |\n|---|---|\n");
     for group in Group::ALL {
@@ -32,14 +32,14 @@ fn keys() -> String {
 }
 
 #[test]
-fn the_table_of_keys_is_that_of_the_console() {
+fn the_table_of_keys_matches_the_console() {
     let keys = keys();
-    assert!(part("keys") == keys, "put this table between the marks in README.md:\n\n{keys}");
+    assert!(part("keys") == keys, "put this table between the markers in README.md:\n\n{keys}");
 }
 
-/// Every `kreplay` command line in the README is one that the program takes.
+/// Every `kreplay` command line in the README can be parsed.
 #[test]
-fn the_commands_are_understood() {
+fn the_commands_are_valid() {
     let mut seen = 0;
     let joined = README.replace("\\\n", " ");
     for line in joined.lines().filter_map(|line| line.strip_prefix("    kreplay ")) {
@@ -54,7 +54,7 @@ fn the_commands_are_understood() {
 }
 
 #[test]
-fn the_example_of_a_configuration_is_valid() {
+fn the_example_configuration_is_valid() {
     let (_, rest) = README.split_once("```toml\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -64,7 +64,7 @@ fn the_example_of_a_configuration_is_valid() {
         .current_dir(dir.path())
         .env("KAFKA_USER", "reader")
         .env("KAFKA_PASSWORD", "hunter2")
-        .deadline(DEADLINE)
+        .timeout(PROGRAM_TIMEOUT)
         .run()
         .expect_success();
     assert!(

@@ -1,10 +1,10 @@
-//! The reports of the demo without a console: what they hold, and that standard output holds nothing else.
+//! Reports of the demo without a console: their fields, and that standard output has nothing else.
 
 use serde_json::Value;
 
 use crate::{demo, report};
 
-/// Every field that reports promise; fields are added, never renamed.
+/// All documented fields of a report. Fields may be added, but not renamed.
 const FIELDS: &str = "schema run_id state error started_at elapsed_s handling_s \
     plan.topics plan.partitions plan.records plan.held_back plan.bytes plan.concurrency plan.ordering plan.batch plan.tier plan.handler plan.group \
     plan.selection plan.follow totals.lost totals.unkeyed totals.unjudged totals.unjudged_dropped \
@@ -27,10 +27,10 @@ fn number(report: &Value, path: &str) -> u64 {
 }
 
 #[test]
-fn the_json_report_is_all_that_standard_output_has() {
+fn standard_output_has_only_the_json_report() {
     let finished = demo(&["--report", "json", "--concurrency", "6", "--events", "2000", "--work", "1ms"]).run();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
-    // The whole of it is one JSON document.
+    // All of standard output is one JSON document.
     let report = report(&finished);
     for path in FIELDS.split_whitespace() {
         assert!(field(&report, path).is_some(), "no {path} in {report:#}");
@@ -44,12 +44,12 @@ fn the_json_report_is_all_that_standard_output_has() {
     assert_eq!(partitions.len(), 60);
     assert_eq!(partitions.iter().map(|one| number(one, "handled")).sum::<u64>(), 2000);
     assert!(partitions.iter().all(|one| one["position"] == one["end"] && one["lag"] == 0));
-    // Progress is on standard error, and tells how it went.
+    // Standard error has the progress and the result.
     assert!(finished.stderr.contains("2,000 handled") && finished.stderr.contains("100 %"), "{}", finished.stderr);
 }
 
 #[test]
-fn every_concurrency_and_order_of_keys_has_the_same_digest() {
+fn every_concurrency_and_ordering_gives_the_same_digest() {
     let digest = |args: &[&str]| {
         let common = ["--report", "json", "--events", "3000", "--work", "20us"];
         let finished = demo(&[&common[..], args].concat()).run().expect_success();
@@ -59,11 +59,11 @@ fn every_concurrency_and_order_of_keys_has_the_same_digest() {
     assert_eq!(digest(&["--concurrency", "16"]), alone);
     assert_eq!(digest(&["--concurrency", "6", "--ordering", "partition"]), alone);
     assert_eq!(digest(&["--concurrency", "4", "--group", "digest"]), alone);
-    assert_ne!(digest(&["--concurrency", "4", "--skew", "zipf:1"]), alone, "other records");
+    assert_ne!(digest(&["--concurrency", "4", "--skew", "zipf:1"]), alone, "other records must have another digest");
 }
 
 #[test]
-fn the_text_report_is_for_people() {
+fn the_text_report_has_the_main_figures_and_no_escape_sequences() {
     let finished = demo(&["--report", "text", "--events", "500", "--work", "10us"]).run().expect_success();
     for part in ["done", "500 handled", "lag 0", "ordering key", "efficiency", "digest", "slowest of 60"] {
         assert!(finished.stdout.contains(part), "no {part} in\n{}", finished.stdout);
@@ -72,7 +72,7 @@ fn the_text_report_is_for_people() {
 }
 
 #[test]
-fn a_report_goes_to_a_file_and_without_one_asked_for_nothing_is_written() {
+fn a_report_can_go_to_a_file_and_is_not_written_unless_requested() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("report.json");
     let args = ["--events", "100", "--work", "10us"];
@@ -84,15 +84,15 @@ fn a_report_goes_to_a_file_and_without_one_asked_for_nothing_is_written() {
 }
 
 #[test]
-fn without_a_terminal_there_is_no_console_even_when_nobody_says_headless() {
+fn without_a_terminal_there_is_no_console_even_without_headless() {
     let args = ["demo", "--events", "100", "--work", "10us", "--report", "text"];
-    let finished = crate::Program::kreplay().args(args).deadline(crate::DEADLINE).run().expect_success();
+    let finished = crate::Program::kreplay().args(args).timeout(crate::PROGRAM_TIMEOUT).run().expect_success();
     assert!(finished.stdout.contains("100 handled"), "{finished:?}");
     assert!(!finished.stdout.contains('\u{1b}') && !finished.stderr.contains('\u{1b}'), "{finished:?}");
 }
 
 #[test]
-fn no_events_are_done_at_once() {
+fn a_demo_without_events_is_done_at_once() {
     let finished = demo(&["--events", "0", "--report", "json"]).run().expect_success();
     let report = report(&finished);
     assert_eq!((number(&report, "totals.handled"), number(&report, "totals.lag")), (0, 0));

@@ -1,7 +1,7 @@
-//! Signals: the run ends in good order, its report tells how far it came, and a terminal is whole afterwards.
+//! Signals: the run stops cleanly, its report has the progress, and the terminal is restored.
 
 use crate::{
-    DEADLINE, demo, report,
+    PROGRAM_TIMEOUT, demo, report,
     support::{
         process::Program,
         pty::{Terminal, Traces},
@@ -9,14 +9,14 @@ use crate::{
     },
 };
 
-/// Far longer than any test waits.
-const LONG: [&str; 4] = ["--events", "10000", "--work", "20ms"];
+/// A demo that takes far longer than any test.
+const LONG_DEMO: [&str; 4] = ["--events", "10000", "--work", "20ms"];
 
 #[test]
-fn without_a_console_a_signal_stops_the_run_and_it_reports() {
+fn without_a_console_a_signal_stops_the_run_with_a_report() {
     for signal in ["INT", "TERM", "HUP"] {
-        let mut running = demo(&["--report", "json", "--concurrency", "4"]).args(LONG).spawn();
-        running.wait_for("run under way", DEADLINE, |_, stderr| stderr.contains("running"));
+        let mut running = demo(&["--report", "json", "--concurrency", "4"]).args(LONG_DEMO).spawn();
+        running.wait_for("run under way", PROGRAM_TIMEOUT, |_, stderr| stderr.contains("running"));
         running.signal(signal);
         let finished = running.finish();
         assert_eq!(finished.code(), Some(4), "SIG{signal}: {finished:?}");
@@ -28,27 +28,27 @@ fn without_a_console_a_signal_stops_the_run_and_it_reports() {
 }
 
 #[test]
-fn a_signal_gives_the_terminal_back() {
+fn a_signal_restores_the_terminal() {
     for signal in ["INT", "TERM", "HUP"] {
-        let console = Terminal::kreplay(&[&["demo"][..], &LONG].concat(), 40, 120);
-        console.wait_for("run under way", DEADLINE, |screen| screen.contains("► running"));
+        let console = Terminal::kreplay(&[&["demo"][..], &LONG_DEMO].concat(), 40, 120);
+        console.wait_for("run under way", PROGRAM_TIMEOUT, |screen| screen.contains("► running"));
         console.signal(signal);
-        let left = console.finish(DEADLINE);
+        let left = console.finish(PROGRAM_TIMEOUT);
         assert_eq!(left.status.exit_code(), 4, "SIG{signal}: {}", left.text);
         assert_eq!(left.traces, Traces::default(), "SIG{signal}");
     }
 }
 
 #[test]
-fn a_bar_on_a_terminal_leaves_it_whole() {
-    let terminal = Terminal::kreplay(&[&["demo", "--headless"][..], &LONG].concat(), 24, 100);
-    terminal.wait_for("bar", DEADLINE, |screen| screen.contains("handled"));
+fn a_progress_bar_restores_the_terminal() {
+    let terminal = Terminal::kreplay(&[&["demo", "--headless"][..], &LONG_DEMO].concat(), 24, 100);
+    terminal.wait_for("progress bar", PROGRAM_TIMEOUT, |screen| screen.contains("handled"));
     terminal.signal("INT");
-    let left = terminal.finish(DEADLINE);
+    let left = terminal.finish(PROGRAM_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
 }
 
-/// Whether a process handles SIGINT (number 2) itself, and SIGHUP (number 1), which comes last, by proc(5).
+/// Whether a process has handlers for SIGINT (number 2) and SIGHUP (number 1, installed last), according to proc(5).
 #[cfg(target_os = "linux")]
 fn catches_interrupts(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -58,7 +58,7 @@ fn catches_interrupts(pid: u32) -> bool {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_does_not_wait_for_a_cluster_that_does_not_answer() {
+fn a_signal_ends_commands_that_wait_for_a_cluster() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let commands: [(&[&str], &str); 4] = [
@@ -67,14 +67,14 @@ fn a_signal_does_not_wait_for_a_cluster_that_does_not_answer() {
         (&["dlq", "list"], ""),
         (&["dlq", "retry"], ""),
     ];
-    for (command, last_words) in commands {
+    for (command, message) in commands {
         let args = [command, &["--bootstrap-server", &address, "--topics", "t"]].concat();
-        let running = Program::kreplay().args(args).deadline(DEADLINE).spawn();
-        wait::until("handling of signals", DEADLINE, || catches_interrupts(running.id()).then_some(()));
+        let running = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).spawn();
+        wait::until("signal handlers", PROGRAM_TIMEOUT, || catches_interrupts(running.id()).then_some(()));
         running.signal("INT");
         let finished = running.finish();
         assert_eq!(finished.code(), Some(4), "{command:?}: {finished:?}");
-        assert!(finished.stderr.contains(last_words), "{command:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(message), "{command:?}: {}", finished.stderr);
     }
     drop(listener);
 }

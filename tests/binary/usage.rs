@@ -1,64 +1,67 @@
-//! What is said wrongly is refused with exit code 2, one clear sentence, and nothing on standard output.
+//! Invalid usage is refused with exit code 2, one clear sentence, and nothing on standard output.
 
-use crate::{DEADLINE, support::process::Program};
+use crate::{PROGRAM_TIMEOUT, support::process::Program};
 
-fn refused(args: &[&str], part: &str) {
-    let finished = Program::kreplay().args(args).deadline(DEADLINE).run();
+fn expect_refused(args: &[&str], part: &str) {
+    let finished = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).run();
     assert_eq!(finished.code(), Some(2), "{args:?}: {finished:?}");
     assert_eq!(finished.stdout, "", "{args:?}");
     assert!(finished.stderr.contains(part), "{args:?}: no {part:?} in\n{}", finished.stderr);
 }
 
 #[test]
-fn wrong_flags_are_refused() {
-    refused(&["demo", "--concurrency", "0"], "--concurrency: 0 is out of range; allowed: auto, or a whole number");
-    refused(&["demo", "--concurrency", "1001"], "from 1 to 1000");
-    refused(&["demo", "--work", "fast"], "--work");
-    refused(&["demo", "--skew", "odd"], "zipf:S");
-    refused(&["demo", "--ordering", "keys"], "[possible values: key, partition, none]");
-    refused(&["demo", "--handler", "nil"], "nil");
-    refused(&["demo", "--topics", "a"], "unexpected argument '--topics'");
-    refused(&["replay"], "unrecognized subcommand 'replay'");
-    refused(&["run", "--topics", "a"], "no cluster is named; use --bootstrap-server HOST:PORT");
-    refused(&["run", "--bootstrap-server", "127.0.0.1:1"], "no topics are named; use --topics NAME");
-    refused(&["run", "--bootstrap-server", "127.0.0.1:1", "--topics-regex", "("], "--topics-regex");
-    refused(
+fn invalid_flags_are_refused() {
+    expect_refused(
+        &["demo", "--concurrency", "0"],
+        "--concurrency: 0 is out of range; allowed: auto, or a whole number",
+    );
+    expect_refused(&["demo", "--concurrency", "1001"], "from 1 to 1000");
+    expect_refused(&["demo", "--work", "fast"], "--work");
+    expect_refused(&["demo", "--skew", "odd"], "zipf:S");
+    expect_refused(&["demo", "--ordering", "keys"], "[possible values: key, partition, none]");
+    expect_refused(&["demo", "--handler", "nil"], "nil");
+    expect_refused(&["demo", "--topics", "a"], "unexpected argument '--topics'");
+    expect_refused(&["replay"], "unrecognized subcommand 'replay'");
+    expect_refused(&["run", "--topics", "a"], "no cluster given; use --bootstrap-server HOST:PORT");
+    expect_refused(&["run", "--bootstrap-server", "127.0.0.1:1"], "no topics given; use --topics NAME");
+    expect_refused(&["run", "--bootstrap-server", "127.0.0.1:1", "--topics-regex", "("], "--topics-regex");
+    expect_refused(
         &["run", "--bootstrap-server", "127.0.0.1:1", "--topics", "t", "-X", "no.such.property=1", "--headless"],
         "no.such.property",
     );
-    refused(&["demo", "--config", "no/such/file.toml"], "no/such/file.toml");
-    refused(&["demo", "--theme", "pink", "--headless"], "pink");
+    expect_refused(&["demo", "--config", "no/such/file.toml"], "no/such/file.toml");
+    expect_refused(&["demo", "--theme", "pink", "--headless"], "pink");
 }
 
 #[test]
-fn more_workers_than_partitions_are_refused_where_order_is_by_partition() {
+fn more_workers_than_partitions_are_refused_with_partition_order() {
     let args = ["demo", "--headless", "--datasets", "2", "--partitions", "3", "--ordering", "partition"];
-    refused(
+    expect_refused(
         &[&args[..], &["--concurrency", "100"]].concat(),
         "concurrency 100 is more than the 6 partitions that partition order can keep busy; choose at most 6, or --ordering key",
     );
 }
 
 #[test]
-fn records_and_the_report_do_not_share_standard_output() {
-    refused(
+fn records_and_the_report_cannot_share_standard_output() {
+    expect_refused(
         &["demo", "--headless", "--handler", "ndjson", "--report", "json"],
-        "give the report a file with --output FILE",
+        "write the report to a file with --output FILE",
     );
 }
 
 #[test]
-fn a_demo_that_does_not_fit_is_refused_before_it_begins() {
+fn a_demo_that_is_too_large_is_refused_before_it_starts() {
     let finished = Program::kreplay()
         .args(["demo", "--headless", "--datasets", "1", "--events", "1000000"])
-        .deadline(DEADLINE)
+        .timeout(PROGRAM_TIMEOUT)
         .run();
     assert_eq!(finished.code(), Some(2), "{finished:?}");
     assert!(finished.stderr.contains("ask for fewer events, more datasets or less skew"), "{}", finished.stderr);
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_are_printed_to_standard_output() {
     for path in [&[][..], &["demo"], &["run"], &["config"], &["config", "show"]] {
         let finished = Program::kreplay().args(path).args(["--help"]).env("COLUMNS", "100").run().expect_success();
         let name = if path.is_empty() { "top".into() } else { path.join("-") };
@@ -81,7 +84,7 @@ fn the_configuration_is_checked_and_shown_without_secrets() {
             .args(["config", command, "--config"])
             .args([&file])
             .env("KREPLAY_TEST_SECRET", "hunter2")
-            .deadline(DEADLINE)
+            .timeout(PROGRAM_TIMEOUT)
             .run()
             .expect_success()
     };
@@ -92,6 +95,6 @@ fn the_configuration_is_checked_and_shown_without_secrets() {
     }
     std::fs::write(&file, "[run]\nconcurency = 3\n").unwrap();
     let file = file.to_str().unwrap();
-    refused(&["config", "check", "--config", file], "kreplay.toml");
-    refused(&["demo", "--headless", "--config", file], "concurrency");
+    expect_refused(&["config", "check", "--config", file], "kreplay.toml");
+    expect_refused(&["demo", "--headless", "--config", file], "concurrency");
 }

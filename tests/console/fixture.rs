@@ -1,6 +1,7 @@
-//! A run that goes the same way every time: the demo's ten datasets, one worker at first and six after two seconds.
+//! A deterministic run for the console tests: the demo's ten datasets, with one worker at first and six after two
+//! seconds.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, reason = "each test binary uses a part of this")]
 
 use std::sync::Arc;
 
@@ -17,9 +18,9 @@ use kreplay::{
     },
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        self, Bound, ClusterView, CurrentLimit, EventKind, LatencyMs, NextRun, Owner, PartitionState, PartitionView,
-        PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot, Throughput,
-        TopicView, Totals, WorkerState, WorkerView,
+        self, Bottleneck, ClusterView, CurrentLimit, EventKind, LatencyMs, NextRun, Owner, PartitionState,
+        PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RunState, RunSummary, RunView, Snapshot,
+        Throughput, TopicView, Totals, WorkerState, WorkerView,
     },
 };
 
@@ -62,7 +63,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
         elapsed_s,
         handling_s: elapsed_s - 0.02,
         eta_s: (!over).then(|| left as f64 / speed),
-        limit: Some(CurrentLimit { bound: Bound::Workers, name: None }),
+        limit: Some(CurrentLimit { bottleneck: Bottleneck::Workers, name: None }),
         plan: PlanView {
             topics: DATASETS.iter().map(|name| format!("vc.{name}.events")).collect(),
             partitions: DATASETS.len() * PARTITIONS as usize,
@@ -94,7 +95,7 @@ pub(crate) fn run(elapsed_s: f64, state: RunState, ordering: Ordering) -> RunVie
             },
         },
         latency: LatencyMs { p50: 1.06, p95: 1.12, p99: 1.31, max: 4.2 },
-        ideal: over.then_some(Prediction { elapsed_s: 3.353, limit: Bound::Workers }),
+        ideal: over.then_some(Prediction { elapsed_s: 3.353, limit: Bottleneck::Workers }),
         digest: "9f3a1c2b77e04d11".into(),
         buffered_bytes: if over { 0 } else { left * 140 },
         partitions,
@@ -190,12 +191,12 @@ pub(crate) fn snapshot(run: Option<RunView>, at_s: f64) -> Snapshot {
     }
 }
 
-/// A topic to choose.
+/// A topic of the list.
 pub(crate) fn topic(name: &str, partitions: u32, records: impl Into<Option<u64>>) -> TopicView {
     TopicView { name: name.into(), partitions, records: records.into() }
 }
 
-/// A session that waits for a choice among topics.
+/// A session in which topics must be chosen.
 pub(crate) fn choosing(width: u16, height: u16, topics: Vec<TopicView>) -> State {
     let mut state = State::new(width, height, None);
     let mut snapshot = snapshot(None, 0.0);
@@ -214,7 +215,7 @@ pub(crate) fn topics() -> Vec<TopicView> {
     DATASETS.iter().zip(1..).map(|(name, size)| topic(&format!("vc.{name}.events"), 6, size * RECORDS)).collect()
 }
 
-/// The events of the run up to a moment.
+/// The events of the run until the given time.
 pub(crate) fn events(until_s: f64, ordering: Ordering) -> Vec<feed::Event> {
     let own = |number: i32| vec![partition("vc.billing.events", number), partition("vc.orders.events", number + 1)];
     let mut kinds = vec![
@@ -250,12 +251,12 @@ pub(crate) fn summary(concurrency: u32, handling_s: f64, digest: &str) -> RunSum
         handling_s,
         records_per_s: TOTAL as f64 / handling_s,
         efficiency: Some(10.0 / f64::from(concurrency) / handling_s),
-        limit: Some(Bound::Workers),
+        limit: Some(Bottleneck::Workers),
         digest: digest.into(),
     }
 }
 
-/// A console that has followed the run up to a moment, tenth of a second by tenth of a second.
+/// A console that has followed the run until the given time, with ten snapshots per second.
 pub(crate) fn followed(width: u16, height: u16, until_s: f64, ordering: Ordering) -> State {
     let mut state = State::new(width, height, Some(HINT.into()));
     for tenth in 0..=(until_s * 10.0).round() as u32 {
@@ -272,10 +273,10 @@ pub(crate) fn running(width: u16, height: u16) -> State {
 
 pub(crate) fn give(state: &mut State, snapshot: Snapshot) {
     let effects = update(state, Event::Snapshot(Arc::new(snapshot)));
-    assert_eq!(effects, [], "a snapshot asks for nothing");
+    assert_eq!(effects, [], "a snapshot has no effects");
 }
 
-/// Changes the run that the state shows.
+/// Changes the current snapshot.
 pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Snapshot)) {
     let mut snapshot = (*state.snapshot).clone();
     change(&mut snapshot);
@@ -320,7 +321,7 @@ pub(crate) fn text(state: &State) -> String {
     capture::text(&capture::frame(state, &theme(&ThemeChoice::Dark)))
 }
 
-/// Where a text stands on the screen: column and row in cells.
+/// The position of a text on the screen, as column and row in cells.
 pub(crate) fn find(state: &State, needle: &str) -> Option<(u16, u16)> {
     let text = text(state);
     text.lines().enumerate().find_map(|(row, line)| {

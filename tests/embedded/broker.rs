@@ -1,4 +1,4 @@
-//! The broker: groups, many at once, commands, faults, the end.
+//! The embedded broker: groups, several brokers, control, faults, and its end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use kreplay::{
 };
 use rdkafka::consumer::Consumer;
 
-use crate::support::{PATIENCE, assign, consumer, partitions, poll, producer, read, send_numbers, watermarks};
+use crate::support::{OPERATION_TIMEOUT, assign, consumer, partitions, poll, producer, read, send_numbers, watermarks};
 
 #[test]
 fn two_members_of_a_group_share_the_partitions_and_read_nothing_twice() {
@@ -23,7 +23,7 @@ fn two_members_of_a_group_share_the_partitions_and_read_nothing_twice() {
     for member in &members {
         member.subscribe(&["shared"]).unwrap();
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + OPERATION_TIMEOUT;
     while members.iter().any(|member| member.assignment().unwrap().count() != 3) {
         assert!(Instant::now() < deadline, "the members did not share the partitions");
         assert!(members.iter().all(|member| poll(member).is_none()));
@@ -31,7 +31,7 @@ fn two_members_of_a_group_share_the_partitions_and_read_nothing_twice() {
 
     let producer = producer(&broker);
     send_numbers(&producer, "shared", 0..600);
-    assert_eq!(producer.finish(PATIENCE).unwrap().records(), 600);
+    assert_eq!(producer.finish(OPERATION_TIMEOUT).unwrap().records(), 600);
     let mut seen = BTreeMap::new();
     let mut by_member = [0, 0];
     while seen.len() < 600 {
@@ -52,7 +52,7 @@ fn two_members_of_a_group_share_the_partitions_and_read_nothing_twice() {
 }
 
 #[test]
-fn brokers_side_by_side_know_nothing_of_each_other() {
+fn several_brokers_are_independent() {
     let brokers: Vec<EmbeddedBroker> = (0..4).map(|_| EmbeddedBroker::start().unwrap()).collect();
     let addresses: BTreeSet<&str> = brokers.iter().map(EmbeddedBroker::bootstrap_servers).collect();
     assert_eq!(addresses.len(), 4);
@@ -62,7 +62,7 @@ fn brokers_side_by_side_know_nothing_of_each_other() {
                 broker.create_topic("same", partitions(6)).unwrap();
                 let producer = producer(broker);
                 send_numbers(&producer, "same", 0..count * 6);
-                producer.finish(PATIENCE).unwrap();
+                producer.finish(OPERATION_TIMEOUT).unwrap();
             });
         }
     });
@@ -72,7 +72,7 @@ fn brokers_side_by_side_know_nothing_of_each_other() {
 }
 
 #[test]
-fn any_thread_may_command_it() {
+fn all_threads_can_control_a_broker() {
     fn shareable<T: Send + Sync>(_: &T) {}
     let broker = EmbeddedBroker::start().unwrap();
     shareable(&broker);
@@ -82,7 +82,7 @@ fn any_thread_may_command_it() {
             scope.spawn(move || broker.create_topic(&format!("topic{number}"), partitions(100)).unwrap());
         }
     });
-    let metadata = consumer(&broker, "x").fetch_metadata(None, PATIENCE).unwrap();
+    let metadata = consumer(&broker, "x").fetch_metadata(None, OPERATION_TIMEOUT).unwrap();
     let found: BTreeSet<_> = metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len())).collect();
     assert_eq!(found.len(), 8);
     assert!(found.iter().all(|&(_, partitions)| partitions == 100));
@@ -90,17 +90,17 @@ fn any_thread_may_command_it() {
 }
 
 #[test]
-fn dropping_it_is_bounded_whatever_its_clients_do() {
-    for trouble in ["none", "down", "slow"] {
+fn dropping_a_broker_is_bounded_whatever_its_clients_do() {
+    for fault in ["none", "down", "slow"] {
         let broker = EmbeddedBroker::start().unwrap();
         broker.create_topic("busy", partitions(6)).unwrap();
         let producer = producer(&broker);
         send_numbers(&producer, "busy", 0..60);
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(OPERATION_TIMEOUT).unwrap();
         let consumer = consumer(&broker, "busy");
         consumer.subscribe(&["busy"]).unwrap();
         read(&consumer, 60);
-        match trouble {
+        match fault {
             "down" => broker.set_down(true).unwrap(),
             "slow" => broker.set_round_trip(Duration::from_secs(10)).unwrap(),
             _ => {}
@@ -111,20 +111,20 @@ fn dropping_it_is_bounded_whatever_its_clients_do() {
             drop(broker);
             dropped.send(()).unwrap();
         });
-        // A round trip takes longer than this.
-        done.recv_timeout(Duration::from_secs(8)).unwrap_or_else(|_| panic!("the drop took over 8 s: {trouble}"));
+        // Less than the round trip of the slow broker.
+        done.recv_timeout(Duration::from_secs(8)).unwrap_or_else(|_| panic!("the drop took over 8 s: {fault}"));
     }
 }
 
 #[test]
-fn producing_and_consuming_go_on_after_the_broker_was_down() {
+fn producing_and_consuming_continue_after_the_broker_was_down() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("fault", partitions(6)).unwrap();
     let producer = producer(&broker);
     let consumer = consumer(&broker, "fault");
     assign(&consumer, (0..6).map(|partition| TopicPartition::new("fault", partition)));
     send_numbers(&producer, "fault", 0..600);
-    assert_eq!(producer.flush(PATIENCE).unwrap().records(), 600);
+    assert_eq!(producer.flush(OPERATION_TIMEOUT).unwrap().records(), 600);
     assert_eq!(read(&consumer, 600).len(), 600);
 
     broker.set_down(true).unwrap();
@@ -132,7 +132,7 @@ fn producing_and_consuming_go_on_after_the_broker_was_down() {
     let error = producer.flush(Duration::from_millis(300)).unwrap_err();
     assert!(matches!(error, ProducerError::Unacknowledged { count: 600, .. }), "{error}");
     broker.set_down(false).unwrap();
-    let delivered = producer.flush(PATIENCE).unwrap();
+    let delivered = producer.flush(OPERATION_TIMEOUT).unwrap();
     assert_eq!(delivered.partitions.values().copied().collect::<Vec<_>>(), [100; 6]);
 
     let mut after = read(&consumer, 600);

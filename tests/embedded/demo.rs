@@ -1,4 +1,4 @@
-//! What seeding leaves on the broker.
+//! The topics and records that seeding a demo creates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ fn seeding_fills_one_partition_of_each_topic_exactly() {
 }
 
 #[test]
-fn every_event_reads_back_in_its_order_under_its_key() {
+fn every_event_is_read_back_in_order_with_its_key() {
     let broker = EmbeddedBroker::start().unwrap();
     let datasets = Datasets { skew: "zipf:0.8".parse().unwrap(), ..Datasets::default() };
     let report = demo::seed(&broker, &datasets).unwrap();
@@ -46,7 +46,7 @@ fn every_event_reads_back_in_its_order_under_its_key() {
     assert_eq!(records.len(), 10_000);
 
     let mut next: BTreeMap<String, u64> = BTreeMap::new();
-    let mut homes: BTreeMap<String, BTreeSet<TopicPartition>> = BTreeMap::new();
+    let mut partitions_by_key: BTreeMap<String, BTreeSet<TopicPartition>> = BTreeMap::new();
     let mut timestamps = BTreeSet::new();
     for record in records {
         let event: serde_json::Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
@@ -61,16 +61,16 @@ fn every_event_reads_back_in_its_order_under_its_key() {
         let timestamp = chrono::DateTime::parse_from_rfc3339(event["timestamp"].as_str().unwrap()).unwrap();
         assert_eq!(record.timestamp, Some(timestamp.timestamp_millis()));
         timestamps.insert(record.timestamp);
-        homes.entry(key).or_default().insert(record.partition);
+        partitions_by_key.entry(key).or_default().insert(record.partition);
     }
     let expected: BTreeMap<_, _> = (1..).map(Datasets::key).zip(datasets.split()).collect();
     assert_eq!(next, expected);
-    assert!(homes.values().all(|home| home.len() == 1));
-    assert_eq!(timestamps.len(), 10_000, "each event has its own place in time");
+    assert!(partitions_by_key.values().all(|partitions| partitions.len() == 1));
+    assert_eq!(timestamps.len(), 10_000, "two events have the same timestamp");
 }
 
 #[test]
-fn two_demos_are_alike_byte_for_byte() {
+fn two_demos_have_identical_records() {
     let read_all = || {
         let broker = EmbeddedBroker::start().unwrap();
         let datasets = Datasets { events: "500".parse().unwrap(), ..Datasets::default() };
@@ -85,7 +85,7 @@ fn two_demos_are_alike_byte_for_byte() {
 }
 
 #[test]
-fn a_demo_without_events_or_with_too_many_is_no_surprise() {
+fn empty_demos_are_seeded_and_too_large_ones_are_refused() {
     let broker = EmbeddedBroker::start().unwrap();
     let empty = Datasets { events: "0".parse().unwrap(), ..Datasets::default() };
     let report = demo::seed(&broker, &empty).unwrap();

@@ -1,4 +1,4 @@
-//! The embedded broker, the producer and the demo's datasets, over a real socket.
+//! The embedded broker, the producer, the tiers and the demo's datasets, over a real socket.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 
 mod broker;

@@ -1,4 +1,4 @@
-//! A consumer that is not the code under test, and short ways to send and read.
+//! A consumer that does not use the code under test, and helpers to send and read records.
 
 use std::{
     collections::BTreeMap,
@@ -19,10 +19,10 @@ use rdkafka::{
     message::Headers,
 };
 
-/// Nothing here takes a second; a busy machine may be slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// Bound of one operation. It takes less than a second, but longer on a busy machine.
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// A consumer that is not the code under test.
+/// A consumer of rdkafka.
 pub(crate) fn consumer(broker: &EmbeddedBroker, group: &str) -> BaseConsumer {
     let mut config = ClientConfig::new();
     config
@@ -64,7 +64,7 @@ pub(crate) struct Read {
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// Polls once.
+/// Polls once. `None` if no record came.
 pub(crate) fn poll(consumer: &BaseConsumer) -> Option<Read> {
     let message = consumer.poll(Duration::from_millis(20))?.ok()?;
     Some(Read {
@@ -80,20 +80,20 @@ pub(crate) fn poll(consumer: &BaseConsumer) -> Option<Read> {
     })
 }
 
-/// Reads until there are `count` records, and then once more to see whether there are too many.
+/// Reads `count` records, and then polls once more to detect surplus ones.
 pub(crate) fn read(consumer: &BaseConsumer, count: usize) -> Vec<Read> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + OPERATION_TIMEOUT;
     let mut records = Vec::new();
     while records.len() < count {
         records.extend(poll(consumer));
-        assert!(Instant::now() < deadline, "only {} of {count} records came", records.len());
+        assert!(Instant::now() < deadline, "only {} of {count} records were read", records.len());
     }
     records.extend(poll(consumer));
     records
 }
 
 pub(crate) fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
-    consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap()
+    consumer.fetch_watermarks(topic, partition, OPERATION_TIMEOUT).unwrap()
 }
 
 pub(crate) fn send_numbers(producer: &Producer, topic: &str, numbers: Range<u32>) {

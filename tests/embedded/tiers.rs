@@ -1,4 +1,4 @@
-//! What every tier has to do in the same way, whatever calls it makes.
+//! Behaviour that all tiers share.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,22 +10,23 @@ use kreplay::{
     kafka::{Client, Consumer, Fetched, KafkaConfig, Reader, embedded::EmbeddedBroker, producer::NewRecord},
 };
 
-use crate::support::{PATIENCE, partitions, producer};
+use crate::support::{OPERATION_TIMEOUT, partitions, producer};
 
-const WAIT: Duration = Duration::from_millis(20);
+/// Bound of one read.
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Offset, key and value.
 type Entry = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// What a reader has passed on.
+/// The records, ends and errors that a reader has delivered.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Got {
+struct Delivered {
     records: BTreeMap<TopicPartition, Vec<Entry>>,
     ends: BTreeMap<TopicPartition, i64>,
     errors: BTreeSet<TopicPartition>,
 }
 
-impl Got {
+impl Delivered {
     fn take(&mut self, fetched: &Fetched<'_>) {
         match fetched {
             Fetched::Record(record) => {
@@ -47,12 +48,18 @@ impl Got {
     }
 }
 
-fn read_until(reader: &mut Reader, got: &mut Got, max: usize, what: &str, met: impl Fn(&Got) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !met(got) {
-        let count = reader.read(WAIT, max, &mut |fetched| got.take(&fetched));
+fn read_until(
+    reader: &mut Reader,
+    delivered: &mut Delivered,
+    max: usize,
+    what: &str,
+    met: impl Fn(&Delivered) -> bool,
+) {
+    let deadline = Instant::now() + OPERATION_TIMEOUT;
+    while !met(delivered) {
+        let count = reader.read(READ_TIMEOUT, max, &mut |fetched| delivered.take(&fetched));
         assert!(count <= max, "{count} are more than {max}");
-        assert!(Instant::now() < deadline, "not in time: {what}: {got:?}");
+        assert!(Instant::now() < deadline, "not in time: {what}: {delivered:?}");
     }
 }
 
@@ -61,7 +68,7 @@ fn reader(broker: &EmbeddedBroker, tier: Tier) -> Reader {
     Reader::new(Client::new(&config, &<_>::default()).unwrap(), tier).unwrap()
 }
 
-/// Ten records for each partition, with and without keys and values.
+/// Writes ten records to each partition, with and without keys and values.
 fn fill(broker: &EmbeddedBroker, topic: &str, count: i32) {
     let producer = producer(broker);
     for number in 0..10 * count {
@@ -71,7 +78,7 @@ fn fill(broker: &EmbeddedBroker, topic: &str, count: i32) {
             .send(NewRecord { topic, partition: Some(number % count), key, value, ..NewRecord::default() })
             .unwrap();
     }
-    producer.finish(PATIENCE).unwrap();
+    producer.finish(OPERATION_TIMEOUT).unwrap();
 }
 
 fn id(topic: &str, partition: i32) -> TopicPartition {
@@ -83,7 +90,7 @@ fn at(raw: i64) -> Offset {
 }
 
 #[test]
-fn all_tiers_pass_on_the_same_records_ends_and_positions() {
+fn all_tiers_deliver_the_same_records_ends_and_positions() {
     let broker = EmbeddedBroker::start().unwrap();
     let topics = [("one", 6), ("two", 1), ("three", 2)];
     let mut ids = Vec::new();
@@ -93,16 +100,16 @@ fn all_tiers_pass_on_the_same_records_ends_and_positions() {
         ids.extend((0..count).map(|partition| id(topic, partition)));
     }
     for (tier, max) in Tier::ALL.into_iter().flat_map(|tier| [(tier, 1), (tier, 7), (tier, 1000)]) {
-        let (mut reader, mut got) = (reader(&broker, tier), Got::default());
+        let (mut reader, mut delivered) = (reader(&broker, tier), Delivered::default());
         for id in &ids {
             reader.start(id, at(2)).unwrap();
         }
-        read_until(&mut reader, &mut got, max, "all ends", |got| got.ends.len() == ids.len());
+        read_until(&mut reader, &mut delivered, max, "all ends", |delivered| delivered.ends.len() == ids.len());
         for id in &ids {
-            assert_eq!(got.offsets(id), (2..10).collect::<Vec<_>>(), "{tier} {id}");
-            assert_eq!(got.ends[id], 10, "{tier} {id}");
+            assert_eq!(delivered.offsets(id), (2..10).collect::<Vec<_>>(), "{tier} {id}");
+            assert_eq!(delivered.ends[id], 10, "{tier} {id}");
         }
-        let values: BTreeSet<_> = got.records.values().flatten().filter_map(|one| one.2.clone()).collect();
+        let values: BTreeSet<_> = delivered.records.values().flatten().filter_map(|one| one.2.clone()).collect();
         let expected = topics.iter().flat_map(|(topic, count)| {
             (2 * count..10 * count)
                 .filter(|number| number % 7 > 0)
@@ -116,96 +123,104 @@ fn all_tiers_pass_on_the_same_records_ends_and_positions() {
         assert_eq!(assignment, sorted, "{tier}");
         let positions: BTreeMap<_, _> = reader.positions().into_iter().collect();
         assert_eq!(positions, ids.iter().map(|id| (id.clone(), at(10))).collect(), "{tier}");
-        assert_eq!(reader.read(WAIT, max, &mut |fetched| got.take(&fetched)), 0, "{tier}: nothing is left");
+        assert_eq!(
+            reader.read(READ_TIMEOUT, max, &mut |fetched| delivered.take(&fetched)),
+            0,
+            "{tier}: surplus records were read"
+        );
         reader.close();
     }
 }
 
 #[test]
-fn a_paused_partition_waits_and_goes_on_where_it_stopped() {
+fn a_paused_partition_continues_where_it_stopped() {
     for tier in Tier::ALL {
         let broker = EmbeddedBroker::start().unwrap();
         broker.create_topic("t", partitions(2)).unwrap();
         fill(&broker, "t", 2);
         let (held, other) = (id("t", 0), id("t", 1));
-        let (mut reader, mut got) = (reader(&broker, tier), Got::default());
+        let (mut reader, mut delivered) = (reader(&broker, tier), Delivered::default());
         for id in [&held, &other] {
             reader.start(id, at(0)).unwrap();
         }
-        read_until(&mut reader, &mut got, 100, "both ends", |got| got.ends.len() == 2);
+        read_until(&mut reader, &mut delivered, 100, "both ends", |delivered| delivered.ends.len() == 2);
         reader.set_paused(std::slice::from_ref(&held), true);
         fill(&broker, "t", 2);
-        read_until(&mut reader, &mut got, 100, "the other goes on", |got| got.ends[&other] == 20);
-        assert_eq!((got.offsets(&held).len(), got.offsets(&other).len()), (10, 20), "{tier}");
+        read_until(&mut reader, &mut delivered, 100, "progress of the other partition", |delivered| {
+            delivered.ends[&other] == 20
+        });
+        assert_eq!((delivered.offsets(&held).len(), delivered.offsets(&other).len()), (10, 20), "{tier}");
         reader.set_paused(std::slice::from_ref(&held), false);
-        read_until(&mut reader, &mut got, 100, "it goes on", |got| got.ends[&held] == 20);
-        assert_eq!(got.offsets(&held), (0..20).collect::<Vec<_>>(), "{tier}");
+        read_until(&mut reader, &mut delivered, 100, "progress of the resumed partition", |delivered| {
+            delivered.ends[&held] == 20
+        });
+        assert_eq!(delivered.offsets(&held), (0..20).collect::<Vec<_>>(), "{tier}");
         reader.close();
     }
 }
 
 #[test]
-fn a_partition_can_be_stopped_and_started_elsewhere() {
+fn a_partition_can_be_stopped_and_started_at_another_offset() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("t", partitions(2)).unwrap();
     fill(&broker, "t", 2);
     for tier in Tier::ALL {
-        let (mut reader, mut got) = (reader(&broker, tier), Got::default());
+        let (mut reader, mut delivered) = (reader(&broker, tier), Delivered::default());
         let (first, second) = (id("t", 0), id("t", 1));
         reader.start(&first, at(0)).unwrap();
-        read_until(&mut reader, &mut got, 100, "the end", |got| got.ends.len() == 1);
+        read_until(&mut reader, &mut delivered, 100, "the end", |delivered| delivered.ends.len() == 1);
         assert!(reader.stop(&first), "{tier}");
-        assert!(!reader.stop(&first), "{tier}: it was not being read any more");
+        assert!(!reader.stop(&first), "{tier}: it was already stopped");
         assert_eq!(reader.assignment(), [], "{tier}");
-        let mut again = Got::default();
+        let mut again = Delivered::default();
         reader.start(&first, at(7)).unwrap();
         reader.start(&second, at(9)).unwrap();
-        read_until(&mut reader, &mut again, 100, "both ends", |got| got.ends.len() == 2);
+        read_until(&mut reader, &mut again, 100, "both ends", |delivered| delivered.ends.len() == 2);
         assert_eq!((again.offsets(&first), again.offsets(&second)), (vec![7, 8, 9], vec![9]), "{tier}");
-        assert!(reader.start(&second, at(0)).is_err(), "{tier}: it is being read");
+        assert!(reader.start(&second, at(0)).is_err(), "{tier}: it was already started");
         reader.close();
     }
 }
 
 #[test]
-fn an_error_names_its_partition_and_the_others_go_on() {
+fn an_error_names_its_partition_and_the_others_continue() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("t", partitions(2)).unwrap();
     fill(&broker, "t", 2);
     for tier in Tier::ALL {
-        let (mut reader, mut got) = (reader(&broker, tier), Got::default());
+        let (mut reader, mut delivered) = (reader(&broker, tier), Delivered::default());
         let (beyond, good) = (id("t", 0), id("t", 1));
         reader.start(&beyond, at(1000)).unwrap();
         reader.start(&good, at(0)).unwrap();
-        read_until(&mut reader, &mut got, 100, "an error and an end", |got| {
-            got.ends.contains_key(&good) && !got.errors.is_empty()
+        read_until(&mut reader, &mut delivered, 100, "an error and an end", |delivered| {
+            delivered.ends.contains_key(&good) && !delivered.errors.is_empty()
         });
-        assert_eq!(got.errors, BTreeSet::from([beyond]), "{tier}");
-        assert_eq!(got.offsets(&good), (0..10).collect::<Vec<_>>(), "{tier}");
+        assert_eq!(delivered.errors, BTreeSet::from([beyond]), "{tier}");
+        assert_eq!(delivered.offsets(&good), (0..10).collect::<Vec<_>>(), "{tier}");
         reader.close();
     }
 }
 
 #[test]
-fn what_arrives_while_a_reader_waits_ends_the_wait() {
+fn new_records_end_the_wait_of_a_reader() {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic("t", partitions(1)).unwrap();
     for tier in Tier::ALL {
-        let (mut reader, mut got) = (reader(&broker, tier), Got::default());
-        let (low, high) = producer(&broker).watermarks(&id("t", 0), PATIENCE).unwrap();
+        let (mut reader, mut delivered) = (reader(&broker, tier), Delivered::default());
+        let (low, high) = producer(&broker).watermarks(&id("t", 0), OPERATION_TIMEOUT).unwrap();
         assert_eq!(low, 0);
         reader.start(&id("t", 0), at(high)).unwrap();
-        read_until(&mut reader, &mut got, 100, "the end", |got| !got.ends.is_empty());
+        read_until(&mut reader, &mut delivered, 100, "the end", |delivered| !delivered.ends.is_empty());
         let count = std::thread::scope(|scope| {
             scope.spawn(|| fill(&broker, "t", 1));
-            // Far longer than the wait may take: only a wake that gets lost would use it up.
-            let begun = Instant::now();
-            let count = reader.read(PATIENCE, 100, &mut |fetched| got.take(&fetched));
-            assert!(begun.elapsed() < PATIENCE / 2, "{tier}: the wait was not ended");
+            // Far longer than the wait should take. Only a lost wake-up would use the whole timeout.
+            let started = Instant::now();
+            let count = reader.read(OPERATION_TIMEOUT, 100, &mut |fetched| delivered.take(&fetched));
+            assert!(started.elapsed() < OPERATION_TIMEOUT / 2, "{tier}: the wait was not ended");
             count
         });
         assert!(count > 0, "{tier}");
-        read_until(&mut reader, &mut got, 100, "all", |got| got.offsets(&id("t", 0)).len() == 10);
+        read_until(&mut reader, &mut delivered, 100, "all", |delivered| delivered.offsets(&id("t", 0)).len() == 10);
         reader.close();
     }
 }

@@ -1,4 +1,5 @@
-//! `kreplay bench --handlers`, small: handlers side by side on a real broker, and in a real PostgreSQL that nothing is left in.
+//! Small runs of `kreplay bench --handlers`: handlers side by side on a real broker and a real PostgreSQL, in which
+//! nothing may be left behind.
 
 use std::time::Duration;
 
@@ -9,17 +10,17 @@ use crate::support::postgres::{self, Database};
 use crate::support::process::Program;
 use crate::support::wait;
 
-/// Every measurement is a process of its own, on a machine that may be busy.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// Bound of a whole benchmark. Every measurement is a separate process, and the machine may be busy.
+const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A database, and a user of it with a password that nothing else is called.
-struct Place {
+/// A database, and a user with a password that occurs nowhere else.
+struct BenchDatabase {
     database: Database,
     user: String,
     password: String,
 }
 
-impl Place {
+impl BenchDatabase {
     fn new() -> Self {
         let database = postgres::shared().database();
         let user = unique_name("bench").replace('-', "_");
@@ -28,11 +29,11 @@ impl Place {
         Self { database, user, password }
     }
 
-    /// The same, where the user may make schemas.
-    fn with_rights() -> Self {
-        let place = Self::new();
-        place.database.execute(&format!("GRANT CREATE ON DATABASE {} TO {}", place.database.name(), place.user));
-        place
+    /// The same, with a user who may create schemas.
+    fn with_create_permission() -> Self {
+        let setup = Self::new();
+        setup.database.execute(&format!("GRANT CREATE ON DATABASE {} TO {}", setup.database.name(), setup.user));
+        setup
     }
 
     fn bench(&self, args: &[&str]) -> Program {
@@ -40,29 +41,29 @@ impl Place {
         let url = format!("postgres://{}:${{env:BENCH_PASSWORD}}@{server}/{name}", self.user);
         let program = Program::kreplay().args(["bench", "--handlers", "--rounds", "1", "--concurrency", "2"]);
         let program = program.args(["--postgres", &url]).env("BENCH_PASSWORD", &self.password);
-        program.args(args).deadline(DEADLINE)
+        program.args(args).timeout(BENCH_TIMEOUT)
     }
 
     fn schemas(&self) -> Vec<Vec<String>> {
         self.database.rows("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'kreplay-bench-%'")
     }
 
-    /// Nothing is left in the database, and nobody was told the password.
-    fn expect_no_trace(&self, said: &[&str]) {
+    /// Checks that nothing is left in the database and that no output has the password.
+    fn expect_no_trace(&self, outputs: &[&str]) {
         assert_eq!(self.schemas(), Vec::<Vec<String>>::new());
         let tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
         assert_eq!(self.database.value(tables), "0");
-        for text in said {
+        for text in outputs {
             assert!(!text.contains(&self.password), "{text}");
         }
     }
 }
 
 #[test]
-fn sqlite_and_postgres_stand_side_by_side_on_a_cluster() {
-    let place = Place::with_rights();
+fn sqlite_and_postgres_are_measured_side_by_side() {
+    let setup = BenchDatabase::with_create_permission();
     let cluster = ["--bootstrap-server", broker::shared().bootstrap(), "--create", "--records", "3000"];
-    let ended = place.bench(&[&cluster[..], &["--report", "json"]].concat()).run().expect_success();
+    let ended = setup.bench(&[&cluster[..], &["--report", "json"]].concat()).run().expect_success();
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     let cases = report["cases"].as_array().unwrap();
     let names: Vec<_> = cases.iter().map(|case| case["case"].as_str().unwrap()).collect();
@@ -80,55 +81,55 @@ fn sqlite_and_postgres_stand_side_by_side_on_a_cluster() {
         assert_eq!(case["target"]["records_per_s"], least, "{case:#}");
         assert!(case["target_met"].is_boolean(), "{case:#}");
     }
-    place.expect_no_trace(&[&ended.stdout, &ended.stderr]);
+    setup.expect_no_trace(&[&ended.stdout, &ended.stderr]);
 }
 
 #[test]
-fn a_database_that_lets_nobody_make_schemas_is_refused_before_anything_is_made() {
-    let place = Place::new();
-    let ended = place.bench(&[]).run();
+fn missing_permission_to_create_schemas_is_refused_before_anything_is_created() {
+    let setup = BenchDatabase::new();
+    let ended = setup.bench(&[]).run();
     assert_eq!((ended.code(), ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
     assert!(ended.stderr.contains("GRANT CREATE ON DATABASE"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("producing"), "{}", ended.stderr);
-    place.expect_no_trace(&[&ended.stderr]);
+    setup.expect_no_trace(&[&ended.stderr]);
 }
 
 #[test]
-fn a_measurement_that_fails_leaves_no_schema() {
-    let place = Place::with_rights();
-    // Schemas can be made, and nothing in them.
-    place.database.execute(
+fn a_failed_measurement_leaves_no_schema() {
+    let setup = BenchDatabase::with_create_permission();
+    // Schemas can be created, but no tables in them.
+    setup.database.execute(
         "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no tables here'; END $$; \
          CREATE EVENT TRIGGER no_tables ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION refuse()",
     );
-    let ended = place.bench(&["--records", "500"]).run();
+    let ended = setup.bench(&["--records", "500"]).run();
     assert_eq!((ended.code(), ended.stdout.as_str()), (Some(1), ""), "{}", ended.stderr);
     let last = ended.stderr.lines().last().unwrap_or_default();
     assert!(last.contains("projection (postgres) × 2: ") && last.contains("no tables here"), "{}", ended.stderr);
-    place.expect_no_trace(&[&ended.stderr]);
+    setup.expect_no_trace(&[&ended.stderr]);
 }
 
 #[test]
-fn one_that_is_stopped_leaves_no_schema() {
-    let place = Place::with_rights();
-    // It stands still with its first table, until the server ends that connection.
-    let holder = format!("projection-of-{}", place.user);
-    place.database.execute(&format!(
+fn a_stopped_measurement_leaves_no_schema() {
+    let setup = BenchDatabase::with_create_permission();
+    // Creating the first table blocks until the server ends that connection.
+    let holder = format!("projection-of-{}", setup.user);
+    setup.database.execute(&format!(
         "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS \
          $$ BEGIN PERFORM set_config('application_name', '{holder}', false); PERFORM pg_sleep(3600); END $$; \
          CREATE EVENT TRIGGER held ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION hold()"
     ));
-    let running = place.bench(&["--records", "500"]).spawn();
+    let running = setup.bench(&["--records", "500"]).spawn();
     let held = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{holder}'");
-    wait::until("a measurement in PostgreSQL", DEADLINE, || place.database.rows(&held).first().map(|_| ()));
-    assert_eq!(place.schemas().len(), 1, "{}", running.stderr());
+    wait::until("a measurement in PostgreSQL", BENCH_TIMEOUT, || setup.database.rows(&held).first().map(|_| ()));
+    assert_eq!(setup.schemas().len(), 1, "{}", running.stderr());
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        assert!(!String::from_utf8_lossy(&line).contains(&place.password), "{}", process.path().display());
+        assert!(!String::from_utf8_lossy(&line).contains(&setup.password), "{}", process.path().display());
     }
     running.signal("INT");
     let ended = running.finish();
-    place.database.execute(&held.replace("pid", "pg_terminate_backend(pid)"));
+    setup.database.execute(&held.replace("pid", "pg_terminate_backend(pid)"));
     assert_eq!((ended.code(), ended.stdout.as_str()), (Some(4), ""), "{}", ended.stderr);
-    place.expect_no_trace(&[&ended.stderr]);
+    setup.expect_no_trace(&[&ended.stderr]);
 }

@@ -1,8 +1,8 @@
-//! Everything at once: an outage, more partitions, a killed process, workers that come and go (part 8 of the replay engine).
+//! Several disturbances at once: a broker outage, more partitions, a killed process, a changing number of workers.
 //!
-//! Two runs, because what they have to show excludes each other: between the processes of a group nobody can keep the order of
-//! a key whose records move to another partition. The first has an end and is shared by two processes; the second follows the
-//! log in one process, while keys move.
+//! There are two tests, because no run can have everything: when a key's records move to another partition, processes
+//! of a group cannot keep its order. The first test has two processes and a run with an end. The second has one process
+//! that follows the log while keys move.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,44 +15,39 @@ use kreplay::feed::EventKind;
 use kreplay::replay::{Command, Control, Session};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::follow::following;
-use crate::recorder::Recorder;
-use crate::second::{Scribe, Second, expect_all_in_order, lines, member};
-use crate::sessions::{finish_within, options, wait_for, wait_for_event};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::second_process::{FileRecorder, SecondProcess, expect_all_in_order, member_options, read_handled};
+use crate::fixtures::sessions::{finish_within, following, options, wait_for, wait_for_event};
 use crate::support::broker::unique_name;
 use crate::support::outage::Outage;
 use crate::support::produce::NewRecord;
+use crate::support::random::seed;
 
-const DEADLINE: Duration = Duration::from_secs(180);
+/// Bound of the rest of a run after the last disturbance.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(180);
 const RECORDS: usize = 30_000;
 const PARTITIONS: i32 = 6;
 
-/// `KREPLAY_TEST_CHAOS=full` has the broker away for as long as the requirement says.
-fn outage() -> Duration {
+/// How long the broker is down: 5 s, or 20 s with `KREPLAY_TEST_CHAOS=full`.
+fn outage_duration() -> Duration {
     let full = std::env::var("KREPLAY_TEST_CHAOS").is_ok_and(|value| value == "full");
     Duration::from_secs(if full { 20 } else { 5 })
 }
 
-fn seed() -> u64 {
-    let seed = std::env::var("KREPLAY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
-    println!("KREPLAY_TEST_SEED={seed}");
-    seed
-}
-
-/// Moves the number of workers between 1 and 32 every second, until it is dropped.
-struct Mover {
+/// Sets the number of workers to a random value from 1 to 32 every second, until it is dropped.
+struct WorkerChanger {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<u64>>>,
 }
 
-impl Mover {
+impl WorkerChanger {
     fn start(control: Control, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut random = StdRng::seed_from_u64(seed);
             let mut numbers = Vec::new();
-            while !told.load(Relaxed) {
+            while !stopped.load(Relaxed) {
                 let number = random.random_range(1..=32);
                 control.send(Command::SetConcurrency(Concurrency::new(number).unwrap()));
                 numbers.push(number);
@@ -63,20 +58,21 @@ impl Mover {
         Self { stop, thread: Some(thread) }
     }
 
+    /// Stops it and returns the numbers that it has set.
     fn stop(mut self) -> Vec<u64> {
         self.stop.store(true, Relaxed);
         self.thread.take().unwrap().join().unwrap()
     }
 }
 
-impl Drop for Mover {
+impl Drop for WorkerChanger {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
     }
 }
 
 #[test]
-fn an_outage_a_kill_more_partitions_and_moving_workers_lose_nothing_and_keep_the_order() {
+fn no_record_is_lost_or_reordered_by_an_outage_a_kill_new_partitions_and_changing_workers() {
     let broker = Outage::start_broker();
     let (topic, group) = (broker.topic("chaos", PARTITIONS), unique_name("chaos"));
     let seed = seed();
@@ -87,48 +83,56 @@ fn an_outage_a_kill_more_partitions_and_moving_workers_lose_nothing_and_keep_the
     let places: BTreeSet<_> = placed.iter().map(|one| (u32::try_from(one.partition).unwrap(), one.offset)).collect();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("handled");
-    let scribe = Scribe::new("first", &file, Duration::from_millis(8));
-    let mut options = member(broker.bootstrap(), &topic, &group, 8);
+    let recorder = FileRecorder::new("first", &file, Duration::from_millis(8));
+    let mut options = member_options(broker.bootstrap(), &topic, &group, 8);
     options.settings.discovery_interval = Duration::from_millis(500);
-    let session = Session::spawn_with(options, Some(scribe.source())).unwrap();
-    let second = Second::start(broker.bootstrap(), &topic, &group, &file);
-    let count = || lines(&file).len();
-    let by_second = || lines(&file).iter().filter(|line| line.by == "second").count();
-    wait_for(&session, "both have begun", |_| by_second() > 500);
-    let mover = Mover::start(session.control.clone(), seed);
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let second = SecondProcess::start(broker.bootstrap(), &topic, &group, &file);
+    let count = || read_handled(&file).len();
+    let by_second = || read_handled(&file).iter().filter(|record| record.by == "second").count();
+    wait_for(&session, "both handle records", |_| by_second() > 500);
+    let changer = WorkerChanger::start(session.control.clone(), seed);
 
     broker.raise_partitions(&topic, 2 * PARTITIONS);
     broker.produce(&topic, &records(2000));
-    wait_for_event(&session, "the partitions are told", |event| {
+    wait_for_event(&session, "the event about the new partitions", |event| {
         matches!(event.kind, EventKind::PartitionsAdded { added: 6, joined: false, .. })
     });
     let before = count();
-    wait_for(&session, "it goes on", |_| count() > before + 1000);
-    assert!(count() < RECORDS * 3 / 4, "{} of {RECORDS}: too fast", count());
+    wait_for(&session, "progress with the new partitions", |_| count() > before + 1000);
+    assert!(
+        count() < RECORDS * 3 / 4,
+        "{} of {RECORDS} are handled already: the run is too fast for this test",
+        count()
+    );
 
     broker.stop();
-    // What an outage is, is its time.
-    std::thread::sleep(outage());
+    // The duration of the outage.
+    std::thread::sleep(outage_duration());
     broker.start();
     let (before, before_second) = (count(), by_second());
-    wait_for(&session, "both go on", |_| count() > before + 3000 && by_second() > before_second);
-    assert!(count() < RECORDS * 9 / 10, "{} of {RECORDS}: too fast", count());
-    println!("second process:\n{}", second.said());
+    wait_for(&session, "progress of both processes", |_| count() > before + 3000 && by_second() > before_second);
+    assert!(
+        count() < RECORDS * 9 / 10,
+        "{} of {RECORDS} are handled already: the run is too fast for this test",
+        count()
+    );
+    println!("second process:\n{}", second.output());
     second.kill();
 
-    let ended = finish_within(session, DEADLINE);
-    let numbers = mover.stop();
+    let ended = finish_within(session, FINISH_TIMEOUT);
+    let numbers = changer.stop();
     println!("workers {numbers:?}\n{}", ended.log());
     assert_eq!(ended.view.totals.lag, Lag::Known(0));
     let handled = ended.view.totals.handled;
     ended.expect_done(handled);
-    let lines = lines(&file);
-    let again = expect_all_in_order(&lines, &places);
-    println!("{} lines, {again} of {RECORDS} handled again", lines.len());
+    let handled = read_handled(&file);
+    let repeated = expect_all_in_order(&handled, &places);
+    println!("{} records handled, {repeated} of {RECORDS} repeated", handled.len());
 }
 
 #[test]
-fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outage() {
+fn keys_that_move_to_new_partitions_keep_their_order_through_an_outage() {
     const KEYS: usize = 200;
     const ROUNDS: usize = 95;
     let broker = Outage::start_broker();
@@ -139,35 +143,35 @@ fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outag
     };
     let backlog: Vec<_> = (0..80).flat_map(round).collect();
     broker.produce(&topic, &backlog);
-    let recorder = Recorder::taking(Duration::from_millis(2));
+    let recorder = Recorder::slow(Duration::from_millis(2));
     let mut options = following(options(&broker, &topic, 4));
     options.settings.buffer_bytes = 1 << 20;
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-    wait_for(&session, "it has begun", |_| recorder.count() > 500);
-    let mover = Mover::start(session.control.clone(), seed);
+    wait_for(&session, "records are handled", |_| recorder.count() > 500);
+    let changer = WorkerChanger::start(session.control.clone(), seed);
 
-    // Far from the end of the old partitions.
+    // The end of the old partitions is still far away.
     broker.raise_partitions(&topic, 2 * PARTITIONS);
     for number in 80..90 {
         broker.produce(&topic, &round(number));
     }
-    wait_for_event(&session, "the partitions are told", |event| {
+    wait_for_event(&session, "the event about the new partitions", |event| {
         matches!(event.kind, EventKind::PartitionsAdded { added: 6, joined: true, .. })
     });
-    println!("{} handled before new partitions were told of", recorder.count());
+    println!("{} records were handled before the new partitions were noticed", recorder.count());
     broker.crash();
-    std::thread::sleep(outage());
+    std::thread::sleep(outage_duration());
     broker.start();
     for number in 90..ROUNDS {
         broker.produce(&topic, &round(number));
     }
     let all = ROUNDS * KEYS;
-    wait_for(&session, "all is handled", |snapshot| {
+    wait_for(&session, "all records are handled", |snapshot| {
         recorder.count() == all && snapshot.run.as_ref().unwrap().totals.lag == Lag::Known(0)
     });
-    let numbers = mover.stop();
+    let numbers = changer.stop();
     session.control.send(Command::Cancel);
-    let ended = finish_within(session, DEADLINE).expect_done(all as u64);
+    let ended = finish_within(session, FINISH_TIMEOUT).expect_done(all as u64);
     println!("workers {numbers:?}\n{}", ended.log());
 
     let mut next: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
@@ -184,5 +188,5 @@ fn keys_that_move_to_new_partitions_under_load_keep_their_order_through_an_outag
     }
     assert_eq!(next.values().sum::<usize>(), all);
     println!("{} of {KEYS} keys moved", moved.len());
-    assert!(moved.len() > KEYS / 10, "too few keys moved to say anything");
+    assert!(moved.len() > KEYS / 10, "too few keys moved for this test to prove anything");
 }

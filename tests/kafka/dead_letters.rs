@@ -1,37 +1,23 @@
-//! Records that fail for good, and where they go: dead letters, a pause, a refusal before anything is read.
+//! Records that fail for good: dead letters, pausing, and checks before a run starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use kreplay::feed::RunState;
 use kreplay::handler::is_poison;
-use kreplay::replay::{Command, OnFailure, RecordDecision, Retry, Session, SessionOptions};
+use kreplay::replay::{Command, OnFailure, RecordDecision, Session};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
-use crate::poison_handler::PoisonHandler;
-use crate::refusal::{allow, deny};
-use crate::sessions::{DEADLINE, finish, in_group, options, problem, run_with, wait_for};
-use crate::support::broker::{self, Broker, unique_name};
+use crate::fixtures::cluster::{allow, deny};
+use crate::fixtures::dead_letters::{topic_with_dead_letters, with_dead_letters};
+use crate::fixtures::poison_handler::PoisonHandler;
+use crate::fixtures::sessions::{RUN_TIMEOUT, finish, in_group, options, problem, run_with, wait_for};
+use crate::support::broker::{self, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
+use crate::support::random::seed;
 use crate::support::wait;
-
-/// A failure is tried once more, quickly, and then goes to the dead letters.
-pub fn dead_lettering(mut options: SessionOptions) -> SessionOptions {
-    options.settings.retry = Retry { attempts: 1, first_delay: Duration::from_millis(5), ..Retry::default() };
-    options.settings.on_failure = OnFailure::DeadLetter;
-    options
-}
-
-/// A topic and its dead-letter topic.
-pub fn topics(broker: &Broker, prefix: &str, partitions: i32) -> (String, String) {
-    let topic = broker.topic(prefix, partitions);
-    let dead = format!("{topic}.dlq");
-    broker.create_topic(&dead, partitions, &[]);
-    (topic, dead)
-}
 
 fn header<'a>(record: &'a StoredRecord, name: &str) -> Option<&'a str> {
     let found = record.headers.iter().find(|(key, _)| key == name)?;
@@ -39,9 +25,9 @@ fn header<'a>(record: &'a StoredRecord, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_dead_letter_is_the_record_as_it_was_and_says_where_from_and_why() {
+fn a_dead_letter_is_the_unchanged_record_with_its_origin_and_error_in_headers() {
     let broker = broker::shared();
-    let (topic, dead) = topics(broker, "letters", 3);
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "letters", 3);
     let placed = broker.produce(
         &topic,
         &[
@@ -57,12 +43,16 @@ fn a_dead_letter_is_the_record_as_it_was_and_says_where_from_and_why() {
         ],
     );
     let handler = PoisonHandler::default();
-    let ended = run_with(dead_lettering(options(broker, &topic, 4)), handler.source()).expect_done(2);
+    let ended = run_with(with_dead_letters(options(broker, &topic, 4)), handler.source()).expect_done(2);
     assert_eq!((ended.view.totals.dead_lettered, ended.view.totals.retried), (2, 2), "{}", ended.log());
     assert_eq!(handler.by_key()["a"], ["good-1", "good-2"]);
-    assert!(ended.log().contains(&format!("went to {dead} after 2 attempts: cannot bear bad-1")), "{}", ended.log());
+    assert!(
+        ended.log().contains(&format!("went to {dead_letters} after 2 attempts: cannot handle bad-1")),
+        "{}",
+        ended.log()
+    );
 
-    let letters = broker.records(&dead, 2);
+    let letters = broker.records(&dead_letters, 2);
     assert_eq!(letters.len(), 1);
     let letter = &letters[0];
     assert_eq!((letter.key.as_deref(), letter.value.as_deref()), (Some(&b"a"[..]), Some(&b"bad-1"[..])));
@@ -76,21 +66,21 @@ fn a_dead_letter_is_the_record_as_it_was_and_says_where_from_and_why() {
     assert_eq!(header(letter, "kreplay-partition"), Some("2"));
     assert_eq!(header(letter, "kreplay-offset"), Some(placed[1].offset.to_string().as_str()));
     assert_eq!(header(letter, "kreplay-timestamp"), Some("1700000000123"));
-    assert_eq!(header(letter, "kreplay-error"), Some("cannot bear bad-1"));
+    assert_eq!(header(letter, "kreplay-error"), Some("cannot handle bad-1"));
     assert_eq!(header(letter, "kreplay-attempts"), Some("2"));
     assert_eq!(header(letter, "kreplay-run"), Some(ended.view.id.as_str()));
     assert!(chrono::DateTime::parse_from_rfc3339(header(letter, "kreplay-failed-at").unwrap()).is_ok());
-    // With the record's own timestamp a topic's retention could remove it at once.
+    // With the record's own timestamp the topic's retention could delete it at once.
     assert!(letter.timestamp > Some(1_700_000_000_123));
-    assert_eq!(broker.records(&dead, 0)[0].key, None);
+    assert_eq!(broker.records(&dead_letters, 0)[0].key, None);
 }
 
 #[test]
-fn a_dead_letter_topic_that_is_missing_is_refused_before_the_run_or_created() {
+fn a_missing_dead_letter_topic_is_refused_before_the_run_or_created() {
     let broker = broker::shared();
     let topic = broker.topic("undead", 3);
     broker.produce(&topic, &[NewRecord::keyed("a", "bad-1").in_partition(1)]);
-    let mut options = dead_lettering(options(broker, &topic, 2));
+    let mut options = with_dead_letters(options(broker, &topic, 2));
     let refused = problem(options.clone());
     assert!(
         refused.usage && refused.text.contains(&format!("there is no dead-letter topic {topic}.dlq")),
@@ -110,35 +100,33 @@ fn a_dead_letter_topic_that_is_missing_is_refused_before_the_run_or_created() {
 }
 
 #[test]
-fn a_broker_that_refuses_dead_letters_fails_the_run_and_the_positions_stay() {
+fn a_rejected_dead_letter_fails_the_run_and_the_positions_stay_below_it() {
     let broker = broker::shared();
     let topic = broker.topic("refused", 1);
-    let dead = format!("{topic}.dlq");
+    let dead_letters = format!("{topic}.dlq");
     // The letter is larger than the topic allows.
-    broker.create_topic(&dead, 1, &[("max.message.bytes", "500")]);
-    // Nothing that a codec could make smaller.
+    broker.create_topic(&dead_letters, 1, &[("max.message.bytes", "500")]);
+    // Random text, which compression cannot make smaller.
     let mut rng = SmallRng::seed_from_u64(7);
     let large: String = "bad-".chars().chain((0..2000).map(|_| char::from(rng.random_range(b'0'..=b'z')))).collect();
     broker
         .produce(&topic, &[NewRecord::keyed("a", "good"), NewRecord::keyed("b", large), NewRecord::keyed("c", "good")]);
     let group = unique_name("refused");
     let ended =
-        run_with(in_group(dead_lettering(options(broker, &topic, 2)), &group), PoisonHandler::default().source());
+        run_with(in_group(with_dead_letters(options(broker, &topic, 2)), &group), PoisonHandler::default().source());
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
     assert!(ended.view.error.as_ref().unwrap().contains("dead letters cannot be sent"), "{:?}", ended.view.error);
     assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
 }
 
-/// Wherever a process is killed: what its positions have passed is handled, or in the dead-letter topic.
+/// At whatever point a process is killed, every record below its positions was handled or is in the dead-letter topic.
 #[test]
-fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
+fn positions_never_pass_an_unacknowledged_dead_letter() {
     const RECORDS: usize = 6000;
     const RATE: f64 = 0.05;
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut rng = SmallRng::seed_from_u64(seed());
     let broker = broker::shared();
-    let (topic, dead) = topics(broker, "killed", 4);
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "killed", 4);
     let value = |n: usize| format!("value {n}");
     let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 300), value(n))).collect();
     let placed = broker.produce(&topic, &records);
@@ -157,13 +145,13 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
         let args =
             ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--group", &group];
         let policy = ["--on-failure", "dead-letter", "--concurrency", "2", "--handler", "simulate:4ms,poison=0.05"];
-        Program::kreplay().args(args).args(policy).args(["--config".as_ref(), config.as_os_str()]).deadline(DEADLINE)
+        Program::kreplay().args(args).args(policy).args(["--config".as_ref(), config.as_os_str()]).timeout(RUN_TIMEOUT)
     };
     let position = |partition| broker.committed(&group, &topic, partition).unwrap_or(0);
-    let in_letters = || {
+    let dead_lettered_places = || {
         let mut places = BTreeSet::new();
         for partition in 0..4 {
-            for letter in broker.records(&dead, partition) {
+            for letter in broker.records(&dead_letters, partition) {
                 assert_eq!(header(&letter, "kreplay-partition"), Some(partition.to_string().as_str()));
                 places.insert((partition, header(&letter, "kreplay-offset").unwrap().parse::<i64>().unwrap()));
             }
@@ -171,25 +159,27 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
         places
     };
     let check = |when: &str| {
-        // The positions first: what they have passed must have been there before.
+        // Read the positions first: dead letters below them must have been written before.
         let positions: Vec<i64> = (0..4).map(position).collect();
-        let letters = in_letters();
+        let letters = dead_lettered_places();
         for one in &poison {
             let passed = one.offset < positions[usize::try_from(one.partition).unwrap()];
             assert!(
                 !passed || letters.contains(&(one.partition, one.offset)),
-                "{when}: {one:?} is lost, {positions:?}"
+                "{when}: {one:?} is lost; the positions are {positions:?}"
             );
         }
         letters.len()
     };
-    for turn in 0..3 {
+    for kill in 0..3 {
         let before: i64 = (0..4).map(position).sum();
         let goal = before + rng.random_range(50..1000);
         let running = start().spawn();
-        wait::until("progress to be killed in", DEADLINE, || ((0..4).map(position).sum::<i64>() >= goal).then_some(()));
+        wait::until("progress before the kill", RUN_TIMEOUT, || {
+            ((0..4).map(position).sum::<i64>() >= goal).then_some(())
+        });
         running.kill();
-        check(&format!("after kill {turn}"));
+        check(&format!("after kill {kill}"));
     }
     let finished = start().run();
     assert_eq!(finished.code(), Some(3), "{finished:?}");
@@ -197,27 +187,28 @@ fn positions_never_pass_a_dead_letter_that_the_broker_has_not_acknowledged() {
 }
 
 #[test]
-fn a_pause_keeps_the_record_until_the_run_is_resumed() {
+fn a_record_that_paused_the_run_is_retried_on_resume() {
     let broker = broker::shared();
     let topic = broker.topic("pause", 2);
     let values = ["one", "bad-two", "three"];
     broker.produce(&topic, &values.map(|value| NewRecord::keyed("k", value)));
     let handler = PoisonHandler::default();
-    let mut options = dead_lettering(options(broker, &topic, 2));
+    let mut options = with_dead_letters(options(broker, &topic, 2));
     options.settings.on_failure = OnFailure::Pause;
     options.one_run = false;
     let session = Session::spawn_with(options, Some(handler.source())).unwrap();
-    let paused =
-        |run: &kreplay::feed::RunView| run.paused_by.as_ref().is_some_and(|text| text.contains("cannot bear bad-two"));
+    let paused = |run: &kreplay::feed::RunView| {
+        run.paused_by.as_ref().is_some_and(|text| text.contains("cannot handle bad-two"))
+    };
     wait_for(&session, "paused", |now| {
         now.run.as_ref().is_some_and(|run| run.state == RunState::Paused && paused(run))
     });
     assert_eq!(handler.count(), 1);
-    // Not mended yet: it is tried, and pauses again.
+    // Not fixed yet: the record is retried and pauses the run again.
     let pauses = || session.feed.events.since(0).iter().filter(|event| event.kind.to_string() == "paused").count();
     session.control.send(Command::Resume);
-    wait::until("second pause", DEADLINE, || (pauses() == 2).then_some(()));
-    handler.mend();
+    wait::until("second pause", RUN_TIMEOUT, || (pauses() == 2).then_some(()));
+    handler.fix();
     session.control.send(Command::Resume);
     wait_for(&session, "done", |now| now.run.as_ref().is_some_and(|run| run.state == RunState::Done));
     session.control.send(Command::Shutdown);
@@ -225,16 +216,16 @@ fn a_pause_keeps_the_record_until_the_run_is_resumed() {
     assert_eq!(handler.by_key()["k"], values);
 }
 
-/// The way out of a record that will never pass: skipped or dead-lettered by the user, while the run keeps its policy.
+/// For a record that never succeeds: the user skips or dead-letters it, and the run keeps its policy.
 #[test]
-fn a_record_that_paused_the_run_is_skipped_or_dead_lettered_by_the_user() {
+fn a_record_that_paused_the_run_can_be_skipped_or_dead_lettered() {
     let broker = broker::shared();
     let topic = broker.topic("pause-decided", 1);
     let letters = broker.topic("pause-decided-letters", 1);
     let values = ["one", "bad-two", "three", "bad-four", "five"];
     broker.produce(&topic, &values.map(|value| NewRecord::keyed("k", value).header("trace", Some(b"t"))));
     let handler = PoisonHandler::default();
-    let mut options = dead_lettering(options(broker, &topic, 1));
+    let mut options = with_dead_letters(options(broker, &topic, 1));
     options.settings.on_failure = OnFailure::Pause;
     options.settings.dead_letter.topic.clone_from(&letters);
     options.one_run = false;
@@ -261,7 +252,7 @@ fn a_record_that_paused_the_run_is_skipped_or_dead_lettered_by_the_user() {
 }
 
 #[test]
-fn a_pause_without_a_console_ends_the_run_and_says_so() {
+fn a_pause_without_a_console_ends_the_run_with_a_message() {
     let broker = broker::shared();
     let topic = broker.topic("pause-headless", 1);
     broker.produce(&topic, &[NewRecord::keyed("k", "v")]);
@@ -277,12 +268,12 @@ fn a_pause_without_a_console_ends_the_run_and_says_so() {
     assert!(finished.stderr.contains("without a console nothing can resume it"), "{finished:?}");
 }
 
-/// A barrier waits for the keys in quarantine, those for everything else, and that, in time order, for what is read next, for
-/// which what waits behind the barrier leaves no room.
+/// The barrier waits for the quarantined keys, these wait for all other records, and in time order those wait for the
+/// next records to be read, for which the records behind the barrier leave no room in the buffer.
 #[test]
-fn a_barrier_behind_a_quarantine_in_time_order_does_not_stand_still() {
+fn a_barrier_behind_quarantined_keys_in_time_order_does_not_deadlock() {
     let broker = broker::shared();
-    let (topic, _) = topics(broker, "barrier-quarantine", 3);
+    let (topic, _) = topic_with_dead_letters(broker, "barrier-quarantine", 3);
     let records: Vec<_> = (0..9000).map(|n| NewRecord::keyed(format!("key-{}", n % 60), format!("{n:0300}"))).collect();
     broker.produce(&topic, &records);
     let run = ["run", "--headless", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--time-order"];
@@ -292,7 +283,7 @@ fn a_barrier_behind_a_quarantine_in_time_order_does_not_stand_still() {
         .args(run)
         .args(["--barrier", "key=key-17", "--quarantine", "--on-failure", "dead-letter"])
         .args(["--handler", "simulate:0,poison=0.003", "--report", "json"])
-        .deadline(DEADLINE)
+        .timeout(RUN_TIMEOUT)
         .run();
     assert_eq!(finished.code(), Some(3), "{finished:?}");
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
@@ -300,93 +291,93 @@ fn a_barrier_behind_a_quarantine_in_time_order_does_not_stand_still() {
     assert_eq!((count("handled") + count("dead_lettered"), count("lag")), (9000, 0), "{report:#}");
 }
 
-/// Not the refusal of one letter: the topic is closed to us. The group's positions stay below the record, so that a later run
-/// finds it.
+/// This is not one rejected record: nothing can be written to the topic. The group's positions stay below the record,
+/// so a later run handles it.
 #[test]
-fn a_dead_letter_topic_that_may_not_be_written_ends_the_run_and_loses_nothing() {
+fn a_dead_letter_topic_without_write_permission_ends_the_run_and_loses_nothing() {
     let broker = broker::shared();
-    let (topic, dead) = topics(broker, "read-only", 1);
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "read-only", 1);
     broker.produce(
         &topic,
         &[NewRecord::keyed("a", "good-1"), NewRecord::keyed("b", "bad-1"), NewRecord::keyed("c", "good-2")],
     );
-    allow(broker, &["--topic", &dead], "Describe");
-    deny(broker, &["--topic", &dead], "Write");
+    allow(broker, &["--topic", &dead_letters], "Describe");
+    deny(broker, &["--topic", &dead_letters], "Write");
     let group = unique_name("read-only");
-    let options = in_group(dead_lettering(options(broker, &topic, 2)), &group);
+    let options = in_group(with_dead_letters(options(broker, &topic, 2)), &group);
     let handler = PoisonHandler::default();
     let ended = run_with(options.clone(), handler.source());
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Failed, 0), "{}", ended.log());
     let error = ended.view.error.clone().unwrap();
     assert!(error.contains("dead letters cannot be sent") && error.contains("uthorization failed"), "{error}");
-    assert!(error.contains(&dead), "which topic is it? {error}");
+    assert!(error.contains(&dead_letters), "the error does not name the topic: {error}");
     assert_eq!(broker.committed(&group, &topic, 0), Some(1), "{}", ended.log());
-    // Nothing is lost: the record comes again, and what was handled above it does not.
-    handler.mend();
+    // Nothing is lost: the record is handled again, and records above it that were handled are not.
+    handler.fix();
     run_with(options, handler.source()).expect_done(1);
     assert_eq!(handler.by_key()["b"], ["bad-1"]);
     assert_eq!(handler.count(), 3);
 }
 
 #[test]
-fn a_dead_letter_says_which_key_a_template_made_and_goes_back_with_its_own() {
+fn a_dead_letter_has_its_template_key_in_a_header_and_is_retried_with_its_own_key() {
     let broker = broker::shared();
-    let (topic, dead) = topics(broker, "template", 2);
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "template", 2);
     let value = |team: u32| format!("bad {{\"team\": {team}}}");
     broker.produce(
         &topic,
         &[
             NewRecord::keyed("a", value(7)).in_partition(1).header("team", Some(b"7")),
-            // No such header, so no such key.
+            // Without the header there is no template key.
             NewRecord::keyed("b", value(8)).in_partition(0),
         ],
     );
-    let mut options = dead_lettering(options(broker, &topic, 2));
+    let mut options = with_dead_letters(options(broker, &topic, 2));
     let mut selection = options.selection.take().unwrap();
     Arc::make_mut(&mut selection.scope.rules).template = Some("team:{header.team}".parse().unwrap());
     options.selection = Some(selection);
     let ended = run_with(options, PoisonHandler::default().source());
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Done, 2), "{}", ended.log());
-    let letter = &broker.records(&dead, 1)[0];
+    let letter = &broker.records(&dead_letters, 1)[0];
     assert_eq!((letter.key.as_deref(), header(letter, "kreplay-key")), (Some(&b"a"[..]), Some("team:7")));
     let names: Vec<_> = letter.headers.iter().map(|(name, _)| name.as_str()).collect();
     let expected = ["topic", "partition", "offset", "timestamp", "key", "error", "attempts", "run", "failed-at"];
     assert_eq!(names[0], "team");
     assert_eq!(names[1..], expected.map(|name| format!("kreplay-{name}")));
-    assert_eq!(header(&broker.records(&dead, 0)[0], "kreplay-key"), None);
+    assert_eq!(header(&broker.records(&dead_letters, 0)[0], "kreplay-key"), None);
 
-    let memory = unique_name("template");
-    let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead, "--group", &memory];
-    let finished = Program::kreplay().args(args).args(["--same-partition"]).deadline(DEADLINE).run();
+    let group = unique_name("template");
+    let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead_letters, "--group", &group];
+    let finished = Program::kreplay().args(args).args(["--same-partition"]).timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     let back = broker.records(&topic, 1).pop().unwrap();
     assert_eq!((back.key.as_deref(), back.headers.len()), (Some(&b"a"[..]), 1), "{back:?}");
 }
 
-/// Whenever `dlq retry` is killed: the next one drives back what is left, and repeats no more than what was on its way.
+/// At whatever point `dlq retry` is killed, the next one sends the rest back and repeats only records that were in
+/// flight.
 #[test]
-fn a_retry_that_is_killed_loses_nothing_and_repeats_a_batch_at_most() {
-    // So many letters are sent before what is sent is committed.
+fn a_killed_retry_loses_nothing_and_repeats_at_most_one_batch() {
+    // The number of records that are sent before their offsets are committed.
     const BATCH: usize = 500;
     const RECORDS: usize = 6000;
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut rng = SmallRng::seed_from_u64(seed());
     let broker = broker::shared();
-    let (topic, dead) = topics(broker, "retry-killed", 3);
+    let (topic, dead_letters) = topic_with_dead_letters(broker, "retry-killed", 3);
     let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 100), format!("bad {n}"))).collect();
     let placed = broker.produce(&topic, &records);
-    let mut options = dead_lettering(options(broker, &topic, 4));
+    let mut options = with_dead_letters(options(broker, &topic, 4));
     options.settings.retry.attempts = 0;
     let ended = run_with(options, PoisonHandler::default().source());
     assert_eq!(ended.view.totals.dead_lettered, RECORDS as u64, "{}", ended.log());
     let before: Vec<usize> =
         (0..3).map(|partition| placed.iter().filter(|one| one.partition == partition).count()).collect();
-    let memory = unique_name("retry-killed");
+    let group = unique_name("retry-killed");
     let start = || {
-        let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead, "--group", &memory];
-        // Slow enough to be killed in the middle.
-        Program::kreplay().args(args).args(["--rate", "3000/s"]).deadline(DEADLINE)
+        let args =
+            ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", &dead_letters, "--group", &group];
+        // Slow enough to be killed before its end.
+        Program::kreplay().args(args).args(["--rate", "3000/s"]).timeout(RUN_TIMEOUT)
     };
     let back = || -> usize {
         let ends = (0..3).map(|partition| usize::try_from(broker.watermarks(&topic, partition).1).unwrap());
@@ -396,7 +387,7 @@ fn a_retry_that_is_killed_loses_nothing_and_repeats_a_batch_at_most() {
     for _ in 0..3 {
         let goal = (back() + rng.random_range(200..1200)).min(RECORDS - 1);
         let running = start().spawn();
-        wait::until("letters to be killed in", DEADLINE, || (back() >= goal).then_some(()));
+        wait::until("progress before the kill", RUN_TIMEOUT, || (back() >= goal).then_some(()));
         running.kill();
         kills += 1;
     }
@@ -408,10 +399,10 @@ fn a_retry_that_is_killed_loses_nothing_and_repeats_a_batch_at_most() {
             *times.entry(String::from_utf8(record.value.unwrap()).unwrap()).or_default() += 1;
         }
     }
-    assert_eq!(times.len(), RECORDS, "every letter is back");
+    assert_eq!(times.len(), RECORDS, "every dead letter was sent back");
     let repeated: usize = times.values().map(|times| times - 1).sum();
     println!("{repeated} repeated after {kills} kills");
     assert!(repeated <= kills * BATCH, "{repeated} repeated after {kills} kills");
     let finished = start().run();
-    assert!(finished.stdout.starts_with("0 dead letters driven back"), "{finished:?}");
+    assert!(finished.stdout.starts_with("0 dead letters sent back"), "{finished:?}");
 }

@@ -1,5 +1,5 @@
-//! Values with schemas, by a real schema registry: what filters, keys and lines see, what cannot be decoded, and a registry
-//! that goes away.
+//! Decoding with a real schema registry: filters, keys and output lines, values that cannot be decoded, and a registry
+//! that becomes unavailable.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use crate::support::produce::NewRecord;
 use crate::support::registry::Registry;
 use crate::support::wait;
 
-/// A registry takes its time to start on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(240);
+/// Bound of one run and of each wait. A registry may take long to restart on a busy machine.
+const RUN_TIMEOUT: Duration = Duration::from_secs(240);
 
+/// An integer in Avro's encoding.
 fn zigzag(value: i64) -> Vec<u8> {
     let mut number = (value << 1).cast_unsigned() ^ (value >> 63).cast_unsigned();
     let mut out = Vec::new();
@@ -26,16 +27,17 @@ fn zigzag(value: i64) -> Vec<u8> {
     out
 }
 
+/// A string in Avro's encoding.
 fn text(value: &str) -> Vec<u8> {
     [zigzag(i64::try_from(value.len()).unwrap()), value.as_bytes().to_vec()].concat()
 }
 
-/// What a serializer puts in front.
+/// A payload with the magic byte and schema id that a serializer puts in front.
 fn with_id(id: u32, rest: &[&[u8]]) -> Vec<u8> {
     [&[0], &id.to_be_bytes()[..], &rest.concat()].concat()
 }
 
-/// The same event in each format: written by hand, not with the code under test.
+/// The schema ids of one event type in three formats. The events are encoded by hand, not with the code under test.
 struct Schemas {
     avro: u32,
     protobuf: u32,
@@ -66,7 +68,7 @@ impl Schemas {
     }
 
     fn protobuf(&self, team: &str, n: u8) -> Vec<u8> {
-        // The second message of the file.
+        // [2, 2]: one message index, 1, the second message of the file.
         with_id(self.protobuf, &[&[2, 2], &[0x0a, team.len() as u8], team.as_bytes(), &[0x10, n, 0x18, 1]])
     }
 
@@ -79,7 +81,7 @@ fn kreplay(command: &str, broker: &Broker, topic: &str, registry: &str) -> Progr
     Program::kreplay()
         .args([command, "--bootstrap-server", broker.bootstrap(), "--topics", topic])
         .args(["--decode", "registry", "--schema-registry", registry])
-        .deadline(DEADLINE)
+        .timeout(RUN_TIMEOUT)
 }
 
 fn run(broker: &Broker, topic: &str, registry: &str) -> Program {
@@ -96,18 +98,18 @@ fn expect_code(finished: Finished, code: i32) -> Finished {
 }
 
 #[test]
-fn values_are_decoded_by_a_registry() {
+fn values_are_decoded_with_a_schema_registry() {
     let mut registry = Registry::start();
     let schemas = Schemas::register(&registry);
     let broker = broker::shared();
-    filters_keys_and_lines_see_what_values_decode_to(broker, &registry, &schemas);
-    headers_name_the_schema_and_nothing_is_decoded_with_another(broker, &registry, &schemas);
-    what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(broker, &registry, &schemas);
-    what_is_not_there_at_the_start_is_told_before_anything_is_read(broker, &registry);
-    a_registry_that_goes_away_is_waited_for(broker, &mut registry);
+    filters_keys_and_lines_see_decoded_values(broker, &registry, &schemas);
+    schema_ids_in_headers_take_precedence(broker, &registry, &schemas);
+    undecodable_values_are_dead_lettered_with_the_reason(broker, &registry, &schemas);
+    a_missing_registry_is_reported_before_anything_is_read(broker, &registry);
+    runs_wait_for_a_registry_that_becomes_unavailable(broker, &mut registry);
 }
 
-fn filters_keys_and_lines_see_what_values_decode_to(broker: &Broker, registry: &Registry, schemas: &Schemas) {
+fn filters_keys_and_lines_see_decoded_values(broker: &Broker, registry: &Registry, schemas: &Schemas) {
     let topic = broker.topic("decoded", 3);
     let mut records = Vec::new();
     for n in 0..30_u8 {
@@ -118,7 +120,7 @@ fn filters_keys_and_lines_see_what_values_decode_to(broker: &Broker, registry: &
                 1 => schemas.protobuf(team, n),
                 _ => schemas.json(team, number),
             };
-            // All of one partition and of many keys, so that only the template can keep a team in order.
+            // One partition and many keys, so that only the template can keep a team's records in order.
             records.push(NewRecord::keyed(format!("{team}-{n}"), value).in_partition(1));
         }
     }
@@ -132,21 +134,17 @@ fn filters_keys_and_lines_see_what_values_decode_to(broker: &Broker, registry: &
     let lines = lines(&expect_code(finished, 0).stdout);
     let values: Vec<_> = lines.iter().map(|line| line["value"].clone()).collect();
     let expected: Vec<_> = (0..30).map(|n| json!({"team": "red", "n": n, "color": "BLUE"})).collect();
-    assert_eq!(values, expected, "decoded, filtered, and in the order of their team");
+    assert_eq!(values, expected, "decoded, filtered, and in the order of the team");
     let report: Value = serde_json::from_slice(&std::fs::read(report.path()).unwrap()).unwrap();
     assert_eq!((&report["totals"]["handled"], &report["totals"]["filtered"]), (&json!(30), &json!(31)));
 
     let plan =
         kreplay("plan", broker, &topic, registry.address()).args(["--key-template", "team:{team}", "--report", "json"]);
     let plan: Value = serde_json::from_str(&expect_code(plan.run(), 0).stdout).unwrap();
-    assert!(plan.to_string().contains("team:red"), "a plan counts the decoded keys: {plan}");
+    assert!(plan.to_string().contains("team:red"), "the plan does not count the decoded keys: {plan}");
 }
 
-fn headers_name_the_schema_and_nothing_is_decoded_with_another(
-    broker: &Broker,
-    registry: &Registry,
-    schemas: &Schemas,
-) {
+fn schema_ids_in_headers_take_precedence(broker: &Broker, registry: &Registry, schemas: &Schemas) {
     let topic = broker.topic("headers", 1);
     let header = |id: u32, indexes: &[u8]| [&[0], &id.to_be_bytes()[..], indexes].concat();
     let value = |bytes: &[u8], header: &[u8]| NewRecord::keyed("k", bytes).header("__value_schema_id", Some(header));
@@ -157,13 +155,13 @@ fn headers_name_the_schema_and_nothing_is_decoded_with_another(
             value(&avro[5..], &header(schemas.avro, &[])),
             value(&protobuf[7..], &header(schemas.protobuf, &[2, 2])),
             avro_key(schemas, value(br#"{"team": "red", "n": 3, "color": "BLUE"}"#, &header(schemas.json, &[]))),
-            // What the header says cannot be read, so that what looks like an id in front of the payload does not count.
+            // The header cannot be parsed. The bytes in front of the payload look like an id but must not be used.
             value(&avro, b"1abcdefghijklmnop"),
             value(&avro[5..], &[&[1], &[7; 16][..]].concat()),
             NewRecord::keyed("k", &avro[5..]),
         ],
     );
-    // The handler wants no headers in the one, and all of them in the other; the filter and the lines need values.
+    // One handler needs headers and the other does not. The output lines and the filter need decoded values.
     for flags in [&["--handler", "ndjson"][..], &["--handler", "null", "--json", "color=BLUE"]] {
         let finished = run(broker, &topic, registry.address())
             .args(["--on-failure", "skip", "--single-threaded"])
@@ -184,49 +182,45 @@ fn headers_name_the_schema_and_nothing_is_decoded_with_another(
             assert_eq!(values, [expected("red", 1), expected("blue", 2), expected("red", 3)]);
         }
     }
-    // Keys have a header of their own.
+    // Keys have a separate header.
     let topic = broker.topic("key-headers", 1);
     broker.produce(&topic, &[avro_key(schemas, NewRecord::unkeyed("v"))]);
     let finished = Program::kreplay()
         .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
         .args(["--decode-key", "registry", "--schema-registry", registry.address(), "--handler", "ndjson"])
-        .deadline(DEADLINE)
+        .timeout(RUN_TIMEOUT)
         .run();
     assert_eq!(lines(&expect_code(finished, 0).stdout)[0]["key"], json!({"team": "red", "n": 9, "color": "BLUE"}));
 }
 
-/// The same record with a bare Avro key, whose schema a header names.
+/// The same record with an Avro key whose schema id is in a header.
 fn avro_key(schemas: &Schemas, mut record: NewRecord) -> NewRecord {
     record.key = Some(schemas.avro("red", 9)[5..].to_vec());
     let header = [&[0], &schemas.avro.to_be_bytes()[..]].concat();
     record.header("__key_schema_id", Some(&header))
 }
 
-fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
-    broker: &Broker,
-    registry: &Registry,
-    schemas: &Schemas,
-) {
+fn undecodable_values_are_dead_lettered_with_the_reason(broker: &Broker, registry: &Registry, schemas: &Schemas) {
     let topic = broker.topic("undecodable", 1);
-    let dead = format!("{topic}.dlq");
-    broker.create_topic(&dead, 1, &[]);
+    let dead_letters = format!("{topic}.dlq");
+    broker.create_topic(&dead_letters, 1, &[]);
     let good = schemas.avro("red", 1);
     let bad = [
         ("plain", b"{\"team\":\"red\"}".to_vec(), "0x7b"),
         ("unknown", with_id(999_999, &[&good[5..]]), "does not know schema 999999"),
-        ("short", good[..good.len() - 1].to_vec(), "cut off"),
+        ("short", good[..good.len() - 1].to_vec(), "truncated"),
         ("long", [&good[..], &[0]].concat(), "left over"),
     ];
     let mut records = vec![NewRecord::keyed("good", good.clone())];
     records.extend(bad.iter().map(|(key, value, _)| NewRecord::keyed(*key, value.clone())));
     records.push(NewRecord::keyed("good", good));
     broker.produce(&topic, &records);
-    // Under a filter that needs them decoded, and without one; under a handler that decodes, and under one that does not.
+    // With and without a filter that needs decoded values, and with and without a handler that needs them.
     let cases = [&["--handler", "ndjson"][..], &["--handler", "null"], &["--handler", "null", "--json", "team=red"]];
     for (nth, flags) in cases.into_iter().enumerate() {
         let finished = run(broker, &topic, registry.address()).args(["--on-failure", "dead-letter"]).args(flags).run();
         let finished = expect_code(finished, 3);
-        let letters = broker.records(&dead, 0);
+        let letters = broker.records(&dead_letters, 0);
         let errors: BTreeMap<String, String> = letters[nth * bad.len()..]
             .iter()
             .map(|letter| {
@@ -244,7 +238,7 @@ fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
             assert_eq!(lines(&finished.stdout).len(), 2);
         }
     }
-    // Without a format a value that is not JSON cannot be judged: it is left out and counted.
+    // Without a format, the filter cannot judge values that are not JSON: they are left out and counted.
     let plain = Program::kreplay()
         .args(["run", "--headless", "--no-journal", "--bootstrap-server", broker.bootstrap(), "--topics", &topic])
         .args(["--json", "team=red", "--handler", "ndjson"]);
@@ -253,7 +247,7 @@ fn what_cannot_be_decoded_goes_to_the_dead_letters_with_the_reason(
     assert!(finished.stderr.contains("5 unjudged"), "{}", finished.stderr);
 }
 
-fn what_is_not_there_at_the_start_is_told_before_anything_is_read(broker: &Broker, registry: &Registry) {
+fn a_missing_registry_is_reported_before_anything_is_read(broker: &Broker, registry: &Registry) {
     let topic = broker.topic("nobody", 1);
     for command in ["run", "plan"] {
         let with = |address: &str| {
@@ -272,7 +266,7 @@ fn what_is_not_there_at_the_start_is_told_before_anything_is_read(broker: &Broke
     }
 }
 
-/// A run that follows the log, with its lines on standard output.
+/// Starts a run that follows the log and writes lines to standard output.
 fn follow(broker: &Broker, topic: &str, registry: &str, flags: &[&str]) -> Running {
     run(broker, topic, registry)
         .args(["--handler", "ndjson", "--to", "never", "--single-threaded"])
@@ -284,39 +278,39 @@ fn follow(broker: &Broker, topic: &str, registry: &str, flags: &[&str]) -> Runni
         .spawn()
 }
 
-fn a_registry_that_goes_away_is_waited_for(broker: &Broker, registry: &mut Registry) {
+fn runs_wait_for_a_registry_that_becomes_unavailable(broker: &Broker, registry: &mut Registry) {
     let topic = broker.topic("away", 1);
     let schema =
         |name: &str| json!({"type": "record", "name": name, "fields": [{"name": "n", "type": "long"}]}).to_string();
     let ids = ["First", "Second"].map(|name| registry.register(&name.to_lowercase(), "AVRO", &schema(name), &[]));
     let event = |id: u32, n: i64| NewRecord::keyed("k", with_id(id, &[&zigzag(n)]));
-    // Reading needs the schema in the one, and only the handler in the other.
+    // In the first run reading needs the schema, in the second only the handler does.
     let reading = follow(broker, &topic, registry.address(), &["--key-template", "n:{n}"]);
     let handling = follow(broker, &topic, registry.address(), &[]);
     let expect = |count: usize| {
         for run in [&reading, &handling] {
-            wait::until("the next line", DEADLINE, || (run.stdout().lines().count() >= count).then_some(()));
+            wait::until("next line", RUN_TIMEOUT, || (run.stdout().lines().count() >= count).then_some(()));
         }
     };
     broker.produce(&topic, &[event(ids[0], 0)]);
     expect(1);
     registry.kill();
     broker.produce(&topic, &[event(ids[0], 1)]);
-    // What is known needs no registry.
+    // A known schema needs no registry.
     expect(2);
     broker.produce(&topic, &[event(ids[1], 2), event(ids[0], 3)]);
-    let says = |run: &Running, part: &str| {
-        wait::until(part, DEADLINE, || run.stderr().contains(part).then_some(()));
+    let expect_message = |run: &Running, part: &str| {
+        wait::until(part, RUN_TIMEOUT, || run.stderr().contains(part).then_some(()));
     };
-    says(&reading, "reading waits");
-    says(&handling, "cannot be decoded now");
+    expect_message(&reading, "reading waits");
+    expect_message(&handling, "cannot be decoded now");
     assert_eq!((reading.stdout().lines().count(), handling.stdout().lines().count()), (2, 2));
     registry.restart();
     expect(4);
-    says(&reading, "answers again");
+    expect_message(&reading, "answers again");
     for run in [reading, handling] {
         send_signal(run.id(), "TERM");
-        // It was stopped, and everything that was there was handled.
+        // The stopped run has handled all records of the log.
         let finished = expect_code(run.finish(), 0);
         let numbers: Vec<_> = lines(&finished.stdout).iter().map(|line| line["value"]["n"].clone()).collect();
         assert_eq!(numbers, [0, 1, 2, 3].map(Value::from), "in order, each once");

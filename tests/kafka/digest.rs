@@ -1,17 +1,17 @@
-//! However records are handled, the digest says that it was the same.
+//! The digest of a run does not depend on how its records were handled.
 
 use kreplay::domain::Ordering;
 use kreplay::kafka::GroupProtocol;
 
-use crate::recorder::Recorder;
-use crate::sessions::{in_group, options, ordered, run_with};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{in_group, options, ordered, run_with};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 
 const RECORDS: usize = 10_000;
 
 #[test]
-fn sequential_parallel_by_partition_and_in_a_group_is_the_same() {
+fn all_orderings_concurrencies_and_groups_give_the_same_digest() {
     let broker = broker::shared();
     let topic = broker.topic("digest", 12);
     let records: Vec<_> =

@@ -1,4 +1,4 @@
-//! Child processes that handle the records of a real broker, and do what children should not.
+//! The `exec` handler on a real broker, with child processes that misbehave.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,24 +16,27 @@ use crate::support::{
     wait,
 };
 
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Bound of one run and of each wait.
+const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 3;
 
-/// A place for a run: its configuration, its journal, its script and what that notes.
-struct Place<'a> {
+/// A folder for a run: configuration, journal, the script, and the script's notes.
+struct Workspace<'a> {
     broker: &'a Broker,
     dir: tempfile::TempDir,
 }
 
-impl<'a> Place<'a> {
-    fn new(broker: &'a Broker, many: &str, work: &str) -> Self {
+impl<'a> Workspace<'a> {
+    /// `max_records` is the number of records after which each child exits, `work` its seconds per record; both may be
+    /// empty.
+    fn new(broker: &'a Broker, max_records: &str, work: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exec/handler.sh");
         fs::copy(fixture, dir.path().join("handler.sh")).unwrap();
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
         let config = format!(
             "[run]\nretry.attempts = 1\nretry.first_delay = '10ms'\non_failure = 'dead-letter'\ndead_letter.create = true\n\
-             [exec]\ntimeout = '1s'\nenvironment = ['DIR={}', 'MANY={many}', 'WORK={work}']\n",
+             [exec]\ntimeout = '1s'\nenvironment = ['DIR={}', 'MANY={max_records}', 'WORK={work}']\n",
             dir.path().display()
         );
         fs::write(dir.path().join("kreplay.toml"), config).unwrap();
@@ -50,7 +53,7 @@ impl<'a> Place<'a> {
             .args(["--headless", "--bootstrap-server", self.broker.bootstrap(), "--report", "json"])
             .env("XDG_STATE_HOME", self.dir.path())
             .current_dir(self.dir.path())
-            .deadline(DEADLINE)
+            .timeout(RUN_TIMEOUT)
     }
 
     fn handled(&self) -> Vec<Handled> {
@@ -65,11 +68,11 @@ impl<'a> Place<'a> {
         whole.lines().map(read).collect()
     }
 
-    /// Waits until no child is left, whoever its parent is now.
-    fn until_children_are_gone(&self) {
+    /// Waits until all children have ended, even those whose parent has changed.
+    fn wait_for_children_to_end(&self) {
         let pids = fs::read_to_string(self.path("pids")).unwrap();
         for pid in pids.lines() {
-            wait::until("end of a child", DEADLINE, || {
+            wait::until("end of a child", RUN_TIMEOUT, || {
                 let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 (stat.is_empty() || stat.contains(") Z ") || !stat.contains("handler.sh")).then_some(())
             });
@@ -77,13 +80,15 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A record that a child noted as handled.
 #[derive(Clone, Debug)]
 struct Handled {
+    /// Partition and offset.
     place: (i64, i64),
     key: String,
 }
 
-/// No record of a key comes after a later one of it; the same one may come again.
+/// Checks that no record of a key was handled after a later one of that key. Repetitions are allowed.
 fn expect_order(handled: &[Handled]) {
     let mut last = BTreeMap::new();
     for Handled { place, key } in handled {
@@ -101,86 +106,87 @@ fn report(finished: &Finished) -> Value {
 }
 
 #[test]
-fn children_that_break_in_every_way_lose_nothing_and_keep_the_order_of_keys() {
+fn misbehaving_children_lose_no_record_and_keep_the_order_of_keys() {
     let broker = broker::shared();
     let topic = broker.topic("exec", PARTITIONS);
     let mut all = records(600, 30);
-    let evil = ["bad-1", "never-1", "hang-1", "garbage-1", "kill-1", "bad-2"];
-    for (n, value) in evil.iter().enumerate() {
+    let bad_values = ["bad-1", "never-1", "hang-1", "garbage-1", "kill-1", "bad-2"];
+    for (n, value) in bad_values.iter().enumerate() {
         let at = 60 + n * 80;
         all[at] = NewRecord::keyed(format!("key-{}", at % 30), *value);
     }
     let placed = broker.produce(&topic, &all);
-    let place = Place::new(broker, "37", "");
+    let workspace = Workspace::new(broker, "37", "");
     let finished =
-        place.kreplay(&["run", "--topics", &topic, "--concurrency", "4", "--handler", "exec:./handler.sh"]).run();
+        workspace.kreplay(&["run", "--topics", &topic, "--concurrency", "4", "--handler", "exec:./handler.sh"]).run();
     assert_eq!(finished.code(), Some(3), "{finished:?}");
     let report = report(&finished);
-    assert_eq!(report["totals"]["dead_lettered"], evil.len(), "{report:#}");
-    assert_eq!(report["totals"]["handled"], 600 - evil.len());
+    assert_eq!(report["totals"]["dead_lettered"], bad_values.len(), "{report:#}");
+    assert_eq!(report["totals"]["handled"], 600 - bad_values.len());
 
-    let handled = place.handled();
+    let handled = workspace.handled();
     expect_order(&handled);
     let expected: BTreeSet<_> = (0..600)
-        .filter(|n| (0..evil.len()).all(|k| 60 + k * 80 != *n))
+        .filter(|n| (0..bad_values.len()).all(|k| 60 + k * 80 != *n))
         .map(|n| (i64::from(placed[n].partition), placed[n].offset))
         .collect();
     let missing: Vec<_> = {
         let seen: BTreeSet<_> = handled.iter().map(|it| it.place).collect();
         expected.difference(&seen).copied().collect()
     };
-    assert_eq!(missing, [], "records that nobody handled");
+    assert_eq!(missing, [], "records were not handled");
 
-    let dead: BTreeSet<String> = (0..PARTITIONS)
+    let dead_letters: BTreeSet<String> = (0..PARTITIONS)
         .flat_map(|partition| broker.records(&format!("{topic}.dlq"), partition))
         .map(|letter| String::from_utf8(letter.value.clone().unwrap()).unwrap())
         .collect();
-    assert_eq!(dead, evil.iter().map(ToString::to_string).collect());
-    place.until_children_are_gone();
+    assert_eq!(dead_letters, bad_values.iter().map(ToString::to_string).collect());
+    workspace.wait_for_children_to_end();
 }
 
 #[test]
-fn children_end_with_a_killed_run_which_goes_on_from_another_directory() {
+fn children_end_with_a_killed_run_which_can_be_resumed_from_another_directory() {
     let broker = broker::shared();
     let topic = broker.topic("exec-kill", PARTITIONS);
     let placed = broker.produce(&topic, &records(400, 20));
-    let place = Place::new(broker, "", "0.01");
-    let mut running = place
+    let workspace = Workspace::new(broker, "", "0.01");
+    let mut running = workspace
         .kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", "exec:./handler.sh"])
         .spawn();
-    running.wait_for("records handled", DEADLINE, |_, _| place.handled().len() >= 120);
+    running.wait_for("records handled", RUN_TIMEOUT, |_, _| workspace.handled().len() >= 120);
     running.kill();
-    place.until_children_are_gone();
-    let before = place.handled();
-    assert!(before.len() < 400, "it was killed too late");
+    workspace.wait_for_children_to_end();
+    let before = workspace.handled();
+    assert!(before.len() < 400, "the kill came after the end");
     expect_order(&before);
 
-    let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
+    let runs =
+        Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", workspace.dir.path()).timeout(RUN_TIMEOUT);
     let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();
     let id = runs[0]["run_id"].as_str().unwrap().to_owned();
-    let finished = place.kreplay(&["resume", &id]).current_dir(place.path("elsewhere")).run().expect_success();
+    let finished = workspace.kreplay(&["resume", &id]).current_dir(workspace.path("elsewhere")).run().expect_success();
     assert_eq!(report(&finished)["state"], "done");
-    let handled = place.handled();
+    let handled = workspace.handled();
     expect_order(&handled[before.len()..]);
     let seen: BTreeSet<_> = handled.iter().map(|it| it.place).collect();
     assert_eq!(seen, placed.iter().map(|it| (i64::from(it.partition), it.offset)).collect());
-    assert!(handled.len() < 600, "{} of 400 records were handled again", handled.len() - 400);
+    assert!(handled.len() < 600, "{} of 400 records were repeated", handled.len() - 400);
 }
 
 #[test]
-fn a_command_that_never_works_fails_the_run_and_says_why() {
+fn a_command_that_always_fails_fails_the_run_with_the_reason() {
     let broker = broker::shared();
     let topic = broker.topic("exec-never", 1);
     broker.produce(&topic, &records(50, 5));
-    let place = Place::new(broker, "", "");
+    let workspace = Workspace::new(broker, "", "");
     let script = "exec:sh -c 'echo no module named foo >&2; exit 1'";
-    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", script]).run();
+    let finished = workspace.kreplay(&["run", "--topics", &topic, "--handler", script]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("has never acknowledged a record"), "{finished:?}");
     assert!(finished.stderr.contains("no module named foo"), "{finished:?}");
     assert_eq!(report(&finished)["totals"]["dead_lettered"], 0);
 
-    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", "exec:./no-such-handler"]).run();
+    let finished = workspace.kreplay(&["run", "--topics", &topic, "--handler", "exec:./no-such-handler"]).run();
     assert_eq!(finished.code(), Some(2), "{finished:?}");
-    assert!(finished.stderr.contains("./no-such-handler is not a file that can be executed"), "{finished:?}");
+    assert!(finished.stderr.contains("./no-such-handler is not an executable file"), "{finished:?}");
 }

@@ -1,4 +1,5 @@
-//! Exports to files: killed, stopped, out of room, shared by processes. Every record is in the complete files exactly once.
+//! Exports to files that are killed, stopped, out of disk space, or shared by processes. In the end every record is in
+//! the complete files exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -7,22 +8,23 @@ use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
+use rand::RngExt;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-use crate::small_disk::SmallDisk;
+use crate::fixtures::small_disk::SmallDisk;
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
-use crate::support::wait;
+use crate::support::{random, wait};
 
 const RECORDS: usize = 20_000;
 const KEYS: usize = 300;
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Bound of one run and of each wait.
+const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A topic's name, a partition and an offset.
-type Place = (String, i64, i64);
+/// Topic, partition and offset of a record.
+type RecordPlace = (String, i64, i64);
 
 /// One export: its topics, its directory and its journal.
 struct Export {
@@ -30,7 +32,7 @@ struct Export {
     handler: String,
     dir: tempfile::TempDir,
     settings: Vec<(&'static str, &'static str)>,
-    expected: BTreeSet<Place>,
+    expected: BTreeSet<RecordPlace>,
 }
 
 impl Export {
@@ -58,19 +60,20 @@ impl Export {
         }
     }
 
+    /// The directory of the files.
     fn out(&self) -> PathBuf {
         self.dir.path().join("out")
     }
 
     fn program(&self, args: &[&str]) -> Program {
-        let mut program = Program::kreplay().env("XDG_STATE_HOME", self.dir.path()).deadline(DEADLINE);
+        let mut program = Program::kreplay().env("XDG_STATE_HOME", self.dir.path()).timeout(RUN_TIMEOUT);
         for (name, value) in &self.settings {
             program = program.env(name, value);
         }
-        program.args(args).arg_if_run(args, self).args(["--headless", "--report", "json"])
+        program.args(args).with_run_args(args, self).args(["--headless", "--report", "json"])
     }
 
-    /// What has been handed over to files so far, by the database beside them.
+    /// The number of rows written to files so far, according to the database beside them.
     fn rows(&self) -> usize {
         let path = self.out().join(".kreplay/export.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -79,26 +82,27 @@ impl Export {
         rows.map_or(0, |rows| usize::try_from(rows).unwrap())
     }
 
-    fn left_open(&self) -> Vec<String> {
+    /// The files that are not complete.
+    fn open_files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.out().join(".kreplay")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
         names.filter(|name| !name.starts_with("export.db")).collect()
     }
 
-    /// Kills an attempt when so many rows are there.
-    fn kill_at(&self, args: &[&str], point: usize) {
+    /// Starts `run` or `resume` and kills it when this number of rows is written.
+    fn kill_at(&self, args: &[&str], rows: usize) {
         let running = self.program(args).spawn();
-        wait::until("progress to be killed in", DEADLINE, || (self.rows() >= point).then_some(()));
+        wait::until("progress before the kill", RUN_TIMEOUT, || (self.rows() >= rows).then_some(()));
         let killed = running.kill();
-        assert_eq!(killed.code(), None, "it ended before it was killed: {killed:?}");
-        // What a listing shows is complete.
+        assert_eq!(killed.code(), None, "it ended before the kill: {killed:?}");
+        // Files with their final names can be read completely.
         let seen: usize = files(&self.out()).iter().map(|path| read(path).len()).sum();
         assert!(seen <= self.expected.len());
     }
 
-    /// Every record is there once, and those of a key are in order within what shares its files.
+    /// Checks that every record is there once, and that the records of each key of a partition are in order.
     fn expect_exactly_once(&self, finished: &Finished) {
-        let mut found: Vec<Place> = Vec::new();
+        let mut found: Vec<RecordPlace> = Vec::new();
         let mut last: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
         let paths = files(&self.out());
         for path in &paths {
@@ -113,15 +117,15 @@ impl Export {
             }
         }
         let count = found.len();
-        let places: BTreeSet<Place> = found.into_iter().collect();
+        let places: BTreeSet<RecordPlace> = found.into_iter().collect();
         assert_eq!(
             places.len(),
             self.expected.len(),
-            "lost: {:?}\n{finished:?}",
+            "lost, for example: {:?}\n{finished:?}",
             self.expected.difference(&places).next()
         );
         assert_eq!((places == self.expected, count), (true, self.expected.len()), "{finished:?}");
-        assert_eq!(self.left_open(), Vec::<String>::new(), "nothing is left open");
+        assert_eq!(self.open_files(), Vec::<String>::new(), "all files are complete");
         println!("{}: {count} records in {} files", self.handler, paths.len());
     }
 
@@ -132,12 +136,13 @@ impl Export {
     }
 }
 
+/// Adds the arguments that all commands and only `run` need.
 trait RunArgs {
-    fn arg_if_run(self, args: &[&str], export: &Export) -> Self;
+    fn with_run_args(self, args: &[&str], export: &Export) -> Self;
 }
 
 impl RunArgs for Program {
-    fn arg_if_run(self, args: &[&str], export: &Export) -> Self {
+    fn with_run_args(self, args: &[&str], export: &Export) -> Self {
         let program = self.args(["--bootstrap-server", broker::shared().bootstrap()]);
         if args[0] != "run" {
             return program;
@@ -154,8 +159,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The records of a file, with their keys.
-fn read(path: &Path) -> Vec<(Place, String)> {
+/// The records of a file with their keys.
+fn read(path: &Path) -> Vec<(RecordPlace, String)> {
     let file = File::open(path).unwrap();
     let name = path.display().to_string();
     if name.ends_with(".parquet") {
@@ -188,35 +193,32 @@ fn read(path: &Path) -> Vec<(Place, String)> {
     rows.map(|row| ((row[0].to_owned(), row[1].parse().unwrap(), row[2].parse().unwrap()), row[4].to_owned())).collect()
 }
 
-fn seed() -> u64 {
-    let seed = std::env::var("KREPLAY_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
-    println!("KREPLAY_TEST_SEED={seed}");
-    seed
-}
+/// Settings for small files and batches.
+const SMALL_FILES: [(&str, &str); 2] = [("KREPLAY_EXPORT_FILE_SIZE", "300KiB"), ("KREPLAY_RUN_BATCH", "50")];
+/// A rate at which runs do not end before they are killed.
+const SLOW_RATE: [&str; 2] = ["--rate", "7k/s"];
 
-const SMALL: [(&str, &str); 2] = [("KREPLAY_EXPORT_FILE_SIZE", "300KiB"), ("KREPLAY_RUN_BATCH", "50")];
-const PACE: [&str; 2] = ["--rate", "7k/s"];
-
-/// Points in the order in which they are passed; not in the last part, where a run may end before a kill arrives.
-fn points(random: &mut StdRng, kills: usize) -> Vec<usize> {
+/// Random numbers of rows at which to kill, in ascending order. Not in the last 30 %, where a run may end before the
+/// kill.
+fn kill_points(random: &mut StdRng, kills: usize) -> Vec<usize> {
     let mut points: Vec<usize> = (0..kills).map(|_| random.random_range(1..RECORDS / 10 * 7)).collect();
     points.sort_unstable();
     points
 }
 
 #[test]
-fn killed_at_random_points_and_resumed_an_export_holds_every_record_once() {
-    let (broker, mut random) = (broker::shared(), StdRng::seed_from_u64(seed()));
+fn an_export_killed_at_random_points_and_resumed_has_every_record_once() {
+    let (broker, mut random) = (broker::shared(), random::generator());
     for (format, settings) in [
         ("csv", vec![]),
         ("parquet", vec![]),
         ("ndjson", vec![("KREPLAY_EXPORT_COMPRESSION", "gzip"), ("KREPLAY_EXPORT_SERIES", "topic")]),
     ] {
-        let export = Export::new(broker, format, &[&SMALL[..], &settings].concat());
+        let export = Export::new(broker, format, &[&SMALL_FILES[..], &settings].concat());
         let mut id = String::new();
-        for (kill, point) in points(&mut random, 5).into_iter().enumerate() {
-            let begin = [&["run", "--concurrency", "6"][..], &PACE].concat();
-            let resume = [&["resume", &id][..], &PACE].concat();
+        for (kill, point) in kill_points(&mut random, 5).into_iter().enumerate() {
+            let begin = [&["run", "--concurrency", "6"][..], &SLOW_RATE].concat();
+            let resume = [&["resume", &id][..], &SLOW_RATE].concat();
             export.kill_at(if kill == 0 { &begin } else { &resume }, point);
             if kill == 0 {
                 id = export.run_id();
@@ -230,9 +232,9 @@ fn killed_at_random_points_and_resumed_an_export_holds_every_record_once() {
 }
 
 #[test]
-fn processes_of_a_group_share_a_directory_and_one_may_be_killed() {
-    let (broker, mut random) = (broker::shared(), StdRng::seed_from_u64(seed()));
-    let export = Export::new(broker, "csv", &[&SMALL[..], &[("KREPLAY_EXPORT_SERIES", "worker")]].concat());
+fn processes_of_a_group_share_a_directory_and_survive_a_kill() {
+    let (broker, mut random) = (broker::shared(), random::generator());
+    let export = Export::new(broker, "csv", &[&SMALL_FILES[..], &[("KREPLAY_EXPORT_SERIES", "worker")]].concat());
     let group = unique_name("export");
     let args = ["run", "--concurrency", "2", "--group", &group, "--rate", "4k/s"];
     let survivor = export.program(&args).spawn();
@@ -240,48 +242,48 @@ fn processes_of_a_group_share_a_directory_and_one_may_be_killed() {
     export.kill_at(&args, point);
     let finished = survivor.finish().expect_success();
     let mut found: Vec<_> = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
-    // The files that the killed one left are completed by whoever opens the directory next.
-    if !export.left_open().is_empty() {
+    // Files that the killed process left open are completed by the next process that opens the directory.
+    if !export.open_files().is_empty() {
         export.program(&args).run().expect_success();
         found = files(&export.out()).iter().flat_map(|path| read(path)).map(|(place, _)| place).collect();
     }
-    let places: BTreeSet<Place> = found.iter().cloned().collect();
-    assert_eq!((found.len(), places == export.expected, export.left_open()), (RECORDS, true, vec![]), "{finished:?}");
+    let places: BTreeSet<RecordPlace> = found.iter().cloned().collect();
+    assert_eq!((found.len(), places == export.expected, export.open_files()), (RECORDS, true, vec![]), "{finished:?}");
 }
 
 #[test]
-fn an_export_that_is_stopped_leaves_complete_files_and_goes_on() {
+fn a_stopped_export_leaves_complete_files_and_can_be_resumed() {
     let broker = broker::shared();
     for format in ["csv", "parquet"] {
-        let export = Export::new(broker, format, &SMALL);
-        let running = export.program(&[&["run", "--concurrency", "4"][..], &PACE].concat()).spawn();
-        wait::until("progress to be stopped in", DEADLINE, || (export.rows() >= 3_000).then_some(()));
+        let export = Export::new(broker, format, &SMALL_FILES);
+        let running = export.program(&[&["run", "--concurrency", "4"][..], &SLOW_RATE].concat()).spawn();
+        wait::until("progress before the stop", RUN_TIMEOUT, || (export.rows() >= 3_000).then_some(()));
         running.signal("TERM");
         let stopped = running.finish();
         assert_eq!(stopped.code(), Some(4), "{stopped:?}");
-        assert_eq!(export.left_open(), Vec::<String>::new(), "{stopped:?}");
+        assert_eq!(export.open_files(), Vec::<String>::new(), "{stopped:?}");
         let read: usize = files(&export.out()).iter().map(|path| read(path).len()).sum();
         assert_eq!(read, export.rows());
         export.expect_exactly_once(&export.program(&["resume", "last"]).run().expect_success());
     }
 }
 
-/// No file may be larger than 1 MiB: that is as a disk that is full then, and needs no disk of one's own.
+/// Limits files to 1 MiB. That acts like a full disk and needs no separate disk.
 #[test]
-fn an_export_without_room_fails_in_words_and_goes_on_when_there_is_some() {
+fn an_export_without_disk_space_fails_with_a_clear_error_and_can_be_resumed() {
     let broker = broker::shared();
     for format in ["csv", "parquet"] {
         let export = Export::new(broker, format, &[]);
-        let mut limited = Program::named("bash").env("XDG_STATE_HOME", export.dir.path()).deadline(DEADLINE);
+        let mut limited = Program::named("bash").env("XDG_STATE_HOME", export.dir.path()).timeout(RUN_TIMEOUT);
         let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
-        limited = limited.args(["-c", script, env!("CARGO_BIN_EXE_kreplay"), "run"]).arg_if_run(&["run"], &export);
+        limited = limited.args(["-c", script, env!("CARGO_BIN_EXE_kreplay"), "run"]).with_run_args(&["run"], &export);
         let failed = limited.args(["--headless", "--concurrency", "4", "--on-failure", "skip"]).run();
         assert_eq!(failed.code(), Some(1), "{failed:?}");
-        // What is noted beside the files may be the first to become too large; SQLite has only these words for it.
-        let says = |part| failed.stderr.contains(part);
-        let is_said = (says("cannot write to") && says("File too large"))
-            || says("cannot note what is in the files: disk I/O error");
-        assert!(is_said, "{failed:?}");
+        // The database beside the files may reach the limit first. SQLite reports that only as an I/O error.
+        let has = |part| failed.stderr.contains(part);
+        let is_reported = (has("cannot write to") && has("File too large"))
+            || has("cannot update the database of exported records: disk I/O error");
+        assert!(is_reported, "{failed:?}");
         assert!(failed.stderr.contains("the run can be resumed"), "{failed:?}");
         let finished = export.program(&["resume", "last"]).run();
         assert_eq!(finished.code(), Some(0), "{finished:?}");
@@ -290,24 +292,24 @@ fn an_export_without_room_fails_in_words_and_goes_on_when_there_is_some() {
 }
 
 #[test]
-fn on_a_full_disk_no_file_is_half_written_and_the_run_goes_on_when_there_is_room() {
+fn a_full_disk_leaves_no_incomplete_file_and_the_run_can_be_resumed() {
     let broker = broker::shared();
     for (format, size) in [("ndjson", "2m"), ("csv", "2m"), ("parquet", "600k")] {
-        let export = Export::new(broker, format, &SMALL);
+        let export = Export::new(broker, format, &SMALL_FILES);
         let Some(disk) = SmallDisk::over(&export.out(), size) else { return };
-        // This is no fault of a record.
+        // A full disk is not the failure of a record, so nothing may be skipped.
         let failed = export.program(&["run", "--concurrency", "4", "--on-failure", "skip"]).run();
         assert_eq!(failed.code(), Some(1), "{failed:?}");
-        let says = ["No space left on device", "disk is full"].iter().any(|part| failed.stderr.contains(part));
-        assert!(says && failed.stderr.contains("the run can be resumed"), "{failed:?}");
+        let is_reported = ["No space left on device", "disk is full"].iter().any(|part| failed.stderr.contains(part));
+        assert!(is_reported && failed.stderr.contains("the run can be resumed"), "{failed:?}");
         let report: Value = serde_json::from_str(&failed.stdout).unwrap();
         assert_eq!((&report["state"], &report["totals"]["skipped"]), (&"failed".into(), &0.into()), "{report:#}");
         let mut seen = BTreeSet::new();
         for path in files(&export.out()) {
             let text = std::fs::read(&path).unwrap();
-            assert!(format == "parquet" || text.ends_with(b"\n"), "{} is half written", path.display());
+            assert!(format == "parquet" || text.ends_with(b"\n"), "{} is incomplete", path.display());
             for (place, _) in read(&path) {
-                assert!(seen.insert(place.clone()), "{place:?} is there twice");
+                assert!(seen.insert(place.clone()), "{place:?} occurs twice");
             }
         }
         assert!(seen.len() < RECORDS && seen.is_subset(&export.expected), "{} records", seen.len());

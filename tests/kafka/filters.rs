@@ -1,4 +1,4 @@
-//! Filters and key templates: what is left out is counted and dealt with, and lanes follow the template.
+//! Filters and key templates: filtered records are counted and committed, and the template defines the lanes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use kreplay::plan::{KeyList, Rules};
 use kreplay::replay::SessionOptions;
 use serde_json::{Value, json};
 
-use crate::lines;
-use crate::recorder::{Recorder, Seen};
-use crate::sessions::{in_group, options, run_with};
+use crate::fixtures::ndjson;
+use crate::fixtures::recorder::{Recorder, SeenRecord};
+use crate::fixtures::sessions::{in_group, options, run_with};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
@@ -23,8 +23,8 @@ fn event_type(n: usize) -> &'static str {
     ["OrderPlaced", "OrderPaid", "TeamMerged"][n % 3]
 }
 
-/// Events keyed by task, whose team stands in the value: a team is spread over keys and partitions.
-fn events(broker: &Broker, prefix: &str) -> String {
+/// Writes events whose key is a task and whose value has the team. A team's events are spread over keys and partitions.
+fn topic_with_events(broker: &Broker, prefix: &str) -> String {
     let topic = broker.topic(prefix, 4);
     let records: Vec<_> = (0..RECORDS)
         .map(|n| {
@@ -38,26 +38,27 @@ fn events(broker: &Broker, prefix: &str) -> String {
     topic
 }
 
-fn with(mut options: SessionOptions, change: impl FnOnce(&mut Rules)) -> SessionOptions {
+/// The same run with rules.
+fn with_rules(mut options: SessionOptions, change: impl FnOnce(&mut Rules)) -> SessionOptions {
     let mut rules = Rules::default();
     change(&mut rules);
     options.selection.as_mut().unwrap().scope.rules = Arc::new(rules);
     options
 }
 
-fn number(seen: &Seen) -> usize {
+fn number(seen: &SeenRecord) -> usize {
     let value: Value = serde_json::from_slice(seen.value.as_ref().unwrap()).unwrap();
     usize::try_from(value["n"].as_u64().unwrap()).unwrap()
 }
 
-/// Runs with rules, without and with a group; checks that exactly the records with these numbers are handled.
+/// Runs with rules, without and with a group. Checks that exactly the records with the wanted numbers are handled.
 fn expect_only(topic: &str, rules: impl Fn(&mut Rules), wanted: impl Fn(usize) -> bool) {
     let broker = broker::shared();
     let expected: BTreeSet<usize> = (0..RECORDS).filter(|n| wanted(*n)).collect();
     assert!(!expected.is_empty() && expected.len() < RECORDS);
     for group in [None, Some(unique_name("filtered"))] {
         let recorder = Recorder::default();
-        let options = with(options(broker, topic, 4), &rules);
+        let options = with_rules(options(broker, topic, 4), &rules);
         let by_key = options.selection.as_ref().unwrap().scope.rules.template.is_none();
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let ended = run_with(options, recorder.source()).expect_done(expected.len() as u64);
@@ -71,17 +72,17 @@ fn expect_only(topic: &str, rules: impl Fn(&mut Rules), wanted: impl Fn(usize) -
         if let Some(group) = &group {
             for partition in 0..4 {
                 let (_, end) = broker.watermarks(topic, partition);
-                assert_eq!(broker.committed(group, topic, partition), Some(end), "filtered records are committed, too");
+                assert_eq!(broker.committed(group, topic, partition), Some(end), "filtered records are committed");
             }
         }
     }
 }
 
 #[test]
-fn each_kind_of_filter_and_all_together() {
-    let topic = events(broker::shared(), "filters");
+fn each_kind_of_filter_selects_its_records() {
+    let topic = topic_with_events(broker::shared(), "filters");
     let glob = |text: &str| text.parse().unwrap();
-    // R22: one key alone, and a set of keys.
+    // One key, and a set of keys.
     expect_only(&topic, |rules| rules.filter.keys = vec![glob("task:3")], |n| n % 37 == 3);
     expect_only(
         &topic,
@@ -108,15 +109,16 @@ fn each_kind_of_filter_and_all_together() {
     );
 }
 
-/// R20: the records of a team, spread over keys and partitions, are handled one after the other, each partition's in order.
+/// The records of a team are spread over keys and partitions. They are handled one after another, in the order of each
+/// partition.
 #[test]
-fn a_template_makes_the_lanes() {
+fn a_key_template_defines_the_lanes() {
     let broker = broker::shared();
-    let topic = events(broker, "lanes");
+    let topic = topic_with_events(broker, "lanes");
     for group in [None, Some(unique_name("lanes"))] {
-        let recorder = Recorder::taking(Duration::from_micros(200));
+        let recorder = Recorder::slow(Duration::from_micros(200));
         let options =
-            with(options(broker, &topic, 8), |rules| rules.template = Some("team:{team.id}".parse().unwrap()));
+            with_rules(options(broker, &topic, 8), |rules| rules.template = Some("team:{team.id}".parse().unwrap()));
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let ended = run_with(options, recorder.source()).expect_done(RECORDS as u64);
         assert_eq!((ended.view.totals.lanes, ended.view.totals.unkeyed), (TEAMS as u64, 0));
@@ -131,10 +133,10 @@ fn a_template_makes_the_lanes() {
 }
 
 #[test]
-fn records_without_the_templates_parts_keep_the_order_of_their_partition() {
+fn records_without_a_template_key_keep_the_order_of_their_partition() {
     let broker = broker::shared();
     let topic = broker.topic("unkeyed", 2);
-    let hostile = [
+    let records_by_kind = [
         NewRecord::keyed("a", "no JSON"),
         NewRecord::keyed("b", b"\xff\x00".to_vec()),
         NewRecord::tombstone("c"),
@@ -142,11 +144,12 @@ fn records_without_the_templates_parts_keep_the_order_of_their_partition() {
         NewRecord::keyed("e", r#"{"team": {"id": 1}}"#),
         NewRecord::keyed("f", r#"{"team": 1}"#),
     ];
-    let records: Vec<_> =
-        (0..300).map(|n| hostile[n % hostile.len()].clone().in_partition(i32::from(n % 2 == 0))).collect();
+    let records: Vec<_> = (0..300)
+        .map(|n| records_by_kind[n % records_by_kind.len()].clone().in_partition(i32::from(n % 2 == 0)))
+        .collect();
     broker.produce(&topic, &records);
-    let recorder = Recorder::taking(Duration::from_micros(200));
-    let options = with(options(broker, &topic, 8), |rules| rules.template = Some("{team}".parse().unwrap()));
+    let recorder = Recorder::slow(Duration::from_micros(200));
+    let options = with_rules(options(broker, &topic, 8), |rules| rules.template = Some("{team}".parse().unwrap()));
     let ended = run_with(options, recorder.source()).expect_done(300);
     assert_eq!((ended.view.totals.unkeyed, ended.view.totals.lanes), (250, 3), "{:?}", ended.view.totals);
     let mut last = BTreeMap::new();
@@ -158,9 +161,9 @@ fn records_without_the_templates_parts_keep_the_order_of_their_partition() {
 }
 
 #[test]
-fn flags_say_all_of_it() {
+fn range_and_filters_can_be_given_as_flags() {
     let broker = broker::shared();
-    let topic = events(broker, "flags");
+    let topic = topic_with_events(broker, "flags");
     let dir = tempfile::tempdir().unwrap();
     let (keys, out) = (dir.path().join("keys"), dir.path().join("out"));
     std::fs::write(&keys, "team:1\nteam:3\n").unwrap();
@@ -185,7 +188,7 @@ fn flags_say_all_of_it() {
         .collect();
     let wanted: BTreeSet<usize> =
         stored.iter().copied().filter(|n| [1, 3].contains(&(n % TEAMS)) && n % 4 != 0 && n % 3 == 2).collect();
-    let seen: BTreeSet<usize> = lines::read(&out)
+    let seen: BTreeSet<usize> = ndjson::read(&out)
         .iter()
         .map(|line| {
             let value: Value = serde_json::from_str(line["value"].as_str().unwrap()).unwrap();

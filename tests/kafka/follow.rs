@@ -1,27 +1,18 @@
-//! Runs that follow the log, and what changes around a run.
+//! Runs that follow the log, and changes to topics during a run.
 
 use std::time::Duration;
 
 use kreplay::domain::Lag;
 use kreplay::feed::{EventKind, PartitionState, RunState, Snapshot};
-use kreplay::plan::{Scope, Selection, To};
-use kreplay::replay::{Command, Session, SessionOptions};
+use kreplay::plan::Selection;
+use kreplay::replay::{Command, Session};
 
-use crate::recorder::Recorder;
-use crate::refusal::deny;
-use crate::sessions::{DEADLINE, finish, in_group, options, wait_for, wait_for_event};
+use crate::fixtures::cluster::deny;
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{RUN_TIMEOUT, finish, following, in_group, options, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
-
-/// The same without an end, looking around often.
-pub fn following(mut options: SessionOptions) -> SessionOptions {
-    let mut scope = Scope::default();
-    scope.range.to = To::Never;
-    options.selection = options.selection.map(|selection| selection.within(scope));
-    options.settings.discovery_interval = Duration::from_millis(500);
-    options
-}
 
 fn keyed(count: usize) -> Vec<NewRecord> {
     (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 40), n.to_string())).collect()
@@ -34,7 +25,7 @@ fn caught_up(snapshot: &Snapshot, handled: u64) -> bool {
 }
 
 #[test]
-fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
+fn a_following_run_handles_new_records_topics_and_partitions() {
     let broker = broker::shared();
     for group in [None, Some(unique_name("follow"))] {
         let prefix = unique_name("follow");
@@ -49,9 +40,9 @@ fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
         wait_for(&session, "the backlog is handled", |snapshot| caught_up(snapshot, 100));
         broker.produce(&first, &keyed(50));
-        // Markers move the end of the log, and nothing but markers.
+        // Only transaction markers move the end of the visible log.
         broker.transaction(&first, Ending::Abort, &keyed(30));
-        wait_for(&session, "what came is handled", |snapshot| caught_up(snapshot, 150));
+        wait_for(&session, "the new records are handled", |snapshot| caught_up(snapshot, 150));
 
         let second = format!("{prefix}.b");
         broker.create_topic(&second, 2, &[]);
@@ -60,19 +51,19 @@ fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
         broker.raise_partitions(&first, 6);
         broker.produce(&first, &keyed(90));
         wait_for(&session, "new partitions are handled", |snapshot| caught_up(snapshot, 300));
-        wait_for(&session, "they are all seen", |snapshot| {
+        wait_for(&session, "all partitions have caught up", |snapshot| {
             let run = snapshot.run.as_ref().unwrap();
             run.partitions.len() == 8
                 && run.partitions.iter().all(|partition| partition.state == PartitionState::CaughtUp)
         });
         wait_for_event(
             &session,
-            "the topic is told",
+            "the event about the new topic",
             |event| matches!(&event.kind, EventKind::TopicAdded { topic, partitions: 2 } if *topic == second),
         );
         wait_for_event(
             &session,
-            "the partitions are told",
+            "the event about the new partitions",
             |event| matches!(&event.kind, EventKind::PartitionsAdded { topic, added: 3, joined: true } if *topic == first),
         );
         session.control.send(Command::Cancel);
@@ -83,23 +74,23 @@ fn a_run_without_an_end_takes_in_records_topics_and_partitions_as_they_come() {
         if let Some(group) = &group {
             let committed: i64 = (0..6).filter_map(|number| broker.committed(group, &first, number)).sum();
             let ends: i64 = (0..6).map(|number| broker.watermarks(&first, number).1).sum();
-            assert_eq!(committed, ends, "markers included");
+            assert_eq!(committed, ends, "the commits do not include the markers");
         }
         println!("group {group:?}\n{}", ended.log());
     }
 }
 
 #[test]
-fn a_run_without_an_end_that_is_stopped_behind_the_log_can_be_resumed() {
+fn a_following_run_that_is_stopped_before_the_end_of_the_log_can_be_resumed() {
     let broker = broker::shared();
     let topic = broker.topic("follow", 2);
     broker.produce(&topic, &keyed(100));
     let recorder = Recorder::gated(20);
     let mut options = following(options(broker, &topic, 1));
-    // What is in hand is finished: that must not be all.
+    // Records in flight are finished on a stop. With a small batch that is not all of them.
     options.settings.batch = kreplay::domain::Batch::new(10).unwrap();
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-    wait_for(&session, "some are handled", |_| recorder.count() >= 20);
+    wait_for(&session, "some records are handled", |_| recorder.count() >= 20);
     session.control.send(Command::Cancel);
     wait_for(&session, "it is being stopped", |now| now.run.as_ref().unwrap().state == RunState::Draining);
     recorder.open();
@@ -108,7 +99,7 @@ fn a_run_without_an_end_that_is_stopped_behind_the_log_can_be_resumed() {
 }
 
 #[test]
-fn a_run_with_an_end_tells_of_partitions_that_it_does_not_read() {
+fn a_run_with_an_end_reports_new_partitions_and_does_not_read_them() {
     let broker = broker::shared();
     let topic = broker.topic("raised", 2);
     broker.produce(&topic, &keyed(100));
@@ -116,10 +107,10 @@ fn a_run_with_an_end_tells_of_partitions_that_it_does_not_read() {
     let mut options = options(broker, &topic, 2);
     options.settings.discovery_interval = Duration::from_millis(500);
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-    wait_for(&session, "some are handled", |_| recorder.count() >= 20);
+    wait_for(&session, "some records are handled", |_| recorder.count() >= 20);
     broker.raise_partitions(&topic, 4);
     broker.produce(&topic, &keyed(100));
-    wait_for_event(&session, "it is told", |event| {
+    wait_for_event(&session, "the event about the new partitions", |event| {
         matches!(event.kind, EventKind::PartitionsAdded { added: 2, joined: false, .. })
     });
     recorder.open();
@@ -128,7 +119,7 @@ fn a_run_with_an_end_tells_of_partitions_that_it_does_not_read() {
 }
 
 #[test]
-fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
+fn a_deleted_topic_does_not_stop_the_other_topics_of_a_following_run() {
     let broker = broker::shared();
     for group in [None, Some(unique_name("follow"))] {
         let (kept, gone) = (broker.topic("kept", 2), broker.topic("gone", 2));
@@ -140,14 +131,14 @@ fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let recorder = Recorder::default();
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-        wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 80));
+        wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 80));
         broker.delete_topic(&gone);
-        wait_for(&session, "it is given up", |snapshot| {
+        wait_for(&session, "the topic has failed", |snapshot| {
             let run = snapshot.run.as_ref().unwrap();
             run.partitions.iter().filter(|one| one.state == PartitionState::Failed).count() == 2
         });
         broker.produce(&kept, &keyed(40));
-        wait_for(&session, "the other goes on", |_| recorder.count() == 120);
+        wait_for(&session, "progress of the other topic", |_| recorder.count() == 120);
         session.control.send(Command::Cancel);
         let ended = finish(session);
         assert_eq!((ended.view.state, ended.view.totals.handled), (RunState::Done, 120), "{}", ended.log());
@@ -156,19 +147,19 @@ fn a_topic_that_is_deleted_leaves_the_others_of_a_run_without_an_end_alone() {
 }
 
 #[test]
-fn the_binary_follows_until_it_is_told_to_stop_and_is_done_then() {
+fn the_binary_follows_until_a_signal_and_is_done_then() {
     let broker = broker::shared();
     let topic = broker.topic("follow", 2);
     broker.produce(&topic, &keyed(100));
     let args = ["run", "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--to", "never", "--headless"];
     let mut running =
         Program::kreplay().args(args).args(["--report", "json"]).env("KREPLAY_RUN_PROGRESS_INTERVAL", "100ms").spawn();
-    let caught_up = |handled: &str, said: &str| {
-        said.lines().any(|line| line.starts_with("following") && line.contains(handled) && line.ends_with("lag 0"))
+    let caught_up = |handled: &str, stderr: &str| {
+        stderr.lines().any(|line| line.starts_with("following") && line.contains(handled) && line.ends_with("lag 0"))
     };
-    running.wait_for("the backlog", DEADLINE, |_, said| caught_up("100 handled", said));
+    running.wait_for("the backlog is handled", RUN_TIMEOUT, |_, stderr| caught_up("100 handled", stderr));
     broker.produce(&topic, &keyed(50));
-    running.wait_for("what came", DEADLINE, |_, said| caught_up("150 handled", said));
+    running.wait_for("the new records", RUN_TIMEOUT, |_, stderr| caught_up("150 handled", stderr));
     running.signal("INT");
     let finished = running.finish().expect_success();
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
@@ -176,9 +167,10 @@ fn the_binary_follows_until_it_is_told_to_stop_and_is_done_then() {
     assert_eq!((report["plan"]["follow"].as_bool(), report["totals"]["lost"].as_u64()), (Some(true), Some(0)));
 }
 
-/// Without a group the topic fails and the other goes on; a group's member has no say in topics any more, so its run fails.
+/// Without a group the topic fails and the other one continues. In a group the member can no longer use the topic, so
+/// the whole run may fail.
 #[test]
-fn a_topic_that_may_not_be_read_any_more_fails_in_words() {
+fn a_topic_whose_read_permission_is_revoked_fails_with_a_clear_error() {
     let broker = broker::shared();
     for group in [None, Some(unique_name("follow"))] {
         let (open, closed) = (broker.topic("open", 1), broker.topic("closing", 1));
@@ -191,14 +183,14 @@ fn a_topic_that_may_not_be_read_any_more_fails_in_words() {
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let recorder = Recorder::default();
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-        wait_for(&session, "all is handled", |snapshot| caught_up(snapshot, 40));
+        wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 40));
         deny(broker, &["--topic", &closed], "Read");
-        wait_for(&session, "it is given up", |snapshot| {
+        wait_for(&session, "the topic has failed", |snapshot| {
             let partitions = &snapshot.run.as_ref().unwrap().partitions;
             partitions.iter().any(|one| *one.id.topic == *closed && one.state == PartitionState::Failed)
         });
         broker.produce(&open, &keyed(20));
-        wait_for(&session, "the other goes on", |_| recorder.count() == 60);
+        wait_for(&session, "progress of the other topic", |_| recorder.count() == 60);
         session.control.send(Command::Cancel);
         let ended = finish(session);
         println!("group {group:?} {:?} {:?}\n{}", ended.view.state, ended.view.error, ended.log());

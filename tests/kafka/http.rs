@@ -1,4 +1,4 @@
-//! Records of a real broker, sent to a real server that fails as servers do.
+//! The `http` handler on a real broker, with a server that fails in all the ways that servers fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,15 +20,18 @@ use crate::support::{
     wait,
 };
 
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Bound of one run and of each wait.
+const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 3;
 
-struct Place<'a> {
+/// A folder with the configuration and the journal of a run.
+struct Workspace<'a> {
     broker: &'a Broker,
     dir: tempfile::TempDir,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Workspace<'a> {
+    /// `http` is further TOML for the table `[http]`.
     fn new(broker: &'a Broker, http: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
@@ -46,13 +49,13 @@ impl<'a> Place<'a> {
             .env("XDG_STATE_HOME", self.dir.path())
             .env("API_TOKEN", "s3cret-token")
             .current_dir(self.dir.path())
-            .deadline(DEADLINE)
+            .timeout(RUN_TIMEOUT)
     }
 
-    /// Nothing that was said or left behind holds the secret.
+    /// Checks that neither the output nor any file has the secret.
     fn expect_no_secret(&self, finished: &Finished) {
-        let said = format!("{}{}", finished.stdout, finished.stderr);
-        assert!(!said.contains("s3cret-token"), "{said}");
+        let output = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(!output.contains("s3cret-token"), "{output}");
         let mut folders = vec![self.dir.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
@@ -62,14 +65,14 @@ impl<'a> Place<'a> {
                 } else {
                     let bytes = fs::read(&path).unwrap();
                     let found = bytes.windows(12).any(|window| window == b"s3cret-token");
-                    assert!(!found, "{} holds the secret", path.display());
+                    assert!(!found, "{} has the secret", path.display());
                 }
             }
         }
     }
 }
 
-/// What a service keeps: each record that it accepted, in order.
+/// A service that stores each accepted record, in order.
 #[derive(Default)]
 struct Service {
     accepted: Mutex<Vec<(i64, i64, String)>>,
@@ -77,7 +80,7 @@ struct Service {
 }
 
 impl Service {
-    /// Which attempt at this key it is.
+    /// The number of this attempt with the same idempotency key, from 1.
     fn attempt(&self, request: &Request) -> u32 {
         let key = request.header("idempotency-key").unwrap().to_owned();
         let mut attempts = self.attempts.lock().unwrap();
@@ -96,7 +99,7 @@ impl Service {
         }
     }
 
-    /// In order per key, where only the first time counts: a record may come again.
+    /// Checks the order of each key. Only the first time that a record was accepted counts.
     fn expect_order(&self) {
         let (mut last, mut seen) = (BTreeMap::new(), BTreeSet::new());
         for (partition, offset, key) in self.accepted.lock().unwrap().iter() {
@@ -107,6 +110,7 @@ impl Service {
         }
     }
 
+    /// Partitions and offsets of the accepted records.
     fn places(&self) -> BTreeSet<(i64, i64)> {
         self.accepted.lock().unwrap().iter().map(|(partition, offset, _)| (*partition, *offset)).collect()
     }
@@ -120,7 +124,7 @@ fn report(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
 }
 
-/// Fails the first attempt of many requests in all the ways there are, and some for good.
+/// Fails the first attempt of many requests, in different ways. Some requests fail always.
 fn unreliable(service: &Service, request: &Request) -> Reply {
     assert_eq!(request.header("authorization"), Some("Bearer s3cret-token"));
     let text = request.text();
@@ -150,7 +154,7 @@ fn unreliable(service: &Service, request: &Request) -> Reply {
     }
 }
 
-fn failures_and_retries(http: &str) {
+fn expect_nothing_lost_with_unreliable_server(http: &str) {
     let broker = broker::shared();
     let topic = broker.topic("http", PARTITIONS);
     let mut all = records(400, 20);
@@ -161,9 +165,9 @@ fn failures_and_retries(http: &str) {
     let service = Arc::new(Service::default());
     let serving = Arc::clone(&service);
     let endpoint = Endpoint::start(move |request| unreliable(&serving, request));
-    let place = Place::new(broker, http);
+    let workspace = Workspace::new(broker, http);
     let url = endpoint.url("/events");
-    let finished = place.kreplay(&["run", "--topics", &topic, "--concurrency", "6", "--handler", &url]).run();
+    let finished = workspace.kreplay(&["run", "--topics", &topic, "--concurrency", "6", "--handler", &url]).run();
     assert_eq!(finished.code(), Some(3), "{finished:?}");
     let report = report(&finished);
     assert_eq!((&report["totals"]["dead_lettered"], &report["totals"]["handled"]), (&3.into(), &397.into()));
@@ -172,23 +176,24 @@ fn failures_and_retries(http: &str) {
     let expected: BTreeSet<_> =
         (0..400).filter(good).map(|n| (i64::from(placed[n].partition), placed[n].offset)).collect();
     assert_eq!(service.places(), expected);
-    let dead: usize = (0..PARTITIONS).map(|partition| broker.records(&format!("{topic}.dlq"), partition).len()).sum();
-    assert_eq!(dead, 3);
-    place.expect_no_secret(&finished);
+    let dead_letters: usize =
+        (0..PARTITIONS).map(|partition| broker.records(&format!("{topic}.dlq"), partition).len()).sum();
+    assert_eq!(dead_letters, 3);
+    workspace.expect_no_secret(&finished);
 }
 
 #[test]
-fn a_server_that_fails_now_and_then_loses_nothing() {
-    failures_and_retries("");
+fn an_unreliable_server_loses_no_record() {
+    expect_nothing_lost_with_unreliable_server("");
 }
 
 #[test]
-fn nor_does_it_with_many_records_in_a_request() {
-    failures_and_retries("body = 'array'\nbatch = 20");
+fn an_unreliable_server_loses_no_record_of_batched_requests() {
+    expect_nothing_lost_with_unreliable_server("body = 'array'\nbatch = 20");
 }
 
 #[test]
-fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
+fn a_killed_run_is_resumed_and_the_server_recognizes_repeated_requests() {
     let broker = broker::shared();
     let topic = broker.topic("http-kill", PARTITIONS);
     let placed = broker.produce(&topic, &records(400, 20));
@@ -196,60 +201,62 @@ fn a_killed_run_goes_on_and_the_server_knows_what_it_had() {
     let (serving, killed) = (Arc::clone(&service), Arc::new(AtomicBool::new(false)));
     let is_killed = Arc::clone(&killed);
     let endpoint = Endpoint::start(move |request| {
-        // It does not get further than this before it is killed.
+        // The run must not get further before it is killed.
         while !is_killed.load(Relaxed) && serving.places().len() >= 150 {
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Whoever keeps the keys does nothing twice.
+        // A server that remembers idempotency keys handles nothing twice.
         if serving.attempt(request) == 1 {
             serving.accept(request);
         }
         status(200)
     });
-    let place = Place::new(broker, "");
+    let workspace = Workspace::new(broker, "");
     let url = endpoint.url("/events");
-    let running =
-        place.kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", &url]).spawn();
-    wait::until("records accepted", DEADLINE, || (service.places().len() >= 120).then_some(()));
+    let running = workspace
+        .kreplay(&["run", "--topics", &topic, "--concurrency", "3", "--batch", "10", "--handler", &url])
+        .spawn();
+    wait::until("records accepted", RUN_TIMEOUT, || (service.places().len() >= 120).then_some(()));
     running.kill();
     killed.store(true, Relaxed);
-    assert!(service.places().len() < 400, "it was killed too late");
-    let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", place.dir.path()).deadline(DEADLINE);
+    assert!(service.places().len() < 400, "the kill came after the end");
+    let runs =
+        Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", workspace.dir.path()).timeout(RUN_TIMEOUT);
     let runs: Value = serde_json::from_str(&runs.run().expect_success().stdout).unwrap();
     let id = runs[0]["run_id"].as_str().unwrap().to_owned();
-    let finished = place.kreplay(&["resume", &id]).run().expect_success();
+    let finished = workspace.kreplay(&["resume", &id]).run().expect_success();
     assert_eq!(report(&finished)["state"], "done");
     service.expect_order();
     assert_eq!(service.places(), placed.iter().map(|it| (i64::from(it.partition), it.offset)).collect());
-    assert_eq!(service.accepted.lock().unwrap().len(), 400, "something was done twice");
-    place.expect_no_secret(&finished);
+    assert_eq!(service.accepted.lock().unwrap().len(), 400, "a record was accepted twice");
+    workspace.expect_no_secret(&finished);
 }
 
 #[test]
-fn a_server_that_denies_access_or_is_not_there_fails_the_run() {
+fn denied_access_or_an_unreachable_server_fails_the_run() {
     let broker = broker::shared();
     let topic = broker.topic("http-denied", 1);
     broker.produce(&topic, &records(50, 5));
     let endpoint = Endpoint::start(|_| status(401));
-    let place = Place::new(broker, "");
+    let workspace = Workspace::new(broker, "");
     let url = endpoint.url("/events");
-    let finished = place.kreplay(&["run", "--topics", &topic, "--handler", &url]).run();
+    let finished = workspace.kreplay(&["run", "--topics", &topic, "--handler", &url]).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("answered 401 Unauthorized"), "{finished:?}");
     assert_eq!(report(&finished)["totals"]["dead_lettered"], 0);
     drop(endpoint);
 
-    let place = Place::new(broker, "");
+    let workspace = Workspace::new(broker, "");
     let arguments =
         ["run", "--topics", &topic, "--on-failure", "fail", "--handler", "http:http://ada:s3cret-token@127.0.0.1:9/"];
-    let finished = place.kreplay(&arguments).run();
+    let finished = workspace.kreplay(&arguments).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("http://ada:***@127.0.0.1:9/: "), "{finished:?}");
-    place.expect_no_secret(&finished);
+    workspace.expect_no_secret(&finished);
 }
 
 #[test]
-fn headers_that_a_server_does_not_take_are_named_and_can_be_left_out() {
+fn headers_that_a_server_rejects_are_named_and_can_be_excluded() {
     let broker = broker::shared();
     let topic = broker.topic("http-headers", 1);
     let large = vec![b'x'; 12_000];
@@ -263,10 +270,10 @@ fn headers_that_a_server_does_not_take_are_named_and_can_be_left_out() {
     });
     let url = endpoint.url("/events");
     let arguments = ["run", "--topics", &topic, "--on-failure", "fail", "--handler", &url];
-    let finished = Place::new(broker, "body = 'value'").kreplay(&arguments).run();
-    assert_eq!((finished.code(), *requests.lock().unwrap()), (Some(1), 1), "it is not tried again: {finished:?}");
+    let finished = Workspace::new(broker, "body = 'value'").kreplay(&arguments).run();
+    assert_eq!((finished.code(), *requests.lock().unwrap()), (Some(1), 1), "the request was retried: {finished:?}");
     for part in ["answered 431", "kreplay-headers", "the record's header trace has 12005", "http.record_headers"] {
         assert!(finished.stderr.contains(part), "{part}: {}", finished.stderr);
     }
-    Place::new(broker, "body = 'value'\nrecord_headers = ['small']").kreplay(&arguments).run().expect_success();
+    Workspace::new(broker, "body = 'value'\nrecord_headers = ['small']").kreplay(&arguments).run().expect_success();
 }

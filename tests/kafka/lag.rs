@@ -1,4 +1,4 @@
-//! Lag is what is left, to the record.
+//! Lag is exactly the number of records that are left.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use kreplay::domain::{Lag, Ordering};
 use kreplay::feed::{PartitionState, RunState};
 use kreplay::replay::Session;
 
-use crate::recorder::Recorder;
-use crate::sessions::{Ended, account, finish, in_group, options, ordered, run, run_with, wait_for};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{Ended, describe, finish, in_group, options, ordered, run, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 
-fn thousand() -> Vec<NewRecord> {
+fn thousand_records() -> Vec<NewRecord> {
     (0..1000).map(|n| NewRecord::keyed(format!("key-{}", n % 10), n.to_string())).collect()
 }
 
 fn expect_903_left(ended: &Ended) {
     let (view, partition) = (&ended.view, ended.partition(0));
-    let error = account(view, &ended.events);
+    let error = describe(view, &ended.events);
     assert_eq!((view.state, view.totals.handled), (RunState::Failed, 97), "{error}");
     assert_eq!((partition.position.get(), partition.end.get()), (97, 1000), "{error}");
     assert_eq!((partition.lag, view.totals.lag), (Lag::Known(903), Lag::Known(903)), "{error}");
@@ -26,12 +26,11 @@ fn expect_903_left(ended: &Ended) {
     assert!(view.error.as_deref().is_some_and(|error| error.contains("at offset 97 ")), "{error}");
 }
 
-/// R32.
 #[test]
-fn a_thousand_produced_and_97_handled_is_a_lag_of_903() {
+fn a_thousand_records_with_97_handled_is_a_lag_of_903() {
     let broker = broker::shared();
     let topic = broker.topic("lag", 1);
-    broker.produce(&topic, &thousand());
+    broker.produce(&topic, &thousand_records());
     let mut options = ordered(options(broker, &topic, 1), Ordering::Partition);
     options.settings.retry.attempts = 0;
     let recorder = Recorder::failing_after(97);
@@ -40,10 +39,10 @@ fn a_thousand_produced_and_97_handled_is_a_lag_of_903() {
 }
 
 #[test]
-fn a_group_commits_what_was_handled_and_goes_on_from_there() {
+fn a_group_commits_handled_records_and_continues_from_there() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("lag", 1), unique_name("lag"));
-    broker.produce(&topic, &thousand());
+    broker.produce(&topic, &thousand_records());
     let mut options = in_group(ordered(options(broker, &topic, 1), Ordering::Partition), &group);
     options.settings.retry.attempts = 0;
     expect_903_left(&run_with(options.clone(), Recorder::failing_after(97).source()));
@@ -57,7 +56,7 @@ fn a_group_commits_what_was_handled_and_goes_on_from_there() {
 }
 
 #[test]
-fn lag_is_summed_over_partitions_and_the_largest_is_seen() {
+fn total_lag_is_the_sum_over_partitions() {
     let broker = broker::shared();
     let topic = broker.topic("lag", 3);
     let records: Vec<_> = [(0, 5), (1, 50), (2, 500)]
@@ -73,10 +72,10 @@ fn lag_is_summed_over_partitions_and_the_largest_is_seen() {
     assert_eq!((ended.view.totals.lag, ended.view.state), (Lag::Known(555), RunState::Failed));
 }
 
-/// A rare key's record is not left until all other lanes are empty: otherwise the run would show no progress until its end, and
-/// a crash would repeat all of it.
+/// The record of a rare key must not wait until all other lanes are empty. Otherwise the position would not move until
+/// the end of the run, and a crash would repeat everything.
 #[test]
-fn the_position_follows_what_is_handled() {
+fn the_position_keeps_up_with_handled_records() {
     let broker = broker::shared();
     let topic = broker.topic("follow", 1);
     let records: Vec<_> = [NewRecord::keyed("often-1", "x"), NewRecord::keyed("rare", "x")]
@@ -84,7 +83,7 @@ fn the_position_follows_what_is_handled() {
         .chain((0..20_000).map(|n| NewRecord::keyed(format!("often-{}", n * 31 % 500), n.to_string())))
         .collect();
     broker.produce(&topic, &records);
-    let recorder = Recorder::taking(Duration::from_millis(1));
+    let recorder = Recorder::slow(Duration::from_millis(1));
     let session = Session::spawn_with(options(broker, &topic, 8), Some(recorder.source())).unwrap();
     let mut position = 0;
     wait_for(&session, "half of it is handled", |snapshot| {

@@ -1,27 +1,27 @@
-//! A broker that goes away in the middle of a run and comes back.
+//! A broker that stops during a run and starts again.
 
 use std::time::Duration;
 
 use kreplay::feed::EventKind;
 use kreplay::replay::Session;
 
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, run_with, wait_for, wait_for_event};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, in_group, options, run_with, wait_for, wait_for_event};
 use crate::support::broker::unique_name;
 use crate::support::outage::Outage;
 use crate::support::produce::NewRecord;
 
 const RECORDS: usize = 30_000;
 
-fn warns(kind: &EventKind, part: &str) -> bool {
+fn is_warning_with(kind: &EventKind, part: &str) -> bool {
     matches!(kind, EventKind::Warning { text } if text.contains(part))
 }
 
 #[test]
-fn a_broker_that_stops_and_starts_delays_a_run_and_loses_nothing() {
+fn a_broker_outage_delays_a_run_and_loses_nothing() {
     let broker = Outage::start_broker();
     let topic = broker.topic("outage", 12);
-    // Far more than fits into the buffers, so that most of it is still to be read when the broker goes.
+    // Far more than fits into the buffers, so that most of it is still to be read when the broker stops.
     let records: Vec<_> =
         (0..RECORDS).map(|n| NewRecord::keyed(format!("key-{}", n % 100), format!("{n:01000}"))).collect();
     broker.produce(&topic, &records);
@@ -35,10 +35,12 @@ fn a_broker_that_stops_and_starts_delays_a_run_and_loses_nothing() {
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
         wait_for(&session, "a thousand handled", |_| recorder.count() >= 1_000);
         std::thread::scope(|scope| {
-            // A broker may take long to stop in good order, longer than the group waits for a member with work in hand.
-            let opening = scope.spawn(|| {
-                wait_for_event(&session, "the outage is told", |event| warns(&event.kind, "no broker answers"));
-                // What is in memory is handled meanwhile.
+            // A clean shutdown of the broker may take longer than the group waits for a member with records in flight.
+            let opener = scope.spawn(|| {
+                wait_for_event(&session, "the warning about the outage", |event| {
+                    is_warning_with(&event.kind, "no broker answers")
+                });
+                // Meanwhile the records in memory are handled.
                 recorder.open();
             });
             if crash {
@@ -46,24 +48,26 @@ fn a_broker_that_stops_and_starts_delays_a_run_and_loses_nothing() {
             } else {
                 broker.stop();
             }
-            opening.join().unwrap();
+            opener.join().unwrap();
         });
         broker.start();
-        wait_for_event(&session, "its end is told", |event| warns(&event.kind, "the brokers answer again"));
+        wait_for_event(&session, "the warning about its end", |event| {
+            is_warning_with(&event.kind, "the brokers answer again")
+        });
         let ended = finish(session).expect_done(RECORDS as u64);
         println!("{}", ended.log());
-        let told = |part| ended.events.iter().filter(|event| warns(&event.kind, part)).count();
-        // A broker that is only just up may fall silent once more.
-        assert!(told("no broker answers") >= 1, "{}", ended.log());
-        assert_eq!(told("no broker answers"), told("answer again"), "{}", ended.log());
+        let count = |part| ended.events.iter().filter(|event| is_warning_with(&event.kind, part)).count();
+        // A broker that has just started may stop answering once more.
+        assert!(count("no broker answers") >= 1, "{}", ended.log());
+        assert_eq!(count("no broker answers"), count("answer again"), "{}", ended.log());
         assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());
-        // Whatever the group took away meanwhile came back to the same process, with all that it had handled.
+        // Partitions that the group revoked meanwhile came back to the same process, with their handled records.
         recorder.expect_each_once_in_order(RECORDS);
     }
 }
 
 #[test]
-fn a_run_without_its_broker_can_be_cancelled() {
+fn a_run_can_be_cancelled_during_an_outage() {
     let broker = Outage::start_broker();
     let topic = broker.topic("outage", 3);
     broker.produce(&topic, &(0..RECORDS).map(|n| NewRecord::unkeyed(format!("{n:01000}"))).collect::<Vec<_>>());
@@ -74,9 +78,11 @@ fn a_run_without_its_broker_can_be_cancelled() {
         options.settings.drain_timeout = Duration::from_secs(5);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-        wait_for(&session, "some are handled", |_| recorder.count() >= 100);
+        wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
         broker.stop();
-        wait_for_event(&session, "the outage is told", |event| warns(&event.kind, "no broker answers"));
+        wait_for_event(&session, "the warning about the outage", |event| {
+            is_warning_with(&event.kind, "no broker answers")
+        });
         recorder.open();
         session.control.send(kreplay::replay::Command::Cancel);
         let ended = finish(session);

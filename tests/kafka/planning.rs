@@ -1,23 +1,24 @@
-//! Plans of topics on a real broker: what they count is what Kafka's own tools say, and nothing is changed.
+//! Plans on a real broker: their counts match Kafka's own tools, and nothing is changed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use kreplay::feed::{Bound, Forecast, RunState};
+use kreplay::feed::{Bottleneck, Forecast, RunState};
 use kreplay::kafka::{Client, KafkaConfig};
 use kreplay::plan::{PlanOptions, Planner, Selection};
 use kreplay::replay::Settings;
 
-use crate::sessions::{in_group, options, run};
+use crate::fixtures::sessions::{in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 
-const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const DEADLINE: Duration = Duration::from_secs(180);
+const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
+const TOPIC_TOOL: &str = "org.apache.kafka.tools.TopicCommand";
+/// Bound of `kreplay plan`.
+const PLAN_TIMEOUT: Duration = Duration::from_secs(180);
 
 fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };
@@ -32,7 +33,7 @@ fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     planner.make(&Selection::topics([topic]).unwrap(), &mut |_| {}).unwrap()
 }
 
-/// A third of the records has one key, and partition 0 has half of all.
+/// A third of the records has the same key, and half of them are in partition 0.
 fn uneven(records: u32) -> Vec<NewRecord> {
     (0..records)
         .map(|n| {
@@ -48,81 +49,81 @@ fn tool(broker: &Broker, class: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn counts_are_those_of_kafkas_own_tool_and_nothing_is_changed() {
+fn counts_match_kafkas_own_tool_and_nothing_is_changed() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("plan", 4), unique_name("plan"));
     broker.produce(&topic, &uneven(3000));
     assert_eq!(run(in_group(options(broker, &topic, 4), &group)).view.state, RunState::Done);
     let mine = |text: &str| text.lines().filter(|line| line.contains(&topic)).map(str::to_owned).collect::<Vec<_>>();
     let state = || {
-        let groups = tool(broker, GROUPS, &["--list"]);
-        let described = tool(broker, TOPICS, &["--describe", "--topic", &topic]);
+        let groups = tool(broker, GROUP_TOOL, &["--list"]);
+        let described = tool(broker, TOPIC_TOOL, &["--describe", "--topic", &topic]);
         let committed: Vec<_> = (0..4).map(|partition| broker.committed(&group, &topic, partition)).collect();
         (groups.lines().any(|line| line == group), mine(&described), committed, mine(&groups))
     };
     let before = state();
     for planning in [PlanOptions::default(), PlanOptions { scan: true, ..PlanOptions::default() }] {
-        let said = plan(broker, &topic, planning);
-        assert!(said.coverage.full, "{:?}", said.coverage);
-        for line in tool(broker, OFFSETS, &["--topic", &topic]).lines() {
+        let forecast = plan(broker, &topic, planning);
+        assert!(forecast.coverage.full, "{:?}", forecast.coverage);
+        for line in tool(broker, OFFSET_TOOL, &["--topic", &topic]).lines() {
             let mut parts = line.rsplit(':');
             let (end, number): (u64, i32) =
                 (parts.next().unwrap().parse().unwrap(), parts.next().unwrap().parse().unwrap());
-            let one = said.partitions.iter().find(|one| one.id.partition.0 == number).unwrap();
+            let one = forecast.partitions.iter().find(|one| one.id.partition.0 == number).unwrap();
             assert_eq!((one.records.value, one.records.low, one.records.high), (end, end, end), "{line}");
         }
-        assert_eq!(said.keys.heaviest[0].key, "hot");
-        assert_eq!(said.keys.heaviest[0].records.value, 1000);
-        assert_eq!(said.predicted.unwrap().limit, Bound::Key);
+        assert_eq!(forecast.keys.heaviest[0].key, "hot");
+        assert_eq!(forecast.keys.heaviest[0].records.value, 1000);
+        assert_eq!(forecast.predicted.unwrap().limit, Bottleneck::Key);
     }
     assert_eq!(state(), before);
 }
 
 #[test]
-fn a_sample_is_near_the_truth_and_says_what_it_is() {
+fn estimates_from_a_sample_are_close_and_report_their_coverage() {
     let broker = broker::shared();
     let topic = broker.topic("plan", 4);
     broker.produce(&topic, &uneven(60_000));
-    let said = plan(broker, &topic, PlanOptions { sample: 6000, ..PlanOptions::default() });
-    let cover = said.coverage;
+    let forecast = plan(broker, &topic, PlanOptions { sample: 6000, ..PlanOptions::default() });
+    let cover = forecast.coverage;
     assert!(!cover.full && (5000..=7000).contains(&cover.offsets_read) && cover.offsets == 60_000, "{cover:?}");
     assert!(cover.slices > 40, "{cover:?}");
-    assert_eq!(said.records.value, 60_000);
-    assert_eq!((said.partitions[0].id.partition.0, said.partitions[0].records.value), (0, 30_000));
-    let hot = &said.keys.heaviest[0];
+    assert_eq!(forecast.records.value, 60_000);
+    assert_eq!((forecast.partitions[0].id.partition.0, forecast.partitions[0].records.value), (0, 30_000));
+    let hot = &forecast.keys.heaviest[0];
     assert!(hot.key == "hot" && hot.records.low <= 20_000 && hot.records.high >= 20_000, "{hot:?}");
-    assert!(said.fetch.records_per_s > 0.0);
+    assert!(forecast.fetch.records_per_s > 0.0);
 }
 
 #[test]
-fn markers_aborted_records_and_an_empty_topic_are_no_records() {
+fn markers_and_aborted_records_are_not_counted() {
     let broker = broker::shared();
     let topic = broker.topic("plan", 1);
     let some = |count: u32| (0..count).map(|n| NewRecord::keyed(format!("k{n}"), "v")).collect::<Vec<_>>();
     broker.transaction(&topic, Ending::Commit, &some(50));
     broker.transaction(&topic, Ending::Abort, &some(70));
     broker.transaction(&topic, Ending::Commit, &some(30));
-    let said = plan(broker, &topic, PlanOptions::default());
-    assert_eq!((said.records.value, said.coverage.offsets, said.coverage.offsets_read), (80, 153, 153));
+    let forecast = plan(broker, &topic, PlanOptions::default());
+    assert_eq!((forecast.records.value, forecast.coverage.offsets, forecast.coverage.offsets_read), (80, 153, 153));
     let empty = plan(broker, &broker.topic("plan", 3), PlanOptions::default());
     assert_eq!((empty.records.value, empty.coverage.full, empty.partitions.len()), (0, true, 3));
 }
 
 #[test]
-fn the_command_prints_a_plan_and_ends_with_the_right_code() {
+fn the_command_prints_a_plan_and_returns_the_right_exit_code() {
     let broker = broker::shared();
     let topic = broker.topic("plan", 2);
     broker
         .produce(&topic, &uneven(300).into_iter().map(|one| NewRecord { partition: None, ..one }).collect::<Vec<_>>());
     let kreplay = |args: &[&str]| {
         let all = [&["plan", "--bootstrap-server", broker.bootstrap()], args].concat();
-        Program::kreplay().args(all).deadline(DEADLINE).run()
+        Program::kreplay().args(all).timeout(PLAN_TIMEOUT).run()
     };
     let json = kreplay(&["--topics", &topic, "--handler", "simulate:1ms", "--report", "json"]).expect_success();
-    let said: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(said["schema"], "kreplay.plan/1");
-    assert_eq!(said["records"]["value"], 300);
-    assert!(said["predicted"]["limit"] == "key" || said["predicted"]["limit"] == "fetch", "{said:#}");
+    let forecast: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(forecast["schema"], "kreplay.plan/1");
+    assert_eq!(forecast["records"]["value"], 300);
+    assert!(forecast["predicted"]["limit"] == "key" || forecast["predicted"]["limit"] == "fetch", "{forecast:#}");
     let text = kreplay(&["--topics", &topic, "--work", "5ms", "--handler", "ndjson", "--scan"]).expect_success();
     assert!(text.stdout.contains("recommended concurrency 3"), "{}", text.stdout);
     assert_eq!(kreplay(&["--topics", "no-such-topic"]).code(), Some(2));
@@ -130,7 +131,7 @@ fn the_command_prints_a_plan_and_ends_with_the_right_code() {
 }
 
 #[test]
-fn a_run_with_a_plan_holds_it_against_the_result() {
+fn a_run_with_a_plan_has_its_prediction_in_the_view() {
     let broker = broker::shared();
     let topic = broker.topic("plan", 2);
     broker
@@ -143,9 +144,9 @@ fn a_run_with_a_plan_holds_it_against_the_result() {
     let ended = run(with_plan);
     let predicted = ended.view.plan.predicted.unwrap();
     assert_eq!(ended.view.state, RunState::Done);
-    // Where the machine is busy, reading may be slower than the heaviest key.
+    // On a busy machine reading may be slower than the heaviest key.
     match predicted.limit {
-        Bound::Fetch => assert!(predicted.elapsed_s >= 0.1, "{predicted:?}"),
-        limit => assert!(limit == Bound::Key && (0.1..0.15).contains(&predicted.elapsed_s), "{predicted:?}"),
+        Bottleneck::Fetch => assert!(predicted.elapsed_s >= 0.1, "{predicted:?}"),
+        limit => assert!(limit == Bottleneck::Key && (0.1..0.15).contains(&predicted.elapsed_s), "{predicted:?}"),
     }
 }

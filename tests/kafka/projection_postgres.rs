@@ -1,76 +1,70 @@
-//! Projections in a real PostgreSQL: exactly once, whatever is killed.
+//! Projections in a real PostgreSQL: every record is applied exactly once, whatever is killed.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::cut::Cut;
-use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
+use crate::fixtures::commit_cutter::CommitCutter;
+use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, RUN_TIMEOUT, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker::{self, unique_name};
 use crate::support::postgres::{self, Database, Postgres};
 use crate::support::process::Running;
-use crate::support::wait;
-
-fn seed() -> StdRng {
-    let seed = std::env::var("KREPLAY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
-    println!("KREPLAY_TEST_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
+use crate::support::{random, wait};
 
 fn rows(database: &Database) -> Rows {
-    orders::read(database.rows(ROWS))
+    orders::parse(database.rows(ROWS_QUERY))
 }
 
-/// How many records are noted as applied; none where the tables are not there yet.
+/// The number of records recorded as applied; 0 if the tables do not exist yet.
 fn applied(database: &Database) -> i64 {
     let rows = database.try_rows("SELECT coalesce(sum(records), 0) FROM kreplay_applied").unwrap_or_default();
     rows.first().map_or(0, |row| row[0].parse().unwrap())
 }
 
 fn wait_for_applied(database: &Database, run: &mut Running, count: i64) {
-    let there = wait::try_until(DEADLINE, || (applied(database) >= count).then_some(()));
+    let there = wait::try_until(RUN_TIMEOUT, || (applied(database) >= count).then_some(()));
     assert!(there.is_some(), "{} of {count} applied\n{}", applied(database), run.stderr());
 }
 
-/// Every row is that of the sequential result, and the notes count each record once.
+/// Checks that every row is that of the sequential result, and that each record is recorded as applied once.
 fn expect_exactly_once(database: &Database, expected: &Rows) {
     orders::expect_equal(&rows(database), expected);
     assert_eq!(applied(database), expected.values().map(|row| row.0).sum::<i64>());
 }
 
 #[test]
-fn killed_at_ten_points_every_record_is_applied_once() {
+fn a_run_killed_ten_times_applies_every_record_once() {
     const RECORDS: u32 = 200_000;
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("projected", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, RECORDS, 5000);
-    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("projected", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
+    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
     let mut points: Vec<i64> = (0..10).map(|_| random.random_range(0..i64::from(RECORDS) * 9 / 10)).collect();
     points.sort_unstable();
     println!("killed at {points:?}");
-    let mut attempt = place.start_run(&topic, &definition, &[]);
+    let mut attempt = workspace.start_run(&topic, &definition, &[]);
     for point in points {
         wait_for_applied(&database, &mut attempt, point.max(1));
         let killed = attempt.kill();
-        assert_eq!(killed.code(), None, "it was over before the kill: {}", killed.stderr);
-        attempt = place.start(&["resume", &place.id()]);
+        assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
+        attempt = workspace.start(&["resume", &workspace.run_id()]);
     }
     attempt.finish().expect_success();
     expect_exactly_once(&database, &expected);
 }
 
 #[test]
-fn a_database_that_is_restarted_in_the_middle_costs_nothing() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
+fn a_restarted_database_neither_loses_nor_repeats_records() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let server = Postgres::start().unwrap();
-    let (topic, database) = (place.broker.topic("restarted", PARTITIONS), server.database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 40_000, 1000);
-    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    // A server may take long to come back where much else goes on.
-    let config = place.dir.path().join("kreplay.toml");
+    let (topic, database) = (workspace.broker.topic("restarted", PARTITIONS), server.database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 40_000, 1000);
+    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    // The server may take long to restart on a busy machine.
+    let config = workspace.dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\nretry.attempts = 1000\nretry.first_delay = \"100ms\"\nretry.max_delay = \"1s\"\n")
         .unwrap();
     let args = ["--rate", "8000/s", "--config", config.to_str().unwrap()];
-    let mut run = place.start_run(&topic, &definition, &args);
+    let mut run = workspace.start_run(&topic, &definition, &args);
     for point in [2000, 12_000, 25_000] {
         wait_for_applied(&database, &mut run, point);
         server.crash();
@@ -82,10 +76,10 @@ fn a_database_that_is_restarted_in_the_middle_costs_nothing() {
 }
 
 #[test]
-fn what_can_never_work_is_said_before_the_run_and_without_the_password() {
-    let place = Place::new(broker::shared());
-    let (topic, database) = (place.broker.topic("wrong", 1), postgres::shared().database());
-    orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+fn invalid_targets_and_definitions_are_reported_before_the_run_without_the_password() {
+    let workspace = Workspace::new(broker::shared());
+    let (topic, database) = (workspace.broker.topic("wrong", 1), postgres::shared().database());
+    orders::fill(workspace.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
     let url = database.url();
     let statement = STATEMENT.replace("INTO orders", "INTO nothing");
     for (name, target, schema, statement, part) in [
@@ -96,37 +90,42 @@ fn what_can_never_work_is_said_before_the_run_and_without_the_password() {
         ("table", url.to_owned(), SCHEMA, statement.as_str(), "line 11: relation \"nothing\" does not exist"),
         ("sslmode", format!("{url}?sslmode=sometimes"), SCHEMA, STATEMENT, "sslmode"),
     ] {
-        let definition = place.define(name, &target, schema, statement, "");
-        let ended = place.run(&topic, &definition, &["--no-journal"]);
+        let definition = workspace.define(name, &target, schema, statement, "");
+        let ended = workspace.run(&topic, &definition, &["--no-journal"]);
         assert_eq!(ended.code(), Some(2), "{name}: {}", ended.stderr);
         assert!(ended.stderr.contains(part), "{name}: {}", ended.stderr);
         assert!(!ended.stderr.contains("s3cret") && !ended.stderr.contains(":kreplay@"), "{}", ended.stderr);
     }
-    let definition =
-        place.define("away", &database.url_with(postgres::shared().address(), "127.0.0.1:1"), SCHEMA, STATEMENT, "");
-    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    let definition = workspace.define(
+        "away",
+        &database.url_with(postgres::shared().address(), "127.0.0.1:1"),
+        SCHEMA,
+        STATEMENT,
+        "",
+    );
+    let ended = workspace.run(&topic, &definition, &["--no-journal"]);
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("cannot connect"), "{}", ended.stderr);
 }
 
 #[test]
-fn records_that_fail_are_isolated_and_the_others_applied() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("poisoned", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 5000, 200);
+fn failing_records_are_isolated_and_the_others_applied() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("poisoned", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 5000, 200);
     let bad: Vec<_> = (0..30)
         .map(|n| crate::support::produce::NewRecord::keyed(format!("bad-{n}"), "{\"n\":1,\"amount\":\"much\"}"))
         .collect();
-    place.broker.produce(&topic, &bad);
-    orders::fill(place.broker, &topic, &mut random, 100, 1);
-    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    let config = place.dir.path().join("kreplay.toml");
+    workspace.broker.produce(&topic, &bad);
+    orders::fill(workspace.broker, &topic, &mut random, 100, 1);
+    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let config = workspace.dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 1\nretry.first_delay = \"10ms\"\n")
         .unwrap();
-    let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
+    let ended = workspace.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("invalid input syntax for type bigint"), "{}", ended.stderr);
-    let report = place.report();
+    let report = workspace.report();
     assert_eq!((&report["totals"]["skipped"], &report["totals"]["handled"]), (&30.into(), &5100.into()));
     assert_eq!(applied(&database), 5100);
     let mut found = rows(&database);
@@ -137,77 +136,77 @@ fn records_that_fail_are_isolated_and_the_others_applied() {
 }
 
 #[test]
-fn what_is_checked_at_the_end_of_a_transaction_fails_its_record_alone() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("deferred", 1), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 500, 20);
+fn a_violated_deferred_constraint_fails_only_its_record() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("deferred", 1), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 500, 20);
     let refused: i64 = expected["key-7"].0;
     let schema = format!(
         "{SCHEMA} CREATE TABLE IF NOT EXISTS known (key text PRIMARY KEY); INSERT INTO known SELECT 'key-' || n FROM \
          generate_series(0, 19) n WHERE n <> 7 ON CONFLICT DO NOTHING; ALTER TABLE orders DROP CONSTRAINT IF EXISTS k; \
          ALTER TABLE orders ADD CONSTRAINT k FOREIGN KEY (key) REFERENCES known DEFERRABLE INITIALLY DEFERRED;"
     );
-    let definition = place.define("orders", database.url(), &schema, STATEMENT, "");
-    let config = place.dir.path().join("kreplay.toml");
+    let definition = workspace.define("orders", database.url(), &schema, STATEMENT, "");
+    let config = workspace.dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 0\n").unwrap();
-    let ended = place.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
+    let ended = workspace.run(&topic, &definition, &["--config", config.to_str().unwrap()]);
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
-    assert_eq!(place.report()["totals"]["skipped"], refused);
+    assert_eq!(workspace.report()["totals"]["skipped"], refused);
     let mut expected = expected;
     expected.remove("key-7");
     expect_exactly_once(&database, &expected);
 }
 
 #[test]
-fn a_table_that_goes_away_stops_the_run_and_what_is_missing_comes_later() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("renamed", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 20_000, 500);
-    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
-    let mut run = place.start_run(&topic, &definition, &["--rate", "5000/s"]);
+fn a_missing_table_stops_the_run_which_can_be_resumed_later() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("renamed", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
+    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let mut run = workspace.start_run(&topic, &definition, &["--rate", "5000/s"]);
     wait_for_applied(&database, &mut run, 1000);
     database.execute("ALTER TABLE orders RENAME TO away");
     let ended = run.finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("relation \"orders\" does not exist"), "{}", ended.stderr);
     database.execute("ALTER TABLE away RENAME TO orders");
-    place.start(&["resume", &place.id()]).finish().expect_success();
+    workspace.start(&["resume", &workspace.run_id()]).finish().expect_success();
     expect_exactly_once(&database, &expected);
 }
 
 #[test]
-fn a_full_disk_is_waited_for_as_retries_say() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("full", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 5000, 100);
-    // What the server says of a full disk, as often as it is told to: a sequence is not rolled back.
+fn a_full_disk_is_retried_by_the_retry_settings() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("full", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 5000, 100);
+    // A trigger raises the server's error for a full disk a few times. Its sequence is not rolled back.
     let schema = format!(
         "{SCHEMA} CREATE SEQUENCE IF NOT EXISTS tries; CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS $$ BEGIN \
          IF nextval('tries') BETWEEN 50 AND 60 THEN RAISE EXCEPTION 'could not extend file: No space left on device' USING \
          ERRCODE = '53100'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql; CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT ON \
          orders FOR EACH ROW EXECUTE FUNCTION refuse();"
     );
-    let definition = place.define("orders", database.url(), &schema, STATEMENT, "");
-    let config = place.dir.path().join("kreplay.toml");
+    let definition = workspace.define("orders", database.url(), &schema, STATEMENT, "");
+    let config = workspace.dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\nretry.attempts = 30\nretry.first_delay = \"10ms\"\nretry.max_delay = \"100ms\"\n")
         .unwrap();
-    place.run(&topic, &definition, &["--config", config.to_str().unwrap()]).expect_success();
-    assert_ne!(place.report()["totals"]["retried"], 0);
+    workspace.run(&topic, &definition, &["--config", config.to_str().unwrap()]).expect_success();
+    assert_ne!(workspace.report()["totals"]["retried"], 0);
     expect_exactly_once(&database, &expected);
 }
 
 #[test]
-fn two_processes_of_a_group_share_the_work_and_one_may_be_killed() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("shared", PARTITIONS), postgres::shared().database());
+fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("shared", PARTITIONS), postgres::shared().database());
     let group = unique_name("projection");
-    let expected = orders::fill(place.broker, &topic, &mut random, 60_000, 1000);
-    let definition = place.define("orders", database.url(), SCHEMA, STATEMENT, "");
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 60_000, 1000);
+    let definition = workspace.define("orders", database.url(), SCHEMA, STATEMENT, "");
     let more = ["--group", &group, "--rate", "4000/s", "--no-journal"];
-    let mut first = place.start_run(&topic, &definition, &more);
+    let mut first = workspace.start_run(&topic, &definition, &more);
     wait_for_applied(&database, &mut first, 1000);
-    let second = place.start_run(&topic, &definition, &more);
-    wait::until("partitions that were taken over", DEADLINE, || {
+    let second = workspace.start_run(&topic, &definition, &more);
+    wait::until("partitions claimed by the second process", RUN_TIMEOUT, || {
         let taken = database.value("SELECT count(*) FROM kreplay_positions WHERE owner > 1");
         (taken != "0").then_some(())
     });
@@ -219,63 +218,63 @@ fn two_processes_of_a_group_share_the_work_and_one_may_be_killed() {
 }
 
 #[test]
-fn connections_are_encrypted_and_certificates_checked_as_sslmode_says() {
-    let place = Place::new(broker::shared());
-    let (topic, database) = (place.broker.topic("encrypted", 1), postgres::shared().database());
+fn sslmode_controls_encryption_and_certificate_checks() {
+    let workspace = Workspace::new(broker::shared());
+    let (topic, database) = (workspace.broker.topic("encrypted", 1), postgres::shared().database());
     let Some(certificate) = postgres::shared().certificate() else { return };
-    let rows = orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+    let rows = orders::fill(workspace.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
     let schema = format!(
         "{SCHEMA} CREATE TABLE IF NOT EXISTS seen AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();"
     );
     let url = database.url();
-    let definition = place.define("plain", &format!("{url}?sslmode=verify-full"), &schema, STATEMENT, "");
-    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    let definition = workspace.define("plain", &format!("{url}?sslmode=verify-full"), &schema, STATEMENT, "");
+    let ended = workspace.run(&topic, &definition, &["--no-journal"]);
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("invalid peer certificate"), "{}", ended.stderr);
     let target = format!("{url}?sslmode=verify-full&sslrootcert={}", certificate.display());
-    let definition = place.define("checked", &target, &schema, STATEMENT, "");
-    place.run(&topic, &definition, &["--no-journal"]).expect_success();
+    let definition = workspace.define("checked", &target, &schema, STATEMENT, "");
+    workspace.run(&topic, &definition, &["--no-journal"]).expect_success();
     assert_eq!(database.value("SELECT ssl FROM seen"), "t");
     expect_exactly_once(&database, &rows);
 }
 
-/// Whether a transaction was committed whose end got lost, only the database can tell.
+/// When the response to a commit is lost, only the database knows whether the transaction was committed.
 #[test]
-fn a_commit_whose_answer_gets_lost_is_neither_repeated_nor_forgotten() {
+fn a_commit_whose_response_is_lost_is_neither_repeated_nor_skipped() {
     const CUTS: usize = 30;
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("doubt", PARTITIONS), postgres::shared().database());
-    let expected = orders::fill(place.broker, &topic, &mut random, 20_000, 500);
-    let cut = Cut::before(postgres::shared().address(), random.random());
-    let target = format!("{}?sslmode=disable", database.url_with(postgres::shared().address(), &cut.address()));
-    let definition = place.define("orders", &target, SCHEMA, STATEMENT, "");
-    let mut run = place.start_run(&topic, &definition, &["--batch", "50", "--rate", "4000/s"]);
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("doubt", PARTITIONS), postgres::shared().database());
+    let expected = orders::fill(workspace.broker, &topic, &mut random, 20_000, 500);
+    let cutter = CommitCutter::in_front_of(postgres::shared().address(), random.random());
+    let target = format!("{}?sslmode=disable", database.url_with(postgres::shared().address(), &cutter.address()));
+    let definition = workspace.define("orders", &target, SCHEMA, STATEMENT, "");
+    let mut run = workspace.start_run(&topic, &definition, &["--batch", "50", "--rate", "4000/s"]);
     wait_for_applied(&database, &mut run, 500);
-    cut.begin(CUTS);
+    cutter.start(CUTS);
     let ended = run.finish().expect_success();
-    assert_eq!(cut.made(), CUTS, "{}", ended.stderr);
+    assert_eq!(cutter.cuts_made(), CUTS, "{}", ended.stderr);
     assert!(ended.stderr.contains("lost the connection"), "{}", ended.stderr);
     expect_exactly_once(&database, &expected);
-    let report = place.report();
+    let report = workspace.report();
     assert_eq!((&report["totals"]["handled"], &report["totals"]["retried"]), (&20_000.into(), &0.into()), "{report:#}");
 }
 
 #[test]
-fn a_run_whose_secret_is_in_no_journal_says_which_one_it_needs_to_go_on() {
-    let (place, mut random) = (Place::new(broker::shared()), seed());
-    let (topic, database) = (place.broker.topic("secret", PARTITIONS), postgres::shared().database());
-    orders::fill(place.broker, &topic, &mut random, 5000, 100);
+fn resuming_a_run_names_the_secret_that_its_journal_does_not_store() {
+    let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
+    let (topic, database) = (workspace.broker.topic("secret", PARTITIONS), postgres::shared().database());
+    orders::fill(workspace.broker, &topic, &mut random, 5000, 100);
     let given = |args: &[&str]| {
-        let program = place.program(args).args(["--headless"]);
+        let program = workspace.program(args).args(["--headless"]);
         program.env("KREPLAY_PROJECTION_TARGET", database.url())
     };
     let mut run = given(&["run", "--topics", &topic, "--handler", "projection", "--rate", "1k/s"]).spawn();
     wait_for_applied(&database, &mut run, 500);
-    assert_eq!(run.kill().code(), None, "it was over before the kill");
-    let id = place.id();
-    let refused = place.program(&["resume", &id, "--headless"]).run();
+    assert_eq!(run.kill().code(), None, "the run ended before the kill");
+    let id = workspace.run_id();
+    let refused = workspace.program(&["resume", &id, "--headless"]).run();
     assert_eq!(refused.code(), Some(2), "{}", refused.stderr);
-    for part in [&id, "projection.target", "KREPLAY_PROJECTION_TARGET", "which its journal does not hold"] {
+    for part in [&id, "projection.target", "KREPLAY_PROJECTION_TARGET", "which its journal does not store"] {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
     assert!(!refused.stderr.contains(":kreplay@"), "{}", refused.stderr);
@@ -283,14 +282,14 @@ fn a_run_whose_secret_is_in_no_journal_says_which_one_it_needs_to_go_on() {
     assert_eq!(applied(&database), 5000);
 }
 
-/// One parameter at several places has the type of each of them.
+/// A parameter used several times has the type required at each use.
 #[test]
-fn one_parameter_may_stand_for_several_types() {
-    let place = Place::new(broker::shared());
-    let (topic, database) = (place.broker.topic("types", 1), postgres::shared().database());
+fn a_parameter_can_have_several_types() {
+    let workspace = Workspace::new(broker::shared());
+    let (topic, database) = (workspace.broker.topic("types", 1), postgres::shared().database());
     let uuid = "6f1c9a52-0b3e-4f57-9d0a-2f0f6a3f7e11";
     let value = format!("{{\"id\":\"{uuid}\",\"n\":7,\"a\":{{\"b\":1,\"c\":2}},\"s\":\"007\"}}");
-    place.broker.produce(&topic, &[crate::support::produce::NewRecord::keyed("k", value)]);
+    workspace.broker.produce(&topic, &[crate::support::produce::NewRecord::keyed("k", value)]);
     for (name, columns, values, expected) in [
         ("json", "a jsonb, b text", ":json.a, :json.a", r#"{"b": 1, "c": 2}|{"b":1,"c":2}"#),
         ("whole", "a bigint, b text", ":json.n, :json.n", "7|7"),
@@ -302,42 +301,42 @@ fn one_parameter_may_stand_for_several_types() {
     ] {
         let schema = format!("CREATE TABLE IF NOT EXISTS t_{name} ({columns});");
         let statement = format!("INSERT INTO t_{name} VALUES ({values})");
-        let definition = place.define(name, database.url(), &schema, &statement, "");
-        place.run(&topic, &definition, &["--no-journal"]).expect_success();
+        let definition = workspace.define(name, database.url(), &schema, &statement, "");
+        workspace.run(&topic, &definition, &["--no-journal"]).expect_success();
         assert_eq!(database.rows(&format!("SELECT a::text, b::text FROM t_{name}"))[0].join("|"), expected, "{name}");
     }
-    let definition = place.define("never", database.url(), "", "SELECT format('%s', :json.n)", "");
-    let ended = place.run(&topic, &definition, &["--no-journal"]);
+    let definition = workspace.define("never", database.url(), "", "SELECT format('%s', :json.n)", "");
+    let ended = workspace.run(&topic, &definition, &["--no-journal"]);
     assert_eq!(ended.code(), Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("parameter :json.n") && ended.stderr.contains("CAST("), "{}", ended.stderr);
 }
 
-/// What only somebody else can change is said with the setting or command that changes it.
+/// Errors that the user can only fix on the server name the setting or command that fixes them.
 #[test]
-fn a_refusal_of_the_server_names_the_way_out() {
-    let place = Place::new(broker::shared());
-    let (topic, database) = (place.broker.topic("refused", 1), postgres::shared().database());
-    orders::fill(place.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
+fn server_errors_name_the_setting_or_command_that_fixes_them() {
+    let workspace = Workspace::new(broker::shared());
+    let (topic, database) = (workspace.broker.topic("refused", 1), postgres::shared().database());
+    orders::fill(workspace.broker, &topic, &mut StdRng::seed_from_u64(1), 10, 5);
     let user = unique_name("reader").replace('-', "_");
     database.execute(&format!(
         "CREATE ROLE {user} LOGIN PASSWORD '{user}'; REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA own; \
          CREATE TABLE own.orders (key text PRIMARY KEY); GRANT ALL ON SCHEMA own TO {user};"
     ));
-    let poor = database.url_with("kreplay:kreplay@", &format!("{user}:{user}@"));
+    let without_permission = database.url_with("kreplay:kreplay@", &format!("{user}:{user}@"));
     let no_password = database.url_with("kreplay:kreplay@", "kreplay@");
-    let (own, url) = (format!("{poor}?options=-csearch_path%3Down"), database.url().to_owned());
+    let (own, url) = (format!("{without_permission}?options=-csearch_path%3Down"), database.url().to_owned());
     let (table, read) = ("CREATE TABLE IF NOT EXISTS t (a int);", "SET TRANSACTION READ ONLY; CREATE TABLE u (a int);");
     let conflict = "INSERT INTO t VALUES (1) ON CONFLICT (a) DO NOTHING";
     for (name, target, schema, statement, code, part) in [
-        ("schema", poor, "", STATEMENT, 2, "projection.schema"),
+        ("schema", without_permission, "", STATEMENT, 2, "projection.schema"),
         ("rights", own, "", "INSERT INTO orders VALUES (:key)", 1, "GRANT SELECT"),
         ("column", url.clone(), table, "INSERT INTO t (b) VALUES (1)", 2, "ALTER TABLE"),
         ("index", url.clone(), "", conflict, 1, "unique index"),
         ("password", no_password, "", STATEMENT, 2, "PGPASSWORD"),
         ("reads", url, read, STATEMENT, 1, "target_session_attrs=read-write"),
     ] {
-        let definition = place.define(name, &target, schema, statement, "");
-        let ended = place.run(&topic, &definition, &["--no-journal"]);
+        let definition = workspace.define(name, &target, schema, statement, "");
+        let ended = workspace.run(&topic, &definition, &["--no-journal"]);
         assert_eq!(ended.code(), Some(code), "{name}: {}", ended.stderr);
         assert!(ended.stderr.contains(part), "{name}: {}", ended.stderr);
         assert!(!ended.stderr.contains(&format!(":{user}@")), "{}", ended.stderr);

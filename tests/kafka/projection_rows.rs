@@ -1,4 +1,4 @@
-//! Rows of many records at once come to the same as one statement after the other, in a real PostgreSQL.
+//! In a real PostgreSQL, statements with the rows of many records have the same result as one statement per record.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,26 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::orders::Place;
+use crate::fixtures::orders::Workspace;
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
 use crate::support::process::Finished;
 use crate::support::produce::NewRecord;
+use crate::support::random;
 
-/// How many random definitions are tried.
+/// The number of random definitions.
 const DEFINITIONS: usize = 12;
 const RECORDS: usize = 400;
 
-/// A trigger that does nothing: with it each record has a statement of its own.
-const TRIGGER: &str =
+/// A trigger function that does nothing. A table with a trigger gets one statement per record.
+const NO_OP_TRIGGER_FUNCTION: &str =
     "CREATE OR REPLACE FUNCTION nothing() RETURNS trigger AS $$ BEGIN RETURN NULL; END $$ LANGUAGE plpgsql;";
 
 fn pick<'a>(random: &mut StdRng, from: &[&'a str]) -> &'a str {
     from.choose(random).unwrap()
 }
 
-/// Records in one partition: few keys, odd texts, numbers that some types refuse, what is missing, what is null.
+/// Records in one partition: few keys, unusual texts, numbers that some types reject, missing values, nulls.
 fn records(random: &mut StdRng) -> Vec<NewRecord> {
     let one = |_| {
         let key = pick(random, &["a", "b", "c", "d\\\"e", "{f,g}", "h'i", "1", "01", "NULL", "ü"]);
@@ -43,8 +44,8 @@ fn records(random: &mut StdRng) -> Vec<NewRecord> {
     (0..RECORDS).map(one).map(|record| record.in_partition(0)).collect()
 }
 
-/// A definition's schema and statements; `TABLE` stands for the name of its table.
-fn definition(random: &mut StdRng) -> (String, String) {
+/// A random definition: its schema and its statements. `TABLE` stands for the name of the table.
+fn random_definition(random: &mut StdRng) -> (String, String) {
     let (key, key_kind) = *[
         (":key", "text"),
         (":json.id", "text"),
@@ -92,62 +93,60 @@ fn definition(random: &mut StdRng) -> (String, String) {
     (schema, sql)
 }
 
-/// Runs a definition on a topic, with its table under a name.
+/// Runs a definition on a topic with this table name. The table `alone` gets a trigger.
 fn run(
-    place: &Place<'_>,
+    workspace: &Workspace<'_>,
     topic: &str,
     database: &Database,
-    what: &(String, String),
+    definition: &(String, String),
     table: &str,
     batch: &str,
 ) -> Finished {
-    let mut schema = what.0.replace("TABLE (", &format!("{table} ("));
+    let mut schema = definition.0.replace("TABLE (", &format!("{table} ("));
     if table == "alone" {
         write!(
             schema,
-            "{TRIGGER} CREATE OR REPLACE TRIGGER t AFTER INSERT ON alone FOR EACH STATEMENT EXECUTE FUNCTION nothing();"
+            "{NO_OP_TRIGGER_FUNCTION} CREATE OR REPLACE TRIGGER t AFTER INSERT ON alone FOR EACH STATEMENT EXECUTE FUNCTION nothing();"
         )
         .unwrap();
     }
-    let definition = place.define(table, database.url(), &schema, &what.1.replace("TABLE", table), "");
-    let config = place.dir.path().join("kreplay.toml");
+    let path = workspace.define(table, database.url(), &schema, &definition.1.replace("TABLE", table), "");
+    let config = workspace.dir.path().join("kreplay.toml");
     std::fs::write(&config, "[run]\non_failure = \"skip\"\nretry.attempts = 0\nordering = \"partition\"\n").unwrap();
-    let handler = format!("projection:{}", definition.display());
+    let handler = format!("projection:{}", path.display());
     let config = config.to_str().unwrap();
     let args = ["run", "--topics", topic, "--handler", &handler, "--concurrency", "1", "--config", config];
-    place.start(&[&args[..], &["--no-journal", "--batch", batch]].concat()).finish()
+    workspace.start(&[&args[..], &["--no-journal", "--batch", batch]].concat()).finish()
 }
 
 #[test]
-fn rows_at_once_leave_what_one_after_the_other_leaves() {
-    let seed = std::env::var("KREPLAY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
-    println!("KREPLAY_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
-    let place = Place::new(broker::shared());
-    let topic = place.broker.topic("rows", 1);
-    place.broker.produce(&topic, &records(&mut random));
-    let mut together = 0;
+fn batched_rows_have_the_same_result_as_single_statements() {
+    let mut random = random::generator();
+    let workspace = Workspace::new(broker::shared());
+    let topic = workspace.broker.topic("rows", 1);
+    workspace.broker.produce(&topic, &records(&mut random));
+    let mut batched_definitions = 0;
     for _ in 0..DEFINITIONS {
         let database = postgres::shared().database();
-        let what = definition(&mut random);
+        let definition = random_definition(&mut random);
         let batch = pick(&mut random, &["7", "60", "1000"]);
-        println!("{}\n{}\nbatch {batch}", what.0, what.1);
-        let first = run(&place, &topic, &database, &what, "rows_at_once", batch);
-        // Several cannot be prepared, which has to be so for both.
-        let report = (first.code() != Some(2)).then(|| place.report());
-        let second = run(&place, &topic, &database, &what, "alone", batch);
+        println!("{}\n{}\nbatch {batch}", definition.0, definition.1);
+        let first = run(&workspace, &topic, &database, &definition, "rows_at_once", batch);
+        // Some definitions cannot be prepared. Then both runs must fail.
+        let report = (first.code() != Some(2)).then(|| workspace.report());
+        let second = run(&workspace, &topic, &database, &definition, "alone", batch);
         assert_eq!(first.code(), second.code(), "{}\n{}", first.stderr, second.stderr);
         let Some(report) = report else {
             println!("{}", first.stderr);
             continue;
         };
-        let said =
+        let message =
             first.stderr.lines().find(|line| line.contains("sent for many records at once")).expect(&first.stderr);
-        println!("{said}");
-        together += usize::from(!said.contains(": 0 of "));
+        println!("{message}");
+        batched_definitions += usize::from(!message.contains(": 0 of "));
         assert!(second.stderr.contains("has a trigger") || second.stderr.contains("one by one"), "{}", second.stderr);
         for count in ["handled", "skipped"] {
-            assert_eq!(report["totals"][count], place.report()["totals"][count], "{count}: {}", first.stderr);
+            assert_eq!(report["totals"][count], workspace.report()["totals"][count], "{count}: {}", first.stderr);
         }
         let rows = |table: &str| {
             let columns = "id, n, t, j::text, o";
@@ -155,14 +154,14 @@ fn rows_at_once_leave_what_one_after_the_other_leaves() {
         };
         assert_eq!(rows("rows_at_once"), rows("alone"));
     }
-    assert!(together > 0, "none of the definitions was sent for many records at once");
+    assert!(batched_definitions > 0, "none of the definitions was sent for many records at once");
 }
 
-/// What the built-in projection adds up beforehand is what the database adds up record by record.
+/// Sums that the built-in projection computes for a batch are those that the database computes record by record.
 #[test]
-fn the_built_in_projection_is_the_same_either_way() {
-    let place = Place::new(broker::shared());
-    let topic = place.broker.topic("chained", 3);
+fn the_built_in_projection_is_the_same_with_and_without_batching() {
+    let workspace = Workspace::new(broker::shared());
+    let topic = workspace.broker.topic("chained", 3);
     let mut random = StdRng::seed_from_u64(1);
     let records: Vec<_> = (0..6000)
         .map(|n| match random.random_range(0..20) {
@@ -173,17 +172,17 @@ fn the_built_in_projection_is_the_same_either_way() {
             }
         })
         .collect();
-    place.broker.produce(&topic, &records);
-    let tables: Vec<_> = ["", TRIGGER]
+    workspace.broker.produce(&topic, &records);
+    let tables: Vec<_> = ["", NO_OP_TRIGGER_FUNCTION]
         .into_iter()
         .map(|trigger| {
             let database = postgres::shared().database();
             let given = |batch: &str, more: &[&str]| {
                 let args = ["run", "--topics", &topic, "--handler", "projection", "--headless", "--batch", batch];
-                let program = place.program(&[&args, more].concat());
+                let program = workspace.program(&[&args, more].concat());
                 program.env("KREPLAY_PROJECTION_TARGET", database.url()).run()
             };
-            // The table has to be there before it can have a trigger.
+            // The table must exist before it can get a trigger.
             given("10", &["--to", "1"]).expect_success();
             if !trigger.is_empty() {
                 database.execute(&format!(
@@ -200,21 +199,21 @@ fn the_built_in_projection_is_the_same_either_way() {
     assert_eq!(tables[0], tables[1]);
 }
 
-/// The server takes 1.0 and 1.00 for one key: such rows cannot be in one statement, and are not lost.
+/// For the server 1.0 and 1.00 are the same key. Such rows cannot be in one statement, and none may be lost.
 #[test]
-fn keys_that_only_look_different_are_found_out() {
-    let place = Place::new(broker::shared());
-    let (topic, database) = (place.broker.topic("alike", 1), postgres::shared().database());
+fn keys_with_different_text_and_equal_value_are_detected() {
+    let workspace = Workspace::new(broker::shared());
+    let (topic, database) = (workspace.broker.topic("alike", 1), postgres::shared().database());
     let values = ["1.0", "1.00", "2", "\"1\"", "1.000"];
     let records: Vec<_> = values.iter().map(|id| NewRecord::keyed("k", format!("{{\"id\":{id}}}"))).collect();
-    place.broker.produce(&topic, &records);
-    let definition = place.define(
+    workspace.broker.produce(&topic, &records);
+    let definition = workspace.define(
         "alike",
         database.url(),
         "CREATE TABLE IF NOT EXISTS alike (id numeric PRIMARY KEY, seen bigint);",
         "INSERT INTO alike VALUES (:json.id, 1) ON CONFLICT (id) DO UPDATE SET seen = alike.seen + 1",
         "",
     );
-    place.run(&topic, &definition, &[]).expect_success();
+    workspace.run(&topic, &definition, &[]).expect_success();
     assert_eq!(database.rows("SELECT id::int, seen FROM alike ORDER BY id"), [["1", "4"], ["2", "1"]]);
 }

@@ -1,4 +1,4 @@
-//! Ranges: from and to by offset, time, age, count and group, on ordinary, compacted and transactional logs.
+//! Ranges by offset, time, age, count and group, on ordinary, compacted and transactional logs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,17 +7,17 @@ use kreplay::feed::{EventKind, RangeSide};
 use kreplay::plan::{Override, Range};
 use kreplay::replay::SessionOptions;
 
-use crate::recorder::Recorder;
-use crate::sessions::{Ended, in_group, options, problem, run, run_with};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{Ended, in_group, options, problem, run, run_with};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::wait;
 
-const GET_OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
-const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-/// 2026-01-01T00:00:00Z.
-const START: i64 = 1_767_225_600_000;
+const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
+const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+/// 2026-01-01T00:00:00Z in milliseconds since 1970.
+const START_MS: i64 = 1_767_225_600_000;
 
 fn ranged(mut options: SessionOptions, from: &str, to: &str, overrides: &[&str]) -> SessionOptions {
     let overrides = overrides.iter().map(|text| text.parse::<Override>().unwrap()).collect();
@@ -26,7 +26,7 @@ fn ranged(mut options: SessionOptions, from: &str, to: &str, overrides: &[&str])
     options
 }
 
-/// Replays a range; the offsets that were handled, by partition.
+/// Replays a range. Returns the handled offsets by partition.
 fn replayed(options: SessionOptions) -> (Ended, BTreeMap<u32, Vec<i64>>) {
     let recorder = Recorder::default();
     let ended = run_with(options, recorder.source());
@@ -48,27 +48,27 @@ fn bounds(ended: &Ended) -> Vec<(i64, i64)> {
     ended.view.partitions.iter().map(|one| (one.first.get(), one.end.get())).collect()
 }
 
-/// What Kafka's own tool answers for a time: the offset of each partition, or the end of the log where it gives none.
-fn kafka_says(broker: &Broker, topic: &str, partitions: i32, time_ms: i64) -> Vec<i64> {
+/// The offset of each partition for a time according to Kafka's own tool; the end of the log if it prints none.
+fn offsets_by_kafkas_tool(broker: &Broker, topic: &str, partitions: i32, time_ms: i64) -> Vec<i64> {
     let time = time_ms.to_string();
-    let finished = broker.kafka_tool(GET_OFFSETS, &["--topic", topic, "--time", &time], b"").expect_success();
-    let said: BTreeMap<i32, i64> = finished
+    let finished = broker.kafka_tool(OFFSET_TOOL, &["--topic", topic, "--time", &time], b"").expect_success();
+    let offsets: BTreeMap<i32, i64> = finished
         .stdout
         .lines()
         .filter_map(|line| line.strip_prefix(&format!("{topic}:"))?.split_once(':'))
         .filter_map(|(partition, offset)| Some((partition.parse().unwrap(), offset.parse().ok()?)))
         .collect();
-    (0..partitions).map(|it| said.get(&it).copied().unwrap_or_else(|| broker.watermarks(topic, it).1)).collect()
+    (0..partitions).map(|it| offsets.get(&it).copied().unwrap_or_else(|| broker.watermarks(topic, it).1)).collect()
 }
 
-/// From and to by time are what Kafka's own tool says, and every record of the log within is handled.
-fn expect_as_kafka_says(broker: &Broker, topic: &str, partitions: i32, from_ms: i64, to_ms: i64) {
-    let says = |time| kafka_says(broker, topic, partitions, time).into_iter();
-    let said: Vec<_> = says(from_ms).zip(says(to_ms)).collect();
+/// Checks that a range of times has the bounds that Kafka's own tool gives, and that all records in it are handled.
+fn expect_bounds_of_kafkas_tool(broker: &Broker, topic: &str, partitions: i32, from_ms: i64, to_ms: i64) {
+    let expected_offsets = |time| offsets_by_kafkas_tool(broker, topic, partitions, time).into_iter();
+    let expected: Vec<_> = expected_offsets(from_ms).zip(expected_offsets(to_ms)).collect();
     let (from, to) = (format!("ms:{from_ms}"), format!("ms:{to_ms}"));
     let (ended, offsets) = replayed(ranged(options(broker, topic, 3), &from, &to, &[]));
-    assert_eq!(bounds(&ended), said, "{from} {to}\n{}", ended.log());
-    for (partition, (first, end)) in (0_u32..).zip(&said) {
+    assert_eq!(bounds(&ended), expected, "{from} {to}\n{}", ended.log());
+    for (partition, (first, end)) in (0_u32..).zip(&expected) {
         let stored: Vec<i64> = broker
             .records(topic, i32::try_from(partition).unwrap())
             .into_iter()
@@ -79,45 +79,46 @@ fn expect_as_kafka_says(broker: &Broker, topic: &str, partitions: i32, from_ms: 
     }
 }
 
-/// A topic whose records are kept, although their timestamps are old.
-fn lasting(broker: &Broker, prefix: &str, partitions: i32) -> String {
+/// A topic that keeps records with old timestamps.
+fn topic_without_retention(broker: &Broker, prefix: &str, partitions: i32) -> String {
     broker.topic_with(prefix, partitions, &[("retention.ms", "-1")])
 }
 
+/// Records whose timestamps are these seconds after [`START_MS`].
 fn at_seconds(partition: i32, seconds: impl Iterator<Item = i64>) -> Vec<NewRecord> {
     seconds
         .map(|second| {
             NewRecord::keyed(format!("k{}", second % 5), second.to_string())
                 .in_partition(partition)
-                .at(START + second * 1000)
+                .at(START_MS + second * 1000)
         })
         .collect()
 }
 
 #[test]
-fn times_mean_what_kafkas_own_tool_says() {
+fn times_select_the_same_offsets_as_kafkas_own_tool() {
     let broker = broker::shared();
-    let topic = lasting(broker, "times", 3);
+    let topic = topic_without_retention(broker, "times", 3);
     broker.produce(&topic, &at_seconds(0, 0..100));
     broker.produce(&topic, &at_seconds(1, (0..100).step_by(7)));
-    // Timestamps need not rise, and one partition stays empty.
+    // Timestamps need not increase. Partition 2 stays empty.
     broker.produce(&topic, &at_seconds(1, [50, 20, 90, 10].into_iter()));
     for (from, to) in [(0, 100_000), (9_999, 10_001), (50_500, 50_501), (98_000, 500_000)] {
-        expect_as_kafka_says(broker, &topic, 3, START + from, START + to);
+        expect_bounds_of_kafkas_tool(broker, &topic, 3, START_MS + from, START_MS + to);
     }
-    // The same as people write it.
+    // The same times in ISO 8601.
     let written = ranged(options(broker, &topic, 2), "2026-01-01T00:00:10Z", "2026-01-01T02:00:20+02:00", &[]);
     let (ended, _) = replayed(written);
-    let says = |time| kafka_says(broker, &topic, 3, time).into_iter();
-    let said: Vec<_> = says(START + 10_000).zip(says(START + 20_000)).collect();
-    assert_eq!(bounds(&ended), said);
-    // Below a millisecond there is no record, so the next whole one counts.
+    let expected_offsets = |time| offsets_by_kafkas_tool(broker, &topic, 3, time).into_iter();
+    let expected: Vec<_> = expected_offsets(START_MS + 10_000).zip(expected_offsets(START_MS + 20_000)).collect();
+    assert_eq!(bounds(&ended), expected);
+    // Record timestamps have milliseconds, so a finer time is rounded up.
     let (ended, _) = replayed(ranged(options(broker, &topic, 2), "2026-01-01T00:00:10.0001Z", "latest", &[]));
     assert_eq!(ended.partition(0).first.get(), 11);
 }
 
 #[test]
-fn times_mean_the_same_on_a_compacted_log() {
+fn times_select_the_same_offsets_on_a_compacted_log() {
     let broker = broker::shared();
     let compact = [
         ("cleanup.policy", "compact"),
@@ -128,27 +129,27 @@ fn times_mean_the_same_on_a_compacted_log() {
     ];
     let topic = broker.topic_with("times-compacted", 1, &compact);
     let mut second = 0;
-    wait::until("compaction with holes between survivors", Duration::from_secs(60), || {
+    wait::until("compaction with gaps between surviving records", Duration::from_secs(60), || {
         if second < 20_000 {
-            let once = NewRecord::keyed(format!("once-{second}"), "x").in_partition(0).at(START + second * 1000);
+            let once = NewRecord::keyed(format!("once-{second}"), "x").in_partition(0).at(START_MS + second * 1000);
             let records: Vec<_> = at_seconds(0, second..second + 100).into_iter().chain([once]).collect();
             broker.produce(&topic, &records);
             second += 100;
         }
         let stored = broker.records(&topic, 0);
-        let holes = stored.windows(2).filter(|pair| pair[1].offset > pair[0].offset + 1).count();
-        (holes >= 3).then_some(())
+        let gaps = stored.windows(2).filter(|pair| pair[1].offset > pair[0].offset + 1).count();
+        (gaps >= 3).then_some(())
     });
-    // What is written now lies in a segment that is not compacted while the times are compared.
+    // The latest records are in the active segment, which is not compacted during the comparison.
     for (from, to) in [(second - 99, second - 50), (second - 1, second + 5)] {
-        let said = |time| kafka_says(broker, &topic, 1, START + time * 1000);
-        let (from_ms, to_ms) = (START + from * 1000, START + to * 1000);
-        // The cleaner may go on between two looks; then the answers are compared once more.
-        wait::until("the same answer", Duration::from_secs(60), || {
-            let before = (said(from), said(to));
+        let expected = |time| offsets_by_kafkas_tool(broker, &topic, 1, START_MS + time * 1000);
+        let (from_ms, to_ms) = (START_MS + from * 1000, START_MS + to * 1000);
+        // Compaction may continue between two calls of the tool. Then compare again.
+        wait::until("equal results of two calls", Duration::from_secs(60), || {
+            let before = (expected(from), expected(to));
             let (ended, _) =
                 replayed(ranged(options(broker, &topic, 2), &format!("ms:{from_ms}"), &format!("ms:{to_ms}"), &[]));
-            let after = (said(from), said(to));
+            let after = (expected(from), expected(to));
             if before != after {
                 return None;
             }
@@ -163,39 +164,42 @@ fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).unwrap()
 }
 
-/// Markers of transactions have times, too: those of the broker's clock. So these records are of now.
+/// Transaction markers have timestamps of the broker's clock. So these records get current timestamps.
 #[test]
-fn times_mean_the_same_on_a_log_of_transactions() {
+fn times_select_the_same_offsets_on_a_log_with_transactions() {
     let broker = broker::shared();
     let topic = broker.topic("times-transactions", 1);
     let ten = || (0..10).map(|n| NewRecord::keyed("k", n.to_string())).collect::<Vec<_>>();
-    let mut begun = Vec::new();
+    let mut start_times = Vec::new();
     for ending in [Ending::Commit, Ending::Abort, Ending::Commit, Ending::Abort] {
-        begun.push(now_ms());
+        start_times.push(now_ms());
         broker.transaction(&topic, ending, &ten());
         let last = now_ms();
         wait::until("the next millisecond", Duration::from_secs(5), || (now_ms() > last).then_some(()));
     }
     for (from, to) in [(0, 1), (1, 3), (2, 3)] {
-        expect_as_kafka_says(broker, &topic, 1, begun[from], begun[to]);
+        expect_bounds_of_kafkas_tool(broker, &topic, 1, start_times[from], start_times[to]);
     }
-    // The end of a log with an open transaction is its last stable offset, by time too.
+    // The end of a log with an open transaction is its last stable offset, also for ranges of times.
     broker.transaction(&topic, Ending::Open, &ten());
-    let (ended, offsets) = replayed(ranged(options(broker, &topic, 2), &format!("ms:{}", begun[2]), "latest", &[]));
-    assert_eq!(bounds(&ended), [(kafka_says(broker, &topic, 1, begun[2])[0], 44)]);
+    let (ended, offsets) =
+        replayed(ranged(options(broker, &topic, 2), &format!("ms:{}", start_times[2]), "latest", &[]));
+    assert_eq!(bounds(&ended), [(offsets_by_kafkas_tool(broker, &topic, 1, start_times[2])[0], 44)]);
     assert_eq!(offsets[&0], (22..32).collect::<Vec<_>>());
     let (ended, _) = replayed(ranged(options(broker, &topic, 2), "-0s", "latest", &[]));
     assert_eq!(bounds(&ended), [(44, 44)]);
 }
 
-fn written(broker: &Broker, prefix: &str, partitions: i32, each: i64) -> String {
-    let topic = lasting(broker, prefix, partitions);
+/// A topic with `each` records in each partition, one per second.
+fn topic_with_records(broker: &Broker, prefix: &str, partitions: i32, each: i64) -> String {
+    let topic = topic_without_retention(broker, prefix, partitions);
     for partition in 0..partitions {
         broker.produce(&topic, &at_seconds(partition, 0..each));
     }
     topic
 }
 
+/// The range bounds that were moved into the log: partition, side, and the offset used.
 fn clamped(ended: &Ended) -> Vec<(i32, RangeSide, i64)> {
     ended
         .events
@@ -208,10 +212,10 @@ fn clamped(ended: &Ended) -> Vec<(i32, RangeSide, i64)> {
 }
 
 #[test]
-fn offsets_counts_ages_and_overrides() {
+fn ranges_by_offset_count_and_age_with_overrides() {
     let broker = broker::shared();
-    let topic = written(broker, "offsets", 3, 100);
-    let of = |from: &str, to: &str, overrides: &[&str]| {
+    let topic = topic_with_records(broker, "offsets", 3, 100);
+    let run_range = |from: &str, to: &str, overrides: &[&str]| {
         let (ended, offsets) = replayed(ranged(options(broker, &topic, 4), from, to, overrides));
         for (partition, (first, end)) in (0_u32..).zip(bounds(&ended)) {
             let handled = offsets.get(&partition).cloned().unwrap_or_default();
@@ -220,59 +224,63 @@ fn offsets_counts_ages_and_overrides() {
         assert_eq!(clamped(&ended), [], "{from} {to}");
         bounds(&ended)
     };
-    assert_eq!(of("10", "20", &[]), [(10, 20); 3]);
-    assert_eq!(of("last:7", "latest", &[]), [(93, 100); 3]);
-    assert_eq!(of("latest", "latest", &[]), [(100, 100); 3]);
-    assert_eq!(of("-2h", "latest", &[]), [(100, 100); 3], "the records are of January 2026");
-    assert_eq!(of("-9000d", "-1m", &[]), [(0, 100); 3]);
+    assert_eq!(run_range("10", "20", &[]), [(10, 20); 3]);
+    assert_eq!(run_range("last:7", "latest", &[]), [(93, 100); 3]);
+    assert_eq!(run_range("latest", "latest", &[]), [(100, 100); 3]);
+    assert_eq!(run_range("-2h", "latest", &[]), [(100, 100); 3], "the records are from January 2026");
+    assert_eq!(run_range("-9000d", "-1m", &[]), [(0, 100); 3]);
     let named = format!("{topic}:2=50..60");
-    assert_eq!(of("10", "20", &["1=..99", "1=15..", &named]), [(10, 20), (15, 99), (50, 60)]);
+    assert_eq!(run_range("10", "20", &["1=..99", "1=15..", &named]), [(10, 20), (15, 99), (50, 60)]);
 
     let wrong = problem(ranged(options(broker, &topic, 1), "10", "20", &["3=1.."]));
     assert!(wrong.usage && wrong.text.contains("`3=1..` is for a partition"), "{}", wrong.text);
 }
 
 #[test]
-fn what_lies_outside_the_log_is_brought_to_it_and_told() {
+fn bounds_outside_the_log_are_moved_into_it_and_reported() {
     use RangeSide::{From, To};
     let broker = broker::shared();
-    let topic = written(broker, "clamped", 2, 100);
+    let topic = topic_with_records(broker, "clamped", 2, 100);
     broker.delete_records(&topic, 0, 30);
-    let of = |from: &str, to: &str| {
+    let run_range = |from: &str, to: &str| {
         let (ended, _) = replayed(ranged(options(broker, &topic, 2), from, to, &[]));
         (bounds(&ended), clamped(&ended), ended.log())
     };
-    let (bounds, told, log) = of("10", "500");
-    assert_eq!((bounds, told), (vec![(30, 100), (10, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]), "{log}");
+    let (bounds, reported, log) = run_range("10", "500");
+    assert_eq!(
+        (bounds, reported),
+        (vec![(30, 100), (10, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]),
+        "{log}"
+    );
     assert!(
-        log.contains(&format!("{topic}-0: from 10 is not above the log's start; reading from its start, 30")),
+        log.contains(&format!("{topic}-0: from 10 is at or below the log's start; reading from its start, 30")),
         "{log}"
     );
     assert!(log.contains(&format!("{topic}-1: to 500 is above the log's end; reading to its end, 100")), "{log}");
-    let (bounds, told, log) = of("60", "50");
-    assert_eq!((bounds, told), (vec![(60, 60), (60, 60)], vec![(0, To, 60), (1, To, 60)]), "{log}");
-    assert!(log.contains("to 50 is below where reading begins, 60; nothing is read"), "{log}");
-    let (bounds, told, _) = of("last:80", "latest");
-    assert_eq!((bounds, told), (vec![(30, 100), (20, 100)], vec![(0, From, 30)]));
-    // Older records are gone: whether they were asked for cannot be known.
-    let (bounds, told, _) = of("2026-01-01", "2099-01-01");
-    assert_eq!((bounds, told), (vec![(30, 100), (0, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]));
+    let (bounds, reported, log) = run_range("60", "50");
+    assert_eq!((bounds, reported), (vec![(60, 60), (60, 60)], vec![(0, To, 60), (1, To, 60)]), "{log}");
+    assert!(log.contains("to 50 is below the first offset, 60; nothing is read"), "{log}");
+    let (bounds, reported, _) = run_range("last:80", "latest");
+    assert_eq!((bounds, reported), (vec![(30, 100), (20, 100)], vec![(0, From, 30)]));
+    // Older records were deleted, so it is unknown whether the time selects some of them.
+    let (bounds, reported, _) = run_range("2026-01-01", "2099-01-01");
+    assert_eq!((bounds, reported), (vec![(30, 100), (0, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]));
 }
 
 fn described(broker: &Broker, group: &str) -> String {
-    broker.kafka_tool(GROUPS, &["--describe", "--group", group, "--offsets"], b"").expect_success().stdout
+    broker.kafka_tool(GROUP_TOOL, &["--describe", "--group", group, "--offsets"], b"").expect_success().stdout
 }
 
 #[test]
-fn where_another_group_has_got_to_is_read_and_left_alone() {
+fn another_groups_offsets_can_be_used_and_are_not_changed() {
     let broker = broker::shared();
-    let (topic, other) = (written(broker, "committed", 3, 100), unique_name("other"));
-    // The group reads two partitions to 40, and never sees the third.
+    let (topic, other) = (topic_with_records(broker, "committed", 3, 100), unique_name("other"));
+    // The group has offsets of 40 for two partitions and none for the third.
     let in_other = in_group(options(broker, &topic, 1), &other);
     let mut part = ranged(in_other, "earliest", "40", &[]);
     run(part.clone()).expect_done(120);
     let offsets = ["--group", &other, "--delete-offsets", "--topic"];
-    broker.kafka_tool(GROUPS, &[&offsets[..], &[&format!("{topic}:2")]].concat(), b"").expect_success();
+    broker.kafka_tool(GROUP_TOOL, &[&offsets[..], &[&format!("{topic}:2")]].concat(), b"").expect_success();
     assert_eq!(broker.committed(&other, &topic, 2), None);
     let before = described(broker, &other);
 
@@ -281,12 +289,12 @@ fn where_another_group_has_got_to_is_read_and_left_alone() {
     assert_eq!(bounds(&ended), [(40, 100), (40, 100), (0, 100)]);
     assert_eq!(offsets[&0], (40..100).collect::<Vec<_>>());
     assert_eq!(clamped(&ended), [(2, RangeSide::From, 0)]);
-    assert!(ended.log().contains(&format!("nothing is committed there for from {named}")), "{}", ended.log());
+    assert!(ended.log().contains(&format!("from {named}: no committed offset")), "{}", ended.log());
     let (ended, _) = replayed(ranged(options(broker, &topic, 3), "earliest", &named, &[]));
     assert_eq!(bounds(&ended), [(0, 40), (0, 40), (0, 0)]);
-    assert_eq!(described(broker, &other), before, "the group was touched");
+    assert_eq!(described(broker, &other), before, "the group was changed");
 
-    // A group that has nothing there at all, and none.
+    // A group without offsets for the topic, and a missing group name.
     let wrong = problem(ranged(options(broker, &topic, 1), "committed:nobody-has-this-group", "latest", &[]));
     assert!(
         wrong.usage && wrong.text.contains("has committed no offset") && wrong.text.contains(&topic),
@@ -296,50 +304,52 @@ fn where_another_group_has_got_to_is_read_and_left_alone() {
     let wrong = problem(ranged(options(broker, &topic, 1), "committed", "latest", &[]));
     assert!(wrong.usage && wrong.text.contains("name one with --group ID"), "{}", wrong.text);
 
-    // The run's own group goes on from where it is.
+    // Without a name the run's own group is used.
     part = ranged(part, "committed", "60", &[]);
     assert_eq!(run(part).expect_done(20 + 20 + 60).view.partitions[0].first.get(), 40);
 }
 
 #[test]
-fn in_a_group_its_offsets_win_within_the_range_and_never_go_back() {
+fn committed_offsets_win_within_the_range_and_never_go_back() {
     let broker = broker::shared();
-    let (topic, group) = (written(broker, "within", 1, 100), unique_name("within"));
-    let of = |from: &str, to: &str, handled| {
+    let (topic, group) = (topic_with_records(broker, "within", 1, 100), unique_name("within"));
+    let run_range = |from: &str, to: &str, handled| {
         run(ranged(in_group(options(broker, &topic, 1), &group), from, to, &[])).expect_done(handled)
     };
-    // A new group begins with the range.
-    of("10", "50", 40);
+    // A new group starts at the beginning of the range.
+    run_range("10", "50", 40);
     assert_eq!(broker.committed(&group, &topic, 0), Some(50));
-    // Within it goes on.
-    let ended = of("20", "60", 10);
-    assert!(ended.log().contains("has committed further than from 20 and goes on from there"), "{}", ended.log());
-    // Below the range begins with it.
-    let ended = of("80", "90", 10);
-    assert!(ended.log().contains("below where the plan begins; going on from 80"), "{}", ended.log());
+    // An offset within the range: the run continues from there.
+    let ended = run_range("20", "60", 10);
+    assert!(ended.log().contains("has committed further than from 20 and continues from there"), "{}", ended.log());
+    // An offset below the range: the run starts at the beginning of the range.
+    let ended = run_range("80", "90", 10);
+    assert!(ended.log().contains("below the start of the plan; continuing from 80"), "{}", ended.log());
     assert_eq!(broker.committed(&group, &topic, 0), Some(90));
-    // Above nothing is left, and the group keeps what it has.
-    let ended = of("10", "50", 0);
+    // An offset above the range: nothing is left, and the group keeps its offset.
+    let ended = run_range("10", "50", 0);
     assert!(ended.log().contains("has committed 90, above the plan's end 50"), "{}", ended.log());
     assert_eq!(broker.committed(&group, &topic, 0), Some(90));
 }
 
-/// The fourth record has a clock that is ten days ahead: the range of times ends before it, and begins with it.
+/// The fourth record's timestamp is ten days ahead. A range that ends at a later time ends before that record, and one
+/// that starts at a later time starts with it.
 #[test]
-fn timestamps_out_of_order_are_reported_where_a_range_of_times_rests_on_them() {
-    const AHEAD: i64 = 864_000_000;
+fn timestamps_out_of_order_are_reported_for_ranges_of_times() {
+    const AHEAD_MS: i64 = 864_000_000;
     let broker = broker::shared();
     let topic = broker.topic_with(
         "clocks",
         1,
         &[("retention.ms", "-1"), ("message.timestamp.after.max.ms", "9223372036854775807")],
     );
-    let records: Vec<_> =
-        (0..100).map(|n| NewRecord::keyed("k", "v").at(START + n * 1000 + if n == 3 { AHEAD } else { 0 })).collect();
+    let records: Vec<_> = (0..100)
+        .map(|n| NewRecord::keyed("k", "v").at(START_MS + n * 1000 + if n == 3 { AHEAD_MS } else { 0 }))
+        .collect();
     broker.produce(&topic, &records);
-    let at = |second: i64| format!("ms:{}", START + second * 1000);
-    for (from, to, bound, told) in [
-        (at(0), at(60), (0, 3), Some("56 records behind it belong to the times that were asked for")),
+    let at = |second: i64| format!("ms:{}", START_MS + second * 1000);
+    for (from, to, bound, reported) in [
+        (at(0), at(60), (0, 3), Some("56 records after it belong to the requested times")),
         (at(50), "latest".into(), (3, 100), Some("46 of the 97 records read are older than --from")),
         (at(0), "latest".into(), (0, 100), None),
         ("3".into(), "60".into(), (3, 60), None),
@@ -347,21 +357,21 @@ fn timestamps_out_of_order_are_reported_where_a_range_of_times_rests_on_them() {
         let (ended, _) = replayed(ranged(options(broker, &topic, 1), &from, &to, &[]));
         assert_eq!(bounds(&ended), [bound], "{from} {to}");
         let log = ended.log();
-        assert_eq!(log.contains("out of order"), told.is_some(), "{from} {to}: {log}");
-        assert!(log.contains(told.unwrap_or_default()), "{from} {to}: {log}");
+        assert_eq!(log.contains("out of order"), reported.is_some(), "{from} {to}: {log}");
+        assert!(log.contains(reported.unwrap_or_default()), "{from} {to}: {log}");
         let plan = Program::kreplay()
             .args(["plan", "-b", broker.bootstrap(), "-t", &topic, "--from", &from, "--to", &to, "--scan"])
             .run()
             .expect_success();
-        assert!(plan.stdout.contains(told.unwrap_or_default()), "{from} {to}: {plan:?}");
-        assert_eq!(plan.stdout.contains("out of order"), told.is_some(), "{from} {to}: {plan:?}");
+        assert!(plan.stdout.contains(reported.unwrap_or_default()), "{from} {to}: {plan:?}");
+        assert_eq!(plan.stdout.contains("out of order"), reported.is_some(), "{from} {to}: {plan:?}");
     }
 }
 
 #[test]
-fn a_number_that_looks_like_a_time_says_how_to_write_one() {
+fn an_offset_that_looks_like_a_time_is_explained() {
     let broker = broker::shared();
-    let topic = written(broker, "epoch", 1, 5);
+    let topic = topic_with_records(broker, "epoch", 1, 5);
     let (ended, _) = replayed(ranged(options(broker, &topic, 1), "1795000000000", "latest", &[]));
     assert_eq!(bounds(&ended), [(5, 5)]);
     let log = ended.log();

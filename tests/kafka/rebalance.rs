@@ -1,4 +1,4 @@
-//! The number of workers, and with it that of a group's members, changes while a run is going.
+//! Changes of the number of workers, and so of the group's members, during a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use kreplay::feed::{EventKind, Owner, RunView};
 use kreplay::kafka::GroupProtocol;
 use kreplay::replay::{Command, Session};
 
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, ordered, run_with, wait_for};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, in_group, options, ordered, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 
@@ -20,7 +20,8 @@ fn owners(run: &RunView) -> BTreeSet<String> {
     run.partitions.iter().filter(|one| one.owner != Owner::Nobody).map(|one| one.owner.to_string()).collect()
 }
 
-fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
+/// Changes the number of workers several times and checks that nothing is lost or repeated.
+fn expect_nothing_repeated_while_workers_change(ordering: Ordering, protocol: GroupProtocol) {
     let broker = broker::shared();
     let topic = broker.topic("growth", PARTITIONS);
     let records: Vec<_> =
@@ -28,10 +29,10 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
     broker.produce(&topic, &records);
     let reference = run_with(options(broker, &topic, 1), Recorder::default().source()).expect_done(RECORDS as u64);
 
-    let recorder = Recorder::taking(Duration::from_millis(1));
+    let recorder = Recorder::slow(Duration::from_millis(1));
     let mut options = in_group(ordered(options(broker, &topic, 1), ordering), &unique_name("growth"));
     options.protocol = protocol;
-    // However long the changes take, the run is not over before the last of them.
+    // The rate keeps the run from ending before the last change.
     options.settings.rate = Some("1500/s".parse().unwrap());
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
     for concurrency in [1_u32, 6, 12, 3, 12] {
@@ -43,13 +44,13 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
             })
         });
     }
-    assert!(recorder.count() < RECORDS, "the run was over before the last change");
+    assert!(recorder.count() < RECORDS, "the run ended before the last change");
     session.control.send(Command::SetRate(None));
     let ended = finish(session).expect_done(RECORDS as u64);
     recorder.expect_each_once_in_order(RECORDS);
     assert_eq!(ended.view.digest, reference.view.digest, "{}", ended.log());
-    // With key order some records above the position are handled when a partition moves within the process: they come
-    // again, are recognised and passed by. With partition order there is no such record.
+    // With key order some records above the position are already handled when a partition moves within the process.
+    // They are read again, recognized and skipped. With partition order there are no such records.
     if ordering == Ordering::Partition {
         assert_eq!(ended.view.totals.duplicates, 0, "{}", ended.log());
     }
@@ -63,23 +64,23 @@ fn change_and_settle(ordering: Ordering, protocol: GroupProtocol) {
         .collect();
     let started = ended.events.iter().filter(|event| matches!(event.kind, EventKind::RebalanceStarted { .. })).count();
     println!("{protocol} {ordering}: (ms, moved) {finished:?}\n{}", ended.log());
-    assert_eq!(started, finished.len(), "each rebalance that began has ended\n{}", ended.log());
+    assert_eq!(started, finished.len(), "not every rebalance that started has finished\n{}", ended.log());
     assert!(finished.len() >= 5, "{finished:?}\n{}", ended.log());
     assert!(finished.iter().any(|(_, moved)| *moved > 0));
     assert_eq!(ended.view.rebalances.len(), finished.len());
 }
 
 #[test]
-fn a_classic_group_grows_and_shrinks_and_repeats_nothing() {
-    change_and_settle(Ordering::Key, GroupProtocol::Classic);
+fn a_classic_group_grows_and_shrinks_without_repetitions() {
+    expect_nothing_repeated_while_workers_change(Ordering::Key, GroupProtocol::Classic);
 }
 
 #[test]
-fn a_classic_group_with_partition_order_grows_and_shrinks_and_repeats_nothing() {
-    change_and_settle(Ordering::Partition, GroupProtocol::Classic);
+fn a_classic_group_with_partition_order_grows_and_shrinks_without_repetitions() {
+    expect_nothing_repeated_while_workers_change(Ordering::Partition, GroupProtocol::Classic);
 }
 
 #[test]
-fn a_consumer_group_grows_and_shrinks_and_repeats_nothing() {
-    change_and_settle(Ordering::Key, GroupProtocol::Consumer);
+fn a_consumer_group_grows_and_shrinks_without_repetitions() {
+    expect_nothing_repeated_while_workers_change(Ordering::Key, GroupProtocol::Consumer);
 }

@@ -1,5 +1,5 @@
-//! Records that a topic does not accept, or not as they are: the one to blame is named with the setting that decides it, and all
-//! others arrive. For dead letters, their way back and migrations; the handler `topic` is in `republish`.
+//! Records that a topic rejects or changes: dead letters, their retry, migrations and republishing. The rejected record
+//! is named with the setting that causes it, and all others arrive. More on the handler `topic` is in `republish`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use kreplay::replay::{OnFailure, SessionOptions};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
-use crate::dead_letters::dead_lettering;
-use crate::sessions::{DEADLINE, Ended, in_group, options, run};
+use crate::fixtures::dead_letters::with_dead_letters;
+use crate::fixtures::sessions::{Ended, RUN_TIMEOUT, in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
@@ -17,7 +17,7 @@ use crate::support::produce::NewRecord;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A value that no codec makes smaller.
+/// Random bytes, which compression cannot make smaller.
 fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..bytes).map(|_| rng.random()).collect()
@@ -27,17 +27,22 @@ fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-/// A topic with settings, and its dead-letter topic with others.
-fn topics(broker: &Broker, prefix: &str, own: &[(&str, &str)], dead: &[(&str, &str)]) -> (String, String) {
+/// Creates a topic and its dead-letter topic, each with its own settings. Returns both names.
+fn topic_with_dead_letters(
+    broker: &Broker,
+    prefix: &str,
+    own: &[(&str, &str)],
+    dead: &[(&str, &str)],
+) -> (String, String) {
     let topic = broker.topic_with(prefix, 1, own);
     let letters = format!("{topic}.dlq");
     broker.create_topic(&letters, 1, dead);
     (topic, letters)
 }
 
-/// A run whose records all fail.
+/// A run in which all records fail.
 fn failing(broker: &Broker, topic: &str) -> SessionOptions {
-    let mut options = dead_lettering(options(broker, topic, 2));
+    let mut options = with_dead_letters(options(broker, topic, 2));
     options.settings.handler = "simulate:0ms,poison=1".parse().unwrap();
     options.settings.retry.attempts = 0;
     options
@@ -50,7 +55,7 @@ fn dead_letter(broker: &Broker, topic: &str) -> Ended {
 
 fn retry(broker: &Broker, letters: &str, group: &str, more: &[&str]) -> Finished {
     let args = ["dlq", "retry", "--bootstrap-server", broker.bootstrap(), "--topics", letters, "--group", group];
-    Program::kreplay().args(args).args(more).deadline(DEADLINE).run()
+    Program::kreplay().args(args).args(more).timeout(RUN_TIMEOUT).run()
 }
 
 fn counts(finished: &Finished) -> Value {
@@ -59,31 +64,31 @@ fn counts(finished: &Finished) -> Value {
 
 fn migrate(broker: &Broker, old: &str, new: &str, more: &[&str]) -> Finished {
     let args = ["topics", "migrate", "--bootstrap-server", broker.bootstrap(), "--topics", old, "--default-topic", new];
-    Program::kreplay().args(args).args(["--key", "keep"]).args(more).deadline(DEADLINE).run()
+    Program::kreplay().args(args).args(["--key", "keep"]).args(more).timeout(RUN_TIMEOUT).run()
 }
 
-/// Without their offsets, which are another topic's.
+/// The records of partition 0 without their offsets, which differ between topics.
 fn contents(broker: &Broker, topic: &str) -> Vec<StoredRecord> {
     broker.records(topic, 0).into_iter().map(|record| StoredRecord { offset: 0, ..record }).collect()
 }
 
 #[test]
-fn dead_letters_that_fit_one_by_one_all_arrive() {
+fn dead_letters_that_fit_individually_all_arrive() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "small-letters", &[], &[("max.message.bytes", "5000")]);
+    let (topic, letters) = topic_with_dead_letters(broker, "small-letters", &[], &[("max.message.bytes", "5000")]);
     let records: Vec<_> = (0..200).map(|n| NewRecord::keyed(format!("k{n}"), noise(1000, n))).collect();
     broker.produce(&topic, &records);
     let ended = dead_letter(broker, &topic);
     assert_eq!((ended.view.state, ended.view.totals.dead_lettered), (RunState::Done, 200), "{}", ended.log());
     let arrived: Vec<_> = broker.records(&letters, 0).into_iter().map(|letter| letter.value.unwrap()).collect();
-    assert_eq!(arrived.len(), 200, "each once");
+    assert_eq!(arrived.len(), 200, "each arrives once");
     assert!(records.iter().all(|record| arrived.contains(record.value.as_ref().unwrap())));
 }
 
 #[test]
-fn a_dead_letter_that_never_fits_ends_the_run_at_once_and_the_others_arrive() {
+fn a_dead_letter_that_is_too_large_ends_the_run_at_once_and_the_others_arrive() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "large-letter", &[], &[("max.message.bytes", "5000")]);
+    let (topic, letters) = topic_with_dead_letters(broker, "large-letter", &[], &[("max.message.bytes", "5000")]);
     let records: Vec<_> =
         (0..9).map(|n| NewRecord::keyed(format!("k{n}"), noise(if n == 4 { 6000 } else { 500 }, n))).collect();
     broker.produce(&topic, &records);
@@ -100,7 +105,7 @@ fn a_dead_letter_that_never_fits_ends_the_run_at_once_and_the_others_arrive() {
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    assert!(!ended.log().contains("not sent yet"), "it is not tried again: {}", ended.log());
+    assert!(!ended.log().contains("not sent yet"), "it was retried: {}", ended.log());
     assert_eq!(broker.committed(&group, &topic, 0), Some(4), "{}", ended.log());
     let arrived = broker.records(&letters, 0);
     let offsets: Vec<_> = arrived.iter().map(|letter| header(letter, "kreplay-offset").unwrap()).collect();
@@ -115,13 +120,13 @@ fn header<'a>(record: &'a StoredRecord, name: &str) -> Option<&'a str> {
     value.as_deref().map(|value| std::str::from_utf8(value).unwrap())
 }
 
-/// The record fits, and with all that a dead letter says of itself it would not.
+/// The record fits, but not with all headers of a dead letter.
 #[test]
-fn a_dead_letter_that_is_too_large_by_its_headers_says_less_and_goes_back_whole() {
+fn a_dead_letter_too_large_with_its_headers_gets_fewer_headers_and_is_retried_unchanged() {
     const LIMIT: usize = 50_000;
     let broker = broker::shared();
     let limit = [("max.message.bytes", "50000")];
-    let (topic, letters) = topics(broker, "headers", &limit, &limit);
+    let (topic, letters) = topic_with_dead_letters(broker, "headers", &limit, &limit);
     let record = NewRecord::keyed("k", noise(LIMIT - 250, 1)).header("own", Some(b"1")).at(now_ms() - 5000);
     broker.produce(&topic, &[record]);
     let ended = dead_letter(broker, &topic);
@@ -132,15 +137,15 @@ fn a_dead_letter_that_is_too_large_by_its_headers_says_less_and_goes_back_whole(
     assert_eq!(names, ["own", "kreplay-topic", "kreplay-partition", "kreplay-offset", "kreplay-timestamp"]);
     retry(broker, &letters, &unique_name("headers"), &[]).expect_success();
     let both = contents(broker, &topic);
-    assert_eq!(both[0], both[1], "byte for byte");
+    assert_eq!(both[0], both[1], "the record that was sent back differs");
 }
 
-/// One letter of 40 is larger than its topic accepts by now: the letter and the setting are named, what comes after it with its key
-/// stays, too, and everything else arrives.
+/// One of 40 dead letters is larger than its topic accepts now. It is named with the setting, later letters of its key
+/// are held back too, and all others arrive.
 #[test]
-fn a_letter_that_its_topic_refuses_keeps_only_its_own_key_back() {
+fn a_rejected_dead_letter_holds_back_only_its_own_key() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "retry-large", &[("max.message.bytes", "30000")], &[]);
+    let (topic, letters) = topic_with_dead_letters(broker, "retry-large", &[("max.message.bytes", "30000")], &[]);
     let record = |n: u64| NewRecord::keyed(format!("k{}", n % 8), noise(if n == 11 { 25_000 } else { 1000 }, n));
     broker.produce_with(&topic, &[("batch.size", "20000")], &(0..40).map(record).collect::<Vec<_>>());
     assert_eq!(dead_letter(broker, &topic).view.totals.dead_lettered, 40);
@@ -152,7 +157,7 @@ fn a_letter_that_its_topic_refuses_keeps_only_its_own_key_back() {
     let finished = retry(broker, &letters, &group, &["--json"]);
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     let done = counts(&finished);
-    // Of key k3 three were before it, and three come after it: 3, 11, 19, 27, 35.
+    // The records of key k3 are 3, 11, 19, 27 and 35. One comes before the rejected one, and three come after it.
     assert_eq!(
         (done["sent"].as_u64(), done["refused"].as_u64(), done["behind_refused"].as_u64()),
         (Some(36), Some(1), Some(3))
@@ -162,7 +167,7 @@ fn a_letter_that_its_topic_refuses_keeps_only_its_own_key_back() {
         assert!(refusal.contains(&part) && finished.stderr.contains(&part), "{part}: {finished:?}");
     }
     let back: Vec<_> = contents(broker, &topic).split_off(40);
-    assert_eq!(back.len(), 36, "each once");
+    assert_eq!(back.len(), 36, "each arrives once");
     let again = counts(&retry(broker, &letters, &group, &["--json"]));
     assert_eq!(
         (again["sent"].as_u64(), again["already_sent"].as_u64(), again["refused"].as_u64()),
@@ -178,7 +183,7 @@ fn a_letter_that_its_topic_refuses_keeps_only_its_own_key_back() {
     }
     for (key, values) in by_key {
         let (first, again) = values.split_at(values.len() / 2);
-        assert_eq!(first, again, "{key:?} came back in its order");
+        assert_eq!(first, again, "{key:?} was not sent back in order");
     }
 }
 
@@ -188,9 +193,9 @@ fn alter(broker: &Broker, topic: &str, setting: &str) {
 }
 
 #[test]
-fn letters_below_the_committed_offset_count_as_sent_before() {
+fn dead_letters_below_the_committed_offset_count_as_already_sent() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "retry-twice", &[], &[]);
+    let (topic, letters) = topic_with_dead_letters(broker, "retry-twice", &[], &[]);
     let records: Vec<_> = (0..30).map(|n| NewRecord::keyed(if n < 10 { "a" } else { "b" }, noise(20, n))).collect();
     broker.produce(&topic, &records);
     assert_eq!(dead_letter(broker, &topic).view.totals.dead_lettered, 30);
@@ -207,16 +212,15 @@ fn letters_below_the_committed_offset_count_as_sent_before() {
     assert_eq!(count(&["--offset", &format!("0:{}", found.offset), "--dry-run"]), [0, 1, 29, 1]);
     assert_eq!(count(&[]), [20, 10, 0, 1]);
     let text = retry(broker, &letters, &group, &[]).expect_success();
-    let expected =
-        "0 dead letters driven back; 30 already sent before, 0 there twice, 0 not wanted, 1 no dead letters\n";
+    let expected = "0 dead letters sent back; 30 already sent, 0 duplicates, 0 filtered out, 1 not dead letters\n";
     assert_eq!(text.stdout, expected);
 }
 
 #[test]
-fn letters_that_retention_will_remove_are_told_of_before() {
+fn dead_letters_that_retention_will_delete_are_reported_before() {
     let broker = broker::shared();
     let kept = [("retention.ms", "3600000"), ("cleanup.policy", "delete")];
-    let (topic, letters) = topics(broker, "retry-old", &kept, &[]);
+    let (topic, letters) = topic_with_dead_letters(broker, "retry-old", &kept, &[]);
     let old = now_ms() - 2 * HOUR_MS - 60_000;
     broker.produce(&topic, &[NewRecord::keyed("a", "bad-1").at(old), NewRecord::keyed("b", "bad-2").at(now_ms())]);
     assert_eq!(dead_letter(broker, &topic).view.totals.dead_lettered, 2);
@@ -238,7 +242,7 @@ fn letters_that_retention_will_remove_are_told_of_before() {
     );
 }
 
-/// The client has a limit of its own, of a megabyte, which is below what topics accept.
+/// The client's own limit of a megabyte is below what topics accept.
 #[test]
 fn a_record_as_large_as_its_topic_accepts_is_migrated() {
     let broker = broker::shared();
@@ -251,7 +255,7 @@ fn a_record_as_large_as_its_topic_accepts_is_migrated() {
 }
 
 #[test]
-fn a_client_limit_that_the_user_has_set_is_named_as_the_clients() {
+fn a_client_limit_set_by_the_user_is_named_in_the_error() {
     let broker = broker::shared();
     let old = broker.topic("migrate-limit", 1);
     broker.produce(&old, &[NewRecord::keyed("k", noise(9000, 3))]);
@@ -263,9 +267,10 @@ fn a_client_limit_that_the_user_has_set_is_named_as_the_clients() {
     }
 }
 
-/// One of 101 records is two days in the future: the plan names it and the setting, and nothing is created or copied.
+/// The timestamp of one of 101 records is two days in the future. The plan names the record and the setting, and
+/// nothing is created or copied.
 #[test]
-fn a_timestamp_that_the_new_topic_refuses_is_in_the_way_of_a_migration() {
+fn a_timestamp_that_the_new_topic_rejects_blocks_a_migration() {
     let broker = broker::shared();
     let old = broker.topic_with("migrate-future", 1, &[("message.timestamp.after.max.ms", "9223372036854775807")]);
     let now = now_ms();
@@ -276,17 +281,17 @@ fn a_timestamp_that_the_new_topic_refuses_is_in_the_way_of_a_migration() {
     let strategy = format!("{new}:1");
     for more in [&[][..], &["--execute"]] {
         let finished = migrate(broker, &old, &strategy, more);
-        let said = [finished.stdout.as_str(), finished.stderr.as_str()].concat();
+        let output = [finished.stdout.as_str(), finished.stderr.as_str()].concat();
         for part in [
             format!("{old}-0 at offset 50"),
             "message.timestamp.after.max.ms = 3600000".into(),
             format!("create {new}"),
         ] {
-            assert!(said.contains(&part), "{part}: {finished:?}");
+            assert!(output.contains(&part), "{part}: {finished:?}");
         }
         assert_eq!(finished.code(), Some(i32::from(!more.is_empty())), "{finished:?}");
     }
-    // A topic that is there and accepts nothing of it, so that the broker has the say: the same record.
+    // With an existing topic that accepts the timestamp the same migration succeeds.
     broker.create_topic(&new, 1, &[("message.timestamp.after.max.ms", "9223372036854775807")]);
     migrate(broker, &old, &strategy, &["--execute"]).expect_success();
     assert_eq!(contents(broker, &old), contents(broker, &new));
@@ -296,7 +301,7 @@ fn a_timestamp_that_the_new_topic_refuses_is_in_the_way_of_a_migration() {
 }
 
 #[test]
-fn a_migration_says_what_retention_will_remove_and_what_is_too_large() {
+fn a_migration_reports_records_that_retention_will_delete_or_that_are_too_large() {
     let broker = broker::shared();
     let old = broker.topic("migrate-old", 1);
     broker.produce(&old, &[NewRecord::keyed("a", noise(3000, 1)).at(now_ms() - 3 * HOUR_MS - 60_000)]);
@@ -316,20 +321,20 @@ fn a_migration_says_what_retention_will_remove_and_what_is_too_large() {
     assert!(last.contains(&format!("{old}-0 at offset 0")) && last.contains("raise max.message.bytes"), "{finished:?}");
 }
 
-/// librdkafka takes the timestamp 0 for "now": it is refused with the reason before anything is written, by all that write records
-/// of others.
+/// librdkafka treats the timestamp 0 as "now". All commands that copy records refuse it with the reason before they
+/// write.
 #[test]
 fn a_timestamp_of_zero_is_refused_with_the_reason() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "zero", &[], &[]);
-    // Kafka's own producer, since librdkafka cannot write it.
+    let (topic, letters) = topic_with_dead_letters(broker, "zero", &[], &[]);
+    // Kafka's own producer, because librdkafka cannot write this timestamp.
     let args = ["--topic", &topic, "--max-messages", "1", "--message-create-time", "0", "--value-prefix", "1"];
     broker.kafka_tool("org.apache.kafka.tools.VerifiableProducer", &args, b"").expect_success();
     assert_eq!(broker.records(&topic, 0)[0].timestamp, Some(0));
 
     let new = format!("{topic}.new");
     let planned = migrate(broker, &topic, &format!("{new}:1"), &[]).expect_success();
-    assert!(planned.stdout.contains("in the way: 1 records have the timestamp 0"), "{planned:?}");
+    assert!(planned.stdout.contains("obstacle: 1 records have the timestamp 0"), "{planned:?}");
     assert!(planned.stdout.contains(&format!("{topic}-0 at offset 0")), "{planned:?}");
 
     let target = broker.topic("zero-target", 1);
@@ -358,9 +363,9 @@ fn a_timestamp_of_zero_is_refused_with_the_reason() {
     assert!(broker.records(&topic, 0)[1].timestamp > Some(0));
 }
 
-/// What a target does not keep is told once, by the first records that it is true of.
+/// A target that does not keep timestamps or old records is reported once.
 #[test]
-fn republishing_tells_of_timestamps_that_the_target_does_not_keep() {
+fn republishing_reports_once_that_the_target_does_not_keep_timestamps() {
     let broker = broker::shared();
     let topic = broker.topic("republish-old", 1);
     let old = now_ms() - 3 * HOUR_MS - 60_000;
@@ -383,12 +388,12 @@ fn republishing_tells_of_timestamps_that_the_target_does_not_keep() {
     assert!(kept[0].contains("topic TARGET keeps records for 2 h") && kept[0].contains("is 3 h old"), "{kept:?}");
     let stamped = warnings(&[("message.timestamp.type", "LogAppendTime")]);
     assert_eq!(stamped.len(), 1, "{stamped:?}");
-    assert!(stamped[0].contains("TARGET gives records the time of writing"), "{stamped:?}");
+    assert!(stamped[0].contains("TARGET sets timestamps to the time of writing"), "{stamped:?}");
 }
 
-/// One record of a batch is to blame, and the broker reports all of them alike: the others arrive, with and without transactions.
+/// The broker rejects a whole batch for one record. All other records arrive, with and without transactions.
 #[test]
-fn republishing_goes_on_behind_a_timestamp_that_is_refused() {
+fn republishing_continues_after_a_rejected_timestamp() {
     let broker = broker::shared();
     let topic = broker.topic_with("republish-future", 1, &[("message.timestamp.after.max.ms", "9223372036854775807")]);
     let now = now_ms();
@@ -411,11 +416,11 @@ fn republishing_goes_on_behind_a_timestamp_that_is_refused() {
     }
 }
 
-/// Everything that a record can carry, by every way that one is written again.
+/// All contents of a record, with every command that copies records.
 #[test]
-fn records_arrive_byte_for_byte_whatever_writes_them_again() {
+fn all_copies_of_records_are_identical() {
     let broker = broker::shared();
-    let (topic, letters) = topics(broker, "bytes", &[], &[]);
+    let (topic, letters) = topic_with_dead_letters(broker, "bytes", &[], &[]);
     let now = now_ms();
     let records = [
         NewRecord::keyed("k", "v").at(1),

@@ -1,4 +1,5 @@
-//! Republishing: where records go, what they keep, and that each is there exactly once, whatever happens to the processes.
+//! The `topic` handler: partitions and contents of republished records, and exactly-once delivery when processes are
+//! killed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,28 +14,33 @@ use rand::{RngExt, SeedableRng};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::Value;
 
-use crate::sessions::{Ended, in_group, options, problem, run};
+use crate::fixtures::sessions::{Ended, in_group, options, problem, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program, Running};
 use crate::support::produce::{Ending, NewRecord};
-use crate::support::wait;
+use crate::support::{random, wait};
 
-/// However slow the machine, no process here takes longer.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Bound of one run and of each wait, even on a slow machine.
+const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A run that republishes to a topic.
-fn to(options: SessionOptions, target: &str) -> SessionOptions {
-    with(options, target, |_| {})
+/// The same run, republishing to a topic.
+fn republishing_to(options: SessionOptions, target: &str) -> SessionOptions {
+    republishing_with(options, target, |_| {})
 }
 
-fn with(mut options: SessionOptions, target: &str, change: impl FnOnce(&mut TopicSettings)) -> SessionOptions {
+/// The same with changed settings of the handler.
+fn republishing_with(
+    mut options: SessionOptions,
+    target: &str,
+    change: impl FnOnce(&mut TopicSettings),
+) -> SessionOptions {
     options.settings.handler = format!("topic:{target}").parse::<HandlerSpec>().unwrap();
     change(&mut options.settings.handlers.topic);
     options
 }
 
-/// All that is in a topic, partition by partition.
+/// All records of a topic by partition.
 fn contents(broker: &Broker, topic: &str, partitions: i32) -> Vec<Vec<StoredRecord>> {
     (0..partitions).map(|partition| broker.records(topic, partition)).collect()
 }
@@ -43,7 +49,7 @@ fn values(records: &[StoredRecord]) -> Vec<String> {
     records.iter().map(StoredRecord::text).collect()
 }
 
-/// The values of each key, in their order; a key that is in several partitions fails.
+/// The values of each key, in order. Fails if a key is in several partitions.
 fn by_key(partitions: &[Vec<StoredRecord>]) -> BTreeMap<Vec<u8>, Vec<String>> {
     let mut keys: BTreeMap<Vec<u8>, (usize, Vec<String>)> = BTreeMap::new();
     for (partition, records) in partitions.iter().enumerate() {
@@ -63,7 +69,7 @@ fn effect(ended: &Ended, what: &str) -> u64 {
 }
 
 #[test]
-fn a_record_is_republished_as_it_was() {
+fn records_are_republished_unchanged() {
     let broker = broker::shared();
     let (topic, target) = (broker.topic("republish", 2), broker.topic("republished", 3));
     broker.produce(
@@ -80,7 +86,7 @@ fn a_record_is_republished_as_it_was() {
         ],
     );
     for group in [None, Some(unique_name("republish"))] {
-        let options = to(options(broker, &topic, 4), &target);
+        let options = republishing_to(options(broker, &topic, 4), &target);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let ended = run(options).expect_done(4);
         assert_eq!(effect(&ended, &format!("records.{target}")), 4);
@@ -88,12 +94,12 @@ fn a_record_is_republished_as_it_was() {
         assert!(ended.log().contains("each partition is a lane"), "{}", ended.log());
         if let Some(group) = &group {
             let committed = [0, 1].map(|partition| broker.committed(group, &topic, partition));
-            assert_eq!(committed, [Some(3), Some(1)], "positions are where the group looks for them");
+            assert_eq!(committed, [Some(3), Some(1)], "the positions are not those of the group");
         }
     }
     let mut before: Vec<_> = contents(broker, &topic, 2).concat();
     let mut after: Vec<_> = contents(broker, &target, 3).concat();
-    assert_eq!(after.len(), 8, "once for each of the two runs");
+    assert_eq!(after.len(), 8, "each of the two runs republishes each record once");
     for record in before.iter_mut().chain(&mut after) {
         record.offset = 0;
     }
@@ -103,11 +109,15 @@ fn a_record_is_republished_as_it_was() {
     let placed = contents(broker, &target, 3);
     let of_key = usize::try_from(KeyHash::Murmur2.partition(b"a", 3)).unwrap();
     assert_eq!(placed[of_key].iter().filter(|record| record.key.as_deref() == Some(b"a")).count(), 4);
-    assert_eq!(placed[1].iter().filter(|record| record.key.is_none()).count(), 2, "from partition 1 to partition 1");
+    assert_eq!(
+        placed[1].iter().filter(|record| record.key.is_none()).count(),
+        2,
+        "records without key keep their partition"
+    );
 }
 
 #[test]
-fn keys_go_where_other_clients_put_them() {
+fn keys_go_to_the_same_partitions_as_with_other_clients() {
     let broker = broker::shared();
     let (topic, partitions) = (broker.topic("placing", 1), 7);
     let records: Vec<_> = (0..500).map(|n| NewRecord::keyed(format!("key-{n}"), n.to_string())).collect();
@@ -116,8 +126,8 @@ fn keys_go_where_other_clients_put_them() {
         let [ours, reference] =
             ["ours", "theirs"].map(|name| broker.topic(&format!("{name}-{partitioner}"), partitions));
         let settings = |table: &mut TopicSettings| table.partitioner = Partitioner::Hash(partitioner.parse().unwrap());
-        run(with(options(broker, &topic, 1), &ours, settings)).expect_done(500);
-        // librdkafka's own partitioner, by a client that is none of ours.
+        run(republishing_with(options(broker, &topic, 1), &ours, settings)).expect_done(500);
+        // librdkafka's own partitioner, through rdkafka instead of the code under test.
         broker.produce_with(&reference, &[("partitioner", theirs)], &records);
         let [ours, theirs] = [&ours, &reference]
             .map(|topic| contents(broker, topic, partitions).iter().map(|records| values(records)).collect::<Vec<_>>());
@@ -126,7 +136,7 @@ fn keys_go_where_other_clients_put_them() {
 }
 
 #[test]
-fn partitions_can_be_kept_or_said_and_keys_made() {
+fn partitions_can_be_kept_or_computed_and_keys_computed() {
     let broker = broker::shared();
     let topic = broker.topic("placing", 3);
     let records: Vec<_> = (0..30)
@@ -136,18 +146,19 @@ fn partitions_can_be_kept_or_said_and_keys_made() {
         .collect();
     broker.produce(&topic, &records);
     let kept = broker.topic("kept", 3);
-    run(with(options(broker, &topic, 3), &kept, |table| table.partitioner = Partitioner::Source)).expect_done(30);
+    run(republishing_with(options(broker, &topic, 3), &kept, |table| table.partitioner = Partitioner::Source))
+        .expect_done(30);
     let [before, after] =
         [&topic, &kept].map(|topic| contents(broker, topic, 3).iter().map(|one| values(one)).collect::<Vec<_>>());
     assert_eq!(before, after);
 
-    let said = broker.topic("said", 4);
+    let computed = broker.topic("computed", 4);
     let settings = |table: &mut TopicSettings| {
         table.partition = Some("{to}".parse().unwrap());
         table.key = "team:{team}".parse().unwrap();
     };
-    run(with(options(broker, &topic, 3), &said, settings)).expect_done(30);
-    for (partition, records) in contents(broker, &said, 4).iter().enumerate() {
+    run(republishing_with(options(broker, &topic, 3), &computed, settings)).expect_done(30);
+    for (partition, records) in contents(broker, &computed, 4).iter().enumerate() {
         for record in records {
             let value: Value = serde_json::from_str(&record.text()).unwrap();
             assert_eq!(value["to"], partition);
@@ -155,35 +166,40 @@ fn partitions_can_be_kept_or_said_and_keys_made() {
         }
     }
     let narrow = broker.topic("narrow", 2);
-    let refused = problem(with(options(broker, &topic, 3), &narrow, |table| table.partitioner = Partitioner::Source));
-    assert!(refused.usage && refused.text.contains("it needs as many"), "{}", refused.text);
+    let refused = problem(republishing_with(options(broker, &topic, 3), &narrow, |table| {
+        table.partitioner = Partitioner::Source;
+    }));
+    assert!(refused.usage && refused.text.contains("needs at least as many"), "{}", refused.text);
 }
 
 #[test]
-fn what_cannot_work_is_said_before_the_first_record() {
+fn impossible_settings_are_refused_before_the_first_record() {
     let broker = broker::shared();
     let topic = broker.topic("refused", 1);
     broker.produce(&topic, &[NewRecord::keyed("k", "v")]);
     let missing = unique_name("missing");
-    let property = |text: &str| kreplay::domain::Masked::new(kreplay::domain::Form::Variable, text.into(), text);
+    let property =
+        |text: &str| kreplay::domain::Secret::new(kreplay::domain::SecretFormat::Variable, text.into(), text);
     let cases: Vec<(SessionOptions, &str)> = vec![
-        (to(options(broker, &topic, 1), &missing), "set topic.create = true"),
-        (to(options(broker, &topic, 1), &topic), "which never ends"),
+        (republishing_to(options(broker, &topic, 1), &missing), "set topic.create = true"),
+        (republishing_to(options(broker, &topic, 1), &topic), "which never ends"),
         (
-            with(options(broker, &topic, 1), &missing, |table| {
+            republishing_with(options(broker, &topic, 1), &missing, |table| {
                 table.properties = vec![property("transaction.timeout.ms=10000")];
             }),
             "must be above delivery.timeout.ms",
         ),
         (
-            with(options(broker, &topic, 1), &missing, |table| {
+            republishing_with(options(broker, &topic, 1), &missing, |table| {
                 table.create = true;
                 table.properties = vec![property("transaction.timeout.ms=86400000")];
             }),
             "transaction.max.timeout.ms",
         ),
         (
-            with(options(broker, &topic, 1), &missing, |table| table.bootstrap_servers = Some("127.0.0.1:1".into())),
+            republishing_with(options(broker, &topic, 1), &missing, |table| {
+                table.bootstrap_servers = Some("127.0.0.1:1".into());
+            }),
             "cannot span two clusters",
         ),
     ];
@@ -191,19 +207,19 @@ fn what_cannot_work_is_said_before_the_first_record() {
         let refused = problem(options);
         assert!(refused.usage && refused.text.contains(part), "{} has not {part}", refused.text);
     }
-    // A run that has an end may do it, if somebody says so.
-    run(with(options(broker, &topic, 1), &topic, |table| table.allow_same_topic = true)).expect_done(1);
+    // A run with an end may republish to its own topic if that is allowed explicitly.
+    run(republishing_with(options(broker, &topic, 1), &topic, |table| table.allow_same_topic = true)).expect_done(1);
     assert_eq!(values(&broker.records(&topic, 0)), ["v", "v"]);
 }
 
 #[test]
-fn a_missing_topic_is_created_for_each_channel() {
+fn missing_topics_are_created_for_each_channel() {
     let broker = broker::shared();
     let topics = [broker.topic("channel", 1), broker.topic("channel", 2)];
     for topic in &topics {
         broker.produce(topic, &[NewRecord::unkeyed(topic.as_bytes())]);
     }
-    let mut options = with(options(broker, &topics[0], 1), "{topic}.copy:4", |table| {
+    let mut options = republishing_with(options(broker, &topics[0], 1), "{topic}.copy:4", |table| {
         table.create = true;
         table.key = "channel".parse().unwrap();
     });
@@ -216,15 +232,16 @@ fn a_missing_topic_is_created_for_each_channel() {
     }
 }
 
-/// A target that takes only small records, and a topic with some that are too large for it.
-fn with_large(broker: &Broker) -> (String, String, Vec<String>) {
+/// Creates a target that accepts only small records, and a topic with a few records that are too large for it. Returns
+/// both and the values that fit.
+fn topic_with_large_records(broker: &Broker) -> (String, String, Vec<String>) {
     let topic = broker.topic("large", 2);
     let target = broker.topic_with("small", 2, &[("max.message.bytes", "2000")]);
     let mut small = Vec::new();
     let records: Vec<_> = (0..400)
         .map(|n| {
             let is_large = matches!(n, 17 | 18 | 301);
-            // Bytes that no codec makes smaller.
+            // Random text, which compression cannot make smaller.
             let value = if is_large { noise(n, 4000) } else { format!("{n}-{}", noise(n, 50)) };
             if !is_large {
                 small.push(value.clone());
@@ -242,16 +259,17 @@ fn noise(seed: u64, length: usize) -> String {
 }
 
 #[test]
-fn a_record_that_is_too_large_goes_to_the_dead_letters_alone() {
+fn only_records_that_are_too_large_are_dead_lettered() {
     let broker = broker::shared();
     for transactional in [true, false] {
-        let (topic, target, small) = with_large(broker);
-        let dead = format!("{topic}.dlq");
-        broker.create_topic(&dead, 2, &[]);
-        let mut options = with(options(broker, &topic, 2), &target, |table| table.transactional = transactional);
+        let (topic, target, small) = topic_with_large_records(broker);
+        let dead_letters = format!("{topic}.dlq");
+        broker.create_topic(&dead_letters, 2, &[]);
+        let mut options =
+            republishing_with(options(broker, &topic, 2), &target, |table| table.transactional = transactional);
         options.settings.on_failure = OnFailure::DeadLetter;
         let ended = run(options).expect_done(397);
-        // A broker that is slow just then may have a batch tried again; that is no dead letter.
+        // A slow broker may cause retries of a batch. Those are not dead letters.
         assert_eq!(ended.view.totals.dead_lettered, 3, "{}", ended.log());
         let sent = effect(&ended, &format!("records.{target}"));
         assert!(if transactional { sent == 397 } else { sent >= 397 }, "{sent}\n{}", ended.log());
@@ -265,27 +283,27 @@ fn a_record_that_is_too_large_goes_to_the_dead_letters_alone() {
             there.dedup();
             assert_eq!(there, small, "each at least once");
         }
-        assert_eq!(contents(broker, &dead, 2).concat().len(), 3);
+        assert_eq!(contents(broker, &dead_letters, 2).concat().len(), 3);
     }
 }
 
 #[test]
-fn a_run_that_fails_leaves_nothing_half_done() {
+fn a_failed_run_leaves_exactly_the_records_below_its_positions() {
     let broker = broker::shared();
-    let (topic, target, _) = with_large(broker);
+    let (topic, target, _) = topic_with_large_records(broker);
     let group = unique_name("failing");
-    let mut options = in_group(to(options(broker, &topic, 2), &target), &group);
+    let mut options = in_group(republishing_to(options(broker, &topic, 2), &target), &group);
     options.settings.retry = Retry { attempts: 0, ..Retry::default() };
     let ended = run(options);
     assert_eq!(ended.view.state, RunState::Failed, "{}", ended.log());
-    // What is visible is what the group's positions say, to the record.
+    // Exactly the records below the group's positions are visible.
     let positions: i64 = [0, 1].iter().map(|partition| broker.committed(&group, &topic, *partition).unwrap_or(0)).sum();
     assert_eq!(contents(broker, &target, 2).concat().len(), usize::try_from(positions).unwrap());
 }
 
-/// Records that are left out, holes, and the markers of transactions leave no lag behind, and are not looked at again.
+/// Filtered records, gaps and transaction markers leave no lag and are not read again.
 #[test]
-fn positions_pass_what_is_not_sent() {
+fn positions_move_past_filtered_records_and_markers() {
     let broker = broker::shared();
     let (topic, target) = (broker.topic("holes", 1), broker.topic("whole", 1));
     let ten = |prefix: &str| (0..10).map(|n| NewRecord::keyed(prefix, format!("{prefix}{n}"))).collect::<Vec<_>>();
@@ -294,7 +312,7 @@ fn positions_pass_what_is_not_sent() {
     broker.transaction(&topic, Ending::Commit, &ten("out"));
     let group = unique_name("positions");
     for attempt in 0..2 {
-        let mut options = in_group(to(options(broker, &topic, 1), &target), &group);
+        let mut options = in_group(republishing_to(options(broker, &topic, 1), &target), &group);
         let rules = std::sync::Arc::make_mut(&mut options.selection.as_mut().unwrap().scope.rules);
         rules.filter.keys = vec!["in".parse().unwrap()];
         let ended = run(options);
@@ -307,28 +325,28 @@ fn positions_pass_what_is_not_sent() {
     assert_eq!(values(&broker.records(&target, 0)), (0..10).map(|n| format!("in{n}")).collect::<Vec<_>>());
 }
 
-/// A place for the processes of a test.
-struct Place<'a> {
+/// A folder for the journals and reports of one process.
+struct Workspace<'a> {
     broker: &'a Broker,
     dir: tempfile::TempDir,
 }
 
-impl Place<'_> {
+impl Workspace<'_> {
     fn program(&self, args: &[&str]) -> Program {
         Program::kreplay()
             .args(args)
             .args(["--headless", "--bootstrap-server", self.broker.bootstrap(), "--report", "json", "--output"])
             .args([self.report()])
             .env("XDG_STATE_HOME", self.dir.path())
-            .deadline(DEADLINE)
+            .timeout(RUN_TIMEOUT)
     }
 
     fn report(&self) -> PathBuf {
         self.dir.path().join("report.json")
     }
 
-    /// The only run that there is.
-    fn id(&self) -> String {
+    /// The id of the latest run.
+    fn run_id(&self) -> String {
         let runs = Program::kreplay().args(["runs", "--json"]).env("XDG_STATE_HOME", self.dir.path()).run();
         let runs: Value = serde_json::from_str(&runs.expect_success().stdout).unwrap();
         runs[0]["run_id"].as_str().expect("a run").to_owned()
@@ -339,16 +357,16 @@ const KEYS: u64 = 200;
 const RECORDS: usize = 60_000;
 const PARTITIONS: i32 = 4;
 
-/// Records of keys with their sequence as value; gives the sequences by key.
+/// Writes records whose values count up for each key. Returns the expected values by key.
 fn fill(broker: &Broker, topic: &str, random: &mut StdRng) -> BTreeMap<Vec<u8>, Vec<String>> {
     let mut expected: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
-    let mut records = |count: usize, counts: bool| -> Vec<NewRecord> {
+    let mut records = |count: usize, committed: bool| -> Vec<NewRecord> {
         (0..count)
             .map(|_| {
                 let key = format!("key-{}", random.random_range(0..KEYS)).into_bytes();
                 let sequence = expected.entry(key.clone()).or_default();
                 let value = sequence.len().to_string();
-                if counts {
+                if committed {
                     sequence.push(value.clone());
                 }
                 NewRecord::keyed(key, value)
@@ -361,15 +379,15 @@ fn fill(broker: &Broker, topic: &str, random: &mut StdRng) -> BTreeMap<Vec<u8>, 
     expected
 }
 
-/// How many records a reader of what is committed finds at most; those of transactions and markers count.
-fn length(broker: &Broker, topic: &str) -> i64 {
+/// The sum of the last stable offsets. Transaction markers and aborted records are included.
+fn log_length(broker: &Broker, topic: &str) -> i64 {
     (0..PARTITIONS).map(|partition| broker.watermarks(topic, partition).1).sum()
 }
 
-/// Waits until a process has written so much more, or has ended.
-fn wait_for_length(broker: &Broker, topic: &str, least: i64, running: &mut Running) -> bool {
-    wait::try_until(DEADLINE, || {
-        if length(broker, topic) >= least {
+/// Waits until a topic has this length, or the process has ended. Returns whether the length was reached.
+fn wait_for_log_length(broker: &Broker, topic: &str, least: i64, running: &mut Running) -> bool {
+    wait::try_until(RUN_TIMEOUT, || {
+        if log_length(broker, topic) >= least {
             return Some(true);
         }
         running.ended().then_some(false)
@@ -377,32 +395,26 @@ fn wait_for_length(broker: &Broker, topic: &str, least: i64, running: &mut Runni
     .unwrap_or(false)
 }
 
-/// Waits until no transaction is open in a topic: what a killed process has left open is aborted after its timeout, and until
-/// then those who read what is committed do not get beyond it.
+/// Waits until no transaction is open in a topic. The transactions of a killed process are aborted after their timeout;
+/// until then readers of committed records cannot get past them.
 fn wait_for_open_transactions(broker: &Broker, topic: &str) {
     let all: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
-    wait::until("the end of open transactions", DEADLINE, || {
+    wait::until("the end of open transactions", RUN_TIMEOUT, || {
         let is_stable = |partition| {
-            let (_, end) = all.fetch_watermarks(topic, partition, DEADLINE).unwrap();
+            let (_, end) = all.fetch_watermarks(topic, partition, RUN_TIMEOUT).unwrap();
             broker.watermarks(topic, partition).1 == end
         };
         (0..PARTITIONS).all(is_stable).then_some(())
     });
 }
 
-fn seed() -> u64 {
-    std::env::var("KREPLAY_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap())
-}
-
-/// Kills a run again and again, and lets it go on, until it is done.
-fn kill_and_go_on(group: bool, kills: usize) {
-    let seed = seed();
-    println!("{kills} kills, group {group}, KREPLAY_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+/// Kills and resumes a run several times, lets it finish, and checks that each record was republished once.
+fn kill_and_resume(group: bool, kills: usize) {
+    let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("kills", PARTITIONS), broker.topic("survives", PARTITIONS));
     let expected = fill(broker, &topic, &mut random);
-    let place = Place { broker, dir: tempfile::tempdir().unwrap() };
+    let workspace = Workspace { broker, dir: tempfile::tempdir().unwrap() };
     let (handler, group_id) = (format!("topic:{target}"), unique_name("kills"));
     let mut first = vec!["run", "--topics", &topic, "--handler", &handler, "--batch", "200", "--rate", "30k/s"];
     if group {
@@ -413,17 +425,17 @@ fn kill_and_go_on(group: bool, kills: usize) {
     let mut id: Option<String> = None;
     for point in points {
         let resume = ["resume", id.as_deref().unwrap_or_default()];
-        let mut running = place.program(if id.is_none() { &first } else { &resume }).spawn();
-        wait_for_length(broker, &target, point, &mut running);
+        let mut running = workspace.program(if id.is_none() { &first } else { &resume }).spawn();
+        wait_for_log_length(broker, &target, point, &mut running);
         let ended = running.kill();
         if id.is_none() {
-            id = Some(place.id());
+            id = Some(workspace.run_id());
         }
-        println!("killed at {} of {point}: {:?}", length(broker, &target), ended.status.code());
+        println!("killed at {} of {point}: {:?}", log_length(broker, &target), ended.status.code());
     }
     let resume = ["resume", id.as_deref().unwrap()];
-    let finished: Finished = place.program(&resume).spawn().finish().expect_success();
-    let report: Value = serde_json::from_str(&std::fs::read_to_string(place.report()).unwrap()).unwrap();
+    let finished: Finished = workspace.program(&resume).spawn().finish().expect_success();
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(workspace.report()).unwrap()).unwrap();
     assert_eq!(report["totals"]["lag"], 0, "{}", finished.stderr);
     wait_for_open_transactions(broker, &target);
     let there = by_key(&contents(broker, &target, PARTITIONS));
@@ -445,113 +457,108 @@ fn first_difference(there: &BTreeMap<Vec<u8>, Vec<String>>, expected: &BTreeMap<
     )
 }
 
-/// R31.
 #[test]
-fn killed_again_and_again_each_record_is_there_once_without_a_group() {
-    kill_and_go_on(false, 8);
+fn a_killed_run_without_a_group_republishes_each_record_once() {
+    kill_and_resume(false, 8);
 }
 
-/// R31.
 #[test]
-fn killed_again_and_again_each_record_is_there_once_with_a_group() {
-    kill_and_go_on(true, 5);
+fn a_killed_run_in_a_group_republishes_each_record_once() {
+    kill_and_resume(true, 5);
 }
 
-/// R31: two processes share the work, a third comes and goes, one is killed.
+/// Two processes share the work, a third one joins and leaves, and one is killed.
 #[test]
-fn rebalances_repeat_nothing() {
-    let seed = seed();
-    println!("KREPLAY_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+fn rebalances_republish_each_record_once() {
+    let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("shared", PARTITIONS), broker.topic("together", PARTITIONS));
     let expected = fill(broker, &topic, &mut random);
-    let places: Vec<_> = (0..3).map(|_| Place { broker, dir: tempfile::tempdir().unwrap() }).collect();
+    let workspaces: Vec<_> = (0..3).map(|_| Workspace { broker, dir: tempfile::tempdir().unwrap() }).collect();
     let (handler, group) = (format!("topic:{target}"), unique_name("shared"));
     let args =
         ["run", "--topics", &topic, "--handler", &handler, "--batch", "100", "--rate", "4k/s", "--group", &group];
-    let mut first = places[0].program(&args).spawn();
-    assert!(wait_for_length(broker, &target, 2000, &mut first), "{}", first.stderr());
-    let mut second = places[1].program(&args).spawn();
-    second.wait_for("its first partitions", DEADLINE, |_, errors| {
+    let mut first = workspaces[0].program(&args).spawn();
+    assert!(wait_for_log_length(broker, &target, 2000, &mut first), "{}", first.stderr());
+    let mut second = workspaces[1].program(&args).spawn();
+    second.wait_for("its first partitions", RUN_TIMEOUT, |_, errors| {
         errors.contains("assigned") || errors.contains("member")
     });
-    let before = length(broker, &target);
-    assert!(wait_for_length(broker, &target, before + 8000, &mut second), "{}", second.stderr());
-    let mut third = places[2].program(&args).spawn();
-    let before = length(broker, &target);
-    assert!(wait_for_length(broker, &target, before + 8000, &mut third), "{}", third.stderr());
+    let before = log_length(broker, &target);
+    assert!(wait_for_log_length(broker, &target, before + 8000, &mut second), "{}", second.stderr());
+    let mut third = workspaces[2].program(&args).spawn();
+    let before = log_length(broker, &target);
+    assert!(wait_for_log_length(broker, &target, before + 8000, &mut third), "{}", third.stderr());
     third.signal("TERM");
     let third = third.finish();
-    let before = length(broker, &target);
-    assert!(wait_for_length(broker, &target, before + 4000, &mut second), "{}", second.stderr());
+    let before = log_length(broker, &target);
+    assert!(wait_for_log_length(broker, &target, before + 4000, &mut second), "{}", second.stderr());
     let first = first.kill();
     let finished = second.finish();
     assert!(finished.status.success(), "{}", finished.stderr);
     wait_for_open_transactions(broker, &target);
     let there = by_key(&contents(broker, &target, PARTITIONS));
-    let told = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
-    assert!(there == expected, "{}\n{told}", first_difference(&there, &expected));
+    let output = [first.stderr, finished.stderr, third.stderr].join("--- the next\n");
+    assert!(there == expected, "{}\n{output}", first_difference(&there, &expected));
 }
 
-/// Positions that two runs share belong to whoever came last.
+/// When two runs use the same position group, the later one takes the positions over.
 #[test]
-fn a_run_with_the_same_positions_takes_over() {
-    let seed = seed();
-    println!("KREPLAY_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+fn a_later_run_with_the_same_position_group_takes_over() {
+    let mut random = random::generator();
     let broker = broker::shared();
     let (topic, target) = (broker.topic("handed", PARTITIONS), broker.topic("over", PARTITIONS));
     let expected = fill(broker, &topic, &mut random);
     let (handler, group) = (format!("topic:{target}"), unique_name("positions"));
-    let places: Vec<_> = (0..3).map(|_| Place { broker, dir: tempfile::tempdir().unwrap() }).collect();
-    let start = |place: usize, more: &[&str]| {
+    let workspaces: Vec<_> = (0..3).map(|_| Workspace { broker, dir: tempfile::tempdir().unwrap() }).collect();
+    let start = |workspace: usize, more: &[&str]| {
         let args = [&["run", "--topics", &topic, "--handler", &handler, "--batch", "200"], more].concat();
-        places[place].program(&args).env("KREPLAY_TOPIC_POSITION_GROUP", &group).spawn()
+        workspaces[workspace].program(&args).env("KREPLAY_TOPIC_POSITION_GROUP", &group).spawn()
     };
     let mut first = start(0, &["--rate", "3k/s"]);
-    assert!(wait_for_length(broker, &target, 2000, &mut first), "{}", first.stderr());
+    assert!(wait_for_log_length(broker, &target, 2000, &mut first), "{}", first.stderr());
     let second = start(1, &[]).finish();
     let first = first.finish();
     assert_eq!(first.code(), Some(1), "{}", first.stderr);
     assert!(
-        first.stderr.contains(&format!("another run has taken the positions in group {group}")),
+        first.stderr.contains(&format!("another run has claimed the positions in group {group}")),
         "{}",
         first.stderr
     );
     assert_eq!(second.code(), Some(0), "{}", second.stderr);
     wait_for_open_transactions(broker, &target);
     let there = by_key(&contents(broker, &target, PARTITIONS));
-    let told = [first.stderr, second.stderr].join("--- the second\n");
-    assert!(there == expected, "{}\n{told}", first_difference(&there, &expected));
-    let handled = |place: usize| {
-        let report: Value = serde_json::from_str(&std::fs::read_to_string(places[place].report()).unwrap()).unwrap();
+    let output = [first.stderr, second.stderr].join("--- the second\n");
+    assert!(there == expected, "{}\n{output}", first_difference(&there, &expected));
+    let handled = |workspace: usize| {
+        let report: Value =
+            serde_json::from_str(&std::fs::read_to_string(workspaces[workspace].report()).unwrap()).unwrap();
         report["totals"]["handled"].as_u64().unwrap()
     };
     let both = handled(0) + handled(1);
     assert!(handled(0) > 0 && handled(1) > 0 && both <= RECORDS as u64, "{} and {}", handled(0), handled(1));
-    let before = length(broker, &target);
+    let before = log_length(broker, &target);
     start(2, &[]).finish().expect_success();
-    assert_eq!((handled(2), length(broker, &target)), (0, before), "there is nothing left");
+    assert_eq!((handled(2), log_length(broker, &target)), (0, before), "a third run handled records");
 }
 
 #[test]
-fn a_rehearsal_writes_nothing_and_creates_nothing() {
+fn a_dry_run_writes_and_creates_nothing() {
     let broker = broker::shared();
     let (topic, missing) = (broker.topic("rehearsed", 2), unique_name("missing"));
     let records: Vec<_> = (0..50).map(|n| NewRecord::keyed(format!("key-{n}"), n.to_string())).collect();
     broker.produce(&topic, &records);
-    let place = Place { broker, dir: tempfile::tempdir().unwrap() };
+    let workspace = Workspace { broker, dir: tempfile::tempdir().unwrap() };
     let (handler, group) = (format!("topic:{missing}:4"), unique_name("rehearsed"));
     let run = |more: &[&str]| {
         let args = [&["run", "--topics", &topic, "--handler", &handler], more].concat();
-        let program = place.program(&args).env("KREPLAY_TOPIC_CREATE", "true");
+        let program = workspace.program(&args).env("KREPLAY_TOPIC_CREATE", "true");
         program.env("KREPLAY_TOPIC_POSITION_GROUP", &group).run().expect_success();
-        serde_json::from_str::<Value>(&std::fs::read_to_string(place.report()).unwrap()).unwrap()
+        serde_json::from_str::<Value>(&std::fs::read_to_string(workspace.report()).unwrap()).unwrap()
     };
     let exists = || {
         let client: BaseConsumer = broker.client().create().unwrap();
-        let cluster = client.fetch_metadata(None, DEADLINE).unwrap();
+        let cluster = client.fetch_metadata(None, RUN_TIMEOUT).unwrap();
         cluster.topics().iter().any(|one| one.name() == missing)
     };
     let report = run(&["--dry-run"]);
@@ -560,20 +567,20 @@ fn a_rehearsal_writes_nothing_and_creates_nothing() {
     assert_eq!(report["dry_run"]["failed"], 0, "{report:#}");
     let committed = || [0, 1].map(|partition| broker.committed(&group, &topic, partition));
     assert_eq!((exists(), committed()), (false, [None, None]));
-    // The same run for real shows that each of this could have been seen.
+    // The same run without --dry-run proves that these checks would have noticed its effects.
     run(&[]);
     assert!(exists() && committed().iter().all(Option::is_some));
     let written = contents(broker, &missing, 4);
     assert_eq!(written.concat().len(), 50);
-    // Where the rehearsal said that a record would go, it went.
+    // Each record went where the dry run had predicted.
     for example in effect["examples"].as_array().unwrap() {
         let content = example["content"].as_str().unwrap();
-        let lies_there = |partition: usize| {
+        let has_value = |partition: usize| {
             written[partition]
                 .iter()
                 .any(|record| content.ends_with(&format!(" value({}) {}", record.text().len(), record.text())))
         };
-        let said = (0..4).find(|partition| content.starts_with(&format!("{missing}-{partition} at "))).unwrap();
-        assert!(lies_there(said), "{content}");
+        let predicted = (0..4).find(|partition| content.starts_with(&format!("{missing}-{partition} at "))).unwrap();
+        assert!(has_value(predicted), "{content}");
     }
 }

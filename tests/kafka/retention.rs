@@ -1,19 +1,19 @@
-//! Retention that is faster than a run.
+//! Retention that deletes records before a run has read them.
 
 use kreplay::feed::{EventKind, Expiry, RunState};
 use kreplay::replay::{Command, OnRetention, Session};
 
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, wait_for, wait_for_event};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, in_group, options, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
 
 const RECORDS: usize = 12_000;
-const KEPT: i64 = 11_000;
+const NEW_LOG_START: i64 = 11_000;
 
-/// A run in its middle, far behind the place where the log begins from now on.
+/// Starts a run, and deletes records far beyond its position.
 fn overtaken(group: Option<&str>, policy: OnRetention) -> (Session, Recorder) {
-    // Where it pauses, somebody is there who can let it go on.
+    // A session that pauses must accept commands, so it is not limited to one run.
     overtaken_by(group, policy, policy != OnRetention::Pause)
 }
 
@@ -28,14 +28,14 @@ fn overtaken_by(group: Option<&str>, policy: OnRetention, one_run: bool) -> (Ses
     options.one_run = one_run;
     let options = if let Some(group) = group { in_group(options, group) } else { options };
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
-    wait_for(&session, "some are handled", |_| recorder.count() >= 100);
-    broker.delete_records(&topic, 0, KEPT);
+    wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
+    broker.delete_records(&topic, 0, NEW_LOG_START);
     recorder.open();
     (session, recorder)
 }
 
 #[test]
-fn a_run_can_go_on_behind_the_gap_and_counts_it() {
+fn a_run_can_skip_the_gap_and_counts_the_lost_records() {
     for group in [None, Some(unique_name("overtaken"))] {
         let (session, recorder) = overtaken(group.as_deref(), OnRetention::Earliest);
         let ended = finish(session);
@@ -46,7 +46,7 @@ fn a_run_can_go_on_behind_the_gap_and_counts_it() {
         assert_eq!(totals.handled + totals.lost, RECORDS as u64);
         recorder.expect_each_once_in_order(recorder.count());
         let gaps: Vec<_> = ended.events.iter().filter_map(|event| expired(&event.kind)).collect();
-        assert_eq!(gaps, [(KEPT, Expiry::PassedOver)], "{}", ended.log());
+        assert_eq!(gaps, [(NEW_LOG_START, Expiry::GapSkipped)], "{}", ended.log());
     }
 }
 
@@ -58,17 +58,18 @@ fn expired(kind: &EventKind) -> Option<(i64, Expiry)> {
 }
 
 #[test]
-fn a_run_can_pause_at_the_gap_and_looks_again_when_it_is_resumed() {
+fn a_run_can_pause_at_the_gap_and_checks_it_again_on_resume() {
     for group in [None, Some(unique_name("overtaken"))] {
         let (session, recorder) = overtaken(group.as_deref(), OnRetention::Pause);
         let pauses = |count: usize| {
-            wait_for_event(&session, "it pauses", |_| {
+            wait_for_event(&session, "a pause at the gap", |_| {
                 let events = session.feed.events.since(0);
-                let told = events.iter().filter(|event| expired(&event.kind) == Some((KEPT, Expiry::Paused))).count();
+                let gaps =
+                    events.iter().filter(|event| expired(&event.kind) == Some((NEW_LOG_START, Expiry::Paused))).count();
                 let paused = events.iter().filter(|event| event.kind == EventKind::Paused).count();
-                told == count && paused == count
+                gaps == count && paused == count
             });
-            wait_for(&session, "it shows", |snapshot| snapshot.run.as_ref().unwrap().state == RunState::Paused);
+            wait_for(&session, "the state paused", |snapshot| snapshot.run.as_ref().unwrap().state == RunState::Paused);
         };
         pauses(1);
         session.control.send(Command::Resume);
@@ -82,7 +83,7 @@ fn a_run_can_pause_at_the_gap_and_looks_again_when_it_is_resumed() {
 }
 
 #[test]
-fn without_a_console_a_pause_at_the_gap_ends_the_run_and_says_so() {
+fn without_a_console_a_pause_at_the_gap_ends_the_run_with_a_message() {
     let (session, recorder) = overtaken_by(None, OnRetention::Pause, true);
     let ended = finish(session);
     assert_eq!(ended.view.state, RunState::Cancelled, "{}", ended.log());

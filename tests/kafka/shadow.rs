@@ -1,60 +1,56 @@
-//! Shadow rebuilds: the old projection stays in use until the new one is verified, and then changes places with it at once.
+//! Shadow rebuilds: the old projection stays in use until the new one is verified, and is then replaced in one step.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use rusqlite::Connection;
 
-use crate::guard::commit;
-use crate::orders::{self, DEADLINE, PARTITIONS, Place, ROWS, Rows, SCHEMA, STATEMENT};
+use crate::fixtures::cluster::commit_offset;
+use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, RUN_TIMEOUT, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
-use crate::support::wait;
+use crate::support::{random, wait};
 
 const RECORDS: u32 = 10_000;
-/// The new definition differs from the old one in one column's meaning.
-const NEW: &str = "INSERT INTO orders VALUES (:key, 1, :json.amount, :json.n)
+/// The statement of the new definition. It computes one column differently.
+const NEW_STATEMENT: &str = "INSERT INTO orders VALUES (:key, 1, :json.amount, :json.n)
 ON CONFLICT (key) DO UPDATE SET records = orders.records + 1, amount = orders.amount + 2 * excluded.amount,
     chain = (orders.chain * 31 + excluded.chain) % 1000000007";
-const CHECK: &str = "check = \"SELECT key, records FROM orders WHERE records < 1\"";
-const WRONG: &str = "check = \"SELECT key, records FROM orders WHERE key = 'key-1'\"";
+/// A check that succeeds.
+const PASSING_CHECK: &str = "check = \"SELECT key, records FROM orders WHERE records < 1\"";
+/// A check that fails.
+const FAILING_CHECK: &str = "check = \"SELECT key, records FROM orders WHERE key = 'key-1'\"";
 
-fn seed() -> StdRng {
-    let seed = std::env::var("KREPLAY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(rand::random);
-    println!("KREPLAY_TEST_SEED={seed}");
-    StdRng::seed_from_u64(seed)
-}
-
-/// The old projection, and what the new one has to be.
-struct Both {
+/// The rows of the old projection and the expected rows of the new one.
+struct ExpectedRows {
     old: Rows,
     new: Rows,
 }
 
-/// A projection in use, in either kind of database.
-trait Live {
-    /// What a definition names as its target.
+/// A projection in use, in a file or in a PostgreSQL schema.
+trait LiveProjection {
+    /// The target for definitions.
     fn target(&self) -> String;
-    /// Further settings of the configuration.
+    /// Further TOML for the configuration.
     fn settings(&self) -> String;
-    /// What whoever uses the projection sees.
+    /// The rows that users of the projection see.
     fn rows(&self) -> Rows;
-    /// What is kept of those before.
-    fn kept(&self) -> Vec<String>;
-    /// How many records are applied to the rebuild that is under way.
-    fn rebuilt(&self) -> i64;
-    /// Whether the rebuild has taken its place. It does not touch what is in use.
-    fn is_exchanged(&self) -> bool;
-    /// What somebody who uses one that is kept would see.
+    /// The names of the old projections that were kept.
+    fn kept_names(&self) -> Vec<String>;
+    /// The number of records applied to the rebuild in progress.
+    fn rebuilt_records(&self) -> i64;
+    /// Whether the rebuild has replaced the old projection. Does not access the projection in use.
+    fn is_replaced(&self) -> bool;
+    /// The rows of an old projection that was kept.
     fn rows_of_kept(&self, name: &str) -> Rows;
-    /// Takes one record away from the rebuild, without a trace.
-    fn damage(&self);
+    /// Corrupts the digest of the rebuild, as if it had another record.
+    fn corrupt_digest(&self);
 }
 
+/// A projection in an SQLite file.
 struct File(PathBuf);
 
 impl File {
@@ -82,7 +78,7 @@ impl File {
     }
 }
 
-impl Live for File {
+impl LiveProjection for File {
     fn target(&self) -> String {
         format!("sqlite:{}", self.0.display())
     }
@@ -92,15 +88,15 @@ impl Live for File {
     }
 
     fn rows(&self) -> Rows {
-        orders::read(Self::read(&self.0, ROWS))
+        orders::parse(Self::read(&self.0, ROWS_QUERY))
     }
 
-    fn kept(&self) -> Vec<String> {
+    fn kept_names(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.0.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
         names.map(|name| name.into_string().unwrap()).filter(|name| name.contains(".old-")).collect()
     }
 
-    fn rebuilt(&self) -> i64 {
+    fn rebuilt_records(&self) -> i64 {
         let Ok(connection) = Connection::open_with_flags(self.shadow(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
         else {
             return 0;
@@ -108,23 +104,23 @@ impl Live for File {
         connection.query_row("SELECT coalesce(sum(records), 0) FROM kreplay_sums", [], |row| row.get(0)).unwrap_or(0)
     }
 
-    fn is_exchanged(&self) -> bool {
-        // The old one has got its second name before the rename.
-        !self.kept().is_empty() && !self.shadow().exists()
+    fn is_replaced(&self) -> bool {
+        // The old file gets its second name before the rename.
+        !self.kept_names().is_empty() && !self.shadow().exists()
     }
 
     fn rows_of_kept(&self, name: &str) -> Rows {
-        orders::read(Self::read(&self.0.with_file_name(name), ROWS))
+        orders::parse(Self::read(&self.0.with_file_name(name), ROWS_QUERY))
     }
 
-    fn damage(&self) {
+    fn corrupt_digest(&self) {
         let connection = Connection::open(self.shadow()).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection.execute("UPDATE kreplay_sums SET digest = digest - 1", []).unwrap();
     }
 }
 
-impl Live for Database {
+impl LiveProjection for Database {
     fn target(&self) -> String {
         self.url().to_owned()
     }
@@ -134,159 +130,162 @@ impl Live for Database {
     }
 
     fn rows(&self) -> Rows {
-        orders::read(self.rows(&ROWS.replace("FROM orders", "FROM model.orders")))
+        orders::parse(self.rows(&ROWS_QUERY.replace("FROM orders", "FROM model.orders")))
     }
 
-    fn kept(&self) -> Vec<String> {
+    fn kept_names(&self) -> Vec<String> {
         Self::rows(self, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'model_old%'").concat()
     }
 
-    fn rebuilt(&self) -> i64 {
+    fn rebuilt_records(&self) -> i64 {
         let rows =
             self.try_rows("SELECT coalesce(sum(records), 0) FROM model_shadow.kreplay_applied").unwrap_or_default();
         rows.first().map_or(0, |row| row[0].parse().unwrap())
     }
 
-    fn is_exchanged(&self) -> bool {
-        !self.kept().is_empty()
+    fn is_replaced(&self) -> bool {
+        !self.kept_names().is_empty()
     }
 
     fn rows_of_kept(&self, name: &str) -> Rows {
-        orders::read(self.rows(&ROWS.replace("FROM orders", &format!("FROM \"{name}\".orders"))))
+        orders::parse(self.rows(&ROWS_QUERY.replace("FROM orders", &format!("FROM \"{name}\".orders"))))
     }
 
-    fn damage(&self) {
+    fn corrupt_digest(&self) {
         self.execute("UPDATE model_shadow.kreplay_applied SET digest = digest - 1");
     }
 }
 
-/// A topic, and the old projection of it in use.
-struct Scene<'a> {
-    place: Place<'a>,
+/// A topic, and its old projection in use.
+struct Rebuild<'a> {
+    workspace: Workspace<'a>,
     topic: String,
     config: PathBuf,
-    both: Both,
+    expected: ExpectedRows,
 }
 
-impl Scene<'_> {
-    fn new(live: &dyn Live) -> Self {
-        let place = Place::new(broker::shared());
-        let mut random = seed();
-        let topic = place.broker.topic("rebuilt", PARTITIONS);
-        let old = orders::fill(place.broker, &topic, &mut random, RECORDS, 500);
-        let config = place.dir.path().join("kreplay.toml");
+impl Rebuild<'_> {
+    fn new(live: &dyn LiveProjection) -> Self {
+        let workspace = Workspace::new(broker::shared());
+        let mut random = random::generator();
+        let topic = workspace.broker.topic("rebuilt", PARTITIONS);
+        let old = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 500);
+        let config = workspace.dir.path().join("kreplay.toml");
         std::fs::write(&config, live.settings()).unwrap();
-        let definition = place.define("orders", &live.target(), SCHEMA, STATEMENT, "");
-        let scene = Self { place, topic, config, both: Both { new: Rows::new(), old } };
-        scene.run(&definition, &["--no-journal"]).finish().expect_success();
-        orders::expect_equal(&live.rows(), &scene.both.old);
-        scene
+        let definition = workspace.define("orders", &live.target(), SCHEMA, STATEMENT, "");
+        let rebuild = Self { workspace, topic, config, expected: ExpectedRows { new: Rows::new(), old } };
+        rebuild.run(&definition, &["--no-journal"]).finish().expect_success();
+        orders::expect_equal(&live.rows(), &rebuild.expected.old);
+        rebuild
     }
 
-    /// What the new projection has to be, as found out by a run of it elsewhere.
-    fn expect(mut self, live: &dyn Live) -> Self {
-        let file = File(self.place.dir.path().join("expected.db"));
-        let definition = self.place.define("expected", &file.target(), SCHEMA, NEW, "");
+    /// Computes the expected rows of the new projection by a run into another file.
+    fn with_expected_rows(mut self, live: &dyn LiveProjection) -> Self {
+        let file = File(self.workspace.dir.path().join("expected.db"));
+        let definition = self.workspace.define("expected", &file.target(), SCHEMA, NEW_STATEMENT, "");
         self.run(&definition, &["--no-journal"]).finish().expect_success();
-        self.both.new = Live::rows(&file);
-        assert_ne!(self.both.new, self.both.old);
-        orders::expect_equal(&live.rows(), &self.both.old);
+        self.expected.new = LiveProjection::rows(&file);
+        assert_ne!(self.expected.new, self.expected.old);
+        orders::expect_equal(&live.rows(), &self.expected.old);
         self
     }
 
     fn run(&self, definition: &Path, more: &[&str]) -> Running {
         let config = ["--config", self.config.to_str().unwrap()];
-        self.place.start_run(&self.topic, definition, &[&config, more].concat())
+        self.workspace.start_run(&self.topic, definition, &[&config, more].concat())
     }
 
-    /// Forgets the runs so far, so that there is one again.
-    fn forget(&self) {
-        std::fs::remove_dir_all(self.place.dir.path().join("kreplay")).unwrap();
+    /// Deletes the journals of all runs so far, so that the next run is the only one.
+    fn delete_journals(&self) {
+        std::fs::remove_dir_all(self.workspace.dir.path().join("kreplay")).unwrap();
     }
 
     fn resume(&self) -> Running {
-        self.place.start(&["resume", &self.place.id(), "--config", self.config.to_str().unwrap()])
+        self.workspace.start(&["resume", &self.workspace.run_id(), "--config", self.config.to_str().unwrap()])
     }
 }
 
-fn a_rebuild_takes_the_place_of_the_old_one(live: &dyn Live) {
-    let scene = Scene::new(live).expect(live);
-    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
-    let mut run = scene.run(&definition, &["--shadow", "--rate", "10000/s"]);
-    wait::until("a rebuild under way", DEADLINE, || (live.rebuilt() > 1000).then_some(()));
-    orders::expect_equal(&live.rows(), &scene.both.old);
-    // Two at once would be in each other's way.
-    let second = scene.run(&definition, &["--shadow", "--no-journal"]).finish();
+fn expect_rebuild_to_replace_the_old_one(live: &dyn LiveProjection) {
+    let rebuild = Rebuild::new(live).with_expected_rows(live);
+    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
+    let mut run = rebuild.run(&definition, &["--shadow", "--rate", "10000/s"]);
+    wait::until("a rebuild in progress", RUN_TIMEOUT, || (live.rebuilt_records() > 1000).then_some(()));
+    orders::expect_equal(&live.rows(), &rebuild.expected.old);
+    // A second rebuild at the same time is refused.
+    let second = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
     assert_eq!(second.code(), Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("is being rebuilt by another process"), "{}", second.stderr);
-    run.wait_for("end of the run", DEADLINE, |_, stderr| stderr.contains("verified and in place"));
+    run.wait_for("end of the run", RUN_TIMEOUT, |_, stderr| stderr.contains("verified and in place"));
     run.finish().expect_success();
-    orders::expect_equal(&live.rows(), &scene.both.new);
-    assert_eq!(live.kept().len(), 1, "{:?}", live.kept());
-    // What comes later goes on where the rebuild has ended; nothing is applied again.
-    scene.run(&definition, &["--no-journal"]).finish().expect_success();
-    orders::expect_equal(&live.rows(), &scene.both.new);
+    orders::expect_equal(&live.rows(), &rebuild.expected.new);
+    assert_eq!(live.kept_names().len(), 1, "{:?}", live.kept_names());
+    // A later run continues at the position of the rebuild. Nothing is applied again.
+    rebuild.run(&definition, &["--no-journal"]).finish().expect_success();
+    orders::expect_equal(&live.rows(), &rebuild.expected.new);
 }
 
-fn a_rebuild_that_is_not_what_it_should_be_leaves_the_old_one_in_use(live: &dyn Live) {
-    let scene = Scene::new(live);
-    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, WRONG);
-    let ended = scene.run(&definition, &["--shadow", "--no-journal"]).finish();
+fn expect_invalid_rebuild_to_leave_the_old_one_in_use(live: &dyn LiveProjection) {
+    let rebuild = Rebuild::new(live);
+    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, FAILING_CHECK);
+    let ended = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the check query finds something wrong: key-1, "), "{}", ended.stderr);
-    orders::expect_equal(&live.rows(), &scene.both.old);
+    assert!(ended.stderr.contains("the check query found errors: key-1, "), "{}", ended.stderr);
+    orders::expect_equal(&live.rows(), &rebuild.expected.old);
 
-    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
-    let run = scene.run(&definition, &["--shadow", "--rate", "5000/s"]);
-    // What is left of the one before counts as nothing.
-    let under_way = 100..i64::from(RECORDS) - 100;
-    wait::until("a rebuild under way", DEADLINE, || under_way.contains(&live.rebuilt()).then_some(()));
+    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
+    let run = rebuild.run(&definition, &["--shadow", "--rate", "5000/s"]);
+    // Leftovers of the rebuild before do not count.
+    let in_progress = 100..i64::from(RECORDS) - 100;
+    wait::until("a rebuild in progress", RUN_TIMEOUT, || in_progress.contains(&live.rebuilt_records()).then_some(()));
     run.signal("TERM");
     let ended = run.finish();
     assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
-    orders::expect_equal(&live.rows(), &scene.both.old);
-    live.damage();
-    let ended = scene.resume().finish();
+    orders::expect_equal(&live.rows(), &rebuild.expected.old);
+    live.corrupt_digest();
+    let ended = rebuild.resume().finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("but not the same ones"), "{}", ended.stderr);
-    orders::expect_equal(&live.rows(), &scene.both.old);
-    assert_eq!(live.kept(), [""; 0]);
+    orders::expect_equal(&live.rows(), &rebuild.expected.old);
+    assert_eq!(live.kept_names(), [""; 0]);
 }
 
-/// One rebuild after the other, from the old to the new definition and back, each killed while it builds and then once
-/// somewhere in its end. Between the sign of its end and the kill there is a random time of up to `longest`, which follows how
-/// long ends take here: a kill that came too late shortens it.
-fn killed_wherever_it_is_the_old_or_the_new_one_is_in_use(live: &dyn Live) {
-    const AT_THE_END: u32 = 8;
-    let scene = Scene::new(live).expect(live);
-    let mut random = seed();
-    let (mut at_the_end, mut longest, mut found_old, mut found_new) = (0, Duration::from_millis(150), 0, 0);
+/// Runs one rebuild after another, from the old definition to the new one and back. Each is killed in its final phase,
+/// the first also while it builds. The kill comes a random time of up to `max_delay` after the message that the final
+/// phase has begun. A kill that came too late shortens `max_delay`, so that it adapts to the speed of the machine.
+fn expect_old_or_new_one_in_use_after_kills(live: &dyn LiveProjection) {
+    const KILLS_IN_FINAL_PHASE: u32 = 8;
+    let rebuild = Rebuild::new(live).with_expected_rows(live);
+    let mut random = random::generator();
+    let (mut kills_in_final_phase, mut max_delay, mut found_old, mut found_new) = (0, Duration::from_millis(150), 0, 0);
     for round in 0.. {
-        assert!(round < 80, "only {at_the_end} kills at the end");
-        if at_the_end >= AT_THE_END {
+        assert!(round < 80, "only {kills_in_final_phase} kills came in the final phase");
+        if kills_in_final_phase >= KILLS_IN_FINAL_PHASE {
             break;
         }
         let (statement, before, after) = match round % 2 {
-            0 => (NEW, &scene.both.old, &scene.both.new),
-            _ => (STATEMENT, &scene.both.new, &scene.both.old),
+            0 => (NEW_STATEMENT, &rebuild.expected.old, &rebuild.expected.new),
+            _ => (STATEMENT, &rebuild.expected.new, &rebuild.expected.old),
         };
-        let definition = scene.place.define("orders", &live.target(), SCHEMA, statement, CHECK);
-        let mut run = scene.run(&definition, &["--shadow"]);
+        let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, statement, PASSING_CHECK);
+        let mut run = rebuild.run(&definition, &["--shadow"]);
         if round == 0 {
-            let under_way = 1..i64::from(RECORDS) - 1000;
-            wait::until("a rebuild under way", DEADLINE, || under_way.contains(&live.rebuilt()).then_some(()));
+            let in_progress = 1..i64::from(RECORDS) - 1000;
+            wait::until("a rebuild in progress", RUN_TIMEOUT, || {
+                in_progress.contains(&live.rebuilt_records()).then_some(())
+            });
             let killed = run.kill();
             assert_eq!(killed.code(), None, "{}", killed.stderr);
             orders::expect_equal(&live.rows(), before);
-            run = scene.resume();
+            run = rebuild.resume();
         }
-        run.wait_for("its end", DEADLINE, |_, stderr| stderr.contains("reading the log again"));
+        run.wait_for("the final phase", RUN_TIMEOUT, |_, stderr| stderr.contains("reading the log again"));
         if round % 2 == 0 {
-            // This is what is tried: any moment within the end.
-            std::thread::sleep(longest.mul_f64(random.random()));
+            // The kill may come at any moment of the final phase.
+            std::thread::sleep(max_delay.mul_f64(random.random()));
         } else {
-            // In the exchange: a file has its second name before the rename, a schema has its new one after the commit.
-            wait::until("the exchange", DEADLINE, || (live.kept().len() > round).then_some(()));
+            // During the replacement: a file gets its second name before the rename, a schema its new name after the
+            // commit.
+            wait::until("the replacement", RUN_TIMEOUT, || (live.kept_names().len() > round).then_some(()));
         }
         let killed = run.kill();
         let found = live.rows();
@@ -296,141 +295,148 @@ fn killed_wherever_it_is_the_old_or_the_new_one_is_in_use(live: &dyn Live) {
         }
         if killed.code().is_some() {
             assert_eq!((killed.code(), is_new), (Some(0), true), "{}", killed.stderr);
-            longest = longest.mul_f64(0.7);
+            max_delay = max_delay.mul_f64(0.7);
         } else {
-            let resumed = scene.resume().finish();
-            let was_over = resumed.code() == Some(2) && resumed.stderr.contains("nothing left to resume");
-            if was_over {
-                assert!(is_new, "it counts as done, and the old one is in use");
-                longest = longest.mul_f64(0.7);
+            let resumed = rebuild.resume().finish();
+            let was_done = resumed.code() == Some(2) && resumed.stderr.contains("nothing left to resume");
+            if was_done {
+                assert!(is_new, "the run is done, but the old projection is in use");
+                max_delay = max_delay.mul_f64(0.7);
             } else {
                 resumed.expect_success();
-                at_the_end += 1;
+                kills_in_final_phase += 1;
                 (found_old, found_new) = (found_old + u32::from(!is_new), found_new + u32::from(is_new));
             }
         }
         orders::expect_equal(&live.rows(), after);
-        assert_eq!(live.kept().len(), round + 1, "each rebuild keeps the one before: {:?}", live.kept());
-        scene.forget();
+        assert_eq!(live.kept_names().len(), round + 1, "each rebuild keeps the previous one: {:?}", live.kept_names());
+        rebuild.delete_journals();
     }
-    println!("killed {at_the_end} times at the end: {found_old} times before the exchange, {found_new} times after it");
+    println!(
+        "{kills_in_final_phase} kills in the final phase: {found_old} before the replacement, {found_new} after it"
+    );
 }
 
-/// Killed when the new one is in place, and the run's journal does not say so: the journal is locked before the first record is
-/// handled, which a group that lags holds back until then. The run cannot come to its end before the kill either, since its report
-/// goes to a pipe that nobody reads.
-fn killed_after_the_exchange_the_new_one_stays_in_place(live: &dyn Live) {
-    let scene = Scene::new(live).expect(live);
-    let definition = scene.place.define("orders", &live.target(), SCHEMA, NEW, CHECK);
-    let report = scene.place.dir.path().join("nobody-reads");
+/// Kills a rebuild when the new projection is in place but the run's journal does not say so yet. The test locks the
+/// journal before the first record is handled; until then the lag guard keeps the run waiting. The run cannot end
+/// before the kill, because it writes its report to a pipe without a reader.
+fn expect_new_one_to_stay_after_a_kill_after_the_replacement(live: &dyn LiveProjection) {
+    let rebuild = Rebuild::new(live).with_expected_rows(live);
+    let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
+    let report = rebuild.workspace.dir.path().join("unread-report");
     Program::named("mkfifo").args([&report]).run().expect_success();
     let handler = format!("projection:{}", definition.display());
-    let (behind, lagging) = (scene.place.broker.topic("behind", 1), broker::unique_name("lagging"));
-    scene.place.broker.produce(&behind, &vec![NewRecord::unkeyed("x"); 10]);
-    commit(scene.place.broker, &lagging, &behind, 0);
-    let mut run = scene
-        .place
-        .program(&["run", "--headless", "--shadow", "--topics", &scene.topic, "--handler", &handler])
+    let (behind, lagging) = (rebuild.workspace.broker.topic("behind", 1), broker::unique_name("lagging"));
+    rebuild.workspace.broker.produce(&behind, &vec![NewRecord::unkeyed("x"); 10]);
+    commit_offset(rebuild.workspace.broker, &lagging, &behind, 0);
+    let mut run = rebuild
+        .workspace
+        .program(&["run", "--headless", "--shadow", "--topics", &rebuild.topic, "--handler", &handler])
         .args(["--protect-group", &lagging, "--max-lag", "5"])
-        .args(["--config".as_ref(), scene.config.as_os_str()])
+        .args(["--config".as_ref(), rebuild.config.as_os_str()])
         .args(["--report".as_ref(), "json".as_ref(), "--output".as_ref(), report.as_os_str()])
         .spawn();
-    run.wait_for("its beginning", DEADLINE, |_, stderr| stderr.contains(" started, concurrency "));
-    let journal = scene.place.dir.path().join(format!("kreplay/runs/{}.db", scene.place.id()));
+    run.wait_for("the start of the run", RUN_TIMEOUT, |_, stderr| stderr.contains(" started, concurrency "));
+    let journal = rebuild.workspace.dir.path().join(format!("kreplay/runs/{}.db", rebuild.workspace.run_id()));
     let journal = Connection::open(journal).unwrap();
-    journal.busy_timeout(DEADLINE).unwrap();
+    journal.busy_timeout(RUN_TIMEOUT).unwrap();
     journal.execute_batch("BEGIN IMMEDIATE").unwrap();
-    commit(scene.place.broker, &lagging, &behind, 10);
-    wait::until("the exchange", DEADLINE, || (live.is_exchanged() || run.ended()).then_some(()));
+    commit_offset(rebuild.workspace.broker, &lagging, &behind, 10);
+    wait::until("the replacement", RUN_TIMEOUT, || (live.is_replaced() || run.ended()).then_some(()));
     let killed = run.kill();
-    assert_eq!(killed.code(), None, "it was over before the kill: {}", killed.stderr);
+    assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
     journal.execute_batch("ROLLBACK").unwrap();
-    orders::expect_equal(&live.rows(), &scene.both.new);
-    let kept = live.kept();
+    orders::expect_equal(&live.rows(), &rebuild.expected.new);
+    let kept = live.kept_names();
     assert_eq!(kept.len(), 1, "{kept:?}");
-    orders::expect_equal(&live.rows_of_kept(&kept[0]), &scene.both.old);
+    orders::expect_equal(&live.rows_of_kept(&kept[0]), &rebuild.expected.old);
 
-    scene.resume().finish().expect_success();
-    assert_eq!(scene.place.report()["totals"]["lag"], 0);
-    orders::expect_equal(&live.rows(), &scene.both.new);
-    orders::expect_equal(&live.rows_of_kept(&kept[0]), &scene.both.old);
-    assert_eq!(live.kept(), kept, "it does not take its own place");
-    scene.run(&definition, &["--no-journal"]).finish().expect_success();
-    orders::expect_equal(&live.rows(), &scene.both.new);
+    rebuild.resume().finish().expect_success();
+    assert_eq!(rebuild.workspace.report()["totals"]["lag"], 0);
+    orders::expect_equal(&live.rows(), &rebuild.expected.new);
+    orders::expect_equal(&live.rows_of_kept(&kept[0]), &rebuild.expected.old);
+    assert_eq!(live.kept_names(), kept, "the resumed run must not replace the projection again");
+    rebuild.run(&definition, &["--no-journal"]).finish().expect_success();
+    orders::expect_equal(&live.rows(), &rebuild.expected.new);
 }
 
 #[test]
-fn a_file_stays_the_new_one_when_the_rebuild_is_killed_after_the_exchange() {
+fn a_new_file_stays_in_place_when_the_rebuild_is_killed_after_the_replacement() {
     let dir = tempfile::tempdir().unwrap();
-    killed_after_the_exchange_the_new_one_stays_in_place(&File(dir.path().join("orders.db")));
+    expect_new_one_to_stay_after_a_kill_after_the_replacement(&File(dir.path().join("orders.db")));
 }
 
 #[test]
-fn a_schema_stays_the_new_one_when_the_rebuild_is_killed_after_the_exchange() {
-    killed_after_the_exchange_the_new_one_stays_in_place(&postgres::shared().database());
+fn a_new_schema_stays_in_place_when_the_rebuild_is_killed_after_the_replacement() {
+    expect_new_one_to_stay_after_a_kill_after_the_replacement(&postgres::shared().database());
 }
 
 #[test]
-fn a_file_is_rebuilt() {
+fn a_rebuilt_file_replaces_the_old_one() {
     let dir = tempfile::tempdir().unwrap();
-    a_rebuild_takes_the_place_of_the_old_one(&File(dir.path().join("orders.db")));
+    expect_rebuild_to_replace_the_old_one(&File(dir.path().join("orders.db")));
 }
 
 #[test]
-fn a_schema_is_rebuilt() {
-    a_rebuild_takes_the_place_of_the_old_one(&postgres::shared().database());
+fn a_rebuilt_schema_replaces_the_old_one() {
+    expect_rebuild_to_replace_the_old_one(&postgres::shared().database());
 }
 
 #[test]
-fn a_file_that_is_not_what_it_should_be_is_not_put_in_place() {
+fn an_invalid_file_does_not_replace_the_old_one() {
     let dir = tempfile::tempdir().unwrap();
-    a_rebuild_that_is_not_what_it_should_be_leaves_the_old_one_in_use(&File(dir.path().join("orders.db")));
+    expect_invalid_rebuild_to_leave_the_old_one_in_use(&File(dir.path().join("orders.db")));
 }
 
 #[test]
-fn a_schema_that_is_not_what_it_should_be_is_not_put_in_place() {
-    a_rebuild_that_is_not_what_it_should_be_leaves_the_old_one_in_use(&postgres::shared().database());
+fn an_invalid_schema_does_not_replace_the_old_one() {
+    expect_invalid_rebuild_to_leave_the_old_one_in_use(&postgres::shared().database());
 }
 
 #[test]
-fn a_file_is_old_or_new_wherever_the_rebuild_is_killed() {
+fn a_file_is_old_or_new_when_its_rebuild_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    killed_wherever_it_is_the_old_or_the_new_one_is_in_use(&File(dir.path().join("orders.db")));
+    expect_old_or_new_one_in_use_after_kills(&File(dir.path().join("orders.db")));
 }
 
 #[test]
-fn a_schema_is_old_or_new_wherever_the_rebuild_is_killed() {
-    killed_wherever_it_is_the_old_or_the_new_one_is_in_use(&postgres::shared().database());
+fn a_schema_is_old_or_new_when_its_rebuild_is_killed() {
+    expect_old_or_new_one_in_use_after_kills(&postgres::shared().database());
 }
 
 #[test]
-fn who_may_use_a_schema_may_use_the_new_one_and_the_old_one_goes_where_that_is_said() {
+fn a_new_schema_keeps_permissions_and_the_old_one_can_be_dropped() {
     let database = postgres::shared().database();
-    let scene = Scene::new(&database);
+    let rebuild = Rebuild::new(&database);
     let role = broker::unique_name("reader").replace('-', "_");
     database.execute(&format!("CREATE ROLE {role}; GRANT USAGE ON SCHEMA model TO {role}"));
-    std::fs::write(&scene.config, format!("{}keep_old = false\n", database.settings())).unwrap();
-    let definition = scene.place.define("orders", &database.target(), SCHEMA, STATEMENT, "");
-    scene.run(&definition, &["--shadow", "--no-journal"]).finish().expect_success();
+    std::fs::write(&rebuild.config, format!("{}keep_old = false\n", database.settings())).unwrap();
+    let definition = rebuild.workspace.define("orders", &database.target(), SCHEMA, STATEMENT, "");
+    rebuild.run(&definition, &["--shadow", "--no-journal"]).finish().expect_success();
     assert_eq!(database.value(&format!("SELECT has_schema_privilege('{role}', 'model', 'USAGE')")), "t");
-    assert_eq!(database.kept(), [""; 0]);
-    orders::expect_equal(&Live::rows(&database), &scene.both.old);
+    assert_eq!(database.kept_names(), [""; 0]);
+    orders::expect_equal(&LiveProjection::rows(&database), &rebuild.expected.old);
 }
 
 #[test]
-fn a_rebuild_that_cannot_be_is_refused_and_nothing_is_touched() {
+fn an_impossible_rebuild_is_refused_and_nothing_is_changed() {
     let database = postgres::shared().database();
-    let scene = Scene::new(&database);
-    let definition = scene.place.define("orders", &database.target(), SCHEMA, NEW, "");
+    let rebuild = Rebuild::new(&database);
+    let definition = rebuild.workspace.define("orders", &database.target(), SCHEMA, NEW_STATEMENT, "");
     let group = broker::unique_name("rebuild");
-    let ended = scene.run(&definition, &["--shadow", "--no-journal", "--group", &group]).finish();
-    assert_eq!((ended.code(), ended.stderr.contains("leave out --group")), (Some(2), true), "{}", ended.stderr);
+    let ended = rebuild.run(&definition, &["--shadow", "--no-journal", "--group", &group]).finish();
+    assert_eq!((ended.code(), ended.stderr.contains("drop --group")), (Some(2), true), "{}", ended.stderr);
     database.execute("CREATE SCHEMA model_shadow; CREATE TABLE model_shadow.precious (x int)");
-    let ended = scene.run(&definition, &["--shadow", "--no-journal"]).finish();
-    assert_eq!((ended.code(), ended.stderr.contains("no rebuild of kreplay's")), (Some(2), true), "{}", ended.stderr);
+    let ended = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
+    assert_eq!(
+        (ended.code(), ended.stderr.contains("is not a rebuild by kreplay")),
+        (Some(2), true),
+        "{}",
+        ended.stderr
+    );
     database.execute("SELECT * FROM model_shadow.precious");
-    std::fs::write(&scene.config, "").unwrap();
-    let ended = scene.run(&definition, &["--shadow", "--no-journal"]).finish();
+    std::fs::write(&rebuild.config, "").unwrap();
+    let ended = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
     assert_eq!((ended.code(), ended.stderr.contains("set projection.schema")), (Some(2), true), "{}", ended.stderr);
-    orders::expect_equal(&Live::rows(&database), &scene.both.old);
+    orders::expect_equal(&LiveProjection::rows(&database), &rebuild.expected.old);
 }

@@ -1,11 +1,11 @@
-//! The test support against the real thing: what other tests build on must hold by itself.
+//! Tests of the test support itself, on which all other tests depend.
 
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::support::broker::{self, REQUEST, unique_name};
+use crate::support::broker::{self, REQUEST_TIMEOUT, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::guardian::Guardian;
 use crate::support::outage::Outage;
@@ -13,10 +13,11 @@ use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::pty::{Terminal, Traces};
 
-const SOON: Duration = Duration::from_secs(60);
+/// Bound of each wait for a process or a terminal.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_topic_has_its_partitions_and_no_records() {
+fn a_new_topic_has_its_partitions_and_no_records() {
     let broker = broker::shared();
     let topic = broker.topic("smoke", 3);
     for partition in 0..3 {
@@ -30,13 +31,13 @@ fn a_misspelt_topic_is_not_created() {
     let broker = broker::shared();
     let missing = unique_name("no-such-topic");
     let client: BaseConsumer = broker.client().create().unwrap();
-    let answer = client.fetch_metadata(Some(&missing), REQUEST).unwrap();
+    let answer = client.fetch_metadata(Some(&missing), REQUEST_TIMEOUT).unwrap();
     assert!(answer.topics()[0].error().is_some());
-    assert!(!broker.kafka_tool(TOPICS, &["--list"], b"").expect_success().stdout.contains(&missing));
+    assert!(!broker.kafka_tool(TOPIC_TOOL, &["--list"], b"").expect_success().stdout.contains(&missing));
 }
 
 #[test]
-fn records_arrive_as_they_were_given() {
+fn records_are_read_as_they_were_written() {
     let broker = broker::shared();
     let topic = broker.topic("smoke", 2);
     let answer = broker.produce(
@@ -58,7 +59,7 @@ fn records_arrive_as_they_were_given() {
 }
 
 #[test]
-fn every_codec_is_understood() {
+fn records_of_every_codec_can_be_read() {
     let broker = broker::shared();
     let topic = broker.topic("smoke", 1);
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
@@ -83,7 +84,7 @@ fn an_aborted_transaction_leaves_no_record() {
 }
 
 #[test]
-fn a_commit_is_seen() {
+fn a_committed_offset_can_be_read() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("smoke", 1), unique_name("smoke"));
     assert_eq!(broker.committed(&group, &topic, 0), None);
@@ -94,36 +95,36 @@ fn a_commit_is_seen() {
     assert_eq!(broker.committed(&group, &topic, 0), Some(0));
 }
 
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
-const PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
-const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-const PERFORMANCE: &str = "org.apache.kafka.tools.ProducerPerformance";
-const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-const OFFSETS: &str = "org.apache.kafka.tools.GetOffsetShell";
-const DELETE: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
+const TOPIC_TOOL: &str = "org.apache.kafka.tools.TopicCommand";
+const CONSOLE_PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
+const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+const PERFORMANCE_PRODUCER: &str = "org.apache.kafka.tools.ProducerPerformance";
+const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
+const DELETE_RECORDS_TOOL: &str = "org.apache.kafka.tools.DeleteRecordsCommand";
 
 #[test]
-fn kafkas_own_tools_work_on_it() {
+fn kafkas_own_tools_can_be_run() {
     let broker = broker::shared();
     let topic = broker.topic("smoke", 1);
-    broker.kafka_tool(PRODUCER, &["--topic", &topic], b"one\ntwo\nthree\n").expect_success();
+    broker.kafka_tool(CONSOLE_PRODUCER, &["--topic", &topic], b"one\ntwo\nthree\n").expect_success();
     let performance = ["--topic", &topic, "--num-records", "500", "--record-size", "100", "--throughput", "-1"];
-    broker.kafka_tool(PERFORMANCE, &performance, b"").expect_success();
+    broker.kafka_tool(PERFORMANCE_PRODUCER, &performance, b"").expect_success();
     assert_eq!(broker.watermarks(&topic, 0), (0, 503));
     let delete = format!(r#"{{"version":1,"partitions":[{{"topic":"{topic}","partition":0,"offset":1}}]}}"#);
-    broker.kafka_tool(DELETE, &["--offset-json-file", "/dev/stdin"], delete.as_bytes()).expect_success();
+    broker.kafka_tool(DELETE_RECORDS_TOOL, &["--offset-json-file", "/dev/stdin"], delete.as_bytes()).expect_success();
     assert_eq!(broker.watermarks(&topic, 0), (1, 503));
-    let offsets = broker.kafka_tool(OFFSETS, &["--topic", &topic], b"").expect_success();
+    let offsets = broker.kafka_tool(OFFSET_TOOL, &["--topic", &topic], b"").expect_success();
     assert_eq!(offsets.stdout.trim(), format!("{topic}:0:503"));
     let group = unique_name("smoke");
     let consume = ["--topic", &topic, "--group", &group, "--from-beginning", "--max-messages", "2"];
-    assert_eq!(broker.kafka_tool(CONSUMER, &consume, b"").expect_success().stdout, "two\nthree\n");
-    let groups = broker.kafka_tool(GROUPS, &["--list"], b"").expect_success();
+    assert_eq!(broker.kafka_tool(CONSOLE_CONSUMER, &consume, b"").expect_success().stdout, "two\nthree\n");
+    let groups = broker.kafka_tool(GROUP_TOOL, &["--list"], b"").expect_success();
     assert!(groups.stdout.lines().any(|line| line == group), "{groups:?}");
 }
 
 #[test]
-fn a_private_broker_can_stop_crash_and_start() {
+fn a_private_broker_can_be_stopped_killed_and_restarted() {
     let broker = Outage::start_broker();
     let topic = broker.topic("smoke", 1);
     broker.produce(&topic, &[NewRecord::unkeyed("before")]);
@@ -140,34 +141,34 @@ fn a_private_broker_can_stop_crash_and_start() {
 }
 
 #[test]
-fn a_process_gives_output_and_exit_code() {
+fn a_process_returns_output_and_exit_code() {
     let finished = Program::named("sh").args(["-c", "cat; echo no >&2; exit 3"]).input("yes").run();
     assert_eq!((finished.code(), finished.stdout.as_str(), finished.stderr.as_str()), (Some(3), "yes", "no\n"));
     let mut running = Program::named("sh").args(["-c", "echo ready; exec cat /dev/zero >/dev/null"]).spawn();
-    running.wait_for("greeting", SOON, |stdout, _| stdout.contains("ready"));
+    running.wait_for("greeting", WAIT_TIMEOUT, |stdout, _| stdout.contains("ready"));
     assert_eq!(running.kill().code(), None);
 }
 
 #[test]
 #[should_panic(expected = "partial output")]
-fn a_process_that_hangs_is_killed_and_shown() {
+fn a_process_that_hangs_is_killed_and_its_output_shown() {
     let script = "echo partial output; exec cat /dev/zero >/dev/null";
-    Program::named("sh").args(["-c", script]).deadline(Duration::from_secs(1)).run();
+    Program::named("sh").args(["-c", script]).timeout(Duration::from_secs(1)).run();
 }
 
 #[test]
-fn a_terminal_shows_takes_keys_and_keeps_traces() {
+fn a_terminal_shows_output_takes_keys_and_reports_modes() {
     let mut terminal = Terminal::of("cat", &[], 5, 40);
     terminal.send("hello\r");
-    terminal.wait_for("echo and answer", SOON, |text| text.matches("hello").count() == 2);
+    terminal.wait_for("echo and answer", WAIT_TIMEOUT, |text| text.matches("hello").count() == 2);
     assert_eq!(terminal.modes(), Traces::default());
     terminal.send([4]);
-    let left = terminal.finish(SOON);
+    let left = terminal.finish(WAIT_TIMEOUT);
     assert!(left.status.success());
     assert_eq!(left.traces, Traces::default());
 
     let untidy = r"stty raw -echo; printf '\033[?1049h\033[?25l\033[?1000h\033[?2004h\033[?1h'";
-    let left = Terminal::of("sh", &["-c", untidy], 5, 40).finish(SOON);
+    let left = Terminal::of("sh", &["-c", untidy], 5, 40).finish(WAIT_TIMEOUT);
     let all = Traces {
         alternate_screen: true,
         cursor_hidden: true,
@@ -180,21 +181,21 @@ fn a_terminal_shows_takes_keys_and_keeps_traces() {
 }
 
 #[test]
-fn a_terminal_passes_on_size_and_signals() {
-    // `wait` lets a trap run at once; a `read` or a program in the foreground would hold it back.
+fn a_terminal_forwards_size_changes_and_signals() {
+    // During `wait` a trap runs at once. A `read` or a program in the foreground would delay it.
     let script = "sleep 60 & trap 'stty size' WINCH; trap 'kill $!; echo bye; exit 7' TERM; echo ready
                   while :; do wait; done";
     let terminal = Terminal::of("bash", &["-c", script], 10, 40);
-    terminal.wait_for("greeting", SOON, |text| text.contains("ready"));
+    terminal.wait_for("greeting", WAIT_TIMEOUT, |text| text.contains("ready"));
     terminal.resize(12, 50);
-    terminal.wait_for("new size", SOON, |text| text.contains("12 50"));
+    terminal.wait_for("new size", WAIT_TIMEOUT, |text| text.contains("12 50"));
     terminal.signal("TERM");
-    let left = terminal.finish(SOON);
+    let left = terminal.finish(WAIT_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.text.contains("bye")), (7, true));
 }
 
 #[test]
-fn a_guardian_acts_when_its_pipe_ends() {
+fn a_guardian_runs_its_command_when_it_is_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace");
     let guardian = Guardian::that_runs(&["touch", trace.to_str().unwrap()]);
@@ -204,7 +205,7 @@ fn a_guardian_acts_when_its_pipe_ends() {
 }
 
 #[test]
-fn containers_and_jars_are_the_same_release() {
+fn containers_and_jars_have_the_same_kafka_release() {
     let pom = include_str!("../../scripts/kafka/pom.xml");
     assert!(pom.contains(&format!("<kafka.version>{}</kafka.version>", crate::support::container::TAG)));
 }

@@ -1,19 +1,20 @@
-//! However records come out of the client, they are the same.
+//! All tiers read the same records.
 
 use kreplay::domain::{Ordering, Tier};
 use kreplay::plan::Selection;
 use kreplay::replay::{Command, Session, SessionOptions};
 
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, ordered, run, run_with, wait_for};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, in_group, options, ordered, run, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::{Ending, NewRecord};
 
 const RECORDS: usize = 6000;
 
-fn by(mut options: SessionOptions, tier: Tier) -> SessionOptions {
+/// The same run with a tier.
+fn with_tier(mut options: SessionOptions, tier: Tier) -> SessionOptions {
     options.settings.tier = tier;
-    // With one client a broker would be read as by the tier `buffered`.
+    // With one client for each broker the run would read as with the tier `buffered`.
     options.settings.fetch_clients = Some(3);
     options
 }
@@ -29,7 +30,7 @@ fn every_tier_gives_the_same_digest_alone_and_in_a_group() {
     broker.produce(&topic, &records(0));
     let mut digests = Vec::new();
     for tier in Tier::ALL {
-        let plain = |concurrency| by(options(broker, &topic, concurrency), tier);
+        let plain = |concurrency| with_tier(options(broker, &topic, concurrency), tier);
         let ways = [
             ("by key", plain(8)),
             ("by partition", ordered(plain(4), Ordering::Partition)),
@@ -56,7 +57,7 @@ fn every_tier_gives_the_same_digest_alone_and_in_a_group() {
 }
 
 #[test]
-fn several_topics_that_are_held_back_and_paused_give_the_same_digest() {
+fn every_tier_gives_the_same_digest_with_back_pressure_and_pauses() {
     let broker = broker::shared();
     let topics = [("a", 6), ("b", 1), ("c", 2)].map(|(name, count)| broker.topic(&format!("tiers-{name}"), count));
     for (seed, topic) in topics.iter().enumerate() {
@@ -64,10 +65,10 @@ fn several_topics_that_are_held_back_and_paused_give_the_same_digest() {
     }
     let mut digests = Vec::new();
     for tier in Tier::ALL {
-        let mut slow = by(options(broker, "unused", 4), tier);
+        let mut slow = with_tier(options(broker, "unused", 4), tier);
         slow.selection = Some(Selection::topics(topics.clone()).unwrap());
         slow.settings.handler = "simulate:100us".parse().unwrap();
-        // A small part of the records fits, so partitions are paused and resumed all the time.
+        // Only a small part of the records fits into the buffer, so partitions are paused and resumed all the time.
         slow.settings.buffer_bytes = 256 << 10;
         slow.settings.fetch_batch = 100;
         let session = Session::spawn(slow).unwrap();
@@ -76,7 +77,7 @@ fn several_topics_that_are_held_back_and_paused_give_the_same_digest() {
                 snapshot.run.as_ref().is_some_and(|run| run.totals.handled > part)
             });
             session.control.send(Command::Pause);
-            wait_for(&session, "nobody is busy", |snapshot| {
+            wait_for(&session, "all workers are idle", |snapshot| {
                 let idle = |worker: &kreplay::feed::WorkerView| worker.state == kreplay::feed::WorkerState::Idle;
                 snapshot.run.as_ref().is_some_and(|run| run.workers.iter().all(idle))
             });
@@ -89,7 +90,7 @@ fn several_topics_that_are_held_back_and_paused_give_the_same_digest() {
 }
 
 #[test]
-fn every_tier_sees_the_end_behind_a_transactions_marker() {
+fn every_tier_reaches_the_end_behind_a_transaction_marker() {
     let broker = broker::shared();
     let topic = broker.topic("tiers-marker", 2);
     let ten: Vec<_> = (0..10).map(|n| NewRecord::keyed(n.to_string(), "value").in_partition(n % 2)).collect();
@@ -97,23 +98,23 @@ fn every_tier_sees_the_end_behind_a_transactions_marker() {
     broker.transaction(&topic, Ending::Abort, &ten);
     for tier in Tier::ALL {
         for group in [None, Some(unique_name("tiers-marker"))] {
-            let options = by(options(broker, &topic, 2), tier);
+            let options = with_tier(options(broker, &topic, 2), tier);
             let options = if let Some(group) = &group { in_group(options, group) } else { options };
             run(options).expect_done(10);
         }
     }
 }
 
-/// Partitions pass from several clients to one while handlers are the limit, and nothing is lost or read twice on the way.
+/// While handlers are the bottleneck, all partitions move from several clients to one. Nothing is lost or read twice.
 #[test]
-fn auto_changes_the_number_of_clients_while_it_runs() {
-    const MANY: usize = 120_000;
+fn auto_changes_the_number_of_clients_during_the_run() {
+    const RECORDS_OF_AUTO: usize = 120_000;
     let broker = broker::shared();
     let topic = broker.topic("tiers-auto", 6);
     let records: Vec<NewRecord> =
-        (0..MANY).map(|n| NewRecord::keyed(format!("key-{}", n % 1000), n.to_string())).collect();
+        (0..RECORDS_OF_AUTO).map(|n| NewRecord::keyed(format!("key-{}", n % 1000), n.to_string())).collect();
     broker.produce(&topic, &records);
-    let mut options = by(options(broker, &topic, 4), Tier::Auto);
+    let mut options = with_tier(options(broker, &topic, 4), Tier::Auto);
     options.settings.buffer_bytes = 1 << 20;
     options.settings.rate = Some("500/s".parse().unwrap());
     let recorder = Recorder::default();
@@ -121,9 +122,9 @@ fn auto_changes_the_number_of_clients_while_it_runs() {
     let tier_is = |what: &str, tier: &str| {
         wait_for(&session, what, |snapshot| snapshot.run.as_ref().is_some_and(|run| run.plan.tier == tier));
     };
-    tier_is("several clients begin", "auto (dedicated)");
-    tier_is("one goes on while handlers are the limit", "auto (buffered)");
+    tier_is("several clients at first", "auto (dedicated)");
+    tier_is("one client while handlers are the bottleneck", "auto (buffered)");
     session.control.send(Command::SetRate(None));
-    finish(session).expect_done(MANY as u64);
-    recorder.expect_each_once_in_order(MANY);
+    finish(session).expect_done(RECORDS_OF_AUTO as u64);
+    recorder.expect_each_once_in_order(RECORDS_OF_AUTO);
 }

@@ -1,28 +1,29 @@
-//! Several topics as one stream in the order of time (R25).
+//! Several topics as one stream in the order of their timestamps (`--time-order`).
 
 use std::collections::HashMap;
 
 use kreplay::domain::Ordering;
-use kreplay::plan::{Scope, Selection, To};
+use kreplay::plan::{RangeEnd, Scope, Selection};
 use kreplay::replay::{Command, Session, SessionOptions};
 
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, ordered, problem, run_with, wait_for};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, in_group, options, ordered, problem, run_with, wait_for};
 use crate::support::broker;
 use crate::support::produce::NewRecord;
 
-const BASE: i64 = 1_700_000_000_000;
+/// The first timestamp.
+const BASE_MS: i64 = 1_700_000_000_000;
 
-fn by_time(mut options: SessionOptions, topics: &[&String], to: To) -> SessionOptions {
+fn by_time(mut options: SessionOptions, topics: &[&String], to: RangeEnd) -> SessionOptions {
     let mut scope = Scope { time_order: true, ..Scope::default() };
     scope.range.to = to;
     options.selection = Some(Selection::topics(topics.iter().copied()).unwrap().within(scope));
     options
 }
 
-/// Ten keys that go back and forth between two topics: record `n` has the time `n`.
-fn written(n: usize, bytes: usize) -> NewRecord {
-    let timestamp = Some(BASE + i64::try_from(n).unwrap());
+/// Record `n` of ten keys, with the timestamp `BASE_MS + n`.
+fn record_at(n: usize, bytes: usize) -> NewRecord {
+    let timestamp = Some(BASE_MS + i64::try_from(n).unwrap());
     NewRecord { timestamp, ..NewRecord::keyed(format!("key-{}", n % 10), format!("{n:0bytes$}")) }
 }
 
@@ -37,18 +38,18 @@ fn expect_in_order(recorder: &Recorder, count: usize) {
 }
 
 #[test]
-fn the_records_of_a_key_come_in_the_order_of_their_times_over_topics() {
+fn records_of_a_key_are_handled_in_time_order_across_topics() {
     let broker = broker::shared();
     let topics = [broker.topic("time", 3), broker.topic("time", 2), broker.topic("time", 1)];
     let count = 12_000;
     for (number, topic) in topics.iter().enumerate() {
-        // By stretches, so that one topic is far ahead of the others whichever is read first; the third has no records.
-        let mine: Vec<_> = (0..count).filter(|n| n / 50 % 2 == number).map(|n| written(n, 500)).collect();
+        // The topics alternate every 50 records, so that one is always far ahead. The third topic is empty.
+        let mine: Vec<_> = (0..count).filter(|n| n / 50 % 2 == number).map(|n| record_at(n, 500)).collect();
         broker.produce(topic, &mine);
     }
     for buffer in [1 << 20, 32 << 20] {
         let recorder = Recorder::default();
-        let mut options = by_time(options(broker, &topics[0], 8), &topics.each_ref(), To::Latest);
+        let mut options = by_time(options(broker, &topics[0], 8), &topics.each_ref(), RangeEnd::Latest);
         options.settings.buffer_bytes = buffer;
         run_with(options, recorder.source()).expect_done(count as u64);
         expect_in_order(&recorder, count);
@@ -56,14 +57,14 @@ fn the_records_of_a_key_come_in_the_order_of_their_times_over_topics() {
 }
 
 #[test]
-fn a_run_in_time_order_follows_the_log_past_partitions_that_are_still() {
+fn a_following_run_in_time_order_does_not_wait_for_idle_partitions() {
     let broker = broker::shared();
     let topics = [broker.topic("time", 2), broker.topic("time", 2)];
     let recorder = Recorder::default();
-    let options = by_time(options(broker, &topics[0], 4), &topics.each_ref(), To::Never);
+    let options = by_time(options(broker, &topics[0], 4), &topics.each_ref(), RangeEnd::Never);
     let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
     for round in 0..5 {
-        let records: Vec<_> = (round * 20..round * 20 + 20).map(|n| written(n, 10)).collect();
+        let records: Vec<_> = (round * 20..round * 20 + 20).map(|n| record_at(n, 10)).collect();
         broker.produce(&topics[round % 2], &records);
         wait_for(&session, "they are handled", |_| recorder.count() == round * 20 + 20);
     }
@@ -73,10 +74,10 @@ fn a_run_in_time_order_follows_the_log_past_partitions_that_are_still() {
 }
 
 #[test]
-fn what_cannot_be_kept_in_the_order_of_time_is_refused() {
+fn options_that_contradict_time_order_are_refused() {
     let broker = broker::shared();
     let topic = broker.topic("time", 1);
-    let plain = || by_time(options(broker, &topic, 1), &[&topic], To::Latest);
+    let plain = || by_time(options(broker, &topic, 1), &[&topic], RangeEnd::Latest);
     for (refused, part) in [
         (in_group(plain(), "some-group"), "--time-order needs all partitions in one process"),
         (ordered(plain(), Ordering::Partition), "use it with --ordering key"),
@@ -88,7 +89,7 @@ fn what_cannot_be_kept_in_the_order_of_time_is_refused() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_is_reported_once() {
+fn a_timestamp_out_of_order_is_reported_once() {
     let broker = broker::shared();
     let topic = broker.topic_with(
         "clock",
@@ -98,13 +99,14 @@ fn a_clock_that_was_wrong_is_reported_once() {
     let records: Vec<_> = (0..10)
         .map(|n: i32| {
             let ahead = if n == 1 { 864_000_000 } else { 0 };
-            NewRecord::keyed("k", "v").in_partition(n % 2).at(BASE + i64::from(n) * 1000 + ahead)
+            NewRecord::keyed("k", "v").in_partition(n % 2).at(BASE_MS + i64::from(n) * 1000 + ahead)
         })
         .collect();
     broker.produce(&topic, &records);
-    let ended = run_with(by_time(options(broker, &topic, 2), &[&topic], To::Latest), Recorder::default().source());
+    let ended =
+        run_with(by_time(options(broker, &topic, 2), &[&topic], RangeEnd::Latest), Recorder::default().source());
     let log = ended.expect_done(10).log();
-    let told =
+    let warning =
         format!("{topic}-1 at 1: its timestamp is 9d23h59m58s before that of an earlier record of the partition");
-    assert_eq!(log.matches(&told).count(), 1, "{log}");
+    assert_eq!(log.matches(&warning).count(), 1, "{log}");
 }

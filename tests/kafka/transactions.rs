@@ -1,24 +1,23 @@
-//! Transactions: what was committed is handled, what was aborted is not, and markers leave no lag behind.
+//! Transactions: committed records are handled, aborted ones are not, and markers leave no lag.
 
 use kreplay::replay::{Command, Session};
 
-use crate::follow::following;
-use crate::recorder::Recorder;
-use crate::sessions::{finish, in_group, options, run, run_with, wait_for, wait_for_event};
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::sessions::{finish, following, in_group, options, run, run_with, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
 
-fn ten(prefix: &str) -> Vec<NewRecord> {
+fn ten_records(prefix: &str) -> Vec<NewRecord> {
     (0..10).map(|n| NewRecord::keyed("k", format!("{prefix}{n}"))).collect()
 }
 
-/// Writes transactions and replays them, without and with a group; gives the values in the order of handling.
+/// Writes transactions and replays them without and with a group. Returns the values in the order of handling.
 fn replayed(endings: &[Ending]) -> Vec<String> {
     let broker = broker::shared();
     let topic = broker.topic("transactions", 1);
     for (index, ending) in endings.iter().enumerate() {
-        broker.transaction(&topic, *ending, &ten(&format!("{index}/")));
+        broker.transaction(&topic, *ending, &ten_records(&format!("{index}/")));
     }
     let expected = 10 * endings.iter().filter(|ending| **ending == Ending::Commit).count();
     let results = [None, Some(unique_name("transactions"))].map(|group| {
@@ -41,9 +40,8 @@ fn values(indexes: &[usize]) -> Vec<String> {
     indexes.iter().flat_map(|index| (0..10).map(move |n| format!("{index}/{n}"))).collect()
 }
 
-/// R31.
 #[test]
-fn ten_committed_ten_aborted_ten_committed() {
+fn aborted_records_between_committed_ones_are_skipped() {
     assert_eq!(replayed(&[Ending::Commit, Ending::Abort, Ending::Commit]), values(&[0, 2]));
 }
 
@@ -53,29 +51,29 @@ fn a_log_that_ends_with_an_aborted_transaction_ends_without_lag() {
 }
 
 #[test]
-fn a_log_of_aborted_transactions_alone_is_replayed_to_its_end() {
+fn a_log_of_only_aborted_transactions_is_replayed_to_its_end() {
     assert_eq!(replayed(&[Ending::Abort, Ending::Abort]), Vec::<String>::new());
 }
 
-/// Ten records, an open transaction, and what was committed behind it.
-fn with_an_open_transaction() -> String {
+/// A topic with ten records, an open transaction, and ten records behind it.
+fn topic_with_open_transaction() -> String {
     let broker = broker::shared();
     let topic = broker.topic("held-back", 1);
-    broker.produce(&topic, &ten("before/"));
-    broker.transaction(&topic, Ending::Open, &ten("open/")[..1]);
-    broker.produce(&topic, &ten("behind/"));
+    broker.produce(&topic, &ten_records("before/"));
+    broker.transaction(&topic, Ending::Open, &ten_records("open/")[..1]);
+    broker.produce(&topic, &ten_records("behind/"));
     topic
 }
 
 #[test]
-fn what_an_open_transaction_holds_back_is_told_before_a_run_and_in_its_report() {
+fn records_held_back_by_an_open_transaction_are_reported_by_runs_and_plans() {
     let broker = broker::shared();
-    let topic = with_an_open_transaction();
+    let topic = topic_with_open_transaction();
     let ended = run(options(broker, &topic, 2)).expect_done(10);
     assert_eq!(ended.view.plan.held_back, 11);
-    let told = format!("open transactions hold back 11 offsets of {topic}-0 from 10 on, since 20");
-    assert!(ended.log().contains(&told), "{}", ended.log());
-    // Who wants no more than what can be read misses nothing.
+    let warning = format!("open transactions hold back 11 offsets of {topic}-0 from 10 on, since 20");
+    assert!(ended.log().contains(&warning), "{}", ended.log());
+    // A range that ends before the open transaction is not affected.
     let mut bounded = options(broker, &topic, 2);
     bounded.selection.as_mut().unwrap().scope.range.to = "10".parse().unwrap();
     let ended = run(bounded).expect_done(10);
@@ -86,32 +84,32 @@ fn what_an_open_transaction_holds_back_is_told_before_a_run_and_in_its_report() 
         .expect_success();
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
     assert_eq!(plan["held_back"], 11, "{plan:#}");
-    assert!(plan["notes"].to_string().contains(&told), "{plan:#}");
+    assert!(plan["notes"].to_string().contains(&warning), "{plan:#}");
 }
 
 #[test]
-fn a_run_that_follows_tells_of_a_transaction_that_stays_open_behind_it() {
+fn a_following_run_reports_a_transaction_that_stays_open() {
     let broker = broker::shared();
     let topic = broker.topic("held-back", 1);
-    broker.produce(&topic, &ten("before/"));
+    broker.produce(&topic, &ten_records("before/"));
     let recorder = Recorder::default();
     let session = Session::spawn_with(following(options(broker, &topic, 2)), Some(recorder.source())).unwrap();
-    wait_for(&session, "the backlog", |_| recorder.count() == 10);
-    broker.transaction(&topic, Ending::Open, &ten("open/")[..1]);
-    broker.produce(&topic, &ten("behind/"));
-    // How many they are depends on when the run looks: the records behind may not be there yet.
-    let place = format!("of {topic}-0 from 10 on, since 20");
-    let tells = |text: &str| text.contains("open transactions hold back") && text.contains(&place);
-    wait_for_event(&session, "it is told", |event| tells(&event.kind.to_string()));
+    wait_for(&session, "the backlog is handled", |_| recorder.count() == 10);
+    broker.transaction(&topic, Ending::Open, &ten_records("open/")[..1]);
+    broker.produce(&topic, &ten_records("behind/"));
+    // The number depends on when the run checks, because the records behind the transaction may not be written yet.
+    let offsets = format!("of {topic}-0 from 10 on, since 20");
+    let is_warning = |text: &str| text.contains("open transactions hold back") && text.contains(&offsets);
+    wait_for_event(&session, "the warning", |event| is_warning(&event.kind.to_string()));
     assert_eq!(recorder.count(), 10);
     session.control.send(Command::Cancel);
     finish(session);
 }
 
 #[test]
-fn a_migration_says_what_an_open_transaction_keeps_from_being_copied() {
+fn a_migration_reports_records_held_back_by_an_open_transaction() {
     let broker = broker::shared();
-    let topic = with_an_open_transaction();
+    let topic = topic_with_open_transaction();
     let target = format!("{}:2", unique_name("held-back-target"));
     let migrate = |more: &[&str]| {
         Program::kreplay()
@@ -121,18 +119,18 @@ fn a_migration_says_what_an_open_transaction_keeps_from_being_copied() {
             .run()
             .expect_success()
     };
-    let told = format!("open transactions hold back 11 offsets of {topic}-0 from 10 on, since 20");
+    let warning = format!("open transactions hold back 11 offsets of {topic}-0 from 10 on, since 20");
     let planned = migrate(&[]);
-    assert!(planned.stdout.contains(&format!("not copied: {told}")), "{}", planned.stdout);
+    assert!(planned.stdout.contains(&format!("not copied: {warning}")), "{}", planned.stdout);
     let done = migrate(&["--execute"]);
-    assert!(done.stderr.contains(&format!("not copied and not verified: {told}")), "{}", done.stderr);
-    assert!(done.stdout.contains(&format!("not copied and not verified: {told}")), "{}", done.stdout);
+    assert!(done.stderr.contains(&format!("not copied and not verified: {warning}")), "{}", done.stderr);
+    assert!(done.stdout.contains(&format!("not copied and not verified: {warning}")), "{}", done.stdout);
     let again: serde_json::Value = serde_json::from_str(&migrate(&["--execute", "--json"]).stdout).unwrap();
     assert_eq!((&again["nothing_to_do"], &again["held_back"]), (&true.into(), &11.into()), "{again:#}");
 }
 
 #[test]
-fn an_open_transaction_is_not_waited_for() {
+fn a_run_does_not_wait_for_an_open_transaction() {
     assert_eq!(replayed(&[Ending::Commit, Ending::Open]), values(&[0]));
     assert_eq!(replayed(&[Ending::Open]), Vec::<String>::new());
 }

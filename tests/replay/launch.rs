@@ -1,4 +1,4 @@
-//! Sessions that begin without a selection: topics are listed, chosen, replayed.
+//! Sessions that start without a selection: topics are listed, selected and replayed.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use kreplay::{
@@ -36,7 +36,7 @@ fn ended(count: usize) -> impl Fn(&Snapshot) -> bool {
 }
 
 #[test]
-fn topics_are_listed_and_exactly_the_chosen_ones_replayed() {
+fn topics_are_listed_and_only_the_selected_ones_replayed() {
     let broker = broker();
     let session = Session::spawn(unselected(&broker, "null")).unwrap();
     let topics = listed(&session);
@@ -45,7 +45,7 @@ fn topics_are_listed_and_exactly_the_chosen_ones_replayed() {
     assert!(topics.is_sorted_by_key(|topic| topic.name.clone()));
     {
         let snapshot = session.feed.snapshots.borrow();
-        assert!(snapshot.run.is_none() && snapshot.finished.is_empty(), "nothing starts by itself");
+        assert!(snapshot.run.is_none() && snapshot.finished.is_empty(), "a run started without a command");
         assert_eq!((snapshot.next.concurrency, snapshot.next.handler.as_str()), (4, "null"));
         assert_eq!((snapshot.next.ordering, &snapshot.next.group), (Ordering::Key, &None));
     }
@@ -61,17 +61,17 @@ fn topics_are_listed_and_exactly_the_chosen_ones_replayed() {
     assert!(run.partitions.iter().all(|partition| chosen.contains(&partition.id.topic.to_string())));
 
     session.control.send(Command::Start);
-    wait_for(&session, "the same again", ended(2));
+    wait_for(&session, "the second run is over", ended(2));
     assert_eq!(session.feed.snapshots.borrow().finished[1].handled, 200);
     session.control.send(Command::Replay(names(&topics[9..])));
-    wait_for(&session, "another topic", ended(3));
+    wait_for(&session, "the third run is over", ended(3));
     assert_eq!(session.feed.snapshots.borrow().finished[2].handled, 100);
     session.control.send(Command::Shutdown);
     assert_eq!(session.join().problem, None);
 }
 
 #[test]
-fn other_topics_are_replayed_after_the_run_that_is_going_has_been_stopped() {
+fn replaying_other_topics_stops_the_active_run_first() {
     let broker = broker();
     let session = Session::spawn(unselected(&broker, "simulate:10ms")).unwrap();
     let topics = listed(&session);
@@ -94,11 +94,11 @@ fn other_topics_are_replayed_after_the_run_that_is_going_has_been_stopped() {
 }
 
 #[test]
-fn a_choice_that_cannot_be_replayed_is_a_problem_and_no_end() {
+fn an_invalid_selection_is_a_problem_and_does_not_end_the_session() {
     let broker = broker();
     let session = Session::spawn(unselected(&broker, "null")).unwrap();
     let topics = listed(&session);
-    for (wrong, reason) in [("no-such-topic", "no topic `no-such-topic`"), ("a b", "cannot be a topic's name")] {
+    for (wrong, reason) in [("no-such-topic", "no topic `no-such-topic`"), ("a b", "is not a valid topic name")] {
         session.control.send(Command::Replay([wrong.to_owned()].into()));
         wait_for(&session, reason, |snapshot| snapshot.problem.as_ref().is_some_and(|text| text.contains(reason)));
     }
@@ -110,17 +110,17 @@ fn a_choice_that_cannot_be_replayed_is_a_problem_and_no_end() {
 }
 
 #[test]
-fn a_cluster_that_does_not_answer_is_a_problem_and_can_be_asked_again() {
+fn an_unreachable_cluster_is_a_problem_and_can_be_retried() {
     let broker = broker();
     let mut nowhere = unselected(&broker, "null");
-    // Port 1 of the loopback: nobody listens there.
+    // Nothing listens on port 1 of the loopback interface.
     nowhere.kafka.bootstrap_servers = "127.0.0.1:1".into();
     nowhere.timeout = std::time::Duration::from_millis(300);
     let session = Session::spawn(nowhere).unwrap();
     wait_for(&session, "a problem", |snapshot| snapshot.problem.is_some() && snapshot.catalog.is_none());
     let first = session.feed.snapshots.borrow().at;
     session.control.send(Command::Start);
-    // The question clears the problem before it is asked, so one in a later snapshot is a new one.
+    // Starting clears the problem first, so a problem in a later snapshot is a new one.
     wait_for(&session, "a problem again", |snapshot| snapshot.problem.is_some() && snapshot.at > first);
     session.control.send(Command::Shutdown);
     assert!(!session.join().problem.unwrap().usage);

@@ -1,4 +1,4 @@
-//! Limits and barriers: the same records in the same order, only not as fast.
+//! Limits and barriers: they slow a run down and do not change its records or their order.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use kreplay::{
     demo::Datasets,
     domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
-    feed::{Bound, Event, EventKind, RunState, RunView},
+    feed::{Bottleneck, Event, EventKind, RunState, RunView},
     handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd},
     kafka::embedded::EmbeddedBroker,
     plan::{Rules, Scope, Selection},
@@ -26,7 +26,7 @@ fn per_s(records: u64) -> RateLimit {
     RateLimit::Records(NonZeroU64::new(records).unwrap())
 }
 
-fn done(view: &RunView, records: u64) {
+fn expect_done(view: &RunView, records: u64) {
     assert_eq!(view.state, RunState::Done, "{:?}", view.error);
     assert_eq!((view.totals.handled, view.totals.lag), (records, Lag::Known(0)));
 }
@@ -36,34 +36,34 @@ fn log(events: &[Event]) -> String {
 }
 
 #[test]
-fn a_rate_is_not_exceeded_and_changes_nothing_else() {
+fn a_rate_limit_is_kept_and_changes_nothing_else() {
     let broker = seeded(&Datasets::default());
     let free = run(options(&broker, 6, Ordering::Key, "null"));
-    done(&free, 10_000);
+    expect_done(&free, 10_000);
     for rate in [per_s(8000), RateLimit::Bytes(NonZeroU64::new(free.totals.bytes).unwrap())] {
         for ordering in [Ordering::Key, Ordering::Partition] {
             let mut options = options(&broker, 6, ordering, "null");
             options.settings.rate = Some(rate);
             let view = run(options);
-            done(&view, 10_000);
+            expect_done(&view, 10_000);
             assert_eq!(view.digest, free.digest, "{rate} {ordering}");
             let least = if matches!(rate, RateLimit::Bytes(_)) { 1.0 } else { 10.0 / 8.0 };
-            // The bucket holds a tenth of a second's worth.
+            // The token bucket allows a burst of a tenth of a second.
             assert!(view.handling_s >= least - 0.15, "{rate} {ordering}: {} s", view.handling_s);
-            assert_eq!(view.ideal.unwrap().limit, Bound::Rate, "{rate} {ordering}");
+            assert_eq!(view.ideal.unwrap().limit, Bottleneck::Rate, "{rate} {ordering}");
         }
     }
 }
 
 #[test]
-fn a_rate_can_be_changed_and_lifted_while_it_runs() {
+fn a_rate_limit_can_be_changed_and_removed_during_the_run() {
     let broker = seeded(&Datasets::default());
     let free = run(options(&broker, 6, Ordering::Key, "null"));
     let mut options = options(&broker, 6, Ordering::Key, "null");
     options.settings.rate = Some(per_s(500));
     let session = Session::spawn(options).unwrap();
     let handled = |least| {
-        wait_for(&session, "it goes on", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled >= least));
+        wait_for(&session, "progress", |shot| shot.run.as_ref().is_some_and(|run| run.totals.handled >= least));
     };
     handled(50);
     session.control.send(Command::SetRate(Some(per_s(2000))));
@@ -74,14 +74,14 @@ fn a_rate_can_be_changed_and_lifted_while_it_runs() {
     session.control.send(Command::SetRate(None));
     let feed = session.feed.clone();
     let view = session.join().run.unwrap();
-    done(&view, 10_000);
+    expect_done(&view, 10_000);
     assert_eq!(view.digest, free.digest);
     let log = log(&feed.events.since(0));
     assert!(log.contains("at most 2000/s") && log.contains("no rate limit"), "{log}");
 }
 
 #[test]
-fn auto_finds_a_sensible_number_and_says_why() {
+fn automatic_concurrency_finds_a_sensible_number_with_reasons() {
     let events = EventCount::new(40_000).unwrap();
     let broker = seeded(&Datasets { events, ..Datasets::default() });
     let free = run(options(&broker, 6, Ordering::Key, "null"));
@@ -91,9 +91,9 @@ fn auto_finds_a_sensible_number_and_says_why() {
     let session = Session::spawn(options).unwrap();
     let feed = session.feed.clone();
     let view = session.join().run.unwrap();
-    done(&view, 40_000);
+    expect_done(&view, 40_000);
     assert_eq!(view.digest, free.digest);
-    // Ten keys keep ten workers busy, and no more; how many of those pay depends on what else the machine does.
+    // Ten keys keep at most ten workers busy. How many of these pay off depends on the load of the machine.
     assert!((2..=10).contains(&view.concurrency), "{}", view.concurrency);
     assert!(view.plan.adaptive && view.limits.adaptive);
     let mut changes = 0;
@@ -107,7 +107,7 @@ fn auto_finds_a_sensible_number_and_says_why() {
 }
 
 #[test]
-fn a_number_by_hand_turns_auto_off() {
+fn setting_the_number_of_workers_turns_automatic_concurrency_off() {
     let broker = seeded(&Datasets::default());
     let mut options = options(&broker, 4, Ordering::Key, "simulate:1ms");
     options.settings.adaptive = true;
@@ -119,11 +119,11 @@ fn a_number_by_hand_turns_auto_off() {
     session.control.send(Command::SetAdaptive(true));
     wait_for(&session, "auto is on", |shot| shot.run.as_ref().is_some_and(|run| run.limits.adaptive));
     let view = session.join().run.unwrap();
-    done(&view, 10_000);
+    expect_done(&view, 10_000);
 }
 
 #[test]
-fn a_single_thread_is_one_worker_whatever_is_asked() {
+fn a_single_threaded_run_keeps_one_worker() {
     let broker = seeded(&Datasets::default());
     let free = run(options(&broker, 6, Ordering::Key, "null"));
     for ordering in [Ordering::Key, Ordering::None] {
@@ -134,7 +134,7 @@ fn a_single_thread_is_one_worker_whatever_is_asked() {
         session.control.send(Command::SetAdaptive(true));
         let feed = session.feed.clone();
         let view = session.join().run.unwrap();
-        done(&view, 10_000);
+        expect_done(&view, 10_000);
         assert_eq!((view.concurrency, view.totals.lanes, view.workers.len()), (1, 1, 1));
         assert_eq!(view.digest, free.digest);
         let log = log(&feed.events.since(0));
@@ -142,36 +142,37 @@ fn a_single_thread_is_one_worker_whatever_is_asked() {
     }
 }
 
-/// Notes what disturbs a barrier, and who was handled before and after.
+/// Counts barriers, and calls that overlap with one.
 #[derive(Default)]
-struct Seen {
-    inside: AtomicU32,
-    disturbed: AtomicU32,
+struct BarrierCounts {
+    /// The number of calls in progress; a barrier counts as 1000.
+    in_progress: AtomicU32,
+    overlapping: AtomicU32,
     barriers: AtomicU32,
 }
 
-struct Watching(Arc<Seen>);
+struct BarrierHandler(Arc<BarrierCounts>);
 
-impl Handler for Watching {
+impl Handler for BarrierHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let barrier = batch.iter().flat_map(|run| &run.records).any(|record| record.route.barrier);
-        let before = self.0.inside.fetch_add(if barrier { 1000 } else { 1 }, SeqCst);
+        let before = self.0.in_progress.fetch_add(if barrier { 1000 } else { 1 }, SeqCst);
         let alone = batch.len() == 1 && batch[0].records.len() == 1 && before == 0;
         if before >= 1000 || barrier && !alone {
-            self.0.disturbed.fetch_add(1, SeqCst);
+            self.0.overlapping.fetch_add(1, SeqCst);
         }
         self.0.barriers.fetch_add(u32::from(barrier), SeqCst);
         std::thread::sleep(Duration::from_micros(if barrier { 500 } else { 50 }));
-        self.0.inside.fetch_sub(if barrier { 1000 } else { 1 }, SeqCst);
+        self.0.in_progress.fetch_sub(if barrier { 1000 } else { 1 }, SeqCst);
         Vec::new()
     }
 }
 
-struct Source(Arc<Seen>);
+struct BarrierHandlerSource(Arc<BarrierCounts>);
 
-impl HandlerSource for Source {
+impl HandlerSource for BarrierHandlerSource {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
-        Box::new(Watching(Arc::clone(&self.0)))
+        Box::new(BarrierHandler(Arc::clone(&self.0)))
     }
 
     fn wants_headers(&self) -> bool {
@@ -204,23 +205,25 @@ fn barriers_are_handled_alone_and_counted() {
     let plain = run(plain);
     for (concurrency, ordering) in [(8, Ordering::Key), (2, Ordering::Partition)] {
         let mut options = with_barriers(&broker, concurrency, ordering);
-        // Far less than the topic holds: what waits behind a barrier must not stand in its own way.
+        // Far less than the topic has: records that wait behind a barrier must not block it.
         options.settings.buffer_bytes = 1 << 17;
-        let seen = Arc::<Seen>::default();
-        let session = Session::spawn_with(options, Some(Arc::new(Source(Arc::clone(&seen))))).unwrap();
+        let counts = Arc::<BarrierCounts>::default();
+        let source: Arc<dyn HandlerSource> = Arc::new(BarrierHandlerSource(Arc::clone(&counts)));
+        let session = Session::spawn_with(options, Some(Arc::new(source))).unwrap();
         let feed = session.feed.clone();
         let view = session.join().run.unwrap();
-        done(&view, 10_000);
-        assert_eq!((view.totals.barriers, seen.barriers.load(SeqCst)), (200, 200));
-        assert_eq!(seen.disturbed.load(SeqCst), 0, "{ordering}");
+        expect_done(&view, 10_000);
+        assert_eq!((view.totals.barriers, counts.barriers.load(SeqCst)), (200, 200));
+        assert_eq!(counts.overlapping.load(SeqCst), 0, "{ordering}");
         assert_eq!(view.digest, plain.digest, "{ordering}");
-        let told = feed.events.since(0).iter().filter(|event| event.kind.to_string().starts_with("barrier: ")).count();
-        assert_eq!(told, 200);
+        let barrier_events =
+            feed.events.since(0).iter().filter(|event| event.kind.to_string().starts_with("barrier: ")).count();
+        assert_eq!(barrier_events, 200);
     }
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn contradicting_options_are_refused() {
     let broker = mixed("mixed", 10);
     let refused = |options: SessionOptions, why: &str| {
         let problem = Session::spawn(options).unwrap().join().problem.unwrap();
@@ -228,7 +231,7 @@ fn what_does_not_go_together_is_refused() {
     };
     let mut grouped = with_barriers(&broker, 2, Ordering::Key);
     grouped.settings.group = Some("shared".into());
-    refused(grouped, "run it without a group, or without barriers");
+    refused(grouped, "drop --group or the barriers");
     let plain = || {
         let mut options = with_barriers(&broker, 1, Ordering::Key);
         options.selection = Some(Selection::topics(["mixed"]).unwrap());
@@ -240,7 +243,7 @@ fn what_does_not_go_together_is_refused() {
     grouped.settings.group = Some("shared".into());
     refused(grouped, "run it without a group");
     single.settings.adaptive = true;
-    refused(single, "leave one of them out");
+    refused(single, "drop one of them");
     let mut half = plain();
     half.settings.protect_group = Some("billing".into());
     refused(half, "--max-lag");

@@ -1,4 +1,4 @@
-//! The engine end to end, against the embedded broker: no Kafka needed.
+//! The engine end to end on the embedded broker. No Kafka is needed.
 
 mod launch;
 mod limits;

@@ -1,9 +1,9 @@
-//! Whole runs: counts, digests, orderings, control.
+//! Complete runs: counts, digests, orderings, and control.
 
 use kreplay::{
     demo::Datasets,
     domain::{Concurrency, Lag, Ordering},
-    feed::{Bound, EventKind, RunState},
+    feed::{Bottleneck, EventKind, RunState},
     plan::Selection,
     replay::{Command, Session},
 };
@@ -11,7 +11,7 @@ use kreplay::{
 use crate::support::{mixed, options, run, seeded, wait_for};
 
 #[test]
-fn every_concurrency_and_ordering_that_keeps_keys_in_order_gives_the_same_digest() {
+fn all_concurrencies_and_orderings_that_keep_keys_in_order_give_the_same_digest() {
     let broker = seeded(&Datasets::default());
     let mut digests = Vec::new();
     for (concurrency, ordering) in
@@ -42,7 +42,7 @@ fn a_group_gives_the_same_result() {
 }
 
 #[test]
-fn what_a_group_has_committed_is_not_handled_again() {
+fn committed_records_are_not_handled_again() {
     let broker = seeded(&Datasets::default());
     for round in 0..4 {
         for expected in [10_000, 0] {
@@ -56,7 +56,7 @@ fn what_a_group_has_committed_is_not_handled_again() {
 }
 
 #[test]
-fn what_was_handled_above_the_committed_position_is_not_handled_again() {
+fn records_handled_above_the_committed_position_are_not_handled_again() {
     let broker = mixed("mixed", 10_000);
     let mut first = options(&broker, 4, Ordering::Key, "simulate:lognormal:200us:1.5");
     first.selection = Some(Selection::topics(["mixed"]).unwrap());
@@ -68,20 +68,20 @@ fn what_was_handled_above_the_committed_position_is_not_handled_again() {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 2_000)
     });
     session.control.send(Command::Cancel);
-    let begun = session.join().run.unwrap();
-    let ended = run(second);
-    assert_eq!((begun.state, ended.state), (RunState::Cancelled, RunState::Done));
-    assert_eq!(begun.totals.handled + ended.totals.handled, 10_000, "{} duplicates", ended.totals.duplicates);
-    assert!(ended.totals.already_handled > 0, "records of one partition are finished out of turn");
+    let stopped = session.join().run.unwrap();
+    let resumed = run(second);
+    assert_eq!((stopped.state, resumed.state), (RunState::Cancelled, RunState::Done));
+    assert_eq!(stopped.totals.handled + resumed.totals.handled, 10_000, "{} duplicates", resumed.totals.duplicates);
+    assert!(resumed.totals.already_handled > 0, "no record above the committed position was finished");
     assert_eq!(
-        (ended.totals.duplicates, ended.totals.repeated),
-        (ended.totals.already_handled, 0),
-        "none is handled twice"
+        (resumed.totals.duplicates, resumed.totals.repeated),
+        (resumed.totals.already_handled, 0),
+        "records were handled twice"
     );
 }
 
 #[test]
-fn concurrency_can_change_while_it_runs() {
+fn concurrency_can_be_changed_during_a_run() {
     for group in [None, Some("g".to_owned())] {
         let broker = seeded(&Datasets::default());
         let alone = run(options(&broker, 1, Ordering::Key, "null"));
@@ -105,14 +105,14 @@ fn concurrency_can_change_while_it_runs() {
 }
 
 #[test]
-fn pause_stops_handling_and_resume_goes_on() {
+fn pause_stops_handling_and_resume_continues_it() {
     let broker = seeded(&Datasets::default());
     let session = Session::spawn(options(&broker, 4, Ordering::Key, "simulate:500us")).unwrap();
-    wait_for(&session, "something is handled", |snapshot| {
+    wait_for(&session, "some records are handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 100)
     });
     session.control.send(Command::Pause);
-    wait_for(&session, "paused, and nobody busy", |snapshot| {
+    wait_for(&session, "paused with idle workers", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| {
             run.state == RunState::Paused
                 && run.workers.iter().all(|worker| worker.state == kreplay::feed::WorkerState::Idle)
@@ -141,7 +141,7 @@ fn a_cancelled_run_stops_between_records_and_can_be_run_again() {
     let mut again = options(&broker, 2, Ordering::Key, "simulate:1ms");
     again.one_run = false;
     let session = Session::spawn(again).unwrap();
-    wait_for(&session, "something is handled", |snapshot| {
+    wait_for(&session, "some records are handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 50)
     });
     session.control.send(Command::Cancel);
@@ -163,11 +163,11 @@ fn a_cancelled_run_stops_between_records_and_can_be_run_again() {
 }
 
 #[test]
-fn partition_order_names_the_partitions_as_the_limit_and_refuses_more_workers() {
+fn partition_order_reports_partitions_as_the_limit_and_refuses_more_workers() {
     let datasets = Datasets { count: kreplay::domain::DatasetCount::new(3).unwrap(), ..Datasets::default() };
     let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(900).unwrap(), ..datasets });
     let view = run(options(&broker, 18, Ordering::Partition, "simulate:1ms"));
-    assert_eq!(view.ideal.unwrap().limit, Bound::Partition);
+    assert_eq!(view.ideal.unwrap().limit, Bottleneck::Partition);
     let end = Session::spawn(options(&broker, 19, Ordering::Partition, "null")).unwrap().join();
     let problem = end.problem.unwrap();
     assert!(problem.usage && problem.text.contains("more than the 18 partitions"), "{problem:?}");
@@ -198,7 +198,7 @@ fn a_record_that_keeps_failing_is_retried_and_then_fails_the_run_or_is_skipped()
 }
 
 #[test]
-fn without_an_order_everything_is_handled_once() {
+fn without_ordering_every_record_is_handled_once() {
     let broker = seeded(&Datasets::default());
     let view = run(options(&broker, 8, Ordering::None, "simulate:20us,fail=0"));
     assert_eq!((view.totals.handled, view.totals.lag), (10_000, Lag::Known(0)));

@@ -1,4 +1,4 @@
-//! Runs sessions against an embedded broker.
+//! Sessions on an embedded broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{
@@ -20,8 +20,8 @@ use kreplay::{
     replay::{Session, SessionOptions, Settings},
 };
 
-/// However slow the machine, nothing here takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(180);
+/// Bound of one wait, even on a slow machine.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
@@ -50,16 +50,16 @@ pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, ha
     }
 }
 
-/// Runs to the end and gives the last view.
+/// Runs to the end and returns the last view.
 pub fn run(options: SessionOptions) -> RunView {
     let end = Session::spawn(options).unwrap().join();
     assert_eq!(end.problem, None);
     end.run.unwrap()
 }
 
-/// Waits until a snapshot fulfils a condition.
+/// Waits until a snapshot satisfies a condition.
 pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut snapshots = session.feed.snapshots.clone();
     runtime.block_on(async {
@@ -80,7 +80,7 @@ pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> 
     });
 }
 
-/// A broker with a topic of two partitions in which the records of fifty keys take turns.
+/// A broker with a topic of two partitions, in which the records of fifty keys alternate.
 pub fn mixed(topic: &str, records: u32) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
     broker.create_topic(topic, PartitionCount::new(2).unwrap()).unwrap();
@@ -91,6 +91,6 @@ pub fn mixed(topic: &str, records: u32) -> EmbeddedBroker {
             .send(NewRecord { topic, key: Some(key.as_bytes()), value: Some(b"value"), ..NewRecord::default() })
             .unwrap();
     }
-    assert_eq!(producer.finish(DEADLINE).unwrap().records(), u64::from(records));
+    assert_eq!(producer.finish(WAIT_TIMEOUT).unwrap().records(), u64::from(records));
     broker
 }

@@ -1,4 +1,4 @@
-//! Records of a partition, read with rdkafka directly and not with the code under test.
+//! Reads records with rdkafka directly, not with the code under test.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use rdkafka::message::{Headers as _, Message};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::broker::{Broker, REQUEST, SETTLED};
+use super::broker::{Broker, REQUEST_TIMEOUT, SETTLE_TIMEOUT};
 use super::wait;
 
-/// A record as it is in the log.
+/// A record in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
     pub offset: i64,
@@ -40,30 +40,30 @@ impl StoredRecord {
     /// The value as text.
     ///
     /// # Panics
-    /// Where it is null or no UTF-8.
+    /// If it is null or not UTF-8.
     pub fn text(&self) -> String {
         String::from_utf8(self.value.clone().expect("a value")).expect("a text")
     }
 }
 
-/// A reader that has got nothing for so long gives way to another one.
-const STANDSTILL: Duration = Duration::from_secs(20);
+/// A reader that receives nothing for this time is replaced by a new one.
+const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A partition: its topic and its number.
-type Place = (String, i32);
+/// A topic and a partition number.
+type PartitionId = (String, i32);
 
 impl Broker {
-    /// All records of many partitions up to their ends as of now, without those of aborted transactions or of any that are open,
-    /// read by one consumer.
-    pub fn records_of(&self, partitions: &[Place]) -> BTreeMap<Place, Vec<StoredRecord>> {
+    /// All committed records of many partitions up to their current last stable offsets, read by one consumer. Records
+    /// of aborted and open transactions are left out.
+    pub fn records_of(&self, partitions: &[PartitionId]) -> BTreeMap<PartitionId, Vec<StoredRecord>> {
         let consumer = self.reader();
         let mut list = TopicPartitionList::new();
         for (topic, partition) in partitions {
             list.add_partition_offset(topic, *partition, Offset::End).expect("a valid offset");
         }
-        let found = wait::until("ends of all partitions", SETTLED, || {
-            // Of the end it is the stable one that a consumer sees by default.
-            let found = consumer.offsets_for_times(list.clone(), REQUEST).ok()?;
+        let found = wait::until("ends of all partitions", SETTLE_TIMEOUT, || {
+            // By default a consumer sees the last stable offset as the end.
+            let found = consumer.offsets_for_times(list.clone(), REQUEST_TIMEOUT).ok()?;
             found.elements().iter().all(|one| one.error().is_ok()).then_some(found)
         });
         let end = |one: &TopicPartitionListElem<'_>| match one.offset() {
@@ -73,8 +73,7 @@ impl Broker {
         self.records_to(&found.elements().iter().map(end).collect())
     }
 
-    /// All records of a partition up to its end as of now, without those of aborted transactions. One that is open is waited
-    /// for.
+    /// All committed records of a partition up to its current high watermark. Waits for open transactions to end.
     pub fn records(&self, topic: &str, partition: i32) -> Vec<StoredRecord> {
         let (_, end) = self.watermarks(topic, partition);
         self.records_to(&BTreeMap::from([((topic.to_owned(), partition), end)])).into_values().flatten().collect()
@@ -86,14 +85,15 @@ impl Broker {
         config.create().expect("a consumer")
     }
 
-    fn records_to(&self, ends: &BTreeMap<Place, i64>) -> BTreeMap<Place, Vec<StoredRecord>> {
-        wait::until(&format!("end of {ends:?}"), SETTLED * 4, || self.read_to(ends))
+    fn records_to(&self, ends: &BTreeMap<PartitionId, i64>) -> BTreeMap<PartitionId, Vec<StoredRecord>> {
+        wait::until(&format!("end of {ends:?}"), SETTLE_TIMEOUT * 4, || self.read_to(ends))
     }
 
-    /// `None` where nothing comes any more before all ends are reached.
-    fn read_to(&self, ends: &BTreeMap<Place, i64>) -> Option<BTreeMap<Place, Vec<StoredRecord>>> {
-        let mut records: BTreeMap<Place, Vec<StoredRecord>> = ends.keys().map(|id| (id.clone(), Vec::new())).collect();
-        let mut left: BTreeMap<&Place, i64> =
+    /// `None` if the consumer stalls before it reaches all ends.
+    fn read_to(&self, ends: &BTreeMap<PartitionId, i64>) -> Option<BTreeMap<PartitionId, Vec<StoredRecord>>> {
+        let mut records: BTreeMap<PartitionId, Vec<StoredRecord>> =
+            ends.keys().map(|id| (id.clone(), Vec::new())).collect();
+        let mut left: BTreeMap<&PartitionId, i64> =
             ends.iter().filter(|(_, end)| **end > 0).map(|(id, end)| (id, *end)).collect();
         let mut start = TopicPartitionList::new();
         for (topic, partition) in left.keys() {
@@ -101,22 +101,23 @@ impl Broker {
         }
         let consumer = self.reader();
         consumer.assign(&start).expect("an assignment");
-        let mut last = Instant::now();
+        let mut last_received = Instant::now();
         while !left.is_empty() {
-            // All that is there: the pause between two looks is for waiting only.
+            // Take everything that is available before checking the positions.
             while let Some(result) = consumer.poll(Duration::from_millis(100)) {
                 let message = result.unwrap_or_else(|error| panic!("{error}"));
                 let id = (message.topic().to_owned(), message.partition());
                 records.get_mut(&id).expect("an assigned partition").push(StoredRecord::of(&message));
-                last = Instant::now();
+                last_received = Instant::now();
             }
-            // Not the last record but the position tells the end: transaction markers and holes come after it, too.
+            // The position tells whether the end was reached. The last record does not: transaction markers and gaps
+            // may follow it.
             let position = consumer.position().ok()?;
             left.retain(|(topic, partition), end| {
                 let found = position.find_partition(topic, *partition).map(|one| one.offset());
                 !matches!(found, Some(Offset::Offset(next)) if next >= *end)
             });
-            if last.elapsed() >= STANDSTILL {
+            if last_received.elapsed() >= STALL_TIMEOUT {
                 return None;
             }
         }

@@ -1,5 +1,5 @@
-//! A broker in a container, by testcontainers. The image is `apache/kafka`, or the stand-in of that name which
-//! `scripts/docker-kafka.sh` makes where nothing can be pulled.
+//! A broker in a container, started by testcontainers. The image is `apache/kafka`, or the stand-in with that name that
+//! `scripts/docker-kafka.sh` makes on machines that cannot pull images.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
 const IMAGE: &str = "apache/kafka";
 pub const TAG: &str = "4.3.1";
-const START: Duration = Duration::from_secs(120);
-const PULL: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+const PULL_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Who started a container, as `host/pid/start of the process`.
-pub const OWNER: &str = "kreplay.test.owner";
+/// The label that says which process started a container: `host/pid/start of the process`.
+pub const OWNER_LABEL: &str = "kreplay.test.owner";
 
-/// Where Kafka's tools find the broker from inside its container.
-pub const INSIDE: &str = "localhost:9094";
+/// The broker's address for Kafka's tools inside its container.
+pub const INTERNAL_ADDRESS: &str = "localhost:9094";
 
-/// A broker in a container that ends with this value, or with this process.
+/// A broker in a container. The container is removed when this value is dropped or this process ends.
 pub struct ContainerServer {
     container: Container<GenericImage>,
     _guardian: Guardian,
     bootstrap: String,
 }
 
-/// `None` where an engine answers and has the image, or could pull it just now; otherwise what is missing.
+/// What is missing to start a container. `None` if an engine answers and has the image or could pull it now.
 pub fn missing() -> Option<String> {
     if Program::named("sh").args(["-c", "command -v docker"]).run().code() != Some(0) {
         return Some("docker not found".to_owned());
@@ -43,8 +43,9 @@ pub fn missing() -> Option<String> {
     if docker(&["image", "inspect", &image], Duration::from_secs(20)).code() == Some(0) {
         return None;
     }
-    let seconds = PULL.as_secs().to_string();
-    let pull = Program::named("timeout").args([&seconds, "docker", "pull", "--quiet", &image]).deadline(PULL * 2).run();
+    let seconds = PULL_TIMEOUT.as_secs().to_string();
+    let pull =
+        Program::named("timeout").args([&seconds, "docker", "pull", "--quiet", &image]).timeout(PULL_TIMEOUT * 2).run();
     (pull.code() != Some(0)).then(|| {
         let reason = pull.stderr.lines().last().unwrap_or("timed out").to_owned();
         format!("the image {image} cannot be pulled ({reason}); scripts/docker-kafka.sh makes a stand-in")
@@ -52,11 +53,11 @@ pub fn missing() -> Option<String> {
 }
 
 impl ContainerServer {
-    /// Starts one at a free port of this machine with an empty log.
+    /// Starts one on a free port of this machine, with an empty log.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self, String> {
         remove_leftovers();
         let mut failure = String::new();
-        // The port is free when it is chosen and may be taken a moment later: then try another one.
+        // Another process may take the port after it was chosen: then try another one.
         for _ in 0..3 {
             match Self::start_at(free_port(), settings) {
                 Ok(server) => return Ok(server),
@@ -66,8 +67,8 @@ impl ContainerServer {
         Err(failure)
     }
 
-    /// The address a client sees is part of the broker's configuration, so the host's port must be known before the
-    /// container starts, and stays the same through a stop and a start.
+    /// The advertised address is part of the broker's configuration, so the host's port must be known before the
+    /// container starts. It stays the same through a stop and a start.
     fn start_at(port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
         let bootstrap = format!("127.0.0.1:{port}");
         let addresses = [
@@ -76,7 +77,7 @@ impl ContainerServer {
             ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093".to_owned()),
             ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER".to_owned()),
             ("KAFKA_LISTENERS", "PLAINTEXT://:9092,CONTROLLER://:9093,INTERNAL://:9094".to_owned()),
-            ("KAFKA_ADVERTISED_LISTENERS", format!("PLAINTEXT://{bootstrap},INTERNAL://{INSIDE}")),
+            ("KAFKA_ADVERTISED_LISTENERS", format!("PLAINTEXT://{bootstrap},INTERNAL://{INTERNAL_ADDRESS}")),
             ("KAFKA_INTER_BROKER_LISTENER_NAME", "INTERNAL".to_owned()),
             (
                 "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
@@ -86,8 +87,8 @@ impl ContainerServer {
         let mut request = GenericImage::new(IMAGE, TAG)
             .with_wait_for(WaitFor::message_on_stdout("Kafka Server started"))
             .with_mapped_port(port, 9092.tcp())
-            .with_startup_timeout(START)
-            .with_label(OWNER, owner())
+            .with_startup_timeout(START_TIMEOUT)
+            .with_label(OWNER_LABEL, owner())
             .with_host_config_modifier(|config| {
                 for binding in config.port_bindings.iter_mut().flat_map(|all| all.values_mut()).flatten().flatten() {
                     binding.host_ip = Some("127.0.0.1".to_owned());
@@ -112,13 +113,13 @@ impl ContainerServer {
         &self.bootstrap
     }
 
-    /// Stops the broker and keeps its log; `crash` kills it.
+    /// Stops the broker and keeps its log. `crash` kills it.
     pub fn stop(&self, crash: bool) {
         let verb: &[&str] = if crash { &["kill"] } else { &["stop", "--time", "30"] };
         docker(&[verb, &[self.container.id()]].concat(), Duration::from_secs(60)).expect_success();
     }
 
-    /// Starts it again, at the same address.
+    /// Starts it again at the same address.
     pub fn restart(&self) {
         docker(&["start", self.container.id()], Duration::from_secs(60)).expect_success();
     }
@@ -126,15 +127,15 @@ impl ContainerServer {
     /// Runs one of Kafka's own tools in the container.
     pub fn tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
         let run = ["exec", "--interactive", self.container.id(), "/opt/kafka/bin/kafka-run-class.sh", class];
-        Program::named("docker").args(run).args(args).input(input).deadline(Duration::from_secs(120)).run()
+        Program::named("docker").args(run).args(args).input(input).timeout(Duration::from_secs(120)).run()
     }
 }
 
-pub fn docker(args: &[&str], deadline: Duration) -> Finished {
-    Program::named("docker").args(args).deadline(deadline).run()
+pub fn docker(args: &[&str], timeout: Duration) -> Finished {
+    Program::named("docker").args(args).timeout(timeout).run()
 }
 
-/// The settings of every test broker as the image takes them: `a.b` is `KAFKA_A_B`.
+/// The settings of all test brokers as the image expects them: `a.b` is `KAFKA_A_B`.
 fn test_settings() -> impl Iterator<Item = (String, &'static str)> {
     include_str!("../../scripts/kafka/test-broker.properties")
         .lines()
@@ -147,7 +148,7 @@ fn variable(setting: &str) -> String {
     format!("KAFKA_{}", setting.replace('.', "_").to_uppercase())
 }
 
-/// A free port below the range from which systems serve outgoing connections.
+/// A free port below the range that systems use for outgoing connections.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(10_000..30_000);
@@ -157,6 +158,7 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// The value of [`OWNER_LABEL`] for this process.
 pub fn owner() -> String {
     let pid = std::process::id();
     format!("{}/{pid}/{}", host(), started(pid).unwrap_or_default())
@@ -166,13 +168,13 @@ fn host() -> String {
     Program::named("uname").args(["-n"]).run().stdout.trim().to_owned()
 }
 
-/// What tells a process from a later one with the same pid, or `None` where there is no such process. On Linux that is
-/// its start in clock ticks since boot, field 22 of `/proc/PID/stat`: exact, where the wall-clock time that `ps` shows may
-/// differ by a second from one look to the next. Elsewhere the pid alone must do.
+/// Distinguishes a process from a later one with the same pid; `None` if there is no such process. On Linux it is the
+/// start in clock ticks since boot, field 22 of `/proc/PID/stat`. That is exact; the time that `ps` shows may differ by
+/// a second between two calls. On other systems only the pid is compared.
 fn started(pid: u32) -> Option<String> {
     if std::path::Path::new("/proc/self/stat").exists() {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the program's name in brackets and may hold blanks; the third follows the last bracket.
+        // The second field is the program's name in parentheses and may contain blanks. The third follows the last one.
         let (_, rest) = stat.rsplit_once(')')?;
         return rest.split_whitespace().nth(19).map(str::to_owned);
     }
@@ -180,9 +182,9 @@ fn started(pid: u32) -> Option<String> {
     found.status.success().then(|| "running".to_owned())
 }
 
-/// Removes containers of test processes that ended before their guardian was there.
+/// Removes containers of test processes that ended before they started a guardian.
 fn remove_leftovers() {
-    let ours = format!("label={OWNER}");
+    let ours = format!("label={OWNER_LABEL}");
     let list = docker(
         &[
             "ps",
@@ -192,7 +194,7 @@ fn remove_leftovers() {
             "--filter",
             &ours,
             "--format",
-            &format!("{{{{.ID}}}} {{{{.Label \"{OWNER}\"}}}}"),
+            &format!("{{{{.ID}}}} {{{{.Label \"{OWNER_LABEL}\"}}}}"),
         ],
         Duration::from_secs(20),
     );
@@ -201,7 +203,7 @@ fn remove_leftovers() {
         let mut parts = owner.splitn(3, '/');
         let (on, pid, start) = (parts.next(), parts.next().and_then(|pid| pid.parse().ok()), parts.next());
         let Some(pid) = pid else { continue };
-        // Another machine may share the engine; its processes cannot be seen from here.
+        // Another machine may use the same engine. Its processes cannot be checked from here.
         if on == Some(host.as_str()) && started(pid).as_deref() != start {
             docker(&["rm", "--force", "--volumes", id], Duration::from_secs(60));
         }

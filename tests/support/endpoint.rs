@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 that does as it is told, also what no server should.
+//! An HTTP/1.1 server that gives any reply a test asks for, also invalid ones.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Method and target.
     pub line: String,
-    /// Names in small letters.
+    /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -31,20 +31,20 @@ impl Request {
     }
 }
 
-/// What a server does about a request.
+/// The server's reaction to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// Answers with a status, headers and a body.
     Status(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// Says nothing, and holds the connection.
+    /// Sends nothing and keeps the connection open.
     Never,
-    /// Says nothing, and closes it.
+    /// Sends nothing and closes the connection.
     Close,
-    /// Announces a body of this length, sends another, and closes.
+    /// Announces a body of this length, sends a different one, and closes the connection.
     Torn(u16, usize, Vec<u8>),
-    /// Announces a body of this length, and sends a byte of it now and then.
+    /// Announces a body of this length and sends one byte every 20 ms.
     Slow(u16, usize),
-    /// Sends this, which need not be HTTP, and closes.
+    /// Sends these bytes, which need not be HTTP, and closes the connection.
     Raw(Vec<u8>),
 }
 
@@ -52,48 +52,48 @@ pub fn status(status: u16) -> Reply {
     Reply::Status(status, Vec::new(), Vec::new())
 }
 
-/// Wraps a connection, such as in TLS.
-pub type Wrap = Arc<dyn Fn(TcpStream) -> io::Result<Box<dyn Both>> + Send + Sync>;
+/// Wraps a connection, for example in TLS.
+pub type Wrap = Arc<dyn Fn(TcpStream) -> io::Result<Box<dyn Connection>> + Send + Sync>;
 
-pub trait Both: Read + Write + Send {}
-impl<T: Read + Write + Send> Both for T {}
+pub trait Connection: Read + Write + Send {}
+impl<T: Read + Write + Send> Connection for T {}
 
-type Answering = dyn Fn(&Request) -> Reply + Send + Sync;
+type ReplyFn = dyn Fn(&Request) -> Reply + Send + Sync;
 
 pub struct Endpoint {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
-    over: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Endpoint {
-    pub fn start(answering: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::wrapped(answering, Arc::new(|stream| Ok(Box::new(stream))))
+    pub fn start(reply_to: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::wrapped(reply_to, Arc::new(|stream| Ok(Box::new(stream))))
     }
 
-    pub fn wrapped(answering: impl Fn(&Request) -> Reply + Send + Sync + 'static, wrap: Wrap) -> Self {
+    pub fn wrapped(reply_to: impl Fn(&Request) -> Reply + Send + Sync + 'static, wrap: Wrap) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, over) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (answering, all, ended): (Arc<Answering>, _, _) =
-            (Arc::new(answering), Arc::clone(&seen), Arc::clone(&over));
+        let (seen, stopped) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(AtomicBool::new(false)));
+        let (reply_to, all, ended): (Arc<ReplyFn>, _, _) =
+            (Arc::new(reply_to), Arc::clone(&seen), Arc::clone(&stopped));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if ended.load(SeqCst) {
                     return;
                 }
-                let (answering, all, ended) = (Arc::clone(&answering), Arc::clone(&all), Arc::clone(&ended));
+                let (reply_to, all, ended) = (Arc::clone(&reply_to), Arc::clone(&all), Arc::clone(&ended));
                 let wrap = Arc::clone(&wrap);
                 thread::spawn(move || {
-                    // A client may go away whenever it likes.
+                    // Errors are ignored: a client may disconnect at any time.
                     drop(stream.and_then(|stream| {
                         stream.set_nodelay(true)?;
-                        serve(wrap(stream)?, &*answering, &all, &ended)
+                        serve(wrap(stream)?, &*reply_to, &all, &ended)
                     }));
                 });
             }
         });
-        Self { address, seen, over }
+        Self { address, seen, stopped }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -111,16 +111,21 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.over.store(true, SeqCst);
-        // Wakes the listener up.
+        self.stopped.store(true, SeqCst);
+        // Wakes up the listener.
         drop(TcpStream::connect(self.address));
     }
 }
 
-fn serve(stream: Box<dyn Both>, answering: &Answering, all: &Mutex<Vec<Request>>, over: &AtomicBool) -> io::Result<()> {
+fn serve(
+    stream: Box<dyn Connection>,
+    reply_to: &ReplyFn,
+    all: &Mutex<Vec<Request>>,
+    stopped: &AtomicBool,
+) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream)? {
-        let reply = answering(&request);
+        let reply = reply_to(&request);
         all.lock().unwrap().push(request);
         let out = stream.get_mut();
         match reply {
@@ -133,7 +138,7 @@ fn serve(stream: Box<dyn Both>, answering: &Answering, all: &Mutex<Vec<Request>>
                 out.flush()?;
             }
             Reply::Never => {
-                while !over.load(SeqCst) {
+                while !stopped.load(SeqCst) {
                     thread::sleep(Duration::from_millis(10));
                 }
                 return Ok(());
@@ -147,7 +152,7 @@ fn serve(stream: Box<dyn Both>, answering: &Answering, all: &Mutex<Vec<Request>>
             Reply::Slow(status, length) => {
                 out.write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n").as_bytes())?;
                 for _ in 0..length {
-                    if over.load(SeqCst) {
+                    if stopped.load(SeqCst) {
                         break;
                     }
                     out.write_all(b"x")?;
@@ -164,7 +169,7 @@ fn serve(stream: Box<dyn Both>, answering: &Answering, all: &Mutex<Vec<Request>>
     Ok(())
 }
 
-fn read(stream: &mut BufReader<Box<dyn Both>>) -> io::Result<Option<Request>> {
+fn read(stream: &mut BufReader<Box<dyn Connection>>) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! A broker as a plain process, by `scripts/kafka-local.sh`.
+//! A broker as a plain process, started by `scripts/kafka-local.sh`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use super::guardian::Guardian;
 use super::process::{Finished, Program};
 use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
-/// The script has bounds of its own; this one is for a first fetch of the jars over a slow line.
-const START: Duration = Duration::from_secs(300);
+/// Bound of the start. The script has shorter timeouts; this one also covers the first download of the jars.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A broker that ends with this value, or with this process.
+/// A broker that stops when this value is dropped or this process ends.
 pub struct LocalServer {
-    /// The script itself: when this process ends, it stops the broker and removes the folder.
+    /// The script. When this process ends, it stops the broker and removes the folder.
     _guardian: Guardian,
     dir: PathBuf,
     bootstrap: String,
 }
 
-/// The project's script.
+/// The path of the script.
 pub fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kafka-local.sh")
 }
 
-/// `None` where all is there that the script needs; otherwise what is missing.
+/// The programs that the script needs and that are missing; `None` if all are there.
 pub fn missing() -> Option<String> {
     let absent: Vec<_> = ["bash", "java", "mvn"]
         .into_iter()
@@ -57,12 +57,12 @@ impl LocalServer {
         let stdout = guardian.child().stdout.take().expect("standard output is piped");
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
-        let first_line = receiver.recv_timeout(START);
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let first_line = receiver.recv_timeout(START_TIMEOUT);
+        let output = std::fs::read_to_string(&log).unwrap_or_default();
         drop(std::fs::remove_file(&log));
         match first_line {
             Ok(Some(Ok(bootstrap))) => Ok(Self { _guardian: guardian, dir, bootstrap }),
-            _ => Err(said.lines().last().unwrap_or("scripts/kafka-local.sh gave no address in time").to_owned()),
+            _ => Err(output.lines().last().unwrap_or("scripts/kafka-local.sh gave no address in time").to_owned()),
         }
     }
 
@@ -70,12 +70,12 @@ impl LocalServer {
         &self.bootstrap
     }
 
-    /// Stops the broker and keeps its log; `crash` kills it.
+    /// Stops the broker and keeps its log. `crash` kills it.
     pub fn stop(&self, crash: bool) {
         self.run(if crash { &["stop", "--kill"] } else { &["stop"] });
     }
 
-    /// Starts it again, at the same address.
+    /// Starts it again at the same address.
     pub fn restart(&self) {
         self.run(&["start"]);
     }
@@ -95,5 +95,5 @@ impl Program {
 /// Runs one of Kafka's own tools from the jars.
 pub fn tool(class: &str, args: &[&str], input: &[u8]) -> Finished {
     assert!(missing().is_none(), "Kafka's own tools need a JDK and Maven: install default-jdk-headless and maven");
-    Program::named(script()).args(["tool", class]).args(args).input(input).deadline(Duration::from_secs(120)).run()
+    Program::named(script()).args(["tool", class]).args(args).input(input).timeout(Duration::from_secs(120)).run()
 }

@@ -1,7 +1,7 @@
-//! What the integration tests share: a real broker, records on it, Kafka's own tools, and the real `kreplay` binary
-//! as a plain process or in a terminal. A test binary takes part of it with `mod support;`.
+//! Shared by the integration tests: a real broker, records on it, Kafka's own tools, and the real `kreplay` binary as a
+//! plain process or in a terminal. A test binary includes it with `mod support;`.
 //!
-//! All of it blocks: in an async test call it through `spawn_blocking`.
+//! All functions block. In an async test call them through `spawn_blocking`.
 #![allow(dead_code, reason = "each test binary compiles this module and uses only the part that it needs")]
 #![allow(unreachable_pub, reason = "a test binary has no outside; `pub` marks what tests may use")]
 #![allow(
@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod process;
 pub mod produce;
 pub mod pty;
+pub mod random;
 pub mod registry;
 pub mod server;
 pub mod wait;

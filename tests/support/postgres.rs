@@ -1,4 +1,4 @@
-//! A real PostgreSQL: one server for a test binary, a database of its own for a test.
+//! A real PostgreSQL: one server for each test binary, and a separate database for each test.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use testcontainers::runners::SyncRunner as _;
 use testcontainers::{Container, GenericImage, ImageExt as _};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::broker::{SETTLED, unique_name};
-use super::container::{OWNER, docker, free_port, owner};
+use super::broker::{SETTLE_TIMEOUT, unique_name};
+use super::container::{OWNER_LABEL, docker, free_port, owner};
 use super::guardian::Guardian;
 use super::process::Program;
 use super::{server, wait};
 
 const IMAGE: &str = "postgres";
 const TAG: &str = "17";
-/// User, password and first database of a server that the tests start.
+/// User, password and first database of servers that the tests start.
 const NAME: &str = "kreplay";
-/// Making its data takes a while on a busy machine.
-const START: Duration = Duration::from_secs(300);
+/// Bound of the start, which includes creating the data folder.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A PostgreSQL server.
 pub struct Postgres {
@@ -31,22 +31,25 @@ pub struct Postgres {
 }
 
 enum Kind {
-    /// Somebody else's.
+    /// Named in `KREPLAY_TEST_POSTGRES` and not started by the tests.
     Named,
-    Container(Box<Container<GenericImage>>, #[allow(dead_code, reason = "it acts when it is dropped")] Guardian),
-    Local(PathBuf, #[allow(dead_code, reason = "it acts when it is dropped")] Guardian),
+    Container(
+        Box<Container<GenericImage>>,
+        #[allow(dead_code, reason = "it stops the server when it is dropped")] Guardian,
+    ),
+    Local(PathBuf, #[allow(dead_code, reason = "it stops the server when it is dropped")] Guardian),
 }
 
-/// The server that all tests of this binary share; the first to ask starts it. In this order: the one that
-/// `KREPLAY_TEST_POSTGRES` names, a container where an engine has the image already, a process of PostgreSQL's programs.
+/// The server that all tests of this binary share. The first call starts it. The first of these that is available is
+/// used: the server named in `KREPLAY_TEST_POSTGRES`, a container if an engine already has the image, a local process.
 ///
 /// # Panics
-/// Where none can be had, with one sentence that says what to install.
+/// If there is none. The message says what to install.
 pub fn shared() -> &'static Postgres {
     static SHARED: OnceLock<Result<Postgres, String>> = OnceLock::new();
     match SHARED.get_or_init(Postgres::find) {
         Ok(server) => server,
-        Err(sentence) => panic!("{sentence}"),
+        Err(message) => panic!("{message}"),
     }
 }
 
@@ -58,14 +61,14 @@ impl Postgres {
         }
     }
 
-    /// A server of the caller's own, which it may stop.
+    /// Starts a separate server, which the caller may stop.
     pub fn start() -> Result<Self, String> {
         let image = format!("{IMAGE}:{TAG}");
         let inspected = Program::named("sh").args(["-c", &format!("docker image inspect {image}")]).run();
         let found = if inspected.code() == Some(0) { Self::container() } else { Self::local() };
         let found = found?;
-        wait::try_until(SETTLED, || found.answers().then_some(()))
-            .ok_or("The PostgreSQL server was started, and does not answer.")?;
+        wait::try_until(SETTLE_TIMEOUT, || found.answers().then_some(()))
+            .ok_or("The PostgreSQL server was started but does not answer.")?;
         let kind = if matches!(found.kind, Kind::Local(..)) { "scripts/postgres-local.sh" } else { "testcontainers" };
         server::report(&format!("test database: {} ({kind})", found.address()));
         Ok(found)
@@ -76,8 +79,8 @@ impl Postgres {
         let container = GenericImage::new(IMAGE, TAG)
             .with_wait_for(WaitFor::message_on_stderr("database system is ready to accept connections"))
             .with_mapped_port(port, 5432.tcp())
-            .with_startup_timeout(START)
-            .with_label(OWNER, owner())
+            .with_startup_timeout(START_TIMEOUT)
+            .with_label(OWNER_LABEL, owner())
             .with_env_var("POSTGRES_USER", NAME)
             .with_env_var("POSTGRES_PASSWORD", NAME)
             .with_host_config_modifier(|config| {
@@ -93,11 +96,11 @@ impl Postgres {
     }
 
     fn local() -> Result<Self, String> {
-        let wanted = "These tests need PostgreSQL: install it (on Debian: apt-get install postgresql), or name a server in \
+        let hint = "These tests need PostgreSQL: install it (on Debian: apt-get install postgresql), or name a server in \
                       KREPLAY_TEST_POSTGRES";
         let found = Program::named(script()).args(["find"]).run();
         if found.code() != Some(0) {
-            return Err(format!("{wanted} ({}).", found.stderr.trim()));
+            return Err(format!("{hint} ({}).", found.stderr.trim()));
         }
         let dir = tempfile::Builder::new().prefix("kreplay-postgres-").tempdir().map_err(|error| error.to_string())?;
         let dir = dir.keep();
@@ -109,12 +112,12 @@ impl Postgres {
         let stdout = guardian.child().stdout.take().expect("standard output is piped");
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
-        let first_line = receiver.recv_timeout(START);
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let first_line = receiver.recv_timeout(START_TIMEOUT);
+        let output = std::fs::read_to_string(&log).unwrap_or_default();
         drop(std::fs::remove_file(&log));
         match first_line {
             Ok(Some(Ok(url))) => Ok(Self { url, kind: Kind::Local(dir, guardian) }),
-            _ => Err(format!("{wanted} ({}).", said.trim())),
+            _ => Err(format!("{hint} ({}).", output.trim())),
         }
     }
 
@@ -128,7 +131,7 @@ impl Postgres {
         rest.split('/').next().expect("an address")
     }
 
-    /// A database of exactly the caller's own.
+    /// Creates a new database.
     pub fn database(&self) -> Database {
         let name = unique_name("test").replace('-', "_");
         Database { url: self.url.clone() }.execute(&format!("CREATE DATABASE {name}"));
@@ -136,7 +139,7 @@ impl Postgres {
         Database { url: format!("{server}/{name}") }
     }
 
-    /// The certificate that the server shows, where it was started here with TLS.
+    /// The server's certificate, if the tests started it with TLS.
     pub fn certificate(&self) -> Option<PathBuf> {
         match &self.kind {
             Kind::Local(dir, _) => Some(dir.join("server.crt")).filter(|path| path.exists()),
@@ -144,30 +147,30 @@ impl Postgres {
         }
     }
 
-    /// Ends it as a crash would; its data and its address are kept.
+    /// Kills the server, as in a crash. Its data and its address are kept.
     pub fn crash(&self) {
         match &self.kind {
-            Kind::Named => panic!("a server named in KREPLAY_TEST_POSTGRES is not ours to stop"),
+            Kind::Named => panic!("tests must not stop the server named in KREPLAY_TEST_POSTGRES"),
             Kind::Container(container, _) => {
-                docker(&["kill", container.id()], SETTLED).expect_success();
+                docker(&["kill", container.id()], SETTLE_TIMEOUT).expect_success();
             }
             Kind::Local(dir, _) => self.script(&["stop", "--kill"], dir),
         }
     }
 
-    /// Starts it again at the same address, and waits until it answers.
+    /// Starts it again at the same address and waits until it answers.
     pub fn restart(&self) {
         match &self.kind {
-            Kind::Named => panic!("a server named in KREPLAY_TEST_POSTGRES is not ours to start"),
+            Kind::Named => panic!("tests must not start the server named in KREPLAY_TEST_POSTGRES"),
             Kind::Container(container, _) => {
-                docker(&["start", container.id()], SETTLED).expect_success();
+                docker(&["start", container.id()], SETTLE_TIMEOUT).expect_success();
             }
             Kind::Local(dir, _) => self.script(&["start"], dir),
         }
-        wait::until("PostgreSQL that answers", SETTLED, || self.answers().then_some(()));
+        wait::until("PostgreSQL that answers", SETTLE_TIMEOUT, || self.answers().then_some(()));
     }
 
-    #[allow(clippy::unused_self, reason = "it belongs to a server that the tests started")]
+    #[allow(clippy::unused_self, reason = "it is for servers that the tests started")]
     fn script(&self, args: &[&str], dir: &Path) {
         Program::named(script()).args(args).args(["--dir".as_ref(), dir.as_os_str()]).run().expect_success();
     }
@@ -177,28 +180,28 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres-local.sh")
 }
 
-/// A database, asked by `tokio-postgres` directly and not by the code under test.
+/// A database, accessed with `tokio-postgres` directly, not with the code under test.
 #[derive(Clone, Debug)]
 pub struct Database {
     url: String,
 }
 
 impl Database {
-    /// A database by its URL.
-    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    /// A database given by its URL.
+    #[allow(dead_code, reason = "not every test binary uses it")]
     pub fn at(url: String) -> Self {
         Self { url }
     }
 
     /// `host:port`.
-    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    #[allow(dead_code, reason = "not every test binary uses it")]
     pub fn address(&self) -> &str {
         let (_, rest) = self.url.split_once('@').expect("a URL with user and host");
         rest.split('/').next().expect("an address")
     }
 
     /// User and password.
-    #[allow(dead_code, reason = "not every test binary uses all of it")]
+    #[allow(dead_code, reason = "not every test binary uses it")]
     pub fn user(&self) -> (&str, &str) {
         let (before, _) = self.url.split_once('@').expect("a URL with user and host");
         let (_, user) = before.split_once("//").expect("a URL");
@@ -210,10 +213,10 @@ impl Database {
         &self.url
     }
 
-    /// The same with other words in the URL: a wrong password, another database.
+    /// The URL with a part replaced, such as the password or the database.
     pub fn url_with(&self, from: &str, to: &str) -> String {
         let url = self.url.replacen(from, to, 1);
-        assert_ne!(url, self.url, "nothing to replace");
+        assert_ne!(url, self.url, "{from} is not in the URL");
         url
     }
 
@@ -225,31 +228,31 @@ impl Database {
     /// Runs statements.
     ///
     /// # Panics
-    /// Where one fails.
+    /// If one fails.
     pub fn execute(&self, sql: &str) {
         self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// The rows that a query gives, as text; null is `-`.
+    /// The rows of a query as text. NULL is `-`.
     ///
     /// # Panics
-    /// Where it fails.
+    /// If it fails.
     pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one value of a query.
+    /// The first value of a query.
     ///
     /// # Panics
-    /// Where it fails or gives none.
+    /// If it fails or returns no row.
     pub fn value(&self, sql: &str) -> String {
         self.rows(sql).into_iter().flatten().next().unwrap_or_else(|| panic!("{sql}: no row"))
     }
 
-    /// The same as [`Database::rows`], for callers that expect a failure.
+    /// Like [`Database::rows`], for callers that expect a failure.
     pub fn try_rows(&self, sql: &str) -> Result<Vec<Vec<String>>, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let asked = async {
+        let query = async {
             let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
             let connection = tokio::spawn(connection);
             let answer = client.simple_query(sql).await;
@@ -257,7 +260,7 @@ impl Database {
             drop(connection.await);
             answer
         };
-        let answer = runtime.block_on(async { tokio::time::timeout(SETTLED, asked).await });
+        let answer = runtime.block_on(async { tokio::time::timeout(SETTLE_TIMEOUT, query).await });
         let messages = answer.map_err(|_| "no answer in time".to_owned())?;
         let messages = messages.map_err(|error| error.as_db_error().map_or(error.to_string(), ToString::to_string))?;
         Ok(messages

@@ -1,4 +1,4 @@
-//! Real processes with a deadline: `kreplay` itself, and the programs that the tests lean on.
+//! Real processes with a timeout: `kreplay` itself, and other programs that the tests need.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use super::wait;
 
-/// A program to run, with captured output. Bounded: one minute unless [`Program::deadline`] says otherwise.
+/// A program to run, with captured output. It may run for one minute, unless [`Program::timeout`] sets another bound.
 pub struct Program {
     command: Command,
     input: Vec<u8>,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 impl Program {
     /// Any program, found on `PATH`.
     pub fn named(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), input: Vec::new(), deadline: Duration::from_secs(60) }
+        Self { command: Command::new(program), input: Vec::new(), timeout: Duration::from_secs(60) }
     }
 
-    /// The `kreplay` binary that belongs to this test, shielded from the user's own settings.
+    /// The `kreplay` binary of this build, shielded from the user's settings.
     pub fn kreplay() -> Self {
         let mut program = Self::named(env!("CARGO_BIN_EXE_kreplay"));
         for (name, value) in shielded_environment() {
@@ -47,28 +47,28 @@ impl Program {
         self
     }
 
-    /// Sets the folder it runs in.
+    /// Sets the folder in which it runs.
     pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.command.current_dir(dir.into());
         self
     }
 
-    /// Gives it standard input, which ends after that.
+    /// Sets its whole standard input.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
     }
 
-    /// How long [`Program::run`] and [`Running::finish`] wait before they kill it and fail.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    /// Sets the time after which [`Program::run`] and [`Running::finish`] kill it and fail.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
     /// Runs it to its end.
     ///
     /// # Panics
-    /// Where it cannot be started, or is still running at the deadline: it is killed, and the message has its output.
+    /// If it cannot be started, or still runs after the timeout. Then it is killed, and the message has its output.
     pub fn run(self) -> Finished {
         self.spawn().finish()
     }
@@ -76,24 +76,24 @@ impl Program {
     /// Starts it and returns at once.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn spawn(mut self) -> Running {
         let name = self.command.get_program().display().to_string();
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         let mut stdin = child.stdin.take().expect("standard input is piped");
         let input = std::mem::take(&mut self.input);
-        // On its own thread: a child that does not read its input must not block the test. It may also end early,
-        // so an error here is no failure.
+        // On a separate thread, because a child that does not read its input must not block the test. The child may end
+        // early, so errors are ignored.
         std::thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = Capture::of(child.stdout.take().expect("standard output is piped"));
         let stderr = Capture::of(child.stderr.take().expect("standard error is piped"));
-        Running { name, child, stdout, stderr, deadline: self.deadline }
+        Running { name, child, stdout, stderr, timeout: self.timeout }
     }
 }
 
-/// Variables that a `kreplay` under test is started with: `None` removes one. The user's `KREPLAY_*` variables and
-/// configuration folders must not change what a test sees, nor a test what the user has.
+/// Environment variables for a `kreplay` under test; `None` removes one. The user's `KREPLAY_*` variables and
+/// configuration folders must not influence a test, and a test must not change the user's files.
 pub fn shielded_environment() -> Vec<(String, Option<PathBuf>)> {
     let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("home-{}", std::process::id()));
     let folders = ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
@@ -105,7 +105,7 @@ pub fn shielded_environment() -> Vec<(String, Option<PathBuf>)> {
         .collect()
 }
 
-/// How a program ended, and what it wrote (bytes that are no UTF-8 are replaced).
+/// How a program ended, and its output. Bytes that are not UTF-8 are replaced.
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
@@ -114,28 +114,28 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The exit code; `None` where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Itself, where it ended with exit code 0.
+    /// Checks that the exit code is 0; returns itself.
     ///
     /// # Panics
-    /// Otherwise, with all that it wrote.
+    /// If it is not. The message has the output.
     pub fn expect_success(self) -> Self {
         assert!(self.status.success(), "{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr);
         self
     }
 }
 
-/// A program that runs. Killed where the test ends before it.
+/// A running program. It is killed when this value is dropped.
 pub struct Running {
     name: String,
     child: Child,
     stdout: Capture,
     stderr: Capture,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 impl Running {
@@ -154,45 +154,45 @@ impl Running {
         self.stderr.text()
     }
 
-    /// Waits until `found` holds for what it has written to standard output and standard error.
+    /// Waits until `found` returns true for its standard output and standard error so far.
     ///
     /// # Panics
-    /// Where that is not so within `deadline`, or the program ends without it.
-    pub fn wait_for(&mut self, what: &str, deadline: Duration, mut found: impl FnMut(&str, &str) -> bool) {
-        let outcome = wait::try_until(deadline, || {
+    /// If that does not happen within `timeout` or before the program ends.
+    pub fn wait_for(&mut self, what: &str, timeout: Duration, mut found: impl FnMut(&str, &str) -> bool) {
+        let outcome = wait::try_until(timeout, || {
             let ended = self.child.try_wait().ok().flatten().is_some() && self.stdout.ended() && self.stderr.ended();
             if found(&self.stdout(), &self.stderr()) { Some(true) } else { ended.then_some(false) }
         });
-        assert!(outcome == Some(true), "{}: no {what} (waited at most {deadline:?})\n{}", self.name, self.transcript());
+        assert!(outcome == Some(true), "{}: no {what} (waited at most {timeout:?})\n{}", self.name, self.transcript());
     }
 
-    /// Whether it has come to its end.
+    /// Whether it has ended.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().ok().flatten().is_some()
     }
 
-    /// Sends a signal by name, as `kill -s` takes it: `TERM`, `INT`, `STOP`, `CONT`.
+    /// Sends a signal by its name for `kill -s`: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         send_signal(self.id(), name);
     }
 
-    /// Ends it at once, as a crash would (SIGKILL), and returns what it wrote until then.
+    /// Kills it (SIGKILL), as in a crash, and returns its output so far.
     pub fn kill(mut self) -> Finished {
         self.child.kill().expect("the process can be killed");
         self.finish()
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     ///
     /// # Panics
-    /// Where it still runs at the deadline that [`Program::deadline`] set: it is killed, and the message has its output.
+    /// If it still runs after the timeout of [`Program::timeout`]. Then it is killed, and the message has its output.
     pub fn finish(mut self) -> Finished {
-        let Some(status) = wait::try_until(self.deadline, || self.child.try_wait().expect("the process can be asked"))
+        let Some(status) = wait::try_until(self.timeout, || self.child.try_wait().expect("the process can be asked"))
         else {
             drop(self.child.kill());
-            panic!("{} still ran after {:?} and was killed\n{}", self.name, self.deadline, self.transcript());
+            panic!("{} still ran after {:?} and was killed\n{}", self.name, self.timeout, self.transcript());
         };
-        // A grandchild may hold the pipes open; what the program itself wrote is read by then.
+        // A grandchild may keep the pipes open. The program's own output has been read by then.
         wait::try_until(Duration::from_secs(5), || (self.stdout.ended() && self.stderr.ended()).then_some(()));
         Finished { status, stdout: self.stdout(), stderr: self.stderr() }
     }
@@ -209,16 +209,16 @@ impl Drop for Running {
     }
 }
 
-/// Sends a signal by name to a process. By way of `kill`, because the system call would need unsafe code.
+/// Sends a signal by name to a process. It uses `kill`, because the system call would need unsafe code.
 ///
 /// # Panics
-/// Where the process is gone.
+/// If the process does not exist.
 pub fn send_signal(pid: u32, name: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status().expect("sh starts");
     assert!(status.success(), "signal {name} cannot be sent to process {pid}");
 }
 
-/// A stream that a thread reads as it comes, so that the writer never blocks.
+/// A stream that a thread reads all the time, so that the writer never blocks.
 struct Capture {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,

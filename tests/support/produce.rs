@@ -1,4 +1,4 @@
-//! Records for tests, written with rdkafka directly and not with the code under test.
+//! Writes records with rdkafka directly, not with the code under test.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,12 +9,13 @@ use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::broker::{Broker, REQUEST, unique_name};
+use super::broker::{Broker, REQUEST_TIMEOUT, unique_name};
 
 /// Bound of the delivery of all records of one call.
-const DELIVERED: Duration = Duration::from_secs(180);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A record to write. Without a partition the producer's partitioner chooses (`murmur2_random`, as Java's does).
+/// A record to write. Without a partition the producer's partitioner chooses one: `murmur2_random`, like Java's
+/// default.
 #[derive(Clone, Debug, Default)]
 pub struct NewRecord {
     pub key: Option<Vec<u8>>,
@@ -34,7 +35,7 @@ impl NewRecord {
         Self { value: Some(value.into()), ..Self::default() }
     }
 
-    /// A key whose value is null.
+    /// A record with a key and a null value.
     pub fn tombstone(key: impl Into<Vec<u8>>) -> Self {
         Self { key: Some(key.into()), ..Self::default() }
     }
@@ -50,13 +51,14 @@ impl NewRecord {
         self
     }
 
+    /// Sets the timestamp.
     pub fn at(mut self, timestamp_ms: i64) -> Self {
         self.timestamp = Some(timestamp_ms);
         self
     }
 }
 
-/// Where a record went.
+/// Where a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
     pub partition: i32,
@@ -68,12 +70,13 @@ pub struct Placed {
 pub enum Ending {
     Commit,
     Abort,
-    /// It does not end: its records are in the log, and readers wait for its fate until the broker aborts it, a minute later.
+    /// It stays open. Its records are in the log, and readers of committed records wait until the broker aborts it a
+    /// minute later.
     Open,
 }
 
 impl Broker {
-    /// Writes records and waits until all are acknowledged; the answer is in the order of `records`.
+    /// Writes records and waits until all are acknowledged. The result is in the order of `records`.
     pub fn produce(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
         self.produce_with(topic, &[], records)
     }
@@ -84,29 +87,29 @@ impl Broker {
         producer.write(topic, records)
     }
 
-    /// Writes records to many topics with one producer, and waits until all are acknowledged.
+    /// Writes records to many topics with one producer and waits until all are acknowledged.
     pub fn produce_all(&self, records: &[(String, NewRecord)]) {
         let writer = Writer::new(self.client(), &[]);
-        *writer.ledger.0.lock().unwrap() = vec![None; records.len()];
+        *writer.reports.0.lock().unwrap() = vec![None; records.len()];
         for (index, (topic, record)) in records.iter().enumerate() {
             writer.send(record.to_base(topic, index));
         }
-        writer.producer.flush(DELIVERED).expect("all records are delivered in time");
-        for outcome in std::mem::take(&mut *writer.ledger.0.lock().unwrap()) {
+        writer.producer.flush(DELIVERY_TIMEOUT).expect("all records are delivered in time");
+        for outcome in std::mem::take(&mut *writer.reports.0.lock().unwrap()) {
             outcome.expect("each record is reported").unwrap_or_else(|error| panic!("{error}"));
         }
     }
 
-    /// Writes records in one transaction of a producer of its own.
+    /// Writes records in one transaction of a new producer.
     pub fn transaction(&self, topic: &str, ending: Ending, records: &[NewRecord]) -> Vec<Placed> {
         let id = unique_name("transaction");
         let writer = Writer::new(self.client(), &[("transactional.id", &id)]);
-        writer.producer.init_transactions(DELIVERED).expect("transactions can be used");
+        writer.producer.init_transactions(DELIVERY_TIMEOUT).expect("transactions can be used");
         writer.producer.begin_transaction().expect("a transaction begins");
         let placed = writer.write(topic, records);
         match ending {
-            Ending::Commit => writer.producer.commit_transaction(DELIVERED).expect("the transaction commits"),
-            Ending::Abort => writer.producer.abort_transaction(DELIVERED).expect("the transaction aborts"),
+            Ending::Commit => writer.producer.commit_transaction(DELIVERY_TIMEOUT).expect("the transaction commits"),
+            Ending::Abort => writer.producer.abort_transaction(DELIVERY_TIMEOUT).expect("the transaction aborts"),
             Ending::Open => {}
         }
         placed
@@ -114,8 +117,8 @@ impl Broker {
 }
 
 struct Writer {
-    producer: ThreadedProducer<Ledger>,
-    ledger: Ledger,
+    producer: ThreadedProducer<DeliveryReports>,
+    reports: DeliveryReports,
 }
 
 impl Writer {
@@ -124,29 +127,29 @@ impl Writer {
         for (name, value) in settings {
             config.set(*name, *value);
         }
-        let ledger = Ledger::default();
-        let producer = config.create_with_context(ledger.clone()).expect("a producer");
-        Self { producer, ledger }
+        let reports = DeliveryReports::default();
+        let producer = config.create_with_context(reports.clone()).expect("a producer");
+        Self { producer, reports }
     }
 
     fn write(&self, topic: &str, records: &[NewRecord]) -> Vec<Placed> {
-        *self.ledger.0.lock().unwrap() = vec![None; records.len()];
+        *self.reports.0.lock().unwrap() = vec![None; records.len()];
         for (index, record) in records.iter().enumerate() {
             self.send(record.to_base(topic, index));
         }
-        self.producer.flush(DELIVERED).expect("all records are delivered in time");
-        let outcomes = std::mem::take(&mut *self.ledger.0.lock().unwrap());
+        self.producer.flush(DELIVERY_TIMEOUT).expect("all records are delivered in time");
+        let outcomes = std::mem::take(&mut *self.reports.0.lock().unwrap());
         outcomes
             .into_iter()
             .map(|outcome| outcome.expect("each record is reported").unwrap_or_else(|error| panic!("{topic}: {error}")))
             .collect()
     }
 
-    /// The producer's queue is bounded: a full one is flushed, then the record goes in.
+    /// Puts a record into the producer's queue. A full queue is flushed first.
     fn send(&self, mut record: BaseRecord<'_, Vec<u8>, Vec<u8>, usize>) {
         while let Err((error, refused)) = self.producer.send(record) {
             assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
-            self.producer.flush(REQUEST).expect("the queue empties");
+            self.producer.flush(REQUEST_TIMEOUT).expect("the queue empties");
             record = refused;
         }
     }
@@ -172,13 +175,13 @@ impl NewRecord {
 
 /// Collects the delivery reports by the index of the record.
 #[derive(Clone, Default)]
-struct Ledger(Arc<Mutex<Vec<Option<Delivery>>>>);
+struct DeliveryReports(Arc<Mutex<Vec<Option<Delivery>>>>);
 
 type Delivery = Result<Placed, String>;
 
-impl ClientContext for Ledger {}
+impl ClientContext for DeliveryReports {}
 
-impl ProducerContext for Ledger {
+impl ProducerContext for DeliveryReports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {

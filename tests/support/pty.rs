@@ -1,4 +1,4 @@
-//! A program in a pseudo-terminal, seen as a user sees it.
+//! A program in a pseudo-terminal, with its screen as the user sees it.
 
 use std::io::{Read as _, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -9,17 +9,17 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlaveP
 use super::process::{send_signal, shielded_environment};
 use super::wait;
 
-/// A terminal with a program in it. The program is killed where the test ends before it.
+/// A terminal with a program in it. The program is killed when this value is dropped.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
-    /// Kept open so that the terminal's settings can still be read when the program has ended.
+    /// Kept open so that the terminal's settings can be read after the program has ended.
     slave: Option<Box<dyn SlavePty + Send>>,
     keyboard: Box<dyn Write + Send>,
-    child: Killed,
+    child: KilledOnDrop,
     display: Arc<Display>,
 }
 
-/// What a program left behind in the terminal. All are false in a terminal as a shell wants it.
+/// Modes that a program has left on in the terminal. A shell expects all of them to be off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a mode of the terminal, independent of the others")]
 pub struct Traces {
@@ -33,13 +33,13 @@ pub struct Traces {
 }
 
 impl Terminal {
-    /// The `kreplay` binary that belongs to this test.
+    /// The `kreplay` binary of this build.
     pub fn kreplay(args: &[&str], rows: u16, columns: u16) -> Self {
         Self::of(env!("CARGO_BIN_EXE_kreplay"), args, rows, columns)
     }
 
-    /// Any program. A shell with job control (`bash -i`) makes Ctrl-Z and `fg` possible; without one, the system
-    /// ignores Ctrl-Z, because nobody could continue the program.
+    /// Any program. Ctrl-Z and `fg` need a shell with job control (`bash -i`). Without one the system ignores Ctrl-Z,
+    /// because nothing could continue the program.
     pub fn of(program: &str, args: &[&str], rows: u16, columns: u16) -> Self {
         let pair = native_pty_system().openpty(size(rows, columns)).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(program);
@@ -60,7 +60,7 @@ impl Terminal {
         let shown = Arc::clone(&display);
         std::thread::spawn(move || {
             let mut chunk = [0; 8192];
-            // A terminal whose program and last handle are gone ends in an error, not in an end of file.
+            // When the program and the last handle are gone, reading gives an error, not an end of file.
             while let Ok(count @ 1..) = output.read(&mut chunk) {
                 shown.change(|content| content.write(&chunk[..count]));
                 if shown.content().closing {
@@ -71,11 +71,11 @@ impl Terminal {
             shown.change(|content| content.ended = true);
         });
         let keyboard = pair.master.take_writer().expect("the terminal's keyboard");
-        Self { master: pair.master, slave: Some(pair.slave), keyboard, child: Killed(child), display }
+        Self { master: pair.master, slave: Some(pair.slave), keyboard, child: KilledOnDrop(child), display }
     }
 
-    /// Takes the terminal away, as the end of its window or of its connection does; the program goes on without it. It has to
-    /// write something for that: `keys` make it do so.
+    /// Closes the terminal, as when its window is closed or its connection is lost. The program keeps running. The
+    /// reader stops at the program's next output, so `keys` must make it write something.
     pub fn hang_up(mut self, keys: &str) -> Orphan {
         self.display.change(|content| content.closing = true);
         self.send(keys);
@@ -95,9 +95,9 @@ impl Terminal {
         self.display.content().parser.screen().contents()
     }
 
-    /// Looks at the screen, with colours and cursor.
-    pub fn look<T>(&self, at: impl FnOnce(&vt100::Screen) -> T) -> T {
-        at(self.display.content().parser.screen())
+    /// Calls `inspect` with the screen, which includes colours and the cursor.
+    pub fn inspect<T>(&self, inspect: impl FnOnce(&vt100::Screen) -> T) -> T {
+        inspect(self.display.content().parser.screen())
     }
 
     /// All bytes that the program wrote, with escape sequences.
@@ -105,20 +105,20 @@ impl Terminal {
         self.display.content().raw.clone()
     }
 
-    /// Waits until the text on the screen satisfies `found`, and returns it. Looks again on each output.
+    /// Waits until `found` returns true for the text on the screen, and returns the text. Checks after each output.
     ///
     /// # Panics
-    /// Where that is not so within `deadline`, or the output ends without it; the message has the screen.
-    pub fn wait_for(&self, what: &str, deadline: Duration, mut found: impl FnMut(&str) -> bool) -> String {
-        let end = Instant::now() + deadline;
+    /// If that does not happen within `timeout` or before the output ends. The message has the screen.
+    pub fn wait_for(&self, what: &str, timeout: Duration, mut found: impl FnMut(&str) -> bool) -> String {
+        let deadline = Instant::now() + timeout;
         let mut content = self.display.content();
         loop {
             let text = content.parser.screen().contents();
             if found(&text) {
                 return text;
             }
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !content.ended, "no {what} (waited at most {deadline:?}); the screen:\n{text}");
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !content.ended, "no {what} (waited at most {timeout:?}); the screen:\n{text}");
             content = self.display.changed.wait_timeout(content, left).unwrap().0;
         }
     }
@@ -129,7 +129,7 @@ impl Terminal {
         self.keyboard.flush().expect("the terminal takes keys");
     }
 
-    /// Changes the terminal's size; the program is told.
+    /// Changes the terminal's size. The program gets SIGWINCH.
     pub fn resize(&self, rows: u16, columns: u16) {
         self.display.change(|content| {
             let (rows, columns) = (rows.try_into().expect("rows"), columns.try_into().expect("columns"));
@@ -143,27 +143,27 @@ impl Terminal {
         send_signal(self.id(), name);
     }
 
-    /// Whether the program still runs.
+    /// Whether the program is still running.
     pub fn is_running(&mut self) -> bool {
         self.child.0.try_wait().expect("the process can be asked").is_none()
     }
 
-    /// Waits for the program's end and for all of its output.
+    /// Waits until the program has ended and all of its output was read.
     ///
     /// # Panics
-    /// Where it still runs after `deadline`; the message has the screen.
-    pub fn finish(mut self, deadline: Duration) -> Left {
-        let status = wait::try_until(deadline, || self.child.0.try_wait().expect("the process can be asked"))
-            .unwrap_or_else(|| panic!("the program still ran after {deadline:?}; the screen:\n{}", self.text()));
+    /// If it still runs after `timeout`. The message has the screen.
+    pub fn finish(mut self, timeout: Duration) -> Ended {
+        let status = wait::try_until(timeout, || self.child.0.try_wait().expect("the process can be asked"))
+            .unwrap_or_else(|| panic!("the program still ran after {timeout:?}; the screen:\n{}", self.text()));
         let raw_mode = self.is_raw();
         drop(self.slave.take());
         wait::until("end of the terminal's output", Duration::from_secs(10), || {
             self.display.content().ended.then_some(())
         });
-        Left { status, traces: self.traces(raw_mode), text: self.text(), raw: self.raw() }
+        Ended { status, traces: self.traces(raw_mode), text: self.text(), raw: self.raw() }
     }
 
-    /// The modes that the terminal is in now.
+    /// The terminal's current modes.
     pub fn modes(&self) -> Traces {
         self.traces(self.is_raw())
     }
@@ -175,7 +175,7 @@ impl Terminal {
     }
 
     fn traces(&self, raw: bool) -> Traces {
-        self.look(|screen| Traces {
+        self.inspect(|screen| Traces {
             alternate_screen: screen.alternate_screen(),
             cursor_hidden: screen.hide_cursor(),
             mouse_reported: screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None,
@@ -186,35 +186,35 @@ impl Terminal {
     }
 }
 
-/// A program whose terminal is gone.
+/// A program whose terminal was closed.
 pub struct Orphan {
-    child: Killed,
+    child: KilledOnDrop,
 }
 
-/// A program that is killed where the test ends before it.
-struct Killed(Box<dyn Child + Send + Sync>);
+/// A program that is killed when this value is dropped.
+struct KilledOnDrop(Box<dyn Child + Send + Sync>);
 
 impl Orphan {
-    /// Waits for the program's end.
+    /// Waits until the program has ended.
     ///
     /// # Panics
-    /// Where it still runs after `deadline`.
-    pub fn finish(mut self, deadline: Duration) -> ExitStatus {
-        wait::try_until(deadline, || self.child.0.try_wait().expect("the process can be asked"))
-            .unwrap_or_else(|| panic!("the program still ran {deadline:?} after its terminal was gone"))
+    /// If it still runs after `timeout`.
+    pub fn finish(mut self, timeout: Duration) -> ExitStatus {
+        wait::try_until(timeout, || self.child.0.try_wait().expect("the process can be asked"))
+            .unwrap_or_else(|| panic!("the program still ran {timeout:?} after its terminal was gone"))
     }
 }
 
-impl Drop for Killed {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// A terminal whose program has ended.
+/// The state of a terminal after its program has ended.
 #[derive(Debug)]
-pub struct Left {
+pub struct Ended {
     pub status: ExitStatus,
     pub traces: Traces,
     /// The text on the screen.
@@ -235,7 +235,7 @@ struct Display {
 struct Content {
     parser: vt100::Parser,
     raw: Vec<u8>,
-    /// The next output is the last that is read.
+    /// Reading stops after the next output.
     closing: bool,
     ended: bool,
 }

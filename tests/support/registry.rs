@@ -1,4 +1,4 @@
-//! A real schema registry, by `scripts/schema-registry-local.sh`.
+//! A real schema registry, started by `scripts/schema-registry-local.sh`.
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 use super::guardian::Guardian;
 use super::server::report;
 
-/// The script has bounds of its own; this one is for a first fetch over a slow line.
-const START: Duration = Duration::from_secs(600);
-const REQUEST: Duration = Duration::from_secs(30);
+/// Bound of the start. The script has shorter timeouts; this one also covers the first download.
+const START_TIMEOUT: Duration = Duration::from_secs(600);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A schema registry that ends with this value, or with this process.
+/// A schema registry that stops when this value is dropped or this process ends.
 pub struct Registry {
     dir: tempfile::TempDir,
     port: Option<String>,
     address: String,
-    /// The script itself: when its standard input ends, it kills the registry. `None` while it is killed.
+    /// The script. When its standard input ends, it kills the registry. `None` after [`Registry::kill`].
     guardian: Option<Guardian>,
 }
 
 impl Registry {
-    /// Starts one that knows no schema.
+    /// Starts one without schemas.
     ///
     /// # Panics
-    /// Where it cannot be had, with one sentence that says what to install.
+    /// If it cannot be started. The message says what to install.
     pub fn start() -> Self {
         let dir = tempfile::Builder::new().prefix("kreplay-registry-").tempdir().expect("a folder");
         let mut registry = Self { dir, port: None, address: String::new(), guardian: None };
@@ -38,17 +38,17 @@ impl Registry {
         registry
     }
 
-    /// Its address, for `decode.schema_registry`.
+    /// Its address for `decode.schema_registry`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Kills it; what it knows stays on the disk.
+    /// Kills it. Its schemas stay on disk.
     pub fn kill(&mut self) {
         drop(self.guardian.take());
     }
 
-    /// Starts it again, at the same address and with the same schemas.
+    /// Starts it again at the same address with the same schemas.
     pub fn restart(&mut self) {
         let mut command = Command::new(script());
         command.arg("hold").arg("--dir").arg(self.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -60,14 +60,14 @@ impl Registry {
         let mut stderr = guardian.child().stderr.take().expect("standard error is piped");
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(BufReader::new(stdout).lines().next()));
-        let said = std::thread::spawn(move || {
-            let mut said = String::new();
-            drop(stderr.read_to_string(&mut said));
-            said
+        let errors = std::thread::spawn(move || {
+            let mut errors = String::new();
+            drop(stderr.read_to_string(&mut errors));
+            errors
         });
-        let Ok(Some(Ok(address))) = receiver.recv_timeout(START) else {
+        let Ok(Some(Ok(address))) = receiver.recv_timeout(START_TIMEOUT) else {
             drop(guardian);
-            panic!("These tests need a schema registry: {}", said.join().unwrap_or_default());
+            panic!("These tests need a schema registry: {}", errors.join().unwrap_or_default());
         };
         let port = address.trim_start_matches("http://127.0.0.1:").split('/').next().unwrap_or_default();
         self.port = Some(port.to_owned());
@@ -75,7 +75,7 @@ impl Registry {
         self.guardian = Some(guardian);
     }
 
-    /// Registers a schema under a subject; returns its id.
+    /// Registers a schema under a subject and returns its id.
     pub fn register(&self, subject: &str, kind: &str, schema: &str, references: &[(&str, &str, i64)]) -> u32 {
         let references: Vec<Value> = references
             .iter()
@@ -87,12 +87,12 @@ impl Registry {
         u32::try_from(id).expect("an id")
     }
 
-    /// A request written by hand, and not with the code under test.
+    /// Sends a hand-written request, without the code under test.
     fn post(&self, path: &str, body: &str) -> Value {
         let rest = self.address.trim_start_matches("http://");
         let (host, base) = rest.split_once('/').expect("a path");
         let mut stream = TcpStream::connect(host).expect("the registry listens");
-        stream.set_read_timeout(Some(REQUEST)).expect("a timeout");
+        stream.set_read_timeout(Some(REQUEST_TIMEOUT)).expect("a timeout");
         let request = format!(
             "POST /{base}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: \
              application/vnd.schemaregistry.v1+json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -102,7 +102,7 @@ impl Registry {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the registry answers");
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-        // In chunks or not: the JSON object is what is between the outer braces.
+        // The body may be chunked. The JSON object is between the outer braces.
         let json = body.find('{').zip(body.rfind('}')).map(|(from, to)| &body[from..=to]).unwrap_or_default();
         serde_json::from_str(json).unwrap_or_else(|_| panic!("the registry answers {answer}"))
     }

@@ -1,4 +1,4 @@
-//! Which kind of broker the tests run: a container where that works, otherwise a plain process.
+//! The kind of broker that the tests start: a container if possible, otherwise a plain process.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,48 +7,48 @@ use super::container::{self, ContainerServer};
 use super::local::{self, LocalServer};
 use super::process::Finished;
 
-/// The variable of Kafka's own scripts for the options of a JVM.
+/// The variable for JVM options in Kafka's own scripts.
 pub const JVM_OPTIONS_VARIABLE: &str = "KAFKA_JVM_PERFORMANCE_OPTS";
 
-/// A test's broker lives for seconds or minutes: the JVM's second compiler took a third of the processor time of the broker that
-/// all tests share, and most of that of the others.
+/// A test broker lives for seconds or minutes. The JVM's second compiler (C2) took a third of the processor time of the
+/// shared broker and most of that of the others, so it is off.
 pub const JVM_OPTIONS: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
-/// A broker that the tests started and end.
+/// A broker that the tests start and stop.
 pub enum Server {
     Container(Box<ContainerServer>),
     Local(LocalServer),
 }
 
 impl Server {
-    /// Starts the first kind that works here, with settings that win over those of all test brokers. `KREPLAY_TEST_BROKER=container`
-    /// or `=local` allows only that kind.
+    /// Starts the first kind that works on this machine, with settings that override those of all test brokers.
+    /// `KREPLAY_TEST_BROKER=container` or `=local` allows only that kind.
     ///
     /// # Errors
-    /// One sentence that says what to install.
+    /// If none works. The message says what to install.
     pub fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
         let only = std::env::var("KREPLAY_TEST_BROKER").unwrap_or_default();
         if !["", "container", "local"].contains(&only.as_str()) {
-            return Err(format!("KREPLAY_TEST_BROKER is `container` or `local`, not `{only}`"));
+            return Err(format!("KREPLAY_TEST_BROKER must be `container` or `local`, not `{only}`"));
         }
-        let mut refused = Vec::new();
+        let mut reasons = Vec::new();
         if only != "local" {
             match container::missing().map_or_else(|| ContainerServer::start(settings), Err) {
                 Ok(server) => return Ok(Self::announced(Self::Container(Box::new(server)))),
-                Err(reason) => refused.push(format!("containers: {reason}")),
+                Err(reason) => reasons.push(format!("containers: {reason}")),
             }
-            report(&format!("test broker: no container ({})", refused[0]));
+            report(&format!("test broker: no container ({})", reasons[0]));
         }
         if only != "container" {
             match local::missing().map_or_else(|| LocalServer::start(settings), Err) {
                 Ok(server) => return Ok(Self::announced(Self::Local(server))),
-                Err(reason) => refused.push(format!("a local process: {reason}")),
+                Err(reason) => reasons.push(format!("a local process: {reason}")),
             }
         }
         Err(format!(
             "These tests need a Kafka broker: start a Docker engine, or install a JDK and Maven (on Debian: apt-get \
              install default-jdk-headless maven), or name a broker in KREPLAY_TEST_BOOTSTRAP ({}).",
-            refused.join("; ")
+            reasons.join("; ")
         ))
     }
 
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// Stops the broker and keeps its log; `crash` kills it.
+    /// Stops the broker and keeps its log. `crash` kills it.
     pub fn stop(&self, crash: bool) {
         match self {
             Self::Container(server) => server.stop(crash),
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    /// Starts it again at the same address. It may need a moment before it answers.
+    /// Starts it again at the same address. Does not wait until it answers.
     pub fn restart(&self) {
         match self {
             Self::Container(server) => server.restart(),
@@ -84,10 +84,10 @@ impl Server {
         }
     }
 
-    /// The address to give to [`Server::tool`].
+    /// The broker's address for [`Server::tool`].
     pub fn tool_bootstrap(&self) -> &str {
         match self {
-            Self::Container(_) => container::INSIDE,
+            Self::Container(_) => container::INTERNAL_ADDRESS,
             Self::Local(server) => server.bootstrap(),
         }
     }
@@ -101,8 +101,8 @@ impl Server {
     }
 }
 
-/// Tells which broker was chosen: on standard error, past the capture of the test harness (which holds back only what
-/// the print macros write), and in a file next to the build's output.
+/// Reports which broker was chosen: on standard error, and in a file next to the build output. It writes to standard
+/// error directly, because the test harness captures the output of the print macros.
 pub fn report(line: &str) {
     let test = std::env::current_exe().ok();
     let test = test.as_deref().and_then(Path::file_name).unwrap_or_default().display().to_string();

@@ -1,28 +1,28 @@
-//! Waiting for a condition with a deadline, never for an amount of time.
+//! Waiting for a condition with a timeout, never for a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// Pause between two looks at a condition that gives no signal of its own.
-const LOOK: Duration = Duration::from_millis(10);
+/// Time between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Looks until `probe` answers, and returns the answer.
+/// Calls `probe` until it returns a value, and returns that.
 ///
 /// # Panics
-/// Where it does not answer within `deadline`; `what` completes "no … within".
-pub fn until<T>(what: &str, deadline: Duration, probe: impl FnMut() -> Option<T>) -> T {
-    try_until(deadline, probe).unwrap_or_else(|| panic!("no {what} within {deadline:?}"))
+/// If it returns none within `timeout`. `what` completes the message "no … within".
+pub fn until<T>(what: &str, timeout: Duration, probe: impl FnMut() -> Option<T>) -> T {
+    try_until(timeout, probe).unwrap_or_else(|| panic!("no {what} within {timeout:?}"))
 }
 
-/// The same, for callers with a better error than a panic: `None` where the deadline has passed.
-pub fn try_until<T>(deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + deadline;
+/// The same for callers with a better error message: `None` if the timeout has passed.
+pub fn try_until<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + timeout;
     loop {
-        if let Some(answer) = probe() {
-            return Some(answer);
+        if let Some(value) = probe() {
+            return Some(value);
         }
-        if Instant::now() >= end {
+        if Instant::now() >= deadline {
             return None;
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

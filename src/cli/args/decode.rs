@@ -1,32 +1,33 @@
-//! How keys and values are decoded.
+//! Flags for decoding keys and values.
 
 use clap::Args;
 
 use super::{put, put_list};
 use crate::{config::Overrides, domain::Format};
 
-/// How keys and values are decoded.
+/// Flags for decoding keys and values.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Decoding")]
 pub struct DecodeArgs {
-    /// What values are: json, text, bytes, avro, protobuf, json-schema, or registry, which is one of the last three by the
-    /// schema; a value that is something else fails [default: JSON where it is JSON]
+    /// Decode values as FORMAT; a value in another format fails [default: JSON if the value is JSON]
+    ///
+    /// With registry, the schema in the registry decides between avro, protobuf and json-schema.
     #[arg(long, value_name = "FORMAT", value_parser = Format::ALL.map(Format::as_str))]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub decode: Option<String>,
-    /// What keys are, likewise; filters, order and templates then go by what they decode to [default: bytes as they are]
+    /// Decode keys as FORMAT; filters, ordering and templates then use the decoded key [default: raw bytes]
     #[arg(long, value_name = "FORMAT", value_parser = Format::ALL.map(Format::as_str))]
     pub decode_key: Option<String>,
-    /// What the values of some topics are: PATTERN=FORMAT, such as orders.*=avro; can be given many times
+    /// Decode the values of matching topics as FORMAT: PATTERN=FORMAT, such as orders.*=avro; can be repeated
     #[arg(long, value_name = "TOPIC=FORMAT")]
     pub decode_topic: Vec<String>,
-    /// The schema registry: http://HOST:PORT or https://HOST:PORT, several of one registry with commas
+    /// Schema registry: comma-separated http://HOST:PORT or https://HOST:PORT addresses of one registry
     #[arg(long, value_name = "URL")]
     pub schema_registry: Option<String>,
 }
 
 impl DecodeArgs {
-    /// The first flag here that means nothing without a cluster.
+    /// The first given flag that requires a cluster.
     pub(in crate::cli) fn needs_a_cluster(&self) -> Option<&'static str> {
         [
             ("--decode", self.decode.is_some()),

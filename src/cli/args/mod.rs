@@ -1,4 +1,4 @@
-//! Flags that several commands share. What they mean, and what is allowed, is the configuration's business.
+//! Flags shared by several commands. The configuration defines their meaning and checks their values.
 
 pub mod decode;
 pub mod format;
@@ -13,7 +13,7 @@ use clap::{Args, ValueHint};
 
 use crate::config::{Assignment, Overrides};
 
-/// Which configuration file.
+/// The configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub struct FileArgs {
     /// Configuration file [default: $KREPLAY_CONFIG, ./kreplay.toml, ~/.config/kreplay/config.toml]
@@ -22,62 +22,62 @@ pub struct FileArgs {
     pub config: Option<PathBuf>,
 }
 
-/// Which cluster.
+/// The cluster to connect to.
 #[derive(Args, Clone, Default)]
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
-    /// Brokers to begin with: HOST:PORT, several with commas
+    /// Bootstrap servers: comma-separated HOST:PORT
     #[arg(short, long, value_name = "LIST")]
     pub bootstrap_server: Option<String>,
-    /// Any librdkafka property; can be given many times
+    /// Set a librdkafka property; can be repeated
     #[arg(short = 'X', value_name = "PROPERTY=VALUE")]
     pub property: Vec<String>,
 }
 
-/// How much is read to make a plan.
+/// How much a plan reads.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Plan")]
 pub struct PlanningArgs {
-    /// Read all records, not a sample
+    /// Read all records instead of a sample
     #[arg(long)]
     pub scan: bool,
-    /// About how many records a sample has, 1000 to 10000000 [default: 100000]
+    /// Approximate number of records to sample, 1000 to 10000000 [default: 100000]
     #[arg(long, value_name = "N", conflicts_with = "scan")]
     pub sample: Option<String>,
-    /// The longest time for a sample [default: 2s]
+    /// Maximum time to spend on the sample [default: 2s]
     #[arg(long, value_name = "DURATION", conflicts_with = "scan")]
     pub sample_time: Option<String>,
-    /// Handling time of a record, where the handler's settings do not say it
+    /// Handling time per record, used if the handler does not define one
     #[arg(long, value_name = "DURATION")]
     pub work: Option<String>,
 }
 
-/// How the console looks.
+/// The console's colours.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Console")]
 pub struct ThemeArgs {
-    /// Colours of the console: dark, light, mono or a theme's file [default: dark]
+    /// Colour theme: dark, light, mono or the path of a theme file [default: dark]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<String>,
 }
 
-/// The demo's data.
+/// The generated data of the demo.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Demo")]
 pub struct DatasetArgs {
-    /// Datasets, each with a topic of its own, 1 to 1000 [default: 10]
+    /// Number of datasets, one topic each, 1 to 1000 [default: 10]
     #[arg(long, value_name = "N")]
     pub datasets: Option<String>,
-    /// Events of all datasets together [default: 10000]
+    /// Total number of events in all datasets [default: 10000]
     #[arg(long, value_name = "N")]
     pub events: Option<String>,
-    /// Partitions of each topic, 1 to 100 [default: 6]
+    /// Partitions per topic, 1 to 100 [default: 6]
     #[arg(long, value_name = "N")]
     pub partitions: Option<String>,
-    /// Handling time of a record, such as 250us or 1ms [default: 1ms]
+    /// Handling time per record, such as 250us or 1ms [default: 1ms]
     #[arg(long, value_name = "DURATION", conflicts_with = "handler")]
     pub work: Option<String>,
-    /// How events are spread over datasets: even or zipf:S [default: even]
+    /// Distribution of events over datasets: even or zipf:S [default: even]
     #[arg(long, value_name = "SKEW")]
     pub skew: Option<String>,
 }
@@ -92,7 +92,7 @@ impl ClusterArgs {
         into.properties.extend(self.property.iter().cloned());
     }
 
-    /// The first flag here that means nothing without a cluster.
+    /// The first given flag that requires a cluster.
     pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
         (!self.property.is_empty()).then_some("-X")
     }

@@ -1,4 +1,4 @@
-//! What comes out, and where it goes.
+//! Flags for the console, the report and its destination.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,17 @@ use clap::{
 
 use crate::{cli::CliError, feed::report::ReportFormat, handler::HandlerSpec};
 
-/// What comes out.
+/// Flags for the console, the report and its destination.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct ReportArgs {
-    /// No console: progress on standard error instead
+    /// Do not open the console; print progress to standard error
     #[arg(long)]
     pub headless: bool,
-    /// Report at the end, on standard output
+    /// Print a report in this format at the end
     #[arg(long = "output-format", visible_alias = "report", value_name = "FORMAT", value_parser = report_formats())]
     pub report: Option<ReportFormat>,
-    /// File for the report instead of standard output
+    /// Write the report to this file instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "report")]
     pub output: Option<PathBuf>,
 }
@@ -29,23 +29,24 @@ pub(in crate::cli) fn report_formats() -> impl TypedValueParser<Value = ReportFo
 }
 
 impl ReportArgs {
-    /// Standard output can carry one thing: records, the report, or the console.
+    /// Checks that at most one of records, report and console uses standard output.
     ///
     /// # Errors
-    /// [`CliError::Usage`] says how to keep them apart.
+    /// [`CliError::Usage`] explains how to separate them.
     pub fn check_standard_output(&self, handler: &HandlerSpec, console: bool) -> Result<(), CliError> {
         if !matches!(handler, HandlerSpec::Ndjson { path: None }) {
             return Ok(());
         }
         let other = if console {
-            "the console is; use --headless"
+            "the console is displayed; use --headless"
         } else if self.report.is_some() && self.output.is_none() {
-            "the report would go, too; give the report a file with --output FILE"
+            "the report also goes; write the report to a file with --output FILE"
         } else {
             return Ok(());
         };
         Err(CliError::Usage(format!(
-            "the handler ndjson writes to standard output, where {other}, or give the handler a file with ndjson:FILE"
+            "the handler ndjson writes to standard output, where {other}, or write the records to a file with \
+             ndjson:FILE"
         )))
     }
 }
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standard_output_carries_one_thing() {
+    fn records_report_and_console_do_not_share_standard_output() {
         let (stdout, file) = (HandlerSpec::Ndjson { path: None }, HandlerSpec::Ndjson { path: Some("f".into()) });
         let report = |report, output: Option<&str>| ReportArgs {
             report,

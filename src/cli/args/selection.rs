@@ -1,84 +1,93 @@
-//! What is read.
+//! Flags for topics, ranges and filters.
 
 use clap::{Args, ValueHint};
 
 use super::{put, put_list};
 use crate::config::{Assignment, Overrides};
 
-/// Which topics.
+/// The topics to read.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArgs {
-    /// Topics by name, several with spaces or commas
+    /// Topics to read, separated by spaces or commas
     #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     pub topics: Vec<String>,
-    /// Every topic whose whole name matches a regular expression
+    /// Read every topic whose full name matches this regular expression
     #[arg(long, value_name = "RE")]
     pub topics_regex: Option<String>,
-    /// Handle the records of a key in the order of their timestamps, over all topics and partitions
+    /// Handle the records of each key in timestamp order, across all topics and partitions
     #[arg(long)]
     pub time_order: bool,
 }
 
-/// What is read of the topics; the demo has these flags, too.
+/// The range and the keys to read; also available in the demo.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Selection")]
 pub struct ScopeArgs {
-    /// Where reading begins: earliest, latest, committed, committed:GROUP, last:N, an offset, a time such as
-    /// 2026-01-31T10:00Z (without a zone: UTC) or ms:MILLISECONDS since 1970, or -DURATION such as -2h [default: earliest]
+    /// Where to start: earliest, latest, committed, committed:GROUP, last:N, an offset, a time or -DURATION
+    /// [default: earliest]
+    ///
+    /// A time is 2026-01-31T10:00Z (UTC if there is no zone) or ms:MILLISECONDS since 1970. -DURATION counts back from
+    /// now: -2h is two hours ago.
     #[arg(long, value_name = "FROM", allow_hyphen_values = true)]
     pub from: Option<String>,
-    /// Where it ends: latest, never, committed, committed:GROUP, an offset, a time or -DURATION; what is named is not
-    /// read any more [default: latest]
+    /// Where to stop (exclusive): latest, never, committed, committed:GROUP, an offset, a time or -DURATION
+    /// [default: latest]
     #[arg(long, value_name = "TO", allow_hyphen_values = true)]
     pub to: Option<String>,
-    /// Only these keys: patterns with * ? [a-z] {a,b}, several with spaces or commas, and \, for a comma in a key; they match
-    /// the whole key, as --key-template makes it
+    /// Handle only keys that match one of these patterns, separated by spaces or commas
+    ///
+    /// A pattern matches the whole key, as built by --key-template, and may contain * ? [a-z] {a,b}. Write \, for a
+    /// comma in a key.
     #[arg(long, value_name = "GLOB", num_args = 1.., allow_hyphen_values = false)]
     pub keys: Vec<String>,
-    /// What makes the key that order, --keys and lag go by, such as team:{team_id}: {key}, {header.NAME}, or {PATH} in a
-    /// JSON value [default: the record's key]
+    /// Build the key used for ordering, --keys and per-key figures, such as team:{team_id} [default: the record's key]
+    ///
+    /// Placeholders are {key}, {header.NAME}, and {PATH} for a field of a JSON value.
     #[arg(long, value_name = "TEMPLATE")]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub key_template: Option<String>,
 }
 
-/// What is read of the topics of a cluster, besides.
+/// Further range and filter flags, which require a cluster.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Selection")]
 pub struct FilterArgs {
-    /// So many offsets before the end of each partition: short for --from last:N
+    /// Start N offsets before the end of each partition; short for --from last:N
     #[arg(long, value_name = "N", conflicts_with = "from")]
     pub last: Option<String>,
-    /// Another range for one partition: TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every
-    /// topic; several with commas, or given many times
+    /// Read another range of one partition: TOPIC:PARTITION=FROM..TO; separate with commas or repeat the flag
+    ///
+    /// FROM or TO can be omitted. Without TOPIC: the range applies to this partition of every topic.
     #[arg(long, value_name = "RANGE")]
     pub partition: Vec<String>,
-    /// Only the keys in a file, one a line, besides those of --keys
+    /// Handle only keys listed in this file, one per line, in addition to those of --keys
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub keys_from: Option<String>,
-    /// Only records with one of these headers; several with commas, or given many times
+    /// Handle only records with one of these headers; separate with commas or repeat the flag
     #[arg(short = 'H', long, value_name = "NAME=VALUE")]
     pub header: Vec<String>,
-    /// Only records where one of these stands in a JSON value; several with commas, or given many times
+    /// Handle only records with one of these fields in a JSON value; separate with commas or repeat the flag
     #[arg(long, value_name = "PATH=VALUE")]
     pub json: Vec<String>,
-    /// Only these event types: patterns, several with spaces or commas
+    /// Handle only event types that match one of these patterns, separated by spaces or commas
     #[arg(long, value_name = "GLOB", num_args = 1..)]
     pub event_type: Vec<String>,
-    /// Where event types stand, the first that a record has: header.NAME, json.PATH or key
+    /// Where to find the event type: header.NAME, json.PATH or key; the first one present in a record is used
     /// [default: header.event-type header.ce_type header.type json.type json.event_type]
     #[arg(long, value_name = "FIELD", num_args = 1..)]
     #[allow(clippy::doc_markdown, reason = "the text of --help")]
     pub event_type_field: Vec<String>,
-    /// Records that a filter cannot judge, such as values that are not JSON: handle them, leave them out, or let them fail
-    /// [default: fail where a format is set with --decode, otherwise drop]
+    /// What to do with records that a filter cannot judge, such as values that are not JSON
+    /// [default: fail if --decode sets a format, otherwise drop]
+    ///
+    /// pass handles them, drop filters them out, fail treats them as failed records.
     #[arg(long, value_parser = ["pass", "drop", "fail"])]
     pub on_unjudged: Option<String>,
 }
 
 impl SelectionArgs {
-    /// The first flag here that means nothing without a cluster.
+    /// The first given flag that requires a cluster.
     pub(in crate::cli) fn needs_a_cluster(&self) -> Option<&'static str> {
         match (self.topics.is_empty(), &self.topics_regex) {
             (false, _) => Some("--topics"),
@@ -99,7 +108,7 @@ impl SelectionArgs {
 }
 
 impl ScopeArgs {
-    /// `table` is `run` or `demo`: what is read of a cluster's topics says nothing of the demo's.
+    /// `table` is `run` or `demo`: the two have separate ranges and filters.
     pub(in crate::cli) fn put(&self, table: &str, into: &mut Overrides) {
         put(into, "--from", &format!("{table}.from"), self.from.as_ref());
         put(into, "--to", &format!("{table}.to"), self.to.as_ref());
@@ -109,7 +118,7 @@ impl ScopeArgs {
 }
 
 impl FilterArgs {
-    /// The first flag here that means nothing without a cluster.
+    /// The first given flag that requires a cluster.
     pub(in crate::cli) fn needs_a_cluster(&self) -> Option<&'static str> {
         [
             ("--last", self.last.is_some()),

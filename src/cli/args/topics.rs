@@ -1,28 +1,30 @@
-//! Which topics channels belong to.
+//! Flags that map channels to topics.
 
 use clap::Args;
 
 use super::{put, put_list};
 use crate::config::Overrides;
 
-/// Which topics channels belong to.
+/// Flags that map channels to topics.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Strategy")]
 pub struct StrategyArgs {
-    /// Channels that share a topic: PATTERN=TOPIC:PARTITIONS or PATTERN=TOPIC, such as 'user.*=realtime.user:10'; can be
-    /// given many times, and the first that fits counts; with {channel} in TOPIC each has its own
+    /// Map channels to a shared topic: PATTERN=TOPIC:PARTITIONS or PATTERN=TOPIC, such as 'user.*=realtime.user:10';
+    /// can be repeated
+    ///
+    /// The first matching rule applies. With {channel} in TOPIC, each channel gets its own topic.
     #[arg(long = "map", value_name = "RULE")]
     map: Vec<String>,
-    /// Topic of all other channels: TOPIC:PARTITIONS or TOPIC [default: with --map none, otherwise one for each channel]
+    /// Topic for all other channels: TOPIC:PARTITIONS or TOPIC [default: none with --map, otherwise one per channel]
     #[arg(long, value_name = "TOPIC")]
     default_topic: Option<String>,
-    /// Partitions of a topic, where no rule says it, 1 to 100 [default: 6]
+    /// Partitions of a topic if no rule sets them, 1 to 100 [default: 6]
     #[arg(long, value_name = "N")]
     partitions: Option<String>,
-    /// Partitions of the topics of a pattern: PATTERN=N; can be given many times
+    /// Partitions of the topics that match a pattern: PATTERN=N; can be repeated
     #[arg(long, value_name = "PATTERN=N")]
     partitions_for: Vec<String>,
-    /// Copies of each partition, 1 to 100 [default: the broker's default]
+    /// Replication factor, 1 to 100 [default: the broker's default]
     #[arg(long, value_name = "N")]
     replication: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `kreplay bench`: consumer tiers and concurrency compared, with a report.
+//! `kreplay bench`: measures consumer tiers and concurrency, and reports the results.
 
 mod args;
 mod places;
@@ -14,12 +14,12 @@ use chrono::Utc;
 
 pub use args::BenchArgs;
 
-use self::places::Places;
+use self::places::ScratchTargets;
 use super::{CliError, Exit, print, work::stop_flag};
 use crate::{
     bench::{
-        BenchError, BenchReport, Case, Job, Round, Setting, Shape, Stage, Wishes, answer, handlers, measure, plan,
-        workload_topics, workloads,
+        BenchError, BenchOptions, BenchReport, BenchSetup, Case, Job, Round, Setting, Shape, handlers, measure, plan,
+        run_as_child, workload_topics, workloads,
     },
     config::{Config, Environment},
     domain::PartitionCount,
@@ -28,36 +28,37 @@ use crate::{
     plan::{Plan, Selection, resolve},
 };
 
-/// How long the cluster may take to describe the topics.
+/// Timeout for each request for topic metadata.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A measurement that takes longer has failed.
-const WITHIN_S: u64 = 300;
-/// The topic that is made where none is named.
+/// Seconds after which a measurement is aborted and counts as failed.
+const MEASUREMENT_TIMEOUT_S: u64 = 300;
+/// Number of records in a temporary topic, unless `--records` sets it.
 const RECORDS: u64 = 1_000_000;
+/// Number of keys in a temporary topic.
 const KEYS: u64 = 1000;
 
-/// Measures, and writes the report.
+/// Runs the measurements and writes the report.
 pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     if args.measure {
-        print(&(answer(&mut io::stdin().lock()).map_err(CliError::Failed)? + "\n"))?;
+        print(&(run_as_child(&mut io::stdin().lock()).map_err(CliError::Failed)? + "\n"))?;
         return Ok(Exit::Done);
     }
     let config = args.load(environment, directory)?;
-    let rates = args.wanted.rates()?;
+    let rates = args.measurements.rates()?;
     let stop = stop_flag()?;
-    let mut stage = Stage::open(cluster(&config))?;
-    let mut places = Places::new(stage.prefix(), args.postgres(&config)).map_err(BenchError::from)?;
+    let mut setup = BenchSetup::open(cluster(&config))?;
+    let mut targets = ScratchTargets::new(setup.prefix(), args.postgres(&config)).map_err(BenchError::from)?;
     let measured =
-        args.check(&config, &stage).and_then(|()| args.measure_on(&mut stage, &mut places, &config, rates, &stop));
-    // What was made on somebody's cluster and in somebody's database goes, whatever happened.
-    let left = [places.clear(), stage.close()].into_iter().filter_map(Result::err);
-    let left = left.inspect(|error| say(&format!("kreplay: {error}"))).count();
+        args.check(&config, &setup).and_then(|()| args.measure_on(&mut setup, &mut targets, &config, rates, &stop));
+    // Temporary topics, schemas and files are removed whatever the outcome.
+    let errors = [targets.remove(), setup.close()].into_iter().filter_map(Result::err);
+    let failures = errors.inspect(|error| print_stderr(&format!("kreplay: {error}"))).count();
     let report = match measured {
         Err(Failure::Bench(BenchError::Stopped)) => {
-            say("kreplay: stopped before the end");
-            return Ok(if left == 0 { Exit::Stopped } else { Exit::Failed });
+            print_stderr("kreplay: stopped before the end");
+            return Ok(if failures == 0 { Exit::Stopped } else { Exit::Failed });
         }
-        // It was told to stop while it waited for a broker or a database.
+        // Stopped by a signal while waiting for a broker or a database.
         Err(_) if stop.load(Relaxed) => return Ok(Exit::Stopped),
         Err(Failure::Bench(error)) => return Err(error.into()),
         Err(Failure::Cli(error)) => return Err(error),
@@ -73,7 +74,7 @@ pub(super) fn execute(args: &BenchArgs, environment: &Environment, directory: &P
             std::fs::write(path, text).map_err(|source| CliError::Output { target: Some(path.clone()), source })?;
         }
     }
-    Ok(if left == 0 { Exit::Done } else { Exit::Failed })
+    Ok(if failures == 0 { Exit::Done } else { Exit::Failed })
 }
 
 enum Failure {
@@ -112,62 +113,62 @@ fn cluster(config: &Config) -> Option<KafkaConfig> {
 impl BenchArgs {
     fn measure_on(
         &self,
-        stage: &mut Stage,
-        places: &mut Places,
+        setup: &mut BenchSetup,
+        targets: &mut ScratchTargets,
         config: &Config,
         rates: Vec<u32>,
         stop: &AtomicBool,
     ) -> Result<BenchReport, Failure> {
-        let wanted = &self.wanted;
+        let options = &self.measurements;
         let started_at = Utc::now();
-        // Before records are produced, which takes a while.
-        places.try_out()?;
-        let (topics, plans) = self.topics(stage, config)?;
+        // Checked first, because producing the records takes a while.
+        targets.try_out()?;
+        let (topics, plans) = self.topics(setup, config)?;
         let (partitions, records) = plans
             .iter()
             .fold((0, 0), |(partitions, records), plan| (partitions + plan.partitions.len(), records + plan.records()));
-        let tier = wanted.tiers.first().copied().unwrap_or_default();
-        let cases = if wanted.workloads {
+        let tier = options.tiers.first().copied().unwrap_or_default();
+        let cases = if options.workloads {
             workloads(tier)
-        } else if wanted.handlers {
-            handlers(tier, &wanted.concurrency, records, stage.is_embedded(), places.has_postgres())
+        } else if options.handlers {
+            handlers(tier, &options.concurrency, records, setup.is_embedded(), targets.has_postgres())
         } else {
-            plan(&Wishes {
-                tiers: wanted.tiers(),
-                concurrency: wanted.concurrency.clone(),
+            plan(&BenchOptions {
+                tiers: options.tiers(),
+                concurrency: options.concurrency.clone(),
                 rates,
-                records: wanted.records.filter(|_| !self.makes_topics(stage)),
+                records: options.records.filter(|_| !self.creates_topics(setup)),
                 partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
-                // Somebody's topics are read without a trace.
-                group: self.makes_topics(stage),
+                // Existing topics are read without a group, so nothing is committed on the user's cluster.
+                group: self.creates_topics(setup),
             })
         };
-        let rounds = usize::from(wanted.rounds);
-        places.make(stage, &cases, rounds)?;
+        let rounds = usize::from(options.rounds);
+        targets.create(setup, &cases, rounds)?;
         let job = |case: &Case, number: usize| {
-            let mut job = job(stage, config, &topics[case.topic], case, number);
-            places.aim(&mut job, case, number)?;
+            let mut job = job(setup, config, &topics[case.topic], case, number);
+            targets.assign(&mut job, case, number)?;
             Ok(job)
         };
-        let all = measure(&cases, rounds, stop, job, tell)?;
+        let all = measure(&cases, rounds, stop, job, print_round)?;
         let setting = Setting {
             version: env!("CARGO_PKG_VERSION"),
             optimised: !cfg!(debug_assertions),
             started_at,
-            embedded: stage.is_embedded(),
+            embedded: setup.is_embedded(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             rounds,
             topics: topics.concat(),
             partitions,
             records,
-            stop_after: wanted.records,
+            stop_after: options.records,
         };
         Ok(BenchReport::new(setting, &all))
     }
 
-    /// What is read: for each case's `topic` the topics, and their plans.
-    fn topics(&self, stage: &mut Stage, config: &Config) -> Result<(Vec<Vec<String>>, Vec<Plan>), Failure> {
-        let client = Client::new(stage.kafka(), &<_>::default()).map_err(BenchError::from)?;
+    /// The topics to read, indexed by [`Case::topic`], and their plans.
+    fn topics(&self, setup: &mut BenchSetup, config: &Config) -> Result<(Vec<Vec<String>>, Vec<Plan>), Failure> {
+        let client = Client::new(setup.kafka(), &<_>::default()).map_err(BenchError::from)?;
         let describe = |selection: &Selection| {
             resolve(&Catalog::new(&client, TIMEOUT), selection).map_err(|error| {
                 let text = error.to_string();
@@ -175,17 +176,18 @@ impl BenchArgs {
             })
         };
         let mut selections = Vec::new();
-        if self.makes_topics(stage) {
-            let own = Shape {
-                records: self.wanted.records.unwrap_or(RECORDS),
+        if self.creates_topics(setup) {
+            let shape = Shape {
+                records: self.measurements.records.unwrap_or(RECORDS),
                 keys: KEYS,
                 partitions: PartitionCount::default(),
                 even: false,
             };
-            let shapes = if self.wanted.workloads { workload_topics(self.wanted.records) } else { vec![own] };
+            let records = self.measurements.records;
+            let shapes = if self.measurements.workloads { workload_topics(records) } else { vec![shape] };
             for shape in shapes {
-                say(&format!("producing {} records to {} partitions", shape.records, shape.partitions));
-                let name = stage.topic(shape)?;
+                print_stderr(&format!("producing {} records to {} partitions", shape.records, shape.partitions));
+                let name = setup.topic(shape)?;
                 selections.push(Selection::topics([name]).map_err(|error| usage(error.to_string()))?);
             }
         } else if let Some(topics) = &config.run.topics {
@@ -197,12 +199,12 @@ impl BenchArgs {
     }
 }
 
-fn job(stage: &Stage, config: &Config, topics: &[String], case: &Case, number: usize) -> Job {
+fn job(setup: &BenchSetup, config: &Config, topics: &[String], case: &Case, number: usize) -> Job {
     let settings = &config.run.settings;
     Job {
-        bootstrap_servers: stage.kafka().bootstrap_servers.clone(),
-        properties: stage.kafka().properties.clone(),
-        embedded: stage.is_embedded(),
+        bootstrap_servers: setup.kafka().bootstrap_servers.clone(),
+        properties: setup.kafka().properties.clone(),
+        embedded: setup.is_embedded(),
         topics: topics.to_vec(),
         tier: case.tier,
         concurrency: case.concurrency,
@@ -211,21 +213,21 @@ fn job(stage: &Stage, config: &Config, topics: &[String], case: &Case, number: u
         projection: None,
         schema: None,
         produce_to: None,
-        group: case.group.then(|| format!("{}-{number}", stage.prefix())),
+        group: case.group.then(|| format!("{}-{number}", setup.prefix())),
         fetch_batch: settings.fetch_batch,
         fetch_clients: case.clients.or(settings.fetch_clients),
         buffer_bytes: settings.buffer_bytes,
         rate: case.rate,
         stop_after: case.stop_after,
-        within_s: WITHIN_S,
+        within_s: MEASUREMENT_TIMEOUT_S,
     }
 }
 
-fn tell(round: Round<'_>) {
-    say(&format!("{}/{}  {}", round.number, round.of, round.case));
+fn print_round(round: Round<'_>) {
+    print_stderr(&format!("{}/{}  {}", round.number, round.of, round.case));
 }
 
-fn say(text: &str) {
-    // Nobody reads it: the figures are the same.
+fn print_stderr(text: &str) {
+    // A failed write to standard error does not affect the measurements.
     let _ = writeln!(io::stderr(), "{text}");
 }

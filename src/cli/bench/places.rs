@@ -1,37 +1,39 @@
-//! Where handlers write to: each measurement has a place of its own.
+//! Temporary targets for handlers: each measurement writes to an empty one.
 
 use std::{collections::HashMap, path::PathBuf};
 
 use crate::{
-    bench::{BenchError, Case, Job, PRODUCER, Section, Stage, Store},
-    domain::{Masked, PartitionCount},
+    bench::{BenchError, BenchSetup, Case, Job, PRODUCER, Section, Store},
+    domain::{PartitionCount, Secret},
     handler::{HandlerError, ScratchSchemas},
 };
 
-/// The places of all measurements. Files and schemas go with [`Places::clear`], topics with the stage that made them.
-pub(super) struct Places {
+/// The targets of all measurements. [`ScratchTargets::remove`] deletes files and schemas; [`BenchSetup`] deletes
+/// topics.
+pub(super) struct ScratchTargets {
     prefix: String,
     dir: PathBuf,
     topics: HashMap<usize, String>,
     postgres: Option<Postgres>,
 }
 
-/// A database, which is somebody's: what is in it of ours is one schema, for as long as a measurement takes.
+/// The user's database. It holds one temporary schema at a time, for the duration of a measurement.
 struct Postgres {
-    target: Masked,
+    target: Secret,
     schemas: ScratchSchemas,
-    made: Option<String>,
+    /// The schema to drop before the next measurement.
+    schema: Option<String>,
 }
 
-impl Places {
-    /// Places that begin with this prefix. Nothing is made yet.
+impl ScratchTargets {
+    /// Targets whose names begin with `prefix`. Creates nothing yet.
     ///
     /// # Errors
-    /// The address of the database makes no sense.
-    pub(super) fn new(prefix: &str, postgres: Option<Masked>) -> Result<Self, HandlerError> {
-        let database = |target: Masked| {
+    /// The address of the database is invalid.
+    pub(super) fn new(prefix: &str, postgres: Option<Secret>) -> Result<Self, HandlerError> {
+        let database = |target: Secret| {
             let schemas = ScratchSchemas::new(target.value())?;
-            Ok(Postgres { target, schemas, made: None })
+            Ok(Postgres { target, schemas, schema: None })
         };
         Ok(Self {
             prefix: prefix.into(),
@@ -41,15 +43,15 @@ impl Places {
         })
     }
 
-    /// Whether there is a database to measure with.
+    /// Whether projections are measured in PostgreSQL, too.
     pub(super) fn has_postgres(&self) -> bool {
         self.postgres.is_some()
     }
 
-    /// Finds out whether the database can be used, and leaves nothing in it.
+    /// Checks that the database can be used, and leaves nothing in it.
     ///
     /// # Errors
-    /// It cannot be reached, or lets nobody make a schema.
+    /// The database cannot be reached, or does not permit schemas to be created.
     pub(super) fn try_out(&self) -> Result<(), BenchError> {
         match &self.postgres {
             Some(postgres) => Ok(postgres.schemas.try_out(&self.prefix)?),
@@ -57,29 +59,29 @@ impl Places {
         }
     }
 
-    /// Makes what can be made before the first measurement.
+    /// Creates everything that can be created before the first measurement.
     ///
     /// # Errors
-    /// A folder or a topic cannot be made.
-    pub(super) fn make(&mut self, stage: &mut Stage, cases: &[Case], rounds: usize) -> Result<(), BenchError> {
+    /// A folder or a topic cannot be created.
+    pub(super) fn create(&mut self, setup: &mut BenchSetup, cases: &[Case], rounds: usize) -> Result<(), BenchError> {
         if cases.iter().any(|case| case.section == Section::Handler) {
             std::fs::create_dir_all(&self.dir)?;
         }
         for number in 0..cases.len() * rounds {
             let case = &cases[number % cases.len()];
             if case.section == Section::Handler && ["topic", PRODUCER].contains(&case.handler) {
-                self.topics.insert(number, stage.empty_topic(PartitionCount::default())?);
+                self.topics.insert(number, setup.empty_topic(PartitionCount::default())?);
             }
         }
         Ok(())
     }
 
-    /// Gives a measurement its place. The schema of the one before it is dropped first: what the database has to do for that
-    /// must not fall on this one.
+    /// Sets the target of measurement `number`. Drops the schema of the previous measurement first, so that the
+    /// database does not do that work during this one.
     ///
     /// # Errors
-    /// The database.
-    pub(super) fn aim(&mut self, job: &mut Job, case: &Case, number: usize) -> Result<(), BenchError> {
+    /// A schema cannot be dropped or created.
+    pub(super) fn assign(&mut self, job: &mut Job, case: &Case, number: usize) -> Result<(), BenchError> {
         self.drop_schema()?;
         let file = |ending: &str| self.dir.join(format!("{number}.{ending}")).display().to_string();
         match (case.store, case.handler, self.topics.get(&number)) {
@@ -88,8 +90,8 @@ impl Places {
             (Some(Store::Postgres), ..) => {
                 if let Some(postgres) = &mut self.postgres {
                     let schema = format!("{}-{number}", self.prefix);
-                    // Noted first: whether it came to be is not known where the answer is lost.
-                    postgres.made = Some(schema.clone());
+                    // Recorded first: if the connection breaks, the schema may exist all the same.
+                    postgres.schema = Some(schema.clone());
                     postgres.schemas.make(&schema)?;
                     job.projection = Some(postgres.target.value().into());
                     job.schema = Some(schema);
@@ -105,18 +107,18 @@ impl Places {
 
     fn drop_schema(&mut self) -> Result<(), HandlerError> {
         let Some(postgres) = &mut self.postgres else { return Ok(()) };
-        if let Some(schema) = &postgres.made {
+        if let Some(schema) = &postgres.schema {
             postgres.schemas.remove(schema)?;
-            postgres.made = None;
+            postgres.schema = None;
         }
         Ok(())
     }
 
-    /// What was written is of no use to anybody.
+    /// Deletes the files and the last schema.
     ///
     /// # Errors
-    /// A schema cannot be dropped; the error says how to do it.
-    pub(super) fn clear(mut self) -> Result<(), BenchError> {
+    /// A schema cannot be dropped; the error says how to do it by hand.
+    pub(super) fn remove(mut self) -> Result<(), BenchError> {
         drop(std::fs::remove_dir_all(&self.dir));
         Ok(self.drop_schema()?)
     }

@@ -4,13 +4,13 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 
-use super::{TIMEOUT, client, of_catalog};
+use super::{TIMEOUT, catalog_error, client};
 use crate::{
     cli::{
         CliError, Exit,
         args::{ClusterArgs, FileArgs, format::FormatArgs, topics::StrategyArgs},
         print,
-        work::end_at_once,
+        work::exit_on_first_signal,
     },
     config::{Config, Environment, Overrides, split_list},
     topics::create::{TopicOutcome, TopicState, create, wanted},
@@ -19,10 +19,10 @@ use crate::{
 /// The flags of `topics create`.
 #[derive(Args, Clone)]
 pub(super) struct CreateArgs {
-    /// Topics by name, several with spaces or commas [default: those that the strategy names]
+    /// Topics to create, separated by spaces or commas [default: the topics named by the strategy]
     #[arg(value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
-    /// Channels, whose topics the strategy says; several with spaces or commas
+    /// Create the topics of these channels, as mapped by the strategy; separated by spaces or commas
     #[arg(long, value_name = "CHANNEL", num_args = 1..)]
     channels: Vec<String>,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct CreateArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     strategy: StrategyArgs,
-    /// Only say what would be created; the broker is asked whether it would
+    /// Show what would be created, without creating it; the broker checks the request
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -47,15 +47,15 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
     let channels: Vec<String> = args.channels.iter().flat_map(|list| split_list(list)).collect();
     let wanted = wanted(strategy, &args.names, &channels).map_err(CliError::Usage)?;
     if wanted.is_empty() {
-        let text = "no topics are named; give names, --channels, or --map and --default-topic with topics of their own";
+        let text = "no topics given; name topics, or use --channels, --map or --default-topic";
         return Err(CliError::Usage(text.into()));
     }
     let client = client(&config)?;
-    // A request that has been sent is done or not, whoever waits for it.
-    end_at_once()?;
+    // The broker completes a request that was sent, whether or not this process waits for the answer.
+    exit_on_first_signal()?;
     let made = create(&client, &wanted, strategy.replication, args.dry_run, TIMEOUT);
     client.close();
-    let outcomes = made.map_err(|error| of_catalog(&error))?;
+    let outcomes = made.map_err(|error| catalog_error(&error))?;
     print(&if args.format.is_json() { json(&outcomes)? } else { text(&outcomes) })?;
     match problem(&outcomes) {
         None => Ok(Exit::Done),
@@ -71,32 +71,33 @@ fn json(outcomes: &[TopicOutcome]) -> Result<String, CliError> {
 fn text(outcomes: &[TopicOutcome]) -> String {
     let mut out = String::new();
     for TopicOutcome { topic, partitions, state } in outcomes {
-        let said = match state {
+        let text = match state {
             TopicState::Missing => format!("would be created with {partitions} partitions"),
             TopicState::Created => format!("created with {partitions} partitions"),
-            TopicState::Exists => format!("is there already, with {partitions} partitions"),
+            TopicState::Exists => format!("already exists with {partitions} partitions"),
             TopicState::Differs { has } => {
-                format!("is there already, with {has} partitions instead of {partitions}; it was left alone")
+                format!("already exists with {has} partitions instead of {partitions}; left unchanged")
             }
             TopicState::Failed { reason } => format!("cannot be created: {reason}"),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{topic}: {said}");
+        let _ = writeln!(out, "{topic}: {text}");
     }
     out
 }
 
 fn problem(outcomes: &[TopicOutcome]) -> Option<String> {
-    let count = |wanted: fn(&TopicState) -> bool| outcomes.iter().filter(|one| wanted(&one.state)).count();
+    let count = |has_state: fn(&TopicState) -> bool| outcomes.iter().filter(|one| has_state(&one.state)).count();
     let failed = count(|state| matches!(state, TopicState::Failed { .. }));
     let differ = count(|state| matches!(state, TopicState::Differs { .. }));
     let of = outcomes.len();
     if failed > 0 {
-        Some(format!("{failed} of {of} topics cannot be created, for the reason that stands with each"))
+        Some(format!("{failed} of {of} topics cannot be created; the reason is shown next to each"))
     } else {
         (differ > 0).then(|| {
             format!(
-                "{differ} of {of} topics are there with another number of partitions; say that number, or choose other names"
+                "{differ} of {of} topics exist with a different number of partitions; ask for that number, or choose \
+                 other names"
             )
         })
     }

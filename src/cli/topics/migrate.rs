@@ -20,17 +20,17 @@ use crate::{
     },
     config::{Assignment, Config, Environment, Overrides, split_list},
     kafka::producer::Timestamps,
-    topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, Tell},
+    topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, ProgressListener},
 };
 
 /// The flags of `topics migrate`.
 #[derive(Args, Clone)]
-#[allow(clippy::struct_excessive_bools, reason = "flags")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(super) struct MigrateArgs {
-    /// Old topics by name, several with spaces or commas
+    /// Old topics to migrate, separated by spaces or commas
     #[arg(short, long, value_name = "NAME", num_args = 1.., value_delimiter = ',', conflicts_with = "topics_regex")]
     topics: Vec<String>,
-    /// Every old topic whose whole name matches a regular expression
+    /// Migrate every old topic whose full name matches this regular expression
     #[arg(long, value_name = "RE")]
     topics_regex: Option<String>,
     #[command(flatten)]
@@ -39,26 +39,26 @@ pub(super) struct MigrateArgs {
     cluster: ClusterArgs,
     #[command(flatten)]
     strategy: StrategyArgs,
-    /// What the channel of a record is: topic, the name of its old topic, or a template such as {key} or {header.room}
+    /// Channel of a record: topic for the name of its old topic, or a template such as {key} or {header.room}
     /// [default: topic]
     #[arg(long, value_name = "CHANNEL", help_heading = "Strategy")]
     channel: Option<String>,
-    /// What becomes the key of a record: channel, or keep for the one it has [default: channel]
+    /// Key of the new record: channel, or keep to keep its old key [default: channel]
     #[arg(long, value_parser = ["channel", "keep"], help_heading = "Strategy")]
     key: Option<String>,
-    /// The timestamps that records get: own, or now for the time of copying
+    /// Timestamp of the new record: own to keep its old timestamp, or now for the time of copying
     #[arg(long, value_name = "WHICH", default_value = "own", value_parser = parse_timestamps, help_heading = "Strategy")]
     timestamps: Timestamps,
-    /// Groups whose committed offsets are carried over [default: every group that has any on the old topics]
+    /// Carry over the committed offsets of these groups [default: all groups with offsets on the old topics]
     #[arg(long, value_name = "GROUP", num_args = 1.., conflicts_with = "no_carry")]
     carry_group: Vec<String>,
-    /// Leave the offsets of groups alone
+    /// Do not carry over any committed offsets
     #[arg(long)]
     no_carry: bool,
-    /// Do it: create, copy, read back, carry offsets over. Without this nothing is changed
+    /// Create the new topics, copy, verify and carry offsets over; without this flag, nothing is changed
     #[arg(long)]
     execute: bool,
-    /// Go on copying what is written to the old topics, until Ctrl-C
+    /// Keep copying new records of the old topics until Ctrl-C
     #[arg(long, requires = "execute")]
     follow: bool,
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
     let client = client(&config)?;
     let Some(topics) = config.run.topics.clone() else { return Err(no_topics()) };
     let carry = match (args.no_carry, args.carry_group.is_empty()) {
-        (true, _) => Carry::Nobody,
+        (true, _) => Carry::None,
         (false, true) => Carry::All,
         (false, false) => Carry::Only(args.carry_group.iter().flat_map(|list| split_list(list)).collect()),
     };
@@ -119,13 +119,16 @@ pub(super) fn execute(args: &MigrateArgs, environment: &Environment, directory: 
     progress.end();
     client.close();
     match done {
-        Ok((text, left)) => {
+        Ok((text, not_carried)) => {
             print(&text?)?;
-            if left.is_empty() {
+            if not_carried.is_empty() {
                 return Ok(Exit::Done);
             }
-            // Nobody reads it: the report and the exit code tell.
-            let _ = writeln!(io::stderr(), "kreplay: offsets not carried over: {left}; the same command goes on");
+            // A failed write to standard error is ignored: the report and the exit code show it, too.
+            let _ = writeln!(
+                io::stderr(),
+                "kreplay: offsets not carried over: {not_carried}; run the same command again to continue"
+            );
             Ok(Exit::Stopped)
         }
         Err(MigrateError::Stopped) => {
@@ -145,10 +148,10 @@ fn rendered(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -
     text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
 }
 
-/// How far it is, on standard error: a line that is written over on a terminal, a line now and then elsewhere.
+/// Progress on standard error: one line, rewritten in place, on a terminal; otherwise a new line every 5 seconds.
 struct Progress {
     terminal: bool,
-    told: Instant,
+    shown_at: Instant,
     what: String,
     done: u64,
     of: u64,
@@ -159,7 +162,7 @@ impl Default for Progress {
     fn default() -> Self {
         Self {
             terminal: io::stderr().is_terminal(),
-            told: Instant::now(),
+            shown_at: Instant::now(),
             what: String::new(),
             done: 0,
             of: 0,
@@ -176,7 +179,7 @@ impl Progress {
     }
 }
 
-impl Tell for Progress {
+impl ProgressListener for Progress {
     fn step(&mut self, what: &str, offsets: u64) {
         self.end();
         (self.what, self.done, self.of) = (what.to_owned(), 0, offsets);
@@ -188,13 +191,13 @@ impl Tell for Progress {
     fn progress(&mut self, records: u64) {
         self.done += records;
         let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
-        if self.told.elapsed() < every {
+        if self.shown_at.elapsed() < every {
             return;
         }
-        self.told = Instant::now();
+        self.shown_at = Instant::now();
         let percent = self.done.saturating_mul(100) / self.of.max(1);
         let text = format!("{}: {} of {} offsets, {percent} %", self.what, self.done, self.of);
-        // Nobody sees it: what is done is the same.
+        // A failed write to standard error does not affect the migration.
         let _ = if self.terminal { write!(io::stderr(), "\r\u{1b}[K{text}") } else { writeln!(io::stderr(), "{text}") };
         self.open = self.terminal;
     }

@@ -13,10 +13,10 @@ use crate::{
     kafka::{CatalogError, Client, KafkaConfig},
 };
 
-/// How long the cluster may take for each answer.
+/// Timeout for each request to the cluster.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Topics by strategy.
+/// The flags of `topics`.
 #[derive(Args, Clone)]
 pub struct TopicsArgs {
     #[command(subcommand)]
@@ -25,15 +25,15 @@ pub struct TopicsArgs {
 
 #[derive(Subcommand, Clone)]
 enum TopicsCommand {
-    /// Creates topics, by name or for channels by strategy; what is there already is left alone
+    /// Create topics by name, or for channels by strategy; existing topics are left unchanged
     Create(create::CreateArgs),
-    /// Migrates old topics into new ones: plans, copies in the order of each key, reads back, carries offsets over
+    /// Migrate old topics into new ones: plan, copy in key order, verify, and carry committed offsets over
     ///
-    /// Without --execute it only says what it would do. Stopped or killed at any point, the same command goes on.
+    /// Without --execute, this only shows what it would do. If it is stopped or killed, the same command continues.
     Migrate(migrate::MigrateArgs),
 }
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub(super) fn execute(args: &TopicsArgs, environment: &Environment, directory: &Path) -> Result<Exit, CliError> {
     match &args.command {
         TopicsCommand::Create(args) => create::execute(args, environment, directory),
@@ -41,11 +41,10 @@ pub(super) fn execute(args: &TopicsArgs, environment: &Environment, directory: &
     }
 }
 
-/// A client of the cluster that the configuration names.
+/// A client for the configured cluster.
 fn client(config: &Config) -> Result<Client, CliError> {
     let Some(bootstrap_servers) = config.kafka.bootstrap_servers.clone() else {
-        let missing =
-            "no cluster is named; use --bootstrap-server HOST:PORT, or kafka.bootstrap_servers in the configuration";
+        let missing = "no cluster given; use --bootstrap-server HOST:PORT or set kafka.bootstrap_servers";
         return Err(CliError::Usage(missing.into()));
     };
     if let Some(text) = config.topics.strategy.contradiction() {
@@ -55,7 +54,7 @@ fn client(config: &Config) -> Result<Client, CliError> {
     Client::new(&kafka, &std::sync::Arc::default()).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-fn of_catalog(error: &CatalogError) -> CliError {
+fn catalog_error(error: &CatalogError) -> CliError {
     match error {
         CatalogError::UnknownTopic(_) => CliError::Usage(error.to_string()),
         _ => CliError::Failed(error.to_string()),

@@ -1,4 +1,4 @@
-//! `[console]`: how it looks.
+//! `[console]`: theme and mouse.
 
 use toml::Value;
 

@@ -1,4 +1,4 @@
-//! `[demo]`: its data, and what it does otherwise.
+//! `[demo]`: its data, and the settings that it does not share with `[run]`.
 
 use toml::Value;
 
@@ -6,7 +6,7 @@ use super::{HANDLERS, KEYS, Setting, TEMPLATE, WORK};
 use crate::{
     config::{
         limits,
-        model::takes,
+        model::simulated,
         scope,
         value::{group, handler, number, store, text, time, word},
     },
@@ -40,10 +40,10 @@ pub(super) const DEMO: &[Setting] = &[
     },
     Setting {
         key: "demo.work",
-        allowed: "a time from 0 to 60m, such as 1ms",
-        set: |c, i| store(&mut c.demo.handler, i.duration(&WORK).map(takes)),
+        allowed: "a duration from 0 to 60m, such as 1ms",
+        set: |c, i| store(&mut c.demo.handler, i.duration(&WORK).map(simulated)),
         show: |c| match &c.demo.handler {
-            HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), .. }) if !c.gives("demo.handler") => {
+            HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), .. }) if !c.is_set("demo.handler") => {
                 Some(time(*work))
             }
             _ => None,
@@ -62,7 +62,7 @@ pub(super) const DEMO: &[Setting] = &[
         key: "demo.handler",
         allowed: HANDLERS,
         set: |c, i| store(&mut c.demo.handler, handler(i)),
-        show: |c| c.gives("demo.handler").then(|| text(&c.demo.handler)),
+        show: |c| c.is_set("demo.handler").then(|| text(&c.demo.handler)),
     },
     Setting {
         key: "demo.group",

@@ -1,4 +1,4 @@
-//! `[exec]`: child processes.
+//! `[exec]`: child processes of the handler `exec`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -13,7 +13,7 @@ const STOP_TIMEOUT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_s
 pub(super) const EXEC: &[Setting] = &[
     Setting {
         key: "exec.command",
-        allowed: "a list of a program and its arguments",
+        allowed: "a list: a program and its arguments",
         set: |c, i| store(&mut c.run.settings.handlers.exec.command, i.list()),
         show: |c| {
             let command = &c.run.settings.handlers.exec.command;
@@ -22,25 +22,25 @@ pub(super) const EXEC: &[Setting] = &[
     },
     Setting {
         key: "exec.directory",
-        allowed: "a directory",
+        allowed: "the path of a directory",
         set: |c, i| store(&mut c.run.settings.handlers.exec.directory, directory(i).map(Some)),
         show: |c| Some(Value::from(c.run.settings.handlers.exec.directory.as_ref()?.display().to_string())),
     },
     Setting {
         key: "exec.environment",
         allowed: "a list of NAME=value",
-        set: |c, i| store(&mut c.run.settings.handlers.exec.environment, i.masked_list().and_then(variables)),
+        set: |c, i| store(&mut c.run.settings.handlers.exec.environment, i.secret_list().and_then(variables)),
         show: |c| shown_list(&c.run.settings.handlers.exec.environment),
     },
     Setting {
         key: "exec.timeout",
-        allowed: "a time from 100ms to 60m",
+        allowed: "a duration from 100ms to 60m",
         set: |c, i| store(&mut c.run.settings.handlers.exec.timeout, i.duration(&TIMEOUT)),
         show: |c| Some(time(c.run.settings.handlers.exec.timeout)),
     },
     Setting {
         key: "exec.stop_timeout",
-        allowed: "a time from 0 to 5m",
+        allowed: "a duration from 0 to 5m",
         set: |c, i| store(&mut c.run.settings.handlers.exec.stop_timeout, i.duration(&STOP_TIMEOUT)),
         show: |c| Some(time(c.run.settings.handlers.exec.stop_timeout)),
     },

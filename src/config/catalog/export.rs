@@ -1,4 +1,4 @@
-//! `[export]`: files by size.
+//! `[export]`: exports to files.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -22,7 +22,7 @@ fn age(input: &Input) -> Result<Option<Duration>, String> {
 fn columns(input: &Input) -> Result<Vec<Column>, String> {
     let columns = input.list()?.iter().map(|column| column.parse()).collect::<Result<Vec<Column>, ColumnError>>();
     let columns = columns.map_err(|error| error.to_string())?;
-    if columns.is_empty() { Err("no column is left".into()) } else { Ok(columns) }
+    if columns.is_empty() { Err("the list is empty".into()) } else { Ok(columns) }
 }
 
 pub(super) const EXPORT: &[Setting] = &[
@@ -34,19 +34,19 @@ pub(super) const EXPORT: &[Setting] = &[
     },
     Setting {
         key: "export.file_age",
-        allowed: "a time from 100ms to 60m, such as 10m, or off",
+        allowed: "a duration from 100ms to 60m, such as 10m, or off",
         set: |c, i| store(&mut c.run.settings.handlers.export.file_age, age(i)),
         show: |c| Some(c.run.settings.handlers.export.file_age.map_or_else(|| text(&"off"), time)),
     },
     Setting {
         key: "export.compression",
-        allowed: "auto, none, gzip, zstd, or for Parquet snappy",
+        allowed: "auto, none, gzip, zstd, or snappy (Parquet only)",
         set: |c, i| store(&mut c.run.settings.handlers.export.compression, word(i)),
         show: |c| Some(text(&c.run.settings.handlers.export.compression)),
     },
     Setting {
         key: "export.name",
-        allowed: "text with {number} in it, and {series} and {run}, such as {series}-{run}-{number}",
+        allowed: "text with {number}, and optionally {series} and {run}, such as {series}-{run}-{number}",
         set: |c, i| {
             let name = i.text()?.parse().map_err(|error: crate::handler::NameError| error.to_string());
             store(&mut c.run.settings.handlers.export.name, name)

@@ -1,4 +1,4 @@
-//! `[run]`: what becomes of records that fail.
+//! `[run]`: retries, failure policy, dead letters and quarantine.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,7 +7,7 @@ use toml::Value;
 use super::Setting;
 use crate::config::{
     bytes::show_bytes,
-    value::{number, part, store, text, time, topic_template, word},
+    value::{fraction, number, store, text, time, topic_template, word},
 };
 
 const FIRST_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(300);
@@ -24,20 +24,20 @@ pub(super) const FAILURES: &[Setting] = &[
     },
     Setting {
         key: "run.retry.first_delay",
-        allowed: "a time from 0 to 5m, such as 500ms or 1s",
+        allowed: "a duration from 0 to 5m, such as 500ms or 1s",
         set: |c, i| store(&mut c.run.settings.retry.first_delay, i.duration(&FIRST_DELAY)),
         show: |c| Some(time(c.run.settings.retry.first_delay)),
     },
     Setting {
         key: "run.retry.max_delay",
-        allowed: "a time from 1ms to 60m, such as 5m",
+        allowed: "a duration from 1ms to 60m, such as 5m",
         set: |c, i| store(&mut c.run.settings.retry.max_delay, i.duration(&MAX_DELAY)),
         show: |c| Some(time(c.run.settings.retry.max_delay)),
     },
     Setting {
         key: "run.retry.jitter",
         allowed: "a number from 0 to 1",
-        set: |c, i| store(&mut c.run.settings.retry.jitter, part(i)),
+        set: |c, i| store(&mut c.run.settings.retry.jitter, fraction(i)),
         show: |c| Some(Value::from(c.run.settings.retry.jitter)),
     },
     Setting {
@@ -48,7 +48,7 @@ pub(super) const FAILURES: &[Setting] = &[
     },
     Setting {
         key: "run.dead_letter.topic",
-        allowed: "a topic's name, with {topic} for the record's own, such as {topic}.dlq",
+        allowed: "a topic name, where {topic} stands for the record's topic, such as {topic}.dlq",
         set: |c, i| store(&mut c.run.settings.dead_letter.topic, topic_template(i)),
         show: |c| Some(text(&c.run.settings.dead_letter.topic)),
     },

@@ -1,4 +1,4 @@
-//! `[run]`: how records are read and handled, and in which group.
+//! `[run]`: ordering, batches, reading, handler and group.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use toml::Value;
 use super::{HANDLERS, Setting};
 use crate::{
     config::value::{group, handler, number, store, text, word},
-    handler::Rehearsal,
+    handler::DryRunMode,
 };
 
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
@@ -53,8 +53,8 @@ pub(super) const HANDLING: &[Setting] = &[
     Setting {
         key: "run.dry_run",
         allowed: "true or false",
-        set: |c, i| store(&mut c.run.settings.rehearsal, i.bool().map(|dry| dry.then_some(Rehearsal::DryRun))),
-        show: |c| Some(Value::from(c.run.settings.rehearsal == Some(Rehearsal::DryRun))),
+        set: |c, i| store(&mut c.run.settings.dry_run, i.bool().map(|dry| dry.then_some(DryRunMode::Single))),
+        show: |c| Some(Value::from(c.run.settings.dry_run == Some(DryRunMode::Single))),
     },
     Setting {
         key: "run.group",

@@ -1,4 +1,4 @@
-//! `[http]`: requests.
+//! `[http]`: requests of the handler `http`.
 
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -22,8 +22,8 @@ fn path(path: Option<&PathBuf>) -> Option<Value> {
 pub(super) const HTTP: &[Setting] = &[
     Setting {
         key: "http.url",
-        allowed: "an address that begins with http:// or https://",
-        set: |c, i| store(&mut c.run.settings.handlers.http.url, i.masked().and_then(http_url).map(Some)),
+        allowed: "a URL that begins with http:// or https://",
+        set: |c, i| store(&mut c.run.settings.handlers.http.url, i.secret().and_then(http_url).map(Some)),
         show: |c| c.run.settings.handlers.http.url.as_ref().map(text),
     },
     Setting {
@@ -35,7 +35,7 @@ pub(super) const HTTP: &[Setting] = &[
     Setting {
         key: "http.headers",
         allowed: "a list of `Name: value`",
-        set: |c, i| store(&mut c.run.settings.handlers.http.headers, i.masked_list().and_then(headers)),
+        set: |c, i| store(&mut c.run.settings.handlers.http.headers, i.secret_list().and_then(headers)),
         show: |c| shown_list(&c.run.settings.handlers.http.headers),
     },
     Setting {
@@ -46,7 +46,7 @@ pub(super) const HTTP: &[Setting] = &[
     },
     Setting {
         key: "http.record_headers",
-        allowed: "a list of header names or patterns, such as trace-*, or an empty list",
+        allowed: "a list of header names or patterns, such as trace-*; it may be empty",
         set: |c, i| store(&mut c.run.settings.handlers.http.record_headers, limits::patterns(i)),
         show: |c| Some(limits::show_patterns(&c.run.settings.handlers.http.record_headers)),
     },
@@ -70,13 +70,13 @@ pub(super) const HTTP: &[Setting] = &[
     },
     Setting {
         key: "http.timeout",
-        allowed: "a time from 100ms to 10m",
+        allowed: "a duration from 100ms to 10m",
         set: |c, i| store(&mut c.run.settings.handlers.http.timeout, i.duration(&TIMEOUT)),
         show: |c| Some(time(c.run.settings.handlers.http.timeout)),
     },
     Setting {
         key: "http.connect_timeout",
-        allowed: "a time from 100ms to 10m",
+        allowed: "a duration from 100ms to 10m",
         set: |c, i| store(&mut c.run.settings.handlers.http.connect_timeout, i.duration(&TIMEOUT)),
         show: |c| Some(time(c.run.settings.handlers.http.connect_timeout)),
     },
@@ -88,19 +88,19 @@ pub(super) const HTTP: &[Setting] = &[
     },
     Setting {
         key: "http.ca",
-        allowed: "a file",
+        allowed: "the path of a PEM file",
         set: |c, i| store(&mut c.run.settings.handlers.http.ca, file(i).map(Some)),
         show: |c| path(c.run.settings.handlers.http.ca.as_ref()),
     },
     Setting {
         key: "http.client_certificate",
-        allowed: "a file",
+        allowed: "the path of a PEM file",
         set: |c, i| store(&mut c.run.settings.handlers.http.client_certificate, file(i).map(Some)),
         show: |c| path(c.run.settings.handlers.http.client_certificate.as_ref()),
     },
     Setting {
         key: "http.client_key",
-        allowed: "a file",
+        allowed: "the path of a PEM file",
         set: |c, i| store(&mut c.run.settings.handlers.http.client_key, file(i).map(Some)),
         show: |c| path(c.run.settings.handlers.http.client_key.as_ref()),
     },

@@ -1,4 +1,4 @@
-//! `[run]`: what is kept of a run, and told of it without a console.
+//! `[run]`: journals, and progress without a console.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -31,7 +31,7 @@ pub(super) const JOURNAL: &[Setting] = &[
     },
     Setting {
         key: "run.progress_interval",
-        allowed: "a time from 100ms to 60m, such as 5s",
+        allowed: "a duration from 100ms to 60m, such as 5s",
         set: |c, i| store(&mut c.run.progress_interval, i.duration(&PROGRESS)),
         show: |c| Some(time(c.run.progress_interval)),
     },

@@ -7,7 +7,7 @@ use crate::config::value::{bootstrap, store};
 
 pub(super) const KAFKA: &[Setting] = &[Setting {
     key: "kafka.bootstrap_servers",
-    allowed: "HOST:PORT, several with commas",
+    allowed: "comma-separated HOST:PORT",
     set: |c, i| store(&mut c.kafka.bootstrap_servers, bootstrap(i).map(Some)),
     show: |c| c.kafka.bootstrap_shown.clone().map(Value::from),
 }];

@@ -1,4 +1,4 @@
-//! `[run]`: how many workers, how fast, and what has to wait.
+//! `[run]`: concurrency, rate, lag guard and barriers.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(super) const LIMITS: &[Setting] = &[
     },
     Setting {
         key: "run.max_lag",
-        allowed: "a whole number of records from 0 on",
+        allowed: "a whole number of records, 0 or more",
         set: |c, i| store(&mut c.run.settings.max_lag, limits::lag(i).map(Some)),
         show: |c| c.run.settings.max_lag.map(limits::show_lag),
     },

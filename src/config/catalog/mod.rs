@@ -1,8 +1,7 @@
-//! Every setting: its key, what is allowed, how it is set and shown. File, environment, flags, `config show` and the
-//! example file all go by this list.
+//! The list of all settings: key, allowed values, setter and formatter. File, environment, flags and `config show` use
+//! it, and tests compare the example file with it.
 
 mod console;
-mod course;
 mod decode;
 mod demo;
 mod exec;
@@ -15,6 +14,7 @@ mod kafka;
 mod limits;
 mod plan;
 mod projection;
+mod run;
 mod selection;
 mod topic;
 mod topics;
@@ -24,35 +24,36 @@ use std::{ops::RangeInclusive, time::Duration};
 use toml::Value;
 
 use super::{Config, input::Input};
-use crate::domain::Form;
+use crate::domain::SecretFormat;
 
-/// A setting.
+/// A setting of the configuration.
 pub(super) struct Setting {
-    /// Table and name, with dots.
+    /// Table and name, separated by a dot.
     pub(super) key: &'static str,
-    /// What may stand there.
+    /// The allowed values, for error messages.
     pub(super) allowed: &'static str,
-    /// Puts a value in its place, or says what is wrong with it.
+    /// Parses and stores a value, or returns the problem with it.
     pub(super) set: fn(&mut Config, &Input) -> Result<(), String>,
-    /// The value as it would be written in a file; `None` where there is none.
+    /// The value as TOML; `None` if the setting has no value.
     pub(super) show: fn(&Config) -> Option<Value>,
 }
 
 const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
-                        (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, parquet:DIR, \
-                        projection, projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or http:URL";
-const KEYS: &str = "a list of patterns such as order-*";
-const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH} in it, such as team:{team_id}";
+                        (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, \
+                        parquet:DIR, projection, projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or \
+                        http:URL";
+const KEYS: &str = "a list of patterns, such as order-*";
+const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH}, such as team:{team_id}";
 
-/// The parts of the list, in the order in which they are shown.
+/// The parts of the list, in display order.
 const PARTS: [&[Setting]; 17] = [
     kafka::KAFKA,
     selection::SELECTION,
     limits::LIMITS,
     handling::HANDLING,
     failures::FAILURES,
-    course::COURSE,
+    run::RUN,
     journal::JOURNAL,
     plan::PLAN,
     decode::DECODE,
@@ -66,30 +67,31 @@ const PARTS: [&[Setting]; 17] = [
     demo::DEMO,
 ];
 
-/// All settings, in that order.
+/// All settings, in display order.
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
     PARTS.into_iter().flatten()
 }
 
-/// Settings that say the same thing in two ways: the later one replaces the other, and one place may give one of them.
-pub(super) const EITHER: [(&str, &str); 3] =
+/// Pairs of settings that exclude each other. One from a later source replaces the other; one source must not set both.
+pub(super) const EXCLUSIVE: [(&str, &str); 3] =
     [("run.topics", "run.topics_regex"), ("run.from", "run.last"), ("demo.work", "demo.handler")];
 
-/// Settings whose values may be secrets or hold some: `${env:NAME}` and `${file:PATH}` are resolved in them, and they are
-/// shown masked, in the form that is said here. They are set by [`Input::masked`] or [`Input::masked_list`].
-pub(super) const SECRETS: &[(&str, Form)] = &[
-    ("decode.schema_registry", Form::Address),
-    ("decode.username", Form::Secret),
-    ("decode.password", Form::Secret),
-    ("decode.token", Form::Secret),
-    ("projection.target", Form::Address),
-    ("exec.environment", Form::Variable),
-    ("http.url", Form::Address),
-    ("http.headers", Form::Header),
-    ("topic.properties", Form::Variable),
+/// Settings whose values may be or contain secrets, with their format. References (`${env:NAME}`, `${file:PATH}`) are
+/// resolved in them, and they are shown masked. Their setters use [`Input::secret`] or [`Input::secret_list`].
+pub(super) const SECRETS: &[(&str, SecretFormat)] = &[
+    ("decode.schema_registry", SecretFormat::Address),
+    ("decode.username", SecretFormat::Secret),
+    ("decode.password", SecretFormat::Secret),
+    ("decode.token", SecretFormat::Secret),
+    ("projection.target", SecretFormat::Address),
+    ("exec.environment", SecretFormat::Variable),
+    ("http.url", SecretFormat::Address),
+    ("http.headers", SecretFormat::Header),
+    ("topic.properties", SecretFormat::Variable),
 ];
 
-/// Settings that are paths, or have one behind `sqlite:`: a run that goes on in another directory means the same files.
+/// Settings that are paths, or have one after `sqlite:`. They are stored as absolute paths, because a run may be
+/// resumed in another directory.
 pub(super) const PATHS: &[&str] = &[
     "decode.ca",
     "decode.certificate",
@@ -102,7 +104,7 @@ pub(super) const PATHS: &[&str] = &[
     "http.client_key",
 ];
 
-/// The tables, each once.
+/// The names of the tables, without duplicates.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
     let mut last = "";
     settings().filter_map(move |setting| {
@@ -111,14 +113,14 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// The key that somebody may have meant: the same name in another table, or one that differs by a slip of the finger.
+/// The most similar key: one within a few typing errors, otherwise the same name in another table.
 pub(super) fn suggest(key: &str) -> Option<&'static str> {
     let last = |key: &'static str| key.split_once('.').map_or(key, |(_, rest)| rest);
     let name = key.split_once('.').map_or(key, |(_, rest)| rest);
     let keys = || settings().map(|setting| setting.key);
-    let near = |candidate: &&str| strsim::damerau_levenshtein(key, candidate) <= 1.max(key.len() / 6);
+    let is_similar = |candidate: &&str| strsim::damerau_levenshtein(key, candidate) <= 1.max(key.len() / 6);
     keys()
-        .filter(near)
+        .filter(is_similar)
         .min_by_key(|candidate| strsim::damerau_levenshtein(key, candidate))
         .or_else(|| keys().find(|candidate| last(candidate) == name))
 }
@@ -129,7 +131,7 @@ mod tests {
     use crate::config::{Environment, reference::resolve_input};
 
     #[test]
-    fn what_is_shown_can_be_read_again() {
+    fn shown_values_can_be_parsed_again() {
         let config = Config::default();
         for setting in settings() {
             let Some(shown) = (setting.show)(&config) else { continue };
@@ -142,7 +144,7 @@ mod tests {
                 other => panic!("{other}"),
             };
             let input = match SECRETS.iter().find(|(key, _)| *key == setting.key) {
-                Some((_, form)) => resolve_input(&input, *form, &Environment::default()).unwrap(),
+                Some((_, format)) => resolve_input(&input, *format, &Environment::default()).unwrap(),
                 None => input,
             };
             let mut again = Config::default();
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_and_wrong_tables_are_recognised() {
+    fn typing_errors_and_wrong_tables_are_recognised() {
         assert_eq!(suggest("run.concurency"), Some("run.concurrency"));
         assert_eq!(suggest("run.topic_regex"), Some("run.topics_regex"));
         assert_eq!(suggest("batch"), Some("run.batch"));
@@ -174,6 +176,6 @@ mod tests {
             "demo",
         ];
         assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
-        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "each once");
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "no duplicates");
     }
 }

@@ -1,4 +1,4 @@
-//! `[plan]`: how much is read to make a plan.
+//! `[plan]`: what a plan reads.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -25,13 +25,13 @@ pub(super) const PLAN: &[Setting] = &[
     },
     Setting {
         key: "plan.sample_time",
-        allowed: "a time from 100ms to 10m, such as 2s",
+        allowed: "a duration from 100ms to 10m, such as 2s",
         set: |c, i| store(&mut c.run.settings.planning.sample_time, i.duration(&SAMPLE_TIME)),
         show: |c| Some(time(c.run.settings.planning.sample_time)),
     },
     Setting {
         key: "plan.work",
-        allowed: "a time from 0 to 60m, such as 1ms",
+        allowed: "a duration from 0 to 60m, such as 1ms",
         set: |c, i| store(&mut c.run.settings.planning.work, i.duration(&WORK).map(Some)),
         show: |c| c.run.settings.planning.work.map(time),
     },

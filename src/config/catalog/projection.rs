@@ -1,4 +1,4 @@
-//! `[projection]`: SQL read models.
+//! `[projection]`: SQL read models of the handler `projection`.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,7 +7,7 @@ use toml::Value;
 use super::Setting;
 use crate::{
     config::value::{directory, projection_target, schema, store, text, time, word},
-    domain::Masked,
+    domain::Secret,
 };
 
 const BUSY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
@@ -18,13 +18,13 @@ pub(super) const PROJECTION: &[Setting] = &[
         key: "projection.target",
         allowed: "sqlite:FILE, or postgres://USER@HOST/DATABASE",
         set: |c, i| {
-            store(&mut c.run.settings.handlers.projection.target, i.masked().and_then(projection_target).map(Some))
+            store(&mut c.run.settings.handlers.projection.target, i.secret().and_then(projection_target).map(Some))
         },
-        show: |c| c.run.settings.handlers.projection.target.as_ref().map(|target| text(&Masked::shown(target))),
+        show: |c| c.run.settings.handlers.projection.target.as_ref().map(|target| text(&Secret::shown(target))),
     },
     Setting {
         key: "projection.definition",
-        allowed: "the path of a projection's file",
+        allowed: "the path of a projection definition",
         set: |c, i| store(&mut c.run.settings.handlers.projection.definition, directory(i).map(Some)),
         show: |c| c.run.settings.handlers.projection.definition.as_ref().map(|path| text(&path.display())),
     },
@@ -36,19 +36,19 @@ pub(super) const PROJECTION: &[Setting] = &[
     },
     Setting {
         key: "projection.busy_timeout",
-        allowed: "a time from 0 to 10m, such as 5s",
+        allowed: "a duration from 0 to 10m, such as 5s",
         set: |c, i| store(&mut c.run.settings.handlers.projection.busy_timeout, i.duration(&BUSY)),
         show: |c| Some(time(c.run.settings.handlers.projection.busy_timeout)),
     },
     Setting {
         key: "projection.schema",
-        allowed: "the name of a schema, of 1 to 63 bytes",
+        allowed: "a schema name of 1 to 63 bytes that does not begin with pg_",
         set: |c, i| store(&mut c.run.settings.handlers.projection.schema, schema(i).map(Some)),
         show: |c| c.run.settings.handlers.projection.schema.clone().map(Value::from),
     },
     Setting {
         key: "projection.reconnect_timeout",
-        allowed: "a time from 0 to 10m",
+        allowed: "a duration from 0 to 10m",
         set: |c, i| store(&mut c.run.settings.handlers.projection.reconnect_timeout, i.duration(&RECONNECT)),
         show: |c| Some(time(c.run.settings.handlers.projection.reconnect_timeout)),
     },

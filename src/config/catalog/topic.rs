@@ -1,4 +1,4 @@
-//! `[topic]`: republishing.
+//! `[topic]`: the handler `topic`, which republishes records.
 
 use toml::Value;
 
@@ -11,7 +11,7 @@ use crate::config::{
 pub(super) const TOPIC: &[Setting] = &[
     Setting {
         key: "topic.name",
-        allowed: "TOPIC or TOPIC:PARTITIONS, where {topic} stands for the record's own",
+        allowed: "TOPIC or TOPIC:PARTITIONS, where {topic} stands for the record's topic",
         set: |c, i| store(&mut c.run.settings.handlers.topic.name, republished(i).map(Some)),
         show: |c| c.run.settings.handlers.topic.name.as_ref().map(text),
     },
@@ -23,7 +23,7 @@ pub(super) const TOPIC: &[Setting] = &[
     },
     Setting {
         key: "topic.key",
-        allowed: "own, channel, or text with {key}, {header.NAME}, {json.PATH} or {PATH} in it",
+        allowed: "own, channel, or text with {key}, {header.NAME}, {json.PATH} or {PATH}",
         set: |c, i| store(&mut c.run.settings.handlers.topic.key, scope::parsed(i)),
         show: |c| Some(text(&c.run.settings.handlers.topic.key)),
     },
@@ -71,7 +71,7 @@ pub(super) const TOPIC: &[Setting] = &[
     },
     Setting {
         key: "topic.bootstrap_servers",
-        allowed: "HOST:PORT, several with commas",
+        allowed: "comma-separated HOST:PORT",
         set: |c, i| store(&mut c.run.settings.handlers.topic.bootstrap_servers, bootstrap(i).map(Some)),
         show: |c| c.run.settings.handlers.topic.bootstrap_servers.clone().map(Value::from),
     },
@@ -81,7 +81,7 @@ pub(super) const TOPIC: &[Setting] = &[
         set: |c, i| {
             store(
                 &mut c.run.settings.handlers.topic.properties,
-                i.masked_list().and_then(|list| list.into_iter().map(producer_property).collect()),
+                i.secret_list().and_then(|list| list.into_iter().map(producer_property).collect()),
             )
         },
         show: |c| shown_list(&c.run.settings.handlers.topic.properties),

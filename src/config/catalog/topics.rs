@@ -1,4 +1,4 @@
-//! `[topics]`: which topics channels belong to, and how such topics are made.
+//! `[topics]`: the mapping of channels to topics, and how topics are created.
 
 use super::Setting;
 use crate::config::{
@@ -6,14 +6,14 @@ use crate::config::{
     value::{number, store, text},
 };
 
-const TOPIC: &str = "TOPIC has 1 to 249 letters, digits, `.`, `_` and `-`, and may have {channel} in it; PARTITIONS \
-                     is 1 to 100";
+const TOPIC: &str = "TOPIC or TOPIC:PARTITIONS, where TOPIC has 1 to 249 letters, digits, `.`, `_` and `-`, and may \
+                     contain {channel}; PARTITIONS is 1 to 100";
 
 pub(super) const TOPICS: &[Setting] = &[
     Setting {
         key: "topics.groups",
-        allowed: "a list of PATTERN=TOPIC:PARTITIONS or PATTERN=TOPIC, where TOPIC has 1 to 249 letters, digits, `.`, `_` and \
-                  `-`, and may have {channel} in it; PARTITIONS is 1 to 100",
+        allowed: "a list of PATTERN=TOPIC:PARTITIONS or PATTERN=TOPIC, where TOPIC has 1 to 249 letters, digits, `.`, \
+                  `_` and `-`, and may contain {channel}; PARTITIONS is 1 to 100",
         set: |c, i| store(&mut c.topics.strategy.groups, scope::list(i)),
         show: |c| scope::show_list(&c.topics.strategy.groups),
     },
@@ -31,7 +31,7 @@ pub(super) const TOPICS: &[Setting] = &[
     },
     Setting {
         key: "topics.partitions_for",
-        allowed: "a list of PATTERN=PARTITIONS, PARTITIONS from 1 to 100",
+        allowed: "a list of PATTERN=PARTITIONS, with PARTITIONS from 1 to 100",
         set: |c, i| store(&mut c.topics.strategy.overrides, scope::list(i)),
         show: |c| scope::show_list(&c.topics.strategy.overrides),
     },
@@ -43,7 +43,7 @@ pub(super) const TOPICS: &[Setting] = &[
     },
     Setting {
         key: "topics.channel",
-        allowed: "topic, or text with {key}, {header.NAME}, {json.PATH} or {PATH} in it",
+        allowed: "topic, or text with {key}, {header.NAME}, {json.PATH} or {PATH}",
         set: |c, i| store(&mut c.topics.channel, scope::parsed(i)),
         show: |c| Some(text(&c.topics.channel)),
     },

@@ -1,4 +1,4 @@
-//! A frame as a picture that any browser shows.
+//! Renders a frame as an SVG picture.
 
 use std::fmt::Write as _;
 
@@ -18,18 +18,19 @@ mod shape;
 
 use shape::{Shape, rect};
 
-/// The size of a cell and of the letters in it, in pixels.
+/// Width and height of a cell in pixels.
 const CELL: (f64, f64) = (8.4, 18.0);
-const LETTERS: f64 = 14.0;
-/// How far below a cell's top its letters stand.
+/// Font size in pixels.
+const FONT_SIZE: f64 = 14.0;
+/// Distance of the text baseline from the top of a cell, in pixels.
 const BASELINE: f64 = 13.6;
-/// The margin around the frame.
+/// Margin around the frame, in pixels.
 const MARGIN: f64 = 12.0;
 
-/// Draws a frame. What the theme leaves to the terminal is light on dark.
+/// Renders a frame. Colours that the theme leaves to the terminal become light on dark.
 #[must_use]
 pub fn svg(buffer: &Buffer, theme: &Theme) -> String {
-    let ground = Ground {
+    let defaults = DefaultColours {
         fg: hex(theme.base.fg.unwrap_or(Color::Reset), "#c8d0dc"),
         bg: hex(theme.base.bg.unwrap_or(Color::Reset), "#10151c"),
     };
@@ -40,88 +41,88 @@ pub fn svg(buffer: &Buffer, theme: &Theme) -> String {
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide:.1} {high:.1}\" width=\"{wide:.0}\" height=\"{high:.0}\" \
-         font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"{LETTERS}\">"
+         font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"{FONT_SIZE}\">"
     );
-    // Without it a seam shows where two blocks meet.
+    // Prevents visible seams between adjacent blocks.
     out.push_str("<style>rect{shape-rendering:crispEdges}</style>\n");
-    let _ = writeln!(out, "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>", ground.bg);
+    let _ = writeln!(out, "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>", defaults.bg);
     for y in buffer.area.top()..buffer.area.bottom() {
         let top = MARGIN + f64::from(y) * CELL.1;
-        for run in runs(buffer, y, &ground) {
-            run.write(&mut out, top, &ground);
+        for run in runs(buffer, y, &defaults) {
+            run.write(&mut out, top, &defaults);
         }
     }
     out.push_str("</svg>\n");
     out
 }
 
-struct Ground {
+struct DefaultColours {
     fg: String,
     bg: String,
 }
 
-/// Neighbouring cells that look alike.
+/// Adjacent cells of the same style.
 struct Run {
     x: u16,
     cells: u16,
     text: String,
-    look: Look,
+    style: CellStyle,
 }
 
 #[derive(Clone, PartialEq)]
-struct Look {
+struct CellStyle {
     fg: String,
     bg: String,
     modifiers: Modifier,
     shape: Option<Shape>,
 }
 
-fn runs(buffer: &Buffer, y: u16, ground: &Ground) -> Vec<Run> {
+fn runs(buffer: &Buffer, y: u16, defaults: &DefaultColours) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (x, cell) in cells(buffer, y) {
-        let look = Look::of(cell, ground);
+        let style = CellStyle::of(cell, defaults);
         let wide = number::cells(width(cell.symbol())).max(1);
         match runs.last_mut() {
-            Some(last) if last.look == look && look.shape.is_none_or(Shape::joins) => {
+            Some(last) if last.style == style && style.shape.is_none_or(Shape::joins) => {
                 last.cells += wide;
                 last.text.push_str(cell.symbol());
             }
-            _ => runs.push(Run { x, cells: wide, text: cell.symbol().to_owned(), look }),
+            _ => runs.push(Run { x, cells: wide, text: cell.symbol().to_owned(), style }),
         }
     }
     runs
 }
 
-impl Look {
-    fn of(cell: &Cell, ground: &Ground) -> Self {
-        let (fg, bg) = (hex(cell.fg, &ground.fg), hex(cell.bg, &ground.bg));
+impl CellStyle {
+    fn of(cell: &Cell, defaults: &DefaultColours) -> Self {
+        let (fg, bg) = (hex(cell.fg, &defaults.fg), hex(cell.bg, &defaults.bg));
         let (fg, bg) = if cell.modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) };
         Self { fg, bg, modifiers: cell.modifier, shape: Shape::of(cell.symbol()) }
     }
 }
 
 impl Run {
-    fn write(&self, out: &mut String, top: f64, ground: &Ground) {
+    fn write(&self, out: &mut String, top: f64, defaults: &DefaultColours) {
         let left = MARGIN + f64::from(self.x) * CELL.0;
         let wide = f64::from(self.cells) * CELL.0;
-        if self.look.bg != ground.bg {
-            rect(out, (left, top, wide, CELL.1), &self.look.bg);
+        if self.style.bg != defaults.bg {
+            rect(out, (left, top, wide, CELL.1), &self.style.bg);
         }
-        if let Some(shape) = self.look.shape {
-            shape.write(out, (left, top, wide, CELL.1), &self.look.fg);
+        if let Some(shape) = self.style.shape {
+            shape.write(out, (left, top, wide, CELL.1), &self.style.fg);
         } else if !self.text.trim().is_empty() {
             self.write_text(out, left, top);
         }
     }
 
-    /// Letters keep to their cells whatever font the reader has: the run says how wide it is.
+    /// Writes text with an explicit width, so that it stays aligned with the cells in any font.
     fn write_text(&self, out: &mut String, left: f64, top: f64) {
         let text = self.text.trim_end();
         let start = text.len() - text.trim_start().len();
         let left = left + f64::from(number::cells(width(&text[..start]))) * CELL.0;
         let text = &text[start..];
         let wide = f64::from(number::cells(width(text))) * CELL.0;
-        let modifiers = self.look.modifiers;
+        let modifiers = self.style.modifiers;
         let bold = if modifiers.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
         let line = if modifiers.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
         let dim = if modifiers.contains(Modifier::DIM) { " opacity=\"0.6\"" } else { "" };
@@ -130,7 +131,7 @@ impl Run {
             "<text x=\"{left:.1}\" y=\"{:.1}\" fill=\"{}\"{bold}{line}{dim} textLength=\"{wide:.1}\" \
              lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\">{}</text>",
             top + BASELINE,
-            self.look.fg,
+            self.style.fg,
             escape(text)
         );
     }
@@ -140,7 +141,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The colours that terminals give names to, as xterm has them.
+/// A colour as hex. Named colours have their xterm values.
 fn hex(colour: Color, reset: &str) -> String {
     let (r, g, b) = match colour {
         Color::Reset => return reset.to_owned(),

@@ -1,32 +1,32 @@
-//! The ways to write a number, the longest first: where there is little room it loses digits and its unit grows, and it is
-//! never cut.
+//! Alternative forms of a number, longest first. In narrow places a number loses digits or gets a larger unit; it is
+//! never truncated.
 
 use super::{bytes, count, millis, rate, seconds};
 use crate::console::text::width;
 
-/// A number in several ways, from the longest to the shortest.
+/// A number in several forms, from longest to shortest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forms(Vec<String>);
 
 impl Forms {
-    /// A word, or a number that has one form only.
+    /// A text with a single form.
     pub(crate) fn of(text: impl Into<String>) -> Self {
         Self(vec![text.into()])
     }
 
-    /// The longest form that takes at most `room` cells; nothing where even the shortest takes more.
+    /// The longest form that fits into `room` cells; empty if none fits.
     pub(crate) fn fit(&self, room: u16) -> &str {
         let fits = |form: &&String| width(form) <= usize::from(room);
         self.0.iter().find(fits).map_or("", String::as_str)
     }
 
-    /// The same with a unit behind it, such as `/s`.
+    /// Appends a unit to each form, such as `/s`.
     pub(crate) fn with(mut self, unit: &str) -> Self {
         self.0.iter_mut().for_each(|form| form.push_str(unit));
         self
     }
 
-    /// The same, and where none of its forms fits one of the others.
+    /// Adds the forms of `shorter`, which are used if none of these forms fits.
     pub(crate) fn or(self, shorter: Self) -> Self {
         self.then(shorter.0)
     }
@@ -41,27 +41,27 @@ impl Forms {
     }
 }
 
-/// A count: `1,502,881`, `1.50 M`, `1.5 M`, `1.5M`, `2M`. Four cells hold any.
+/// A count: `1,502,881`, `1.50 M`, `1.5 M`, `1.5M`, `2M`. The shortest form has at most four cells.
 #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn counts(value: u64) -> Forms {
     let forms = Forms::of(count(value));
     if value < 1000 { forms } else { forms.then(scaled(value as f64)) }
 }
 
-/// How many in a second, without the unit: `1,502,881`, `1.50 M`, `1.5M`. Four cells hold any.
+/// A rate per second, without the unit: `1,502,881`, `1.50 M`, `1.5M`. The shortest form has at most four cells.
 pub(crate) fn rates(per_s: f64) -> Forms {
     let per_s = if per_s.is_finite() { per_s.clamp(0.0, 1e19) } else { 0.0 };
     let forms = Forms::of(rate(per_s));
     if per_s < 999.5 { forms } else { forms.then(scaled(per_s)) }
 }
 
-/// A time: `59.9 s`, `60s`; `3m 12s`, `3m12s`, `3m`. Five cells hold any.
+/// A duration: `59.9 s`, `60s`; `3m 12s`, `3m12s`, `3m`. The shortest form has at most five cells.
 pub(crate) fn times(value: f64) -> Forms {
     let value = sane(value);
     shorter_time(seconds(value), value)
 }
 
-/// A time that is compared with others: `12.34 s` below a minute. Five cells hold any.
+/// A duration with two decimals below a minute, for comparisons: `12.34 s`. The shortest form has at most five cells.
 pub(crate) fn exact_times(value: f64) -> Forms {
     let value = sane(value);
     if value < 59.995 { Forms::of(format!("{value:.2} s")).then(times(value).0) } else { times(value) }
@@ -78,7 +78,7 @@ fn shorter_time(long: String, value: f64) -> Forms {
     Forms::of(long).then([close, first])
 }
 
-/// A time in milliseconds: `1.24 ms`, `1.24ms`, `1ms`. Five cells hold any.
+/// A duration in milliseconds: `1.24 ms`, `1.24ms`, `1ms`. The shortest form has at most five cells.
 pub(crate) fn latencies(value: f64) -> Forms {
     let long = millis(value);
     if value >= 99_950.0 {
@@ -91,7 +91,7 @@ pub(crate) fn latencies(value: f64) -> Forms {
     Forms::of(long.clone()).then([close, whole])
 }
 
-/// A size: `1.2 MiB`, `1.2MiB`, `1MiB`. Seven cells hold any.
+/// A size: `1.2 MiB`, `1.2MiB`, `1MiB`. The shortest form has at most seven cells.
 pub(crate) fn sizes(value: u64) -> Forms {
     let long = bytes(value);
     let close: String = long.chars().filter(|c| *c != ' ').collect();
@@ -106,13 +106,13 @@ pub(crate) fn sizes(value: u64) -> Forms {
     Forms::of(long).then([close, whole])
 }
 
-/// Three digits, two, and one, each with the unit by which fewer than a thousand are left of it.
+/// The value with three, two, and one significant digits, each with the unit that leaves less than a thousand.
 fn scaled(value: f64) -> [String; 4] {
     const UNITS: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
     let with = |digits: i32, gap: &str| {
         let (mut left, mut unit) = (value / 1000.0, 0);
         loop {
-            // So many digits before the point.
+            // The number of digits before the decimal point.
             let whole = if left >= 99.95 {
                 3
             } else if left >= 9.995 {
@@ -122,7 +122,7 @@ fn scaled(value: f64) -> [String; 4] {
             };
             let after = usize::try_from(digits - whole).unwrap_or(0);
             let text = format!("{left:.after$}");
-            // What would be rounded up to a thousand is one of the next unit.
+            // A value that would be rounded up to a thousand gets the next unit.
             if left < 999.5 || unit + 1 == UNITS.len() {
                 return format!("{text}{gap}{}", UNITS[unit]);
             }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_go_before_anything_is_cut() {
+    fn numbers_lose_digits_instead_of_being_cut() {
         assert_eq!(all(&counts(1_502_881)), "1,502,881 | 1.50 M | 1.5 M | 1.5M | 2M");
         assert_eq!(all(&counts(999_960)), "999,960 | 1.00 M | 1.0 M | 1.0M | 1M");
         assert_eq!(all(&counts(20_000)), "20,000 | 20 k | 20k");
@@ -155,12 +155,12 @@ mod tests {
         assert_eq!(all(&times(192.0)), "3m 12s | 3m12s | 3m");
         assert_eq!(all(&latencies(1.236)), "1.24 ms | 1.24ms | 1ms");
         assert_eq!(all(&sizes(1_600_000)), "1.5 MiB | 1.5MiB | 2MiB");
-        assert_eq!(counts(1_502_881).fit(1), "", "rather nothing than a part");
+        assert_eq!(counts(1_502_881).fit(1), "", "empty rather than truncated");
     }
 
     proptest! {
         #[test]
-        fn a_few_cells_hold_any_number(
+        fn any_number_fits_into_a_few_cells(
             count in any::<u64>(),
             number in prop_oneof![any::<f64>(), 0.0..1e7_f64, 0.0..2e3_f64],
             room in 0_u16..30,
@@ -180,16 +180,16 @@ mod tests {
             }
         }
 
-        /// What a short form says is near what the long one says.
+        /// The value of a short form is close to the exact value.
         #[test]
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small")]
-        fn short_forms_say_about_the_same(value in 1000_u64..1_000_000_000_000_000) {
+        fn short_forms_are_close_to_the_value(value in 1000_u64..1_000_000_000_000_000) {
             for form in counts(value).0.iter().skip(1) {
                 let text: String = form.chars().filter(|c| *c != ' ').collect();
                 let (digits, unit) = text.split_at(text.len() - 1);
                 let unit = 1000_f64.powi(1 + "kMGTPE".find(unit).unwrap() as i32);
-                let said = digits.parse::<f64>().unwrap() * unit;
-                let off = (said / value as f64 - 1.0).abs();
+                let shown = digits.parse::<f64>().unwrap() * unit;
+                let off = (shown / value as f64 - 1.0).abs();
                 prop_assert!(off <= 0.5, "{form} for {value}");
                 prop_assert!(!form.contains(' ') || off <= 0.05, "{form} for {value}");
             }

@@ -1,4 +1,4 @@
-//! The runs of this session beside each other.
+//! The comparison window: the finished runs of this session.
 
 use ratatui::{
     buffer::Buffer,
@@ -10,7 +10,7 @@ use crate::{
     console::{
         layout::{centred, inside},
         number,
-        state::{Compared, Sameness, State, compare},
+        state::{Compared, DigestMatch, State, compare},
         text::clean,
         theme::Theme,
         widget::{frame, paint, symbol},
@@ -18,8 +18,8 @@ use crate::{
     feed::RunState,
 };
 
-/// What stands around the rows: lines, gaps, heads and the sentence below.
-const AROUND: u16 = 8;
+/// Lines around the rows: frame, gaps, headings, and the summary below.
+const LINES_AROUND: u16 = 8;
 
 struct Column {
     head: &'static str,
@@ -43,15 +43,17 @@ const COLUMNS: [Column; 10] = [
     column("efficiency", 10, Alignment::Right),
     column("limit", 9, Alignment::Left),
 ];
-/// Which columns are shown, how far apart, and how wide the one of the digests is.
-struct Plan {
+
+/// A selection of columns, their gap, and the width of the digest column.
+struct Layout {
     shown: &'static [usize],
     gap: u16,
     digest: u16,
 }
-const WIDE: Plan = Plan { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, digest: 22 };
-/// Without `handled`, `records/s` and `limit`, and with words alone for the digests.
-const NARROW: Plan = Plan { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
+
+const WIDE: Layout = Layout { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, digest: 22 };
+/// Without `handled`, `records/s`, and `limit`, and without the digests themselves.
+const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
     let runs = compare(&state.snapshot.finished);
@@ -63,48 +65,48 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
         paint::aligned(buf, middle, "no run has ended yet", theme.muted, Alignment::Center);
         return;
     }
-    let plan = plan(state.screen());
-    head(buf, inner, plan, theme);
+    let layout = layout(state.screen());
+    head(buf, inner, layout, theme);
     let page = page(area);
     let from = from.min(runs.len().saturating_sub(page));
     for (line, (at, run)) in runs.iter().enumerate().skip(from).take(page).enumerate() {
         let y = inner.y + 2 + number::cells(line);
-        row(buf, Rect { y, height: 1, ..inner }, plan, at, run, theme);
+        row(buf, Rect { y, height: 1, ..inner }, layout, at, run, theme);
     }
-    let (sentence, style) = sentence(&runs, theme);
-    paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &sentence, style);
+    let (summary, style) = summary(&runs, theme);
+    paint::text(buf, inner.x, inner.bottom().saturating_sub(2), inner.width, &summary, style);
 }
 
-pub(super) fn longest_scroll(state: &State) -> usize {
+pub(super) fn max_scroll(state: &State) -> usize {
     state.snapshot.finished.len().saturating_sub(page(area(state)))
 }
 
-fn plan(screen: Rect) -> &'static Plan {
+fn layout(screen: Rect) -> &'static Layout {
     if screen.width >= 136 { &WIDE } else { &NARROW }
 }
 
 fn area(state: &State) -> Rect {
-    let plan = plan(state.screen());
-    let columns = plan.shown.iter().map(|at| COLUMNS[*at].width + plan.gap).sum::<u16>();
+    let layout = layout(state.screen());
+    let columns = layout.shown.iter().map(|at| COLUMNS[*at].width + layout.gap).sum::<u16>();
     let rows = number::cells(state.snapshot.finished.len().max(1));
-    centred(state.screen(), columns + plan.digest + 6, rows.saturating_add(AROUND))
+    centred(state.screen(), columns + layout.digest + 6, rows.saturating_add(LINES_AROUND))
 }
 
 fn page(area: Rect) -> usize {
-    usize::from((inside(area).height + 2).saturating_sub(AROUND).max(1))
+    usize::from((inside(area).height + 2).saturating_sub(LINES_AROUND).max(1))
 }
 
-fn head(buf: &mut Buffer, inner: Rect, plan: &Plan, theme: &Theme) {
+fn head(buf: &mut Buffer, inner: Rect, layout: &Layout, theme: &Theme) {
     let mut x = inner.x;
     let style = theme.popup.patch(theme.column);
-    for column in plan.shown.iter().map(|at| &COLUMNS[*at]) {
+    for column in layout.shown.iter().map(|at| &COLUMNS[*at]) {
         paint::aligned(buf, Rect::new(x, inner.y + 1, column.width, 1), column.head, style, column.side);
-        x += column.width + plan.gap;
+        x += column.width + layout.gap;
     }
     paint::text(buf, x, inner.y + 1, inner.right().saturating_sub(x), "digest", style);
 }
 
-fn row(buf: &mut Buffer, at: Rect, plan: &Plan, number: usize, compared: &Compared<'_>, theme: &Theme) {
+fn row(buf: &mut Buffer, at: Rect, layout: &Layout, number: usize, compared: &Compared<'_>, theme: &Theme) {
     let run = compared.run;
     let (sign, style) = symbol::run(run.state, theme);
     let dash = || "–".to_owned();
@@ -122,12 +124,12 @@ fn row(buf: &mut Buffer, at: Rect, plan: &Plan, number: usize, compared: &Compar
         (run.limit.map_or_else(dash, |limit| limit.to_string()), theme.popup),
     ];
     let mut x = at.x;
-    for index in plan.shown {
+    for index in layout.shown {
         let (column, (text, style)) = (&COLUMNS[*index], &cells[*index]);
         paint::aligned(buf, Rect { x, width: column.width, ..at }, text, *style, column.side);
-        x += column.width + plan.gap;
+        x += column.width + layout.gap;
     }
-    let (text, style) = digest(compared, plan, theme);
+    let (text, style) = digest(compared, layout, theme);
     paint::text(buf, x, at.y, at.right().saturating_sub(x), &text, style);
 }
 
@@ -135,33 +137,33 @@ fn times(speed_up: f64) -> String {
     if speed_up < 1000.0 { format!("{speed_up:.2} ×") } else { format!("{} ×", number::rates(speed_up).fit(6)) }
 }
 
-fn digest(compared: &Compared<'_>, plan: &Plan, theme: &Theme) -> (String, Style) {
+fn digest(compared: &Compared<'_>, layout: &Layout, theme: &Theme) -> (String, Style) {
     let (words, style) = match compared.digest {
-        Sameness::Base => ("base", theme.muted),
-        Sameness::Same => ("✓ equal", theme.good),
-        Sameness::Differs => ("✗ DIFFERS", theme.bad),
-        Sameness::Unordered => ("no order", theme.notice),
-        Sameness::Unknown => ("not complete", theme.muted),
+        DigestMatch::Base => ("base", theme.muted),
+        DigestMatch::Same => ("✓ equal", theme.good),
+        DigestMatch::Differs => ("✗ DIFFERS", theme.bad),
+        DigestMatch::Unordered => ("no order", theme.notice),
+        DigestMatch::Unknown => ("incomplete", theme.muted),
     };
-    if plan.digest == NARROW.digest {
+    if layout.digest == NARROW.digest {
         return (words.to_owned(), style);
     }
     let short: String = clean(&compared.run.digest).chars().take(8).collect();
     (format!("{short} {words}"), style)
 }
 
-/// What the digests say together.
-fn sentence(runs: &[Compared<'_>], theme: &Theme) -> (String, Style) {
+/// A summary of the digests.
+fn summary(runs: &[Compared<'_>], theme: &Theme) -> (String, Style) {
     let changed = runs.iter().any(|run| run.run.concurrency_changed);
     let note = if changed { "   * changed" } else { "" };
     let done = runs.iter().filter(|run| run.run.state == RunState::Done).count();
-    let differ = runs.iter().filter(|run| run.digest == Sameness::Differs).count();
-    let same = runs.iter().filter(|run| run.digest == Sameness::Same).count();
+    let differ = runs.iter().filter(|run| run.digest == DigestMatch::Differs).count();
+    let same = runs.iter().filter(|run| run.digest == DigestMatch::Same).count();
     if differ > 0 {
-        (format!("✗ {differ} of {done} finished runs did not do the same as the base{note}"), theme.bad)
+        (format!("✗ {differ} of {done} finished runs differ from the base{note}"), theme.bad)
     } else if same > 0 {
-        (format!("✓ {} runs: equal records, in equal order for each key{note}", same + 1), theme.good)
+        (format!("✓ {} runs: same records, in the same order per key{note}", same + 1), theme.good)
     } else {
-        (format!("one more finished run, and there is something to compare{note}"), theme.muted)
+        (format!("at least two finished runs are needed to compare{note}"), theme.muted)
     }
 }

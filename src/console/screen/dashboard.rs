@@ -1,4 +1,4 @@
-//! The dashboard: header, panels, footer.
+//! The dashboard: header, alert, panels, and footer.
 
 use ratatui::buffer::Buffer;
 

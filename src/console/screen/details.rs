@@ -1,4 +1,4 @@
-//! All about one partition.
+//! The details window of a partition.
 
 use ratatui::{
     buffer::Buffer,
@@ -19,23 +19,24 @@ use crate::{
     feed::{PartitionState, PartitionView, Recent, RunState},
 };
 
-const NAMES: u16 = 12;
+const LABEL_WIDTH: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let Some(partition) = state.selected() else { return };
     let wide = 64.min(buf.area.width);
     let topic = clean(&partition.id.topic);
-    let name = wrap(&topic, usize::from(wide - NAMES - 5));
+    let name = wrap(&topic, usize::from(wide - LABEL_WIDTH - 5));
     let over = state.run().is_some_and(|run| run.state.is_over());
     let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
     let mut rows: Vec<(&'static str, String, Style)> = Vec::new();
     for (label, value, style) in figures(partition, over, paused, theme) {
-        for (index, line) in wrap(&value, usize::from(wide - NAMES - 5)).into_iter().enumerate() {
+        for (index, line) in wrap(&value, usize::from(wide - LABEL_WIDTH - 5)).into_iter().enumerate() {
             rows.push((if index == 0 { label } else { "" }, line, style));
         }
     }
     if let Some(plan) = state.run().map(|run| &run.plan).filter(|plan| !plan.is_whole()) {
-        for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - NAMES - 5)).into_iter().enumerate() {
+        for (index, line) in wrap(&clean(&plan.selection), usize::from(wide - LABEL_WIDTH - 5)).into_iter().enumerate()
+        {
             rows.push((if index == 0 { "selection" } else { "" }, line, theme.base));
         }
     }
@@ -46,9 +47,9 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let mut y = inner.y + 1;
     let mut put = |buf: &mut Buffer, label: &str, value: &str, style: Style| {
         if y < inner.bottom() {
-            paint::text(buf, inner.x, y, NAMES, label, theme.muted);
-            let room = inner.width.saturating_sub(NAMES);
-            paint::text(buf, inner.x + NAMES, y, room, &cut(value, usize::from(room)), style);
+            paint::text(buf, inner.x, y, LABEL_WIDTH, label, theme.muted);
+            let room = inner.width.saturating_sub(LABEL_WIDTH);
+            paint::text(buf, inner.x + LABEL_WIDTH, y, room, &cut(value, usize::from(room)), style);
         }
         y += 1;
     };
@@ -72,7 +73,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
 
 fn figures(partition: &PartitionView, over: bool, paused: bool, theme: &Theme) -> Vec<(&'static str, String, Style)> {
     let (sign, style) = symbol::partition_of(over, paused, partition.state, theme);
-    let standing = match partition.state {
+    let shown_state = match partition.state {
         PartitionState::Active if over => "stopped".to_owned(),
         PartitionState::Active if paused => "paused".to_owned(),
         state => state.to_string(),
@@ -81,7 +82,7 @@ fn figures(partition: &PartitionView, over: bool, paused: bool, theme: &Theme) -
     let offset = |value: Offset| number::count(value.since(Offset::ZERO));
     let planned = number::count(partition.end.since(partition.first));
     vec![
-        ("state", format!("{sign} {standing}"), style),
+        ("state", format!("{sign} {shown_state}"), style),
         ("owner", clean(&partition.owner.to_string()).into_owned(), theme.base),
         (
             "offsets",
@@ -89,7 +90,7 @@ fn figures(partition: &PartitionView, over: bool, paused: bool, theme: &Theme) -
             theme.base,
         ),
         ("position", offset(partition.position), theme.base),
-        ("lag", partition.lag.known().map_or("not known".to_owned(), number::count), theme.base),
+        ("lag", partition.lag.known().map_or("unknown".to_owned(), number::count), theme.base),
         ("ahead", ahead(partition), theme.base),
         ("handled", number::count(partition.handled), theme.base),
         ("rate", rate, theme.base),
@@ -97,10 +98,10 @@ fn figures(partition: &PartitionView, over: bool, paused: bool, theme: &Theme) -
     ]
 }
 
-/// What is done above the position.
+/// The offsets settled above the position.
 fn ahead(partition: &PartitionView) -> String {
     match partition.ahead {
         0 => "0".to_owned(),
-        some => format!("{} of the lag are dealt with already", number::count(some)),
+        some => format!("{} of the lag already settled", number::count(some)),
     }
 }

@@ -1,4 +1,4 @@
-//! One event with its whole text.
+//! The details window of an event, with its full text.
 
 use ratatui::buffer::Buffer;
 
@@ -15,9 +15,9 @@ use crate::{
 };
 
 const MAX_WIDTH: u16 = 100;
-/// Columns around the text: the frame and a blank on each side.
+/// Columns around the text: the frame and a space on each side.
 const COLUMNS_AROUND: u16 = 4;
-/// Lines around the text: the frame, the time and a gap.
+/// Lines around the text: the frame, the time, and a gap.
 const LINES_AROUND: u16 = 4;
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
@@ -29,7 +29,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     let severity = event.kind.severity();
     let (sign, style) = symbol::severity(severity, theme);
     let kind = match severity {
-        Severity::Info => "routine",
+        Severity::Info => "info",
         Severity::Notice => "notice",
         Severity::Warning => "warning",
         Severity::Error => "error",
@@ -42,8 +42,8 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     }
 }
 
-/// How far the text can be scrolled.
-pub(super) fn longest_scroll(state: &State) -> usize {
+/// The maximum scroll offset of the text.
+pub(super) fn max_scroll(state: &State) -> usize {
     let rows = usize::from(state.screen().height.saturating_sub(LINES_AROUND));
     state.log.selected().map_or(0, |event| lines(event, state).len().saturating_sub(rows))
 }

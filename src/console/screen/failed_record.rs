@@ -1,4 +1,4 @@
-//! The record that paused the run, and what can be done about it.
+//! The window of the record that paused the run, with the possible decisions.
 
 use ratatui::{
     buffer::Buffer,
@@ -16,7 +16,7 @@ use crate::console::{
 
 const MAX_WIDTH: u16 = 76;
 const LABEL_WIDTH: u16 = 11;
-/// The error is cut to this many lines.
+/// Maximum number of lines of the error.
 const MAX_ERROR_LINES: usize = 6;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
@@ -38,7 +38,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     put("failed", &times, theme.popup);
     put("error", &record.error, theme.bad);
     let area = centred(buf.area, MAX_WIDTH, number::cells(rows.len()).saturating_add(5));
-    let inner = frame::window(buf, area, "The run waits for this record", "Esc closes", theme);
+    let inner = frame::window(buf, area, "The run is paused by this record", "Esc closes", theme);
     for (row, (label, text, style)) in rows.iter().enumerate() {
         let y = inner.y + 1 + number::cells(row);
         if y + 1 >= inner.bottom() {
@@ -50,11 +50,11 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
     let keys = Line::from(vec![
         Span::styled("r", theme.key),
-        Span::raw(" try again   "),
+        Span::raw(" retry   "),
         Span::styled("s", theme.key),
-        Span::raw(" skip it   "),
+        Span::raw(" skip   "),
         Span::styled("d", theme.key),
-        Span::raw(" dead-letter it"),
+        Span::raw(" dead-letter"),
     ]);
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &keys);
 }

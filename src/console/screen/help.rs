@@ -1,4 +1,4 @@
-//! Every key, read from the catalogue.
+//! The help window, generated from the action catalogue.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,10 +15,10 @@ use crate::console::{
     widget::{frame, paint},
 };
 
-/// How wide a column of the help is.
-const COLUMN: u16 = 70;
-/// The room for the keys in it.
-const KEYS: usize = 17;
+/// Width of a help column.
+const COLUMN_WIDTH: u16 = 70;
+/// Width of the keys within a column.
+const KEYS_WIDTH: usize = 17;
 
 struct Section {
     title: &'static str,
@@ -30,27 +30,27 @@ pub(super) fn render(buf: &mut Buffer, from: usize, theme: &Theme) {
     let columns = columns(screen);
     let area = area(screen, &columns);
     let page = usize::from(inside(area).height);
-    let most = longest(&columns).saturating_sub(page);
-    let foot = if most > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
+    let max_from = longest(&columns).saturating_sub(page);
+    let foot = if max_from > 0 { "↑ ↓ scroll   Esc closes" } else { "Esc closes" };
     let inner = frame::window(buf, area, "Keys", foot, theme);
     let wide = inner.width / number::cells(columns.len()).max(1);
     for (at, lines) in columns.iter().enumerate() {
         let x = inner.x + number::cells(at) * wide;
-        for (row, line) in lines.iter().skip(from.min(most)).take(page).enumerate() {
+        for (row, line) in lines.iter().skip(from.min(max_from)).take(page).enumerate() {
             let y = inner.y + number::cells(row);
             paint::line(buf, x, y, wide.saturating_sub(1), &line.styled(theme));
         }
     }
 }
 
-pub(super) fn longest_scroll(screen: Rect) -> usize {
+pub(super) fn max_scroll(screen: Rect) -> usize {
     let columns = columns(screen);
     longest(&columns).saturating_sub(usize::from(inside(area(screen, &columns)).height))
 }
 
 fn area(screen: Rect, columns: &[Vec<HelpLine>]) -> Rect {
-    // On a screen of one column the scraps beside the window would only disturb.
-    let width = if columns.len() == 1 { screen.width } else { COLUMN * number::cells(columns.len()) + 4 };
+    // With one column, the window takes the full width: leftovers of the dashboard beside it would only distract.
+    let width = if columns.len() == 1 { screen.width } else { COLUMN_WIDTH * number::cells(columns.len()) + 4 };
     centred(screen, width, number::cells(longest(columns) + 2))
 }
 
@@ -58,10 +58,10 @@ fn longest(columns: &[Vec<HelpLine>]) -> usize {
     columns.iter().map(Vec::len).max().unwrap_or(0)
 }
 
-/// The sections in two columns where there is room, otherwise one below the other.
+/// The sections in two columns if they fit, otherwise in one.
 fn columns(screen: Rect) -> Vec<Vec<HelpLine>> {
     let mut first = sections();
-    let second = if screen.width < COLUMN * 2 { Vec::new() } else { first.split_off(5) };
+    let second = if screen.width < COLUMN_WIDTH * 2 { Vec::new() } else { first.split_off(5) };
     [first, second].into_iter().filter(|sections| !sections.is_empty()).map(lines).collect()
 }
 
@@ -102,7 +102,7 @@ impl HelpLine {
             Self::Gap => Line::default(),
             Self::Title(title) => Line::styled(*title, theme.popup.patch(theme.title_focused)),
             Self::Row(keys, about) => {
-                let gap = " ".repeat(KEYS.saturating_sub(width(keys)).max(1));
+                let gap = " ".repeat(KEYS_WIDTH.saturating_sub(width(keys)).max(1));
                 Line::from(vec![
                     Span::raw("  "),
                     Span::styled(keys.as_str(), theme.key),

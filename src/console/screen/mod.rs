@@ -1,4 +1,4 @@
-//! What fills the terminal: the dashboard, and what stands in front of it.
+//! The screen: the dashboard and the windows in front of it.
 
 use ratatui::{
     buffer::Buffer,
@@ -25,7 +25,7 @@ mod question;
 mod run_details;
 mod topics;
 
-/// Draws everything.
+/// Renders the whole screen.
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let screen = buf.area;
     buf.set_style(screen, theme.base);
@@ -53,24 +53,24 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     }
 }
 
-/// How far the text in front can be scrolled.
-pub(super) fn longest_scroll(state: &State) -> usize {
+/// The maximum scroll offset of the window in front.
+pub(super) fn max_scroll(state: &State) -> usize {
     match state.overlay {
-        Some(Overlay::Help(_)) => help::longest_scroll(state.screen()),
-        Some(Overlay::Compare(_)) => compare::longest_scroll(state),
-        Some(Overlay::Plan(_)) => plan::longest_scroll(state),
-        Some(Overlay::Run(_)) => run_details::longest_scroll(state),
-        Some(Overlay::Event(_)) => event::longest_scroll(state),
+        Some(Overlay::Help(_)) => help::max_scroll(state.screen()),
+        Some(Overlay::Compare(_)) => compare::max_scroll(state),
+        Some(Overlay::Plan(_)) => plan::max_scroll(state),
+        Some(Overlay::Run(_)) => run_details::max_scroll(state),
+        Some(Overlay::Event(_)) => event::max_scroll(state),
         _ => 0,
     }
 }
 
-/// Where the rows of the keys in quarantine are, and the first that is in view.
+/// The area of the quarantine window's rows, and the index of the first visible key.
 pub(super) fn quarantine_rows(state: &State) -> (Rect, usize) {
     quarantine::rows(state)
 }
 
-/// Where the rows of the list of topics are; `None` when the terminal is too small.
+/// The area of the topic list's rows; `None` if the terminal is too small.
 pub(super) fn topic_rows(state: &State) -> Option<Rect> {
     topics::rows(state)
 }

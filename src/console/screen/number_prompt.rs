@@ -1,4 +1,4 @@
-//! Typing the number of workers, or a rate.
+//! The prompts for the number of workers and for the rate limit.
 
 use ratatui::{
     buffer::Buffer,
@@ -22,10 +22,10 @@ pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &
     prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now], text, error, theme);
 }
 
-/// The prompt for a rate.
+/// The prompt for the rate limit.
 pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
     let now = state.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
-    prompt(buf, ["Rate limit", "At most, such as 5000/s, 10MiB/s or off", &now], text, error, theme);
+    prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now], text, error, theme);
 }
 
 fn prompt(buf: &mut Buffer, [title, ask, now]: [&str; 3], text: &str, error: Option<&str>, theme: &Theme) {

@@ -1,5 +1,4 @@
-//! What a run would be like: predicted times over the number of workers, what limits it, and how unevenly the records are
-//! spread.
+//! The plan window: predicted times by number of workers, the bottleneck, and the skew of the records.
 
 use ratatui::{
     buffer::Buffer,
@@ -20,26 +19,26 @@ use crate::{
     feed::{Curve, CurvePoint, Estimate, Forecast, Planning},
 };
 
-/// Wider than this the bars would only be longer.
-const WIDEST: u16 = 130;
-/// From this inner width on the tables stand beside the chart.
-const TWO_COLUMNS: u16 = 112;
-const LABELS: usize = 12;
-/// The most partitions that are listed: more would be no help to a person, and drawing must stay fast.
-const LISTED: usize = 500;
+/// Maximum width of the window; more would only lengthen the bars.
+const MAX_WIDTH: u16 = 130;
+/// Minimum inner width for two columns, with the tables beside the chart.
+const MIN_TWO_COLUMN_WIDTH: u16 = 112;
+const LABEL_WIDTH: usize = 12;
+/// Maximum number of partitions listed, to keep drawing fast.
+const MAX_PARTITIONS: usize = 500;
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
     let (area, inner) = areas(state);
     let lines = lines(state, inner.width, theme);
     let page = usize::from(inner.height);
-    let most = lines.len().saturating_sub(page);
-    let from = from.min(most);
-    let foot = if most > 0 {
+    let max_from = lines.len().saturating_sub(page);
+    let from = from.min(max_from);
+    let foot = if max_from > 0 {
         format!("{}–{} of {}   ↑ ↓ scroll   Esc closes", from + 1, (from + page).min(lines.len()), lines.len())
     } else {
         "Esc closes".to_owned()
     };
-    let title = match (&state.snapshot.planning.going, &state.snapshot.planning.forecast) {
+    let title = match (&state.snapshot.planning.in_progress, &state.snapshot.planning.forecast) {
         (Some(_), _) => "Plan: reading".to_owned(),
         (None, Some(plan)) => {
             format!("Plan: {}", shorten(&clean(&plan.topics.join(", ")), usize::from(inner.width / 2)))
@@ -52,20 +51,20 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     }
 }
 
-pub(super) fn longest_scroll(state: &State) -> usize {
+pub(super) fn max_scroll(state: &State) -> usize {
     let (_, inner) = areas(state);
-    // The number of lines does not depend on how they look.
+    // The number of lines does not depend on the theme.
     lines(state, inner.width, &Theme::default()).len().saturating_sub(usize::from(inner.height))
 }
 
-/// The window, which leaves the banner and the messages in view, and its inside.
+/// The window and its inside. The banner and the messages stay visible.
 fn areas(state: &State) -> (Rect, Rect) {
     let screen = state.screen();
     let room = state.areas().map_or(screen, |parts| {
         let top = parts.header.y + 1;
         Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
     });
-    let area = if room.width <= WIDEST { room } else { centred(room, WIDEST, room.height) };
+    let area = if room.width <= MAX_WIDTH { room } else { centred(room, MAX_WIDTH, room.height) };
     let inner = inside(area);
     (area, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner })
 }
@@ -73,30 +72,30 @@ fn areas(state: &State) -> (Rect, Rect) {
 fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let planning = &state.snapshot.planning;
     let mut lines = Vec::new();
-    if let Some(going) = planning.going {
-        lines.extend(progress(going, room, theme));
+    if let Some(reading) = planning.in_progress {
+        lines.extend(progress(reading, room, theme));
         lines.push(Line::default());
     }
     if let Some(problem) = &planning.problem {
-        let text = clean(&format!("the plan could not be made: {problem}")).into_owned();
+        let text = clean(&format!("planning failed: {problem}")).into_owned();
         lines.extend(wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.bad)));
         lines.push(Line::default());
     }
     let Some(plan) = &planning.forecast else {
-        if planning.going.is_none() && planning.problem.is_none() {
-            lines.push(Line::styled("no plan has been made yet; r makes one", theme.muted));
+        if planning.in_progress.is_none() && planning.problem.is_none() {
+            lines.push(Line::styled("no plan yet; r makes one", theme.muted));
         }
         return lines;
     };
     if plan.records.value == 0 && plan.records.is_exact() {
-        let text = "there is nothing to replay: no record lies in this range";
+        let text = "there is nothing to replay: this range has no records";
         lines.extend(wrap(text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)));
         return lines;
     }
     summary(&mut lines, plan, room, theme);
     lines.push(Line::default());
     let workers = state.wanted_concurrency().unwrap_or(plan.conditions.concurrency);
-    if room >= TWO_COLUMNS {
+    if room >= MIN_TWO_COLUMN_WIDTH {
         let half = room / 2 - 2;
         let (left, right) = (chart(plan, workers, half, theme), tables(plan, half, theme));
         lines.extend(beside(left, right, half));
@@ -108,15 +107,15 @@ fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     lines
 }
 
-fn progress(going: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
-    let text = if going.wanted == 0 {
+fn progress(reading: Planning, room: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let text = if reading.wanted == 0 {
         "asking the cluster…".to_owned()
     } else {
-        let share = number::percent(number::share(going.read.min(going.wanted), going.wanted));
+        let share = number::percent(number::share(reading.read.min(reading.wanted), reading.wanted));
         format!(
             "reading {} of {} offsets, {share}; nothing is changed",
-            number::count(going.read),
-            number::count(going.wanted)
+            number::count(reading.read),
+            number::count(reading.wanted)
         )
     };
     wrap(&text, usize::from(room)).into_iter().map(|line| Line::styled(line, theme.notice)).collect()
@@ -130,10 +129,10 @@ fn about(one: Estimate) -> String {
 fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &Theme) {
     let mut put = |label: &'static str, text: &str, style: Style| {
         let text = clean(text).into_owned();
-        for (row, line) in wrap(&text, usize::from(room).saturating_sub(LABELS)).into_iter().enumerate() {
+        for (row, line) in wrap(&text, usize::from(room).saturating_sub(LABEL_WIDTH)).into_iter().enumerate() {
             let label = if row == 0 { label } else { "" };
             lines.push(Line::from(vec![
-                Span::styled(format!("{label:<LABELS$}"), theme.muted),
+                Span::styled(format!("{label:<LABEL_WIDTH$}"), theme.muted),
                 Span::styled(line, style),
             ]));
         }
@@ -143,25 +142,25 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
         (Some(best), Some(predicted)) => {
             put(
                 "recommended",
-                &format!("{}, {}: {}", several(best.workers.into(), "worker"), time(best.elapsed_s), best.why),
+                &format!("{}, {}: {}", counted(best.workers.into(), "worker"), time(best.elapsed_s), best.why),
                 theme.strong,
             );
             let text = format!(
                 "{} with {}, limited by {}",
                 time(predicted.elapsed_s),
-                several(set.concurrency.into(), "worker"),
+                counted(set.concurrency.into(), "worker"),
                 predicted.limit
             );
             put("predicted", &text, theme.popup);
         }
-        _ => put("predicted", "nothing: the handler's time of a record is not known", theme.warning),
+        _ => put("predicted", "nothing: the handler's time per record is unknown", theme.warning),
     }
     let cover = plan.coverage;
     let read = if cover.full {
         format!("all records, in {}", time(cover.elapsed_s))
     } else {
         format!(
-            "a sample: {} of {} offsets in {} stretches, in {}",
+            "a sample: {} of {} offsets in {} slices, in {}",
             number::count(cover.offsets_read),
             number::count(cover.offsets),
             cover.slices,
@@ -173,7 +172,7 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
         "{} records, {}; {}, {} in the heaviest lane, {} without a key",
         about(plan.records),
         number::bytes(plan.bytes),
-        several(plan.keys.distinct, "key"),
+        counted(plan.keys.distinct, "key"),
         number::percent(plan.keys.heaviest_lane),
         number::percent(plan.keys.keyless)
     );
@@ -183,16 +182,16 @@ fn summary(lines: &mut Vec<Line<'static>>, plan: &Forecast, room: u16, theme: &T
     }
 }
 
-fn several(count: u64, name: &str) -> String {
+fn counted(count: u64, name: &str) -> String {
     format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
-/// Seconds with two digits after the point below a minute, as reports have them.
+/// A duration with two decimals below a minute, as in reports.
 fn time(seconds: f64) -> String {
     if seconds < 59.995 { format!("{seconds:.2} s") } else { number::seconds(seconds) }
 }
 
-/// A bar for each number of workers; the present number is marked, and so is the recommended one.
+/// A bar for each number of workers. The current and the recommended number are marked.
 fn chart(plan: &Forecast, workers: u32, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let set = &plan.conditions;
     let Some(curve) = plan.curves.iter().find(|curve| curve.ordering == set.ordering) else { return Vec::new() };
@@ -227,7 +226,7 @@ fn chart(plan: &Forecast, workers: u32, room: u16, theme: &Theme) -> Vec<Line<'s
     lines
 }
 
-/// The point that stands for a number of workers: its own, or the last one below.
+/// The point for a number of workers: an exact match, or the next smaller one.
 fn nearest(curve: &Curve, workers: u32) -> Option<u32> {
     let below = |point: &&CurvePoint| point.workers <= workers;
     curve.points.iter().rev().find(below).or(curve.points.first()).map(|point| point.workers)
@@ -237,12 +236,12 @@ fn tables(plan: &Forecast, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let total = plan.partitions.len();
     lines.push(heading("partition", room, theme));
-    for one in plan.partitions.iter().take(LISTED) {
+    for one in plan.partitions.iter().take(MAX_PARTITIONS) {
         lines.push(row(&one.id.to_string(), one.records, one.share, room, theme));
     }
-    if total > LISTED {
+    if total > MAX_PARTITIONS {
         lines.push(Line::styled(
-            format!("and {} with fewer records", number::count((total - LISTED) as u64)),
+            format!("and {} with fewer records", number::count((total - MAX_PARTITIONS) as u64)),
             theme.muted,
         ));
     }
@@ -254,15 +253,16 @@ fn tables(plan: &Forecast, room: u16, theme: &Theme) -> Vec<Line<'static>> {
     lines
 }
 
-const FIGURES: usize = 22;
+/// Width of the two number columns.
+const NUMBERS_WIDTH: usize = 22;
 
 fn heading(name: &str, room: u16, theme: &Theme) -> Line<'static> {
-    let first = usize::from(room).saturating_sub(FIGURES);
+    let first = usize::from(room).saturating_sub(NUMBERS_WIDTH);
     Line::styled(format!("{name:<first$}{:>13}{:>8}", "records", "share"), theme.column)
 }
 
 fn row(name: &str, records: Estimate, share: f64, room: u16, theme: &Theme) -> Line<'static> {
-    let first = usize::from(room).saturating_sub(FIGURES);
+    let first = usize::from(room).saturating_sub(NUMBERS_WIDTH);
     let name = clean(name);
     let name = shorten(&name, first.saturating_sub(1));
     let gap = " ".repeat(first.saturating_sub(width(&name)));
@@ -274,7 +274,7 @@ fn row(name: &str, records: Estimate, share: f64, room: u16, theme: &Theme) -> L
     ])
 }
 
-/// Two columns, the left one padded to its width.
+/// Joins two columns of lines, padding the left one to `width`.
 fn beside(left: Vec<Line<'static>>, right: Vec<Line<'static>>, width: u16) -> Vec<Line<'static>> {
     let rows = left.len().max(right.len());
     let mut left = left.into_iter();

@@ -1,4 +1,4 @@
-//! The keys that were put aside, and the record that each of them waits for.
+//! The quarantine window: the quarantined keys and the failed record of each.
 
 use ratatui::{
     buffer::Buffer,
@@ -18,15 +18,15 @@ use crate::{
     feed::QuarantinedKey,
 };
 
-const WIDEST: u16 = 120;
-/// Lines around the rows: the frame, heads, a gap, and what failed.
-const AROUND: usize = 6;
-/// The lines for what failed, and the gap above them.
-const BELOW: u16 = 3;
-const RECORDS: u16 = 8;
-const WAITS: u16 = 8;
-/// The least room for a key.
-const KEY: u16 = 12;
+const MAX_WIDTH: u16 = 120;
+/// Lines around the rows: the frame, headings, a gap, and the error.
+const LINES_AROUND: usize = 6;
+/// Lines below the rows: a gap and the error.
+const LINES_BELOW: u16 = 3;
+const RECORDS_WIDTH: u16 = 8;
+const WAITS_WIDTH: u16 = 8;
+/// Minimum width of the key column.
+const MIN_KEY_WIDTH: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let keys = state.quarantined();
@@ -50,55 +50,56 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
     let Some(one) = selected.and_then(|row| keys.get(row)) else {
-        let text = "the selected key is being tried again, or has left the quarantine";
+        let text = "the selected key is being retried or has left quarantine";
         paint::text(buf, rows.x, rows.bottom() + 1, rows.width, text, theme.muted);
         return;
     };
     let times = if one.attempts == 1 { "once" } else { &format!("{} times", one.attempts) };
-    let text = clean(&format!("failed {times}, last with: {}", one.error)).into_owned();
-    for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(BELOW) - 1).enumerate() {
+    let text = clean(&format!("failed {times}; last error: {}", one.error)).into_owned();
+    for (row, text) in wrap(&text, usize::from(rows.width)).iter().take(usize::from(LINES_BELOW) - 1).enumerate() {
         let y = rows.bottom() + 1 + number::cells(row);
         paint::text(buf, rows.x, y, rows.width, text, theme.bad);
     }
 }
 
-/// Where the rows are, and which key is the first in view.
+/// The area of the rows, and the index of the first visible key.
 pub(super) fn rows(state: &State) -> (Rect, usize) {
     let inner = inside(area(state));
-    let height = inner.height.saturating_sub(1 + BELOW).max(1);
+    let height = inner.height.saturating_sub(1 + LINES_BELOW).max(1);
     let rows = Rect { x: inner.x + 1, y: inner.y + 1, width: inner.width.saturating_sub(2), height };
     (rows, (state.quarantined_row().unwrap_or(0) + 1).saturating_sub(usize::from(height)))
 }
 
-/// The window, which leaves the banner, the messages and the keys in view.
+/// The window. The banner, the messages, and the key hints stay visible.
 fn area(state: &State) -> Rect {
     let screen = state.screen();
     let room = state.areas().map_or(screen, |parts| {
         let top = parts.header.y + 1;
         Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
     });
-    centred(room, WIDEST, number::cells(state.quarantined().len().max(1) + AROUND))
+    centred(room, MAX_WIDTH, number::cells(state.quarantined().len().max(1) + LINES_AROUND))
 }
 
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return "Quarantine".to_owned() };
-    let several =
+    let counted =
         |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
     let named = state.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
-    let (keys, records) = (several(run.quarantine.keys as u64, "key"), several(run.quarantine.records, "record"));
+    let (keys, records) = (counted(run.quarantine.keys as u64, "key"), counted(run.quarantine.records, "record"));
     let room = usize::from(area(state).width).saturating_sub(6);
     let all = format!("Quarantine: {keys}{first}, {records} wait");
     if width(&all) > room { format!("Quarantine: {keys}, {records} wait") } else { all }
 }
 
-/// The columns: keys get what the others leave. Where that is little, the place gives way, not the numbers.
+/// The columns. The key column gets the remaining width; if that is too little, the place column shrinks, never the
+/// numbers.
 fn columns(rows: Rect, keys: &[QuarantinedKey]) -> [Rect; 4] {
     let longest = keys.iter().map(|one| width(&where_it_failed(one))).max().unwrap_or(0);
-    let left = rows.width.saturating_sub(RECORDS + WAITS + 6);
-    let place = number::cells(longest).max(9).min(left.saturating_sub(KEY).max(left / 2));
+    let left = rows.width.saturating_sub(RECORDS_WIDTH + WAITS_WIDTH + 6);
+    let place = number::cells(longest).max(9).min(left.saturating_sub(MIN_KEY_WIDTH).max(left / 2));
     let mut x = rows.x;
-    [left.saturating_sub(place), RECORDS, WAITS, place].map(|cells| {
+    [left.saturating_sub(place), RECORDS_WIDTH, WAITS_WIDTH, place].map(|cells| {
         let at = Rect::new(x, rows.y, cells, 1);
         x += cells + 2;
         at
@@ -117,7 +118,7 @@ fn cells(one: &QuarantinedKey, columns: [Rect; 4]) -> [String; 4] {
     let [key, records, waits, place] = columns.map(|column| column.width);
     let waited =
         if one.for_s < 59.5 { format!("{:.0} s", one.for_s) } else { number::times(one.for_s).fit(waits).to_owned() };
-    // A name loses its middle, a number never does.
+    // Only names are shortened, never numbers.
     let at = format!(" at {}", one.offset);
     let partition = clean(&one.partition.to_string()).into_owned();
     let partition = shorten(&partition, usize::from(place).saturating_sub(at.len())).into_owned();

@@ -1,4 +1,4 @@
-//! A question that waits for yes or no.
+//! The window of a yes-or-no question.
 
 use ratatui::{
     buffer::Buffer,
@@ -22,38 +22,38 @@ use crate::{
 const MAX_WIDTH: u16 = 60;
 
 pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
-    let [in_hand, rest] = state.run().map_or_else(Default::default, |run| stopped(run, state));
+    let [in_flight, rest] = state.run().map_or_else(Default::default, |run| consequences_of_stopping(run, state));
     let (title, lines): (_, Vec<String>) = match question {
         Question::Restart => (
             "Run again?",
             vec![
-                "A run is going. It is stopped first: what is in".into(),
-                "hand is finished. Then all records are handled anew.".into(),
+                "The active run is stopped: its records in flight are".into(),
+                "finished. Then all records are handled again.".into(),
             ],
         ),
-        Question::Cancel => ("Cancel the run?", vec![in_hand, rest]),
-        Question::Quit => ("Quit?", vec!["A run is going. It is stopped before its end.".into(), in_hand, rest]),
+        Question::Stop => ("Stop the run?", vec![in_flight, rest]),
+        Question::Quit => ("Quit?", vec!["A run is active. It is stopped before its end.".into(), in_flight, rest]),
         Question::DecideAll(Decision::Release) => (
             "Release all keys?",
-            vec!["Every key in quarantine is tried again, in its order.".into(), "What fails again comes back.".into()],
+            vec!["All quarantined keys are retried, each in its order.".into(), "Keys that fail again return.".into()],
         ),
         Question::DecideAll(Decision::DeadLetter) => (
-            "Send all to the dead letters?",
+            "Dead-letter all keys?",
             vec![format!(
-                "{} of {} go to the dead letters, and so do later records of these keys. This cannot be undone.",
-                several(state.run().map_or(0, |run| run.quarantine.records), "record"),
-                several(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
+                "{} of {} go to the dead-letter topic, as do later records of these keys. This cannot be undone.",
+                counted(state.run().map_or(0, |run| run.quarantine.records), "record"),
+                counted(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
             )],
         ),
         Question::DecideKey(decision, hash) => {
             let key = state.quarantined().iter().find(|one| one.hash == hash);
             let named = key.map_or_else(|| "The key".to_owned(), |key| capitalised(&names::quarantined_key(key)));
             match decision {
-                Decision::Release => ("Release the key?", vec![format!("{named} is tried again, in its order.")]),
+                Decision::Release => ("Release the key?", vec![format!("{named} is retried, in its order.")]),
                 Decision::DeadLetter => (
-                    "Send the key to the dead letters?",
+                    "Dead-letter the key?",
                     vec![format!(
-                        "{named} goes to the dead letters, and so do later records of it. This cannot be undone."
+                        "{named} goes to the dead-letter topic, as do its later records. This cannot be undone."
                     )],
                 ),
             }
@@ -64,19 +64,19 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             match decision {
                 RecordDecision::Skip => (
                     "Skip the record?",
-                    vec![format!("{named} is passed over: 1 record, counted as skipped. This cannot be undone.")],
+                    vec![format!("{named} is skipped (1 record) and counted as skipped. This cannot be undone.")],
                 ),
                 RecordDecision::DeadLetter => (
-                    "Send the record to the dead letters?",
-                    vec![format!("{named} goes to the dead-letter topic: 1 record. Then the run resumes.")],
+                    "Dead-letter the record?",
+                    vec![format!("{named} goes to the dead-letter topic (1 record). Then the run resumes.")],
                 ),
             }
         }
         Question::ReplayInstead => (
             "Replay these topics instead?",
             vec![
-                "A run is going. It is stopped before its end; then the chosen topics are replayed.".into(),
-                in_hand,
+                "A run is active. It is stopped before its end; then the chosen topics are replayed.".into(),
+                in_flight,
                 rest,
             ],
         ),
@@ -97,7 +97,7 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
     paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
 }
 
-fn several(count: u64, name: &str) -> String {
+fn counted(count: u64, name: &str) -> String {
     format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
 }
 
@@ -106,15 +106,15 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// What becomes of a run that is stopped, and how it can go on.
-fn stopped(run: &RunView, state: &State) -> [String; 2] {
+/// What happens to a run that is stopped, and how to resume it.
+fn consequences_of_stopping(run: &RunView, state: &State) -> [String; 2] {
     let committed = if run.plan.group.is_some() { " and committed" } else { "" };
     let rest = if run.plan.resumable {
-        format!("Go on later: kreplay resume {}", shorten(&clean(&run.id), 25))
+        format!("Resume later: kreplay resume {}", shorten(&clean(&run.id), 25))
     } else if state.snapshot.cluster.embedded {
-        "The rest is left as it is.".to_owned()
+        "The remaining records are not handled.".to_owned()
     } else {
-        "It keeps no journal: it cannot be resumed.".to_owned()
+        "It has no journal, so it cannot be resumed.".to_owned()
     };
-    [format!("What is in hand is finished{committed}."), rest]
+    [format!("Records in flight are finished{committed}."), rest]
 }

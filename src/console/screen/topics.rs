@@ -1,4 +1,4 @@
-//! The launch screen: topics to choose from, and what a replay of them will do.
+//! The topic list: topics to choose from, and the settings of a replay.
 
 use ratatui::{
     buffer::Buffer,
@@ -18,17 +18,17 @@ use crate::{
     feed::{PlanView, TopicView},
 };
 
-/// Wider than this the figures would be too far from the names.
-const WIDEST: u16 = 110;
-/// The heads of the columns, a gap, and the lines that say what will happen, but for what is read.
-const AROUND: u16 = 6;
-/// The most lines for what is read.
-const RANGE: usize = 3;
-const MARK: u16 = 2;
-const PARTITIONS: u16 = 12;
-const RECORDS: u16 = 14;
-/// The labels below the list.
-const LABELS: u16 = 10;
+/// Maximum width of the window, to keep the numbers close to the names.
+const MAX_WIDTH: u16 = 110;
+/// Lines around the rows: the column headings, a gap, and the settings below, except the range.
+const LINES_AROUND: u16 = 6;
+/// Maximum number of lines for the range.
+const MAX_RANGE_LINES: usize = 3;
+const MARK_WIDTH: u16 = 2;
+const PARTITIONS_WIDTH: u16 = 12;
+const RECORDS_WIDTH: u16 = 14;
+/// Width of the labels below the list.
+const LABEL_WIDTH: u16 = 10;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
@@ -59,29 +59,29 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         }
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
-    outlook(buf, below, state, theme);
+    replay_settings(buf, below, state, theme);
 }
 
-/// Where the rows of the list are; `None` when the terminal is too small.
+/// The area of the rows; `None` if the terminal is too small.
 pub(super) fn rows(state: &State) -> Option<Rect> {
     areas(state).map(|(_, inner)| list_rows(state, inner))
 }
 
-/// The window, which leaves the banner and the messages in view, and its inside.
+/// The window and its inside. The banner and the messages stay visible.
 fn areas(state: &State) -> Option<(Rect, Rect)> {
     let parts = state.areas()?;
     let top = parts.header.y + 1;
     let room = Rect { y: top, height: parts.footer.y.saturating_sub(top), ..state.screen() };
     let lines = number::cells(state.catalog().len().max(3))
-        .saturating_add(AROUND + 2 + number::cells(range(state, WIDEST - 4).len()));
-    // Where it takes the whole width, the scraps above and below it would only disturb.
-    let area = if room.width <= WIDEST { room } else { centred(room, WIDEST, lines) };
+        .saturating_add(LINES_AROUND + 2 + number::cells(range(state, MAX_WIDTH - 4).len()));
+    // If it takes the full width, it also takes the full height: leftovers of the dashboard would only distract.
+    let area = if room.width <= MAX_WIDTH { room } else { centred(room, MAX_WIDTH, lines) };
     let inner = inside(area);
     Some((area, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }))
 }
 
 fn list_rows(state: &State, inner: Rect) -> Rect {
-    let around = AROUND + number::cells(range(state, inner.width).len());
+    let around = LINES_AROUND + number::cells(range(state, inner.width).len());
     Rect { y: inner.y + 1, height: inner.height.saturating_sub(around), ..inner }
 }
 
@@ -104,14 +104,18 @@ fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {
 }
 
 fn columns(at: Rect) -> [Rect; 3] {
-    let name = at.width.saturating_sub(MARK + PARTITIONS + RECORDS);
+    let name = at.width.saturating_sub(MARK_WIDTH + PARTITIONS_WIDTH + RECORDS_WIDTH);
     let column = |from: u16, width: u16| Rect { x: at.x + from, width, ..at };
-    [column(MARK, name.saturating_sub(1)), column(MARK + name, PARTITIONS), column(MARK + name + PARTITIONS, RECORDS)]
+    [
+        column(MARK_WIDTH, name.saturating_sub(1)),
+        column(MARK_WIDTH + name, PARTITIONS_WIDTH),
+        column(MARK_WIDTH + name + PARTITIONS_WIDTH, RECORDS_WIDTH),
+    ]
 }
 
 fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &str, theme: &Theme) {
     if marked {
-        paint::text(buf, at.x, at.y, MARK, "✓", theme.good);
+        paint::text(buf, at.x, at.y, MARK_WIDTH, "✓", theme.good);
     }
     let [name, partitions, records] = columns(at);
     let style = if marked { theme.strong } else { theme.popup };
@@ -121,12 +125,12 @@ fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &
     paint::aligned(buf, records, &known, theme.popup, Alignment::Right);
 }
 
-/// Why there are no rows.
+/// Explains why there are no rows.
 fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
     let snapshot = &state.snapshot;
     let (text, style) = match (&snapshot.catalog, &snapshot.problem) {
         (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
-        (Some(_), _) => ("this cluster has no topics but Kafka's own; r asks again", theme.muted),
+        (Some(_), _) => ("this cluster has only Kafka's internal topics; r reloads", theme.muted),
         (None, Some(problem)) if !snapshot.listing => (problem.as_str(), theme.bad),
         (None, _) => ("asking the cluster for its topics…", theme.muted),
     };
@@ -139,24 +143,24 @@ fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
     }
 }
 
-/// What a replay will do.
-fn outlook(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
-    let room = at.width.saturating_sub(LABELS);
+/// Renders the settings of a replay.
+fn replay_settings(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
+    let room = at.width.saturating_sub(LABEL_WIDTH);
     let next = &state.snapshot.next;
     let workers = state.wanted_concurrency().unwrap_or(next.concurrency);
     let chosen = state.chosen();
     let partitions: u64 = chosen.iter().map(|topic| u64::from(topic.partitions)).sum();
     let too_many = next.ordering == Ordering::Partition && !chosen.is_empty() && u64::from(workers) > partitions;
     let group = match &next.group {
-        None => "none: no consumer group is touched".to_owned(),
-        Some(group) => format!("{}: commits as it goes", clean(group)),
+        None => "none: no consumer group is used".to_owned(),
+        Some(group) => format!("{}: offsets are committed", clean(group)),
     };
     let handler = match next.handler.as_str() {
         "null" => "null: records are only read and counted".to_owned(),
         other => clean(other).into_owned(),
     };
     let rate = state.rate().map_or_else(String::new, |rate| format!(", at most {rate}"));
-    let warn = if too_many { ": more than there are partitions" } else { "" };
+    let warn = if too_many { ": more workers than partitions" } else { "" };
     let mut lines = vec![
         ("replay", amount(state, &chosen, partitions, room), theme.strong),
         ("handler", handler, theme.popup),
@@ -172,41 +176,41 @@ fn outlook(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     }
     for (line, (label, value, style)) in lines.iter().take(usize::from(at.height)).enumerate() {
         let y = at.y + number::cells(line);
-        paint::text(buf, at.x, y, LABELS, label, theme.muted);
-        paint::text(buf, at.x + LABELS, y, room, value, *style);
+        paint::text(buf, at.x, y, LABEL_WIDTH, label, theme.muted);
+        paint::text(buf, at.x + LABEL_WIDTH, y, room, value, *style);
     }
 }
 
-/// What of the topics will be read, in lines of a window of this width.
+/// The range to read, wrapped for a window of the given width.
 fn range(state: &State, cells: u16) -> Vec<String> {
     let next = &state.snapshot.next;
     let whole = next.selection.is_empty() || next.selection == PlanView::WHOLE;
     let text = match (whole, &next.group) {
-        (true, None) => "from the earliest record to the present end".to_owned(),
-        (true, Some(_)) => "from the group's offsets, else the earliest, to the present end".to_owned(),
+        (true, None) => "from the earliest record to the current end".to_owned(),
+        (true, Some(_)) => "from the group's offsets, else the earliest, to the current end".to_owned(),
         (false, None) => next.selection.clone(),
-        (false, Some(_)) => format!("{}; from the group's offsets where it has any", next.selection),
+        (false, Some(_)) => format!("{}; from the group's offsets where committed", next.selection),
     };
-    let room = usize::from(cells.saturating_sub(LABELS));
+    let room = usize::from(cells.saturating_sub(LABEL_WIDTH));
     let mut lines = wrap(&clean(&text), room);
-    if lines.len() > RANGE {
-        let rest = lines.split_off(RANGE - 1).join(" ");
+    if lines.len() > MAX_RANGE_LINES {
+        let rest = lines.split_off(MAX_RANGE_LINES - 1).join(" ");
         lines.push(cut(&rest, room).into_owned());
     }
     lines
 }
 
-/// Said before a number of workers that is only the first.
+/// The prefix of the number of workers under automatic concurrency.
 fn auto(state: &State) -> &'static str {
-    if state.adaptive() { "auto, at first " } else { "" }
+    if state.adaptive() { "auto, from " } else { "" }
 }
 
-/// How much is chosen. A number is never cut: where there is little room, the partitions are left out.
+/// The amount chosen. If it does not fit, the partitions are left out instead of truncating a number.
 fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> String {
     if chosen.is_empty() {
         return "nothing yet".to_owned();
     }
-    let several = |count: u64, name: &str| {
+    let counted = |count: u64, name: &str| {
         let ending = if count == 1 { "" } else { "s" };
         format!("{} {name}{ending}", number::count(count))
     };
@@ -214,13 +218,13 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> S
     let hidden = chosen.iter().filter(|topic| !topic.name.to_lowercase().contains(&needle)).count();
     let which = if chosen.iter().any(|topic| state.topics.is_marked(topic)) {
         let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
-        format!("{} marked{hidden}", several(chosen.len() as u64, "topic"))
+        format!("{} marked{hidden}", counted(chosen.len() as u64, "topic"))
     } else {
         "the topic under the cursor".to_owned()
     };
     let known: Option<u64> =
         chosen.iter().try_fold(0_u64, |sum, topic| topic.records.map(|records| sum.saturating_add(records)));
-    let records = known.map_or("records not counted".to_owned(), |sum| format!("at most {}", several(sum, "record")));
-    let all = format!("{which}, {}, {records}", several(partitions, "partition"));
+    let records = known.map_or("records not counted".to_owned(), |sum| format!("at most {}", counted(sum, "record")));
+    let all = format!("{which}, {}, {records}", counted(partitions, "partition"));
     if width(&all) > usize::from(room) { format!("{which}, {records}") } else { all }
 }

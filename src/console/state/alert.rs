@@ -1,21 +1,20 @@
-//! What must not be overlooked.
+//! Alerts: conditions that need the user's attention.
 
 use super::State;
 
-/// What must not be overlooked, in full sentences.
+/// A condition that needs the user's attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert<'a> {
-    /// What it is about.
+    /// The subject.
     pub title: &'static str,
-    /// What is known, and what to do.
+    /// What happened and what to do.
     pub text: &'a str,
-    /// Whether something went wrong for good, rather than waits for the user.
+    /// Whether it is a final failure, not something waiting for the user.
     pub failed: bool,
 }
 
 impl State {
-    /// What must not be overlooked: why nothing can be run, why the run failed, or what it waits for. A run that is over
-    /// waits for nothing.
+    /// The current alert: why no run can be started, why the run failed, or what an active run is waiting for.
     #[must_use]
     pub fn alert(&self) -> Option<Alert<'_>> {
         let failed = |title, text| Some(Alert { title, text, failed: true });
@@ -27,14 +26,14 @@ impl State {
         if let Some(error) = &run.error {
             return failed("The run failed", error);
         }
-        if !self.going() {
+        if !self.run_is_active() {
             return None;
         }
         if let Some(failure) = &run.paused_by {
             let title = if run.paused_record.is_some() {
-                "Paused by a failed record: f decides, p tries again"
+                "Paused by a failed record: f decides, p retries it"
             } else {
-                "Paused by a failure: p tries again"
+                "Paused by a failure: p retries"
             };
             return waits(title, failure);
         }
@@ -42,8 +41,8 @@ impl State {
             return None;
         }
         waits(
-            "Keys in quarantine wait for a decision",
-            "Everything else is handled. Q shows them: release them, or send them to the dead letters.",
+            "Quarantined keys wait for a decision",
+            "Everything else is handled. Press Q to release them or to dead-letter them.",
         )
     }
 }

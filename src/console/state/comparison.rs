@@ -1,38 +1,38 @@
-//! This session's runs beside each other: how much faster, how well, and whether they did the same.
+//! The comparison of this session's runs: speed-up, efficiency, and digests.
 
 use crate::{
     domain::Ordering,
     feed::{RunState, RunSummary},
 };
 
-/// A run beside the one that the others are measured by.
+/// A run compared with the base run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared<'a> {
     /// The run.
     pub run: &'a RunSummary,
-    /// Its speed ÷ the speed of the base; `None` where one of the two did not come to its end.
+    /// Its speed ÷ the base's speed; `None` if one of the two did not finish.
     pub speed_up: Option<f64>,
-    /// Whether it handled the same records in the same order for each key.
-    pub digest: Sameness,
+    /// Whether it handled the same records in the same order per key as the base.
+    pub digest: DigestMatch,
 }
 
-/// How a run's digest stands to the base's.
+/// The relation of a run's digest to the base's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sameness {
+pub enum DigestMatch {
     /// It is the base.
     Base,
-    /// Equal records in equal order for each key.
+    /// The same records in the same order per key.
     Same,
-    /// Something differs.
+    /// The digests differ.
     Differs,
-    /// It differs, as it may: one of the two kept no order.
+    /// The digests differ, but one of the two runs had no ordering.
     Unordered,
     /// One of the two did not handle all records.
     Unknown,
 }
 
-/// The run that the others are measured by: the first finished one with a single worker throughout, otherwise the
-/// slowest finished one.
+/// The base of the comparison: the first finished run with a single worker throughout, otherwise the slowest finished
+/// run.
 #[must_use]
 pub fn base(runs: &[RunSummary]) -> Option<usize> {
     let done = || runs.iter().enumerate().filter(|(_, run)| run.state == RunState::Done);
@@ -40,7 +40,7 @@ pub fn base(runs: &[RunSummary]) -> Option<usize> {
     single.or_else(|| done().min_by(|(_, a), (_, b)| a.records_per_s.total_cmp(&b.records_per_s))).map(|(at, _)| at)
 }
 
-/// Every run beside the base.
+/// Compares all runs with the base.
 #[must_use]
 pub fn compare(runs: &[RunSummary]) -> Vec<Compared<'_>> {
     let base_at = base(runs);
@@ -50,7 +50,7 @@ pub fn compare(runs: &[RunSummary]) -> Vec<Compared<'_>> {
         .map(|(at, run)| Compared {
             run,
             speed_up: base.and_then(|base| speed_up(run, base)),
-            digest: if base_at == Some(at) { Sameness::Base } else { sameness(run, base) },
+            digest: if base_at == Some(at) { DigestMatch::Base } else { digest_match(run, base) },
         })
         .collect()
 }
@@ -60,18 +60,18 @@ fn speed_up(run: &RunSummary, base: &RunSummary) -> Option<f64> {
     comparable.then(|| run.records_per_s / base.records_per_s)
 }
 
-fn sameness(run: &RunSummary, base: Option<&RunSummary>) -> Sameness {
+fn digest_match(run: &RunSummary, base: Option<&RunSummary>) -> DigestMatch {
     match base {
         Some(base) if run.state == RunState::Done => {
             if run.digest == base.digest {
-                Sameness::Same
+                DigestMatch::Same
             } else if run.ordering == Ordering::None || base.ordering == Ordering::None {
-                Sameness::Unordered
+                DigestMatch::Unordered
             } else {
-                Sameness::Differs
+                DigestMatch::Differs
             }
         }
-        _ => Sameness::Unknown,
+        _ => DigestMatch::Unknown,
     }
 }
 
@@ -97,33 +97,33 @@ mod tests {
     }
 
     #[test]
-    fn a_single_worker_is_the_base_even_if_it_came_later() {
+    fn a_single_worker_run_is_the_base_even_if_it_is_not_the_first() {
         let runs = [run(6, 600.0, "a"), run(1, 100.0, "a"), run(2, 50.0, "b")];
         let compared = compare(&runs);
         assert_eq!(base(&runs), Some(1));
         assert_eq!(compared[0].speed_up, Some(6.0));
         assert_eq!(
             compared.iter().map(|run| run.digest).collect::<Vec<_>>(),
-            [Sameness::Same, Sameness::Base, Sameness::Differs]
+            [DigestMatch::Same, DigestMatch::Base, DigestMatch::Differs]
         );
     }
 
     #[test]
-    fn without_a_single_worker_the_slowest_is_the_base() {
+    fn without_a_single_worker_run_the_slowest_is_the_base() {
         let mut changed = run(1, 10.0, "a");
         changed.concurrency_changed = true;
         assert_eq!(base(&[run(6, 600.0, "a"), changed.clone(), run(2, 200.0, "a")]), Some(1));
         changed.state = RunState::Cancelled;
         let runs = [run(6, 600.0, "a"), changed];
         assert_eq!(base(&runs), Some(0));
-        assert_eq!((compare(&runs)[1].speed_up, compare(&runs)[1].digest), (None, Sameness::Unknown));
+        assert_eq!((compare(&runs)[1].speed_up, compare(&runs)[1].digest), (None, DigestMatch::Unknown));
     }
 
     #[test]
-    fn without_an_order_another_digest_is_no_fault() {
+    fn without_ordering_a_different_digest_is_not_an_error() {
         let mut free = run(6, 600.0, "b");
         free.ordering = Ordering::None;
-        assert_eq!(compare(&[run(1, 100.0, "a"), free])[1].digest, Sameness::Unordered);
+        assert_eq!(compare(&[run(1, 100.0, "a"), free])[1].digest, DigestMatch::Unordered);
         assert_eq!(base(&[]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The present run over time, gathered from one snapshot after the other.
+//! The current run over time, collected from successive snapshots.
 
 use std::collections::HashMap;
 
@@ -7,31 +7,31 @@ use crate::{
     feed::{Recent, RunView, Series},
 };
 
-/// Something that explains a change of speed.
+/// A mark in the chart that explains a change of speed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mark {
     /// Seconds after the run's start.
     pub at_s: f64,
-    /// What happened.
+    /// Its kind.
     pub kind: MarkKind,
 }
 
-/// What a mark stands for.
+/// The kind of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkKind {
-    /// The number of workers became this.
+    /// The number of workers changed to this.
     Concurrency(u32),
-    /// Owners changed.
+    /// A rebalance.
     Rebalance,
 }
 
-/// The present run over time.
+/// The current run over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
     run_id: String,
     concurrency: u32,
     throughput: Series,
-    /// What was handled at the last moment, and when that was.
+    /// The handled count at the last snapshot, and its time in seconds.
     counted: Option<(u64, f64)>,
     marks: Vec<Mark>,
     rebalances_seen: usize,
@@ -39,12 +39,12 @@ pub struct History {
     next_trend_s: f64,
 }
 
-/// How long a slice of the throughput is at first; snapshots come about ten times a second.
+/// Initial slice length of the throughput series, in seconds. Snapshots arrive about ten times a second.
 const SLICE_S: f64 = 0.1;
-/// How often a partition's rate is noted, so that a trend of 8 cells shows the last two seconds.
-const TREND_S: f64 = 0.25;
-/// How many marks are kept; the oldest go first.
-const MARKS: usize = 200;
+/// Interval at which partition rates are recorded, in seconds. A trend of 8 cells shows the last two seconds.
+const TREND_INTERVAL_S: f64 = 0.25;
+/// Maximum number of marks; the oldest are dropped first.
+const MAX_MARKS: usize = 200;
 
 impl Default for History {
     fn default() -> Self {
@@ -62,8 +62,8 @@ impl Default for History {
 }
 
 impl History {
-    /// Adds a moment. A new run begins a new history.
-    pub(in crate::console) fn note(&mut self, run: &RunView) {
+    /// Records a snapshot of a run. A new run starts a new history.
+    pub(in crate::console) fn record(&mut self, run: &RunView) {
         if run.id != self.run_id {
             *self = Self { run_id: run.id.clone(), concurrency: run.concurrency, ..Self::default() };
         }
@@ -83,27 +83,27 @@ impl History {
             return;
         }
         if run.elapsed_s >= self.next_trend_s {
-            self.next_trend_s = run.elapsed_s + TREND_S;
-            self.note_trends(run);
+            self.next_trend_s = run.elapsed_s + TREND_INTERVAL_S;
+            self.record_trends(run);
         }
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "records of a moment")]
+    #[allow(clippy::cast_precision_loss, reason = "small counts between two snapshots")]
     fn count(&mut self, handled: u64, at_s: f64) {
-        // What a resumed run had handled before was not handled now.
-        if let Some((before, then_s)) = self.counted.replace((handled, at_s)) {
-            self.throughput.push(then_s, at_s, handled.saturating_sub(before) as f64);
+        // The first snapshot only sets the base: records handled before a resume are not counted.
+        if let Some((counted_before, then_s)) = self.counted.replace((handled, at_s)) {
+            self.throughput.push(then_s, at_s, handled.saturating_sub(counted_before) as f64);
         }
     }
 
     fn mark(&mut self, at_s: f64, kind: MarkKind) {
-        if self.marks.len() == MARKS {
+        if self.marks.len() == MAX_MARKS {
             self.marks.remove(0);
         }
         self.marks.push(Mark { at_s, kind });
     }
 
-    fn note_trends(&mut self, run: &RunView) {
+    fn record_trends(&mut self, run: &RunView) {
         for partition in &run.partitions {
             if let Some(trend) = self.trends.get_mut(&partition.id) {
                 trend.push(partition.records_per_s);
@@ -115,19 +115,19 @@ impl History {
         }
     }
 
-    /// Records handled in a second over the whole run, as they were counted.
+    /// The counted throughput of the whole run.
     #[must_use]
     pub fn throughput(&self) -> &Series {
         &self.throughput
     }
 
-    /// What explains its changes, oldest first.
+    /// The marks, oldest first.
     #[must_use]
     pub fn marks(&self) -> &[Mark] {
         &self.marks
     }
 
-    /// A partition's rate over the last moments.
+    /// The recent rates of a partition.
     #[must_use]
     pub fn trend(&self, partition: &TopicPartition) -> Option<&Recent> {
         self.trends.get(partition)

@@ -1,19 +1,19 @@
-//! The events of the session, as the event panel shows them.
+//! The event log as shown in the event panel.
 
 use std::collections::VecDeque;
 
 use crate::feed::{Event, Severity};
 
-/// How many events the console holds; the oldest go first.
-const KEPT: usize = 5_000;
+/// Maximum number of events kept; the oldest are dropped first.
+const MAX_EVENTS: usize = 5_000;
 
-/// The events of the session.
+/// The event log with its severity filter, scroll position, and cursor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     events: VecDeque<Event>,
     next_seq: u64,
     missed: u64,
-    least: Severity,
+    min_severity: Severity,
     back: usize,
     /// The sequence number of the event under the cursor; `None` follows the newest.
     selected: Option<u64>,
@@ -21,12 +21,12 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { events: VecDeque::new(), next_seq: 0, missed: 0, least: Severity::Info, back: 0, selected: None }
+        Self { events: VecDeque::new(), next_seq: 0, missed: 0, min_severity: Severity::Info, back: 0, selected: None }
     }
 }
 
 impl Log {
-    /// Takes in events that come after those it has. A view that has been scrolled up stays where it is.
+    /// Appends new events and ignores known ones. A view that is scrolled up stays where it is.
     pub(in crate::console) fn add(&mut self, events: Vec<Event>) {
         for event in events {
             if event.seq < self.next_seq {
@@ -34,65 +34,65 @@ impl Log {
             }
             self.missed += event.seq - self.next_seq;
             self.next_seq = event.seq + 1;
-            if (self.back > 0 || self.selected.is_some()) && event.kind.severity() >= self.least {
+            if (self.back > 0 || self.selected.is_some()) && event.kind.severity() >= self.min_severity {
                 self.back += 1;
             }
-            if self.events.len() == KEPT {
+            if self.events.len() == MAX_EVENTS {
                 self.events.pop_front();
             }
             self.events.push_back(event);
         }
     }
 
-    /// The sequence number of the event to come.
+    /// The sequence number of the next event.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
         self.next_seq
     }
 
-    /// How many events were gone before the console could read them.
+    /// The number of events dropped before the console could read them.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// The quietest events that are shown.
+    /// The lowest severity shown.
     #[must_use]
-    pub fn least(&self) -> Severity {
-        self.least
+    pub fn min_severity(&self) -> Severity {
+        self.min_severity
     }
 
-    /// How many shown events lie below the view; 0 follows the newest.
+    /// The number of events below the view; 0 means that the view follows the newest.
     #[must_use]
     pub fn back(&self) -> usize {
         self.back
     }
 
-    /// How many events are shown, all pages together.
+    /// The number of events that pass the severity filter.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.events.iter().filter(|event| event.kind.severity() >= self.least).count()
+        self.events.iter().filter(|event| event.kind.severity() >= self.min_severity).count()
     }
 
-    /// Whether there is none to show.
+    /// Whether no event passes the severity filter.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The events of a view of `height` lines, oldest first.
+    /// The events visible in a view of `height` lines, oldest first.
     #[must_use]
     pub fn view(&self, height: usize) -> Vec<&Event> {
         let back = self.back.min(self.len().saturating_sub(height));
-        let shown = self.events.iter().rev().filter(|event| event.kind.severity() >= self.least);
+        let shown = self.events.iter().rev().filter(|event| event.kind.severity() >= self.min_severity);
         let mut view: Vec<&Event> = shown.skip(back).take(height).collect();
         view.reverse();
         view
     }
 
-    /// Shows only louder events, or all again after the loudest.
-    pub(in crate::console) fn cycle(&mut self) {
-        self.least = match self.least {
+    /// Raises the lowest severity shown, or shows all events after the highest one.
+    pub(in crate::console) fn cycle_severity(&mut self) {
+        self.min_severity = match self.min_severity {
             Severity::Info => Severity::Notice,
             Severity::Notice => Severity::Warning,
             Severity::Warning => Severity::Error,
@@ -102,28 +102,28 @@ impl Log {
         self.selected = None;
     }
 
-    /// The event under the cursor: the newest shown one while nothing else is selected, the oldest where the selected one is
-    /// gone.
+    /// The event under the cursor: the newest one without a selection, or the oldest one if the selected event was
+    /// dropped.
     #[must_use]
     pub fn selected(&self) -> Option<&Event> {
         let row = self.selected_row()?;
         self.shown().nth(row)
     }
 
-    /// Keeps the cursor on the event that it is on, whatever comes.
-    pub(in crate::console) fn hold(&mut self) {
+    /// Fixes the cursor on its current event, even when new events arrive.
+    pub(in crate::console) fn fix_cursor(&mut self) {
         let selected = self.selected().map(|event| event.seq);
         self.selected = selected;
     }
 
-    /// Moves the cursor up (negative) or down, and the view of `height` lines with it. At the newest event the log follows
-    /// again.
+    /// Moves the cursor up (negative) or down, and scrolls the view of `height` lines with it. On the newest event, the
+    /// view follows the log again.
     pub(in crate::console) fn scroll(&mut self, by: isize, height: usize) {
         let Some(row) = self.selected_row() else { return };
         self.select(row.saturating_add_signed(by), height);
     }
 
-    /// Puts the cursor on a line of the view of `height` lines, counted from its top.
+    /// Moves the cursor to a line of the view of `height` lines, counted from its top.
     pub(in crate::console) fn select_line(&mut self, line: usize, height: usize) {
         let len = self.len();
         let back = self.back.min(len.saturating_sub(height));
@@ -140,12 +140,12 @@ impl Log {
         let below = last - row;
         let selected = self.shown().nth(row).map(|event| event.seq).filter(|_| row < last);
         self.selected = selected;
-        let most = len.saturating_sub(height);
-        self.back = self.back.min(most).clamp((below + 1).saturating_sub(height), below).min(most);
+        let max_back = len.saturating_sub(height);
+        self.back = self.back.min(max_back).clamp((below + 1).saturating_sub(height), below).min(max_back);
     }
 
     fn shown(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| event.kind.severity() >= self.least)
+        self.events.iter().filter(|event| event.kind.severity() >= self.min_severity)
     }
 
     fn selected_row(&self) -> Option<usize> {

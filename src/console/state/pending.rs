@@ -1,28 +1,28 @@
-//! A number of workers that was asked for and does not show in the feed yet.
+//! A requested number of workers that no snapshot shows yet.
 
 use std::time::Duration;
 
-/// How long a change may take before the feed is believed again.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time after which an unapplied change is dropped and the snapshot's number is used again.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A number of workers that was asked for.
+/// A requested number of workers.
 ///
-/// Without it a second press of a key within a tenth of a second would start from the old number again.
+/// Without it, a second key press before the next snapshot would start from the old number again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The number.
     pub to: u32,
-    /// The run that was there at the time.
+    /// The run at the time of the request.
     pub run_id: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub since: Duration,
 }
 
 impl Pending {
-    /// Whether it has nothing more to say: the feed shows the number, another run has begun, or a run that is going
-    /// has had time enough. What was asked for after a run's end waits for the next one.
+    /// Whether the request is no longer pending: the snapshot shows the number, another run has started, or the timeout
+    /// of an active run has passed. A request after a run's end stays pending until the next run.
     #[must_use]
-    pub fn is_settled(&self, run_id: &str, concurrency: u32, over: bool, now: Duration) -> bool {
-        concurrency == self.to || run_id != self.run_id || (!over && now.saturating_sub(self.since) > PATIENCE)
+    pub fn is_resolved(&self, run_id: &str, concurrency: u32, over: bool, now: Duration) -> bool {
+        concurrency == self.to || run_id != self.run_id || (!over && now.saturating_sub(self.since) > CHANGE_TIMEOUT)
     }
 }

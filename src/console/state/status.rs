@@ -2,35 +2,35 @@
 
 use std::time::Duration;
 
-/// How long a message that is no error stays.
-const SHOWN: Duration = Duration::from_secs(4);
+/// How long a message that is not an error is shown.
+const MESSAGE_DURATION: Duration = Duration::from_secs(4);
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusKind {
-    /// What has just been done.
+    /// A confirmation.
     Info,
-    /// What could not be done, and why.
+    /// A refused action, with the reason.
     Refused,
-    /// What went wrong; it stays until it is dismissed.
+    /// An error, shown until dismissed.
     Error,
 }
 
 /// A message in the footer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// What it is.
+    /// Its kind.
     pub kind: StatusKind,
-    /// One sentence.
+    /// The text, one sentence.
     pub text: String,
-    /// When it was said.
+    /// When it appeared.
     pub since: Duration,
 }
 
 impl Status {
-    /// Whether it has been shown long enough.
+    /// Whether its time is over.
     #[must_use]
-    pub fn is_over(&self, now: Duration) -> bool {
-        self.kind != StatusKind::Error && now.saturating_sub(self.since) >= SHOWN
+    pub fn is_expired(&self, now: Duration) -> bool {
+        self.kind != StatusKind::Error && now.saturating_sub(self.since) >= MESSAGE_DURATION
     }
 }

@@ -1,4 +1,4 @@
-//! The partition table: what is shown, in which order, and which row is selected.
+//! The partition table: rows, order, filter, and selection.
 
 use std::cmp::Ordering;
 
@@ -7,9 +7,9 @@ use crate::{
     feed::{Owner, PartitionView},
 };
 
-/// A column of the partition table that can be sorted by.
+/// A sortable column of the partition table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "they are named after what they show")]
+#[allow(missing_docs, reason = "named after their content")]
 pub enum Column {
     Topic,
     Partition,
@@ -24,7 +24,7 @@ pub enum Column {
 }
 
 impl Column {
-    /// Every column, from left to right.
+    /// All columns, from left to right.
     pub const ALL: [Self; 10] = [
         Self::Topic,
         Self::Partition,
@@ -38,7 +38,7 @@ impl Column {
         Self::Progress,
     ];
 
-    /// Its head.
+    /// The heading.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Column {
         }
     }
 
-    /// Whether one looks for its largest values first.
+    /// Whether its largest values come first by default.
     #[must_use]
     pub fn largest_first(self) -> bool {
         matches!(self, Self::Lag | Self::Ahead | Self::Rate | Self::P95)
@@ -77,7 +77,7 @@ impl Column {
     }
 }
 
-/// Worker 10 comes after worker 9.
+/// Orders owners by kind, and workers by number: worker 10 comes after worker 9.
 fn compare_owners(a: &Owner, b: &Owner) -> Ordering {
     let rank = |owner: &Owner| match owner {
         Owner::Nobody => (0, 0),
@@ -95,20 +95,20 @@ fn is_empty(partition: &PartitionView) -> bool {
     partition.first == partition.end
 }
 
-/// What the partition table is to show.
+/// The settings of the partition table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// The column it is sorted by.
+    /// The sort column.
     pub sort: Column,
     /// Whether the largest values come first.
     pub descending: bool,
-    /// What a row has to contain; empty lets all through.
+    /// The text that a row must contain; empty shows all rows.
     pub filter: String,
-    /// Whether partitions without records are shown although others have some.
+    /// Whether empty partitions are shown even if others have records.
     pub show_empty: bool,
-    /// The selected partition; until one is chosen, the first row.
+    /// The selected partition. `None` selects the first row.
     pub selected: Option<TopicPartition>,
-    /// The first row in view.
+    /// The first visible row.
     pub offset: usize,
 }
 
@@ -125,21 +125,21 @@ impl Default for Table {
     }
 }
 
-/// The rows of the table, all pages together.
+/// The rows of the table, including those outside the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Which partitions, by their index in the run, in the table's order.
+    /// Indexes into the run's partitions, in table order.
     pub shown: Vec<usize>,
-    /// How many partitions the run has.
+    /// The number of partitions of the run.
     pub total: usize,
-    /// How many are hidden because they are empty.
+    /// The number of hidden empty partitions.
     pub empty_hidden: usize,
-    /// How many are hidden by the filter.
+    /// The number of partitions hidden by the filter.
     pub filtered_out: usize,
 }
 
 impl Table {
-    /// Chooses and orders the rows. Rows that are equal in the sorted column stand by topic and partition.
+    /// Filters and sorts the rows. Rows that are equal in the sort column are ordered by topic and partition.
     #[must_use]
     pub fn rows(&self, partitions: &[PartitionView]) -> Rows {
         let hide_empty = !self.show_empty && partitions.iter().any(|partition| !is_empty(partition));
@@ -163,7 +163,7 @@ impl Table {
         rows
     }
 
-    /// The row that is selected; `None` only where there are no rows.
+    /// The selected row; `None` if there are no rows.
     #[must_use]
     pub fn selected_row(&self, rows: &Rows, partitions: &[PartitionView]) -> Option<usize> {
         let at = self.selected.as_ref().and_then(|selected| {
@@ -172,7 +172,8 @@ impl Table {
         if rows.shown.is_empty() { None } else { Some(at.unwrap_or(0)) }
     }
 
-    /// The first row of a view of `height` rows: where it was, moved as little as keeps the selected row in view.
+    /// The first visible row of a view of `height` rows: the previous one, moved just enough to keep the selected row
+    /// visible.
     #[must_use]
     pub fn first_row(&self, rows: &Rows, partitions: &[PartitionView], height: usize) -> usize {
         let selected = self.selected_row(rows, partitions).unwrap_or(0);
@@ -181,7 +182,7 @@ impl Table {
         self.offset.clamp(lowest, selected.max(lowest)).min(last)
     }
 
-    /// Sorts by a column, its more telling end first; by the same column again, the other way round.
+    /// Sorts by a column in its default direction, or reverses the direction if it is the sort column already.
     pub(in crate::console) fn sort_by(&mut self, column: Column) {
         if self.sort == column {
             self.descending = !self.descending;

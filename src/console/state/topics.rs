@@ -1,30 +1,30 @@
-//! The topics to choose from: what is shown, which one the cursor is on, and which are marked.
+//! The topic list: filter, cursor, and marks.
 
 use std::collections::BTreeSet;
 
 use crate::feed::TopicView;
 
-/// What the user has chosen so far among the cluster's topics.
+/// The state of the topic list.
 ///
-/// Cursor and marks go by name: a list that is asked for again may have moved.
+/// Cursor and marks refer to names, because a reloaded list may have a different order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topics {
-    /// Whether the window is open, if perhaps behind another one.
+    /// Whether the window is open, possibly behind another one.
     pub open: bool,
-    /// Whether it has opened by itself already.
-    pub offered: bool,
-    /// The topic under the cursor; until one is chosen, the first.
+    /// Whether it has been opened automatically.
+    pub auto_opened: bool,
+    /// The topic under the cursor. `None` is the first one.
     pub selected: Option<String>,
     /// The marked topics.
     pub marked: BTreeSet<String>,
-    /// What a name has to contain; empty lets all through.
+    /// The text that a name must contain; empty shows all topics.
     pub filter: String,
-    /// The first row in view.
+    /// The first visible row.
     pub offset: usize,
 }
 
 impl Topics {
-    /// The topics that the filter lets through, by their index in the catalog.
+    /// The topics that pass the filter, as indexes into the catalog.
     #[must_use]
     pub fn shown(&self, catalog: &[TopicView]) -> Vec<usize> {
         let needle = self.filter.to_lowercase();
@@ -32,7 +32,7 @@ impl Topics {
         catalog.iter().enumerate().filter(|(_, topic)| passes(topic)).map(|(index, _)| index).collect()
     }
 
-    /// The row under the cursor; `None` only where there are no rows.
+    /// The row under the cursor; `None` if there are no rows.
     #[must_use]
     pub fn selected_row(&self, shown: &[usize], catalog: &[TopicView]) -> Option<usize> {
         let at = self.selected.as_ref().and_then(|selected| {
@@ -41,7 +41,8 @@ impl Topics {
         if shown.is_empty() { None } else { Some(at.unwrap_or(0)) }
     }
 
-    /// The first row of a view of `height` rows: where it was, moved as little as keeps the cursor in view.
+    /// The first visible row of a view of `height` rows: the previous one, moved just enough to keep the cursor
+    /// visible.
     #[must_use]
     pub fn first_row(&self, shown: &[usize], catalog: &[TopicView], height: usize) -> usize {
         let selected = self.selected_row(shown, catalog).unwrap_or(0);
@@ -56,7 +57,7 @@ impl Topics {
         self.marked.contains(&topic.name)
     }
 
-    /// What would be replayed: the marked topics, shown or not; without marks, the one under the cursor.
+    /// The chosen topics: the marked ones, shown or not, or without marks the one under the cursor.
     #[must_use]
     pub fn chosen<'a>(&self, catalog: &'a [TopicView]) -> Vec<&'a TopicView> {
         let marked: Vec<&TopicView> = catalog.iter().filter(|topic| self.is_marked(topic)).collect();

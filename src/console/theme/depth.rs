@@ -1,19 +1,19 @@
-//! How many colours a terminal can show.
+//! Colour depth of a terminal.
 
 use ratatui::style::Color;
 
-/// How many colours a terminal can show.
+/// The number of colours that a terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorDepth {
-    /// Any of 16 million.
+    /// 16 million colours.
     True,
-    /// The 256 of xterm.
+    /// The 256 colours of xterm.
     Indexed,
 }
 
 impl ColorDepth {
-    /// What a terminal says of itself in `COLORTERM`. Silence means 256 colours, which every terminal of the last
-    /// twenty years has.
+    /// The colour depth according to `COLORTERM`. Without it, 256 colours are assumed, which all current terminals
+    /// support.
     #[must_use]
     pub fn from_colorterm(value: Option<&str>) -> Self {
         match value {
@@ -23,17 +23,17 @@ impl ColorDepth {
     }
 }
 
-/// The levels of a channel in xterm's 6 × 6 × 6 cube of colours, 16 to 231.
+/// The channel levels of xterm's 6 × 6 × 6 colour cube, indexes 16 to 231.
 const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The nearest of xterm's colours, by the distance of red, green and blue; other kinds of colour stay as they are.
+/// The nearest of xterm's colours by RGB distance. Colours that are not RGB are returned unchanged.
 pub(super) fn nearest_indexed(colour: Color) -> Color {
     let Color::Rgb(r, g, b) = colour else { return colour };
     let candidates = (16..=255_u8).map(|index| (distance(rgb(index), (r, g, b)), index));
     candidates.min().map_or(colour, |(_, index)| Color::Indexed(index))
 }
 
-/// What an index from 16 upwards looks like.
+/// The RGB value of an index from 16 on.
 pub(in crate::console) fn rgb(index: u8) -> (u8, u8, u8) {
     if index >= 232 {
         let grey = 8 + (index - 232) * 10;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_terminal_that_says_so_gets_all_colours() {
+    fn true_colour_requires_colorterm() {
         assert_eq!(ColorDepth::from_colorterm(Some("truecolor")), ColorDepth::True);
         assert_eq!(ColorDepth::from_colorterm(Some("yes")), ColorDepth::Indexed);
         assert_eq!(ColorDepth::from_colorterm(None), ColorDepth::Indexed);

@@ -1,6 +1,6 @@
-//! Deciding what becomes of the record that paused the run.
+//! Decisions about the record that paused the run.
 
-use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, say};
+use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, show_message};
 use crate::{
     console::{
         state::{Overlay, Question, State, StatusKind},
@@ -10,27 +10,27 @@ use crate::{
     replay::{Command, RecordDecision},
 };
 
-/// Opens the window, if a record has paused the run.
+/// Opens the window if a record has paused the run.
 pub(super) fn open(state: &mut State) {
     if state.paused_record().is_none() {
-        say(state, StatusKind::Refused, "no record has paused the run");
+        show_message(state, StatusKind::Refused, "no record has paused the run");
         return;
     }
     state.overlay = Some(Overlay::FailedRecord);
 }
 
-/// Resumes the run, which tries the record again.
+/// Resumes the run, which retries the record.
 pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
     if refuse(state) {
         return Vec::new();
     }
     state.overlay = None;
-    say(state, StatusKind::Info, format!("resuming: {named} is tried again"));
+    show_message(state, StatusKind::Info, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
 }
 
-/// Asks before the record is skipped or dead-lettered: neither can be taken back.
+/// Asks before skipping or dead-lettering the record, because neither can be undone.
 pub(super) fn decide(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
     if waiting(state).is_none() || refuse(state) {
         return Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn decide(state: &mut State, decision: RecordDecision) -> Vec<Effect>
     ask(state, Question::DecideRecord(decision))
 }
 
-/// The user said yes.
+/// Sends the decision after the user has confirmed it.
 pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
     if refuse(state) {
@@ -46,13 +46,13 @@ pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
     }
     let text = match decision {
         RecordDecision::Skip => format!("skipping {named}"),
-        RecordDecision::DeadLetter => format!("sending {named} to the dead letters"),
+        RecordDecision::DeadLetter => format!("dead-lettering {named}"),
     };
-    say(state, StatusKind::Info, text);
+    show_message(state, StatusKind::Info, text);
     vec![Effect::Send(Command::DecideRecord(decision))]
 }
 
-/// Closes the window when the run no longer waits for a decision.
+/// Closes the window when no decision is needed any more.
 pub(super) fn close_when_decided(state: &mut State) {
     let asks = matches!(state.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
     if asks && state.paused_record().is_none() {
@@ -60,7 +60,7 @@ pub(super) fn close_when_decided(state: &mut State) {
     }
 }
 
-/// The record by its key or place, in a few words.
+/// A short description of the record, by its key or its partition and offset.
 pub(in crate::console) fn name(record: &PausedRecord) -> String {
     match &record.key {
         Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
@@ -75,7 +75,7 @@ fn waiting(state: &State) -> Option<String> {
 fn refuse(state: &mut State) -> bool {
     let refusal = cannot_command(state);
     if let Some(refusal) = refusal {
-        say(state, StatusKind::Refused, refusal);
+        show_message(state, StatusKind::Refused, refusal);
     }
     refusal.is_some()
 }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn skipping_and_dead_lettering_are_asked_first_and_named() {
+    fn skipping_and_dead_lettering_need_confirmation() {
         for (action, decision) in
             [(Action::SkipRecord, RecordDecision::Skip), (Action::DeadLetterRecord, RecordDecision::DeadLetter)]
         {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn trying_again_resumes() {
+    fn retrying_resumes_the_run() {
         let mut state = paused("k");
         perform(&mut state, Action::FailedRecord);
         assert_eq!(perform(&mut state, Action::RetryRecord), [Effect::Send(Command::Resume)]);

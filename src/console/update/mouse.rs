@@ -1,4 +1,4 @@
-//! The mouse: the wheel scrolls what is under it, a click focuses, selects or sorts.
+//! The mouse: the wheel scrolls the panel under the pointer, a click focuses, selects, or sorts.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
@@ -9,13 +9,13 @@ use crate::console::{
     widget::partitions,
 };
 
-/// How many lines a notch of the wheel moves.
-const NOTCH: isize = 3;
+/// Lines scrolled per wheel notch.
+const LINES_PER_NOTCH: isize = 3;
 
 pub(super) fn handle(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     match event.kind {
-        MouseEventKind::ScrollUp => wheel(state, event, -NOTCH),
-        MouseEventKind::ScrollDown => wheel(state, event, NOTCH),
+        MouseEventKind::ScrollUp => wheel(state, event, -LINES_PER_NOTCH),
+        MouseEventKind::ScrollDown => wheel(state, event, LINES_PER_NOTCH),
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
         _ => {}
     }
@@ -37,7 +37,7 @@ fn wheel(state: &mut State, event: MouseEvent, by: isize) {
 
 fn click(state: &mut State, x: u16, y: u16) {
     match state.overlay {
-        // A question is answered by its keys, never by a stray click.
+        // Questions and prompts are answered only by keys, never by a stray click.
         Some(
             Overlay::Ask(_)
             | Overlay::Number { .. }
@@ -45,7 +45,7 @@ fn click(state: &mut State, x: u16, y: u16) {
             | Overlay::Filter(_)
             | Overlay::TopicFilter(_),
         ) => return,
-        // Here a click aims at a key; what is decided about must not change by closing and opening the window.
+        // A click selects a key. It must not close the window, because reopening would change the selection.
         Some(Overlay::Quarantine(_)) => {
             quarantine::click(state, x, y);
             state.stale = true;

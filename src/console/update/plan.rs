@@ -1,31 +1,31 @@
-//! Asking for a plan, and looking at it.
+//! Requests a plan and shows it.
 
 use std::sync::Arc;
 
-use super::{Effect, run::cannot_command, say};
+use super::{Effect, run::cannot_command, show_message};
 use crate::{
     console::state::{Overlay, State, StatusKind},
     replay::Command,
 };
 
-/// Opens the window, or closes it. Topics that are being chosen are planned anew; otherwise a plan that is there is shown.
+/// Opens or closes the window. In the topic list, it always requests a new plan; otherwise it shows the existing one.
 pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
     if matches!(state.overlay, Some(Overlay::Plan(_))) {
         state.overlay = None;
         return Vec::new();
     }
     let planning = &state.snapshot.planning;
-    // A plan of other topics than those of the run would be read as the run's.
+    // A plan of other topics would be mistaken for the plan of the run.
     let fits =
         planning.forecast.as_ref().is_some_and(|plan| state.run().is_none_or(|run| run.plan.topics == plan.topics));
-    if (fits || planning.going.is_some()) && !state.topics.open {
+    if (fits || planning.in_progress.is_some()) && !state.topics.open {
         state.overlay = Some(Overlay::Plan(0));
         return Vec::new();
     }
     make(state)
 }
 
-/// Asks for a plan, and opens the window.
+/// Requests a plan and opens the window.
 pub(super) fn make(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = if state.topics.open {
         state.chosen().into_iter().map(|topic| topic.name.clone()).collect()
@@ -40,19 +40,19 @@ pub(super) fn make(state: &mut State) -> Vec<Effect> {
         None
     };
     if let Some(refusal) = refusal {
-        say(state, StatusKind::Refused, refusal);
+        show_message(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
     state.overlay = Some(Overlay::Plan(0));
     vec![Effect::Send(Command::Plan(names))]
 }
 
-/// Gives up the plan that is being made.
+/// Stops making the plan.
 pub(super) fn stop(state: &mut State) -> Vec<Effect> {
-    if state.snapshot.planning.going.is_none() {
-        say(state, StatusKind::Refused, "no plan is being made");
+    if state.snapshot.planning.in_progress.is_none() {
+        show_message(state, StatusKind::Refused, "no plan is being made");
         return Vec::new();
     }
-    say(state, StatusKind::Info, "the plan is given up");
+    show_message(state, StatusKind::Info, "planning stopped");
     vec![Effect::Send(Command::StopPlanning)]
 }

@@ -1,6 +1,6 @@
-//! Deciding what becomes of keys in quarantine.
+//! Decisions about quarantined keys.
 
-use super::{Effect, MAX_KEY_CELLS, ask, run, say};
+use super::{Effect, MAX_KEY_CELLS, ask, run, show_message};
 use crate::{
     console::{
         number, screen,
@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) fn open(state: &mut State) {
     if state.quarantined().is_empty() {
-        say(state, StatusKind::Refused, "no key is in quarantine");
+        show_message(state, StatusKind::Refused, "no key is in quarantine");
         return;
     }
     let first = state.quarantined().first().map(|key| key.hash);
@@ -29,7 +29,7 @@ pub(super) fn scroll(state: &mut State, by: isize) {
     state.overlay = Some(Overlay::Quarantine(selected));
 }
 
-/// A click selects the key under it.
+/// Selects the clicked key.
 pub(super) fn click(state: &mut State, x: u16, y: u16) {
     let (rows, from) = screen::quarantine_rows(state);
     if rows.contains((x, y).into())
@@ -39,17 +39,18 @@ pub(super) fn click(state: &mut State, x: u16, y: u16) {
     }
 }
 
-/// Decides about the selected key; what cannot be taken back is asked first. The cursor stays on a key that is released.
+/// Decides about the selected key. Dead-lettering asks first, because it cannot be undone. The cursor stays on a
+/// released key.
 pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
     if state.quarantined().is_empty() {
         return Vec::new();
     }
     let Some(hash) = selected(state).map(|key| key.hash) else {
-        // Never decide about another key than the one that was under the cursor.
-        say(
+        // Never decide about a different key than the one under the cursor.
+        show_message(
             state,
             StatusKind::Refused,
-            "that key is not in quarantine now; choose another, or wait until it comes back",
+            "that key is not in quarantine; choose another, or wait until it returns",
         );
         return Vec::new();
     };
@@ -69,12 +70,12 @@ pub(super) fn decide_all(state: &mut State, decision: Decision) -> Vec<Effect> {
     ask(state, Question::DecideAll(decision))
 }
 
-/// Tells the session about one key. After a key that leaves the next one is selected.
+/// Sends the decision about one key. After dead-lettering, the next key is selected.
 pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<Effect> {
     let keys = state.quarantined();
     let Some(row) = keys.iter().position(|key| key.hash == hash) else {
         open(state);
-        say(state, StatusKind::Refused, "that key is not in quarantine any more");
+        show_message(state, StatusKind::Refused, "that key is no longer in quarantine");
         return Vec::new();
     };
     let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
@@ -89,19 +90,23 @@ fn selected(state: &State) -> Option<&QuarantinedKey> {
     state.quarantined().get(state.quarantined_row()?)
 }
 
-/// Says so where the run has no dead letters.
+/// Refuses dead-lettering if the run has no dead-letter topic.
 fn refuse_dead_letters(state: &mut State, decision: Decision) -> bool {
     let refused = decision == Decision::DeadLetter && state.run().is_none_or(|run| !run.quarantine.dead_letters);
     if refused {
-        say(state, StatusKind::Refused, "this run has no dead letters; start it with --on-failure dead-letter");
+        show_message(
+            state,
+            StatusKind::Refused,
+            "this run has no dead-letter topic; start it with --on-failure dead-letter",
+        );
     }
     refused
 }
 
-/// Tells the session.
+/// Sends the decision about one key, or about all keys.
 pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
     if let Some(refusal) = run::cannot_command(state) {
-        say(state, StatusKind::Refused, refusal);
+        show_message(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
     let key_of = |hash| state.quarantined().iter().find(|one| one.hash == hash).map(name);
@@ -109,15 +114,15 @@ pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> V
         (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
         (Decision::Release, None) => "releasing all keys".into(),
         (Decision::DeadLetter, Some(hash)) => {
-            format!("sending {} to the dead letters", key_of(hash).unwrap_or_default())
+            format!("dead-lettering {}", key_of(hash).unwrap_or_default())
         }
-        (Decision::DeadLetter, None) => "sending all keys in quarantine to the dead letters".into(),
+        (Decision::DeadLetter, None) => "dead-lettering all quarantined keys".into(),
     };
-    say(state, StatusKind::Info, text);
+    show_message(state, StatusKind::Info, text);
     vec![Effect::Send(Command::Decide(decision, key))]
 }
 
-/// A key with the number of its records, in a few words.
+/// A short description of a key with its number of records.
 pub(in crate::console) fn name(one: &QuarantinedKey) -> String {
     let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
     format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_released_key_keeps_the_cursor_and_nothing_else_is_decided_meanwhile() {
+    fn a_released_key_keeps_the_cursor_and_blocks_decisions_until_it_returns() {
         let mut console = state(&[10, 20, 30]);
         perform(&mut console, Action::Quarantine);
         assert_eq!(console.mode(), Mode::Deciding);
@@ -171,18 +176,18 @@ mod tests {
         let effects = perform(&mut console, Action::Release);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
         assert!(console.status.as_ref().unwrap().text.contains("(3 records)"));
-        // While the key is being tried again, the window decides about none.
+        // While the key is being retried, no key can be decided about.
         update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
         assert_eq!(console.quarantined_row(), None);
         assert_eq!(perform(&mut console, Action::DeadLetter), []);
         assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
-        // It has failed again: the cursor is on it.
+        // The key failed again: the cursor is back on it.
         update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
         assert_eq!(console.quarantined_row(), Some(1));
     }
 
     #[test]
-    fn a_key_is_dead_lettered_after_a_question_that_names_it() {
+    fn dead_lettering_a_key_needs_confirmation() {
         let mut state = state(&[10, 20, 30]);
         perform(&mut state, Action::Quarantine);
         perform(&mut state, Action::Down);
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn without_dead_letters_a_key_is_not_said_to_go_there() {
+    fn without_a_dead_letter_topic_dead_lettering_is_refused() {
         let mut console = state(&[10]);
         let mut snapshot = (*console.snapshot).clone();
         snapshot.run.as_mut().unwrap().quarantine.dead_letters = false;
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_has_gone_is_not_mistaken_for_another() {
+    fn no_decision_is_made_about_a_key_that_has_left() {
         let mut console = state(&[10, 20]);
         perform(&mut console, Action::Quarantine);
         perform(&mut console, Action::Down);
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn saying_no_leads_back_to_the_keys() {
+    fn answering_no_returns_to_the_keys() {
         let mut state = state(&[10]);
         perform(&mut state, Action::Quarantine);
         perform(&mut state, Action::ReleaseAll);
@@ -234,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_over_leaves_nothing_to_decide() {
+    fn the_window_closes_when_the_run_ends() {
         let mut state = state(&[10]);
         perform(&mut state, Action::Quarantine);
         let mut snapshot = (*state.snapshot).clone();
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mouse_selects_and_scrolls_and_closes_nothing() {
+    fn the_mouse_selects_and_scrolls_without_closing_the_window() {
         use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
         let mut state = state(&[10, 20, 30, 40, 50]);
         perform(&mut state, Action::Quarantine);
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn all_at_once_is_asked_first() {
+    fn deciding_about_all_keys_needs_confirmation() {
         let mut state = state(&[10]);
         perform(&mut state, Action::Quarantine);
         assert_eq!(perform(&mut state, Action::DeadLetterAll), []);
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_quarantine_is_not_opened() {
+    fn an_empty_quarantine_does_not_open() {
         let mut state = state(&[]);
         perform(&mut state, Action::Quarantine);
         assert_eq!((state.mode(), perform(&mut state, Action::Release)), (Mode::Dashboard, vec![]));

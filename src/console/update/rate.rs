@@ -1,6 +1,6 @@
-//! Setting and lifting the rate limit.
+//! Sets and removes the rate limit.
 
-use super::{Effect, run::cannot_command, say};
+use super::{Effect, run::cannot_command, show_message};
 use crate::{
     console::state::{Overlay, State, StatusKind},
     domain::RateLimit,
@@ -10,12 +10,12 @@ use crate::{
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
     match cannot_command(state) {
-        Some(refusal) => say(state, StatusKind::Refused, refusal),
+        Some(refusal) => show_message(state, StatusKind::Refused, refusal),
         None => state.overlay = Some(Overlay::Rate { text: String::new(), error: None }),
     }
 }
 
-/// Takes what was typed, or says in the prompt why it cannot. Nothing, or `off`, lifts the limit.
+/// Accepts the typed rate, or shows in the prompt why it is invalid. Empty input or `off` removes the limit.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
     let rate = match text.trim() {
         "" | "off" => Ok(None),
@@ -24,8 +24,8 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
     match rate {
         Ok(rate) => {
             state.overlay = None;
-            let said = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
-            say(state, StatusKind::Info, said);
+            let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+            show_message(state, StatusKind::Info, message);
             vec![Effect::Send(Command::SetRate(rate))]
         }
         Err(error) => {

@@ -1,6 +1,6 @@
-//! Starting, pausing, stopping, leaving.
+//! Starts, pauses, and stops runs, and quits.
 
-use super::{Effect, ask, failed_record, quarantine, say, topics};
+use super::{Effect, ask, failed_record, quarantine, show_message, topics};
 use crate::{
     console::state::{Overlay, Question, State, StatusKind},
     feed::RunState,
@@ -8,7 +8,7 @@ use crate::{
 };
 
 pub(super) fn run(state: &mut State) -> Vec<Effect> {
-    if state.going() {
+    if state.run_is_active() {
         return ask(state, Question::Restart);
     }
     if topics::must_choose(state) {
@@ -18,7 +18,7 @@ pub(super) fn run(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn restart(state: &mut State) -> Vec<Effect> {
-    if state.going() {
+    if state.run_is_active() {
         return ask(state, Question::Restart);
     }
     if topics::must_choose(state) {
@@ -29,15 +29,15 @@ pub(super) fn restart(state: &mut State) -> Vec<Effect> {
 
 pub(super) fn start(state: &mut State, command: Command) -> Vec<Effect> {
     if let Some(refusal) = cannot_command(state) {
-        say(state, StatusKind::Refused, refusal);
+        show_message(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
     state.pending = None;
-    say(state, StatusKind::Info, STARTING);
+    show_message(state, StatusKind::Info, STARTING);
     vec![Effect::Send(command)]
 }
 
-/// Why no command would reach a session, if so.
+/// Why no command can be sent to the session; `None` if one can.
 pub(super) fn cannot_command(state: &State) -> Option<&'static str> {
     if state.ended {
         Some("the session has ended; quit with q")
@@ -49,26 +49,26 @@ pub(super) fn cannot_command(state: &State) -> Option<&'static str> {
 }
 
 pub(super) fn toggle_pause(state: &mut State) -> Vec<Effect> {
-    let (kind, text, effects) = match state.run().map(|run| run.state).filter(|_| state.going()) {
-        Some(RunState::Running) => (StatusKind::Info, "pausing: what is in hand is finished", Some(Command::Pause)),
-        Some(RunState::Paused) => (StatusKind::Info, "going on", Some(Command::Resume)),
-        Some(RunState::Draining) => (StatusKind::Refused, "the run is already coming to its end", None),
-        _ => (StatusKind::Refused, "no run is going", None),
+    let (kind, text, effects) = match state.run().map(|run| run.state).filter(|_| state.run_is_active()) {
+        Some(RunState::Running) => (StatusKind::Info, "pausing: records in flight are finished", Some(Command::Pause)),
+        Some(RunState::Paused) => (StatusKind::Info, "resuming", Some(Command::Resume)),
+        Some(RunState::Draining) => (StatusKind::Refused, "the run is already ending", None),
+        _ => (StatusKind::Refused, "no run is active", None),
     };
-    say(state, kind, text);
+    show_message(state, kind, text);
     effects.map(Effect::Send).into_iter().collect()
 }
 
-pub(super) fn cancel(state: &mut State) -> Vec<Effect> {
-    if state.going() {
-        return ask(state, Question::Cancel);
+pub(super) fn stop(state: &mut State) -> Vec<Effect> {
+    if state.run_is_active() {
+        return ask(state, Question::Stop);
     }
-    say(state, StatusKind::Refused, "no run is going");
+    show_message(state, StatusKind::Refused, "no run is active");
     Vec::new()
 }
 
 pub(super) fn quit(state: &mut State) -> Vec<Effect> {
-    if state.going() {
+    if state.run_is_active() {
         return ask(state, Question::Quit);
     }
     vec![Effect::Quit]
@@ -81,14 +81,14 @@ pub(super) fn interrupt(state: &mut State) -> Vec<Effect> {
     quit(state)
 }
 
-/// The user said yes.
+/// Performs the action of a confirmed question.
 pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
     match question {
         Question::Restart => start(state, Command::Restart),
-        Question::Cancel => {
+        Question::Stop => {
             let grouped = state.run().is_some_and(|run| run.plan.group.is_some());
             let committed = if grouped { " and committed" } else { "" };
-            say(state, StatusKind::Info, format!("cancelling: what is in hand is finished{committed}"));
+            show_message(state, StatusKind::Info, format!("stopping: records in flight are finished{committed}"));
             vec![Effect::Send(Command::Cancel)]
         }
         Question::Quit => vec![Effect::Quit],
@@ -99,19 +99,20 @@ pub(super) fn answer(state: &mut State, question: Question) -> Vec<Effect> {
     }
 }
 
-/// What was said when a run was started, paused or stopped is past as soon as the run is.
-const PASSING: [&str; 4] = [STARTING, "pausing", "going on", "cancelling"];
+/// Prefixes of messages that are obsolete once the run has ended.
+const TRANSIENT_PREFIXES: [&str; 4] = [STARTING, "pausing", "resuming", "stopping"];
 const STARTING: &str = "starting";
 
-/// A run that has just come to its end: what was said of it before goes, and one that was stopped says how it goes on.
-pub(super) fn note_end(state: &mut State, was_going: bool, ended: bool) {
+/// Handles the end of a run: removes obsolete messages, and shows how to resume a stopped run.
+pub(super) fn announce_end(state: &mut State, was_active: bool, ended: bool) {
     let over = state.run().is_some_and(|run| run.state.is_over());
-    let passing = |text: &str| PASSING.iter().any(|begin| text.starts_with(begin));
-    if over && ended && state.status.as_ref().is_some_and(|one| one.kind == StatusKind::Info && passing(&one.text)) {
+    let is_transient = |text: &str| TRANSIENT_PREFIXES.iter().any(|begin| text.starts_with(begin));
+    if over && ended && state.status.as_ref().is_some_and(|one| one.kind == StatusKind::Info && is_transient(&one.text))
+    {
         state.status = None;
     }
-    let stopped = state.run().filter(|run| was_going && run.state == RunState::Cancelled && run.plan.resumable);
+    let stopped = state.run().filter(|run| was_active && run.state == RunState::Cancelled && run.plan.resumable);
     if let Some(id) = stopped.map(|run| run.id.clone()) {
-        say(state, StatusKind::Info, format!("stopped; go on later with: kreplay resume {id}"));
+        show_message(state, StatusKind::Info, format!("stopped; resume with: kreplay resume {id}"));
     }
 }

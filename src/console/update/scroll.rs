@@ -1,4 +1,4 @@
-//! Moving about: in the panel that has the keys, or in the text in front.
+//! Moves and scrolls, in the focused panel or in the window in front.
 
 use super::{quarantine, topics};
 use crate::console::{
@@ -8,7 +8,7 @@ use crate::console::{
     state::{Overlay, State},
 };
 
-/// Moves by an action; actions that do not move do nothing here.
+/// Moves according to an action. Other actions are ignored.
 pub(super) fn by_action(state: &mut State, action: Action) {
     let choosing = state.topics.open && state.overlay.is_none();
     let page = if choosing { topics::page(state) } else { page(state, state.focus) };
@@ -33,26 +33,26 @@ pub(super) fn by_action(state: &mut State, action: Action) {
     }
 }
 
-/// Moves the text in front.
+/// Scrolls the window in front.
 pub(super) fn overlay(state: &mut State, by: isize) {
-    let most = screen::longest_scroll(state);
+    let max_from = screen::max_scroll(state);
     if let Some(
         Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from) | Overlay::Event(from) | Overlay::Run(from),
     ) = &mut state.overlay
     {
-        *from = (*from).min(most).saturating_add_signed(by).min(most);
+        *from = (*from).min(max_from).saturating_add_signed(by).min(max_from);
     }
 }
 
-/// Moves one panel.
+/// Moves within a panel.
 pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
     let page = page(state, panel);
     match panel {
         Panel::Partitions => select(state, by),
         Panel::Events => state.log.scroll(by, page),
         Panel::Workers => {
-            let most = state.run().map_or(0, |run| run.workers.len()).saturating_sub(page);
-            state.workers_from = state.workers_from.min(most).saturating_add_signed(by).min(most);
+            let max_from = state.run().map_or(0, |run| run.workers.len()).saturating_sub(page);
+            state.workers_from = state.workers_from.min(max_from).saturating_add_signed(by).min(max_from);
         }
         Panel::Throughput => {}
     }
@@ -65,7 +65,7 @@ fn select(state: &mut State, by: isize) {
     select_row(state, row);
 }
 
-/// Selects a row of the table; one that is not there changes nothing.
+/// Selects a row of the table. Ignored if the row does not exist.
 pub(super) fn select_row(state: &mut State, row: usize) {
     let rows = state.rows();
     let partition = rows.shown.get(row).and_then(|index| state.partitions().get(*index));
@@ -74,18 +74,18 @@ pub(super) fn select_row(state: &mut State, row: usize) {
     follow(state);
 }
 
-/// Keeps the selected row in view.
+/// Scrolls so that the selected row is visible.
 pub(super) fn follow(state: &mut State) {
     let page = page(state, Panel::Partitions);
     state.table.offset = state.table.first_row(&state.rows(), state.partitions(), page);
 }
 
-/// How many rows of a panel are in view.
+/// The number of visible rows of a panel.
 pub(super) fn page(state: &State, panel: Panel) -> usize {
     let area = state.areas().and_then(|areas| areas.panel(panel));
     let lines = area.map_or(1, |area| usize::from(area.height.saturating_sub(2)));
     match panel {
-        // Their first line heads the columns.
+        // Their first line is the column headings.
         Panel::Partitions | Panel::Workers => lines.saturating_sub(1),
         Panel::Events | Panel::Throughput => lines,
     }

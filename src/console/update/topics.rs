@@ -1,11 +1,11 @@
-//! Choosing topics, and replaying them.
+//! Chooses topics and replays them.
 
 use std::sync::Arc;
 
 use super::{
     Effect, ask,
     run::{cannot_command, start},
-    say,
+    show_message,
 };
 use crate::{
     console::{
@@ -16,11 +16,11 @@ use crate::{
     replay::Command,
 };
 
-/// Opens the window; asks the cluster where it has not been asked yet.
+/// Opens the window. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
     if state.snapshot.catalog.is_none() && !state.snapshot.listing {
         if let Some(refusal) = cannot_command(state) {
-            say(state, StatusKind::Refused, refusal);
+            show_message(state, StatusKind::Refused, refusal);
             return Vec::new();
         }
         state.topics.open = true;
@@ -31,58 +31,58 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens the window by itself, once, where there is nothing to look at before topics are chosen; the wait for them shows
-/// there, too.
-pub(super) fn offer(state: &mut State) {
+/// Opens the window automatically, once, if topics must be chosen first. The window also shows that the list is
+/// loading.
+pub(super) fn open_automatically(state: &mut State) {
     let snapshot = &state.snapshot;
     if snapshot.run.is_some() {
         return;
     }
     if snapshot.problem.is_some() {
-        // When it is overcome, the choice is open again.
-        state.topics.offered = false;
-    } else if is_to_choose(snapshot) && !state.topics.offered {
-        state.topics.offered = true;
+        // Opens again when the problem is resolved.
+        state.topics.auto_opened = false;
+    } else if has_topic_list(snapshot) && !state.topics.auto_opened {
+        state.topics.auto_opened = true;
         state.topics.open = true;
     }
 }
 
-/// Whether `run` can only mean a choice of topics: none has been made yet.
+/// Whether topics must be chosen before a run can start.
 pub(super) fn must_choose(state: &State) -> bool {
     let snapshot = &state.snapshot;
-    !state.ended && snapshot.run.is_none() && snapshot.problem.is_none() && is_to_choose(snapshot)
+    !state.ended && snapshot.run.is_none() && snapshot.problem.is_none() && has_topic_list(snapshot)
 }
 
-fn is_to_choose(snapshot: &Snapshot) -> bool {
+fn has_topic_list(snapshot: &Snapshot) -> bool {
     snapshot.catalog.is_some() || snapshot.listing
 }
 
-/// Asks the cluster again.
-pub(super) fn list_again(state: &mut State) -> Vec<Effect> {
+/// Requests the topics from the cluster again.
+pub(super) fn reload(state: &mut State) -> Vec<Effect> {
     if let Some(refusal) = cannot_command(state) {
-        say(state, StatusKind::Refused, refusal);
+        show_message(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
-    say(state, StatusKind::Info, "asking the cluster again");
+    show_message(state, StatusKind::Info, "reloading the topics");
     vec![Effect::Send(Command::ListTopics)]
 }
 
-/// Replays what is chosen; nothing is chosen while the window is shut.
+/// Replays the chosen topics. Ignored while the window is closed.
 pub(super) fn replay(state: &mut State) -> Vec<Effect> {
     if !state.topics.open {
         return Vec::new();
     }
     if state.chosen().is_empty() {
-        say(state, StatusKind::Refused, "there is no topic to replay");
+        show_message(state, StatusKind::Refused, "there is no topic to replay");
         return Vec::new();
     }
-    if state.going() {
+    if state.run_is_active() {
         return ask(state, Question::ReplayInstead);
     }
     replay_chosen(state)
 }
 
-/// Starts a run of the chosen topics; the session stops one that is going.
+/// Starts a run of the chosen topics. The session stops an active run first.
 pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
     if names.is_empty() {
@@ -93,7 +93,7 @@ pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// Marks the topic under the cursor, or takes its mark away.
+/// Marks or unmarks the topic under the cursor.
 pub(super) fn mark(state: &mut State) {
     let shown = state.topics.shown(state.catalog());
     let row = state.topics.selected_row(&shown, state.catalog());
@@ -105,7 +105,7 @@ pub(super) fn mark(state: &mut State) {
     state.topics.selected = Some(name);
 }
 
-/// Marks every topic shown; where all are marked, takes their marks away.
+/// Marks all topics shown, or unmarks them if all are marked.
 pub(super) fn mark_all(state: &mut State) {
     let shown = state.topics.shown(state.catalog());
     let topics: Vec<_> = shown.iter().filter_map(|index| state.catalog().get(*index)).collect();
@@ -127,7 +127,7 @@ pub(super) fn scroll(state: &mut State, by: isize) {
     select(state, now.saturating_add_signed(by).min(shown.len() - 1));
 }
 
-/// Puts the cursor on a row; one that is not there changes nothing.
+/// Moves the cursor to a row. Ignored if the row does not exist.
 fn select(state: &mut State, row: usize) {
     let shown = state.topics.shown(state.catalog());
     let name = shown.get(row).and_then(|index| state.catalog().get(*index)).map(|topic| topic.name.clone());
@@ -136,7 +136,7 @@ fn select(state: &mut State, row: usize) {
     follow(state);
 }
 
-/// A click puts the cursor on the row under it.
+/// Moves the cursor to the clicked row.
 pub(super) fn click(state: &mut State, x: u16, y: u16) {
     let Some(rows) = screen::topic_rows(state).filter(|rows| rows.contains((x, y).into())) else { return };
     let shown = state.topics.shown(state.catalog());
@@ -144,14 +144,14 @@ pub(super) fn click(state: &mut State, x: u16, y: u16) {
     select(state, first + usize::from(y - rows.y));
 }
 
-/// Keeps the cursor in view.
+/// Scrolls so that the cursor is visible.
 pub(super) fn follow(state: &mut State) {
     let height = page(state);
     let shown = state.topics.shown(state.catalog());
     state.topics.offset = state.topics.first_row(&shown, state.catalog(), height);
 }
 
-/// How many rows are in view.
+/// The number of visible rows.
 pub(super) fn page(state: &State) -> usize {
     screen::topic_rows(state).map_or(1, |rows| usize::from(rows.height))
 }

@@ -1,4 +1,4 @@
-//! The texts a user types: a number of workers, a filter.
+//! Text input of prompts and filters.
 
 use crossterm::event::KeyCode;
 
@@ -11,9 +11,9 @@ use crate::{
     feed::cells,
 };
 
-/// The longest text in graphemes; a Kafka topic's name has at most 249 characters.
+/// Maximum length of the input in graphemes. A Kafka topic name has at most 249 characters.
 const MAX_GRAPHEMES: usize = 249;
-/// A grapheme has any number of marks: the bytes are bounded, too.
+/// Maximum length of the input in bytes, because a grapheme can have any number of combining marks.
 const MAX_BYTES: usize = 8 << 10;
 
 pub(super) fn press(state: &mut State, key: Key) {
@@ -28,7 +28,7 @@ pub(super) fn insert(state: &mut State, c: char) {
             return;
         }
         text.push(c);
-        // It may belong to the grapheme before it.
+        // Checked after the push, because the character may extend the last grapheme.
         if cells::count(text) > MAX_GRAPHEMES {
             text.pop();
         }

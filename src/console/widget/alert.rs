@@ -1,4 +1,4 @@
-//! What must not be overlooked, in full sentences.
+//! The alert panel.
 
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 

@@ -1,4 +1,4 @@
-//! Throughput over the whole run, with marks where something explains a change.
+//! The throughput chart of the whole run, with marks that explain changes.
 
 use ratatui::{
     buffer::Buffer,
@@ -18,12 +18,12 @@ use crate::{
     feed::RunView,
 };
 
-/// How far a sign may stand from its moment, in cells.
-const NEAR: u16 = 4;
-/// The room for the values of the vertical axis.
-const LABELS: u16 = 8;
-/// The stretches of time that the horizontal axis can cover, in seconds; longer runs go on in whole days.
-const SPANS: [f64; 18] = [
+/// Maximum distance of a mark from its time, in cells.
+const MAX_MARK_SHIFT: u16 = 4;
+/// Width of the labels of the vertical axis.
+const LABEL_WIDTH: u16 = 8;
+/// Time spans of the horizontal axis, in seconds. Longer runs use whole days.
+const TIME_SPANS_S: [f64; 18] = [
     5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0,
     86_400.0, 172_800.0, 604_800.0,
 ];
@@ -35,16 +35,16 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let inner = frame::panel(buf, area, title, &remark, state.focus == Panel::Throughput, theme);
     let Some(run) = state.run().filter(|_| series.peak().is_some()) else {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
-        paint::aligned(buf, centre, "nothing measured yet", theme.muted, Alignment::Center);
+        paint::aligned(buf, centre, "no measurements yet", theme.muted, Alignment::Center);
         return;
     };
-    if inner.height < 3 || inner.width < LABELS + 10 {
+    if inner.height < 3 || inner.width < LABEL_WIDTH + 10 {
         return;
     }
-    let plot = Rect::new(inner.x + LABELS, inner.y + 1, inner.width - LABELS - 1, inner.height - 2);
+    let plot = Rect::new(inner.x + LABEL_WIDTH, inner.y + 1, inner.width - LABEL_WIDTH - 1, inner.height - 2);
     let span_s = span(run);
     let values = series.columns(usize::from(plot.width), span_s);
-    // The mean of a column can be above no slice's mean, so the peak bounds them all.
+    // The mean of a column never exceeds the highest slice, so the peak is an upper bound for all columns.
     let top = number::round_up(series.peak().unwrap_or(1.0));
     vertical_axis(buf, plot, top, theme);
     for (at, value) in values.iter().enumerate() {
@@ -64,18 +64,19 @@ fn title<'a>(run: Option<&RunView>, theme: &Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-/// A finished run fills the chart; one that goes on grows into a stretch of time that seldom changes.
+/// The time span of the chart. A finished run fills the chart; a running one uses the next larger span, which rarely
+/// changes.
 fn span(run: &RunView) -> f64 {
     if run.state.is_over() {
         return run.elapsed_s.max(0.1);
     }
     let day = 86_400.0;
     let longer = (run.elapsed_s / day).ceil() * day;
-    SPANS.into_iter().find(|span| *span >= run.elapsed_s).unwrap_or(longer)
+    TIME_SPANS_S.into_iter().find(|span| *span >= run.elapsed_s).unwrap_or(longer)
 }
 
 fn column(buf: &mut Buffer, plot: Rect, at: u16, share: f64, theme: &Theme) {
-    // Any handling at all leaves a trace.
+    // Any throughput above zero is visible.
     let filled = number::eighths(share, plot.height).max(u32::from(share > 0.0));
     for (row, y) in (plot.y..plot.bottom()).rev().enumerate() {
         let left = filled.saturating_sub(u32::from(number::cells(row)) * 8).min(8);
@@ -88,9 +89,9 @@ fn column(buf: &mut Buffer, plot: Rect, at: u16, share: f64, theme: &Theme) {
 }
 
 fn vertical_axis(buf: &mut Buffer, plot: Rect, top: f64, theme: &Theme) {
-    let label = |row: u16| Rect::new(plot.x - LABELS, row, LABELS - 1, 1);
+    let label = |row: u16| Rect::new(plot.x - LABEL_WIDTH, row, LABEL_WIDTH - 1, 1);
     let mut put = |row: u16, value: f64| {
-        paint::aligned(buf, label(row), number::rates(value).fit(LABELS - 1), theme.axis, Alignment::Right);
+        paint::aligned(buf, label(row), number::rates(value).fit(LABEL_WIDTH - 1), theme.axis, Alignment::Right);
     };
     put(plot.y, top);
     if plot.height >= 6 {
@@ -116,8 +117,8 @@ fn moment(seconds: f64) -> String {
     }
 }
 
-/// A sign above the chart, and a dotted line where no bar hides it. A sign whose place is taken moves a little to the
-/// right, and is left out where that would put it too far from its moment.
+/// Draws the marks: a sign above the chart, and a dotted line where no bar hides it. If its place is taken, a sign
+/// moves to the right; if that is too far from its time, it is left out.
 fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme) {
     let row = plot.y - 1;
     let mut free_from = plot.x;
@@ -125,7 +126,7 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
     let mut marks = state.history.marks().iter().peekable();
     while let Some(mark) = marks.next() {
         let x = place(mark);
-        // Of several changes in one cell the last is what came of it.
+        // Of several changes of workers in one cell, only the last is shown.
         let alike = |next: &&Mark| place(next) == x && both_workers(mark.kind, next.kind);
         if marks.peek().is_some_and(alike) {
             continue;
@@ -140,8 +141,8 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
             MarkKind::Rebalance => "⇄".to_owned(),
         };
         let wide = number::cells(width(&label));
-        // A rebalance follows the change that brought it about: its sign stands right after.
-        let x = if x + NEAR >= free_from { x.max(free_from) } else { continue };
+        // The sign of a rebalance is placed right after the change that caused it.
+        let x = if x + MAX_MARK_SHIFT >= free_from { x.max(free_from) } else { continue };
         if x + wide <= plot.right() + 1 {
             paint::text(buf, x, row, wide, &label, theme.notice);
             free_from = x + wide;

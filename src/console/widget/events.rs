@@ -1,4 +1,4 @@
-//! The event log: time (UTC), severity, what happened.
+//! The event log panel: time in UTC, severity, and text.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,9 +15,9 @@ use crate::{
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let height = usize::from(area.height.saturating_sub(2));
     let log = &state.log;
-    let shown = match log.least() {
+    let shown = match log.min_severity() {
         Severity::Info => "all",
-        Severity::Notice => "without routine",
+        Severity::Notice => "notices and up",
         Severity::Warning => "warnings and errors",
         Severity::Error => "errors",
     };
@@ -33,7 +33,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let view = log.view(height);
     if view.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
-        let text = if log.least() == Severity::Info { "nothing has happened yet" } else { "nothing of this kind" };
+        let text = if log.min_severity() == Severity::Info { "no events yet" } else { "no such events" };
         paint::aligned(buf, centre, text, theme.muted, Alignment::Center);
         return;
     }

@@ -1,4 +1,4 @@
-//! The last line or two: what was said, and what can be pressed.
+//! The footer: a message or hint, and the most useful keys, on one or two lines.
 
 use ratatui::{
     buffer::Buffer,
@@ -18,8 +18,8 @@ use crate::console::{
 };
 use crate::feed::RunState;
 
-/// How a message that stays is taken away.
-const DISMISS: &str = "   Esc dismisses";
+/// How to dismiss an error message.
+const DISMISS_HINT: &str = "   Esc dismisses";
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let message = message(state, area.width.saturating_sub(2), theme);
@@ -34,7 +34,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         }
         row(buf, 1, &keys);
     } else {
-        // Beside the table the hint names what matters; in another panel, or where something waits, the keys do.
+        // On one line, the hint replaces the keys only for the partition table of a running run that needs no decision.
         let running = state.run().is_some_and(|run| run.state == RunState::Running);
         let waits = state.alert().is_some() || !state.quarantined().is_empty();
         let hint = hint.filter(|_| state.focus == Panel::Partitions && running && !waits);
@@ -50,26 +50,26 @@ fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
         StatusKind::Refused => Line::from(vec![Span::styled("! ", theme.warning), Span::styled(text, theme.warning)]),
         StatusKind::Error => Line::from(vec![
             Span::styled("✗ ", theme.bad),
-            Span::styled(cut(&text, usize::from(room).saturating_sub(2 + width(DISMISS))).into_owned(), theme.bad),
-            Span::styled(DISMISS, theme.key),
+            Span::styled(cut(&text, usize::from(room).saturating_sub(2 + width(DISMISS_HINT))).into_owned(), theme.bad),
+            Span::styled(DISMISS_HINT, theme.key),
         ]),
     })
 }
 
 fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
-    // The hint speaks of a run that goes.
-    if state.mode() != Mode::Dashboard || !state.going() {
+    // The hint is about an active run.
+    if state.mode() != Mode::Dashboard || !state.run_is_active() {
         return None;
     }
     state.hint.as_ref().map(|hint| Line::styled(clean(hint).into_owned(), theme.notice))
 }
 
-/// The most useful keys, as many as fit.
+/// The most useful keys that fit.
 fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful(state).iter().filter(|action| is_of_use(state, **action)) {
+    for action in useful_actions(state).iter().filter(|action| is_applicable(state, **action)) {
         let (Some(entry), Some(key)) = (action.entry(), action.key(mode)) else { continue };
         let (key, label) = (key.to_string(), label(state, *action, entry.label));
         let cells = width(&key) + width(label) + 3;
@@ -86,11 +86,11 @@ fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-/// What an action does at the moment, where its usual name would mislead.
+/// The label of an action in the current state.
 fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
-        (Action::TogglePause, Some(RunState::Paused)) => "go on",
+        (Action::TogglePause, Some(RunState::Paused)) => "resume",
         (Action::ToggleAuto, _) if state.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
         (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "keep",
@@ -102,23 +102,23 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     }
 }
 
-/// Whether an action would do anything at the moment, as far as the footer goes.
-fn is_of_use(state: &State, action: Action) -> bool {
+/// Whether the footer should show an action in the current state.
+fn is_applicable(state: &State, action: Action) -> bool {
     match action {
         Action::Quarantine => !state.quarantined().is_empty(),
         Action::FailedRecord => state.paused_record().is_some(),
-        Action::StopPlanning => state.snapshot.planning.going.is_some(),
+        Action::StopPlanning => state.snapshot.planning.in_progress.is_some(),
         Action::Compare => !state.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text =
                 matches!(state.mode(), Mode::Reading | Mode::Planning) && state.overlay != Some(Overlay::Details);
-            !text || screen::longest_scroll(state) > 0
+            !text || screen::max_scroll(state) > 0
         }
         _ => true,
     }
 }
 
-fn useful(state: &State) -> &'static [Action] {
+fn useful_actions(state: &State) -> &'static [Action] {
     use Action as A;
     match state.mode() {
         Mode::Choosing => &[
@@ -155,14 +155,14 @@ fn useful(state: &State) -> &'static [Action] {
                 A::Quit,
             ],
             Panel::Throughput => &[A::Help, A::FocusNext, A::MoreWorkers, A::FewerWorkers, A::Compare, A::Quit],
-            Panel::Partitions if state.going() => &[
+            Panel::Partitions if state.run_is_active() => &[
                 A::Help,
                 A::FailedRecord,
                 A::Quarantine,
                 A::MoreWorkers,
                 A::FewerWorkers,
                 A::TogglePause,
-                A::Cancel,
+                A::Stop,
                 A::Quit,
                 A::FocusNext,
                 A::RunDetails,

@@ -1,4 +1,4 @@
-//! The head of the dashboard: what runs, how far it is, how fast it goes.
+//! The header of the dashboard: state, progress, and key figures of the run.
 
 use ratatui::{
     buffer::Buffer,
@@ -15,7 +15,7 @@ use crate::{
         text::{clean, cut, shorten, width},
         theme::Theme,
     },
-    feed::{Gravity, RunState, RunView},
+    feed::{Importance, RunState, RunView},
 };
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
@@ -23,7 +23,8 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let Some(run) = state.run() else { return };
     let row = |at: u16| Rect::new(area.x + 1, area.y + at, area.width - 2, 1);
     progress(buf, row(1), run, theme);
-    let columns = if run.state.is_over() { at_the_end(state, run, theme) } else { on_the_way(state, run, theme) };
+    let columns =
+        if run.state.is_over() { finished_columns(state, run, theme) } else { running_columns(state, run, theme) };
     let lower = (area.height > 3).then(|| row(3));
     figures(buf, row(2), lower, columns, theme);
 }
@@ -32,24 +33,24 @@ fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let base = theme.base.patch(theme.banner);
     buf.set_style(area, base);
     let mut left = vec![Span::styled(" kreplay ", theme.strong), Span::raw("  ")];
-    left.extend(standing(state, theme));
+    left.extend(status(state, theme));
     let end = paint::line(buf, area.x, area.y, area.width, &Line::from(left));
     let right = area.right().saturating_sub(1);
-    let about = about(state, usize::from(right.saturating_sub(end + 2)));
+    let description = description(state, usize::from(right.saturating_sub(end + 2)));
     if end < right {
-        paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &about, Style::new(), Alignment::Right);
+        paint::aligned(buf, Rect::new(end, area.y, right - end, 1), &description, Style::new(), Alignment::Right);
     }
 }
 
-/// State, run and cluster; what is wrong stands before what may be cut off.
-fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
+/// State, problems, run, and cluster. Problems come first, because the end may be cut off.
+fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     let snapshot = &state.snapshot;
     let mut spans = Vec::new();
     match &snapshot.run {
         Some(run) => {
-            let standing = run.standing();
-            let (sign, style) = symbol::standing(standing, theme);
-            spans.push(Span::styled(format!("{sign} {standing}"), style));
+            let status = run.status();
+            let (sign, style) = symbol::status(status, theme);
+            spans.push(Span::styled(format!("{sign} {status}"), style));
             if run.rebalancing {
                 spans.push(Span::styled("  ⇄ rebalancing", theme.notice));
             }
@@ -78,7 +79,7 @@ fn standing<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
     spans
 }
 
-/// What holds the run back by somebody's will.
+/// Limits that the user has set.
 fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     if run.state.is_over() {
@@ -87,11 +88,11 @@ fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
     if let Some(guard) = run.limits.guard.as_ref().filter(|guard| guard.records_per_s.is_some()) {
         let (group, most) = (shorten(&clean(&guard.group), 20).into_owned(), number::short(guard.max_lag));
         let text = match guard.lag {
-            None => format!("held back: group {group} is not seen"),
+            None => format!("held back: group {group} lag unknown"),
             Some(lag) if lag > guard.max_lag => format!("held back: group {group} lag {} > {most}", number::short(lag)),
-            // The guard lets go only when the lag is well below the line.
+            // The lag guard resumes the run only when the lag is well below the limit.
             Some(lag) if guard.records_per_s == Some(0.0) => {
-                format!("stopped: group {group} lag {} of {most}", number::short(lag))
+                format!("paused: group {group} lag {} of {most}", number::short(lag))
             }
             Some(lag) => format!("held back: group {group} lag {}, recovers", number::short(lag)),
         };
@@ -106,8 +107,8 @@ fn limits<'a>(run: &RunView, theme: &Theme) -> Vec<Span<'a>> {
     spans
 }
 
-/// What the run is, as much of it as fits.
-fn about(state: &State, room: usize) -> String {
+/// A description of the run, as much as fits.
+fn description(state: &State, room: usize) -> String {
     let Some(run) = state.run() else { return String::new() };
     let mut parts = vec![format!("ordering {}", run.plan.ordering), clean(&run.plan.handler).into_owned()];
     if let Some(group) = &run.plan.group {
@@ -122,16 +123,16 @@ fn about(state: &State, room: usize) -> String {
     cut(&parts.join(" · "), room).into_owned()
 }
 
-/// The bar keeps its length whatever is counted, so that it never seems to go back.
-const BAR_PART: u16 = 4;
+/// The bar takes one part in this many of the width. Its length is fixed, so that the progress never seems to go back.
+const BAR_DIVISOR: u16 = 4;
 
 fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     let share = run.progress();
-    let bar = Rect { width: area.width / BAR_PART, ..area };
-    let filled = if run.state.is_over() { symbol::standing(run.standing(), theme).1 } else { theme.bar };
+    let bar = Rect { width: area.width / BAR_DIVISOR, ..area };
+    let filled = if run.state.is_over() { symbol::status(run.status(), theme).1 } else { theme.bar };
     paint::bar(buf, bar, share, filled, theme.bar_rest);
     let room = area.width - bar.width - 1;
-    // Both counts get the same room beside the words.
+    // Both counts get the same width.
     let each = room.saturating_sub(20) / 2;
     let handled = number::counts(run.totals.handled);
     let mut spans = vec![
@@ -153,14 +154,14 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
         notes.push((retrying.in_words(run.plan.ordering), theme.warning));
     }
     notes.extend(run.exceptions().into_iter().map(|one| {
-        let style = match one.grave {
-            Gravity::Warning => theme.warning,
-            Gravity::Notice => theme.notice,
-            Gravity::None => theme.muted,
+        let style = match one.importance {
+            Importance::Warning => theme.warning,
+            Importance::Notice => theme.notice,
+            Importance::None => theme.muted,
         };
-        (format!("{} {}", number::count(one.count), one.words), style)
+        (format!("{} {}", number::count(one.count), one.label), style)
     }));
-    // What does not fit is left out as a whole: half a number would be another one.
+    // Notes that do not fit are left out instead of truncating a number.
     let room = usize::from(room);
     let mut used: usize = spans.iter().map(|span| width(&span.content)).sum();
     for (text, style) in notes {
@@ -173,15 +174,16 @@ fn progress(buf: &mut Buffer, area: Rect, run: &RunView, theme: &Theme) {
     paint::line(buf, bar.right() + 1, area.y, number::cells(room), &Line::from(spans));
 }
 
-/// A figure by its name.
+/// A labelled value.
 struct Figure {
     label: &'static str,
     value: Forms,
     style: Style,
 }
 
-/// Two figures below each other, how wide their column is with the gap behind it, and their rank: the lower it is, the
-/// longer they stay where there is little room.
+/// A column of two values, one below the other.
+///
+/// The width includes the gap after it. Columns with lower ranks are kept longer if there is little room.
 struct Column {
     width: u16,
     rank: u8,
@@ -202,11 +204,11 @@ fn unknown() -> Forms {
     Forms::of("–")
 }
 
-fn on_the_way(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
-    // What waits for a decision, or for its next attempt, takes as long as that takes.
+fn running_columns(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
+    // The time left is unknown while records wait for a decision.
     let left = run.eta_s.filter(|_| run.state == RunState::Running && !run.quarantine.awaits_decision);
     let [p50, p95, p99] = latencies(run, theme);
-    let limit = run.limit.as_ref().map_or_else(unknown, |limit| named(&limit.to_string()));
+    let limit = run.limit.as_ref().map_or_else(unknown, |limit| shortened(&limit.to_string()));
     let rate = number::rates(run.throughput.records_per_s).with("/s");
     let mut columns = vec![
         column(16, 4, [figure("elapsed", number::times(run.elapsed_s), theme.strong), p50]),
@@ -216,14 +218,14 @@ fn on_the_way(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
         column(14, 3, [lag(run, theme), figure("held", number::sizes(run.buffered_bytes), theme.base)]),
         column(19, 5, [figure("workers", workers(state), theme.strong), bytes(run, theme)]),
     ];
-    columns.extend(about_the_plan(run, theme));
+    columns.extend(plan_columns(run, theme));
     columns
 }
 
-/// What it took, beside what was predicted for it. The keys change the number of workers of the next run now.
-fn at_the_end(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
+/// The columns of a finished run. The keys now change the number of workers of the next run.
+fn finished_columns(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
     let [p50, p95, p99] = latencies(run, theme);
-    let limit = run.limit.as_ref().map_or_else(unknown, |limit| named(&limit.to_string()));
+    let limit = run.limit.as_ref().map_or_else(unknown, |limit| shortened(&limit.to_string()));
     let mean = number::rates(run.mean_per_s()).with("/s");
     let mut columns = vec![column(13, 0, [figure("took", number::exact_times(run.handling_s), theme.strong), p50])];
     if let Some(predicted) = predicted(run, theme) {
@@ -239,8 +241,8 @@ fn at_the_end(state: &State, run: &RunView, theme: &Theme) -> Vec<Column> {
     columns
 }
 
-/// What was predicted before, how far handling is ahead of the positions, and what it is all about.
-fn about_the_plan(run: &RunView, theme: &Theme) -> Vec<Column> {
+/// The prediction, the records ahead of the positions, and properties of the plan.
+fn plan_columns(run: &RunView, theme: &Theme) -> Vec<Column> {
     let mut figures = vec![
         Figure { label: "ahead", value: number::counts(run.totals.ahead), style: theme.base },
         Figure { label: "partitions", value: number::counts(run.plan.partitions as u64), style: theme.base },
@@ -254,10 +256,10 @@ fn about_the_plan(run: &RunView, theme: &Theme) -> Vec<Column> {
     vec![next(6), next(7)]
 }
 
-/// What a plan said that was made before the run.
+/// The prediction made before the run, if any.
 fn predicted(run: &RunView, theme: &Theme) -> Option<Figure> {
-    let said = run.plan.predicted?;
-    figure("predicted", number::exact_times(said.elapsed_s), theme.base)
+    let prediction = run.plan.predicted?;
+    figure("predicted", number::exact_times(prediction.elapsed_s), theme.base)
 }
 
 fn latencies(run: &RunView, theme: &Theme) -> [Option<Figure>; 3] {
@@ -275,12 +277,12 @@ fn digest(run: &RunView, theme: &Theme) -> Option<Figure> {
     figure("digest", if digest.is_empty() { unknown() } else { Forms::of(digest) }, theme.base)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast is what is wanted")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
 fn bytes(run: &RunView, theme: &Theme) -> Option<Figure> {
     figure("bytes", number::sizes(run.throughput.bytes_per_s as u64).with("/s"), theme.base)
 }
 
-/// The number of workers, of the run or of the next one.
+/// The number of workers of the current or the next run.
 fn workers(state: &State) -> Forms {
     let now = state.concurrency().unwrap_or(0);
     let wanted = state.wanted_concurrency().unwrap_or(0);
@@ -292,25 +294,25 @@ fn workers(state: &State) -> Forms {
     }
 }
 
-/// A word with a name behind it, which loses its middle where there is little room.
-fn named(text: &str) -> Forms {
+/// A text that is shortened in the middle if it does not fit.
+fn shortened(text: &str) -> Forms {
     let text = clean(text);
     (4..=40).rev().fold(Forms::default(), |forms, room| forms.or(Forms::of(shorten(&text, room))))
 }
 
-/// How much wider than it has to be a column gets.
-const SPARE_MAX: u16 = 6;
-/// What keeps columns apart.
+/// Maximum extra width of a column.
+const MAX_EXTRA_WIDTH: u16 = 6;
+/// Gap between columns.
 const GAP: u16 = 2;
 
-/// Figures in columns, so that those of two rows stand below each other; what does not fit is left out.
+/// Draws the columns on two rows. Columns that do not fit are left out.
 fn figures(buf: &mut Buffer, upper: Rect, lower: Option<Rect>, columns: Vec<Column>, theme: &Theme) {
     let mut room = upper.width + GAP;
     let mut ranks: Vec<(u8, u16)> = columns.iter().map(|column| (column.rank, column.width)).collect();
     ranks.sort_unstable();
     let fits = |(_, width): &&(u8, u16)| room.checked_sub(*width).inspect(|left| room = *left).is_some();
     let shown: Vec<u8> = ranks.iter().take_while(fits).map(|(rank, _)| *rank).collect();
-    let spare = (room / number::cells(shown.len()).max(1)).min(SPARE_MAX);
+    let spare = (room / number::cells(shown.len()).max(1)).min(MAX_EXTRA_WIDTH);
     let mut x = upper.x;
     for column in columns.into_iter().filter(|column| shown.contains(&column.rank)) {
         let next = x + column.width + spare;

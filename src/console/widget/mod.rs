@@ -1,4 +1,4 @@
-//! The parts of the dashboard, one file each: functions of state and theme that write cells.
+//! The parts of the dashboard. Each one renders state and theme into cells.
 
 pub(super) mod alert;
 pub(super) mod chart;

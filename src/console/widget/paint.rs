@@ -1,4 +1,4 @@
-//! Writing text into cells.
+//! Writes text and bars into cells.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,14 +12,14 @@ use crate::console::{
     text::{cut, width},
 };
 
-/// Writes a text that fits or is cut at its end.
+/// Writes a text, cut to at most `max` cells.
 pub(crate) fn text(buf: &mut Buffer, x: u16, y: u16, max: u16, text: &str, style: Style) {
     if max > 0 && buf.area.contains(ratatui::layout::Position::new(x, y)) {
         buf.set_stringn(x, y, cut(text, usize::from(max)), usize::from(max), style);
     }
 }
 
-/// Writes a text at the left or right end of a stretch of cells.
+/// Writes a text aligned within a row of cells.
 pub(crate) fn aligned(buf: &mut Buffer, at: Rect, content: &str, style: Style, alignment: Alignment) {
     let used = number::cells(width(content)).min(at.width);
     let x = match alignment {
@@ -30,7 +30,7 @@ pub(crate) fn aligned(buf: &mut Buffer, at: Rect, content: &str, style: Style, a
     text(buf, x, at.y, at.right() - x, content, style);
 }
 
-/// Writes a line of pieces, cut where the room ends.
+/// Writes a line of spans, cut to at most `max` cells. Returns the column after the last one.
 pub(crate) fn line(buf: &mut Buffer, x: u16, y: u16, max: u16, line: &Line<'_>) -> u16 {
     let mut at = x;
     for span in &line.spans {
@@ -41,7 +41,7 @@ pub(crate) fn line(buf: &mut Buffer, x: u16, y: u16, max: u16, line: &Line<'_>) 
     at
 }
 
-/// A bar of a given length: filled cells in one look, the rest in another and thinner, so that it reads without colour.
+/// Draws a bar. The rest has a different style and thinner lines, so that the bar is readable without colours.
 pub(crate) fn bar(buf: &mut Buffer, at: Rect, share: f64, filled: Style, rest: Style) {
     let halves = number::eighths(share, at.width) / 4;
     for (cell, x) in (at.x..at.right()).enumerate() {
@@ -55,13 +55,13 @@ pub(crate) fn bar(buf: &mut Buffer, at: Rect, share: f64, filled: Style, rest: S
     }
 }
 
-/// A small chart in one line: each value from 0 to 1 is a cell. None is filled to its top, so that charts in lines
-/// below each other stay apart.
+/// A one-line chart with a cell for each value from 0 to 1. Cells are never filled to the top, so that charts on
+/// adjacent lines stay separate.
 pub(crate) fn blocks(shares: impl Iterator<Item = f64>) -> String {
     shares
         .map(|share| BLOCKS[usize::try_from(number::eighths(share * 7.0 / 8.0, 1)).unwrap_or(0).clamp(1, 7)])
         .collect()
 }
 
-/// Blocks by eighths of a cell.
+/// Block characters by eighths of a cell.
 pub(crate) const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

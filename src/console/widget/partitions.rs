@@ -1,4 +1,4 @@
-//! The partition table. Only the rows in view are rendered, however many there are.
+//! The partition table. Only visible rows are rendered.
 
 use ratatui::{
     buffer::Buffer,
@@ -21,7 +21,7 @@ use crate::{
 
 mod slots;
 
-use slots::{Slot, What};
+use slots::{Slot, SlotContent};
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let rows = state.rows();
@@ -29,7 +29,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let height = usize::from(inner.height.saturating_sub(1));
     let first = state.table.first_row(&rows, state.partitions(), height);
     let remark = place(first, height, rows.shown.len());
-    // The corners, and a blank on each side of the title and of the remark.
+    // Excludes the corners and a space on each side of the title and of the remark.
     let room = usize::from(area.width).saturating_sub(6 + width(&remark));
     frame::panel(buf, area, title(state, &rows, room, theme), &remark, state.focus == Panel::Partitions, theme);
     let slots = slots::slots(state.partitions(), inner);
@@ -38,7 +38,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     }
     if rows.shown.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
-        paint::aligned(buf, centre, nothing(state, &rows), theme.muted, Alignment::Center);
+        paint::aligned(buf, centre, empty_message(state, &rows), theme.muted, Alignment::Center);
     }
     let selected = state.table.selected_row(&rows, state.partitions());
     for (line, (row, index)) in rows.shown.iter().enumerate().skip(first).take(height).enumerate() {
@@ -53,8 +53,8 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     }
 }
 
-/// Why there are no rows.
-fn nothing(state: &State, rows: &Rows) -> &'static str {
+/// Explains why there are no rows.
+fn empty_message(state: &State, rows: &Rows) -> &'static str {
     if rows.total > 0 {
         "no partition matches the filter; Esc clears it"
     } else if state.snapshot.at.is_none() {
@@ -66,18 +66,19 @@ fn nothing(state: &State, rows: &Rows) -> &'static str {
     }
 }
 
-/// Which column's head is at `x`.
+/// The column whose heading is at `x`.
 pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
     let slots = slots::slots(state.partitions(), inner);
     let slot = slots.iter().find(|slot| (slot.x..slot.x + slot.width).contains(&x))?;
-    match slot.what {
-        What::Column(column) => Some(column),
-        What::Trend => Some(Column::Rate),
-        What::State => None,
+    match slot.content {
+        SlotContent::Column(column) => Some(column),
+        SlotContent::Trend => Some(Column::Rate),
+        SlotContent::State => None,
     }
 }
 
-/// The title, in at most `room` cells: of a long filter the middle is left out, so that what is typed last is in view.
+/// The title, in at most `room` cells. A long filter is shortened in the middle, so that the last characters are
+/// visible.
 fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
     let typing = matches!(state.overlay, Some(Overlay::Filter(_)));
     let mut spans = vec![Span::raw("Partitions")];
@@ -92,7 +93,7 @@ fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a>
     }
     let filter = clean(&state.table.filter);
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
-    // The two blanks, the slash and the cursor.
+    // Two spaces, the slash, and the cursor.
     let filter = shorten(&filter, room.saturating_sub(used + 4));
     if typing {
         spans.push(Span::styled("  /", theme.key));
@@ -103,7 +104,7 @@ fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a>
     Line::from(spans)
 }
 
-/// Which rows are in view, where not all are.
+/// The range of visible rows; empty if all are visible.
 pub(crate) fn place(first: usize, height: usize, len: usize) -> String {
     if len <= height || height == 0 {
         String::new()
@@ -114,17 +115,17 @@ pub(crate) fn place(first: usize, height: usize, len: usize) -> String {
 
 fn head(buf: &mut Buffer, slot: Slot, y: u16, state: &State, theme: &Theme) {
     let at = Rect::new(slot.x, y, slot.width, 1);
-    match slot.what {
-        What::State => {}
-        What::Trend => paint::aligned(buf, at, "trend", theme.column, Alignment::Right),
-        What::Column(column) => {
+    match slot.content {
+        SlotContent::State => {}
+        SlotContent::Trend => paint::aligned(buf, at, "trend", theme.column, Alignment::Right),
+        SlotContent::Column(column) => {
             let sorted = state.table.sort == column;
             let style = if sorted { theme.column_sorted } else { theme.column };
             paint::aligned(buf, at, column.title(), style, slot.alignment());
             if sorted {
                 let arrow = if state.table.descending { "▼" } else { "▲" };
                 let title = number::cells(column.title().len());
-                // The arrow stands in the gap between columns, so that sorting moves nothing.
+                // The arrow is drawn in the gap between columns, so that sorting does not move anything.
                 let x = match slot.alignment() {
                     Alignment::Right => (at.right() - title.min(at.width)).saturating_sub(1),
                     _ => at.x + title,
@@ -141,18 +142,18 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
     let over = state.run().is_some_and(|run| run.state.is_over());
     let paused = state.run().is_some_and(|run| run.state == RunState::Paused);
     let (sign, colour) = symbol::partition_of(over, paused, partition.state, theme);
-    match slot.what {
-        What::State => paint::text(buf, at.x, y, 1, sign, colour),
-        What::Trend => {
+    match slot.content {
+        SlotContent::State => paint::text(buf, at.x, y, 1, sign, colour),
+        SlotContent::Trend => {
             let trend = state.history.trend(&partition.id).map(|trend| trend.last(room).collect::<Vec<_>>());
             paint::aligned(buf, at, &sparkline(&trend.unwrap_or_default()), theme.chart, Alignment::Right);
         }
-        What::Column(Column::Progress) => progress(buf, at, partition, theme),
-        // The speed of its last moment says nothing of a run that is over.
-        What::Column(Column::Rate) if over => {
+        SlotContent::Column(Column::Progress) => progress(buf, at, partition, theme),
+        // The last rate is meaningless once the run has ended.
+        SlotContent::Column(Column::Rate) if over => {
             paint::aligned(buf, at, "–", theme.muted, slot.alignment());
         }
-        What::Column(column) => {
+        SlotContent::Column(column) => {
             let (content, style) = content(column, partition, theme);
             let text = match &content {
                 Content::Name(name) => shorten(&clean(name), room).into_owned(),
@@ -163,7 +164,7 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
     }
 }
 
-/// What stands in a cell: a name loses its middle where there is little room, a number its digits.
+/// The content of a cell. Names are shortened in the middle; numbers lose digits.
 enum Content {
     Name(String),
     Number(Forms),
@@ -187,7 +188,7 @@ fn content(column: Column, partition: &PartitionView, theme: &Theme) -> (Content
     }
 }
 
-/// A bar where there is room for one, and the percentage always.
+/// The percentage, with a bar if there is room.
 fn progress(buf: &mut Buffer, at: Rect, partition: &PartitionView, theme: &Theme) {
     const PERCENT: u16 = 5;
     let share = partition.progress();
@@ -200,7 +201,7 @@ fn progress(buf: &mut Buffer, at: Rect, partition: &PartitionView, theme: &Theme
     paint::aligned(buf, at, &number::percent(share), style, Alignment::Right);
 }
 
-/// Rates as blocks, each row by its own largest: it shows a course, the number beside it the size.
+/// Rates as blocks, relative to their maximum. They show the trend; the number beside them shows the size.
 pub(crate) fn sparkline(rates: &[f32]) -> String {
     let top = rates.iter().copied().fold(0.0_f32, f32::max);
     if top <= 0.0 {

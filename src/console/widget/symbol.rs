@@ -1,10 +1,10 @@
-//! One sign for each state, so that colour never carries a meaning alone. All are one cell wide and no emoji.
+//! Symbols of states, so that no meaning depends on colour alone. All are one cell wide, and none is an emoji.
 
 use ratatui::style::Style;
 
 use crate::{
     console::theme::Theme,
-    feed::{PartitionState, RunState, Severity, Standing, WorkerState},
+    feed::{PartitionState, RunState, RunStatus, Severity, WorkerState},
 };
 
 pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
@@ -19,12 +19,12 @@ pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-/// Where a run stands: what keeps it waiting, or what it was not able to do, is a warning.
-pub(crate) fn standing(standing: Standing, theme: &Theme) -> (&'static str, Style) {
-    match standing {
-        Standing::As(state) => run(state, theme),
-        Standing::Following => run(RunState::Running, theme),
-        Standing::AwaitsDecision | Standing::Retrying(_) | Standing::DoneWith(_) => ("!", theme.warning),
+/// The symbol of a run's status. Waiting and incomplete runs are warnings.
+pub(crate) fn status(status: RunStatus, theme: &Theme) -> (&'static str, Style) {
+    match status {
+        RunStatus::State(state) => run(state, theme),
+        RunStatus::Following => run(RunState::Running, theme),
+        RunStatus::AwaitsDecision | RunStatus::Retrying(_) | RunStatus::DoneWith(_) => ("!", theme.warning),
     }
 }
 
@@ -39,7 +39,7 @@ fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-/// The same in a run that is over, where nothing is being read any more, or that is paused.
+/// The symbol of a partition, with its active state replaced if the run has ended or is paused.
 pub(crate) fn partition_of(
     run_is_over: bool,
     run_is_paused: bool,

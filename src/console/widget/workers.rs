@@ -1,4 +1,4 @@
-//! The workers: what each does, and what is its own.
+//! The worker panel: state, throughput, and owned partitions.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,14 +12,14 @@ use crate::{
     feed::{WorkerState, WorkerView},
 };
 
-/// Number, state, handled, rate and busy share, with the gaps between them.
-const NUMBER: u16 = 4;
-const STATE: u16 = 9;
-const COUNT: u16 = 9;
-const RATE: u16 = 7;
-const PERCENT: u16 = 5;
-/// The least room in which partitions are named.
-const NAMES: u16 = 16;
+/// Column widths.
+const NUMBER_WIDTH: u16 = 4;
+const STATE_WIDTH: u16 = 9;
+const COUNT_WIDTH: u16 = 9;
+const RATE_WIDTH: u16 = 7;
+const PERCENT_WIDTH: u16 = 5;
+/// Minimum width for listing partition names.
+const MIN_NAMES_WIDTH: u16 = 16;
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
     let over = state.run().is_some_and(|run| run.state.is_over());
@@ -40,7 +40,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         return;
     }
     let columns = columns(inner, workers.iter().any(|worker| !worker.partitions.is_empty()));
-    let owned = if columns[5].width < NAMES { "own" } else { "own partitions" };
+    let owned = if columns[5].width < MIN_NAMES_WIDTH { "own" } else { "own partitions" };
     let heads = ["#", "state", "handled", "rate/s", "busy", owned];
     for (at, name) in columns.iter().zip(heads).filter(|(at, name)| usize::from(at.width) >= name.len()) {
         let side = if matches!(name, "state" | "own" | "own partitions") { Alignment::Left } else { Alignment::Right };
@@ -51,14 +51,14 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     }
 }
 
-/// Where lanes are shared no worker has partitions of its own, and bars take the room of their names.
+/// The columns. If lanes are shared, no worker owns partitions, and bars use the width of the names.
 fn columns(inner: Rect, owned: bool) -> [Rect; 6] {
-    let fixed = NUMBER + STATE + COUNT + RATE + PERCENT + 5;
+    let fixed = NUMBER_WIDTH + STATE_WIDTH + COUNT_WIDTH + RATE_WIDTH + PERCENT_WIDTH + 5;
     let rest = inner.width.saturating_sub(fixed);
     let bar = if owned { rest.saturating_sub(30).min(12) } else { rest.saturating_sub(1).min(30) };
-    // A cell more before the names, and one between them and the border.
+    // One extra column before the names, and one before the border.
     let names = rest.saturating_sub(bar + 2);
-    let widths = [NUMBER, STATE, COUNT, RATE, PERCENT + bar, names];
+    let widths = [NUMBER_WIDTH, STATE_WIDTH, COUNT_WIDTH, RATE_WIDTH, PERCENT_WIDTH + bar, names];
     let mut x = inner.x;
     let mut columns = widths.map(|width| {
         let at = Rect::new(x, inner.y, width.min(inner.right().saturating_sub(x)), 1);
@@ -78,15 +78,15 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
     let handled = number::counts(worker.handled);
     paint::aligned(buf, handled_at, handled.fit(handled_at.width), theme.base, Alignment::Right);
     if over {
-        // The speed of their last moment says nothing of workers that have gone.
+        // The last rates are meaningless once the workers have exited.
         paint::aligned(buf, rate_at, "–", theme.muted, Alignment::Right);
         paint::aligned(buf, busy_at, "–", theme.muted, Alignment::Right);
     } else {
         let rate = number::rates(worker.records_per_s);
         paint::aligned(buf, rate_at, rate.fit(rate_at.width), theme.base, Alignment::Right);
         paint::aligned(buf, busy_at, &number::percent(worker.busy), theme.base, Alignment::Right);
-        if busy_at.width >= PERCENT + 5 {
-            let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT - 2, 1);
+        if busy_at.width >= PERCENT_WIDTH + 5 {
+            let bar = Rect::new(busy_at.x + 1, busy_at.y, busy_at.width - PERCENT_WIDTH - 2, 1);
             paint::bar(buf, bar, worker.busy, theme.bar, theme.bar_rest);
         }
     }
@@ -97,13 +97,13 @@ fn row(buf: &mut Buffer, columns: &[Rect; 6], line: u16, worker: &WorkerView, ov
     paint::text(buf, own_at.x, own_at.y, own_at.width, &own, style);
 }
 
-/// The partitions by name where there is room, otherwise how many.
+/// The owned partitions by name if there is room, otherwise their number.
 fn own(worker: &WorkerView, room: u16, theme: &Theme) -> (String, ratatui::style::Style) {
     match (worker.partitions.len(), room) {
         (0, _) => ("–".to_owned(), theme.muted),
-        (count, 0..NAMES) => (count.to_string(), theme.base),
+        (count, 0..MIN_NAMES_WIDTH) => (count.to_string(), theme.base),
         (count, _) => {
-            // No more names than could ever be seen: a worker may own a thousand.
+            // Limited to what fits: a worker may own a thousand partitions.
             let names: Vec<String> =
                 worker.partitions.iter().take(8).map(|own| clean(&own.to_string()).into_owned()).collect();
             (format!("{count}: {}", names.join(", ")), theme.base)

@@ -1,4 +1,4 @@
-//! What the crate writes is read back by our own reader, and what is hostile upsets nothing.
+//! Values written by the `apache_avro` crate are read correctly, and hostile input is rejected.
 
 use apache_avro::{Decimal, Schema, types::Value as Avro, writer::datum::GenericDatumWriter};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{super::wire::testing::put_zigzag, *};
 
-/// The stack of a worker, which a hostile value must not overflow.
-const STACK: usize = 512 * 1024;
+/// The stack size of a worker, which a hostile value must not overflow.
+const WORKER_STACK_BYTES: usize = 512 * 1024;
 
 fn on_a_workers_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).unwrap().join().unwrap()
+        std::thread::Builder::new().stack_size(WORKER_STACK_BYTES).spawn_scoped(scope, work).unwrap().join().unwrap()
     })
 }
 
@@ -20,7 +20,7 @@ fn schema(text: &Value) -> AvroSchema {
     AvroSchema::parse(&text.to_string(), &[]).unwrap()
 }
 
-/// A type with a value of it.
+/// A type and a value of it.
 #[derive(Clone, Debug)]
 enum Shape {
     Null,
@@ -38,13 +38,13 @@ enum Shape {
     Millis(i32),
     Array(Box<Shape>, u8),
     Map(Box<Shape>, Vec<String>),
-    /// The value's type comes second, or first.
+    /// The flag: whether the value's type comes second in the union.
     Union(Box<Shape>, bool),
     Record(Vec<Shape>),
 }
 
 impl Shape {
-    /// Its schema; each name is given once.
+    /// Its schema; each name is used once.
     fn schema(&self, names: &mut u32) -> Value {
         let mut name = |kind: &str| {
             *names += 1;
@@ -86,7 +86,7 @@ impl Shape {
         }
     }
 
-    /// As the crate knows it.
+    /// The value for the `apache_avro` crate.
     fn avro(&self) -> Avro {
         match self {
             Self::Null => Avro::Null,
@@ -111,7 +111,7 @@ impl Shape {
         }
     }
 
-    /// As the table in the module's documentation says.
+    /// The expected JSON, as in the table of the module documentation.
     fn json(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -179,7 +179,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     })
 }
 
-/// A schema that refers to itself in every way there is.
+/// A schema that references itself in every possible way.
 fn hostile_schema() -> AvroSchema {
     schema(&json!({"type": "record", "name": "N", "fields": [
         {"name": "next", "type": ["null", "N"]},
@@ -193,13 +193,13 @@ fn hostile_schema() -> AvroSchema {
 
 proptest! {
     #[test]
-    fn what_the_crate_writes_is_read_back(shape in shape()) {
+    fn values_written_by_the_crate_are_read_back(shape in shape()) {
         let text = shape.schema(&mut 0);
         let crates = Schema::parse(&text).unwrap();
         let bytes = GenericDatumWriter::builder(&crates).build().unwrap().write_value_to_vec(shape.avro()).unwrap();
         let ours = schema(&text);
         if matches!(shape, Shape::Bytes(_)) {
-            // Without a length in front, as Confluent's serializer has it.
+            // Without a length prefix, as written by Confluent's serializer.
             let Shape::Bytes(raw) = &shape else { unreachable!() };
             prop_assert_eq!(ours.decode(raw), Ok(shape.json()));
         } else {
@@ -214,13 +214,13 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_upset_it(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..4_u8], 0..400)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..4_u8], 0..400)) {
         drop(hostile_schema().decode(&bytes));
     }
 }
 
 #[test]
-fn depth_is_bounded_on_the_stack_of_a_worker() {
+fn depth_is_bounded_by_the_stack_of_a_worker() {
     let schema = hostile_schema();
     let error = on_a_workers_stack(|| schema.decode(&vec![2; 1 << 20]).unwrap_err().to_string());
     assert!(error.contains("values deep"), "{error}");
@@ -230,7 +230,7 @@ fn depth_is_bounded_on_the_stack_of_a_worker() {
 }
 
 #[test]
-fn lists_that_take_no_bytes_are_bounded_too() {
+fn lists_of_zero_size_elements_are_bounded() {
     let mut bytes = Vec::new();
     put_zigzag(&mut bytes, i64::MAX);
     for items in [json!("null"), json!({"type": "record", "name": "R", "fields": []})] {
@@ -240,11 +240,11 @@ fn lists_that_take_no_bytes_are_bounded_too() {
     }
     let mut huge = Vec::new();
     put_zigzag(&mut huge, i64::MAX);
-    assert!(schema(&json!("string")).decode(&huge).unwrap_err().to_string().contains("cut off"));
+    assert!(schema(&json!("string")).decode(&huge).unwrap_err().to_string().contains("truncated"));
 }
 
 #[test]
-fn lists_may_come_in_blocks_with_their_length_in_bytes() {
+fn lists_may_have_blocks_with_byte_lengths() {
     let mut bytes = Vec::new();
     for number in [1, 7, -2, 2, 8, 9, 0] {
         put_zigzag(&mut bytes, number);
@@ -253,7 +253,7 @@ fn lists_may_come_in_blocks_with_their_length_in_bytes() {
 }
 
 #[test]
-fn types_come_from_other_schemas() {
+fn types_are_resolved_from_referenced_schemas() {
     let root = json!({"type": "record", "name": "Order", "namespace": "shop", "fields": [
         {"name": "from", "type": "Address"}, {"name": "to", "type": "shop.Address"}, {"name": "pay", "type": "money.Amount"}
     ]});
@@ -273,7 +273,7 @@ fn types_come_from_other_schemas() {
 }
 
 #[test]
-fn schemas_that_are_none_say_so() {
+fn invalid_schemas_are_rejected() {
     for wrong in ["", "{", "\"strin\"", r#"{"type":"record"}"#, &"[".repeat(10_000)] {
         assert!(matches!(AvroSchema::parse(wrong, &[]), Err(Undecodable::Bad(_))), "{wrong}");
     }

@@ -1,15 +1,15 @@
-//! A schema that is quick to read values with: every name is a place in a list.
+//! Schemas compiled for fast reading: every type name is resolved to an index.
 
 use super::{super::Undecodable, parse};
 
-/// A schema with everything it refers to.
+/// A schema with all types it references.
 #[derive(Debug)]
 pub struct AvroSchema {
     nodes: Vec<Node>,
     root: usize,
 }
 
-/// A type; other types are places in the list of all.
+/// A type. Other types are referenced by their index in [`AvroSchema`]'s list.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Null,
@@ -26,15 +26,15 @@ pub(super) enum Node {
     Record(Vec<(String, usize)>),
     Enum(Vec<String>),
     Fixed(usize),
-    /// With its scale; `fixed` is its size in bytes, where it has one.
+    /// `fixed` is its size in bytes if it is a fixed type.
     Decimal {
         scale: usize,
         fixed: Option<usize>,
     },
     BigDecimal,
-    /// Sixteen bytes; others are strings.
+    /// A UUID as sixteen bytes. UUIDs as strings are [`Node::String`].
     FixedUuid,
-    /// The same with a length in front, as some writers have it.
+    /// A UUID as length-prefixed bytes, as some writers encode it.
     BytesUuid,
     Date,
     TimeMillis,
@@ -53,13 +53,13 @@ pub(super) enum Unit {
 }
 
 impl AvroSchema {
-    /// Reads a schema; `references` are the schemas of the named types that it does not define itself.
+    /// Parses a schema; `references` are the schemas of named types that it does not define.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// Why the schema is invalid, with the location.
     pub fn parse(schema: &str, references: &[String]) -> Result<Self, Undecodable> {
-        let (nodes, root) = parse::parse(schema, references)
-            .map_err(|error| Undecodable::bad(format!("its schema cannot be used: {error}")))?;
+        let (nodes, root) =
+            parse::parse(schema, references).map_err(|error| Undecodable::bad(format!("invalid schema: {error}")))?;
         Ok(Self { nodes, root })
     }
 
@@ -67,8 +67,8 @@ impl AvroSchema {
         self.root
     }
 
-    /// Every place in the list comes from the list itself; another one reads as null.
-    pub(super) fn node(&self, place: usize) -> &Node {
-        self.nodes.get(place).unwrap_or(&Node::Null)
+    /// All indexes come from the list itself; an invalid one would read as null.
+    pub(super) fn node(&self, index: usize) -> &Node {
+        self.nodes.get(index).unwrap_or(&Node::Null)
     }
 }

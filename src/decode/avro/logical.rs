@@ -1,4 +1,4 @@
-//! Avro's logical types as text.
+//! Converts Avro's logical types to text.
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use num_bigint::BigInt;
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::compile::Unit;
 
-/// The longest decimal, in bytes: about 1,200 digits. Writing longer ones as text takes quadratic time.
-const LONGEST_DECIMAL: usize = 512;
-/// As many zeros may be written on either side.
-const LARGEST_SCALE: u64 = 1_200;
-/// From 0001-01-01, which is day 1, to 1970-01-01.
+/// Maximum size of a decimal in bytes, about 1,200 digits. Converting longer ones to text takes quadratic time.
+const MAX_DECIMAL_BYTES: usize = 512;
+/// Maximum scale in either direction.
+const MAX_SCALE: u64 = 1_200;
+/// Days from 0001-01-01, which is day 1, to 1970-01-01.
 const DAYS_TO_1970: i32 = 719_163;
 
-/// A decimal: a whole number, the highest byte first, in two's complement, and how many of its digits are behind the point.
+/// A decimal: an integer in big-endian two's complement, and the number of its digits after the decimal point.
 pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, String> {
-    if digits.len() > LONGEST_DECIMAL || scale.unsigned_abs() > LARGEST_SCALE {
+    if digits.len() > MAX_DECIMAL_BYTES || scale.unsigned_abs() > MAX_SCALE {
         return Err(format!(
-            "a decimal has {} bytes and the scale {scale}; up to {LONGEST_DECIMAL} and {LARGEST_SCALE} are read",
+            "a decimal has {} bytes and the scale {scale}; the limits are {MAX_DECIMAL_BYTES} bytes and {MAX_SCALE}",
             digits.len()
         ));
     }
@@ -36,7 +36,7 @@ pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, String> {
     }))
 }
 
-/// Sixteen bytes as a uuid is written.
+/// Formats sixteen bytes as a UUID.
 pub(in crate::decode) fn uuid(bytes: &[u8; 16]) -> String {
     let number = u128::from_be_bytes(*bytes);
     format!(
@@ -49,13 +49,13 @@ pub(in crate::decode) fn uuid(bytes: &[u8; 16]) -> String {
     )
 }
 
-/// Days since 1970.
+/// A date, from days since 1970.
 pub(super) fn date(days: i32) -> Value {
     let date = days.checked_add(DAYS_TO_1970).and_then(NaiveDate::from_num_days_from_ce_opt);
     date.map_or_else(|| Value::from(days), |date| Value::String(date.to_string()))
 }
 
-/// The time of day, in parts of a second.
+/// A time of day; `count` is in units of 1 / `per_second` seconds.
 pub(super) fn time(count: i64, per_second: u32) -> Value {
     let per = i64::from(per_second);
     let seconds = u32::try_from(count.div_euclid(per)).ok();
@@ -65,7 +65,7 @@ pub(super) fn time(count: i64, per_second: u32) -> Value {
     time.map_or_else(|| Value::from(count), |time| Value::String(time.format(format).to_string()))
 }
 
-/// An instant, or what clocks on a wall show, since 1970.
+/// A timestamp since 1970, as an instant or as local time.
 pub(super) fn timestamp(count: i64, unit: Unit, utc: bool) -> Value {
     let (at, format) = match unit {
         Unit::Millis => (DateTime::from_timestamp_millis(count), "%Y-%m-%dT%H:%M:%S%.3f"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_calendar_has_stays_a_number() {
+    fn out_of_range_dates_and_times_remain_numbers() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(-1), "1969-12-31");
         assert_eq!(date(i32::MAX), json!(i32::MAX));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_is_written_as_one() {
+    fn uuid_is_formatted_with_hyphens() {
         let bytes = [0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3, 0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0];
         assert_eq!(uuid(&bytes), "123e4567-e89b-12d3-a456-426614174000");
     }

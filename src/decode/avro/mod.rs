@@ -1,4 +1,4 @@
-//! Avro's binary encoding, read with the schema it was written with.
+//! Avro's binary encoding, decoded with the writer's schema.
 //!
 //! | Avro | JSON |
 //! |---|---|
@@ -16,13 +16,14 @@
 //! | local-timestamp-millis, -micros, -nanos | the same without the `Z` |
 //! | duration | `{"months": …, "days": …, "millis": …}` |
 //!
-//! Dates and times that no calendar has stay the number they are. A value whose whole schema is `bytes` has no length in
-//! front: that is how Confluent's serializer writes it.
+//! Dates and times out of the calendar's range remain numbers. A value whose whole schema is `bytes` has no length
+//! prefix, as written by Confluent's serializer.
 //!
-//! Where the precision and the scale of a decimal make no sense together, it is bytes.
+//! A decimal with an invalid combination of precision and scale is treated as bytes.
 //!
-//! Reader and parser are our own. A value is hostile, and the usual reader goes as deep as a recursive schema and a value
-//! together take it; a schema may be one that only lenient parsers accept (see its module). Source of the encoding: <https://avro.apache.org/docs/1.12.0/specification/>.
+//! Reader and parser are implemented here for two reasons. Values are untrusted: common readers recurse as deep as a
+//! recursive schema and a value allow. Schemas may be ones that only lenient parsers accept (see the module `parse`).
+//! Source of the encoding: <https://avro.apache.org/docs/1.12.0/specification/>.
 
 mod compile;
 mod logical;
@@ -38,10 +39,10 @@ use self::{compile::Node, read::Reader};
 use super::Undecodable;
 
 impl AvroSchema {
-    /// Decodes a value, from behind the schema's id.
+    /// Decodes a value, without the schema id.
     ///
     /// # Errors
-    /// Bytes that are no value of this schema: cut off, too long, too deep, or making no sense.
+    /// The bytes are not a value of this schema: truncated, too long, too deep, or invalid.
     pub fn decode(&self, bytes: &[u8]) -> Result<Value, Undecodable> {
         if matches!(self.node(self.root()), Node::Bytes) {
             return Ok(read::base64(bytes));
@@ -51,7 +52,7 @@ impl AvroSchema {
         match reader.left() {
             0 => Ok(value),
             left => Err(Undecodable::bad(format!(
-                "{left} bytes are left over: it was not written with the schema it names"
+                "{left} bytes are left over: the value was not written with the schema it names"
             ))),
         }
     }

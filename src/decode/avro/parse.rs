@@ -1,9 +1,9 @@
-//! Reading schemas, as leniently as the readers of Java and Python do.
+//! Parses schemas as leniently as the parsers of Java and Python.
 //!
-//! A schema of a registry is that of a writer: it has to say how bytes are laid out, and nothing else matters. So a name may
-//! be any text, a default value may be of any type, a symbol may come twice, and a logical type that does not fit its type
-//! is ignored. What would make reading ambiguous is refused: a type that is defined nowhere, or twice in different ways, and
-//! a record with two fields of one name.
+//! A registry's schema is a writer's schema: it only has to define the layout of bytes. So a name may be any text, a
+//! default value may be of any type, an enum symbol may occur twice, and a logical type that does not fit its type is
+//! ignored. Ambiguous schemas are rejected: a type that is undefined, or defined twice in different ways, and a record
+//! with two fields of the same name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Node, Unit};
 
-/// Reads a schema and those that it refers to; returns all types, and the place of the schema's own.
+/// Parses a schema and the schemas it references; returns all types, and the index of the schema's own type.
 pub(super) fn parse(schema: &str, references: &[String]) -> Result<(Vec<Node>, usize), String> {
     let json = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("it is not JSON: {error}"));
     let root = json(schema)?;
@@ -21,7 +21,7 @@ pub(super) fn parse(schema: &str, references: &[String]) -> Result<(Vec<Node>, u
         definitions.collect(schema, "")?;
     }
     let mut parser = Parser { definitions, ..Parser::default() };
-    let root = parser.place(&root, "")?;
+    let root = parser.type_index(&root, "")?;
     parser.finish()?;
     Ok((parser.nodes, root))
 }
@@ -33,20 +33,20 @@ struct Definition<'a> {
     kind: &'a str,
 }
 
-/// Every named type, by its full name.
+/// All named types by full name.
 #[derive(Default)]
 struct Definitions<'a> {
     by_name: HashMap<String, Definition<'a>>,
     aliases: HashMap<String, String>,
 }
 
-/// The kind of a type that has a name, if this is the definition of one.
+/// The kind of the named type that this schema defines, if any.
 fn named_kind(schema: &Map<String, Value>) -> Option<&str> {
     let kind = schema.get("type")?.as_str()?;
     matches!(kind, "record" | "error" | "enum" | "fixed").then_some(kind)
 }
 
-/// A name in full: with its own namespace, with the given one, or with the one around it.
+/// The full name: with its own namespace, or with the given one.
 fn full_name(name: &str, namespace: &str) -> String {
     match name.strip_prefix('.') {
         Some(name) if !name.contains('.') => name.to_owned(),
@@ -55,12 +55,12 @@ fn full_name(name: &str, namespace: &str) -> String {
     }
 }
 
-/// The namespace within a type of this full name.
+/// The namespace part of a full name.
 fn namespace_of(full_name: &str) -> &str {
     full_name.rsplit_once('.').map_or("", |(namespace, _)| namespace)
 }
 
-/// The full name of a definition.
+/// The full name of a definition; `around` is the enclosing namespace.
 fn defined_name(schema: &Map<String, Value>, kind: &str, around: &str) -> Result<String, String> {
     let name = schema.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| format!("a type of the kind {kind} has no name"))?;
@@ -69,7 +69,7 @@ fn defined_name(schema: &Map<String, Value>, kind: &str, around: &str) -> Result
 }
 
 impl<'a> Definitions<'a> {
-    /// Notes every named type that a schema defines.
+    /// Collects all named types that a schema defines.
     fn collect(&mut self, schema: &'a Value, around: &str) -> Result<(), String> {
         match schema {
             Value::Array(variants) => variants.iter().try_for_each(|one| self.collect(one, around)),
@@ -102,7 +102,7 @@ impl<'a> Definitions<'a> {
             .try_for_each(|one| self.collect(one, &namespace))
     }
 
-    /// The full name of a type that a schema names: in the namespace around it, or in none, or by an alias.
+    /// Resolves a type name: first in the enclosing namespace, then without one, then as an alias.
     fn resolve(&self, name: &str, around: &str) -> Option<String> {
         let full = full_name(name, around);
         if self.by_name.contains_key(&full) {
@@ -119,18 +119,18 @@ impl<'a> Definitions<'a> {
 struct Parser<'a> {
     nodes: Vec<Node>,
     definitions: Definitions<'a>,
-    places: HashMap<String, usize>,
-    /// Named types that have a place and are not read yet. They wait here rather than on the stack: a chain of types may be
-    /// long.
-    open: Vec<(usize, String)>,
+    indexes: HashMap<String, usize>,
+    /// Named types that have an index but are not parsed yet. They are queued rather than parsed recursively, because a
+    /// chain of types may be long.
+    queue: Vec<(usize, String)>,
 }
 
 impl<'a> Parser<'a> {
     fn finish(&mut self) -> Result<(), String> {
-        while let Some((place, name)) = self.open.pop() {
+        while let Some((index, name)) = self.queue.pop() {
             let Some(definition) = self.definitions.by_name.get(&name).copied() else { continue };
             let node = self.named(&name, definition)?;
-            if let Some(slot) = self.nodes.get_mut(place) {
+            if let Some(slot) = self.nodes.get_mut(index) {
                 *slot = node;
             }
         }
@@ -142,23 +142,23 @@ impl<'a> Parser<'a> {
         self.nodes.len() - 1
     }
 
-    /// The place of a named type, which is read later.
-    fn place_of(&mut self, name: String) -> usize {
-        if let Some(place) = self.places.get(&name) {
-            return *place;
+    /// The index of a named type, which is parsed later.
+    fn named_index(&mut self, name: String) -> usize {
+        if let Some(index) = self.indexes.get(&name) {
+            return *index;
         }
-        let place = self.push(Node::Null);
-        self.places.insert(name.clone(), place);
-        self.open.push((place, name));
-        place
+        let index = self.push(Node::Null);
+        self.indexes.insert(name.clone(), index);
+        self.queue.push((index, name));
+        index
     }
 
-    /// The place of a type; `around` is the namespace that it stands in.
-    fn place(&mut self, schema: &Value, around: &str) -> Result<usize, String> {
+    /// The index of a type; `around` is the enclosing namespace.
+    fn type_index(&mut self, schema: &Value, around: &str) -> Result<usize, String> {
         match schema {
             Value::String(name) => self.reference(name, around),
             Value::Array(variants) => {
-                let variants = variants.iter().map(|one| self.place(one, around)).collect::<Result<_, _>>()?;
+                let variants = variants.iter().map(|one| self.type_index(one, around)).collect::<Result<_, _>>()?;
                 Ok(self.push(Node::Union(variants)))
             }
             Value::Object(schema) => self.object(schema, around),
@@ -179,9 +179,9 @@ impl<'a> Parser<'a> {
             _ => {
                 let full = self.definitions.resolve(name, around);
                 let full = full.ok_or_else(|| {
-                    format!("it names the type {}, which is defined nowhere", full_name(name, around))
+                    format!("it references the type {}, which is not defined", full_name(name, around))
                 })?;
-                return Ok(self.place_of(full));
+                return Ok(self.named_index(full));
             }
         };
         Ok(self.push(node))
@@ -190,30 +190,31 @@ impl<'a> Parser<'a> {
     fn object(&mut self, schema: &Map<String, Value>, around: &str) -> Result<usize, String> {
         if let Some(kind) = named_kind(schema) {
             let name = defined_name(schema, kind, around)?;
-            return Ok(self.place_of(name));
+            return Ok(self.named_index(name));
         }
         let inner = |key: &str| schema.get(key).ok_or_else(|| format!("a type has no {key}"));
         match inner("type")? {
             Value::String(kind) if kind == "array" => {
-                let items = self.place(inner("items")?, around)?;
+                let items = self.type_index(inner("items")?, around)?;
                 Ok(self.push(Node::Array(items)))
             }
             Value::String(kind) if kind == "map" => {
-                let values = self.place(inner("values")?, around)?;
+                let values = self.type_index(inner("values")?, around)?;
                 Ok(self.push(Node::Map(values)))
             }
             kind => {
-                // The logical type may stand around the definition of a fixed type, and is meant for this use of it then.
+                // The logical type may be outside the definition of a fixed type; it then applies to this use of the
+                // type only.
                 if let Some(inner) = kind.as_object().filter(|inner| named_kind(inner) == Some("fixed"))
                     && let Some(node) = logical(&fixed(inner)?, schema)
                 {
                     return Ok(self.push(node));
                 }
-                let place = self.place(kind, around)?;
-                let Some(node) = self.nodes.get(place) else { return Ok(place) };
+                let index = self.type_index(kind, around)?;
+                let Some(node) = self.nodes.get(index) else { return Ok(index) };
                 match logical(node, schema) {
                     Some(node) => Ok(self.push(node)),
-                    None => Ok(place),
+                    None => Ok(index),
                 }
             }
         }
@@ -247,12 +248,12 @@ impl<'a> Parser<'a> {
             if !names.insert(field_name) {
                 return Err(format!("the record {name} has two fields with the name {field_name}"));
             }
-            let place = match field.get("type") {
-                Some(schema) => self.place(schema, namespace_of(name)),
+            let index = match field.get("type") {
+                Some(schema) => self.type_index(schema, namespace_of(name)),
                 None => Err("it has no type".into()),
             };
-            let place = place.map_err(|error| format!("the field {field_name} of the record {name}: {error}"))?;
-            read.push((field_name.to_owned(), place));
+            let index = index.map_err(|error| format!("the field {field_name} of the record {name}: {error}"))?;
+            read.push((field_name.to_owned(), index));
         }
         Ok(Node::Record(read))
     }
@@ -265,7 +266,7 @@ fn fixed(schema: &Map<String, Value>) -> Result<Node, String> {
     })
 }
 
-/// What a logical type makes of a type; `None` where there is none that fits.
+/// Applies a logical type to a type; `None` if there is none that fits.
 fn logical(node: &Node, schema: &Map<String, Value>) -> Option<Node> {
     let name = schema.get("logicalType")?.as_str()?;
     Some(match (name, node) {
@@ -289,7 +290,7 @@ fn logical(node: &Node, schema: &Map<String, Value>) -> Option<Node> {
     })
 }
 
-/// The scale of a decimal; `None` where precision and scale make no sense together, and it is bytes.
+/// The scale of a decimal; `None` if precision and scale are invalid, and the decimal is treated as bytes.
 fn scale(schema: &Map<String, Value>) -> Option<usize> {
     let precision = schema.get("precision")?.as_u64().filter(|precision| *precision > 0)?;
     let scale = schema.get("scale").map_or(Some(0), Value::as_u64)?;

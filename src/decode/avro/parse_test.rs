@@ -1,11 +1,11 @@
-//! Schemas that lenient parsers accept, and what is refused.
+//! Tests of schemas that lenient parsers accept, and of rejected ones.
 
 use serde_json::json;
 
 use super::super::super::{avro::AvroSchema, fixtures};
 
 #[test]
-fn what_fastavro_writes_is_read_whatever_the_names_are() {
+fn values_written_by_fastavro_are_read() {
     for case in fixtures::avro() {
         let schema = AvroSchema::parse(&case.schema, &case.references);
         let schema = schema.unwrap_or_else(|error| panic!("{}: {error}", case.what));
@@ -18,12 +18,12 @@ fn error(schema: &serde_json::Value) -> String {
 }
 
 #[test]
-fn an_error_names_the_field() {
+fn errors_contain_the_field() {
     let schema = json!({"type": "record", "name": "a.R", "fields": [
         {"name": "ok", "type": "int"}, {"name": "m", "type": {"type": "map", "values": "Missing"}}
     ]});
     let error = error(&schema);
-    for part in ["the field m", "record a.R", "type a.Missing, which is defined nowhere"] {
+    for part in ["the field m", "record a.R", "type a.Missing, which is not defined"] {
         assert!(error.contains(part), "{error}");
     }
     let lines = json!({"type": "record", "name": "R", "fields": [{"name": "lines", "type": {"type": "array", "items":
@@ -31,13 +31,13 @@ fn an_error_names_the_field() {
     }}]});
     let schema = AvroSchema::parse(&lines.to_string(), &[]).unwrap();
     let error = schema.decode(&[4, 2, 1, 2, 7, 0]).unwrap_err().to_string();
-    assert!(error.starts_with("field lines.1.on: a truth value is neither 0 nor 1"), "{error}");
+    assert!(error.starts_with("field lines.1.on: a boolean is neither 0 nor 1"), "{error}");
     let error = schema.decode(&[4, 2]).unwrap_err().to_string();
-    assert!(error.starts_with("field lines.0.on: it is cut off"), "{error}");
+    assert!(error.starts_with("field lines.0.on: it is truncated"), "{error}");
 }
 
 #[test]
-fn what_could_be_read_in_two_ways_is_refused() {
+fn ambiguous_schemas_are_rejected() {
     let field = |name: &str, kind: serde_json::Value| json!({"name": name, "type": kind});
     let fixed = |size: u8| json!({"type": "fixed", "name": "F", "size": size});
     let twice = json!({"type": "record", "name": "R", "fields": [field("a", fixed(1)), field("b", fixed(2))]});
@@ -49,7 +49,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
 }
 
 #[test]
-fn a_long_chain_of_types_takes_no_stack() {
+fn long_chain_of_types_uses_no_stack() {
     let mut types: Vec<_> = (0..50_000)
         .map(|at| json!({"type": "record", "name": format!("R{at}"), "fields": [{"name": "f", "type": format!("R{}", at + 1)}]}))
         .collect();
@@ -58,7 +58,7 @@ fn a_long_chain_of_types_takes_no_stack() {
 }
 
 #[test]
-fn names_are_looked_up_in_their_namespace_then_in_none_then_among_aliases() {
+fn names_are_resolved_in_namespace_then_globally_then_by_alias() {
     let schema = json!({"type": "record", "name": "n.R", "fields": [
         {"name": "a", "type": {"type": "fixed", "name": "A", "size": 1, "aliases": ["Old", "other.Older"]}},
         {"name": "b", "type": {"type": "fixed", "name": "B", "namespace": "", "size": 2}},
@@ -73,7 +73,7 @@ fn names_are_looked_up_in_their_namespace_then_in_none_then_among_aliases() {
 }
 
 #[test]
-fn a_logical_type_may_stand_around_a_fixed_type() {
+fn logical_type_may_wrap_a_fixed_type() {
     let schema = json!({"logicalType": "decimal", "precision": 4, "scale": 2,
         "type": {"type": "fixed", "name": "F", "size": 2}});
     assert_eq!(AvroSchema::parse(&schema.to_string(), &[]).unwrap().decode(&[4, 0xd2]), Ok(json!("12.34")));

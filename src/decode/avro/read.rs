@@ -1,4 +1,4 @@
-//! Reading values: what a hostile one may cost is bounded by its length.
+//! Reads values. The cost of reading an untrusted value is bounded by its length.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::feed::printable;
 
-/// Values within values: deeper ones are refused, as `serde_json` does, so that no stack overflows.
-const DEEPEST: usize = 128;
-/// So many values may come out of few bytes: lists of nulls take none at all.
-const FREE_VALUES: usize = 100_000;
-/// And so many for each byte.
+/// Maximum nesting depth, as in `serde_json`. It bounds the stack.
+const MAX_DEPTH: usize = 128;
+/// Number of values that any input may contain, however short: a list of nulls takes no bytes per element.
+const BASE_VALUE_BUDGET: usize = 100_000;
+/// Number of additional values allowed per byte.
 const VALUES_PER_BYTE: usize = 16;
 
-/// What an error shows of the path to a field.
+/// Maximum length of the path to a field in errors.
 const MAX_PATH_CHARS: usize = 200;
 
 /// Reads one value.
@@ -34,13 +34,13 @@ pub(super) struct Reader<'a> {
 
 /// Why a value cannot be read, and where.
 pub(super) struct ReadError {
-    /// The fields, places and keys down to it, from the outermost; empty for the value itself.
+    /// The path to it: field names, indexes, and keys, outermost first; empty for the value itself.
     path: Vec<String>,
     reason: String,
 }
 
 impl ReadError {
-    /// The same within a field, an element or a key. Errors are seldom and paths short: it is put in front.
+    /// Adds an outer path element. Inserting at the front is fine, because errors are rare and paths short.
     fn within(mut self, part: impl Into<String>) -> Self {
         self.path.insert(0, part.into());
         self
@@ -63,41 +63,41 @@ impl From<String> for ReadError {
     }
 }
 
-fn cut_off() -> ReadError {
-    senseless("it is cut off")
+fn truncated() -> ReadError {
+    invalid("it is truncated")
 }
 
-fn senseless(what: &str) -> ReadError {
+fn invalid(what: &str) -> ReadError {
     ReadError {
         path: Vec::new(),
-        reason: format!("{what}: it was not written with the schema it names, or is damaged"),
+        reason: format!("{what}: the value was not written with the schema it names, or is damaged"),
     }
 }
 
-/// Bytes as JSON.
+/// Bytes as a base64 string.
 pub(super) fn base64(bytes: &[u8]) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(schema: &'a AvroSchema, bytes: &'a [u8]) -> Self {
-        let budget = bytes.len().saturating_mul(VALUES_PER_BYTE).saturating_add(FREE_VALUES);
+        let budget = bytes.len().saturating_mul(VALUES_PER_BYTE).saturating_add(BASE_VALUE_BUDGET);
         Self { schema, rest: bytes, depth: 0, budget }
     }
 
-    /// How many bytes are left.
+    /// The number of unread bytes.
     pub(super) fn left(&self) -> usize {
         self.rest.len()
     }
 
-    pub(super) fn value(&mut self, place: usize) -> Result<Value, ReadError> {
-        self.budget = self.budget.checked_sub(1).ok_or_else(|| senseless("it holds too many values for its length"))?;
-        if self.depth == DEEPEST {
-            return Err(senseless(&format!("it is more than {DEEPEST} values deep")));
+    pub(super) fn value(&mut self, index: usize) -> Result<Value, ReadError> {
+        self.budget = self.budget.checked_sub(1).ok_or_else(|| invalid("it holds too many values for its length"))?;
+        if self.depth == MAX_DEPTH {
+            return Err(invalid(&format!("it is more than {MAX_DEPTH} values deep")));
         }
         self.depth += 1;
-        // Types that hold others have functions of their own, so that a level takes little of the stack.
-        let value = match self.schema.node(place) {
+        // Container types have separate functions, so that each level uses little stack.
+        let value = match self.schema.node(index) {
             Node::Array(items) => self.list(*items),
             Node::Map(values) => self.map(*values),
             Node::Union(variants) => self.union(variants),
@@ -133,15 +133,15 @@ impl<'a> Reader<'a> {
 
     fn union(&mut self, variants: &[usize]) -> Result<Value, ReadError> {
         let at = self.long()?;
-        let place = usize::try_from(at).ok().and_then(|at| variants.get(at));
-        let place = place.ok_or_else(|| senseless(&format!("a union has no type {at}")))?;
-        self.value(*place)
+        let index = usize::try_from(at).ok().and_then(|at| variants.get(at));
+        let index = index.ok_or_else(|| invalid(&format!("a union has no type {at}")))?;
+        self.value(*index)
     }
 
     fn record(&mut self, fields: &[(String, usize)]) -> Result<Value, ReadError> {
         let mut map = Map::new();
-        for (name, place) in fields {
-            let value = self.value(*place).map_err(|error| error.within(name.as_str()))?;
+        for (name, index) in fields {
+            let value = self.value(*index).map_err(|error| error.within(name.as_str()))?;
             map.insert(name.clone(), value);
         }
         Ok(Value::Object(map))
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             Node::Boolean => match self.take(1)? {
                 [0] => Value::Bool(false),
                 [1] => Value::Bool(true),
-                _ => return Err(senseless("a truth value is neither 0 nor 1")),
+                _ => return Err(invalid("a boolean is neither 0 nor 1")),
             },
             Node::Int => Value::from(self.int()?),
             Node::Long => Value::from(self.long()?),
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
             Node::Enum(symbols) => {
                 let at = self.long()?;
                 let symbol = usize::try_from(at).ok().and_then(|at| symbols.get(at));
-                Value::String(symbol.ok_or_else(|| senseless(&format!("an enum has no symbol {at}")))?.clone())
+                Value::String(symbol.ok_or_else(|| invalid(&format!("an enum has no symbol {at}")))?.clone())
             }
             Node::Fixed(size) => base64(self.take(*size)?),
             Node::Decimal { scale, fixed } => {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
             Node::FixedUuid => Value::String(logical::uuid(&self.array()?)),
             Node::BytesUuid => match <&[u8; 16]>::try_from(self.bytes()?) {
                 Ok(bytes) => Value::String(logical::uuid(bytes)),
-                Err(_) => return Err(senseless("a uuid does not have 16 bytes")),
+                Err(_) => return Err(invalid("a uuid does not have 16 bytes")),
             },
             Node::Date => logical::date(self.int()?),
             Node::TimeMillis => logical::time(i64::from(self.int()?), 1_000),
@@ -198,8 +198,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Lists and maps come in blocks, each with a count in front; a negative one is followed by the block's length in bytes.
-    /// `None`: there is no further one.
+    /// Reads the header of a block. Lists and maps are encoded as blocks, each prefixed with a count; a negative count
+    /// is followed by the block's length in bytes. `None`: there are no more blocks.
     fn block(&mut self) -> Result<Option<u64>, ReadError> {
         let count = self.long()?;
         if count < 0 {
@@ -209,34 +209,34 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], ReadError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(cut_off)?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
+        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
 
     fn long(&mut self) -> Result<i64, ReadError> {
-        let (number, rest) = zigzag(self.rest).ok_or_else(cut_off)?;
+        let (number, rest) = zigzag(self.rest).ok_or_else(truncated)?;
         self.rest = rest;
         Ok(number)
     }
 
     fn int(&mut self) -> Result<i32, ReadError> {
-        i32::try_from(self.long()?).map_err(|_| senseless("an int has more than 32 bits"))
+        i32::try_from(self.long()?).map_err(|_| invalid("an int has more than 32 bits"))
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], ReadError> {
         let count = self.long()?;
-        self.take(usize::try_from(count).map_err(|_| senseless("a length is negative"))?)
+        self.take(usize::try_from(count).map_err(|_| invalid("a length is negative"))?)
     }
 
     fn text(&mut self) -> Result<String, ReadError> {
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| senseless("a string is not UTF-8"))
+        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| invalid("a string is not UTF-8"))
     }
 }

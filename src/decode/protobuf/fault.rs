@@ -1,11 +1,12 @@
-//! Finding the field that keeps a message from being read.
+//! Finds the field at which decoding a message fails.
 
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor};
 
-/// Levels that are looked into; a message has no more than a decoder reads.
+/// Maximum nesting depth to search; decoders accept no deeper messages.
 const MAX_LEVELS: usize = 100;
 
-/// The path to the field where bytes stop being a message of this type, and why; `None` where no field is to blame.
+/// The path to the field at which the bytes stop being a message of this type, and the reason; `None` if no field is
+/// the cause.
 pub(super) fn find(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<(String, String)> {
     find_within(descriptor, bytes, MAX_LEVELS)
 }
@@ -19,7 +20,7 @@ fn find_within(descriptor: &MessageDescriptor, bytes: &[u8], levels: usize) -> O
         let field = descriptor.get_field(number);
         let name = field.as_ref().map_or_else(|| number.to_string(), |field| field.name().to_owned());
         let Some((content, behind)) = skip(tag & 7, number, after, levels) else {
-            return Some((name, "it is cut off".into()));
+            return Some((name, "it is truncated".into()));
         };
         let whole = rest.get(..rest.len() - behind.len())?;
         if let Err(error) = DynamicMessage::decode(descriptor.clone(), whole) {
@@ -37,7 +38,7 @@ fn find_within(descriptor: &MessageDescriptor, bytes: &[u8], levels: usize) -> O
     None
 }
 
-/// The content of a field, and what follows it; `None` where it is cut off.
+/// The content of a field, and the remaining bytes; `None` if it is truncated.
 fn skip(wire_type: u64, number: u32, bytes: &[u8], levels: usize) -> Option<(&[u8], &[u8])> {
     match wire_type {
         0 => varint(bytes).map(|(_, rest)| (bytes, rest)),
@@ -48,12 +49,12 @@ fn skip(wire_type: u64, number: u32, bytes: &[u8], levels: usize) -> Option<(&[u
         }
         3 => group(number, bytes, levels),
         5 => bytes.split_at_checked(4),
-        // Nothing has this type: the decoder says so.
+        // Unknown wire type: the decoder reports it.
         _ => Some((&[], bytes)),
     }
 }
 
-/// The content of a group, up to its end.
+/// The content of a group, up to its end, and the remaining bytes.
 fn group(number: u32, bytes: &[u8], levels: usize) -> Option<(&[u8], &[u8])> {
     let levels = levels.checked_sub(1)?;
     let mut rest = bytes;

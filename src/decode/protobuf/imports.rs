@@ -1,4 +1,4 @@
-//! Finding the files that a schema imports.
+//! Resolves the files that a schema imports.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,16 +12,16 @@ use protox::{
 
 use super::known;
 
-/// The files that a registry had for a schema, and those that need no registering.
+/// The imports returned by a registry, and the built-in files.
 pub(super) struct Imports {
     files: BTreeMap<String, Arc<str>>,
-    /// The first of the names that a text is registered by.
+    /// The first name under which a text is registered.
     first_names: HashMap<Arc<str>, String>,
 }
 
 impl Imports {
-    /// `own` is the schema itself, and `others` are what it refers to: names with texts. A text under several names is one
-    /// file, since it may define its types once only.
+    /// `own` is the schema itself, and `others` are its imports: names with texts. A text with several names is one
+    /// file, because its types may be defined only once.
     pub(super) fn new(own: (&str, &str), others: &[(String, String)]) -> Self {
         let mut files: BTreeMap<String, Arc<str>> =
             others.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect();
@@ -34,11 +34,11 @@ impl Imports {
         Self { files, first_names }
     }
 
-    /// The only file whose path ends like this name, or whose path this name ends like: registries keep the names that a
-    /// serializer gave, which may have been relative to another folder than the import.
+    /// The only file whose path ends with this name, or whose path is a suffix of it: registries keep the names from
+    /// the serializer, which may be relative to another folder than the import.
     fn find(&self, name: &str) -> Option<(&str, &Arc<str>)> {
         let is_tail = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|head| head.ends_with('/'));
-        let others = self.files.iter().filter(|(known, _)| *known != super::NAME);
+        let others = self.files.iter().filter(|(known, _)| *known != super::SCHEMA_FILE);
         let mut found = others.filter(|(known, _)| is_tail(known, name) || is_tail(name, known));
         match (found.next(), found.next()) {
             (Some((known, text)), None) => Some((known.as_str(), text)),
@@ -52,7 +52,7 @@ impl Imports {
         if first == name {
             return File::from_source(name, text);
         }
-        // Under every other name it passes on what the first one defines.
+        // Under every other name, the file re-exports the first one.
         let first = first.replace('\\', "\\\\").replace('"', "\\\"");
         File::from_source(name, &format!("syntax = \"proto3\"; import public \"{first}\";"))
     }

@@ -1,7 +1,7 @@
-//! Messages as JSON.
+//! Converts messages to JSON.
 //!
-//! What has no form in the JSON mapping of Protocol Buffers does not cost the rest of its record: it appears as the message
-//! it is, field by field, or as `{"base64": …}`.
+//! A message that the JSON mapping of Protocol Buffers cannot represent does not fail the record: it is converted field
+//! by field, or to `{"base64": …}`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::float::{double, single};
 
-/// Messages within messages where an `Any` is still looked into: each starts a decoder of its own, which bounds its own depth
-/// only.
+/// Maximum nesting depth at which an `Any` is still decoded: each one starts a new decoder, which bounds only its own
+/// depth.
 const MAX_ANY_DEPTH: usize = 24;
-/// From 0001-01-01 to 9999-12-31, in seconds since 1970.
+/// Valid timestamps: 0001-01-01 to 9999-12-31, in seconds since 1970.
 const TIMESTAMP_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
-/// About 10,000 years in both directions.
+/// Valid durations in seconds: about 10,000 years in both directions.
 const DURATION_SECONDS: std::ops::RangeInclusive<i64> = -315_576_000_000..=315_576_000_000;
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
 
@@ -28,7 +28,7 @@ fn of_message(message: &DynamicMessage, depth: usize) -> Value {
     well_known(message, depth).unwrap_or_else(|| Value::Object(fields(message, depth)))
 }
 
-/// Every field that the message has, and those without presence with their default value.
+/// All fields that are set, and fields without presence with their default values.
 fn fields(message: &DynamicMessage, depth: usize) -> Map<String, Value> {
     let mut map = Map::new();
     for field in message.descriptor().fields() {
@@ -53,7 +53,7 @@ fn of_field(value: &Field, kind: &Kind, depth: usize) -> Value {
                 other => other.clone(),
             };
             let entry = |(key, value): (&MapKey, &Field)| (key_text(key), of_field(value, &kind, depth));
-            // The map itself has no order.
+            // Sorted, because the map has no order.
             let mut entries: Vec<(String, Value)> = entries.iter().map(entry).collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(entries.into_iter().collect())
@@ -95,7 +95,7 @@ fn of_scalar(value: &Field, kind: &Kind) -> Value {
     }
 }
 
-/// The form of a type that has one of its own; `None` where it has none, or its value does not fit it.
+/// The JSON of a well-known type; `None` if the type is not one, or the value cannot be represented.
 fn well_known(message: &DynamicMessage, depth: usize) -> Option<Value> {
     let descriptor = message.descriptor();
     match descriptor.full_name().strip_prefix("google.protobuf.")? {
@@ -129,8 +129,8 @@ fn number(message: &DynamicMessage, name: &str) -> Option<i64> {
     }
 }
 
-/// The message inside, with its type. Where the schema does not know the type, or the bytes are no such message, they stay
-/// what they are.
+/// The inner message and its type. If the type is unknown, or the bytes are not such a message, they are returned as
+/// base64.
 fn any(message: &DynamicMessage, depth: usize) -> Option<Value> {
     let (url, bytes) = (message.get_field_by_name("type_url")?, message.get_field_by_name("value")?);
     let (url, bytes) = (url.as_str()?, bytes.as_bytes()?);
@@ -184,7 +184,7 @@ fn field_mask(message: &DynamicMessage) -> Option<Value> {
     Some(Value::String(paths?.join(",")))
 }
 
-/// A path in camel case; `None` where nobody could tell from it what the path was.
+/// A path in camel case; `None` if the conversion is not reversible.
 fn camel_case(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     let mut letters = path.chars();

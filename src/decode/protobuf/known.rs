@@ -1,9 +1,10 @@
-//! Files that serializers know without anybody registering them: `google/type` and Confluent's own. Google's
-//! `google/protobuf` comes with the compiler.
+//! Files that serializers know without registration: `google/type` and Confluent's. Google's `google/protobuf` is part
+//! of the compiler.
 //!
-//! The definitions are our own text; names and numbers are those of the published files, since they are what is on the wire.
+//! The definitions are written for kreplay; names and numbers match the published files, because they determine the
+//! wire format.
 
-/// The text of a file; `None` if it is none of these.
+/// The text of a built-in file; `None` if there is none of that name.
 pub(super) fn source(name: &str) -> Option<String> {
     if let Some((_, imports, body)) =
         GOOGLE_TYPE.iter().find(|(known, ..)| name.strip_prefix("google/type/") == Some(*known))
@@ -104,7 +105,7 @@ const CONFLUENT: [(&str, &str); 4] = [
         package confluent.type;
         message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }"#,
     ),
-    // Its place in earlier releases.
+    // The path in earlier releases.
     ("confluent/types/decimal.proto", r#"syntax = "proto3"; import public "confluent/type/decimal.proto";"#),
     (
         "confluent/type/variant.proto",

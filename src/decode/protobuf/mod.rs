@@ -1,18 +1,18 @@
-//! Protocol Buffers, read with the file that describes them.
+//! Protocol Buffers, decoded with their `.proto` file.
 //!
-//! A message becomes what the JSON mapping of Protocol Buffers makes of it
-//! (<https://protobuf.dev/programming-guides/json/>), with these choices:
+//! A message is converted by the JSON mapping of Protocol Buffers (<https://protobuf.dev/programming-guides/json/>),
+//! with these choices:
 //!
 //! - Fields have the names of the `.proto` file, such as `team_id`.
 //! - 64-bit integers are numbers and keep all their bits.
-//! - Fields without presence are there with their default values: `0`, `""`, `false`, `[]`, the first symbol of an enum.
-//!   Fields with presence (messages, `optional`, members of a `oneof`) are there where they are set.
-//! - Bytes are base64; timestamps are RFC 3339, durations `"1.5s"`, wrappers the value within, `Struct` an object.
-//! - A symbol that an enum does not have is its number. What is in a field that the schema does not know is left out.
-//! - An `Any` whose type the schema does not know is `{"@type": …, "value": {"base64": …}}`.
-//! - A timestamp or a duration out of range, and a field mask without a form in JSON, are their fields.
+//! - Fields without presence are included with their default values: `0`, `""`, `false`, `[]`, the first symbol of an
+//!   enum. Fields with presence (messages, `optional`, members of a `oneof`) are included if they are set.
+//! - Bytes are base64; timestamps are RFC 3339, durations `"1.5s"`, wrappers their value, `Struct` an object.
+//! - An unknown enum symbol is its number. Unknown fields are left out.
+//! - An `Any` of an unknown type is `{"@type": …, "value": {"base64": …}}`.
+//! - A timestamp or duration out of range, and a field mask without a JSON representation, is an object of its fields.
 //!
-//! Files of `google/protobuf`, `google/type` and `confluent` need not be registered.
+//! The files of `google/protobuf`, `google/type`, and `confluent` are built in.
 
 mod fault;
 mod imports;
@@ -27,36 +27,36 @@ use self::imports::Imports;
 use super::{Undecodable, wire};
 use crate::feed::printable;
 
-/// The name that a schema has among the files it imports.
-const NAME: &str = "kreplay/schema.proto";
+/// File name of the schema among its imports.
+const SCHEMA_FILE: &str = "kreplay/schema.proto";
 
-/// The messages of a file.
+/// The messages of a `.proto` file.
 #[derive(Debug)]
 pub struct ProtobufSchema {
     file: FileDescriptor,
 }
 
 impl ProtobufSchema {
-    /// Reads a `.proto` file; `imports` are the names and texts of the files it imports, and that those import.
+    /// Parses a `.proto` file; `imports` are the names and texts of the files it imports, directly and indirectly.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the schema is invalid.
     pub fn parse(schema: &str, imports: &[(String, String)]) -> Result<Self, Undecodable> {
-        let editions = [schema].into_iter().chain(imports.iter().map(|(_, text)| text.as_str())).any(is_of_an_edition);
-        let hint = if editions { "; Protobuf editions are not read: proto2 and proto3 are" } else { "" };
-        let wrong =
-            |error: &dyn std::fmt::Display| Undecodable::bad(format!("its schema cannot be used: {error}{hint}"));
-        let mut compiler = Compiler::with_file_resolver(Imports::new((NAME, schema), imports));
-        compiler.include_imports(true).open_file(NAME).map_err(|error| wrong(&error))?;
-        let file = compiler.descriptor_pool().get_file_by_name(NAME).ok_or_else(|| wrong(&"it is empty"))?;
+        let uses_editions =
+            [schema].into_iter().chain(imports.iter().map(|(_, text)| text.as_str())).any(declares_edition);
+        let hint = if uses_editions { "; Protobuf editions are not supported, only proto2 and proto3" } else { "" };
+        let wrong = |error: &dyn std::fmt::Display| Undecodable::bad(format!("invalid schema: {error}{hint}"));
+        let mut compiler = Compiler::with_file_resolver(Imports::new((SCHEMA_FILE, schema), imports));
+        compiler.include_imports(true).open_file(SCHEMA_FILE).map_err(|error| wrong(&error))?;
+        let file = compiler.descriptor_pool().get_file_by_name(SCHEMA_FILE).ok_or_else(|| wrong(&"it is empty"))?;
         Ok(Self { file })
     }
 
-    /// Decodes a message. `indexes` are the places of its type in the file, as a header has them; without a header they stand
-    /// in front of the message.
+    /// Decodes a message. `indexes` are the encoded message indexes from a header; without a header they precede the
+    /// message.
     ///
     /// # Errors
-    /// Bytes that are no message of this file: cut off, too deep, or making no sense.
+    /// The bytes are not a message of this file: truncated, too deep, or invalid.
     pub fn decode(&self, indexes: Option<&[u8]>, payload: &[u8]) -> Result<Value, Undecodable> {
         let (indexes, bytes) = match indexes {
             Some(header) => (wire::message_indexes(header)?.0, payload),
@@ -67,7 +67,7 @@ impl ProtobufSchema {
             let (field, reason) = fault::find(&message, bytes).unwrap_or_default();
             let name = message.full_name();
             Undecodable::Bad(if field.is_empty() {
-                format!("it is no message {name}: {error}")
+                format!("it is not a message {name}: {error}")
             } else {
                 format!("field {} of the message {name}: {reason}", printable(&field))
             })
@@ -75,9 +75,9 @@ impl ProtobufSchema {
         Ok(json::message(&decoded))
     }
 
-    /// The message with these indexes. Types that the source does not write as messages of their own, which are the entries
-    /// of maps and groups, have none: so Confluent's Java serializer counts. Some others count descriptors, where these types
-    /// are messages too; an index that only they can have written is read their way.
+    /// The message type with these indexes. Confluent's Java serializer counts only messages written as such in the
+    /// source, not map entries and groups. Some other serializers count descriptors, which include map entries and
+    /// groups; an index that only they can have written is resolved their way.
     pub(super) fn message(&self, indexes: &[usize]) -> Result<MessageDescriptor, Undecodable> {
         let (first, inner) = indexes.split_first().ok_or_else(|| Undecodable::bad("it names no message"))?;
         let unknown = || Undecodable::bad(format!("its schema has no message with the indexes {indexes:?}"));
@@ -91,14 +91,14 @@ impl ProtobufSchema {
     }
 }
 
-/// Whether a file says `edition = "2023"` where others have their syntax.
-fn is_of_an_edition(source: &str) -> bool {
+/// Whether a file declares `edition = "2023"` instead of a syntax.
+fn declares_edition(source: &str) -> bool {
     source
         .lines()
         .any(|line| line.trim_start().strip_prefix("edition").is_some_and(|rest| rest.trim_start().starts_with('=')))
 }
 
-/// Whether the source has this type as a message, and not as a map or a group.
+/// Whether the type is written as a message in the source, rather than as a map or a group.
 fn is_written_as_message(message: &MessageDescriptor) -> bool {
     let is_group = |parent: MessageDescriptor| {
         let field_of =

@@ -1,4 +1,4 @@
-//! What the crate writes is read back as JSON, and what is hostile upsets nothing.
+//! Messages written by the `prost_reflect` crate are read as JSON, and hostile input is rejected.
 
 use proptest::prelude::*;
 use prost_reflect::{DynamicMessage, prost::Message};
@@ -48,9 +48,9 @@ fn shop() -> ProtobufSchema {
     ProtobufSchema::parse(SHOP, &imports).unwrap()
 }
 
-/// A message as a serializer writes it: the place, and what the crate makes of its JSON.
-fn encoded(schema: &ProtobufSchema, place: &[usize], prefix: &[u8], value: &Value) -> Vec<u8> {
-    let message = DynamicMessage::deserialize(schema.message(place).unwrap(), value).unwrap();
+/// A message as written by a serializer: the prefix with the indexes, and the encoding of its JSON.
+fn encoded(schema: &ProtobufSchema, indexes: &[usize], prefix: &[u8], value: &Value) -> Vec<u8> {
+    let message = DynamicMessage::deserialize(schema.message(indexes).unwrap(), value).unwrap();
     [prefix, &message.encode_to_vec()].concat()
 }
 
@@ -65,7 +65,7 @@ fn order() -> Value {
 }
 
 #[test]
-fn every_kind_of_field_becomes_json_without_loss() {
+fn all_field_types_are_converted_without_loss() {
     let schema = shop();
     let mut expected = order();
     expected["at"] = json!("2026-01-31T09:00:00.500Z");
@@ -76,7 +76,7 @@ fn every_kind_of_field_becomes_json_without_loss() {
 }
 
 #[test]
-fn fields_without_presence_are_there_and_others_where_they_are_set() {
+fn fields_without_presence_are_always_included_others_if_set() {
     let decoded = shop().decode(None, &[2, 2]).unwrap();
     assert_eq!(
         decoded,
@@ -85,7 +85,7 @@ fn fields_without_presence_are_there_and_others_where_they_are_set() {
 }
 
 #[test]
-fn a_message_is_found_by_its_place() {
+fn message_is_selected_by_indexes() {
     let schema = shop();
     let first = json!({"team_id": "7"});
     for prefix in [&[0][..], &[2, 0]] {
@@ -99,7 +99,7 @@ fn a_message_is_found_by_its_place() {
 }
 
 #[test]
-fn what_protobuf_writes_in_python_is_read() {
+fn messages_written_by_python_are_read() {
     for case in super::super::fixtures::protobuf() {
         let schema = ProtobufSchema::parse(&case.schema, &case.imports);
         let schema = schema.unwrap_or_else(|error| panic!("{}: {error}", case.what));
@@ -108,7 +108,7 @@ fn what_protobuf_writes_in_python_is_read() {
 }
 
 #[test]
-fn indexes_count_messages_and_neither_maps_nor_groups() {
+fn indexes_do_not_count_maps_and_groups() {
     let source = "syntax = \"proto2\"; message O { map<string, string> a = 1; message A {} optional group G = 2 { \
                   message InG {} } map<string, string> b = 3; message B {} message C { message D {} } }";
     let schema = ProtobufSchema::parse(source, &[]).unwrap();
@@ -118,14 +118,14 @@ fn indexes_count_messages_and_neither_maps_nor_groups() {
     {
         assert_eq!(name(indexes).as_deref(), Ok(expected));
     }
-    // Only a serializer that counts descriptors has written these.
+    // Only serializers that count descriptors write these indexes.
     assert_eq!(name(&[0, 5]).as_deref(), Ok("O.C"));
-    assert!(name(&[0, 3]).is_err(), "the entry of a map is no message");
+    assert!(name(&[0, 3]).is_err(), "a map entry is not a message");
     assert!(name(&[0, 6]).is_err());
 }
 
 #[test]
-fn indexes_come_from_the_header_where_there_is_one() {
+fn indexes_are_read_from_the_header_if_present() {
     let schema =
         ProtobufSchema::parse("message A { optional int32 a = 1; } message B { optional int32 b = 1; }", &[]).unwrap();
     assert_eq!(schema.decode(Some(&[2, 2]), &[8, 7]), Ok(json!({"b": 7})));
@@ -134,12 +134,12 @@ fn indexes_come_from_the_header_where_there_is_one() {
 }
 
 #[test]
-fn an_error_names_the_field() {
+fn errors_contain_the_field() {
     let schema = shop();
     for (bytes, path) in [
-        // A part of an item has a name that is not UTF-8.
+        // The name of an item's part is not UTF-8.
         (&[0x22, 5, 0x1a, 3, 0x0a, 1, 0xff][..], "field items.part.name of the message shop.Order: "),
-        (&[0x08, 7, 0x42, 9, 1], "field raw of the message shop.Order: it is cut off"),
+        (&[0x08, 7, 0x42, 9, 1], "field raw of the message shop.Order: it is truncated"),
         (&[0x0a, 0], "field big of the message shop.Order: "),
     ] {
         let error = schema.decode(Some(&[2, 2]), bytes).unwrap_err().to_string();
@@ -147,7 +147,7 @@ fn an_error_names_the_field() {
     }
 }
 
-/// An `Any` within an `Any` within an `Any`, and so on.
+/// Nested `Any` messages.
 fn nested_any(levels: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..levels {
@@ -163,7 +163,7 @@ fn nested_any(levels: usize) -> Vec<u8> {
 }
 
 #[test]
-fn an_any_is_not_followed_without_end() {
+fn nested_any_is_bounded() {
     let source = "syntax = \"proto3\"; import \"google/protobuf/any.proto\"; message E { google.protobuf.Any any = 1; E e = 2; }";
     let schema = ProtobufSchema::parse(source, &[]).unwrap();
     let mut inner = vec![0x0a];
@@ -184,7 +184,7 @@ fn unknown_symbols_and_fields_do_not_fail() {
     assert_eq!(decoded["state"], 9);
 }
 
-/// An item within an item within an item, and so on.
+/// Nested items.
 fn nested(levels: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..levels {
@@ -197,7 +197,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 #[test]
-fn depth_is_bounded_on_the_stack_of_a_worker() {
+fn depth_is_bounded_by_the_stack_of_a_worker() {
     let schema = shop();
     let (hostile, deep) = std::thread::scope(|scope| {
         let decode = || (schema.decode(None, &nested(300)), schema.decode(None, &nested(90)));
@@ -208,20 +208,20 @@ fn depth_is_bounded_on_the_stack_of_a_worker() {
 }
 
 #[test]
-fn schemas_that_are_none_say_so() {
+fn invalid_schemas_are_rejected() {
     for wrong in
         ["message", "syntax = \"proto3\"; import \"missing.proto\";", "syntax = \"proto3\"; message A { B b = 1; }"]
     {
         assert!(matches!(ProtobufSchema::parse(wrong, &[]), Err(Undecodable::Bad(_))), "{wrong}");
     }
     let edition = ProtobufSchema::parse("edition = \"2023\"; message A { int32 a = 1; }", &[]).unwrap_err().to_string();
-    assert!(edition.contains("editions are not read"), "{edition}");
+    assert!(edition.contains("editions are not supported"), "{edition}");
     assert!(ProtobufSchema::parse("", &[]).unwrap().decode(None, &[0]).is_err());
 }
 
 proptest! {
     #[test]
-    fn numbers_and_texts_come_back(
+    fn numbers_and_texts_round_trip(
         big in any::<i64>(), bigger in any::<u64>(), raw in prop::collection::vec(any::<u8>(), 0..20), person in any::<String>(),
         counts in prop::collection::hash_map(any::<String>(), any::<u64>(), 0..4),
     ) {
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_upset_it(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         drop(shop().decode(None, &[&[2, 2][..], &bytes].concat()));
         drop(shop().decode(None, &bytes));
     }

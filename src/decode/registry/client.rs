@@ -1,4 +1,4 @@
-//! Requests to a schema registry.
+//! HTTP requests to a schema registry.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -13,39 +13,39 @@ use super::{
     super::{DecodeSettings, Undecodable},
     tls,
 };
-use crate::{domain::Masked, feed::printable};
+use crate::{domain::Secret, feed::printable};
 
-/// The largest answer that is read: schemas are far shorter.
-const LARGEST: u64 = 16 << 20;
-/// So much of what the registry says is repeated.
-const LONGEST_MESSAGE: usize = 200;
+/// Maximum size of a response body. Schemas are far smaller.
+const MAX_RESPONSE_BYTES: u64 = 16 << 20;
+/// Maximum length of a registry message in our errors.
+const MAX_MESSAGE_CHARS: usize = 200;
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
-/// Attempts to reach a registry before anything is read.
-const ATTEMPTS: u32 = 3;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(300);
+/// Number of attempts to reach the registry before a run starts.
+const MAX_ATTEMPTS: u32 = 3;
+const ATTEMPT_DELAY: Duration = Duration::from_millis(300);
 
-/// Asks a schema registry.
+/// An HTTP client for a schema registry.
 pub(super) struct Client {
     agent: Agent,
-    addresses: Vec<Masked>,
-    /// The address that answered last.
+    addresses: Vec<Secret>,
+    /// Index of the address that answered last.
     preferred: AtomicUsize,
     authorization: Option<String>,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 pub(super) enum Failure {
-    /// The registry says that there is no such thing.
+    /// The registry reports that the resource does not exist.
     Missing(String),
-    /// It says nothing, or nothing that makes sense.
+    /// The registry does not answer, or its answer is invalid.
     Unreachable(String),
-    /// What answers does not serve this path, and does not say so as a schema registry does.
+    /// The server does not serve this path, without the error format of a schema registry.
     NotServed(String),
 }
 
-/// What a registry says where it has no answer.
+/// A registry's error response.
 #[derive(Deserialize)]
-struct Complaint {
+struct ErrorResponse {
     error_code: i64,
     #[serde(default)]
     message: String,
@@ -76,26 +76,26 @@ impl Client {
         })
     }
 
-    /// Asks for something that every registry has.
+    /// Requests a resource that every registry has.
     pub(super) fn reach(&self) -> Result<(), Undecodable> {
-        let mut left = ATTEMPTS;
+        let mut left = MAX_ATTEMPTS;
         loop {
             left -= 1;
             match self.get::<serde_json::Value>("/schemas/types") {
-                // An old registry, which has Avro only and does not know the question.
+                // An old registry supports only Avro and does not have this resource.
                 Ok(_) | Err(Failure::Missing(_)) => return Ok(()),
                 Err(Failure::Unreachable(text) | Failure::NotServed(text)) if left == 0 => {
                     return Err(Undecodable::Unreachable(text));
                 }
-                Err(Failure::Unreachable(_) | Failure::NotServed(_)) => std::thread::sleep(BETWEEN_ATTEMPTS),
+                Err(Failure::Unreachable(_) | Failure::NotServed(_)) => std::thread::sleep(ATTEMPT_DELAY),
             }
         }
     }
 
-    /// Asks each address in turn until one answers.
+    /// Tries each address until one answers.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let first = self.preferred.load(Relaxed);
-        let mut failure = Failure::Unreachable("no schema registry is named".into());
+        let mut failure = Failure::Unreachable("no schema registry is configured".into());
         for turn in 0..self.addresses.len() {
             let at = (first + turn) % self.addresses.len();
             let Some(address) = self.addresses.get(at) else { continue };
@@ -110,7 +110,8 @@ impl Client {
         Err(failure)
     }
 
-    /// The same for what only some registries serve: one that does not know the path does not have it.
+    /// Like [`Client::get`], for resources that only some registries serve: if the path is not served, the resource is
+    /// missing.
     pub(super) fn get_if_served<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         match self.get(path) {
             Err(Failure::NotServed(text)) => Err(Failure::Missing(text)),
@@ -118,7 +119,7 @@ impl Client {
         }
     }
 
-    fn get_from<T: DeserializeOwned>(&self, address: &Masked, path: &str) -> Result<T, Failure> {
+    fn get_from<T: DeserializeOwned>(&self, address: &Secret, path: &str) -> Result<T, Failure> {
         let unreachable = |text: String| {
             Failure::Unreachable(format!("the schema registry at {} {text}", printable(address.shown())))
         };
@@ -132,40 +133,46 @@ impl Client {
         }
         let mut response = request.call().map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(|error| failed(&error))?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_RESPONSE_BYTES)
+            .read_to_vec()
+            .map_err(|error| failed(&error))?;
         match status {
-            200..300 => serde_json::from_slice(&body)
-                .map_err(|error| unreachable(format!("answers what no schema registry answers ({error})"))),
-            404 => Err(match serde_json::from_slice::<Complaint>(&body) {
-                Ok(complaint) => Failure::Missing(format!("{} ({})", cut(&complaint.message), complaint.error_code)),
+            200..300 => serde_json::from_slice(&body).map_err(|error| {
+                unreachable(format!("returned a response that is not from a schema registry ({error})"))
+            }),
+            404 => Err(match serde_json::from_slice::<ErrorResponse>(&body) {
+                Ok(response) => Failure::Missing(format!("{} ({})", shorten(&response.message), response.error_code)),
                 Err(_) => Failure::NotServed(format!(
-                    "the schema registry at {} answers 404: no schema registry is at that address; check its path",
+                    "the schema registry at {} returned 404: there is no schema registry at this address; check the path",
                     printable(address.shown())
                 )),
             }),
             401 | 403 | 407 => Err(unreachable(format!(
-                "refuses ({status}); check decode.username and decode.password, or decode.token"
+                "rejected the request ({status}); check decode.username and decode.password, or decode.token"
             ))),
             status => {
-                let message = serde_json::from_slice::<Complaint>(&body).map(|complaint| cut(&complaint.message));
+                let message = serde_json::from_slice::<ErrorResponse>(&body).map(|response| shorten(&response.message));
                 let message = message.map_or_else(|_| String::new(), |message| format!(": {message}"));
-                Err(unreachable(format!("answers {status}{message}")))
+                Err(unreachable(format!("returned {status}{message}")))
             }
         }
     }
 }
 
-/// The setting that an error is about.
+/// The setting related to an error.
 fn hint(error: &ureq::Error) -> &'static str {
     match error {
-        ureq::Error::Timeout(_) => "; decode.timeout is the time it has",
+        ureq::Error::Timeout(_) => "; its timeout is decode.timeout",
         ureq::Error::HostNotFound => "; check decode.schema_registry",
         other => {
             let text = other.to_string();
             if text.contains("UnknownIssuer") || text.contains("CaUsedAsEndEntity") {
-                "; name the authority that has signed its certificate with decode.ca"
+                "; set decode.ca to the authority that signed its certificate"
             } else if text.contains("CertificateRequired") || text.contains("HandshakeFailure") {
-                "; it may want a certificate: decode.certificate and decode.private_key"
+                "; it may require a client certificate: set decode.certificate and decode.private_key"
             } else {
                 ""
             }
@@ -173,8 +180,8 @@ fn hint(error: &ureq::Error) -> &'static str {
     }
 }
 
-/// What the registry says, fit to be shown.
-fn cut(message: &str) -> String {
-    let cut: String = message.chars().take(LONGEST_MESSAGE).collect();
-    printable(&cut).into_owned()
+/// A registry message, shortened and safe to print.
+fn shorten(message: &str) -> String {
+    let short: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
+    printable(&short).into_owned()
 }

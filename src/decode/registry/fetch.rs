@@ -1,4 +1,4 @@
-//! Fetching a schema with everything it refers to.
+//! Fetches a schema with everything it references.
 
 use std::{collections::HashSet, fmt::Write};
 
@@ -10,21 +10,21 @@ use super::{
     schema::Schema,
 };
 
-/// So many schemas may be referred to by one, directly and not.
-const MOST_REFERENCES: usize = 200;
+/// Maximum number of schemas that one schema may reference, directly and indirectly.
+const MAX_REFERENCES: usize = 200;
 
-/// A schema as the registry has it.
+/// A schema as returned by the registry.
 #[derive(Deserialize)]
 struct Registered {
     schema: String,
-    /// Left out where it is Avro.
+    /// Absent for Avro.
     #[serde(rename = "schemaType", default)]
     kind: Option<String>,
     #[serde(default)]
     references: Option<Vec<Reference>>,
 }
 
-/// Another schema, under the name by which this one knows it.
+/// A referenced schema, and the name used for it.
 #[derive(Deserialize)]
 struct Reference {
     name: String,
@@ -32,7 +32,7 @@ struct Reference {
     version: i64,
 }
 
-/// Fetches the schema of a name. A schema that was soft-deleted is still there for what was written with it.
+/// Fetches a schema by id or GUID. Soft-deleted schemas are included, because records may have been written with them.
 pub(super) fn schema(client: &Client, id: SchemaName) -> Result<Schema, Undecodable> {
     let registered = match id {
         SchemaName::Id(number) => client.get(&format!("/schemas/ids/{number}?deleted=true")),
@@ -57,13 +57,13 @@ pub(super) fn schema(client: &Client, id: SchemaName) -> Result<Schema, Undecoda
         "PROTOBUF" => Ok(Schema::protobuf(&registered.schema, &references(client, id, registered.references)?)),
         "JSON" => Ok(Schema::Json),
         other => Ok(Schema::Unusable(Undecodable::Bad(format!(
-            "the registry says that it is of the type {}, which is not understood",
+            "the registry reports the schema type {}, which is not supported",
             crate::feed::printable(other)
         )))),
     }
 }
 
-/// Names and texts of everything that is referred to, directly and not; each once.
+/// Names and texts of all referenced schemas, direct and indirect, each once.
 fn references(
     client: &Client,
     id: SchemaName,
@@ -75,13 +75,13 @@ fn references(
         if !seen.insert((name.clone(), subject.clone(), version)) {
             continue;
         }
-        if found.len() == MOST_REFERENCES {
-            return Err(Undecodable::Bad(format!("schema {id} refers to more than {MOST_REFERENCES} others")));
+        if found.len() == MAX_REFERENCES {
+            return Err(Undecodable::Bad(format!("schema {id} references more than {MAX_REFERENCES} others")));
         }
-        let path = format!("/subjects/{}/versions/{version}?deleted=true", escaped(&subject));
+        let path = format!("/subjects/{}/versions/{version}?deleted=true", percent_encoded(&subject));
         let registered: Registered = client.get(&path).map_err(|failure| match failure {
             Failure::Missing(text) => Undecodable::Bad(format!(
-                "schema {id} refers to version {version} of {}, which the schema registry does not know: {text}",
+                "schema {id} references version {version} of {}, which the schema registry does not know: {text}",
                 crate::feed::printable(&subject)
             )),
             Failure::Unreachable(text) | Failure::NotServed(text) => Undecodable::Unreachable(text),
@@ -89,12 +89,12 @@ fn references(
         open.extend(registered.references.into_iter().flatten());
         found.push((name, registered.schema));
     }
-    // The same schema may be known by several names, which only imports of Protocol Buffers need.
+    // The same schema may have several names, which only Protocol Buffers imports need.
     Ok(found)
 }
 
-/// A name as part of an address's path.
-fn escaped(name: &str) -> String {
+/// Percent-encodes a name for use in a URL path.
+fn percent_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -109,11 +109,11 @@ fn escaped(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::percent_encoded;
 
     #[test]
-    fn subjects_are_escaped() {
-        assert_eq!(escaped("orders-value"), "orders-value");
-        assert_eq!(escaped(":.ctx:a/b ü"), "%3A.ctx%3Aa%2Fb%20%C3%BC");
+    fn subjects_are_percent_encoded() {
+        assert_eq!(percent_encoded("orders-value"), "orders-value");
+        assert_eq!(percent_encoded(":.ctx:a/b ü"), "%3A.ctx%3Aa%2Fb%20%C3%BC");
     }
 }

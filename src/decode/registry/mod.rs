@@ -1,4 +1,4 @@
-//! The schema registry: what an id stands for, asked once and kept.
+//! The schema registry client, with a cache of schemas.
 
 mod client;
 mod fetch;
@@ -20,71 +20,72 @@ use super::{
 };
 use crate::domain::{Format, json::Document};
 
-/// For so long an id that the registry does not know is not asked for again.
-const UNKNOWN: Duration = Duration::from_secs(10);
-/// For so long nothing is asked of a registry that did not answer.
-const DOWN: Duration = Duration::from_millis(250);
-/// So many ids that are not known are remembered.
-const MOST_FAILED: usize = 10_000;
-/// Fetching a schema may take several requests, one for each schema it refers to.
-const REQUESTS_WAITED_FOR: u32 = 4;
+/// How long an id unknown to the registry is not requested again.
+const UNKNOWN_ID_TTL: Duration = Duration::from_secs(10);
+/// How long a registry that did not answer gets no requests.
+const OUTAGE_TTL: Duration = Duration::from_millis(250);
+/// Maximum number of failed ids remembered.
+const MAX_FAILED_IDS: usize = 10_000;
+/// Number of request timeouts that a thread waits for another thread's fetch, which may take several requests, one per
+/// referenced schema.
+const MAX_AWAITED_REQUESTS: u32 = 4;
 
-/// A schema registry that speaks Confluent's protocol, with a cache that all threads share.
+/// A client for registries with Confluent's protocol, and a cache shared by all threads.
 pub struct Registry {
     client: Client,
-    /// How many schemas are kept.
-    most: usize,
-    /// How long to wait for another thread that fetches the same schema.
+    /// Maximum number of cached schemas.
+    max_schemas: usize,
+    /// How long to wait for another thread that is fetching the same schema.
     wait: Duration,
     known: RwLock<HashMap<SchemaName, Arc<Schema>>>,
-    open: Mutex<Open>,
-    settled: Condvar,
+    pending: Mutex<Pending>,
+    finished: Condvar,
 }
 
-/// Names whose schema is not there.
+/// Schemas that are being fetched or failed.
 #[derive(Default)]
-struct Open {
-    ids: HashMap<SchemaName, Flight>,
-    /// The registry did not answer; until then nobody asks.
+struct Pending {
+    ids: HashMap<SchemaName, Fetch>,
+    /// The registry did not answer: no requests before this time, only this error.
     down: Option<(Instant, Undecodable)>,
 }
 
-enum Flight {
-    /// Some thread asks for it.
-    Going,
-    /// It cannot be had; until then nobody asks again.
+enum Fetch {
+    /// A thread is fetching it.
+    InProgress,
+    /// It failed: no requests before this time, only this error.
     Failed(Instant, Undecodable),
 }
 
 impl Registry {
-    /// Prepares to ask; nothing is sent yet.
+    /// Creates the client without sending anything.
     ///
     /// # Errors
-    /// Certificates that cannot be read, in one sentence.
+    /// A certificate cannot be read; in one sentence.
     pub fn new(settings: &DecodeSettings) -> Result<Self, String> {
         Ok(Self {
             client: Client::new(settings)?,
-            most: settings.schemas.max(1) as usize,
-            wait: settings.timeout * REQUESTS_WAITED_FOR,
+            max_schemas: settings.schemas.max(1) as usize,
+            wait: settings.timeout * MAX_AWAITED_REQUESTS,
             known: RwLock::default(),
-            open: Mutex::default(),
-            settled: Condvar::new(),
+            pending: Mutex::default(),
+            finished: Condvar::new(),
         })
     }
 
-    /// Asks whether it is there.
+    /// Checks that the registry answers.
     ///
     /// # Errors
-    /// It does not answer, refuses, or is something else.
+    /// The registry does not answer, rejects the request, or is not a schema registry.
     pub fn reach(&self) -> Result<(), Undecodable> {
         self.client.reach()
     }
 
-    /// Decodes bytes whose schema is named in front of them or in `header`, a header's name and value.
+    /// Decodes bytes whose schema name precedes them or is in `header`, a header's name and value.
     ///
     /// # Errors
-    /// Bytes that are not what their schema says, a schema that is not known, a schema of another format than is asked for, a
-    /// registry that does not answer.
+    /// The bytes do not match their schema, the schema is unknown or of another format than `format`, or the registry
+    /// does not answer.
     pub fn decode<'b>(
         &self,
         format: Format,
@@ -95,51 +96,51 @@ impl Registry {
         let schema = self.schema(framed.schema)?;
         schema.decode(format, framed.indexes, framed.payload).map_err(|error| match error {
             Undecodable::Bad(text) => Undecodable::Bad(format!("schema {}: {text}", framed.schema)),
-            passing @ Undecodable::Unreachable(_) => passing,
+            transient @ Undecodable::Unreachable(_) => transient,
         })
     }
 
-    /// The schema of an id. Threads that want the same one wait for the first of them.
+    /// The schema of an id. Threads that need the same schema wait for the first one to fetch it.
     fn schema(&self, id: SchemaName) -> Result<Arc<Schema>, Undecodable> {
         if let Some(schema) = self.known.read().get(&id) {
             return Ok(Arc::clone(schema));
         }
-        self.begin(id)?;
+        self.claim(id)?;
         if let Some(schema) = self.known.read().get(&id) {
             return Ok(Arc::clone(schema));
         }
-        // Whatever happens in between, the id does not stay taken.
-        let flight = Landing { registry: self, id };
+        // Releases the id on every exit path.
+        let guard = FetchGuard { registry: self, id };
         let fetched = fetch::schema(&self.client, id).map(Arc::new);
-        let mut open = self.open.lock();
+        let mut pending = self.pending.lock();
         match &fetched {
             Ok(schema) => self.keep(id, schema),
-            Err(error) => open.note(id, error),
+            Err(error) => pending.note(id, error),
         }
-        drop(open);
-        drop(flight);
+        drop(pending);
+        drop(guard);
         fetched
     }
 
-    /// Takes an id for this thread to ask for, or waits until it is known.
-    fn begin(&self, id: SchemaName) -> Result<(), Undecodable> {
+    /// Marks an id as being fetched by this thread, or waits until it is cached.
+    fn claim(&self, id: SchemaName) -> Result<(), Undecodable> {
         let deadline = Instant::now() + self.wait;
-        let mut open = self.open.lock();
+        let mut pending = self.pending.lock();
         loop {
             if self.known.read().contains_key(&id) {
                 return Ok(());
             }
             let now = Instant::now();
-            if let Some(error) = open.known_to_fail(id, now) {
+            if let Some(error) = pending.known_to_fail(id, now) {
                 return Err(error);
             }
-            if !matches!(open.ids.get(&id), Some(Flight::Going)) {
-                open.ids.insert(id, Flight::Going);
+            if !matches!(pending.ids.get(&id), Some(Fetch::InProgress)) {
+                pending.ids.insert(id, Fetch::InProgress);
                 return Ok(());
             }
-            if self.settled.wait_until(&mut open, deadline).timed_out() {
+            if self.finished.wait_until(&mut pending, deadline).timed_out() {
                 return Err(Undecodable::Unreachable(format!(
-                    "the schema registry has not said for {} s what schema {id} is",
+                    "the schema registry did not return schema {id} within {} s",
                     self.wait.as_secs_f32()
                 )));
             }
@@ -148,8 +149,8 @@ impl Registry {
 
     fn keep(&self, id: SchemaName, schema: &Arc<Schema>) {
         let mut known = self.known.write();
-        if known.len() >= self.most {
-            // Which one goes hardly matters: topics have a handful of schemas.
+        if known.len() >= self.max_schemas {
+            // Which one is evicted hardly matters: topics have a handful of schemas.
             let any = known.keys().next().copied();
             any.and_then(|any| known.remove(&any));
         }
@@ -157,11 +158,11 @@ impl Registry {
     }
 }
 
-impl Open {
-    /// Why an id need not be asked for now.
+impl Pending {
+    /// The error for an id that must not be requested yet.
     fn known_to_fail(&self, id: SchemaName, now: Instant) -> Option<Undecodable> {
         match (self.ids.get(&id), &self.down) {
-            (Some(Flight::Failed(until, error)), _) | (None, Some((until, error))) if now < *until => {
+            (Some(Fetch::Failed(until, error)), _) | (None, Some((until, error))) if now < *until => {
                 Some(error.clone())
             }
             _ => None,
@@ -170,32 +171,32 @@ impl Open {
 
     fn note(&mut self, id: SchemaName, error: &Undecodable) {
         let now = Instant::now();
-        if error.is_passing() {
-            self.down = Some((now + DOWN, error.clone()));
-            self.ids.insert(id, Flight::Failed(now + DOWN, error.clone()));
+        if error.is_transient() {
+            self.down = Some((now + OUTAGE_TTL, error.clone()));
+            self.ids.insert(id, Fetch::Failed(now + OUTAGE_TTL, error.clone()));
             return;
         }
-        if self.ids.len() >= MOST_FAILED {
-            self.ids.retain(|_, flight| matches!(flight, Flight::Going));
+        if self.ids.len() >= MAX_FAILED_IDS {
+            self.ids.retain(|_, fetch| matches!(fetch, Fetch::InProgress));
         }
-        self.ids.insert(id, Flight::Failed(now + UNKNOWN, error.clone()));
+        self.ids.insert(id, Fetch::Failed(now + UNKNOWN_ID_TTL, error.clone()));
     }
 }
 
-/// Gives an id back that a thread has asked for.
-struct Landing<'a> {
+/// Releases an id on drop unless its fetch has completed.
+struct FetchGuard<'a> {
     registry: &'a Registry,
     id: SchemaName,
 }
 
-impl Drop for Landing<'_> {
+impl Drop for FetchGuard<'_> {
     fn drop(&mut self) {
-        let mut open = self.registry.open.lock();
-        if matches!(open.ids.get(&self.id), Some(Flight::Going)) {
-            open.ids.remove(&self.id);
+        let mut pending = self.registry.pending.lock();
+        if matches!(pending.ids.get(&self.id), Some(Fetch::InProgress)) {
+            pending.ids.remove(&self.id);
         }
-        drop(open);
-        self.registry.settled.notify_all();
+        drop(pending);
+        self.registry.finished.notify_all();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The cache, against a server that says what a test wants: how often is asked, and what is made of each answer.
+//! Tests the cache against a server with scripted answers: how often it is asked, and how each answer is interpreted.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,10 +12,10 @@ use std::{
 use serde_json::json;
 
 use super::{super::fixtures, *};
-use crate::domain::{Form, Masked};
+use crate::domain::{Secret, SecretFormat};
 
-/// A server that answers each request by its path with a status and a body, and counts them. The thread ends with the test
-/// process.
+/// A server that answers each request by its path with a status and a body, and counts the requests. The thread ends
+/// with the test process.
 fn serve(answer: impl Fn(&str, &str) -> (u16, String) + Send + 'static) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -30,7 +30,7 @@ fn serve(answer: impl Fn(&str, &str) -> (u16, String) + Send + 'static) -> (Stri
             counted.fetch_add(1, SeqCst);
             let (status, body) = answer(first.split(' ').nth(1).unwrap(), &head.join("\n"));
             let length = body.len();
-            // Whoever asked may have gone.
+            // The client may have disconnected.
             drop(write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"));
         }
     });
@@ -39,13 +39,13 @@ fn serve(answer: impl Fn(&str, &str) -> (u16, String) + Send + 'static) -> (Stri
 
 fn settings(addresses: &[&str]) -> DecodeSettings {
     DecodeSettings {
-        registry: addresses.iter().map(|one| Masked::plain(Form::Address, (*one).to_owned())).collect(),
+        registry: addresses.iter().map(|one| Secret::plain(SecretFormat::Address, (*one).to_owned())).collect(),
         timeout: Duration::from_secs(20),
         ..DecodeSettings::default()
     }
 }
 
-/// What was decoded.
+/// The decoded value.
 fn read(decoded: Result<Document<'_>, Undecodable>) -> Result<serde_json::Value, Undecodable> {
     decoded.map(|document| serde_json::from_str(document.root().raw()).unwrap())
 }
@@ -59,7 +59,7 @@ fn long() -> (u16, String) {
 }
 
 #[test]
-fn many_threads_ask_once_for_a_schema_and_never_again() {
+fn concurrent_threads_fetch_a_schema_once() {
     let (address, count) = serve(|_, _| long());
     let registry = Registry::new(&settings(&[&address])).unwrap();
     std::thread::scope(|scope| {
@@ -73,11 +73,11 @@ fn many_threads_ask_once_for_a_schema_and_never_again() {
     });
     assert_eq!(count.load(SeqCst), 1);
     let error = registry.decode(Format::Protobuf, None, &value(7)).unwrap_err().to_string();
-    assert!(error.contains("schema 7: it is of the format avro, not protobuf"), "{error}");
+    assert!(error.contains("schema 7: it has the format avro, not protobuf"), "{error}");
 }
 
 #[test]
-fn an_unknown_id_is_asked_for_once_in_a_while() {
+fn unknown_id_is_requested_only_once_per_ttl() {
     let (address, count) = serve(|_, _| (404, json!({"error_code": 40403, "message": "none\u{1b}[2J"}).to_string()));
     let registry = Registry::new(&settings(&[&address])).unwrap();
     for _ in 0..1000 {
@@ -88,30 +88,30 @@ fn an_unknown_id_is_asked_for_once_in_a_while() {
 }
 
 #[test]
-fn the_cache_is_bounded() {
+fn cache_is_bounded() {
     let (address, count) = serve(|_, _| long());
     let registry = Registry::new(&DecodeSettings { schemas: 2, ..settings(&[&address]) }).unwrap();
     for id in 0..10 {
         assert_eq!(read(registry.decode(Format::Registry, None, &value(id))), Ok(json!(7)));
     }
     assert_eq!((registry.known.read().len(), count.load(SeqCst)), (2, 10));
-    assert!(registry.open.lock().ids.is_empty());
+    assert!(registry.pending.lock().ids.is_empty());
 }
 
 #[test]
-fn what_is_no_answer_passes_and_a_second_address_helps() {
+fn outages_are_transient_and_a_second_address_is_used() {
     for (status, body, part) in [
-        (500, json!({"error_code": 50001, "message": "store"}).to_string(), "answers 500: store"),
-        (401, String::new(), "refuses (401)"),
-        (404, "nothing".into(), "no schema registry is at that address"),
-        (200, "<html>".into(), "what no schema registry answers"),
+        (500, json!({"error_code": 50001, "message": "store"}).to_string(), "returned 500: store"),
+        (401, String::new(), "rejected the request (401)"),
+        (404, "nothing".into(), "no schema registry at this address"),
+        (200, "<html>".into(), "not from a schema registry"),
     ] {
         let (bad, asked) = serve(move |_, _| (status, body.clone()));
         let registry = Registry::new(&settings(&[&bad])).unwrap();
         let Err(Undecodable::Unreachable(error)) = registry.decode(Format::Registry, None, &value(1)) else { panic!() };
         assert!(error.contains(part), "{error}");
         assert!(matches!(registry.decode(Format::Registry, None, &value(2)), Err(Undecodable::Unreachable(_))));
-        assert_eq!(asked.load(SeqCst), 1, "a registry that is down is left alone for a moment");
+        assert_eq!(asked.load(SeqCst), 1, "a registry that is down gets no requests for a moment");
         let (good, _) = serve(|_, _| long());
         let registry = Registry::new(&settings(&[&bad, &good])).unwrap();
         assert_eq!(read(registry.decode(Format::Registry, None, &value(1))), Ok(json!(7)));
@@ -121,8 +121,8 @@ fn what_is_no_answer_passes_and_a_second_address_helps() {
 }
 
 #[test]
-fn who_we_are_is_told_and_never_shown() {
-    let secret = |text: &str| Some(Masked::plain(Form::Secret, text.into()));
+fn credentials_are_sent_and_never_shown() {
+    let secret = |text: &str| Some(Secret::plain(SecretFormat::Secret, text.into()));
     for (settings, header) in [
         (
             DecodeSettings { username: secret("ada"), password: secret("hunter2"), ..settings(&[]) },
@@ -135,7 +135,7 @@ fn who_we_are_is_told_and_never_shown() {
                 head.lines().any(|line| line.to_lowercase().starts_with("authorization:") && line.contains(header));
             if known { long() } else { (401, String::new()) }
         });
-        let registry = vec![Masked::plain(Form::Address, address)];
+        let registry = vec![Secret::plain(SecretFormat::Address, address)];
         let registry = Registry::new(&DecodeSettings { registry, ..settings.clone() }).unwrap();
         assert_eq!(read(registry.decode(Format::Registry, None, &value(1))), Ok(json!(7)));
         assert!(!format!("{settings:?}").contains("hunter2"));
@@ -143,14 +143,14 @@ fn who_we_are_is_told_and_never_shown() {
 }
 
 #[test]
-fn references_are_fetched_each_once_and_not_without_end() {
+fn references_are_fetched_once_and_bounded() {
     let (address, count) = serve(|path, _| {
         let references = |version: u32| json!([{"name": "a", "subject": "s/1", "version": version}]);
         match path {
             "/schemas/ids/1?deleted=true" => {
                 (200, json!({"schema": "\"long\"", "references": references(1)}).to_string())
             }
-            // It refers to itself.
+            // The schema references itself.
             "/subjects/s%2F1/versions/1?deleted=true" => {
                 let schema = json!({"type": "fixed", "name": "F", "size": 1}).to_string();
                 (200, json!({"schema": schema, "references": references(1)}).to_string())
@@ -158,7 +158,7 @@ fn references_are_fetched_each_once_and_not_without_end() {
             "/schemas/ids/2?deleted=true" => {
                 (200, json!({"schema": "\"long\"", "references": references(2)}).to_string())
             }
-            // It refers to the next one, without end.
+            // Each version references the next one, endlessly.
             path => {
                 let version: u32 = path.rsplit('/').next().unwrap().trim_end_matches("?deleted=true").parse().unwrap();
                 (200, json!({"schema": "\"long\"", "references": references(version + 1)}).to_string())
@@ -173,7 +173,7 @@ fn references_are_fetched_each_once_and_not_without_end() {
 }
 
 #[test]
-fn a_header_names_the_schema_by_guid_or_by_id() {
+fn header_names_the_schema_by_guid_or_id() {
     let by_guid = format!("/schemas/guids/{}", fixtures::GUID);
     let file = "message A { optional int32 a = 1; } message B { message C { optional int32 c = 1; } }";
     let (address, count) = serve(move |path, _| match path {
@@ -185,7 +185,7 @@ fn a_header_names_the_schema_by_guid_or_by_id() {
     let decode = |header: &[u8], bytes: &[u8]| {
         read(registry.decode(Format::Registry, Some(("__value_schema_id", header)), bytes))
     };
-    // The payload is bare, even where it looks as if it named a schema.
+    // The payload has no prefix, even if it looks like it.
     for _ in 0..3 {
         assert_eq!(decode(&fixtures::header("protobuf"), &[8, 7]), Ok(json!({"c": 7})));
         assert_eq!(decode(&fixtures::header("protobuf_first"), &[8, 7]), Ok(json!({"a": 7})));
@@ -197,7 +197,7 @@ fn a_header_names_the_schema_by_guid_or_by_id() {
 }
 
 #[test]
-fn a_guid_that_no_registry_knows_is_bad_and_not_unreachable() {
+fn unknown_guid_is_a_permanent_error() {
     for body in [json!({"error_code": 40403, "message": "none"}).to_string(), "<html>".into()] {
         let (address, _) = serve(move |_, _| (404, body.clone()));
         let registry = Registry::new(&settings(&[&address])).unwrap();
@@ -209,7 +209,7 @@ fn a_guid_that_no_registry_knows_is_bad_and_not_unreachable() {
 }
 
 #[test]
-fn what_was_soft_deleted_is_asked_for() {
+fn soft_deleted_schemas_are_requested() {
     let (address, _) = serve(|path, _| {
         if !path.ends_with("?deleted=true") {
             return (404, json!({"error_code": 40402, "message": "version not found"}).to_string());

@@ -1,15 +1,15 @@
-//! A schema of the registry, ready to decode with.
+//! A registry's schema, prepared for decoding.
 
 use super::super::{Undecodable, avro::AvroSchema, json_schema, protobuf::ProtobufSchema};
 use crate::domain::{Format, json::Document};
 
-/// A schema of the registry.
+/// A registry's schema.
 #[derive(Debug)]
 pub(super) enum Schema {
     Avro(AvroSchema),
     Protobuf(ProtobufSchema),
     Json,
-    /// It is there, and nothing can be decoded with it.
+    /// The schema exists, but cannot be used for decoding.
     Unusable(Undecodable),
 }
 
@@ -22,22 +22,22 @@ impl Schema {
         ProtobufSchema::parse(text, imports).map_or_else(Self::Unusable, Self::Protobuf)
     }
 
-    /// Decodes a payload, if the schema is of the format that is asked for. `indexes` are those of the message, where they
-    /// do not stand in front of the payload.
+    /// Decodes a payload if the schema has the configured format. `indexes` are the message indexes, if they do not
+    /// precede the payload.
     pub(super) fn decode<'b>(
         &self,
         format: Format,
         indexes: Option<&[u8]>,
         payload: &'b [u8],
     ) -> Result<Document<'b>, Undecodable> {
-        let is = match self {
+        let actual = match self {
             Self::Avro(_) => Format::Avro,
             Self::Protobuf(_) => Format::Protobuf,
             Self::Json => Format::JsonSchema,
             Self::Unusable(error) => return Err(error.clone()),
         };
-        if format != Format::Registry && format != is {
-            return Err(Undecodable::bad(format!("it is of the format {is}, not {format}")));
+        if format != Format::Registry && format != actual {
+            return Err(Undecodable::bad(format!("it has the format {actual}, not {format}")));
         }
         match self {
             Self::Avro(schema) => schema.decode(payload).map(|value| Document::written(value.to_string())),

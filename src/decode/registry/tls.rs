@@ -1,4 +1,4 @@
-//! TLS to a schema registry: whom we trust, and who we are.
+//! TLS settings for the schema registry: trusted authorities and the client certificate.
 
 use std::{path::Path, sync::Arc};
 
@@ -6,7 +6,7 @@ use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, parse_pe
 
 use super::super::DecodeSettings;
 
-/// Trusts the system's authorities and those of the settings.
+/// Trusts the system's certificate authorities and those of the settings.
 pub(super) fn config(settings: &DecodeSettings) -> Result<TlsConfig, String> {
     let mut trusted: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
         .certs
@@ -17,7 +17,7 @@ pub(super) fn config(settings: &DecodeSettings) -> Result<TlsConfig, String> {
         trusted.extend(certificates(path)?);
     }
     if trusted.is_empty() {
-        return Err("no certificate authorities are known here; name a file of them in decode.ca".into());
+        return Err("this system has no certificate authorities; set decode.ca to a PEM file".into());
     }
     let own = match (&settings.certificate, &settings.private_key) {
         (Some(certificate), Some(key)) => {

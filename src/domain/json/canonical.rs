@@ -1,10 +1,10 @@
-//! One text for values that are the same.
+//! Canonical JSON: equal values have the same text.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 use super::{Json, Kind, compact::compact};
 
-/// What lies deeper is left as it is written, so that no stack overflows.
+/// Deeper values are kept as written, to bound the stack.
 const MAX_DEPTH: usize = 128;
 
 pub(super) fn canonical(value: Json<'_>) -> Cow<'_, str> {
@@ -31,7 +31,7 @@ fn append(value: Json<'_>, depth: usize, out: &mut String) {
             out.push(']');
         }
         Kind::Object if depth < MAX_DEPTH => {
-            // Of members with one name the last counts.
+            // Of duplicate members the last one counts.
             let members: BTreeMap<_, _> = value.members().into_iter().collect();
             out.push('{');
             for (at, (name, member)) in members.into_iter().enumerate() {
@@ -52,14 +52,14 @@ fn append(value: Json<'_>, depth: usize, out: &mut String) {
     }
 }
 
-/// Names may hold halves of surrogate pairs, each three bytes that are not UTF-8; they are escaped again.
+/// Names may contain lone surrogates, each as three bytes that are not UTF-8; they are escaped again.
 fn push_string(bytes: &[u8], out: &mut String) {
     out.push('"');
     let mut rest = bytes;
     loop {
         let valid = std::str::from_utf8(rest).map_or_else(|error| error.valid_up_to(), str::len);
         let text = std::str::from_utf8(&rest[..valid]).unwrap_or_default();
-        // A text always has a form in JSON, in quotes.
+        // A text can always be written as a quoted JSON string.
         let quoted = serde_json::to_string(text).unwrap_or_default();
         out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
         let Some([_, middle, last, ..]) = rest.get(valid..) else { break };

@@ -1,8 +1,8 @@
-//! JSON without the space between its parts.
+//! JSON without whitespace between tokens.
 
 use std::borrow::Cow;
 
-/// A checked text without the space between its parts; what stands in strings is left alone.
+/// A validated text without whitespace between tokens. Strings are not changed.
 #[must_use]
 pub fn compact(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte <= b' ') {
@@ -25,7 +25,7 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Where a string ends that the text begins with.
+/// The end of the string at the start of `text`.
 fn string_end(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;

@@ -1,4 +1,4 @@
-//! A whole document, checked.
+//! A validated JSON document.
 
 use std::{borrow::Cow, cell::OnceCell, fmt, ops::Range};
 
@@ -7,38 +7,38 @@ use serde_json::{Deserializer, value::RawValue};
 
 use super::{Json, value::StringBytes};
 
-/// A document of JSON, checked as a whole. It keeps the text; what is in it is found there.
+/// A validated JSON document. It keeps its text, and values are looked up in it.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
     text: Cow<'a, str>,
-    /// The members of an object, in their order; empty for anything else. Made with the check, or when it is asked for.
+    /// The members of an object, in order; empty for any other value. Filled during validation, or on first use.
     members: OnceCell<Vec<Member>>,
 }
 
-/// A member of an object: its name, and where its value stands.
+/// A member of an object: its name, and the range of its value.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) name: Name,
     pub(super) value: Range<usize>,
 }
 
-/// A member's name: where it stands, or what its escapes make of it.
+/// A member's name: its range, or its unescaped bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Name {
     Plain(Range<usize>),
     Unescaped(Box<[u8]>),
 }
 
-/// Bytes that are not a document of JSON: why, and where.
+/// Invalid JSON: the reason and the location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not JSON: {0}")]
 pub struct NotJson(String);
 
 impl<'a> Document<'a> {
-    /// Checks bytes. A byte order mark in front is passed over.
+    /// Validates bytes. A leading byte order mark is skipped.
     ///
     /// # Errors
-    /// They are not UTF-8, or not exactly one value of JSON.
+    /// The bytes are not UTF-8, or not exactly one JSON value.
     pub fn read(bytes: &'a [u8]) -> Result<Self, NotJson> {
         let text = std::str::from_utf8(bytes).map_err(|error| NotJson(format!("it is not UTF-8: {error}")))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_matches(is_space);
@@ -46,19 +46,19 @@ impl<'a> Document<'a> {
         Ok(Self { text: Cow::Borrowed(text), members: members.into() })
     }
 
-    /// A document that was just written by a serializer.
+    /// Creates a document from a serializer's output.
     #[must_use]
     pub(crate) fn written(text: String) -> Self {
         Self { text: Cow::Owned(text), members: OnceCell::new() }
     }
 
-    /// The value as a whole.
+    /// The top-level value.
     #[must_use]
     pub fn root(&self) -> Json<'_> {
         Json::checked(&self.text)
     }
 
-    /// The last member with this name, where the document is an object that has one.
+    /// The last member with this name, if the document is an object that has one.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<Json<'_>> {
         let members = self.members.get_or_init(|| members(&self.text).unwrap_or_default());
@@ -71,12 +71,12 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What JSON takes for space.
+/// Whether JSON treats the character as whitespace.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// Checks a text without space around it, and finds the members where it is an object.
+/// Validates a text without surrounding whitespace, and returns its members if it is an object.
 fn members(text: &str) -> Result<Vec<Member>, serde_json::Error> {
     if !text.starts_with('{') {
         return serde_json::from_str::<&RawValue>(text).map(|_| Vec::new());
@@ -119,13 +119,13 @@ impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     }
 }
 
-/// Where a part of a text stands in it.
+/// The range of a part of a text within it.
 fn place(text: &str, part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
     start..start + part.len()
 }
 
-/// Why a text is not JSON. Mistakes that are often made have a name.
+/// Why a text is not JSON. Common mistakes are named.
 fn reason(text: &str, error: &serde_json::Error) -> String {
     let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = (before + error.column().saturating_sub(1)).min(text.len());
@@ -133,13 +133,13 @@ fn reason(text: &str, error: &serde_json::Error) -> String {
     let place = format!("line {} column {}", error.line(), error.column());
     let named = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
     if let Some(word) = named {
-        // The reader stops behind a sign.
+        // The parser stops after a sign.
         let sign = if text.as_bytes().get(..at).is_some_and(|before| before.ends_with(b"-")) { "-" } else { "" };
         return format!("JSON has no {sign}{word} ({place})");
     }
     let message = error.to_string();
     if message.starts_with("trailing characters") {
-        return format!("something stands behind the first value ({place})");
+        return format!("unexpected data after the first value ({place})");
     }
     message
 }

@@ -1,4 +1,4 @@
-//! JSON and its numbers, against `serde_json` and against whole numbers.
+//! Tests JSON and its numbers against `serde_json` and big integers.
 
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// The smallest power of ten that the model knows.
+/// The smallest power of ten in the model.
 const SMALLEST_POWER: i64 = -120;
 
 fn number() -> impl Strategy<Value = String> {
@@ -29,7 +29,7 @@ fn power(text: &str) -> i64 {
     text.split_once(['e', 'E']).map_or(0, |(_, power)| power.trim_start_matches('+').parse().unwrap())
 }
 
-/// A number as a count of the smallest power.
+/// A number as a multiple of the smallest power.
 fn model(text: &str) -> BigInt {
     let mantissa = text.split(['e', 'E']).next().unwrap();
     let part = mantissa.split_once('.').map_or("", |(_, part)| part);
@@ -38,7 +38,7 @@ fn model(text: &str) -> BigInt {
     digits * BigInt::from(10).pow(u32::try_from(shift).unwrap())
 }
 
-/// What a found value is.
+/// Parses a value that was found.
 fn of(json: Option<Json<'_>>) -> Option<Value> {
     json.map(|json| serde_json::from_str(json.raw()).unwrap())
 }
@@ -68,7 +68,7 @@ fn document() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn numbers_are_equal_where_their_values_are(one in number(), other in number()) {
+    fn numbers_are_equal_if_their_values_are(one in number(), other in number()) {
         let decimals = [read(&one).decimal(), read(&other).decimal()];
         prop_assert_eq!(decimals[0] == decimals[1], model(&one) == model(&other), "{} {}", one, other);
         prop_assert!(read(&one).equals(&decimals[0]));
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn one_value_may_be_written_in_many_ways(number in number(), zeros in 0_usize..5) {
+    fn equal_values_in_different_notations_are_equal(number in number(), zeros in 0_usize..5) {
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
         let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let longer = format!("{whole}.{part}{}0E{exponent}", "0".repeat(zeros));
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn whole_numbers_of_64_bits_are_found(number in number()) {
+    fn integers_of_64_bits_are_recognised(number in number()) {
         let unit = BigInt::from(10).pow(u32::try_from(-SMALLEST_POWER).unwrap());
         let value = model(&number);
         let expected = if &value % &unit == BigInt::ZERO { i64::try_from(value / unit).ok() } else { None };
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_and_found_is_what_serde_finds(text in document()) {
+    fn lookups_agree_with_serde(text in document()) {
         let value: Value = serde_json::from_str(&text).unwrap();
         let document = Document::read(text.as_bytes()).unwrap();
         let root = document.root();
@@ -127,22 +127,22 @@ proptest! {
         let compact = root.compact();
         prop_assert_eq!(serde_json::from_str::<Value>(&compact).unwrap(), value.clone());
         prop_assert_eq!(super::compact(&compact), compact.as_ref());
-        // serde's map has the members by name, each once.
+        // `serde_json`'s map is sorted by name and has no duplicates.
         prop_assert_eq!(root.canonical(), value.to_string());
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused_as_serde_does(text in "[\\[\\]{}:,\" a0-9.eE+tn-]{0,12}", cut in any::<prop::sample::Index>(), whole in document()) {
+    fn texts_are_accepted_or_rejected_as_by_serde(text in "[\\[\\]{}:,\" a0-9.eE+tn-]{0,12}", cut in any::<prop::sample::Index>(), whole in document()) {
         let cut = whole.char_indices().map(|(at, _)| at).nth(cut.index(whole.chars().count().max(1))).unwrap_or(0);
         for text in [text.as_str(), &whole[..cut]] {
-            // Whether a number is too large for a double is no question here.
+            // `RawValue` does not check whether a number fits a double.
             let expected = serde_json::from_str::<&serde_json::value::RawValue>(text.trim()).is_ok();
             prop_assert_eq!(Document::read(text.as_bytes()).is_ok(), expected, "{}", text);
         }
     }
 
     #[test]
-    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         if let Ok(document) = Document::read(&bytes) {
             drop(document.root().compact());
             drop(document.root().canonical());
@@ -151,7 +151,7 @@ proptest! {
 }
 
 #[test]
-fn numbers_beyond_every_type_are_exact() {
+fn numbers_beyond_machine_types_are_exact() {
     let decimal = |text: &str| Number::parse(text).unwrap().decimal();
     assert_eq!(decimal("1e99999999999999999999999999"), decimal("10E+99999999999999999999999998"));
     assert_ne!(decimal("1e99999999999999999999999999"), decimal("1e99999999999999999999999998"));
@@ -184,7 +184,7 @@ fn numbers_beyond_every_type_are_exact() {
 }
 
 #[test]
-fn halves_of_surrogate_pairs_are_carried_and_have_no_text() {
+fn lone_surrogates_are_kept_but_are_not_text() {
     let text = r#"{"\ud800": "\udc00x", "a\ud83d\ude00": 1, "\ud800": 2}"#;
     let document = Document::read(text.as_bytes()).unwrap();
     assert_eq!(document.root().raw(), text);
@@ -197,7 +197,7 @@ fn halves_of_surrogate_pairs_are_carried_and_have_no_text() {
 }
 
 #[test]
-fn depth_costs_no_stack() {
+fn deep_values_use_no_stack() {
     let deep = format!("{}1{}", "{\"a\":[".repeat(100_000), "]}".repeat(100_000));
     let document = Document::read(deep.as_bytes()).unwrap();
     assert_eq!(document.member("a").unwrap().element(0).unwrap().kind(), Kind::Object);

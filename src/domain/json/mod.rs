@@ -1,11 +1,12 @@
-//! JSON as it is written: what is carried keeps its text, what is looked up is read from that text.
+//! JSON that preserves its source text: values are looked up in the text and keep it.
 //!
-//! A value is checked once and never rebuilt. Numbers therefore keep their digits, objects the order of their members and
-//! members that come twice. Where a member is looked up that comes twice, the last one counts, as with most readers.
+//! A document is validated once and never rebuilt. Numbers therefore keep their digits, and objects keep the order of
+//! their members and duplicate members. A lookup of a duplicate member returns the last one, as in most parsers.
 //!
-//! What common readers accept is read: a byte order mark in front, any depth (nothing here recurses into a value), numbers
-//! beyond every machine type, and `\ud800`, half of a surrogate pair, in a string. Such a string is carried like any other;
-//! it has no text, so asking for its text is an error. `NaN`, comments, and a second document behind the first are not JSON.
+//! Accepted, as by common parsers: a leading byte order mark, any depth (nothing here recurses into a value), numbers
+//! beyond any machine type, and lone surrogates such as `\ud800` in a string. A string with a lone surrogate is kept
+//! like any other, but cannot be represented as text, so converting it to text is an error. `NaN`, comments, and a
+//! second value after the first are rejected.
 
 mod canonical;
 mod compact;

@@ -1,30 +1,30 @@
-//! Numbers of JSON: exact, however many digits they have and however they are written.
+//! JSON numbers: exact for any number of digits and in any notation.
 
 use std::{borrow::Cow, fmt};
 
 use num_bigint::BigInt;
 
-/// The largest and the smallest exponent with which a number is still written out in full.
-const WRITTEN_OUT: std::ops::RangeInclusive<i64> = -20..=21;
-/// The most digits behind the point that are compared with those of a double, which has at most 1,074.
+/// Decimal point positions for which a number is written without an exponent.
+const PLAIN_NOTATION_RANGE: std::ops::RangeInclusive<i64> = -20..=21;
+/// Maximum number of decimals compared with those of a double, which has at most 1,074.
 const MAX_DOUBLE_DECIMALS: usize = 1_100;
 
-/// A number as it is written.
+/// A number in its source notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a>(&'a str);
 
-/// The value of a number, whatever way it is written: equal numbers are equal here, and no others.
+/// The value of a number, independent of notation: two values are equal exactly if the numbers are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {
     negative: bool,
-    /// The digits without zeros at either end; none for zero.
+    /// The digits without leading and trailing zeros; empty for zero.
     digits: String,
     /// The power of ten of the last digit.
     exponent: BigInt,
 }
 
 impl<'a> Number<'a> {
-    /// Reads a number as JSON writes it; `None` for any other text.
+    /// Parses a JSON number; `None` for any other text.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (whole, mut rest) = digits(text.strip_prefix('-').unwrap_or(text));
@@ -46,7 +46,7 @@ impl<'a> Number<'a> {
         Self(text)
     }
 
-    /// The text, with every digit as it is written.
+    /// The source text.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.0
@@ -70,7 +70,7 @@ impl<'a> Number<'a> {
         Decimal { negative, digits: kept.to_owned(), exponent: power + shift }
     }
 
-    /// The number where it is whole and has at most 64 bits, however it is written: `7`, `7.0`, `70e-1`.
+    /// The number, if it is an integer of at most 64 bits, in any notation: `7`, `7.0`, `70e-1`.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         if self.is_plain_integer() {
@@ -88,13 +88,14 @@ impl<'a> Number<'a> {
         .ok()
     }
 
-    /// The nearest double; `None` where it is beyond all of them.
+    /// The nearest double; `None` if it is out of range.
     #[must_use]
     pub fn as_f64(self) -> Option<f64> {
         self.0.parse().ok().filter(|number: &f64| number.is_finite())
     }
 
-    /// The double that keeps its digits: written as short as possible, or with as many digits, it is this number again.
+    /// The double that preserves all digits: written as short as possible, or with the same number of decimals, it
+    /// equals this number.
     #[must_use]
     pub fn as_exact_f64(self) -> Option<f64> {
         let double = self.as_f64()?;
@@ -110,16 +111,16 @@ impl<'a> Number<'a> {
         keeps.then_some(double)
     }
 
-    /// Whether it is written with digits only, and perhaps a sign.
+    /// Whether it consists of digits only, with an optional minus sign.
     #[must_use]
     pub fn is_plain_integer(self) -> bool {
         self.0.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
     }
 
-    /// Whether two numbers are equal, however they are written.
+    /// Whether two numbers are equal, regardless of notation.
     #[must_use]
     pub fn equals(self, other: &Decimal) -> bool {
-        // Most numbers are told apart by their first digit.
+        // Most unequal numbers differ in their first digit.
         let digit = self.0.trim_start_matches(['-', '0', '.']).as_bytes().first();
         let is_zero = digit.is_none_or(|digit| !digit.is_ascii_digit());
         let first = digit.copied().filter(|_| !is_zero);
@@ -127,7 +128,7 @@ impl<'a> Number<'a> {
     }
 }
 
-/// The digits that a text begins with, and the rest.
+/// Splits a text after its leading digits.
 fn digits(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
@@ -139,14 +140,14 @@ impl fmt::Display for Number<'_> {
 }
 
 impl Decimal {
-    /// Whether it is a whole number.
+    /// Whether it is an integer.
     #[must_use]
     pub fn is_integer(&self) -> bool {
         self.exponent >= BigInt::ZERO
     }
 }
 
-/// One text for one value: digits where that is short, otherwise `1.5e400`.
+/// One text per value: plain digits if short, otherwise `1.5e400`.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.digits.is_empty() {
@@ -157,9 +158,9 @@ impl fmt::Display for Decimal {
         }
         let digits = self.digits.as_str();
         let count = i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        // Where the point stands, counted from the first digit.
+        // The position of the decimal point, counted from the first digit.
         let point = i64::try_from(&self.exponent).ok().and_then(|exponent| exponent.checked_add(count));
-        match point.filter(|point| WRITTEN_OUT.contains(point) || self.exponent == BigInt::ZERO) {
+        match point.filter(|point| PLAIN_NOTATION_RANGE.contains(point) || self.exponent == BigInt::ZERO) {
             Some(point) if point >= count => {
                 let zeros = usize::try_from(point - count).unwrap_or_default();
                 write!(f, "{digits}{:0<zeros$}", "")

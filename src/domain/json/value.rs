@@ -1,4 +1,4 @@
-//! A value within a checked document.
+//! A value in a validated document.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,11 +7,11 @@ use serde_json::{Deserializer, value::RawValue};
 
 use super::{Number, canonical, compact::compact};
 
-/// A value within a checked document: its text.
+/// A value in a validated document, represented by its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
     /// `null`.
@@ -28,37 +28,37 @@ pub enum Kind<'a> {
     Object,
 }
 
-/// A string that has no text: it holds `\ud800` or another half of a surrogate pair.
+/// A string that cannot be represented as text: it contains a lone surrogate, such as `\ud800`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a string holds half of a surrogate pair, which is not a character")]
+#[error("a string contains a lone surrogate, which is not a character")]
 pub struct LoneSurrogate;
 
 impl<'a> Json<'a> {
-    /// `text` is JSON without space around it.
+    /// `text` is JSON without surrounding whitespace.
     pub(super) fn checked(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The text as it is written, with the space that is in it.
+    /// The source text, including whitespace.
     #[must_use]
     pub fn raw(self) -> &'a str {
         self.0
     }
 
-    /// The text without space between its parts; everything else is as it is written.
+    /// The text without whitespace between tokens; otherwise unchanged.
     #[must_use]
     pub fn compact(self) -> Cow<'a, str> {
         compact(self.0)
     }
 
-    /// One text for values that are the same: objects have their members by name, each once, and no space. Numbers are as
-    /// they are written. Whatever is more than 128 levels deep is as it is written, too.
+    /// Canonical text, the same for equal values: objects are sorted by member name, without duplicates and whitespace.
+    /// Numbers, and values more than 128 levels deep, are kept as written.
     #[must_use]
     pub fn canonical(self) -> Cow<'a, str> {
         canonical::canonical(self)
     }
 
-    /// What it is.
+    /// The kind of the value.
     #[must_use]
     pub fn kind(self) -> Kind<'a> {
         match self.0.as_bytes().first() {
@@ -72,10 +72,10 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The text of a string; of anything else the text that it is written as.
+    /// The text of a string; for any other value, its source text.
     ///
     /// # Errors
-    /// A string that has no text.
+    /// A string with a lone surrogate.
     pub fn string(self) -> Result<Cow<'a, str>, LoneSurrogate> {
         let Some(inner) = self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
             return Ok(Cow::Borrowed(self.0));
@@ -87,7 +87,7 @@ impl<'a> Json<'a> {
         String::from_utf8(bytes.into_owned()).map(Cow::Owned).map_err(|_| LoneSurrogate)
     }
 
-    /// The last member with this name, where it is an object that has one.
+    /// The last member with this name, if it is an object that has one.
     #[must_use]
     pub fn member(self, name: &str) -> Option<Self> {
         if !self.0.starts_with('{') {
@@ -97,13 +97,13 @@ impl<'a> Json<'a> {
         found.ok().flatten().map(|value| Self(value.get()))
     }
 
-    /// The element at this place, from 0, where it is a list that has one.
+    /// The element at this index, from 0, if it is a list that has one.
     #[must_use]
     pub fn element(self, index: usize) -> Option<Self> {
         if !self.0.starts_with('[') {
             return None;
         }
-        // What comes behind it is not read, which the reader would report.
+        // The elements after it are not read, which the parser reports as an error.
         let mut found = None;
         let _ = serde::Deserializer::deserialize_seq(
             &mut Deserializer::from_str(self.0),
@@ -112,7 +112,7 @@ impl<'a> Json<'a> {
         found.map(|value| Self(value.get()))
     }
 
-    /// The members of an object in their order; none where it is no object.
+    /// The members of an object, in order; empty for any other value.
     pub(super) fn members(self) -> Vec<(Cow<'a, [u8]>, Self)> {
         let mut members = Vec::new();
         if self.0.starts_with('{') {
@@ -121,14 +121,14 @@ impl<'a> Json<'a> {
         members
     }
 
-    /// The elements of a list; none where it is no list.
+    /// The elements of a list; empty for any other value.
     pub(super) fn elements(self) -> Vec<Self> {
         let elements = serde_json::from_str::<Vec<&RawValue>>(self.0).unwrap_or_default();
         elements.into_iter().map(|value| Self(value.get())).collect()
     }
 }
 
-/// Reads a string with its escapes resolved. Halves of surrogate pairs come as three bytes that are not UTF-8.
+/// Reads a string and resolves its escapes. Lone surrogates become three bytes that are not UTF-8.
 pub(super) struct StringBytes;
 
 impl<'de> DeserializeSeed<'de> for StringBytes {

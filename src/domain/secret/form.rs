@@ -1,56 +1,56 @@
-//! Where in a text its secrets stand.
+//! Finds the secrets in a text.
 
 use super::{MASK, is_secret};
 
-/// Where in a text its secrets stand.
+/// The format of a text, which determines which of its parts are secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// An address: `scheme://user:PASSWORD@host/path?name=value`, or `name=value` pairs with spaces between them, as
-    /// `PostgreSQL` takes them. The password, and values whose names say secret, are masked.
+pub enum SecretFormat {
+    /// An address: `scheme://user:PASSWORD@host/path?name=value`, or `name=value` pairs separated by spaces, as
+    /// `PostgreSQL` accepts them. The password and values with secret names are masked.
     Address,
-    /// A header, `Name: value`, whose name says whether the value is secret.
+    /// A header, `Name: value`. Its name determines whether the value is secret.
     Header,
-    /// A variable, `NAME=value`, whose name says whether the value is secret.
+    /// A variable, `NAME=value`. Its name determines whether the value is secret.
     Variable,
-    /// All of it is a secret.
+    /// The whole text is secret.
     Secret,
 }
 
-impl Form {
-    /// What may be shown of a text. References stay where they are all of a value: they name a secret and hold none.
+impl SecretFormat {
+    /// The masked text. A reference that is a whole value is shown: it names a secret but does not contain it.
     pub(super) fn shown(self, written: &str) -> String {
-        let (text, references) = take_out(written);
+        let (text, references) = extract_references(written);
         let shown = match self {
             Self::Address => match text.split_once("://") {
-                Some((scheme, rest)) => format!("{scheme}://{}", url(rest)),
-                None => pairs(&text),
+                Some((scheme, rest)) => format!("{scheme}://{}", mask_url(rest)),
+                None => mask_pairs(&text),
             },
-            Self::Header => named(&text, ':'),
-            Self::Variable => named(&text, '='),
-            Self::Secret => keep(&text).map_or_else(|| MASK.to_owned(), str::to_owned),
+            Self::Header => mask_named(&text, ':'),
+            Self::Variable => mask_named(&text, '='),
+            Self::Secret => as_reference(&text).map_or_else(|| MASK.to_owned(), str::to_owned),
         };
-        put_back(&shown, &references)
+        restore_references(&shown, &references)
     }
 }
 
-/// Private characters stand for references while a text is looked at, so that what is in their braces is not taken for a
+/// Private-use characters that replace references during parsing, so that the content of their braces is not parsed as
 /// part of the text.
-const PLACES: std::ops::Range<u32> = 0xe000..0xf8ff;
+const REFERENCE_CHARS: std::ops::Range<u32> = 0xe000..0xf8ff;
 
-fn take_out(written: &str) -> (String, Vec<&str>) {
+fn extract_references(written: &str) -> (String, Vec<&str>) {
     let (mut text, mut references, mut rest) = (String::with_capacity(written.len()), Vec::new(), written);
-    let mut places = PLACES.filter_map(char::from_u32);
+    let mut reference_chars = REFERENCE_CHARS.filter_map(char::from_u32);
     while let Some(at) = rest.find("${") {
-        // `$${` is a plain `${`.
+        // `$${` is a literal `${`.
         if rest[..at].ends_with('$') {
             text.push_str(&rest[..at + 2]);
             rest = &rest[at + 2..];
             continue;
         }
         let end = rest[at..].find('}').map(|end| at + end + 1);
-        let (Some(end), Some(place)) = (end, places.next()) else { break };
+        let (Some(end), Some(reference_char)) = (end, reference_chars.next()) else { break };
         text.push_str(&rest[..at]);
-        text.push(place);
+        text.push(reference_char);
         references.push(&rest[at..end]);
         rest = &rest[end..];
     }
@@ -58,8 +58,8 @@ fn take_out(written: &str) -> (String, Vec<&str>) {
     (text, references)
 }
 
-fn put_back(shown: &str, references: &[&str]) -> String {
-    let reference = |c: char| references.get(u32::from(c).checked_sub(PLACES.start)? as usize);
+fn restore_references(shown: &str, references: &[&str]) -> String {
+    let reference = |c: char| references.get(u32::from(c).checked_sub(REFERENCE_CHARS.start)? as usize);
     let mut out = String::with_capacity(shown.len());
     for c in shown.chars() {
         match reference(c) {
@@ -70,18 +70,20 @@ fn put_back(shown: &str, references: &[&str]) -> String {
     out
 }
 
-/// The parts of a value that are not shown.
-pub(super) fn hidden<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
-    let (text, references) = take_out(shown);
-    // References hide as masks do, and a plain `${` is written with one more sign.
+/// The parts of a value that are masked in `shown`.
+pub(super) fn hidden_parts<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
+    let (text, references) = extract_references(shown);
+    // References hide parts of the value like masks do, and a literal `${` is escaped in `shown`.
     let text: String = text.replace(MASK, "\u{f8ff}").replace("$${", "${");
-    let hides =
-        |c: char| c == '\u{f8ff}' || (is_place(c) && ((u32::from(c) - PLACES.start) as usize) < references.len());
+    let hides = |c: char| {
+        c == '\u{f8ff}'
+            || (is_reference_char(c) && ((u32::from(c) - REFERENCE_CHARS.start) as usize) < references.len())
+    };
     let mut literals = text.split(hides);
     let Some(mut rest) = literals.next().and_then(|first| value.strip_prefix(first)) else { return vec![value] };
     let mut parts = Vec::new();
     for literal in literals {
-        // What is not found is not shown either, as far as anyone knows.
+        // A literal that is not found counts as hidden.
         let end = if literal.is_empty() { rest.len() } else { rest.find(literal).unwrap_or(rest.len()) };
         parts.push(&rest[..end]);
         rest = rest.get(end + literal.len()..).unwrap_or_default();
@@ -89,47 +91,48 @@ pub(super) fn hidden<'a>(value: &'a str, shown: &str) -> Vec<&'a str> {
     parts
 }
 
-fn is_place(c: char) -> bool {
-    PLACES.contains(&u32::from(c))
+fn is_reference_char(c: char) -> bool {
+    REFERENCE_CHARS.contains(&u32::from(c))
 }
 
-/// The text, where it is a reference and nothing else; behind the name of a scheme of authorization, too.
-fn keep(text: &str) -> Option<&str> {
+/// The text, if it is only a reference, optionally after the name of an authorization scheme.
+fn as_reference(text: &str) -> Option<&str> {
     let value = text.trim();
     let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
     let known = scheme.is_empty() || is_scheme(scheme);
     let mut chars = credentials.chars();
-    (known && chars.next().is_some_and(is_place) && chars.next().is_none()).then_some(text)
+    (known && chars.next().is_some_and(is_reference_char) && chars.next().is_none()).then_some(text)
 }
 
-/// Whether a word is the name of a scheme of authorization, and no secret.
+/// Whether a word is the name of an authorization scheme, and so not a secret.
 pub(super) fn is_scheme(word: &str) -> bool {
     ["basic", "bearer", "token", "apikey"].contains(&word.to_lowercase().as_str())
 }
 
-fn masked(text: &str) -> &str {
-    if text.is_empty() { text } else { keep(text).unwrap_or(MASK) }
+fn mask(text: &str) -> &str {
+    if text.is_empty() { text } else { as_reference(text).unwrap_or(MASK) }
 }
 
 /// `name: value` or `name=value`.
-fn named(text: &str, separator: char) -> String {
+fn mask_named(text: &str, separator: char) -> String {
     let Some((name, value)) = text.split_once(separator) else {
-        // Half of something that nobody knows.
-        return masked(text).to_owned();
+        // Without the separator, the whole text may be a secret.
+        return mask(text).to_owned();
     };
-    // A text around a reference may be a secret of its own.
-    if !is_secret(name) && (keep(value).is_some() || !value.contains(is_place)) {
+    // A text around a reference may itself be a secret.
+    if !is_secret(name) && (as_reference(value).is_some() || !value.contains(is_reference_char)) {
         return text.to_owned();
     }
     let space = if value.starts_with(' ') { " " } else { "" };
-    format!("{name}{separator}{space}{}", masked(value.trim_start()))
+    format!("{name}{separator}{space}{}", mask(value.trim_start()))
 }
 
-/// What comes behind `scheme://`.
-fn url(rest: &str) -> String {
+/// The part after `scheme://`.
+fn mask_url(rest: &str) -> String {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let at = rest[..end].rfind('@').or_else(|| {
-        // Somebody's password holds a character that should have been written as %2F: what is before the `@` is no host.
+        // The password contains a character that should be escaped, such as `/` as %2F: the part before the `@` is not
+        // a host.
         let port = rest[..end].rsplit_once(':')?.1;
         if port.chars().all(|c| c.is_ascii_digit()) { None } else { rest.rfind('@') }
     });
@@ -137,7 +140,7 @@ fn url(rest: &str) -> String {
     let mut out = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
         None => String::new(),
         Some((name, "")) => name.to_owned(),
-        Some((name, password)) => format!("{name}:{}", masked(password)),
+        Some((name, password)) => format!("{name}:{}", mask(password)),
     };
     let Some((path, query)) = rest.split_once('?') else { return out + rest };
     let (query, fragment) = query.find('#').map_or((query, ""), |at| query.split_at(at));
@@ -146,7 +149,7 @@ fn url(rest: &str) -> String {
         out.push(if index == 0 { '?' } else { '&' });
         match pair.split_once('=') {
             Some((name, value)) if is_secret(name) => {
-                out.extend([name, "=", masked(value)]);
+                out.extend([name, "=", mask(value)]);
             }
             _ => out.push_str(pair),
         }
@@ -154,8 +157,9 @@ fn url(rest: &str) -> String {
     out + fragment
 }
 
-/// `name=value` pairs with white space between them; a value in quotes may hold some, and a backslash hides a quote.
-fn pairs(text: &str) -> String {
+/// `name=value` pairs separated by white space. A quoted value may contain white space, and a backslash escapes a
+/// quote.
+fn mask_pairs(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('=') {
@@ -164,7 +168,7 @@ fn pairs(text: &str) -> String {
         let end = blank + value_length(&after[blank..]);
         out.extend([before, "=", &after[..blank]]);
         let value = &after[blank..end];
-        out.push_str(if is_secret(name) { masked(value) } else { value });
+        out.push_str(if is_secret(name) { mask(value) } else { value });
         rest = &after[end..];
     }
     out + rest
@@ -208,26 +212,26 @@ mod tests {
             ("host=db password=${env:PW}", "host=db password=${env:PW}"),
             ("models/users.db", "models/users.db"),
         ] {
-            assert_eq!(Form::Address.shown(written), shown);
+            assert_eq!(SecretFormat::Address.shown(written), shown);
         }
     }
 
     #[test]
     fn headers_and_variables_are_masked_by_their_names() {
-        for (form, written, shown) in [
-            (Form::Header, "Content-Type: a/b; c=d", "Content-Type: a/b; c=d"),
-            (Form::Header, "Authorization: Bearer hunter2", "Authorization: ***"),
-            (Form::Header, "Authorization: Bearer ${env:TOKEN}", "Authorization: Bearer ${env:TOKEN}"),
-            (Form::Header, "X-Trace: pre-${env:TOKEN}", "X-Trace: ***"),
-            (Form::Header, "hunter2", "***"),
-            (Form::Variable, "PGPASSWORD=hunter2", "PGPASSWORD=***"),
-            (Form::Variable, "PGPASSWORD=${file:/p}", "PGPASSWORD=${file:/p}"),
-            (Form::Variable, "LANG=$${x}", "LANG=$${x}"),
-            (Form::Secret, "hunter2", "***"),
-            (Form::Secret, "${env:A}", "${env:A}"),
-            (Form::Secret, "${env:A}${env:B}", "***"),
+        for (format, written, shown) in [
+            (SecretFormat::Header, "Content-Type: a/b; c=d", "Content-Type: a/b; c=d"),
+            (SecretFormat::Header, "Authorization: Bearer hunter2", "Authorization: ***"),
+            (SecretFormat::Header, "Authorization: Bearer ${env:TOKEN}", "Authorization: Bearer ${env:TOKEN}"),
+            (SecretFormat::Header, "X-Trace: pre-${env:TOKEN}", "X-Trace: ***"),
+            (SecretFormat::Header, "hunter2", "***"),
+            (SecretFormat::Variable, "PGPASSWORD=hunter2", "PGPASSWORD=***"),
+            (SecretFormat::Variable, "PGPASSWORD=${file:/p}", "PGPASSWORD=${file:/p}"),
+            (SecretFormat::Variable, "LANG=$${x}", "LANG=$${x}"),
+            (SecretFormat::Secret, "hunter2", "***"),
+            (SecretFormat::Secret, "${env:A}", "${env:A}"),
+            (SecretFormat::Secret, "${env:A}${env:B}", "***"),
         ] {
-            assert_eq!(form.shown(written), shown);
+            assert_eq!(format.shown(written), shown);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that may hold secrets: what they are, and what may be shown of them.
+//! Texts that may contain secrets, and how they are displayed.
 
 mod censor;
 mod form;
@@ -6,72 +6,73 @@ mod names;
 
 use std::fmt;
 
-pub use censor::Censor;
-pub use form::Form;
+pub use censor::Redactor;
+pub use form::SecretFormat;
 use form::is_scheme;
 pub use names::is_secret;
 
-/// What stands in the place of a secret.
+/// Displayed in place of a secret.
 pub const MASK: &str = "***";
 
-/// A text that may hold a secret. `Display` and `Debug` show what may be shown; only [`Masked::value`] reveals it.
+/// A text that may contain a secret. `Display` and `Debug` show the masked text; only [`Secret::value`] returns the
+/// secret.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Masked {
+pub struct Secret {
     value: String,
     shown: String,
 }
 
-impl Masked {
-    /// A text and what may be shown of it: the form says where in it secrets stand. `written` is the text as it was given,
-    /// with references such as `${env:NAME}` in it, which may be shown where they stand for all of a secret.
+impl Secret {
+    /// Creates a text and its masked form. `format` determines which parts are secret. `written` is the text as it was
+    /// given, including references such as `${env:NAME}`: a reference is shown if it stands for a whole secret.
     #[must_use]
-    pub fn new(form: Form, value: String, written: &str) -> Self {
-        Self { value, shown: form.shown(written) }
+    pub fn new(format: SecretFormat, value: String, written: &str) -> Self {
+        Self { value, shown: format.shown(written) }
     }
 
-    /// A text that was given as it is, without references.
+    /// Creates a text that contains no references.
     #[must_use]
-    pub fn plain(form: Form, value: String) -> Self {
-        // What looks like a reference is none here, and must not be taken for one.
-        let shown = form.shown(&value.replace("${", "$${"));
+    pub fn plain(format: SecretFormat, value: String) -> Self {
+        // A text that looks like a reference is a literal here.
+        let shown = format.shown(&value.replace("${", "$${"));
         Self { shown: shown.replace("$${", "${"), value }
     }
 
-    /// The text itself, for whom it is meant, and for nobody's eyes.
+    /// The text with its secrets. Never display it.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// What may be shown.
+    /// The masked text.
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// What others must not repeat, though they were told: the words in the places of what is not shown.
+    /// The words of the masked parts, for removal from the output of programs and servers that received them.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
-        // Shorter ones would be found in every second text.
-        const SHORTEST: usize = 4;
-        let words = form::hidden(&self.value, &self.shown).into_iter().flat_map(str::split_whitespace);
-        words.filter(|word| word.len() >= SHORTEST && !is_scheme(word)).map(str::to_owned).collect()
+        // Shorter words would match too much ordinary text.
+        const MIN_SECRET_BYTES: usize = 4;
+        let words = form::hidden_parts(&self.value, &self.shown).into_iter().flat_map(str::split_whitespace);
+        words.filter(|word| word.len() >= MIN_SECRET_BYTES && !is_scheme(word)).map(str::to_owned).collect()
     }
 
-    /// Whether what may be shown is enough to have the text again: nothing in it was masked.
+    /// Whether the masked text is sufficient to restore the text: nothing in it was masked.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.shown.contains(MASK) || self.shown == self.value
     }
 }
 
-impl fmt::Display for Masked {
+impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.shown)
     }
 }
 
-impl fmt::Debug for Masked {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.shown, f)
     }
@@ -82,22 +83,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_must_not_be_repeated_is_what_is_not_shown() {
-        let secrets = |form, value: &str| Masked::plain(form, value.into()).secrets();
-        assert_eq!(secrets(Form::Variable, "PGPASSWORD=hunter2"), ["hunter2"]);
-        assert_eq!(secrets(Form::Header, "Authorization: Bearer hunter2"), ["hunter2"]);
-        assert_eq!(secrets(Form::Address, "https://ada:hunter2@h/x?token=12345&b=c"), ["hunter2", "12345"]);
+    fn secrets_are_the_words_of_masked_parts() {
+        let secrets = |format, value: &str| Secret::plain(format, value.into()).secrets();
+        assert_eq!(secrets(SecretFormat::Variable, "PGPASSWORD=hunter2"), ["hunter2"]);
+        assert_eq!(secrets(SecretFormat::Header, "Authorization: Bearer hunter2"), ["hunter2"]);
+        assert_eq!(secrets(SecretFormat::Address, "https://ada:hunter2@h/x?token=12345&b=c"), ["hunter2", "12345"]);
         let referenced =
-            Masked::new(Form::Address, "https://h/pre-hunter2/${x}".into(), "https://h/pre-${env:A}/$${x}");
+            Secret::new(SecretFormat::Address, "https://h/pre-hunter2/${x}".into(), "https://h/pre-${env:A}/$${x}");
         assert_eq!(referenced.secrets(), ["hunter2"]);
-        assert_eq!(secrets(Form::Variable, "MODE=replay"), [""; 0]);
-        assert_eq!(Masked::new(Form::Header, "X: pre-hunter2".into(), "X: ${env:A}").secrets(), ["pre-hunter2"]);
+        assert_eq!(secrets(SecretFormat::Variable, "MODE=replay"), [""; 0]);
+        assert_eq!(
+            Secret::new(SecretFormat::Header, "X: pre-hunter2".into(), "X: ${env:A}").secrets(),
+            ["pre-hunter2"]
+        );
     }
 
     #[test]
-    fn what_looks_like_a_reference_is_none_in_a_plain_text() {
-        let masked = Masked::plain(Form::Variable, "PASSWORD=${x}".into());
+    fn plain_text_contains_no_references() {
+        let masked = Secret::plain(SecretFormat::Variable, "PASSWORD=${x}".into());
         assert_eq!((masked.shown(), masked.value()), ("PASSWORD=***", "PASSWORD=${x}"));
-        assert_eq!(Masked::plain(Form::Address, "http://h/${x}".into()).shown(), "http://h/${x}");
+        assert_eq!(Secret::plain(SecretFormat::Address, "http://h/${x}".into()).shown(), "http://h/${x}");
     }
 }

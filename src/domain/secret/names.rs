@@ -1,7 +1,7 @@
-//! Names whose values are secrets: properties, headers, variables, parameters.
+//! Names whose values are secret: properties, headers, variables, parameters.
 
-/// Parts of the names of things whose values nobody may see. `-` and `_` in a name count as `.`.
-const PARTS: [&str; 20] = [
+/// Substrings of secret names. `-` and `_` in a name count as `.`.
+const SECRET_SUBSTRINGS: [&str; 20] = [
     "password",
     "passphrase",
     "passwd",
@@ -24,14 +24,14 @@ const PARTS: [&str; 20] = [
     "auth.user.info",
 ];
 
-/// Names that are too short to be looked for in others.
-const NAMES: [&str; 4] = ["auth", "key", "pass", "sig"];
+/// Secret names that are too short to match as substrings.
+const SECRET_NAMES: [&str; 4] = ["auth", "key", "pass", "sig"];
 
-/// Whether a value is a secret, by its name.
+/// Whether values with this name are secret.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     let name = name.trim().to_lowercase().replace(['-', '_'], ".");
-    NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
+    SECRET_NAMES.contains(&name.as_str()) || SECRET_SUBSTRINGS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_their_names() {
+    fn secrets_are_recognised_by_name() {
         for secret in [
             "sasl.password",
             "ssl.key.password",

@@ -1,4 +1,4 @@
-//! The state of a run in one line.
+//! The progress of a run in one line.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::feed::{
     printable,
 };
 
-/// State, percent, handled, rate, lag and remaining time, or what keeps the run from starting.
+/// State, percentage, handled records, rate, lag, and time left, or the problem that prevents a run from starting.
 pub(super) fn describe(snapshot: &Snapshot) -> String {
     match (&snapshot.run, &snapshot.problem) {
         (Some(run), None) => describe_run(run),
@@ -20,10 +20,10 @@ pub(super) fn describe(snapshot: &Snapshot) -> String {
 
 fn describe_run(run: &RunView) -> String {
     let totals = &run.totals;
-    // Rounded down: 100 % is said only when nothing is left. The least that a product of doubles can be off is let pass.
+    // Rounded down, so that 100 % means that nothing is left. The small constant absorbs floating-point errors.
     let percent = whole((run.progress() * 100.0 + 1e-9).floor());
     let lag = totals.lag.known().map_or_else(|| "?".into(), |lag| Count(lag).to_string());
-    let state = run.standing().to_string();
+    let state = run.status().to_string();
     let state = if run.dry_run().is_some() { format!("dry run, {state}") } else { state };
     let mut line = format!("{state:<8} {percent:>3} %  {} handled", Count(totals.handled));
     // Writing to a String cannot fail.
@@ -39,7 +39,7 @@ fn describe_run(run: &RunView) -> String {
         let _ = write!(line, "  limit {}", printable(&limit.to_string()));
     }
     for one in run.exceptions() {
-        let _ = write!(line, "  {} {}", Count(one.count), one.words);
+        let _ = write!(line, "  {} {}", Count(one.count), one.label);
     }
     if run.quarantine.keys > 0 {
         let _ = write!(line, "  {} keys quarantined", Count(run.quarantine.keys as u64));
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::Lag,
-        feed::{Bound, CurrentLimit, GuardView, RetryingView},
+        feed::{Bottleneck, CurrentLimit, GuardView, RetryingView},
     };
 
     fn run(state: RunState, lag: Lag) -> RunView {
@@ -83,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_is_asked_first() {
+    fn a_line_shows_state_percentage_rate_and_time_left() {
         let mut running = run(RunState::Running, Lag::Known(5_679));
         assert_eq!(describe_run(&running), "running   43 %  4,321 handled  5,912 records/s  lag 5,679  eta 0.96 s");
         running.totals.skipped = 2;
         running.rebalancing = true;
-        running.limit = Some(CurrentLimit { bound: Bound::Key, name: Some("data\u{1b}set".into()) });
+        running.limit = Some(CurrentLimit { bottleneck: Bottleneck::Key, name: Some("data\u{1b}set".into()) });
         assert!(
             describe_run(&running).ends_with("eta 0.96 s  limit key data\\u{1b}set  2 skipped  rebalancing"),
             "{}",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_has_every_count_that_is_not_zero() {
+    fn the_last_line_has_every_nonzero_count() {
         let mut done = run(RunState::Done, Lag::Known(0));
         done.totals.filtered = 262_976;
         done.totals.dead_lettered = 2_341;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_waits_for_its_next_attempt() {
+    fn a_line_shows_waiting_retries() {
         let mut waiting = run(RunState::Running, Lag::Known(5));
         waiting.eta_s = None;
         waiting.retrying = Some(RetryingView { lanes: 1, next_s: 3.21, alone: true });
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_holds_the_run_back() {
+    fn a_line_shows_the_lag_guard() {
         let mut held = run(RunState::Running, Lag::Known(5_679));
         let guard = GuardView {
             group: "bil\nling".into(),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_said_and_cannot_drive_the_terminal() {
+    fn a_problem_is_shown_with_control_characters_escaped() {
         let snapshot = Snapshot { problem: Some("no\u{1b}[2J broker".into()), ..Snapshot::default() };
         assert_eq!(describe(&snapshot), "no\\u{1b}[2J broker");
         assert_eq!(describe(&Snapshot::default()), "planning");

@@ -1,6 +1,6 @@
-//! Headless progress: a bar on a terminal, plain lines elsewhere; always on standard error.
+//! Progress of headless runs on standard error: a bar on a terminal, plain lines elsewhere.
 
-mod bursts;
+mod coalesce;
 mod line;
 
 use std::{
@@ -14,31 +14,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use super::{Feed, RunState, Snapshot, figures::whole};
-use bursts::Bursts;
+use coalesce::RepeatSuppressor;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressStyle {
     /// A bar that redraws itself, for terminals.
     Bar,
-    /// A line now and then, for logs.
+    /// A line at intervals, for logs.
     Lines {
-        /// The time between two lines; a change of state is told at once.
+        /// The interval between lines. Changes of state are printed immediately.
         every: Duration,
     },
 }
 
 impl ProgressStyle {
-    /// A bar where standard error is a terminal, otherwise a line `every` so often.
+    /// A bar if standard error is a terminal, otherwise a line at the interval `every`.
     #[must_use]
     pub fn for_stderr(every: Duration) -> Self {
         if io::stderr().is_terminal() { Self::Bar } else { Self::Lines { every } }
     }
 }
 
-/// Shows a run until it is over or the session has ended.
+/// Shows the progress of a run until the run or the session ends.
 ///
-/// Events are told as they come, with their time. Cancelling the future is safe: a bar is left as it stands.
+/// Events are printed as they arrive, with their time. The future is cancel-safe: a bar stays on the screen as it is.
 pub async fn follow(feed: Feed, style: ProgressStyle) {
     match style {
         ProgressStyle::Bar => drive(feed, BarView::new()).await,
@@ -46,7 +46,7 @@ pub async fn follow(feed: Feed, style: ProgressStyle) {
     }
 }
 
-/// Where progress is shown.
+/// A display of progress.
 trait View {
     fn event(&mut self, line: &str);
     fn state(&mut self, snapshot: &Snapshot, now: Instant);
@@ -54,16 +54,16 @@ trait View {
 }
 
 async fn drive(mut feed: Feed, mut view: impl View) {
-    let mut bursts = Bursts::default();
-    // Events come through even where snapshots do not.
+    let mut suppressor = RepeatSuppressor::default();
+    // Events must be printed even if no snapshot arrives.
     let mut tick = time::interval(Duration::from_millis(250));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ended = false;
     loop {
         let snapshot = Arc::clone(&feed.snapshots.borrow_and_update());
         ended |= snapshot.run.as_ref().is_some_and(|run| run.state.is_over());
-        let mut lines = bursts.take(&feed.events.since(bursts.next_seq()));
-        lines.extend(if ended { bursts.flush() } else { bursts.flush_until(Utc::now()) });
+        let mut lines = suppressor.take(&feed.events.since(suppressor.next_seq()));
+        lines.extend(if ended { suppressor.flush() } else { suppressor.flush_until(Utc::now()) });
         for line in lines {
             view.event(&line);
         }
@@ -86,7 +86,7 @@ impl BarView {
     fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr())
             .with_finish(ProgressFinish::Abandon);
-        // The template is a constant: where it could not be read, indicatif's own bar serves as well.
+        // The template is a constant. If it were invalid, indicatif's default bar would do.
         if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:16} {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -114,7 +114,7 @@ impl View for BarView {
 struct LinesView<W> {
     every: Duration,
     out: W,
-    /// When there was a run first.
+    /// When the first run appeared.
     begun: Option<Instant>,
     last: Option<(Instant, Option<RunState>, Option<String>)>,
 }
@@ -125,7 +125,7 @@ impl<W: Write> LinesView<W> {
     }
 
     fn print(&mut self, line: &str) {
-        // Nobody reads the progress any more: the run goes on all the same.
+        // If standard error is closed, the run continues without progress output.
         let _ = writeln!(self.out, "{line}");
     }
 }
@@ -138,14 +138,14 @@ impl<W: Write> View for LinesView<W> {
     fn state(&mut self, snapshot: &Snapshot, now: Instant) {
         let state = snapshot.run.as_ref().map(|run| run.state);
         if state.is_none() {
-            // What keeps the first run from starting ends the command, which says it once.
+            // A problem that prevents the first run from starting ends the command, which reports it.
             return;
         }
         let begun = *self.begun.get_or_insert(now);
         let due = self.last.as_ref().is_none_or(|(at, shown, problem)| {
             now.duration_since(*at) >= self.every || *shown != state || *problem != snapshot.problem
         });
-        // A run that has only just begun has nothing to say yet.
+        // A run that has just started has no progress to show yet.
         let has_news = self.last.is_some() || now.duration_since(begun) >= self.every || has_news(snapshot);
         if due && has_news {
             self.print(&line::describe(snapshot));
@@ -156,7 +156,7 @@ impl<W: Write> View for LinesView<W> {
     fn end(&mut self) {}
 }
 
-/// Whether a line says more than that a run has begun.
+/// Whether a line would show more than that a run has started.
 fn has_news(snapshot: &Snapshot) -> bool {
     snapshot.problem.is_some()
         || snapshot.run.as_ref().is_some_and(|run| match run.state {
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    async fn said(out: &Captured, part: &str) {
+    async fn wait_for_output(out: &Captured, part: &str) {
         let waiting = async {
             while !out.text().contains(part) {
                 time::sleep(Duration::from_millis(10)).await;
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_comes_at_once_then_now_and_then_and_at_each_change_of_state() {
+    fn lines_appear_at_intervals_and_at_each_change_of_state() {
         let out = Captured::default();
         let mut view = LinesView::new(Duration::from_secs(5), out.clone());
         let start = Instant::now();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_has_done_nothing_for_a_while_says_so() {
+    fn a_run_without_progress_prints_a_line_after_the_interval() {
         let out = Captured::default();
         let mut view = LinesView::new(Duration::from_secs(5), out.clone());
         let start = Instant::now();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_ends_with_the_run_and_tells_the_last_events() {
+    async fn it_ends_with_the_run_and_prints_the_last_events() {
         let (sender, snapshots) = watch::channel(snapshot(RunState::Running, 1));
         let events = EventLog::default();
         let out = Captured::default();
@@ -259,15 +259,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_ends_when_the_session_is_gone_and_tells_events_without_snapshots() {
+    async fn it_ends_with_the_session_and_prints_events_without_snapshots() {
         let (sender, snapshots) = watch::channel(snapshot(RunState::Running, 1));
         let events = EventLog::default();
         let out = Captured::default();
         let view = LinesView::new(Duration::from_secs(3600), out.clone());
         let following = tokio::spawn(drive(Feed { snapshots, events: events.clone() }, view));
-        said(&out, "running").await;
+        wait_for_output(&out, "running").await;
         events.push(EventKind::Paused);
-        said(&out, "Z paused").await;
+        wait_for_output(&out, "Z paused").await;
         drop(sender);
         time::timeout(Duration::from_secs(60), following).await.unwrap().unwrap();
     }

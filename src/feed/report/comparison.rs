@@ -1,4 +1,4 @@
-//! What a comparison of two handlers has found, for programs (JSON) and for people (text).
+//! The report of a comparison of two handlers, as JSON or text.
 
 use std::fmt::Write;
 
@@ -6,36 +6,36 @@ use serde::Serialize;
 
 use super::escaped;
 use crate::feed::{
-    ComparisonView, Difference, Outcome, RehearsalView, RunState, RunView,
+    ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView,
     figures::{Count, seconds},
     printable,
 };
 
-/// The first field of every result: its form, and the version of it.
+/// The name and version of the JSON format, in the first field of every report.
 const SCHEMA: &str = "kreplay.compare/1";
 
-/// What a comparison has found. Fields are added, never renamed.
+/// The report of a comparison. JSON fields may be added, but never renamed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ComparisonReport {
     schema: &'static str,
     state: RunState,
-    /// What ended it before its end, where it failed.
+    /// The error, if it failed.
     error: Option<String>,
     elapsed_s: f64,
     topics: Vec<String>,
     partitions: usize,
     selection: String,
-    /// Both would have done the same with every record that was compared.
+    /// Whether both handlers had the same effects for every record compared.
     equal: bool,
     #[serde(flatten)]
     found: ComparisonView,
 }
 
 impl ComparisonReport {
-    /// What a run has found, where it was a comparison.
+    /// The report of a run; `None` if the run was not a comparison.
     #[must_use]
     pub fn new(run: &RunView) -> Option<Self> {
-        let Some(RehearsalView::Comparison(found)) = &run.rehearsal else { return None };
+        let Some(DryRunFindings::Comparison(found)) = &run.rehearsal else { return None };
         Some(Self {
             schema: SCHEMA,
             state: run.state,
@@ -49,16 +49,16 @@ impl ComparisonReport {
         })
     }
 
-    /// Whether both would have done the same with every record.
+    /// Whether both handlers had the same effects for every record compared.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.equal
     }
 
-    /// The whole result, with a line feed at its end.
+    /// The report, ending with a line feed.
     ///
     /// # Errors
-    /// What the serializer said; none is known to happen.
+    /// Errors of the JSON serializer; none are expected.
     pub fn render(&self, json: bool) -> Result<String, serde_json::Error> {
         if json { Ok(escaped(&serde_json::to_string_pretty(self)?) + "\n") } else { Ok(self.text()) }
     }
@@ -77,7 +77,7 @@ impl ComparisonReport {
             format!("{} of {} partitions, {}", Count(found.records), self.partitions, seconds(self.elapsed_s));
         line("records", &compared);
         if self.state != RunState::Done {
-            line("state", &format!("{}: what is said here is of the records before that", self.state));
+            line("state", &format!("{}: this covers only the records handled before that", self.state));
         }
         if let Some(error) = &self.error {
             line("error", error);
@@ -87,7 +87,7 @@ impl ComparisonReport {
         }
         if self.equal {
             let done = self.state == RunState::Done;
-            line("result", if done { "both do the same with every record" } else { "no difference so far" });
+            line("result", if done { "both have the same effects for every record" } else { "no difference so far" });
             return out;
         }
         let at_least = if found.more_keys { "more than " } else { "" };
@@ -100,7 +100,7 @@ impl ComparisonReport {
         line("result", &result);
         if let Some(first) = found.first.as_ref().filter(|_| found.differing_records > 1) {
             let place = format!("{} partition {} offset {}", first.topic, first.partition, first.offset);
-            line("first", &format!("{place}; rows depend on records before, so what differs later may come of it"));
+            line("first", &format!("{place}; rows depend on earlier records, so later differences may follow from it"));
         }
         for difference in &found.differences {
             let _ = writeln!(out);
@@ -148,7 +148,7 @@ mod tests {
     use crate::feed::{Effect, RecordPlace};
 
     #[test]
-    fn a_difference_is_named_by_key_and_place() {
+    fn differences_are_listed_by_key_and_record() {
         let effect = |content: &str| Effect { what: "statement orders".into(), content: content.into() };
         let found = ComparisonView {
             left: "projection:a.toml".into(),
@@ -168,7 +168,7 @@ mod tests {
         };
         let mut run = RunView { state: RunState::Done, ..RunView::default() };
         assert_eq!(ComparisonReport::new(&run), None);
-        run.rehearsal = Some(RehearsalView::Comparison(found.clone()));
+        run.rehearsal = Some(DryRunFindings::Comparison(found.clone()));
         let report = ComparisonReport::new(&run).unwrap();
         let text = report.render(false).unwrap();
         for part in [
@@ -187,8 +187,8 @@ mod tests {
         assert_eq!((&json["equal"], &first["topic"], &first["offset"]), (&false.into(), &"orders".into(), &77.into()));
         assert_eq!(first["left"]["effects"][0]["content"], "status=paid");
         assert_eq!(first["right"]["error"], "no such column");
-        run.rehearsal = Some(RehearsalView::Comparison(ComparisonView { differing_records: 0, ..found }));
+        run.rehearsal = Some(DryRunFindings::Comparison(ComparisonView { differing_records: 0, ..found }));
         let report = ComparisonReport::new(&run).unwrap();
-        assert!(report.is_equal() && report.render(false).unwrap().contains("both do the same"));
+        assert!(report.is_equal() && report.render(false).unwrap().contains("both have the same effects"));
     }
 }

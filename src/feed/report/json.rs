@@ -1,4 +1,4 @@
-//! The report's fields. They are a promise to programs: fields are added, never renamed or given another meaning.
+//! The fields of the JSON report. They are a stable interface: fields may be added, but never renamed or redefined.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,42 +6,42 @@ use serde::Serialize;
 use crate::{
     domain::Ordering,
     feed::{
-        Bound, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView, Throughput,
-        Totals,
+        Bottleneck, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView,
+        Throughput, Totals,
     },
     handler::EffectCount,
 };
 
-/// The first field of every report: its form, and the version of it.
+/// The name and version of the JSON format, in the first field of every report.
 pub const SCHEMA: &str = "kreplay.report/1";
 
-/// The result of a run. Absent and unknown figures are null; lag is null where one of its offsets is not known.
+/// The result of a run. Absent and unknown values are null; lag is null if one of its offsets is unknown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     pub(super) schema: &'static str,
     pub(super) run_id: String,
     pub(super) state: RunState,
-    /// What ended the run, where it failed.
+    /// The error, if the run failed.
     pub(super) error: Option<String>,
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) elapsed_s: f64,
-    /// From the first record handed to a worker to the last one handled: without planning and joining a group.
+    /// From the first record handed to a worker to the last one handled. Excludes planning and joining a group.
     pub(super) handling_s: f64,
     pub(super) plan: Plan,
     pub(super) totals: ReportTotals,
     /// Over `handling_s`.
     pub(super) throughput: Throughput,
     pub(super) latency_ms: LatencyMs,
-    /// The same as `ideal`, under its former name; what a plan said before the run is in `plan.predicted`.
+    /// The same as `ideal`, under its former name. A prediction made before the run is in `plan.predicted`.
     pub(super) predicted: Option<Prediction>,
-    /// How long the handling would have taken at best, worked out when it was over.
+    /// The shortest possible handling time, computed after the run.
     pub(super) ideal: Option<Prediction>,
-    /// Ideal time ÷ `handling_s`: 1 is as fast as it can be, and time that is not handling does not count.
+    /// Ideal time ÷ `handling_s`. 1 is the optimum; time outside handling is not included.
     pub(super) efficiency: Option<f64>,
     pub(super) digest: String,
-    /// What the handlers did, by kind; of this attempt, where a run was resumed.
+    /// The handlers' effects by kind. In a resumed run, only those of this attempt.
     pub(super) effects: Vec<EffectCount>,
-    /// What would have been done, where nothing was applied.
+    /// The result, if this was a dry run.
     pub(super) dry_run: Option<DryRunView>,
     pub(super) rebalances: Vec<RebalanceView>,
     pub(super) partitions: Vec<Partition>,
@@ -53,10 +53,10 @@ pub(super) struct Plan {
     pub(super) topics: Vec<String>,
     pub(super) partitions: usize,
     pub(super) records: u64,
-    /// Offsets that open transactions held back when the run was planned.
+    /// Offsets not read because of open transactions when the run was planned.
     pub(super) held_back: u64,
     pub(super) bytes: Option<u64>,
-    /// What a plan said that was made before the run; null where none was.
+    /// The prediction made before the run; null if none was made.
     pub(super) predicted: Option<Prediction>,
     pub(super) concurrency: u32,
     pub(super) ordering: Ordering,
@@ -64,9 +64,9 @@ pub(super) struct Plan {
     pub(super) tier: String,
     pub(super) handler: String,
     pub(super) group: Option<String>,
-    /// Whether kreplay found the number of workers by itself; `concurrency` is then the last one.
+    /// Whether kreplay adjusted the number of workers; `concurrency` is then the last number.
     pub(super) adaptive: bool,
-    /// The range, the key template and the filter in words.
+    /// The range, the key template, and the filter, in words.
     pub(super) selection: String,
     pub(super) follow: bool,
 }
@@ -77,22 +77,22 @@ pub(super) struct ReportTotals {
     pub(super) bytes: u64,
     pub(super) lanes: u64,
     pub(super) filtered: u64,
-    /// Records of which the key template made no key.
+    /// Records for which the key template produced no key.
     pub(super) unkeyed: u64,
-    /// Records that a rule could not judge and that did not fail for it.
+    /// Records that a filter rule could not judge and that did not fail because of it.
     pub(super) unjudged: u64,
-    /// Those of them that were left out.
+    /// The unjudged records that were dropped.
     pub(super) unjudged_dropped: u64,
     pub(super) retried: u64,
     pub(super) dead_lettered: u64,
     pub(super) skipped: u64,
-    /// Those of `already_handled` and of `repeated`.
+    /// The sum of `already_handled` and `repeated`.
     pub(super) duplicates: u64,
-    /// Records that were read and not handled again, because this process or another had handled them.
+    /// Records that were read but not handled again, because this or another process had handled them.
     pub(super) already_handled: u64,
-    /// Records that were handled again, or may have been.
+    /// Records that were, or may have been, handled again.
     pub(super) repeated: u64,
-    /// Records that were handled alone.
+    /// Records handled alone.
     pub(super) barriers: u64,
     pub(super) lost: u64,
     pub(super) lag: Option<u64>,
@@ -108,7 +108,7 @@ pub(super) struct Partition {
     pub(super) position: i64,
     pub(super) handled: u64,
     pub(super) lag: Option<u64>,
-    /// Who handled it last: `worker-N`, a member of the group, or `all` where lanes are shared.
+    /// The last owner: `worker-N`, a group member, or `all` if lanes are shared.
     pub(super) worker: Option<String>,
     pub(super) records_per_s: f64,
     pub(super) p95_ms: Option<f64>,
@@ -120,7 +120,7 @@ pub(super) struct Memory {
 }
 
 impl Report {
-    /// What there is to say of a run, finished or not. `peak_rss_bytes` is the peak memory of the process that did it.
+    /// The report of a run, finished or not. `peak_rss_bytes` is the peak memory of its process.
     #[must_use]
     pub fn new(run: &RunView, peak_rss_bytes: Option<u64>) -> Self {
         let per_s = |count: u64| rounded(if run.handling_s > 0.0 { as_f64(count) / run.handling_s } else { 0.0 });
@@ -157,9 +157,9 @@ impl Report {
         }
     }
 
-    /// What set the ideal time, where one could be said.
+    /// The bottleneck that determines the ideal time, if known.
     #[must_use]
-    pub fn limit(&self) -> Option<Bound> {
+    pub fn limit(&self) -> Option<Bottleneck> {
         self.ideal.map(|ideal| ideal.limit)
     }
 }
@@ -230,12 +230,12 @@ impl Partition {
     }
 }
 
-/// To the microsecond, or the millionth: more digits are noise.
+/// Rounds to six decimals; more digits are noise.
 fn rounded(number: f64) -> f64 {
     if number.is_finite() { (number * 1e6).round() / 1e6 } else { 0.0 }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+#[allow(clippy::cast_precision_loss, reason = "precise enough for a rate")]
 fn as_f64(count: u64) -> f64 {
     count as f64
 }

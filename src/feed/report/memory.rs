@@ -1,6 +1,6 @@
-//! How much memory this process took at its peak.
+//! The peak memory of this process.
 
-/// The peak of the resident memory in bytes (`VmHWM` of proc(5)); `None` where the system does not tell.
+/// The peak resident memory in bytes (`VmHWM` of proc(5)); `None` if the system does not report it.
 #[must_use]
 pub fn peak_rss_bytes() -> Option<u64> {
     parse(&std::fs::read_to_string("/proc/self/status").ok()?)
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_is_read_where_it_is_told() {
+    fn the_peak_is_parsed_if_reported() {
         assert_eq!(parse("VmPeak:\t  99 kB\nVmHWM:\t   12345 kB\n"), Some(12345 * 1024));
         assert_eq!(parse("VmPeak:\t  99 kB\n"), None);
         assert_eq!(parse("VmHWM:\t12 pages\n"), None);
@@ -25,7 +25,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_has_one() {
+    fn this_process_has_a_peak() {
         assert!(peak_rss_bytes().is_some_and(|bytes| bytes > 100_000));
     }
 }

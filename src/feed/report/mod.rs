@@ -1,4 +1,4 @@
-//! The result of a run, for programs (JSON) and for people (text).
+//! Reports, as JSON for programs or as text.
 
 mod comparison;
 mod json;
@@ -16,12 +16,12 @@ pub use json::{Report, SCHEMA};
 pub use memory::peak_rss_bytes;
 pub use plan::{PLAN_SCHEMA, PlanReport};
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// One JSON object; fields are added, never renamed.
+    /// One JSON object. Fields may be added, but never renamed.
     Json,
-    /// For people; it may change.
+    /// Text for reading. The format may change.
     #[default]
     Text,
 }
@@ -48,10 +48,10 @@ impl FromStr for ReportFormat {
 }
 
 impl Report {
-    /// The whole report in the wanted form, with a line feed at its end.
+    /// The report in the given format, ending with a line feed.
     ///
     /// # Errors
-    /// What the serializer said; none is known to happen.
+    /// Errors of the JSON serializer; none are expected.
     pub fn render(&self, format: ReportFormat) -> Result<String, serde_json::Error> {
         match format {
             ReportFormat::Json => Ok(escaped(&serde_json::to_string_pretty(self)?) + "\n"),
@@ -60,7 +60,7 @@ impl Report {
     }
 }
 
-/// JSON lets DEL and U+0080 to U+009F pass; a terminal may obey them.
+/// Escapes DEL and U+0080 to U+009F, which JSON allows but a terminal may interpret.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,4 +1,4 @@
-//! What a plan says, for programs and for people.
+//! The report of a plan, as JSON or text.
 
 mod text;
 
@@ -8,11 +8,13 @@ use serde_json::Value;
 use super::{ReportFormat, escaped};
 use crate::feed::Forecast;
 
-/// The first field of every plan's report: its form, and the version of it.
+/// The name and version of the JSON format, in the first field of every report.
 pub const PLAN_SCHEMA: &str = "kreplay.plan/1";
 
-/// A plan's report. Its fields are those of [`Forecast`], which are a promise to programs: fields are added, never renamed or
-/// given another meaning. Absent and unknown figures are null.
+/// The report of a plan, with the fields of [`Forecast`].
+///
+/// The fields are a stable interface: they may be added, but never renamed or redefined. Absent and unknown values are
+/// null.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlanReport<'a> {
     schema: &'static str,
@@ -27,10 +29,10 @@ impl<'a> PlanReport<'a> {
         Self { schema: PLAN_SCHEMA, forecast }
     }
 
-    /// The whole report in the wanted form, with a line feed at its end.
+    /// The report in the given format, ending with a line feed.
     ///
     /// # Errors
-    /// What the serializer said; none is known to happen.
+    /// Errors of the JSON serializer; none are expected.
     pub fn render(&self, format: ReportFormat) -> Result<String, serde_json::Error> {
         match format {
             ReportFormat::Json => {
@@ -43,7 +45,7 @@ impl<'a> PlanReport<'a> {
     }
 }
 
-/// Numbers with a fraction to the millionth: more digits are noise.
+/// Rounds numbers to six decimals; more digits are noise.
 fn round(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {

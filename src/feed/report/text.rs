@@ -1,21 +1,21 @@
-//! The report for people: what happened, how fast, what held it back.
+//! The text report of a run: what happened, how fast, and what limited it.
 
 use std::fmt::Write;
 
 use super::json::{Partition, Report};
 use crate::feed::{
-    Bound, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
+    Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
     cells::{padding, width},
     figures::{Bytes, Count, rate, seconds, whole},
     printable,
 };
 
-/// How many partitions and rebalances are listed.
-const LISTED: usize = 5;
-/// How many kinds of effects.
-const LISTED_EFFECTS: usize = 20;
+/// Maximum number of partitions, rebalances, and failures listed.
+const MAX_LISTED: usize = 5;
+/// Maximum number of kinds of effects listed.
+const MAX_LISTED_EFFECTS: usize = 20;
 
-/// Aligned lines, a line feed at the end of each.
+/// Renders the report as aligned lines.
 pub(super) fn render(report: &Report) -> String {
     let mut out = String::new();
     let mut line = |label: &str, text: String| {
@@ -46,11 +46,11 @@ pub(super) fn render(report: &Report) -> String {
         ),
     );
     if let Some(planned) = report.plan.predicted {
-        line("predicted", format!("{}, limited by {}", seconds(planned.elapsed_s), in_words(planned.limit)));
+        line("predicted", format!("{}, limited by {}", seconds(planned.elapsed_s), limit_text(planned.limit)));
     }
-    // What a run that was stopped would have taken at best says nothing of it.
+    // The ideal time of a stopped run cannot be compared with the time that it took.
     if let Some(ideal) = report.ideal.filter(|_| report.state == RunState::Done) {
-        line("ideal", format!("{}, limited by {}", seconds(ideal.elapsed_s), in_words(ideal.limit)));
+        line("ideal", format!("{}, limited by {}", seconds(ideal.elapsed_s), limit_text(ideal.limit)));
         if let Some(efficiency) = report.efficiency {
             line("efficiency", format!("{:.1} % of the ideal speed", efficiency * 100.0));
         }
@@ -59,17 +59,17 @@ pub(super) fn render(report: &Report) -> String {
     if let Some(bytes) = report.memory.peak_rss_bytes {
         line("memory", format!("{} at its peak", Bytes(bytes)));
     }
-    for (index, effect) in report.effects.iter().take(LISTED_EFFECTS).enumerate() {
+    for (index, effect) in report.effects.iter().take(MAX_LISTED_EFFECTS).enumerate() {
         let label = if index == 0 { "effects" } else { "" };
         line(label, format!("{} {}", Count(effect.count), effect.what));
     }
-    if report.effects.len() > LISTED_EFFECTS {
-        line("", format!("and {} more kinds", report.effects.len() - LISTED_EFFECTS));
+    if report.effects.len() > MAX_LISTED_EFFECTS {
+        line("", format!("and {} more kinds", report.effects.len() - MAX_LISTED_EFFECTS));
     }
     if let Some(view) = &report.dry_run {
         dry_run(&mut line, view);
     }
-    for (index, rebalance) in report.rebalances.iter().take(LISTED).enumerate() {
+    for (index, rebalance) in report.rebalances.iter().take(MAX_LISTED).enumerate() {
         let by = match rebalance.kind {
             RebalanceKind::Own => "kreplay",
             RebalanceKind::Group => "the group",
@@ -79,17 +79,17 @@ pub(super) fn render(report: &Report) -> String {
             format!("at {} by {by}, {} ms, {} moved", seconds(rebalance.at_s), rebalance.duration_ms, rebalance.moved);
         line(label, text);
     }
-    if report.rebalances.len() > LISTED {
-        line("", format!("and {} more", report.rebalances.len() - LISTED));
+    if report.rebalances.len() > MAX_LISTED {
+        line("", format!("and {} more", report.rebalances.len() - MAX_LISTED));
     }
     slowest(&mut out, &report.partitions);
     out
 }
 
-/// What would have been done.
+/// The result of a dry run.
 fn dry_run(line: &mut impl FnMut(&str, String), view: &DryRunView) {
-    line("dry run", format!("nothing was applied; {} records were looked at", Count(view.records)));
-    let kinds = view.effects.iter().take(LISTED_EFFECTS);
+    line("dry run", format!("nothing was applied; {} records were examined", Count(view.records)));
+    let kinds = view.effects.iter().take(MAX_LISTED_EFFECTS);
     for (index, kind) in kinds.enumerate() {
         line(if index == 0 { "would do" } else { "" }, format!("{} {}", Count(kind.count), kind.what));
         for EffectExample { place, content } in &kind.examples {
@@ -99,13 +99,13 @@ fn dry_run(line: &mut impl FnMut(&str, String), view: &DryRunView) {
     if view.effects.is_empty() {
         line("would do", "nothing".into());
     }
-    let rest = view.effects.iter().skip(LISTED_EFFECTS).fold(view.other_effects, |sum, kind| sum + kind.count);
+    let rest = view.effects.iter().skip(MAX_LISTED_EFFECTS).fold(view.other_effects, |sum, kind| sum + kind.count);
     if rest > 0 {
-        line("", format!("{} of further kinds", Count(rest)));
+        line("", format!("{} of other kinds", Count(rest)));
     }
     if view.failed > 0 {
         line("would fail", format!("{} records; {}", Count(view.failed), view.on_failure));
-        for FailedRecord { place, error } in view.failures.iter().take(LISTED) {
+        for FailedRecord { place, error } in view.failures.iter().take(MAX_LISTED) {
             line("", format!("  {}-{} at {}: {error}", place.topic, place.partition, place.offset));
         }
     }
@@ -143,13 +143,13 @@ fn records(report: &Report) -> String {
     format!("{} handled, {}, lag {lag}", Count(totals.handled), Bytes(totals.bytes))
 }
 
-/// What did not go the plain way; `None` where everything did.
+/// Counts of records that were not simply handled once; `None` if there are none.
 fn exceptions(report: &Report) -> Option<String> {
     let totals = &report.totals;
     let parts: Vec<String> = [
         (totals.filtered, "filtered"),
-        (totals.unkeyed, "without a key by the template"),
-        (totals.unjudged_dropped, "left out unjudged"),
+        (totals.unkeyed, "without a template key"),
+        (totals.unjudged_dropped, "dropped unjudged"),
         (totals.unjudged.saturating_sub(totals.unjudged_dropped), "handled unjudged"),
         (totals.retried, "retried"),
         (totals.dead_lettered, "dead-lettered"),
@@ -177,19 +177,19 @@ fn speed(report: &Report) -> String {
     format!("{} records/s, {}/s", rate(throughput.records_per_s), Bytes(whole(throughput.bytes_per_s)))
 }
 
-fn in_words(limit: Bound) -> &'static str {
+fn limit_text(limit: Bottleneck) -> &'static str {
     match limit {
-        Bound::Workers => "workers: more of them would help",
-        Bound::Partition => "partition: the heaviest one, or how partitions are dealt out to workers",
-        Bound::Key => "key: the heaviest one; more workers would not help",
-        Bound::Handler => "handler: the work itself",
-        Bound::Fetch => "fetch: reading from the brokers",
-        Bound::Commit => "commit: committing positions",
-        Bound::Rate => "rate: the rate that was set, or the group that is protected",
+        Bottleneck::Workers => "workers: more of them would help",
+        Bottleneck::Partition => "partition: the heaviest one, or how partitions are assigned to workers",
+        Bottleneck::Key => "key: the heaviest one; more workers would not help",
+        Bottleneck::Handler => "handler: the work itself",
+        Bottleneck::Fetch => "fetch: reading from the brokers",
+        Bottleneck::Commit => "commit: committing positions",
+        Bottleneck::Rate => "rate: the configured rate, or the protected group",
     }
 }
 
-/// Those that are furthest from their end, then those whose records take longest.
+/// Lists the partitions with the largest lag, then those with the slowest records.
 fn slowest(out: &mut String, partitions: &[Partition]) {
     let mut order: Vec<&Partition> = partitions.iter().collect();
     order.sort_by(|a, b| {
@@ -197,7 +197,7 @@ fn slowest(out: &mut String, partitions: &[Partition]) {
         let p95 = |it: &Partition| it.p95_ms.unwrap_or(-1.0);
         lag(b).cmp(&lag(a)).then(p95(b).total_cmp(&p95(a)))
     });
-    order.truncate(LISTED);
+    order.truncate(MAX_LISTED);
     if order.is_empty() {
         return;
     }

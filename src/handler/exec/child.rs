@@ -1,4 +1,4 @@
-//! A child process: its pipes, and its end.
+//! A child process: its pipes, and how it ends.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,91 +16,91 @@ use rustix::{
 
 use super::{
     command::Command,
-    lines::{Lines, TooLong},
-    voice::{Listener, Voice},
+    lines::{LineTooLong, Lines},
+    stderr_log::{StderrLog, StderrReader},
 };
 
-/// So much may wait to be written: enough to keep a child busy.
-const WAITING: usize = 64 * 1024;
-/// The longest line of an answer.
-pub(super) const LONGEST_LINE: usize = 64 * 1024;
-/// Between two looks at whether a process has ended.
-const LOOK: Duration = Duration::from_millis(5);
-/// After this a process that was told to end is killed.
-const TERMINATION: Duration = Duration::from_secs(1);
-/// A killed process is gone at once, unless the kernel holds it.
-const KILLED: Duration = Duration::from_secs(5);
+/// The maximum of unwritten input: enough to keep a child busy.
+const MAX_PENDING_BYTES: usize = 64 * 1024;
+/// The maximum length of an answer line.
+pub(super) const MAX_ANSWER_LINE_BYTES: usize = 64 * 1024;
+/// The interval of checks for a process's exit.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How long a process may take to exit after SIGTERM before it is killed.
+const TERM_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait for a killed process. It exits at once unless the kernel blocks it.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A child process with all three of its pipes. Dropping it kills it, with all that it has started in its group.
+/// A child process with its three pipes. Dropping it kills the process and everything in its process group.
 #[derive(Debug)]
 pub(super) struct Child {
     process: process::Child,
     group: Option<Pid>,
-    input: Option<ChildStdin>,
-    output: Option<ChildStdout>,
-    waiting: Vec<u8>,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    pending: Vec<u8>,
     written: usize,
     lines: Lines,
-    listener: Listener,
+    stderr: StderrReader,
     status: Option<ExitStatus>,
 }
 
 impl Child {
-    /// Starts a process. What it writes to its standard error goes to the voice.
+    /// Starts a process. Its standard error goes to `log`.
     ///
     /// # Errors
-    /// What the system said.
-    pub(super) fn start(command: &Command, voice: Voice) -> io::Result<Self> {
+    /// The system's error.
+    pub(super) fn start(command: &Command, log: StderrLog) -> io::Result<Self> {
         let mut process =
             command.process().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        let (input, output) = (process.stdin.take(), process.stdout.take());
-        let listener = Listener::start(process.stderr.take(), voice);
+        let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+        let stderr = StderrReader::start(process.stderr.take(), log);
         let child = Self {
             process,
             group,
-            input,
-            output,
-            waiting: Vec::new(),
+            stdin,
+            stdout,
+            pending: Vec::new(),
             written: 0,
-            lines: Lines::new(LONGEST_LINE),
-            listener,
+            lines: Lines::new(MAX_ANSWER_LINE_BYTES),
+            stderr,
             status: None,
         };
-        // From here on an error drops the child, which ends it.
-        child.input.as_ref().map(do_not_block).transpose()?;
-        child.output.as_ref().map(do_not_block).transpose()?;
+        // From here on an error drops `child`, which kills the process.
+        child.stdin.as_ref().map(set_nonblocking).transpose()?;
+        child.stdout.as_ref().map(set_nonblocking).transpose()?;
         Ok(child)
     }
 
-    /// Whether another line may be given to it.
+    /// Whether another line may be appended to its input.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < WAITING
+        self.pending.len() < MAX_PENDING_BYTES
     }
 
-    /// Where lines are appended that it is to get.
-    pub(super) fn waiting(&mut self) -> &mut Vec<u8> {
-        &mut self.waiting
+    /// The input that is not written yet; lines for the child are appended to it.
+    pub(super) fn pending(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
     }
 
-    /// Writes and reads what goes at once, and where nothing goes, waits for that, but no longer than `patience`. Answers
-    /// whether it read anything.
+    /// Writes and reads without blocking. If nothing is possible, waits up to `timeout` for a pipe to become ready and
+    /// tries again. Returns `true` if it read something or made room for more input.
     ///
     /// # Errors
-    /// A pipe is broken in another way than by its end.
-    pub(super) fn turn(&mut self, patience: Duration) -> io::Result<bool> {
+    /// A pipe failed in another way than by being closed.
+    pub(super) fn exchange(&mut self, timeout: Duration) -> io::Result<bool> {
         let full = !self.has_room();
         self.write()?;
-        // Where there was no room for more and all of it went, there may be more.
+        // If the buffer was full and all of it was written, more input may be added.
         if self.read()? || (full && self.has_room()) {
             return Ok(true);
         }
-        let (input, output) = (self.input.as_ref().filter(|_| !self.waiting.is_empty()), self.output.as_ref());
+        let (stdin, stdout) = (self.stdin.as_ref().filter(|_| !self.pending.is_empty()), self.stdout.as_ref());
         let mut pipes = Vec::with_capacity(2);
-        pipes.extend(input.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
-        pipes.extend(output.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        match poll(&mut pipes, Some(&patience)) {
+        pipes.extend(stdin.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
+        pipes.extend(stdout.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut pipes, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -109,27 +109,27 @@ impl Child {
         self.read()
     }
 
-    /// Writes what goes without waiting.
+    /// Writes as much as possible without blocking.
     fn write(&mut self) -> io::Result<()> {
-        let Some(pipe) = &mut self.input else { return Ok(()) };
-        if self.waiting.is_empty() {
+        let Some(pipe) = &mut self.stdin else { return Ok(()) };
+        if self.pending.is_empty() {
             return Ok(());
         }
-        match pipe.write(&self.waiting[self.written..]) {
+        match pipe.write(&self.pending[self.written..]) {
             Ok(count) => {
                 self.written += count;
-                if self.written == self.waiting.len() {
-                    self.waiting.clear();
+                if self.written == self.pending.len() {
+                    self.pending.clear();
                     // One huge record must not hold its memory for the rest of the run.
-                    self.waiting.shrink_to(2 * WAITING);
+                    self.pending.shrink_to(2 * MAX_PENDING_BYTES);
                     self.written = 0;
                 }
                 Ok(())
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
-            // It reads no more; what it still says is heard.
+            // The child no longer reads; its answers are still read.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.input = None;
+                self.stdin = None;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -137,11 +137,11 @@ impl Child {
     }
 
     fn read(&mut self) -> io::Result<bool> {
-        let Some(pipe) = &mut self.output else { return Ok(false) };
+        let Some(pipe) = &mut self.stdout else { return Ok(false) };
         let mut bytes = [0; 16 * 1024];
         match pipe.read(&mut bytes) {
             Ok(0) => {
-                self.output = None;
+                self.stdout = None;
                 Ok(false)
             }
             Ok(count) => {
@@ -153,83 +153,84 @@ impl Child {
         }
     }
 
-    /// The next line that it wrote.
+    /// The next line of its standard output.
     ///
     /// # Errors
     /// The line is too long.
-    pub(super) fn line(&mut self) -> Option<Result<&[u8], TooLong>> {
+    pub(super) fn line(&mut self) -> Option<Result<&[u8], LineTooLong>> {
         self.lines.next()
     }
 
-    /// Its input ends.
-    pub(super) fn end_input(&mut self) {
-        self.input = None;
+    /// Closes the child's standard input.
+    pub(super) fn close_stdin(&mut self) {
+        self.stdin = None;
     }
 
-    /// Whether it will write no more.
-    pub(super) fn is_silent(&self) -> bool {
-        self.output.is_none()
+    /// Whether the child has closed its standard output.
+    pub(super) fn stdout_closed(&self) -> bool {
+        self.stdout.is_none()
     }
 
-    /// Whether it reads no more.
-    pub(super) fn is_deaf(&self) -> bool {
-        self.input.is_none()
+    /// Whether the child's standard input is closed.
+    pub(super) fn stdin_closed(&self) -> bool {
+        self.stdin.is_none()
     }
 
-    /// Whether it has ended by itself.
-    pub(super) fn has_ended(&mut self) -> bool {
+    /// Whether the process has exited.
+    pub(super) fn has_exited(&mut self) -> bool {
         if self.status.is_none() {
             self.status = self.process.try_wait().ok().flatten();
         }
         self.status.is_some()
     }
 
-    /// The last that it said on its standard error; empty where it said nothing.
-    pub(super) fn last_words(&self) -> String {
-        self.listener.last_words()
+    /// The last line of its standard error; empty if there was none.
+    pub(super) fn last_line(&self) -> String {
+        self.stderr.last_line()
     }
 
-    /// Waits for its end.
-    fn wait(&mut self, longest: Duration) -> Option<ExitStatus> {
+    /// Waits for the process to exit.
+    fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
-        while !self.has_ended() && begun.elapsed() < longest {
-            thread::sleep(LOOK);
+        while !self.has_exited() && begun.elapsed() < timeout {
+            thread::sleep(EXIT_POLL_INTERVAL);
         }
         self.status
     }
 
-    /// Lets it come to its end by itself, since its input has ended, and ends it where it does not.
-    pub(super) fn finish(mut self, patience: Duration) -> Ending {
-        self.input = None;
-        // What it still writes must not hold it up; nobody waits for it any more.
-        self.output = None;
-        if let Some(status) = self.wait(patience) {
-            return Ending::Itself(status);
+    /// Closes the pipes and waits up to `timeout` for the process to exit; then terminates it.
+    pub(super) fn finish(mut self, timeout: Duration) -> ChildEnd {
+        self.stdin = None;
+        // Nothing reads its output any more, so it is closed and the child cannot block on it.
+        self.stdout = None;
+        if let Some(status) = self.wait(timeout) {
+            return ChildEnd::Exited(status);
         }
         self.signal(Signal::TERM);
-        if self.wait(TERMINATION).is_none() {
+        if self.wait(TERM_TIMEOUT).is_none() {
             self.kill();
         }
-        Ending::Forced
+        ChildEnd::Terminated
     }
 
-    /// Waits a moment for a child that has closed its output, and kills it if it goes on; answers how it ended by itself.
-    pub(super) fn collect(&mut self) -> Option<ExitStatus> {
-        let status = self.wait(TERMINATION);
+    /// Waits briefly for a child that has closed its output, then kills its process group. Returns the exit status if
+    /// the child exited by itself.
+    pub(super) fn reap(&mut self) -> Option<ExitStatus> {
+        let status = self.wait(TERM_TIMEOUT);
         self.kill();
         status
     }
 
-    /// Kills it with all that it has started in its group.
+    /// Kills the process and everything in its process group.
     pub(super) fn kill(&mut self) {
-        // The group may outlive its leader.
+        // The process group may outlive its leader.
         self.signal(Signal::KILL);
-        self.wait(KILLED);
+        self.wait(KILL_TIMEOUT);
     }
 
     fn signal(&mut self, signal: Signal) {
         if let Some(group) = self.group {
-            // Where it is gone there is nothing to tell.
+            // An error means that the group no longer exists.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -241,16 +242,16 @@ impl Drop for Child {
     }
 }
 
-/// How a child came to its end.
+/// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// By itself.
-    Itself(ExitStatus),
-    /// It had to be ended.
-    Forced,
+pub(super) enum ChildEnd {
+    /// It exited by itself.
+    Exited(ExitStatus),
+    /// It had to be terminated.
+    Terminated,
 }
 
-fn do_not_block(pipe: &impl AsFd) -> io::Result<()> {
+fn set_nonblocking(pipe: &impl AsFd) -> io::Result<()> {
     let flags = fcntl_getfl(pipe)?;
     fcntl_setfl(pipe, flags | OFlags::NONBLOCK)?;
     Ok(())

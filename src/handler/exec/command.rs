@@ -1,4 +1,4 @@
-//! What a child is started with.
+//! The command that starts a child process.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -9,33 +9,34 @@ use std::{
 };
 
 use super::ExecSettings;
-use crate::{domain::Masked, handler::HandlerError};
+use crate::{domain::Secret, handler::HandlerError};
 
-/// What a child is started with.
+/// A command: program, arguments, working directory and environment.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
     program: PathBuf,
     arguments: Vec<String>,
     directory: PathBuf,
-    environment: Vec<Masked>,
-    /// For people.
+    environment: Vec<Secret>,
+    /// The command line, for display.
     shown: String,
 }
 
 impl Command {
-    /// The words of the handler's name, or those of the settings.
+    /// The command from the handler's text, or else from the settings.
     ///
     /// # Errors
-    /// There is no command, or what it names cannot be started.
+    /// No command is configured, or it cannot be started.
     pub(super) fn new(words: &[String], settings: &ExecSettings) -> Result<Self, HandlerError> {
         let wrong = |reason: String| HandlerError::Settings { handler: "exec", reason };
         let words = if words.is_empty() { &settings.command } else { words };
         let [program, arguments @ ..] = words else {
-            return Err(wrong("there is no command; write exec:COMMAND, or set exec.command".into()));
+            return Err(wrong("no command given; write exec:COMMAND, or set exec.command".into()));
         };
         let directory = match &settings.directory {
             Some(directory) => directory.clone(),
-            None => std::env::current_dir().map_err(|error| wrong(format!("no working directory: {error}")))?,
+            None => std::env::current_dir()
+                .map_err(|error| wrong(format!("cannot determine the working directory: {error}")))?,
         };
         if !directory.is_dir() {
             return Err(wrong(format!("exec.directory {} is not a directory", directory.display())));
@@ -43,9 +44,9 @@ impl Command {
         let found = find(program, &directory, &search_path(&settings.environment));
         let program = found.ok_or_else(|| {
             wrong(if program.contains('/') {
-                format!("{program} is not a file that can be executed (looked for in {})", directory.display())
+                format!("{program} is not an executable file (relative to {})", directory.display())
             } else {
-                format!("there is no program `{program}` in PATH; for one in the working directory write ./{program}")
+                format!("no program `{program}` in PATH; if it is in the working directory, write ./{program}")
             })
         })?;
         Ok(Self {
@@ -57,12 +58,13 @@ impl Command {
         })
     }
 
-    /// As it would be typed.
+    /// The command line as it would be typed in a shell.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// A process of its own group: an interrupt typed at the terminal is kreplay's, which lets its children finish.
+    /// Builds the process. It gets its own process group, so that an interrupt typed at the terminal reaches only
+    /// kreplay, which lets its children finish.
     pub(super) fn process(&self) -> process::Command {
         let mut command = process::Command::new(&self.program);
         let variables = self.environment.iter().filter_map(|variable| variable.value().split_once('='));
@@ -71,20 +73,20 @@ impl Command {
     }
 }
 
-/// Where programs are looked for: in the path that children will have.
-fn search_path(environment: &[Masked]) -> OsString {
+/// The search path: the `PATH` that the children will have.
+fn search_path(environment: &[Secret]) -> OsString {
     let own = environment.iter().rev().find_map(|variable| variable.value().strip_prefix("PATH="));
     own.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from)
 }
 
-/// The file of a program: as a shell finds it, and so that it does not depend on whose working directory counts.
+/// Finds a program's file as a shell does, but relative to `directory` rather than the current working directory.
 fn find(program: &str, directory: &Path, path: &OsStr) -> Option<PathBuf> {
     let executable =
         |file: &PathBuf| fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
     if program.contains('/') {
         return Some(directory.join(program)).filter(executable);
     }
-    // An empty program would name the folders themselves.
+    // An empty program name would match the directories themselves.
     let folders = std::env::split_paths(path).filter(|_| !program.is_empty());
     folders.map(|folder| directory.join(folder).join(program)).find(executable)
 }
@@ -108,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_started_is_told_before_the_run() {
+    fn commands_that_cannot_be_started_are_rejected_before_the_run() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("plain"), "").unwrap();
         let settings = ExecSettings { directory: Some(dir.path().into()), ..ExecSettings::default() };
         for (command, part) in [
-            (vec![], "there is no command"),
+            (vec![], "no command given"),
             (words(&["no-such-program"]), "no program `no-such-program` in PATH"),
-            (words(&["./plain"]), "./plain is not a file that can be executed"),
+            (words(&["./plain"]), "./plain is not an executable file"),
             (words(&[""]), "no program ``"),
         ] {
             let error = Command::new(&command, &settings).unwrap_err();
@@ -124,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_program_belongs_to_its_directory() {
+    fn a_relative_program_is_found_in_the_configured_directory() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("handler");
         fs::write(&file, "#!/bin/sh\npwd\necho $MODE\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         let settings = ExecSettings {
             directory: Some(dir.path().into()),
-            environment: vec![Masked::plain(crate::domain::Form::Variable, "MODE=a=b".into())],
+            environment: vec![Secret::plain(crate::domain::SecretFormat::Variable, "MODE=a=b".into())],
             ..ExecSettings::default()
         };
         let output = Command::new(&words(&["./handler"]), &settings).unwrap().process().output().unwrap();

@@ -1,4 +1,4 @@
-//! The examples of docs/exec.md, run for real.
+//! Runs the examples of docs/exec.md.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::{
     handler::{Advice, HandlerContext, HandlerSource, LaneRun, testing::record},
 };
 
-/// Records of two keys and one without a key, given to an example; answers what failed.
+/// Sends records of two keys and one record without a key to an example; returns the failures.
 fn run(words: &[&str]) -> Vec<(usize, usize, Advice, String)> {
     let context = HandlerContext::testing(&[TopicPartition::new("t", 0)]);
     let words: Vec<_> = words.iter().map(ToString::to_string).collect();
@@ -27,7 +27,7 @@ fn example(name: &str) -> String {
 }
 
 fn expected() -> Vec<(usize, usize, Advice, String)> {
-    vec![(1, 0, Advice::GiveUp, "a record without a key".into())]
+    vec![(1, 0, Advice::GiveUp, "the record has no key".into())]
 }
 
 #[test]

@@ -1,45 +1,45 @@
-//! Bytes of a pipe, as lines of a bounded length.
+//! Splits the bytes of a pipe into lines of bounded length.
 
-/// A line that is longer than allowed.
+/// A line exceeds the maximum length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) struct LineTooLong;
 
-/// Bytes that came, and the lines in them.
+/// Buffers received bytes and yields the lines in them.
 #[derive(Debug)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    /// What is before was taken.
+    /// Bytes before this index have been returned.
     start: usize,
-    /// What is before, from `start` on, holds no line feed.
-    seen: usize,
-    longest: usize,
+    /// There is no line feed from `start` up to this index.
+    scanned: usize,
+    max_line_bytes: usize,
 }
 
 impl Lines {
-    pub(super) fn new(longest: usize) -> Self {
-        Self { bytes: Vec::new(), start: 0, seen: 0, longest }
+    pub(super) fn new(max_line_bytes: usize) -> Self {
+        Self { bytes: Vec::new(), start: 0, scanned: 0, max_line_bytes }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);
-            self.seen -= self.start;
+            self.scanned -= self.start;
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole line, without its line feed.
+    /// The next complete line, without its line feed.
     ///
     /// # Errors
-    /// It is too long, whole or not.
-    pub(super) fn next(&mut self) -> Option<Result<&[u8], TooLong>> {
-        let end = self.bytes[self.seen..].iter().position(|byte| *byte == b'\n').map(|at| self.seen + at);
+    /// The line is too long, whether complete or not.
+    pub(super) fn next(&mut self) -> Option<Result<&[u8], LineTooLong>> {
+        let end = self.bytes[self.scanned..].iter().position(|byte| *byte == b'\n').map(|at| self.scanned + at);
         let begin = self.start;
         let length = end.unwrap_or(self.bytes.len()) - begin;
-        self.seen = end.map_or(self.bytes.len(), |end| end + 1);
-        if length > self.longest {
-            return Some(Err(TooLong));
+        self.scanned = end.map_or(self.bytes.len(), |end| end + 1);
+        if length > self.max_line_bytes {
+            return Some(Err(LineTooLong));
         }
         let end = end?;
         self.start = end + 1;
@@ -55,7 +55,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lines_come_whole_however_the_bytes_are_cut(
+        fn lines_are_complete_however_the_bytes_are_split(
             lines in prop::collection::vec("[a-z]{0,12}", 0..20), cuts in prop::collection::vec(1..9_usize, 1..9),
         ) {
             let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_told_before_it_ends() {
+    fn a_line_that_is_too_long_is_reported_before_it_ends() {
         let mut lines = Lines::new(4);
         lines.push(b"abcd\nabc");
         assert_eq!(lines.next(), Some(Ok(&b"abcd"[..])));
         assert_eq!(lines.next(), None);
         lines.push(b"de");
-        assert_eq!(lines.next(), Some(Err(TooLong)));
+        assert_eq!(lines.next(), Some(Err(LineTooLong)));
         lines.push(b"e\n");
-        assert_eq!(lines.next(), Some(Err(TooLong)));
+        assert_eq!(lines.next(), Some(Err(LineTooLong)));
     }
 }

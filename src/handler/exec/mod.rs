@@ -1,5 +1,5 @@
-//! `exec`: a child process for each worker. It gets records as lines of JSON and answers with a line for each; docs/exec.md
-//! is the protocol.
+//! `exec`: one child process per worker. It receives records as JSON lines and answers each with a line. The protocol
+//! is described in docs/exec.md.
 
 mod child;
 mod command;
@@ -9,8 +9,8 @@ mod lines;
 mod probe;
 mod settings;
 mod source;
+mod stderr_log;
 mod trouble;
-mod voice;
 mod window;
 #[cfg(test)]
 mod window_test;

@@ -1,42 +1,41 @@
-//! Whether a command is of any use at all: it is started without any records, and has to end by itself, without an error and
-//! without a word.
+//! Tests a command without records: with empty input it must exit by itself, successfully and without output.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-use super::{child::Child, command::Command, trouble::Trouble, voice::Voice};
+use super::{child::Child, command::Command, stderr_log::StderrLog, trouble::ChildError};
 
-/// The longest time for it.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long the probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Starts the command with an empty input.
+/// Runs the command with empty input.
 ///
 /// # Errors
-/// What is wrong with the command itself, whatever records it gets.
-pub(super) fn probe(command: &Command, voice: &Voice) -> Result<(), Trouble> {
-    let mut child = Child::start(command, voice.clone()).map_err(Trouble::Start)?;
-    child.end_input();
+/// What is wrong with the command itself, independent of records.
+pub(super) fn probe(command: &Command, stderr_log: &StderrLog) -> Result<(), ChildError> {
+    let mut child = Child::start(command, stderr_log.clone()).map_err(ChildError::Start)?;
+    child.close_stdin();
     let begun = Instant::now();
-    while !child.is_silent() && begun.elapsed() < LONGEST {
-        child.turn(Duration::from_millis(100)).map_err(Trouble::Pipe)?;
+    while !child.stdout_closed() && begun.elapsed() < PROBE_TIMEOUT {
+        child.exchange(Duration::from_millis(100)).map_err(ChildError::Pipe)?;
         if let Some(line) = child.line() {
             return Err(match line {
-                Ok(line) => Trouble::garbage(line, "it had no records"),
-                Err(_) => Trouble::TooLong,
+                Ok(line) => ChildError::invalid_line(line, "it had no records"),
+                Err(_) => ChildError::LineTooLong,
             });
         }
-        if child.has_ended() {
+        if child.has_exited() {
             break;
         }
     }
-    while !child.has_ended() && begun.elapsed() < LONGEST {
+    while !child.has_exited() && begun.elapsed() < PROBE_TIMEOUT {
         thread::sleep(Duration::from_millis(5));
     }
-    match child.collect() {
-        // Where it did not end: what it does with records is seen when it has some.
+    match child.reap() {
+        // If the probe timed out, the command may still work once it gets records.
         status if status.is_none_or(|status| status.success()) => Ok(()),
-        status => Err(Trouble::Ended { status, said: child.last_words() }),
+        status => Err(ChildError::Exited { status, last_line: child.last_line() }),
     }
 }

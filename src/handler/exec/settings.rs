@@ -2,22 +2,22 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::domain::Masked;
+use crate::domain::Secret;
 
 /// `[exec]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecSettings {
-    /// The program and its arguments, unless the handler's name says them.
+    /// The program and its arguments. A command in the handler's text takes precedence.
     pub command: Vec<String>,
-    /// The children's working directory, which a relative program belongs to; `None` is kreplay's own.
+    /// The children's working directory, to which a relative program path refers; `None` for kreplay's own.
     pub directory: Option<PathBuf>,
-    /// Variables of the children's environment besides kreplay's own, as `NAME=value`.
-    pub environment: Vec<Masked>,
-    /// The longest time between two acknowledgements while a child has records in hand.
+    /// Additional environment variables of the children, as `NAME=value`.
+    pub environment: Vec<Secret>,
+    /// The maximum time between two acknowledgements while records are in flight.
     pub timeout: Duration,
-    /// The longest time for a child to end when its input has ended.
+    /// The maximum time for a child to exit after its input was closed.
     pub stop_timeout: Duration,
-    /// Whether a lane's records are sent without waiting for the acknowledgements of those before.
+    /// Whether records of a lane are sent without waiting for the acknowledgements of earlier ones.
     pub pipeline: bool,
 }
 

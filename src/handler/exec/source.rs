@@ -1,4 +1,4 @@
-//! What the workers of one run share.
+//! The source of `exec` handlers and the state that the workers of a run share.
 
 use std::{
     io::Write,
@@ -8,61 +8,61 @@ use std::{
     },
 };
 
-use super::{ExecSettings, command::Command, voice::Voice, worker::ExecHandler};
+use super::{ExecSettings, command::Command, stderr_log::StderrLog, worker::ExecHandler};
 use crate::{
-    domain::{Censor, Growing, Masked, Record, TopicPartition},
+    domain::{AppendOnlyVec, Record, Redactor, Secret, TopicPartition},
     handler::{
-        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect,
-        RunEnd, Unbuilt, ndjson,
+        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError,
+        PreviewedEffect, RunEnd, ndjson,
     },
     plan::Rules,
 };
 
-/// Makes handlers that have a child each.
+/// Creates handlers that each run a child process.
 pub(in crate::handler) struct ExecSource {
-    shared: Arc<Shared>,
+    shared: Arc<ExecShared>,
 }
 
-/// What the workers of one run share.
-pub(super) struct Shared {
+/// The state shared by the workers of one run.
+pub(super) struct ExecShared {
     pub(super) command: Command,
     pub(super) settings: ExecSettings,
-    pub(super) voice: Voice,
+    pub(super) stderr_log: StderrLog,
     pub(super) counts: Counts,
-    /// Some child has acknowledged a record.
-    pub(super) proved: AtomicBool,
-    /// The command was tried without records, and did well.
-    pub(super) passed: AtomicBool,
-    partitions: Arc<Growing<TopicPartition>>,
+    /// Whether any child has acknowledged a record.
+    pub(super) any_acknowledged: AtomicBool,
+    /// Whether the command passed the probe without records.
+    pub(super) probe_passed: AtomicBool,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-/// What was done.
+/// Counters for the report.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Records that are handled.
+    /// Records handled.
     pub(super) acknowledged: AtomicU64,
-    /// Acknowledgements that said no.
+    /// Negative acknowledgements.
     pub(super) refused: AtomicU64,
-    /// Children that were started.
+    /// Children started.
     pub(super) started: AtomicU64,
-    /// Children that ended before they were told to.
+    /// Children that ended before kreplay stopped them.
     pub(super) ended: AtomicU64,
 }
 
 impl ExecSource {
     /// # Errors
-    /// There is no command, or it cannot be started.
+    /// No command is configured, or it cannot be started.
     pub(in crate::handler) fn open(words: &[String], context: &HandlerContext) -> Result<Self, HandlerError> {
         let settings = context.settings.exec.clone();
-        let censor = Censor::new(settings.environment.iter().flat_map(Masked::secrets).collect());
-        let shared = Shared {
+        let redactor = Redactor::new(settings.environment.iter().flat_map(Secret::secrets).collect());
+        let shared = ExecShared {
             command: Command::new(words, &settings)?,
             settings,
-            voice: Voice::new(context.events.clone(), censor),
+            stderr_log: StderrLog::new(context.events.clone(), redactor),
             counts: Counts::default(),
-            proved: AtomicBool::new(false),
-            passed: AtomicBool::new(false),
+            any_acknowledged: AtomicBool::new(false),
+            probe_passed: AtomicBool::new(false),
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
         };
@@ -70,8 +70,8 @@ impl ExecSource {
     }
 }
 
-impl Shared {
-    /// Appends the line of a record: that of `ndjson`, behind its number and its lane.
+impl ExecShared {
+    /// Appends a record's input line: the `ndjson` line, preceded by number and lane.
     pub(super) fn append(&self, out: &mut Vec<u8>, id: u64, lane: u32, record: &Record) -> Result<(), String> {
         let start = out.len();
         // Writing to a Vec cannot fail.
@@ -79,7 +79,7 @@ impl Shared {
         let brace = out.len();
         let appended = self.append_line(out, record);
         match appended {
-            // The object's own brace stands at the beginning already.
+            // The line begins with the opening brace already.
             Ok(()) => drop(out.remove(brace)),
             Err(_) => out.truncate(start),
         }
@@ -119,24 +119,24 @@ impl HandlerSource for ExecSource {
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        Ok(Box::new(Lines(Arc::clone(&self.shared))))
+        Ok(Box::new(InputPreview(Arc::clone(&self.shared))))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.shared.voice.finish();
+        self.shared.stderr_log.finish();
         Ok(())
     }
 }
 
-/// The lines that children would get, without numbers and lanes, which are another run's business.
-struct Lines(Arc<Shared>);
+/// A preview of the input lines, without the numbers and lanes, which differ between runs.
+struct InputPreview(Arc<ExecShared>);
 
-impl Preview for Lines {
+impl Preview for InputPreview {
     fn form(&self) -> EffectForm {
         EffectForm::Input
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let mut content = Vec::new();
         self.0.append_line(&mut content, record)?;
         content.pop();

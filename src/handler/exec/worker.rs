@@ -1,4 +1,4 @@
-//! A worker's handler: keeps a child, gives it records, hears what it says of them.
+//! The handler of one worker: runs a child process, sends it records and processes its answers.
 
 use std::{
     io::{self, ErrorKind},
@@ -8,11 +8,11 @@ use std::{
 };
 
 use super::{
-    child::{Child, Ending},
+    child::{Child, ChildEnd},
     probe::probe,
-    source::Shared,
-    trouble::Trouble,
-    voice::Voice,
+    source::ExecShared,
+    stderr_log::StderrLog,
+    trouble::ChildError,
     window::Window,
 };
 use crate::handler::{
@@ -20,28 +20,30 @@ use crate::handler::{
     verdict::{Verdict, parse_line},
 };
 
-/// A child is looked at this often while it says nothing: it may have ended while others hold its pipes.
-const LOOK: Duration = Duration::from_millis(200);
-/// The wait before a child is started that follows one which acknowledged nothing; it doubles from one to the next.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest such wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// After so many children in a row that acknowledged nothing, the rest of a batch goes back to the run's schedule.
-const PATIENCE: u32 = 5;
-/// After so many that said what they must not, where no child of the run has ever acknowledged anything, the command itself
-/// is doubted.
-const DOUBT: u32 = 3;
+/// How often a silent child is checked for its exit: another process may keep its pipes open.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// The delay before the restart after the second child in a row without an acknowledgement. Doubles with each further
+/// one.
+const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
+/// The maximum restart delay.
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(5);
+/// After this number of children in a row without an acknowledgement, the rest of a batch is failed and retried by the
+/// run's schedule.
+const MAX_FRUITLESS_RESTARTS: u32 = 5;
+/// After this number of protocol violations, if no child of the run has ever acknowledged a record, the command itself
+/// is considered faulty.
+const MIN_VIOLATIONS_TO_STOP: u32 = 3;
 
-/// A worker's handler.
+/// The handler of one worker.
 pub(super) struct ExecHandler {
-    shared: Arc<Shared>,
-    voice: Voice,
+    shared: Arc<ExecShared>,
+    stderr_log: StderrLog,
     child: Option<Child>,
-    /// It has acknowledged something.
-    fruitful: bool,
-    /// So many children in a row acknowledged nothing.
-    fruitless: u32,
-    /// The next child is not started before.
+    /// Whether the current child has acknowledged a record.
+    has_acknowledged: bool,
+    /// The number of children in a row that acknowledged nothing.
+    restarts_without_ack: u32,
+    /// The earliest time at which the next child is started.
     not_before: Option<Instant>,
     next_id: u64,
 }
@@ -50,117 +52,131 @@ impl Handler for ExecHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let lengths = batch.iter().map(|run| run.records.len());
         let mut window = Window::new(lengths, self.shared.settings.pipeline, self.next_id);
-        let mut in_vain = 0;
-        while let Err(trouble) = self.work(batch, &mut window) {
-            let error = trouble.to_string();
+        let mut fruitless_restarts = 0;
+        while let Err(cause) = self.work(batch, &mut window) {
+            let error = cause.to_string();
             self.end_child(&error);
-            in_vain = if self.fruitless == 1 { 1 } else { in_vain + 1 };
-            if let Some(fault) = self.fault_of_command(&trouble) {
-                // No record is to blame.
-                window.abandon(&fault, Advice::Stop);
+            fruitless_restarts = if self.restarts_without_ack == 1 { 1 } else { fruitless_restarts + 1 };
+            if let Some(fault) = self.command_fault(&cause) {
+                // The command is faulty, not a record.
+                window.fail_remaining(&fault, Advice::Stop);
                 continue;
             }
-            // One that ends by itself may have had enough of others.
-            let certain = !self.fruitful || !matches!(trouble, Trouble::Ended { .. } | Trouble::Pipe(_));
-            window.broken(&error, certain);
-            if in_vain >= PATIENCE || matches!(trouble, Trouble::Start(_)) {
-                window.abandon(&error, Advice::Retry);
+            // A child that exited may have failed because of an earlier record.
+            let conclusive =
+                !self.has_acknowledged || !matches!(cause, ChildError::Exited { .. } | ChildError::Pipe(_));
+            window.child_failed(&error, conclusive);
+            if fruitless_restarts >= MAX_FRUITLESS_RESTARTS || matches!(cause, ChildError::Start(_)) {
+                window.fail_remaining(&error, Advice::Retry);
             }
         }
         self.next_id = window.next_id();
         let failures = window.failures();
-        let left: usize = failures.iter().map(|failure| batch[failure.run].records.len() - failure.done).sum();
-        let all: usize = batch.iter().map(|run| run.records.len()).sum();
-        self.shared.counts.acknowledged.fetch_add((all - left) as u64, Relaxed);
+        let unhandled: usize = failures.iter().map(|failure| batch[failure.run].records.len() - failure.done).sum();
+        let total: usize = batch.iter().map(|run| run.records.len()).sum();
+        self.shared.counts.acknowledged.fetch_add((total - unhandled) as u64, Relaxed);
         failures
     }
 }
 
 impl ExecHandler {
-    pub(super) fn new(shared: Arc<Shared>, worker: u32) -> Self {
-        let voice = shared.voice.of(worker);
-        Self { shared, voice, child: None, fruitful: false, fruitless: 0, not_before: None, next_id: 1 }
+    pub(super) fn new(shared: Arc<ExecShared>, worker: u32) -> Self {
+        let stderr_log = shared.stderr_log.of(worker);
+        Self {
+            shared,
+            stderr_log,
+            child: None,
+            has_acknowledged: false,
+            restarts_without_ack: 0,
+            not_before: None,
+            next_id: 1,
+        }
     }
 
-    /// Works until nothing is left of the batch.
-    fn work(&mut self, batch: &[LaneRun], window: &mut Window) -> Result<(), Trouble> {
+    /// Works until the batch is finished or the child has to be replaced.
+    fn work(&mut self, batch: &[LaneRun], window: &mut Window) -> Result<(), ChildError> {
         if window.is_done() {
             return Ok(());
         }
-        // One that has ended between two batches had nothing in hand.
-        if let Some(mut child) = self.child.take_if(|child| child.has_ended() || child.is_silent()) {
-            let trouble = ended(&mut child);
-            self.end_child(&trouble.to_string());
+        // A child that ended between two batches had no record in flight.
+        if let Some(mut child) = self.child.take_if(|child| child.has_exited() || child.stdout_closed()) {
+            let cause = exit_error(&mut child);
+            self.end_child(&cause.to_string());
         }
         let child = match &mut self.child {
             Some(child) => child,
             none => {
-                self.fruitful = false;
-                none.insert(start(&self.shared, &self.voice, self.not_before.take())?)
+                self.has_acknowledged = false;
+                none.insert(start(&self.shared, &self.stderr_log, self.not_before.take())?)
             }
         };
         let timeout = self.shared.settings.timeout;
-        let (mut heard, mut quiet) = (Instant::now(), false);
-        // What it said since the last batch is about no record of this one.
-        child.turn(Duration::ZERO).map_err(Trouble::Pipe)?;
+        let (mut last_answer, mut idle) = (Instant::now(), false);
+        // What the child wrote since the last batch does not belong to a record of this one.
+        child.exchange(Duration::ZERO).map_err(ChildError::Pipe)?;
         if let Some(line) = child.line() {
-            hear(line.map_err(|_| Trouble::TooLong)?, window, &self.shared)?;
+            handle_answer(line.map_err(|_| ChildError::LineTooLong)?, window, &self.shared)?;
         }
         loop {
-            give(child, batch, window, &self.shared);
+            send_records(child, batch, window, &self.shared);
             if window.is_done() {
                 return Ok(());
             }
-            // What it wrote before its end is read to its end.
-            let gone = child.is_silent() || (quiet && (child.is_deaf() || child.has_ended()));
-            let patience = if gone { Duration::ZERO } else { LOOK.min(timeout.saturating_sub(heard.elapsed())) };
-            quiet = !child.turn(patience).map_err(Trouble::Pipe)?;
+            // A child that is ending is read until its output is exhausted.
+            let closing = child.stdout_closed() || (idle && (child.stdin_closed() || child.has_exited()));
+            let wait = if closing {
+                Duration::ZERO
+            } else {
+                EXIT_POLL_INTERVAL.min(timeout.saturating_sub(last_answer.elapsed()))
+            };
+            idle = !child.exchange(wait).map_err(ChildError::Pipe)?;
             while let Some(line) = child.line() {
-                hear(line.map_err(|_| Trouble::TooLong)?, window, &self.shared)?;
-                heard = Instant::now();
-                (self.fruitful, self.fruitless) = (true, 0);
+                handle_answer(line.map_err(|_| ChildError::LineTooLong)?, window, &self.shared)?;
+                last_answer = Instant::now();
+                (self.has_acknowledged, self.restarts_without_ack) = (true, 0);
             }
-            if gone && quiet {
-                return Err(ended(child));
+            if closing && idle {
+                return Err(exit_error(child));
             }
-            if heard.elapsed() >= timeout {
-                return Err(Trouble::Hangs(timeout));
+            if last_answer.elapsed() >= timeout {
+                return Err(ChildError::TimedOut(timeout));
             }
         }
     }
 
-    /// Ends what is left of a child, and says when the next one may start.
+    /// Kills the child and sets when the next one may start.
     fn end_child(&mut self, error: &str) {
         self.child = None;
         self.shared.counts.ended.fetch_add(1, Relaxed);
-        self.voice.trouble(error);
-        // The first one is forgiven: it may have handled thousands of records.
-        let doubled = self.fruitless.checked_sub(1).map(|times| FIRST_WAIT * 2_u32.pow(times.min(10)));
-        self.not_before = doubled.map(|wait| Instant::now() + wait.min(LONGEST_WAIT));
-        self.fruitless += 1;
+        self.stderr_log.warn(error);
+        // The first failure does not count: the child may have handled thousands of records.
+        let doubled =
+            self.restarts_without_ack.checked_sub(1).map(|times| MIN_RESTART_DELAY * 2_u32.pow(times.min(10)));
+        self.not_before = doubled.map(|wait| Instant::now() + wait.min(MAX_RESTART_DELAY));
+        self.restarts_without_ack += 1;
     }
 
-    /// What is wrong with the command itself, whatever records it gets: no other will do better.
-    fn fault_of_command(&self, trouble: &Trouble) -> Option<String> {
-        if let Trouble::Start(error) = trouble {
-            return is_hopeless(error).then(|| trouble.to_string());
+    /// Why the command itself is faulty, independent of records; `None` if another child may succeed.
+    fn command_fault(&self, cause: &ChildError) -> Option<String> {
+        if let ChildError::Start(error) = cause {
+            return is_permanent(error).then(|| cause.to_string());
         }
-        if self.shared.proved.load(Relaxed) {
+        if self.shared.any_acknowledged.load(Relaxed) {
             return None;
         }
-        let fault = if trouble.is_violation() {
-            if self.fruitless < DOUBT {
+        let fault = if cause.is_protocol_violation() {
+            if self.restarts_without_ack < MIN_VIOLATIONS_TO_STOP {
                 return None;
             }
-            trouble.to_string()
-        } else if matches!(trouble, Trouble::Ended { .. }) && !self.shared.passed.load(Relaxed) {
-            // At the first end: before any record has used up its retries on a command that cannot work.
-            match probe(&self.shared.command, &self.voice) {
+            cause.to_string()
+        } else if matches!(cause, ChildError::Exited { .. }) && !self.shared.probe_passed.load(Relaxed) {
+            // Probed at the first exit, before any record uses up its retries on a command that cannot work.
+            match probe(&self.shared.command, &self.stderr_log) {
                 Ok(()) => {
-                    self.shared.passed.store(true, Relaxed);
+                    self.shared.probe_passed.store(true, Relaxed);
                     return None;
                 }
-                Err(fault) => format!("without any records, too, {fault}"),
+                Err(fault) => format!("even without records, {fault}"),
             }
         } else {
             return None;
@@ -173,55 +189,59 @@ impl Drop for ExecHandler {
     fn drop(&mut self) {
         let Some(child) = self.child.take() else { return };
         match child.finish(self.shared.settings.stop_timeout) {
-            Ending::Itself(status) if status.success() => {}
-            Ending::Itself(status) => self.voice.trouble(&format!("at its end the command failed ({status})")),
-            Ending::Forced => self.voice.trouble("the command did not end when its input ended, and was ended"),
+            ChildEnd::Exited(status) if status.success() => {}
+            ChildEnd::Exited(status) => {
+                self.stderr_log.warn(&format!("after its input ended the command failed ({status})"));
+            }
+            ChildEnd::Terminated => self
+                .stderr_log
+                .warn("the command did not exit after its input ended (exec.stop_timeout) and was terminated"),
         }
     }
 }
 
-fn start(shared: &Shared, voice: &Voice, not_before: Option<Instant>) -> Result<Child, Trouble> {
+fn start(shared: &ExecShared, stderr_log: &StderrLog, not_before: Option<Instant>) -> Result<Child, ChildError> {
     if let Some(until) = not_before {
         thread::sleep(until.saturating_duration_since(Instant::now()));
     }
-    let child = Child::start(&shared.command, voice.clone()).map_err(Trouble::Start)?;
+    let child = Child::start(&shared.command, stderr_log.clone()).map_err(ChildError::Start)?;
     shared.counts.started.fetch_add(1, Relaxed);
     Ok(child)
 }
 
-/// Another attempt would meet the same file.
-fn is_hopeless(error: &io::Error) -> bool {
+/// Whether starting the command again would fail in the same way.
+fn is_permanent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
         || error.raw_os_error() == Some(libc::ENOEXEC)
 }
 
-fn ended(child: &mut Child) -> Trouble {
-    let status = child.collect();
-    Trouble::Ended { status, said: child.last_words() }
+fn exit_error(child: &mut Child) -> ChildError {
+    let status = child.reap();
+    ChildError::Exited { status, last_line: child.last_line() }
 }
 
-/// Gives a child as much as it may have and as there is room for.
-fn give(child: &mut Child, batch: &[LaneRun], window: &mut Window, shared: &Shared) {
+/// Sends records as long as the child has room and records may be sent.
+fn send_records(child: &mut Child, batch: &[LaneRun], window: &mut Window, shared: &ExecShared) {
     while child.has_room()
-        && let Some((id, place)) = window.next()
+        && let Some((id, at)) = window.next()
     {
-        let lane = &batch[place.run];
-        if let Err(error) = shared.append(child.waiting(), id, lane.lane, &lane.records[place.index]) {
-            window.fail(place, error, Advice::Retry);
+        let lane = &batch[at.run];
+        if let Err(error) = shared.append(child.pending(), id, lane.lane, &lane.records[at.index]) {
+            window.fail(at, error, Advice::Retry);
         }
     }
 }
 
-fn hear(line: &[u8], window: &mut Window, shared: &Shared) -> Result<(), Trouble> {
+fn handle_answer(line: &[u8], window: &mut Window, shared: &ExecShared) -> Result<(), ChildError> {
     let (id, mut verdict) = parse_line(line).map_err(|reason| {
-        let line = shared.voice.censor.censored(&String::from_utf8_lossy(line));
-        Trouble::garbage(line.as_bytes(), &reason)
+        let line = shared.stderr_log.redactor.redact(&String::from_utf8_lossy(line));
+        ChildError::invalid_line(line.as_bytes(), &reason)
     })?;
-    verdict.censor(&shared.voice.censor);
+    verdict.redact(&shared.stderr_log.redactor);
     if verdict != Verdict::Handled {
         shared.counts.refused.fetch_add(1, Relaxed);
     }
-    window.acknowledge(id, verdict).map_err(Trouble::Stray)?;
-    shared.proved.store(true, Relaxed);
+    window.acknowledge(id, verdict).map_err(ChildError::UnexpectedAck)?;
+    shared.any_acknowledged.store(true, Relaxed);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Children that are real processes: shell scripts that do it right, and that do it wrong.
+//! Tests with real child processes: shell scripts, correct and faulty ones.
 
 use std::{path::Path, time::Duration};
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::{ExecSettings, ExecSource};
 use crate::{
-    domain::{Form, Masked, TopicPartition},
+    domain::{Secret, SecretFormat, TopicPartition},
     feed::EventLog,
     handler::{Advice, Handler, HandlerContext, HandlerSource, LaneFailure, LaneRun, RunEnd, testing::record},
 };
 
-/// A run of handlers with one worker.
+/// A source with one worker.
 struct Fixture {
     source: ExecSource,
     handler: Option<Box<dyn Handler>>,
@@ -19,7 +19,8 @@ struct Fixture {
     dir: tempfile::TempDir,
 }
 
-/// Answers each line, by what `case "$line" in` says of it; `$n` counts lines, `$DIR` is the fixture's folder.
+/// A script that answers each line by the `case "$line" in` clauses in `cases`. `$n` counts lines; `$DIR` is the
+/// fixture's directory.
 fn answering(cases: &str) -> String {
     format!("n=0; while IFS= read -r line; do n=$((n+1)); printf '%s\\n' \"$line\" >>$DIR/seen; {cases}\ndone")
 }
@@ -29,8 +30,8 @@ fn fixture_with(script: &str, change: impl FnOnce(&mut ExecSettings)) -> Fixture
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0)]);
     let exec = &mut context.settings.exec;
     exec.environment = vec![
-        Masked::plain(Form::Variable, format!("DIR={}", dir.path().display())),
-        Masked::plain(Form::Variable, "THE_TOKEN=hunter2".into()),
+        Secret::plain(SecretFormat::Variable, format!("DIR={}", dir.path().display())),
+        Secret::plain(SecretFormat::Variable, "THE_TOKEN=hunter2".into()),
     ];
     exec.timeout = Duration::from_secs(20);
     change(exec);
@@ -44,7 +45,7 @@ fn fixture(script: &str) -> Fixture {
     fixture_with(script, |_| ())
 }
 
-/// A lane whose records have their offset as value.
+/// A lane whose records have `v` and their offset as value.
 fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
     let value = |offset: i64| format!("v{offset}");
     let records = offsets.map(|offset| record(0, offset, None, Some(value(offset).as_bytes()), &[])).collect();
@@ -65,11 +66,11 @@ impl Fixture {
         self.source.finish(RunEnd::default()).unwrap();
     }
 
-    fn told(&self) -> String {
+    fn event_texts(&self) -> String {
         self.events.since(0).iter().fold(String::new(), |text, event| text + &event.kind.to_string() + "\n")
     }
 
-    /// The offsets that children have seen, in order.
+    /// The offsets that children received, in order.
     fn seen(&self) -> Vec<i64> {
         let text = std::fs::read_to_string(self.dir.path().join("seen")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].as_i64().unwrap()).collect()
@@ -94,11 +95,11 @@ fn records_are_acknowledged_in_order_and_failures_stop_their_lane() {
     assert_eq!((it.effect("acknowledged"), it.effect("refused"), it.effect("children.started")), (5, 3, 1));
     assert_eq!(it.handle(&[lane(4, 40..41)]), []);
     it.end();
-    assert_eq!(it.told(), "");
+    assert_eq!(it.event_texts(), "");
 }
 
 #[test]
-fn a_line_has_number_and_lane_before_the_record() {
+fn an_input_line_starts_with_number_and_lane() {
     let mut it = fixture(&answering("echo ok"));
     assert_eq!(it.handle(&[lane(9, 7..8)]), []);
     let text = std::fs::read_to_string(it.dir.path().join("seen")).unwrap();
@@ -110,7 +111,7 @@ fn a_line_has_number_and_lane_before_the_record() {
 }
 
 #[test]
-fn answers_may_come_by_number_in_any_order() {
+fn numbered_answers_may_arrive_in_any_order() {
     let script = answering(
         r#"[ $n = 1 ] && continue; echo "{\"id\":$n,\"ok\":true}"; [ $n = 2 ] && echo '{"id":1,"error":"a"}'"#,
     );
@@ -119,8 +120,8 @@ fn answers_may_come_by_number_in_any_order() {
 }
 
 #[test]
-fn much_in_both_directions_does_not_block() {
-    // 2 MB go in before the child has said anything, and lines of 1 KB come out.
+fn large_amounts_in_both_directions_do_not_block() {
+    // 2 MB are written before the child answers, and its answers are lines of 1 KB.
     let long = format!("{{\\\"ok\\\":true,\\\"pad\\\":\\\"{}\\\"}}", "x".repeat(1000));
     let mut it = fixture_with(&format!("while read -r line; do echo \"{long}\"; done"), |exec| exec.pipeline = true);
     let value = vec![b'y'; 1000];
@@ -129,7 +130,7 @@ fn much_in_both_directions_does_not_block() {
 }
 
 #[test]
-fn a_child_that_dies_now_and_then_fails_nothing() {
+fn a_child_that_dies_occasionally_fails_no_record() {
     let mut it = fixture(&answering("[ $n = 4 ] && exit 3; echo ok"));
     for round in 0..4 {
         let begin = round * 100;
@@ -137,8 +138,8 @@ fn a_child_that_dies_now_and_then_fails_nothing() {
         assert_eq!(it.handle(&batch), []);
     }
     assert!(it.effect("children.broken") >= 10, "{}", it.effect("children.broken"));
-    let told = it.told();
-    assert!(told.contains("exec, worker 0: the command ended (exit status: 3)"), "{told}");
+    let events = it.event_texts();
+    assert!(events.contains("exec, worker 0: the command ended (exit status: 3)"), "{events}");
     assert_eq!(it.effect("acknowledged"), 40);
 }
 
@@ -150,12 +151,12 @@ fn a_record_that_kills_the_child_fails_alone() {
     let failures = it.handle(&[lane(0, 0..3), lane(1, 10..12), lane(2, 20..23)]);
     assert_eq!(failures.iter().map(|it| (it.run, it.done, it.advice)).collect::<Vec<_>>(), [(1, 0, Advice::Retry)]);
     assert!(failures[0].error.contains("signal: 9"), "{}", failures[0].error);
-    assert!(failures[0].error.contains("last saying: bad value, token ***"), "{}", failures[0].error);
-    assert!(!it.told().contains("hunter2"), "{}", it.told());
+    assert!(failures[0].error.contains("last stderr line: bad value, token ***"), "{}", failures[0].error);
+    assert!(!it.event_texts().contains("hunter2"), "{}", it.event_texts());
 }
 
 #[test]
-fn a_child_that_hangs_is_ended_with_all_it_started() {
+fn a_hanging_child_is_killed_with_its_process_group() {
     let script =
         answering(r#"case "$line" in *'"v0"'*) sleep 600 & echo $! >>$DIR/sleeping; wait;; *) echo ok;; esac"#);
     let mut it = fixture_with(&script, |exec| exec.timeout = Duration::from_millis(400));
@@ -166,12 +167,12 @@ fn a_child_that_hangs_is_ended_with_all_it_started() {
     let sleeping = std::fs::read_to_string(it.dir.path().join("sleeping")).unwrap();
     assert_eq!(sleeping.lines().count(), 2);
     for pid in sleeping.lines() {
-        gone(pid);
+        wait_until_gone(pid);
     }
 }
 
-/// Waits until a process is gone; one that nobody waits for may be left as a zombie of another's.
-fn gone(pid: &str) {
+/// Waits until a process is gone, or is a zombie that its parent has not reaped.
+fn wait_until_gone(pid: &str) {
     let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat"));
     let deadline = std::time::Instant::now() + Duration::from_secs(90);
     while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
@@ -181,9 +182,9 @@ fn gone(pid: &str) {
 }
 
 #[test]
-fn what_is_no_acknowledgement_fails_its_record() {
+fn invalid_acknowledgements_fail_their_record() {
     for (what, part) in [
-        ("echo 'handling v1\u{1b}[2J'", "no acknowledgement (it is none of `ok`"),
+        ("echo 'handling v1\u{1b}[2J'", "not an acknowledgement (it is none of `ok`"),
         ("echo '{\"level\":\"info\"}'", "neither `ok` nor `error`"),
         ("echo '{\"id\":77,\"ok\":true}'", "acknowledged record 77"),
         ("head -c 100000 /dev/zero", "more than 64 KiB"),
@@ -196,13 +197,14 @@ fn what_is_no_acknowledgement_fails_its_record() {
         assert_eq!((failures[0].done, failures[0].advice), (1, Advice::Retry), "{what}");
         assert!(failures[0].error.contains(part), "{what}: {}", failures[0].error);
         assert!(!failures[0].error.contains('\u{1b}'));
-        assert!(it.told().contains(part), "{what}: {}", it.told());
+        assert!(it.event_texts().contains(part), "{what}: {}", it.event_texts());
     }
 }
 
 #[test]
-fn what_is_said_between_two_batches_is_about_no_record() {
-    // The second one waits for the end of the batch: said right behind the first, it may be read with it.
+fn output_between_two_batches_belongs_to_no_record() {
+    // The second acknowledgement waits for the end of the batch: if written right after the first, both might be read
+    // at once.
     let mut it = fixture(&answering("echo ok; until [ -e $DIR/over ]; do sleep 0.01; done; echo ok; echo >$DIR/both"));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     std::fs::write(it.dir.path().join("over"), "").unwrap();
@@ -212,11 +214,11 @@ fn what_is_said_between_two_batches_is_about_no_record() {
         std::thread::sleep(Duration::from_millis(5));
     }
     it.handle(&[lane(0, 1..2)]);
-    assert!(it.told().contains("it acknowledged a record, and has none in hand"), "{}", it.told());
+    assert!(it.event_texts().contains("it acknowledged a record, but none is in flight"), "{}", it.event_texts());
 }
 
 #[test]
-fn a_child_that_reads_nothing_is_ended() {
+fn a_child_that_reads_nothing_is_killed() {
     let value = vec![b'y'; 1 << 20];
     let large = || LaneRun { lane: 0, records: vec![record(0, 0, None, Some(&value), &[])] };
     let mut it = fixture_with("sleep 600", |exec| exec.timeout = Duration::from_millis(300));
@@ -232,9 +234,9 @@ fn a_command_that_never_works_stops_the_run() {
     for (script, parts) in [
         (
             "echo 'no module foo' >&2; exit 1",
-            ["ended (exit status: 1), last saying: no module foo", "without any records, too"],
+            ["ended (exit status: 1), last stderr line: no module foo", "even without records"],
         ),
-        ("echo ready; cat >/dev/null", ["no acknowledgement", "ready"]),
+        ("echo ready; cat >/dev/null", ["not an acknowledgement", "ready"]),
     ] {
         let mut it = fixture(script);
         let failures = it.handle(&[lane(0, 0..1), lane(1, 10..11), lane(2, 20..21)]);
@@ -247,16 +249,16 @@ fn a_command_that_never_works_stops_the_run() {
     }
 }
 
-/// Batches of one record, as a slow handler gets them: which has nothing else that could be given up.
+/// Batches of one record, as slow handlers get them.
 #[test]
-fn a_command_that_never_works_stops_the_run_though_each_batch_has_one_record() {
+fn a_command_that_never_works_stops_the_run_even_with_batches_of_one_record() {
     let mut it = fixture("exit 1");
-    // Before any record has used up its retries and becomes a dead letter.
+    // Stops before a record has used up its retries and becomes a dead letter.
     assert_eq!(it.handle(&[lane(0, 0..1)])[0].advice, Advice::Stop);
 }
 
 #[test]
-fn a_first_record_that_kills_every_child_does_not_condemn_the_command() {
+fn a_first_record_that_kills_every_child_does_not_stop_the_run() {
     let mut it = fixture(&answering(r#"case "$line" in *'"v0"'*) exit 9;; *) echo ok;; esac"#));
     for _ in 0..4 {
         let failures = it.handle(&[lane(0, 0..1)]);
@@ -266,7 +268,7 @@ fn a_first_record_that_kills_every_child_does_not_condemn_the_command() {
 }
 
 #[test]
-fn a_batch_is_not_held_up_by_a_child_that_is_of_no_use_any_more() {
+fn a_batch_fails_quickly_if_the_command_stops_working() {
     let mut it = fixture(&answering("[ -e $DIR/broken ] && exit 1; echo ok"));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     std::fs::write(it.dir.path().join("broken"), "").unwrap();
@@ -278,38 +280,42 @@ fn a_batch_is_not_held_up_by_a_child_that_is_of_no_use_any_more() {
 }
 
 #[test]
-fn children_end_when_their_input_ends_or_are_ended() {
+fn children_exit_when_their_input_ends_or_are_terminated() {
     let mut it = fixture(&format!("{}; echo done >$DIR/done", answering("echo ok")));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     it.end();
     assert!(it.dir.path().join("done").exists());
-    assert_eq!(it.told(), "");
+    assert_eq!(it.event_texts(), "");
 
     let stubborn = format!("trap '' TERM; echo $$ >$DIR/pid; {}; while :; do sleep 1; done", answering("echo ok"));
     let mut it = fixture_with(&stubborn, |exec| exec.stop_timeout = Duration::from_millis(100));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     it.end();
-    gone(std::fs::read_to_string(it.dir.path().join("pid")).unwrap().trim());
-    assert!(it.told().contains("did not end when its input ended"), "{}", it.told());
+    wait_until_gone(std::fs::read_to_string(it.dir.path().join("pid")).unwrap().trim());
+    assert!(it.event_texts().contains("did not exit after its input ended"), "{}", it.event_texts());
 
     let mut it = fixture(&format!("{}; exit 5", answering("echo ok")));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     it.end();
-    assert!(it.told().contains("at its end the command failed (exit status: 5)"), "{}", it.told());
+    assert!(
+        it.event_texts().contains("after its input ended the command failed (exit status: 5)"),
+        "{}",
+        it.event_texts()
+    );
 }
 
 #[test]
-fn what_children_say_is_told_and_bounded() {
+fn child_stderr_is_logged_at_a_bounded_rate() {
     let mut it = fixture(&answering("i=0; while [ $i -lt 200 ]; do echo \"say $i\" >&2; i=$((i+1)); done; echo ok"));
     assert_eq!(it.handle(&[lane(0, 0..1)]), []);
     it.end();
-    let told = it.told();
-    assert!(told.contains("exec, worker 0: say 0\n"), "{told}");
-    assert!(told.lines().count() < 60, "{told}");
+    let events = it.event_texts();
+    assert!(events.contains("exec, worker 0: say 0\n"), "{events}");
+    assert!(events.lines().count() < 60, "{events}");
 }
 
 #[test]
-fn a_preview_is_the_line_without_what_belongs_to_the_run() {
+fn a_preview_is_the_input_line_without_number_and_lane() {
     let it = fixture("cat");
     let mut effects = Vec::new();
     it.source.preview().unwrap().preview(&record(0, 7, Some(b"k"), None, &[]), &mut effects).unwrap();

@@ -1,10 +1,10 @@
-//! What stands in a column for a record.
+//! The cell of a record in a column.
 
 use std::borrow::Cow;
 
 use super::{
     Column, FileFormat,
-    column::{Kind, Part},
+    column::{Kind, RecordPart},
 };
 use crate::{
     domain::{
@@ -16,10 +16,11 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-/// Marks a text that is base64 of something else. A text that begins so itself is marked, too, so none can be taken wrongly.
-const MARK: &str = "base64:";
+/// Marks text that is base64 of something else. Text that begins with this prefix itself is encoded too, so that the
+/// mark is unambiguous.
+const BASE64_PREFIX: &str = "base64:";
 
-/// What stands in a column for a record.
+/// The cell of a record in a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell<'a> {
     Null,
@@ -31,12 +32,12 @@ pub(super) enum Cell<'a> {
 }
 
 impl Column {
-    /// As what its part is written: what was asked for, or what is usual for the format.
-    pub(super) fn kind_in(&self, format: FileFormat) -> Kind {
+    /// The kind in which the part is written: the configured one, or the format's default.
+    pub(super) fn kind_for(&self, format: FileFormat) -> Kind {
         match (&self.part, self.kind) {
-            (Part::Partition | Part::Offset | Part::Timestamp, _) => Kind::Long,
+            (RecordPart::Partition | RecordPart::Offset | RecordPart::Timestamp, _) => Kind::Long,
             (_, Some(kind)) => kind,
-            (Part::Key | Part::Value, None) if format == FileFormat::Parquet => Kind::Bytes,
+            (RecordPart::Key | RecordPart::Value, None) if format == FileFormat::Parquet => Kind::Bytes,
             _ => Kind::Text,
         }
     }
@@ -44,7 +45,7 @@ impl Column {
     /// The cell of a record.
     ///
     /// # Errors
-    /// A part that cannot be written as the column's kind.
+    /// The part cannot be written as the column's kind.
     pub(super) fn cell<'a>(
         &self,
         format: FileFormat,
@@ -53,37 +54,37 @@ impl Column {
         examined: &'a Examined<'_, Record>,
     ) -> Result<Cell<'a>, String> {
         let bytes = match &self.part {
-            Part::Topic => return Ok(Cell::Text(Cow::Borrowed(&id.topic))),
-            Part::Partition => return Ok(Cell::Long(id.partition.0.into())),
-            Part::Offset => return Ok(Cell::Long(record.offset)),
-            Part::Timestamp if record.timestamp_ms < 0 => return Ok(Cell::Null),
-            Part::Timestamp => return Ok(Cell::Long(record.timestamp_ms)),
-            Part::Headers => return headers_as_json(record).map(|text| Cell::Text(Cow::Owned(text))),
-            Part::Key if self.kind_in(format) == Kind::Text => examined.own_key().map(Cow::Borrowed),
-            Part::Key => record.key().map(Cow::Borrowed),
-            // As text it is what it decodes to, where a format was asked for.
-            Part::Value if self.kind_in(format) == Kind::Text && record.route.formats.value.is_asked() => {
+            RecordPart::Topic => return Ok(Cell::Text(Cow::Borrowed(&id.topic))),
+            RecordPart::Partition => return Ok(Cell::Long(id.partition.0.into())),
+            RecordPart::Offset => return Ok(Cell::Long(record.offset)),
+            RecordPart::Timestamp if record.timestamp_ms < 0 => return Ok(Cell::Null),
+            RecordPart::Timestamp => return Ok(Cell::Long(record.timestamp_ms)),
+            RecordPart::Headers => return headers_as_json(record).map(|text| Cell::Text(Cow::Owned(text))),
+            RecordPart::Key if self.kind_for(format) == Kind::Text => examined.own_key().map(Cow::Borrowed),
+            RecordPart::Key => record.key().map(Cow::Borrowed),
+            // As text, a value with a configured format is written decoded.
+            RecordPart::Value if self.kind_for(format) == Kind::Text && record.route.formats.value.is_specified() => {
                 let document = examined.document().map_err(ToString::to_string)?;
                 return self.json_cell(document.map(Document::root));
             }
-            Part::Value => record.value().map(Cow::Borrowed),
-            Part::EventType => examined.event_type(),
-            Part::Header(name) => {
+            RecordPart::Value => record.value().map(Cow::Borrowed),
+            RecordPart::EventType => examined.event_type(),
+            RecordPart::Header(name) => {
                 let found = record.headers().find(|header| header.key == name.as_bytes());
                 found.and_then(|header| header.value).map(Cow::Borrowed)
             }
-            Part::Json(path) => {
+            RecordPart::Json(path) => {
                 let document = examined.document().map_err(|error| format!("column {}: {error}", self.title()))?;
                 return self.json_cell(document.and_then(|document| path.find(document)));
             }
         };
         let Some(bytes) = bytes else { return Ok(Cell::Null) };
-        match self.kind_in(format) {
+        match self.kind_for(format) {
             Kind::Bytes => Ok(Cell::Bytes(bytes)),
             Kind::Text => Ok(Cell::Text(text(bytes))),
             kind => match std::str::from_utf8(&bytes) {
-                Ok(text) => parse(text, kind).ok_or_else(|| self.wrong(text, kind)),
-                Err(_) => Err(self.wrong("bytes that are no text", kind)),
+                Ok(text) => parse(text, kind).ok_or_else(|| self.mismatch(text, kind)),
+                Err(_) => Err(self.mismatch("bytes that are not text", kind)),
             },
         }
     }
@@ -94,7 +95,7 @@ impl Column {
         let text = || value.string().map_err(|error| format!("column {}: {error}", self.title()));
         let cell = match (value.kind(), kind) {
             (JsonKind::Null, _) => Some(Cell::Null),
-            (JsonKind::String, Kind::Text | Kind::Bytes) => Some(Cell::Text(marked(text()?))),
+            (JsonKind::String, Kind::Text | Kind::Bytes) => Some(Cell::Text(prefixed(text()?))),
             (_, Kind::Text | Kind::Bytes) => Some(Cell::Text(value.compact())),
             (JsonKind::String, kind) => parse(&text()?, kind),
             (JsonKind::Number(number), Kind::Long) => number.as_i64().map(Cell::Long),
@@ -102,18 +103,18 @@ impl Column {
             (JsonKind::Bool(value), Kind::Boolean) => Some(Cell::Boolean(value)),
             _ => None,
         };
-        cell.ok_or_else(|| self.wrong(value.raw(), kind))
+        cell.ok_or_else(|| self.mismatch(value.raw(), kind))
     }
 
-    fn wrong(&self, found: &str, kind: Kind) -> String {
+    fn mismatch(&self, found: &str, kind: Kind) -> String {
         let what = match kind {
             Kind::Long => "a whole number of 64 bits",
             Kind::Double => "a number",
             Kind::Boolean => "true or false",
             Kind::Text | Kind::Bytes => "text",
         };
-        let short: String = found.chars().take(60).collect();
-        format!("column {}: `{}` is not {what}", self.title(), crate::feed::printable(&short))
+        let excerpt: String = found.chars().take(60).collect();
+        format!("column {}: `{}` is not {what}", self.title(), crate::feed::printable(&excerpt))
     }
 }
 
@@ -126,26 +127,26 @@ fn parse(text: &str, kind: Kind) -> Option<Cell<'static>> {
     }
 }
 
-/// Text where it is valid UTF-8, otherwise base64 with a mark.
+/// The bytes as text if they are valid UTF-8, otherwise as base64 with the prefix.
 fn text(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
         Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => marked(Cow::Borrowed(text)),
+            Ok(text) => prefixed(Cow::Borrowed(text)),
             Err(_) => Cow::Owned(encoded(bytes)),
         },
         Cow::Owned(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => marked(Cow::Owned(text)),
+            Ok(text) => prefixed(Cow::Owned(text)),
             Err(error) => Cow::Owned(encoded(error.as_bytes())),
         },
     }
 }
 
-fn marked(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.starts_with(MARK) { Cow::Owned(encoded(text.as_bytes())) } else { text }
+fn prefixed(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.starts_with(BASE64_PREFIX) { Cow::Owned(encoded(text.as_bytes())) } else { text }
 }
 
 fn encoded(bytes: &[u8]) -> String {
-    let mut text = MARK.to_owned();
+    let mut text = BASE64_PREFIX.to_owned();
     STANDARD.encode_string(bytes, &mut text);
     text
 }

@@ -1,4 +1,4 @@
-//! Columns of CSV and Parquet: which part of a record stands there, and as what.
+//! The columns of CSV and Parquet files: which part of a record they contain, and as which kind.
 
 use std::{fmt, str::FromStr};
 
@@ -8,13 +8,13 @@ use crate::plan::{Field, JsonPath};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub(super) name: Option<String>,
-    pub(super) part: Part,
+    pub(super) part: RecordPart,
     pub(super) kind: Option<Kind>,
 }
 
 /// A part of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum RecordPart {
     Topic,
     Partition,
     Offset,
@@ -27,7 +27,7 @@ pub(super) enum Part {
     Json(JsonPath),
 }
 
-/// As what a part is written.
+/// The kind of value that a part is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Boolean,
 }
 
-/// A column that cannot be understood.
+/// A column that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ColumnError(String);
@@ -50,39 +50,39 @@ const KINDS: [(&str, Kind); 5] = [
     ("boolean", Kind::Boolean),
 ];
 
-const PARTS: [(&str, Part); 8] = [
-    ("topic", Part::Topic),
-    ("partition", Part::Partition),
-    ("offset", Part::Offset),
-    ("timestamp", Part::Timestamp),
-    ("key", Part::Key),
-    ("value", Part::Value),
-    ("headers", Part::Headers),
-    ("event_type", Part::EventType),
+const PARTS: [(&str, RecordPart); 8] = [
+    ("topic", RecordPart::Topic),
+    ("partition", RecordPart::Partition),
+    ("offset", RecordPart::Offset),
+    ("timestamp", RecordPart::Timestamp),
+    ("key", RecordPart::Key),
+    ("value", RecordPart::Value),
+    ("headers", RecordPart::Headers),
+    ("event_type", RecordPart::EventType),
 ];
 
 impl Column {
-    /// Topic, partition, offset, timestamp, key, value and headers.
-    pub(super) fn all_of_a_record() -> Vec<Self> {
+    /// The default columns: topic, partition, offset, timestamp, key, value and headers.
+    pub(super) fn default_columns() -> Vec<Self> {
         PARTS[..7].iter().map(|(_, part)| Self { name: None, part: part.clone(), kind: None }).collect()
     }
 
-    /// What stands above it.
+    /// The column's title in the file.
     pub(super) fn title(&self) -> String {
         match (&self.name, &self.part) {
-            (Some(name), _) | (None, Part::Header(name)) => name.clone(),
-            (None, Part::Json(path)) => path.to_string(),
-            (None, part) => word_of(part).unwrap_or_default().to_owned(),
+            (Some(name), _) | (None, RecordPart::Header(name)) => name.clone(),
+            (None, RecordPart::Json(path)) => path.to_string(),
+            (None, part) => name_of_part(part).unwrap_or_default().to_owned(),
         }
     }
 
-    /// Whether headers are needed for it.
+    /// Whether the column needs record headers.
     pub(super) fn wants_headers(&self) -> bool {
-        matches!(self.part, Part::Headers | Part::Header(_) | Part::EventType)
+        matches!(self.part, RecordPart::Headers | RecordPart::Header(_) | RecordPart::EventType)
     }
 }
 
-fn word_of(part: &Part) -> Option<&'static str> {
+fn name_of_part(part: &RecordPart) -> Option<&'static str> {
     PARTS.iter().find(|(_, one)| one == part).map(|(word, _)| *word)
 }
 
@@ -92,9 +92,9 @@ impl fmt::Display for Column {
             write!(f, "{name}=")?;
         }
         match &self.part {
-            Part::Header(name) => write!(f, "header.{name}")?,
-            Part::Json(path) => write!(f, "json.{path}")?,
-            part => f.write_str(word_of(part).unwrap_or_default())?,
+            RecordPart::Header(name) => write!(f, "header.{name}")?,
+            RecordPart::Json(path) => write!(f, "json.{path}")?,
+            part => f.write_str(name_of_part(part).unwrap_or_default())?,
         }
         match self.kind.and_then(|kind| KINDS.iter().find(|(_, one)| *one == kind)) {
             Some((word, _)) => write!(f, ":{word}"),
@@ -120,23 +120,30 @@ impl FromStr for Column {
         let part = match PARTS.iter().find(|(word, _)| *word == part) {
             Some((_, part)) => part.clone(),
             None => match part.parse() {
-                Ok(Field::Header(name)) => Part::Header(name),
-                Ok(Field::Json(path)) => Part::Json(path),
+                Ok(Field::Header(name)) => RecordPart::Header(name),
+                Ok(Field::Json(path)) => RecordPart::Json(path),
                 _ => {
                     let allowed = "topic, partition, offset, timestamp, key, value, headers, event_type, header.NAME or json.PATH";
                     return Err(ColumnError(format!(
-                        "`{text}` is no column; write [NAME=]PART[:KIND] where PART is {allowed} and KIND is text, bytes, long, \
-                         double or boolean"
+                        "`{text}` is not a column; write [NAME=]PART[:KIND] where PART is {allowed} and KIND is text, \
+                         bytes, long, double or boolean"
                     )));
                 }
             },
         };
-        let fixed = matches!(part, Part::Topic | Part::Partition | Part::Offset | Part::Timestamp | Part::Headers);
+        let fixed = matches!(
+            part,
+            RecordPart::Topic
+                | RecordPart::Partition
+                | RecordPart::Offset
+                | RecordPart::Timestamp
+                | RecordPart::Headers
+        );
         if kind.is_some() && fixed {
-            return Err(ColumnError(format!("`{text}`: this part has one form and takes no kind")));
+            return Err(ColumnError(format!("`{text}`: this part has a fixed kind, so remove the kind")));
         }
-        if matches!((&part, kind), (Part::Json(_), Some(Kind::Bytes))) {
-            return Err(ColumnError(format!("`{text}`: a place in JSON holds no bytes")));
+        if matches!((&part, kind), (RecordPart::Json(_), Some(Kind::Bytes))) {
+            return Err(ColumnError(format!("`{text}`: a JSON value cannot be read as bytes")));
         }
         Ok(Self { name, part, kind })
     }
@@ -147,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_read_back_as_they_are_shown() {
+    fn columns_parse_and_display_unchanged() {
         for (text, title) in [
             ("topic", "topic"),
             ("key:bytes", "key"),
@@ -160,18 +167,18 @@ mod tests {
             let column: Column = text.parse().unwrap();
             assert_eq!((column.to_string().as_str(), column.title().as_str()), (text, title));
         }
-        let all: Vec<_> = Column::all_of_a_record().iter().map(ToString::to_string).collect();
+        let all: Vec<_> = Column::default_columns().iter().map(ToString::to_string).collect();
         assert_eq!(all, ["topic", "partition", "offset", "timestamp", "key", "value", "headers"]);
     }
 
     #[test]
-    fn what_is_no_column_says_what_is_one() {
+    fn errors_about_columns_explain_the_syntax() {
         for (text, part) in [
-            ("", "is no column"),
+            ("", "is not a column"),
             ("keys", "json.PATH"),
-            ("json.a:int", "is no place"),
-            ("offset:long", "takes no kind"),
-            ("json.a:bytes", "holds no bytes"),
+            ("json.a:int", "is not a JSON path"),
+            ("offset:long", "has a fixed kind"),
+            ("json.a:bytes", "cannot be read as bytes"),
         ] {
             let error = text.parse::<Column>().map_or_else(|error| error.to_string(), |column| column.to_string());
             assert!(error.contains(part) || text == "json.a:int", "{text}: {error}");

@@ -1,4 +1,4 @@
-//! How a file gets its final form and its final name.
+//! Completes files: converts a part file to its final format and gives it its final name.
 
 use std::{
     fs::{self, File},
@@ -11,153 +11,171 @@ use std::{
 use flate2::write::GzEncoder;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{Compression, FileFormat, filing::Filing, form::Form, hold, ledger::FileState, parquet, part::Part};
+use super::{
+    Compression, FileFormat, format::OutputFormat, hold, ledger::FileState, parquet, part_file::PartFile,
+    writer::ExportWriter,
+};
 use crate::{feed::EventKind, handler::HandlerError};
 
-/// A file that has all its rows.
-pub(super) struct Whole<'a> {
+/// A part file that has all its rows.
+pub(super) struct FinishedFile<'a> {
     pub(super) id: i64,
     pub(super) name: &'a str,
     pub(super) path: &'a Path,
     pub(super) file: &'a File,
     pub(super) rows: u64,
     pub(super) bytes: u64,
-    pub(super) form: &'a Form,
+    pub(super) output: &'a OutputFormat,
 }
 
-impl Filing {
-    /// Completes files; those that cannot be, now or before, are tried again with the next ones.
-    pub(super) fn complete_all(&self, parts: Vec<Part>) {
+impl ExportWriter {
+    /// Completes files. Files that cannot be completed, now or earlier, are tried again together with the next ones.
+    pub(super) fn complete_all(&self, parts: Vec<PartFile>) {
         if parts.is_empty() {
             return;
         }
-        let mut all = std::mem::take(&mut self.state.lock().stuck);
+        let mut all = std::mem::take(&mut self.state.lock().incomplete);
         all.extend(parts);
         for mut part in all {
             if let Err(reason) = self.complete_part(&mut part) {
-                self.events.push(EventKind::Warning { text: format!("{reason}; it is tried again") });
+                self.events.push(EventKind::Warning { text: format!("{reason}; retrying later") });
                 let mut state = self.state.lock();
-                // Where it cannot be closed it stays open, and is tried again all the same.
-                drop(state.parts.set_aside(&mut part));
-                state.stuck.push(part);
+                // If it cannot be closed it stays open and is retried as well.
+                drop(state.parts.close_detached(&mut part));
+                state.incomplete.push(part);
             }
         }
     }
 
-    fn complete_part(&self, part: &mut Part) -> Result<(), String> {
+    fn complete_part(&self, part: &mut PartFile) -> Result<(), String> {
         if !part.is_open() {
-            let again = part.reopener();
-            let file = self.state.lock().parts.with_room(|| again.open());
-            part.put_back(file.map_err(|error| format!("cannot complete {}: {error}", part.path.display()))?);
+            let reopener = part.reopener();
+            let file = self.state.lock().parts.open_with_room(|| reopener.open());
+            part.reopened(file.map_err(|error| format!("cannot complete {}: {error}", part.path.display()))?);
         }
-        let Part { id, name, path, rows, bytes, .. } = &*part;
+        let PartFile { id, name, path, rows, bytes, .. } = &*part;
         let file = part.file().map_err(|error| format!("cannot complete {}: {error}", path.display()))?;
-        self.complete(&Whole { id: *id, name, path, file, rows: *rows, bytes: *bytes, form: &self.table.form })
+        self.complete(&FinishedFile {
+            id: *id,
+            name,
+            path,
+            file,
+            rows: *rows,
+            bytes: *bytes,
+            output: &self.table.output,
+        })
     }
 
-    /// Completes everything, and notes where the run stands.
+    /// Completes all files and records the run's positions.
     ///
     /// # Errors
-    /// What could not be completed. Its rows are safe: the next run completes it.
+    /// Some files could not be completed. Their rows are safe: the next run completes them.
     pub(super) fn close(&self) -> Result<(), HandlerError> {
         let parts = {
             let state = &mut *self.state.lock();
             let mut parts = state.parts.take(|_| true);
-            parts.append(&mut state.stuck);
+            parts.append(&mut state.incomplete);
             parts
         };
         self.complete_all(parts);
-        let slots: Vec<_> =
-            self.state.lock().slots.iter().map(|(index, slot)| (*index, slot.row, slot.owner)).collect();
+        let claimed_partitions: Vec<_> = self
+            .state
+            .lock()
+            .claimed_partitions
+            .iter()
+            .map(|(index, claimed)| (*index, claimed.row, claimed.owner))
+            .collect();
         if let Some(run) = self.positions.get() {
             let positions: Vec<_> =
-                slots.into_iter().map(|(index, row, owner)| (row, owner, run.position(index))).collect();
-            // It only saves time and room: what is in files is known without it.
+                claimed_partitions.into_iter().map(|(index, row, owner)| (row, owner, run.position(index))).collect();
+            // This only saves time and space: the exported records are known without it.
             drop(self.state.lock().ledger.advance(&positions));
         }
-        let left = self.state.lock().stuck.len();
-        if left == 0 {
+        let remaining = self.state.lock().incomplete.len();
+        if remaining == 0 {
             return Ok(());
         }
         Err(HandlerError::Target {
-            handler: self.table.form.format.handler(),
+            handler: self.table.output.format.handler(),
             reason: format!(
-                "{left} files in {} could not be completed; their rows are safe in {}, and the next export into this \
-                 directory completes them",
+                "{remaining} files in {} could not be completed; their rows are safe in {}, and the next export to \
+                 this directory will complete them",
                 self.dir.display(),
                 self.work.display()
             ),
         })
     }
 
-    /// Gives a file its final form and name.
+    /// Converts a file and gives it its final name.
     ///
     /// # Errors
-    /// One sentence.
-    pub(super) fn complete(&self, whole: &Whole<'_>) -> Result<(), String> {
-        let Whole { id, name, path, file, rows, bytes, form } = *whole;
-        let said = |error: io::Error| format!("cannot complete {}: {error}", path.display());
-        let noted = |refusal: super::ledger_error::Refusal| refusal.text;
+    /// One sentence: why it could not be completed.
+    pub(super) fn complete(&self, finished: &FinishedFile<'_>) -> Result<(), String> {
+        let FinishedFile { id, name, path, file, rows, bytes, output } = *finished;
+        let failed = |error: io::Error| format!("cannot complete {}: {error}", path.display());
+        let error_text = |error: super::ledger_error::ExportError| error.text;
         if rows == 0 {
             drop(fs::remove_file(path));
             hold::forget(path);
-            return self.state.lock().ledger.forget(id).map_err(noted);
+            return self.state.lock().ledger.forget(id).map_err(error_text);
         }
-        if file.metadata().map_err(said)?.nlink() == 0 {
-            return Err(format!("{} was deleted, and with it {rows} rows that were exported", path.display()));
+        if file.metadata().map_err(failed)?.nlink() == 0 {
+            return Err(format!("{} was deleted, and {rows} exported rows with it", path.display()));
         }
-        file.set_len(bytes).and_then(|()| file.sync_all()).map_err(said)?;
-        let made = if form.is_plain() { path.to_owned() } else { made_path(path) };
-        if !form.is_plain() {
-            // One at a time: a row group is in memory while it is made.
-            let _turn = self.completing.lock();
-            convert(file, bytes, rows, form, &made).inspect_err(|_| drop(fs::remove_file(&made))).map_err(said)?;
+        file.set_len(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+        let converted = if output.is_plain() { path.to_owned() } else { converted_path(path) };
+        if !output.is_plain() {
+            // One at a time: conversion keeps a row group in memory.
+            let _guard = self.completing.lock();
+            convert(file, bytes, rows, output, &converted)
+                .inspect_err(|_| drop(fs::remove_file(&converted)))
+                .map_err(failed)?;
         }
-        let size = fs::metadata(&made).map_err(said)?.len();
+        let size = fs::metadata(&converted).map_err(failed)?.len();
         let mut name = name.to_owned();
-        let mut again = 1;
+        let mut attempt = 1;
         loop {
-            self.state.lock().ledger.set_state(id, FileState::Complete, &name).map_err(noted)?;
-            match rename_to_new(&made, &self.dir.join(&name)) {
+            self.state.lock().ledger.set_state(id, FileState::Complete, &name).map_err(error_text)?;
+            match rename_to_new(&converted, &self.dir.join(&name)) {
                 Ok(()) => break,
-                // Somebody else's file: it stays, and ours is called otherwise.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && again < 1000 => {
-                    again += 1;
-                    name = other_name(whole.name, form, again);
+                // A foreign file has this name: it is kept, and another name is chosen.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1000 => {
+                    attempt += 1;
+                    name = other_name(finished.name, output, attempt);
                 }
-                Err(error) => return Err(said(error)),
+                Err(error) => return Err(failed(error)),
             }
         }
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(said)?;
-        if !form.is_plain() {
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
+        if !output.is_plain() {
             drop(fs::remove_file(path));
         }
-        // Before it is noted as done: what is done is not looked after any more.
+        // Done before the state is set, because a file in state `Done` is not checked again.
         hold::forget(path);
-        self.state.lock().ledger.set_state(id, FileState::Done, &name).map_err(noted)?;
+        self.state.lock().ledger.set_state(id, FileState::Done, &name).map_err(error_text)?;
         self.counts.files.fetch_add(1, Relaxed);
         self.counts.file_bytes.fetch_add(size, Relaxed);
         Ok(())
     }
 }
 
-/// Where the final form of a file is made.
-pub(super) fn made_path(part: &Path) -> PathBuf {
+/// The path at which the final form of a part file is created.
+pub(super) fn converted_path(part: &Path) -> PathBuf {
     part.with_extension("made")
 }
 
-fn other_name(name: &str, form: &Form, again: u32) -> String {
-    let ending = form.ending();
+fn other_name(name: &str, output: &OutputFormat, attempt: u32) -> String {
+    let ending = output.ending();
     let stem = name.strip_suffix(ending).and_then(|stem| stem.strip_suffix('.')).unwrap_or(name);
-    format!("{stem}-{again}.{ending}")
+    format!("{stem}-{attempt}.{ending}")
 }
 
-fn convert(file: &File, bytes: u64, rows: u64, form: &Form, to: &Path) -> io::Result<()> {
+fn convert(file: &File, bytes: u64, rows: u64, output: &OutputFormat, to: &Path) -> io::Result<()> {
     let mut from = BufReader::with_capacity(1 << 18, Stretch { file, at: 0, end: bytes });
     let out = File::create(to)?;
-    match (form.format, form.compression) {
+    match (output.format, output.compression) {
         (FileFormat::Parquet, compression) => {
-            parquet::convert(&mut from, rows, &form.columns, compression, BufWriter::with_capacity(1 << 18, &out))?;
+            parquet::convert(&mut from, rows, &output.columns, compression, BufWriter::with_capacity(1 << 18, &out))?;
         }
         (_, Compression::Gzip) => {
             let mut encoder = GzEncoder::new(BufWriter::new(&out), flate2::Compression::default());
@@ -176,7 +194,7 @@ fn convert(file: &File, bytes: u64, rows: u64, form: &Form, to: &Path) -> io::Re
     out.sync_all()
 }
 
-/// A part of a file, read without moving its cursor.
+/// A range of a file, read without moving the file's cursor.
 struct Stretch<'a> {
     file: &'a File,
     at: u64,
@@ -192,10 +210,10 @@ impl Read for Stretch<'_> {
     }
 }
 
-/// Renames, and never onto a file that is there.
+/// Renames a file without replacing an existing one.
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems cannot say so in one step.
+        // Some file systems do not support this in one step.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
             if to.symlink_metadata().is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());

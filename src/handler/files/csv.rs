@@ -1,8 +1,8 @@
-//! Rows as comma-separated values (RFC 4180, with a line feed at the end of each).
+//! Rows of comma-separated values (RFC 4180, with a line feed at the end of each row).
 //!
-//! What is absent is an empty cell; an empty text is a pair of quotes, as `PostgreSQL` reads and writes it. The crates
-//! for CSV know no such difference. Numbers are digits, bytes are base64. What a spreadsheet takes for a formula is left as it
-//! is: files are for programs.
+//! An absent value is an empty cell; an empty text is a pair of quotes, as `PostgreSQL` reads and writes it. CSV crates
+//! do not make this distinction. Numbers are digits, bytes are base64. Text that a spreadsheet would evaluate as a
+//! formula is left unchanged, because the files are for programs.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ pub(super) fn append<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = Cell
         if at > 0 {
             out.push(b',');
         }
-        // Writing into memory does not fail.
+        // Writing to memory cannot fail.
         let _ = match cell {
             Cell::Null => Ok(()),
             Cell::Text(text) => {
@@ -32,7 +32,7 @@ pub(super) fn append<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = Cell
         };
     }
     if out.len() == begin {
-        // Readers pass an empty line over. A single column cannot tell absent from empty.
+        // Readers skip an empty line. With a single column, absent and empty cannot be distinguished.
         out.extend_from_slice(b"\"\"");
     }
     out.push(b'\n');
@@ -40,7 +40,7 @@ pub(super) fn append<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = Cell
 
 fn quote(out: &mut Vec<u8>, text: &[u8]) {
     let plain = |byte: u8| !matches!(byte, b'"' | b',' | b'\r' | b'\n');
-    // Readers that trim cells leave those in quotes alone.
+    // Quoted because readers that trim cells leave quoted ones unchanged.
     let trimmed = text.first() != Some(&b' ') && text.last() != Some(&b' ');
     if !text.is_empty() && trimmed && text.iter().copied().all(plain) {
         return out.extend_from_slice(text);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absent_and_empty_differ_and_what_is_special_is_quoted() {
+    fn absent_and_empty_differ_and_special_characters_are_quoted() {
         let cells = |texts: &[Option<&'static str>]| {
             let mut out = Vec::new();
             append(&mut out, texts.iter().map(|text| text.map_or(Cell::Null, |text| Cell::Text(text.into()))));
@@ -78,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_reader_gets_back_what_was_written(rows in prop::collection::vec(prop::collection::vec(any::<String>(), 3), 1..5)) {
+        fn rows_can_be_read_back(rows in prop::collection::vec(prop::collection::vec(any::<String>(), 3), 1..5)) {
             let mut out = Vec::new();
             for row in &rows {
                 append(&mut out, row.iter().map(|text| Cell::Text(text.as_str().into())));

@@ -1,30 +1,30 @@
-//! The database in a directory of exported files: what is in each file that is not complete, and which records of a partition
+//! The database of an export directory: the contents of each incomplete file, and the records of each partition that
 //! are in any file.
 //!
-//! It is shared by all processes that export into the directory. With `synchronous = NORMAL` it survives the end of its
-//! processes; a loss of power may take the last batches, and then takes them whole.
+//! All processes that export to the directory share it. With `synchronous = NORMAL` it survives crashes of its
+//! processes; a power failure may lose the last batches, but only as a whole.
 
 use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    form::Form,
-    ledger_error::Refusal,
-    written::{Written, decode, encode},
+    format::OutputFormat,
+    ledger_error::ExportError,
+    offset_runs::{OffsetRuns, decode, encode},
 };
 use crate::domain::TopicPartition;
 
-/// How long others may hold the database.
-const BUSY: Duration = Duration::from_secs(10);
-/// Written into the file, so that others know what it is: "krex".
-const APPLICATION: i64 = 0x6B72_6578;
-/// The form of what is in it.
-const FORM: i64 = 1;
-/// The log that `SQLite` writes ahead is cut back to this after it was taken over.
-const MOST_LOG: i64 = 16 << 20;
+/// How long to wait for another process's lock on the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Identifies the file as an export database: "krex".
+const APPLICATION_ID: i64 = 0x6B72_6578;
+/// The version of the database schema.
+const SCHEMA_VERSION: i64 = 1;
+/// The size to which the write-ahead log is truncated after a checkpoint.
+const MAX_WAL_BYTES: i64 = 16 << 20;
 
-const TABLES: &str = "
+const CREATE_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS file (
         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, form TEXT NOT NULL, run TEXT NOT NULL,
         state INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL, hash INTEGER NOT NULL);
@@ -35,12 +35,12 @@ const TABLES: &str = "
     CREATE INDEX IF NOT EXISTS written_of ON written (partition, last);
 ";
 
-/// How far a file has come.
+/// The state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileState {
     /// Rows are appended to it.
     Open,
-    /// It has all its rows, they are on the disk, and it is about to get its final name.
+    /// It has all its rows, synced to disk, and is about to get its final name.
     Complete,
     /// It has its final name.
     Done,
@@ -56,7 +56,7 @@ impl FileState {
     }
 }
 
-/// A file that has not got its final name yet.
+/// An incomplete file.
 #[derive(Clone, Debug)]
 pub(super) struct FileRow {
     pub(super) id: i64,
@@ -69,7 +69,7 @@ pub(super) struct FileRow {
     pub(super) hash: u64,
 }
 
-/// What a file holds after a batch.
+/// The contents of a file after a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileNote {
     pub(super) id: i64,
@@ -78,49 +78,50 @@ pub(super) struct FileNote {
     pub(super) hash: u64,
 }
 
-/// What a batch holds of a partition.
+/// The records of a partition in a batch.
 #[derive(Clone, Debug)]
 pub(super) struct PartitionNote {
     pub(super) row: i64,
     pub(super) owner: i64,
-    pub(super) stretches: Vec<(i64, i64)>,
-    /// Where the run stands, if that is to be noted as well.
+    pub(super) offset_runs: Vec<(i64, i64)>,
+    /// The run's position, if it is to be recorded.
     pub(super) position: Option<i64>,
 }
 
 /// The database.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct ExportLedger {
     db: Connection,
     sync: bool,
 }
 
-impl Ledger {
-    /// Opens it, or makes it.
+impl ExportLedger {
+    /// Opens or creates the database.
     pub(super) fn open(path: &Path, sync: bool) -> Result<Self, String> {
-        let said = |error: rusqlite::Error| format!("{}: {error}", path.display());
-        let mut db = Connection::open(path).map_err(said)?;
-        db.busy_timeout(BUSY).map_err(said)?;
-        db.pragma_update(None, "journal_mode", "WAL").map_err(said)?;
-        db.pragma_update(None, "journal_size_limit", MOST_LOG).map_err(said)?;
-        db.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" }).map_err(said)?;
-        let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(said)?;
-        let form: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(said)?;
-        match form {
+        let failed = |error: rusqlite::Error| format!("{}: {error}", path.display());
+        let mut db = Connection::open(path).map_err(failed)?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        db.pragma_update(None, "journal_size_limit", MAX_WAL_BYTES).map_err(failed)?;
+        db.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" }).map_err(failed)?;
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+        match version {
             0 => {
-                change.execute_batch(TABLES).map_err(said)?;
-                change.pragma_update(None, "application_id", APPLICATION).map_err(said)?;
-                change.pragma_update(None, "user_version", FORM).map_err(said)?;
+                change.execute_batch(CREATE_TABLES).map_err(failed)?;
+                change.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+                change.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
             }
-            FORM => {}
+            SCHEMA_VERSION => {}
             other => {
                 return Err(format!(
-                    "{} has form {other}, and this kreplay knows {FORM}; use the version that wrote it, or another directory",
+                    "{} has schema version {other}, but this kreplay supports {SCHEMA_VERSION}; use the kreplay \
+                     version that wrote it, or another directory",
                     path.display()
                 ));
             }
         }
-        change.commit().map_err(said)?;
+        change.commit().map_err(failed)?;
         db.set_prepared_statement_cache_capacity(32);
         Ok(Self { db, sync })
     }
@@ -129,8 +130,14 @@ impl Ledger {
         self.db.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
-    /// Takes a partition over: from here on batches of earlier owners are refused. Gives its row and what is in files.
-    pub(super) fn claim(&mut self, run: &str, id: &TopicPartition, owner: i64) -> Result<(i64, Written), Refusal> {
+    /// Claims a partition: batches of earlier owners are rejected from now on. Returns its row and the exported
+    /// offsets.
+    pub(super) fn claim(
+        &mut self,
+        run: &str,
+        id: &TopicPartition,
+        owner: i64,
+    ) -> Result<(i64, OffsetRuns), ExportError> {
         let change = self.change()?;
         change
             .prepare_cached(
@@ -142,16 +149,16 @@ impl Ledger {
                 "UPDATE partition SET owner = ? WHERE run = ? AND topic = ? AND number = ? RETURNING id, position",
             )?
             .query_row(params![owner, run, &*id.topic, id.partition.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut written = Written::below(position);
+        let mut written = OffsetRuns::below(position);
         {
             let mut statement =
                 change.prepare_cached("SELECT stretches FROM written WHERE partition = ? AND last >= ?")?;
             let mut rows = statement.query(params![row, position])?;
             while let Some(row) = rows.next()? {
-                let stretches = decode(row.get_ref(0)?.as_blob().unwrap_or_default()).ok_or_else(|| {
-                    Refusal::stop("the notes on what is in the files are damaged; export into another directory".into())
+                let offset_runs = decode(row.get_ref(0)?.as_blob().unwrap_or_default()).ok_or_else(|| {
+                    ExportError::stop("the database of exported records is damaged; export to another directory".into())
                 })?;
-                for (first, end) in stretches {
+                for (first, end) in offset_runs {
                     written.insert(first, end);
                 }
             }
@@ -160,8 +167,8 @@ impl Ledger {
         Ok((row, written))
     }
 
-    /// Notes a batch: all of it or nothing.
-    pub(super) fn commit(&mut self, partitions: &[PartitionNote], files: &[FileNote]) -> Result<(), Refusal> {
+    /// Records a batch in one transaction.
+    pub(super) fn commit(&mut self, partitions: &[PartitionNote], files: &[FileNote]) -> Result<(), ExportError> {
         let change = self.change()?;
         for note in partitions {
             let owner: Option<i64> = change
@@ -169,12 +176,12 @@ impl Ledger {
                 .query_row([note.row], |row| row.get(0))
                 .optional()?;
             if owner != Some(note.owner) {
-                return Err(Refusal::retry("another process has taken the partition over".into()));
+                return Err(ExportError::retry("another process has claimed the partition".into()));
             }
-            let last = note.stretches.last().map_or(0, |(_, end)| end - 1);
+            let last = note.offset_runs.last().map_or(0, |(_, end)| end - 1);
             change
                 .prepare_cached("INSERT INTO written (partition, last, stretches) VALUES (?, ?, ?)")?
-                .execute(params![note.row, last, encode(&note.stretches)])?;
+                .execute(params![note.row, last, encode(&note.offset_runs)])?;
             if let Some(position) = note.position {
                 advance(&change, note.row, position)?;
             }
@@ -189,8 +196,8 @@ impl Ledger {
                     note.id
                 ])?;
             if changed != 1 {
-                return Err(Refusal::stop(
-                    "a file's entry is gone; somebody else has changed the directory's database".into(),
+                return Err(ExportError::stop(
+                    "a file's entry is missing; another program has changed the directory's database".into(),
                 ));
             }
         }
@@ -198,8 +205,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes where the run stands.
-    pub(super) fn advance(&mut self, positions: &[(i64, i64, i64)]) -> Result<(), Refusal> {
+    /// Records positions of the run, as row, owner and position.
+    pub(super) fn advance(&mut self, positions: &[(i64, i64, i64)]) -> Result<(), ExportError> {
         let change = self.change()?;
         for (row, owner, position) in positions {
             let mine = "SELECT 1 FROM partition WHERE id = ? AND owner = ?";
@@ -211,14 +218,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// A new file. `make` makes it for its number; nobody else sees it before that is done.
+    /// Adds a file. `make` creates it for its number; the entry becomes visible to others after that.
     pub(super) fn add_file<T>(
         &mut self,
         run: &str,
-        form: &Form,
+        form: &OutputFormat,
         name: impl FnOnce(i64) -> String,
-        make: impl FnOnce(i64) -> Result<T, Refusal>,
-    ) -> Result<(i64, String, T), Refusal> {
+        make: impl FnOnce(i64) -> Result<T, ExportError>,
+    ) -> Result<(i64, String, T), ExportError> {
         let change = self.change()?;
         change.execute(
             "INSERT INTO file (name, form, run, state, rows, bytes, hash) VALUES ('', ?, ?, 0, 0, 0, 0)",
@@ -232,22 +239,22 @@ impl Ledger {
         Ok((id, name, file))
     }
 
-    /// The files without their final name, oldest first.
-    pub(super) fn unfinished(&self) -> Result<Vec<FileRow>, Refusal> {
-        let mut statement = self.db.prepare_cached(&format!("{FILE} WHERE state < 2 ORDER BY id"))?;
+    /// All incomplete files, oldest first.
+    pub(super) fn unfinished(&self) -> Result<Vec<FileRow>, ExportError> {
+        let mut statement = self.db.prepare_cached(&format!("{SELECT_FILE} WHERE state < 2 ORDER BY id"))?;
         let rows = statement.query_map([], read_file)?.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(rows)
     }
 
-    /// One file, if it is still without its final name.
-    pub(super) fn file(&self, id: i64) -> Result<Option<FileRow>, Refusal> {
-        let mut statement = self.db.prepare_cached(&format!("{FILE} WHERE state < 2 AND id = ?"))?;
+    /// A file, if it is incomplete.
+    pub(super) fn file(&self, id: i64) -> Result<Option<FileRow>, ExportError> {
+        let mut statement = self.db.prepare_cached(&format!("{SELECT_FILE} WHERE state < 2 AND id = ?"))?;
         Ok(statement.query_row([id], read_file).optional()?)
     }
 
-    /// Notes how far a file has come, and its name. What it says is on the disk when it returns, so that a loss of power
-    /// never finds a file that the database knows less of.
-    pub(super) fn set_state(&mut self, id: i64, state: FileState, name: &str) -> Result<(), Refusal> {
+    /// Sets a file's state and name. They are synced to disk when it returns, so that after a power failure the
+    /// database is never behind the file.
+    pub(super) fn set_state(&mut self, id: i64, state: FileState, name: &str) -> Result<(), ExportError> {
         self.db.pragma_update(None, "synchronous", "FULL")?;
         let done =
             self.db.execute("UPDATE file SET state = ?, name = ? WHERE id = ?", params![state.number(), name, id]);
@@ -258,14 +265,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// A file that is not there any more.
-    pub(super) fn forget(&mut self, id: i64) -> Result<(), Refusal> {
+    /// Removes the entry of a file that no longer exists.
+    pub(super) fn forget(&mut self, id: i64) -> Result<(), ExportError> {
         self.db.execute("DELETE FROM file WHERE id = ?", [id])?;
         Ok(())
     }
 }
 
-const FILE: &str = "SELECT id, name, form, run, state, rows, bytes, hash FROM file";
+const SELECT_FILE: &str = "SELECT id, name, form, run, state, rows, bytes, hash FROM file";
 
 fn read_file(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     let unsigned = |at| row.get::<_, i64>(at).map(i64::cast_unsigned);

@@ -1,36 +1,36 @@
-//! Why a batch, or a file, could not be noted.
+//! Errors of writing part files and recording them.
 
 use rusqlite::ErrorCode;
 
 use crate::handler::Advice;
 
-/// Why something could not be written.
+/// Why a batch could not be exported.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ExportError {
     /// One sentence.
     pub(super) text: String,
     pub(super) advice: Advice,
 }
 
-impl Refusal {
-    /// The directory cannot be written to: no record fares better than this one.
+impl ExportError {
+    /// An error that affects every record, such as a directory that is not writable.
     pub(super) fn stop(text: String) -> Self {
         Self { text, advice: Advice::Stop }
     }
 
-    /// It may be otherwise in a moment.
+    /// A transient error.
     pub(super) fn retry(text: String) -> Self {
         Self { text, advice: Advice::Retry }
     }
 }
 
-impl From<rusqlite::Error> for Refusal {
+impl From<rusqlite::Error> for ExportError {
     fn from(error: rusqlite::Error) -> Self {
-        let text = format!("cannot note what is in the files: {error}");
-        let kept = "what is exported so far is kept, and the run can be resumed";
+        let text = format!("cannot update the database of exported records: {error}");
+        let kept = "exported records are kept, and the run can be resumed";
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::retry(text),
-            Some(ErrorCode::DiskFull) => Self::stop(format!("{text}; make room on the disk of the export; {kept}")),
+            Some(ErrorCode::DiskFull) => Self::stop(format!("{text}; free space on the disk of the export; {kept}")),
             _ => Self::stop(format!("{text}; {kept}")),
         }
     }

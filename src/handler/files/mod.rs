@@ -1,35 +1,36 @@
-//! `csv:DIR`, `parquet:DIR` and `ndjson:DIR/`: files by size.
+//! `csv:DIR`, `parquet:DIR` and `ndjson:DIR/`: exports to files that are rotated by size and age.
 //!
-//! Rows of a file that is not complete stand in `DIR/.kreplay/`, and what is in them in a database beside them (`ledger`).
-//! A batch is one append to each of its files and then one transaction; what was appended without one is cut off again. So
-//! every record that counts as handled is in the files exactly once, also after `kill -9`: the next attempt of the run is told
-//! by the database which records are there already. Complete files appear in `DIR` under their final name by one renaming.
+//! Files that are not complete are in `DIR/.kreplay/`, and their contents are recorded in a database next to them
+//! (`ledger`). A batch is one append to each of its files and then one transaction; what was appended without a
+//! committed transaction is cut off. So every handled record is in the files exactly once, even after `kill -9`: the
+//! database tells the run's next attempt which records are already exported. A complete file is renamed to its final
+//! name in `DIR` in one step.
 
 mod cell;
 mod column;
 mod complete;
 mod csv;
-mod filing;
-mod form;
+mod format;
 mod hold;
 mod ledger;
 mod ledger_error;
 mod name;
-mod packed;
+mod offset_runs;
 mod parquet;
-mod part;
+mod part_file;
 mod parts;
 mod preview;
 mod recover;
+mod row_encoding;
 mod settings;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
-mod written;
+mod writer;
 
 pub use column::{Column, ColumnError};
-pub use form::FileFormat;
+pub use format::FileFormat;
 pub use name::{NameError, NamePattern};
 pub use settings::{Compression, ExportSettings, Series};
-pub(super) use source::{FilesSource, RehearsedFiles};
+pub(super) use source::{DryRunFiles, FilesSource};

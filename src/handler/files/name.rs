@@ -1,15 +1,15 @@
-//! What files are called.
+//! The names of exported files.
 
 use std::{fmt, str::FromStr};
 
-/// The longest name that file systems take is 255 bytes; endings and marks need some of them.
-const LONGEST: usize = 200;
+/// The maximum length of a name. File systems allow 255 bytes, some of which extensions and suffixes need.
+const MAX_NAME_BYTES: usize = 200;
 
-/// A file's name without its ending: text with `{series}`, `{run}` and `{number}`.
+/// The pattern of a file name without its extension: text with `{series}`, `{run}` and `{number}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern(String);
 
-/// A pattern that gives no usable names.
+/// A pattern that yields no usable names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NameError(String);
@@ -21,20 +21,20 @@ impl Default for NamePattern {
 }
 
 impl NamePattern {
-    /// The name of one file. Numbers are never used twice in a directory.
+    /// The name of one file. Numbers are never reused in a directory.
     pub(super) fn render(&self, series: &str, run: &str, number: i64) -> String {
         let name = self
             .0
-            .replace("{series}", &tame(series))
-            .replace("{run}", &tame(run))
+            .replace("{series}", &sanitized(series))
+            .replace("{run}", &sanitized(run))
             .replace("{number}", &format!("{number:06}"));
-        // The number may stand at the end, and without it the name would not be the file's own.
-        if name.len() <= LONGEST { name } else { format!("{}-{number:06}", &name[..LONGEST - 20]) }
+        // The number may have been cut off at the end, but it makes the name unique.
+        if name.len() <= MAX_NAME_BYTES { name } else { format!("{}-{number:06}", &name[..MAX_NAME_BYTES - 20]) }
     }
 }
 
-/// Only what is safe in every file's name. What it makes is ASCII.
-fn tame(text: &str) -> String {
+/// Replaces every character that is not safe in a file name. The result is ASCII.
+fn sanitized(text: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     text.chars().map(safe).collect()
 }
@@ -51,9 +51,9 @@ impl FromStr for NamePattern {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let rest = ["{series}", "{run}", "{number}"].iter().fold(text.to_owned(), |rest, part| rest.replace(part, ""));
         let error = if !text.contains("{number}") {
-            "{number} is missing, and without it files would have the same name"
+            "{number} is missing; without it files would have the same name"
         } else if rest.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-=".contains(c))) {
-            "besides {series}, {run} and {number} only letters, digits and . _ - = may stand there"
+            "only letters, digits, . _ - = and {series}, {run} and {number} are allowed"
         } else if text.starts_with(['.', '-']) {
             "it begins with a dot or a dash"
         } else if text.len() > 100 {
@@ -70,18 +70,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_safe_and_each_file_s_own() {
+    fn names_are_safe_and_unique() {
         let pattern = NamePattern::default();
         assert_eq!(pattern.render("orders", "20260131T100000-abcde", 7), "orders-20260131T100000-abcde-000007");
         assert_eq!(pattern.render("records", "a/../b c\u{1b}é", 1), "records-a_.._b_c__-000001");
         let long = "x".repeat(300);
         let names = [1, 2].map(|number| pattern.render(&long, &long, number));
-        assert!(names[0] != names[1] && names[0].len() <= LONGEST, "{names:?}");
+        assert!(names[0] != names[1] && names[0].len() <= MAX_NAME_BYTES, "{names:?}");
         assert_eq!("p={number}".parse::<NamePattern>().unwrap().render("s", "r", 12), "p=000012");
     }
 
     #[test]
-    fn a_pattern_that_gives_no_usable_names_says_why() {
+    fn errors_about_patterns_give_the_reason() {
         for (text, part) in [
             ("records", "{number} is missing"),
             ("a/{number}", "only letters"),

@@ -1,4 +1,4 @@
-//! From packed rows to a file of Parquet.
+//! Converts encoded rows to a Parquet file.
 
 use std::{
     io::{self, Read, Write},
@@ -18,18 +18,18 @@ use parquet::{
 
 use super::{
     Column, Compression, FileFormat,
-    column::{Kind, Part},
-    packed::{self, Unpacked},
+    column::{Kind, RecordPart},
+    row_encoding::{self, DecodedCell},
 };
 
-/// A row group is complete with so many bytes of cells or so many rows: it is in memory as a whole while it is made.
-const GROUP_BYTES: usize = 32 << 20;
-const GROUP_ROWS: u64 = 1 << 20;
+/// A row group ends at this size of its cells or this number of rows. It is in memory as a whole while it is built.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+const MAX_ROW_GROUP_ROWS: u64 = 1 << 20;
 
-/// Reads `rows` packed rows and writes them as a file of Parquet.
+/// Reads `rows` encoded rows and writes them as a Parquet file.
 ///
 /// # Errors
-/// What cannot be read or written.
+/// A row cannot be read, or the file cannot be written.
 pub(super) fn convert(
     from: &mut impl Read,
     rows: u64,
@@ -63,19 +63,19 @@ fn write(
         .set_compression(codec)
         .set_created_by(concat!("kreplay ", env!("CARGO_PKG_VERSION")).into());
     let mut writer = SerializedFileWriter::new(to, schema(columns)?, Arc::new(properties.build()))?;
-    let mut left = rows;
-    while left > 0 {
-        let mut held: Vec<Held> = columns.iter().map(Held::of).collect();
+    let mut remaining = rows;
+    while remaining > 0 {
+        let mut buffers: Vec<ColumnBuffer> = columns.iter().map(ColumnBuffer::of).collect();
         let (mut bytes, mut count) = (0, 0);
-        while left > 0 && bytes < GROUP_BYTES && count < GROUP_ROWS {
-            for column in &mut held {
-                bytes += column.push(packed::read(from)?)?;
+        while remaining > 0 && bytes < ROW_GROUP_BYTES && count < MAX_ROW_GROUP_ROWS {
+            for column in &mut buffers {
+                bytes += column.push(row_encoding::read(from)?)?;
             }
-            left -= 1;
+            remaining -= 1;
             count += 1;
         }
         let mut group = writer.next_row_group()?;
-        for column in held {
+        for column in buffers {
             column.write(&mut group)?;
         }
         group.close()?;
@@ -87,16 +87,16 @@ fn write(
 fn schema(columns: &[Column]) -> Result<TypePtr> {
     let fields = columns.iter().map(|column| {
         let title = column.title();
-        let (physical, logical) = match (&column.part, column.kind_in(FileFormat::Parquet)) {
-            (Part::Partition, _) => (Physical::INT32, None),
-            (Part::Timestamp, _) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
+        let (physical, logical) = match (&column.part, column.kind_for(FileFormat::Parquet)) {
+            (RecordPart::Partition, _) => (Physical::INT32, None),
+            (RecordPart::Timestamp, _) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
             (_, Kind::Long) => (Physical::INT64, None),
             (_, Kind::Double) => (Physical::DOUBLE, None),
             (_, Kind::Boolean) => (Physical::BOOLEAN, None),
             (_, Kind::Bytes) => (Physical::BYTE_ARRAY, None),
             (_, Kind::Text) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         };
-        let repetition = if column.is_always_there() { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let repetition = if column.is_required() { Repetition::REQUIRED } else { Repetition::OPTIONAL };
         let field = Type::primitive_type_builder(&title, physical).with_repetition(repetition);
         field.with_logical_type(logical).build().map(Arc::new)
     });
@@ -105,14 +105,14 @@ fn schema(columns: &[Column]) -> Result<TypePtr> {
 }
 
 impl Column {
-    fn is_always_there(&self) -> bool {
-        matches!(self.part, Part::Topic | Part::Partition | Part::Offset | Part::Headers)
+    fn is_required(&self) -> bool {
+        matches!(self.part, RecordPart::Topic | RecordPart::Partition | RecordPart::Offset | RecordPart::Headers)
     }
 }
 
-/// A column of a row group; `there` tells for each row whether it has a value, where some may not.
-struct Held {
-    there: Option<Vec<i16>>,
+/// A column of a row group. The definition levels tell for each row whether it has a value, if the column is optional.
+struct ColumnBuffer {
+    definition_levels: Option<Vec<i16>>,
     values: Values,
 }
 
@@ -124,54 +124,54 @@ enum Values {
     Bytes(Vec<ByteArray>),
 }
 
-impl Held {
+impl ColumnBuffer {
     fn of(column: &Column) -> Self {
-        let values = match (&column.part, column.kind_in(FileFormat::Parquet)) {
-            (Part::Partition, _) => Values::Int(Vec::new()),
+        let values = match (&column.part, column.kind_for(FileFormat::Parquet)) {
+            (RecordPart::Partition, _) => Values::Int(Vec::new()),
             (_, Kind::Long) => Values::Long(Vec::new()),
             (_, Kind::Double) => Values::Double(Vec::new()),
             (_, Kind::Boolean) => Values::Boolean(Vec::new()),
             (_, Kind::Bytes | Kind::Text) => Values::Bytes(Vec::new()),
         };
-        Self { there: (!column.is_always_there()).then(Vec::new), values }
+        Self { definition_levels: (!column.is_required()).then(Vec::new), values }
     }
 
-    /// Takes a cell in; returns how much memory it takes.
-    fn push(&mut self, cell: Unpacked) -> Result<usize> {
-        let wrong = || Err(ParquetError::General("a packed cell is not of its column's kind".into()));
-        match (&mut self.there, &cell) {
-            (Some(there), cell) => there.push(i16::from(*cell != Unpacked::Null)),
-            (None, Unpacked::Null) => return wrong(),
+    /// Adds a cell; returns its memory size in bytes.
+    fn push(&mut self, cell: DecodedCell) -> Result<usize> {
+        let mismatch = || Err(ParquetError::General("an encoded cell does not match its column's kind".into()));
+        match (&mut self.definition_levels, &cell) {
+            (Some(definition_levels), cell) => definition_levels.push(i16::from(*cell != DecodedCell::Null)),
+            (None, DecodedCell::Null) => return mismatch(),
             (None, _) => {}
         }
         let mut size = 16;
         match (&mut self.values, cell) {
-            (_, Unpacked::Null) => {}
-            (Values::Int(values), Unpacked::Long(number)) => match i32::try_from(number) {
+            (_, DecodedCell::Null) => {}
+            (Values::Int(values), DecodedCell::Long(number)) => match i32::try_from(number) {
                 Ok(number) => values.push(number),
-                Err(_) => return wrong(),
+                Err(_) => return mismatch(),
             },
-            (Values::Long(values), Unpacked::Long(number)) => values.push(number),
-            (Values::Double(values), Unpacked::Double(number)) => values.push(number),
-            (Values::Boolean(values), Unpacked::Boolean(value)) => values.push(value),
-            (Values::Bytes(values), Unpacked::Bytes(bytes)) => {
+            (Values::Long(values), DecodedCell::Long(number)) => values.push(number),
+            (Values::Double(values), DecodedCell::Double(number)) => values.push(number),
+            (Values::Boolean(values), DecodedCell::Boolean(value)) => values.push(value),
+            (Values::Bytes(values), DecodedCell::Bytes(bytes)) => {
                 size += 32 + bytes.len();
                 values.push(bytes.into());
             }
-            _ => return wrong(),
+            _ => return mismatch(),
         }
         Ok(size)
     }
 
     fn write<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<()> {
-        let there = self.there.as_deref();
+        let definition_levels = self.definition_levels.as_deref();
         let Some(mut column) = group.next_column()? else { return Ok(()) };
         match &self.values {
-            Values::Int(values) => column.typed::<Int32Type>().write_batch(values, there, None)?,
-            Values::Long(values) => column.typed::<Int64Type>().write_batch(values, there, None)?,
-            Values::Double(values) => column.typed::<DoubleType>().write_batch(values, there, None)?,
-            Values::Boolean(values) => column.typed::<BoolType>().write_batch(values, there, None)?,
-            Values::Bytes(values) => column.typed::<ByteArrayType>().write_batch(values, there, None)?,
+            Values::Int(values) => column.typed::<Int32Type>().write_batch(values, definition_levels, None)?,
+            Values::Long(values) => column.typed::<Int64Type>().write_batch(values, definition_levels, None)?,
+            Values::Double(values) => column.typed::<DoubleType>().write_batch(values, definition_levels, None)?,
+            Values::Boolean(values) => column.typed::<BoolType>().write_batch(values, definition_levels, None)?,
+            Values::Bytes(values) => column.typed::<ByteArrayType>().write_batch(values, definition_levels, None)?,
         };
         column.close()
     }

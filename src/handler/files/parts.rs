@@ -1,5 +1,5 @@
-//! The files that rows are appended to. Only so many are open at a time: the one that was used longest ago is closed for the
-//! next, and opened again when rows come for it.
+//! The part files of a run. The number of open ones is bounded: the least recently used file is closed for the next
+//! one, and reopened when it gets more rows.
 
 use std::{
     collections::HashMap,
@@ -10,35 +10,35 @@ use std::{
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{hold::Hold, part::Part};
+use super::{hold::ProcessLock, part_file::PartFile};
 
-/// The share of the process's open files that an export may use: connections and journals need the rest.
-const SHARE: u64 = 4;
-const OPEN_FILES: std::ops::RangeInclusive<u64> = 4..=4096;
-/// With so many files the lock for closed ones is taken, while it can still be opened.
-const HOLD_FROM: usize = 3;
+/// The part of the process's file limit that an export may use, as a divisor: connections and journals need the rest.
+const OPEN_FILES_DIVISOR: u64 = 4;
+const OPEN_FILE_BOUNDS: std::ops::RangeInclusive<u64> = 4..=4096;
+/// With this number of files the process lock is created, while it can still be opened.
+const PROCESS_LOCK_FROM_FILES: usize = 3;
 
-/// The files that rows are appended to, by series.
-pub(super) struct Parts {
-    by_series: HashMap<Arc<str>, Part>,
+/// The part files by series.
+pub(super) struct PartFiles {
+    by_series: HashMap<Arc<str>, PartFile>,
     work: PathBuf,
     max_open: usize,
-    hold: Option<Hold>,
-    /// Counts uses.
-    clock: u64,
+    process_lock: Option<ProcessLock>,
+    /// Counts uses, for `PartFile::used`.
+    use_counter: u64,
 }
 
-impl Parts {
-    /// None yet; `work` is where they will be.
+impl PartFiles {
+    /// An empty collection; `work` is the directory of part files.
     pub(super) fn new(work: &Path) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let max_open = (limit / SHARE).clamp(*OPEN_FILES.start(), *OPEN_FILES.end());
+        let max_open = (limit / OPEN_FILES_DIVISOR).clamp(*OPEN_FILE_BOUNDS.start(), *OPEN_FILE_BOUNDS.end());
         Self {
             by_series: HashMap::new(),
             work: work.to_owned(),
             max_open: usize::try_from(max_open).unwrap_or(usize::MAX),
-            hold: None,
-            clock: 0,
+            process_lock: None,
+            use_counter: 0,
         }
     }
 
@@ -46,60 +46,60 @@ impl Parts {
         self.by_series.contains_key(series)
     }
 
-    pub(super) fn get_mut(&mut self, series: &str) -> Option<&mut Part> {
+    pub(super) fn get_mut(&mut self, series: &str) -> Option<&mut PartFile> {
         self.by_series.get_mut(series)
     }
 
-    /// A file, open.
+    /// An open file.
     ///
     /// # Errors
-    /// It cannot be opened again.
-    pub(super) fn open(&mut self, series: &str) -> io::Result<Option<&mut Part>> {
-        self.clock += 1;
-        let clock = self.clock;
+    /// It cannot be reopened.
+    pub(super) fn open(&mut self, series: &str) -> io::Result<Option<&mut PartFile>> {
+        self.use_counter += 1;
+        let use_counter = self.use_counter;
         let Some(part) = self.by_series.get_mut(series) else { return Ok(None) };
-        part.used = clock;
+        part.used = use_counter;
         if !part.is_open() {
-            let again = part.reopener();
-            let file = self.with_room(|| again.open())?;
+            let reopener = part.reopener();
+            let file = self.open_with_room(|| reopener.open())?;
             if let Some(part) = self.by_series.get_mut(series) {
-                part.put_back(file);
+                part.reopened(file);
             }
         }
         Ok(self.by_series.get_mut(series))
     }
 
-    pub(super) fn insert(&mut self, series: Arc<str>, mut part: Part) {
-        self.clock += 1;
-        part.used = self.clock;
+    pub(super) fn insert(&mut self, series: Arc<str>, mut part: PartFile) {
+        self.use_counter += 1;
+        part.used = self.use_counter;
         self.by_series.insert(series, part);
-        if self.hold.is_none() && self.by_series.len() >= HOLD_FROM {
-            // Where that fails it is tried again when it is needed.
-            self.hold = Hold::take(&self.work).ok();
+        if self.process_lock.is_none() && self.by_series.len() >= PROCESS_LOCK_FROM_FILES {
+            // If this fails, it is tried again when the lock is needed.
+            self.process_lock = ProcessLock::take(&self.work).ok();
         }
     }
 
-    /// Takes files out of those that are appended to.
-    pub(super) fn take(&mut self, which: impl Fn(&Part) -> bool) -> Vec<Part> {
+    /// Removes files from the collection.
+    pub(super) fn take(&mut self, which: impl Fn(&PartFile) -> bool) -> Vec<PartFile> {
         let series: Vec<_> =
             self.by_series.iter().filter(|(_, part)| which(part)).map(|(series, _)| Arc::clone(series)).collect();
         series.iter().filter_map(|series| self.by_series.remove(series)).collect()
     }
 
-    /// Closes a file that is not among those that are appended to any more, and keeps it from others.
-    pub(super) fn set_aside(&mut self, part: &mut Part) -> io::Result<()> {
+    /// Closes a file that is no longer in the collection, and reserves it for this process.
+    pub(super) fn close_detached(&mut self, part: &mut PartFile) -> io::Result<()> {
         if part.is_open() {
-            self.hold()?.note(&part.path)?;
+            self.process_lock()?.note(&part.path)?;
             part.close();
         }
         Ok(())
     }
 
-    /// Opens a file once there is room for it: below the bound, and where the process has no room left either.
+    /// Opens a file after closing others if the bound or the process's file limit is reached.
     ///
     /// # Errors
-    /// It cannot be opened, and not for a lack of room that could be made.
-    pub(super) fn with_room<T>(&mut self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    /// It cannot be opened, for another reason than the file limit or although nothing could be closed.
+    pub(super) fn open_with_room<T>(&mut self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
         while self.by_series.values().filter(|part| part.is_open()).count() >= self.max_open {
             if !self.close_oldest()? {
                 break;
@@ -113,26 +113,28 @@ impl Parts {
         }
     }
 
-    /// Closes the file that was used longest ago; `false` where none is open.
+    /// Closes the least recently used file; `false` if none is open.
     fn close_oldest(&mut self) -> io::Result<bool> {
-        self.hold()?;
+        self.process_lock()?;
         let open = self.by_series.values_mut().filter(|part| part.is_open());
-        let (Some(part), Some(hold)) = (open.min_by_key(|part| part.used), &self.hold) else { return Ok(false) };
-        hold.note(&part.path)?;
+        let (Some(part), Some(process_lock)) = (open.min_by_key(|part| part.used), &self.process_lock) else {
+            return Ok(false);
+        };
+        process_lock.note(&part.path)?;
         part.close();
         Ok(true)
     }
 
-    fn hold(&mut self) -> io::Result<&Hold> {
-        let hold = match self.hold.take() {
-            Some(hold) => hold,
-            None => Hold::take(&self.work)?,
+    fn process_lock(&mut self) -> io::Result<&ProcessLock> {
+        let process_lock = match self.process_lock.take() {
+            Some(process_lock) => process_lock,
+            None => ProcessLock::take(&self.work)?,
         };
-        Ok(self.hold.insert(hold))
+        Ok(self.process_lock.insert(process_lock))
     }
 
     #[cfg(test)]
-    pub(super) fn bound(&mut self, max_open: usize) {
+    pub(super) fn set_max_open(&mut self, max_open: usize) {
         self.max_open = max_open;
     }
 

@@ -1,19 +1,19 @@
-//! Rows that are made and not written.
+//! Previews of rows.
 
 use crate::{
-    domain::{Growing, Record, TopicPartition},
-    handler::{EffectForm, Preview, PreviewedEffect, Unbuilt},
+    domain::{AppendOnlyVec, Record, TopicPartition},
+    handler::{EffectForm, Preview, PreviewError, PreviewedEffect},
 };
 use std::sync::Arc;
 
 use super::{FileFormat, table::Table};
 
 pub(super) struct FilesPreview {
-    /// Rows of Parquet are shown as those of CSV.
+    /// Rows of Parquet are shown as CSV.
     pub(super) table: Table,
     pub(super) format: FileFormat,
     pub(super) by_topic: bool,
-    pub(super) partitions: Arc<Growing<TopicPartition>>,
+    pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
 }
 
 impl Preview for FilesPreview {
@@ -21,13 +21,13 @@ impl Preview for FilesPreview {
         if self.format == FileFormat::Ndjson { EffectForm::Lines } else { EffectForm::FileRows }
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
         self.table.append(&mut content, id, record).map_err(|error| error.text)?;
         if self.format == FileFormat::Ndjson {
-            // The line feed is no part of it, as with `ndjson`.
+            // The line feed is not part of the content, as with `ndjson`.
             content.pop();
         }
         let series = if self.by_topic { &*id.topic } else { "records" };

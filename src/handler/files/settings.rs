@@ -7,19 +7,20 @@ use super::{Column, NamePattern};
 /// `[export]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportSettings {
-    /// A file is complete when its rows have taken so many bytes, before compression.
+    /// The size of its rows, in bytes before compression, at which a file is completed.
     pub file_size: u64,
-    /// A file is complete when its first row is so old; `None` leaves that to its size and the run's end.
+    /// The age of its first row at which a file is completed; `None` to complete files only by size and at the run's
+    /// end.
     pub file_age: Option<Duration>,
     /// How files are compressed.
     pub compression: Compression,
-    /// What files are called, without the ending.
+    /// The pattern of file names, without extension.
     pub name: NamePattern,
     /// Which records share a file.
     pub series: Series,
-    /// What a row of CSV or Parquet consists of.
+    /// The columns of CSV and Parquet.
     pub columns: Vec<Column>,
-    /// Whether every batch is brought to the disk itself, so that a loss of power takes nothing either.
+    /// Whether every batch is synced to disk, so that a power failure loses nothing.
     pub sync: bool,
 }
 
@@ -31,7 +32,7 @@ impl Default for ExportSettings {
             compression: Compression::default(),
             name: NamePattern::default(),
             series: Series::default(),
-            columns: Column::all_of_a_record(),
+            columns: Column::default_columns(),
             sync: false,
         }
     }
@@ -40,28 +41,28 @@ impl Default for ExportSettings {
 /// How files are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// As is usual for the format: `zstd` within Parquet, none otherwise.
+    /// The format's default: `zstd` within Parquet, none otherwise.
     #[default]
     Auto,
     /// Not at all.
     None,
-    /// A file of text as a whole, with `.gz` at the end of its name; Parquet within.
+    /// gzip: text files as a whole, with the extension `.gz`; Parquet internally.
     Gzip,
-    /// A file of text as a whole, with `.zst` at the end of its name; Parquet within.
+    /// Zstandard: text files as a whole, with the extension `.zst`; Parquet internally.
     Zstd,
-    /// Within Parquet only.
+    /// Snappy: Parquet only.
     Snappy,
 }
 
 /// Which records share a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Series {
-    /// All of the process.
+    /// All records of the process.
     #[default]
     Shared,
-    /// Those that a worker handles.
+    /// The records of one worker.
     Worker,
-    /// Those of a topic.
+    /// The records of one topic.
     Topic,
 }
 
@@ -79,7 +80,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    other => Err(format!("`{other}` is none of {}", [$($word),+].join(", "))),
+                    other => Err(format!("`{other}` is not one of {}", [$($word),+].join(", "))),
                 }
             }
         }

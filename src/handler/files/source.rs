@@ -1,4 +1,4 @@
-//! The handlers that export, and what a run asks of them.
+//! The source of handlers that export to files.
 
 use std::{
     collections::HashMap,
@@ -12,37 +12,37 @@ use parking_lot::Mutex;
 
 use super::{
     FileFormat, Series,
-    filing::{Chunk, Counts, Filing, State},
-    form::Form,
-    ledger::Ledger,
-    ledger_error::Refusal,
-    parts::Parts,
+    format::OutputFormat,
+    ledger::ExportLedger,
+    ledger_error::ExportError,
+    parts::PartFiles,
     preview::FilesPreview,
-    table::{NoRow, Table},
+    table::{RowError, Table},
+    writer::{Counts, ExportWriter, RowChunk, State},
 };
 use crate::{
-    domain::{Growing, TopicPartition},
+    domain::{AppendOnlyVec, TopicPartition},
     handler::{
         Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions,
-        Preview, RunEnd, preview::Unopened,
+        Preview, RunEnd, preview::PreviewOnlyHandler,
     },
 };
 
-/// How often it is looked for files that are too old.
-const LOOK: Duration = Duration::from_millis(200);
-/// A worker keeps no more memory than this for its rows.
-const KEPT: usize = 2 << 20;
+/// How often files are checked for their age.
+const AGE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// The maximum buffer capacity that a worker keeps between batches.
+const MAX_IDLE_CHUNK_BYTES: usize = 2 << 20;
 
-/// Exports a run's records.
+/// Creates handlers that export records.
 pub(in crate::handler) struct FilesSource {
-    pub(super) filing: Arc<Filing>,
+    pub(super) writer: Arc<ExportWriter>,
 }
 
 impl FilesSource {
-    /// Opens a directory, and completes what earlier processes have left there.
+    /// Opens a directory and completes the files that earlier processes have left there.
     ///
     /// # Errors
-    /// Settings that contradict the format, a directory that cannot be used, or one that does not hold what it should.
+    /// The settings contradict the format, or the directory cannot be used or does not contain what it should.
     pub(in crate::handler) fn open(
         format: FileFormat,
         dir: &Path,
@@ -50,9 +50,10 @@ impl FilesSource {
     ) -> Result<Self, HandlerError> {
         let settings = context.settings.export.clone();
         let handler = format.handler();
-        let form = Form::of(format, &settings).map_err(|reason| HandlerError::Settings { handler, reason })?;
+        let output =
+            OutputFormat::of(format, &settings).map_err(|reason| HandlerError::Settings { handler, reason })?;
         let target = |reason| HandlerError::Target { handler, reason };
-        let dir = make_usable(dir).map_err(target)?;
+        let dir = prepare_directory(dir).map_err(target)?;
         let work = dir.join(".kreplay");
         match fs::create_dir(&work) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -60,68 +61,69 @@ impl FilesSource {
             }
             _ => {}
         }
-        let ledger = Ledger::open(&work.join("export.db"), settings.sync).map_err(target)?;
+        let ledger = ExportLedger::open(&work.join("export.db"), settings.sync).map_err(target)?;
         let age = settings.file_age;
         let (scope, run) = match &context.group {
-            // Several processes, and several runs one after the other, share a group's work.
+            // Several processes and consecutive runs of a group share their exported records.
             Some(group) => (format!("group {group}"), group.clone()),
             None => (format!("run {}", context.run_id), context.run_id.clone()),
         };
-        let parts = Parts::new(&work);
-        let filing = Arc::new(Filing {
+        let parts = PartFiles::new(&work);
+        let writer = Arc::new(ExportWriter {
             dir,
             work,
-            table: Table { form, rules: Arc::clone(&context.rules) },
+            table: Table { output, rules: Arc::clone(&context.rules) },
             settings,
             scope,
             run,
             partitions: Arc::clone(&context.partitions),
             positions: OnceLock::new(),
             events: context.events.clone(),
-            state: Mutex::new(State { ledger, parts, slots: HashMap::new(), stuck: Vec::new() }),
+            state: Mutex::new(State { ledger, parts, claimed_partitions: HashMap::new(), incomplete: Vec::new() }),
             completing: Mutex::new(()),
             counts: Counts::default(),
         });
-        filing.recover().map_err(target)?;
+        writer.recover().map_err(target)?;
         if let Some(age) = age {
-            let filing = Arc::downgrade(&filing);
-            let spawned = std::thread::Builder::new().name("export".into()).spawn(move || keep_young(&filing, age));
-            spawned.map_err(|error| target(format!("no thread is left: {error}")))?;
+            let writer = Arc::downgrade(&writer);
+            let spawned =
+                std::thread::Builder::new().name("export".into()).spawn(move || complete_old_files(&writer, age));
+            spawned.map_err(|error| target(format!("cannot start a thread: {error}")))?;
         }
-        Ok(Self { filing })
+        Ok(Self { writer })
     }
 }
 
-/// What an export would consist of. The directory is not touched.
-pub(in crate::handler) struct RehearsedFiles {
+/// A source for previews only: the directory is not touched.
+pub(in crate::handler) struct DryRunFiles {
     table: Table,
     by_topic: bool,
-    partitions: Arc<Growing<TopicPartition>>,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
 }
 
-impl RehearsedFiles {
+impl DryRunFiles {
     /// # Errors
-    /// Settings that contradict the format.
+    /// The settings contradict the format.
     pub(in crate::handler) fn open(format: FileFormat, context: &HandlerContext) -> Result<Self, HandlerError> {
         let settings = &context.settings.export;
         let handler = format.handler();
-        let form = Form::of(format, settings).map_err(|reason| HandlerError::Settings { handler, reason })?;
+        let output = OutputFormat::of(format, settings).map_err(|reason| HandlerError::Settings { handler, reason })?;
         Ok(Self {
-            table: Table { form, rules: Arc::clone(&context.rules) },
+            table: Table { output, rules: Arc::clone(&context.rules) },
             by_topic: settings.series == Series::Topic,
             partitions: Arc::clone(&context.partitions),
         })
     }
 }
 
-impl HandlerSource for RehearsedFiles {
-    /// Every record fails: whoever wants files opens [`FilesSource`].
+impl HandlerSource for DryRunFiles {
+    /// Every record fails. Files are written by [`FilesSource`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
-        Box::new(Unopened("the export was opened for previews only"))
+        Box::new(PreviewOnlyHandler("the export was opened for previews only"))
     }
 
     fn wants_headers(&self) -> bool {
-        self.table.form.wants_headers()
+        self.table.output.wants_headers()
     }
 
     fn expected_s(&self) -> Option<f64> {
@@ -129,7 +131,7 @@ impl HandlerSource for RehearsedFiles {
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        Ok(preview_of(&self.table, self.by_topic, &self.partitions))
+        Ok(make_preview(&self.table, self.by_topic, &self.partitions))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
@@ -137,47 +139,53 @@ impl HandlerSource for RehearsedFiles {
     }
 }
 
-fn preview_of(table: &Table, by_topic: bool, partitions: &Arc<Growing<TopicPartition>>) -> Box<dyn Preview> {
-    let format = table.form.format;
+fn make_preview(table: &Table, by_topic: bool, partitions: &Arc<AppendOnlyVec<TopicPartition>>) -> Box<dyn Preview> {
+    let format = table.output.format;
     let mut table = table.clone();
     if format == FileFormat::Parquet {
-        table.form.format = FileFormat::Csv;
+        table.output.format = FileFormat::Csv;
     }
     Box::new(FilesPreview { table, format, by_topic, partitions: Arc::clone(partitions) })
 }
 
-/// An absolute path, since the process may change its directory; the directory itself is made, those above it are not.
-fn make_usable(dir: &Path) -> Result<std::path::PathBuf, String> {
-    let said = |error: io::Error| format!("cannot use the directory {}: {error}", dir.display());
+/// Creates the directory if its parent exists, and returns its absolute path, because the process may change its
+/// working directory.
+fn prepare_directory(dir: &Path) -> Result<std::path::PathBuf, String> {
+    let failed = |error: io::Error| format!("cannot use the directory {}: {error}", dir.display());
     match fs::create_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(format!("cannot create the directory {}: the one above it is not there", dir.display()));
+            return Err(format!("cannot create the directory {}: its parent directory does not exist", dir.display()));
         }
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(said(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
-    if !fs::metadata(dir).map_err(said)?.is_dir() {
+    if !fs::metadata(dir).map_err(failed)?.is_dir() {
         return Err(format!("{} is a file, not a directory", dir.display()));
     }
-    std::path::absolute(dir).map_err(said)
+    std::path::absolute(dir).map_err(failed)
 }
 
-/// Completes files that have become too old, until the run has let go of them.
-fn keep_young(filing: &Weak<Filing>, age: Duration) {
+/// Completes files that are older than `age`, until the run has ended.
+fn complete_old_files(writer: &Weak<ExportWriter>, age: Duration) {
     loop {
-        std::thread::sleep(LOOK);
-        let Some(filing) = filing.upgrade() else { return };
-        filing.complete_old(age);
+        std::thread::sleep(AGE_CHECK_INTERVAL);
+        let Some(writer) = writer.upgrade() else { return };
+        writer.complete_older_than(age);
     }
 }
 
 impl HandlerSource for FilesSource {
     fn make(&self, worker: u32) -> Box<dyn Handler> {
-        Box::new(FilesHandler { filing: Arc::clone(&self.filing), worker, chunks: Vec::new(), taken: Vec::new() })
+        Box::new(FilesHandler {
+            writer: Arc::clone(&self.writer),
+            worker,
+            chunks: Vec::new(),
+            batch_offsets: Vec::new(),
+        })
     }
 
     fn wants_headers(&self) -> bool {
-        self.filing.table.form.wants_headers()
+        self.writer.table.output.wants_headers()
     }
 
     fn expected_s(&self) -> Option<f64> {
@@ -185,106 +193,106 @@ impl HandlerSource for FilesSource {
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
-        drop(self.filing.positions.set(positions));
+        drop(self.writer.positions.set(positions));
     }
 
     fn effects(&self) -> Vec<EffectCount> {
-        let counts = &self.filing.counts;
+        let counts = &self.writer.counts;
         [
             ("files", &counts.files),
             ("rows", &counts.rows),
             ("bytes", &counts.file_bytes),
-            ("already_exported", &counts.already),
+            ("already_exported", &counts.already_exported),
         ]
         .map(|(what, count)| EffectCount { what: what.into(), count: count.load(Relaxed) })
         .into()
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        let Filing { table, partitions, settings, .. } = &*self.filing;
-        Ok(preview_of(table, settings.series == Series::Topic, partitions))
+        let ExportWriter { table, partitions, settings, .. } = &*self.writer;
+        Ok(make_preview(table, settings.series == Series::Topic, partitions))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        self.filing.close()
+        self.writer.close()
     }
 }
 
-/// Exports what one worker is given. A batch is in the files as a whole or not at all.
+/// The handler of one worker. A batch is exported as a whole or not at all.
 struct FilesHandler {
-    filing: Arc<Filing>,
+    writer: Arc<ExportWriter>,
     worker: u32,
-    chunks: Vec<Chunk>,
-    /// The records of the batch, as partition and offset.
-    taken: Vec<(u32, i64)>,
+    chunks: Vec<RowChunk>,
+    /// The exported records of the batch, as partition and offset.
+    batch_offsets: Vec<(u32, i64)>,
 }
 
 impl FilesHandler {
-    fn chunk_of(&mut self, topic: &Arc<str>) -> &mut Chunk {
-        let at = match self.filing.settings.series {
+    fn chunk_of(&mut self, topic: &Arc<str>) -> &mut RowChunk {
+        let at = match self.writer.settings.series {
             Series::Topic => self.chunks.iter().position(|chunk| chunk.series == *topic),
             Series::Shared | Series::Worker => (!self.chunks.is_empty()).then_some(0),
         };
         let at = at.unwrap_or_else(|| {
-            let series = match self.filing.settings.series {
+            let series = match self.writer.settings.series {
                 Series::Topic => Arc::clone(topic),
                 Series::Shared => "records".into(),
                 Series::Worker => format!("worker-{}", self.worker).into(),
             };
-            self.chunks.push(Chunk { series, bytes: Vec::new(), rows: 0 });
+            self.chunks.push(RowChunk { series, bytes: Vec::new(), rows: 0 });
             self.chunks.len() - 1
         });
         &mut self.chunks[at]
     }
 
-    fn try_batch(&mut self, batch: &[LaneRun]) -> Result<Vec<LaneFailure>, Refusal> {
-        let filing = Arc::clone(&self.filing);
-        let already = filing.sift(batch)?;
+    fn try_batch(&mut self, batch: &[LaneRun]) -> Result<Vec<LaneFailure>, ExportError> {
+        let writer = Arc::clone(&self.writer);
+        let already_exported = writer.claim_and_find_exported(batch)?;
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
-                let place = (record.partition, record.offset);
-                if already.contains(&place) {
+                let record_id = (record.partition, record.offset);
+                if already_exported.contains(&record_id) {
                     continue;
                 }
-                let appended = match filing.partitions.get(record.partition as usize) {
+                let appended = match writer.partitions.get(record.partition as usize) {
                     Some(id) => {
                         let chunk = self.chunk_of(&id.topic);
-                        let appended = filing.table.append(&mut chunk.bytes, id, record);
+                        let appended = writer.table.append(&mut chunk.bytes, id, record);
                         chunk.rows += u64::from(appended.is_ok());
                         appended
                     }
-                    None => Err(NoRow {
+                    None => Err(RowError {
                         text: format!("partition {} is not in the plan", record.partition),
                         advice: Advice::GiveUp,
                     }),
                 };
-                if let Err(NoRow { text: error, advice }) = appended {
+                if let Err(RowError { text: error, advice }) = appended {
                     failures.push(LaneFailure { run, done, error, advice });
                     break;
                 }
-                self.taken.push(place);
+                self.batch_offsets.push(record_id);
             }
         }
         self.chunks.retain(|chunk| chunk.rows > 0);
-        let full = filing.commit(&self.chunks, &mut self.taken)?;
-        filing.counts.already.fetch_add(already.len() as u64, Relaxed);
-        filing.complete_all(full);
+        let full = writer.commit(&self.chunks, &mut self.batch_offsets)?;
+        writer.counts.already_exported.fetch_add(already_exported.len() as u64, Relaxed);
+        writer.complete_all(full);
         Ok(failures)
     }
 }
 
 impl Handler for FilesHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        self.taken.clear();
+        self.batch_offsets.clear();
         for chunk in &mut self.chunks {
             chunk.bytes.clear();
             chunk.rows = 0;
             // One huge record must not hold its memory for the rest of the run.
-            chunk.bytes.shrink_to(KEPT);
+            chunk.bytes.shrink_to(MAX_IDLE_CHUNK_BYTES);
         }
-        self.try_batch(batch).unwrap_or_else(|refusal| {
-            let failed = |run| LaneFailure { run, done: 0, error: refusal.text.clone(), advice: refusal.advice };
+        self.try_batch(batch).unwrap_or_else(|error| {
+            let failed = |run| LaneFailure { run, done: 0, error: error.text.clone(), advice: error.advice };
             (0..batch.len()).map(failed).collect()
         })
     }

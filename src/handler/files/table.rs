@@ -1,57 +1,57 @@
-//! A record as a row of a file.
+//! Rows of files.
 
 use std::sync::Arc;
 
-use super::{FileFormat, cell::Cell, csv, form::Form, packed};
+use super::{FileFormat, cell::Cell, csv, format::OutputFormat, row_encoding};
 use crate::{
     domain::{Record, TopicPartition},
     handler::{Advice, ndjson::line},
     plan::Rules,
 };
 
-/// Why a record has no row.
+/// Why a record cannot be written as a row.
 #[derive(Debug)]
-pub(super) struct NoRow {
+pub(super) struct RowError {
     pub(super) text: String,
     pub(super) advice: Advice,
 }
 
-/// Makes rows of one form.
+/// Builds rows of one output format.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub(super) form: Form,
+    pub(super) output: OutputFormat,
     pub(super) rules: Arc<Rules>,
 }
 
 impl Table {
-    /// What every file begins with.
+    /// The beginning of every file.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut head = Vec::new();
-        if self.form.format == FileFormat::Csv {
-            csv::append(&mut head, self.form.columns.iter().map(|column| Cell::Text(column.title().into())));
+        if self.output.format == FileFormat::Csv {
+            csv::append(&mut head, self.output.columns.iter().map(|column| Cell::Text(column.title().into())));
         }
         head
     }
 
-    /// Appends the row of a record; on an error `out` is as it was.
+    /// Appends the row of a record. On an error `out` is unchanged.
     ///
     /// # Errors
-    /// A part of the record that cannot be decoded, or not be written as its column asks.
-    pub(super) fn append(&self, out: &mut Vec<u8>, id: &TopicPartition, record: &Record) -> Result<(), NoRow> {
-        if self.form.format == FileFormat::Ndjson {
+    /// The record cannot be decoded, or a part cannot be written as its column requires.
+    pub(super) fn append(&self, out: &mut Vec<u8>, id: &TopicPartition, record: &Record) -> Result<(), RowError> {
+        if self.output.format == FileFormat::Ndjson {
             return line::append_decoded(out, id, &self.rules, record)
-                .map_err(|error| NoRow { advice: error.advice(), text: error.to_string() });
+                .map_err(|error| RowError { advice: error.advice(), text: error.to_string() });
         }
-        let (before, format) = (out.len(), self.form.format);
+        let (before, format) = (out.len(), self.output.format);
         let examined = self.rules.examine(record);
         if let Some(error) = examined.undecodable() {
-            let advice = if error.is_passing() { Advice::Retry } else { Advice::GiveUp };
-            return Err(NoRow { text: error.to_string(), advice });
+            let advice = if error.is_transient() { Advice::Retry } else { Advice::GiveUp };
+            return Err(RowError { text: error.to_string(), advice });
         }
         let cells: Result<Vec<_>, _> =
-            self.form.columns.iter().map(|column| column.cell(format, id, record, &examined)).collect();
+            self.output.columns.iter().map(|column| column.cell(format, id, record, &examined)).collect();
         let appended = cells.and_then(|cells| match format {
-            FileFormat::Parquet => packed::append(out, cells),
+            FileFormat::Parquet => row_encoding::append(out, cells),
             FileFormat::Csv | FileFormat::Ndjson => {
                 csv::append(out, cells);
                 Ok(())
@@ -60,6 +60,6 @@ impl Table {
         if appended.is_err() {
             out.truncate(before);
         }
-        appended.map_err(|text| NoRow { text, advice: Advice::GiveUp })
+        appended.map_err(|text| RowError { text, advice: Advice::GiveUp })
     }
 }

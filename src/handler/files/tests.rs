@@ -1,4 +1,4 @@
-//! What is read back from the files is what was handled, exactly once, whatever happens in between.
+//! Tests that the files contain what was handled, exactly once, despite crashes.
 
 use std::{
     collections::BTreeMap,
@@ -53,10 +53,10 @@ fn numbered(partition: u32, offsets: std::ops::Range<i64>) -> LaneRun {
     run(offsets.map(one).collect())
 }
 
-/// A row that was read back: the names of its columns and what stands there, as text.
+/// A row that was read back: its cells as text, by column.
 type Row = BTreeMap<String, Option<String>>;
 
-/// The complete files in the order of their names, and their rows.
+/// The complete files by name, with their rows.
 fn files(dir: &Path) -> Vec<(String, Vec<Row>)> {
     let mut names: Vec<_> = fs::read_dir(dir)
         .unwrap()
@@ -128,7 +128,7 @@ fn in_partition_a(offsets: std::ops::Range<i64>) -> Vec<(String, i64)> {
 }
 
 #[test]
-fn what_was_handled_is_read_back_in_every_format_and_compression() {
+fn handled_records_are_read_back_in_every_format_and_compression() {
     for format in FORMATS {
         for compression in [Compression::Auto, Compression::Gzip, Compression::Zstd, Compression::Snappy] {
             if compression == Compression::Snappy && format != FileFormat::Parquet {
@@ -171,7 +171,7 @@ fn what_was_handled_is_read_back_in_every_format_and_compression() {
                     .filter(|entry| { !entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("export.db") })
                     .count(),
                 0,
-                "nothing is left over"
+                "no part file is left"
             );
         }
     }
@@ -179,11 +179,11 @@ fn what_was_handled_is_read_back_in_every_format_and_compression() {
 
 fn source_ending(format: FileFormat, compression: Compression) -> String {
     let settings = ExportSettings { compression, ..small() };
-    super::form::Form::of(format, &settings).unwrap().ending().to_owned()
+    super::format::OutputFormat::of(format, &settings).unwrap().ending().to_owned()
 }
 
 #[test]
-fn absent_empty_hostile_and_typed_parts_have_their_cells() {
+fn absent_empty_special_and_typed_values_are_written() {
     let columns = [
         "key",
         "value",
@@ -243,7 +243,7 @@ fn absent_empty_hostile_and_typed_parts_have_their_cells() {
 }
 
 #[test]
-fn a_part_that_is_not_of_its_column_s_kind_fails_its_record_for_good_and_no_other() {
+fn a_value_that_does_not_match_its_column_fails_only_its_record() {
     let columns = vec!["offset".parse().unwrap(), "topic".parse().unwrap(), "n=json.n:long".parse().unwrap()];
     let dir = tempfile::tempdir().unwrap();
     let source = open(FileFormat::Csv, dir.path(), &context(ExportSettings { columns, ..small() }));
@@ -264,9 +264,9 @@ fn a_part_that_is_not_of_its_column_s_kind_fails_its_record_for_good_and_no_othe
     assert_eq!(places(dir.path()), [("a".to_owned(), 0), ("b".to_owned(), 0), ("b".to_owned(), 1)]);
 }
 
-/// A process that ends leaves its files to the next one; the records in them are not exported again.
+/// The next process completes the files of one that has ended, and does not export their records again.
 #[test]
-fn what_an_earlier_process_left_is_completed_and_known() {
+fn files_of_an_earlier_process_are_completed_and_their_records_known() {
     for format in FORMATS {
         let dir = tempfile::tempdir().unwrap();
         let settings = || ExportSettings { file_size: 1 << 20, file_age: None, ..ExportSettings::default() };
@@ -274,12 +274,12 @@ fn what_an_earlier_process_left_is_completed_and_known() {
         let first = open(format, dir.path(), &context);
         assert_eq!(first.make(0).handle(&[numbered(0, 0..50)]), []);
         assert_eq!(files(dir.path()).len(), 0, "it has no final name yet");
-        // Behind the last whole batch there is a torn one.
+        // The last complete batch is followed by an incomplete one.
         let part = dir.path().join(".kreplay/000001.part");
         let mut bytes = fs::read(&part).unwrap();
         bytes.extend_from_slice(b"torn,");
         fs::write(&part, bytes).unwrap();
-        // While the first process lives its file is left alone.
+        // While the first process runs, its file is left alone.
         let second = open(format, dir.path(), &context);
         assert_eq!(files(dir.path()).len(), 0);
         drop((first, second));
@@ -295,7 +295,7 @@ fn what_an_earlier_process_left_is_completed_and_known() {
             |event| matches!(&event.kind, EventKind::Notice { text } if text.contains("completed 1 files with 50 rows"))
         ));
 
-        // Another run knows nothing of it.
+        // Another run does not know these records.
         let mut other = context.clone();
         other.run_id = "other".into();
         let fourth = open(format, dir.path(), &other);
@@ -305,9 +305,9 @@ fn what_an_earlier_process_left_is_completed_and_known() {
     }
 }
 
-/// It ended between making a file and noting the first batch in it.
+/// A process ended after creating a file and before recording its first batch.
 #[test]
-fn a_file_without_a_batch_is_no_file() {
+fn a_file_without_a_batch_is_removed() {
     for format in FORMATS {
         let dir = tempfile::tempdir().unwrap();
         let context = context(small());
@@ -324,9 +324,10 @@ fn a_file_without_a_batch_is_no_file() {
     }
 }
 
-/// It ended between giving a file its final name and noting that it is done. The file had been closed for a while before.
+/// A process ended after renaming a file and before recording that it is done. The file had been closed temporarily
+/// before.
 #[test]
-fn a_file_that_has_its_name_already_leaves_nothing_behind() {
+fn a_file_that_was_already_renamed_is_cleaned_up() {
     for format in FORMATS {
         let dir = tempfile::tempdir().unwrap();
         let context = context(small());
@@ -345,8 +346,10 @@ fn a_file_that_has_its_name_already_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
-    for (damage, part) in [("cut", "does not hold 50 rows"), ("changed", "does not hold"), ("gone", "is missing")] {
+fn a_damaged_or_missing_file_is_an_error() {
+    for (damage, part) in
+        [("cut", "no longer contains 50 rows"), ("changed", "no longer contains"), ("gone", "is missing")]
+    {
         let dir = tempfile::tempdir().unwrap();
         let context = context(ExportSettings { file_size: 1 << 20, ..small() });
         let source = open(FileFormat::Csv, dir.path(), &context);
@@ -371,14 +374,14 @@ fn a_file_that_does_not_hold_what_was_noted_is_told_and_not_passed_over() {
 }
 
 #[test]
-fn series_have_files_of_their_own_and_none_is_overwritten() {
+fn each_series_has_its_own_files_and_none_is_overwritten() {
     for (series, names) in [
         (Series::Topic, ["a-", "b-"].as_slice()),
         (Series::Worker, &["worker-0-", "worker-3-"]),
         (Series::Shared, &["records-"]),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        // Somebody else's file has the name that the first one would have.
+        // A foreign file has the name of the first exported file.
         let foreign = dir.path().join(format!("{}test-000001.csv", names[0]));
         fs::write(&foreign, "topic,offset\n").unwrap();
         let source =
@@ -394,7 +397,7 @@ fn series_have_files_of_their_own_and_none_is_overwritten() {
     }
 }
 
-/// A context of `topics` topics with a partition each.
+/// A context of `topics` topics with one partition each.
 fn many(topics: u32) -> HandlerContext {
     let partitions: Vec<_> = (0..topics).map(|topic| TopicPartition::new(format!("t{topic:03}"), 0)).collect();
     let mut context = HandlerContext::testing(&partitions);
@@ -404,7 +407,7 @@ fn many(topics: u32) -> HandlerContext {
 
 fn bounded(format: FileFormat, dir: &Path, context: &HandlerContext, max_open: usize) -> FilesSource {
     let source = open(format, dir, context);
-    source.filing.state.lock().parts.bound(max_open);
+    source.writer.state.lock().parts.set_max_open(max_open);
     source
 }
 
@@ -417,14 +420,14 @@ fn all_places(topics: u32, offsets: std::ops::Range<i64>) -> Vec<(String, i64)> 
 }
 
 #[test]
-fn only_so_many_files_are_open_and_all_hold_their_rows() {
+fn the_number_of_open_files_is_bounded_and_no_row_is_lost() {
     for format in FORMATS {
         let (dir, context) = (tempfile::tempdir().unwrap(), many(20));
         let source = bounded(format, dir.path(), &context, 3);
         let mut handler = source.make(0);
         for offset in 0..4 {
             assert_eq!(handler.handle(&one_of_each(20, offset)), []);
-            assert!(source.filing.state.lock().parts.open_count() <= 3);
+            assert!(source.writer.state.lock().parts.open_count() <= 3);
         }
         source.finish(RunEnd::default()).unwrap();
         let mut found = places(dir.path());
@@ -438,18 +441,18 @@ fn only_so_many_files_are_open_and_all_hold_their_rows() {
 }
 
 #[test]
-fn files_that_are_closed_belong_to_their_process_until_it_ends() {
+fn closed_files_belong_to_their_process_until_it_ends() {
     let (dir, context) = (tempfile::tempdir().unwrap(), many(10));
     let source = bounded(FileFormat::Csv, dir.path(), &context, 2);
     let mut handler = source.make(0);
     assert_eq!(handler.handle(&one_of_each(10, 0)), []);
-    // Another process begins to export here, and completes what others have left.
+    // Another process starts to export here and completes abandoned files.
     let mut second = many(10);
     second.run_id = "second".into();
     drop(open(FileFormat::Csv, dir.path(), &second));
-    assert_eq!(files(dir.path()).len(), 0, "nobody has ended");
+    assert_eq!(files(dir.path()).len(), 0, "no process has ended");
     assert_eq!(handler.handle(&one_of_each(10, 1)), []);
-    // As if it were killed: nothing is completed.
+    // As after a kill: nothing is completed.
     drop((handler, source));
     drop(open(FileFormat::Csv, dir.path(), &second));
     let mut found = places(dir.path());
@@ -466,11 +469,11 @@ fn a_closed_file_that_is_deleted_stops_the_run() {
     fs::remove_file(dir.path().join(".kreplay/000001.part")).unwrap();
     let failures = handler.handle(&one_of_each(5, 1));
     assert!(failures.iter().all(|failure| failure.advice == Advice::Stop), "{failures:?}");
-    assert!(failures[0].error.contains("was deleted meanwhile"), "{failures:?}");
+    assert!(failures[0].error.contains("it was deleted, and exported rows with it"), "{failures:?}");
 }
 
 #[test]
-fn a_file_is_complete_when_it_is_old_and_nothing_comes_any_more() {
+fn an_old_file_is_completed_without_further_records() {
     let dir = tempfile::tempdir().unwrap();
     let age = std::time::Duration::from_millis(100);
     let settings = ExportSettings { file_age: Some(age), ..ExportSettings::default() };
@@ -478,14 +481,14 @@ fn a_file_is_complete_when_it_is_old_and_nothing_comes_any_more() {
     assert_eq!(source.make(0).handle(&[numbered(0, 0..5)]), []);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
     while files(dir.path()).is_empty() {
-        assert!(std::time::Instant::now() < deadline, "it stays open");
+        assert!(std::time::Instant::now() < deadline, "the file stays open");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     assert_eq!(places(dir.path()), in_partition_a(0..5));
 }
 
 #[test]
-fn a_partition_that_another_process_has_taken_over_is_refused_until_it_comes_back() {
+fn a_partition_claimed_by_another_process_is_rejected_until_it_is_assigned_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut context = context(small());
     context.group = Some("g/1".into());
@@ -495,7 +498,7 @@ fn a_partition_that_another_process_has_taken_over_is_refused_until_it_comes_bac
     assert_eq!(two.handle(&[numbered(0, 3..8)]), []);
     let late = one.handle(&[numbered(0, 5..10)]);
     assert!(late[0].error.contains("another process") && late[0].advice == Advice::Retry, "{late:?}");
-    // Under a new assignment the first has it again.
+    // Under a new assignment the first process owns it again.
     let again = numbered(0, 0..10).records.into_iter().map(|mut record| {
         record.epoch = 1;
         record
@@ -519,7 +522,7 @@ impl Positions for Standing {
 }
 
 #[test]
-fn what_the_run_is_past_is_not_remembered_one_by_one() {
+fn offsets_below_the_position_are_not_stored() {
     let dir = tempfile::tempdir().unwrap();
     let context = context(ExportSettings { file_size: 1 << 20, ..small() });
     let source = open(FileFormat::Csv, dir.path(), &context);
@@ -530,22 +533,22 @@ fn what_the_run_is_past_is_not_remembered_one_by_one() {
     }
     let db = rusqlite::Connection::open(dir.path().join(".kreplay/export.db")).unwrap();
     let notes: i64 = db.query_row("SELECT count(*) FROM written", [], |row| row.get(0)).unwrap();
-    assert!((50..=70).contains(&notes), "{notes} batches are noted");
+    assert!((50..=70).contains(&notes), "{notes} batches are stored");
     drop((handler, source));
-    // A hole below the position is dealt with, one above it is not.
+    // A gap below the position is settled; one above it is not.
     let source = open(FileFormat::Csv, dir.path(), &context);
     assert_eq!(source.make(0).handle(&[numbered(0, 990..1_020)]), []);
     assert_eq!(source.effects().last().unwrap().count, 20);
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_is_told_in_one_sentence() {
+fn an_unusable_directory_is_an_error_of_one_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let context = context(small());
     for (path, part) in [
-        (dir.path().join("no/such"), "the one above it is not there"),
+        (dir.path().join("no/such"), "its parent directory does not exist"),
         (file, "is a file, not a directory"),
         ("/proc/kreplay".into(), "cannot"),
     ] {
@@ -555,13 +558,13 @@ fn a_directory_that_cannot_be_used_is_told_in_one_sentence() {
     fs::create_dir_all(dir.path().join("newer/.kreplay")).unwrap();
     let db = rusqlite::Connection::open(dir.path().join("newer/.kreplay/export.db")).unwrap();
     db.pragma_update(None, "user_version", 9).unwrap();
-    assert!(refused(FileFormat::Csv, &dir.path().join("newer"), &context).contains("has form 9"));
+    assert!(refused(FileFormat::Csv, &dir.path().join("newer"), &context).contains("has schema version 9"));
     open(FileFormat::Csv, &dir.path().join("new"), &context).finish(RunEnd::default()).unwrap();
-    assert_eq!(files(&dir.path().join("new")).len(), 0, "no record, no file");
+    assert_eq!(files(&dir.path().join("new")).len(), 0, "no file without records");
 }
 
 #[test]
-fn a_directory_that_is_deleted_in_the_middle_stops_the_run() {
+fn a_directory_deleted_during_the_run_stops_it() {
     for format in FORMATS {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
@@ -574,14 +577,14 @@ fn a_directory_that_is_deleted_in_the_middle_stops_the_run() {
             failures.iter().map(|one| (one.run, one.done, one.advice)).collect::<Vec<_>>(),
             [(0, 0, Advice::Stop), (1, 0, Advice::Stop)]
         );
-        assert!(failures[0].error.contains("it was deleted meanwhile"), "{failures:?}");
+        assert!(failures[0].error.contains("it was deleted, and exported rows with it"), "{failures:?}");
         let error = source.finish(RunEnd::default()).unwrap_err().to_string();
         assert!(error.contains("could not be completed"), "{error}");
     }
 }
 
 #[test]
-fn a_preview_makes_rows_and_writes_none() {
+fn a_preview_builds_rows_and_writes_none() {
     for format in FORMATS {
         let dir = tempfile::tempdir().unwrap();
         let source = open(format, dir.path(), &context(ExportSettings { series: Series::Topic, ..small() }));
@@ -598,19 +601,19 @@ fn a_preview_makes_rows_and_writes_none() {
     }
 }
 
-/// What a process may do to its files.
+/// A step of the simulation.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Some records of two partitions, known or new.
+    /// A batch with ranges of two partitions, as first offset and count, which may overlap earlier ones.
     Batch([(i64, i64); 2]),
-    /// It ends at once, and the next one begins.
+    /// The process is killed, and the next one starts.
     Crash,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let stretch = || (0_i64..150, 0_i64..20);
+    let range = || (0_i64..150, 0_i64..20);
     let step = prop_oneof![
-        8 => [stretch(), stretch()].prop_map(Step::Batch),
+        8 => [range(), range()].prop_map(Step::Batch),
         1 => Just(Step::Crash)
     ];
     prop::collection::vec(step, 1..25)
@@ -619,7 +622,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// The model is a set: every record that was handled is in the files once.
+    /// The model is a set: every handled record is in the files once.
     #[test]
     fn every_record_is_in_the_files_exactly_once(steps in steps(), format in 0..3_usize, compress in any::<bool>()) {
         let format = FORMATS[format];
@@ -631,9 +634,9 @@ proptest! {
         let mut expected = std::collections::BTreeSet::new();
         for step in steps {
             match step {
-                Step::Batch(stretches) => {
+                Step::Batch(ranges) => {
                     let mut batch = Vec::new();
-                    for (partition, (first, count)) in (0_u32..).zip(stretches) {
+                    for (partition, (first, count)) in (0_u32..).zip(ranges) {
                         batch.push(numbered(partition, first..first + count));
                         expected.extend((first..first + count).map(|offset| (["a", "b"][partition as usize].to_owned(), offset)));
                     }

@@ -1,4 +1,4 @@
-//! What an answer, or none, means for the records of a request.
+//! What an answer, or the lack of one, means for the records of a request.
 
 use std::time::Duration;
 
@@ -7,128 +7,131 @@ use serde_json::Value;
 
 use super::OnDenied;
 use crate::{
-    domain::{Form, Masked},
+    domain::{Secret, SecretFormat},
     handler::{
         Advice,
-        verdict::{Verdict, Written, short},
+        verdict::{JsonVerdict, Verdict, escaped_excerpt},
     },
 };
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// All of its records are handled.
+pub(super) enum RequestOutcome {
+    /// All records are handled.
     Accepted,
-    /// What became of each of its records.
-    Each(Vec<Verdict>),
-    /// None of its records is handled, as far as anyone knows.
-    Refused(Refusal),
+    /// The verdict on each record.
+    PerRecord(Vec<Verdict>),
+    /// The request failed. No record is known to be handled.
+    Failed(RequestFailure),
 }
 
-/// Why a request was not accepted.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// One sentence, without secrets.
+pub(super) struct RequestFailure {
+    /// One sentence without secrets.
     pub(super) error: String,
-    /// What is known about trying again.
+    /// What is advised about a retry.
     pub(super) advice: Advice,
-    /// What it is about.
-    pub(super) about: About,
+    /// What the failure concerns.
+    pub(super) scope: FailureScope,
 }
 
-/// What a refusal is about, as far as one can know.
+/// What a failure concerns, as far as it can be determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum About {
-    /// What was sent: another record may be accepted.
+pub(super) enum FailureScope {
+    /// The records sent; other records may be accepted.
     Records,
-    /// The endpoint, whatever is sent to it.
+    /// The endpoint; every request would fail.
     Endpoint,
-    /// The endpoint, which wants to be left alone for so long.
-    Load(Duration),
-    /// Either: a record may have broken it, or it is broken.
+    /// The endpoint is overloaded and asks to back off for this time.
+    Overload(Duration),
+    /// Unknown: the records or the endpoint.
     Unknown,
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
-    /// As the header says it.
+    /// The time of the `Retry-After` header.
     pub(super) retry_after: Option<Duration>,
-    /// Where a redirection leads to.
+    /// The target of a redirect.
     pub(super) location: Option<&'a str>,
-    /// The beginning of the body, or all of it where it says what became of each record.
+    /// The beginning of the body, or all of it if it has a result for each record.
     pub(super) body: &'a [u8],
-    /// Why the body was not read to its end.
+    /// Why the body is incomplete.
     pub(super) broken: Option<String>,
 }
 
-/// How answers are to be understood.
+/// How answers are interpreted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Understanding {
+pub(super) struct AnswerOptions {
     pub(super) on_denied: OnDenied,
-    /// Whether a body is to say what became of each record.
+    /// Whether the body has a result for each record.
     pub(super) per_record: bool,
-    /// How many records were sent.
+    /// The number of records sent.
     pub(super) records: usize,
 }
 
-/// How long an endpoint is left alone that has too much to do and does not say for how long.
-const BREATH: Duration = Duration::from_secs(1);
-/// So many characters of a body are told in an error.
-const EXCERPT: usize = 200;
+/// The back-off time if an overloaded endpoint does not specify one.
+const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
+/// The maximum length of the body excerpt in an error, in characters.
+const MAX_EXCERPT_CHARS: usize = 200;
 
-/// Whether the body has to be read to its end: it says what became of each record.
-pub(super) fn says_each(status: u16, how: Understanding) -> bool {
-    status == 207 || (how.per_record && (200..300).contains(&status))
+/// Whether the body has a result for each record and must be read completely.
+pub(super) fn has_result_per_record(status: u16, options: AnswerOptions) -> bool {
+    status == 207 || (options.per_record && (200..300).contains(&status))
 }
 
-/// What an answer means. `request` names it, such as `POST https://host/path`.
-pub(super) fn judge(request: &str, answer: &Answer<'_>, how: Understanding) -> Outcome {
+/// Interprets an answer. `request` names it in errors, such as `POST https://host/path`.
+pub(super) fn interpret(request: &str, answer: &Answer<'_>, options: AnswerOptions) -> RequestOutcome {
     let Answer { status, retry_after, .. } = *answer;
-    if says_each(status, how) {
-        return each(answer, how.records).unwrap_or_else(|reason| {
-            Outcome::Refused(Refusal {
-                error: format!("{request} answered {status}, but not what became of each record: {reason}"),
+    if has_result_per_record(status, options) {
+        return parse_results(answer, options.records).unwrap_or_else(|reason| {
+            RequestOutcome::Failed(RequestFailure {
+                error: format!("{request} answered {status}, but without a result for each record: {reason}"),
                 advice: Advice::Retry,
-                about: About::Unknown,
+                scope: FailureScope::Unknown,
             })
         });
     }
     if (200..300).contains(&status) {
-        return Outcome::Accepted;
+        return RequestOutcome::Accepted;
     }
     let excerpt = excerpt(answer.body);
     let mut error = format!("{request} answered {status}{}{excerpt}", reason(status));
     if status == 413 {
-        error.push_str(match how.records {
-            1 => "; the record is larger than the server takes: raise the server's limit",
-            _ => "; fewer records go into a request with http.batch, or fewer bytes with http.max_body",
+        error.push_str(match options.records {
+            1 => "; the record is larger than the server accepts: raise the server's limit",
+            _ => "; reduce the records per request with http.batch, or the bytes with http.max_body",
         });
     }
     let after = retry_after.map_or(Advice::Retry, Advice::After);
-    let (advice, about) = match status {
+    let (advice, scope) = match status {
         300..400 => {
-            let place = answer.location.map_or_else(String::new, |place| {
-                format!(" to {}", short(Masked::plain(Form::Address, place.to_owned()).shown()))
+            let location = answer.location.map_or_else(String::new, |location| {
+                format!(" to {}", escaped_excerpt(Secret::plain(SecretFormat::Address, location.to_owned()).shown()))
             });
             let error = format!(
-                "{request} answered {status}, which leads{place}; records are not sent elsewhere than they were told to: change \
-                 the address"
+                "{request} answered {status}, a redirect{location}; redirects are not followed: change the URL"
             );
-            return Outcome::Refused(Refusal { error, advice: Advice::Stop, about: About::Endpoint });
+            return RequestOutcome::Failed(RequestFailure {
+                error,
+                advice: Advice::Stop,
+                scope: FailureScope::Endpoint,
+            });
         }
-        401 | 403 => match how.on_denied {
-            OnDenied::Stop => (Advice::Stop, About::Endpoint),
-            OnDenied::Retry => (Advice::Retry, About::Endpoint),
-            OnDenied::GiveUp => (Advice::GiveUp, About::Records),
+        401 | 403 => match options.on_denied {
+            OnDenied::Stop => (Advice::Stop, FailureScope::Endpoint),
+            OnDenied::Retry => (Advice::Retry, FailureScope::Endpoint),
+            OnDenied::GiveUp => (Advice::GiveUp, FailureScope::Records),
         },
-        429 | 503 => (after, About::Load(retry_after.unwrap_or(BREATH))),
-        408 | 425 => (after, About::Unknown),
-        400..500 => (Advice::GiveUp, About::Records),
-        _ => (after, About::Unknown),
+        429 | 503 => (after, FailureScope::Overload(retry_after.unwrap_or(DEFAULT_BACKOFF))),
+        408 | 425 => (after, FailureScope::Unknown),
+        400..500 => (Advice::GiveUp, FailureScope::Records),
+        _ => (after, FailureScope::Unknown),
     };
-    Outcome::Refused(Refusal { error, advice, about })
+    RequestOutcome::Failed(RequestFailure { error, advice, scope })
 }
 
 fn reason(status: u16) -> String {
@@ -139,9 +142,9 @@ fn reason(status: u16) -> String {
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
-    let clipped: String = text.chars().take(EXCERPT).collect();
+    let clipped: String = text.chars().take(MAX_EXCERPT_CHARS).collect();
     let more = if clipped.len() < text.len() { "…" } else { "" };
-    if clipped.is_empty() { clipped } else { format!(": {}{more}", short(&clipped)) }
+    if clipped.is_empty() { clipped } else { format!(": {}{more}", escaped_excerpt(&clipped)) }
 }
 
 /// An array with a verdict for each record, or an object that has it as `results`.
@@ -152,20 +155,20 @@ enum Results {
     Object { results: Vec<Value> },
 }
 
-fn each(answer: &Answer<'_>, records: usize) -> Result<Outcome, String> {
+fn parse_results(answer: &Answer<'_>, records: usize) -> Result<RequestOutcome, String> {
     if let Some(broken) = &answer.broken {
         return Err(broken.clone());
     }
     let read = serde_json::from_slice(answer.body);
-    let results = match read.map_err(|_| "it is neither an array of JSON nor an object with `results`".to_owned())? {
+    let results = match read.map_err(|_| "it is neither a JSON array nor an object with `results`".to_owned())? {
         Results::Array(results) | Results::Object { results } => results,
     };
     if results.len() != records {
         return Err(format!("it has {} results for {records} records", results.len()));
     }
     let verdict = |value| {
-        let written: Written = serde_json::from_value(value).map_err(|error| short(&error.to_string()))?;
-        written.verdict()
+        let json: JsonVerdict = serde_json::from_value(value).map_err(|error| escaped_excerpt(&error.to_string()))?;
+        json.verdict()
     };
-    results.into_iter().map(verdict).collect::<Result<_, _>>().map(Outcome::Each)
+    results.into_iter().map(verdict).collect::<Result<_, _>>().map(RequestOutcome::PerRecord)
 }

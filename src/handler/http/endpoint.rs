@@ -1,35 +1,35 @@
-//! Where requests go: an address without the user and password that may be in it, which become a header.
+//! The URL that requests are sent to. A user and password in it become an `Authorization` header.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ureq::http::{HeaderValue, Uri};
 
-use crate::domain::Masked;
+use crate::domain::Secret;
 
-/// Where requests go.
+/// The URL that requests are sent to.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    /// Without user and password.
+    /// The URL without user and password.
     pub(super) uri: Uri,
-    /// The header `Authorization` that user and password stand for.
+    /// The `Authorization` header for the user and password.
     pub(super) authorization: Option<HeaderValue>,
-    /// For people, without secrets.
+    /// The URL for display, without secrets.
     pub(super) shown: String,
 }
 
 impl Endpoint {
     /// # Errors
-    /// It is no address of HTTP: one sentence without a secret.
-    pub(super) fn new(url: &Masked) -> Result<Self, String> {
-        let wrong = || format!("{} is not an address such as https://host/path", url.shown());
+    /// One sentence without secrets: it is not an HTTP URL.
+    pub(super) fn new(url: &Secret) -> Result<Self, String> {
+        let wrong = || format!("{} is not an HTTP URL such as https://host/path", url.shown());
         let (scheme, rest) = url.value().split_once("://").ok_or_else(wrong)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
-        // A fragment is the client's own business.
+        // A fragment is not sent to the server.
         let path = path.split('#').next().unwrap_or_default();
         let uri: Uri = format!("{scheme}://{host}{path}").parse().map_err(|_| wrong())?;
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        // Whoever parses addresses leaves ports to whoever connects. The colons of `[::1]` are none of them.
+        // The URL parser does not check ports. The colons in `[::1]` do not start a port.
         let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
         if !known || port.is_some_and(|port| port.parse::<u16>().is_err()) || uri.host().is_none_or(str::is_empty) {
             return Err(wrong());
@@ -38,7 +38,7 @@ impl Endpoint {
         Ok(Self { uri, authorization, shown: url.shown().to_owned() })
     }
 
-    /// Whether what is sent is encrypted.
+    /// Whether requests are encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
@@ -46,14 +46,14 @@ impl Endpoint {
 
 fn basic(user: &str) -> Option<HeaderValue> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let credentials = [&decoded(name)?, b":".as_slice(), &decoded(password)?].concat();
+    let credentials = [&percent_decoded(name)?, b":".as_slice(), &percent_decoded(password)?].concat();
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(credentials))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// Takes percent-encoding back.
-pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
+/// Decodes percent-encoding.
+pub(super) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, more @ ..] = rest {
@@ -72,10 +72,10 @@ pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Form;
+    use crate::domain::SecretFormat;
 
     fn endpoint(url: &str) -> Result<Endpoint, String> {
-        Endpoint::new(&Masked::plain(Form::Address, url.into()))
+        Endpoint::new(&Secret::plain(SecretFormat::Address, url.into()))
     }
 
     #[test]
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_without_its_password() {
+    fn errors_about_invalid_urls_hide_the_password() {
         for wrong in
             ["", "host/x", "ftp://h/x", "http://", "http://ada:hunter2@", "http://ada:%zz@h", "http://h:port/x"]
         {
             let error = endpoint(wrong).unwrap_err();
-            assert!(error.contains("is not an address") && !error.contains("hunter2"), "{error}");
+            assert!(error.contains("is not an HTTP URL") && !error.contains("hunter2"), "{error}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! `http`: each record, or many at once, in a request to an address; docs/http.md says what is sent and what answers mean.
+//! `http`: sends records to a URL, one or several per request. Requests and the meaning of answers are described in
+//! docs/http.md.
 //!
-//! A worker sends one request after the other, so that the records of a lane arrive in their order; side by side go the
-//! workers.
+//! A worker sends one request after another, so the records of a lane arrive in order. Workers send in parallel.
 
 mod answer;
 #[cfg(test)]
 mod answer_test;
+mod backoff_gate;
 mod client;
 mod endpoint;
-mod gate;
 mod parcel;
 mod request;
 mod retry_after;

@@ -1,4 +1,4 @@
-//! What a request carries: the body, and the headers that go with its records.
+//! The content of a request: the body, and the headers that belong to its records.
 
 use std::fmt::Write;
 
@@ -14,23 +14,22 @@ use crate::{
     plan::{Glob, Rules},
 };
 
-/// Says which record a request is about, the same at every attempt: whoever receives it can tell that it came before.
+/// Identifies the record of a request. The same on every attempt, so that a receiver can detect repetitions.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The body of a request, record by record.
+/// The body and headers of a request, built record by record.
 #[derive(Debug)]
-pub(super) struct Content<'a> {
+pub(super) struct RequestContent<'a> {
     kind: Body,
-    /// Which headers of a record go along with its value.
+    /// The record headers that are sent if the body is the record's value.
     record_headers: &'a [Glob],
     pub(super) bytes: Vec<u8>,
-    /// Where the first record ends.
     records: usize,
     keys: String,
     headers: HeaderMap,
 }
 
-impl<'a> Content<'a> {
+impl<'a> RequestContent<'a> {
     pub(super) fn new(settings: &'a HttpSettings) -> Self {
         Self {
             kind: settings.body,
@@ -42,10 +41,10 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Appends a record; on an error nothing was appended.
+    /// Appends a record. On an error nothing is appended.
     ///
     /// # Errors
-    /// It cannot be written in this form.
+    /// The record cannot be written in this form.
     pub(super) fn push(&mut self, source: &TopicPartition, rules: &Rules, record: &Record) -> Result<(), String> {
         if self.kind == Body::Value {
             self.headers = value_headers(source, record, self.record_headers)?;
@@ -65,11 +64,11 @@ impl<'a> Content<'a> {
         }
         self.records += 1;
         // Writing to a String cannot fail.
-        let _ = writeln!(self.keys, "{}", key(source, record.offset));
+        let _ = writeln!(self.keys, "{}", record_key(source, record.offset));
         Ok(())
     }
 
-    /// How long the body is so far.
+    /// The length of the body so far, in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -78,7 +77,8 @@ impl<'a> Content<'a> {
         self.records
     }
 
-    /// The headers of the records, with their idempotency key: that of the one record, or one that stands for exactly these.
+    /// The headers, including the idempotency key, and the body. The key is that of the single record, or a hash that
+    /// stands for exactly these records.
     pub(super) fn finish(mut self) -> (HeaderMap, Vec<u8>) {
         if self.kind == Body::Array {
             self.bytes.push(b']');
@@ -91,7 +91,7 @@ impl<'a> Content<'a> {
             format!("batch-{:032x}", hash.digest128())
         };
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind.content_type()));
-        // A topic's name has nothing in it that a header could not have.
+        // Topic names contain only characters that are valid in a header.
         if let Ok(key) = HeaderValue::try_from(key) {
             self.headers.insert(IDEMPOTENCY_KEY, key);
         }
@@ -99,15 +99,15 @@ impl<'a> Content<'a> {
     }
 }
 
-fn key(source: &TopicPartition, offset: i64) -> String {
+fn record_key(source: &TopicPartition, offset: i64) -> String {
     format!("{}-{}-{offset}", source.topic, source.partition.0)
 }
 
-/// Everything but the value.
-fn value_headers(source: &TopicPartition, record: &Record, wanted: &[Glob]) -> Result<HeaderMap, String> {
+/// The headers that describe a record except its value.
+fn value_headers(source: &TopicPartition, record: &Record, selected: &[Glob]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &'static str, value: String| {
-        let value = HeaderValue::try_from(value).map_err(|_| format!("{name} cannot be a header of HTTP"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| format!("{name} cannot be sent as an HTTP header"))?;
         headers.insert(HeaderName::from_static(name), value);
         Ok::<(), String>(())
     };
@@ -118,7 +118,7 @@ fn value_headers(source: &TopicPartition, record: &Record, wanted: &[Glob]) -> R
         add("kreplay-timestamp", record.timestamp_ms.to_string())?;
     }
     if let Some(key) = record.key() {
-        match plain(key) {
+        match as_header_text(key) {
             Some(key) => add("kreplay-key", key.to_owned())?,
             None => add("kreplay-key-base64", STANDARD.encode(key))?,
         }
@@ -126,36 +126,36 @@ fn value_headers(source: &TopicPartition, record: &Record, wanted: &[Glob]) -> R
     if record.value().is_none() {
         add("kreplay-tombstone", "true".into())?;
     }
-    let named: Vec<Named> = sent_headers(record, wanted).map(Named::of).collect();
+    let named: Vec<HeaderJson> = sent_headers(record, selected).map(HeaderJson::of).collect();
     if !named.is_empty() {
-        // One line of JSON in ASCII: names and values are base64, since they may be any bytes.
+        // One line of ASCII JSON: names and values are base64, because they may be any bytes.
         add("kreplay-headers", serde_json::to_string(&named).map_err(|error| error.to_string())?)?;
     }
     Ok(headers)
 }
 
-/// A text that a header may have as it is.
-fn plain(bytes: &[u8]) -> Option<&str> {
+/// The bytes as text if they can be sent unchanged in a header.
+fn as_header_text(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let fits = text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && text.trim() == text && !text.is_empty();
     fits.then_some(text)
 }
 
 #[derive(Serialize)]
-struct Named {
+struct HeaderJson {
     key: String,
     value: Option<String>,
 }
 
-impl Named {
+impl HeaderJson {
     fn of(header: Header<'_>) -> Self {
         Self { key: STANDARD.encode(header.key), value: header.value.map(|value| STANDARD.encode(value)) }
     }
 }
 
-/// The headers of a record that go along with its value.
-pub(super) fn sent_headers<'r>(record: &'r Record, wanted: &[Glob]) -> impl Iterator<Item = Header<'r>> {
-    record.headers().filter(|header| wanted.iter().any(|name| name.is_match(header.key)))
+/// The headers of a record that are sent with its value.
+pub(super) fn sent_headers<'r>(record: &'r Record, selected: &[Glob]) -> impl Iterator<Item = Header<'r>> {
+    record.headers().filter(|header| selected.iter().any(|name| name.is_match(header.key)))
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
 
     fn content(kind: Body, offsets: &[i64]) -> (HeaderMap, Vec<u8>) {
         let settings = HttpSettings { body: kind, ..HttpSettings::default() };
-        let mut content = Content::new(&settings);
+        let mut content = RequestContent::new(&settings);
         for offset in offsets {
             content.push(&source(), &Rules::default(), &record(0, *offset, Some(b"k"), Some(b"v"), &[])).unwrap();
         }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_of_a_body_holds_its_records() {
+    fn each_body_kind_contains_its_records() {
         let offsets = |value: &Value| value["offset"].as_i64().unwrap();
         let (headers, bytes) = content(Body::Record, &[7]);
         assert_eq!(offsets(&serde_json::from_slice(&bytes).unwrap()), 7);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_a_batch_stands_for_exactly_its_records() {
+    fn the_idempotency_key_of_a_batch_depends_on_exactly_its_records() {
         let key = |offsets: &[i64]| content(Body::Array, offsets).0[IDEMPOTENCY_KEY].clone();
         assert_eq!(key(&[7]), "orders-3-7");
         assert_eq!(key(&[7, 8]), key(&[7, 8]));
@@ -206,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_value_has_all_else_in_headers() {
+    fn a_value_body_has_everything_else_in_headers() {
         let settings = HttpSettings { body: Body::Value, ..HttpSettings::default() };
-        let mut it = Content::new(&settings);
+        let mut it = RequestContent::new(&settings);
         it.push(
             &source(),
             &Rules::default(),
@@ -233,7 +233,7 @@ mod tests {
             (b" a".as_slice(), "kreplay-key-base64", "IGE="),
             (b"".as_slice(), "kreplay-key-base64", ""),
         ] {
-            let mut it = Content::new(&settings);
+            let mut it = RequestContent::new(&settings);
             it.push(&source(), &Rules::default(), &record(0, 1, Some(key), None, &[])).unwrap();
             let (headers, bytes) = it.finish();
             assert_eq!((headers[name].to_str().unwrap(), bytes.len()), (value, 0));
@@ -242,11 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_not_wanted_stay_behind() {
-        for (wanted, sent) in [(&["a*"][..], Some(r#"[{"key":"YWI=","value":"MQ=="}]"#)), (&[], None), (&["x"], None)] {
-            let record_headers = wanted.iter().map(|name| name.parse().unwrap()).collect();
+    fn only_selected_record_headers_are_sent() {
+        for (selected, sent) in [(&["a*"][..], Some(r#"[{"key":"YWI=","value":"MQ=="}]"#)), (&[], None), (&["x"], None)]
+        {
+            let record_headers = selected.iter().map(|name| name.parse().unwrap()).collect();
             let settings = HttpSettings { body: Body::Value, record_headers, ..HttpSettings::default() };
-            let mut it = Content::new(&settings);
+            let mut it = RequestContent::new(&settings);
             let headers: &[(&[u8], Option<&[u8]>)] = &[(b"ab", Some(b"1")), (b"b", Some(b"2"))];
             it.push(&source(), &Rules::default(), &record(0, 1, None, Some(b"v"), headers)).unwrap();
             assert_eq!(it.finish().0.get("kreplay-headers").map(|value| value.to_str().unwrap()), sent);

@@ -1,22 +1,23 @@
-//! The header `Retry-After` (RFC 9110, 10.2.3): seconds, or a time of day.
+//! The header `Retry-After` (RFC 9110, 10.2.3): a number of seconds or an HTTP date.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::handler::verdict::LONGEST_WAIT;
+use crate::handler::verdict::MAX_RETRY_AFTER;
 
-/// How long to wait, at most an hour; a time that has passed means no wait. What is neither form says nothing.
+/// Parses the delay, at most [`MAX_RETRY_AFTER`]. A date in the past means no delay; `None` if the text has neither
+/// form.
 pub(super) fn parse(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are a very long time.
+        // A number that overflows means a very long time.
         let seconds = text.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
     let at = DateTime::parse_from_rfc2822(text).ok()?;
     let wait = at.with_timezone(&Utc).signed_duration_since(now).to_std().unwrap_or_default();
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_understood_and_bounded() {
+    fn seconds_and_dates_are_parsed_and_bounded() {
         let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().with_timezone(&Utc);
         for (text, seconds) in [
             ("120", Some(120)),

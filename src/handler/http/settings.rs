@@ -2,38 +2,38 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::{domain::Masked, plan::Glob};
+use crate::{domain::Secret, plan::Glob};
 
 /// `[http]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSettings {
-    /// Where requests go, unless the handler's name says it.
-    pub url: Option<Masked>,
-    /// With which method.
+    /// The URL that requests are sent to. A URL in the handler's text takes precedence.
+    pub url: Option<Secret>,
+    /// The HTTP method.
     pub method: Method,
     /// Headers of each request, as `Name: value`.
-    pub headers: Vec<Masked>,
+    pub headers: Vec<Secret>,
     /// What a request carries.
     pub body: Body,
-    /// Which headers of a record go along with its value, by name, where the value is the body.
+    /// Names of the record headers that are sent if the body is the record's value.
     pub record_headers: Vec<Glob>,
-    /// How many records a request carries at most, where its body has room for several.
+    /// The maximum number of records per request, for bodies that hold several.
     pub batch: u32,
-    /// How many bytes a request with several records carries at most; a larger record goes alone.
+    /// The maximum bytes of a request with several records. A larger record is sent alone.
     pub max_body: u64,
-    /// Whether the answer to a request with several records says what became of each.
+    /// Whether the answer to a request with several records has a result for each.
     pub per_record: bool,
-    /// The longest time for a request, from looking the host up to the answer's end.
+    /// The maximum time of a request, from resolving the host to the end of the answer.
     pub timeout: Duration,
-    /// The longest time for a connection to be made.
+    /// The maximum time to establish a connection.
     pub connect_timeout: Duration,
     /// What follows from 401 and 403.
     pub on_denied: OnDenied,
-    /// The certificates of authorities that are trusted instead of the system's, as PEM.
+    /// PEM file with the trusted CA certificates, instead of the system's.
     pub ca: Option<PathBuf>,
-    /// The certificates that kreplay shows, as PEM.
+    /// PEM file with the client certificate chain.
     pub client_certificate: Option<PathBuf>,
-    /// Their private key, as PEM.
+    /// PEM file with the client's private key.
     pub client_key: Option<PathBuf>,
 }
 
@@ -58,7 +58,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// Words for a setting, each with what it means.
+/// Defines an enum whose variants are words in the configuration.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -81,7 +81,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    other => Err(format!("`{other}` is not understood")),
+                    other => Err(format!("`{other}` is not a valid value")),
                 }
             }
         }
@@ -89,7 +89,7 @@ macro_rules! words {
 }
 
 words! {
-    /// The methods that carry a body.
+    /// HTTP methods with a body.
     Method {
         /// POST
         #[default]
@@ -104,20 +104,20 @@ words! {
 words! {
     /// What a request carries.
     Body {
-        /// One record as an object of JSON, as `ndjson` writes it.
+        /// One record as a JSON object, as `ndjson` writes it.
         #[default]
         Record = "record",
-        /// One record's value as it is; all else is in headers.
+        /// One record's value, unchanged; everything else is sent in headers.
         Value = "value",
-        /// Several records as an array of such objects.
+        /// Several records as a JSON array of such objects.
         Array = "array",
-        /// Several records, an object on each line.
+        /// Several records, one object per line.
         Ndjson = "ndjson",
     }
 }
 
 impl Body {
-    /// Whether there is room for several records.
+    /// Whether a request can hold several records.
     pub(super) fn takes_many(self) -> bool {
         matches!(self, Self::Array | Self::Ndjson)
     }
@@ -132,14 +132,14 @@ impl Body {
 }
 
 words! {
-    /// What follows from an answer that denies access, which concerns all records alike.
+    /// What follows from an answer that denies access. It concerns all records alike.
     OnDenied {
         /// The run fails at once, and can be resumed.
         #[default]
         Stop = "stop",
-        /// The record is tried again, as the run's schedule says.
+        /// The record is retried by the run's retry schedule.
         Retry = "retry",
-        /// The record has failed for good.
+        /// The record fails for good.
         GiveUp = "give-up",
     }
 }

@@ -1,7 +1,7 @@
-//! Requests whose headers are larger than a server takes.
+//! Detects requests whose headers may be too large for the server.
 //!
-//! Servers take 8 to 64 KiB of headers. Above that some answer 431, some 400 or 413, and some close the connection without
-//! an answer, so a refusal of a request with large headers names them.
+//! Servers accept 8 to 64 KiB of headers. Above that some answer 431, some 400 or 413, and some close the connection
+//! without an answer, so an error about a request with large headers mentions them.
 
 use std::fmt::Write;
 
@@ -10,14 +10,15 @@ use ureq::http::HeaderMap;
 use super::{HttpSettings, request::sent_headers};
 use crate::{domain::Record, feed::printable};
 
-/// Some servers take no more than this, and nobody sends as much without a reason.
-const SUSPICIOUS_BYTES: usize = 4 << 10;
-/// Apache's way to refuse large headers is 400, nginx has 400 and 494.
-const REFUSALS: [u16; 4] = [400, 413, 431, 494];
-/// A name in an error's text.
+/// The total size above which headers may be the reason of a failure. Some servers accept no more, and few requests
+/// need it.
+const SUSPICIOUS_HEADER_BYTES: usize = 4 << 10;
+/// Statuses that servers use for large headers: Apache 400, nginx 400 and 494.
+const HEADER_SIZE_STATUSES: [u16; 4] = [400, 413, 431, 494];
+/// The maximum length of a header name in an error.
 const MAX_NAME_CHARS: usize = 60;
 
-/// What the headers of a request take, and the largest of them.
+/// The total size of a request's headers, and the largest header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HeaderSizes {
     total: usize,
@@ -34,10 +35,11 @@ impl HeaderSizes {
         }
     }
 
-    /// What to say of a refusal for which these headers may be the reason; `status` is `None` without an answer.
-    pub(super) fn blame(&self, status: Option<u16>, settings: &HttpSettings, record: &Record) -> Option<String> {
+    /// An explanation if the headers may be the reason of a failed request. `status` is `None` if there was no answer.
+    pub(super) fn explain(&self, status: Option<u16>, settings: &HttpSettings, record: &Record) -> Option<String> {
         let certain = matches!(status, Some(431 | 494));
-        let possible = status.is_none_or(|status| REFUSALS.contains(&status)) && self.total > SUSPICIOUS_BYTES;
+        let possible =
+            status.is_none_or(|status| HEADER_SIZE_STATUSES.contains(&status)) && self.total > SUSPICIOUS_HEADER_BYTES;
         if !certain && !possible {
             return None;
         }
@@ -52,7 +54,7 @@ impl HeaderSizes {
                 // Writing to a String cannot fail.
                 let _ = write!(text, " (the record's header {} has {bytes})", printable(&key));
             }
-            text.push_str("; choose with http.record_headers which headers go along");
+            text.push_str("; select the headers to send with http.record_headers");
         } else if name.starts_with("kreplay-key") {
             text.push_str("; with http.body = \"record\" the key is in the body");
         } else {
@@ -75,25 +77,28 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_header_is_named_with_the_setting() {
+    fn the_error_names_the_largest_header_and_the_setting() {
         let large = vec![b'x'; 20_000];
         let record = record(0, 1, None, Some(b"v"), &[(b"a", Some(b"1")), (b"trace\n", Some(&large))]);
         let settings = HttpSettings::default();
         let sizes = sizes(&[("kreplay-topic", 5), ("kreplay-headers", 26_000)]);
         for status in [None, Some(400), Some(413), Some(431), Some(494)] {
-            let text = sizes.blame(status, &settings, &record).unwrap();
+            let text = sizes.explain(status, &settings, &record).unwrap();
             for part in ["kreplay-headers", "header trace\\n has", "http.record_headers"] {
                 assert!(text.contains(part), "{text}");
             }
         }
-        assert_eq!(sizes.blame(Some(404), &settings, &record), None);
+        assert_eq!(sizes.explain(Some(404), &settings, &record), None);
     }
 
     #[test]
-    fn small_headers_are_to_blame_only_where_the_answer_says_so() {
+    fn small_headers_are_mentioned_only_if_the_status_says_so() {
         let record = record(0, 1, Some(b"k"), Some(b"v"), &[]);
         let (settings, sizes) = (HttpSettings::default(), sizes(&[("kreplay-key", 500)]));
-        assert_eq!((sizes.blame(None, &settings, &record), sizes.blame(Some(400), &settings, &record)), (None, None));
-        assert!(sizes.blame(Some(431), &settings, &record).unwrap().contains("http.body"));
+        assert_eq!(
+            (sizes.explain(None, &settings, &record), sizes.explain(Some(400), &settings, &record)),
+            (None, None)
+        );
+        assert!(sizes.explain(Some(431), &settings, &record).unwrap().contains("http.body"));
     }
 }

@@ -1,4 +1,4 @@
-//! What the workers of one run share.
+//! The source of `http` handlers and the state that the workers of a run share.
 
 use std::sync::{
     Arc,
@@ -9,43 +9,43 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{
     Body, HttpSettings,
+    backoff_gate::BackoffGate,
     client::Client,
     endpoint::Endpoint,
-    gate::Gate,
-    request::{Content, IDEMPOTENCY_KEY},
+    request::{IDEMPOTENCY_KEY, RequestContent},
     worker::HttpHandler,
 };
 use crate::{
-    domain::{Censor, Growing, MASK, Masked, Record, TopicPartition},
+    domain::{AppendOnlyVec, MASK, Record, Redactor, Secret, TopicPartition},
     handler::{
-        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewedEffect,
-        RunEnd, Unbuilt,
+        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError,
+        PreviewedEffect, RunEnd,
     },
     plan::Rules,
 };
 
-/// Makes handlers that send requests.
+/// Creates handlers that send requests.
 pub(in crate::handler) struct HttpSource {
-    shared: Arc<Shared>,
+    shared: Arc<HttpShared>,
 }
 
-/// What the workers of one run share.
-pub(super) struct Shared {
+/// The state shared by the workers of one run.
+pub(super) struct HttpShared {
     pub(super) client: Client,
-    pub(super) gate: Gate,
+    pub(super) gate: BackoffGate,
     pub(super) settings: HttpSettings,
-    pub(super) partitions: Arc<Growing<TopicPartition>>,
+    pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
     pub(super) rules: Arc<Rules>,
     pub(super) counts: Counts,
-    /// The headers of each request as they may be shown.
+    /// The configured headers of each request, masked for display.
     shown: Vec<String>,
 }
 
-/// What was done.
+/// Counters for the report.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     requests: AtomicU64,
-    /// Answers by the first digit of their status; none is 0.
+    /// Answers by the first digit of their status; index 0 counts requests without an answer.
     answers: [AtomicU64; 6],
     pub(super) acknowledged: AtomicU64,
 }
@@ -62,12 +62,12 @@ impl Counts {
 
 impl HttpSource {
     /// # Errors
-    /// There is no address, or it cannot be used with what else is set.
-    pub(in crate::handler) fn open(url: Option<&Masked>, context: &HandlerContext) -> Result<Self, HandlerError> {
+    /// No URL is configured, or it or another setting is invalid.
+    pub(in crate::handler) fn open(url: Option<&Secret>, context: &HandlerContext) -> Result<Self, HandlerError> {
         let settings = context.settings.http.clone();
         let wrong = |reason: String| HandlerError::Settings { handler: "http", reason };
         let url = url.or(settings.url.as_ref());
-        let url = url.ok_or_else(|| wrong("there is no address; write http:URL, or set http.url".into()))?;
+        let url = url.ok_or_else(|| wrong("no URL given; write http:URL, or set http.url".into()))?;
         let endpoint = Endpoint::new(url).map_err(wrong)?;
         let mut headers = HeaderMap::new();
         for given in &settings.headers {
@@ -76,16 +76,16 @@ impl HttpSource {
         }
         let mut shown: Vec<_> = settings.headers.iter().map(|header| header.shown().to_owned()).collect();
         let mut secrets = url.secrets();
-        secrets.extend(settings.headers.iter().flat_map(Masked::secrets));
+        secrets.extend(settings.headers.iter().flat_map(Secret::secrets));
         if let Some(value) = endpoint.authorization.clone().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
             shown.push(format!("authorization: Basic {MASK}"));
             secrets.extend(value.to_str().ok().and_then(|text| text.strip_prefix("Basic ")).map(str::to_owned));
             headers.insert(header::AUTHORIZATION, value);
         }
-        let client = Client::new(endpoint, headers, &settings, Censor::new(secrets)).map_err(wrong)?;
-        let shared = Shared {
+        let client = Client::new(endpoint, headers, &settings, Redactor::new(secrets)).map_err(wrong)?;
+        let shared = HttpShared {
             client,
-            gate: Gate::default(),
+            gate: BackoffGate::default(),
             settings,
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
@@ -96,20 +96,20 @@ impl HttpSource {
     }
 }
 
-fn header_of(given: &Masked) -> Result<(HeaderName, HeaderValue), String> {
-    let wrong = || format!("`{}` is no header, such as `Name: value`", given.shown());
+fn header_of(given: &Secret) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || format!("`{}` is not a header; write `Name: value`", given.shown());
     let (name, value) = given.value().split_once(':').ok_or_else(wrong)?;
     let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
     let mut value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
     value.set_sensitive(true);
     if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, IDEMPOTENCY_KEY].contains(&name) {
-        return Err(format!("the header {name} cannot be set: it is kreplay's own"));
+        return Err(format!("the header {name} cannot be set: kreplay sets it itself"));
     }
     Ok((name, value))
 }
 
-impl Shared {
-    /// The partition that a record is from.
+impl HttpShared {
+    /// The source partition of a record.
     pub(super) fn source(&self, record: &Record) -> Result<&TopicPartition, String> {
         let source = self.partitions.get(record.partition as usize);
         source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))
@@ -139,7 +139,7 @@ impl HandlerSource for HttpSource {
     }
 
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
-        Ok(Box::new(Requests(Arc::clone(&self.shared))))
+        Ok(Box::new(RequestPreview(Arc::clone(&self.shared))))
     }
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
@@ -147,16 +147,16 @@ impl HandlerSource for HttpSource {
     }
 }
 
-/// The request of each record alone, as it would be sent, with secrets masked.
-struct Requests(Arc<Shared>);
+/// A preview of the request of each single record, with secrets masked.
+struct RequestPreview(Arc<HttpShared>);
 
-impl Preview for Requests {
+impl Preview for RequestPreview {
     fn form(&self) -> EffectForm {
         EffectForm::Requests
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
-        let mut body = Content::new(&self.0.settings);
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
+        let mut body = RequestContent::new(&self.0.settings);
         body.push(self.0.source(record)?, &self.0.rules, record)?;
         let (headers, body) = body.finish();
         let what = self.0.client.request();

@@ -1,4 +1,4 @@
-//! A server of HTTP for tests, the same as those on a real broker have.
+//! An HTTP server for unit tests, shared with the integration tests.
 
 #[path = "../../../tests/support/endpoint.rs"]
 mod endpoint;

@@ -1,4 +1,4 @@
-//! Encrypted connections, with certificates of an authority of the test's own.
+//! Tests TLS connections with certificates of a test authority.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -14,7 +14,7 @@ use super::{
     testing::{Endpoint, Wrap, status},
 };
 use crate::{
-    domain::{Form, Masked, TopicPartition},
+    domain::{Secret, SecretFormat, TopicPartition},
     handler::{Advice, HandlerContext, HandlerSource, LaneFailure, testing::lane},
 };
 
@@ -37,27 +37,27 @@ impl Authority {
         path
     }
 
-    /// Its certificate.
+    /// The authority's certificate.
     fn ca(&self) -> PathBuf {
         self.file("ca.pem", &self.issuer.pem())
     }
 
-    /// A certificate for a name, and its key.
+    /// Issues a certificate for a name; returns it and its key.
     fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
-    /// A server that has such a certificate, and may want one of the same authority.
-    fn serve(&self, wants_certificate: bool) -> Endpoint {
+    /// A server with such a certificate, which may require a client certificate of the same authority.
+    fn serve(&self, requires_client_certificate: bool) -> Endpoint {
         let (certificate, key) = self.issue("localhost");
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
-        let builder = if wants_certificate {
+        let builder = if requires_client_certificate {
             let mut roots = RootCertStore::empty();
             roots.add(CertificateDer::from_pem_slice(self.issuer.pem().as_bytes()).unwrap()).unwrap();
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
@@ -77,12 +77,12 @@ impl Authority {
 fn handle(endpoint: &Endpoint, host: &str, change: impl FnOnce(&mut HttpSettings)) -> Vec<LaneFailure> {
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0)]);
     change(&mut context.settings.http);
-    let url = Masked::plain(Form::Address, format!("https://{host}:{}/x", endpoint.port()));
+    let url = Secret::plain(SecretFormat::Address, format!("https://{host}:{}/x", endpoint.port()));
     HttpSource::open(Some(&url), &context).unwrap().make(0).handle(&[lane(0, 2)])
 }
 
 #[test]
-fn an_authority_of_ones_own_is_trusted_where_it_is_named_only() {
+fn a_custom_authority_is_trusted_only_if_configured() {
     let authority = Authority::new();
     let endpoint = authority.serve(false);
     assert_eq!(handle(&endpoint, "localhost", |http| http.ca = Some(authority.ca())), []);
@@ -96,7 +96,7 @@ fn an_authority_of_ones_own_is_trusted_where_it_is_named_only() {
 }
 
 #[test]
-fn a_certificate_is_shown_to_who_wants_one() {
+fn the_client_certificate_is_presented_on_request() {
     let authority = Authority::new();
     let endpoint = authority.serve(true);
     let (certificate, key) = authority.issue("kreplay");

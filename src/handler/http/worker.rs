@@ -1,4 +1,4 @@
-//! A worker's handler: sends its batch request by request.
+//! The handler of one worker: sends a batch request by request.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -6,39 +6,47 @@ use std::{
 };
 
 use super::{
-    answer::{About, Outcome, Refusal, Understanding},
-    parcel::{Place, Progress},
-    request::Content,
+    answer::{AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
+    parcel::{BatchProgress, RecordIndex},
+    request::RequestContent,
     size::HeaderSizes,
-    source::Shared,
+    source::HttpShared,
 };
 use crate::handler::{Advice, Handler, LaneFailure, LaneRun, verdict::Verdict};
 
-/// So long a batch waits, in all, for an endpoint that wants to be left alone; then it goes back to the run's schedule.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// After so many requests in a row that told nothing but trouble with the endpoint, the rest of a batch goes back, too.
-const FRUITLESS: u32 = 3;
+/// The maximum total time that a batch waits for an overloaded endpoint; then the rest is failed and retried by the
+/// run's schedule.
+const BATCH_BACKOFF_BUDGET: Duration = Duration::from_secs(10);
+/// After this number of consecutive requests that failed because of the endpoint, the rest of the batch is failed as
+/// well.
+const MAX_ENDPOINT_FAILURES: u32 = 3;
 
-/// A worker's handler.
+/// The handler of one worker.
 pub(super) struct HttpHandler {
-    shared: Arc<Shared>,
+    shared: Arc<HttpShared>,
 }
 
-/// A batch in the making.
+/// A batch that is being sent.
 struct Delivery<'a> {
-    shared: &'a Shared,
+    shared: &'a HttpShared,
     batch: &'a [LaneRun],
-    progress: Progress,
-    patience: Duration,
-    fruitless: u32,
+    progress: BatchProgress,
+    backoff_budget: Duration,
+    endpoint_failures: u32,
 }
 
 impl Handler for HttpHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let progress = Progress::new(batch.iter().map(|run| run.records.len()));
-        let mut it = Delivery { shared: &self.shared, batch, progress, patience: PATIENCE, fruitless: 0 };
-        while let Some((places, content)) = it.fill() {
-            it.deliver(&places, content);
+        let progress = BatchProgress::new(batch.iter().map(|run| run.records.len()));
+        let mut it = Delivery {
+            shared: &self.shared,
+            batch,
+            progress,
+            backoff_budget: BATCH_BACKOFF_BUDGET,
+            endpoint_failures: 0,
+        };
+        while let Some((records, content)) = it.next_request() {
+            it.send_request(&records, content);
         }
         self.shared.counts.acknowledged.fetch_add(it.progress.count() as u64, Relaxed);
         it.progress.failures()
@@ -46,123 +54,128 @@ impl Handler for HttpHandler {
 }
 
 impl HttpHandler {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<HttpShared>) -> Self {
         Self { shared }
     }
 }
 
 impl<'a> Delivery<'a> {
-    /// The next request; `None` where nothing is left. A record that cannot be written has failed.
-    fn fill(&mut self) -> Option<(Vec<Place>, Content<'a>)> {
-        let shared: &'a Shared = self.shared;
+    /// Builds the next request; `None` if nothing is left. A record that cannot be encoded fails.
+    fn next_request(&mut self) -> Option<(Vec<RecordIndex>, RequestContent<'a>)> {
+        let shared: &'a HttpShared = self.shared;
         let settings = &shared.settings;
-        let most = if settings.body.takes_many() { settings.batch as usize } else { 1 };
+        let max_records = if settings.body.takes_many() { settings.batch as usize } else { 1 };
         loop {
-            let mut content = Content::new(settings);
-            let mut wrong = None;
+            let mut content = RequestContent::new(settings);
+            let mut unwritable = None;
             let batch = self.batch;
-            let places = self.progress.next(settings.per_record, |place| {
-                let full =
-                    content.records() >= most || (content.records() > 0 && content.len() as u64 >= settings.max_body);
-                if full || wrong.is_some() {
+            let records = self.progress.next(settings.per_record, |at| {
+                let full = content.records() >= max_records
+                    || (content.records() > 0 && content.len() as u64 >= settings.max_body);
+                if full || unwritable.is_some() {
                     return false;
                 }
-                let appended = append(shared, batch, place, &mut content);
-                wrong = appended.err().map(|error| (place, error));
-                wrong.is_none()
+                let appended = append(shared, batch, at, &mut content);
+                unwritable = appended.err().map(|error| (at, error));
+                unwritable.is_none()
             });
-            if let Some((place, error)) = wrong
-                && places.is_empty()
+            if let Some((at, error)) = unwritable
+                && records.is_empty()
             {
-                self.progress.fail(place, &error, Advice::Retry);
+                self.progress.fail(at, &error, Advice::Retry);
                 continue;
             }
-            return (!places.is_empty()).then_some((places, content));
+            return (!records.is_empty()).then_some((records, content));
         }
     }
 
-    fn deliver(&mut self, places: &[Place], content: Content<'_>) {
-        if let Err(wait) = self.shared.gate.pass(&mut self.patience) {
-            let error = format!("{} wants to be left alone for a while", self.shared.client.request());
-            return self.progress.abandon(&error, Advice::After(wait));
+    fn send_request(&mut self, records: &[RecordIndex], content: RequestContent<'_>) {
+        if let Err(wait) = self.shared.gate.wait(&mut self.backoff_budget) {
+            let error = format!("{} asked to back off; retrying later", self.shared.client.request());
+            return self.progress.fail_remaining(&error, Advice::After(wait));
         }
         let settings = &self.shared.settings;
-        let how = Understanding {
+        let options = AnswerOptions {
             on_denied: settings.on_denied,
             per_record: settings.per_record && settings.body.takes_many(),
-            records: places.len(),
+            records: records.len(),
         };
         let (headers, body) = content.finish();
         let sizes = HeaderSizes::of(&headers);
-        let (status, outcome) = self.shared.client.send(headers, &body, how);
+        let (status, outcome) = self.shared.client.send(headers, &body, options);
         self.shared.counts.answered(status);
         match outcome {
-            Outcome::Accepted => {
-                self.fruitless = 0;
-                for place in places {
-                    self.progress.handled(*place);
+            RequestOutcome::Accepted => {
+                self.endpoint_failures = 0;
+                for at in records {
+                    self.progress.handled(*at);
                 }
             }
-            Outcome::Each(verdicts) => {
-                self.fruitless = 0;
-                for (place, verdict) in places.iter().zip(verdicts) {
+            RequestOutcome::PerRecord(verdicts) => {
+                self.endpoint_failures = 0;
+                for (at, verdict) in records.iter().zip(verdicts) {
                     match verdict {
-                        Verdict::Handled => self.progress.handled(*place),
-                        Verdict::Failed { error, advice } => self.progress.fail(*place, &error, advice),
+                        Verdict::Handled => self.progress.handled(*at),
+                        Verdict::Failed { error, advice } => self.progress.fail(*at, &error, advice),
                     }
                 }
             }
-            Outcome::Refused(mut refusal) => {
-                if let [place] = places
-                    && let Some(blame) = sizes.blame(status, settings, &self.batch[place.run].records[place.index])
+            RequestOutcome::Failed(mut failure) => {
+                if let [at] = records
+                    && let Some(explanation) = sizes.explain(status, settings, &self.batch[at.run].records[at.index])
                 {
-                    refusal.error = format!("{}; {blame}", refusal.error);
+                    failure.error = format!("{}; {explanation}", failure.error);
                 }
-                self.refused(places, &refusal);
+                self.request_failed(records, &failure);
             }
         }
     }
 
-    fn refused(&mut self, places: &[Place], refusal: &Refusal) {
-        let Refusal { error, advice, about } = refusal;
-        match about {
-            About::Records => self.fruitless = 0,
-            About::Load(time) => self.shared.gate.shut(*time),
-            About::Endpoint | About::Unknown => self.fruitless += 1,
+    fn request_failed(&mut self, records: &[RecordIndex], failure: &RequestFailure) {
+        let RequestFailure { error, advice, scope } = failure;
+        match scope {
+            FailureScope::Records => self.endpoint_failures = 0,
+            FailureScope::Overload(time) => self.shared.gate.close_for(*time),
+            FailureScope::Endpoint | FailureScope::Unknown => self.endpoint_failures += 1,
         }
         if *advice == Advice::Stop {
-            return self.progress.abandon(error, *advice);
+            return self.progress.fail_remaining(error, *advice);
         }
-        if let [place] = places {
-            self.progress.fail(*place, error, *advice);
-        } else if matches!(about, About::Endpoint | About::Load(_)) {
-            for place in places {
-                self.progress.fail(*place, error, *advice);
+        if let [at] = records {
+            self.progress.fail(*at, error, *advice);
+        } else if matches!(scope, FailureScope::Endpoint | FailureScope::Overload(_)) {
+            for at in records {
+                self.progress.fail(*at, error, *advice);
             }
         } else {
-            self.one_by_one(places);
+            self.send_singly(records);
         }
-        if self.fruitless >= FRUITLESS {
-            self.progress.abandon(error, *advice);
+        if self.endpoint_failures >= MAX_ENDPOINT_FAILURES {
+            self.progress.fail_remaining(error, *advice);
         }
     }
 
-    /// Sends the records of a request that was refused each alone: one of them may be the reason.
-    fn one_by_one(&mut self, places: &[Place]) {
-        for place in places {
-            if self.progress.is_passed_over(*place) {
+    /// Sends each record of a failed request alone, because only one of them may be the reason.
+    fn send_singly(&mut self, records: &[RecordIndex]) {
+        for at in records {
+            if self.progress.is_settled(*at) {
                 continue;
             }
-            let mut content = Content::new(&self.shared.settings);
-            match append(self.shared, self.batch, *place, &mut content) {
-                Ok(()) => self.deliver(&[*place], content),
-                Err(error) => self.progress.fail(*place, &error, Advice::Retry),
+            let mut content = RequestContent::new(&self.shared.settings);
+            match append(self.shared, self.batch, *at, &mut content) {
+                Ok(()) => self.send_request(&[*at], content),
+                Err(error) => self.progress.fail(*at, &error, Advice::Retry),
             }
         }
     }
 }
 
-fn append(shared: &Shared, batch: &[LaneRun], place: Place, content: &mut Content<'_>) -> Result<(), String> {
-    let record = &batch[place.run].records[place.index];
+fn append(
+    shared: &HttpShared,
+    batch: &[LaneRun],
+    at: RecordIndex,
+    content: &mut RequestContent<'_>,
+) -> Result<(), String> {
+    let record = &batch[at.run].records[at.index];
     content.push(shared.source(record)?, &shared.rules, record)
 }

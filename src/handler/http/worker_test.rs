@@ -1,4 +1,4 @@
-//! Requests to a real server, which does right and wrong.
+//! Tests with requests to a real server, correct and faulty.
 
 use std::{
     sync::{
@@ -15,11 +15,11 @@ use super::{
     testing::{Endpoint, Reply, Request, status},
 };
 use crate::{
-    domain::{Form, Masked, TopicPartition},
+    domain::{Secret, SecretFormat, TopicPartition},
     handler::{Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, testing::record},
 };
 
-/// A lane whose records have their offset as value.
+/// A lane whose records have `v` and their offset as value.
 fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
     let value = |offset: i64| format!("v{offset}");
     let records = offsets.map(|offset| record(0, offset, Some(b"k"), Some(value(offset).as_bytes()), &[])).collect();
@@ -29,7 +29,7 @@ fn lane(number: u32, offsets: std::ops::Range<i64>) -> LaneRun {
 fn open(url: &str, change: impl FnOnce(&mut HttpSettings)) -> Result<HttpSource, HandlerError> {
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0)]);
     change(&mut context.settings.http);
-    HttpSource::open(Some(&Masked::plain(Form::Address, url.to_owned())), &context)
+    HttpSource::open(Some(&Secret::plain(SecretFormat::Address, url.to_owned())), &context)
 }
 
 fn source(endpoint: &Endpoint, change: impl FnOnce(&mut HttpSettings)) -> HttpSource {
@@ -57,7 +57,7 @@ fn offsets(request: &Request) -> Vec<i64> {
     }
 }
 
-/// Refuses a request that has one of these records.
+/// A server that rejects requests containing one of these offsets.
 fn refusing(bad: &'static [i64], with: u16) -> Endpoint {
     Endpoint::start(move |request| {
         status(if offsets(request).iter().any(|offset| bad.contains(offset)) { with } else { 204 })
@@ -65,11 +65,11 @@ fn refusing(bad: &'static [i64], with: u16) -> Endpoint {
 }
 
 #[test]
-fn each_record_is_a_request_and_a_lane_ends_at_its_failure() {
+fn each_record_is_one_request_and_a_lane_ends_at_its_failure() {
     let endpoint = refusing(&[1, 20], 422);
     let it = source(&endpoint, |http| {
         http.method = Method::Put;
-        http.headers = vec![Masked::plain(Form::Header, "X-Api-Key: hunter2".into())];
+        http.headers = vec![Secret::plain(SecretFormat::Header, "X-Api-Key: hunter2".into())];
     });
     let failures = handle(&it, &[lane(0, 0..3), lane(1, 10..12), lane(2, 20..22)]);
     assert_eq!(ends(&failures), [(0, 1, Advice::GiveUp), (2, 0, Advice::GiveUp)]);
@@ -92,7 +92,7 @@ fn each_record_is_a_request_and_a_lane_ends_at_its_failure() {
 }
 
 #[test]
-fn a_raw_value_is_the_body() {
+fn a_value_body_is_sent_unchanged() {
     let endpoint = Endpoint::start(|_| status(200));
     let it = source(&endpoint, |http| http.body = Body::Value);
     assert_eq!(handle(&it, &[lane(0, 7..8)]), []);
@@ -102,7 +102,7 @@ fn a_raw_value_is_the_body() {
 }
 
 #[test]
-fn a_batch_that_is_refused_is_narrowed_to_its_records() {
+fn a_rejected_batch_is_sent_again_record_by_record() {
     for with in [400, 500] {
         let endpoint = refusing(&[1], with);
         let it = source(&endpoint, |http| {
@@ -120,7 +120,7 @@ fn a_batch_that_is_refused_is_narrowed_to_its_records() {
 }
 
 #[test]
-fn an_answer_may_say_what_became_of_each_record() {
+fn an_answer_may_have_a_result_for_each_record() {
     let endpoint = Endpoint::start(|request| {
         let of = |offset: i64| match offset {
             1 => json!({"error": "no", "retry_after": 3}),
@@ -135,12 +135,12 @@ fn an_answer_may_say_what_became_of_each_record() {
     });
     let failures = handle(&it, &[lane(0, 0..3), lane(1, 10..12)]);
     assert_eq!(ends(&failures), [(0, 1, Advice::After(Duration::from_secs(3)))]);
-    // Never two of a lane at once.
+    // A request never contains two records of a lane.
     assert_eq!(endpoint.seen().iter().map(offsets).collect::<Vec<_>>(), [vec![0, 10], vec![1, 11]]);
 }
 
 #[test]
-fn an_endpoint_that_is_overloaded_is_left_alone_for_as_long_as_it_says() {
+fn an_overloaded_endpoint_gets_no_requests_during_its_backoff() {
     let calls = AtomicUsize::new(0);
     let endpoint = Endpoint::start(move |_| match calls.fetch_add(1, SeqCst) {
         0 => Reply::Status(429, vec![("retry-after", "1".into())], Vec::new()),
@@ -158,17 +158,17 @@ fn an_endpoint_that_is_overloaded_is_left_alone_for_as_long_as_it_says() {
     let failures = handle(&it, &[lane(0, 0..2), lane(1, 10..12)]);
     assert_eq!(failures[0].advice, Advice::After(Duration::from_secs(600)));
     assert!(matches!(failures[1].advice, Advice::After(wait) if wait > Duration::from_secs(500)));
-    assert!(failures[1].error.contains("wants to be left alone"), "{}", failures[1].error);
+    assert!(failures[1].error.contains("asked to back off"), "{}", failures[1].error);
     assert_eq!(endpoint.seen().len(), 1);
 }
 
 #[test]
-fn access_that_is_denied_and_redirections_stop_the_run() {
+fn denied_access_and_redirects_stop_the_run() {
     for (reply, part) in [
         (status(401), "answered 401 Unauthorized"),
         (
             Reply::Status(307, vec![("location", "http://elsewhere/y".into())], Vec::new()),
-            "leads to http://elsewhere/y",
+            "a redirect to http://elsewhere/y",
         ),
     ] {
         let endpoint = Endpoint::start(move |_| reply.clone());
@@ -180,7 +180,7 @@ fn access_that_is_denied_and_redirections_stop_the_run() {
 }
 
 #[test]
-fn what_is_no_answer_fails_its_record_in_bounded_time() {
+fn missing_or_invalid_answers_fail_their_record_in_bounded_time() {
     for (reply, part) in [
         (Reply::Never, "no answer within 300ms"),
         (Reply::Close, "closed before the answer"),
@@ -189,19 +189,19 @@ fn what_is_no_answer_fails_its_record_in_bounded_time() {
         (status(500), "answered 500 Internal Server Error"),
         (Reply::Torn(500, 1000, b"oh no".to_vec()), "answered 500 Internal Server Error: oh no"),
     ] {
-        let (bad, told) = (reply.clone(), format!("{reply:.20?}"));
+        let (bad, case) = (reply.clone(), format!("{reply:.20?}"));
         let endpoint = Endpoint::start(move |request| if offsets(request) == [1] { bad.clone() } else { status(200) });
         let it = source(&endpoint, |http| http.timeout = Duration::from_millis(300));
         let failures = handle(&it, &[lane(0, 0..3), lane(1, 10..12)]);
-        assert_eq!(ends(&failures), [(0, 1, Advice::Retry)], "{told}");
+        assert_eq!(ends(&failures), [(0, 1, Advice::Retry)], "{case}");
         let error = &failures[0].error;
-        assert!(error.starts_with(&format!("POST {}", endpoint.url("/x"))) && error.contains(part), "{told}: {error}");
+        assert!(error.starts_with(&format!("POST {}", endpoint.url("/x"))) && error.contains(part), "{case}: {error}");
         assert!(error.len() < 600, "{error}");
     }
 }
 
 #[test]
-fn an_answer_counts_though_its_body_is_of_no_use() {
+fn a_successful_status_counts_even_if_the_body_is_broken() {
     for reply in [
         Reply::Torn(200, 1000, b"half".to_vec()),
         Reply::Slow(200, 100_000),
@@ -216,7 +216,7 @@ fn an_answer_counts_though_its_body_is_of_no_use() {
 }
 
 #[test]
-fn an_endpoint_that_is_not_there_holds_nothing_up() {
+fn an_unreachable_endpoint_fails_a_batch_quickly() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
@@ -232,7 +232,7 @@ fn an_endpoint_that_is_not_there_holds_nothing_up() {
 }
 
 #[test]
-fn one_connection_serves_a_worker() {
+fn a_worker_reuses_one_connection() {
     let connections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&connections);
     let endpoint = Endpoint::wrapped(
@@ -248,14 +248,14 @@ fn one_connection_serves_a_worker() {
 }
 
 #[test]
-fn secrets_are_told_to_nobody_but_the_endpoint() {
-    // A server that tells all it was told.
+fn secrets_are_sent_to_the_endpoint_and_masked_everywhere_else() {
+    // A server that echoes everything it received.
     let endpoint = Endpoint::start(|request| {
         Reply::Status(500, Vec::new(), format!("{} {:?}", request.line, request.headers).into_bytes())
     });
     let url = format!("http://ada:s3cret-word@127.0.0.1:{}/x?token=s3cret-token", endpoint.port());
     let it = open(&url, |http| {
-        http.headers = vec![Masked::plain(Form::Header, "X-Api-Key: s3cret-key".into())];
+        http.headers = vec![Secret::plain(SecretFormat::Header, "X-Api-Key: s3cret-key".into())];
     })
     .unwrap();
     let failures = handle(&it, &[lane(0, 0..1)]);
@@ -274,21 +274,21 @@ fn secrets_are_told_to_nobody_but_the_endpoint() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_told_before_the_run() {
+fn invalid_settings_are_rejected_before_the_run() {
     type Change = Box<dyn FnOnce(&mut HttpSettings)>;
-    let header = |text: &str| vec![Masked::plain(Form::Header, text.to_owned())];
+    let header = |text: &str| vec![Secret::plain(SecretFormat::Header, text.to_owned())];
     let cases: Vec<(&str, Change, &str)> = vec![
-        ("ftp://h/", Box::new(|_| ()), "is not an address"),
+        ("ftp://h/", Box::new(|_| ()), "is not an HTTP URL"),
         ("http://h/", Box::new(move |http| http.headers = header("Content-Length: 3")), "content-length cannot be set"),
-        ("http://h/", Box::new(move |http| http.headers = header("no header")), "is no header"),
+        ("http://h/", Box::new(move |http| http.headers = header("no header")), "is not a header"),
         ("https://h/", Box::new(|http| http.ca = Some("/no/such/ca".into())), "http.ca /no/such/ca cannot be read"),
-        ("https://h/", Box::new(|http| http.ca = Some("/dev/null".into())), "holds no certificate"),
-        ("https://h/", Box::new(|http| http.client_key = Some("/dev/null".into())), "belong together"),
+        ("https://h/", Box::new(|http| http.ca = Some("/dev/null".into())), "contains no PEM certificate"),
+        ("https://h/", Box::new(|http| http.client_key = Some("/dev/null".into())), "must be set together"),
     ];
     for (url, change, part) in cases {
         let error = open(url, change).err().unwrap();
         assert!(error.is_usage() && error.to_string().contains(part), "{error}");
     }
     let error = HttpSource::open(None, &HandlerContext::testing(&[])).err().unwrap().to_string();
-    assert!(error.contains("there is no address"), "{error}");
+    assert!(error.contains("no URL given"), "{error}");
 }

@@ -1,15 +1,16 @@
-//! One record as one line of JSON.
+//! A record as one JSON line.
 //!
-//! `{"topic": …, "partition": …, "offset": …, "timestamp": …, "key": …, "value": …, "headers": [{"key": …, "value": …}]}`
+//! `{"topic": …, "partition": …, "offset": …, "timestamp": …, "key": …, "value": …,
+//! "headers": [{"key": …, "value": …}]}`
 //!
-//! - `timestamp` is milliseconds since 1970, or null where the record has none.
-//! - Bytes that are valid UTF-8 are a string; any others are the object `{"base64": "…"}` (RFC 4648, with padding). A
-//!   string is therefore always text, whatever it holds. An absent key or value is null.
-//! - A key or a value whose format was asked for is what it decodes to: any JSON. What is JSON already is carried as it is
-//!   written, digit by digit and member by member, without the space between its parts.
-//! - Headers keep their order, and a name may come twice.
-//! - Control characters are escaped, DEL and those of the range U+0080 to U+009F too, which JSON would let pass: a line
-//!   that is printed cannot drive the terminal.
+//! - `timestamp` is milliseconds since 1970, or null if the record has none.
+//! - Bytes that are valid UTF-8 are a string; other bytes are the object `{"base64": "…"}` (RFC 4648, with padding).
+//!   A string is therefore always text. An absent key or value is null.
+//! - A key or value with a configured format is written decoded, as any JSON value. A value that is JSON already is
+//!   copied digit by digit and member by member, without whitespace between its parts.
+//! - Headers keep their order, and a name may occur more than once.
+//! - Control characters are escaped, including DEL and U+0080 to U+009F, which JSON allows unescaped: a printed line
+//!   cannot control the terminal.
 
 use std::io::{self, Write};
 
@@ -27,47 +28,47 @@ use crate::{
     plan::Rules,
 };
 
-/// A key or a value.
-enum Content<'a> {
+/// A key or a value, decoded or not.
+enum LineContent<'a> {
     Bytes(Bytes<'a>),
     Decoded(Json<'a>),
 }
 
-impl Content<'_> {
+impl LineContent<'_> {
     fn append(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         match self {
             Self::Bytes(bytes) => append_as_json(out, bytes),
             Self::Decoded(value) => {
-                // Between the parts of a value there is no control character but space, so what is escaped is in strings.
+                // Outside of strings a value has no control characters but whitespace, so the escapes are valid.
                 let text = value.compact();
-                Escaping.write_string_fragment(out, &text).map_err(serde_json::Error::io)
+                EscapingFormatter.write_string_fragment(out, &text).map_err(serde_json::Error::io)
             }
         }
     }
 }
 
-/// A record that has no line.
+/// Why a record cannot be written as a line.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::handler) enum LineError {
-    /// A format was asked for, and it cannot be decoded.
+    /// It cannot be decoded in its configured format.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
-    /// What the serializer said; none is known to happen.
+    /// The serializer failed; no case is known.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
 impl LineError {
-    /// Whether to try again.
+    /// What is advised about a retry.
     pub(in crate::handler) fn advice(&self) -> Advice {
         match self {
-            Self::Undecodable(error) if !error.is_passing() => Advice::GiveUp,
+            Self::Undecodable(error) if !error.is_transient() => Advice::GiveUp,
             _ => Advice::Retry,
         }
     }
 }
 
-/// Text where it is valid UTF-8, otherwise base64 with a mark.
+/// Bytes, serialized as text if they are valid UTF-8 and otherwise as marked base64.
 struct Bytes<'a>(&'a [u8]);
 
 impl Serialize for Bytes<'_> {
@@ -93,12 +94,12 @@ fn headers<S: Serializer>(record: &Record, serializer: S) -> Result<S::Ok, S::Er
     )
 }
 
-/// Writes JSON as `serde_json` does, with every control character escaped.
-struct Escaping;
+/// Writes JSON like `serde_json`, but escapes every control character.
+struct EscapingFormatter;
 
-impl Formatter for Escaping {
+impl Formatter for EscapingFormatter {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // DEL is one byte; U+0080 to U+009F begin with C2 in UTF-8. Most text has neither byte.
+        // DEL is one byte; U+0080 to U+009F begin with C2 in UTF-8. Most text contains neither byte.
         if !fragment.bytes().any(|byte| byte == 0x7f || byte == 0xc2) {
             return writer.write_all(fragment.as_bytes());
         }
@@ -112,24 +113,24 @@ impl Formatter for Escaping {
     }
 }
 
-/// Appends a record as it is, without decoding, and a line feed to `out`; on an error `out` is as it was.
+/// Appends a record without decoding it, and a line feed. On an error `out` is unchanged.
 ///
 /// # Errors
-/// What the serializer said; none is known to happen.
+/// The serializer's error; none is known to happen.
 pub(in crate::handler) fn append(
     out: &mut Vec<u8>,
     source: &TopicPartition,
     record: &Record,
 ) -> Result<(), serde_json::Error> {
-    let bytes = |bytes| Content::Bytes(Bytes(bytes));
+    let bytes = |bytes| LineContent::Bytes(Bytes(bytes));
     write(out, source, record, record.key().map(bytes), record.value().map(bytes))
 }
 
-/// Appends a record and a line feed to `out`, its key and its value decoded where a format was asked for; on an error `out`
-/// is as it was.
+/// Appends a record and a line feed, with key and value decoded in their configured formats. On an error `out` is
+/// unchanged.
 ///
 /// # Errors
-/// Why it cannot be decoded.
+/// Why the record cannot be decoded.
 pub(in crate::handler) fn append_decoded(
     out: &mut Vec<u8>,
     source: &TopicPartition,
@@ -137,23 +138,27 @@ pub(in crate::handler) fn append_decoded(
     record: &Record,
 ) -> Result<(), LineError> {
     let formats = record.route.formats;
-    if !formats.is_asked() {
+    if !formats.is_specified() {
         return Ok(append(out, source, record)?);
     }
     let examined = rules.examine(record);
     if let Some(error) = examined.undecodable() {
         return Err(error.clone().into());
     }
-    let key = content(formats.key, examined.key_document().ok().flatten(), record.key());
-    let value = formats.value.is_asked().then(|| examined.value()).flatten();
-    let value = content(formats.value, value, record.value());
+    let key = line_content(formats.key, examined.key_document().ok().flatten(), record.key());
+    let value = formats.value.is_specified().then(|| examined.value()).flatten();
+    let value = line_content(formats.value, value, record.value());
     Ok(write(out, source, record, key, value)?)
 }
 
-fn content<'a>(format: Format, decoded: Option<&'a Document<'_>>, bytes: Option<&'a [u8]>) -> Option<Content<'a>> {
+fn line_content<'a>(
+    format: Format,
+    decoded: Option<&'a Document<'_>>,
+    bytes: Option<&'a [u8]>,
+) -> Option<LineContent<'a>> {
     match decoded {
-        Some(value) if format.is_asked() => Some(Content::Decoded(value.root())),
-        _ => bytes.map(|bytes| Content::Bytes(Bytes(bytes))),
+        Some(value) if format.is_specified() => Some(LineContent::Decoded(value.root())),
+        _ => bytes.map(|bytes| LineContent::Bytes(Bytes(bytes))),
     }
 }
 
@@ -161,8 +166,8 @@ fn write(
     out: &mut Vec<u8>,
     source: &TopicPartition,
     record: &Record,
-    key: Option<Content<'_>>,
-    value: Option<Content<'_>>,
+    key: Option<LineContent<'_>>,
+    value: Option<LineContent<'_>>,
 ) -> Result<(), serde_json::Error> {
     let before = out.len();
     let written = append_parts(out, source, record, key, value);
@@ -176,8 +181,8 @@ fn append_parts(
     out: &mut Vec<u8>,
     source: &TopicPartition,
     record: &Record,
-    key: Option<Content<'_>>,
-    value: Option<Content<'_>>,
+    key: Option<LineContent<'_>>,
+    value: Option<LineContent<'_>>,
 ) -> Result<(), serde_json::Error> {
     out.extend_from_slice(b"{\"topic\":");
     append_as_json(out, &*source.topic)?;
@@ -194,22 +199,22 @@ fn append_parts(
         }
     }
     out.extend_from_slice(b",\"headers\":");
-    headers(record, &mut serde_json::Serializer::with_formatter(&mut *out, Escaping))?;
+    headers(record, &mut serde_json::Serializer::with_formatter(&mut *out, EscapingFormatter))?;
     out.extend_from_slice(b"}\n");
     Ok(())
 }
 
 fn append_as_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaping))
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, EscapingFormatter))
 }
 
-/// The headers of a record alone, as a line has them.
+/// The headers of a record, as a line contains them.
 ///
 /// # Errors
-/// What the serializer said; none is known to happen.
+/// The serializer's error; none is known to happen.
 pub(in crate::handler) fn headers_as_json(record: &Record) -> Result<String, String> {
     let mut out = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Escaping);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, EscapingFormatter);
     headers(record, &mut serializer).map_err(|error| error.to_string())?;
     String::from_utf8(out).map_err(|error| error.to_string())
 }
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_documented_fields_in_their_order() {
+    fn a_line_has_the_documented_fields_in_order() {
         let headers: [(&[u8], Option<&[u8]>); 3] = [(b"h", Some(b"1")), (b"h", None), (b"\xff", Some(b""))];
         assert_eq!(
             line(&record(0, 42, Some(b"k"), Some(b"{\"a\":1}"), &headers)),
@@ -240,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_is_not_empty() {
+    fn absent_and_empty_values_differ() {
         let mut without = record(0, 0, None, Some(b""), &[]);
         without.timestamp_ms = -1;
         let value: Value = serde_json::from_str(&line(&without)).unwrap();
@@ -260,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_format_was_asked_for_is_decoded() {
+    fn keys_and_values_with_a_format_are_decoded() {
         let decoded = |key: Format, value: Format, record: &Record| {
             let formats = Formats { key, value };
             let rules =
@@ -277,9 +282,9 @@ mod tests {
         };
         let good = record(0, 0, Some(b"7"), Some(b"{\"a\":[\"\x7f\"]}"), &[]);
         let text = json!("{\"a\":[\"\u{7f}\"]}");
-        assert_eq!(decoded(Format::Unsaid, Format::Unsaid, &good), Ok((json!("7"), text.clone())));
-        assert_eq!(decoded(Format::Unsaid, Format::Json, &good), Ok((json!("7"), json!({"a": ["\u{7f}"]}))));
-        assert_eq!(decoded(Format::Json, Format::Unsaid, &good), Ok((json!(7), text)));
+        assert_eq!(decoded(Format::Unspecified, Format::Unspecified, &good), Ok((json!("7"), text.clone())));
+        assert_eq!(decoded(Format::Unspecified, Format::Json, &good), Ok((json!("7"), json!({"a": ["\u{7f}"]}))));
+        assert_eq!(decoded(Format::Json, Format::Unspecified, &good), Ok((json!(7), text)));
         assert_eq!(decoded(Format::Bytes, Format::Text, &good).unwrap().0, json!({"base64": "Nw=="}));
         let tombstone = record(0, 0, None, None, &[]);
         assert_eq!(decoded(Format::Json, Format::Json, &tombstone), Ok((Value::Null, Value::Null)));
@@ -290,7 +295,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_comes_back(key in prop::collection::vec(any::<u8>(), 0..40), text in any::<String>()) {
+        fn every_byte_can_be_read_back(key in prop::collection::vec(any::<u8>(), 0..40), text in any::<String>()) {
             let line = line(&record(0, 0, Some(&key), Some(text.as_bytes()), &[(&key, Some(&key))]));
             prop_assert_eq!(line.matches('\n').count(), 1);
             let value: Value = serde_json::from_str(&line).unwrap();

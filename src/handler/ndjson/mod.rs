@@ -1,4 +1,4 @@
-//! `ndjson`: writes each record as a line of JSON, to a file or to standard output.
+//! `ndjson`: writes each record as a JSON line to a file or standard output.
 
 pub(super) mod line;
 mod sink;
@@ -9,38 +9,38 @@ use parking_lot::Mutex;
 
 use super::{
     Advice, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview,
-    PreviewedEffect, RunEnd, Unbuilt, preview::Unopened,
+    PreviewError, PreviewedEffect, RunEnd, preview::PreviewOnlyHandler,
 };
 use crate::{
-    domain::{Growing, Record, TopicPartition},
+    domain::{AppendOnlyVec, Record, TopicPartition},
     plan::Rules,
 };
 pub(super) use line::append_decoded;
-use sink::{Refusal, Sink};
+use sink::{LineSink, WriteError};
 
-/// A block of lines is written when it reaches this size, in the middle of a batch too: a batch of large records needs
+/// A block of lines is written when it reaches this size, even within a batch, so that a batch of large records needs
 /// no second copy of itself in memory.
-const BLOCK: usize = 1 << 20;
+const MAX_BLOCK_BYTES: usize = 1 << 20;
 
-/// What all workers of a run share: the way out, and the names of the partitions.
+/// The source of `ndjson` handlers: the output that all workers share.
 #[derive(Clone, Debug)]
-pub(super) struct Output {
-    sink: Arc<Mutex<Sink>>,
-    partitions: Arc<Growing<TopicPartition>>,
+pub(super) struct NdjsonSource {
+    sink: Arc<Mutex<LineSink>>,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl Output {
+impl NdjsonSource {
     pub(super) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
         Ok(Self {
-            sink: Arc::new(Mutex::new(Sink::open(path)?)),
+            sink: Arc::new(Mutex::new(LineSink::open(path)?)),
             partitions: Arc::clone(&context.partitions),
             rules: Arc::clone(&context.rules),
         })
     }
 }
 
-impl HandlerSource for Output {
+impl HandlerSource for NdjsonSource {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(NdjsonHandler::new(self.clone()))
     }
@@ -57,29 +57,29 @@ impl HandlerSource for Output {
         true
     }
 
-    /// Where it fails, records that count as handled may be lost if the machine stops.
+    /// If this fails, records that count as handled may be lost in a system crash.
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.sink.lock().finish()
     }
 }
 
-/// Makes previews only: nothing is opened, and nothing written.
+/// A source for previews only: it opens and writes nothing.
 #[derive(Debug)]
-pub(super) struct Lines {
-    partitions: Arc<Growing<TopicPartition>>,
+pub(super) struct PreviewSource {
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl Lines {
+impl PreviewSource {
     pub(super) fn of(context: &HandlerContext) -> Self {
         Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
     }
 }
 
-impl HandlerSource for Lines {
-    /// Every record fails: whoever wants lines opens an [`Output`].
+impl HandlerSource for PreviewSource {
+    /// Every record fails. Lines are written by [`NdjsonSource`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
-        Box::new(Unopened("the ndjson handler was opened for previews only"))
+        Box::new(PreviewOnlyHandler("the ndjson handler was opened for previews only"))
     }
 
     fn wants_headers(&self) -> bool {
@@ -99,9 +99,9 @@ impl HandlerSource for Lines {
     }
 }
 
-/// Builds lines.
+/// Builds the line of a record.
 struct LinePreview {
-    partitions: Arc<Growing<TopicPartition>>,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
@@ -110,7 +110,7 @@ impl Preview for LinePreview {
         EffectForm::Lines
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let id = self.partitions.get(record.partition as usize);
         let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
         let mut content = Vec::new();
@@ -121,24 +121,24 @@ impl Preview for LinePreview {
     }
 }
 
-/// Writes lines. A batch is in the system's hands when it returns; one that failed may have left lines behind that come
-/// again when it is retried.
+/// Writes lines. When a batch returns, its lines have been passed to the operating system. A failed batch may have
+/// written lines that are written again on a retry.
 #[derive(Debug)]
 struct NdjsonHandler {
-    output: Output,
+    output: NdjsonSource,
     block: Vec<u8>,
 }
 
 impl NdjsonHandler {
-    fn new(output: Output) -> Self {
+    fn new(output: NdjsonSource) -> Self {
         Self { output, block: Vec::new() }
     }
 
-    fn write(&mut self) -> Result<(), Refusal> {
+    fn flush(&mut self) -> Result<(), WriteError> {
         let result = self.output.sink.lock().write(&self.block);
         self.block.clear();
         // One huge record must not hold its memory for the rest of the run.
-        self.block.shrink_to(2 * BLOCK);
+        self.block.shrink_to(2 * MAX_BLOCK_BYTES);
         result
     }
 }
@@ -146,7 +146,7 @@ impl NdjsonHandler {
 impl Handler for NdjsonHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let mut failures = Vec::new();
-        // The first record that is not out yet, as run and place within the run.
+        // The first record that is not written yet, as run and index within the run.
         let mut next = (0, 0);
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
@@ -159,27 +159,27 @@ impl Handler for NdjsonHandler {
                     failures.push(LaneFailure { run, done, error, advice });
                     break;
                 }
-                if self.block.len() >= BLOCK {
-                    if let Err(refusal) = self.write() {
-                        return fail_from(next, batch, failures, &refusal);
+                if self.block.len() >= MAX_BLOCK_BYTES {
+                    if let Err(write_error) = self.flush() {
+                        return fail_from(next, batch, failures, &write_error);
                     }
                     next = (run, done + 1);
                 }
             }
         }
-        match self.write() {
+        match self.flush() {
             Ok(()) => failures,
-            Err(refusal) => fail_from(next, batch, failures, &refusal),
+            Err(write_error) => fail_from(next, batch, failures, &write_error),
         }
     }
 }
 
-/// Every run that is not wholly out has failed, whatever was known of it before.
+/// Fails every run that is not written completely, and drops the failures found for these runs before.
 fn fail_from(
     (first, done): (usize, usize),
     batch: &[LaneRun],
     mut failures: Vec<LaneFailure>,
-    refusal: &Refusal,
+    write_error: &WriteError,
 ) -> Vec<LaneFailure> {
     failures.retain(|failure| failure.run < first);
     for (run, lane) in batch.iter().enumerate().skip(first) {
@@ -188,8 +188,8 @@ fn fail_from(
             failures.push(LaneFailure {
                 run,
                 done,
-                error: refusal.text.clone(),
-                advice: if refusal.is_final { Advice::Stop } else { Advice::Retry },
+                error: write_error.text.clone(),
+                advice: if write_error.is_final { Advice::Stop } else { Advice::Retry },
             });
         }
     }
@@ -201,17 +201,17 @@ mod tests {
     use super::*;
     use crate::handler::testing::{lane, record};
 
-    fn full() -> Refusal {
-        Refusal { text: "disk".into(), is_final: false }
+    fn disk_error() -> WriteError {
+        WriteError { text: "disk".into(), is_final: false }
     }
 
     fn handler(path: &Path) -> NdjsonHandler {
         let context = HandlerContext::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
-        NdjsonHandler::new(Output::open(Some(path), &context).unwrap())
+        NdjsonHandler::new(NdjsonSource::open(Some(path), &context).unwrap())
     }
 
     #[test]
-    fn a_handled_batch_is_in_the_file_in_its_order() {
+    fn a_handled_batch_is_in_the_file_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let mut handler = handler(&path);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_no_known_partition_fails_its_run_only() {
+    fn a_record_of_an_unknown_partition_fails_only_its_run() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let stray = LaneRun {
@@ -241,34 +241,34 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_write_that_fails_fails_every_run() {
+    fn a_failed_write_fails_every_run() {
         let failures = handler(Path::new("/dev/full")).handle(&[lane(0, 2), lane(1, 1)]);
         assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
         assert!(failures[1].error.contains("/dev/full"), "{}", failures[1].error);
     }
 
     #[test]
-    fn runs_that_are_out_are_not_failed_by_a_later_block() {
+    fn written_runs_are_not_failed_by_a_later_block() {
         let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
         let known = vec![
             LaneFailure { run: 0, done: 1, error: "own".into(), advice: Advice::Retry },
             LaneFailure { run: 1, done: 2, error: "own".into(), advice: Advice::Retry },
         ];
-        let failures = fail_from((1, 1), &batch, known, &full());
+        let failures = fail_from((1, 1), &batch, known, &disk_error());
         let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();
         assert_eq!(got, [(0, 1, "own"), (1, 1, "disk"), (2, 0, "disk")]);
-        assert_eq!(fail_from((2, 1), &batch, Vec::new(), &full()), []);
+        assert_eq!(fail_from((2, 1), &batch, Vec::new(), &disk_error()), []);
     }
 
     #[test]
-    fn large_batches_go_out_in_blocks_of_whole_lines() {
+    fn large_batches_are_written_in_blocks_of_whole_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        let value = vec![b'x'; BLOCK / 3];
+        let value = vec![b'x'; MAX_BLOCK_BYTES / 3];
         let records = (0..10).map(|offset| record(0, offset, None, Some(&value), &[])).collect();
         let mut handler = handler(&path);
         assert_eq!(handler.handle(&[LaneRun { lane: 0, records }]), []);
-        assert!(handler.block.capacity() <= 2 * BLOCK);
+        assert!(handler.block.capacity() <= 2 * MAX_BLOCK_BYTES);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 10);
     }
 }

@@ -1,45 +1,45 @@
-//! Which records of a partition a target has above the position up to which it has all.
+//! The offsets of a partition that are applied above its position.
 
 use std::collections::BTreeMap;
 
 use crate::journal::varint;
 
-/// Offsets, kept as runs that do not touch. Adding and looking up take logarithmic time in the number of runs, whatever the
-/// number of offsets.
+/// A set of offsets, stored as runs that do not touch. Insertion and lookup take logarithmic time in the number of
+/// runs, independent of the number of offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OffsetSet {
-    /// From the first offset of a run to before its end.
+    /// The first offset of each run, and its end (exclusive).
     runs: BTreeMap<i64, i64>,
 }
 
 impl OffsetSet {
-    /// Whether an offset is among them.
+    /// Whether the set contains an offset.
     pub(super) fn contains(&self, offset: i64) -> bool {
         self.runs.range(..=offset).next_back().is_some_and(|(_, end)| offset < *end)
     }
 
-    /// Adds the offsets from `first` to before `end`.
+    /// Adds the offsets from `first` to `end` (exclusive).
     pub(super) fn insert(&mut self, first: i64, end: i64) {
         if first >= end {
             return;
         }
         let (mut first, mut end) = (first, end);
-        if let Some((&before, &its_end)) = self.runs.range(..=first).next_back()
-            && its_end >= first
+        if let Some((&before, &run_end)) = self.runs.range(..=first).next_back()
+            && run_end >= first
         {
-            if its_end >= end {
+            if run_end >= end {
                 return;
             }
             first = before;
         }
-        while let Some((&next, &its_end)) = self.runs.range(first..=end).next() {
+        while let Some((&next, &run_end)) = self.runs.range(first..=end).next() {
             self.runs.remove(&next);
-            end = end.max(its_end);
+            end = end.max(run_end);
         }
         self.runs.insert(first, end);
     }
 
-    /// Forgets the offsets below a position.
+    /// Removes the offsets below a position.
     pub(super) fn prune(&mut self, position: i64) {
         while let Some(entry) = self.runs.first_entry() {
             let (first, end) = (*entry.key(), *entry.get());
@@ -53,12 +53,12 @@ impl OffsetSet {
         }
     }
 
-    /// How far everything from `position` on is among them.
-    pub(super) fn reaches(&self, position: i64) -> i64 {
+    /// The first offset from `position` on that the set does not contain.
+    pub(super) fn contiguous_end(&self, position: i64) -> i64 {
         self.runs.range(..=position).next_back().map_or(position, |(_, end)| position.max(*end))
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.runs.len()
@@ -69,19 +69,20 @@ impl OffsetSet {
         self.runs.first_key_value().map(|(first, _)| *first)
     }
 
-    /// The end of the last run.
+    /// The end of the last run (exclusive).
     pub(super) fn end(&self) -> Option<i64> {
         self.runs.last_key_value().map(|(_, end)| *end)
     }
 
-    /// Adds all of another.
+    /// Adds all offsets of another set.
     pub(super) fn merge(&mut self, other: &Self) {
         for (&first, &end) in &other.runs {
             self.insert(first, end);
         }
     }
 
-    /// The runs as bytes: their number, then for each its distance from the end of the one before and its length, in LEB128.
+    /// Encodes the runs in LEB128: their number, then for each run its distance from the end of the previous one, and
+    /// its length.
     pub(super) fn encode(&self) -> Vec<u8> {
         let runs: Vec<_> = self.runs.iter().map(|(first, end)| (*first, *end)).collect();
         let mut bytes = Vec::with_capacity(4 * runs.len() + 2);
@@ -89,7 +90,7 @@ impl OffsetSet {
         bytes
     }
 
-    /// Reads what [`Self::encode`] has written; `None` where it is something else.
+    /// Decodes the result of [`Self::encode`]; `None` if the bytes are invalid.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let runs = varint::take_runs(&mut bytes, 0)?;
         bytes.is_empty().then(|| runs.into_iter().collect())
@@ -115,12 +116,11 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a set of single offsets.
         #[test]
-        fn it_agrees_with_a_simple_model(steps in prop::collection::vec((0_i64..60, 0_i64..9, 0_u8..8), 0..60)) {
+        fn it_agrees_with_a_btree_set(steps in prop::collection::vec((0_i64..60, 0_i64..9, 0_u8..8), 0..60)) {
             let (mut set, mut model) = (OffsetSet::default(), BTreeSet::new());
-            for (first, length, what) in steps {
-                if what == 0 {
+            for (first, length, action) in steps {
+                if action == 0 {
                     set.prune(first);
                     model.retain(|offset| *offset >= first);
                 } else {
@@ -130,8 +130,8 @@ mod tests {
                 for offset in -1..72 {
                     prop_assert_eq!(set.contains(offset), model.contains(&offset), "{} in {:?}", offset, set);
                 }
-                let reaches = (first..first + 100).find(|offset| !model.contains(offset)).unwrap();
-                prop_assert_eq!(set.reaches(first), reaches);
+                let contiguous_end = (first..first + 100).find(|offset| !model.contains(offset)).unwrap();
+                prop_assert_eq!(set.contiguous_end(first), contiguous_end);
                 prop_assert_eq!(set.end(), model.last().map(|offset| offset + 1));
                 let runs = model.iter().filter(|offset| !model.contains(&(*offset - 1))).count();
                 prop_assert_eq!(set.len(), runs, "runs do not touch");
@@ -140,13 +140,13 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn decoding_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let _ = OffsetSet::decode(&bytes);
         }
     }
 
     #[test]
-    fn a_set_of_half_a_million_offsets_is_small_where_they_follow_each_other() {
+    fn consecutive_offsets_share_a_run_and_encode_compactly() {
         let set: OffsetSet =
             (0..500_000).filter(|offset| offset % 1000 != 0).map(|offset| (offset, offset + 1)).collect();
         assert_eq!(set.len(), 500);

@@ -1,67 +1,67 @@
-//! Records whose statements are bound: what a database applies in one transaction.
+//! Batches of records with bound statements. A database applies a batch in one transaction.
 
 use std::ops::Range;
 
 use crate::domain::json::{Json, Number};
 
-/// A value of a parameter. Texts and bytes lie in the batch that it belongs to.
+/// The value of a parameter. Its text and bytes are stored in the batch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A number that is not a whole one of 64 bits, as it is written.
+    /// A number that is not a 64-bit integer, as written in the record.
     Number(Range<usize>),
-    /// UTF-8; it may hold NUL characters.
+    /// UTF-8; may contain NUL characters.
     Text(Range<usize>),
     Bytes(Range<usize>),
-    /// A list or an object, as JSON text.
+    /// JSON text: a list, an object, or a whole value.
     Json(Range<usize>),
 }
 
-/// One statement of one record.
+/// One statement of one record, with its values.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
-    /// Which of the definition's statements.
-    pub(super) statement: usize,
-    /// Its values within [`Batch::values`], in the order of the statement's parameters.
+pub(super) struct BoundStatement {
+    /// The index of the definition's statement.
+    pub(super) index: usize,
+    /// The range of its values in [`Batch::values`], in the order of the statement's parameters.
     pub(super) values: Range<usize>,
 }
 
-/// What one record does. It has its place in the log whether it does anything or not.
+/// A record with its statements, possibly none.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BoundRecord {
-    /// Its partition, by its index within the run.
+    /// The partition's index within the run.
     pub(super) partition: u32,
     pub(super) offset: i64,
-    /// A hash of its offset and contents: sums of these tell whether a record was lost or applied twice.
+    /// A hash of its offset and contents. Sums of fingerprints show whether a record was lost or applied twice.
     pub(super) fingerprint: u64,
-    /// Its statements within [`Batch::steps`].
-    pub(super) steps: Range<usize>,
+    /// The range of its statements in [`Batch::statements`].
+    pub(super) statements: Range<usize>,
 }
 
-/// Bound records of some lanes. It owns everything, so that it can be handed to another thread.
+/// Bound records of some lanes. It owns all data, so that it can be sent to another thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Batch {
-    /// The records, run by run, in their order.
+    /// The records, run by run, in order.
     pub(super) records: Vec<BoundRecord>,
-    /// The lane runs: which of the records. A run may be cut short where a record could not be bound.
+    /// The range of records of each lane run. A run ends before a record that could not be bound.
     pub(super) runs: Vec<Range<usize>>,
-    pub(super) steps: Vec<Step>,
+    pub(super) statements: Vec<BoundStatement>,
     pub(super) values: Vec<Value>,
     texts: String,
     bytes: Vec<u8>,
 }
 
 impl Batch {
-    /// The values of a step.
-    pub(super) fn values(&self, step: &Step) -> &[Value] {
-        self.values.get(step.values.clone()).unwrap_or_default()
+    /// The values of a statement.
+    pub(super) fn values(&self, bound: &BoundStatement) -> &[Value] {
+        self.values.get(bound.values.clone()).unwrap_or_default()
     }
 
     /// The statements of a record.
-    pub(super) fn steps(&self, record: &BoundRecord) -> &[Step] {
-        self.steps.get(record.steps.clone()).unwrap_or_default()
+    pub(super) fn statements_of(&self, record: &BoundRecord) -> &[BoundStatement] {
+        self.statements.get(record.statements.clone()).unwrap_or_default()
     }
 
     /// The text of [`Value::Number`], [`Value::Text`] or [`Value::Json`].
@@ -74,7 +74,7 @@ impl Batch {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
 
-    /// Keeps bytes: as text where they are UTF-8.
+    /// Stores bytes: as text if they are UTF-8.
     pub(super) fn keep(&mut self, bytes: &[u8]) -> Value {
         if let Ok(text) = std::str::from_utf8(bytes) {
             return self.keep_text(text);
@@ -84,17 +84,17 @@ impl Batch {
         Value::Bytes(start..self.bytes.len())
     }
 
-    /// Keeps a text.
+    /// Stores a text.
     pub(super) fn keep_text(&mut self, text: &str) -> Value {
         Value::Text(self.push(text))
     }
 
-    /// Keeps a number that is not a whole one of 64 bits.
+    /// Stores a number that is not a 64-bit integer.
     pub(super) fn keep_number(&mut self, number: Number<'_>) -> Value {
         Value::Number(self.push(number.text()))
     }
 
-    /// Keeps a value of JSON as its text, without the space between its parts.
+    /// Stores a JSON value as compact text.
     pub(super) fn keep_json(&mut self, value: Json<'_>) -> Value {
         Value::Json(self.push(&value.compact()))
     }

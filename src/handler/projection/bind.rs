@@ -1,30 +1,30 @@
-//! From a record to the values of its statements' parameters.
+//! Binds records: determines the values of their statements' parameters.
 
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    batch::{Batch, BoundRecord, Step, Value},
+    batch::{Batch, BoundRecord, BoundStatement, Value},
     definition::Definition,
     statement::{HASH_MODULUS, Parameter},
 };
 use crate::{
     decode::Undecodable,
     domain::{
-        Growing, Record, TopicPartition, hash_content, hash_pair,
+        AppendOnlyVec, Record, TopicPartition, hash_content, hash_pair,
         json::{Document, Json, Kind},
     },
     plan::{Examined, Rules},
 };
 
-/// Binds records. Each worker has one.
+/// Binds records to the statements of a definition. Each worker has its own binder.
 #[derive(Clone)]
 pub(super) struct Binder {
     definition: Arc<Definition>,
     rules: Arc<Rules>,
-    partitions: Arc<Growing<TopicPartition>>,
-    /// By the index of a partition: which entries of the definition its topic meets.
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    /// By the index of a partition: the definition's entries that match its topic.
     entries: Vec<Option<Arc<[usize]>>>,
 }
 
@@ -32,20 +32,20 @@ impl Binder {
     pub(super) fn new(
         definition: Arc<Definition>,
         rules: Arc<Rules>,
-        partitions: Arc<Growing<TopicPartition>>,
+        partitions: Arc<AppendOnlyVec<TopicPartition>>,
     ) -> Self {
         Self { definition, rules, partitions, entries: Vec::new() }
     }
 
-    /// Appends a record to a batch, with what it does. Where it fails the batch is as it was.
+    /// Appends a record and its statements to a batch. If it fails, the batch is unchanged.
     ///
     /// # Errors
-    /// Its value is needed and cannot be decoded.
+    /// A statement needs the decoded value, and the value cannot be decoded.
     pub(super) fn bind(&mut self, record: &Record, batch: &mut Batch) -> Result<(), Undecodable> {
         let entries = self.entries(record.partition);
         let (definition, rules) = (Arc::clone(&self.definition), Arc::clone(&self.rules));
         let examined = rules.examine(record);
-        let (first_step, first_value) = (batch.steps.len(), batch.values.len());
+        let (first_statement, first_value) = (batch.statements.len(), batch.values.len());
         for entry in entries.iter().filter_map(|entry| definition.on.get(*entry)) {
             if !entry.event_types.is_empty()
                 && !examined.event_type().is_some_and(|name| entry.event_types.iter().any(|glob| glob.is_match(&name)))
@@ -58,18 +58,18 @@ impl Binder {
                     match self.value(parameter, record, &examined, batch) {
                         Ok(value) => batch.values.push(value),
                         Err(error) => {
-                            batch.steps.truncate(first_step);
+                            batch.statements.truncate(first_statement);
                             batch.values.truncate(first_value);
                             return Err(error);
                         }
                     }
                 }
-                batch.steps.push(Step { statement, values: first..batch.values.len() });
+                batch.statements.push(BoundStatement { index: statement, values: first..batch.values.len() });
             }
         }
-        let steps = first_step..batch.steps.len();
+        let statements = first_statement..batch.statements.len();
         let fingerprint = fingerprint_of(record.offset, record.key(), record.value());
-        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, steps });
+        batch.records.push(BoundRecord { partition: record.partition, offset: record.offset, fingerprint, statements });
         Ok(())
     }
 
@@ -79,9 +79,10 @@ impl Binder {
             return Arc::clone(known);
         }
         let topic = self.partitions.get(index).map_or(&b""[..], |id| id.topic.as_bytes());
-        let meets = |globs: &[crate::plan::Glob]| globs.is_empty() || globs.iter().any(|glob| glob.is_match(topic));
+        let matches_topic =
+            |globs: &[crate::plan::Glob]| globs.is_empty() || globs.iter().any(|glob| glob.is_match(topic));
         let on = self.definition.on.iter().enumerate();
-        let entries: Arc<[usize]> = on.filter(|(_, on)| meets(&on.topics)).map(|(at, _)| at).collect();
+        let entries: Arc<[usize]> = on.filter(|(_, on)| matches_topic(&on.topics)).map(|(at, _)| at).collect();
         if self.entries.len() <= index {
             self.entries.resize(index + 1, None);
         }
@@ -96,11 +97,12 @@ impl Binder {
         examined: &Examined<'_, Record>,
         batch: &mut Batch,
     ) -> Result<Value, Undecodable> {
-        let keep = |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
+        let store_bytes =
+            |batch: &mut Batch, bytes: Option<&[u8]>| bytes.map_or(Value::Null, |bytes| batch.keep(bytes));
         let id = self.partitions.get(record.partition as usize);
         Ok(match parameter {
-            Parameter::Key => keep(batch, examined.own_key()),
-            Parameter::Value => keep(batch, record.value()),
+            Parameter::Key => store_bytes(batch, examined.own_key()),
+            Parameter::Value => store_bytes(batch, record.value()),
             Parameter::Topic => id.map_or(Value::Null, |id| batch.keep_text(&id.topic)),
             Parameter::Partition => id.map_or(Value::Null, |id| Value::Integer(id.partition.0.into())),
             Parameter::Offset => Value::Integer(record.offset),
@@ -108,10 +110,10 @@ impl Binder {
             Parameter::Timestamp => Value::Integer(record.timestamp_ms),
             Parameter::Header(name) => {
                 let header = record.headers().find(|header| header.key == name.as_bytes());
-                keep(batch, header.and_then(|header| header.value))
+                store_bytes(batch, header.and_then(|header| header.value))
             }
-            Parameter::EventType => keep(batch, examined.event_type().as_deref()),
-            Parameter::LaneKey => keep(batch, examined.lane_key()),
+            Parameter::EventType => store_bytes(batch, examined.event_type().as_deref()),
+            Parameter::LaneKey => store_bytes(batch, examined.lane_key()),
             Parameter::Unkeyed => match (examined.lane_key(), id) {
                 (None, Some(id)) => batch.keep_text(&id.to_string()),
                 _ => batch.keep_text(""),
@@ -132,16 +134,16 @@ impl Binder {
     }
 }
 
-/// What a record adds to the digest of its partition. Contents are mixed with the offset, so that neither two records
-/// that change places nor two that are equal cancel each other out.
+/// The fingerprint of a record, which is added to the digest of its partition. The hash includes the offset, so that
+/// swapped records change the digest, and equal records do not cancel each other out.
 pub(super) fn fingerprint_of(offset: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> u64 {
     xxh3_64_with_seed(&offset.to_le_bytes(), hash_pair(key, value))
 }
 
-/// A value of JSON with its own type. The whole value stays JSON, whatever it is.
+/// A JSON value with its own type. The whole value is always JSON text.
 ///
 /// # Errors
-/// A string that has no text.
+/// A string cannot be decoded.
 fn json(value: Json<'_>, whole: bool, batch: &mut Batch) -> Result<Value, Undecodable> {
     Ok(match value.kind() {
         _ if whole => batch.keep_json(value),

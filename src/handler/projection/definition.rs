@@ -1,4 +1,4 @@
-//! The file that defines a projection: where it is kept, its schema, and what each record does to it.
+//! The definition file of a projection: its target, its schema, and the statements for each record.
 
 use std::{
     fmt,
@@ -11,46 +11,46 @@ use toml::Spanned;
 
 use super::{
     statement::{Parameter, Statement},
-    target::Target,
+    target::ProjectionTarget,
 };
 use crate::plan::Glob;
 
-/// The longest file that is read, in bytes.
-const LONGEST: u64 = 4 << 20;
+/// The maximum size of a file, in bytes.
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
-/// What a projection is: its target, its schema, and what each record does.
+/// The definition of a projection.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Definition {
     /// The file that it was read from, for errors.
     pub(super) origin: PathBuf,
-    /// Tells projections in one database apart: each has positions of its own.
+    /// Its name. Each projection in a database has separate positions under its name.
     pub(super) name: String,
-    /// Where it is kept.
-    pub(super) target: Target,
-    /// SQL that makes its tables; run at each start, so it has to say `IF NOT EXISTS`.
+    /// The target.
+    pub(super) target: ProjectionTarget,
+    /// SQL that creates its tables. It is run at each start, so it needs `IF NOT EXISTS`.
     pub(super) schema: Option<String>,
-    /// A query for what is wrong with a rebuilt projection: no rows mean that all is well.
+    /// A query that returns the errors in a rebuilt projection: no rows mean that it is correct.
     pub(super) check: Option<String>,
-    /// What is done, and for which records: every entry that a record meets, in this order.
-    pub(super) on: Vec<On>,
-    /// All statements, entry by entry.
+    /// The `[[on]]` entries. All entries that match a record are applied, in this order.
+    pub(super) on: Vec<OnEntry>,
+    /// The statements of all entries, in order.
     pub(super) statements: Vec<Statement>,
-    /// Whether it is kreplay's own.
+    /// Whether it is the built-in projection.
     pub(super) is_builtin: bool,
 }
 
-/// What is done for some records.
+/// An `[[on]]` entry: statements for matching records.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct On {
-    /// Patterns for the topic, of which one has to match; none means every topic.
+pub(super) struct OnEntry {
+    /// Patterns for the topic, one of which must match. Empty: every topic matches.
     pub(super) topics: Vec<Glob>,
-    /// Patterns for the event type, of which one has to match; none means every record, with an event type or without.
+    /// Patterns for the event type, one of which must match. Empty: every record matches, even without an event type.
     pub(super) event_types: Vec<Glob>,
-    /// Which of [`Definition::statements`] are carried out, in their order.
+    /// The range of its statements in [`Definition::statements`].
     pub(super) statements: Range<usize>,
 }
 
-/// A definition that cannot be used: place and reason.
+/// Why a definition cannot be used, with the place of the error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) struct DefinitionError {
     path: PathBuf,
@@ -74,7 +74,7 @@ impl fmt::Display for DefinitionError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct DefinitionFile {
     name: Option<Spanned<String>>,
     target: Option<Spanned<String>>,
     schema: Option<Spanned<String>>,
@@ -96,20 +96,20 @@ struct OnTable {
 }
 
 impl Definition {
-    /// Reads a definition's file. `target` is stronger than what the file says; paths in the file are relative to it.
+    /// Reads a definition file. `target` overrides the target in the file. Paths in the file are relative to it.
     ///
     /// # Errors
-    /// The file cannot be read, or something in it is wrong: said with its line and key.
-    pub(super) fn read(path: &Path, target: Option<&Target>) -> Result<Self, DefinitionError> {
+    /// The file cannot be read, or is invalid; the error has the line and the key.
+    pub(super) fn read(path: &Path, target: Option<&ProjectionTarget>) -> Result<Self, DefinitionError> {
         let failed = |message: String| DefinitionError { path: path.into(), line: None, key: None, message };
-        let text = text_of(path).map_err(|error| failed(format!("the definition cannot be read: {error}")))?;
+        let text = read_text(path).map_err(|error| failed(format!("cannot read the definition: {error}")))?;
         Self::parse(path, &text, target)
     }
 
-    /// Reads a definition's text.
-    pub(super) fn parse(path: &Path, text: &str, target: Option<&Target>) -> Result<Self, DefinitionError> {
-        let reader = Reader { path, text };
-        let file: File = toml::from_str(text).map_err(|error| DefinitionError {
+    /// Parses the text of a definition.
+    pub(super) fn parse(path: &Path, text: &str, target: Option<&ProjectionTarget>) -> Result<Self, DefinitionError> {
+        let reader = DefinitionReader { path, text };
+        let file: DefinitionFile = toml::from_str(text).map_err(|error| DefinitionError {
             path: path.into(),
             line: error.span().map(|span| reader.line(span.start)),
             key: None,
@@ -117,7 +117,7 @@ impl Definition {
         })?;
         let name = match &file.name {
             Some(name) if name.get_ref().is_empty() || name.get_ref().chars().any(char::is_control) => {
-                return Err(reader.error(name, "name", "it has to be printable text".into()));
+                return Err(reader.error(name, "name", "it must be printable text".into()));
             }
             Some(name) => name.get_ref().clone(),
             None => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -134,7 +134,7 @@ impl Definition {
             target,
         };
         if file.on.is_empty() {
-            let message = "there is no [[on]] entry, so nothing would be done with any record".into();
+            let message = "there is no [[on]] entry, so no record would be applied".into();
             return Err(DefinitionError { path: path.into(), line: None, key: None, message });
         }
         for (number, on) in file.on.iter().enumerate() {
@@ -143,34 +143,34 @@ impl Definition {
         Ok(definition)
     }
 
-    /// Whether records need their headers. `event_types` says whether event types are looked for in headers, `lane_keys`
-    /// whether keys of lanes are made of them.
+    /// Whether records need their headers. `event_types`: event types may be read from headers. `lane_keys`: lane keys
+    /// may be made from headers.
     pub(super) fn wants_headers(&self, event_types: bool, lane_keys: bool) -> bool {
-        let wants = |parameter: &Parameter| match parameter {
+        let needs_headers = |parameter: &Parameter| match parameter {
             Parameter::Header(_) => true,
             Parameter::EventType => event_types,
             Parameter::LaneKey | Parameter::Unkeyed => lane_keys,
             _ => false,
         };
-        self.statements.iter().any(|statement| statement.parameters().iter().any(wants))
+        self.statements.iter().any(|statement| statement.parameters().iter().any(needs_headers))
             || event_types && self.on.iter().any(|on| !on.event_types.is_empty())
     }
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
+fn read_text(path: &Path) -> Result<String, String> {
     use std::io::Read;
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > LONGEST { Err("it is larger than 4 MiB".into()) } else { Ok(text) }
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_FILE_BYTES { Err("it is larger than 4 MiB".into()) } else { Ok(text) }
 }
 
-struct Reader<'a> {
+struct DefinitionReader<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl Reader<'_> {
+impl DefinitionReader<'_> {
     fn line(&self, at: usize) -> usize {
         1 + self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
     }
@@ -183,36 +183,40 @@ impl Reader<'_> {
         DefinitionError { path: self.path.into(), line: Some(line), key: Some(key.into()), message }
     }
 
-    fn target(&self, file: &File, stronger: Option<&Target>) -> Result<Target, DefinitionError> {
-        if let Some(target) = stronger {
+    fn target(
+        &self,
+        file: &DefinitionFile,
+        override_target: Option<&ProjectionTarget>,
+    ) -> Result<ProjectionTarget, DefinitionError> {
+        if let Some(target) = override_target {
             return Ok(target.clone());
         }
         let Some(target) = &file.target else {
             let message =
-                "there is no target; write target = \"sqlite:FILE\" here, or in [projection] of the configuration";
+                "no target given; write target = \"sqlite:FILE\" here, or in [projection] of the configuration";
             return Err(DefinitionError { path: self.path.into(), line: None, key: None, message: message.into() });
         };
         match target.get_ref().parse().map_err(|message| self.error(target, "target", message))? {
-            Target::Sqlite(path) => Ok(Target::Sqlite(self.beside(&path))),
-            other @ Target::Postgres(_) => Ok(other),
+            ProjectionTarget::Sqlite(path) => Ok(ProjectionTarget::Sqlite(self.resolve_path(&path))),
+            other @ ProjectionTarget::Postgres(_) => Ok(other),
         }
     }
 
-    fn beside(&self, path: &Path) -> PathBuf {
+    fn resolve_path(&self, path: &Path) -> PathBuf {
         self.path.parent().map_or_else(|| path.to_owned(), |dir| dir.join(path))
     }
 
-    fn schema(&self, file: &File) -> Result<Option<String>, DefinitionError> {
+    fn schema(&self, file: &DefinitionFile) -> Result<Option<String>, DefinitionError> {
         match (&file.schema, &file.schema_path) {
-            (Some(_), Some(second)) => {
-                Err(self.error(second, "schema_file", "there is schema, too; give one of the two".into()))
+            (Some(_), Some(schema_file)) => {
+                Err(self.error(schema_file, "schema_file", "schema is given, too; use only one of the two".into()))
             }
             (Some(schema), None) => Ok(Some(schema.get_ref().clone())),
             (None, Some(name)) => {
-                let path = self.beside(Path::new(name.get_ref()));
+                let path = self.resolve_path(Path::new(name.get_ref()));
                 let unreadable =
                     |error| self.error(name, "schema_file", format!("cannot read {}: {error}", path.display()));
-                text_of(&path).map(Some).map_err(unreadable)
+                read_text(&path).map(Some).map_err(unreadable)
             }
             (None, None) => Ok(None),
         }
@@ -232,26 +236,26 @@ impl Reader<'_> {
         let statements = Statement::parse_all(sql, definition.target.dialect())
             .map_err(|error| self.error_at(self.line_within(&on.sql, error.at), &key, error.message))?;
         if statements.is_empty() {
-            return Err(self.error(&on.sql, &key, "there is no statement in it".into()));
+            return Err(self.error(&on.sql, &key, "it contains no statement".into()));
         }
         let first = definition.statements.len();
         definition.statements.extend(statements.into_iter().map(|mut statement| {
-            // From here on it is its line.
             statement.line = self.line_within(&on.sql, statement.at);
             statement
         }));
-        definition.on.push(On { topics, event_types, statements: first..definition.statements.len() });
+        definition.on.push(OnEntry { topics, event_types, statements: first..definition.statements.len() });
         Ok(())
     }
 
-    /// The line of a place within a string: those of several lines stand as they are, but for a line feed at the beginning.
+    /// The line of a byte offset within a string. Multi-line strings have the lines of the file, except that a line
+    /// feed at the beginning is dropped.
     fn line_within(&self, value: &Spanned<String>, at: usize) -> usize {
         let first = self.line(value.span().start);
-        let raw = self.text.get(value.span()).unwrap_or_default();
-        if !raw.starts_with("\"\"\"") && !raw.starts_with("'''") {
+        let literal = self.text.get(value.span()).unwrap_or_default();
+        if !literal.starts_with("\"\"\"") && !literal.starts_with("'''") {
             return first;
         }
-        let trimmed = usize::from(raw[3..].starts_with('\n') || raw[3..].starts_with("\r\n"));
+        let trimmed = usize::from(literal[3..].starts_with('\n') || literal[3..].starts_with("\r\n"));
         let before = value.get_ref().as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
         first + trimmed + before
     }

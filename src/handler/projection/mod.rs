@@ -1,15 +1,16 @@
 //! `projection`: SQL read models.
 //!
-//! A definition says what each record does (`definition`, `statement`), a binder makes values of a record's parts (`bind`,
-//! `batch`), a store applies them exactly once (`store`, `applied`; `sqlite`, `postgres`) as long
-//! as its positions are those of the log that is read (`belonging`). A projection may be made anew beside the one in use (`shadow`).
+//! A definition has the SQL statements for each record (`definition`, `statement`). A binder determines the values of
+//! their parameters (`bind`, `batch`). A store applies the statements exactly once (`store`, `applied`; `sqlite`,
+//! `postgres`), provided that its positions belong to the log that is read (`log_identity`). A projection can be
+//! rebuilt beside the one in use (`shadow`).
 
 mod applied;
 mod batch;
-mod belonging;
 mod bind;
 mod builtin;
 mod definition;
+mod log_identity;
 mod postgres;
 mod preview;
 mod settings;
@@ -24,4 +25,4 @@ pub(super) use source::ProjectionSource;
 
 pub use postgres::ScratchSchemas;
 pub use settings::{Durability, ProjectionSettings};
-pub use target::Target as ProjectionTarget;
+pub use target::ProjectionTarget;

@@ -2,27 +2,27 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::domain::Masked;
+use crate::domain::Secret;
 
 /// `[projection]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectionSettings {
-    /// Where the projection is kept ([`ProjectionTarget`](crate::handler::ProjectionTarget)); stronger than what its definition
-    /// says.
-    pub target: Option<Masked>,
-    /// The definition's file, where the handler does not name one; neither means the built-in projection.
+    /// The target of the projection ([`ProjectionTarget`](crate::handler::ProjectionTarget)). Overrides that of the
+    /// definition.
+    pub target: Option<Secret>,
+    /// The definition file, if the handler names none. Without both the built-in projection is used.
     pub definition: Option<PathBuf>,
     /// What a commit survives.
     pub durability: Durability,
-    /// The longest wait for a database that somebody else has locked.
+    /// The maximum wait for a database that another process has locked.
     pub busy_timeout: Duration,
-    /// The schema of PostgreSQL that unqualified names mean, before `public`; it is made where it is not there.
+    /// The PostgreSQL schema that unqualified names resolve to, before `public`. It is created if it does not exist.
     pub schema: Option<String>,
-    /// How long a connection to PostgreSQL that was lost is tried to be made again before records fail.
+    /// The time for which reconnecting to PostgreSQL is tried before records fail.
     pub reconnect_timeout: Duration,
-    /// Whether the projection is made anew beside the one in use, verified, and only then put in its place.
+    /// Whether the projection is rebuilt beside the one in use, verified, and only then swapped in.
     pub shadow: bool,
-    /// Whether the one that was in use is kept then.
+    /// Whether the replaced projection is kept after a rebuild.
     pub keep_old: bool,
 }
 
@@ -41,13 +41,13 @@ impl Default for ProjectionSettings {
     }
 }
 
-/// What a commit survives. Positions are part of it: what is lost is applied again.
+/// What a commit survives. Positions are part of a commit, so lost records are applied again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// The end of the process, however it comes; a loss of power may take the last commits and damages nothing.
+    /// Any end of the process. A power failure may lose the last commits, but does not damage the file.
     #[default]
     Process,
-    /// A loss of power, too: each commit waits for the disk.
+    /// A power failure, too: each commit waits for the disk.
     Power,
 }
 

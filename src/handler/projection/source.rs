@@ -1,4 +1,4 @@
-//! The handlers of a projection: they bind records, and have the database apply them.
+//! The handlers of a projection: they bind records and apply them through the store.
 
 use std::{
     collections::HashMap,
@@ -19,78 +19,80 @@ use super::{
     definition::Definition,
     postgres::PostgresStore,
     preview,
-    shadow::{Place, Shadow},
+    shadow::{ShadowRebuild, WriteLocation},
     sqlite,
-    store::{Claimed, Outcome, Session, Store, settings_error, target_error},
-    target::Target,
+    store::{BatchOutcome, ProjectionStore, RunPartition, StoreSession, settings_error, target_error},
+    target::ProjectionTarget,
 };
 use crate::{
     decode::Undecodable,
     domain::{Offset, TopicPartition},
     handler::{
-        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, KeptBy, LaneFailure, LaneRun, Logs,
-        Positions, Preview, RunEnd,
+        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs,
+        PositionStore, Positions, Preview, RunEnd,
     },
     plan::Field,
 };
 
 /// Makes the handlers of one run.
 pub(in crate::handler) struct ProjectionSource {
-    shared: Arc<Shared>,
+    shared: Arc<ProjectionRun>,
     binder: Binder,
     wants_headers: bool,
 }
 
-struct Shared {
+struct ProjectionRun {
     definition: Arc<Definition>,
     context: HandlerContext,
-    /// `None` in a dry run, which must not make a table.
-    store: Option<Box<dyn Store>>,
-    /// What becomes of it at the end, where the projection is made anew.
-    shadow: Option<Shadow>,
-    /// By the index of a partition: whether it was claimed.
+    /// `None` in a dry run, which must not create a table.
+    store: Option<Box<dyn ProjectionStore>>,
+    /// The rebuild, with `--shadow`.
+    shadow: Option<ShadowRebuild>,
+    /// By the index of a partition: whether it is claimed.
     claimed: Mutex<Vec<bool>>,
-    counts: Vec<Counts>,
+    counts: Vec<StatementCounters>,
     already_applied: AtomicU64,
     unmatched: AtomicU64,
 }
 
 #[derive(Default)]
-struct Counts {
-    times: AtomicU64,
+struct StatementCounters {
+    executions: AtomicU64,
     rows: AtomicU64,
 }
 
 impl ProjectionSource {
-    /// Opens the target of a definition's file, or of the built-in projection.
+    /// Opens the target of a definition file, or of the built-in projection.
     ///
     /// # Errors
-    /// The definition is wrong, or does not fit to what is in the target; or the target cannot be used.
+    /// The definition is invalid or does not match the contents of the target, or the target cannot be used.
     pub(in crate::handler) fn open(path: Option<&Path>, context: &HandlerContext) -> Result<Self, HandlerError> {
-        let definition = Arc::new(define(path, context)?);
+        let definition = Arc::new(load_definition(path, context)?);
         let rebuilds = context.settings.projection.shadow && !context.preview_only;
-        let shadow = rebuilds.then(|| Shadow::begin(&definition, context)).transpose()?;
-        let place = shadow.as_ref().map(Shadow::place);
-        let store: Option<Box<dyn Store>> = match (&definition.target, &place) {
+        let shadow = rebuilds.then(|| ShadowRebuild::begin(&definition, context)).transpose()?;
+        let location = shadow.as_ref().map(ShadowRebuild::write_location);
+        let store: Option<Box<dyn ProjectionStore>> = match (&definition.target, &location) {
             _ if context.preview_only => None,
-            (Target::Sqlite(_), Some(Place::File(path))) => {
+            (ProjectionTarget::Sqlite(_), Some(WriteLocation::File(path))) => {
                 Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, true)?))
             }
-            (Target::Sqlite(path), _) => Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, false)?)),
-            (Target::Postgres(url), Some(Place::Schema(schema))) => {
+            (ProjectionTarget::Sqlite(path), _) => {
+                Some(Box::new(sqlite::SqliteStore::open(path, &definition, context, false)?))
+            }
+            (ProjectionTarget::Postgres(url), Some(WriteLocation::Schema(schema))) => {
                 Some(Box::new(PostgresStore::open(url, &definition, Some(schema), context)?))
             }
-            (Target::Postgres(url), _) => {
+            (ProjectionTarget::Postgres(url), _) => {
                 let schema = context.settings.projection.schema.as_deref();
                 Some(Box::new(PostgresStore::open(url, &definition, schema, context)?))
             }
         };
         let rules = Arc::clone(&context.rules);
-        let of_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
-        let wants_headers = definition.wants_headers(of_headers, rules.template.is_some());
-        let shared = Arc::new(Shared {
+        let event_type_in_headers = rules.event_type.iter().any(|field| matches!(field, Field::Header(_)));
+        let wants_headers = definition.wants_headers(event_type_in_headers, rules.template.is_some());
+        let shared = Arc::new(ProjectionRun {
             claimed: Mutex::default(),
-            counts: definition.statements.iter().map(|_| Counts::default()).collect(),
+            counts: definition.statements.iter().map(|_| StatementCounters::default()).collect(),
             already_applied: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
             context: context.clone(),
@@ -103,30 +105,30 @@ impl ProjectionSource {
     }
 }
 
-/// The definition that the handler names, the one of the configuration, or the built-in one.
-pub(super) fn define(path: Option<&Path>, context: &HandlerContext) -> Result<Definition, HandlerError> {
+/// The definition that is named by the handler, that of the configuration, or the built-in one.
+pub(super) fn load_definition(path: Option<&Path>, context: &HandlerContext) -> Result<Definition, HandlerError> {
     let settings = &context.settings.projection;
-    let target = settings.target.as_ref().map(|target| target.value().parse::<Target>());
+    let target = settings.target.as_ref().map(|target| target.value().parse::<ProjectionTarget>());
     let target = target.transpose().map_err(|reason| settings_error(format!("projection.target: {reason}")))?;
     let definition = match (path.or(settings.definition.as_deref()), &target) {
         (Some(path), target) => Definition::read(path, target.as_ref()),
         (None, Some(target)) => builtin(target),
         (None, None) => {
             return Err(settings_error(
-                "it has no target; write projection:FILE with a definition, or [projection] target = \"sqlite:FILE\" for the \
-                 built-in projection",
+                "no target given; write projection:FILE with a definition, or [projection] target = \"sqlite:FILE\" for \
+                 the built-in projection",
             ));
         }
     };
     definition.map_err(|error| settings_error(error.to_string()))
 }
 
-impl Shared {
-    fn store(&self) -> Result<&dyn Store, HandlerError> {
+impl ProjectionRun {
+    fn store(&self) -> Result<&dyn ProjectionStore, HandlerError> {
         self.store.as_deref().ok_or_else(|| target_error("a dry run applies nothing"))
     }
 
-    /// Whoever has not said that a partition joined claims it with its first record.
+    /// Claims the partitions of a batch that are not claimed yet.
     fn claim_new(&self, batch: &Batch) -> Result<(), HandlerError> {
         let mut claimed = self.claimed.lock();
         let mut new: Vec<u32> = batch.records.iter().map(|record| record.partition).collect();
@@ -137,27 +139,27 @@ impl Shared {
         }
         new.sort_unstable();
         new.dedup();
-        let known = new.into_iter().filter_map(|index| {
-            self.context.partitions.get(index as usize).map(|id| Claimed { index, id: id.clone() })
+        let new_partitions = new.into_iter().filter_map(|index| {
+            self.context.partitions.get(index as usize).map(|id| RunPartition { index, id: id.clone() })
         });
-        let known: Vec<_> = known.collect();
-        // A batch says nothing of its log.
-        self.store()?.claim(&known, &Logs::default())?;
-        note(&mut claimed, &known);
+        let new_partitions: Vec<_> = new_partitions.collect();
+        // A batch contains no log identities.
+        self.store()?.claim(&new_partitions, &Logs::default())?;
+        mark_claimed(&mut claimed, &new_partitions);
         Ok(())
     }
 
-    fn count(&self, outcome: &Outcome) {
+    fn count(&self, outcome: &BatchOutcome) {
         for (count, executed) in self.counts.iter().zip(&outcome.executed) {
-            count.times.fetch_add(executed.times, Relaxed);
+            count.executions.fetch_add(executed.executions, Relaxed);
             count.rows.fetch_add(executed.rows, Relaxed);
         }
         self.already_applied.fetch_add(outcome.already_applied, Relaxed);
     }
 }
 
-fn note(claimed: &mut Vec<bool>, partitions: &[Claimed]) {
-    for Claimed { index, .. } in partitions {
+fn mark_claimed(claimed: &mut Vec<bool>, partitions: &[RunPartition]) {
+    for RunPartition { index, .. } in partitions {
         let index = *index as usize;
         if claimed.len() <= index {
             claimed.resize(index + 1, false);
@@ -184,31 +186,31 @@ impl HandlerSource for ProjectionSource {
         self.shared.store.as_ref()?.batch_time()
     }
 
-    fn kept_by(&self) -> KeptBy {
-        KeptBy::Target
+    fn position_store(&self) -> PositionStore {
+        PositionStore::Target
     }
 
     fn claim(&self, partitions: &[TopicPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let indexes: HashMap<&TopicPartition, u32> =
             (0..).zip(self.shared.context.partitions.iter()).map(|(at, id)| (id, at)).collect();
         let find = |id: &TopicPartition| {
-            let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is no partition of this run")))?;
-            Ok(Claimed { index, id: id.clone() })
+            let index = *indexes.get(id).ok_or_else(|| target_error(format!("{id} is not a partition of this run")))?;
+            Ok(RunPartition { index, id: id.clone() })
         };
         let partitions = partitions.iter().map(find).collect::<Result<Vec<_>, HandlerError>>()?;
-        // Held meanwhile: a batch must not claim what is being claimed.
+        // Locked during the claim, so that no batch claims the same partitions.
         let mut claimed = self.shared.claimed.lock();
-        let stands = self.shared.store()?.claim(&partitions, logs)?;
-        note(&mut claimed, &partitions);
-        Ok(stands)
+        let positions = self.shared.store()?.claim(&partitions, logs)?;
+        mark_claimed(&mut claimed, &partitions);
+        Ok(positions)
     }
 
     fn watch(&self, positions: Arc<dyn Positions>) {
         if let Some(shadow) = &self.shared.shadow {
-            shadow.watch(Arc::clone(&positions));
+            shadow.set_positions(Arc::clone(&positions));
         }
         if let Some(store) = &self.shared.store {
-            store.watch(positions);
+            store.set_positions(positions);
         }
     }
 
@@ -220,7 +222,7 @@ impl HandlerSource for ProjectionSource {
         };
         for (statement, count) in self.shared.definition.statements.iter().zip(&self.shared.counts) {
             let table = statement.table().unwrap_or("other");
-            add(format!("statements.{table}"), count.times.load(Relaxed));
+            add(format!("statements.{table}"), count.executions.load(Relaxed));
             add(format!("rows.{table}"), count.rows.load(Relaxed));
         }
         for (what, count) in
@@ -249,35 +251,35 @@ impl HandlerSource for ProjectionSource {
 }
 
 struct ProjectionHandler {
-    shared: Arc<Shared>,
+    shared: Arc<ProjectionRun>,
     binder: Binder,
-    session: Option<Box<dyn Session>>,
+    session: Option<Box<dyn StoreSession>>,
 }
 
 impl Handler for ProjectionHandler {
     fn handle(&mut self, runs: &[LaneRun]) -> Vec<LaneFailure> {
         let (batch, undecodable) = self.bind(runs);
         let Some(session) = &mut self.session else {
-            return Outcome::failed(&batch, "a dry run applies nothing", Advice::Stop).failures;
+            return BatchOutcome::failed(&batch, "a dry run applies nothing", Advice::Stop).failures;
         };
         if let Err(error) = self.shared.claim_new(&batch) {
-            return Outcome::failed(&batch, &error.to_string(), Advice::Retry).failures;
+            return BatchOutcome::failed(&batch, &error.to_string(), Advice::Retry).failures;
         }
-        let unmatched = batch.records.iter().filter(|record| record.steps.is_empty()).count();
+        let unmatched = batch.records.iter().filter(|record| record.statements.is_empty()).count();
         let mut outcome = session.apply(batch);
         self.shared.count(&outcome);
         if unmatched > 0 && outcome.failures.is_empty() {
             self.shared.unmatched.fetch_add(unmatched as u64, Relaxed);
         }
-        // Where the database fails a run earlier, that is what counts.
-        let earlier: Vec<usize> = outcome.failures.iter().map(|failure| failure.run).collect();
-        outcome.failures.extend(undecodable.into_iter().filter(|failure| !earlier.contains(&failure.run)));
+        // If the database fails a run at an earlier record, only that failure counts.
+        let failed_runs: Vec<usize> = outcome.failures.iter().map(|failure| failure.run).collect();
+        outcome.failures.extend(undecodable.into_iter().filter(|failure| !failed_runs.contains(&failure.run)));
         outcome.failures
     }
 }
 
 impl ProjectionHandler {
-    /// Runs whose records cannot be bound end before the first of those.
+    /// Binds runs. A run ends before its first record that cannot be bound.
     fn bind(&mut self, runs: &[LaneRun]) -> (Batch, Vec<LaneFailure>) {
         let (mut batch, mut failures) = (Batch::default(), Vec::new());
         for (run, lane) in runs.iter().enumerate() {

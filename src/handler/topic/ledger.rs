@@ -1,4 +1,4 @@
-//! The positions that transactions carry: whose they are, what is committed, and what is in doubt.
+//! The positions that transactions commit: their owners, what is committed, and what is uncertain.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::pool::Pool;
 use crate::{
-    domain::{Growing, Offset, Record, TopicPartition},
+    domain::{AppendOnlyVec, Offset, Record, TopicPartition},
     handler::{Holder, Positions},
     kafka::{
         GroupMember, GroupOffsets,
@@ -17,63 +17,64 @@ use crate::{
     },
 };
 
-/// How long the group's offsets may take to be read, once nothing is pending.
-const LOOK_UP: Duration = Duration::from_secs(10);
+/// How long reading the group's offsets may take once none is pending.
+const OFFSET_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a partition stands in the group.
+/// The state of a partition's position in the group.
 #[derive(Debug, Default)]
-pub(super) struct Place {
-    /// The position that the group is known to have, under this assignment.
+pub(super) struct PartitionState {
+    /// The position known to be committed under this assignment.
     pub(super) committed: Option<i64>,
-    /// Whether the run has taken the partition over, and knows where it begins.
+    /// Whether the run has claimed the partition and knows its first position.
     claimed: bool,
-    /// The assignment.
+    /// The epoch of the assignment.
     epoch: u32,
-    /// The producer of a transaction that may or may not have been committed.
-    doubt: Option<usize>,
-    /// The run's position at the last look, and how often the looks have found it ahead of what is committed.
-    seen: (i64, u32),
+    /// The pool slot of a producer whose transaction may or may not have been committed.
+    uncertain: Option<usize>,
+    /// The run's position at the last poll, and the number of polls in a row at which it was ahead of what is
+    /// committed.
+    last_poll: (i64, u32),
 }
 
-/// A position for a transaction to carry.
+/// A position to commit in a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// Which partition of the run.
+pub(super) struct OffsetToCommit {
+    /// The partition's index in the run.
     pub(super) partition: u32,
-    /// The assignment that its records were read under.
+    /// The epoch under which its records were read.
     pub(super) epoch: u32,
-    /// Everything below is dealt with.
+    /// The position: every record below it is settled.
     pub(super) next: i64,
 }
 
-/// Why positions do not go into a transaction.
+/// Why positions cannot be added to a transaction.
 #[derive(Debug)]
-pub(super) enum Hitch {
-    /// A partition was taken away from this process.
-    TakenAway,
+pub(super) enum TransientError {
+    /// A partition was revoked from this process.
+    Revoked,
     Transaction(TransactionError),
 }
 
-/// The positions of a run, in a consumer group.
-pub(super) struct Ledger {
+/// The positions of a run in a consumer group.
+pub(super) struct PositionLedger {
     group: String,
     offsets: GroupOffsets,
-    /// Whether it is the run's own group, with members, rather than one that only keeps positions.
+    /// Whether the group is the run's own, with members, or only stores positions.
     has_members: bool,
-    ids: Arc<Growing<TopicPartition>>,
-    places: Growing<Mutex<Place>>,
+    ids: Arc<AppendOnlyVec<TopicPartition>>,
+    states: AppendOnlyVec<Mutex<PartitionState>>,
     run: OnceLock<Arc<dyn Positions>>,
 }
 
-impl Ledger {
+impl PositionLedger {
     pub(super) fn new(
         group: String,
         offsets: GroupOffsets,
         has_members: bool,
-        ids: Arc<Growing<TopicPartition>>,
+        ids: Arc<AppendOnlyVec<TopicPartition>>,
     ) -> Self {
-        let places = ids.iter().map(|_| Mutex::default()).collect();
-        Self { group, offsets, has_members, ids, places, run: OnceLock::new() }
+        let states = ids.iter().map(|_| Mutex::default()).collect();
+        Self { group, offsets, has_members, ids, states, run: OnceLock::new() }
     }
 
     pub(super) fn has_members(&self) -> bool {
@@ -85,20 +86,20 @@ impl Ledger {
     }
 
     pub(super) fn joined(&self) {
-        self.places.push(Mutex::default());
+        self.states.push(Mutex::default());
     }
 
     pub(super) fn watch(&self, run: Arc<dyn Positions>) {
-        // A run has one engine.
+        // Called once per run.
         drop(self.run.set(run));
     }
 
-    /// How many partitions there are.
+    /// The number of partitions.
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.states.len()).unwrap_or(u32::MAX)
     }
 
-    /// What the group has, in the order of `partitions`. What is still pending is waited for, `within` at most.
+    /// The committed positions, in the order of `partitions`. Waits up to `within` for pending transactions.
     pub(super) fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -108,13 +109,13 @@ impl Ledger {
         Ok(found.into_iter().map(|found| found.map(|(offset, _)| offset)).collect())
     }
 
-    /// Takes note of what the group has of a partition.
-    pub(super) fn note_committed(&self, partition: u32, committed: Option<Offset>) {
-        let mut place = self.places[partition as usize].lock();
-        (place.claimed, place.committed) = (true, committed.map(Offset::get));
+    /// Records the committed position of a claimed partition.
+    pub(super) fn set_committed(&self, partition: u32, committed: Option<Offset>) {
+        let mut state = self.states[partition as usize].lock();
+        (state.claimed, state.committed) = (true, committed.map(Offset::get));
     }
 
-    /// Who may commit for a partition just now; `None` where nobody in this process may.
+    /// The owner that may commit a partition now; `None` if no member of this process may.
     fn holder(&self, partition: u32) -> Option<Holder> {
         if !self.has_members {
             return Some(Holder::default());
@@ -122,62 +123,69 @@ impl Ledger {
         self.run.get()?.holder(partition)
     }
 
-    /// Whether a record was read under an assignment that is over.
+    /// Whether a record was read under a revoked assignment.
     pub(super) fn is_stale(&self, record: &Record) -> bool {
         self.has_members && self.holder(record.partition).is_none_or(|holder| holder.epoch != record.epoch)
     }
 
-    /// Holds the places of these partitions, so that no other transaction carries positions of them.
-    pub(super) fn hold(&self, mut partitions: Vec<u32>) -> Held<'_> {
-        // In one order, whoever holds several.
+    /// Locks the states of these partitions, so that no other transaction commits their positions.
+    pub(super) fn lock(&self, mut partitions: Vec<u32>) -> LockedPositions<'_> {
+        // Always locked in ascending order, to prevent deadlocks.
         partitions.sort_unstable();
         partitions.dedup();
-        Held(partitions.into_iter().map(|index| (index, self.places[index as usize].lock())).collect())
+        LockedPositions(partitions.into_iter().map(|index| (index, self.states[index as usize].lock())).collect())
     }
 
-    /// Settles what is in doubt: the producer that may have committed is made anew, which ends its transaction one way or the
-    /// other, and then the group's offsets tell.
-    pub(super) fn resolve(&self, held: &mut Held<'_>, pool: &Pool) -> Result<(), String> {
-        let doubtful: Vec<(u32, usize)> =
-            held.0.iter().filter_map(|(index, place)| Some((*index, place.doubt?))).collect();
-        if doubtful.is_empty() {
+    /// Resolves uncertain positions: recreating the producer of a possibly committed transaction ends that transaction,
+    /// and then the group's offsets show the result.
+    pub(super) fn resolve_uncertain(&self, locked: &mut LockedPositions<'_>, pool: &Pool) -> Result<(), String> {
+        let uncertain_slots: Vec<(u32, usize)> =
+            locked.0.iter().filter_map(|(index, state)| Some((*index, state.uncertain?))).collect();
+        if uncertain_slots.is_empty() {
             return Ok(());
         }
-        for (_, slot) in &doubtful {
-            pool.renew(*slot).map_err(|error| error.to_string())?;
+        for (_, slot) in &uncertain_slots {
+            pool.recreate(*slot).map_err(|error| error.to_string())?;
         }
-        let ids: Vec<_> = doubtful.iter().map(|(index, _)| self.ids[*index as usize].clone()).collect();
-        let committed = self.committed(&ids, LOOK_UP)?;
-        for ((index, _), committed) in doubtful.iter().zip(committed) {
-            if let Some(place) = held.place(*index) {
-                place.doubt = None;
-                place.committed = committed.map(Offset::get).max(place.committed);
+        let ids: Vec<_> = uncertain_slots.iter().map(|(index, _)| self.ids[*index as usize].clone()).collect();
+        let committed = self.committed(&ids, OFFSET_FETCH_TIMEOUT)?;
+        for ((index, _), committed) in uncertain_slots.iter().zip(committed) {
+            if let Some(state) = locked.state(*index) {
+                state.uncertain = None;
+                state.committed = committed.map(Offset::get).max(state.committed);
             }
         }
         Ok(())
     }
 
-    /// Puts positions into a transaction, for the members that hold the partitions.
-    pub(super) fn carry(&self, producer: &BatchProducer, marks: &[Mark], within: Duration) -> Result<(), Hitch> {
+    /// Adds positions to a transaction, separately for each member that owns partitions.
+    pub(super) fn add_to_transaction(
+        &self,
+        producer: &BatchProducer,
+        offsets_to_commit: &[OffsetToCommit],
+        within: Duration,
+    ) -> Result<(), TransientError> {
         if !self.has_members {
-            return self.send(producer, marks.iter(), self.offsets.metadata(), within);
+            return self.send(producer, offsets_to_commit.iter(), self.offsets.metadata(), within);
         }
-        let held_by = |mark: &Mark| self.holder(mark.partition).filter(|holder| holder.epoch == mark.epoch);
-        let mut members: Vec<(GroupMember, Vec<Mark>)> = Vec::new();
-        for mark in marks {
-            let member = held_by(mark).and_then(|holder| holder.member).ok_or(Hitch::TakenAway)?;
+        let current_holder =
+            |offset: &OffsetToCommit| self.holder(offset.partition).filter(|holder| holder.epoch == offset.epoch);
+        let mut members: Vec<(GroupMember, Vec<OffsetToCommit>)> = Vec::new();
+        for offset in offsets_to_commit {
+            let member = current_holder(offset).and_then(|holder| holder.member).ok_or(TransientError::Revoked)?;
             match members.iter_mut().find(|(known, _)| known.is(&member)) {
-                Some((_, marks)) => marks.push(*mark),
-                None => members.push((member, vec![*mark])),
+                Some((_, offsets_to_commit)) => offsets_to_commit.push(*offset),
+                None => members.push((member, vec![*offset])),
             }
         }
-        for (member, marks) in &members {
-            let metadata = member.metadata().ok_or(Hitch::TakenAway)?;
-            // Only now: where the partition goes after this look, the generation in the metadata is too old for the broker.
-            if marks.iter().any(|mark| held_by(mark).is_none()) {
-                return Err(Hitch::TakenAway);
+        for (member, offsets_to_commit) in &members {
+            let metadata = member.metadata().ok_or(TransientError::Revoked)?;
+            // Checked after reading the metadata: if the partition is revoked after this check, the broker rejects the
+            // metadata's generation.
+            if offsets_to_commit.iter().any(|offset| current_holder(offset).is_none()) {
+                return Err(TransientError::Revoked);
             }
-            self.send(producer, marks.iter(), Some(metadata), within)?;
+            self.send(producer, offsets_to_commit.iter(), Some(metadata), within)?;
         }
         Ok(())
     }
@@ -185,77 +193,87 @@ impl Ledger {
     fn send<'a>(
         &self,
         producer: &BatchProducer,
-        marks: impl Iterator<Item = &'a Mark>,
+        offsets_to_commit: impl Iterator<Item = &'a OffsetToCommit>,
         by: Option<crate::kafka::GroupMetadata>,
         within: Duration,
-    ) -> Result<(), Hitch> {
-        let by = by.ok_or(Hitch::TakenAway)?;
-        let position = |mark: &Mark| Some((self.ids[mark.partition as usize].clone(), Offset::new(mark.next)?));
-        let positions: Vec<_> = marks.filter_map(position).collect();
-        producer.send_offsets(&positions, &by, within).map_err(Hitch::Transaction)
+    ) -> Result<(), TransientError> {
+        let by = by.ok_or(TransientError::Revoked)?;
+        let position =
+            |offset: &OffsetToCommit| Some((self.ids[offset.partition as usize].clone(), Offset::new(offset.next)?));
+        let positions: Vec<_> = offsets_to_commit.filter_map(position).collect();
+        producer.send_offsets(&positions, &by, within).map_err(TransientError::Transaction)
     }
 
-    /// The positions of the run that are ahead of what the group has, of partitions that no transaction has in hand; with
-    /// `all` each of them, otherwise those that batches will not bring up to date by themselves.
-    pub(super) fn behind(&self, partitions: impl Iterator<Item = u32>, all: bool) -> (Held<'_>, Vec<Mark>) {
-        let (mut held, mut marks) = (Held(Vec::new()), Vec::new());
-        let Some(run) = self.run.get() else { return (held, marks) };
+    /// The run's positions that are ahead of what is committed, for partitions not locked by a transaction. With
+    /// `include_all` all of them; otherwise only those that batches are not expected to commit.
+    pub(super) fn uncommitted(
+        &self,
+        partitions: impl Iterator<Item = u32>,
+        include_all: bool,
+    ) -> (LockedPositions<'_>, Vec<OffsetToCommit>) {
+        let (mut locked, mut offsets_to_commit) = (LockedPositions(Vec::new()), Vec::new());
+        let Some(run) = self.run.get() else { return (locked, offsets_to_commit) };
         for index in partitions {
-            let Some(place) = self.places.get(index as usize) else { continue };
-            let place = if all { Some(place.lock()) } else { place.try_lock() };
-            let (Some(mut place), Some(holder)) = (place, self.holder(index)) else { continue };
-            if !self.has_members && !place.claimed {
-                // Its position is none yet.
+            let Some(state) = self.states.get(index as usize) else { continue };
+            let state = if include_all { Some(state.lock()) } else { state.try_lock() };
+            let (Some(mut state), Some(holder)) = (state, self.holder(index)) else { continue };
+            if !self.has_members && !state.claimed {
+                // Its position is not known yet.
                 continue;
             }
             let position = run.position(index);
-            if place.epoch != holder.epoch {
-                // Others may have committed meanwhile.
-                *place = Place { epoch: holder.epoch, claimed: place.claimed, doubt: place.doubt, ..Place::default() };
+            if state.epoch != holder.epoch {
+                // Another owner may have committed in the meantime.
+                *state = PartitionState {
+                    epoch: holder.epoch,
+                    claimed: state.claimed,
+                    uncertain: state.uncertain,
+                    ..PartitionState::default()
+                };
             }
-            if place.doubt.is_some() || place.committed.is_some_and(|committed| committed >= position) {
-                place.seen = (position, 0);
+            if state.uncertain.is_some() || state.committed.is_some_and(|committed| committed >= position) {
+                state.last_poll = (position, 0);
                 continue;
             }
-            let (before, looks) = place.seen;
-            place.seen = (position, looks + 1);
-            if all || looks > 0 && before == position || looks >= LOOKS {
-                place.seen.1 = 0;
-                marks.push(Mark { partition: index, epoch: holder.epoch, next: position });
-                held.0.push((index, place));
+            let (before, polls) = state.last_poll;
+            state.last_poll = (position, polls + 1);
+            if include_all || polls > 0 && before == position || polls >= MAX_POLLS_AHEAD {
+                state.last_poll.1 = 0;
+                offsets_to_commit.push(OffsetToCommit { partition: index, epoch: holder.epoch, next: position });
+                locked.0.push((index, state));
             }
         }
-        (held, marks)
+        (locked, offsets_to_commit)
     }
 }
 
-/// So many looks in a row a position may be ahead and move on before it is committed without a batch.
-const LOOKS: u32 = 10;
+/// The number of polls in a row at which a moving position may be ahead before it is committed without a batch.
+const MAX_POLLS_AHEAD: u32 = 10;
 
-/// The places of some partitions, in rising order, which nobody else can touch meanwhile.
-pub(super) struct Held<'a>(Vec<(u32, MutexGuard<'a, Place>)>);
+/// The locked states of some partitions, in ascending order.
+pub(super) struct LockedPositions<'a>(Vec<(u32, MutexGuard<'a, PartitionState>)>);
 
-impl Held<'_> {
-    pub(super) fn place(&mut self, partition: u32) -> Option<&mut Place> {
+impl LockedPositions<'_> {
+    pub(super) fn state(&mut self, partition: u32) -> Option<&mut PartitionState> {
         let at = self.0.binary_search_by_key(&partition, |(index, _)| *index).ok()?;
         Some(&mut self.0[at].1)
     }
 
-    /// The group has these now.
-    pub(super) fn committed(&mut self, marks: &[Mark]) {
-        for mark in marks {
-            if let Some(place) = self.place(mark.partition) {
-                place.committed = Some(mark.next);
-                place.epoch = mark.epoch;
+    /// Records that these positions are committed.
+    pub(super) fn committed(&mut self, offsets_to_commit: &[OffsetToCommit]) {
+        for offset in offsets_to_commit {
+            if let Some(state) = self.state(offset.partition) {
+                state.committed = Some(offset.next);
+                state.epoch = offset.epoch;
             }
         }
     }
 
-    /// Whether the group has these is not known: the producer of this slot could tell.
-    pub(super) fn doubt(&mut self, marks: &[Mark], slot: usize) {
-        for mark in marks {
-            if let Some(place) = self.place(mark.partition) {
-                place.doubt = Some(slot);
+    /// Records that these positions may or may not be committed, by the producer of this slot.
+    pub(super) fn mark_uncertain(&mut self, offsets_to_commit: &[OffsetToCommit], slot: usize) {
+        for offset in offsets_to_commit {
+            if let Some(state) = self.state(offset.partition) {
+                state.uncertain = Some(slot);
             }
         }
     }

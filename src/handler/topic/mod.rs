@@ -1,20 +1,21 @@
-//! `topic`: republishes records, by default exactly once: a batch is one transaction, in which the positions of its partitions
-//! are committed, too.
+//! `topic`: republishes records, by default exactly once. A batch is one transaction, which also commits the positions
+//! of its partitions.
 //!
-//! For that a partition is a lane: what is committed is a single offset, below which everything is there. Without
-//! transactions (`topic.transactional = false`) lanes are as the run has them, and a kill may have records sent twice.
+//! This requires a partition to be a lane, because a committed position is a single offset below which every record is
+//! written. Without transactions (`topic.transactional = false`) the run's lanes are used, and records may be sent
+//! twice after a crash.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `settings` | the table `[topic]` |
-//! | `targets`, `outgoing` | where a record goes |
-//! | `work`, `republish` | a batch, what is left of it, and its transaction |
-//! | `ledger`, `catch_up` | positions: whose, what is committed, what is in doubt |
+//! | `targets`, `outgoing` | where a record is written |
+//! | `work`, `republish` | a batch, its remaining records, and its transaction |
+//! | `ledger`, `offset_recovery` | positions: their owner, what is committed, what is uncertain |
 //! | `pool` | the producers |
-//! | `preview` | all of it without writing |
+//! | `preview` | effects without writing |
 
-mod catch_up;
 mod ledger;
+mod offset_recovery;
 mod open;
 mod outgoing;
 mod pool;
@@ -36,7 +37,7 @@ use parking_lot::Mutex;
 
 pub use settings::{Compression, Partitioner, TopicKey, TopicSettings};
 
-use super::{EffectCount, Handler, HandlerError, HandlerSource, KeptBy, Positions, Preview, RunEnd};
+use super::{EffectCount, Handler, HandlerError, HandlerSource, PositionStore, Positions, Preview, RunEnd};
 use crate::{
     domain::{Offset, TopicPartition},
     feed::{EventKind, EventLog},
@@ -44,25 +45,25 @@ use crate::{
 pub(super) use open::open;
 use republish::{Republisher, TopicHandler};
 
-/// A transaction should take about this long: it has a cost of its own, whatever is in it.
+/// The target duration of a batch, because each transaction has a fixed cost.
 const BATCH_TIME: Duration = Duration::from_millis(100);
 
-/// Makes the handlers of one run.
+/// Creates the handlers of one run.
 pub(super) struct TopicSource {
     shared: Arc<Republisher>,
     events: EventLog,
-    /// What is read must not be written to.
+    /// Whether topics that are read must not be written to.
     guard_loops: bool,
-    /// Looks after positions, where there are any.
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The thread that commits positions, if positions are stored in a group.
+    position_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl TopicSource {
     fn stop(&self) {
         self.shared.stopped.store(true, Relaxed);
-        if let Some(keeper) = self.keeper.lock().take() {
-            // It has nothing to answer.
-            drop(keeper.join());
+        if let Some(position_thread) = self.position_thread.lock().take() {
+            // The thread returns nothing.
+            drop(position_thread.join());
         }
     }
 }
@@ -93,21 +94,21 @@ impl HandlerSource for TopicSource {
         }
     }
 
-    fn kept_by(&self) -> KeptBy {
-        if self.shared.ledger.is_some() { KeptBy::TargetsGroup } else { KeptBy::Run }
+    fn position_store(&self) -> PositionStore {
+        if self.shared.ledger.is_some() { PositionStore::TargetGroup } else { PositionStore::Run }
     }
 
     fn claim(&self, partitions: &[TopicPartition], _logs: &super::Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let Some(ledger) = &self.shared.ledger else { return Ok(vec![None; partitions.len()]) };
         if !ledger.has_members() {
-            self.shared.pool.take_over().map_err(|error| self.shared.cannot(&error))?;
+            self.shared.pool.take_over().map_err(|error| self.shared.init_error(&error))?;
         }
-        let within = self.shared.timeouts.longest_pending();
-        let committed = ledger.committed(partitions, within).map_err(open::target)?;
+        let within = self.shared.timeouts.max_pending_time();
+        let committed = ledger.committed(partitions, within).map_err(open::target_error)?;
         for (id, committed) in partitions.iter().zip(&committed) {
             let index = self.shared.router.sources.iter().zip(0_u32..).find(|(known, _)| *known == id);
             if let Some((_, index)) = index.filter(|_| !ledger.has_members()) {
-                ledger.note_committed(index, *committed);
+                ledger.set_committed(index, *committed);
             }
         }
         Ok(committed)
@@ -117,23 +118,25 @@ impl HandlerSource for TopicSource {
         let Some(ledger) = &self.shared.ledger else { return };
         ledger.watch(positions);
         let shared = Arc::clone(&self.shared);
-        let spawned = std::thread::Builder::new().name("positions".into()).spawn(move || catch_up::live(&shared));
+        let spawned = std::thread::Builder::new()
+            .name("positions".into())
+            .spawn(move || offset_recovery::run_position_thread(&shared));
         match spawned {
-            Ok(keeper) => *self.keeper.lock() = Some(keeper),
+            Ok(position_thread) => *self.position_thread.lock() = Some(position_thread),
             Err(error) => self.events.push(EventKind::Warning {
                 text: format!(
-                    "positions are committed with records only: the system gives no further thread ({error})"
+                    "positions are committed only together with records, because a thread could not be started: {error}"
                 ),
             }),
         }
     }
 
-    fn let_go(&self, partitions: &[u32]) {
-        if let Err(error) = self.shared.catch_up(partitions.iter().copied(), true) {
+    fn release(&self, partitions: &[u32]) {
+        if let Err(error) = self.shared.commit_positions(partitions.iter().copied(), true) {
             self.events.push(EventKind::Warning {
                 text: format!(
-                    "the last positions could not be committed; what was left out or dead-lettered since is looked at again: \
-                     {error}"
+                    "the last positions could not be committed, so records skipped or dead-lettered since then will be \
+                     processed again: {error}"
                 ),
             });
         }
@@ -149,9 +152,9 @@ impl HandlerSource for TopicSource {
 
     fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
         self.stop();
-        // A group's members have left by now, and have let go before.
+        // Members of a group have released their partitions before leaving.
         if let Some(ledger) = self.shared.ledger.as_ref().filter(|ledger| !ledger.has_members()) {
-            self.let_go(&(0..ledger.len()).collect::<Vec<_>>());
+            self.release(&(0..ledger.len()).collect::<Vec<_>>());
         }
         Ok(())
     }

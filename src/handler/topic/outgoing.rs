@@ -1,30 +1,30 @@
-//! From a record that was read to the one that is written: topic, partition, key.
+//! Routing: the target topic, partition and key of a record.
 
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
     settings::{Partitioner, TopicKey, TopicSettings},
-    targets::{Misrouted, Target, Targets},
+    targets::{RoutingError, TargetTopic, TargetTopics},
 };
 use crate::{
-    domain::{Growing, Header, Record, TopicPartition},
+    domain::{AppendOnlyVec, Header, Record, TopicPartition},
     kafka::producer::{NewRecord, Timestamps},
     plan::{KeyTemplate, Rules},
     topics::Channel,
 };
 
-/// A record as it is written. Value and headers are those of the record that was read.
+/// A record to write. Its value and headers are those of the source record.
 #[derive(Debug)]
 pub(super) struct Outgoing<'a> {
-    pub(super) target: Arc<Target>,
+    pub(super) target: Arc<TargetTopic>,
     pub(super) partition: i32,
     pub(super) key: Option<Cow<'a, [u8]>>,
-    /// `None` is the time of writing.
+    /// `None` for the time of writing.
     pub(super) timestamp_ms: Option<i64>,
 }
 
 impl Outgoing<'_> {
-    /// The same, for a producer. `headers` are those of the record.
+    /// The record in the producer's form. `headers` are those of the source record.
     pub(super) fn for_producer<'a>(&'a self, record: &'a Record, headers: &'a [Header<'a>]) -> NewRecord<'a> {
         NewRecord {
             topic: &self.target.name,
@@ -37,10 +37,10 @@ impl Outgoing<'_> {
     }
 }
 
-/// Says where records go.
+/// Routes records.
 pub(super) struct Router {
-    pub(super) targets: Targets,
-    pub(super) sources: Arc<Growing<TopicPartition>>,
+    pub(super) targets: TargetTopics,
+    pub(super) sources: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
     channel: Channel,
     key: TopicKey,
@@ -52,8 +52,8 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(
         settings: &TopicSettings,
-        targets: Targets,
-        sources: Arc<Growing<TopicPartition>>,
+        targets: TargetTopics,
+        sources: Arc<AppendOnlyVec<TopicPartition>>,
         rules: Arc<Rules>,
     ) -> Self {
         Self {
@@ -68,8 +68,8 @@ impl Router {
         }
     }
 
-    /// The topics of the partitions that are read, each with how many of them there are: known before the first record where
-    /// records go by the topic that they come from.
+    /// The source topics, each with its number of partitions, if records are routed by source topic and the channels
+    /// are therefore known in advance.
     pub(super) fn known_channels(&self) -> Vec<(Arc<str>, i32)> {
         let mut topics: Vec<(Arc<str>, i32)> = Vec::new();
         for id in self.sources.iter().filter(|_| self.channel.template().is_none()) {
@@ -81,21 +81,22 @@ impl Router {
         topics
     }
 
-    /// Whether a partition keeps its number, so that the target needs as many.
+    /// Whether records keep their partition number, so that the target topic needs as many partitions.
     pub(super) fn keeps_partitions(&self) -> bool {
         self.partition.is_none() && self.partitioner == Partitioner::Source
     }
 
-    /// Where a record goes.
-    pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, Misrouted> {
+    /// The target of a record.
+    pub(super) fn route<'a>(&self, record: &'a Record) -> Result<Outgoing<'a>, RoutingError> {
         let source = &self.sources[record.partition as usize];
         let timestamp_ms = self.timestamps.of(record.timestamp_ms).map_err(|reason| {
-            Misrouted::for_good(format!("{reason}; topic.timestamps = \"now\" gives every record that time"))
+            RoutingError::permanent(format!("{reason}; set topic.timestamps = \"now\" to use the time of writing"))
         })?;
         let examined = self.rules.examine(record);
         let make = |template: &KeyTemplate, what: &str| {
-            let nothing = || Misrouted::for_good(format!("{what} template {template} makes nothing of it"));
-            examined.made_by(template).ok_or_else(nothing)
+            let nothing =
+                || RoutingError::permanent(format!("{what} template {template} yields nothing for this record"));
+            examined.apply_template(template).ok_or_else(nothing)
         };
         let channel: Cow<'_, [u8]> = match self.channel.template() {
             None => Cow::Borrowed(source.topic.as_bytes()),
@@ -111,7 +112,8 @@ impl Router {
             (Some(template), ..) => {
                 let text = make(template, "the partition's")?;
                 let number = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-                number.ok_or_else(|| Misrouted::for_good(format!("what {template} makes of it is no partition")))?
+                number
+                    .ok_or_else(|| RoutingError::permanent(format!("{template} does not yield a partition number")))?
             }
             (None, Partitioner::Hash(hash), Some(key)) => hash.partition(key, target.partitions),
             (None, Partitioner::Hash(_), None) => source.partition.0 % target.partitions.max(1),
@@ -120,8 +122,8 @@ impl Router {
         if (0..target.partitions).contains(&partition) {
             Ok(Outgoing { target, partition, key, timestamp_ms })
         } else {
-            Err(Misrouted::for_good(format!(
-                "topic {} has no partition {partition}; it has {}",
+            Err(RoutingError::permanent(format!(
+                "topic {} has no partition {partition}; it has {} partitions",
                 target.name, target.partitions
             )))
         }

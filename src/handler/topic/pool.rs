@@ -10,27 +10,28 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::kafka::producer::{BatchProducer, ProducerError, TransactionError};
 
-/// So many transactions can be open at once. More would not be faster: while one batch waits for the broker, the others are
-/// sent. The number is the same in every process, so that each knows all ids that another may have used.
-pub(super) const PRODUCERS: usize = 8;
+/// The number of producers, and so of transactions open at once. More would not be faster: while one batch waits for
+/// the broker, the others are sent. It is the same in every process, so that each knows all ids that another may have
+/// used.
+pub(super) const POOL_SIZE: usize = 8;
 
-/// A broker that has been told to commit is busy with it for a moment, and answers who begins again at once with "later", which
-/// costs the client 20 ms.
-const REST: Duration = Duration::from_millis(25);
+/// The minimum time between two transactions of a producer. A broker that has just committed answers an immediate new
+/// transaction with a retriable error, which costs the client 20 ms.
+const MIN_IDLE_TIME: Duration = Duration::from_millis(25);
 
-/// What a producer is made with.
-pub(super) struct Recipe {
+/// The configuration from which producers are created.
+pub(super) struct ProducerTemplate {
     pub(super) bootstrap_servers: String,
     pub(super) properties: BTreeMap<String, String>,
-    /// What the transactional ids begin with; `None` makes producers without transactions.
-    pub(super) ids: Option<String>,
-    /// Whether another run may have the same ids: then none is taken over a second time.
+    /// The prefix of the transactional ids; `None` for producers without transactions.
+    pub(super) id_prefix: Option<String>,
+    /// Whether another run may use the same ids. If so, an id is never taken over a second time.
     pub(super) shared_ids: bool,
-    /// The longest wait for the broker to hand an id over.
-    pub(super) within: Duration,
+    /// How long to wait for the broker to initialize a transactional id.
+    pub(super) init_timeout: Duration,
 }
 
-/// A producer that cannot be had.
+/// Why no producer is available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PoolError {
     #[error(transparent)]
@@ -38,84 +39,89 @@ pub(super) enum PoolError {
     #[error(transparent)]
     Init(#[from] TransactionError),
     #[error(
-        "a transaction has failed, and its id may be another run's by now; a run with the same topic.position_group goes on"
+        "a transaction has failed, and another run may have taken over its transactional id; start a run with the same \
+         topic.position_group to continue"
     )]
-    Given,
-    #[error("no producer came free within {} s", .0.as_secs())]
+    IdLost,
+    #[error("no producer became free within {} s", .0.as_secs())]
     Busy(Duration),
 }
 
 impl PoolError {
-    /// Whether it is of no use to try again.
+    /// Whether a retry would fail too.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Create(_) | Self::Given | Self::Init(TransactionError::Refused(_) | TransactionError::Fenced(_))
+            Self::Create(_) | Self::IdLost | Self::Init(TransactionError::Refused(_) | TransactionError::Fenced(_))
         )
     }
 }
 
-enum Slot {
-    /// None was made yet, or the one that was is of no use any more.
+enum ProducerSlot {
+    /// No producer was created yet, or it was discarded.
     Empty,
-    /// Free since then.
+    /// Free since this time.
     Idle(BatchProducer, Instant),
-    /// In somebody's hands, or being made.
+    /// In use, or being created.
     Taken,
 }
 
 pub(super) struct Pool {
-    recipe: Recipe,
-    slots: Mutex<Vec<Slot>>,
-    /// Every id was taken over.
+    template: ProducerTemplate,
+    slots: Mutex<Vec<ProducerSlot>>,
+    /// Whether every id was taken over.
     is_complete: AtomicBool,
-    bell: Condvar,
+    freed: Condvar,
 }
 
 impl Pool {
-    pub(super) fn new(recipe: Recipe) -> Self {
+    pub(super) fn new(template: ProducerTemplate) -> Self {
         Self {
-            recipe,
-            slots: Mutex::new((0..PRODUCERS).map(|_| Slot::Empty).collect()),
+            template,
+            slots: Mutex::new((0..POOL_SIZE).map(|_| ProducerSlot::Empty).collect()),
             is_complete: AtomicBool::new(false),
-            bell: Condvar::new(),
+            freed: Condvar::new(),
         }
     }
 
-    /// A producer that is free, or a new one.
+    /// Takes a free producer, or creates one.
     pub(super) fn take(&self, within: Duration) -> Result<Lease<'_>, PoolError> {
         let deadline = Instant::now() + within;
         let mut slots = self.slots.lock();
         loop {
             if let Some(slot) = choose(&slots, Instant::now()) {
-                let found = std::mem::replace(&mut slots[slot], Slot::Taken);
+                let found = std::mem::replace(&mut slots[slot], ProducerSlot::Taken);
                 drop(slots);
                 let mut lease = Lease { pool: self, slot, producer: None };
                 lease.producer = match found {
-                    Slot::Idle(producer, _) => Some(producer),
+                    ProducerSlot::Idle(producer, _) => Some(producer),
                     _ => Some(self.make(slot)?),
                 };
                 return Ok(lease);
             }
-            if self.bell.wait_until(&mut slots, deadline).timed_out() {
+            if self.freed.wait_until(&mut slots, deadline).timed_out() {
                 return Err(PoolError::Busy(within));
             }
         }
     }
 
-    /// Takes every id over: what others have left open under them is aborted, and what they still want to write is refused.
+    /// Takes over every id: transactions that others left open under them are aborted, and further writes of theirs are
+    /// rejected.
     pub(super) fn take_over(&self) -> Result<(), PoolError> {
         if self.is_complete.load(Relaxed) {
             return Ok(());
         }
-        if self.recipe.shared_ids {
-            // Another run may have taken over since what is idle here was made, and have left the next take-over to this one.
-            let idle = |slot: &mut Slot| matches!(slot, Slot::Idle(..)).then(|| std::mem::replace(slot, Slot::Empty));
-            let given_up: Vec<Slot> = self.slots.lock().iter_mut().filter_map(idle).collect();
-            drop(given_up);
+        if self.template.shared_ids {
+            // Another run may have taken over the ids since the idle producers here were created, so they are
+            // recreated.
+            let idle = |slot: &mut ProducerSlot| {
+                matches!(slot, ProducerSlot::Idle(..)).then(|| std::mem::replace(slot, ProducerSlot::Empty))
+            };
+            let idle_producers: Vec<ProducerSlot> = self.slots.lock().iter_mut().filter_map(idle).collect();
+            drop(idle_producers);
         }
         std::thread::scope(|scope| {
-            let makers: Vec<_> = (0..PRODUCERS).map(|slot| scope.spawn(move || self.renew(slot))).collect();
+            let makers: Vec<_> = (0..POOL_SIZE).map(|slot| scope.spawn(move || self.recreate(slot))).collect();
             let results = makers.into_iter().map(|maker| maker.join().unwrap_or(Err(PoolError::Busy(Duration::ZERO))));
             results.fold(Ok(()), Result::and)
         })?;
@@ -123,15 +129,15 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes the producer of a slot anew that was given up, which ends the transaction that it has left open.
-    pub(super) fn renew(&self, slot: usize) -> Result<(), PoolError> {
+    /// Recreates the discarded producer of a slot, which ends the transaction that it left open.
+    pub(super) fn recreate(&self, slot: usize) -> Result<(), PoolError> {
         {
             let mut slots = self.slots.lock();
-            if !matches!(slots[slot], Slot::Empty) {
-                // It was made anew already, or somebody is about to.
+            if !matches!(slots[slot], ProducerSlot::Empty) {
+                // It was already recreated, or is about to be.
                 return Ok(());
             }
-            slots[slot] = Slot::Taken;
+            slots[slot] = ProducerSlot::Taken;
         }
         let mut lease = Lease { pool: self, slot, producer: None };
         lease.producer = Some(self.make(slot)?);
@@ -139,32 +145,33 @@ impl Pool {
     }
 
     fn make(&self, slot: usize) -> Result<BatchProducer, PoolError> {
-        let Recipe { bootstrap_servers, properties, ids, shared_ids, within } = &self.recipe;
+        let ProducerTemplate { bootstrap_servers, properties, id_prefix, shared_ids, init_timeout } = &self.template;
         if *shared_ids && self.is_complete.load(Relaxed) {
-            return Err(PoolError::Given);
+            return Err(PoolError::IdLost);
         }
-        let id = ids.as_ref().map(|ids| format!("{ids}-{slot}"));
+        let id = id_prefix.as_ref().map(|id_prefix| format!("{id_prefix}-{slot}"));
         let producer = BatchProducer::new(bootstrap_servers, properties, id.as_deref())?;
         if id.is_some() {
-            producer.init(*within)?;
+            producer.init(*init_timeout)?;
         }
         Ok(producer)
     }
 }
 
-/// The one that has rested longest, if that was long enough; otherwise a new one, otherwise any.
-fn choose(slots: &[Slot], now: Instant) -> Option<usize> {
+/// Chooses the producer that has been idle longest, if that is at least [`MIN_IDLE_TIME`]; otherwise an empty slot;
+/// otherwise any idle producer.
+fn choose(slots: &[ProducerSlot], now: Instant) -> Option<usize> {
     let idle = slots.iter().enumerate().filter_map(|(slot, state)| match state {
-        Slot::Idle(_, since) => Some((*since, slot)),
+        ProducerSlot::Idle(_, since) => Some((*since, slot)),
         _ => None,
     });
     let oldest = idle.min();
-    let rested = oldest.filter(|(since, _)| now.saturating_duration_since(*since) >= REST);
-    let empty = || slots.iter().position(|state| matches!(state, Slot::Empty));
-    rested.map(|(_, slot)| slot).or_else(empty).or(oldest.map(|(_, slot)| slot))
+    let well_rested = oldest.filter(|(since, _)| now.saturating_duration_since(*since) >= MIN_IDLE_TIME);
+    let empty = || slots.iter().position(|state| matches!(state, ProducerSlot::Empty));
+    well_rested.map(|(_, slot)| slot).or_else(empty).or(oldest.map(|(_, slot)| slot))
 }
 
-/// A producer in somebody's hands; it goes back by itself.
+/// A producer in use. It returns to the pool when dropped.
 pub(super) struct Lease<'a> {
     pool: &'a Pool,
     pub(super) slot: usize,
@@ -172,23 +179,24 @@ pub(super) struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// The producer, unless it was given up.
+    /// The producer, unless it was discarded.
     pub(super) fn get(&self) -> Option<&BatchProducer> {
         self.producer.as_ref()
     }
 
-    /// The producer is of no use any more.
+    /// Removes the producer from the pool.
     pub(super) fn discard(mut self) {
         let Some(producer) = self.producer.take() else { return };
-        // Closing takes its time where the broker is away.
+        // Closing blocks if the broker is unreachable, so it happens in a thread.
         drop(std::thread::Builder::new().name("close".into()).spawn(move || drop(producer)));
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let state = self.producer.take().map_or(Slot::Empty, |producer| Slot::Idle(producer, Instant::now()));
+        let state =
+            self.producer.take().map_or(ProducerSlot::Empty, |producer| ProducerSlot::Idle(producer, Instant::now()));
         self.pool.slots.lock()[self.slot] = state;
-        self.pool.bell.notify_one();
+        self.pool.freed.notify_one();
     }
 }

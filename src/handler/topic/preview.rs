@@ -1,11 +1,11 @@
-//! What would be written, without writing it.
+//! Previews of records that would be written.
 
 use std::sync::Arc;
 
 use super::{outgoing::Outgoing, republish::Republisher};
 use crate::{
     domain::Record,
-    handler::{EffectForm, Preview, PreviewedEffect, Unbuilt},
+    handler::{EffectForm, Preview, PreviewError, PreviewedEffect},
 };
 
 pub(super) struct TopicPreview(pub(super) Arc<Republisher>);
@@ -15,7 +15,7 @@ impl Preview for TopicPreview {
         EffectForm::Records
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let outgoing = self.0.router.route(record).map_err(|misrouted| misrouted.error)?;
         effects.push(PreviewedEffect {
             what: format!("topic {}", outgoing.target.name),
@@ -25,7 +25,7 @@ impl Preview for TopicPreview {
     }
 }
 
-/// One line for people, in which each part of unknown length has its length in front: equal lines are equal records.
+/// The content of a record as one line. Each part is preceded by its length, so that equal lines mean equal records.
 fn content(outgoing: &Outgoing<'_>, record: &Record) -> Vec<u8> {
     let mut text = format!("{}-{}", outgoing.target.name, outgoing.partition).into_bytes();
     text.extend(match outgoing.timestamp_ms {

@@ -1,7 +1,7 @@
-//! The handler: a batch is one transaction, which carries the positions of its partitions.
+//! The handler: a batch is one transaction, which also commits the positions of its partitions.
 //!
-//! What one record is to blame for must not keep the others back: a transaction with such a record is aborted, and made again
-//! without it and what comes after it in its lane. How the record is found is `kafka::producer::attempt`.
+//! A record that the broker rejects must not block the others: its transaction is aborted and repeated without that
+//! record and the later ones of its lane. `kafka::producer::attempt` finds the record.
 
 use std::{
     sync::{
@@ -12,12 +12,12 @@ use std::{
 };
 
 use super::{
-    ledger::{Held, Hitch, Ledger, Mark},
+    ledger::{LockedPositions, OffsetToCommit, PositionLedger, TransientError},
     outgoing::{Outgoing, Router},
     pool::{Lease, Pool},
     settings::Timeouts,
-    targets::Misrouted,
-    work::{At, Work},
+    targets::RoutingError,
+    work::{RecordIndex, RemainingWork},
 };
 use crate::{
     domain::Header,
@@ -26,21 +26,21 @@ use crate::{
     kafka::producer::{Attempt, BatchProducer, NotSent, Refusal, TransactionError, Verdict, attempt},
 };
 
-/// Beyond its delivery timeout no record is on its way for long.
-const AFTER_DELIVERY: Duration = Duration::from_secs(5);
-/// So often a batch is begun anew for reasons that are nobody's fault; then the run decides what becomes of it.
-const ATTEMPTS: u32 = 4;
-/// The wait before that.
-const AGAIN: Duration = Duration::from_millis(50);
+/// How long to wait beyond the delivery timeout for the result of a record.
+const DELIVERY_GRACE: Duration = Duration::from_secs(5);
+/// The maximum number of attempts at a batch with transient failures; then the run's retry schedule applies.
+const MAX_ATTEMPTS: u32 = 4;
+/// The delay between attempts.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// What the handlers of a run share.
+/// The state that the handlers of a run share.
 pub(super) struct Republisher {
     pub(super) router: Router,
     pub(super) pool: Pool,
     pub(super) timeouts: Timeouts,
-    /// Where positions are kept, with transactions.
-    pub(super) ledger: Option<Ledger>,
-    /// Whether another run may have the same ids for its transactions.
+    /// The positions, if transactions are used.
+    pub(super) ledger: Option<PositionLedger>,
+    /// Whether another run may use the same transactional ids.
     pub(super) shared_ids: bool,
     pub(super) events: EventLog,
     pub(super) stopped: AtomicBool,
@@ -51,69 +51,69 @@ pub(super) struct TopicHandler(pub(super) Arc<Republisher>);
 
 impl Handler for TopicHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
-        let mut work = Work::all_of(batch);
+        let mut work = RemainingWork::new(batch);
         self.0.handle(batch, &mut work);
         work.failures()
     }
 }
 
-/// Why an attempt at a batch has ended.
-enum Ended {
-    /// It is done, with all that is left.
+/// How an attempt at a batch ended.
+enum AttemptEnd {
+    /// All remaining records are written.
     Done,
-    /// It is to be made again at once, since something about what is left has changed.
+    /// The set of remaining records has changed; try again at once.
     Changed,
-    /// Records were refused, perhaps in the place of another one: the first so many are to be sent by themselves.
-    Crowded(usize),
-    /// Nobody's fault.
-    Passing(String),
-    /// Nothing can be republished any more.
+    /// Records were rejected, possibly because of others in the same request; send the first ones (this number) singly.
+    SendSingly(usize),
+    /// A transient failure, not caused by a record.
+    Transient(String),
+    /// No further record can be republished.
     Stop(String),
 }
 
 impl Republisher {
-    fn handle(&self, batch: &[LaneRun], work: &mut Work) {
-        if let Some(trap) = self.router.targets.trap() {
-            return work.fail_all(&trap, Advice::Stop);
+    fn handle(&self, batch: &[LaneRun], work: &mut RemainingWork) {
+        if let Some(loop_error) = self.router.targets.loop_error() {
+            return work.fail_remaining(&loop_error, Advice::Stop);
         }
         let outgoing = self.route(batch, work);
         for (lane, outgoing) in batch.iter().zip(&outgoing) {
-            self.router.targets.warn_of_timestamps(&lane.records, outgoing, &self.events);
+            self.router.targets.warn_about_timestamps(&lane.records, outgoing, &self.events);
         }
         let (mut attempts, mut singly) = (0, 0);
         while work.len() > 0 {
             let ended = match &self.ledger {
                 Some(ledger) => self.transact(ledger, batch, &outgoing, work, singly),
-                None => self.send_plainly(batch, &outgoing, work, singly),
+                None => self.send_without_transaction(batch, &outgoing, work, singly),
             };
             singly = 0;
             match ended {
-                Ended::Done => work.done(),
-                Ended::Changed => {}
-                Ended::Crowded(count) => singly = count,
-                Ended::Stop(error) => work.fail_all(&error, Advice::Stop),
-                Ended::Passing(error) => {
+                AttemptEnd::Done => work.settle_all(),
+                AttemptEnd::Changed => {}
+                AttemptEnd::SendSingly(count) => singly = count,
+                AttemptEnd::Stop(error) => work.fail_remaining(&error, Advice::Stop),
+                AttemptEnd::Transient(error) => {
                     attempts += 1;
-                    if attempts == ATTEMPTS || self.stopped.load(Relaxed) {
-                        work.fail_all(&error, Advice::Retry);
+                    if attempts == MAX_ATTEMPTS || self.stopped.load(Relaxed) {
+                        work.fail_remaining(&error, Advice::Retry);
                     } else {
-                        std::thread::sleep(AGAIN);
+                        std::thread::sleep(RETRY_DELAY);
                     }
                 }
             }
         }
     }
 
-    /// Where the records go; those that go nowhere have failed. In the order of the batch.
-    fn route<'a>(&self, batch: &'a [LaneRun], work: &mut Work) -> Vec<Vec<Outgoing<'a>>> {
+    /// Routes the records of a batch, in order. Records without a target fail.
+    fn route<'a>(&self, batch: &'a [LaneRun], work: &mut RemainingWork) -> Vec<Vec<Outgoing<'a>>> {
         let mut routed = Vec::with_capacity(batch.len());
         for (run, lane) in batch.iter().enumerate() {
             let mut outgoing = Vec::with_capacity(lane.records.len());
             for (index, record) in lane.records.iter().enumerate() {
                 match self.router.route(record) {
                     Ok(one) => outgoing.push(one),
-                    Err(misrouted) => {
-                        work.fail((run, index), misrouted);
+                    Err(error) => {
+                        work.fail((run, index), error);
                         break;
                     }
                 }
@@ -123,99 +123,107 @@ impl Republisher {
         routed
     }
 
-    fn lease(&self) -> Result<Lease<'_>, Ended> {
+    fn lease(&self) -> Result<Lease<'_>, AttemptEnd> {
         self.pool.take(self.timeouts.transaction * 2).map_err(|error| {
-            if error.is_final() { Ended::Stop(error.to_string()) } else { Ended::Passing(error.to_string()) }
+            if error.is_final() {
+                AttemptEnd::Stop(error.to_string())
+            } else {
+                AttemptEnd::Transient(error.to_string())
+            }
         })
     }
 
-    /// One attempt, in a transaction.
+    /// One attempt with a transaction.
     fn transact(
         &self,
-        ledger: &Ledger,
+        ledger: &PositionLedger,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
-        work: &mut Work,
+        work: &mut RemainingWork,
         singly: usize,
-    ) -> Ended {
-        let record = |(run, index): At| &batch[run].records[index];
-        let mut held = ledger.hold(work.left().map(|at| record(at).partition).collect());
-        if let Err(error) = ledger.resolve(&mut held, &self.pool) {
-            return Ended::Passing(format!("it is not known whether the last transaction was committed: {error}"));
+    ) -> AttemptEnd {
+        let record = |(run, index): RecordIndex| &batch[run].records[index];
+        let mut locked = ledger.lock(work.remaining().map(|at| record(at).partition).collect());
+        if let Err(error) = ledger.resolve_uncertain(&mut locked, &self.pool) {
+            return AttemptEnd::Transient(format!(
+                "cannot determine whether the last transaction was committed: {error}"
+            ));
         }
-        // What is there already is not sent again; what was taken away belongs to another.
-        let mut is_over = |at: &At| {
-            let place = held.place(record(*at).partition);
-            let there = place.is_some_and(|place| place.committed.is_some_and(|next| record(*at).offset < next));
-            there || ledger.is_stale(record(*at))
+        // Records that are already committed are not sent again, and neither are those of a revoked assignment.
+        let mut is_settled = |at: &RecordIndex| {
+            let state = locked.state(record(*at).partition);
+            let written = state.is_some_and(|state| state.committed.is_some_and(|next| record(*at).offset < next));
+            written || ledger.is_stale(record(*at))
         };
-        let over: Vec<At> = work.left().filter(|at| is_over(at)).collect();
-        if !over.is_empty() {
-            for at in over {
-                work.done_to(at);
+        let settled: Vec<RecordIndex> = work.remaining().filter(|at| is_settled(at)).collect();
+        if !settled.is_empty() {
+            for at in settled {
+                work.settle_through(at);
             }
-            return Ended::Changed;
+            return AttemptEnd::Changed;
         }
-        let mut marks: Vec<Mark> = Vec::new();
-        for at in work.left() {
+        let mut offsets_to_commit: Vec<OffsetToCommit> = Vec::new();
+        for at in work.remaining() {
             let record = record(at);
-            let mark = Mark { partition: record.partition, epoch: record.epoch, next: record.offset + 1 };
-            match marks.iter_mut().find(|known| known.partition == mark.partition) {
-                Some(known) => known.next = known.next.max(mark.next),
-                None => marks.push(mark),
+            let offset = OffsetToCommit { partition: record.partition, epoch: record.epoch, next: record.offset + 1 };
+            match offsets_to_commit.iter_mut().find(|known| known.partition == offset.partition) {
+                Some(known) => known.next = known.next.max(offset.next),
+                None => offsets_to_commit.push(offset),
             }
         }
         let lease = match self.lease() {
             Ok(lease) => lease,
             Err(ended) => return ended,
         };
-        let Some(producer) = lease.get() else { return Ended::Passing("there is no producer".into()) };
+        let Some(producer) = lease.get() else { return AttemptEnd::Transient("no producer is available".into()) };
         if let Err(error) = producer.begin() {
-            return self.end(ledger, lease, &mut held, &marks, error);
+            return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
         }
-        let at: Vec<At> = work.left().collect();
+        let at: Vec<RecordIndex> = work.remaining().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
             Attempt::All => {}
             Attempt::Not(refused) => {
-                let error = TransactionError::Abort("records were refused".into());
-                return match self.end(ledger, lease, &mut held, &marks, error) {
-                    Ended::Passing(_) => self.blame(work, batch, outgoing, &at, refused, singly),
+                let error = TransactionError::Abort("records were rejected".into());
+                return match self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error) {
+                    AttemptEnd::Transient(_) => self.fail_refused(work, batch, outgoing, &at, refused, singly),
                     other => other,
                 };
             }
             Attempt::Unknown(error) => {
-                return self.end(ledger, lease, &mut held, &marks, TransactionError::Abort(error));
+                return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, TransactionError::Abort(error));
             }
         }
-        match ledger.carry(producer, &marks, self.timeouts.transaction) {
+        match ledger.add_to_transaction(producer, &offsets_to_commit, self.timeouts.transaction) {
             Ok(()) => {}
-            Err(Hitch::TakenAway) => {
-                let error = TransactionError::Abort("its partition was taken away".into());
-                return self.end(ledger, lease, &mut held, &marks, error);
+            Err(TransientError::Revoked) => {
+                let error = TransactionError::Abort("its partition was revoked".into());
+                return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
             }
-            Err(Hitch::Transaction(error)) => return self.end(ledger, lease, &mut held, &marks, error),
+            Err(TransientError::Transaction(error)) => {
+                return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
+            }
         }
         if let Err(error) = producer.commit(self.timeouts.transaction) {
-            return self.end(ledger, lease, &mut held, &marks, error);
+            return self.abandon(ledger, lease, &mut locked, &offsets_to_commit, error);
         }
-        held.committed(&marks);
+        locked.committed(&offsets_to_commit);
         count(outgoing, &at);
-        Ended::Done
+        AttemptEnd::Done
     }
 
-    /// Ends a transaction that did not come to its commit.
-    fn end(
+    /// Ends a transaction that was not committed.
+    fn abandon(
         &self,
-        ledger: &Ledger,
+        ledger: &PositionLedger,
         lease: Lease<'_>,
-        held: &mut Held<'_>,
-        marks: &[Mark],
+        locked: &mut LockedPositions<'_>,
+        offsets_to_commit: &[OffsetToCommit],
         error: TransactionError,
-    ) -> Ended {
+    ) -> AttemptEnd {
         let text = error.to_string();
         let error = match error {
             TransactionError::Abort(_) => match lease.get().map(|one| one.abort(self.timeouts.transaction)) {
-                Some(Ok(())) => return Ended::Passing(text),
+                Some(Ok(())) => return AttemptEnd::Transient(text),
                 Some(Err(worse)) => worse,
                 None => TransactionError::Broken(text.clone()),
             },
@@ -224,72 +232,78 @@ impl Republisher {
         let slot = lease.slot;
         lease.discard();
         match error {
-            TransactionError::Refused(_) => Ended::Stop(text),
-            // To take the id back could be to take it from another run, which stands elsewhere by now.
-            _ if self.shared_ids => Ended::Stop(format!(
-                "another run has taken the positions in group {} over, or the broker has given a transaction up after \
-                 transaction.timeout.ms: {error}; nothing is lost, and a run with the same topic.position_group goes on from \
-                 there",
+            TransactionError::Refused(_) => AttemptEnd::Stop(text),
+            // Taking the id back could take it from another run, whose positions may have advanced.
+            _ if self.shared_ids => AttemptEnd::Stop(format!(
+                "another run has claimed the positions in group {}, or the broker has aborted a transaction after \
+                 transaction.timeout.ms: {error}; nothing is lost: start a run with the same topic.position_group to \
+                 continue",
                 ledger.group()
             )),
             _ => {
-                held.doubt(marks, slot);
-                Ended::Passing(text)
+                locked.mark_uncertain(offsets_to_commit, slot);
+                AttemptEnd::Transient(text)
             }
         }
     }
 
-    /// One attempt without a transaction: what the broker has is done.
-    fn send_plainly(&self, batch: &[LaneRun], outgoing: &[Vec<Outgoing<'_>>], work: &mut Work, singly: usize) -> Ended {
+    /// One attempt without a transaction: every record that the broker accepted is settled.
+    fn send_without_transaction(
+        &self,
+        batch: &[LaneRun],
+        outgoing: &[Vec<Outgoing<'_>>],
+        work: &mut RemainingWork,
+        singly: usize,
+    ) -> AttemptEnd {
         let lease = match self.lease() {
             Ok(lease) => lease,
             Err(ended) => return ended,
         };
-        let at: Vec<At> = work.left().collect();
+        let at: Vec<RecordIndex> = work.remaining().collect();
         match self.send(&lease, batch, outgoing, &at, singly) {
             Attempt::All => {
                 count(outgoing, &at);
-                Ended::Done
+                AttemptEnd::Done
             }
             Attempt::Unknown(error) => {
-                // What is still on its way must not arrive between later records.
+                // A record still in flight must not be written between later records.
                 lease.discard();
-                Ended::Passing(error)
+                AttemptEnd::Transient(error)
             }
             Attempt::Not(refused) => {
-                if lease.get().is_some_and(BatchProducer::is_spent) {
+                if lease.get().is_some_and(BatchProducer::is_unusable) {
                     lease.discard();
                 }
-                // Up to the first that was refused of each run they are there; what came after it is sent again.
+                // In each run the records before the first rejected one are written; the later ones are sent again.
                 let mut ended = vec![false; batch.len()];
-                let mut there = Vec::new();
+                let mut written = Vec::new();
                 for (number, at) in at.iter().enumerate() {
                     ended[at.0] |= !refused.is_there(number);
                     if !ended[at.0] {
-                        there.push(*at);
+                        written.push(*at);
                     }
                 }
-                count(outgoing, &there);
-                let verdict = self.blame(work, batch, outgoing, &at, refused, singly);
-                for at in there {
-                    work.done_to(at);
+                count(outgoing, &written);
+                let verdict = self.fail_refused(work, batch, outgoing, &at, refused, singly);
+                for at in written {
+                    work.settle_through(at);
                 }
                 verdict
             }
         }
     }
 
-    /// Sends records and waits for their fate.
+    /// Sends records and waits for their results.
     fn send(
         &self,
         lease: &Lease<'_>,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
-        at: &[At],
+        at: &[RecordIndex],
         singly: usize,
     ) -> Attempt {
-        let Some(producer) = lease.get() else { return Attempt::Unknown("there is no producer".into()) };
-        let within = self.timeouts.delivery + AFTER_DELIVERY;
+        let Some(producer) = lease.get() else { return Attempt::Unknown("no producer is available".into()) };
+        let within = self.timeouts.delivery + DELIVERY_GRACE;
         let mut headers: Vec<Header<'_>> = Vec::new();
         attempt(producer, at.len(), singly, within, |number| {
             let (run, index) = at[number];
@@ -300,16 +314,16 @@ impl Republisher {
         })
     }
 
-    /// Who is to blame for refused records.
-    fn blame(
+    /// Determines which of the rejected records failed, and fails them.
+    fn fail_refused(
         &self,
-        work: &mut Work,
+        work: &mut RemainingWork,
         batch: &[LaneRun],
         outgoing: &[Vec<Outgoing<'_>>],
-        at: &[At],
+        at: &[RecordIndex],
         refused: NotSent,
         singly: usize,
-    ) -> Ended {
+    ) -> AttemptEnd {
         let explained = |number: usize, refusal: &Refusal| {
             let (run, index) = at[number];
             let (record, one) = (&batch[run].records[index], &outgoing[run][index]);
@@ -327,19 +341,19 @@ impl Republisher {
         match refused.verdict(singly, is_suspect) {
             Verdict::Blamed(blamed) => {
                 for (number, refusal) in blamed {
-                    work.fail(at[number], Misrouted::for_good(explained(number, &refusal)));
+                    work.fail(at[number], RoutingError::permanent(explained(number, &refusal)));
                 }
-                Ended::Changed
+                AttemptEnd::Changed
             }
-            Verdict::Closed(number, refusal) => Ended::Stop(explained(number, &refusal)),
-            Verdict::Crowded(count) => Ended::Crowded(count),
-            Verdict::Passing(reason) => Ended::Passing(reason),
+            Verdict::Closed(number, refusal) => AttemptEnd::Stop(explained(number, &refusal)),
+            Verdict::Crowded(count) => AttemptEnd::SendSingly(count),
+            Verdict::Passing(reason) => AttemptEnd::Transient(reason),
         }
     }
 }
 
-/// These are there.
-fn count(outgoing: &[Vec<Outgoing<'_>>], at: &[At]) {
+/// Counts written records per topic.
+fn count(outgoing: &[Vec<Outgoing<'_>>], at: &[RecordIndex]) {
     for chunk in
         at.chunk_by(|one, other| Arc::ptr_eq(&outgoing[one.0][one.1].target, &outgoing[other.0][other.1].target))
     {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use crate::{
-    domain::{KeyHash, Masked},
+    domain::{KeyHash, Secret},
     kafka::producer::Timestamps,
     plan::KeyTemplate,
     topics::{Channel, Strategy, TopicTemplate},
@@ -12,34 +12,35 @@ use crate::{
 /// `[topic]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicSettings {
-    /// Where records go that no group of the strategy takes; the handler's own text (`topic:NAME`) is stronger.
+    /// The target topic of records that match no group of the strategy. The handler's text (`topic:NAME`) takes
+    /// precedence.
     pub name: Option<TopicTemplate>,
-    /// Which topic each channel belongs to, and how many partitions it gets when it is created: `[topics]`.
+    /// The topic of each channel, and its number of partitions when it is created: `[topics]`.
     pub strategy: Strategy,
-    /// What a record's channel is: `[topics]`, too.
+    /// How a record's channel is determined: also `[topics]`.
     pub channel: Channel,
-    /// Whether records and the positions they came from become visible together.
+    /// Whether records and their source positions are committed in one transaction.
     pub transactional: bool,
-    /// Where positions are kept, where the run has no group; `None` is a group of the run's own.
+    /// The group that stores positions if the run has no group; `None` for a group derived from the run's id.
     pub position_group: Option<String>,
-    /// The key that a record gets.
+    /// The key of written records.
     pub key: TopicKey,
-    /// How a record's partition is found.
+    /// How a record's partition is chosen.
     pub partitioner: Partitioner,
-    /// What a record's partition is made of, a number; it is stronger than the partitioner.
+    /// A template that yields the partition number. Takes precedence over the partitioner.
     pub partition: Option<KeyTemplate>,
-    /// Which timestamps records get.
+    /// The timestamps of written records.
     pub timestamps: Timestamps,
     /// How batches are compressed.
     pub compression: Compression,
-    /// Whether a topic that is missing is created.
+    /// Whether missing topics are created.
     pub create: bool,
-    /// Whether a topic that is being read may be written to, too, in a run that has an end.
+    /// Whether a run that has an end may write to a topic that it reads.
     pub allow_same_topic: bool,
-    /// Another cluster to write to (`None` is the one that is read from), and what its producers are made with.
+    /// The target cluster, with its own producer properties; `None` for the source cluster.
     pub bootstrap_servers: Option<String>,
-    /// Properties of the producers (`NAME=VALUE`), which win over those of the cluster.
-    pub properties: Vec<Masked>,
+    /// Properties of the producers (`NAME=VALUE`), which override those of the cluster.
+    pub properties: Vec<Secret>,
 }
 
 impl Default for TopicSettings {
@@ -63,15 +64,15 @@ impl Default for TopicSettings {
     }
 }
 
-/// The key that a record gets where it is republished.
+/// The key of a republished record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TopicKey {
-    /// The one it has.
+    /// The source record's key.
     #[default]
     Own,
-    /// Its channel.
+    /// The record's channel.
     Channel,
-    /// What a template makes of it.
+    /// The result of a template.
     Template(KeyTemplate),
 }
 
@@ -97,13 +98,13 @@ impl fmt::Display for TopicKey {
     }
 }
 
-/// How a record's partition is found. Records without a key go by the number of the partition that they come from, so that they
+/// How a record's partition is chosen. Records without a key use the number of their source partition, so that they
 /// keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partitioner {
-    /// By their key.
+    /// By the hash of the key.
     Hash(KeyHash),
-    /// The partition of the same number.
+    /// The number of the source partition.
     Source,
 }
 
@@ -139,10 +140,10 @@ pub enum Compression {
     Gzip,
     /// Snappy
     Snappy,
-    /// LZ4: hardly any time for a good part of the effect.
+    /// LZ4: fast, with a good compression ratio.
     #[default]
     Lz4,
-    /// Zstandard; brokers since 2.1.
+    /// Zstandard; requires brokers since 2.1.
     Zstd,
 }
 
@@ -170,9 +171,9 @@ impl fmt::Display for Compression {
 }
 
 impl TopicSettings {
-    /// The table's own properties, by name.
+    /// The table's properties by name.
     pub(super) fn own_properties(&self) -> BTreeMap<String, String> {
-        let split = |one: &Masked| {
+        let split = |one: &Secret| {
             let (name, value) = one.value().split_once('=')?;
             Some((name.trim().to_owned(), value.to_owned()))
         };
@@ -180,38 +181,38 @@ impl TopicSettings {
     }
 }
 
-/// How long transactions and deliveries may take, by the producer's properties.
+/// The timeouts of transactions and deliveries, from the producer's properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timeouts {
-    /// `transaction.timeout.ms`: after it the broker aborts what is open. Until then, what a killed process has left open holds
-    /// up those who read only what is committed, and whoever takes its partitions over.
+    /// `transaction.timeout.ms`: the broker then aborts an open transaction. Until then, a transaction left open by a
+    /// killed process blocks `read_committed` consumers and the process that claims its partitions.
     pub(super) transaction: Duration,
-    /// `delivery.timeout.ms`: after it the client gives a record up.
+    /// `delivery.timeout.ms`: the client then gives up on a record.
     pub(super) delivery: Duration,
 }
 
-/// Unless the properties say otherwise, in milliseconds. The client's own defaults are a minute for both.
+/// Defaults in milliseconds. librdkafka's own defaults are a minute for both.
 pub(super) const TRANSACTION_TIMEOUT_MS: &str = "30000";
 pub(super) const DELIVERY_TIMEOUT_MS: &str = "20000";
 
 impl Timeouts {
-    /// What the properties of a producer say, which has all of them.
+    /// Reads the timeouts from a producer's complete properties.
     ///
     /// # Errors
-    /// One sentence: something is no number, or a transaction would be over before a delivery in it.
+    /// One sentence: a value is not a number, or a transaction could time out before a delivery in it.
     pub(super) fn of(properties: &BTreeMap<String, String>) -> Result<Self, String> {
         let read = |names: &[&str], default: &str| {
             let found = names.iter().find_map(|name| properties.get(*name).map(|value| (*name, value.as_str())));
             let (name, value) = found.unwrap_or((names[0], default));
-            value.trim().parse::<u64>().map_err(|_| format!("{name} is a number of milliseconds"))
+            value.trim().parse::<u64>().map_err(|_| format!("{name} must be a number of milliseconds"))
         };
         let transaction = read(&["transaction.timeout.ms"], TRANSACTION_TIMEOUT_MS)?;
         let delivery = read(&["delivery.timeout.ms", "message.timeout.ms"], DELIVERY_TIMEOUT_MS)?;
         if delivery == 0 || transaction <= delivery {
-            let delivery = if delivery == 0 { "0, for ever".to_owned() } else { delivery.to_string() };
+            let delivery = if delivery == 0 { "0, unlimited".to_owned() } else { delivery.to_string() };
             return Err(format!(
-                "transaction.timeout.ms ({transaction}) must be above delivery.timeout.ms ({delivery}), or the broker ends \
-                 transactions whose records are still on their way; set both in topic.properties"
+                "transaction.timeout.ms ({transaction}) must be above delivery.timeout.ms ({delivery}), or the broker \
+                 aborts transactions whose records are still in flight; set both in topic.properties"
             ));
         }
         Ok(Self { transaction: Duration::from_millis(transaction), delivery: Duration::from_millis(delivery) })
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_outlives_the_deliveries_in_it() {
+    fn the_transaction_timeout_must_exceed_the_delivery_timeout() {
         let timeouts = |pairs: &[(&str, &str)]| {
             Timeouts::of(&pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
         };
@@ -242,11 +243,13 @@ mod tests {
             let error = timeouts(wrong).unwrap_err();
             assert!(error.contains("transaction.timeout.ms (") && error.contains("must be above"), "{error}");
         }
-        assert!(timeouts(&[("delivery.timeout.ms", "soon")]).unwrap_err().contains("delivery.timeout.ms is a number"));
+        assert!(
+            timeouts(&[("delivery.timeout.ms", "soon")]).unwrap_err().contains("delivery.timeout.ms must be a number")
+        );
     }
 
     #[test]
-    fn words_read_back_as_they_are_shown() {
+    fn setting_words_parse_and_display_unchanged() {
         for text in ["own", "channel", "{key}", "team:{team_id}"] {
             assert_eq!(text.parse::<TopicKey>().unwrap().to_string(), text);
         }

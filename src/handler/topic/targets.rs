@@ -1,4 +1,4 @@
-//! The topics that are written to: found or created once, and counted.
+//! The target topics: looked up or created once, and counted.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -24,76 +24,77 @@ use crate::{
     },
 };
 
-/// How long the cluster may take to describe or create a topic.
-const WITHIN: Duration = Duration::from_secs(10);
+/// How long describing or creating a topic may take.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A topic that is written to.
+/// A target topic.
 #[derive(Debug)]
-pub(super) struct Target {
-    /// Its name.
+pub(super) struct TargetTopic {
+    /// The topic's name.
     pub(super) name: String,
-    /// How many partitions it had when it was looked up. What is added later gets nothing, so that keys stay where they are.
+    /// The number of partitions when it was looked up. Partitions added later are not used, so that keys keep their
+    /// partition.
     pub(super) partitions: i32,
-    /// Records that it has by now.
+    /// The number of records written to it.
     sent: AtomicU64,
-    /// What it accepts, as far as the cluster says; looked up when it is asked for first.
+    /// The limits of what it accepts, as reported by the cluster; looked up on first use.
     limits: OnceLock<TopicLimits>,
-    /// Whether it was said what becomes of timestamps.
-    told: AtomicBool,
+    /// Whether a warning about timestamps was emitted.
+    has_warned: AtomicBool,
 }
 
-impl Target {
+impl TargetTopic {
     fn new(name: String, partitions: i32) -> Self {
-        Self { name, partitions, sent: AtomicU64::new(0), limits: OnceLock::new(), told: AtomicBool::new(false) }
+        Self { name, partitions, sent: AtomicU64::new(0), limits: OnceLock::new(), has_warned: AtomicBool::new(false) }
     }
 
-    /// It has so many more.
+    /// Counts written records.
     pub(super) fn count(&self, records: u64) {
         self.sent.fetch_add(records, Relaxed);
     }
 }
 
-/// Why a record cannot be written anywhere.
+/// Why a record has no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misrouted {
+pub(super) struct RoutingError {
     pub(super) error: String,
     pub(super) advice: Advice,
 }
 
-impl Misrouted {
-    /// It will never be.
+impl RoutingError {
+    /// An error that a retry cannot fix.
     #[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
-    pub(super) fn for_good(error: impl ToString) -> Self {
+    pub(super) fn permanent(error: impl ToString) -> Self {
         Self { error: error.to_string(), advice: Advice::GiveUp }
     }
 }
 
-/// What becomes of a topic that is missing.
+/// What to do about a missing topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
-    /// Records for it fail.
+pub(super) enum MissingTopic {
+    /// Fail its records.
     Refuse,
-    /// It is created.
+    /// Create it.
     Create,
-    /// It is taken for there, as it would be created: where nothing is written.
-    Imagine,
+    /// Assume that it was created; for previews.
+    AssumeCreated,
 }
 
-/// The topics that are written to.
-pub(super) struct Targets {
-    /// A client of the cluster that is written to.
+/// The target topics of a run.
+pub(super) struct TargetTopics {
+    /// A client of the target cluster.
     client: Client,
     strategy: Strategy,
-    missing: Missing,
-    /// What is read of that cluster, where it must not be written to.
+    missing: MissingTopic,
+    /// Topics of that cluster that are read and must not be written to.
     forbidden: RwLock<HashSet<String>>,
-    by_channel: RwLock<HashMap<Vec<u8>, Arc<Target>>>,
-    all: Mutex<BTreeMap<String, Arc<Target>>>,
-    trap: Mutex<Option<String>>,
+    by_channel: RwLock<HashMap<Vec<u8>, Arc<TargetTopic>>>,
+    all: Mutex<BTreeMap<String, Arc<TargetTopic>>>,
+    loop_error: Mutex<Option<String>>,
 }
 
-impl Targets {
-    pub(super) fn new(client: Client, strategy: Strategy, missing: Missing) -> Self {
+impl TargetTopics {
+    pub(super) fn new(client: Client, strategy: Strategy, missing: MissingTopic) -> Self {
         Self {
             client,
             strategy,
@@ -101,40 +102,40 @@ impl Targets {
             forbidden: RwLock::default(),
             by_channel: RwLock::default(),
             all: Mutex::default(),
-            trap: Mutex::default(),
+            loop_error: Mutex::default(),
         }
     }
 
-    /// A topic is being read, so it must not be written to: what is written would be read again, without end.
+    /// Forbids writing to a topic that is read: what is written would be read again, endlessly.
     pub(super) fn forbid(&self, topic: &str) {
         self.forbidden.write().insert(topic.to_owned());
         if self.all.lock().contains_key(topic) {
-            self.trap.lock().get_or_insert_with(|| endless(topic));
+            self.loop_error.lock().get_or_insert_with(|| loop_text(topic));
         }
     }
 
-    /// A topic that is written to has joined what is read: the run has to stop.
-    pub(super) fn trap(&self) -> Option<String> {
-        self.trap.lock().clone()
+    /// The error if a target topic has become a source topic; the run has to stop.
+    pub(super) fn loop_error(&self) -> Option<String> {
+        self.loop_error.lock().clone()
     }
 
-    /// Where the records of a channel go.
-    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<Target>, Misrouted> {
+    /// The target topic of a channel.
+    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<TargetTopic>, RoutingError> {
         if let Some(target) = self.by_channel.read().get(channel) {
             return Ok(Arc::clone(target));
         }
-        let destination = self.strategy.destination(channel).map_err(Misrouted::for_good)?;
+        let destination = self.strategy.destination(channel).map_err(RoutingError::permanent)?;
         let name = destination.topic.into_owned();
         if self.forbidden.read().contains(&name) {
-            return Err(Misrouted { error: endless(&name), advice: Advice::Stop });
+            return Err(RoutingError { error: loop_text(&name), advice: Advice::Stop });
         }
-        // One look-up at a time: others want the same answer.
+        // One lookup at a time: other workers usually need the same topic.
         let mut all = self.all.lock();
         let target = if let Some(known) = all.get(&name) {
             Arc::clone(known)
         } else {
             let partitions = self.find(&name, destination.partitions)?;
-            let target = Arc::new(Target::new(name.clone(), partitions));
+            let target = Arc::new(TargetTopic::new(name.clone(), partitions));
             all.insert(name, Arc::clone(&target));
             target
         };
@@ -143,17 +144,17 @@ impl Targets {
         Ok(target)
     }
 
-    /// How many partitions a topic has; it is created where it is missing and that is allowed.
-    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, Misrouted> {
-        let catalog = Catalog::new(&self.client, WITHIN);
+    /// The number of partitions of a topic. Creates the topic if it is missing and that is allowed.
+    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, RoutingError> {
+        let catalog = Catalog::new(&self.client, ADMIN_TIMEOUT);
         let found = match catalog.topic(name) {
-            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Imagine => {
+            Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::AssumeCreated => {
                 return Ok(i32::try_from(partitions.get()).unwrap_or(i32::MAX));
             }
-            Err(CatalogError::UnknownTopic(_)) if self.missing == Missing::Create => {
+            Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::Create => {
                 let wanted = [WantedTopic { name: name.to_owned(), partitions }];
-                let made = create::create(&self.client, &wanted, self.strategy.replication, false, WITHIN);
-                let failed = |error: &dyn std::fmt::Display| Misrouted {
+                let made = create::create(&self.client, &wanted, self.strategy.replication, false, ADMIN_TIMEOUT);
+                let failed = |error: &dyn std::fmt::Display| RoutingError {
                     error: format!("topic {name} cannot be created: {error}"),
                     advice: Advice::Stop,
                 };
@@ -165,55 +166,57 @@ impl Targets {
             found => found,
         };
         found.map(|topic| topic.partitions).map_err(|error| match error {
-            CatalogError::UnknownTopic(_) => Misrouted::for_good(format!(
-                "there is no topic {name} to write to; create it (kreplay topics create), or set topic.create = true"
+            CatalogError::UnknownTopic(_) => RoutingError::permanent(format!(
+                "topic {name} does not exist; create it (kreplay topics create), or set topic.create = true"
             )),
-            CatalogError::NotAuthorized(_) => Misrouted {
-                error: format!("no permission for topic {name}; ask for WRITE and DESCRIBE on it"),
+            CatalogError::NotAuthorized(_) => RoutingError {
+                error: format!("not authorized for topic {name}; grant WRITE and DESCRIBE on it"),
                 advice: Advice::Stop,
             },
-            other => Misrouted { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry },
+            other => {
+                RoutingError { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry }
+            }
         })
     }
 
-    /// Looks up what the topics that are known by now accept, all with one request.
+    /// Looks up the limits of all known topics with one request.
     pub(super) fn look_up_limits(&self) {
         let all = self.all.lock();
         let names: Vec<&str> = all.keys().map(String::as_str).collect();
-        let mut found = topic_limits(self.client.config(), &names, WITHIN);
+        let mut found = topic_limits(self.client.config(), &names, ADMIN_TIMEOUT);
         for (name, target) in all.iter() {
             let _ = target.limits.set(found.remove(name).unwrap_or_default());
         }
     }
 
-    /// What a topic accepts.
-    pub(super) fn limits_of<'a>(&self, target: &'a Target) -> &'a TopicLimits {
+    /// The limits of a topic.
+    pub(super) fn limits_of<'a>(&self, target: &'a TargetTopic) -> &'a TopicLimits {
         target.limits.get_or_init(|| {
-            topic_limits(self.client.config(), &[&target.name], WITHIN).remove(&target.name).unwrap_or_default()
+            topic_limits(self.client.config(), &[&target.name], ADMIN_TIMEOUT).remove(&target.name).unwrap_or_default()
         })
     }
 
-    /// The largest batch that each of the topics accepts whose limits are known.
+    /// The smallest maximum batch size of the topics with known limits.
     pub(super) fn smallest_batch_bytes(&self) -> Option<u64> {
         self.all.lock().values().filter_map(|target| target.limits.get()?.max_message_bytes).min()
     }
 
-    /// Warns, once for each topic, of timestamps that it does not keep or that its retention does not.
-    pub(super) fn warn_of_timestamps(&self, records: &[Record], outgoing: &[Outgoing<'_>], events: &EventLog) {
+    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records.
+    pub(super) fn warn_about_timestamps(&self, records: &[Record], outgoing: &[Outgoing<'_>], events: &EventLog) {
         let now = Utc::now().timestamp_millis();
         for (record, one) in records.iter().zip(outgoing) {
-            let (Some(timestamp), false) = (one.timestamp_ms, one.target.told.load(Relaxed)) else { continue };
+            let (Some(timestamp), false) = (one.timestamp_ms, one.target.has_warned.load(Relaxed)) else { continue };
             let limits = self.limits_of(&one.target);
             let name = &one.target.name;
             let text = if limits.log_append_time {
                 format!(
-                    "topic {name} gives records the time of writing (message.timestamp.type = LogAppendTime): they do not keep \
-                     their timestamps"
+                    "topic {name} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime), so \
+                     records do not keep theirs"
                 )
             } else if limits.expires(timestamp, now) {
                 format!(
-                    "topic {name} keeps records for {} (retention.ms), and the one at offset {} is {} old: records as old as \
-                     that are removed soon after they are written; raise retention.ms of {name}, or set topic.timestamps = \
+                    "topic {name} keeps records for {} (retention.ms), but the record at offset {} is {} old and would \
+                     be deleted soon after it is written; raise retention.ms of {name}, or set topic.timestamps = \
                      \"now\"",
                     span(limits.retention_ms.unwrap_or_default()),
                     record.offset,
@@ -222,32 +225,32 @@ impl Targets {
             } else {
                 continue;
             };
-            if !one.target.told.swap(true, Relaxed) {
+            if !one.target.has_warned.swap(true, Relaxed) {
                 events.push(EventKind::Warning { text });
             }
         }
     }
 
-    /// How many records each topic has got.
+    /// The number of records written to each topic.
     pub(super) fn effects(&self) -> Vec<EffectCount> {
-        let count = |target: &Arc<Target>| EffectCount {
+        let count = |target: &Arc<TargetTopic>| EffectCount {
             what: format!("records.{}", target.name),
             count: target.sent.load(Relaxed),
         };
         self.all.lock().values().map(count).collect()
     }
 
-    /// For tests: a topic that needs no looking up.
+    /// Adds a topic without a lookup.
     #[cfg(test)]
-    pub(super) fn know(&self, name: &str, partitions: i32) {
-        let target = Arc::new(Target::new(name.into(), partitions));
+    pub(super) fn add_known(&self, name: &str, partitions: i32) {
+        let target = Arc::new(TargetTopic::new(name.into(), partitions));
         self.all.lock().insert(name.into(), target);
     }
 }
 
-fn endless(topic: &str) -> String {
+fn loop_text(topic: &str) -> String {
     format!(
-        "topic {topic} is being read and would be written to, which never ends; write to another, or leave it out of the \
-         selection (a run with an end may do it with topic.allow_same_topic = true)"
+        "topic {topic} would be both read and written, which never ends; write to another topic, or remove it from the \
+         selection (a run with an end may set topic.allow_same_topic = true)"
     )
 }

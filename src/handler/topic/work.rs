@@ -1,74 +1,77 @@
-//! What is left to do of a batch. Pure: the sending is done elsewhere.
+//! The records of a batch that remain to be sent. No I/O.
 
-use super::targets::Misrouted;
+use super::targets::RoutingError;
 use crate::handler::{Advice, LaneFailure, LaneRun};
 
-/// What is left to do of a batch: of each run the records from the first that is not dealt with to the first that failed.
+/// The remaining records of a batch: of each run, from the first unsettled record to the first failed one.
 #[derive(Debug)]
-pub(super) struct Work {
-    runs: Vec<Left>,
+pub(super) struct RemainingWork {
+    runs: Vec<RemainingRun>,
 }
 
 #[derive(Debug)]
-struct Left {
+struct RemainingRun {
     done: usize,
     end: usize,
-    failure: Option<Misrouted>,
+    failure: Option<RoutingError>,
 }
 
-/// A record of a batch: which run, and which of its records.
-pub(super) type At = (usize, usize);
+/// A record of a batch: the index of its run and its index in the run.
+pub(super) type RecordIndex = (usize, usize);
 
-impl Work {
-    /// Everything.
-    pub(super) fn all_of(batch: &[LaneRun]) -> Self {
-        let left = |run: &LaneRun| Left { done: 0, end: run.records.len(), failure: None };
-        Self { runs: batch.iter().map(left).collect() }
+impl RemainingWork {
+    /// All records of a batch.
+    pub(super) fn new(batch: &[LaneRun]) -> Self {
+        let remaining = |run: &LaneRun| RemainingRun { done: 0, end: run.records.len(), failure: None };
+        Self { runs: batch.iter().map(remaining).collect() }
     }
 
-    /// The records that are left, run by run, in their order.
-    pub(super) fn left(&self) -> impl Iterator<Item = At> + '_ {
-        self.runs.iter().enumerate().flat_map(|(run, left)| (left.done..left.end).map(move |index| (run, index)))
+    /// The remaining records, run by run and in order.
+    pub(super) fn remaining(&self) -> impl Iterator<Item = RecordIndex> + '_ {
+        self.runs
+            .iter()
+            .enumerate()
+            .flat_map(|(run, remaining)| (remaining.done..remaining.end).map(move |index| (run, index)))
     }
 
-    /// How many there are.
+    /// The number of remaining records.
     pub(super) fn len(&self) -> usize {
-        self.runs.iter().map(|left| left.end - left.done).sum()
+        self.runs.iter().map(|remaining| remaining.end - remaining.done).sum()
     }
 
-    /// A record has failed: it and what comes after it in its run are left alone.
-    pub(super) fn fail(&mut self, (run, index): At, failure: Misrouted) {
-        let left = &mut self.runs[run];
-        if (left.done..left.end).contains(&index) {
-            left.end = index;
-            left.failure = Some(failure);
+    /// Fails a record. It and the later records of its run are no longer remaining.
+    pub(super) fn fail(&mut self, (run, index): RecordIndex, failure: RoutingError) {
+        let remaining = &mut self.runs[run];
+        if (remaining.done..remaining.end).contains(&index) {
+            remaining.end = index;
+            remaining.failure = Some(failure);
         }
     }
 
-    /// A record is dealt with, and all before it in its run.
-    pub(super) fn done_to(&mut self, (run, index): At) {
-        let left = &mut self.runs[run];
-        left.done = left.done.max((index + 1).min(left.end));
+    /// Settles a record and all before it in its run.
+    pub(super) fn settle_through(&mut self, (run, index): RecordIndex) {
+        let remaining = &mut self.runs[run];
+        remaining.done = remaining.done.max((index + 1).min(remaining.end));
     }
 
-    /// Everything that is left is dealt with.
-    pub(super) fn done(&mut self) {
-        self.runs.iter_mut().for_each(|left| left.done = left.end);
+    /// Settles all remaining records.
+    pub(super) fn settle_all(&mut self) {
+        self.runs.iter_mut().for_each(|remaining| remaining.done = remaining.end);
     }
 
-    /// The first record that is left of each run has failed.
-    pub(super) fn fail_all(&mut self, error: &str, advice: Advice) {
-        for left in self.runs.iter_mut().filter(|left| left.done < left.end) {
-            left.end = left.done;
-            left.failure = Some(Misrouted { error: error.to_owned(), advice });
+    /// Fails the first remaining record of each run.
+    pub(super) fn fail_remaining(&mut self, error: &str, advice: Advice) {
+        for remaining in self.runs.iter_mut().filter(|remaining| remaining.done < remaining.end) {
+            remaining.end = remaining.done;
+            remaining.failure = Some(RoutingError { error: error.to_owned(), advice });
         }
     }
 
-    /// What the run is told.
+    /// The failures to report.
     pub(super) fn failures(self) -> Vec<LaneFailure> {
-        let failure = |(run, left): (usize, Left)| {
-            let Misrouted { error, advice } = left.failure?;
-            Some(LaneFailure { run, done: left.done, error, advice })
+        let failure = |(run, remaining): (usize, RemainingRun)| {
+            let RoutingError { error, advice } = remaining.failure?;
+            Some(LaneFailure { run, done: remaining.done, error, advice })
         };
         self.runs.into_iter().enumerate().filter_map(failure).collect()
     }
@@ -84,25 +87,25 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_its_own_run_only() {
-        let mut work = Work::all_of(&[lane(0, 3), lane(1, 4)]);
-        work.fail((1, 2), Misrouted::for_good("later"));
-        work.fail((1, 1), Misrouted::for_good("first"));
-        work.fail((1, 3), Misrouted::for_good("behind the first"));
-        assert_eq!(work.left().collect::<Vec<_>>(), [(0, 0), (0, 1), (0, 2), (1, 0)]);
-        work.done_to((0, 1));
-        assert_eq!(work.left().collect::<Vec<_>>(), [(0, 2), (1, 0)]);
-        work.done();
+    fn a_failure_ends_only_its_own_run() {
+        let mut work = RemainingWork::new(&[lane(0, 3), lane(1, 4)]);
+        work.fail((1, 2), RoutingError::permanent("later"));
+        work.fail((1, 1), RoutingError::permanent("first"));
+        work.fail((1, 3), RoutingError::permanent("after the first"));
+        assert_eq!(work.remaining().collect::<Vec<_>>(), [(0, 0), (0, 1), (0, 2), (1, 0)]);
+        work.settle_through((0, 1));
+        assert_eq!(work.remaining().collect::<Vec<_>>(), [(0, 2), (1, 0)]);
+        work.settle_all();
         assert_eq!((work.len(), work.failures()), (0, vec![failed(1, 1, "first", Advice::GiveUp)]));
     }
 
     #[test]
-    fn what_ails_all_fails_what_is_left_of_each() {
-        let mut work = Work::all_of(&[lane(0, 3), lane(1, 2), lane(2, 2)]);
-        work.done_to((0, 0));
-        work.done_to((1, 1));
-        work.fail((2, 0), Misrouted::for_good("its own"));
-        work.fail_all("away", Advice::Retry);
+    fn a_shared_failure_fails_the_remaining_records_of_each_run() {
+        let mut work = RemainingWork::new(&[lane(0, 3), lane(1, 2), lane(2, 2)]);
+        work.settle_through((0, 0));
+        work.settle_through((1, 1));
+        work.fail((2, 0), RoutingError::permanent("its own"));
+        work.fail_remaining("away", Advice::Retry);
         let expected = [failed(0, 1, "away", Advice::Retry), failed(2, 0, "its own", Advice::GiveUp)];
         assert_eq!(work.failures(), expected);
     }

@@ -1,11 +1,11 @@
-//! `buffered`: one call for many records.
+//! The `buffered` tier: one call returns many records.
 
 use std::time::Duration;
 
 use super::{Fetched, source::Source};
 use crate::kafka::{client::ReadContext, native::RecordQueue};
 
-/// Takes records in batches.
+/// Reads records in batches.
 pub(super) struct Buffered {
     queue: RecordQueue<ReadContext>,
 }

@@ -1,4 +1,4 @@
-//! A member of a consumer group: Kafka decides what it reads, and its positions are committed.
+//! A member of a consumer group: the group assigns its partitions, and its positions are committed to the group.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use crate::{
     domain::{Offset, PartitionId, Tier, TopicPartition},
     kafka::{
         client::{
-            ClientError, ClientHealth, ContextRef, KafkaConfig, Place, ReadContext, create, drop_aside,
+            ClientError, ClientHealth, ContextRef, KafkaConfig, ReadContext, ReaderRole, create, drop_in_background,
             ends_membership, is_outage,
         },
         group_member::GroupMember,
@@ -30,20 +30,20 @@ use crate::{
     },
 };
 
-/// How long a rebalance callback waits for the group's committed offsets before it tries again.
+/// Timeout of one request for the group's committed offsets within a rebalance callback.
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often it tries where a broker answers, and says no.
-const COMMITTED_TRIES: u32 = 3;
-/// What it waits between two answers.
-const COMMITTED_PAUSE: Duration = Duration::from_millis(100);
+/// Number of rejections by a broker after which the callback stops retrying.
+const MAX_COMMITTED_REJECTIONS: u32 = 3;
+/// Delay before a retry.
+const COMMITTED_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Which of Kafka's two group protocols a member speaks.
+/// Kafka's two consumer group protocols.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupProtocol {
-    /// The one that every broker has: members agree among themselves, by the range assignor.
+    /// Supported by every broker. Members assign partitions among themselves with the range assignor.
     #[default]
     Classic,
-    /// KIP-848, Kafka 4.0 and later: the broker decides.
+    /// KIP-848, Kafka 4.0 and later. The broker assigns partitions.
     Consumer,
 }
 
@@ -68,76 +68,78 @@ impl FromStr for GroupProtocol {
     }
 }
 
-/// Where a partition's reading starts.
+/// Where reading of a partition starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartAt {
     /// At this offset.
     Offset(Offset),
-    /// Where the group left off; that could not be found out beforehand.
+    /// At the group's committed offset, which could not be fetched beforehand.
     Committed,
-    /// At the end: it is not wanted.
+    /// At the end of the log: the partition is not part of the run.
     End,
 }
 
-/// Who is told about a member's partitions. Every call comes from within the member's own
+/// Callbacks for changes to a member's partitions. All of them are called from within the member's own
 /// [`Member::serve`] or [`Member::leave`].
 pub trait Membership: Send + Sync {
-    /// The member gets partitions, each with the group's committed offset: `Ok(None)` where there is none, `Err` where it
-    /// could not be found out. Returns where to start each, in the same order.
+    /// Partitions were assigned. Each comes with the group's committed offset: `Ok(None)` if there is none, `Err` if it
+    /// could not be fetched. Returns where to start each partition, in the same order.
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt>;
 
-    /// A text stands with the committed offset of a partition that [`Membership::assigned`] is about to tell of.
+    /// A note is stored with the committed offset of a partition. Called before [`Membership::assigned`] for that
+    /// partition. Notes are stored as the metadata of committed offsets.
     fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str);
 
-    /// The text to commit with an offset of a partition; empty for none.
+    /// The note to commit with an offset of a partition; empty for none.
     fn note(&self, id: &TopicPartition, committed: Offset) -> String;
 
-    /// The broker takes no notes of this length: no more are to be given, and the positions are to be committed again.
+    /// The broker rejected notes of this length: return no more notes, and commit the positions again.
     fn notes_refused(&self);
 
-    /// The member must give partitions back: waits for what is in hand, and returns the positions to commit.
+    /// Partitions are being revoked. Waits for records in flight, and returns the positions to commit.
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)>;
 
-    /// The partitions are given back and their positions committed, or `failure` says why not.
+    /// Partitions were revoked. Their positions were committed unless `failure` holds the reason why not.
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>);
 
-    /// The partitions were taken away: nothing more may be committed for them.
+    /// Partitions were lost: nothing more may be committed for them.
     fn lost(&self, partitions: &[TopicPartition]);
 
-    /// The coordinator has acknowledged these positions.
+    /// The coordinator acknowledged these positions.
     fn committed(&self, positions: &[(TopicPartition, Offset)]);
 
-    /// A commit on the way did not succeed; the next one will say the same and more.
+    /// An asynchronous commit failed. The next commit covers it.
     fn commit_failed(&self, reason: &str);
 
-    /// A commit on the way did not succeed, as happens while a group changes or its coordinator is away: the positions are to be
-    /// committed again.
+    /// An asynchronous commit failed for a temporary reason, such as a rebalance or an unavailable coordinator. The
+    /// positions must be committed again.
     fn commit_again(&self);
 
-    /// Whether the group's committed offsets are still worth waiting for, after so long in which no broker has told them.
-    fn has_patience(&self, waited: Duration) -> bool;
+    /// Whether to keep retrying the request for the group's committed offsets; `waited` is the time since the first
+    /// attempt.
+    fn keep_waiting(&self, waited: Duration) -> bool;
 }
 
-/// What a member needs to join.
+/// Configuration of a member.
 #[derive(Clone, Debug)]
 pub struct MemberConfig {
     /// The cluster.
     pub kafka: KafkaConfig,
-    /// The group's id.
+    /// The group id.
     pub group: String,
-    /// The topics to share.
+    /// The topics to subscribe to.
     pub topics: Vec<String>,
-    /// Which protocol to speak.
+    /// The group protocol.
     pub protocol: GroupProtocol,
-    /// How records come out of the client.
+    /// How records are read from the client.
     pub tier: Tier,
-    /// Whether it is the first member of this process.
-    pub place: Place,
+    /// Which of this process's reading connections the member is.
+    pub connection: ReaderRole,
 }
 
 impl MemberConfig {
-    /// How long a member may be busy giving partitions back: well below the time after which the group takes it for dead
-    /// (`max.poll.interval.ms`, with librdkafka five minutes unless it is set).
+    /// Maximum time that giving partitions back may take: two thirds of `max.poll.interval.ms` (librdkafka's default:
+    /// five minutes), after which the group considers the member dead.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
         let set = self.kafka.properties.get("max.poll.interval.ms").and_then(|value| value.parse().ok());
@@ -155,28 +157,28 @@ pub struct Member {
 }
 
 impl Member {
-    /// Joins the group; partitions arrive through `membership` while [`Member::serve`] is called.
+    /// Joins the group. Partitions are reported to `membership` while [`Member::serve`] is called.
     ///
     /// # Errors
-    /// A configuration that librdkafka refuses.
+    /// The configuration is invalid, or librdkafka could not subscribe.
     pub fn join(
         config: &MemberConfig,
         health: &Arc<ClientHealth>,
         membership: Arc<dyn Membership>,
     ) -> Result<Self, ClientError> {
-        let mut native = config.kafka.reading_at(config.place);
+        let mut native = config.kafka.reading_at(config.connection);
         native.set("group.id", &config.group);
         match config.protocol {
             GroupProtocol::Consumer => {
                 native.set("group.protocol", "consumer");
-                // The broker sets these for its own protocol, and librdkafka refuses them.
+                // With this protocol the broker controls these settings, and librdkafka rejects them.
                 for name in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
                     native.remove(name);
                 }
             }
             GroupProtocol::Classic => {
                 native.set("group.protocol", "classic");
-                // A change of members is told in the answer to a heartbeat: the faster they come, the faster it settles.
+                // Members learn of a rebalance in heartbeat responses: frequent heartbeats make rebalances faster.
                 for (name, value) in [
                     ("heartbeat.interval.ms", "200"),
                     ("session.timeout.ms", "6000"),
@@ -207,19 +209,19 @@ impl Member {
         self.consumer.subscribe(&topics).map_err(|error| ClientError::Refused(error.to_string()))
     }
 
-    /// The member, for those who commit in its name.
+    /// A reference to the member, for committing in its name.
     #[must_use]
     pub fn reference(&self) -> GroupMember {
         GroupMember::new(&self.consumer)
     }
 
-    /// Serves callbacks without reading. Heartbeats go on by themselves; what must come again within
-    /// `max.poll.interval.ms` is this. `warn` gets what the group has to complain of and will come right by itself.
+    /// Serves callbacks without reading. Heartbeats are sent by librdkafka's own thread, but this must be called at
+    /// least every `max.poll.interval.ms`. `warn` receives group errors that resolve by themselves.
     ///
     /// # Errors
-    /// [`ClientError::Refused`]: the broker does not let the member into the group, and will not later.
+    /// [`ClientError::Refused`] if the broker permanently rejects the member.
     pub fn serve(&self, mut warn: impl FnMut(String)) -> Result<(), ClientError> {
-        // One event a call: a rebalance may be followed by others, and each may take its time.
+        // A bounded number of events per call: a rebalance may be followed by others, and each may take a while.
         for _ in 0..16 {
             let error = match self.consumer.poll(Duration::ZERO) {
                 None => break,
@@ -227,7 +229,7 @@ impl Member {
                 Some(Err(error)) => error,
             };
             let Some(code) = error.rdkafka_error_code().filter(|code| !is_outage(*code)) else { continue };
-            // The callback for errors has just noted the library's own words, which name topic or group.
+            // The error callback has just stored librdkafka's message, which names the topic or group.
             let text = self.consumer.context_ref().health.last_problem().unwrap_or_else(|| code.to_string());
             if ends_membership(code) {
                 return Err(ClientError::Refused(format!("group {}: {text}", self.group)));
@@ -237,26 +239,26 @@ impl Member {
         Ok(())
     }
 
-    /// Subscribes to these topics instead.
+    /// Changes the subscription to these topics.
     pub fn follow(&mut self, topics: Vec<String>) {
         self.topics = topics;
-        // The only failure is a topic's name that cannot be, and these are names of topics that are there.
+        // It fails only for an invalid topic name, and these topics exist.
         drop(self.subscribe());
     }
 
-    /// Hastens a change of members that is under way: librdkafka sends its next heartbeat at once.
-    pub fn nudge(&self) {
+    /// Speeds up a rebalance in progress: librdkafka sends its next heartbeat at once.
+    pub fn trigger_heartbeat(&self) {
         match self.protocol {
-            // Subscribing to the same topics again changes nothing but the time of the heartbeat.
+            // Subscribing to the same topics again only triggers the heartbeat.
             GroupProtocol::Consumer => drop(self.subscribe()),
-            // Asking wakes librdkafka's main thread, which would otherwise sleep until its next timer.
+            // The query wakes librdkafka's main thread, which would otherwise sleep until its next timer.
             GroupProtocol::Classic => drop(self.consumer.assignment()),
         }
     }
 
-    /// Wakes the connections to the leaders of the member's partitions, which may sleep for up to a second after a
-    /// revocation has paused them. Waits at most for `timeout`.
-    pub fn wake(&self, timeout: Duration) {
+    /// Wakes the connections to the leaders of the member's partitions. They may sleep for up to a second after a
+    /// revocation has paused their partitions. Waits at most for `timeout`.
+    pub fn notify_leader(&self, timeout: Duration) {
         if let Ok(mut assignment) = self.consumer.assignment()
             && assignment.count() > 0
             && assignment.set_all_offsets(NativeOffset::End).is_ok()
@@ -265,54 +267,57 @@ impl Member {
         }
     }
 
-    /// Commits positions without waiting for the answer; a failure reaches [`Membership::commit_failed`].
+    /// Commits positions asynchronously. A failure is reported to [`Membership::commit_failed`] or
+    /// [`Membership::commit_again`].
     pub fn commit(&self, positions: &[(TopicPartition, Offset)]) {
-        // The only error returned right away is an empty list.
+        // It fails immediately only if the client is not a member of a group.
         drop(commit(&self.consumer, positions, CommitMode::Async));
     }
 
-    /// Commits positions and waits for the answer. A coordinator that is away is waited for up to the session timeout.
+    /// Commits positions and waits for the answer. If the coordinator is unavailable, waits for it up to the session
+    /// timeout.
     ///
     /// # Errors
-    /// They are not known to be committed; the broker's words, or librdkafka's.
+    /// It is unknown whether the positions were committed. The broker's or librdkafka's message.
     pub fn commit_now(&self, positions: &[(TopicPartition, Offset)]) -> Result<(), String> {
         commit(&self.consumer, positions, CommitMode::Sync).map_err(|error| error.to_string())
     }
 
-    /// The group's committed offsets of some partitions, `None` where there is none.
+    /// The group's committed offsets of some partitions; `None` where there is none.
     ///
     /// # Errors
-    /// librdkafka's words.
+    /// librdkafka's message.
     pub fn committed(&self, partitions: &[TopicPartition], timeout: Duration) -> Result<Vec<Option<Offset>>, String> {
         committed(&self.consumer, &list_of(partitions), partitions, timeout, |_, _, _| {})
             .map_err(|error| error.to_string())
     }
 
-    /// Sends the reading of one of the member's partitions back to an offset; records read before do not arrive any more.
-    /// Returns whether it could be done within `timeout`.
+    /// Moves the fetch position of an assigned partition to an offset. Records fetched before do not arrive after this
+    /// call. Returns whether it succeeded within `timeout`.
     #[must_use]
     pub fn seek(&mut self, id: &TopicPartition, to: Offset, timeout: Duration) -> bool {
         self.source.queue().forget_end(&id.topic, id.partition.0);
         self.consumer.seek(&id.topic, id.partition.0, NativeOffset::Offset(to.get()), timeout).is_ok()
     }
 
-    /// A partition was assigned afresh: it is fetched from, whatever was paused under an older assignment.
+    /// Prepares a newly assigned partition: clears its end and resumes it, in case it was paused in an earlier
+    /// assignment.
     pub fn begin(&mut self, id: &TopicPartition) {
         self.source.queue().forget_end(&id.topic, id.partition.0);
         self.set_paused(std::slice::from_ref(id), false);
     }
 
-    /// Leads a partition's records to where they are read, again. librdkafka takes a partition out of an application's queue
-    /// when it stops fetching it, and does not put it back: where it is given out twice in a row, the second assignment stops
-    /// the first one after its callback has led the partition here.
-    pub fn lead(&self, id: &TopicPartition) {
+    /// Forwards a partition to the read queue again. librdkafka takes a partition out of the application's queue when
+    /// it stops fetching it, and does not restore it: if the partition is assigned twice in a row, the second
+    /// assignment stops the first one after its callback has already forwarded the partition.
+    pub fn forward_partition(&self, id: &TopicPartition) {
         let forwarder = self.consumer.context_ref().forwarder.lock().clone();
-        // Where it fails the next call comes soon.
+        // If this fails, the caller retries soon.
         let _ = forwarder.forward(&self.consumer, &id.topic, id.partition.0);
     }
 
-    /// Leaves the group: partitions are given back through the membership, within `timeout`. What takes longer goes on
-    /// aside, where nobody waits for it.
+    /// Leaves the group, and gives partitions back through the membership within `timeout`. Closing the client
+    /// continues in the background.
     pub fn leave(self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         self.consumer.unsubscribe();
@@ -325,7 +330,7 @@ impl Member {
         }
         let Self { source, consumer, .. } = self;
         drop(source);
-        drop_aside(consumer);
+        drop_in_background(consumer);
     }
 }
 
@@ -334,8 +339,8 @@ impl super::Consumer for Member {
         &self.consumer
     }
 
-    /// Callbacks are served by [`Member::serve`] alone, so that the caller knows of a new assignment before its first record
-    /// arrives.
+    /// Does not serve callbacks: only [`Member::serve`] does, so that the caller knows of a new assignment before its
+    /// first record arrives.
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize {
         self.source.read(timeout, max, sink)
     }
@@ -349,7 +354,7 @@ impl super::Consumer for Member {
     }
 
     fn assignment(&self) -> Vec<TopicPartition> {
-        // Asking fails only while the client is being closed.
+        // This fails only while the client is being closed.
         self.consumer.assignment().map_or_else(|_| Vec::new(), |list| ids_of(&list))
     }
 }
@@ -361,7 +366,7 @@ fn ids_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
         .collect()
 }
 
-/// The rebalance callback: runs within [`Member::serve`], on the member's thread.
+/// The rebalance callback. Runs within [`Member::serve`] or [`Member::leave`], on the member's thread.
 pub(in crate::kafka) fn rebalance(
     context: &ReadContext,
     consumer: &BaseConsumer<ReadContext>,
@@ -387,7 +392,7 @@ pub(in crate::kafka) fn rebalance(
         if incremental { consumer.incremental_unassign(partitions) } else { consumer.unassign() }
     };
     if let Err(error) = applied {
-        membership.commit_failed(&format!("the assignment could not be taken over: {error}"));
+        membership.commit_failed(&format!("the assignment could not be applied: {error}"));
     }
 }
 
@@ -401,11 +406,11 @@ fn prepare_assignment(
     let forwarder = context.forwarder.lock().clone();
     for id in ids {
         if !forwarder.forward(consumer, &id.topic, id.partition.0) {
-            // Without it the records would arrive where nobody reads them.
-            membership.commit_failed(&format!("{id} cannot be led into the reading queue"));
+            // Without the forwarding, the records would arrive in a queue that is not read.
+            membership.commit_failed(&format!("{id} cannot be forwarded to the read queue"));
         }
     }
-    let answer = if ids.is_empty() { Ok(Vec::new()) } else { committed_or_no(consumer, membership, ids) };
+    let answer = if ids.is_empty() { Ok(Vec::new()) } else { fetch_committed(consumer, membership, ids) };
     let known: Vec<_> = match answer {
         Ok(offsets) => ids.iter().cloned().zip(offsets.into_iter().map(Ok)).collect(),
         Err(error) => ids.iter().map(|id| (id.clone(), Err(error.to_string()))).collect(),
@@ -416,28 +421,28 @@ fn prepare_assignment(
             StartAt::Committed => NativeOffset::Stored,
             StartAt::End => NativeOffset::End,
         };
-        // The partition comes from this very list.
+        // The partition comes from this list.
         drop(partitions.set_partition_offset(&id.topic, id.partition.0, offset));
     }
 }
 
-/// The group's committed offsets, or the broker's no. While nobody answers, and the membership has the patience, they are asked
-/// for again: a broker that is away has changed nothing of them.
-fn committed_or_no(
+/// Fetches the group's committed offsets. Retries while no broker answers and [`Membership::keep_waiting`] returns
+/// `true`: an outage does not change committed offsets. Stops after [`MAX_COMMITTED_REJECTIONS`] rejections.
+fn fetch_committed(
     consumer: &BaseConsumer<ReadContext>,
     membership: &dyn Membership,
     ids: &[TopicPartition],
 ) -> Result<Vec<Option<Offset>>, CommittedError> {
-    let (begun, mut refusals) = (Instant::now(), 0);
+    let (begun, mut rejections) = (Instant::now(), 0);
     loop {
         let answer = committed(consumer, &list_of(ids), ids, COMMITTED_TIMEOUT, |id, offset, note| {
             membership.found_note(id, offset, note);
         });
         let Err(error) = &answer else { return answer };
-        refusals += u32::from(!error.is_passing());
-        if refusals >= COMMITTED_TRIES || !membership.has_patience(begun.elapsed()) {
+        rejections += u32::from(!error.is_transient());
+        if rejections >= MAX_COMMITTED_REJECTIONS || !membership.keep_waiting(begun.elapsed()) {
             return answer;
         }
-        std::thread::sleep(COMMITTED_PAUSE);
+        std::thread::sleep(COMMITTED_RETRY_DELAY);
     }
 }

@@ -1,5 +1,5 @@
-//! Consumers: one that reads partitions it was told to, without any group, and one that is a member of a group. Both get
-//! records out of librdkafka in the way that a [`Tier`](crate::domain::Tier) names.
+//! Consumers: a [`Reader`] reads given partitions without a group, a [`Member`] is a member of a group. A
+//! [`Tier`](crate::domain::Tier) selects how records are read from librdkafka.
 
 mod buffered;
 mod dedicated;
@@ -16,7 +16,7 @@ pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
 pub(super) use member::rebalance;
-pub(super) use offsets::{check_committed, positions_of, tell_failure};
+pub(super) use offsets::{check_committed, positions_of, report_commit_failure};
 
 use std::time::Duration;
 
@@ -31,35 +31,35 @@ use super::{
 };
 use crate::domain::{Offset, TopicPartition};
 
-/// The longest wait for the client's own main thread.
-const SEEK: Duration = Duration::from_secs(1);
+/// Maximum wait for the client's main thread.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What every consumer can do, whatever its tier and whether or not it is a member of a group. Where partitions come from is
-/// the difference: a [`Reader`] is told by [`Reader::start`] and [`Reader::stop`], a [`Member`] subscribes when it joins, and
-/// it alone commits.
+/// What every consumer can do, regardless of tier and group membership. They differ in where partitions come from: a
+/// [`Reader`] is controlled by [`Reader::start`] and [`Reader::stop`]; a [`Member`] subscribes when it joins, and only
+/// a member commits.
 pub trait Consumer {
     #[doc(hidden)]
     fn native(&self) -> &BaseConsumer<ReadContext>;
 
-    /// Where a partition ended, if its end is the last thing that was read of it.
+    /// The end offset of a partition, if the end was the last event read from it.
     #[doc(hidden)]
     fn ended(&self, id: &TopicPartition) -> Option<Offset>;
 
-    /// Passes up to `max` records and other events to `sink`, those of a partition in the order of their offsets; waits up to
-    /// `timeout` for the first. Returns how many there were.
+    /// Passes up to `max` records and other events to `sink`, in offset order within a partition. Waits up to `timeout`
+    /// for the first one. Returns the number of events.
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize;
 
-    /// The partitions that it reads.
+    /// The partitions being read.
     fn assignment(&self) -> Vec<TopicPartition>;
 
-    /// The offset after the last record of each partition that was passed on; none for a partition that has delivered nothing.
+    /// The offset after the last record passed to a sink, for each partition that has delivered at least one.
     fn positions(&self) -> Vec<(TopicPartition, Offset)> {
         let ids = self.assignment();
         let mut list = list_of(&ids);
-        // Those that the client does not know stay without an offset.
+        // Partitions unknown to the client stay without an offset.
         let _ = find_positions(self.native(), &mut list);
         let position = |id: TopicPartition| match list.find_partition(&id.topic, id.partition.0)?.offset() {
-            // At the end of its log a client may be one too far, see `native::Ends`.
+            // At the end of a log the client's position may be one too high, see `native::Ends`.
             NativeOffset::Offset(raw) => Some((self.ended(&id).or(Offset::new(raw))?, id)),
             _ => None,
         };
@@ -67,32 +67,33 @@ pub trait Consumer {
         ids.into_iter().filter_map(position).collect()
     }
 
-    /// Stops or goes on fetching some partitions. Records that are on their way may still arrive.
+    /// Pauses or resumes fetching of some partitions. Records already fetched may still arrive after a pause.
     fn set_paused(&self, partitions: &[TopicPartition], paused: bool) {
         let list = list_of(partitions);
-        // The only failure is a partition that is not being read, which needs no pausing.
+        // It fails only for a partition that is not being read, which needs no pausing.
         let _ = if paused { self.native().pause(&list) } else { self.native().resume(&list) };
         if paused {
             return;
         }
         for id in partitions {
-            // Where the client may be one too far, see `native::Ends`. It answers without the network.
+            // Here the client's position may be one too high, see `native::Ends`. The seek needs no network request.
             if let Some(end) = self.ended(id) {
-                drop(self.native().seek(&id.topic, id.partition.0, NativeOffset::Offset(end.get()), SEEK));
+                drop(self.native().seek(&id.topic, id.partition.0, NativeOffset::Offset(end.get()), SEEK_TIMEOUT));
             }
         }
     }
 
-    /// Holds some partitions back, or lets them go on: records that arrive meanwhile wait inside the library, up to what it keeps of
-    /// a partition. Cheaper than a pause, which throws away what has arrived, and takes that memory for each of them.
+    /// Holds some partitions back, or releases them. While a partition is held back, its fetched records wait inside
+    /// librdkafka, up to the library's queue limit per partition. Cheaper than a pause, which discards fetched records,
+    /// but it uses that memory for each partition.
     fn set_held(&self, partitions: &[TopicPartition], held: bool);
 
-    /// Whether a topic can still be read; `None` where nobody answers within `timeout`.
+    /// Whether a topic can still be read; `None` if no broker answers within `timeout`.
     fn presence(&self, topic: &str, timeout: Duration) -> Option<Presence> {
         presence(self.native(), topic, timeout)
     }
 
-    /// Asks for a sign of life by way of a topic it knows; waits at most for `timeout`.
+    /// Whether a broker answers a metadata request for a known topic within `timeout`.
     fn probe(&self, topic: &str, timeout: Duration) -> bool {
         self.native().fetch_metadata(Some(topic), timeout).is_ok()
     }

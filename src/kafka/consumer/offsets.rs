@@ -1,4 +1,4 @@
-//! A group's offsets: committing them, and looking them up.
+//! Commits and fetches a group's offsets.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::{
     domain::{Offset, TopicPartition},
     kafka::{
         client::{ContextRef, ReadContext, is_outage},
-        native::{commit_aside, committed_note},
+        native::{commit_async, committed_note},
     },
 };
 
-/// Commits positions, each with the note that the client's membership has for it. Where the broker takes no notes of that length,
-/// a commit that waits is made again without them.
+/// Commits positions, each with its note from the client's membership. If the broker rejects the notes as too long, a
+/// synchronous commit is repeated without them.
 ///
 /// # Errors
-/// librdkafka's; with `Sync` also that of a single partition.
+/// librdkafka's error; with `Sync` also the error of a single partition.
 pub(super) fn commit(
     consumer: &BaseConsumer<ReadContext>,
     positions: &[(TopicPartition, Offset)],
@@ -32,10 +32,10 @@ pub(super) fn commit(
     }
     let membership = &consumer.context_ref().membership;
     match mode {
-        CommitMode::Async => commit_aside(consumer, &with_notes(membership.as_deref(), positions)?),
+        CommitMode::Async => commit_async(consumer, &with_notes(membership.as_deref(), positions)?),
         CommitMode::Sync => {
             match (commit_and_wait(consumer, &with_notes(membership.as_deref(), positions)?), membership) {
-                (Err(error), Some(membership)) if is_about_notes(&error) => {
+                (Err(error), Some(membership)) if is_note_too_long(&error) => {
                     membership.notes_refused();
                     commit_and_wait(consumer, &with_notes(None, positions)?)
                 }
@@ -62,15 +62,15 @@ fn with_notes(
 
 fn commit_and_wait(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
     consumer.commit(list, CommitMode::Sync)?;
-    // A commit as a whole succeeds even where single partitions were refused.
+    // The commit as a whole succeeds even if single partitions were rejected.
     check_committed(list)
 }
 
-fn is_about_notes(error: &KafkaError) -> bool {
+fn is_note_too_long(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
 }
 
-/// The first partition whose offset was not committed, of a list that came back from a commit.
+/// Returns the error of the first partition whose offset was not committed, from the list that a commit returned.
 pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
     for element in list.elements() {
         if let Err(error) = element.error() {
@@ -80,7 +80,7 @@ pub(in crate::kafka) fn check_committed(list: &TopicPartitionList) -> Result<(),
     Ok(())
 }
 
-/// The positions of a list that came back from a commit that succeeded.
+/// The positions in the list that a successful commit returned.
 pub(in crate::kafka) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Offset)> {
     let position = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
         NativeOffset::Offset(raw) => {
@@ -91,18 +91,18 @@ pub(in crate::kafka) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPar
     list.elements().into_iter().filter_map(position).collect()
 }
 
-/// Tells a membership of a commit that failed, and why.
-pub(in crate::kafka) fn tell_failure(membership: &dyn Membership, error: &KafkaError) {
+/// Reports a failed commit to the membership.
+pub(in crate::kafka) fn report_commit_failure(membership: &dyn Membership, error: &KafkaError) {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => membership.notes_refused(),
-        Some(code) if is_outage(code) || settles_itself(code) => membership.commit_again(),
+        Some(code) if is_outage(code) || is_temporary(code) => membership.commit_again(),
         _ => membership.commit_failed(&error.to_string()),
     }
 }
 
-/// Whether a commit has come at a moment when the group or its coordinator could not take it, which is no news: the next one will
-/// be taken, or its partitions belong to another member by then.
-fn settles_itself(code: RDKafkaErrorCode) -> bool {
+/// Whether a commit failed only because of the current state of the group or its coordinator. A later commit will
+/// succeed, unless the partitions belong to another member by then.
+fn is_temporary(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::RebalanceInProgress
@@ -118,18 +118,18 @@ fn settles_itself(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Why committed offsets are not known.
+/// Committed offsets could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommittedError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    #[error("no committed offset came back for {0}")]
+    #[error("the broker returned no committed offset for {0}")]
     Missing(TopicPartition),
 }
 
 impl CommittedError {
-    /// Whether no more is wrong than that brokers are out of reach, or only just there.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether the cause is temporary: brokers are unreachable or still starting.
+    pub(super) fn is_transient(&self) -> bool {
         let Self::Kafka(error) = self else { return false };
         error.rdkafka_error_code().is_some_and(|code| {
             is_outage(code)
@@ -145,11 +145,11 @@ impl CommittedError {
     }
 }
 
-/// The group's committed offsets, in the order of `partitions`, with `None` where there is none; `found_note` is told the text
-/// that stands with each.
+/// The group's committed offsets, in the order of `partitions`; `None` where there is none. `found_note` receives the
+/// note stored with each offset.
 ///
 /// # Errors
-/// [`CommittedError`], for the whole question or for one partition.
+/// [`CommittedError`] of the request or of one partition.
 pub(super) fn committed(
     consumer: &BaseConsumer<ReadContext>,
     list: &TopicPartitionList,

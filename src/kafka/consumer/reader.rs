@@ -1,4 +1,4 @@
-//! Reads partitions it is told to, without any group.
+//! A consumer of given partitions, without a group.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,23 +11,23 @@ use super::{
 use crate::{
     domain::{Offset, Tier, TopicPartition},
     kafka::{
-        client::{Client, ClientError, ClientHealth, KafkaConfig, Place, ReadContext, drop_aside},
+        client::{Client, ClientError, ClientHealth, KafkaConfig, ReadContext, ReaderRole, drop_in_background},
         native::RecordQueue,
     },
 };
 
-/// How long a client of its own may take to learn where the partitions are. Without an answer it finds out later.
-const PREPARE: Duration = Duration::from_secs(5);
+/// Timeout for a new client's first metadata request. If it fails, the client learns the metadata later.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads partitions it is told to. It never commits, and no group knows of it.
+/// Reads given partitions. It never commits, and it is not part of any group.
 pub struct Reader {
     source: Box<dyn Source>,
     client: Client,
 }
 
 impl Reader {
-    /// Reads through a client, which knows the topics already when the plan was made with it: then the first records are
-    /// there within milliseconds.
+    /// Reads through an existing client. If the plan was made with that client, it already knows the topics, and the
+    /// first records arrive within milliseconds.
     ///
     /// # Errors
     /// [`ClientError::Queue`].
@@ -36,34 +36,34 @@ impl Reader {
         Ok(Self { source: source::open(tier, queue)?, client })
     }
 
-    /// Reads through a client of its own, which first asks where the topics are: a partition that is started before waits for
-    /// the next time that librdkafka asks by itself.
+    /// Reads through a new client, and requests metadata of the topics first: a partition started without metadata
+    /// waits for librdkafka's next periodic refresh.
     ///
     /// # Errors
-    /// [`ClientError::Queue`], or a configuration that librdkafka refuses.
-    pub fn further(
+    /// [`ClientError::Queue`], or [`ClientError::Configuration`].
+    pub fn connect(
         config: &KafkaConfig,
         health: &Arc<ClientHealth>,
         tier: Tier,
         topics: &[String],
     ) -> Result<Self, ClientError> {
-        let client = Client::at(Place::Further, config, health)?;
+        let client = Client::with_target(ReaderRole::Additional, config, health)?;
         let one = if let [one] = topics { Some(one.as_str()) } else { None };
-        // An answer that does not come is no failure: starting a partition asks again.
-        drop(rdkafka::consumer::Consumer::fetch_metadata(client.consumer.as_ref(), one, PREPARE));
+        // If this fails, starting a partition requests the metadata again.
+        drop(rdkafka::consumer::Consumer::fetch_metadata(client.consumer.as_ref(), one, METADATA_TIMEOUT));
         Self::new(client, tier)
     }
 
-    /// Starts reading a partition.
+    /// Starts reading a partition at an offset.
     ///
     /// # Errors
-    /// librdkafka's words.
+    /// librdkafka's message.
     pub fn start(&mut self, id: &TopicPartition, from: Offset) -> Result<(), ClientError> {
         let started = self.source.queue().start(&id.topic, id.partition.0, from.get());
         started.map_err(|code| ClientError::Refused(code.to_string()))
     }
 
-    /// Stops reading a partition: nothing of it arrives any more. Returns whether it was being read.
+    /// Stops reading a partition: none of its records arrive after this call. Returns whether it was being read.
     pub fn stop(&mut self, id: &TopicPartition) -> bool {
         self.source.queue().stop(&id.topic, id.partition.0)
     }
@@ -73,11 +73,11 @@ impl Reader {
         self.client.serve();
     }
 
-    /// Stops reading and lets go of the client aside.
+    /// Stops reading and closes the client in the background.
     pub fn close(self) {
         let Self { source, client } = self;
         drop(source);
-        drop_aside(client.consumer);
+        drop_in_background(client.consumer);
     }
 }
 

@@ -1,9 +1,9 @@
-//! The ways to get records out of a client: one trait, and the factory that chooses by [`Tier`].
+//! How records are read from a client: the [`Source`] trait and its factory, which selects by [`Tier`].
 //!
-//! All of them take from the same kind of queue, which the client's partitions deliver into (see `native`), so that ends and
-//! errors of partitions arrive with topic and offset whatever the tier. rdkafka's own `StreamConsumer` and
-//! `BaseConsumer::poll` make the same calls, but drop the topic and the offset of a partition's end: a run over transactions
-//! or a compacted topic could not see where it ends.
+//! All sources read from the same kind of queue, into which the client's partitions deliver (see [`RecordQueue`]), so
+//! that partition ends and errors arrive with topic and offset in every tier. rdkafka's own `StreamConsumer` and
+//! `BaseConsumer::poll` make the same library calls, but drop the topic and the offset of a partition end: a run over
+//! transactions or a compacted topic could not detect its end.
 
 use std::time::Duration;
 
@@ -16,24 +16,24 @@ use crate::{
     },
 };
 
-/// A way to get records out of a client's queue.
+/// Reads records from a client's queue.
 pub(super) trait Source: Send {
-    /// The queue, to lead partitions into it.
+    /// The queue, for forwarding partitions into it.
     fn queue(&mut self) -> &mut RecordQueue<ReadContext>;
 
-    /// The same, to look at.
+    /// The queue, read-only.
     fn queue_ref(&self) -> &RecordQueue<ReadContext>;
 
-    /// Passes up to `max` records and other events to `sink`, in the order of their offsets within a partition; waits up to
-    /// `timeout` for the first. Returns how many there were.
+    /// Passes up to `max` records and other events to `sink`, in offset order within a partition. Waits up to `timeout`
+    /// for the first one. Returns the number of events.
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize;
 }
 
-/// The way of a tier. What is special about `dedicated` is the number of clients (see [`super::share_out`]); each of them reads
-/// in batches.
+/// Creates the source of a tier. `dedicated` differs only in the number of clients (see [`super::share_out`]); each of
+/// them reads in batches.
 ///
 /// # Errors
-/// [`ClientError::Queue`] where the system gives the stream no timer.
+/// [`ClientError::Queue`] if the runtime of the stream cannot be created.
 pub(super) fn open(tier: Tier, queue: RecordQueue<ReadContext>) -> Result<Box<dyn Source>, ClientError> {
     Ok(match tier {
         Tier::Stream => Box::new(Stream::new(queue).map_err(|_| ClientError::Queue)?),
@@ -42,10 +42,11 @@ pub(super) fn open(tier: Tier, queue: RecordQueue<ReadContext>) -> Result<Box<dy
     })
 }
 
-/// Holds partitions back in queues of their own, or lets them go on.
+/// Holds partitions back in separate queues, or releases them.
 pub(super) fn set_held(source: &dyn Source, partitions: &[TopicPartition], held: bool) {
     for id in partitions {
-        // Where there is no memory for a queue, the partition goes on as it was, and the bound on records in memory holds it back.
+        // If no queue can be created, the partition continues as before, and the memory limit for records holds it
+        // back.
         let _ = source.queue_ref().set_held(&id.topic, id.partition.0, held);
     }
 }

@@ -1,11 +1,11 @@
-//! `standard`: one call for each record, as a plain poll loop does it.
+//! The `standard` tier: one call per record, like a plain poll loop.
 
 use std::time::Duration;
 
 use super::{Fetched, source::Source};
 use crate::kafka::{client::ReadContext, native::RecordQueue};
 
-/// Takes records one by one.
+/// Reads records one at a time.
 pub(super) struct Standard {
     queue: RecordQueue<ReadContext>,
 }

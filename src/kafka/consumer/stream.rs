@@ -1,4 +1,4 @@
-//! `stream`: an asynchronous stream of records, woken by librdkafka whenever there is something to read.
+//! The `stream` tier: an asynchronous stream of records, woken by librdkafka when records arrive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use crate::kafka::{
     native::{Arrival, RecordQueue},
 };
 
-/// Awaits records one by one, on a runtime of its own: the fetcher is a thread.
+/// Awaits records one at a time, on its own runtime, because the fetcher is a plain thread.
 pub(super) struct Stream {
     arrived: Arc<Notify>,
-    // Before the queue: it takes its callback out of it.
+    // Declared before the queue: dropping it removes its callback from the queue.
     _arrival: Arrival,
     queue: RecordQueue<ReadContext>,
     runtime: Runtime,
@@ -21,20 +21,20 @@ pub(super) struct Stream {
 
 impl Stream {
     /// # Errors
-    /// The system's, where it has nothing left for a runtime.
+    /// The system cannot provide the resources for a runtime.
     pub(super) fn new(queue: RecordQueue<ReadContext>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let arrived = Arc::new(Notify::new());
-        let told = Arc::clone(&arrived);
-        // A permit that nobody waits for yet is kept, so no arrival is missed.
-        let arrival = queue.on_arrival(move || told.notify_one());
+        let notifier = Arc::clone(&arrived);
+        // `Notify` keeps a permit without a waiter, so no arrival is missed.
+        let arrival = queue.on_arrival(move || notifier.notify_one());
         Ok(Self { arrived, _arrival: arrival, queue, runtime })
     }
 }
 
-/// The next record, whenever it comes. Dropped while it waits, nothing is lost.
+/// Passes the next record to `sink` as soon as it arrives. Cancelling it while it waits loses nothing.
 async fn next(queue: &mut RecordQueue<ReadContext>, arrived: &Notify, sink: &mut dyn FnMut(Fetched<'_>)) {
-    // librdkafka calls when the queue stops being empty; it was empty here, so the next arrival calls.
+    // librdkafka calls back when the queue stops being empty. It was empty here, so the next arrival triggers a call.
     while !queue.read_one(Duration::ZERO, &mut *sink) {
         arrived.notified().await;
     }

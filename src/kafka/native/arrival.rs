@@ -1,4 +1,4 @@
-//! Being told when a queue has something to read.
+//! Notification when a queue has something to read.
 
 use std::{any::Any, ffi::c_void, ptr, sync::Arc};
 
@@ -6,13 +6,13 @@ use rdkafka_sys as sys;
 
 use super::batch::QueueHandle;
 
-type Wake = Box<dyn Fn() + Send + Sync>;
+type WakeCallback = Box<dyn Fn() + Send + Sync>;
 
-/// A queue's owner is told that there is something to read, until this is dropped.
+/// Registration of a callback that runs when a queue has something to read. Dropping it removes the callback.
 pub struct Arrival {
-    // Boxed twice: librdkafka keeps a thin pointer, which must stay the same when this value moves.
-    wake: Box<Wake>,
-    // Declared before the client: a queue must go first.
+    // Boxed twice: librdkafka keeps a thin pointer, which must stay valid when this value moves.
+    wake: Box<WakeCallback>,
+    // Declared before the client: the queue must be dropped first.
     queue: Arc<QueueHandle>,
     _client: Arc<dyn Any + Send + Sync>,
 }
@@ -24,9 +24,9 @@ impl Arrival {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let this = Self { wake: Box::new(Box::new(wake)), queue, _client: client };
-        let opaque: *const Wake = &raw const *this.wake;
-        // SAFETY: the queue is alive, and `opaque` points at a value on the heap that lives until `drop` has taken the
-        // callback out. The value behind it may be called from any thread (`Send + Sync`).
+        let opaque: *const WakeCallback = &raw const *this.wake;
+        // SAFETY: the queue is alive, and `opaque` points to a heap value that lives until `drop` has removed the
+        // callback. That value may be called from any thread (`Send + Sync`).
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(this.queue.0.as_ptr(), Some(arrived), opaque.cast_mut().cast());
         }
@@ -36,14 +36,14 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        // SAFETY: the queue is alive. librdkafka calls back under the queue's lock and takes the callback out under the same
-        // lock (rdkafka_queue.c), so that none is under way when this returns.
+        // SAFETY: the queue is alive. librdkafka calls back under the queue's lock and removes the callback under the
+        // same lock (rdkafka_queue.c), so no call is in progress when this returns.
         unsafe { sys::rd_kafka_queue_cb_event_enable(self.queue.0.as_ptr(), None, ptr::null_mut()) }
     }
 }
 
 unsafe extern "C" fn arrived(_client: *mut sys::rd_kafka_t, opaque: *mut c_void) {
-    // SAFETY: what `Arrival::new` gave, alive as stated there.
-    let wake = unsafe { &*opaque.cast::<Wake>() };
+    // SAFETY: `opaque` is the pointer passed by `Arrival::new`, alive as stated there.
+    let wake = unsafe { &*opaque.cast::<WakeCallback>() };
     wake();
 }

@@ -1,4 +1,4 @@
-//! Reading records from a queue of our own: in batches, which is several times as fast, or one by one.
+//! Reads records from a dedicated queue: one at a time, or in batches, which is several times as fast.
 
 use std::{
     ffi::{CStr, CString},
@@ -19,23 +19,23 @@ use super::{
     fetched::{Fetched, OwnedMessage},
 };
 
-/// The queue itself. Whoever holds one keeps the client alive, or runs inside one of its callbacks.
+/// An owned librdkafka queue. Its holder keeps the client alive, or runs inside one of the client's callbacks.
 #[derive(Debug)]
 pub(super) struct QueueHandle(pub(super) NonNull<sys::rd_kafka_queue_t>);
 
-// SAFETY: librdkafka's queues are locked inside; any thread may use or destroy one.
+// SAFETY: librdkafka's queues are locked internally; any thread may use or destroy one.
 unsafe impl Send for QueueHandle {}
 // SAFETY: as above.
 unsafe impl Sync for QueueHandle {}
 
 impl Drop for QueueHandle {
     fn drop(&mut self) {
-        // SAFETY: made by `rd_kafka_queue_new`, destroyed once, and before its client (see `RecordQueue`).
+        // SAFETY: created by `rd_kafka_queue_new`, destroyed once, and before its client (see `RecordQueue`).
         unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) }
     }
 }
 
-/// A topic handle that partitions were started on.
+/// A topic handle and the partitions started on it.
 struct Started {
     topic: NonNull<sys::rd_kafka_topic_t>,
     partitions: Vec<i32>,
@@ -46,22 +46,22 @@ pub struct RecordQueue<C: ConsumerContext> {
     started: Vec<Started>,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
     ends: Ends,
-    // Declared before the client: fields are dropped in this order, and the queue must go first.
+    // Declared before the client: fields are dropped in this order, and the queue must be dropped first.
     queue: Arc<QueueHandle>,
     client: Arc<BaseConsumer<C>>,
 }
 
-// SAFETY: the raw pointers in `started` and `buffer` are owned by this value and librdkafka accepts calls from any thread;
-// `buffer` holds no message between calls.
+// SAFETY: the raw pointers in `started` and `buffer` are owned by this value, and librdkafka accepts calls from any
+// thread; `buffer` holds no message between calls.
 unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
 
-/// Leads partitions into a [`RecordQueue`] from within a rebalance callback of its client.
+/// Forwards partitions into a [`RecordQueue`] from within a rebalance callback of its client.
 #[derive(Clone, Debug, Default)]
 pub struct PartitionForwarder(Weak<QueueHandle>);
 
 impl PartitionForwarder {
-    /// From now on the partition delivers into the queue. Call it before the partition is assigned: the forwarding
-    /// stays. Returns whether it could be done.
+    /// Makes the partition deliver into the queue. Call it before the partition is assigned; the forwarding persists.
+    /// Returns whether it succeeded.
     #[must_use]
     pub fn forward<C: ConsumerContext>(&self, client: &BaseConsumer<C>, topic: &str, partition: i32) -> bool {
         let (Some(queue), Ok(topic)) = (self.0.upgrade(), CString::new(topic)) else { return false };
@@ -71,18 +71,18 @@ impl PartitionForwarder {
 }
 
 impl<C: ConsumerContext> RecordQueue<C> {
-    /// A new queue of a client; `None` where librdkafka has no memory for one.
+    /// Creates a queue of a client; `None` if librdkafka cannot allocate one.
     #[must_use]
     pub fn new(client: &Arc<BaseConsumer<C>>) -> Option<Self> {
-        // SAFETY: the client is alive, and kept alive by the value made here.
+        // SAFETY: the client is alive, and the value created here keeps it alive.
         let queue = NonNull::new(unsafe { sys::rd_kafka_queue_new(client.client().native_ptr()) })?;
         #[allow(clippy::arc_with_non_send_sync, reason = "QueueHandle is both, as stated above")]
         let queue = Arc::new(QueueHandle(queue));
         Some(Self { started: Vec::new(), buffer: Vec::new(), ends: Ends::default(), queue, client: Arc::clone(client) })
     }
 
-    /// Has `wake` called, on one of librdkafka's threads, whenever the queue stops being empty, for as long as the value
-    /// that comes back lives. It must not block. There is one such call for a queue: the newest.
+    /// Registers `wake`, which is called on one of librdkafka's threads whenever the queue stops being empty, until the
+    /// returned value is dropped. `wake` must not block. A queue has one such callback; a new one replaces it.
     #[must_use]
     pub fn on_arrival(&self, wake: impl Fn() + Send + Sync + 'static) -> Arrival
     where
@@ -91,18 +91,18 @@ impl<C: ConsumerContext> RecordQueue<C> {
         Arrival::new(Arc::clone(&self.queue), Arc::clone(&self.client) as _, wake)
     }
 
-    /// What a rebalance callback needs to lead partitions in here.
+    /// A handle with which a rebalance callback forwards partitions into this queue.
     #[must_use]
     pub fn forwarder(&self) -> PartitionForwarder {
         PartitionForwarder(Arc::downgrade(&self.queue))
     }
 
-    /// The partitions that [`RecordQueue::start`] began.
+    /// The partitions started by [`RecordQueue::start`].
     #[must_use]
     pub fn started(&self) -> Vec<(String, i32)> {
         let mut all = Vec::new();
         for Started { topic, partitions } in &self.started {
-            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            // SAFETY: the handle is alive until `stop_all`, and its name is a C string.
             let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(topic.as_ptr())) }.to_string_lossy();
             all.extend(partitions.iter().map(|partition| (name.clone().into_owned(), *partition)));
         }
@@ -112,15 +112,15 @@ impl<C: ConsumerContext> RecordQueue<C> {
     /// Starts reading a partition at an offset, without any group.
     ///
     /// # Errors
-    /// librdkafka's code; [`RDKafkaErrorCode::Conflict`] for a partition that has been started already.
+    /// librdkafka's code; [`RDKafkaErrorCode::Conflict`] if the partition was already started.
     pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
         if self.started().iter().any(|(name, number)| name == topic && *number == partition) {
             return Err(RDKafkaErrorCode::Conflict);
         }
         self.ends.forget(topic, partition);
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
-        // SAFETY: client and name are alive; a null configuration means the client's defaults. Each call gives a reference to
-        // the topic that is given back in `stop_all`.
+        // SAFETY: client and name are alive; a null configuration selects the client's defaults. Each call returns a
+        // topic reference, which `stop_all` releases.
         let handle =
             unsafe { sys::rd_kafka_topic_new(self.client.client().native_ptr(), name.as_ptr(), ptr::null_mut()) };
         let Some(handle) = NonNull::new(handle) else { return Err(last_error()) };
@@ -131,7 +131,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
         let error = (!started).then(last_error);
         match self.started.iter_mut().find(|known| known.topic == handle) {
             Some(known) => {
-                // SAFETY: the same topic gives the same pointer; one reference is enough.
+                // SAFETY: the same topic returns the same pointer, so one reference is enough and this one is released.
                 unsafe { sys::rd_kafka_topic_destroy(handle.as_ptr()) };
                 known.partitions.extend(started.then_some(partition));
             }
@@ -142,11 +142,11 @@ impl<C: ConsumerContext> RecordQueue<C> {
         error.map_or(Ok(()), Err)
     }
 
-    /// Stops reading a partition that [`RecordQueue::start`] began; its records that were not passed on yet do not arrive any
-    /// more. Returns whether it was being read.
+    /// Stops reading a partition started by [`RecordQueue::start`]. Records not yet passed on are dropped. Returns
+    /// whether the partition was being read.
     pub fn stop(&mut self, topic: &str, partition: i32) -> bool {
         for Started { topic: handle, partitions } in &mut self.started {
-            // SAFETY: the handle is alive until `stop_all`, and its name a C string.
+            // SAFETY: the handle is alive until `stop_all`, and its name is a C string.
             let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(handle.as_ptr())) };
             if name.to_bytes() == topic.as_bytes()
                 && let Some(at) = partitions.iter().position(|known| *known == partition)
@@ -159,9 +159,9 @@ impl<C: ConsumerContext> RecordQueue<C> {
         false
     }
 
-    /// Holds a partition back: what arrives of it waits in its own queue inside librdkafka, which stops fetching once that is full.
-    /// Unlike a pause this throws nothing away that has arrived. With `held` off it delivers here again, in order. Returns whether
-    /// it could be done.
+    /// Holds a partition back: its records wait in the partition's own queue inside librdkafka, which stops fetching
+    /// once that queue is full. Unlike a pause, this discards no fetched records. With `held` off, the partition
+    /// delivers into this queue again, in order. Returns whether it succeeded.
     pub fn set_held(&self, topic: &str, partition: i32, held: bool) -> bool {
         let Ok(topic) = CString::new(topic) else { return false };
         let here = if held { ptr::null_mut() } else { self.queue.0.as_ptr() };
@@ -169,11 +169,12 @@ impl<C: ConsumerContext> RecordQueue<C> {
         unsafe { forward(&self.client, &topic, partition, here) }
     }
 
-    /// Takes one record or other event and passes it to `sink`; waits up to `timeout` for it. Returns whether there was one.
+    /// Reads one record or other event and passes it to `sink`. Waits for it up to `timeout`. Returns whether there was
+    /// one.
     pub fn read_one(&mut self, timeout: Duration, mut sink: impl FnMut(Fetched<'_>)) -> bool {
-        // SAFETY: the queue is alive; what comes back is null or a message that is ours.
+        // SAFETY: the queue is alive; the result is null or a message owned by this function.
         let message = unsafe { sys::rd_kafka_consume_queue(self.queue.0.as_ptr(), millis(timeout)) };
-        // SAFETY: it came out of the queue just now, and is ours.
+        // SAFETY: the message was just taken from the queue and is owned by this function.
         let owned = unsafe { OwnedMessage::new(message) };
         if let Some(fetched) = owned.view() {
             self.ends.note(&fetched);
@@ -182,26 +183,26 @@ impl<C: ConsumerContext> RecordQueue<C> {
         !message.is_null()
     }
 
-    /// Where the partition ended, if its end is the last thing that was read of it.
+    /// The end offset of the partition, if the end was the last event read from it.
     #[must_use]
     pub fn ended(&self, topic: &str, partition: i32) -> Option<i64> {
         self.ends.get(topic, partition)
     }
 
-    /// The partition is read from another place from now on.
+    /// Forgets the partition's end. Call it when the partition is read from another offset.
     pub fn forget_end(&mut self, topic: &str, partition: i32) {
         self.ends.forget(topic, partition);
     }
 
-    /// Reads up to `max` records and other events and passes each to `sink`; waits up to `timeout` for the first one.
-    /// Returns how many there were.
+    /// Reads up to `max` records and other events and passes each to `sink`. Waits up to `timeout` for the first one.
+    /// Returns the number of events.
     pub fn read(&mut self, timeout: Duration, max: usize, mut sink: impl FnMut(Fetched<'_>)) -> usize {
         let first = self.batch(timeout, 1);
         self.drain(first, &mut sink);
         if first == 0 || max <= 1 {
             return first;
         }
-        // librdkafka waits until a batch is full or the time is over, so the rest is asked for without waiting.
+        // librdkafka waits until a batch is full or the timeout expires, so the rest is requested without waiting.
         let rest = self.batch(Duration::ZERO, max - 1);
         self.drain(rest, &mut sink);
         first + rest
@@ -218,7 +219,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
     fn drain(&mut self, count: usize, sink: &mut impl FnMut(Fetched<'_>)) {
         for &message in &self.buffer[..count] {
-            // SAFETY: the library has just put it into this place of the buffer, and it is ours.
+            // SAFETY: the library has just stored it in this slot of the buffer, and it is owned by this function.
             let owned = unsafe { OwnedMessage::new(message) };
             if let Some(fetched) = owned.view() {
                 self.ends.note(&fetched);
@@ -231,10 +232,10 @@ impl<C: ConsumerContext> RecordQueue<C> {
         for Started { topic, partitions } in self.started.drain(..) {
             for partition in partitions {
                 // SAFETY: the topic is alive and the partition was started on it. The call waits for the client's main
-                // thread to acknowledge, which it does without the network.
+                // thread to acknowledge, which it does without network access.
                 unsafe { sys::rd_kafka_consume_stop(topic.as_ptr(), partition) };
             }
-            // SAFETY: gives back the reference that `start` kept.
+            // SAFETY: releases the reference kept by `start`.
             unsafe { sys::rd_kafka_topic_destroy(topic.as_ptr()) };
         }
     }
@@ -246,8 +247,8 @@ impl<C: ConsumerContext> Drop for RecordQueue<C> {
     }
 }
 
-/// Has a partition of a client deliver elsewhere from now on; to a null pointer means into its own queue. Returns whether it could
-/// be done.
+/// Makes a partition of a client deliver into `to`; null selects the partition's own queue. Returns whether it
+/// succeeded.
 ///
 /// # Safety
 /// `to` is null, or a queue of this client that is alive.
@@ -257,8 +258,8 @@ unsafe fn forward<C: ConsumerContext>(
     partition: i32,
     to: *mut sys::rd_kafka_queue_t,
 ) -> bool {
-    // SAFETY: the client is alive (borrowed) and the name a C string; `to` is as the caller promises. The reference to the
-    // partition's queue is given back at once; the forwarding outlives it.
+    // SAFETY: the client is alive (borrowed) and the name is a C string; `to` satisfies the function's contract. The
+    // reference to the partition's queue is released at once; the forwarding outlives it.
     unsafe {
         let own = sys::rd_kafka_queue_get_partition(client.client().native_ptr(), topic.as_ptr(), partition);
         if own.is_null() {

@@ -1,4 +1,4 @@
-//! Commits that do not wait, and whose answers arrive all the same.
+//! Asynchronous commits whose results are reported.
 
 use std::ptr;
 
@@ -9,15 +9,17 @@ use rdkafka::{
 };
 use rdkafka_sys as sys;
 
-/// Commits the list without waiting. The answer comes to the client's own queue, so that its context's `commit_callback` hears
-/// of it at the next poll: an asynchronous commit of rdkafka's asks for no answer, and librdkafka then drops it.
+/// Commits the list asynchronously. The result is delivered to the client's own queue, so that its context's
+/// `commit_callback` receives it at the next poll. rdkafka's asynchronous commit requests no result, so librdkafka
+/// drops it.
 ///
 /// # Errors
-/// The library's code: the client is no member of a group.
-pub fn commit_aside<C: ConsumerContext>(client: &BaseConsumer<C>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+/// librdkafka's code, for example if the client is not a member of a group.
+pub fn commit_async<C: ConsumerContext>(client: &BaseConsumer<C>, list: &TopicPartitionList) -> Result<(), KafkaError> {
     let native = client.client().native_ptr();
-    // SAFETY: client and list are alive (borrowed), and the call copies the list. The reference to the client's queue is checked
-    // for null and given back once; the request keeps one of its own. Without a callback the answer is an event of the queue.
+    // SAFETY: client and list are alive (borrowed), and the call copies the list. The reference to the client's queue
+    // is checked for null and released once; the request keeps its own reference. Without a callback, the result is an
+    // event of the queue.
     let code = unsafe {
         let queue = sys::rd_kafka_queue_get_consumer(native);
         if queue.is_null() {

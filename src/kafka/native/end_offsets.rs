@@ -1,4 +1,4 @@
-//! Where logs end for a reader that does not wait for transactions, asked for through any client.
+//! High watermarks, queried through any client.
 
 use std::{
     ffi::{CStr, CString},
@@ -11,10 +11,10 @@ use rdkafka_sys as sys;
 
 use crate::domain::TopicPartition;
 
-/// The high watermarks of partitions, in no order. Those that no broker answers for are left out.
+/// The high watermarks of partitions, in no particular order. Partitions without an answer are left out.
 ///
 /// # Errors
-/// The broker's or the library's code; `OperationTimedOut` where no broker answers within `timeout`.
+/// The broker's or librdkafka's code; `OperationTimedOut` if no broker answers within `timeout`.
 pub(in crate::kafka) fn high_watermarks<C: ClientContext>(
     client: &Client<C>,
     partitions: &[TopicPartition],
@@ -25,10 +25,10 @@ pub(in crate::kafka) fn high_watermarks<C: ClientContext>(
     }
     let wait_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let mut answer = Err(RDKafkaErrorCode::CriticalSystemResource);
-    // SAFETY: the client outlives this call, so its handle is valid. List, queue and options are made here, used for one
-    // request, which copies the list, and destroyed once each; a null pointer is used for nothing. A topic's name is a C string
-    // that lives while it is copied. A request that is still under way when the queue is destroyed keeps its own reference to
-    // it. Errors of the options leave the library's defaults, and are destroyed.
+    // SAFETY: the client outlives this call, so its handle is valid. List, queue, and options are created here, used
+    // for one request, which copies the list, and destroyed once each; null pointers are not used. A topic's name is a
+    // C string that lives while it is copied. A request still in progress when the queue is destroyed keeps its own
+    // reference to it. Errors of the options leave the library's defaults in place, and are destroyed.
     unsafe {
         let native = client.native_ptr();
         let list = sys::rd_kafka_topic_partition_list_new(i32::try_from(partitions.len()).unwrap_or(0));
@@ -73,8 +73,8 @@ pub(in crate::kafka) fn high_watermarks<C: ClientContext>(
 /// `event` is alive; everything that is read belongs to it and is copied.
 unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<Vec<(TopicPartition, i64)>, RDKafkaErrorCode> {
     let mut ends = Vec::new();
-    // SAFETY: the caller's promise. An event of another kind gives a null result; the list has `count` elements; names are C
-    // strings.
+    // SAFETY: guaranteed by the caller. An event of another type gives a null result; the list has `count` elements;
+    // names are C strings.
     unsafe {
         match RDKafkaErrorCode::from(sys::rd_kafka_event_error(event)) {
             RDKafkaErrorCode::NoError => {}

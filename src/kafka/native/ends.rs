@@ -1,24 +1,24 @@
-//! Partitions whose end is the last thing that was read of them.
+//! Partitions whose end is the last event that was read from them.
 //!
-//! A batch read of librdkafka 2.12.1 counts the event of an end as if it were the record at that offset
-//! (`rd_kafka_q_serve_rkmessages`): afterwards it takes the partition's position for one more than it is. That alone does no
-//! harm, because fetching goes on where it is; but a pause keeps the position, and fetching goes on there after it, which
-//! would leave out the next record that is written. So whoever resumes a partition has to seek to the end noted here.
+//! A batch read of librdkafka 2.12.1 counts a partition-end event as if it were the record at that offset
+//! (`rd_kafka_q_serve_rkmessages`), so the partition's position becomes one too high. That alone is harmless, because
+//! fetching continues at the correct offset. A pause, however, saves the position, and fetching continues from it after
+//! the resume, which would skip the next record written. When resuming a partition, seek to the end recorded here.
 
 use std::collections::HashMap;
 
 use super::Fetched;
 
-/// Where partitions ended that have delivered nothing since.
+/// End offsets of partitions that have delivered nothing since.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     by_partition: HashMap<i32, Vec<(String, i64)>>,
-    /// The partition of the last record, which needs no second look.
+    /// The partition of the last record. It needs no second check.
     last: Option<(usize, i32)>,
 }
 
 impl Ends {
-    /// Something came out of the queue.
+    /// Processes an event read from the queue.
     pub(super) fn note(&mut self, fetched: &Fetched<'_>) {
         match fetched {
             Fetched::End { topic, partition, offset } => {
@@ -26,7 +26,7 @@ impl Ends {
                 self.by_partition.entry(*partition).or_default().push(((*topic).to_owned(), *offset));
             }
             Fetched::Record(record) if !self.by_partition.is_empty() => {
-                // Records come in runs of one partition: the name is compared once a run.
+                // Records arrive in runs of one partition: the name is compared once per run.
                 let token = (record.topic_token(), record.partition());
                 if self.last != Some(token) {
                     self.forget(record.topic(), record.partition());
@@ -41,7 +41,7 @@ impl Ends {
         self.by_partition.get(&partition)?.iter().find(|(name, _)| name == topic).map(|(_, offset)| *offset)
     }
 
-    /// The partition's end says nothing any more.
+    /// Forgets the partition's end.
     pub(super) fn forget(&mut self, topic: &str, partition: i32) {
         self.last = None;
         if let Some(topics) = self.by_partition.get_mut(&partition) {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_end_of_each_partition_is_kept_until_it_is_forgotten() {
+    fn latest_end_of_each_partition_is_kept_until_forgotten() {
         let mut ends = Ends::default();
         for (topic, partition, offset) in [("a", 0, 5), ("b", 0, 7), ("a", 0, 9), ("a", 1, 2)] {
             ends.note(&end(topic, partition, offset));

@@ -1,43 +1,43 @@
-//! What comes out of a queue: records, ends, errors.
+//! Events read from a queue: records, partition ends, and errors.
 
 use std::{ffi::CStr, marker::PhantomData, ptr};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
-/// One thing that came out of a queue.
+/// An event read from a queue.
 pub enum Fetched<'a> {
     /// A record.
     Record(RawRecord<'a>),
-    /// A partition was read to its present end.
+    /// The current end of a partition was reached.
     End {
         /// The topic's name.
         topic: &'a str,
         /// The partition's number.
         partition: i32,
-        /// The offset that the next record will have, or a higher one.
+        /// The offset of the next record, or a lower bound of it.
         offset: i64,
     },
     /// A partition cannot be read.
     Error {
-        /// The topic's name; empty where the error belongs to none.
+        /// The topic's name; empty if the error concerns no topic.
         topic: &'a str,
         /// The partition's number, or -1.
         partition: i32,
         /// librdkafka's code.
         code: RDKafkaErrorCode,
-        /// What librdkafka says about it.
+        /// librdkafka's message.
         text: &'a str,
     },
 }
 
-/// A record as librdkafka holds it, for as long as the batch it came in.
+/// A record in librdkafka's memory, valid as long as the batch it came with.
 pub struct RawRecord<'a> {
     message: &'a sys::rd_kafka_message_t,
 }
 
 impl<'a> RawRecord<'a> {
-    /// The topic, as a number that stays the same within one call of `RecordQueue::read`.
+    /// The topic as a number that is stable within one call of `RecordQueue::read`.
     #[must_use]
     pub fn topic_token(&self) -> usize {
         self.message.rkt as usize
@@ -55,7 +55,7 @@ impl<'a> RawRecord<'a> {
         self.message.partition
     }
 
-    /// The record's place.
+    /// The record's offset.
     #[must_use]
     pub fn offset(&self) -> i64 {
         self.message.offset
@@ -64,14 +64,14 @@ impl<'a> RawRecord<'a> {
     /// Milliseconds since 1970, or -1.
     #[must_use]
     pub fn timestamp_ms(&self) -> i64 {
-        // SAFETY: the message is alive; a null pointer says that the kind of timestamp is of no interest.
+        // SAFETY: the message is alive; a null pointer means that the timestamp type is not requested.
         unsafe { sys::rd_kafka_message_timestamp(self.message, ptr::null_mut()) }
     }
 
-    /// The key; `None` is not the same as an empty one.
+    /// The key; `None` differs from an empty key.
     #[must_use]
     pub fn key(&self) -> Option<&'a [u8]> {
-        // SAFETY: librdkafka gives a pointer and the length behind it, alive as long as the message.
+        // SAFETY: librdkafka provides a pointer and its length, alive as long as the message.
         unsafe { slice(self.message.key, self.message.key_len) }
     }
 
@@ -82,7 +82,7 @@ impl<'a> RawRecord<'a> {
         unsafe { slice(self.message.payload, self.message.len) }
     }
 
-    /// Calls `each` with every header in order.
+    /// Calls `each` with every header, in order.
     pub fn headers(&self, mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is alive, and keeps the parsed headers as long as it lives.
@@ -92,30 +92,31 @@ impl<'a> RawRecord<'a> {
         }
         for index in 0.. {
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            // SAFETY: `headers` is alive; the call fills the three places, or says that there is no such header.
+            // SAFETY: `headers` is alive; the call fills the three variables, or reports that there is no such header.
             let code =
                 unsafe { sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size) };
             if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
                 return;
             }
-            // SAFETY: a header's name is a C string and its value a pointer with a length, alive as long as the message.
+            // SAFETY: a header's name is a C string and its value a pointer with a length, alive as long as the
+            // message.
             unsafe { each(CStr::from_ptr(name).to_bytes(), slice(value, size)) };
         }
     }
 }
 
-/// A message that came out of a queue and is destroyed with this value, even when a sink panics.
+/// A message read from a queue. Dropping this value destroys it, even if a sink panics.
 pub(super) struct OwnedMessage<'a>(*mut sys::rd_kafka_message_t, PhantomData<&'a ()>);
 
 impl OwnedMessage<'_> {
     /// # Safety
-    /// `message` is null, or a message of a queue that nobody else destroys.
+    /// `message` is null, or a message of a queue that nothing else destroys.
     pub(super) unsafe fn new(message: *mut sys::rd_kafka_message_t) -> Self {
         Self(message, PhantomData)
     }
 
     pub(super) fn view(&self) -> Option<Fetched<'_>> {
-        // SAFETY: librdkafka filled this place of the buffer; the message lives until `drop`.
+        // SAFETY: librdkafka filled this slot of the buffer; the message lives until `drop`.
         let message = unsafe { self.0.as_ref() }?;
         Some(match message.err {
             sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Fetched::Record(RawRecord { message }),
@@ -123,12 +124,12 @@ impl OwnedMessage<'_> {
                 Fetched::End { topic: topic_name(message), partition: message.partition, offset: message.offset }
             }
             code => {
-                // SAFETY: the message is alive, and its text lives as long.
+                // SAFETY: the message is alive, and its text lives as long as it does.
                 let text = unsafe { sys::rd_kafka_message_errstr(message) };
                 let text = if text.is_null() {
                     ""
                 } else {
-                    // SAFETY: not null, so a C string that lives as long as the message.
+                    // SAFETY: not null, so it is a C string that lives as long as the message.
                     unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default()
                 };
                 Fetched::Error { topic: topic_name(message), partition: message.partition, code: code.into(), text }

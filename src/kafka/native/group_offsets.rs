@@ -1,4 +1,4 @@
-//! What a group has committed, of all topics, without joining it.
+//! All committed offsets of a group, without joining it.
 
 use std::{ffi::CStr, ffi::CString, ptr, time::Duration};
 
@@ -10,46 +10,46 @@ use rdkafka_sys as sys;
 
 use crate::domain::{Offset, TopicPartition};
 
-/// The broker answers within the time asked for; its answer may be on its way for so much longer.
-const GRACE: Duration = Duration::from_millis(500);
+/// Extra time for a response to arrive: the broker answers within the requested timeout.
+const RESPONSE_GRACE: Duration = Duration::from_millis(500);
 
-/// A queue that is given back when it goes.
+/// An owned queue, destroyed on drop.
 struct Queue(*mut sys::rd_kafka_queue_t);
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: it was made by `rd_kafka_queue_new`, is not null, and is destroyed once; an answer that is still on its way
-        // to it is dropped by the library, which counts references.
+        // SAFETY: created by `rd_kafka_queue_new`, not null, and destroyed once; a response still on its way to it is
+        // dropped by the library, which counts references.
         unsafe { sys::rd_kafka_queue_destroy(self.0) };
     }
 }
 
-/// An answer that is given back when it goes.
-struct Answer(*mut sys::rd_kafka_event_t);
+/// An owned response event, destroyed on drop.
+struct Event(*mut sys::rd_kafka_event_t);
 
-impl Drop for Answer {
+impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: it came from `rd_kafka_queue_poll`, is not null, and is destroyed once.
+        // SAFETY: returned by `rd_kafka_queue_poll`, not null, and destroyed once.
         unsafe { sys::rd_kafka_event_destroy(self.0) };
     }
 }
 
-/// The offsets that a group has committed, in no order; partitions without any are left out, and a group that does not
-/// exist has none. Waits for the answer a little longer than `timeout` at most.
+/// The offsets that a group has committed, in no particular order. Partitions without a committed offset are left out;
+/// a group that does not exist has none. Waits slightly longer than `timeout` at most.
 ///
 /// # Errors
-/// The broker's or the library's code.
+/// The broker's or librdkafka's code.
 pub fn committed_by<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     group: &str,
     timeout: Duration,
 ) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCode> {
     let group = CString::new(group).map_err(|_| RDKafkaErrorCode::InvalidGroupId)?;
-    let milliseconds = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let as_millis_i32 = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     let native = client.client().native_ptr();
-    // SAFETY: the client is alive for the whole call. The queue, the options and the request are made here, checked for null
-    // or passed on as the library takes them (null options mean its defaults), and given back on every path; the request is
-    // copied by the call. The error text is not wanted, so its buffer has no length.
+    // SAFETY: the client is alive for the whole call. The queue, the options, and the request are created here, checked
+    // for null or passed on where the library accepts null (null options select its defaults), and released on every
+    // path; the call copies the request. The error text is not needed, so its buffer has length zero.
     let answer = unsafe {
         let queue = Queue(sys::rd_kafka_queue_new(native));
         if queue.0.is_null() {
@@ -58,7 +58,7 @@ pub fn committed_by<C: ConsumerContext>(
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
         let options = sys::rd_kafka_AdminOptions_new(native, operation);
         if !options.is_null() {
-            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds(timeout), ptr::null_mut(), 0);
+            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, as_millis_i32(timeout), ptr::null_mut(), 0);
         }
         let mut request = sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null());
         sys::rd_kafka_ListConsumerGroupOffsets(native, &raw mut request, 1, options, queue.0);
@@ -66,23 +66,23 @@ pub fn committed_by<C: ConsumerContext>(
         if !options.is_null() {
             sys::rd_kafka_AdminOptions_destroy(options);
         }
-        let event = sys::rd_kafka_queue_poll(queue.0, milliseconds(timeout + GRACE));
+        let event = sys::rd_kafka_queue_poll(queue.0, as_millis_i32(timeout + RESPONSE_GRACE));
         if event.is_null() {
             return Err(RDKafkaErrorCode::OperationTimedOut);
         }
-        Answer(event)
+        Event(event)
     };
     read(&answer)
 }
 
-fn read(answer: &Answer) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCode> {
+fn read(answer: &Event) -> Result<Vec<(TopicPartition, Offset)>, RDKafkaErrorCode> {
     let check = |code: sys::rd_kafka_resp_err_t| match RDKafkaErrorCode::from(code) {
         RDKafkaErrorCode::NoError => Ok(()),
         code => Err(code),
     };
-    // SAFETY: the answer is alive until the end, and everything read here belongs to it: the result (null where the event is
-    // of another kind), its groups (as many as it says), a group's error (null where there is none) and its list, whose
-    // elements are as many as it says and have C strings for topics.
+    // SAFETY: the event is alive until the end, and everything read here belongs to it: the result (null if the event
+    // is of another type), its groups (as many as the count indicates), a group's error (null if there is none), and
+    // its list, whose elements are as many as the count indicates and have C strings as topics.
     unsafe {
         check(sys::rd_kafka_event_error(answer.0))?;
         let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(answer.0);

@@ -1,27 +1,28 @@
-//! The consumer groups of a cluster, and whether anybody is a member of them.
+//! The consumer groups of a cluster, and whether they have members.
 
 use std::{ffi::CStr, ptr, time::Duration};
 
 use rdkafka::{ClientContext, client::Client, error::RDKafkaErrorCode};
 use rdkafka_sys as sys;
 
-/// Every broker answers within the time asked for; their answers may be on their way for so much longer.
-const GRACE: Duration = Duration::from_millis(500);
+/// Extra time for responses to arrive: the brokers answer within the requested timeout.
+const RESPONSE_GRACE: Duration = Duration::from_millis(500);
 
-/// The ids of all consumer groups that may be seen, each with whether it is known to be without members. Brokers before
-/// Kafka 2.6 do not say: there a group counts as one with members.
+/// The ids of all visible consumer groups, each with whether it is known to have no members. Brokers before Kafka 2.6
+/// do not report that, so their groups count as having members.
 ///
 /// # Errors
-/// The broker's or the library's code; also where only some brokers have answered, because groups would be missing.
+/// The broker's or librdkafka's code; also if only some brokers answered, because groups would be missing.
 pub(in crate::kafka) fn list_groups<C: ClientContext>(
     client: &Client<C>,
     timeout: Duration,
 ) -> Result<Vec<(String, bool)>, RDKafkaErrorCode> {
-    let milliseconds = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let as_millis_i32 = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     let native = client.native_ptr();
-    // SAFETY: the client outlives the call. Queue, options and event are made here, checked for null, and given back once
-    // each on every path; null options mean the library's defaults. Everything read from the event belongs to it and is
-    // copied before it goes: lists have as many elements as they say, ids are C strings.
+    // SAFETY: the client outlives the call. Queue, options, and event are created here, checked for null, and released
+    // once each on every path; null options select the library's defaults. Everything read from the event belongs to it
+    // and is copied before the event is destroyed: lists have as many elements as their count indicates, ids are C
+    // strings.
     unsafe {
         let queue = sys::rd_kafka_queue_new(native);
         if queue.is_null() {
@@ -30,13 +31,13 @@ pub(in crate::kafka) fn list_groups<C: ClientContext>(
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS;
         let options = sys::rd_kafka_AdminOptions_new(native, operation);
         if !options.is_null() {
-            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, milliseconds(timeout), ptr::null_mut(), 0);
+            let _ = sys::rd_kafka_AdminOptions_set_request_timeout(options, as_millis_i32(timeout), ptr::null_mut(), 0);
         }
         sys::rd_kafka_ListConsumerGroups(native, options, queue);
         if !options.is_null() {
             sys::rd_kafka_AdminOptions_destroy(options);
         }
-        let event = sys::rd_kafka_queue_poll(queue, milliseconds(timeout + GRACE));
+        let event = sys::rd_kafka_queue_poll(queue, as_millis_i32(timeout + RESPONSE_GRACE));
         let answer = if event.is_null() { Err(RDKafkaErrorCode::OperationTimedOut) } else { read(event) };
         if !event.is_null() {
             sys::rd_kafka_event_destroy(event);
@@ -53,8 +54,8 @@ unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<Vec<(String, bool)>,
         RDKafkaErrorCode::NoError => Ok(()),
         code => Err(code),
     };
-    // SAFETY: the caller's promise. An event of another kind gives a null result; errors and groups are not null within
-    // the counts that the library gives.
+    // SAFETY: guaranteed by the caller. An event of another type gives a null result; errors and groups are not null
+    // within the counts that the library returns.
     unsafe {
         check(sys::rd_kafka_event_error(event))?;
         let result = sys::rd_kafka_event_ListConsumerGroups_result(event);

@@ -5,18 +5,18 @@ use std::{ffi::c_int, time::Duration};
 use rdkafka::{ClientContext, client::Client};
 use rdkafka_sys as sys;
 
-/// How fast consumer groups of the mock cluster react.
+/// Timing of consumer groups in the mock cluster.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kafka) struct GroupTiming {
-    /// How long a new group of the classic protocol waits for further members.
+    /// How long a new group of the classic protocol waits for more members.
     pub(in crate::kafka) initial_rebalance_delay: Duration,
-    /// How often members of the consumer protocol send heartbeats, and so how soon they learn of a change.
+    /// Heartbeat interval of members of the consumer protocol. It determines how soon they learn of a change.
     pub(in crate::kafka) heartbeat_interval: Duration,
-    /// How long a member of the consumer protocol may be silent before it is thrown out.
+    /// How long a member of the consumer protocol may stay silent before it is removed.
     pub(in crate::kafka) session_timeout: Duration,
 }
 
-/// Applies `timing` to the mock cluster inside `client`; `false` if the client has none.
+/// Applies `timing` to the mock cluster inside `client`; returns `false` if the client has none.
 pub(in crate::kafka) fn set_group_timing<C: ClientContext>(client: &Client<C>, timing: GroupTiming) -> bool {
     // SAFETY: the client outlives this call, so its handle is valid; the function only reads a field of it.
     let cluster = unsafe { sys::rd_kafka_handle_mock_cluster(client.native_ptr()) };

@@ -1,4 +1,4 @@
-//! What librdkafka can do and rdkafka does not wrap, behind safe types. The only module with `unsafe` in it.
+//! Safe wrappers for librdkafka functions that rdkafka does not expose. The only module that contains `unsafe` code.
 
 #![allow(unsafe_code, reason = "calls librdkafka's C functions; every block states why it is sound")]
 
@@ -18,7 +18,7 @@ pub(super) mod topics;
 
 pub use arrival::Arrival;
 pub use batch::{PartitionForwarder, RecordQueue};
-pub use commit::commit_aside;
+pub use commit::commit_async;
 pub use fetched::{Fetched, RawRecord};
 pub use group_offsets::committed_by;
 pub use header::add_header;

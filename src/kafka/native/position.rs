@@ -1,10 +1,10 @@
-//! How far a client has read.
+//! The read positions of a client.
 
 use rdkafka::TopicPartitionList;
 use rdkafka_sys as sys;
 
-/// Fills in, for each partition of the list, the offset after the last record that came out of the client; without one the
-/// offset is left invalid. Returns whether the client knows all of the partitions.
+/// Sets each partition of the list to the offset after the last record that the client delivered; without such a record
+/// the offset stays invalid. Returns whether the client knows all of the partitions.
 #[must_use]
 pub fn find_positions<C: rdkafka::consumer::ConsumerContext>(
     client: &rdkafka::consumer::BaseConsumer<C>,

@@ -1,4 +1,4 @@
-//! The ids of topics, which tell one from another of the same name.
+//! Topic ids, which distinguish topics of the same name.
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +10,11 @@ use std::{
 use rdkafka::{ClientContext, client::Client, error::RDKafkaErrorCode};
 use rdkafka_sys as sys;
 
-/// The ids of topics by name. A topic without one is left out: it is not there, may not be described, or its broker is too
-/// old to know.
+/// Topic ids by topic name. A topic without an id is left out: it does not exist, may not be described, or its broker
+/// is too old.
 ///
 /// # Errors
-/// The broker's or the library's code; `OperationTimedOut` where no broker answers within `timeout`.
+/// The broker's or librdkafka's code; `OperationTimedOut` if no broker answers within `timeout`.
 pub(in crate::kafka) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[String],
@@ -27,10 +27,10 @@ pub(in crate::kafka) fn topic_ids<C: ClientContext>(
         return Ok(BTreeMap::new());
     }
     let mut answer = Err(RDKafkaErrorCode::CriticalSystemResource);
-    // SAFETY: the client outlives this call, so its handle is valid. The names are C strings that live to its end; the
-    // collection copies them. Queue, options and collection are made here, used for one request, and destroyed once each;
-    // a null pointer is used for nothing. A request that is still under way when the queue is destroyed keeps its own
-    // reference to it.
+    // SAFETY: the client outlives this call, so its handle is valid. The names are C strings that live until the end of
+    // this function; the collection copies them. Queue, options, and collection are created here, used for one request,
+    // and destroyed once each; null pointers are not used. A request still in progress when the queue is destroyed
+    // keeps its own reference to it.
     unsafe {
         let native = client.native_ptr();
         let queue = sys::rd_kafka_queue_new(native);
@@ -38,7 +38,8 @@ pub(in crate::kafka) fn topic_ids<C: ClientContext>(
             sys::rd_kafka_AdminOptions_new(native, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         let collection = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         if !queue.is_null() && !options.is_null() && !collection.is_null() {
-            // A time that librdkafka does not take leaves its own, a minute; the wait below ends in ours.
+            // If librdkafka rejects the timeout, its default of a minute stays in effect; the wait below still ends on
+            // time.
             sys::rd_kafka_AdminOptions_set_request_timeout(options, wait_ms, ptr::null_mut(), 0);
             sys::rd_kafka_DescribeTopics(native, collection, options, queue);
             let event = sys::rd_kafka_queue_poll(queue, wait_ms);
@@ -66,8 +67,8 @@ pub(in crate::kafka) fn topic_ids<C: ClientContext>(
 /// `event` is alive; everything that is read belongs to it and is copied.
 unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<BTreeMap<String, String>, RDKafkaErrorCode> {
     let mut ids = BTreeMap::new();
-    // SAFETY: the caller's promise. An event of another kind gives a null result; the list has `count` elements; names
-    // and ids are C strings.
+    // SAFETY: guaranteed by the caller. An event of another type gives a null result; the list has `count` elements;
+    // names and ids are C strings.
     unsafe {
         match RDKafkaErrorCode::from(sys::rd_kafka_event_error(event)) {
             RDKafkaErrorCode::NoError => {}
@@ -95,7 +96,7 @@ unsafe fn read(event: *mut sys::rd_kafka_event_t) -> Result<BTreeMap<String, Str
             if name.is_null() || id.is_null() {
                 continue;
             }
-            // The zero id is what a broker says that knows none.
+            // Brokers without topic ids return the zero id.
             let known =
                 sys::rd_kafka_Uuid_most_significant_bits(id) != 0 || sys::rd_kafka_Uuid_least_significant_bits(id) != 0;
             let text = sys::rd_kafka_Uuid_base64str(id);

@@ -1,52 +1,54 @@
-//! One attempt at sending records, and who is to blame where some are refused.
+//! One attempt to send records, and which of them caused a rejection.
 //!
-//! A broker judges batches. Since Kafka 2.4 it names the records of a batch that are to blame, except where the batch as a whole is
-//! too large; and where it names only one, librdkafka (2.12) reports all of the batch alike. Then what is known of the topic tells,
-//! or each record that may be to blame is sent by itself once, which shows it.
+//! Brokers accept or reject whole batches. Since Kafka 2.4 a broker reports which records of a batch caused the
+//! rejection, except when the batch as a whole is too large; and if it names only one record, librdkafka (2.12) reports
+//! the same error for the whole batch. In these cases the known limits of the topic identify the record, or each
+//! suspect is sent once in a batch by itself.
 
 use std::time::Duration;
 
 use super::{BatchProducer, Cause, Fault, Refusal};
 
-/// What became of records that were sent.
+/// The result of an attempt.
 pub enum Attempt {
-    /// The broker has them.
+    /// All records were accepted.
     All,
-    /// Some were refused.
+    /// Some records were not accepted.
     Not(NotSent),
-    /// They are still on their way; in one sentence.
+    /// Records are still in flight; the text gives the reason, in one sentence.
     Unknown(String),
 }
 
-/// Records that were refused, by number.
+/// The records of an attempt that were not accepted.
 #[derive(Debug)]
 pub struct NotSent {
-    /// Which, and why, in rising order.
+    /// Numbers of the rejected records in ascending order, with the reasons.
     pub refused: Vec<(usize, Refusal)>,
-    /// From this number on nothing was sent.
+    /// Records from this number on were not sent.
     pub sent: usize,
 }
 
-/// What follows from an attempt.
+/// How to proceed after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// These will never be accepted; the others were not judged, or are there.
+    /// These records will never be accepted. The others were accepted, or were not examined.
     Blamed(Vec<(usize, Refusal)>),
-    /// The topic of this one accepts nothing.
+    /// The topic of this record accepts no records.
     Closed(usize, Refusal),
-    /// A batch was refused, and any of its records may be to blame. Sent by themselves, those below this number will show it.
+    /// A batch was rejected, and any of its records may be the cause. Send the records below this number one at a time
+    /// to find it.
     Crowded(usize),
-    /// Nothing that will last, in one sentence: to be sent again.
+    /// A temporary error, in one sentence: send the records again.
     Passing(String),
 }
 
-/// Sends records and waits for what becomes of them, at most `within` each time. The first `singly` are sent one after the other,
-/// each after the one before it was accepted. `send` sends the record of a number.
+/// Sends `count` records and waits for the results, up to `within` each time. The first `single_count` records are sent
+/// one at a time, each after the previous one was accepted. `send` sends the record with the given number.
 #[must_use]
 pub fn attempt(
     producer: &BatchProducer,
     count: usize,
-    singly: usize,
+    single_count: usize,
     within: Duration,
     mut send: impl FnMut(usize) -> Result<(), Refusal>,
 ) -> Attempt {
@@ -57,7 +59,7 @@ pub fn attempt(
             handed_over = number;
             break;
         }
-        if number < singly {
+        if number < single_count {
             match producer.settle(within) {
                 Ok(failed) if failed.is_empty() => {}
                 Ok(failed) => {
@@ -81,16 +83,16 @@ pub fn attempt(
 }
 
 impl NotSent {
-    /// Whether the broker has a record.
+    /// Whether the broker accepted a record.
     #[must_use]
     pub fn is_there(&self, number: usize) -> bool {
         number < self.sent && self.refused.binary_search_by_key(&number, |(at, _)| *at).is_err()
     }
 
-    /// What follows. `singly` is how many were sent by themselves; `is_suspect` says whether a record of that number is out of the
-    /// bounds that its topic is known to have.
+    /// How to proceed. `single_count` is the number of records that were sent one at a time; `is_suspect` returns
+    /// whether the record with this number exceeds a known limit of its topic.
     #[must_use]
-    pub fn verdict(self, singly: usize, is_suspect: impl Fn(usize) -> bool) -> Verdict {
+    pub fn verdict(self, single_count: usize, is_suspect: impl Fn(usize) -> bool) -> Verdict {
         let is = |fault: Fault| move |(_, one): &&(usize, Refusal)| one.fault == fault;
         if let Some((number, one)) = self.refused.iter().find(is(Fault::Topic)) {
             return Verdict::Closed(*number, one.clone());
@@ -103,11 +105,11 @@ impl NotSent {
             return Verdict::Blamed(exact);
         }
         if let Some((last, _)) = self.refused.iter().rev().find(is(Fault::Record))
-            && *last >= singly
+            && *last >= single_count
         {
             return Verdict::Crowded(last + 1);
         }
-        // The reason of a neighbour says nothing of why.
+        // The reason of a record that failed because of another one does not explain the cause.
         let reason = self.refused.iter().find(is(Fault::Passing)).or(self.refused.first());
         Verdict::Passing(reason.map_or_else(|| "records were not sent".to_owned(), |(_, one)| one.reason.clone()))
     }
@@ -121,35 +123,35 @@ mod tests {
 
     use super::*;
 
-    fn verdict(singly: usize, refused: &[(usize, RDKafkaErrorCode, bool)]) -> Verdict {
+    fn verdict(single_count: usize, refused: &[(usize, RDKafkaErrorCode, bool)]) -> Verdict {
         let refused = refused.iter().map(|(at, code, exact)| (*at, Refusal::reported(*code, *exact))).collect();
-        NotSent { refused, sent: 10 }.verdict(singly, |_| false)
+        NotSent { refused, sent: 10 }.verdict(single_count, |_| false)
     }
 
     #[test]
-    fn the_record_that_the_broker_names_is_to_blame_and_its_neighbours_are_not() {
+    fn only_the_record_named_by_the_broker_is_blamed() {
         let neighbours =
             [(0, InvalidDifferentRecord, true), (1, InvalidTimestamp, true), (2, InvalidDifferentRecord, true)];
         assert_eq!(verdict(0, &neighbours), Verdict::Blamed(vec![(1, Refusal::reported(InvalidTimestamp, true))]));
     }
 
     #[test]
-    fn a_batch_that_is_too_large_is_taken_apart_once() {
+    fn oversized_batch_is_split_once() {
         let batch = [(3, MessageSizeTooLarge, false), (5, MessageSizeTooLarge, false)];
         assert_eq!(verdict(0, &batch), Verdict::Crowded(6));
-        assert!(matches!(verdict(6, &batch), Verdict::Passing(_)), "not for ever");
+        assert!(matches!(verdict(6, &batch), Verdict::Passing(_)), "not repeatedly");
         assert!(matches!(verdict(4, &[(3, MessageSizeTooLarge, true)]), Verdict::Blamed(_)));
     }
 
     #[test]
-    fn where_all_of_a_batch_are_reported_alike_the_bounds_of_the_topic_tell() {
+    fn topic_limits_identify_the_record_if_all_report_the_same_error() {
         let refused = (0..5).map(|at| (at, Refusal::reported(InvalidTimestamp, false))).collect();
         let verdict = NotSent { refused, sent: 5 }.verdict(0, |at| at == 3);
         assert_eq!(verdict, Verdict::Blamed(vec![(3, Refusal::reported(InvalidTimestamp, false))]));
     }
 
     #[test]
-    fn a_closed_topic_comes_before_everything_and_time_outs_are_nobodys_fault() {
+    fn closed_topic_takes_precedence_and_timeouts_are_temporary() {
         let closed = verdict(0, &[(0, InvalidTimestamp, true), (4, TopicAuthorizationFailed, false)]);
         assert!(matches!(closed, Verdict::Closed(4, _)), "{closed:?}");
         let passing = verdict(0, &[(0, InvalidDifferentRecord, true), (1, MessageTimedOut, false)]);
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_is_not_there() {
+    fn unsent_records_do_not_count_as_accepted() {
         let not = NotSent { refused: vec![(1, Refusal::reported(MessageTimedOut, false))], sent: 3 };
         assert_eq!([0, 1, 2, 3].map(|number| not.is_there(number)), [true, false, true, false]);
     }

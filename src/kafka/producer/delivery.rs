@@ -14,28 +14,28 @@ use rdkafka::{
     producer::{DeliveryResult, ProducerContext},
 };
 
-use super::{ProducerError, plain};
+use super::{ProducerError, error_text};
 use crate::domain::TopicPartition;
 
-/// Delivery reports come in batches, so they need not be asked for after each record.
-const SERVE_EVERY: u32 = 1024;
+/// Delivery reports arrive in batches, so they need not be served after each record.
+const RECORDS_PER_SERVE: u32 = 1024;
 
-/// What the broker acknowledged.
+/// The acknowledged records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Records by partition.
+    /// The number of records by partition.
     pub partitions: BTreeMap<TopicPartition, u64>,
 }
 
 impl Delivered {
-    /// Records in all partitions together.
+    /// The number of records over all partitions.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.partitions.values().sum()
     }
 }
 
-/// librdkafka's callbacks of one producer.
+/// librdkafka callbacks of one producer.
 #[derive(Default)]
 pub(super) struct Deliveries {
     tally: Mutex<Tally>,
@@ -45,16 +45,17 @@ pub(super) struct Deliveries {
 #[derive(Default)]
 struct Tally {
     delivered: Delivered,
-    /// The partition of the last report: reports of one batch follow each other, and comparing is cheaper than a look-up.
+    /// The partition of the last report and its count: reports of one batch follow each other, and comparing is cheaper
+    /// than a map lookup.
     current: Option<(TopicPartition, u64)>,
     failed: u64,
     first_failure: Option<(TopicPartition, String)>,
-    trouble: Option<String>,
+    last_error: Option<String>,
 }
 
 impl Tally {
     fn acknowledge(&mut self, topic: &str, partition: i32) {
-        self.trouble = None;
+        self.last_error = None;
         match &mut self.current {
             Some((at, count)) if at.partition.0 == partition && &*at.topic == topic => *count += 1,
             _ => {
@@ -72,17 +73,17 @@ impl Tally {
 
     fn fail(&mut self, topic: &str, partition: i32, error: &KafkaError) {
         self.failed += 1;
-        self.first_failure.get_or_insert_with(|| (TopicPartition::new(topic, partition), plain(error)));
+        self.first_failure.get_or_insert_with(|| (TopicPartition::new(topic, partition), error_text(error)));
     }
 }
 
 impl Deliveries {
-    /// Counts a sent record; now and then it is time to serve the delivery reports.
+    /// Counts a sent record. Returns whether delivery reports should be served now.
     pub(super) fn is_time_to_serve(&self) -> bool {
-        self.sent.fetch_add(1, Ordering::Relaxed) % SERVE_EVERY == SERVE_EVERY - 1
+        self.sent.fetch_add(1, Ordering::Relaxed) % RECORDS_PER_SERVE == RECORDS_PER_SERVE - 1
     }
 
-    /// Takes the counts since the last time.
+    /// Takes the counts since the last call.
     pub(super) fn take(&self) -> Result<Delivered, ProducerError> {
         let mut tally = mem::take(&mut *self.tally.lock());
         tally.settle();
@@ -97,23 +98,23 @@ impl Deliveries {
         }
     }
 
-    /// The last error since the last acknowledgement that concerns the client as a whole, such as a refused connection.
-    pub(super) fn last_trouble(&self) -> Option<String> {
-        self.tally.lock().trouble.clone()
+    /// The last error since the last acknowledgement that concerns the whole client, such as a rejected connection.
+    pub(super) fn last_error(&self) -> Option<String> {
+        self.tally.lock().last_error.clone()
     }
 }
 
 impl ClientContext for Deliveries {
-    /// The console owns the terminal, and what matters arrives as an error too.
+    /// The console owns the terminal; relevant messages also arrive as errors.
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
         let mut tally = self.tally.lock();
-        // "1/1 brokers are down" follows the error that says why, and says less.
+        // "1/1 brokers are down" follows the more specific error that caused it.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            tally.trouble.get_or_insert_with(|| "no broker can be reached".into());
+            tally.last_error.get_or_insert_with(|| "no broker can be reached".into());
         } else {
-            tally.trouble = Some(reason.to_owned());
+            tally.last_error = Some(reason.to_owned());
         }
     }
 }

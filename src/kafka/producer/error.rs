@@ -1,4 +1,4 @@
-//! What can go wrong while producing.
+//! Errors of producing.
 
 use std::time::Duration;
 
@@ -9,61 +9,61 @@ use crate::domain::TopicPartition;
 /// Producing failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProducerError {
-    /// librdkafka does not know a property or its value.
+    /// librdkafka rejected a property or its value.
     #[error("the client property `{name}` is not accepted: {reason}")]
     Property {
-        /// The property's name; its value may be a secret and is not told.
+        /// The property's name. Its value may be a secret and is not included.
         name: String,
-        /// What librdkafka said.
+        /// librdkafka's message.
         reason: String,
     },
-    /// The client could not be made.
-    #[error("the producer could not be made: {0}")]
+    /// The client could not be created.
+    #[error("the producer could not be created: {0}")]
     Create(String),
     /// The queue stayed full.
     #[error("the producer's queue stayed full for {} s: {reason}", waited.as_secs())]
     Full {
-        /// How long there was no room.
+        /// The time waited for space.
         waited: Duration,
-        /// The last trouble the client told of.
+        /// The client's last error.
         reason: String,
     },
-    /// librdkafka did not take a record.
+    /// librdkafka rejected a record.
     #[error("a record for topic {topic:?} was refused: {reason}")]
     Refused {
         /// The topic's name.
         topic: String,
-        /// What librdkafka said.
+        /// librdkafka's message.
         reason: String,
     },
-    /// Records were queued but the broker did not take them.
-    #[error("records that failed: {failed} (acknowledged: {acknowledged}); the first, for {partition}: {reason}")]
+    /// Queued records were rejected by the broker.
+    #[error("failed records: {failed} (acknowledged: {acknowledged}); first failure, for {partition}: {reason}")]
     Failed {
-        /// How many failed.
+        /// The number of failed records.
         failed: u64,
-        /// How many did not.
+        /// The number of acknowledged records.
         acknowledged: u64,
-        /// Where the first was to go; partition -1 if none was chosen yet.
+        /// The target of the first failed record; partition -1 if none was chosen yet.
         partition: TopicPartition,
-        /// Why the first failed.
+        /// Why the first record failed.
         reason: String,
     },
-    /// Records were still on their way at the deadline.
+    /// Records were still in flight at the deadline.
     #[error("records not acknowledged after {:.1} s: {count}; {reason}", waited.as_secs_f64())]
     Unacknowledged {
-        /// How many.
+        /// The number of records.
         count: u64,
-        /// How long was waited.
+        /// The time waited.
         waited: Duration,
-        /// The last trouble the client told of.
+        /// The client's last error.
         reason: String,
     },
-    /// A partition's watermarks are not known.
+    /// A partition's watermarks could not be read.
     #[error("the watermarks of {partition} could not be read: {reason}")]
     Watermarks {
         /// The partition.
         partition: TopicPartition,
-        /// What librdkafka said.
+        /// librdkafka's message.
         reason: String,
     },
 }

@@ -1,54 +1,56 @@
-//! What a refusal says: whether the record is to blame, its topic, another record, or a broker that is away.
+//! Rejected records: whether the record, its topic, another record, or a temporary error is the cause.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{RecordFacts, plain};
+use super::{RecordFacts, error_text};
 use crate::kafka::TopicLimits;
 
-/// Whose fault it is that a record was refused.
+/// What caused a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The record's: it will never be accepted (too large, a timestamp out of bounds, a partition that is not there).
+    /// The record: it will never be accepted (too large, timestamp out of range, unknown partition).
     Record,
-    /// Its topic's: no record will be accepted (not there, no permission).
+    /// Its topic: no record will be accepted (unknown topic, no permission).
     Topic,
-    /// Another record's, which stands in the same batch or transaction, or before it. It was not judged itself.
+    /// Another record, in the same batch or transaction or before it. This record was not examined.
     Neighbour,
-    /// Nothing that will last: a broker was away or slow.
+    /// A temporary error: a broker was unreachable or slow.
     Passing,
 }
 
-/// What a refused record was refused for.
+/// Why a record was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It is larger than the topic accepts, or the batch that it was in.
+    /// The record, or its batch, is larger than the topic accepts.
     TooLarge,
-    /// It is larger than the client's own `message.max.bytes`, in bytes; no broker has seen it.
+    /// The record is larger than the client's `message.max.bytes`, in bytes; it was not sent to a broker.
     TooLargeForClient(u64),
-    /// Its timestamp is too far before or after the broker's time.
+    /// Its timestamp is too far from the broker's time.
     Timestamp,
-    /// The broker calls it invalid: a compacted topic needs a key, and several timestamps out of bounds are reported so, too.
+    /// The broker reported an invalid record: a compacted topic requires a key. Several timestamps out of range are
+    /// reported like this, too.
     Invalid,
-    /// What the reason says.
+    /// Another cause, see the reason.
     Other,
 }
 
-/// A record that was not accepted.
+/// A rejected record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Whose fault that is.
+    /// What caused the rejection.
     pub fault: Fault,
-    /// What it was refused for.
+    /// Why the record was rejected.
     pub cause: Cause,
-    /// The broker's or the library's words.
+    /// The broker's or librdkafka's message.
     pub reason: String,
-    /// Whether this very record was judged. Otherwise a batch was, and another record of it may be to blame.
+    /// Whether the rejection concerns this record itself. Otherwise its batch was rejected, and another record may be
+    /// the cause.
     pub exact: bool,
 }
 
 impl Refusal {
-    /// A record that cannot be sent at all.
+    /// A record that cannot be sent.
     #[must_use]
     pub fn of_record(reason: String) -> Self {
         Self { fault: Fault::Record, cause: Cause::Other, reason, exact: true }
@@ -58,28 +60,28 @@ impl Refusal {
         Self { fault: Fault::Passing, cause: Cause::Other, reason, exact: false }
     }
 
-    /// Of a record that the library did not even queue; `client_limit` is its `message.max.bytes`.
-    pub(super) fn at_once(error: &KafkaError, client_limit: u64) -> Self {
+    /// A record that librdkafka refused to queue; `client_limit` is its `message.max.bytes`.
+    pub(super) fn rejected_by_client(error: &KafkaError, client_limit: u64) -> Self {
         let code = error.rdkafka_error_code();
         let cause = match code {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Cause::TooLargeForClient(client_limit),
             code => code.map_or(Cause::Other, cause_of),
         };
-        Self { fault: code.map_or(Fault::Passing, fault_of), cause, reason: plain(error), exact: true }
+        Self { fault: code.map_or(Fault::Passing, fault_of), cause, reason: error_text(error), exact: true }
     }
 
-    /// Of a record that was sent.
+    /// A record that was sent and rejected.
     pub(super) fn reported(code: RDKafkaErrorCode, exact: bool) -> Self {
         Self { fault: fault_of(code), cause: cause_of(code), reason: code.to_string(), exact }
     }
 
-    /// Why the record is refused, with the setting that decides it, and what can be done.
+    /// Explains why the record was rejected, with the setting that caused it and the next step.
     #[must_use]
     pub fn explain(&self, record: &RecordFacts<'_>, limits: Option<&TopicLimits>) -> String {
         let topic = record.topic;
         match self.cause {
             Cause::TooLargeForClient(limit) => format!(
-                "with {} bytes it is larger than this client may send ({limit} bytes); raise or remove message.max.bytes in the \
+                "with {} bytes it exceeds this client's limit ({limit} bytes); raise or remove message.max.bytes in the \
                  client's properties",
                 record.batch_bytes
             ),
@@ -98,36 +100,36 @@ impl Refusal {
                     ),
                 }
             }
-            Cause::Timestamp => out_of_bounds(record, limits),
+            Cause::Timestamp => explain_timestamp(record, limits),
             Cause::Invalid if !record.has_key && limits.is_none_or(|limits| limits.compacts) => {
                 format!("topic {topic} is compacted and accepts no record without a key")
             }
-            Cause::Invalid if refused_time(record, limits).is_some() => out_of_bounds(record, limits),
+            Cause::Invalid if timestamp_refusal(record, limits).is_some() => explain_timestamp(record, limits),
             Cause::Invalid | Cause::Other => format!("{}: topic {topic}", self.reason),
         }
     }
 }
 
-fn refused_time(record: &RecordFacts<'_>, limits: Option<&TopicLimits>) -> Option<crate::kafka::TimeRefusal> {
+fn timestamp_refusal(record: &RecordFacts<'_>, limits: Option<&TopicLimits>) -> Option<crate::kafka::TimestampRefusal> {
     limits?.refuses_time(record.timestamp_ms?, Utc::now().timestamp_millis())
 }
 
-fn out_of_bounds(record: &RecordFacts<'_>, limits: Option<&TopicLimits>) -> String {
+fn explain_timestamp(record: &RecordFacts<'_>, limits: Option<&TopicLimits>) -> String {
     let topic = record.topic;
-    let at = record.timestamp_ms.map_or_else(|| "of sending".to_owned(), time);
-    match refused_time(record, limits) {
+    let at = record.timestamp_ms.map_or_else(|| "(the time of sending)".to_owned(), time);
+    match timestamp_refusal(record, limits) {
         Some(refusal) => format!(
-            "its timestamp {at} is out of the bounds of topic {topic} ({} = {}); raise that setting of {topic}",
+            "its timestamp {at} is outside the range that topic {topic} accepts ({} = {}); raise that setting of {topic}",
             refusal.setting, refusal.limit_ms
         ),
         None => format!(
-            "its timestamp {at} is out of the bounds of topic {topic}; raise message.timestamp.after.max.ms or \
-             message.timestamp.before.max.ms of {topic}"
+            "its timestamp {at} is outside the range that topic {topic} accepts; raise \
+             message.timestamp.after.max.ms or message.timestamp.before.max.ms of {topic}"
         ),
     }
 }
 
-/// A timestamp for people.
+/// Formats a timestamp as RFC 3339, or as milliseconds if it is out of range.
 #[must_use]
 pub fn time(timestamp_ms: i64) -> String {
     DateTime::<Utc>::from_timestamp_millis(timestamp_ms)
@@ -176,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_say_who_is_to_blame() {
+    fn codes_map_to_faults_and_causes() {
         use RDKafkaErrorCode as Code;
         for (code, fault, cause) in [
             (Code::MessageSizeTooLarge, Fault::Record, Cause::TooLarge),
@@ -200,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_limit_is_not_taken_for_the_topics() {
+    fn client_limit_is_distinguished_from_topic_limit() {
         let record = RecordFacts { topic: "orders", batch_bytes: 170, timestamp_ms: None, has_key: true };
         let limits = TopicLimits { max_message_bytes: Some(90), ..TopicLimits::default() };
         let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
-        let ours = Refusal::at_once(&error, 50).explain(&record, Some(&limits));
+        let ours = Refusal::rejected_by_client(&error, 50).explain(&record, Some(&limits));
         assert!(ours.contains("message.max.bytes in the client's properties") && ours.contains("50 bytes"), "{ours}");
         let theirs = Refusal::reported(RDKafkaErrorCode::MessageSizeTooLarge, true).explain(&record, Some(&limits));
         assert!(theirs.contains("raise max.message.bytes of orders") && theirs.contains("90 bytes"), "{theirs}");
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_record_is_explained_by_what_the_topic_asks_for() {
+    fn invalid_record_is_explained_by_topic_settings() {
         let refusal = Refusal::reported(RDKafkaErrorCode::InvalidRecord, true);
         let compacted = TopicLimits { compacts: true, after_max_ms: Some(1000), ..TopicLimits::default() };
         let future = Utc::now().timestamp_millis() + 3_600_000;

@@ -1,9 +1,9 @@
-//! Sending until each record is there or refused for good: what is to blame does not keep the others back, except those that come
-//! after it in its lane.
+//! Sends records until each is accepted or permanently rejected. A rejected record blocks only the records after it in
+//! its lane.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Attempt, BatchProducer, NewRecord, ProducerError, Refusal, Verdict, attempt, carrying};
+use super::{Attempt, BatchProducer, NewRecord, ProducerError, Refusal, Verdict, attempt, forwarding_properties};
 use crate::kafka::KafkaConfig;
 
 /// Sends records without transactions, in the order of each lane.
@@ -12,38 +12,40 @@ pub struct LaneSender {
     bootstrap_servers: String,
     properties: BTreeMap<String, String>,
     batch_bytes: Option<u64>,
-    /// Sends many at once. Once it has lost a record it accepts no more: it could only send what comes after it.
-    many: Option<BatchProducer>,
-    /// Sends records one by one, and so outlives those that are refused: a new producer costs half a second.
-    single: Option<BatchProducer>,
+    /// Sends many records at once. It is replaced after losing a record: otherwise it would send the records after the
+    /// lost one.
+    batch_producer: Option<BatchProducer>,
+    /// Sends records one at a time, so it survives rejections: a new producer costs half a second.
+    single_producer: Option<BatchProducer>,
 }
 
-/// What became of records.
+/// The result of sending records.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The broker has them, by number.
+    /// Whether each record was accepted, by number.
     pub there: Vec<bool>,
-    /// These it will never accept, in rising order. What comes after them in their lanes was left.
+    /// The permanently rejected records, in ascending order. Records after them in their lanes were not sent.
     pub refused: Vec<(usize, Refusal)>,
-    /// Why the rest was given up; `None` where nothing is left but what follows a refused record in its lane, or so many were
-    /// refused that it was not worth going on.
+    /// Why the remaining records were not sent. `None` if only records after a rejected one in its lane remain, or if
+    /// the limit of rejections was reached.
     pub trouble: Option<Trouble>,
 }
 
-/// Why sending was given up.
+/// Why sending was stopped.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The topic of the record with this number accepts nothing.
+    /// The topic of the record with this number accepts no records.
     Closed(usize, Refusal),
-    /// Nothing that will last, in one sentence: it is worth another try.
+    /// A temporary error, in one sentence: retry.
     Passing(String),
 }
 
-/// Takes a record to be sent.
+/// A function that sends a record.
 pub type SendRecord<'a> = &'a mut dyn FnMut(NewRecord<'_>) -> Result<(), Refusal>;
 
 impl LaneSender {
-    /// Nothing is connected yet. `properties` win over those of the cluster; what correctness rests on is not for either to change.
+    /// Creates a sender without connecting. `properties` override those of the cluster; properties that correctness
+    /// depends on cannot be overridden.
     #[must_use]
     pub fn new(kafka: &KafkaConfig, properties: &[(&str, &str)]) -> Self {
         let mut all = kafka.properties.clone();
@@ -54,49 +56,51 @@ impl LaneSender {
         Self { bootstrap_servers, properties: all, ..Self::default() }
     }
 
-    /// From now on no batch is larger than this, so that a topic that accepts no larger one refuses single records alone.
+    /// Limits the batch size, so that a topic with a smaller limit rejects only single records. The smallest limit
+    /// applies.
     pub fn limit_batches(&mut self, bytes: Option<u64>) {
         let smallest = self.batch_bytes.into_iter().chain(bytes).min();
         if self.batch_bytes != smallest {
             self.batch_bytes = smallest;
-            self.many = None;
+            self.batch_producer = None;
         }
     }
 
-    /// Makes the producer, so that what the properties have wrong is known before the first record.
+    /// Creates the producer, so that invalid properties are reported before the first record.
     ///
     /// # Errors
-    /// What librdkafka has against the properties.
+    /// librdkafka rejected the properties.
     pub fn prepare(&mut self) -> Result<(), ProducerError> {
-        self.many().map(drop)
+        self.batch_producer().map(drop)
     }
 
-    fn many(&mut self) -> Result<&BatchProducer, ProducerError> {
-        let producer = match self.many.take() {
+    fn batch_producer(&mut self) -> Result<&BatchProducer, ProducerError> {
+        let producer = match self.batch_producer.take() {
             Some(producer) => producer,
             None => self.make(&[])?,
         };
-        Ok(self.many.insert(producer))
+        Ok(self.batch_producer.insert(producer))
     }
 
-    fn single(&mut self) -> Result<&BatchProducer, ProducerError> {
-        let producer = match self.single.take() {
+    fn single_producer(&mut self) -> Result<&BatchProducer, ProducerError> {
+        let producer = match self.single_producer.take() {
             Some(producer) => producer,
-            // Only one is ever on its way, so that nothing can overtake it.
+            // At most one record is in flight, so that none can overtake another.
             None => self.make(&[("enable.idempotence", "false"), ("linger.ms", "0")])?,
         };
-        Ok(self.single.insert(producer))
+        Ok(self.single_producer.insert(producer))
     }
 
     fn make(&self, more: &[(&str, &str)]) -> Result<BatchProducer, ProducerError> {
-        let mut properties = carrying(&self.properties, self.batch_bytes);
+        let mut properties = forwarding_properties(&self.properties, self.batch_bytes);
         properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         BatchProducer::new(&self.bootstrap_servers, &properties, None)
     }
 
-    /// Sends the record of each number, which `with_record` hands over, those of a lane in their order. `lanes` has the lane of each
-    /// number. `is_suspect` says of which records it is likely that they are refused: everything up to the last of them is sent one
-    /// by one. Waits for a broker at most `within` at a time. After `most_refused` refusals the rest is left.
+    /// Sends all records, in the order of each lane. `lanes` holds the lane of each record, by number; `with_record`
+    /// passes the record with a number to the given function. `is_suspect` returns whether a record is likely to be
+    /// rejected: all records up to the last suspect are sent one at a time. Waits up to `within` for a broker each
+    /// time. Stops after `most_refused` rejections.
     pub fn deliver(
         &mut self,
         lanes: &[u64],
@@ -106,24 +110,24 @@ impl LaneSender {
         mut with_record: impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
     ) -> Outcome {
         let mut outcome = Outcome { there: vec![false; lanes.len()], ..Outcome::default() };
-        // Numbers below this one are sent one by one.
-        let mut singly = (0..lanes.len()).rev().find(|number| is_suspect(*number)).map_or(0, |last| last + 1);
+        // Records below this number are sent one at a time.
+        let mut single_until = (0..lanes.len()).rev().find(|number| is_suspect(*number)).map_or(0, |last| last + 1);
         while outcome.trouble.is_none() && outcome.refused.len() < most_refused {
             let left: Vec<usize> = (0..lanes.len()).filter(|number| outcome.is_left(*number, lanes)).collect();
             let Some(first) = left.first() else { break };
-            if *first < singly {
-                let alone = left.into_iter().take_while(|number| *number < singly);
-                self.one_by_one(alone, lanes, most_refused, within, &mut outcome, &mut with_record);
-                singly = 0;
+            if *first < single_until {
+                let alone = left.into_iter().take_while(|number| *number < single_until);
+                self.send_one_by_one(alone, lanes, most_refused, within, &mut outcome, &mut with_record);
+                single_until = 0;
             } else {
-                singly = self.together(&left, within, &is_suspect, &mut outcome, &mut with_record);
+                single_until = self.send_batch(&left, within, &is_suspect, &mut outcome, &mut with_record);
             }
         }
         outcome.refused.sort_by_key(|(number, _)| *number);
         outcome
     }
 
-    fn one_by_one(
+    fn send_one_by_one(
         &mut self,
         numbers: impl Iterator<Item = usize>,
         lanes: &[u64],
@@ -132,7 +136,7 @@ impl LaneSender {
         outcome: &mut Outcome,
         with_record: &mut impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
     ) {
-        let producer = match self.single() {
+        let producer = match self.single_producer() {
             Ok(producer) => producer,
             Err(error) => return outcome.trouble = Some(Trouble::Passing(error.to_string())),
         };
@@ -143,8 +147,8 @@ impl LaneSender {
             match attempt(producer, 1, 1, within, |at| with_record(number, &mut |record| producer.send(record, at))) {
                 Attempt::All => outcome.there[number] = true,
                 Attempt::Unknown(text) => {
-                    // What is still on its way must not arrive between later ones.
-                    self.single = None;
+                    // Records still in flight must not arrive between later ones.
+                    self.single_producer = None;
                     return outcome.trouble = Some(Trouble::Passing(text));
                 }
                 Attempt::Not(not) => match not.verdict(1, |_| false) {
@@ -157,15 +161,16 @@ impl LaneSender {
                     Verdict::Closed(_, refusal) => return outcome.trouble = Some(Trouble::Closed(number, refusal)),
                     Verdict::Passing(text) => return outcome.trouble = Some(Trouble::Passing(text)),
                     Verdict::Crowded(_) => {
-                        return outcome.trouble = Some(Trouble::Passing("a record was not judged".into()));
+                        return outcome.trouble =
+                            Some(Trouble::Passing("the broker did not report on a record".into()));
                     }
                 },
             }
         }
     }
 
-    /// Returns the number below which records are to be sent one by one then.
-    fn together(
+    /// Returns the number below which records are to be sent one at a time next.
+    fn send_batch(
         &mut self,
         left: &[usize],
         within: Duration,
@@ -173,7 +178,7 @@ impl LaneSender {
         outcome: &mut Outcome,
         with_record: &mut impl FnMut(usize, SendRecord<'_>) -> Result<(), Refusal>,
     ) -> usize {
-        let producer = match self.many() {
+        let producer = match self.batch_producer() {
             Ok(producer) => producer,
             Err(error) => {
                 outcome.trouble = Some(Trouble::Passing(error.to_string()));
@@ -183,17 +188,17 @@ impl LaneSender {
         let result = attempt(producer, left.len(), 0, within, |at| {
             with_record(left[at], &mut |record| producer.send(record, at))
         });
-        let is_spent = producer.is_spent();
+        let is_unusable = producer.is_unusable();
         match result {
             Attempt::All => left.iter().for_each(|number| outcome.there[*number] = true),
             Attempt::Unknown(text) => {
-                // What is still on its way must not arrive between later ones.
-                self.many = None;
+                // Records still in flight must not arrive between later ones.
+                self.batch_producer = None;
                 outcome.trouble = Some(Trouble::Passing(text));
             }
             Attempt::Not(not) => {
-                if is_spent {
-                    self.many = None;
+                if is_unusable {
+                    self.batch_producer = None;
                 }
                 for (at, number) in left.iter().enumerate() {
                     outcome.there[*number] = not.is_there(at);
@@ -213,7 +218,7 @@ impl LaneSender {
 }
 
 impl Outcome {
-    /// Whether a record is still to be sent: it is not there, and no record of its lane was refused.
+    /// Whether a record still has to be sent: it was not accepted, and no record of its lane was rejected.
     fn is_left(&self, number: usize, lanes: &[u64]) -> bool {
         !self.there[number] && self.refused.iter().all(|(refused, _)| lanes[*refused] != lanes[number])
     }

@@ -1,15 +1,16 @@
-//! Whether records keep their timestamps where they are written again.
+//! Timestamps of forwarded records.
 
 use std::{fmt, str::FromStr};
 
-/// A record with the timestamp 0 cannot be sent as it is.
+/// Why a record with timestamp 0 cannot be sent unchanged.
 pub(super) const ZERO_TIMESTAMP: &str = "its timestamp is 0 (1970-01-01T00:00:00Z), which librdkafka cannot write: it would \
-                                         become the time of writing";
+                                         be replaced by the time of writing";
 
-/// Which timestamps records get where they are written again.
+/// Which timestamps forwarded records get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Timestamps {
-    /// Those they have. Retention goes by them, and a topic may refuse what is too old or in the future.
+    /// Their own timestamps. Retention is based on them, and a topic may reject timestamps that are too old or in the
+    /// future.
     #[default]
     Own,
     /// The time of writing.
@@ -17,10 +18,10 @@ pub enum Timestamps {
 }
 
 impl Timestamps {
-    /// What a producer is to write for a record's timestamp in milliseconds since 1970, -1 where it has none.
+    /// The timestamp to pass to a producer for a record's timestamp, in milliseconds since 1970, -1 if it has none.
     ///
     /// # Errors
-    /// It cannot be kept; in one sentence.
+    /// The timestamp cannot be kept; in one sentence.
     pub fn of(self, timestamp_ms: i64) -> Result<Option<i64>, &'static str> {
         match (self, timestamp_ms) {
             (Self::Now, _) => Ok(None),
@@ -37,7 +38,7 @@ impl FromStr for Timestamps {
         match text {
             "own" => Ok(Self::Own),
             "now" => Ok(Self::Now),
-            other => Err(format!("`{other}` is neither own nor now")),
+            other => Err(format!("`{other}` is not a timestamp mode; use own or now")),
         }
     }
 }
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_timestamp_but_zero_can_be_kept() {
+    fn all_timestamps_except_zero_can_be_kept() {
         assert_eq!([-1, 1, i64::MAX].map(|at| Timestamps::Own.of(at)), [Ok(Some(-1)), Ok(Some(1)), Ok(Some(i64::MAX))]);
         assert!(Timestamps::Own.of(0).is_err_and(|text| text.contains("timestamp is 0")));
         assert_eq!([0, 7].map(|at| Timestamps::Now.of(at)), [Ok(None), Ok(None)]);

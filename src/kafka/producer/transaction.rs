@@ -1,7 +1,7 @@
-//! Transactions: records and the positions that they came from become visible together, or not at all.
+//! Transactions: records and the positions they were read up to become visible together, or not at all.
 //!
-//! What librdkafka says of an error decides: *retriable* calls are made again here, an *abortable* error ends the transaction
-//! and not the producer, and after a *fatal* one the producer is of no use any more.
+//! librdkafka classifies errors: *retriable* calls are repeated here, an *abortable* error ends the transaction but not
+//! the producer, and after a *fatal* error the producer must be replaced.
 
 use std::time::{Duration, Instant};
 
@@ -11,44 +11,45 @@ use rdkafka::{
     producer::Producer as _,
 };
 
-use super::{batches::BatchProducer, plain, serve_and_rest};
+use super::{batches::BatchProducer, error_text, serve_and_sleep};
 use crate::{
     domain::{Offset, TopicPartition},
     kafka::GroupMetadata,
 };
 
-/// How long one call of an abort waits before reports are served again, which it needs to come to its end.
+/// Timeout of one call to abort. Between calls, delivery reports are served, which aborting requires.
 const ABORT_SLICE: Duration = Duration::from_millis(50);
 
-/// Why a transaction cannot go on. The texts are the library's or the broker's.
+/// Why a transaction cannot continue. The texts are librdkafka's or the broker's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionError {
-    /// It is to be aborted; after that the producer can begin another.
+    /// The transaction must be aborted; the producer can then begin another.
     #[error("{0}")]
     Abort(String),
-    /// Whether it is committed is not known, and the producer cannot find out any more. The next producer that is initialised
-    /// with the same id ends it, one way or the other.
+    /// It is unknown whether the transaction is committed, and this producer cannot determine it. The next producer
+    /// initialised with the same id completes or aborts it.
     #[error("{0}")]
     Broken(String),
-    /// Another producer with the same id has taken over, or the broker has given the transaction up: the producer is of no use
-    /// any more. Whether what it wanted to commit is committed is not known.
+    /// Another producer with the same id has taken over, or the broker has abandoned the transaction. The producer must
+    /// be replaced. It is unknown whether a commit in progress succeeded.
     #[error("{0}")]
     Fenced(String),
-    /// The broker will say no however often it is asked: permissions, settings.
+    /// A permanent rejection by the broker: permissions, settings.
     #[error("{0}")]
     Refused(String),
 }
 
 impl BatchProducer {
-    /// Takes the id over from whoever had it: what they left open is aborted, and what they still want to write is refused.
+    /// Takes the id over from any previous producer: its open transaction is aborted, and its later writes are
+    /// rejected.
     ///
     /// # Errors
-    /// [`TransactionError`]; the producer is of no use then.
+    /// [`TransactionError`]; the producer must then be replaced.
     pub fn init(&self, within: Duration) -> Result<(), TransactionError> {
         let deadline = Instant::now() + within;
-        self.again_until(deadline, |left| self.client.init_transactions(left)).map_err(|error| match error {
-            // The library's own words are "timed out", which the reason for it says better.
-            TransactionError::Broken(text) => TransactionError::Broken(format!("{text}: {}", self.trouble())),
+        self.retry_call(deadline, |left| self.client.init_transactions(left)).map_err(|error| match error {
+            // librdkafka's text is "timed out"; the last error is more specific.
+            TransactionError::Broken(text) => TransactionError::Broken(format!("{text}: {}", self.last_error())),
             other => other,
         })
     }
@@ -61,11 +62,11 @@ impl BatchProducer {
         self.client.begin_transaction().map_err(|error| classify(&error))
     }
 
-    /// Makes positions of a group part of the transaction. The broker checks that `by` still is what it says, so that a member
-    /// whom the partitions were taken away from cannot commit.
+    /// Adds positions of a group to the transaction. The broker verifies that `by` is still current, so that a member
+    /// that has lost its partitions cannot commit.
     ///
     /// # Errors
-    /// [`TransactionError::Abort`] where the group has moved on.
+    /// [`TransactionError::Abort`] if the group has a newer generation.
     pub fn send_offsets(
         &self,
         positions: &[(TopicPartition, Offset)],
@@ -75,36 +76,38 @@ impl BatchProducer {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (id, offset) in positions {
             list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))
-                .map_err(|error| TransactionError::Abort(plain(&error)))?;
+                .map_err(|error| TransactionError::Abort(error_text(&error)))?;
         }
         let deadline = Instant::now() + within;
-        self.again_until(deadline, |left| self.client.send_offsets_to_transaction(&list, &by.0, left))
+        self.retry_call(deadline, |left| self.client.send_offsets_to_transaction(&list, &by.0, left))
     }
 
-    /// Commits; everything sent must have been settled.
+    /// Commits the transaction. All records must have been settled.
     ///
     /// # Errors
-    /// [`TransactionError::Abort`]: it is not committed, and is to be aborted. Otherwise that is not known.
+    /// [`TransactionError::Abort`] if it is not committed and must be aborted. For other errors it is unknown whether
+    /// it is committed.
     pub fn commit(&self, within: Duration) -> Result<(), TransactionError> {
         let deadline = Instant::now() + within;
-        self.again_until(deadline, |left| self.client.commit_transaction(left))
+        self.retry_call(deadline, |left| self.client.commit_transaction(left))
     }
 
-    /// Aborts: nothing of the transaction becomes visible.
+    /// Aborts the transaction: none of its records become visible.
     ///
     /// # Errors
-    /// [`TransactionError`]; the producer is of no use then, and the broker or its next owner aborts the transaction.
+    /// [`TransactionError`]; the producer must then be replaced, and the broker or the next producer with the same id
+    /// aborts the transaction.
     pub fn abort(&self, within: Duration) -> Result<(), TransactionError> {
         let deadline = Instant::now() + within;
-        let result = self.again_until(deadline, |left| {
-            self.client.abort_transaction(left.min(ABORT_SLICE)).inspect_err(|_| serve_and_rest(&self.client))
+        let result = self.retry_call(deadline, |left| {
+            self.client.abort_transaction(left.min(ABORT_SLICE)).inspect_err(|_| serve_and_sleep(&self.client))
         });
-        self.forget_reports(deadline.saturating_duration_since(Instant::now()));
+        self.discard_reports(deadline.saturating_duration_since(Instant::now()));
         result
     }
 
-    /// Calls until it is no longer the library's advice to call again.
-    fn again_until(
+    /// Repeats the call as long as librdkafka classifies its error as retriable.
+    fn retry_call(
         &self,
         deadline: Instant,
         mut call: impl FnMut(Duration) -> Result<(), KafkaError>,
@@ -117,13 +120,13 @@ impl BatchProducer {
             if !again || Instant::now() >= deadline {
                 return Err(classify(&error));
             }
-            serve_and_rest(&self.client);
+            serve_and_sleep(&self.client);
         }
     }
 }
 
 fn classify(error: &KafkaError) -> TransactionError {
-    let KafkaError::Transaction(native) = error else { return TransactionError::Broken(plain(error)) };
+    let KafkaError::Transaction(native) = error else { return TransactionError::Broken(error_text(error)) };
     let text = native.string();
     match native.code() {
         RDKafkaErrorCode::Fenced

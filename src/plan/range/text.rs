@@ -8,51 +8,57 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::{From, Override, Range, To, time};
+use super::{Override, Range, RangeEnd, RangeStart, time};
 use crate::domain::{Offset, PartitionId};
 
-/// What both sides of a range can be.
-enum Place {
+/// The forms that a start and an end have in common.
+enum Endpoint {
     Committed(Option<String>),
     Offset(Offset),
     Time(DateTime<Utc>),
     Ago(Duration),
 }
 
-/// `None` where the text is none of these; an error where it is one that is wrong.
-fn place(text: &str) -> Result<Option<Place>, String> {
+/// Parses an endpoint. `None` if the text has none of these forms.
+///
+/// # Errors
+/// The text has one of the forms, but its value is invalid.
+fn parse_endpoint(text: &str) -> Result<Option<Endpoint>, String> {
     if text == "committed" {
-        return Ok(Some(Place::Committed(None)));
+        return Ok(Some(Endpoint::Committed(None)));
     }
     if let Some(group) = text.strip_prefix("committed:") {
         return if group.is_empty() {
-            Err("`committed:` names no group".into())
+            Err("`committed:` needs a group, such as committed:billing".into())
         } else {
-            Ok(Some(Place::Committed(Some(group.into()))))
+            Ok(Some(Endpoint::Committed(Some(group.into()))))
         };
     }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let offset =
             text.parse().ok().and_then(Offset::new).ok_or_else(|| format!("`{text}` is too large for an offset"))?;
-        return Ok(Some(Place::Offset(offset)));
+        return Ok(Some(Endpoint::Offset(offset)));
     }
     if let Some(ago) = text.strip_prefix('-') {
-        return duration(ago).map(|ago| Some(Place::Ago(ago))).ok_or_else(|| {
+        return duration(ago).map(|ago| Some(Endpoint::Ago(ago))).ok_or_else(|| {
             format!(
                 "`{text}` is not a time before now; write a number and ms, s, m, h, d or w, such as -90s, -2h or -1d12h"
             )
         });
     }
     match time::parse(text) {
-        Some(time) if time.timestamp_millis() < 0 => Err(format!("`{text}` lies before 1970, and no record does")),
-        time => Ok(time.map(Place::Time)),
+        Some(time) if time.timestamp_millis() < 0 => {
+            Err(format!("`{text}` is before 1970; no record has such a timestamp"))
+        }
+        time => Ok(time.map(Endpoint::Time)),
     }
 }
 
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Whole numbers with units, the largest first: `2h`, `1d12h`, `90s`; at most what milliseconds since 1970 can hold.
+/// Parses whole numbers with units, the largest unit first: `2h`, `1d12h`, `90s`. The maximum is what milliseconds
+/// since 1970 can hold.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total, mut last) = (text, 0_u64, u64::MAX);
     while !rest.is_empty() {
@@ -67,7 +73,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (last < u64::MAX && i64::try_from(total).is_ok()).then(|| Duration::from_millis(total))
 }
 
-/// `1d12h` and the like.
+/// A duration with units, such as `1d12h`.
 pub(in crate::plan) fn in_units(duration: Duration) -> String {
     Ago(duration).to_string().trim_start_matches('-').to_owned()
 }
@@ -81,7 +87,7 @@ impl fmt::Display for Ago {
         if left == 0 {
             return f.write_str("0s");
         }
-        // A week and more is told in days: people count those.
+        // Weeks are shown in days, which are easier to compare.
         for (unit, scale) in UNITS.into_iter().skip(1) {
             if left >= scale {
                 write!(f, "{}{unit}", left / scale)?;
@@ -92,17 +98,17 @@ impl fmt::Display for Ago {
     }
 }
 
-fn show(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
-    match place {
-        Place::Committed(None) => f.write_str("committed"),
-        Place::Committed(Some(group)) => write!(f, "committed:{group}"),
-        Place::Offset(offset) => write!(f, "{offset}"),
-        Place::Time(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-        Place::Ago(ago) => write!(f, "{}", Ago(*ago)),
+fn write_endpoint(f: &mut fmt::Formatter<'_>, endpoint: &Endpoint) -> fmt::Result {
+    match endpoint {
+        Endpoint::Committed(None) => f.write_str("committed"),
+        Endpoint::Committed(Some(group)) => write!(f, "committed:{group}"),
+        Endpoint::Offset(offset) => write!(f, "{offset}"),
+        Endpoint::Time(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        Endpoint::Ago(ago) => write!(f, "{}", Ago(*ago)),
     }
 }
 
-impl FromStr for From {
+impl FromStr for RangeStart {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -114,86 +120,86 @@ impl FromStr for From {
                 .map(Self::Last)
                 .ok_or_else(|| format!("`{text}` is not of the form last:NUMBER"));
         }
-        Ok(match (text, place(text)?) {
+        Ok(match (text, parse_endpoint(text)?) {
             ("earliest", _) => Self::Earliest,
             ("latest", _) => Self::Latest,
-            (_, Some(Place::Committed(group))) => Self::Committed(group),
-            (_, Some(Place::Offset(offset))) => Self::Offset(offset),
-            (_, Some(Place::Time(time))) => Self::Time(time),
-            (_, Some(Place::Ago(ago))) => Self::Ago(ago),
+            (_, Some(Endpoint::Committed(group))) => Self::Committed(group),
+            (_, Some(Endpoint::Offset(offset))) => Self::Offset(offset),
+            (_, Some(Endpoint::Time(time))) => Self::Time(time),
+            (_, Some(Endpoint::Ago(ago))) => Self::Ago(ago),
             (_, None) => {
-                return Err(format!("`{text}` is neither a place in a log nor a time{}", time::advice(text)));
+                return Err(format!("`{text}` is neither a position in a log nor a time{}", time::hint(text)));
             }
         })
     }
 }
 
-impl FromStr for To {
+impl FromStr for RangeEnd {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Ok(match (text, place(text)?) {
+        Ok(match (text, parse_endpoint(text)?) {
             ("latest", _) => Self::Latest,
             ("never", _) => Self::Never,
-            (_, Some(Place::Committed(group))) => Self::Committed(group),
-            (_, Some(Place::Offset(offset))) => Self::Offset(offset),
-            (_, Some(Place::Time(time))) => Self::Time(time),
-            (_, Some(Place::Ago(ago))) => Self::Ago(ago),
+            (_, Some(Endpoint::Committed(group))) => Self::Committed(group),
+            (_, Some(Endpoint::Offset(offset))) => Self::Offset(offset),
+            (_, Some(Endpoint::Time(time))) => Self::Time(time),
+            (_, Some(Endpoint::Ago(ago))) => Self::Ago(ago),
             (_, None) => {
-                return Err(format!("`{text}` is neither a place in a log nor a time{}", time::advice(text)));
+                return Err(format!("`{text}` is neither a position in a log nor a time{}", time::hint(text)));
             }
         })
     }
 }
 
-impl fmt::Display for From {
+impl fmt::Display for RangeStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Earliest => f.write_str("earliest"),
             Self::Latest => f.write_str("latest"),
             Self::Last(count) => write!(f, "last:{count}"),
-            Self::Committed(group) => show(f, &Place::Committed(group.clone())),
-            Self::Offset(offset) => show(f, &Place::Offset(*offset)),
-            Self::Time(time) => show(f, &Place::Time(*time)),
-            Self::Ago(ago) => show(f, &Place::Ago(*ago)),
+            Self::Committed(group) => write_endpoint(f, &Endpoint::Committed(group.clone())),
+            Self::Offset(offset) => write_endpoint(f, &Endpoint::Offset(*offset)),
+            Self::Time(time) => write_endpoint(f, &Endpoint::Time(*time)),
+            Self::Ago(ago) => write_endpoint(f, &Endpoint::Ago(*ago)),
         }
     }
 }
 
-impl fmt::Display for To {
+impl fmt::Display for RangeEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("latest"),
             Self::Never => f.write_str("never"),
-            Self::Committed(group) => show(f, &Place::Committed(group.clone())),
-            Self::Offset(offset) => show(f, &Place::Offset(*offset)),
-            Self::Time(time) => show(f, &Place::Time(*time)),
-            Self::Ago(ago) => show(f, &Place::Ago(*ago)),
+            Self::Committed(group) => write_endpoint(f, &Endpoint::Committed(group.clone())),
+            Self::Offset(offset) => write_endpoint(f, &Endpoint::Offset(*offset)),
+            Self::Time(time) => write_endpoint(f, &Endpoint::Time(*time)),
+            Self::Ago(ago) => write_endpoint(f, &Endpoint::Ago(*ago)),
         }
     }
 }
 
-/// `[TOPIC:]PARTITION=[FROM]..[TO]`.
+/// The form is `[TOPIC:]PARTITION=[FROM]..[TO]`.
 impl FromStr for Override {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "write TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic";
-        let wrong = |reason: &str| format!("`{text}`: {reason}");
-        let (name, range) = text.split_once('=').ok_or_else(|| wrong(FORM))?;
+        const SYNTAX: &str = "write TOPIC:PARTITION=FROM..TO; FROM or TO may be left out, and TOPIC: for every topic";
+        let invalid = |reason: &str| format!("`{text}`: {reason}");
+        let (name, range) = text.split_once('=').ok_or_else(|| invalid(SYNTAX))?;
         let (topic, number) = name.rsplit_once(':').map_or((None, name), |(topic, number)| (Some(topic), number));
         let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let number = number.parse().ok().filter(|_| digits).ok_or_else(|| wrong(FORM))?;
+        let number = number.parse().ok().filter(|_| digits).ok_or_else(|| invalid(SYNTAX))?;
         if topic == Some("") {
-            return Err(wrong(FORM));
+            return Err(invalid(SYNTAX));
         }
-        let (from, to) = range.split_once("..").ok_or_else(|| wrong(FORM))?;
+        let (from, to) = range.split_once("..").ok_or_else(|| invalid(SYNTAX))?;
         let side = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
-        let from = side(from).map(|text| text.parse::<From>()).transpose().map_err(|reason| wrong(&reason))?;
-        let to = side(to).map(|text| text.parse::<To>()).transpose().map_err(|reason| wrong(&reason))?;
+        let from = side(from).map(|text| text.parse::<RangeStart>()).transpose().map_err(|reason| invalid(&reason))?;
+        let to = side(to).map(|text| text.parse::<RangeEnd>()).transpose().map_err(|reason| invalid(&reason))?;
         match (&from, &to) {
-            (None, None) => Err(wrong(FORM)),
-            (_, Some(To::Never)) => Err(wrong("a run follows all partitions or none; use --to never for all")),
+            (None, None) => Err(invalid(SYNTAX)),
+            (_, Some(RangeEnd::Never)) => Err(invalid("a run follows all partitions or none; use --to never for all")),
             _ => Ok(Self { topic: topic.map(str::to_owned), partition: PartitionId(number), from, to }),
         }
     }
@@ -216,16 +222,16 @@ impl fmt::Display for Override {
     }
 }
 
-/// The range in words.
+/// The range as text.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 3;
+        const MAX_SHOWN_OVERRIDES: usize = 3;
         write!(f, "from {} to {}", self.from, self.to)?;
-        for one in self.overrides.iter().take(SHOWN) {
+        for one in self.overrides.iter().take(MAX_SHOWN_OVERRIDES) {
             write!(f, ", partition {one}")?;
         }
         match self.overrides.len() {
-            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            n if n > MAX_SHOWN_OVERRIDES => write!(f, " and {} more", n - MAX_SHOWN_OVERRIDES),
             _ => Ok(()),
         }
     }

@@ -1,14 +1,14 @@
-//! Points in time as people and other programs write them.
+//! Times in the forms that users and other programs write.
 
 use std::fmt::Write;
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-/// How long `2026-01-31` is.
+/// Length of `2026-01-31`.
 const DATE_BYTES: usize = 10;
 
-/// A date; a date and a time with a zone, or without one in UTC; `ms:` and `s:` with milliseconds and seconds since 1970. `None`
-/// where the text is none of these.
+/// Parses a date, or a date and a time with a time zone (default: UTC). `ms:` and `s:` precede milliseconds and seconds
+/// since 1970. `None` if the text has none of these forms.
 pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
     if let Some(ms) = text.strip_prefix("ms:") {
         return digits(ms).and_then(DateTime::from_timestamp_millis);
@@ -24,7 +24,7 @@ fn digits(text: &str) -> Option<i64> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
 
-/// The date and the time of day as they are written, and what stands behind them.
+/// Splits a text into its date and time of day, and the rest.
 fn local(text: &str) -> Option<(NaiveDateTime, &str)> {
     let (date, rest) = text.split_at_checked(DATE_BYTES)?;
     let date =
@@ -35,13 +35,13 @@ fn local(text: &str) -> Option<(NaiveDateTime, &str)> {
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (clock, zone) =
         rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && !":.,".contains(c)).unwrap_or(rest.len()));
-    // Logs write the fraction with a comma, and a full hour is often all that matters.
+    // Logs write fractions with a comma. The minutes of a full hour may be omitted.
     let clock = if clock.len() == 2 { format!("{clock}:00") } else { clock.replace(',', ".") };
     let time = ["%H:%M:%S%.f", "%H:%M"].into_iter().find_map(|form| NaiveTime::parse_from_str(&clock, form).ok())?;
     Some((date.and_time(time), zone))
 }
 
-/// How far a zone is ahead of UTC: nothing or `Z`, `+01:00`, `+0100` or `+01`.
+/// The offset of a time zone from UTC: empty, `Z`, `+01:00`, `+0100` or `+01`.
 fn offset(zone: &str) -> Option<Duration> {
     let zone = zone.strip_prefix(' ').unwrap_or(zone);
     if matches!(zone, "" | "Z" | "z" | "UTC" | "GMT") {
@@ -62,32 +62,32 @@ fn offset(zone: &str) -> Option<Duration> {
     (hours < 24 && minutes < 60).then(|| Duration::minutes(sign * (hours * 60 + minutes)))
 }
 
-/// What to write instead of something that other programs would understand; empty where nothing is known.
-pub(super) fn advice(text: &str) -> String {
-    let mut advice = String::new();
+/// A hint for a text in a form of another program; empty if the form is unknown.
+pub(super) fn hint(text: &str) -> String {
+    let mut hint = String::new();
     // Writing to a String cannot fail.
     let _ = match text.split_once('@') {
-        Some(("s" | "e", ms)) if digits(ms).is_some() => write!(advice, "; for milliseconds since 1970 write ms:{ms}"),
+        Some(("s" | "e", ms)) if digits(ms).is_some() => write!(hint, "; for milliseconds since 1970 write ms:{ms}"),
         Some(("", seconds)) if digits(seconds).is_some() => {
-            write!(advice, "; for seconds since 1970 write s:{seconds}")
+            write!(hint, "; for seconds since 1970 write s:{seconds}")
         }
-        _ if text == "now" => write!(advice, "; the end of the log is latest"),
-        _ if super::text::duration(text).is_some() => write!(advice, "; for a time before now write -{text}"),
+        _ if text == "now" => write!(hint, "; for the end of the log write latest"),
+        _ if super::text::duration(text).is_some() => write!(hint, "; for a time before now write -{text}"),
         _ => match local(text) {
             Some((_, zone)) => {
-                write!(advice, "; its time zone `{}` is not understood: write Z, +01:00 or +0100", zone.trim_start())
+                write!(hint, "; its time zone `{}` is not understood: write Z, +01:00 or +0100", zone.trim_start())
             }
-            None if has_a_date(text) => {
-                write!(advice, "; times are written 2026-01-31, 2026-01-31T10:00 or 2026-01-31T10:00:00+01:00")
+            None if looks_like_date(text) => {
+                write!(hint, "; times are written 2026-01-31, 2026-01-31T10:00 or 2026-01-31T10:00:00+01:00")
             }
             None => Ok(()),
         },
     };
-    advice
+    hint
 }
 
-/// Whether there are as many digits in it as in a date, with a sign that dates have.
-fn has_a_date(text: &str) -> bool {
+/// Whether a text has at least 5 digits and a character that dates contain.
+fn looks_like_date(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     digits >= 5 && text.contains(['-', '/', '.', ':', 'T'])
 }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_as_other_programs_write_them() {
+    fn times_of_other_programs_parse() {
         for (text, utc) in [
             ("2026-01-31T10:00:00+0100", "2026-01-31T09:00:00Z"),
             ("2026-01-31T10:00:00+01", "2026-01-31T09:00:00Z"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_says_what_to_write() {
+    fn hints_suggest_the_correct_form() {
         for (text, part) in [
             ("s@1795000000000", "write ms:1795000000000"),
             ("@1795000000", "write s:1795000000"),
@@ -137,9 +137,9 @@ mod tests {
             ("2h", "write -2h"),
             ("now", "latest"),
         ] {
-            assert!(advice(text).contains(part), "{text}: {}", advice(text));
+            assert!(hint(text).contains(part), "{text}: {}", hint(text));
         }
-        assert_eq!(advice("soon"), "");
+        assert_eq!(hint("soon"), "");
     }
 
     proptest! {
@@ -152,8 +152,8 @@ mod tests {
         }
 
         #[test]
-        fn no_text_upsets_it(text in "\\PC{0,30}") {
-            drop((parse(&text), advice(&text), parse(&format!("2026-01-31{text}")), parse(&format!("2026-01-31T10{text}"))));
+        fn any_text_parses_or_fails(text in "\\PC{0,30}") {
+            drop((parse(&text), hint(&text), parse(&format!("2026-01-31{text}")), parse(&format!("2026-01-31T10{text}"))));
         }
     }
 }

@@ -1,51 +1,52 @@
-//! Where one partition is read from and to, by what was asked for and what the cluster answered. No clock and no cluster here.
+//! Computes the offsets of one partition from the requested range and the cluster's answers. Pure: no clock, no
+//! cluster.
 
 use crate::{
     domain::Offset,
     feed::{ClampReason, RangeSide},
     kafka::LogEnds,
-    plan::{From, PlannedPartition, To},
+    plan::{PlannedPartition, RangeEnd, RangeStart},
 };
 
-/// What the cluster answered where a side of a range had to be looked up.
+/// The cluster's answer for one end of a range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Nothing had to be looked up, or nothing was found and nothing could have been: no record is as young as that.
+pub(super) enum LookupResult {
+    /// No lookup was needed, or the log has no record that is new enough.
     #[default]
     Nothing,
-    /// Nothing was found, because the time asked for is still to come.
+    /// Nothing was found because the requested time is in the future.
     Future,
-    /// This offset: of the first record that is not older, or the one that was committed.
+    /// The offset of the first record at or after the requested time, or the committed offset.
     At(Offset),
 }
 
-/// What one partition has that the others may not.
+/// The requested range of one partition.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    /// Where it is to begin.
-    pub(super) from: From,
-    /// Where it is to end.
-    pub(super) to: To,
-    /// What was found for `from`.
-    pub(super) found_from: Found,
-    /// What was found for `to`.
-    pub(super) found_to: Found,
+pub(super) struct RequestedRange {
+    /// The requested start.
+    pub(super) from: RangeStart,
+    /// The requested end.
+    pub(super) to: RangeEnd,
+    /// The answer for `from`.
+    pub(super) found_from: LookupResult,
+    /// The answer for `to`.
+    pub(super) found_to: LookupResult,
 }
 
-impl Asked {
-    /// Whether what was asked for ends at or below the end of the log, so that nothing above it is missed.
+impl RequestedRange {
+    /// Whether the requested end is at or below the end of the log, so that nothing above the log's end is missed.
     pub(super) fn ends_before(&self, end: Offset) -> bool {
         match (&self.to, self.found_to) {
-            (To::Offset(asked), _) => *asked <= end,
-            (To::Committed(_), Found::At(found)) => found <= end,
-            (To::Committed(_), _) => true,
-            (To::Time(_) | To::Ago(_), Found::At(found)) => found < end,
-            (To::Latest | To::Never | To::Time(_) | To::Ago(_), _) => false,
+            (RangeEnd::Offset(asked), _) => *asked <= end,
+            (RangeEnd::Committed(_), LookupResult::At(found)) => found <= end,
+            (RangeEnd::Committed(_), _) => true,
+            (RangeEnd::Time(_) | RangeEnd::Ago(_), LookupResult::At(found)) => found < end,
+            (RangeEnd::Latest | RangeEnd::Never | RangeEnd::Time(_) | RangeEnd::Ago(_), _) => false,
         }
     }
 }
 
-/// A side of a range that is not what was asked for.
+/// An end of a range that differs from what was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clamp {
     pub(super) side: RangeSide,
@@ -54,8 +55,8 @@ pub(super) struct Clamp {
     pub(super) used: Offset,
 }
 
-/// Where a partition is read from and to, within its log, and what is not as it was asked for.
-pub(super) fn bounds(asked: &Asked, log: LogEnds) -> (PlannedPartition, Vec<Clamp>) {
+/// Computes the offsets to read, limited to the log, and where they differ from the request.
+pub(super) fn bounds(asked: &RequestedRange, log: LogEnds) -> (PlannedPartition, Vec<Clamp>) {
     let LogEnds { id, low, end } = log;
     let within = |offset: Offset| {
         if offset < low {
@@ -66,48 +67,50 @@ pub(super) fn bounds(asked: &Asked, log: LogEnds) -> (PlannedPartition, Vec<Clam
             (offset, None)
         }
     };
-    // A time is answered with the first record that is left: whether older ones are gone cannot be known.
-    let by_time = |found: Found| match found {
-        Found::At(offset) if offset <= low && low > Offset::ZERO => (low, Some(ClampReason::BelowStart)),
-        // Records that came after the log's end was looked up are for another plan.
-        Found::At(offset) => (offset.clamp(low, end), None),
-        Found::Nothing => (end, None),
-        Found::Future => (end, Some(ClampReason::AboveEnd)),
+    // A time resolves to the first record that still exists. Whether older records were deleted is unknown.
+    let by_time = |found: LookupResult| match found {
+        LookupResult::At(offset) if offset <= low && low > Offset::ZERO => (low, Some(ClampReason::BelowStart)),
+        // Records written after the log's end was looked up belong to a later plan.
+        LookupResult::At(offset) => (offset.clamp(low, end), None),
+        LookupResult::Nothing => (end, None),
+        LookupResult::Future => (end, Some(ClampReason::AboveEnd)),
     };
-    let by_group = |found: Found| match found {
-        Found::At(offset) => within(offset),
-        Found::Nothing | Found::Future => (low, Some(ClampReason::NothingCommitted)),
+    let by_group = |found: LookupResult| match found {
+        LookupResult::At(offset) => within(offset),
+        LookupResult::Nothing | LookupResult::Future => (low, Some(ClampReason::NothingCommitted)),
     };
     let (first, from_why) = match &asked.from {
-        From::Earliest => (low, None),
-        From::Latest => (end, None),
-        From::Offset(offset) => within(*offset),
-        // A log that has its first record has fewer, and nothing is missing.
-        From::Last(count) if *count > end.since(low) => (low, (low > Offset::ZERO).then_some(ClampReason::BelowStart)),
-        From::Last(count) => (back(end, *count), None),
-        From::Time(_) | From::Ago(_) => by_time(asked.found_from),
-        From::Committed(_) => by_group(asked.found_from),
+        RangeStart::Earliest => (low, None),
+        RangeStart::Latest => (end, None),
+        RangeStart::Offset(offset) => within(*offset),
+        // If the log still has its first record, fewer offsets than requested are not a loss.
+        RangeStart::Last(count) if *count > end.since(low) => {
+            (low, (low > Offset::ZERO).then_some(ClampReason::BelowStart))
+        }
+        RangeStart::Last(count) => (offset_before(end, *count), None),
+        RangeStart::Time(_) | RangeStart::Ago(_) => by_time(asked.found_from),
+        RangeStart::Committed(_) => by_group(asked.found_from),
     };
     let (last, to_why) = match &asked.to {
-        To::Latest | To::Never => (end, None),
-        To::Offset(offset) => within(*offset),
-        To::Time(_) | To::Ago(_) => by_time(asked.found_to),
-        To::Committed(_) => by_group(asked.found_to),
+        RangeEnd::Latest | RangeEnd::Never => (end, None),
+        RangeEnd::Offset(offset) => within(*offset),
+        RangeEnd::Time(_) | RangeEnd::Ago(_) => by_time(asked.found_to),
+        RangeEnd::Committed(_) => by_group(asked.found_to),
     };
     let clamp = |side, why: Option<ClampReason>, asked: &dyn ToString, used| {
         why.map(|why| Clamp { side, why, asked: asked.to_string(), used })
     };
-    let crossed = (first > last).then_some(ClampReason::Empty);
+    let inverted = (first > last).then_some(ClampReason::Empty);
     let clamps = clamp(RangeSide::From, from_why, &asked.from, first)
         .into_iter()
         .chain(clamp(RangeSide::To, to_why, &asked.to, last))
-        .chain(clamp(RangeSide::To, crossed, &asked.to, first))
+        .chain(clamp(RangeSide::To, inverted, &asked.to, first))
         .collect();
     (PlannedPartition { id, first, end: last.max(first) }, clamps)
 }
 
-/// So many offsets before this one.
-fn back(end: Offset, count: u64) -> Offset {
+/// The offset that is `count` below `end`, at least 0.
+fn offset_before(end: Offset, count: u64) -> Offset {
     i64::try_from(count).ok().and_then(|count| Offset::new(end.get().saturating_sub(count))).unwrap_or_default()
 }
 
@@ -127,19 +130,19 @@ mod tests {
         LogEnds { id: TopicPartition::new("t", 0), low: offset(low), end: offset(end) }
     }
 
-    fn asked(from: &str, to: &str, found_from: Found, found_to: Found) -> Asked {
-        Asked { from: from.parse().unwrap(), to: to.parse().unwrap(), found_from, found_to }
+    fn asked(from: &str, to: &str, found_from: LookupResult, found_to: LookupResult) -> RequestedRange {
+        RequestedRange { from: from.parse().unwrap(), to: to.parse().unwrap(), found_from, found_to }
     }
 
-    fn planned(asked: &Asked, low: i64, end: i64) -> (i64, i64, Vec<(RangeSide, ClampReason)>) {
+    fn planned(asked: &RequestedRange, low: i64, end: i64) -> (i64, i64, Vec<(RangeSide, ClampReason)>) {
         let (one, clamps) = bounds(asked, log(low, end));
         (one.first.get(), one.end.get(), clamps.iter().map(|clamp| (clamp.side, clamp.why)).collect())
     }
 
     #[test]
-    fn each_kind_of_place_in_a_log_from_20_to_100() {
+    fn every_kind_of_range_in_a_log_from_20_to_100() {
         use ClampReason::{AboveEnd, BelowStart, Empty, NothingCommitted};
-        use Found::{At, Future, Nothing};
+        use LookupResult::{At, Future, Nothing};
         use RangeSide::{From as Begin, To as End};
         let at = |raw| At(offset(raw));
         for (from, to, found_from, found_to, first, end, clamps) in [
@@ -170,21 +173,28 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_where_the_log_has_its_beginning() {
+    fn a_log_with_its_first_record_is_not_clamped() {
         assert_eq!(
-            planned(&asked("2000-01-01", "latest", Found::At(Offset::ZERO), Found::Nothing), 0, 9),
+            planned(&asked("2000-01-01", "latest", LookupResult::At(Offset::ZERO), LookupResult::Nothing), 0, 9),
             (0, 9, vec![])
         );
-        assert_eq!(planned(&asked("last:10", "latest", Found::Nothing, Found::Nothing), 0, 9), (0, 9, vec![]));
-        assert_eq!(planned(&asked("0", "0", Found::Nothing, Found::Nothing), 0, 0), (0, 0, vec![]));
+        assert_eq!(
+            planned(&asked("last:10", "latest", LookupResult::Nothing, LookupResult::Nothing), 0, 9),
+            (0, 9, vec![])
+        );
+        assert_eq!(planned(&asked("0", "0", LookupResult::Nothing, LookupResult::Nothing), 0, 0), (0, 0, vec![]));
     }
 
-    fn found() -> impl Strategy<Value = Found> {
-        prop_oneof![Just(Found::Nothing), Just(Found::Future), (0_i64..60).prop_map(|raw| Found::At(offset(raw)))]
+    fn found() -> impl Strategy<Value = LookupResult> {
+        prop_oneof![
+            Just(LookupResult::Nothing),
+            Just(LookupResult::Future),
+            (0_i64..60).prop_map(|raw| LookupResult::At(offset(raw)))
+        ]
     }
 
     proptest! {
-        /// Whatever is asked and answered: the range lies within the log, and is exactly what was asked for or is told of.
+        /// The range lies within the log. It is either what was requested, or a clamp reports the difference.
         #[test]
         fn a_range_lies_within_its_log(
             low in 0_i64..30, length in 0_i64..30, from in 0_i64..70, to in 0_i64..70, last in 0_u64..70,
@@ -193,27 +203,27 @@ mod tests {
             let end = low + length;
             let time = DateTime::from_timestamp_millis(1).unwrap();
             let from = match kind_from {
-                0 => From::Earliest,
-                1 => From::Latest,
-                2 => From::Offset(offset(from)),
-                3 => From::Last(last),
-                4 => From::Time(time),
-                _ => From::Committed(Some("g".into())),
+                0 => RangeStart::Earliest,
+                1 => RangeStart::Latest,
+                2 => RangeStart::Offset(offset(from)),
+                3 => RangeStart::Last(last),
+                4 => RangeStart::Time(time),
+                _ => RangeStart::Committed(Some("g".into())),
             };
             let to = match kind_to {
-                0 => To::Latest,
-                1 => To::Never,
-                2 => To::Offset(offset(to)),
-                3 => To::Time(time),
-                _ => To::Committed(Some("g".into())),
+                0 => RangeEnd::Latest,
+                1 => RangeEnd::Never,
+                2 => RangeEnd::Offset(offset(to)),
+                3 => RangeEnd::Time(time),
+                _ => RangeEnd::Committed(Some("g".into())),
             };
-            let asked = Asked { from: from.clone(), to: to.clone(), found_from, found_to };
+            let asked = RequestedRange { from: from.clone(), to: to.clone(), found_from, found_to };
             let (first, last, clamps) = planned(&asked, low, end);
             prop_assert!(low <= first && first <= last && last <= end);
-            if let From::Offset(wanted) = from && first != wanted.get() {
+            if let RangeStart::Offset(wanted) = from && first != wanted.get() {
                 prop_assert!(clamps.iter().any(|(side, _)| *side == RangeSide::From));
             }
-            if let To::Offset(wanted) = to && last != wanted.get() {
+            if let RangeEnd::Offset(wanted) = to && last != wanted.get() {
                 prop_assert!(clamps.iter().any(|(side, _)| *side == RangeSide::To));
             }
         }

@@ -1,4 +1,4 @@
-//! One record while rules look at it: what takes time to find out is found out once, and only when it is asked for.
+//! A record under examination. Expensive results are computed on demand and cached.
 
 use std::{borrow::Cow, cell::OnceCell};
 
@@ -19,11 +19,11 @@ use crate::{
 
 type Decoded<'a> = OnceCell<Result<Option<Document<'a>>, Undecodable>>;
 
-/// A part of a record that may be there but cannot be read; [`Examined::unread`] says why.
+/// A part of a record could not be read; [`Examined::unread`] returns why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unread;
 
-/// One record while rules look at it.
+/// A record under examination.
 pub struct Examined<'a, F> {
     record: &'a F,
     rules: &'a Rules,
@@ -31,9 +31,9 @@ pub struct Examined<'a, F> {
     value: Decoded<'a>,
     key: Decoded<'a>,
     key_text: OnceCell<Vec<u8>>,
-    /// The first string that was asked for and has no text.
-    without_text: OnceCell<Undecodable>,
-    made: OnceCell<Result<Option<Vec<u8>>, Unread>>,
+    /// The first string that a rule used and that contains a lone surrogate.
+    surrogate_error: OnceCell<Undecodable>,
+    templated_key: OnceCell<Result<Option<Vec<u8>>, Unread>>,
 }
 
 impl<'a, F: Fields> Examined<'a, F> {
@@ -45,47 +45,47 @@ impl<'a, F: Fields> Examined<'a, F> {
             value: OnceCell::new(),
             key: OnceCell::new(),
             key_text: OnceCell::new(),
-            without_text: OnceCell::new(),
-            made: OnceCell::new(),
+            surrogate_error: OnceCell::new(),
+            templated_key: OnceCell::new(),
         }
     }
 
-    /// The key of its lane: the record's own, or what the key template makes of it. A key whose format was asked for is the
-    /// text of what it decodes to.
+    /// The key of the lane: the record's own, or the key template's. If a format is specified for keys, the text of the
+    /// decoded key.
     #[must_use]
     pub fn lane_key(&self) -> Option<&[u8]> {
         match &self.rules.template {
             None => self.own_key(),
-            Some(template) => self.made(template).as_ref().ok()?.as_deref(),
+            Some(template) => self.templated_key(template).as_ref().ok()?.as_deref(),
         }
     }
 
-    fn made(&self, template: &KeyTemplate) -> &Result<Option<Vec<u8>>, Unread> {
-        self.made.get_or_init(|| template.render(self))
+    fn templated_key(&self, template: &KeyTemplate) -> &Result<Option<Vec<u8>>, Unread> {
+        self.templated_key.get_or_init(|| template.render(self))
     }
 
-    /// The key of its lane, told apart from one that cannot be read.
+    /// Like [`Self::lane_key`], but distinguishes an absent key from one that cannot be read.
     pub(super) fn judged_key(&self) -> Result<Option<&[u8]>, Unread> {
         match &self.rules.template {
             None if self.key_document().is_err() => Err(Unread),
             None => Ok(self.own_key()),
-            Some(template) => self.made(template).as_ref().map(Option::as_deref).map_err(|unread| *unread),
+            Some(template) => self.templated_key(template).as_ref().map(Option::as_deref).map_err(|unread| *unread),
         }
     }
 
-    /// What a template makes of it; `None` where a part is absent.
+    /// Applies a template; `None` if a part is absent.
     #[must_use]
-    pub fn made_by(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
+    pub fn apply_template(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
         template.render(self).ok().flatten()
     }
 
-    /// Its event type: the first that it has of the parts where event types are looked for.
+    /// The event type: the first of the event type fields that the record has.
     #[must_use]
     pub fn event_type(&self) -> Option<Cow<'_, [u8]>> {
         self.judged_event_type().ok().flatten()
     }
 
-    /// The same, told apart from one that cannot be read, or that a part that cannot be read comes before.
+    /// Like [`Self::event_type`]. Fails if a field cannot be read before an event type is found.
     pub(super) fn judged_event_type(&self) -> Result<Option<Cow<'_, [u8]>>, Unread> {
         for field in &self.rules.event_type {
             if let Some(name) = self.judged_field(field)? {
@@ -95,14 +95,14 @@ impl<'a, F: Fields> Examined<'a, F> {
         Ok(None)
     }
 
-    /// One of its parts; `None` where it is absent. Null, lists and objects of JSON count as absent. Where the record cannot
-    /// be decoded, so are all places of its value: [`Self::document`] and [`Self::undecodable`] tell.
+    /// A field of the record; `None` if absent. JSON null, lists and objects count as absent. If the value cannot be
+    /// decoded, all fields in it are absent: see [`Self::document`] and [`Self::undecodable`].
     #[must_use]
     pub fn field(&self, field: &Field) -> Option<Cow<'_, [u8]>> {
         self.judged_field(field).ok().flatten()
     }
 
-    /// The same, told apart from a part that cannot be read.
+    /// Like [`Self::field`], but distinguishes an absent field from one that cannot be read.
     pub(super) fn judged_field(&self, field: &Field) -> Result<Option<Cow<'_, [u8]>>, Unread> {
         Ok(match field {
             Field::Key => self.own_key().map(Cow::Borrowed),
@@ -110,7 +110,7 @@ impl<'a, F: Fields> Examined<'a, F> {
             Field::Json(path) => {
                 let document = self.document().map_err(|_| Unread)?;
                 let Some(found) = document.and_then(|document| path.find(document)) else { return Ok(None) };
-                scalar(found).map_err(|error| self.note(path, error))?.map(|text| match text {
+                scalar(found).map_err(|error| self.record_surrogate(path, error))?.map(|text| match text {
                     Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                     Cow::Owned(text) => Cow::Owned(text.into_bytes()),
                 })
@@ -118,45 +118,45 @@ impl<'a, F: Fields> Examined<'a, F> {
         })
     }
 
-    /// Why a part that was asked for so far cannot be read, where that is so. Nothing more is decoded.
+    /// Why a part that was requested so far could not be read. Decodes nothing.
     #[must_use]
     pub fn unread(&self) -> Option<&Undecodable> {
         let key = self.key.get().and_then(|key| key.as_ref().err());
-        key.or_else(|| self.value.get()?.as_ref().err()).or_else(|| self.without_text.get())
+        key.or_else(|| self.value.get()?.as_ref().err()).or_else(|| self.surrogate_error.get())
     }
 
-    /// Keeps the reason why a place in the value has no text.
-    pub(super) fn note(&self, path: &JsonPath, error: LoneSurrogate) -> Unread {
-        self.without_text.get_or_init(|| Undecodable::Bad(format!("json.{path}: {error}")));
+    /// Remembers why a string in the value has no text.
+    pub(super) fn record_surrogate(&self, path: &JsonPath, error: LoneSurrogate) -> Unread {
+        self.surrogate_error.get_or_init(|| Undecodable::Bad(format!("json.{path}: {error}")));
         Unread
     }
 
-    /// Its value decoded; `None` for a tombstone, and for what cannot be decoded.
+    /// The decoded value; `None` for a tombstone, and if it cannot be decoded.
     #[must_use]
     pub fn value(&self) -> Option<&Document<'a>> {
         self.document().ok().flatten()
     }
 
-    /// What its key and its value are.
+    /// The formats of key and value.
     #[must_use]
     pub fn formats(&self) -> Formats {
         self.formats
     }
 
-    /// Why it cannot be decoded, where a format was asked for: its key and its value are decoded for that.
+    /// Why the record is not in a specified format. Decodes key and value if necessary.
     #[must_use]
     pub fn undecodable(&self) -> Option<&Undecodable> {
-        if !self.formats.is_asked() {
+        if !self.formats.is_specified() {
             return None;
         }
-        let value = || self.document().err().filter(|_| self.formats.value.is_asked());
+        let value = || self.document().err().filter(|_| self.formats.value.is_specified());
         self.key_document().err().or_else(value)
     }
 
-    /// The same, for what was asked for so far: nothing more is decoded.
-    pub(super) fn trouble(&self) -> Option<&Undecodable> {
+    /// Like [`Self::undecodable`] for the parts that were requested so far. Decodes nothing.
+    pub(super) fn format_error(&self) -> Option<&Undecodable> {
         let key = self.key.get().and_then(|key| key.as_ref().err());
-        let value = self.value.get().filter(|_| self.formats.value.is_asked());
+        let value = self.value.get().filter(|_| self.formats.value.is_specified());
         key.or_else(|| value?.as_ref().err())
     }
 
@@ -164,16 +164,16 @@ impl<'a, F: Fields> Examined<'a, F> {
         self.record.header(name)
     }
 
-    /// What stands at a place of the value.
+    /// The value at a path.
     #[must_use]
     pub fn json(&self, path: &JsonPath) -> Option<Json<'_>> {
         path.find(self.value()?)
     }
 
-    /// The value, decoded; `None` where there is none.
+    /// The decoded value; `None` if the record has none.
     ///
     /// # Errors
-    /// Why it cannot be decoded.
+    /// The value cannot be decoded.
     pub fn document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
         let decode = |bytes| {
             let schema = self.schema_header(self.formats.value, VALUE_SCHEMA_HEADER);
@@ -183,12 +183,12 @@ impl<'a, F: Fields> Examined<'a, F> {
         value.as_ref().map(Option::as_ref)
     }
 
-    /// The key, decoded; `None` where there is none, and where no format was asked for.
+    /// The decoded key; `None` if the record has none, or if no format is specified for keys.
     ///
     /// # Errors
-    /// Why it cannot be decoded.
+    /// The key cannot be decoded.
     pub fn key_document(&self) -> Result<Option<&Document<'a>>, &Undecodable> {
-        let bytes = self.record.key().filter(|_| self.formats.key.is_asked());
+        let bytes = self.record.key().filter(|_| self.formats.key.is_specified());
         let decode = |bytes| {
             let schema = self.schema_header(self.formats.key, KEY_SCHEMA_HEADER);
             self.rules.decoding.decode(self.formats.key, schema, bytes).map_err(|error| error.of("key"))
@@ -197,18 +197,18 @@ impl<'a, F: Fields> Examined<'a, F> {
         key.as_ref().map(Option::as_ref)
     }
 
-    /// The header that names a schema, where the format needs one.
+    /// The header that names a schema, if the format uses a registry.
     fn schema_header(&self, format: Format, name: &'static str) -> Option<(&'static str, &[u8])> {
         let header = || self.header(name).map(|value| (name, value));
         format.needs_registry().then(header).flatten()
     }
 
-    /// The key as text where a format was asked for, otherwise its bytes.
+    /// The decoded key as text if a format is specified for keys; otherwise its bytes.
     #[must_use]
     pub fn own_key(&self) -> Option<&[u8]> {
         match self.key_document() {
             Ok(Some(key)) => Some(self.key_text.get_or_init(|| key_text(key).into_owned().into_bytes())),
-            // Where it cannot be decoded its bytes keep its order; it fails all the same.
+            // If the key cannot be decoded, its bytes keep its order. The record fails anyway.
             _ => self.record.key(),
         }
     }

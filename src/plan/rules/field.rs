@@ -1,22 +1,22 @@
-//! Parts of a record that rules and templates look at.
+//! Fields of a record for rules and templates.
 
 use std::{fmt, str::FromStr};
 
 use super::json_path::JsonPath;
 
-/// A part of a record: `key`, `header.NAME` or `json.PATH`, a place in a value that is JSON.
+/// A field of a record: `key`, `header.NAME` or `json.PATH`, a path in a JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The key.
     Key,
     /// The value of the first header with this name.
     Header(String),
-    /// A place in the value.
+    /// The value at a path in the record's value.
     Json(JsonPath),
 }
 
 impl Field {
-    /// Where event types are looked for unless it is said otherwise: the first of these that a record has.
+    /// The default fields for event types. The first one that a record has is used.
     #[must_use]
     pub fn event_types() -> Vec<Self> {
         let json = |name: &str| name.parse().ok().map(Self::Json);
@@ -47,7 +47,7 @@ impl FromStr for Field {
             None if text == "key" => Ok(Self::Key),
             Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
             Some(("json", path)) => path.parse().map(Self::Json),
-            _ => Err(format!("`{text}` is no part of a record; write key, header.NAME or json.PATH")),
+            _ => Err(format!("`{text}` is not a field of a record; write key, header.NAME or json.PATH")),
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_read_back_as_they_are_shown() {
+    fn displayed_fields_parse_back() {
         for text in ["key", "header.event-type", "header.a.b", "json.a.b[0]", r#"json["a b"]"#] {
             let text = text.replace("json[", "json.[");
             assert_eq!(text.parse::<Field>().unwrap().to_string(), text);

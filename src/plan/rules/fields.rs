@@ -1,4 +1,4 @@
-//! What rules may look at, wherever a record comes from.
+//! Access to the fields of a record, wherever it comes from.
 
 use crate::{
     decode::DecodeSettings,
@@ -6,7 +6,7 @@ use crate::{
     kafka::RawRecord,
 };
 
-/// What a rule may look at in a record.
+/// Access to the fields of a record.
 pub trait Fields {
     /// The key, if it has one.
     fn key(&self) -> Option<&[u8]>;
@@ -14,9 +14,9 @@ pub trait Fields {
     /// The value, if it has one.
     fn value(&self) -> Option<&[u8]>;
 
-    /// The value of the first header with this name, where there is one that is not null.
+    /// The value of the first header with this name, unless it is null.
     fn header(&self, name: &str) -> Option<&[u8]>;
-    /// What its key and its value are.
+    /// The formats of key and value.
     fn formats(&self, settings: &DecodeSettings) -> Formats {
         settings.formats
     }
@@ -31,12 +31,12 @@ impl Fields for Record {
         Self::value(self)
     }
 
-    /// A record keeps its headers only where the handler wants them.
+    /// Headers are only kept if the handler needs them.
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers().find(|header| header.key == name.as_bytes()).and_then(|header| header.value)
     }
 
-    /// Found out when it was read.
+    /// The formats were determined when the record was read.
     fn formats(&self, _settings: &DecodeSettings) -> Formats {
         self.route.formats
     }

@@ -1,22 +1,22 @@
-//! Patterns with wildcards, matched against bytes: a key need not be text.
+//! Glob patterns, matched against bytes: keys need not be text.
 
 use std::{fmt, str::FromStr};
 
 use globset::GlobBuilder;
 use regex::bytes::{Regex, RegexBuilder};
 
-/// A pattern that a whole key, or a whole event type, matches or not.
+/// A pattern for whole keys or event types.
 ///
-/// `*` is any number of bytes, `?` is one byte, `[a-z]` and `[!a-z]` are one byte in or out of a set, `{one,other}` is either,
-/// and `\` takes the meaning from the character behind it. Upper and lower case differ. The syntax is that of the crate
-/// `globset`; `/` is a byte like any other.
+/// `*` is any number of bytes, `?` is one byte, `[a-z]` and `[!a-z]` are one byte in or outside a set, `{one,other}` is
+/// either, and `\` makes the next character literal. Matching is case-sensitive. The syntax is that of the crate
+/// `globset`; `/` is not special.
 ///
-/// Keys often look like patterns: a pattern also matches the key that is its own text, and a pattern that is an object or a list
-/// of JSON, such as `{"id":17}`, matches nothing else.
+/// Keys often look like patterns. A pattern therefore also matches the key that equals its text, and a pattern that is
+/// a JSON object or list, such as `{"id":17}`, matches nothing else.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
-    /// `None` where the text has no other meaning than itself.
+    /// `None` if only the text itself matches.
     regex: Option<Regex>,
 }
 
@@ -27,13 +27,13 @@ impl Glob {
         bytes == self.text.as_bytes() || self.regex.as_ref().is_some_and(|regex| regex.is_match(bytes))
     }
 
-    /// The pattern that everything matches.
+    /// A pattern that matches everything.
     #[must_use]
     pub fn any() -> Option<Self> {
         "*".parse().ok()
     }
 
-    /// The pattern as it was written.
+    /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -62,21 +62,18 @@ impl FromStr for Glob {
             return Ok(Self { text: text.to_owned(), regex: None });
         }
         let glob = GlobBuilder::new(text).backslash_escape(true).build().map_err(|error| {
-            format!(
-                "`{text}` is not a pattern: {}; put a backslash before [ ] {{ }} * ? that are meant as they are",
-                error.kind()
-            )
+            format!("`{text}` is not a pattern: {}; put a backslash before each literal [ ] {{ }} * ?", error.kind())
         })?;
-        // The crate's own matcher takes paths; its regular expression takes any bytes.
+        // The matcher of `globset` takes paths; its regular expression takes any bytes.
         let regex = RegexBuilder::new(glob.regex())
             .dot_matches_new_line(true)
             .build()
-            .map_err(|_| format!("`{text}` is too large a pattern"))?;
+            .map_err(|_| format!("the pattern `{text}` is too large"))?;
         Ok(Self { text: text.to_owned(), regex: Some(regex) })
     }
 }
 
-/// Whether a text is an object or a list of JSON that has something in it other than a number: `[0]` and `{}` are patterns.
+/// Whether a text is a JSON object or list with content other than numbers: `[0]` and `{}` are patterns.
 fn is_json(text: &str) -> bool {
     match serde_json::from_str(text) {
         Ok(serde_json::Value::Object(fields)) => !fields.is_empty(),
@@ -91,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// The definition of `*` and `?`, without any cleverness.
+    /// The definition of `*` and `?`.
     fn naive(pattern: &[u8], bytes: &[u8]) -> bool {
         match pattern.split_first() {
             None => bytes.is_empty(),
@@ -102,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_take_whole_keys_of_any_bytes() {
+    fn patterns_match_whole_keys_of_any_bytes() {
         for (pattern, bytes, matches) in [
             ("order-*", &b"order-17"[..], true),
             ("order-*", b"an order-17", false),

@@ -1,10 +1,10 @@
-//! Places within a JSON value.
+//! Paths in a JSON value.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use crate::domain::json::{Document, Json, Kind, LoneSurrogate};
 
-/// A place within a JSON value: `team.id`, `items[0].id`, `["a name with dots.and spaces"].id`.
+/// A path in a JSON value: `team.id`, `items[0].id`, `["a name with dots.and spaces"].id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPath(Vec<Step>);
 
@@ -14,14 +14,14 @@ enum Step {
     Index(usize),
 }
 
-/// What ends a name that stands without quotes.
-fn ends_name(c: char) -> bool {
+/// Whether a character ends an unquoted name.
+fn ends_plain_name(c: char) -> bool {
     c.is_control() || c.is_whitespace() || matches!(c, '.' | '[' | ']' | '{' | '}' | '=' | '"')
 }
 
 impl JsonPath {
-    /// The value at this place, where there is one. Names look into objects and indexes into lists, never the other way round.
-    /// Of members of one object that have the same name the last counts.
+    /// The value at this path. Names select members of objects, and indexes select elements of lists. If an object has
+    /// several members with the same name, the last one counts.
     #[must_use]
     pub fn find<'a>(&self, document: &'a Document<'_>) -> Option<Json<'a>> {
         let (first, rest) = self.0.split_first()?;
@@ -35,17 +35,17 @@ impl JsonPath {
         })
     }
 
-    /// Reads a path from the beginning of a text; returns what stands behind it.
+    /// Parses a path at the beginning of a text; returns the rest of the text.
     ///
     /// # Errors
-    /// Where no path begins there, in one sentence.
-    pub(super) fn read(text: &str) -> Result<(Self, &str), String> {
+    /// No path begins there; one sentence.
+    pub(super) fn parse_prefix(text: &str) -> Result<(Self, &str), String> {
         let mut steps = Vec::new();
         let mut rest = text;
         loop {
             if let Some(inner) = rest.strip_prefix('[') {
-                let (step, after) = read_bracket(inner).ok_or_else(|| {
-                    format!("`{text}` is no place in JSON: in brackets stands a number, or a name in quotes")
+                let (step, after) = parse_bracket(inner).ok_or_else(|| {
+                    format!("`{text}` is not a JSON path: write a number or a quoted name in brackets")
                 })?;
                 steps.push(step);
                 rest = after;
@@ -57,9 +57,9 @@ impl JsonPath {
                     continue;
                 }
             }
-            let end = rest.find(ends_name).unwrap_or(rest.len());
+            let end = rest.find(ends_plain_name).unwrap_or(rest.len());
             if end == 0 {
-                return Err(format!("`{text}` is no place in JSON: write NAME, NAME.NAME or NAME[0]"));
+                return Err(format!("`{text}` is not a JSON path: write NAME, NAME.NAME or NAME[0]"));
             }
             steps.push(Step::Name(rest[..end].to_owned()));
             rest = &rest[end..];
@@ -72,7 +72,7 @@ impl JsonPath {
         Ok((Self(steps), rest))
     }
 
-    /// The first name, where the path begins with one that stands without quotes.
+    /// The first name, if the path begins with an unquoted name.
     pub(super) fn first_name(&self) -> Option<&str> {
         match self.0.first()? {
             Step::Name(name) if is_plain(name) => Some(name),
@@ -81,8 +81,8 @@ impl JsonPath {
     }
 }
 
-/// What stands behind an opening bracket.
-fn read_bracket(inner: &str) -> Option<(Step, &str)> {
+/// Parses the step after an opening bracket.
+fn parse_bracket(inner: &str) -> Option<(Step, &str)> {
     if inner.starts_with('"') {
         let mut texts = serde_json::Deserializer::from_str(inner).into_iter::<String>();
         let name = texts.next()?.ok()?;
@@ -94,7 +94,7 @@ fn read_bracket(inner: &str) -> Option<(Step, &str)> {
 }
 
 fn is_plain(name: &str) -> bool {
-    !name.is_empty() && !name.contains(ends_name)
+    !name.is_empty() && !name.contains(ends_plain_name)
 }
 
 impl fmt::Display for JsonPath {
@@ -116,17 +116,17 @@ impl FromStr for JsonPath {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match Self::read(text)? {
+        match Self::parse_prefix(text)? {
             (path, "") => Ok(path),
-            (_, rest) => Err(format!("`{text}` is no place in JSON: `{rest}` is not understood")),
+            (_, rest) => Err(format!("`{text}` is not a JSON path: unexpected `{rest}`")),
         }
     }
 }
 
-/// A value as text: a string is itself, a number or a truth value is as it is written. `None` for null, lists and objects.
+/// A value as text: the text of a string, or a number or boolean as written. `None` for null, lists and objects.
 ///
 /// # Errors
-/// A string that has no text.
+/// A string contains a lone surrogate.
 pub(super) fn scalar(value: Json<'_>) -> Result<Option<Cow<'_, str>>, LoneSurrogate> {
     match value.kind() {
         Kind::String => value.string().map(Some),
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_found() {
+    fn paths_find_values() {
         let text =
             r#"{"team": {"id": 7}, "items": [{"id": "a"}, [true, null]], "a.b": {"": 1.50}, "0": "zero", "\u00fc": 2}"#;
         let document = Document::read(text.as_bytes()).unwrap();
@@ -166,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_says_so() {
+    fn invalid_paths_are_errors() {
         for wrong in
             ["", ".", "a.", ".a", "a..b", "a[", "a[]", "a[x]", "a[-1]", "a[+1]", "a b", "a=b", r#"["a"#, r#"["a"]b"#]
         {
-            assert!(wrong.parse::<JsonPath>().unwrap_err().contains("no place in JSON"), "{wrong}");
+            assert!(wrong.parse::<JsonPath>().unwrap_err().contains("not a JSON path"), "{wrong}");
         }
         assert!("a[99999999999999999999999]".parse::<JsonPath>().is_err());
     }
@@ -185,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_read_back_as_they_are_shown(steps in prop::collection::vec(step(), 1..6)) {
+        fn displayed_paths_parse_back(steps in prop::collection::vec(step(), 1..6)) {
             let path = JsonPath(steps);
             prop_assert_eq!(path.to_string().parse::<JsonPath>(), Ok(path));
         }

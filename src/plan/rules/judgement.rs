@@ -1,11 +1,11 @@
-//! Rules that may be unable to say whether a record meets them.
+//! Three-valued logic: a rule may be unable to judge a record.
 
 use std::{fmt, str::FromStr};
 
-/// Whether a record meets a rule; `None` where the rule cannot read what it needs, such as a value that is not JSON.
+/// Whether a record meets a rule; `None` if the rule cannot read what it needs, such as a value that is not JSON.
 pub(super) type Judgement = Option<bool>;
 
-/// Met where one is met, unmet where all are unmet.
+/// Met if any is met, unmet if all are unmet, otherwise unknown.
 pub(super) fn any_met(judgements: impl IntoIterator<Item = Judgement>) -> Judgement {
     let mut all_judged = true;
     for judgement in judgements {
@@ -18,14 +18,14 @@ pub(super) fn any_met(judgements: impl IntoIterator<Item = Judgement>) -> Judgem
     all_judged.then_some(false)
 }
 
-/// What becomes of a record that a filter cannot judge.
+/// What to do with a record that the filter cannot judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnUnjudged {
-    /// It is handled as if it matched.
+    /// Handle it as if it matched.
     Pass,
-    /// It is left out.
+    /// Exclude it.
     Drop,
-    /// It fails, and the failure policy decides.
+    /// Fail it. The failure policy decides what follows.
     Fail,
 }
 
@@ -47,7 +47,7 @@ impl FromStr for OnUnjudged {
             "pass" => Ok(Self::Pass),
             "drop" => Ok(Self::Drop),
             "fail" => Ok(Self::Fail),
-            other => Err(format!("`{other}` is none of pass, drop and fail")),
+            other => Err(format!("`{other}` is not one of pass, drop and fail")),
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_is_met_decides_and_one_that_is_unclear_leaves_the_rest_open() {
+    fn a_met_rule_decides_and_an_unclear_one_prevents_unmet() {
         for (judgements, expected) in [
             (&[][..], Some(false)),
             (&[Some(false)], Some(false)),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_read_back_as_they_are_shown() {
+    fn displayed_policies_parse_back() {
         for policy in [OnUnjudged::Pass, OnUnjudged::Drop, OnUnjudged::Fail] {
             assert_eq!(policy.to_string().parse(), Ok(policy));
         }

@@ -1,70 +1,70 @@
-//! Rules: conditions that a record meets or not.
+//! Rules: conditions on records.
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath, judgement::Judgement};
 use crate::domain::json::{Decimal, Json, Kind, LoneSurrogate, Number};
 
-/// A condition that a record meets or not.
+/// A condition on a record.
 ///
 /// As text it is `key=PATTERN`, `keys=["one","other"]`, `header.NAME=VALUE`, `json.PATH=VALUE` or `type=PATTERN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// The key of its lane, which is the record's own or what the key template makes of it, matches.
+    /// The key of the lane (the record's own, or the key template's) matches this pattern.
     Key(Glob),
-    /// The key of its lane is one of these.
+    /// The key of the lane is in this list.
     Keys(KeyList),
     /// The first header with this name has this value.
     Header(HeaderIs),
-    /// This stands at a place in its value.
+    /// The value has this at a path.
     Json(JsonIs),
-    /// Its event type matches.
+    /// The event type matches this pattern.
     EventType(Glob),
 }
 
-/// The first header with a name has a value. As text: `NAME=VALUE`.
+/// Requires a value of the first header with a name. As text: `NAME=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderIs {
     /// The name, without `=`.
     pub name: String,
-    /// The value, to be met byte by byte.
+    /// The value, compared byte by byte.
     pub value: String,
 }
 
-/// At a place in the value, which is JSON, stands this. As text: `PATH=VALUE`.
+/// Requires a value at a path in a JSON value. As text: `PATH=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonIs {
-    /// The place.
+    /// The path.
     pub path: JsonPath,
-    /// A string's text, a number in any of its forms (`1`, `1.0` and `10e-1` are the same), a truth value or null. Lists and
-    /// objects are never met.
+    /// The text of a string, a number in any form (`1`, `1.0` and `10e-1` are equal), a boolean or null. Lists and
+    /// objects never match.
     pub value: String,
-    /// The same, where it is a number.
+    /// `value` as a number, if it is one.
     number: Option<Decimal>,
 }
 
-/// Keys, each as it is. As text a list of JSON, such as `["one","other"]`; cloning is cheap.
+/// A list of literal keys. As text, a JSON list such as `["one","other"]`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyList(Arc<BTreeSet<String>>);
 
 impl KeyList {
-    /// The lines of a text, without those that are empty.
+    /// The non-empty lines of a text.
     ///
     /// # Errors
-    /// No line holds a key.
+    /// The text has no non-empty line.
     pub fn from_lines(text: &str) -> Result<Self, String> {
         let keys: BTreeSet<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        if keys.is_empty() { Err("it names no key; write one a line".into()) } else { Ok(Self(Arc::new(keys))) }
+        if keys.is_empty() { Err("it has no keys; write one per line".into()) } else { Ok(Self(Arc::new(keys))) }
     }
 
-    /// How many keys it has.
+    /// The number of keys.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether this is one of the keys.
+    /// Whether a key is in the list.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
         std::str::from_utf8(key).is_ok_and(|key| self.0.contains(key))
@@ -94,14 +94,17 @@ impl JsonIs {
     pub(super) fn is_met<F: Fields>(&self, record: &Examined<'_, F>) -> Judgement {
         let document = record.document().ok()?;
         let value = document.and_then(|document| self.path.find(document));
-        value.map_or(Ok(false), |value| self.is(value)).map_err(|error| record.note(&self.path, error)).ok()
+        value
+            .map_or(Ok(false), |value| self.equals(value))
+            .map_err(|error| record.record_surrogate(&self.path, error))
+            .ok()
     }
 
-    /// Whether a value is what is wanted: strings by their text, numbers by their value.
+    /// Whether a value equals the required one. Strings are compared as text, numbers by value.
     ///
     /// # Errors
-    /// A string that has no text.
-    fn is(&self, value: Json<'_>) -> Result<bool, LoneSurrogate> {
+    /// A string contains a lone surrogate.
+    fn equals(&self, value: Json<'_>) -> Result<bool, LoneSurrogate> {
         Ok(match value.kind() {
             Kind::String => value.string()? == self.value,
             Kind::Number(number) => {
@@ -181,7 +184,7 @@ impl FromStr for JsonIs {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (path, rest) = JsonPath::read(text)?;
+        let (path, rest) = JsonPath::parse_prefix(text)?;
         match rest.strip_prefix('=') {
             Some(value) => Ok(Self { path, value: value.into(), number: Number::parse(value).map(Number::decimal) }),
             None => Err(format!("`{text}` is not of the form PATH=VALUE")),

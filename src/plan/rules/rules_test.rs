@@ -1,4 +1,4 @@
-//! Rules on records, against a naive model.
+//! Tests of the rules, against a simple model.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,15 +9,15 @@ use crate::{
     domain::{Format, Formats, LaneKey},
 };
 
-/// A record of a test.
+/// A record for tests.
 #[derive(Clone, Debug, Default)]
-struct Plain {
+struct TestRecord {
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-impl Fields for Plain {
+impl Fields for TestRecord {
     fn key(&self) -> Option<&[u8]> {
         self.key.as_deref()
     }
@@ -31,17 +31,17 @@ impl Fields for Plain {
     }
 }
 
-fn record(key: &str, value: &Value) -> Plain {
-    Plain { key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
+fn record(key: &str, value: &Value) -> TestRecord {
+    TestRecord { key: Some(key.into()), value: Some(value.to_string().into_bytes()), headers: Vec::new() }
 }
 
-fn made(template: &str, record: &Plain) -> Option<Vec<u8>> {
+fn templated_key(template: &str, record: &TestRecord) -> Option<Vec<u8>> {
     let rules = Rules { template: Some(template.parse().unwrap()), ..Rules::default() };
     rules.lane_key(record).map(Cow::into_owned)
 }
 
 #[test]
-fn templates_take_from_key_headers_and_json() {
+fn templates_use_keys_headers_and_json() {
     let mut record =
         record("task:9", &json!({"team_id": 7, "a": {"b": ["x", true, null, {}]}, "key": "k", "x y": 1.50}));
     record.headers =
@@ -62,14 +62,14 @@ fn templates_take_from_key_headers_and_json() {
         ("{header.absent}", None),
         ("team:{team}", None),
     ] {
-        assert_eq!(made(template, &record).as_deref(), key, "{template}");
+        assert_eq!(templated_key(template, &record).as_deref(), key, "{template}");
     }
 }
 
 #[test]
-fn numbers_are_told_apart_by_every_digit_and_by_nothing_else() {
+fn numbers_are_compared_by_value_with_all_digits() {
     let met = |rule: &str, value: &str| {
-        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        let record = TestRecord { value: Some(value.into()), ..TestRecord::default() };
         let rules = Rules { barriers: vec![rule.parse().unwrap()], ..Rules::default() };
         rules.route(&record).unwrap().barrier
     };
@@ -86,14 +86,16 @@ fn numbers_are_told_apart_by_every_digit_and_by_nothing_else() {
     ] {
         assert_eq!(met(rule, value), expected, "{rule} on {value}");
     }
-    let made = |value: &str| made("{id}", &Plain { value: Some(value.into()), ..Plain::default() }).unwrap();
-    assert_eq!(made(r#"{"id":23958446825181076828}"#), b"23958446825181076828");
-    assert_eq!(made(r#"{"id":117.63331139400017}"#), b"117.63331139400017");
-    assert_eq!(made(r#"{"id":1.50}"#), b"1.50");
+    let templated_key = |value: &str| {
+        templated_key("{id}", &TestRecord { value: Some(value.into()), ..TestRecord::default() }).unwrap()
+    };
+    assert_eq!(templated_key(r#"{"id":23958446825181076828}"#), b"23958446825181076828");
+    assert_eq!(templated_key(r#"{"id":117.63331139400017}"#), b"117.63331139400017");
+    assert_eq!(templated_key(r#"{"id":1.50}"#), b"1.50");
 }
 
 #[test]
-fn what_common_readers_accept_is_read() {
+fn values_that_common_parsers_accept_are_read() {
     let deep = format!(r#"{{"k":"EUR","d":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
     let rules =
         Rules { filter: Filter { json: vec!["k=EUR".parse().unwrap()], ..Filter::default() }, ..Rules::default() };
@@ -104,57 +106,60 @@ fn what_common_readers_accept_is_read() {
         " {\"k\":\"\\u0045UR\"}\n",
         &deep,
     ] {
-        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        let record = TestRecord { value: Some(value.into()), ..TestRecord::default() };
         assert!(!rules.route(&record).unwrap().filtered, "{}", &value[..value.len().min(40)]);
     }
     for (value, reason) in [
         (r#"{"k":"EUR","x":NaN}"#, "JSON has no NaN (line 1 column 16)"),
         (r#"{"k":"EUR","x":-Infinity}"#, "JSON has no -Infinity"),
-        (r#"{"k":"EUR"} {"k":"EUR"}"#, "something stands behind the first value (line 1 column 13)"),
+        (r#"{"k":"EUR"} {"k":"EUR"}"#, "unexpected data after the first value (line 1 column 13)"),
         ("", "EOF while parsing a value"),
     ] {
-        let record = Plain { value: Some(value.into()), ..Plain::default() };
+        let record = TestRecord { value: Some(value.into()), ..TestRecord::default() };
         let error = rules.examine(&record).document().unwrap_err().to_string();
         assert!(
             error.starts_with("the value cannot be decoded: it is not JSON: ") && error.contains(reason),
             "{error}"
         );
     }
-    let halves = Plain { value: Some(r#"{"n":"\ud800"}"#.into()), ..Plain::default() };
-    assert_eq!(made("{n}", &halves), None);
+    let halves = TestRecord { value: Some(r#"{"n":"\ud800"}"#.into()), ..TestRecord::default() };
+    assert_eq!(templated_key("{n}", &halves), None);
     let rules =
         Rules { filter: Filter { json: vec!["n=x".parse().unwrap()], ..Filter::default() }, ..Rules::default() };
     let route = rules.route(&halves).unwrap();
     assert!(route.unjudged && route.filtered);
     let reason = rules.why_unjudged(&halves).unwrap();
-    assert!(reason.contains("json.n") && reason.contains("half of a surrogate pair"), "{reason}");
+    assert!(reason.contains("json.n") && reason.contains("lone surrogate"), "{reason}");
 }
 
 #[test]
-fn hostile_values_have_no_json_fields() {
+fn malformed_values_have_no_json_fields() {
     let deep = "[".repeat(100_000);
     for value in [&b"\xff\xfe"[..], b"", b"{\"team_id\":", b"{\"team_id\":1} x", b"nul", deep.as_bytes()] {
-        let record = Plain { value: Some(value.to_vec()), ..Plain::default() };
-        assert_eq!(made("{team_id}", &record), None);
+        let record = TestRecord { value: Some(value.to_vec()), ..TestRecord::default() };
+        assert_eq!(templated_key("{team_id}", &record), None);
         let rules = Rules { template: Some("{team_id}".parse().unwrap()), ..Rules::default() };
         let route = rules.route(&record).unwrap();
         assert_eq!((route.lane, route.unkeyed, route.filtered), (LaneKey::Keyless, true, false));
     }
-    assert_eq!(made("{team_id}", &Plain::default()), None, "a tombstone");
-    assert_eq!(made("{key}", &Plain { key: Some(vec![0, 255, b'\n']), ..Plain::default() }), Some(vec![0, 255, b'\n']));
+    assert_eq!(templated_key("{team_id}", &TestRecord::default()), None, "a tombstone");
+    assert_eq!(
+        templated_key("{key}", &TestRecord { key: Some(vec![0, 255, b'\n']), ..TestRecord::default() }),
+        Some(vec![0, 255, b'\n'])
+    );
 }
 
 #[test]
-fn wrong_templates_say_what_is_wrong() {
+fn invalid_templates_are_errors() {
     for (text, part) in [
-        ("", "takes nothing from the record"),
-        ("team", "takes nothing from the record"),
-        ("{{key}}", "takes nothing from the record"),
-        ("{", "no place in JSON"),
+        ("", "uses no part of the record"),
+        ("team", "uses no part of the record"),
+        ("{{key}}", "uses no part of the record"),
+        ("{", "not a JSON path"),
         ("{team_id", "has no `}`"),
         ("team}", "has no `{`"),
-        ("{}", "no place in JSON"),
-        ("{header.}", "names no header"),
+        ("{}", "not a JSON path"),
+        ("{header.}", "needs a header name"),
         ("{header}", "{header.NAME}"),
         ("{json}", "{json.json}"),
         ("{key.id}", "{json.key}"),
@@ -166,7 +171,7 @@ fn wrong_templates_say_what_is_wrong() {
 }
 
 #[test]
-fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
+fn a_filtered_record_is_not_a_barrier() {
     let mut rules = Rules { barriers: vec!["type=*Merged".parse().unwrap()], ..Rules::default() };
     let merged = record("a", &json!({"type": "BranchMerged"}));
     assert!(rules.route(&merged).unwrap().barrier);
@@ -177,12 +182,12 @@ fn a_barrier_is_not_one_where_the_filter_leaves_it_out() {
 }
 
 #[test]
-fn what_becomes_of_a_record_that_cannot_be_judged_is_a_choice() {
-    let broken = Plain { key: Some(b"k".to_vec()), value: Some(b"{\"k\":NaN}".to_vec()), ..Plain::default() };
+fn the_policy_decides_about_unjudged_records() {
+    let broken = TestRecord { key: Some(b"k".to_vec()), value: Some(b"{\"k\":NaN}".to_vec()), ..TestRecord::default() };
     let json =
         DecodeSettings { formats: Formats { value: Format::Json, ..Formats::default() }, ..DecodeSettings::default() };
     for (policy, asked, expected) in [
-        // Left out, counted as unjudged, and bound to fail.
+        // Excluded, counted as unjudged, and failing.
         (None, false, (true, true, false)),
         (None, true, (false, false, true)),
         (Some(OnUnjudged::Drop), false, (true, true, false)),
@@ -198,11 +203,11 @@ fn what_becomes_of_a_record_that_cannot_be_judged_is_a_choice() {
         rules.filter.json = vec!["k=1".parse().unwrap()];
         let route = rules.route(&broken).unwrap();
         assert_eq!((route.filtered, route.unjudged, route.undecodable), expected, "{policy:?} {asked}");
-        // A condition that is certainly not met decides without the value.
+        // A condition that is definitely not met decides without the value.
         rules.filter.keys = vec!["another".parse().unwrap()];
         let route = rules.route(&broken).unwrap();
         assert!(route.filtered && !route.unjudged && !route.undecodable, "{policy:?} {asked}");
-        // A barrier that cannot be judged is handled alone, and never left out.
+        // A record that may be a barrier is handled alone and never excluded.
         let barriers = vec!["json.k=1".parse().unwrap()];
         let rules = Rules { on_unjudged: policy, barriers, decoding: rules.decoding.clone(), ..Rules::default() };
         let route = rules.route(&broken).unwrap();
@@ -213,7 +218,7 @@ fn what_becomes_of_a_record_that_cannot_be_judged_is_a_choice() {
 }
 
 #[test]
-fn event_types_are_looked_for_in_turn() {
+fn the_first_event_type_field_wins() {
     let rules = Rules::default();
     let named = |headers: &[(&str, &str)], value: Value| {
         let mut record = record("k", &value);
@@ -228,7 +233,7 @@ fn event_types_are_looked_for_in_turn() {
 }
 
 #[test]
-fn rules_read_back_as_they_are_shown() {
+fn displayed_rules_parse_back() {
     for text in [
         "key=order-*",
         r#"keys=["a","b,c \"d\""]"#,
@@ -250,7 +255,7 @@ fn rules_read_back_as_they_are_shown() {
 }
 
 #[test]
-fn what_stands_in_json_is_compared_as_text() {
+fn json_values_are_compared_as_text() {
     let value = json!({"n": 1, "s": "1", "t": true, "z": null, "o": {}, "big": u64::MAX});
     for (text, met) in [
         ("json.n=1", true),
@@ -283,7 +288,7 @@ prop_compose! {
         kind in prop::option::of(word()),
         header in prop::option::of(prop::option::of(word())),
         broken in prop::bool::weighted(0.1),
-    ) -> (Plain, Option<String>, Option<String>) {
+    ) -> (TestRecord, Option<String>, Option<String>) {
         let mut value = json!({});
         if let Some(team) = &team {
             value["team"] = json!(team);
@@ -295,7 +300,7 @@ prop_compose! {
         if broken {
             text.push('!');
         }
-        let record = Plain {
+        let record = TestRecord {
             key: key.map(String::into_bytes),
             value: Some(text.into_bytes()),
             headers: header.map(|value| ("h".into(), value.map(String::into_bytes))).into_iter().collect(),
@@ -305,7 +310,7 @@ prop_compose! {
 }
 
 proptest! {
-    /// Kinds are joined by "and", alternatives of a kind by "or".
+    /// Kinds are combined with "and", alternatives of a kind with "or".
     #[test]
     fn the_filter_agrees_with_its_definition(
         (record, team, kind) in plain(),
@@ -343,9 +348,9 @@ proptest! {
             && (kinds.is_empty() || within(&kinds, kind.as_ref()));
         let route = rules.route(&record).unwrap();
         prop_assert_eq!(route.filtered, !passes);
-        let asks_for_keys = !keys.is_empty() || !listed.is_empty();
+        let has_key_conditions = !keys.is_empty() || !listed.is_empty();
         let is_broken = serde_json::from_slice::<Value>(record.value.as_ref().unwrap()).is_err();
-        let surely_unmet = (!headers.is_empty() && !within(&headers, header.as_ref())) || (asks_for_keys && !by_team && !by_key);
+        let surely_unmet = (!headers.is_empty() && !within(&headers, header.as_ref())) || (has_key_conditions && !by_team && !by_key);
         let needs_value = by_team || !teams.is_empty() || !kinds.is_empty();
         prop_assert_eq!(route.unjudged, is_broken && needs_value && !surely_unmet);
         prop_assert_eq!(route.lane, key.as_ref().map_or(LaneKey::Keyless, |key| LaneKey::Keyed(hash_key(key.as_bytes()))));
@@ -354,7 +359,7 @@ proptest! {
     }
 
     #[test]
-    fn templates_read_back_as_they_are_shown(
+    fn displayed_templates_parse_back(
         parts in prop::collection::vec(prop_oneof![
             "[a{}:]{0,3}".prop_map(|text| text.replace('{', "{{").replace('}', "}}")),
             Just("{key}".to_owned()),
@@ -364,14 +369,14 @@ proptest! {
         ], 0..5),
     ) {
         let text = parts.concat() + "{key}";
-        // Braces that meet may mean something else than the parts did; what is read must still be shown as it is.
+        // Adjacent braces may parse differently than the parts. The displayed template must still parse back.
         if let Ok(template) = text.parse::<KeyTemplate>() {
             prop_assert_eq!(template.to_string().parse::<KeyTemplate>(), Ok(template));
         }
     }
 
     #[test]
-    fn no_text_upsets_the_parsers(text in any::<String>()) {
+    fn any_text_parses_or_fails(text in any::<String>()) {
         drop(text.parse::<KeyTemplate>());
         drop(text.parse::<Rule>());
         drop(text.parse::<Field>());

@@ -1,4 +1,4 @@
-//! Key templates: what the key of a record's lane is made of.
+//! Key templates: make the key of a record's lane from its fields.
 
 use std::{fmt, str::FromStr};
 
@@ -9,19 +9,19 @@ use super::{
     json_path::JsonPath,
 };
 
-/// What the key of a record's lane is made of, such as `team:{team_id}`.
+/// Makes the key of a record's lane, such as `team:{team_id}`.
 ///
 /// | part | stands for |
 /// |---|---|
 /// | `{key}` | the record's key |
 /// | `{header.NAME}` | the value of the first header with that name |
-/// | `{json.PATH}` | what stands at that place in a value that is JSON; see [`JsonPath`] |
-/// | `{PATH}` | the same, where the path does not begin with `key`, `header` or `json` |
+/// | `{json.PATH}` | the value at that path in a JSON value; see [`JsonPath`] |
+/// | `{PATH}` | the same, unless the path begins with `key`, `header` or `json` |
 /// | `{{` and `}}` | a single brace |
 ///
-/// Everything else stands for itself. Keys and headers are taken byte by byte; of JSON, strings are taken as their text, numbers
-/// and truth values as JSON writes them. A part is absent where the record has no such key, header or place, where a header is
-/// null, and where null, a list or an object stands there: then the template makes no key.
+/// All other text is literal. Keys and headers are used byte by byte; JSON strings as their text, numbers and booleans
+/// as written. A part is absent if the record has no such key, header or path, if a header is null, and if the value at
+/// the path is null, a list or an object. Then the template makes no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTemplate(Vec<Part>);
 
@@ -32,10 +32,10 @@ enum Part {
 }
 
 impl KeyTemplate {
-    /// The key that the template makes of a record; `None` where a part is absent.
+    /// The key that the template makes of a record; `None` if a part is absent.
     ///
     /// # Errors
-    /// [`Unread`] where no part is known to be absent and one cannot be read.
+    /// [`Unread`] if a part cannot be read and no other part is known to be absent.
     pub(super) fn render<F: Fields>(&self, record: &Examined<'_, F>) -> Result<Option<Vec<u8>>, Unread> {
         let mut key = Vec::new();
         let mut all_read = true;
@@ -53,31 +53,31 @@ impl KeyTemplate {
     }
 }
 
-/// Reads what stands between braces, from behind the opening one; returns what stands behind the closing one.
+/// Parses a placeholder after its opening brace; returns the rest after its closing brace.
 fn placeholder(text: &str) -> Result<(Field, &str), String> {
-    const OPEN: &str = "a `{` has no `}`; write `{{` for a brace";
+    const UNCLOSED: &str = "a `{` has no `}`; write `{{` for a brace";
     if let Some(rest) = text.strip_prefix("key}") {
         return Ok((Field::Key, rest));
     }
     if let Some(rest) = text.strip_prefix("header.") {
-        let (name, rest) = rest.split_once('}').ok_or(OPEN)?;
+        let (name, rest) = rest.split_once('}').ok_or(UNCLOSED)?;
         return if name.is_empty() {
-            Err("`{header.}` names no header".into())
+            Err("`{header.}` needs a header name".into())
         } else {
             Ok((Field::Header(name.into()), rest))
         };
     }
     let marked = text.strip_prefix("json.");
-    let (path, rest) = JsonPath::read(marked.unwrap_or(text))?;
+    let (path, rest) = JsonPath::parse_prefix(marked.unwrap_or(text))?;
     if marked.is_none()
         && let Some(word @ ("key" | "header" | "json")) = path.first_name()
     {
         return Err(format!(
-            "`{{{path}}}` is not understood; write {{key}}, {{header.NAME}} or {{json.PATH}}, and {{json.{word}}} for a place of \
-             that name in the value"
+            "`{{{path}}}` is ambiguous; write {{key}}, {{header.NAME}} or {{json.PATH}}, and {{json.{word}}} for a \
+             field of that name in the value"
         ));
     }
-    let rest = rest.strip_prefix('}').ok_or(OPEN)?;
+    let rest = rest.strip_prefix('}').ok_or(UNCLOSED)?;
     Ok((Field::Json(path), rest))
 }
 
@@ -114,7 +114,9 @@ impl FromStr for KeyTemplate {
         if parts.iter().any(|part| matches!(part, Part::Field(_))) {
             Ok(Self(parts))
         } else {
-            Err(wrong("it takes nothing from the record, as {key}, {header.NAME} or {team_id} would".into()))
+            Err(wrong(
+                "it uses no part of the record; add {key}, {header.NAME} or a JSON path such as {team_id}".into(),
+            ))
         }
     }
 }

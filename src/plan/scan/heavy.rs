@@ -1,92 +1,92 @@
-//! The keys with the most records, in bounded memory.
+//! Finds the keys with the most records in bounded memory.
 
 use std::collections::HashMap;
 
 use xxhash_rust::xxh3::Xxh3Builder;
 
-/// How much of a key is kept to show it, in bytes.
-const LABEL: usize = 80;
+/// The maximum length of a key's label.
+const MAX_LABEL_BYTES: usize = 80;
 
-/// A key that may be among the heaviest.
+/// The counter of a key that may be among the heaviest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heavy {
-    /// The hash of its lane key.
+pub struct KeyCounter {
+    /// The hash of the lane key.
     pub hash: u64,
     /// The beginning of the key.
     pub label: Box<[u8]>,
-    /// At most so many records.
+    /// The maximum number of records of the key.
     pub count: u64,
-    /// It may be so many fewer.
+    /// By how much `count` may be too high.
     pub error: u64,
 }
 
-/// Space-Saving (Metwally, Agrawal, El Abbadi 2005): with `capacity` counters every key with more than n ÷ capacity of n
-/// records is found, and a count is too high by at most that.
+/// Space-Saving (Metwally, Agrawal, El Abbadi 2005). With `capacity` counters, every key with more than n ÷ capacity
+/// of n records is found, and a count is too high by at most that.
 ///
-/// The newcomer takes the place of a counter with the lowest count. Those are looked up a level at a time: a counter leaves
-/// the level as soon as it counts, so each look serves for many newcomers.
+/// A new key replaces a counter with the lowest count. The counters with the lowest count are collected once per level,
+/// and a counter leaves the level when it is incremented. One search therefore serves many new keys.
 #[derive(Clone, Debug)]
 pub struct HeavyHitters {
     capacity: usize,
-    counters: Vec<Heavy>,
-    places: HashMap<u64, usize, Xxh3Builder>,
-    /// Counters that had the lowest count when last looked for, and what it was.
+    counters: Vec<KeyCounter>,
+    index_of: HashMap<u64, usize, Xxh3Builder>,
+    /// Counters that had the lowest count at the last search, and that count.
     lowest: (Vec<usize>, u64),
 }
 
 impl HeavyHitters {
-    /// So many counters, at least one.
+    /// Creates this number of counters, at least one.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
             counters: Vec::new(),
-            places: HashMap::with_hasher(Xxh3Builder::new()),
+            index_of: HashMap::with_hasher(Xxh3Builder::new()),
             lowest: (Vec::new(), 0),
         }
     }
 
     /// Counts a record of a key.
     pub fn add(&mut self, hash: u64, key: &[u8]) {
-        if let Some(&place) = self.places.get(&hash) {
-            self.counters[place].count += 1;
+        if let Some(&index) = self.index_of.get(&hash) {
+            self.counters[index].count += 1;
             return;
         }
-        let label = || key[..key.len().min(LABEL)].into();
-        let place = self.counters.len();
-        if place < self.capacity {
-            self.counters.push(Heavy { hash, label: label(), count: 1, error: 0 });
-            self.places.insert(hash, place);
+        let label = || key[..key.len().min(MAX_LABEL_BYTES)].into();
+        let index = self.counters.len();
+        if index < self.capacity {
+            self.counters.push(KeyCounter { hash, label: label(), count: 1, error: 0 });
+            self.index_of.insert(hash, index);
             return;
         }
-        let place = self.lightest();
-        let counter = &mut self.counters[place];
-        self.places.remove(&counter.hash);
-        *counter = Heavy { hash, label: label(), count: counter.count + 1, error: counter.count };
-        self.places.insert(hash, place);
+        let index = self.lightest();
+        let counter = &mut self.counters[index];
+        self.index_of.remove(&counter.hash);
+        *counter = KeyCounter { hash, label: label(), count: counter.count + 1, error: counter.count };
+        self.index_of.insert(hash, index);
     }
 
     fn lightest(&mut self) -> usize {
         loop {
-            let (places, level) = &mut self.lowest;
-            while let Some(place) = places.pop() {
-                if self.counters[place].count == *level {
-                    return place;
+            let (candidates, level) = &mut self.lowest;
+            while let Some(index) = candidates.pop() {
+                if self.counters[index].count == *level {
+                    return index;
                 }
             }
             *level = self.counters.iter().map(|counter| counter.count).min().unwrap_or(0);
-            places.extend((0..self.counters.len()).filter(|place| self.counters[*place].count == *level));
-            if places.is_empty() {
-                // There is at least one counter, so this is never reached; the first one is as good as any.
+            candidates.extend((0..self.counters.len()).filter(|index| self.counters[*index].count == *level));
+            if candidates.is_empty() {
+                // Unreachable: there is at least one counter.
                 return 0;
             }
         }
     }
 
-    /// The heaviest, the one with the most certain records first.
+    /// The heaviest keys, ordered by their certain number of records.
     #[must_use]
-    pub fn top(&self, most: usize) -> Vec<Heavy> {
-        let mut all: Vec<&Heavy> = self.counters.iter().collect();
+    pub fn top(&self, most: usize) -> Vec<KeyCounter> {
+        let mut all: Vec<&KeyCounter> = self.counters.iter().collect();
         all.sort_by(|a, b| (b.count - b.error).cmp(&(a.count - a.error)).then(a.hash.cmp(&b.hash)));
         all.into_iter().take(most).cloned().collect()
     }
@@ -102,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_heavy_key_is_missed_and_no_count_is_wrong_by_more_than_its_error(
+        fn heavy_keys_are_found_and_counts_are_within_their_error(
             keys in prop::collection::vec(0_u64..40, 0..2000), capacity in 1_usize..30,
         ) {
             let mut heavy = HeavyHitters::new(capacity);
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_a_long_key_is_kept() {
+    fn labels_of_long_keys_are_truncated() {
         let mut heavy = HeavyHitters::new(2);
         heavy.add(1, &[b'x'; 1000]);
-        assert_eq!(heavy.top(1)[0].label.len(), LABEL);
+        assert_eq!(heavy.top(1)[0].label.len(), MAX_LABEL_BYTES);
     }
 }

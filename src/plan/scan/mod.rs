@@ -1,4 +1,4 @@
-//! Looking at a plan's records before anything is run: a sample of them, or all.
+//! Scans a plan's records before a run: all of them, or a sample.
 
 mod distinct;
 mod estimate;
@@ -8,6 +8,6 @@ mod slices;
 mod tally;
 mod walk;
 
-pub use estimate::{Estimates, Survey};
-pub use read::{Effort, Patience, ScanError, scan};
+pub use estimate::{Estimates, ScanResult};
+pub use read::{ScanError, ScanSize, ScanTimeouts, scan};
 pub use tally::{PartitionTally, Tally};

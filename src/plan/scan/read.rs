@@ -1,4 +1,4 @@
-//! Reading for a plan: without a group, without committing anything.
+//! Reads records for a plan, without a group and without committing.
 
 use std::{
     collections::HashMap,
@@ -7,111 +7,111 @@ use std::{
 };
 
 use super::{
-    estimate::Survey,
+    estimate::ScanResult,
     slices::{Slice, slices},
     tally::Tally,
-    walk::{Step, Taken, Walk},
+    walk::{Step, Walk, WalkResult},
 };
 use crate::{
-    decode::patiently,
+    decode::retry_until,
     domain::{Offset, Route, Tier, TopicPartition},
     feed::{FetchSpeed, Planning},
     kafka::{Client, ClientError, Consumer, Fetched, KafkaConfig, RawRecord, Reader, is_final},
-    plan::{Clocks, Plan},
+    plan::{Plan, TimestampMonitor},
 };
 
-pub use super::slices::Effort;
+pub use super::slices::ScanSize;
 
-const READ_RECORDS: usize = 1000;
-const READ_WAIT: Duration = Duration::from_millis(10);
-/// How long the reading speed is measured before a sample is taken.
-const SPEED: Duration = Duration::from_millis(150);
-/// How much a request for a sample may bring of one partition: a stretch of a thousand records of 100 bytes and a little more.
-/// librdkafka's default of 1 MiB would read ten times as much as is looked at.
-const SAMPLE_FETCH: &str = "131072";
-const TELL_EVERY: Duration = Duration::from_millis(50);
+const MAX_READ_RECORDS: usize = 1000;
+const READ_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long the reading speed is measured before a sample is read.
+const SPEED_SAMPLE_TIME: Duration = Duration::from_millis(150);
+/// The maximum bytes per partition in a fetch for a sample: enough for a slice of a thousand records of 100 bytes.
+/// librdkafka's default of 1 MiB would fetch ten times as much as is needed.
+const SAMPLE_FETCH_BYTES: &str = "131072";
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long reading may take.
+/// Timeouts of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// A sample stops after so long, with what it has; a full scan does not.
+pub struct ScanTimeouts {
+    /// A sample ends after this time with what it has. A full scan does not.
     pub sample: Duration,
-    /// Longer silence than this is an error.
+    /// If no records arrive for this long, the scan fails.
     pub silence: Duration,
 }
 
-/// A plan's records that could not be looked at.
+/// Why the records of a plan could not be scanned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
-    /// It was told to stop.
+    /// Planning was cancelled.
     #[error("stopped before the plan was made; nothing was changed")]
     Cancelled,
-    /// Nothing came.
-    #[error("no records of {partition} came within {seconds} s, although there should be some; check the broker")]
+    /// No records arrived.
+    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
     Silent {
-        /// A partition that was waited for.
+        /// A partition that was being read.
         partition: TopicPartition,
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
     },
     /// A partition cannot be read.
     #[error("{partition} cannot be read: {reason}")]
     Unreadable {
-        /// Which one.
+        /// The partition.
         partition: String,
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
-    /// The schema registry does not answer.
+    /// A record could not be decoded because the schema registry does not answer.
     #[error("{0}")]
     Undecodable(String),
-    /// No connection.
+    /// No client could be created, or it cannot connect.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The figures cannot be kept.
-    #[error("the record sizes cannot be counted: {0}")]
+    /// The histogram of record sizes could not be created.
+    #[error("record sizes cannot be counted: {0}")]
     Sizes(String),
 }
 
-/// Looks at a plan's records: at all of them, or at a sample that is spread evenly over every partition's range. Nothing is
-/// committed and no group is touched. `progress` is called now and then.
+/// Scans a plan's records: all of them, or a sample spread evenly over the range of every partition. Nothing is
+/// committed, and no group is used. `progress` is called from time to time.
 ///
 /// # Errors
-/// Partitions that cannot be read, brokers that do not answer, `cancel`.
+/// Partitions cannot be read, brokers do not answer, or `cancel` was set.
 pub fn scan(
     client: &Client,
     tier: Tier,
     plan: &Plan,
-    effort: Effort,
-    patience: Patience,
+    size: ScanSize,
+    timeouts: ScanTimeouts,
     cancel: &AtomicBool,
     progress: &mut dyn FnMut(Planning),
-) -> Result<Survey, ScanError> {
+) -> Result<ScanResult, ScanError> {
     let begun = Instant::now();
-    let slices = slices(&plan.partitions, effort);
-    let whole: Vec<Vec<Slice>> = slices_of_all(plan);
+    let slices = slices(&plan.partitions, size);
+    let whole: Vec<Vec<Slice>> = full_slices(plan);
     let full = slices == whole;
     let count = slices.iter().map(Vec::len).sum::<usize>() as u64;
     let tally = || {
         let mut tally = Tally::new(&plan.partitions, full).map_err(|error| ScanError::Sizes(format!("{error:?}")))?;
-        tally.clocks = Clocks::of(plan);
+        tally.clocks = TimestampMonitor::of(plan);
         Ok::<_, ScanError>(tally)
     };
-    let mut pass = Pass { plan, patience, cancel, begun, tally: tally()?, speed: Speed::default() };
+    let mut pass = ScanPass { plan, timeouts, cancel, begun, tally: tally()?, speed: Speed::default() };
     let read = if full {
-        let until = (effort != Effort::Full).then_some(patience.sample);
+        let until = (size != ScanSize::Full).then_some(timeouts.sample);
         pass.read(Reader::new(client.clone(), tier)?, slices, until, progress)
     } else {
         let mut quiet = |_| {};
-        pass.read(Reader::new(client.clone(), tier)?, whole, Some(SPEED), &mut quiet).and_then(|_| {
+        pass.read(Reader::new(client.clone(), tier)?, whole, Some(SPEED_SAMPLE_TIME), &mut quiet).and_then(|_| {
             pass.tally = tally()?;
             let speed = pass.speed;
-            let result = pass.read(sampling_reader(client, plan, tier)?, slices, Some(patience.sample), progress);
+            let result = pass.read(sampling_reader(client, plan, tier)?, slices, Some(timeouts.sample), progress);
             pass.speed = speed;
             result
         })
     };
-    read.map(|complete| Survey {
+    read.map(|complete| ScanResult {
         full: full && complete,
         complete,
         slices: count,
@@ -121,20 +121,20 @@ pub fn scan(
     })
 }
 
-fn slices_of_all(plan: &Plan) -> Vec<Vec<Slice>> {
-    slices(&plan.partitions, Effort::Full)
+fn full_slices(plan: &Plan) -> Vec<Vec<Slice>> {
+    slices(&plan.partitions, ScanSize::Full)
 }
 
-/// A reader whose requests ask for little at a time.
+/// A reader with small fetches.
 fn sampling_reader(client: &Client, plan: &Plan, tier: Tier) -> Result<Reader, ClientError> {
     let KafkaConfig { bootstrap_servers, mut properties } = client.config().clone();
     if !["fetch.message.max.bytes", "max.partition.fetch.bytes"].iter().any(|name| properties.contains_key(*name)) {
-        properties.insert("fetch.message.max.bytes".into(), SAMPLE_FETCH.into());
+        properties.insert("fetch.message.max.bytes".into(), SAMPLE_FETCH_BYTES.into());
     }
-    Reader::further(&KafkaConfig { bootstrap_servers, properties }, client.health(), tier, &plan.topics)
+    Reader::connect(&KafkaConfig { bootstrap_servers, properties }, client.health(), tier, &plan.topics)
 }
 
-/// How fast records came: the time from the first one on counts, not the wait for it.
+/// Measures the reading speed, from the first batch on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Speed {
     first: Option<Instant>,
@@ -150,7 +150,7 @@ impl Speed {
         }
         let now = Instant::now();
         if self.first.is_none() {
-            // The first batch may have waited while the others came: it begins the measurement.
+            // The first batch may have waited while others arrived, so it only starts the measurement.
             self.first = Some(now);
         } else {
             self.records += records;
@@ -169,17 +169,17 @@ impl Speed {
     }
 }
 
-struct Pass<'a> {
+struct ScanPass<'a> {
     plan: &'a Plan,
-    patience: Patience,
+    timeouts: ScanTimeouts,
     cancel: &'a AtomicBool,
     begun: Instant,
     tally: Tally,
     speed: Speed,
 }
 
-impl Pass<'_> {
-    /// Reads the stretches; returns whether it came to their end, rather than to the end of `until` (from the first record on).
+impl ScanPass<'_> {
+    /// Reads the slices. Returns whether all of them were read before `until`, which counts from the first record on.
     fn read(
         &mut self,
         mut reader: Reader,
@@ -209,7 +209,7 @@ impl Pass<'_> {
             reader.start(&self.plan.partitions[at].id, Offset::new(offset).unwrap_or_default())?;
         }
         self.speed = Speed::default();
-        let (mut heard, mut told, mut read) = (Instant::now(), self.begun, 0);
+        let (mut last_data, mut last_progress, mut read) = (Instant::now(), self.begun, 0);
         let mut deadline: Option<Instant> = None;
         let mut steps: Vec<(usize, Step)> = Vec::new();
         while walk.open() > 0 {
@@ -221,7 +221,7 @@ impl Pass<'_> {
             let mut last: Option<((usize, i32), Option<usize>)> = None;
             let rules = &self.plan.selection.scope.rules;
             let tally = &mut self.tally;
-            let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| {
+            let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| {
                 if matches!(error, Some(ScanError::Undecodable(_))) {
                     return;
                 }
@@ -241,7 +241,7 @@ impl Pass<'_> {
                             records += 1;
                             bytes += size;
                             let wanted = || !self.cancel.load(Relaxed);
-                            let routed = patiently(self.patience.silence, wanted, |_| {}, || rules.route(&record));
+                            let routed = retry_until(self.timeouts.silence, wanted, |_| {}, || rules.route(&record));
                             let route: Route = match routed {
                                 Ok(route) => route,
                                 Err(reason) => {
@@ -271,7 +271,7 @@ impl Pass<'_> {
                         return;
                     }
                 };
-                let Taken { covered, step, .. } = taken;
+                let WalkResult { covered, step, .. } = taken;
                 tally.cover(at, covered);
                 read += covered;
                 if step != Step::Stay {
@@ -285,13 +285,13 @@ impl Pass<'_> {
             self.apply(reader, &mut steps)?;
             let now = Instant::now();
             if count > 0 {
-                heard = now;
+                last_data = now;
                 deadline = deadline.or_else(|| until.map(|until| now + until));
-            } else if now - heard > self.patience.silence {
-                return Err(self.silent(walk));
+            } else if now - last_data > self.timeouts.silence {
+                return Err(self.silence_error(walk));
             }
-            if now - told > TELL_EVERY {
-                told = now;
+            if now - last_progress > PROGRESS_INTERVAL {
+                last_progress = now;
                 progress(Planning { read, wanted });
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
@@ -315,10 +315,10 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn silent(&self, walk: &Walk) -> ScanError {
+    fn silence_error(&self, walk: &Walk) -> ScanError {
         let at = walk.starts().next().map_or(0, |(at, _)| at);
         let partition = self.plan.partitions.get(at).map_or_else(|| TopicPartition::new("", 0), |one| one.id.clone());
-        ScanError::Silent { partition, seconds: self.patience.silence.as_secs() }
+        ScanError::Silent { partition, seconds: self.timeouts.silence.as_secs() }
     }
 }
 

@@ -1,40 +1,40 @@
-//! Which stretches of the log a sample looks at.
+//! Chooses the slices of the log that a sample reads.
 
 use std::ops::Range;
 
 use crate::plan::PlannedPartition;
 
-/// A stretch of one partition, by offsets.
+/// A range of offsets of one partition.
 pub type Slice = Range<i64>;
 
-/// The most stretches of one partition: each costs a seek.
-const MOST: u64 = 16;
-/// Shorter stretches would cost more in seeks than they tell.
-const SHORTEST: u64 = 64;
+/// The maximum number of slices per partition. Each costs a seek.
+const MAX_SLICES: u64 = 16;
+/// The minimum length of a slice. Shorter ones are not worth the seek.
+const MIN_SLICE_OFFSETS: u64 = 64;
 
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// Everything.
+pub enum ScanSize {
+    /// All records.
     Full,
-    /// About so many offsets, or everything where there are not more.
+    /// About this number of offsets, or all if there are no more.
     Offsets(u64),
 }
 
-/// The stretches to look at, by partition, each list rising. Every partition with anything in it gets a part of the effort by
-/// its span, in stretches that lie evenly over its range: neither its beginning nor its end weighs more.
+/// The slices of each partition, in ascending order. Every non-empty partition gets its share of the sample by its
+/// span, in slices spread evenly over its range, so that no part of the range weighs more.
 #[must_use]
 #[allow(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
-pub fn slices(partitions: &[PlannedPartition], effort: Effort) -> Vec<Vec<Slice>> {
+pub fn slices(partitions: &[PlannedPartition], size: ScanSize) -> Vec<Vec<Slice>> {
     let total: u64 = partitions.iter().map(PlannedPartition::span).sum();
     partitions
         .iter()
         .map(|partition| {
             let (first, span) = (partition.first.get(), partition.span());
-            match effort {
+            match size {
                 _ if span == 0 => Vec::new(),
-                Effort::Offsets(wanted) if wanted < total => spread(first, span, quota(wanted, span, total)),
-                // One after the other it is read fastest.
+                ScanSize::Offsets(wanted) if wanted < total => spread(first, span, quota(wanted, span, total)),
+                // Reading sequentially is fastest.
                 _ => vec![first..partition.end.get()],
             }
         })
@@ -43,12 +43,12 @@ pub fn slices(partitions: &[PlannedPartition], effort: Effort) -> Vec<Vec<Slice>
 
 fn quota(wanted: u64, span: u64, total: u64) -> u64 {
     let share = u128::from(wanted) * u128::from(span) / u128::from(total.max(1));
-    u64::try_from(share).unwrap_or(u64::MAX).max(SHORTEST).min(span)
+    u64::try_from(share).unwrap_or(u64::MAX).max(MIN_SLICE_OFFSETS).min(span)
 }
 
-/// `quota` offsets of a range in up to 16 stretches, each in the middle of its part of the range.
+/// Distributes `quota` offsets over up to 16 slices, each in the middle of its part of the range.
 fn spread(first: i64, span: u64, quota: u64) -> Vec<Slice> {
-    let count = (quota / SHORTEST).clamp(1, MOST);
+    let count = (quota / MIN_SLICE_OFFSETS).clamp(1, MAX_SLICES);
     let length = (quota / count).max(1);
     (0..count)
         .map(|number| {
@@ -76,26 +76,26 @@ mod tests {
 
     #[test]
     #[allow(clippy::single_range_in_vec_init, reason = "a slice is a range")]
-    fn small_plans_are_read_as_a_whole() {
+    fn small_plans_are_read_completely() {
         let plan = [partition(0, 5, 100), partition(1, 0, 0)];
-        for effort in [Effort::Full, Effort::Offsets(100)] {
-            assert_eq!(slices(&plan, effort), [vec![5..105], vec![]]);
+        for size in [ScanSize::Full, ScanSize::Offsets(100)] {
+            assert_eq!(slices(&plan, size), [vec![5..105], vec![]]);
         }
     }
 
     #[test]
-    fn stretches_lie_evenly_over_the_range() {
-        let all = slices(&[partition(0, 1000, 160_000)], Effort::Offsets(1600));
+    fn slices_are_spread_evenly_over_the_range() {
+        let all = slices(&[partition(0, 1000, 160_000)], ScanSize::Offsets(1600));
         assert_eq!((all[0].len(), &all[0][0], &all[0][15]), (16, &(5950..6050), &(155_950..156_050)));
     }
 
     proptest! {
         #[test]
-        fn a_sample_keeps_to_its_ranges_and_about_to_its_size(
+        fn a_sample_stays_within_its_ranges_and_near_its_size(
             spans in prop::collection::vec(0_i64..1_000_000, 1..20), wanted in 1_u64..200_000,
         ) {
             let plan: Vec<_> = (0..).zip(&spans).map(|(n, span)| partition(n, i64::from(n) * 7, *span)).collect();
-            let all = slices(&plan, Effort::Offsets(wanted));
+            let all = slices(&plan, ScanSize::Offsets(wanted));
             let mut size = 0;
             for (partition, slices) in plan.iter().zip(&all) {
                 prop_assert_eq!(slices.is_empty(), partition.span() == 0);
@@ -108,8 +108,8 @@ mod tests {
                 prop_assert!(at <= partition.end.get());
             }
             let total: u64 = plan.iter().map(PlannedPartition::span).sum();
-            prop_assert!(size <= wanted.min(total) + SHORTEST * spans.len() as u64, "{size} of {wanted}");
-            prop_assert!(size + MOST * spans.len() as u64 >= wanted.min(total) / 2, "{size} of {wanted}");
+            prop_assert!(size <= wanted.min(total) + MIN_SLICE_OFFSETS * spans.len() as u64, "{size} of {wanted}");
+            prop_assert!(size + MAX_SLICES * spans.len() as u64 >= wanted.min(total) / 2, "{size} of {wanted}");
         }
     }
 }

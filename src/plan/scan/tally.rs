@@ -1,4 +1,4 @@
-//! What the records that were read add up to. Pure, and bounded however many records and keys there are.
+//! Counts the records of a scan. Pure, and bounded in memory for any number of records and keys.
 
 use std::collections::HashMap;
 
@@ -8,30 +8,30 @@ use xxhash_rust::xxh3::Xxh3Builder;
 use super::{distinct::Distinct, heavy::HeavyHitters};
 use crate::{
     domain::{LaneKey, Route, TopicPartition},
-    plan::{Clocks, PlannedPartition},
+    plan::{PlannedPartition, TimestampMonitor},
     replay::KeyGroups,
 };
 
-/// A plan's range is looked at in so many parts, one after the other: what is spread evenly over all of it may come in
-/// blocks.
+/// The number of equal parts of a partition's range that are counted separately. Keys that are even over the whole
+/// range may still come in blocks.
 pub const SEGMENTS: u64 = 8;
-/// How many keys are followed one by one.
-const FOLLOWED: usize = 1024;
-/// Larger records count as so large, in bytes.
-const LARGEST: u64 = 1 << 31;
+/// The number of keys that are counted individually.
+const MAX_TRACKED_KEYS: usize = 1024;
+/// Larger records are counted with this size.
+const MAX_RECORD_BYTES: u64 = 1 << 31;
 
-/// One partition's part.
+/// The counts of one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionTally {
-    /// Offsets looked at, whether there was a record or not.
+    /// Offsets covered, with or without a record.
     pub covered: u64,
-    /// Records read, those that the filter leaves out among them.
+    /// Records read, including filtered ones.
     pub records: u64,
-    /// Records that the filter leaves out.
+    /// Records that the filter excludes.
     pub filtered: u64,
     /// Records that a rule cannot judge.
     pub unjudged: u64,
-    /// Those of them that are left out; they count as filtered, too.
+    /// Records among `unjudged` that are excluded. They also count as filtered.
     pub unjudged_dropped: u64,
     /// Bytes of keys and values.
     pub bytes: u64,
@@ -39,38 +39,38 @@ pub struct PartitionTally {
     pub keyless: u64,
 }
 
-/// Records by segment and lane: the segment in the upper half, the lane in the lower one.
+/// Records by segment (upper half of the key) and lane (lower half).
 pub type LaneCounts = HashMap<u64, u64, Xxh3Builder>;
 
 /// Counts records as they are read.
 pub struct Tally {
     groups: KeyGroups,
     ranges: Vec<(i64, u64)>,
-    /// By partition.
+    /// The counts by partition.
     pub partitions: Vec<PartitionTally>,
-    /// Lanes by partition; with `merged` all partitions together, in the first.
+    /// Lane counts by partition. If `merged`, the first table counts all partitions.
     pub lanes: Vec<LaneCounts>,
     merged: bool,
     /// The heaviest keys.
     pub heavy: HeavyHitters,
-    /// How many keys there are.
+    /// The number of distinct keys.
     pub distinct: Distinct,
     /// The first record that a rule cannot judge, and why.
     pub unjudged: Option<String>,
-    /// What was seen of timestamps, where something rests on them.
-    pub clocks: Option<Clocks>,
-    /// What is wrong with the first timestamp that spoils the order of time.
+    /// Observes timestamps, if the plan depends on them.
+    pub clocks: Option<TimestampMonitor>,
+    /// The first step back of a timestamp that affects time order, as a sentence.
     pub step_back: Option<String>,
-    /// Key and value of a record together, in bytes.
+    /// Sizes of keys and values together, in bytes.
     pub sizes: Histogram<u64>,
 }
 
 impl Tally {
-    /// Nothing counted yet. `full` says that everything will be read: then no partition weighs more than another, and one table
-    /// of lanes is enough.
+    /// Creates an empty tally. With `full`, everything will be read: all partitions weigh the same, so one table of
+    /// lanes suffices.
     ///
     /// # Errors
-    /// None is known: the histogram's bounds are constants.
+    /// Never fails in practice: the bounds of the histogram are constants.
     pub fn new(plan: &[PlannedPartition], full: bool) -> Result<Self, hdrhistogram::CreationError> {
         let tables = if full { 1 } else { plan.len().max(1) };
         Ok(Self {
@@ -79,16 +79,16 @@ impl Tally {
             partitions: vec![PartitionTally::default(); plan.len()],
             lanes: vec![LaneCounts::with_hasher(Xxh3Builder::new()); tables],
             merged: full,
-            heavy: HeavyHitters::new(FOLLOWED),
+            heavy: HeavyHitters::new(MAX_TRACKED_KEYS),
             distinct: Distinct::default(),
             unjudged: None,
             clocks: None,
             step_back: None,
-            sizes: Histogram::new_with_bounds(1, LARGEST, 2)?,
+            sizes: Histogram::new_with_bounds(1, MAX_RECORD_BYTES, 2)?,
         })
     }
 
-    /// Counts a record. `label` is what is shown of its lane's key.
+    /// Counts a record. `label` is the displayed key of its lane.
     pub fn add(&mut self, partition: usize, offset: i64, route: Route, label: &[u8], size: u64) {
         let (Some(one), Some((first, span))) = (self.partitions.get_mut(partition), self.ranges.get(partition)) else {
             return;
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    /// Looks at the timestamp of a record, within the range or behind it.
+    /// Observes the timestamp of a record, within the range or after it.
     pub fn note_time(&mut self, id: &TopicPartition, partition: usize, offset: i64, timestamp_ms: i64) {
         if let Some(clocks) = &mut self.clocks
             && let Some(step) = clocks.note(partition, offset, timestamp_ms)
@@ -132,14 +132,14 @@ impl Tally {
         }
     }
 
-    /// Notes that so many more offsets of a partition were looked at.
+    /// Adds covered offsets of a partition.
     pub fn cover(&mut self, partition: usize, offsets: u64) {
         if let Some(one) = self.partitions.get_mut(partition) {
             one.covered += offsets;
         }
     }
 
-    /// Whether a lane is that of records without a key.
+    /// Whether a lane holds records without a key.
     #[must_use]
     pub fn is_keyless(&self, lane: u32) -> bool {
         lane >= self.groups.count()

@@ -1,10 +1,10 @@
-//! Dead letters: records that failed for good go to a topic of their own, and positions pass them only when its broker has
-//! acknowledged them.
+//! Dead letters: sends records that failed for good to another topic. A position moves past such a record only after
+//! the broker has acknowledged the dead letter.
 //!
-//! A thread of its own sends them. Until a record is acknowledged its lane is in the thread's hands, as it would be in a
-//! worker's: nothing of it is handled, a revocation waits for it, and no worker is held up. What cannot be sent because a broker is
-//! away is tried again a few times. What will never be accepted fails the run at once, and the record stays where it is; the others
-//! are sent all the same.
+//! A separate thread sends them. Until a record is acknowledged, the thread owns its lane, as a worker would: no other
+//! record of the lane is handled, and a revocation waits for it, but no worker is blocked. If a broker is unreachable,
+//! sending is retried a few times. A record that will never be accepted fails the run at once and stays unsettled; the
+//! others are still sent.
 
 pub(crate) mod letter;
 pub mod topics;
@@ -18,8 +18,8 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use self::letter::{Envelope, Form};
-use super::{engine::Engine, lanes::quarantine::Trouble};
+use self::letter::{Envelope, HeaderForm};
+use super::{engine::Engine, lanes::quarantine::QuarantineReason};
 use crate::{
     domain::Record,
     feed::EventKind,
@@ -31,92 +31,93 @@ use crate::{
     },
 };
 
-/// The waits between the attempts to send; after the last of them the run fails.
-const WAITS: [Duration; 5] = [
+/// The delays before each retry. After the last retry the run fails.
+const RETRY_DELAYS: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
-/// How long librdkafka tries before it calls one attempt failed; a broker that is away for 20 s costs nothing.
-const ATTEMPT: &str = "30000";
-/// A little longer: by then every record has an outcome.
-const OUTCOME: Duration = Duration::from_secs(35);
-/// After so many letters that a topic refuses, the others are not sent any more: the run fails by the first.
-const MOST_REFUSED: usize = 20;
-/// How long the cluster may take to say what the topics accept.
-const LIMITS: Duration = Duration::from_secs(5);
-/// So many records are on their way at once, and a few more.
-const AT_ONCE: usize = 2_000;
-/// The thread looks up at least so often.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long librdkafka retries within one attempt, in milliseconds. A broker may be unreachable for 20 s without
+/// effect.
+const MESSAGE_TIMEOUT_MS: &str = "30000";
+/// A little longer than one attempt: by then every record has a result.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(35);
+/// After this many refused letters no more are sent, since the first one fails the run anyway.
+const MAX_REFUSED: usize = 20;
+/// How long the cluster may take to return the limits of the topics.
+const TOPIC_LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of records sent at once, not counting the rest of the last letter.
+const MAX_RECORDS_PER_SEND: usize = 2_000;
+/// How often the thread wakes up at least.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Records of one lane that go to the dead letters together, in their order.
+/// Records of one lane that are dead-lettered together, in order.
 #[derive(Debug)]
-pub struct Letter {
-    /// The lane and what was taken from it.
+pub struct DeadLetterBatch {
+    /// The lane and the records taken from it.
     pub run: LaneRun,
-    /// How many of its records were dealt with before.
+    /// How many of its records were settled before.
     pub done: usize,
-    /// How many after those go to the dead letters.
+    /// How many of the following records are dead-lettered.
     pub count: usize,
-    /// What went wrong with the first of them.
-    pub trouble: Trouble,
-    /// Whether the lane's key has been given up altogether.
-    pub condemned: bool,
+    /// Why the first of them failed.
+    pub reason: QuarantineReason,
+    /// Whether the lane's key is discarded for the rest of the run.
+    pub discarded: bool,
 }
 
-/// Where the dead letters of a partition go.
+/// The dead-letter topic and partition for one partition of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct DeadLetterTarget {
     /// The topic.
     pub topic: String,
-    /// Which partition of it; `None` leaves it to the key.
+    /// The partition; `None` lets the producer choose one by key.
     pub partition: Option<i32>,
 }
 
 #[derive(Default)]
-struct Inner {
-    queue: VecDeque<Letter>,
+struct QueueState {
+    batches: VecDeque<DeadLetterBatch>,
     closed: bool,
 }
 
 #[derive(Default)]
-struct Shared {
-    inner: Mutex<Inner>,
-    bell: Condvar,
+struct BatchQueue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
 }
 
-/// The way to the dead letters, for those who have some.
+/// Hands records over to the sending thread.
 pub struct DeadLetters {
-    shared: Arc<Shared>,
+    queue: Arc<BatchQueue>,
 }
 
 impl DeadLetters {
-    /// Starts the thread that sends the dead letters of a run. `targets` has one for each partition of the plan.
+    /// Starts the sending thread of a run. `targets` has one entry for each partition of the plan.
     ///
     /// # Errors
-    /// A producer that cannot be made; no thread.
+    /// The producer cannot be created, or the operating system has no thread left.
     pub fn spawn(
         engine: &Arc<Engine>,
         kafka: &KafkaConfig,
         run_id: &str,
-        targets: Vec<Target>,
+        targets: Vec<DeadLetterTarget>,
     ) -> Result<JoinHandle<()>, String> {
         let mut kafka = kafka.clone();
         for alias in ["request.required.acks", "delivery.timeout.ms"] {
             kafka.properties.remove(alias);
         }
         let topics: BTreeSet<&str> = targets.iter().map(|target| target.topic.as_str()).collect();
-        let limits = topic_limits(&kafka, &topics.into_iter().collect::<Vec<_>>(), LIMITS);
-        let mut producer = LaneSender::new(&kafka, &[("message.timeout.ms", ATTEMPT)]);
+        let limits = topic_limits(&kafka, &topics.into_iter().collect::<Vec<_>>(), TOPIC_LIMITS_TIMEOUT);
+        let mut producer = LaneSender::new(&kafka, &[("message.timeout.ms", MESSAGE_TIMEOUT_MS)]);
         producer.limit_batches(limits.values().filter_map(|one| one.max_message_bytes).min());
         producer.prepare().map_err(|error| error.to_string())?;
-        let shared = Arc::<Shared>::default();
-        let mut sender = Sender {
+        let queue = Arc::<BatchQueue>::default();
+        let mut sender = DeadLetterSender {
             engine: Arc::clone(engine),
-            shared: Arc::clone(&shared),
+            queue: Arc::clone(&queue),
             producer,
             targets,
             limits,
@@ -124,121 +125,124 @@ impl DeadLetters {
         };
         let thread = std::thread::Builder::new()
             .name("dead-letters".into())
-            .spawn(move || sender.live())
+            .spawn(move || sender.run())
             .map_err(|error| error.to_string())?;
-        // The first one stays; a run has no second.
-        let _ = engine.dead_letters.set(Self { shared });
+        // A run sets this only once.
+        let _ = engine.dead_letters.set(Self { queue });
         Ok(thread)
     }
 
-    /// Hands a letter over.
-    pub fn submit(&self, letter: Letter) {
-        self.shared.inner.lock().queue.push_back(letter);
-        self.shared.bell.notify_one();
+    /// Queues records for sending.
+    pub fn submit(&self, letter: DeadLetterBatch) {
+        self.queue.state.lock().batches.push_back(letter);
+        self.queue.changed.notify_one();
     }
 
-    /// Nothing more will come: the thread goes when it has sent what it has.
+    /// Closes the queue. The thread ends after it has sent what is queued.
     pub fn close(cell: &OnceLock<Self>) {
         if let Some(this) = cell.get() {
-            this.shared.inner.lock().closed = true;
-            this.shared.bell.notify_one();
+            this.queue.state.lock().closed = true;
+            this.queue.changed.notify_one();
         }
     }
 }
 
-struct Sender {
+struct DeadLetterSender {
     engine: Arc<Engine>,
-    shared: Arc<Shared>,
+    queue: Arc<BatchQueue>,
     producer: LaneSender,
-    targets: Vec<Target>,
-    /// What the topics accept, as far as the cluster says.
+    targets: Vec<DeadLetterTarget>,
+    /// The limits of the topics, as far as the cluster returned them.
     limits: BTreeMap<String, TopicLimits>,
     run_id: String,
 }
 
 /// Why letters were not sent.
-enum Failure {
-    /// It is of no use to try again.
-    ForGood(String),
-    Passing(String),
+enum SendFailure {
+    /// A retry would not help.
+    Permanent(String),
+    Transient(String),
 }
 
-impl Sender {
-    fn live(&mut self) {
+impl DeadLetterSender {
+    fn run(&mut self) {
         while let Some(letters) = self.next() {
             self.send(letters);
         }
     }
 
-    /// Waits for letters; `None` at the end.
-    fn next(&self) -> Option<Vec<Letter>> {
-        let mut inner = self.shared.inner.lock();
+    /// Waits for letters. Returns `None` after the queue was closed.
+    fn next(&self) -> Option<Vec<DeadLetterBatch>> {
+        let mut state = self.queue.state.lock();
         loop {
-            if !inner.queue.is_empty() {
+            if !state.batches.is_empty() {
                 let mut records = 0;
                 let mut letters = Vec::new();
-                while records < AT_ONCE
-                    && let Some(letter) = inner.queue.pop_front()
+                while records < MAX_RECORDS_PER_SEND
+                    && let Some(letter) = state.batches.pop_front()
                 {
                     records += letter.count;
                     letters.push(letter);
                 }
                 return Some(letters);
             }
-            if inner.closed {
+            if state.closed {
                 return None;
             }
-            self.shared.bell.wait_for(&mut inner, LOOK);
+            self.queue.changed.wait_for(&mut state, POLL_INTERVAL);
         }
     }
 
     fn is_closed(&self) -> bool {
-        self.shared.inner.lock().closed
+        self.queue.state.lock().closed
     }
 
-    /// Sends letters until the broker has them all, or until it is clear that it will not.
-    fn send(&mut self, letters: Vec<Letter>) {
-        let mut left: Vec<(Letter, usize)> = letters.into_iter().map(|letter| (letter, 0)).collect();
-        let mut trouble = String::new();
-        for turn in 0..=WAITS.len() {
-            if turn > 0 && !self.rest(WAITS[turn - 1]) {
+    /// Sends letters until the broker has acknowledged them all, or until sending has failed.
+    fn send(&mut self, letters: Vec<DeadLetterBatch>) {
+        let mut left: Vec<(DeadLetterBatch, usize)> = letters.into_iter().map(|letter| (letter, 0)).collect();
+        let mut problem = String::new();
+        for turn in 0..=RETRY_DELAYS.len() {
+            if turn > 0 && !self.wait_before_retry(RETRY_DELAYS[turn - 1]) {
                 break;
             }
             let failure;
             (left, failure) = self.attempt(left);
             match failure {
                 None => return,
-                Some(Failure::ForGood(text)) => {
-                    trouble = text;
+                Some(SendFailure::Permanent(text)) => {
+                    problem = text;
                     break;
                 }
-                Some(Failure::Passing(text)) => trouble = text,
+                Some(SendFailure::Transient(text)) => problem = text,
             }
             let records: usize = left.iter().map(|(letter, sent)| letter.count - sent).sum();
-            let text = format!("dead letters not sent yet: {records}; {trouble}");
+            let text = format!("{records} dead letters not sent yet: {problem}");
             self.engine.events.push(EventKind::Warning { text });
         }
-        // Told before the lanes come back, so that nobody takes them for healthy.
+        // Fail before the lanes return, so that they are not handled further.
         self.engine.fail(format!(
-            "the dead letters cannot be sent: {trouble}; the positions stay below them, and the run can be repeated then"
+            "the dead letters cannot be sent: {problem}; the positions stay below them. Fix the cause and run again"
         ));
         for (letter, sent) in left {
             self.engine.not_dead_lettered(letter, sent);
         }
     }
 
-    /// One attempt; what is left comes back with how far it came, and why it was left.
-    fn attempt(&mut self, letters: Vec<(Letter, usize)>) -> (Vec<(Letter, usize)>, Option<Failure>) {
+    /// Makes one attempt. Returns the remaining letters, with the number of records sent of each, and why they remain.
+    fn attempt(
+        &mut self,
+        letters: Vec<(DeadLetterBatch, usize)>,
+    ) -> (Vec<(DeadLetterBatch, usize)>, Option<SendFailure>) {
         let numbers: Vec<(usize, usize)> = letters
             .iter()
             .enumerate()
             .flat_map(|(place, (letter, sent))| (*sent..letter.count).map(move |nth| (place, nth)))
             .collect();
-        let mut forms = vec![Form::Full; numbers.len()];
-        let mut there = vec![false; numbers.len()];
+        let mut forms = vec![HeaderForm::Full; numbers.len()];
+        let mut acknowledged = vec![false; numbers.len()];
         let failure = loop {
-            // Letters of one lane stay in their order, also when some are sent again in a shorter form.
-            let left: Vec<usize> = (0..numbers.len()).filter(|number| !there[*number]).collect();
+            // Letters of one lane stay in order, even if some are sent again in a shorter form.
+            let left: Vec<usize> = (0..numbers.len()).filter(|number| !acknowledged[*number]).collect();
             if left.is_empty() {
                 break None;
             }
@@ -254,7 +258,7 @@ impl Sender {
                     self.with_letter(letter, record, forms[left[at]], |new| limits.refuses(&new.facts(), now))
                 })
             };
-            let outcome = producer.deliver(&lanes, MOST_REFUSED, OUTCOME, is_suspect, |at, send| {
+            let outcome = producer.deliver(&lanes, MAX_REFUSED, DELIVERY_TIMEOUT, is_suspect, |at, send| {
                 let (place, nth) = numbers[left[at]];
                 let letter = &letters[place].0;
                 let record = &letter.run.records[letter.done + nth];
@@ -262,7 +266,7 @@ impl Sender {
             });
             self.producer = producer;
             for (at, number) in left.iter().enumerate() {
-                there[*number] = outcome.there[at];
+                acknowledged[*number] = outcome.there[at];
             }
             let mut failure = None;
             for (at, refusal) in &outcome.refused {
@@ -272,32 +276,34 @@ impl Sender {
                 {
                     forms[number] = shorter;
                 } else {
-                    failure.get_or_insert_with(|| self.explained(&letters, numbers[number], forms[number], refusal));
+                    failure.get_or_insert_with(|| self.refusal_text(&letters, numbers[number], forms[number], refusal));
                 }
             }
             match (failure, outcome.trouble) {
-                (Some(text), _) => break Some(Failure::ForGood(text)),
+                (Some(text), _) => break Some(SendFailure::Permanent(text)),
                 (None, Some(Unsent::Closed(at, refusal))) => {
                     let number = left[at];
-                    let text = self.explained(&letters, numbers[number], forms[number], &refusal);
-                    break Some(Failure::ForGood(text));
+                    let text = self.refusal_text(&letters, numbers[number], forms[number], &refusal);
+                    break Some(SendFailure::Permanent(text));
                 }
-                (None, Some(Unsent::Passing(text))) => break Some(Failure::Passing(text)),
+                (None, Some(Unsent::Passing(text))) => break Some(SendFailure::Transient(text)),
                 (None, None) => {}
             }
         };
-        for (number, form) in forms.iter().enumerate().filter(|(number, form)| there[*number] && **form != Form::Full) {
-            self.tell_shortened(&letters, numbers[number], *form);
+        for (number, form) in
+            forms.iter().enumerate().filter(|(number, form)| acknowledged[*number] && **form != HeaderForm::Full)
+        {
+            self.report_shortened(&letters, numbers[number], *form);
         }
-        let mut came: Vec<usize> = letters.iter().map(|(_, sent)| *sent).collect();
+        let mut sent_counts: Vec<usize> = letters.iter().map(|(_, sent)| *sent).collect();
         for (number, (place, nth)) in numbers.iter().enumerate() {
-            // Only what nothing is missing before: the rest is sent again, in its order.
-            if there[number] && came[*place] == *nth {
-                came[*place] += 1;
+            // Counts records without a gap before them. The others are sent again, in order.
+            if acknowledged[number] && sent_counts[*place] == *nth {
+                sent_counts[*place] += 1;
             }
         }
         let mut left = Vec::new();
-        for ((letter, _), sent) in letters.into_iter().zip(came) {
+        for ((letter, _), sent) in letters.into_iter().zip(sent_counts) {
             if sent == letter.count {
                 let topic = letter.run.records.get(letter.done).map(|one| self.target(one.partition).topic);
                 self.engine.dead_lettered(letter, &topic.unwrap_or_default());
@@ -308,46 +314,52 @@ impl Sender {
         (left, failure)
     }
 
-    fn with_letter<T>(&self, letter: &Letter, record: &Record, form: Form, send: impl FnOnce(NewRecord<'_>) -> T) -> T {
+    fn with_letter<T>(
+        &self,
+        letter: &DeadLetterBatch,
+        record: &Record,
+        form: HeaderForm,
+        send: impl FnOnce(NewRecord<'_>) -> T,
+    ) -> T {
         let rules = &self.engine.plan.selection.scope.rules;
         let lane_key = rules.template.as_ref().and_then(|_| rules.lane_key(record));
         let id = self.engine.id(record.partition);
         let envelope =
-            Envelope { id, record, trouble: &letter.trouble, run: &self.run_id, lane_key: lane_key.as_deref() };
+            Envelope { id, record, reason: &letter.reason, run: &self.run_id, lane_key: lane_key.as_deref() };
         envelope.with(&self.target(record.partition), form, send)
     }
 
-    /// Which letter is refused, and why.
-    fn explained(
+    /// The error for a refused letter.
+    fn refusal_text(
         &self,
-        letters: &[(Letter, usize)],
+        letters: &[(DeadLetterBatch, usize)],
         (place, nth): (usize, usize),
-        form: Form,
+        form: HeaderForm,
         refusal: &crate::kafka::producer::Refusal,
     ) -> String {
         let letter = &letters[place].0;
         let record = &letter.run.records[letter.done + nth];
         let target = self.target(record.partition);
-        let headers = if form == Form::Origin { ", even with the shortest headers" } else { "" };
+        let headers = if form == HeaderForm::Origin { ", even with the shortest headers" } else { "" };
         let reason =
             self.with_letter(letter, record, form, |new| refusal.explain(&new.facts(), self.limits.get(&target.topic)));
         format!(
-            "the record of {} at offset {} does not go into {}{headers}: {reason}",
+            "the record of {} at offset {} cannot be written to {}{headers}: {reason}",
             self.engine.id(record.partition),
             record.offset,
             target.topic
         )
     }
 
-    fn tell_shortened(&self, letters: &[(Letter, usize)], (place, nth): (usize, usize), form: Form) {
+    fn report_shortened(&self, letters: &[(DeadLetterBatch, usize)], (place, nth): (usize, usize), form: HeaderForm) {
         let letter = &letters[place].0;
         let record = &letter.run.records[letter.done + nth];
         let what = match form {
-            Form::Origin => "without the headers that say why it failed",
-            Form::Full | Form::ShortError => "with a shortened error",
+            HeaderForm::Origin => "without the headers that say why it failed",
+            HeaderForm::Full | HeaderForm::ShortError => "with a shortened error",
         };
         let text = format!(
-            "the dead letter of {} at offset {} was written {what}: with all headers it is larger than {} accepts \
+            "the dead letter of {} at offset {} was written {what}: with all headers it exceeds the limit of {} \
              (max.message.bytes)",
             self.engine.id(record.partition),
             record.offset,
@@ -356,22 +368,22 @@ impl Sender {
         self.engine.events.push(EventKind::Warning { text });
     }
 
-    /// A partition that has joined the run was not looked up when it began.
-    fn target(&self, partition: u32) -> Target {
-        self.targets.get(partition as usize).cloned().unwrap_or_else(|| Target {
+    /// The target for a partition. Partitions that joined the run later have no entry.
+    fn target(&self, partition: u32) -> DeadLetterTarget {
+        self.targets.get(partition as usize).cloned().unwrap_or_else(|| DeadLetterTarget {
             topic: self.engine.settings.dead_letter.topic_for(&self.engine.id(partition).topic),
             partition: None,
         })
     }
 
-    /// Waits before the next attempt; `false` where nobody waits for it any more.
-    fn rest(&self, wait: Duration) -> bool {
+    /// Waits before the next attempt. Returns `false` if the run has failed or the queue was closed.
+    fn wait_before_retry(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         while Instant::now() < until {
             if self.is_closed() || self.engine.failure().is_some() {
                 return false;
             }
-            std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+            std::thread::sleep(POLL_INTERVAL.min(until.saturating_duration_since(Instant::now())));
         }
         true
     }

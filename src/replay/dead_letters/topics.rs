@@ -1,23 +1,23 @@
-//! Finds the dead-letter topics of a run, before it starts.
+//! Finds or creates the dead-letter topics of a run before it starts.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::Target;
+use super::DeadLetterTarget;
 use crate::{
     kafka::{Catalog, CatalogError, Client, create_topic},
     plan::Plan,
     replay::settings::DeadLetterSettings,
 };
 
-/// How long the cluster may take to describe or create one.
-const WITHIN: Duration = Duration::from_secs(10);
+/// How long describing or creating one topic may take.
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the dead letters of each partition of a plan go. Missing topics are created where the settings say so.
+/// The dead-letter target of each partition of a plan. Creates missing topics if the settings allow it.
 ///
 /// # Errors
-/// One sentence with the next step: a topic that is missing, or may not be seen, or is itself replayed.
-pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Result<Vec<Target>, String> {
-    let catalog = Catalog::new(client, WITHIN);
+/// One sentence with the next step: a topic is missing, or access is denied, or it is itself replayed.
+pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Result<Vec<DeadLetterTarget>, String> {
+    let catalog = Catalog::new(client, TOPIC_TIMEOUT);
     let mut partitions: BTreeMap<&str, i32> = BTreeMap::new();
     for one in &plan.partitions {
         let count = partitions.entry(&*one.id.topic).or_default();
@@ -28,15 +28,15 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
         let name = settings.topic_for(topic);
         if plan.topics.contains(&name) {
             return Err(format!(
-                "the dead letters of {topic} would go to {name}, which is itself replayed; set another run.dead_letter.topic, \
-                 or leave {name} out of the selection"
+                "the dead letters of {topic} would go to {name}, which is itself replayed; set another \
+                 run.dead_letter.topic, or leave {name} out of the selection"
             ));
         }
         let found = match catalog.topic(&name) {
             Err(CatalogError::UnknownTopic(_)) if settings.create => {
-                create_topic(client.config(), &name, count, WITHIN)
+                create_topic(client.config(), &name, count, TOPIC_TIMEOUT)
                     .map_err(|error| format!("the dead-letter topic {name} cannot be created: {error}"))?;
-                // A new one takes a moment to be known everywhere.
+                // A new topic takes a moment to be known on all brokers.
                 catalog.topic(&name)
             }
             found => found,
@@ -47,7 +47,7 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
                  run.dead_letter.create = true, or name another with run.dead_letter.topic"
             ),
             CatalogError::NotAuthorized(_) => {
-                format!("no permission for the dead-letter topic {name}; ask for WRITE and DESCRIBE on it")
+                format!("no permission for the dead-letter topic {name}; grant WRITE and DESCRIBE on it")
             }
             other => format!("the dead-letter topic {name} cannot be used: {other}"),
         })?;
@@ -55,7 +55,7 @@ pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Resu
     }
     let target = |topic: &str, partition: i32| {
         let (name, count) = targets.get(topic)?;
-        Some(Target { topic: name.clone(), partition: (partition < *count).then_some(partition) })
+        Some(DeadLetterTarget { topic: name.clone(), partition: (partition < *count).then_some(partition) })
     };
     Ok(plan.partitions.iter().filter_map(|one| target(&one.id.topic, one.id.partition.0)).collect())
 }

@@ -1,4 +1,4 @@
-//! What must be true of an engine at any time, and at its end.
+//! Invariants of an engine, at any time and at the end of a run.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,16 +9,16 @@ use super::{
 use crate::domain::Ordering;
 
 impl Sim {
-    /// What must be true at any time.
+    /// Checks the invariants that hold at any time.
     pub fn check(&self) {
-        let in_hand: usize = self.hands.iter().flat_map(|(_, batch)| batch).map(|run| run.records.len()).sum();
-        assert_eq!(self.fixture.engine.board.load().1, in_hand as u64);
+        let count: usize = self.in_flight.iter().flat_map(|(_, batch)| batch).map(|run| run.records.len()).sum();
+        assert_eq!(self.fixture.engine.scheduler.load().1, count as u64);
         let mut open = 0;
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             open += usize::from(!run.is_complete());
             assert_eq!((run.fenced, run.already_handled, run.handled), (part.late, part.duplicates, part.counted));
-            assert_eq!(part.counted, part.handled.len() as u64, "nothing counts twice");
+            assert_eq!(part.counted, part.handled.len() as u64, "a record counts twice");
             if part.holder.is_some() {
                 assert_eq!(run.position(), Some(part.open.first().copied().unwrap_or(part.reached)), "{:?}", run.id);
             }
@@ -30,7 +30,7 @@ impl Sim {
         assert_eq!(self.fixture.engine.open(), open);
     }
 
-    /// Everybody learns what there is to learn, and the run goes on to its end.
+    /// Delivers all pending news, and runs to the end.
     pub fn finish(&mut self) {
         while !self.unaware.is_empty() {
             self.learn(0, true);
@@ -43,14 +43,14 @@ impl Sim {
             }
             self.read(partition, i64::from(u16::MAX));
         }
-        while !self.hands.is_empty() || self.take(0) || self.take(1) {
+        while !self.in_flight.is_empty() || self.take(0) || self.take(1) {
             self.settle(0);
             self.check();
         }
         let engine = &self.fixture.engine;
-        assert_eq!((engine.open(), engine.board.load()), (0, (0, 0)), "something was left behind");
+        assert_eq!((engine.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
         assert!(engine.finished_at().is_some());
-        assert_eq!(engine.held.load(Relaxed), 0, "memory was left behind");
+        assert_eq!(engine.held.load(Relaxed), 0, "memory was not freed");
         if self.ordering != Ordering::None {
             let expected = self.fixture.digest_without(is_broken);
             assert_eq!(self.fixture.digest(), expected);

@@ -1,7 +1,7 @@
-//! What a user has decided about single records: the record that paused the run is skipped or dead-lettered.
+//! The user's decisions about single records: skip or dead-letter the record that paused the run.
 //!
-//! A decision waits until a worker takes the record again. The worker then fails it without calling the handler, and the
-//! failure policy applies the decision instead of the one of the run.
+//! A decision waits until a worker takes the record again. The worker then fails the record without calling the
+//! handler, and the failure policy applies the decision instead of the run's setting.
 
 use std::{
     collections::HashMap,
@@ -13,12 +13,12 @@ use parking_lot::Mutex;
 use super::Engine;
 use crate::{domain::Record, replay::control::RecordDecision};
 
-/// Why the run paused itself.
+/// Why the run has paused itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PauseCause {
     /// One sentence.
     pub reason: String,
-    /// The record that failed; `None` where no single record is the cause.
+    /// The failed record; `None` if no single record is the cause.
     pub record: Option<PausingRecord>,
 }
 
@@ -29,11 +29,11 @@ pub struct PausingRecord {
     pub partition: u32,
     /// Its offset.
     pub offset: i64,
-    /// Its key as text, cut off where it is long; `None` for a record without a key.
+    /// The beginning of its key, as text; `None` for a record without a key.
     pub key: Option<String>,
-    /// What the handler said.
+    /// The handler's error.
     pub error: String,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: u32,
 }
 
@@ -45,49 +45,49 @@ pub(in crate::replay) struct Decided {
     pub(in crate::replay) attempts: u32,
 }
 
-/// The decisions that wait for their records, by partition index and offset.
+/// The pending decisions, by partition index and offset.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {
     waiting: Mutex<HashMap<(u32, i64), Decided>>,
-    /// Lets workers pass by without a lock in the usual case.
+    /// Whether there are any, so that workers usually need no lock.
     any: AtomicBool,
 }
 
 impl Decisions {
-    fn add(&self, place: (u32, i64), decided: Decided) {
+    fn add(&self, record: (u32, i64), decided: Decided) {
         let mut waiting = self.waiting.lock();
-        waiting.insert(place, decided);
+        waiting.insert(record, decided);
         self.any.store(true, Relaxed);
     }
 
-    fn take(&self, place: (u32, i64)) -> Option<Decided> {
+    fn take(&self, record: (u32, i64)) -> Option<Decided> {
         let mut waiting = self.waiting.lock();
-        let decided = waiting.remove(&place);
+        let decided = waiting.remove(&record);
         self.any.store(!waiting.is_empty(), Relaxed);
         decided
     }
 }
 
 impl Engine {
-    /// Applies a decision to a record as soon as a worker takes it again.
+    /// Makes a decision about a record. It is applied when a worker takes the record again.
     pub fn decide_record(&self, record: &PausingRecord, decision: RecordDecision) {
         let decided = Decided { decision, error: record.error.clone(), attempts: record.attempts };
         self.decisions.add((record.partition, record.offset), decided);
     }
 
-    /// Whether any decision waits for its record.
+    /// Whether any decision is pending.
     #[must_use]
     pub fn has_decisions(&self) -> bool {
         self.decisions.any.load(Relaxed)
     }
 
-    /// Whether a decision waits for this record, which must then not reach the handler.
+    /// Whether a decision about this record is pending. The record must then not reach the handler.
     #[must_use]
     pub fn is_decided(&self, record: &Record) -> bool {
         self.has_decisions() && self.decisions.waiting.lock().contains_key(&(record.partition, record.offset))
     }
 
-    /// Takes the decision about a record, if there is one.
+    /// Takes the pending decision about a record, if there is one.
     pub(super) fn take_decision(&self, record: &Record) -> Option<Decided> {
         if !self.has_decisions() {
             return None;

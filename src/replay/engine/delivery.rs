@@ -1,4 +1,4 @@
-//! From a reader into the lanes.
+//! Delivery of records from readers into the lanes.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,9 +10,9 @@ use crate::{
 };
 
 impl Engine {
-    /// Puts records that were read into their lanes. The vector is empty afterwards.
+    /// Puts records that were read into their lanes. Leaves the vector empty.
     pub fn deliver(&self, records: &mut Vec<Record>) {
-        self.note_times(records);
+        self.check_timestamps(records);
         let _batch = self.delivering.read();
         let mut keep = Vec::with_capacity(records.len());
         let mut unjudged: Vec<Record> = Vec::new();
@@ -21,7 +21,7 @@ impl Engine {
             self.with(first.partition, |partition| {
                 for record in chunk {
                     let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
-                    if delivery != Delivery::NotOurs {
+                    if delivery != Delivery::OutOfScope {
                         self.note_match(record);
                     }
                     if matches!(delivery, Delivery::New | Delivery::Filtered) {
@@ -37,15 +37,15 @@ impl Engine {
             });
         }
         self.count_unjudged(&unjudged);
-        if self.staging.is_on() {
-            return self.deliver_staged(records, keep);
+        if self.reorder_buffer.is_on() {
+            return self.deliver_reordered(records, keep);
         }
         let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
-        self.board.put(kept.map(|record| (self.lane_of(&record), record)));
+        self.scheduler.put(kept.map(|record| (self.lane_of(&record), record)));
     }
 
-    /// Looks at timestamps, where something rests on them.
-    fn note_times(&self, records: &[Record]) {
+    /// Checks the timestamps, if the run depends on them.
+    fn check_timestamps(&self, records: &[Record]) {
         let Some(clocks) = &self.clocks else { return };
         let mut clocks = clocks.lock();
         for record in records {
@@ -56,8 +56,8 @@ impl Engine {
         }
     }
 
-    /// Says what the timestamps of the records were, where the range was asked for by times.
-    pub fn tell_of_times(&self) {
+    /// Reports what was observed of the timestamps, if the range was given by times.
+    pub fn report_timestamp_findings(&self) {
         let Some(clocks) = &self.clocks else { return };
         let findings = clocks
             .lock()
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Counts records that no rule could judge. The first is told with the reason.
+    /// Counts records that the rules could not judge. The first one is reported with the reason.
     fn count_unjudged(&self, records: &[Record]) {
         for record in records {
             if record.route.filtered {
@@ -89,31 +89,31 @@ impl Engine {
         }
     }
 
-    /// A partition's log holds nothing unread below `offset`, which is its end for the time being.
+    /// Notes that the log has no unread records below `offset`, the current end of the partition.
     pub fn reach(&self, partition: u32, epoch: u32, offset: i64) {
         self.with(partition, |one| one.reach(epoch, offset));
-        self.stage(|stages| self.note_passed(stages, partition, true));
+        self.update_reorder_buffer(|buffer| self.note_read_to(buffer, partition, true));
     }
 
-    /// Nothing below `offset` can be read any more of a partition: it is passed over, and counted as lost.
-    pub fn pass_over(&self, partition: u32, epoch: u32, offset: i64) {
-        self.with(partition, |one| one.pass_over(epoch, offset));
-        self.stage(|stages| self.note_passed(stages, partition, false));
+    /// Skips the unread records below `offset`, which can no longer be read, and counts them as lost.
+    pub fn skip_lost(&self, partition: u32, epoch: u32, offset: i64) {
+        self.with(partition, |one| one.skip_lost(epoch, offset));
+        self.update_reorder_buffer(|buffer| self.note_read_to(buffer, partition, false));
     }
 
-    /// Records without a key are a group of their own: they share no lane with those of a key, so nothing can be said of
-    /// the one by the other.
+    /// Records without a key form their own group: they share no lane with keyed records, so their order says nothing
+    /// about each other.
     pub(super) fn group_of(&self, record: &Record) -> u32 {
         record.lane_hash().map_or(self.groups.count(), |hash| self.groups.of(hash))
     }
 
-    /// Whether that is the group of the records without a key.
+    /// Whether this is the group of the records without a key.
     #[must_use]
     pub fn is_keyless(&self, group: u32) -> bool {
         group == self.groups.count()
     }
 
-    /// The lane that is a partition's alone.
+    /// A partition's own lane.
     #[must_use]
     pub fn own_lane(&self, partition: u32) -> u32 {
         self.own_lanes[partition as usize]
@@ -123,7 +123,7 @@ impl Engine {
         match self.settings.ordering {
             _ if self.settings.single_threaded => 0,
             Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
-            // Records without a key promise no order among themselves; that of their partition is the safe one.
+            // Records without a key need no order among themselves; the order of their partition is safe.
             _ => self.own_lanes[record.partition as usize],
         }
     }

@@ -1,4 +1,5 @@
-//! The engine through random schedules of reading, handling, failing, revoking, losing and resizing.
+//! The engine through random schedules of reading, handling, failures, revocations, lost assignments and changes of the
+//! number of workers.
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn nothing_is_lost_repeated_or_reordered_whatever_happens(
+    fn no_record_is_lost_repeated_or_reordered(
         ordering in prop::sample::select(vec![Ordering::Key, Ordering::Partition, Ordering::None]),
         log in log(),
         steps in prop::collection::vec(step(), 0..200),
@@ -85,16 +86,16 @@ proptest! {
     }
 }
 
-/// A key may fall into the group whose number records without a key would get from their hash. They share no lane, so
-/// the one that is further says nothing of the other.
+/// A key may be in the key group whose number records without a key would get from their hash. They share no lane, so a
+/// handled record of one says nothing about the other.
 #[test]
-fn a_record_without_a_key_is_not_taken_for_handled_because_of_one_with_a_key() {
+fn records_without_a_key_are_tracked_separately_from_keyed_ones() {
     let fixture = Fixture::new(Ordering::Key, &[vec![None; 2]]);
     let engine = &fixture.engine;
-    let _ = engine.board.set_workers(1);
+    let _ = engine.scheduler.set_workers(1);
     for epoch in [1, 2] {
         engine.with(0, |partition| partition.begin(epoch, 0, Owner::Shared));
-        engine.board.fence(std::iter::once((0, epoch)));
+        engine.scheduler.fence(std::iter::once((0, epoch)));
         let mut builder = RecordBufferBuilder::default();
         builder.push(0, epoch, 0, -1, Route::default(), None, None);
         builder.push(0, epoch, 1, -1, Route::keyed(0), Some(b"key"), None);
@@ -103,7 +104,7 @@ fn a_record_without_a_key_is_not_taken_for_handled_because_of_one_with_a_key() {
         engine.deliver(&mut records);
         if epoch == 1 {
             let mut batch = Vec::new();
-            while engine.board.try_take(0, &mut batch) {}
+            while engine.scheduler.try_take(0, &mut batch) {}
             let run = batch.iter().position(|run| run.records[0].offset == 0).unwrap();
             let failure = LaneFailure { run, done: 0, error: "as planned".into(), advice: Advice::Retry };
             engine.settle(batch, &[failure], Duration::ZERO);

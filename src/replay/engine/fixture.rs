@@ -1,4 +1,4 @@
-//! An engine over a log that is known to the test.
+//! An engine over a log that the test knows.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -13,10 +13,11 @@ use crate::{
     },
 };
 
-/// Stands for an offset without a record, as compaction leaves it.
+/// An offset without a record, as compaction leaves it.
 pub const HOLE: Option<u8> = Some(u8::MAX);
 
-/// The key of each record by offset; `None` has no key. The value is the place in the log.
+/// The key of each record, by partition and offset; `None` for a record without a key. The value is derived from
+/// partition and offset.
 pub type Log = Vec<Vec<Option<u8>>>;
 
 fn route_of(key: Option<&[u8]>) -> Route {
@@ -27,21 +28,21 @@ fn route_of(key: Option<&[u8]>) -> Route {
 pub struct Fixture {
     /// The engine.
     pub engine: Arc<Engine>,
-    /// What is read.
+    /// The log that is read.
     pub log: Log,
-    /// Every so-many-th record of a partition is a barrier.
+    /// Every n-th record of a partition is a barrier.
     pub barrier_every: Option<i64>,
-    /// Offsets that the filter leaves out.
-    pub left_out: Range<i64>,
+    /// Offsets that the filter excludes.
+    pub excluded: Range<i64>,
 }
 
 impl Fixture {
-    /// An engine whose failures are tried again at once, once, and then passed over.
+    /// An engine that retries failed records once, at once, and then skips them.
     pub fn new(ordering: Ordering, log: &[Vec<Option<u8>>]) -> Self {
         Self::with_retry(ordering, log, Retry { attempts: 1, first_delay: Duration::ZERO, ..Retry::default() })
     }
 
-    /// An engine that tries again as told, and then passes over.
+    /// An engine that retries as given, and then skips.
     pub fn with_retry(ordering: Ordering, log: &[Vec<Option<u8>>], retry: Retry) -> Self {
         let drain_timeout = Duration::ZERO;
         Self::with(log, Settings { ordering, retry, on_failure: OnFailure::Skip, drain_timeout, ..Settings::default() })
@@ -49,15 +50,15 @@ impl Fixture {
 
     /// An engine whose plan has these rules.
     pub fn with_rules(log: &[Vec<Option<u8>>], rules: Rules) -> Self {
-        Self::made(log, Settings::default(), rules)
+        Self::build(log, Settings::default(), rules)
     }
 
     /// An engine with these settings.
     pub fn with(log: &[Vec<Option<u8>>], settings: Settings) -> Self {
-        Self::made(log, settings, Rules::default())
+        Self::build(log, settings, Rules::default())
     }
 
-    fn made(log: &[Vec<Option<u8>>], settings: Settings, rules: Rules) -> Self {
+    fn build(log: &[Vec<Option<u8>>], settings: Settings, rules: Rules) -> Self {
         let partitions = log
             .iter()
             .zip(0..)
@@ -70,20 +71,20 @@ impl Fixture {
         let mut plan = Plan { topics: vec!["t".into()], partitions, ..Plan::default() };
         plan.selection.scope.rules = Arc::new(rules);
         let engine = Arc::new(Engine::new(Arc::new(plan), settings, EventLog::default()));
-        Self { engine, log: log.to_vec(), barrier_every: None, left_out: 0..0 }
+        Self { engine, log: log.to_vec(), barrier_every: None, excluded: 0..0 }
     }
 
-    /// Reads a part of a partition under an assignment.
+    /// Reads some records of a partition, under an assignment.
     pub fn deliver(&self, partition: u32, epoch: u32, offsets: Range<i64>) {
         self.engine.deliver(&mut self.records(partition, epoch, offsets));
     }
 
-    /// The key at a place of the log.
+    /// The key at an offset.
     pub fn key(&self, partition: u32, offset: i64) -> Option<u8> {
         self.log[partition as usize][usize::try_from(offset).unwrap()]
     }
 
-    /// The end of a partition.
+    /// The end offset of a partition.
     pub fn end(&self, partition: u32) -> i64 {
         i64::try_from(self.log[partition as usize].len()).unwrap()
     }
@@ -99,7 +100,7 @@ impl Fixture {
             let key = key.as_ref().map(<[u8; 1]>::as_slice);
             let value = format!("{partition}/{offset}");
             let barrier = self.barrier_every.is_some_and(|every| offset % every == every / 2);
-            let route = Route { barrier, filtered: self.left_out.contains(&offset), ..route_of(key) };
+            let route = Route { barrier, filtered: self.excluded.contains(&offset), ..route_of(key) };
             builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();
@@ -107,18 +108,18 @@ impl Fixture {
         records
     }
 
-    /// The digest of what has been handled.
+    /// The digest of the handled records.
     pub fn digest(&self) -> Digest {
         let digests = self.engine.partitions.iter().map(|partition| partition.lock().groups.digest());
         digests.fold(Digest::default(), Digest::combine)
     }
-    /// The digest of all records but some, handled one after the other.
-    pub fn digest_without(&self, is_left_out: impl Fn(u32, i64) -> bool) -> Digest {
+    /// The digest of all records except the excluded ones, handled in order.
+    pub fn digest_without(&self, is_excluded: impl Fn(u32, i64) -> bool) -> Digest {
         let mut digest = Digest::default();
         for partition in 0..u32::try_from(self.log.len()).unwrap() {
             let mut table = GroupTable::default();
             for record in self.records(partition, 0, 0..self.end(partition)) {
-                if !is_left_out(partition, record.offset) {
+                if !is_excluded(partition, record.offset) {
                     let group = record.key().map_or(256, |key| u32::from(key[0]));
                     table.add(group, hash_content(&record));
                 }

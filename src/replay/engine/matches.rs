@@ -1,5 +1,5 @@
-//! Whether the filter of a run finds anything. One that finds nothing at all is most often a mistake, and has to be told before a
-//! group's positions are moved past what was left out.
+//! Whether the filter of a run lets any record pass. A filter that lets none pass is usually a mistake. It is reported
+//! before a group's positions move past the excluded records.
 
 use std::sync::{
     OnceLock,
@@ -13,13 +13,13 @@ use crate::{
     plan::Filter,
 };
 
-/// Whether the filter has let anything through.
+/// Whether any record has passed the filter.
 #[derive(Debug)]
 pub struct Matches {
     is_filtered: bool,
     passed: AtomicBool,
-    told: AtomicBool,
-    /// What the first record that was left out looks like.
+    reported: AtomicBool,
+    /// A description of the first excluded record.
     example: OnceLock<String>,
 }
 
@@ -28,25 +28,25 @@ impl Matches {
         Self {
             is_filtered: !filter.is_empty(),
             passed: AtomicBool::new(false),
-            told: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
             example: OnceLock::new(),
         }
     }
 
-    /// Whether nothing has passed so far, and that was not told yet.
+    /// Whether no record has passed so far, and that was not reported yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_filtered && !self.passed.load(Relaxed) && !self.told.load(Relaxed)
+        self.is_filtered && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
     }
 
-    /// A record has passed, in this attempt of the run or in an earlier one.
+    /// Notes that a record has passed, in this attempt of the run or an earlier one.
     pub fn note_passed(&self) {
         self.passed.store(true, Relaxed);
     }
 }
 
 impl Engine {
-    /// Takes note of a record that is within the run's range.
+    /// Takes in a record of the run's range.
     pub(super) fn note_match(&self, record: &Record) {
         if !self.matches.is_open() {
             return;
@@ -70,9 +70,9 @@ impl Engine {
         });
     }
 
-    /// Says so where everything that this process has to read was read and nothing has passed the filter; positions may be
-    /// committed from then on.
-    pub fn look_for_matches(&self) {
+    /// Reports if all records of this process were read and none has passed the filter. Positions may be committed from
+    /// then on.
+    pub fn check_filter_matches(&self) {
         if !self.matches.is_open() {
             return;
         }
@@ -80,16 +80,17 @@ impl Engine {
             let partition = partition.lock();
             partition.owner == Owner::Nobody || partition.has_failed() || partition.is_at_end()
         });
-        if at_their_ends && self.tell_no_match("") {
-            self.matches.told.store(true, Relaxed);
+        if at_their_ends && self.report_no_match("") {
+            self.matches.reported.store(true, Relaxed);
         }
     }
 
-    /// The run ends before everything was read: what was left out so far is told, and stays uncommitted.
-    pub fn end_without_matches(&self) {
+    /// Reports, for a run that ends early, that no record has passed. The positions of the excluded records stay
+    /// uncommitted.
+    pub fn report_unmatched_filter(&self) {
         if self.matches.is_open() {
             let group = self.settings.group.is_some();
-            self.tell_no_match(if group {
+            self.report_no_match(if group {
                 ". None of their offsets is committed, so that the group reads them again"
             } else {
                 ""
@@ -97,9 +98,9 @@ impl Engine {
         }
     }
 
-    fn tell_no_match(&self, outcome: &str) -> bool {
-        let left_out: u64 = self.partitions.iter().map(|partition| partition.lock().filtered).sum();
-        if left_out == 0 {
+    fn report_no_match(&self, outcome: &str) -> bool {
+        let excluded: u64 = self.partitions.iter().map(|partition| partition.lock().filtered).sum();
+        if excluded == 0 {
             return false;
         }
         let filter = &self.plan.selection.scope.rules.filter;
@@ -109,7 +110,7 @@ impl Engine {
             count => format!("; {count} could not be judged"),
         };
         let text = format!(
-            "none of the {left_out} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"
+            "none of the {excluded} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"
         );
         self.events.push(EventKind::Warning { text });
         true

@@ -1,5 +1,5 @@
-//! Quarantine in an engine, through random schedules: positions never pass what waits, nothing is lost or counted twice,
-//! through assignments that come and go, and processes that die.
+//! Quarantine in an engine, through random schedules: positions never pass waiting records, and no record is lost or
+//! counted twice, across changes of assignment and crashes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,9 +14,9 @@ use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     journal::{GroupsChange, StoredPartition},
     replay::{
-        dead_letters::Letter,
-        lanes::quarantine::Trouble,
-        partition::Stand,
+        dead_letters::DeadLetterBatch,
+        lanes::quarantine::QuarantineReason,
+        partition::PositionSource,
         settings::{OnFailure, Retry, Settings},
     },
 };
@@ -30,9 +30,9 @@ enum Step {
     Take { worker: u32 },
     Settle { index: usize },
     Release { index: usize },
-    Condemn { index: usize },
-    Leave,
-    Left { index: usize, arrived: bool },
+    Discard { index: usize },
+    Send,
+    Sent { index: usize, arrived: bool },
     Reassign { partition: u32, back: i64 },
     Crash,
 }
@@ -44,9 +44,9 @@ fn step() -> impl Strategy<Value = Step> {
         9 => (0..3_u32).prop_map(|worker| Step::Take { worker }),
         9 => (0..4_usize).prop_map(|index| Step::Settle { index }),
         1 => (0..4_usize).prop_map(|index| Step::Release { index }),
-        1 => (0..4_usize).prop_map(|index| Step::Condemn { index }),
-        3 => Just(Step::Leave),
-        3 => (0..4_usize, any::<bool>()).prop_map(|(index, arrived)| Step::Left { index, arrived }),
+        1 => (0..4_usize).prop_map(|index| Step::Discard { index }),
+        3 => Just(Step::Send),
+        3 => (0..4_usize, any::<bool>()).prop_map(|(index, arrived)| Step::Sent { index, arrived }),
         1 => (partition(), 0..9_i64).prop_map(|(partition, back)| Step::Reassign { partition, back }),
         1 => Just(Step::Crash),
     ]
@@ -69,19 +69,25 @@ struct Part {
 struct World {
     fixture: Fixture,
     parts: Vec<Part>,
-    hands: Vec<(u32, Vec<LaneRun>)>,
-    letters: Vec<Letter>,
-    mended: bool,
-    /// Keys that were given up.
-    condemned: BTreeSet<u8>,
+    in_flight: Vec<(u32, Vec<LaneRun>)>,
+    letters: Vec<DeadLetterBatch>,
+    fixed: bool,
+    /// Discarded keys.
+    discarded: BTreeSet<u8>,
 }
 
 impl World {
     fn new(log: &Log) -> Self {
         let fixture = Self::fixture(log);
         let parts = (0..PARTITIONS).map(|_| Part::default()).collect();
-        let mut world =
-            Self { fixture, parts, hands: Vec::new(), letters: Vec::new(), mended: false, condemned: BTreeSet::new() };
+        let mut world = Self {
+            fixture,
+            parts,
+            in_flight: Vec::new(),
+            letters: Vec::new(),
+            fixed: false,
+            discarded: BTreeSet::new(),
+        };
         (0..PARTITIONS).for_each(|partition| world.reassign(partition, 0));
         world
     }
@@ -94,41 +100,43 @@ impl World {
             ..Settings::default()
         };
         let fixture = Fixture::with(log, settings);
-        let _ = fixture.engine.board.set_workers(3);
+        let _ = fixture.engine.scheduler.set_workers(3);
         fixture
     }
 
-    /// The process dies right after a checkpoint, and another goes on; what it has in hand is lost with it.
+    /// The process dies right after a checkpoint, and another one resumes. The records in flight are lost with it.
     fn crash(&mut self) {
         let next = Self::fixture(&self.fixture.log);
         let before = std::mem::replace(&mut self.fixture, next);
         let engine = &self.fixture.engine;
-        let condemned = before.engine.board.condemned(usize::MAX).unwrap();
-        engine.board.condemn_again(condemned.iter().map(|key| Trouble::from_journal(key.to_journal())));
+        let discarded = before.engine.scheduler.discarded(usize::MAX).unwrap();
+        engine
+            .scheduler
+            .restore_discarded(discarded.iter().map(|key| QuarantineReason::from_journal(key.to_journal())));
         for (number, part) in (0_u32..).zip(&mut self.parts) {
             let Some((state, groups)) = before.engine.with(number, |one| one.checkpoint(true)) else {
-                panic!("no owner")
+                panic!("the partition has no owner")
             };
-            let GroupsChange::All(groups) = groups else { panic!("all were wanted") };
+            let GroupsChange::All(groups) = groups else { panic!("all groups were requested") };
             (part.epoch, part.next) = (0, state.position);
             engine.restore(number, &StoredPartition { state, groups, ..StoredPartition::default() });
         }
-        (self.hands, self.letters) = (Vec::new(), Vec::new());
+        (self.in_flight, self.letters) = (Vec::new(), Vec::new());
     }
 
     fn is_broken(&self, offset: i64) -> bool {
-        !self.mended && offset % 7 == 3
+        !self.fixed && offset % 7 == 3
     }
 
-    /// The partition comes back under a new assignment, a little below its position.
+    /// The partition is assigned again, a little below its position.
     fn reassign(&mut self, partition: u32, back: i64) {
         let part = &mut self.parts[partition as usize];
         let engine = &self.fixture.engine;
         let position = engine.with(partition, |one| one.position().unwrap_or(0));
         part.epoch += 1;
         part.next = (position - back).max(0);
-        engine.with(partition, |one| one.end_assignment(part.epoch, Stand::Own));
-        engine.board.fence(std::iter::once((partition, part.epoch)));
+        engine.with(partition, |one| one.end_assignment(part.epoch, PositionSource::Own));
+        engine.scheduler.fence(std::iter::once((partition, part.epoch)));
         engine.with(partition, |one| one.begin(part.epoch, part.next, Owner::Shared));
     }
 
@@ -145,19 +153,19 @@ impl World {
 
     fn take(&mut self, worker: u32) -> bool {
         let mut batch = Vec::new();
-        let busy = self.hands.iter().any(|(one, _)| *one == worker);
-        let taken = !busy && self.fixture.engine.board.try_take(worker, &mut batch);
+        let busy = self.in_flight.iter().any(|(one, _)| *one == worker);
+        let taken = !busy && self.fixture.engine.scheduler.try_take(worker, &mut batch);
         if taken {
-            self.hands.push((worker, batch));
+            self.in_flight.push((worker, batch));
         }
         taken
     }
 
     fn settle(&mut self, index: usize) {
-        if self.hands.is_empty() {
+        if self.in_flight.is_empty() {
             return;
         }
-        let (_, batch) = self.hands.remove(index % self.hands.len());
+        let (_, batch) = self.in_flight.remove(index % self.in_flight.len());
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
@@ -170,11 +178,11 @@ impl World {
                 }
                 let part = &mut self.parts[record.partition as usize];
                 let is_current = record.epoch == part.epoch;
-                let is_dealt_with = part.handled.contains(&record.offset) || part.dead.contains(&record.offset);
-                // What was in hand when the partition was given out anew counts as well, once.
-                if is_current || !is_dealt_with {
-                    let is_condemned = self.condemned.contains(&record.key().unwrap()[0]);
-                    assert!(!is_current || !is_condemned, "{record:?} comes after dead letters");
+                let is_settled = part.handled.contains(&record.offset) || part.dead.contains(&record.offset);
+                // A record that was in flight at the reassignment also counts, once.
+                if is_current || !is_settled {
+                    let is_discarded = self.discarded.contains(&record.key().unwrap()[0]);
+                    assert!(!is_current || !is_discarded, "{record:?} comes after dead letters");
                     assert!(part.handled.insert(record.offset), "{record:?} counts twice");
                     let key = record.key().unwrap()[0];
                     let before = part.newest.insert(key, record.offset);
@@ -185,14 +193,14 @@ impl World {
         self.fixture.engine.settle(batch, &failures, Duration::ZERO);
     }
 
-    fn leave(&mut self) {
-        for (run, trouble) in self.fixture.engine.board.take_condemned() {
+    fn send(&mut self) {
+        for (run, reason) in self.fixture.engine.scheduler.take_discarded() {
             let count = run.records.len();
-            self.letters.push(Letter { run, done: 0, count, trouble, condemned: true });
+            self.letters.push(DeadLetterBatch { run, done: 0, count, reason, discarded: true });
         }
     }
 
-    fn left(&mut self, index: usize, arrived: bool) {
+    fn sent(&mut self, index: usize, arrived: bool) {
         if self.letters.is_empty() {
             return;
         }
@@ -201,7 +209,7 @@ impl World {
         for record in &letter.run.records[..sent] {
             let part = &mut self.parts[record.partition as usize];
             if record.epoch == part.epoch && !self.fixture.engine.was_handled_late(record) {
-                assert!(part.dead.insert(record.offset), "{record:?} is dead twice");
+                assert!(part.dead.insert(record.offset), "{record:?} is dead-lettered twice");
                 let key = record.key().unwrap()[0];
                 let before = part.newest.insert(key, record.offset);
                 assert!(before.is_none_or(|before| before < record.offset), "{record:?} after {before:?}");
@@ -215,29 +223,29 @@ impl World {
     }
 
     fn decide(&mut self, index: usize, release: bool) {
-        let board = &self.fixture.engine.board;
-        let waiting = board.quarantined();
+        let scheduler = &self.fixture.engine.scheduler;
+        let waiting = scheduler.quarantined();
         if !waiting.is_empty() {
-            let key = [waiting[index % waiting.len()].trouble.hash];
-            assert_eq!(if release { board.release(&key) } else { board.condemn(&key) }, 1);
+            let key = [waiting[index % waiting.len()].reason.hash];
+            assert_eq!(if release { scheduler.release(&key) } else { scheduler.discard(&key) }, 1);
             if !release {
-                self.condemned.insert(waiting[index % waiting.len()].first.key().unwrap()[0]);
+                self.discarded.insert(waiting[index % waiting.len()].first.key().unwrap()[0]);
             }
         }
     }
 
     fn check(&self) {
-        for waiting in self.fixture.engine.board.quarantined() {
+        for waiting in self.fixture.engine.scheduler.quarantined() {
             let epoch = self.parts[waiting.first.partition as usize].epoch;
-            assert_eq!(waiting.first.epoch, epoch, "what was fenced off waits for nobody");
+            assert_eq!(waiting.first.epoch, epoch, "a fenced record is still in quarantine");
         }
-        assert!(self.fixture.engine.board.lanes_used() <= KEYS, "a key put aside has no further lane");
+        assert!(self.fixture.engine.scheduler.lanes_used() <= KEYS, "a quarantined key counts as another lane");
         for (part, number) in self.parts.iter().zip(0_u32..) {
             let run = self.fixture.engine.partitions[number as usize].lock();
             for offset in 0..run.position().unwrap_or(0) {
                 let there = self.fixture.key(number, offset) != HOLE;
-                let dealt_with = part.handled.contains(&offset) || part.dead.contains(&offset);
-                assert!(!there || dealt_with, "{number}/{offset} was passed");
+                let settled = part.handled.contains(&offset) || part.dead.contains(&offset);
+                assert!(!there || settled, "{number}/{offset} was passed");
             }
             assert_eq!((run.handled, run.passed_over), (part.handled.len() as u64, part.dead.len() as u64));
             assert!(part.handled.is_disjoint(&part.dead));
@@ -245,16 +253,16 @@ impl World {
     }
 
     fn finish(&mut self) {
-        self.mended = true;
+        self.fixed = true;
         (0..PARTITIONS).for_each(|partition| self.read(partition, i64::from(u16::MAX)));
         loop {
-            while !self.fixture.engine.board.quarantined().is_empty() {
+            while !self.fixture.engine.scheduler.quarantined().is_empty() {
                 self.decide(0, true);
             }
-            self.leave();
+            self.send();
             self.take(0);
-            let idle = self.letters.is_empty() && self.hands.is_empty();
-            self.left(0, true);
+            let idle = self.letters.is_empty() && self.in_flight.is_empty();
+            self.sent(0, true);
             self.settle(0);
             self.check();
             if idle {
@@ -262,8 +270,8 @@ impl World {
             }
         }
         let engine = &self.fixture.engine;
-        assert_eq!((engine.open(), engine.board.load()), (0, (0, 0)), "something was left behind");
-        assert_eq!(engine.held.load(std::sync::atomic::Ordering::Relaxed), 0, "memory was left behind");
+        assert_eq!((engine.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
+        assert_eq!(engine.held.load(std::sync::atomic::Ordering::Relaxed), 0, "memory was not freed");
     }
 }
 
@@ -271,7 +279,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn positions_never_pass_what_waits_in_quarantine(
+    fn positions_never_pass_quarantined_records(
         log in log(),
         steps in prop::collection::vec(step(), 1..200),
         in_group in any::<bool>(),
@@ -285,10 +293,10 @@ proptest! {
                 }
                 Step::Settle { index } => world.settle(index),
                 Step::Release { index } => world.decide(index, true),
-                Step::Condemn { index } => world.decide(index, false),
-                Step::Leave => world.leave(),
-                Step::Left { index, arrived } => world.left(index, arrived),
-                // A journal keeps positions only where no group does.
+                Step::Discard { index } => world.decide(index, false),
+                Step::Send => world.send(),
+                Step::Sent { index, arrived } => world.sent(index, arrived),
+                // A journal keeps positions only if there is no group.
                 Step::Reassign { partition, back } if in_group => world.reassign(partition, back),
                 Step::Crash if !in_group => world.crash(),
                 Step::Reassign { .. } | Step::Crash => {}

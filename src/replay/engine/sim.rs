@@ -1,4 +1,4 @@
-//! Readers, members and workers of an engine, one step at a time, with what must be true of it.
+//! Simulates readers, members and workers of an engine, one step at a time, and checks its invariants.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,18 +16,18 @@ use crate::{
     replay::group::{membership::RunMembership, rebalance::Rebalances},
 };
 
-/// A partition as the broker and its reader see it.
+/// A partition as seen by the broker and the reader.
 #[derive(Default)]
 pub(super) struct Part {
     pub(super) holder: Option<usize>,
     epoch: u32,
-    /// Where the reader goes on.
+    /// The next offset to read.
     next: i64,
     pub(super) reached: i64,
     pub(super) committed: i64,
     pub(super) open: BTreeSet<i64>,
     pub(super) handled: BTreeSet<i64>,
-    /// Handled when nobody here had the partition any more.
+    /// Handled while no member had the partition.
     handled_late: BTreeSet<i64>,
     start: i64,
     pub(super) skipped: BTreeSet<i64>,
@@ -35,7 +35,7 @@ pub(super) struct Part {
     pub(super) counted: u64,
     pub(super) late: u64,
     pub(super) duplicates: u64,
-    /// Assignments that are over, with the place their readers had got to.
+    /// Ended assignments, with the offset that their reader had reached.
     former: Vec<(u32, i64)>,
 }
 
@@ -49,40 +49,40 @@ impl Part {
         self.counted += 1;
     }
 
-    /// A result of an assignment that is over: it counts if the partition is back, and the record is still to be handled.
+    /// A result of an ended assignment: it counts if the partition is assigned again and the record is not settled.
     fn complete_late(&mut self, offset: i64, key: Option<u8>, ordering: Ordering) {
-        let is_dealt_with = self.handled.contains(&offset) || self.skipped.contains(&offset);
-        if self.holder.is_some() && !is_dealt_with && offset >= self.start && !self.handled_late.contains(&offset) {
+        let is_settled = self.handled.contains(&offset) || self.skipped.contains(&offset);
+        if self.holder.is_some() && !is_settled && offset >= self.start && !self.handled_late.contains(&offset) {
             self.count(offset, key, ordering);
             return;
         }
         self.late += 1;
-        if self.holder.is_none() && !is_dealt_with {
+        if self.holder.is_none() && !is_settled {
             self.handled_late.insert(offset);
         }
     }
 }
 
-/// The whole.
+/// The simulation.
 pub struct Sim {
     pub fixture: Fixture,
     pub(super) ordering: Ordering,
     pub(super) parts: Vec<Part>,
     members: [RunMembership; 2],
-    pub(super) hands: Vec<(u32, Vec<LaneRun>)>,
-    /// Members that have lost a partition and do not know it yet.
+    pub(super) in_flight: Vec<(u32, Vec<LaneRun>)>,
+    /// Members that have lost a partition and have not learned of it yet.
     pub(super) unaware: Vec<(usize, u32)>,
     attempts: HashMap<(u32, i64, u32), u32>,
     is_paused: bool,
 }
 
-/// Fails whenever it is tried.
+/// Records that fail on every attempt.
 pub(super) fn is_broken(partition: u32, offset: i64) -> bool {
     (offset + i64::from(partition)) % 13 == 5
 }
 
-/// Fails the first time it is tried.
-fn is_shaky(partition: u32, offset: i64) -> bool {
+/// Records that fail on the first attempt.
+fn fails_first_time(partition: u32, offset: i64) -> bool {
     (offset + 2 * i64::from(partition)) % 7 == 3
 }
 
@@ -92,17 +92,26 @@ impl Sim {
         let rebalances = Arc::new(Mutex::new(Rebalances::new(log.len())));
         let members =
             [0, 1].map(|number| RunMembership::new(Arc::clone(&fixture.engine), number, Arc::clone(&rebalances)));
-        let _ = fixture.engine.board.set_workers(2);
+        let _ = fixture.engine.scheduler.set_workers(2);
         let parts = log.iter().map(|_| Part::default()).collect();
         let attempts = HashMap::new();
-        Self { fixture, ordering, parts, members, hands: Vec::new(), unaware: Vec::new(), attempts, is_paused: false }
+        Self {
+            fixture,
+            ordering,
+            parts,
+            members,
+            in_flight: Vec::new(),
+            unaware: Vec::new(),
+            attempts,
+            is_paused: false,
+        }
     }
 
     fn id(&self, partition: u32) -> TopicPartition {
         self.fixture.engine.id(partition).clone()
     }
 
-    /// The group gives a partition to a member; who had it before, if anybody, learns of it later.
+    /// The group assigns a partition to a member. A previous holder learns of it later.
     pub fn assign(&mut self, partition: u32, member: usize) {
         let part = &mut self.parts[partition as usize];
         if part.holder == Some(member) || self.unaware.contains(&(member, partition)) {
@@ -115,7 +124,7 @@ impl Sim {
         let committed = part.committed;
         let starts = self.members[member].assigned(&[(self.id(partition), Ok(Offset::new(committed)))]);
         let [StartAt::Offset(start)] = starts[..] else { panic!("{starts:?}") };
-        let news = self.members[member].take_news();
+        let news = self.members[member].take_new_assignments();
         let part = &mut self.parts[partition as usize];
         assert!(news.len() == 1 && news[0].0 == partition && news[0].1 > part.epoch);
         for offset in std::mem::take(&mut part.handled_late).split_off(&committed) {
@@ -131,7 +140,7 @@ impl Sim {
         part.open.clear();
     }
 
-    /// A member learns that it has lost a partition to another, in one of two ways.
+    /// A member learns that it has lost a partition, in one of two ways.
     pub fn learn(&mut self, index: usize, is_lost: bool) {
         if self.unaware.is_empty() {
             return;
@@ -141,22 +150,22 @@ impl Sim {
         if is_lost {
             self.members[member].lost(&ids);
         } else {
-            assert_eq!(self.members[member].revoking(&ids), [], "the positions are another's");
+            assert_eq!(self.members[member].revoking(&ids), [], "the positions belong to another member");
             self.members[member].revoked(&ids, None);
         }
     }
 
-    /// The holder gives a partition back in turn; `drains` says whether its work in hand ends in time.
+    /// The holder gives a partition back properly. `drains`: its records in flight are settled in time.
     pub fn revoke(&mut self, partition: u32, drains: bool) {
         let Some(member) = self.parts[partition as usize].holder else { return };
         if drains {
-            while let Some(hand) = self.hands.iter().position(|(_, batch)| holds(batch, partition)) {
-                self.settle(hand);
+            while let Some(index) = self.in_flight.iter().position(|(_, batch)| holds(batch, partition)) {
+                self.settle(index);
             }
         }
         let ids = [self.id(partition)];
-        let in_hand = self.hands.iter().any(|(_, batch)| holds(batch, partition));
-        assert_eq!(self.fixture.engine.board.wait_drained(&[partition], Duration::ZERO), !in_hand);
+        let is_in_flight = self.in_flight.iter().any(|(_, batch)| holds(batch, partition));
+        assert_eq!(self.fixture.engine.scheduler.wait_drained(&[partition], Duration::ZERO), !is_in_flight);
         let positions = self.members[member].revoking(&ids);
         self.note_commits(member, &positions);
         self.members[member].revoked(&ids, None);
@@ -173,13 +182,13 @@ impl Sim {
     fn note_commits(&mut self, member: usize, positions: &[(TopicPartition, Offset)]) {
         for (id, offset) in positions {
             let part = &mut self.parts[self.fixture.engine.index_of(id).unwrap() as usize];
-            assert_eq!(part.holder, Some(member), "{id} is not its to commit");
+            assert_eq!(part.holder, Some(member), "{id} is committed by a member that does not hold it");
             part.committed = offset.get();
         }
         self.members[member].committed(positions);
     }
 
-    /// The holder's reader reads on.
+    /// The holder's reader reads more records.
     pub fn read(&mut self, partition: u32, count: i64) {
         let end = self.fixture.end(partition);
         let part = &mut self.parts[partition as usize];
@@ -208,7 +217,7 @@ impl Sim {
         }
     }
 
-    /// A reader goes on that does not know yet that its assignment is over.
+    /// A reader that has not learned that its assignment has ended reads more records.
     pub fn read_late(&mut self, partition: u32, index: usize, count: i64) {
         let end = self.fixture.end(partition);
         let former = &mut self.parts[partition as usize].former;
@@ -224,49 +233,49 @@ impl Sim {
     }
 
     pub fn set_workers(&mut self, workers: u32) {
-        let _ = self.fixture.engine.board.set_workers(workers);
+        let _ = self.fixture.engine.scheduler.set_workers(workers);
     }
 
     pub fn set_paused(&mut self, paused: bool) {
         self.is_paused = paused;
-        self.fixture.engine.board.set_paused(paused);
+        self.fixture.engine.scheduler.set_paused(paused);
     }
 
-    /// A worker takes what there is. No lane is in two hands.
+    /// A worker takes records. No lane may have two owners.
     pub fn take(&mut self, worker: u32) -> bool {
         let mut batch = Vec::new();
-        let is_busy = self.hands.iter().any(|(busy, _)| *busy == worker);
-        if is_busy || !self.fixture.engine.board.try_take(worker, &mut batch) {
+        let is_busy = self.in_flight.iter().any(|(busy, _)| *busy == worker);
+        if is_busy || !self.fixture.engine.scheduler.try_take(worker, &mut batch) {
             return false;
         }
         assert!(!self.is_paused);
         for record in batch.iter().flat_map(|run| &run.records) {
             let part = &self.parts[record.partition as usize];
-            assert!(part.holder.is_some() && record.epoch == part.epoch, "{record:?} is fenced off");
+            assert!(part.holder.is_some() && record.epoch == part.epoch, "{record:?} is fenced");
             assert!(part.open.contains(&record.offset), "{record:?} came twice");
             if self.ordering == Ordering::Partition {
                 assert_eq!(part.holder, Some(worker as usize));
             }
-            for other in self.hands.iter().flat_map(|(_, batch)| batch).flat_map(|run| &run.records) {
+            for other in self.in_flight.iter().flat_map(|(_, batch)| batch).flat_map(|run| &run.records) {
                 let (same_key, same_partition) = (other.key() == record.key(), other.partition == record.partition);
                 let excluded = match self.ordering {
                     Ordering::Key => same_key && (same_partition || record.key().is_some()),
                     Ordering::Partition => same_partition,
                     Ordering::None => same_partition && other.offset == record.offset && other.epoch == record.epoch,
                 };
-                assert!(!excluded, "{record:?} and {other:?} are in two hands");
+                assert!(!excluded, "{record:?} and {other:?} have two owners");
             }
         }
-        self.hands.push((worker, batch));
+        self.in_flight.push((worker, batch));
         true
     }
 
-    /// A worker's batch comes to its end.
+    /// A worker finishes a batch.
     pub fn settle(&mut self, index: usize) {
-        if self.hands.is_empty() {
+        if self.in_flight.is_empty() {
             return;
         }
-        let (_, batch) = self.hands.remove(index % self.hands.len());
+        let (_, batch) = self.in_flight.remove(index % self.in_flight.len());
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
@@ -279,13 +288,13 @@ impl Sim {
                 let attempt = self.attempts.entry((record.partition, record.offset, record.epoch)).or_default();
                 *attempt += 1;
                 let broken = is_broken(record.partition, record.offset);
-                let fails = broken || *attempt == 1 && is_shaky(record.partition, record.offset);
+                let fails = broken || *attempt == 1 && fails_first_time(record.partition, record.offset);
                 assert!(*attempt <= 2, "one attempt too many for {record:?}");
                 let is_over = !fails || *attempt == 2;
                 let part = &mut self.parts[record.partition as usize];
                 if !is_over {
                 } else if part.holder.is_none() || record.epoch != part.epoch {
-                    // A failure is no result: its record is left to the next owner, and nothing has to be fenced off.
+                    // A failure is not a result: the record is left to the next owner, and nothing is fenced.
                     if !fails {
                         let key = self.fixture.key(record.partition, record.offset);
                         part.complete_late(record.offset, key, self.ordering);

@@ -1,4 +1,4 @@
-//! Real threads: readers, workers, and somebody who keeps changing his mind.
+//! The engine with real threads: readers, workers, and settings that keep changing.
 
 use std::{
     collections::HashMap,
@@ -24,19 +24,20 @@ use crate::{
 };
 
 const PARTITIONS: u32 = 6;
-/// Far above what a run takes: whoever waits so long waits for ever.
+/// Far more than a run takes: at this point it hangs.
 const DEADLINE: Duration = Duration::from_secs(90);
 
-/// What all handlers saw: how often each record was tried, and the newest handled one of each key in each partition.
+/// What the handlers have seen: the attempts of each record, and the newest handled record of each key in each
+/// partition.
 #[derive(Default)]
 struct Seen {
     tries: HashMap<(u32, i64), u32>,
     newest: HashMap<(u32, Vec<u8>), i64>,
     out_of_order: Vec<(u32, i64)>,
-    /// Calls of handlers that are going on, and whether one of them has a barrier.
+    /// Number of handler calls in progress, and whether one of them has a barrier.
     inside: u32,
     barrier_inside: bool,
-    /// How often a barrier was not alone.
+    /// How often a barrier was not handled alone.
     disturbed: u32,
     barriers: u64,
 }
@@ -95,7 +96,7 @@ struct Stress {
     seen: Arc<Mutex<Seen>>,
     dice: StdRng,
     threads: Vec<JoinHandle<()>>,
-    /// The longest time in the handler, in turns of a loop.
+    /// The maximum time in the handler, in iterations of a loop.
     work: u32,
 }
 
@@ -105,7 +106,7 @@ impl Stress {
     }
 
     fn set_workers(&mut self, workers: u32) {
-        for id in self.engine().board.set_workers(workers) {
+        for id in self.engine().scheduler.set_workers(workers) {
             let handler = Checking {
                 seen: Arc::clone(&self.seen),
                 dice: StdRng::seed_from_u64(self.dice.random()),
@@ -117,11 +118,11 @@ impl Stress {
         if self.engine().settings.ordering == Ordering::Partition {
             let owners: Vec<(u32, u32)> =
                 (0..PARTITIONS).map(|partition| (partition, self.dice.random_range(0..workers))).collect();
-            self.engine().board.assign(owners.into_iter());
+            self.engine().scheduler.assign(owners.into_iter());
         }
     }
 
-    /// Reads every second partition to its end, a little here and a little there.
+    /// Reads every second partition to its end, in random order and amounts.
     fn read(&mut self, odd: u32) {
         let fixture = Arc::clone(&self.fixture);
         let mut dice = StdRng::seed_from_u64(self.dice.random());
@@ -142,10 +143,10 @@ impl Stress {
         }));
     }
 
-    /// `limits` says whether there are barriers, and a rate that changes.
+    /// `limits`: with barriers and changing rate limits.
     fn run(ordering: Ordering, seed: u64, limits: bool) {
         let mut dice = StdRng::seed_from_u64(seed);
-        // Many short runs, whose end is where somebody may be forgotten, and a few long ones.
+        // Many short runs, because missed wake-ups show at the end of a run, and a few long ones.
         let records = if seed.is_multiple_of(12) { 1500 } else { dice.random_range(1..60) };
         let keys = dice.random_range(1..40_u8);
         let log = (0..PARTITIONS)
@@ -157,7 +158,7 @@ impl Stress {
         let fixture = Arc::new(fixture);
         for partition in 0..PARTITIONS {
             fixture.engine.with(partition, |one| one.begin(1, 0, Owner::Shared));
-            fixture.engine.board.fence(std::iter::once((partition, 1)));
+            fixture.engine.scheduler.fence(std::iter::once((partition, 1)));
         }
         let work = if records > 60 { 200 } else { dice.random_range(1..20_000) };
         let mut this = Self { fixture, seen: Arc::default(), dice, threads: Vec::new(), work };
@@ -170,8 +171,8 @@ impl Stress {
             if changes > 0 {
                 changes -= 1;
                 match this.dice.random_range(0..4) {
-                    0 => this.engine().board.set_paused(true),
-                    _ => this.engine().board.set_paused(false),
+                    0 => this.engine().scheduler.set_paused(true),
+                    _ => this.engine().scheduler.set_paused(false),
                 }
                 let workers = this.dice.random_range(1..=8);
                 this.set_workers(workers);
@@ -182,8 +183,8 @@ impl Stress {
                     std::hint::spin_loop();
                 }
             } else {
-                // From here on nobody rings by accident: who sleeps must have been woken in time.
-                this.engine().board.set_paused(false);
+                // From here on no worker is woken by accident: idle ones must have been woken in time.
+                this.engine().scheduler.set_paused(false);
                 while this.engine().open() > 0 && begun.elapsed() < DEADLINE {
                     std::thread::park_timeout(Duration::from_millis(1));
                 }
@@ -203,21 +204,24 @@ impl Stress {
             0 => Throttle::Records(20_000.0),
             _ => Throttle::Open,
         };
-        self.engine().board.set_rate(rate);
-        self.engine().board.set_throttle(throttle);
+        self.engine().scheduler.set_rate(rate);
+        self.engine().scheduler.set_throttle(throttle);
     }
 
     fn conclude(self, ordering: Ordering, seed: u64) {
         let engine = self.engine();
-        let (open, load) = (engine.open(), engine.board.load());
-        engine.board.stop();
+        let (open, load) = (engine.open(), engine.scheduler.load());
+        engine.scheduler.stop();
         let lags: Vec<_> = engine.partitions.iter().map(|partition| partition.lock().lag()).collect();
-        assert_eq!(open, 0, "{ordering:?} with seed {seed} hangs; {load:?} records wait and are in hand; {lags:?}");
+        assert_eq!(
+            open, 0,
+            "{ordering:?} with seed {seed} hangs; {load:?} records are waiting and in flight; {lags:?}"
+        );
         for thread in self.threads {
             thread.join().unwrap();
         }
         let engine = &self.fixture.engine;
-        assert_eq!(engine.board.load(), (0, 0));
+        assert_eq!(engine.scheduler.load(), (0, 0));
         assert_eq!(engine.held.load(Relaxed), 0);
         let record_of = self.seen.lock();
         let all: usize = self.fixture.log.iter().map(Vec::len).sum();
@@ -236,22 +240,22 @@ impl Stress {
 }
 
 #[test]
-fn threads_by_key_end_with_everything_handled_once_and_in_order() {
+fn with_key_order_every_record_is_handled_once_and_in_order() {
     (0..36).for_each(|seed| Stress::run(Ordering::Key, seed, false));
 }
 
 #[test]
-fn threads_by_partition_end_with_everything_handled_once_and_in_order() {
+fn with_partition_order_every_record_is_handled_once_and_in_order() {
     (0..36).for_each(|seed| Stress::run(Ordering::Partition, seed, false));
 }
 
 #[test]
-fn threads_without_an_order_end_with_everything_handled_once() {
+fn without_order_every_record_is_handled_once() {
     (0..36).for_each(|seed| Stress::run(Ordering::None, seed, false));
 }
 
 #[test]
-fn threads_with_barriers_and_a_rate_that_changes_end_with_everything_handled_once() {
+fn with_barriers_and_changing_rates_every_record_is_handled_once() {
     for ordering in [Ordering::Key, Ordering::Partition, Ordering::None] {
         (100..124).for_each(|seed| Stress::run(ordering, seed, true));
     }

@@ -1,4 +1,4 @@
-//! What a group member's assignments mean for a run.
+//! Applies the assignments of a group member to a run.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,67 +15,68 @@ use super::rebalance::Rebalances;
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{EventKind, Owner, RebalanceKind},
-    handler::KeptBy,
+    handler::PositionStore,
     kafka::{Catalog, Client, GroupMember, Membership, StartAt},
-    plan::{From as RangeFrom, PlannedPartition},
+    plan::{PlannedPartition, RangeStart},
     replay::{
         engine::Engine,
-        partition::{Stand, handled::Handled},
+        partition::{PositionSource, handled::HandledOffsets},
+        position_claims::{CLAIM_TIMEOUT, StartEvents, StartPosition, claim},
         reading::identity,
-        target::{Beginning, CLAIM_WAIT, Differences, claim},
     },
 };
 
-/// The same trouble with commits is told again after this time.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
-/// How long a rebalance may wait to learn where a new partition begins.
+/// The same commit error is reported again after this time.
+const REPEATED_WARNING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a rebalance may wait for the end offsets of a new partition.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it may wait for brokers that are away to tell what the group has committed. Meanwhile the member reads nothing.
-const OFFSETS_WAIT: Duration = Duration::from_secs(120);
+/// How long a rebalance may wait for the group's committed offsets while brokers are unreachable. The member reads
+/// nothing meanwhile.
+const COMMITTED_OFFSETS_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What says where an orphan goes on.
+/// Where reading of an orphaned partition starts.
 #[derive(Clone, Copy, Debug)]
-pub enum From {
-    /// The group, with what it has committed.
+pub enum OrphanStart {
+    /// At the group's committed offset.
     Committed(Option<Offset>),
-    /// The target, which has just handed the partition over.
+    /// At the position of the target, which has just been claimed.
     Target {
-        /// Where it stands.
-        stand: Option<Offset>,
-        /// What the group has committed.
+        /// The target's position.
+        target_position: Option<Offset>,
+        /// The group's committed offset.
         committed: Option<Offset>,
     },
 }
 
-/// Takes a member's partitions into the run, and out of it again.
+/// Adds a member's partitions to the run, and removes them when they are revoked.
 ///
-/// Two gates fence a partition that goes: the board's, which stops handing out what was read under the old assignment, and
-/// the partition's, after which late results no longer count. Between the two, work in hand is finished and committed.
+/// A revoked partition is fenced in two steps. The scheduler stops handing out records of the old assignment; later the
+/// partition stops counting results of it. Between the two, the records in flight are finished and committed.
 pub struct RunMembership {
     engine: Arc<Engine>,
     number: u32,
     name: String,
     rebalances: Arc<Mutex<Rebalances>>,
-    /// What is looked up with that the group tells of and the run does not know.
+    /// Looks up partitions that the group assigns and the run does not know.
     client: Option<Client>,
-    /// The member itself, once it has joined: targets commit in its name.
+    /// The member itself, once it has joined. Targets commit in its name.
     member: OnceLock<GroupMember>,
-    /// The longest wait for work in hand.
+    /// The longest wait for records in flight.
     longest_wait: Duration,
-    /// Assignments that the fetching loop has not taken note of yet: partition and epoch.
-    news: Mutex<Vec<(u32, u32)>>,
-    /// The member's partitions, each with the assignment it has them under. Another member may be given a partition before
-    /// this one has heard that it lost it; from then on this one has no say in it.
-    mine: Mutex<BTreeMap<u32, u32>>,
-    /// What earlier owners say they have handled, for the partitions that are about to be assigned.
-    earlier: Mutex<HashMap<TopicPartition, Handled>>,
-    /// The trouble with commits that was told last, and when.
-    told: Mutex<Option<(String, Instant)>>,
+    /// Assignments that the reading loop has not taken yet: partition and epoch.
+    new_assignments: Mutex<Vec<(u32, u32)>>,
+    /// The member's partitions, each with the epoch of its assignment. Another member may be assigned a partition
+    /// before this member learns that it was revoked. From then on this member no longer affects the partition.
+    assigned_epochs: Mutex<BTreeMap<u32, u32>>,
+    /// Offsets that earlier owners handled, for the partitions about to be assigned.
+    handled_earlier: Mutex<HashMap<TopicPartition, HandledOffsets>>,
+    /// The last commit error that was reported, and when.
+    reported: Mutex<Option<(String, Instant)>>,
     recommit: AtomicBool,
-    /// Whether what counts as committed is known to have arrived.
-    confirmed: AtomicBool,
-    /// The run is over, and its last positions are being committed: what is assigned meanwhile still has to be.
-    ending: AtomicBool,
+    /// Whether the coordinator has acknowledged the last commit.
+    is_confirmed: AtomicBool,
+    /// The run has ended and its last positions are being committed, including those of partitions assigned meanwhile.
+    is_committing_final: AtomicBool,
 }
 
 impl RunMembership {
@@ -90,30 +91,30 @@ impl RunMembership {
             client: None,
             member: OnceLock::new(),
             longest_wait: Duration::MAX,
-            news: Mutex::new(Vec::new()),
-            mine: Mutex::default(),
-            earlier: Mutex::default(),
-            told: Mutex::default(),
+            new_assignments: Mutex::new(Vec::new()),
+            assigned_epochs: Mutex::default(),
+            handled_earlier: Mutex::default(),
+            reported: Mutex::default(),
             recommit: AtomicBool::new(false),
-            confirmed: AtomicBool::new(false),
-            ending: AtomicBool::new(false),
+            is_confirmed: AtomicBool::new(false),
+            is_committing_final: AtomicBool::new(false),
         }
     }
 
-    /// Looks partitions up with a client, and never waits longer than this for work in hand.
+    /// Sets the client for lookups, and the longest wait for records in flight.
     #[must_use]
     pub fn with_client(self, client: Client, longest_wait: Duration) -> Self {
         Self { client: Some(client), longest_wait, ..self }
     }
 
-    /// The member has joined.
+    /// Notes that the member has joined.
     pub fn joined(&self, member: GroupMember) {
-        // It joins once.
+        // A member joins only once.
         let _ = self.member.set(member);
     }
 
-    /// Where a partition is among those of the run. One that the run does not know joins it, where it follows the log.
-    fn known_or_joined(&self, id: &TopicPartition) -> Option<u32> {
+    /// The index of a partition in the run. If the run follows the log, an unknown partition joins it.
+    fn index_or_join(&self, id: &TopicPartition) -> Option<u32> {
         let known = self.engine.index_of(id);
         if let Some(index) = known {
             return known.filter(|_| !self.engine.partitions[index as usize].lock().log_is_gone());
@@ -127,13 +128,13 @@ impl RunMembership {
             return None;
         }
         let ends = Catalog::new(self.client.as_ref()?, JOIN_TIMEOUT).log_ends(std::slice::from_ref(id));
-        // Without an answer it begins at 0, and where its log begins later, that is seen when it is read.
+        // Without an answer it starts at 0. If its log starts later, reading finds that out.
         let (first, end) =
             ends.ok().and_then(|mut ends| ends.pop()).map_or_else(Default::default, |ends| (ends.low, ends.end));
         Some(self.engine.join(PlannedPartition { id: id.clone(), first, end }).0)
     }
 
-    /// Whether that is a partition of the run whose topic was created again.
+    /// Whether this is a partition of the run whose topic was recreated.
     fn is_recreated(&self, id: &TopicPartition) -> bool {
         let index = self.engine.index_of(id);
         index.is_some_and(|index| self.engine.partitions[index as usize].lock().log_is_gone())
@@ -141,38 +142,38 @@ impl RunMembership {
 
     /// The assignments since the last call: partition and epoch.
     #[must_use]
-    pub fn take_news(&self) -> Vec<(u32, u32)> {
-        std::mem::take(&mut *self.news.lock())
+    pub fn take_new_assignments(&self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut *self.new_assignments.lock())
     }
 
-    /// The partitions that are the member's.
+    /// The partitions assigned to the member.
     #[must_use]
     pub fn partitions(&self) -> Vec<u32> {
-        self.mine.lock().keys().copied().collect()
+        self.assigned_epochs.lock().keys().copied().collect()
     }
 
-    /// Positions that have moved since they were committed last; they count as committed from now on.
+    /// Positions that have moved since the last commit. They count as committed from now on.
     #[must_use]
     pub fn positions_to_commit(&self) -> Vec<(TopicPartition, Offset)> {
         let again = self.recommit.swap(false, Relaxed);
-        let mine = self.mine.lock().clone();
-        mine.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
+        let assigned_epochs = self.assigned_epochs.lock().clone();
+        assigned_epochs.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
     }
 
     fn position_to_commit(&self, index: u32, epoch: u32, again: bool) -> Option<(TopicPartition, Offset)> {
-        if self.engine.kept_by() == KeptBy::TargetsGroup {
-            // Its transactions commit the group's offsets; nobody else may.
+        if self.engine.position_store() == PositionStore::TargetGroup {
+            // The target's transactions commit the group's offsets. A second commit would interfere.
             return None;
         }
         self.engine.with(index, |partition| {
-            // A position in another log says nothing.
+            // A position in a recreated log is meaningless.
             let is_ours = partition.epoch == epoch && !partition.log_is_gone();
             let position = partition.position().filter(|_| is_ours)?;
             if partition.filtered > 0 && self.engine.matches.is_open() {
-                // The filter may be a mistake: nothing is committed past what it left out before that was told.
+                // The filter may be a mistake. Nothing is committed past filtered records until that was reported.
                 return None;
             }
-            // What is handled above a position that stands still is worth a commit, too: it stands in the note.
+            // Records handled above an unchanged position are also committed: the commit note lists them.
             let unchanged = partition.committed == Some(position) && partition.committed_handled == partition.handled;
             if unchanged && !again {
                 return None;
@@ -183,15 +184,15 @@ impl RunMembership {
         })
     }
 
-    /// Commits every position, moved or not, at the end of a run; where that succeeds, giving the partitions back commits only
-    /// what has moved since. Returns whether it has succeeded. One that has not is told of and worth another try.
+    /// Commits every position at the end of a run, moved or not. After a success, revoking commits only what has moved
+    /// since. Returns whether the commit succeeded. A failure is reported and can be retried.
     #[must_use]
     pub fn commit_all(&self, commit: impl FnOnce(&[(TopicPartition, Offset)]) -> Result<(), String>) -> bool {
-        let is_repeated = self.ending.swap(true, Relaxed);
-        let mine = self.mine.lock().clone();
-        let positions: Vec<_> = mine
+        let is_repeated = self.is_committing_final.swap(true, Relaxed);
+        let assigned_epochs = self.assigned_epochs.lock().clone();
+        let positions: Vec<_> = assigned_epochs
             .into_iter()
-            // What was given up may be what was refused: of a topic that is gone nothing can be committed.
+            // A failed partition may be the reason for a refused commit: nothing can be committed for a deleted topic.
             .filter(|(index, _)| !(is_repeated && self.engine.partitions[*index as usize].lock().has_failed()))
             .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true))
             .collect();
@@ -200,47 +201,48 @@ impl RunMembership {
             Ok(()) => self.committed(&positions),
             Err(reason) => self.commit_failed(reason),
         }
-        self.confirmed.store(result.is_ok(), Relaxed);
+        self.is_confirmed.store(result.is_ok(), Relaxed);
         result.is_ok()
     }
 
-    /// Nothing is committed any more, whatever is assigned from now on.
-    pub fn leaves(&self) {
-        self.ending.store(false, Relaxed);
+    /// Stops committing, also for later assignments.
+    pub fn stop_committing(&self) {
+        self.is_committing_final.store(false, Relaxed);
     }
 
-    /// Whether the coordinator has acknowledged the positions of all partitions that the member has.
+    /// Whether the coordinator has acknowledged the positions of all the member's partitions.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
-        if self.engine.kept_by() == KeptBy::TargetsGroup {
+        if self.engine.position_store() == PositionStore::TargetGroup {
             return true;
         }
-        let mine = self.mine.lock().clone();
-        mine.into_iter().all(|(index, epoch)| {
+        let assigned_epochs = self.assigned_epochs.lock().clone();
+        assigned_epochs.into_iter().all(|(index, epoch)| {
             let partition = self.engine.partitions[index as usize].lock();
-            // What the filter has left out so far may not be committed yet.
+            // Positions past filtered records may not be committed yet.
             let is_withheld = partition.filtered > 0 && self.engine.matches.is_open();
             partition.epoch != epoch || is_withheld || partition.is_acknowledged()
         })
     }
 
-    /// The member's assignments among these partitions that still stand.
-    fn standing(&self, partitions: &[TopicPartition]) -> Vec<(u32, u32)> {
-        let mine = self.mine.lock();
+    /// The member's assignments among these partitions that are still current.
+    fn current_assignments(&self, partitions: &[TopicPartition]) -> Vec<(u32, u32)> {
+        let assigned_epochs = self.assigned_epochs.lock();
         partitions
             .iter()
             .filter_map(|id| self.engine.index_of(id))
-            .filter_map(|index| mine.get(&index).map(|epoch| (index, *epoch)))
+            .filter_map(|index| assigned_epochs.get(&index).map(|epoch| (index, *epoch)))
             .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
             .collect()
     }
 
-    /// Partitions that the member has, while its assignment was overtaken by another one that has ended since: nobody works
-    /// on them. A group coordinator that gives a partition to the next member before the last one has let go makes such.
+    /// Partitions of this member that no one works on: another member was assigned them in between and has since lost
+    /// them. Happens when the coordinator assigns a partition before its previous owner has released it.
     #[must_use]
     pub fn orphans(&self) -> Vec<u32> {
-        let mine = self.mine.lock();
-        mine.iter()
+        let assigned_epochs = self.assigned_epochs.lock();
+        assigned_epochs
+            .iter()
             .filter(|(index, epoch)| {
                 let partition = self.engine.partitions[**index as usize].lock();
                 partition.epoch != **epoch && partition.reached().is_none()
@@ -249,24 +251,24 @@ impl RunMembership {
             .collect()
     }
 
-    /// Takes an orphan up from the group's committed offset, or from where the target stands, where reading must already have been sent back to by `seek`;
-    /// `false` from it leaves the orphan as it is.
-    pub fn adopt(&self, index: u32, from: From, seek: impl FnOnce(Offset) -> bool) {
+    /// Re-adopts an orphaned partition at the group's committed offset (or the target's position). `seek` must move the
+    /// fetch position there first; if it returns `false`, the partition stays orphaned.
+    pub fn adopt(&self, index: u32, from: OrphanStart, seek: impl FnOnce(Offset) -> bool) {
         let first = self.engine.planned[index as usize].first;
-        let (From::Committed(offset) | From::Target { stand: offset, .. }) = from;
+        let (OrphanStart::Committed(offset) | OrphanStart::Target { target_position: offset, .. }) = from;
         let wanted = offset.unwrap_or(first).max(first);
         let start = self.engine.partitions[index as usize].lock().start_from(wanted.get());
         if !Offset::new(start).is_some_and(seek) {
             return;
         }
         match from {
-            From::Committed(committed) => self.begin(index, committed),
-            From::Target { stand, committed } => {
-                self.begin_at_target(index, stand, committed, &mut Differences::default())
+            OrphanStart::Committed(committed) => self.begin(index, committed),
+            OrphanStart::Target { target_position, committed } => {
+                self.begin_at_target(index, target_position, committed, &mut StartEvents::default())
             }
         };
         if self.engine.settings.ordering == Ordering::Partition {
-            self.engine.board.assign(std::iter::once((index, self.number)));
+            self.engine.scheduler.assign(std::iter::once((index, self.number)));
         }
         self.note_change(&[index], Some(self.number));
         self.engine
@@ -274,14 +276,15 @@ impl RunMembership {
             .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
     }
 
-    /// The group's committed offset wins wherever it lies within the plan's range. Below it reading begins with the range. Above
-    /// it nothing is left to do: the range is never read again, and what the group has committed never goes back.
+    /// Begins a partition at the group's committed offset, if that lies within the plan's range. Below the range
+    /// reading starts at its first offset. Above the range nothing is left to read: the range is never read again, and
+    /// the committed offset never moves back.
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
         let (wanted, start, epoch, id, end) = self.engine.with(index, |partition| {
             let wanted = committed.map_or(partition.first, Offset::get).max(partition.first);
             let epoch = partition.epoch + 1;
-            let earlier = self.earlier.lock().remove(&partition.id).unwrap_or_default();
-            let start = partition.begin_after(epoch, wanted, Owner::Member(self.name.clone()), earlier);
+            let handled_earlier = self.handled_earlier.lock().remove(&partition.id).unwrap_or_default();
+            let start = partition.begin_after(epoch, wanted, Owner::Member(self.name.clone()), handled_earlier);
             partition.committed = committed.map(Offset::get);
             if let Some(committed) = partition.committed {
                 partition.acknowledge(committed);
@@ -292,40 +295,43 @@ impl RunMembership {
         if let Some(committed) = committed.map(Offset::get) {
             if committed < wanted {
                 let range = &self.engine.plan.selection.scope.range;
-                let what = if range.begins_with_the_log() { "the log's start" } else { "where the plan begins" };
+                let what = if range.is_from_earliest() { "the log's start" } else { "the start of the plan" };
                 self.engine.events.push(EventKind::Warning {
-                    text: format!("{id}: the committed position is below {what}; going on from {wanted}"),
+                    text: format!("{id}: the committed position is below {what}; continuing from {wanted}"),
                 });
             } else if committed > end {
                 self.engine.events.push(EventKind::Warning {
                     text: format!(
-                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left of it for \
-                         this group"
+                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left to \
+                         read for this group"
                     ),
                 });
             }
         }
-        self.enter(index, epoch, start)
+        self.start_reading(index, epoch, start)
     }
 
-    /// Begins where the target stands, whatever the group has committed.
+    /// Begins a partition at the target's position. The group's committed offset does not count.
     fn begin_at_target(
         &self,
         index: u32,
-        stand: Option<Offset>,
+        target_position: Option<Offset>,
         committed: Option<Offset>,
-        differences: &mut Differences,
+        start_events: &mut StartEvents,
     ) -> StartAt {
         let (start, epoch) = self.engine.with(index, |partition| {
-            let one = Beginning { stand, committed, first: partition.first, end: partition.end };
-            // Later the two may differ by what was handled last: a target takes positions down with its next transaction.
-            let told = Beginning { committed: committed.filter(|_| partition.epoch == 0), ..one };
-            differences.note(&partition.id, told, partition.follows);
-            let (wanted, epoch) = (one.start(), partition.epoch + 1);
-            // A note of the group says what was handled, not what the target has of it, which may be a new one.
-            self.earlier.lock().remove(&partition.id);
+            let start_position =
+                StartPosition { target_position, committed, first: partition.first, end: partition.end };
+            // Later assignments may differ by the last records: a target stores positions only with its next
+            // transaction.
+            let to_report = StartPosition { committed: committed.filter(|_| partition.epoch == 0), ..start_position };
+            start_events.note(&partition.id, to_report, partition.follows);
+            let (wanted, epoch) = (start_position.start(), partition.epoch + 1);
+            // A commit note says what was handled, but the target may be a new one without those effects.
+            self.handled_earlier.lock().remove(&partition.id);
             let start = partition.begin(epoch, wanted, Owner::Member(self.name.clone()));
-            // Where the two differ, the group is told at once: others follow by its offsets how far the run is.
+            // If the two differ, the next commit includes the partition: other processes follow the run by the group's
+            // offsets.
             partition.committed = committed.map(Offset::get).filter(|committed| *committed == start);
             if let Some(committed) = partition.committed {
                 partition.acknowledge(committed);
@@ -333,96 +339,101 @@ impl RunMembership {
             partition.committed_handled = partition.handled;
             (start, epoch)
         });
-        self.enter(index, epoch, start)
+        self.start_reading(index, epoch, start)
     }
 
-    /// From here on the partition is read under this assignment.
-    fn enter(&self, index: u32, epoch: u32, start: i64) -> StartAt {
+    /// Reads the partition under this assignment from now on.
+    fn start_reading(&self, index: u32, epoch: u32, start: i64) -> StartAt {
         if let Some(member) = self.member.get() {
             self.engine.holders.lock().insert(index, (epoch, member.clone()));
         }
-        self.engine.board.fence(std::iter::once((index, epoch)));
-        self.engine.stage_begin(index, epoch, start);
-        self.mine.lock().insert(index, epoch);
-        self.news.lock().push((index, epoch));
+        self.engine.scheduler.fence(std::iter::once((index, epoch)));
+        self.engine.reorder_begin(index, epoch, start);
+        self.assigned_epochs.lock().insert(index, epoch);
+        self.new_assignments.lock().push((index, epoch));
         Offset::new(start).map_or(StartAt::Committed, StartAt::Offset)
     }
 
-    /// Takes partitions over in the target, where that keeps positions; returns where it stands, or `None` where the run has
-    /// failed by it or is to end.
+    /// Claims partitions in the target. Returns the target's positions, or `None` if the run failed or is ending.
     pub fn claim(&self, indexes: &[u32]) -> Option<Vec<Option<Offset>>> {
         let ids: Vec<TopicPartition> = indexes.iter().map(|index| self.engine.id(*index).clone()).collect();
-        claim(&self.engine, self.client.as_ref(), &ids, CLAIM_WAIT.min(self.longest_wait))
+        claim(&self.engine, self.client.as_ref(), &ids, CLAIM_TIMEOUT.min(self.longest_wait))
     }
 
-    /// Tells where the group has got further than the range was asked to begin, at the first assignment in this process.
-    fn tell_further(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
+    /// Reports at the first assignment in this process that the group has committed beyond the requested start.
+    fn report_committed_beyond_start(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) {
         let range = &self.engine.plan.selection.scope.range;
-        if range.begins_with_the_log() || matches!(range.from, RangeFrom::Committed(_)) {
+        if range.is_from_earliest() || matches!(range.from, RangeStart::Committed(_)) {
             return;
         }
-        let further: Vec<&TopicPartition> = partitions
+        let beyond_start: Vec<&TopicPartition> = partitions
             .iter()
             .filter_map(|(id, committed)| {
                 let committed = committed.as_ref().ok()?.as_ref()?.get();
                 let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
-                let news = partition.epoch == 0 && partition.first < committed && committed <= partition.end;
-                news.then_some(id)
+                let is_first_assignment =
+                    partition.epoch == 0 && partition.first < committed && committed <= partition.end;
+                is_first_assignment.then_some(id)
             })
             .collect();
-        if let Some(first) = further.first() {
-            let more = if further.len() > 1 { format!(" and {} more", further.len() - 1) } else { String::new() };
+        if let Some(first) = beyond_start.first() {
+            let more =
+                if beyond_start.len() > 1 { format!(" and {} more", beyond_start.len() - 1) } else { String::new() };
             self.engine.events.push(EventKind::Notice {
                 text: format!(
-                    "{first}{more}: the group has committed further than from {} and goes on from there; another --group would \
-                     begin anew",
+                    "{first}{more}: the group has committed further than from {} and continues from there; another \
+                     --group would start over",
                     range.from
                 ),
             });
         }
     }
 
-    /// Ends assignments, unless somebody else has begun a new one since.
-    fn release(&self, partitions: &[TopicPartition], standing: &[(u32, u32)]) {
-        let over = self.engine.reading_stopped();
-        let stand = if self.engine.kept_by() == KeptBy::TargetsGroup { Stand::Own } else { Stand::Acknowledged };
-        for &(index, epoch) in standing {
+    /// Ends assignments, unless the partition was assigned again meanwhile.
+    fn release(&self, partitions: &[TopicPartition], current_assignments: &[(u32, u32)]) {
+        let has_ended = self.engine.reading_stopped();
+        let position_source = if self.engine.position_store() == PositionStore::TargetGroup {
+            PositionSource::Own
+        } else {
+            PositionSource::Acknowledged
+        };
+        for &(index, epoch) in current_assignments {
             self.engine.with(index, |partition| {
                 if partition.epoch != epoch {
                     return;
                 }
                 let owner = partition.owner.clone();
-                partition.end_assignment(epoch + 1, stand);
-                if over {
-                    // The report tells who had it last.
+                partition.end_assignment(epoch + 1, position_source);
+                if has_ended {
+                    // The report names the last owner.
                     partition.owner = owner;
                 }
             });
         }
         {
             let mut holders = self.engine.holders.lock();
-            for (index, epoch) in standing {
+            for (index, epoch) in current_assignments {
                 if holders.get(index).is_some_and(|(holds, _)| holds == epoch) {
                     holders.remove(index);
                 }
             }
         }
-        let gone: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
-        self.mine.lock().retain(|index, _| !gone.contains(index));
-        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
+        let released: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
+        self.assigned_epochs.lock().retain(|index, _| !released.contains(index));
+        let indexes: Vec<u32> = current_assignments.iter().map(|(index, _)| *index).collect();
         self.note_change(&indexes, None);
     }
 
-    /// What was read under these assignments is not handed out any more.
-    fn fence(&self, standing: &[(u32, u32)]) {
-        for (index, _) in standing {
-            self.engine.stage_gone(*index);
+    /// Stops handing out records read under these assignments.
+    fn fence(&self, current_assignments: &[(u32, u32)]) {
+        for (index, _) in current_assignments {
+            self.engine.reorder_gone(*index);
         }
-        self.engine.board.fence(standing.iter().map(|(index, epoch)| (*index, epoch + 1)));
+        self.engine.scheduler.fence(current_assignments.iter().map(|(index, epoch)| (*index, epoch + 1)));
     }
 
     fn note_change(&self, indexes: &[u32], owner: Option<u32>) {
-        // Members that leave because the run is over make no rebalance worth telling of.
+        // Members leaving at the end of a run are not reported as a rebalance.
         if indexes.is_empty() || self.engine.reading_stopped() {
             return;
         }
@@ -432,77 +443,81 @@ impl RunMembership {
     }
 }
 
-/// Partitions that have begun, and where all that were assigned start, in their order.
-type Begun = (Vec<u32>, Vec<StartAt>);
+/// The partitions that have begun, and the start of every assigned partition in order.
+type BegunPartitions = (Vec<u32>, Vec<StartAt>);
 
 impl RunMembership {
-    fn begin_by_the_group(
+    fn begin_at_group_offsets(
         &self,
         partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
-        ours: &[Option<u32>],
-    ) -> Begun {
-        let mut got = Vec::new();
+        indexes: &[Option<u32>],
+    ) -> BegunPartitions {
+        let mut started = Vec::new();
         let begin =
-            |((id, committed), ours): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (ours, committed) {
+            |((id, committed), index): (&(TopicPartition, Result<_, String>), &Option<u32>)| match (index, committed) {
                 (None, _) => StartAt::End,
-                // Nothing is read any more, and the partition stays where it was left.
+                // Nothing is read any more; the partition keeps its position.
                 (Some(_), Err(_)) if self.engine.reading_stopped() => StartAt::Committed,
                 (Some(_), Err(reason)) => {
                     self.engine.fail(format!("the committed offset of {id} cannot be read: {reason}"));
                     StartAt::Committed
                 }
                 (Some(index), Ok(committed)) => {
-                    got.push(*index);
+                    started.push(*index);
                     self.begin(*index, *committed)
                 }
             };
-        let starts = partitions.iter().zip(ours).map(begin).collect();
-        (got, starts)
+        let starts = partitions.iter().zip(indexes).map(begin).collect();
+        (started, starts)
     }
 
-    fn begin_by_the_target(
+    fn begin_at_target_positions(
         &self,
         partitions: &[(TopicPartition, Result<Option<Offset>, String>)],
-        ours: &[Option<u32>],
-    ) -> Begun {
-        let wanted: Vec<u32> = ours.iter().copied().flatten().collect();
-        let Some(stands) = self.claim(&wanted) else {
-            // The run is about to end, and what is read of them does not count.
-            return (Vec::new(), ours.iter().map(|one| one.map_or(StartAt::End, |_| StartAt::Committed)).collect());
+        indexes: &[Option<u32>],
+    ) -> BegunPartitions {
+        let wanted: Vec<u32> = indexes.iter().copied().flatten().collect();
+        let Some(target_positions) = self.claim(&wanted) else {
+            // The run is about to end. Whatever is read of these partitions does not count.
+            return (
+                Vec::new(),
+                indexes.iter().map(|index| index.map_or(StartAt::End, |_| StartAt::Committed)).collect(),
+            );
         };
-        let (mut stands, mut differences) = (stands.into_iter(), Differences::default());
-        let begin = |((_, committed), ours): (&(_, Result<Option<Offset>, String>), &Option<u32>)| {
-            let Some(index) = *ours else { return StartAt::End };
-            // What the group says is of no weight here.
+        let (mut target_positions, mut start_events) = (target_positions.into_iter(), StartEvents::default());
+        let begin = |((_, committed), index): (&(_, Result<Option<Offset>, String>), &Option<u32>)| {
+            let Some(index) = *index else { return StartAt::End };
+            // The target decides; an unknown committed offset does not matter here.
             let committed = committed.as_ref().ok().copied().flatten();
-            self.begin_at_target(index, stands.next().flatten(), committed, &mut differences)
+            self.begin_at_target(index, target_positions.next().flatten(), committed, &mut start_events)
         };
-        let starts = partitions.iter().zip(ours).map(begin).collect();
-        differences.events().for_each(|event| self.engine.events.push(event));
+        let starts = partitions.iter().zip(indexes).map(begin).collect();
+        start_events.events().for_each(|event| self.engine.events.push(event));
         (wanted, starts)
     }
 }
 
 impl Membership for RunMembership {
     fn assigned(&self, partitions: &[(TopicPartition, Result<Option<Offset>, String>)]) -> Vec<StartAt> {
-        let ours: Vec<Option<u32>> = partitions.iter().map(|(id, _)| self.known_or_joined(id)).collect();
-        let strangers = partitions.iter().zip(&ours).filter(|((id, _), ours)| ours.is_none() && !self.is_recreated(id));
-        for ((id, _), _) in strangers {
-            if self.engine.strangers.lock().insert(id.clone()) {
-                let text = format!("{id} is not part of the plan and is left alone");
+        let indexes: Vec<Option<u32>> = partitions.iter().map(|(id, _)| self.index_or_join(id)).collect();
+        let unplanned_partitions =
+            partitions.iter().zip(&indexes).filter(|((id, _), index)| index.is_none() && !self.is_recreated(id));
+        for ((id, _), _) in unplanned_partitions {
+            if self.engine.unplanned_partitions.lock().insert(id.clone()) {
+                let text = format!("{id} is not part of the plan and is ignored");
                 self.engine.events.push(EventKind::Warning { text });
             }
         }
-        let (got, starts) = if self.engine.kept_by() == KeptBy::Run {
-            self.tell_further(partitions);
-            self.begin_by_the_group(partitions, &ours)
+        let (begun, starts) = if self.engine.position_store() == PositionStore::Run {
+            self.report_committed_beyond_start(partitions);
+            self.begin_at_group_offsets(partitions, &indexes)
         } else {
-            self.begin_by_the_target(partitions, &ours)
+            self.begin_at_target_positions(partitions, &indexes)
         };
         if self.engine.settings.ordering == Ordering::Partition {
-            self.engine.board.assign(got.iter().map(|index| (*index, self.number)));
+            self.engine.scheduler.assign(begun.iter().map(|index| (*index, self.number)));
         }
-        self.note_change(&got, Some(self.number));
+        self.note_change(&begun, Some(self.number));
         if !partitions.is_empty() {
             self.engine.events.push(EventKind::Assigned {
                 member: self.name.clone(),
@@ -513,45 +528,48 @@ impl Membership for RunMembership {
     }
 
     fn found_note(&self, id: &TopicPartition, committed: Offset, note: &str) {
-        self.earlier.lock().insert(id.clone(), Handled::decode(committed.get(), note));
+        self.handled_earlier.lock().insert(id.clone(), HandledOffsets::decode(committed.get(), note));
     }
 
     fn note(&self, id: &TopicPartition, committed: Offset) -> String {
-        if self.engine.without_notes.load(Relaxed) {
+        if self.engine.commit_notes_refused.load(Relaxed) {
             return String::new();
         }
         let Some(index) = self.engine.index_of(id) else { return String::new() };
-        self.engine.partitions[index as usize].lock().note(committed.get())
+        self.engine.partitions[index as usize].lock().commit_note(committed.get())
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
-        let standing = self.standing(partitions);
-        self.fence(&standing);
-        let indexes: Vec<u32> = standing.iter().map(|(index, _)| *index).collect();
+        let current_assignments = self.current_assignments(partitions);
+        self.fence(&current_assignments);
+        let indexes: Vec<u32> = current_assignments.iter().map(|(index, _)| *index).collect();
         let wait = self.engine.settings.drain_timeout.min(self.longest_wait);
-        if self.engine.board.wait_drained(&indexes, wait) {
-            self.engine.let_go(&indexes);
+        if self.engine.scheduler.wait_drained(&indexes, wait) {
+            self.engine.release_partitions(&indexes);
         } else {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
-                    "{} did not finish its work in hand within {} s; it goes without it, and others will repeat it",
+                    "{} did not finish its records in flight within {} s; its next owner will process them again",
                     self.name,
                     wait.as_secs()
                 ),
             });
         }
-        // Also what has been sent before, unless that is known to have arrived.
-        let again = !self.confirmed.load(Relaxed);
-        standing.into_iter().filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again)).collect()
+        // Positions that were already sent are sent again, unless the coordinator has acknowledged them.
+        let again = !self.is_confirmed.load(Relaxed);
+        current_assignments
+            .into_iter()
+            .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, again))
+            .collect()
     }
 
     fn revoked(&self, partitions: &[TopicPartition], failure: Option<String>) {
-        let standing = self.standing(partitions);
-        self.release(partitions, &standing);
+        let current_assignments = self.current_assignments(partitions);
+        self.release(partitions, &current_assignments);
         if let Some(reason) = failure {
             self.engine.events.push(EventKind::Warning {
                 text: format!(
-                    "{}: the last positions could not be committed and will be repeated: {reason}",
+                    "{}: the last positions could not be committed; their records will be processed again: {reason}",
                     self.name
                 ),
             });
@@ -562,19 +580,21 @@ impl Membership for RunMembership {
     }
 
     fn lost(&self, partitions: &[TopicPartition]) {
-        let standing = self.standing(partitions);
-        self.fence(&standing);
-        self.release(partitions, &standing);
+        let current_assignments = self.current_assignments(partitions);
+        self.fence(&current_assignments);
+        self.release(partitions, &current_assignments);
         self.engine.events.push(EventKind::Lost { member: self.name.clone(), partitions: partitions.to_vec() });
     }
 
     fn notes_refused(&self) {
         self.commit_again();
-        if !self.engine.without_notes.swap(true, Relaxed) {
+        if !self.engine.commit_notes_refused.swap(true, Relaxed) {
             self.engine.events.push(EventKind::Warning {
-                text: "the broker takes no long texts with committed offsets (offset.metadata.max.bytes), so positions are committed \
-                       without them: what is handled above a position is handled again by the partition's next owner"
-                    .into(),
+                text:
+                    "the broker rejects long metadata with committed offsets (offset.metadata.max.bytes), so positions \
+                     are committed without it: records handled above a position are handled again by the \
+                     partition's next owner"
+                        .into(),
             });
         }
     }
@@ -582,7 +602,7 @@ impl Membership for RunMembership {
     fn committed(&self, positions: &[(TopicPartition, Offset)]) {
         for (id, position) in positions {
             let Some(index) = self.engine.index_of(id) else { continue };
-            let Some(epoch) = self.mine.lock().get(&index).copied() else { continue };
+            let Some(epoch) = self.assigned_epochs.lock().get(&index).copied() else { continue };
             let mut partition = self.engine.partitions[index as usize].lock();
             if partition.epoch == epoch {
                 partition.acknowledge(position.get());
@@ -596,16 +616,17 @@ impl Membership for RunMembership {
 
     fn commit_failed(&self, reason: &str) {
         self.commit_again();
-        // While a broker is away this comes several times a second.
-        let mut told = self.told.lock();
-        if told.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= TELL_AGAIN) {
-            *told = Some((reason.to_owned(), Instant::now()));
+        // While a broker is unreachable, this happens several times a second.
+        let mut reported = self.reported.lock();
+        if reported.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= REPEATED_WARNING_INTERVAL) {
+            *reported = Some((reason.to_owned(), Instant::now()));
             self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
         }
     }
 
-    fn has_patience(&self, waited: Duration) -> bool {
-        let is_over = self.engine.reading_stopped() && !self.ending.load(Relaxed) || self.engine.failure().is_some();
-        !is_over && waited < OFFSETS_WAIT.min(self.longest_wait)
+    fn keep_waiting(&self, waited: Duration) -> bool {
+        let is_over =
+            self.engine.reading_stopped() && !self.is_committing_final.load(Relaxed) || self.engine.failure().is_some();
+        !is_over && waited < COMMITTED_OFFSETS_TIMEOUT.min(self.longest_wait)
     }
 }

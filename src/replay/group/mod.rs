@@ -1,4 +1,4 @@
-//! A consumer group: what its members have, and when it changes.
+//! Consumer groups: the assignments of this process's members, and rebalances.
 
 pub mod membership;
 #[cfg(test)]

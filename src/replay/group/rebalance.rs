@@ -1,65 +1,69 @@
-//! Rebalances as people see them: from the first sign of a change until owners have settled.
+//! Tracks rebalances from the first sign of a change until the owners have settled.
 
 use std::time::{Duration, Instant};
 
-/// Without a sign of change for this long, owners count as settled even where other processes have some of the partitions.
-const QUIET: Duration = Duration::from_secs(1);
-/// A change that shows no effect for this long is over.
-const GIVE_UP: Duration = Duration::from_secs(30);
+/// Without a change for this long, owners count as settled, even if other processes own some of the partitions.
+const QUIET_PERIOD: Duration = Duration::from_secs(1);
+/// A rebalance that changes no owner for this long is over.
+const NO_EFFECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A rebalance that is over.
+/// A finished rebalance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// When it began.
+pub struct FinishedRebalance {
+    /// When it started.
     pub started: Instant,
-    /// From its beginning to the last change of an owner.
+    /// From its start to the last change of an owner.
     pub duration: Duration,
-    /// How many partitions have another owner than before.
+    /// How many partitions have a different owner than before.
     pub moved: usize,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenRebalance {
     started: Instant,
     last: Instant,
     changed: bool,
     before: Vec<Option<u32>>,
 }
 
-/// Follows the owners of a plan's partitions. Pure: the caller passes the time.
+/// Tracks the owners of a plan's partitions. Pure: the caller passes the time.
 #[derive(Debug)]
 pub struct Rebalances {
     owners: Vec<Option<u32>>,
-    open: Option<Open>,
+    open: Option<OpenRebalance>,
 }
 
 impl Rebalances {
-    /// Nobody owns any of the partitions.
+    /// Starts without owners.
     #[must_use]
     pub fn new(partitions: usize) -> Self {
         Self { owners: vec![None; partitions], open: None }
     }
 
-    /// There are so many partitions now; nobody has the further ones yet.
+    /// Grows to this number of partitions; the new ones have no owner.
     pub fn grow(&mut self, partitions: usize) {
         if self.owners.len() < partitions {
             self.owners.resize(partitions, None);
         }
     }
 
-    /// A change is to be expected: members come or go. Returns whether a rebalance begins with it.
+    /// Expects a change, because members join or leave. Returns whether this starts a rebalance.
     pub fn expect(&mut self, now: Instant) -> bool {
-        let begins = self.open.is_none();
+        let is_new = self.open.is_none();
         let owners = &self.owners;
-        let open =
-            self.open.get_or_insert_with(|| Open { started: now, last: now, changed: false, before: owners.clone() });
+        let open = self.open.get_or_insert_with(|| OpenRebalance {
+            started: now,
+            last: now,
+            changed: false,
+            before: owners.clone(),
+        });
         open.last = now;
-        begins
+        is_new
     }
 
-    /// Partitions have a new owner, or none. Returns whether a rebalance begins with it.
+    /// Sets or clears the owner of partitions. Returns whether this starts a rebalance.
     pub fn change(&mut self, now: Instant, partitions: &[u32], owner: Option<u32>) -> bool {
-        let begins = self.expect(now);
+        let is_new = self.expect(now);
         if let Some(open) = &mut self.open {
             open.changed = true;
         }
@@ -69,12 +73,12 @@ impl Rebalances {
                 *slot = owner;
             }
         }
-        begins
+        is_new
     }
 
-    /// Ends the rebalance once every partition has an owner here (and `expected` of them do have partitions), or nothing has
-    /// happened for a while.
-    pub fn settle(&mut self, now: Instant, expected: usize) -> Option<Finished> {
+    /// Ends the rebalance once every partition has an owner in this process (and at least `expected` members have
+    /// partitions), or once nothing has changed for a while.
+    pub fn settle(&mut self, now: Instant, expected: usize) -> Option<FinishedRebalance> {
         let open = self.open.as_ref()?;
         let mut owners: Vec<u32> = self.owners.iter().flatten().copied().collect();
         let all_owned = owners.len() == self.owners.len();
@@ -82,23 +86,27 @@ impl Rebalances {
         owners.dedup();
         let quiet = now.saturating_duration_since(open.last);
         let complete = open.changed && all_owned && owners.len() >= expected.min(self.owners.len());
-        let settled = complete || quiet >= if open.changed { QUIET } else { GIVE_UP };
+        let settled = complete || quiet >= if open.changed { QUIET_PERIOD } else { NO_EFFECT_TIMEOUT };
         if !settled {
             return None;
         }
         let open = self.open.take()?;
         let before = open.before.iter().copied().chain(std::iter::repeat(None));
         let moved = self.owners.iter().zip(before).filter(|(now, before)| **now != *before).count();
-        Some(Finished { started: open.started, duration: open.last.saturating_duration_since(open.started), moved })
+        Some(FinishedRebalance {
+            started: open.started,
+            duration: open.last.saturating_duration_since(open.started),
+            moved,
+        })
     }
 
-    /// Whether owners are changing.
+    /// Whether a rebalance is in progress.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// The owners as they are known.
+    /// The known owners, by partition.
     #[must_use]
     pub fn owners(&self) -> &[Option<u32>] {
         &self.owners
@@ -110,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_lasts_from_the_first_sign_to_the_last_change() {
+    fn a_rebalance_lasts_from_the_first_sign_to_the_last_change() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut rebalances = Rebalances::new(4);
@@ -127,21 +135,21 @@ mod tests {
     }
 
     #[test]
-    fn with_other_processes_quiet_ends_it() {
+    fn a_quiet_period_ends_a_rebalance_shared_with_other_processes() {
         let start = Instant::now();
         let mut rebalances = Rebalances::new(4);
         rebalances.change(start, &[0, 1], Some(0));
         assert!(rebalances.settle(start + Duration::from_millis(999), 1).is_none());
-        let finished = rebalances.settle(start + QUIET, 1).unwrap();
+        let finished = rebalances.settle(start + QUIET_PERIOD, 1).unwrap();
         assert_eq!((finished.duration, finished.moved), (Duration::ZERO, 2));
     }
 
     #[test]
-    fn a_change_without_effect_ends_as_well() {
+    fn a_rebalance_without_effect_ends_after_a_timeout() {
         let start = Instant::now();
         let mut rebalances = Rebalances::new(1);
         rebalances.expect(start);
         assert!(rebalances.settle(start + Duration::from_secs(29), 1).is_none());
-        assert_eq!(rebalances.settle(start + GIVE_UP, 1).unwrap().moved, 0);
+        assert_eq!(rebalances.settle(start + NO_EFFECT_TIMEOUT, 1).unwrap().moved, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The lanes against a simple model, through random schedules.
+//! Compares the lanes with a simple model, through random schedules.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::{
 enum Op {
     Push { lane: u32, partition: u32, count: u8, is_stale: bool },
     Take { queue: u32, max: usize },
-    Finish { hand: prop::sample::Index, part: prop::sample::Index, rest_ms: Option<u64> },
-    Pass { ms: u64 },
+    Finish { batch: prop::sample::Index, part: prop::sample::Index, backoff_ms: Option<u64> },
+    Advance { ms: u64 },
     Fence { partition: u32 },
     FenceLate { partition: u32 },
     Assign { lane: u32, queue: u32 },
@@ -28,8 +28,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(lane, partition, count, is_stale)| Op::Push { lane, partition, count, is_stale }),
         6 => (0..QUEUES, 1..8_usize).prop_map(|(queue, max)| Op::Take { queue, max }),
         5 => (index(), index(), prop::option::of(0..20_u64))
-            .prop_map(|(hand, part, rest_ms)| Op::Finish { hand, part, rest_ms }),
-        2 => (0..15_u64).prop_map(|ms| Op::Pass { ms }),
+            .prop_map(|(batch, part, backoff_ms)| Op::Finish { batch, part, backoff_ms }),
+        2 => (0..15_u64).prop_map(|ms| Op::Advance { ms }),
         1 => (0..PARTITIONS).prop_map(|partition| Op::Fence { partition }),
         1 => (0..PARTITIONS).prop_map(|partition| Op::FenceLate { partition }),
         1 => (0..LANES, 0..QUEUES).prop_map(|(lane, queue)| Op::Assign { lane, queue }),
@@ -43,11 +43,11 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
             for _ in 0..count {
                 let record = model.record(partition, is_stale);
                 let target = &mut model.lanes[lane as usize];
-                let is_there = !is_stale && !target.is_busy && target.rests_until.is_none();
+                let is_ready = !is_stale && !target.is_busy && target.backs_off_until.is_none();
                 if !is_stale {
                     target.records.push_back(record.clone());
                 }
-                assert_eq!(lanes.push(lane, record), is_there);
+                assert_eq!(lanes.push(lane, record), is_ready);
             }
         }
         Op::Take { queue, max } => {
@@ -55,17 +55,17 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
             let taken = lanes.take(queue, max, &mut out);
             model.take(queue, max, taken, out);
         }
-        Op::Finish { hand, part, rest_ms } if !model.hands.is_empty() => {
-            let run = model.hands.remove(hand.index(model.hands.len()));
+        Op::Finish { batch, part, backoff_ms } if !model.in_flight.is_empty() => {
+            let run = model.in_flight.remove(batch.index(model.in_flight.len()));
             let done = part.index(run.records.len() + 1);
-            let until = rest_ms.map(|ms| model.now + Duration::from_millis(ms));
+            let until = backoff_ms.map(|ms| model.now + Duration::from_millis(ms));
             model.finish(&run, done, until);
             lanes.finish(run, done, until);
         }
-        Op::Pass { ms } => {
+        Op::Advance { ms } => {
             let now = model.now + Duration::from_millis(ms);
-            model.pass(now);
-            lanes.wake(now);
+            model.advance(now);
+            lanes.end_backoffs(now);
         }
         Op::Fence { partition } => {
             model.epochs[partition as usize] += 1;
@@ -84,8 +84,8 @@ fn apply(lanes: &mut Lanes, model: &mut Model, op: Op) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Records come out of each lane in their order, once, in one hand at a time; fenced ones never; and in the end
-    /// nothing is left behind.
+    /// Records come out of each lane in order, once, and to one worker at a time. Fenced records never do. In the end
+    /// no record is left.
     #[test]
     fn lanes_agree_with_a_simple_model(is_shared: bool, ops in prop::collection::vec(op(), 1..150)) {
         let exclusion = if is_shared { Exclusion::Shared } else { Exclusion::Exclusive };
@@ -98,11 +98,11 @@ proptest! {
             apply(&mut lanes, &mut model, op);
             model.check(&lanes);
         }
-        while let Some(run) = model.hands.pop() {
+        while let Some(run) = model.in_flight.pop() {
             model.finish(&run, run.records.len(), None);
             lanes.finish(run, usize::MAX, None);
         }
-        apply(&mut lanes, &mut model, Op::Pass { ms: 1000 });
+        apply(&mut lanes, &mut model, Op::Advance { ms: 1000 });
         for queue in 0..QUEUES {
             let mut out = Vec::new();
             let taken = lanes.take(queue, usize::MAX, &mut out);

@@ -1,13 +1,14 @@
 //! Lanes: the queues between reading and handling.
 //!
-//! A lane holds records that must be handled one after the other. A worker takes records from one or more idle lanes and
-//! owns those lanes until it hands them back, so that no lane is ever in two hands. The fullest idle lanes are served
-//! first, which is the list-scheduling rule "longest processing time first" (Graham 1969) applied batch by batch: it is
-//! what lets W workers share K lanes evenly where K is no multiple of W. A lane that has waited for long has its turn
-//! in between (see `ready`), so that positions follow.
+//! A lane holds records that must be handled one after another. A worker takes records from one or more idle lanes and
+//! owns these lanes until it returns them, so no lane is ever owned by two workers. The fullest idle lanes are served
+//! first: the list-scheduling rule "longest processing time first" (Graham 1969), applied batch by batch. It lets W
+//! workers share K lanes evenly even where K is not a multiple of W. Lanes that have waited long are served in between
+//! (see [`ready_queue`]), so that positions keep advancing.
 //!
 //! Pure: no clock, no lock, no thread. The caller passes the time and holds the lock.
 
+mod backoff;
 mod counts;
 mod fencing;
 #[cfg(test)]
@@ -17,8 +18,7 @@ mod model;
 pub mod quarantine;
 #[cfg(test)]
 mod quarantine_test;
-pub mod ready;
-mod resting;
+pub mod ready_queue;
 #[cfg(test)]
 mod sharing_test;
 
@@ -29,41 +29,41 @@ use std::{
 };
 
 use self::{
-    quarantine::{PutAside, Trouble},
-    ready::ReadyQueues,
+    quarantine::{QuarantineReason, QuarantinedKeys},
+    ready_queue::ReadyQueues,
 };
 use crate::{domain::Record, handler::LaneRun};
 
-/// The queue of an emptied lane is used again for another one, unless it has grown beyond so many records.
-const REUSED_CAPACITY_RECORDS: usize = 64;
-/// At most so many queues wait to be used again. Lanes have queues only while they hold records: with one kept in each of the
-/// 65,536 lanes that a run may have, memory grew for as long as there were keys that had not been seen yet.
-const UNUSED_QUEUES: usize = 1024;
+/// The buffer of an emptied lane is reused for another lane, unless its capacity exceeds this number of records.
+const MAX_REUSED_CAPACITY_RECORDS: usize = 64;
+/// Maximum number of empty buffers kept for reuse. Lanes have buffers only while they hold records. A run may have
+/// 65,536 lanes; if each kept a buffer, memory would grow for as long as new keys appear.
+const MAX_UNUSED_QUEUES: usize = 1024;
 
 /// Whether the records of a lane exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
     /// One worker at a time.
     Exclusive,
-    /// Any number of workers: nothing keeps its order.
+    /// Any number of workers: no order is kept.
     Shared,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LaneState {
-    /// Nobody has it.
+    /// Not owned by a worker.
     #[default]
     Idle,
-    /// A worker has it.
+    /// Owned by a worker.
     Busy,
     /// Its first record waits for its next attempt.
-    Parked,
-    /// Its first record has failed for good: it waits for a decision.
+    BackingOff,
+    /// Its first record has failed for good. The key waits for a decision.
     Quarantined,
-    /// What comes into it is not handled any more but goes to the dead letters.
-    Condemned,
-    /// The same, and some of it is on its way.
-    Leaving,
+    /// Its records are not handled any more: they go to the dead letters.
+    Discarded,
+    /// As [`LaneState::Discarded`], with records being sent to the dead letters.
+    DeadLettering,
 }
 
 #[derive(Debug, Default)]
@@ -71,26 +71,26 @@ struct Lane {
     records: VecDeque<Record>,
     state: LaneState,
     queue: u32,
-    /// How often the first record has failed so far.
+    /// Number of failed attempts of the first record.
     failures: u32,
-    /// Whether it has ever held a record.
+    /// Whether the lane has ever held a record.
     used: bool,
-    /// Made for a single record that failed while lanes are shared, or for a key that was put aside.
-    spare: bool,
-    /// Of a key that was put aside, in a lane of its own: which key, and why.
-    apart: Option<Box<Trouble>>,
+    /// Made for a single record that failed in a shared lane, or for a quarantined key.
+    is_extra: bool,
+    /// For the lane of a quarantined key: which key, and why.
+    quarantine: Option<Box<QuarantineReason>>,
 }
 
-/// What the lanes know of one partition.
+/// Load of one partition.
 #[derive(Clone, Copy, Debug, Default)]
 struct PartitionLoad {
-    /// The lane that is the partition's alone.
+    /// The partition's own lane.
     lane: u32,
     epoch: u32,
-    in_hand: u64,
+    in_flight: u64,
     waiting: u64,
     waiting_bytes: u64,
-    /// How many of those that wait were fenced off, and are dropped when they come to the front.
+    /// Number of waiting records that are fenced. They are dropped when they reach the front.
     stale: u64,
 }
 
@@ -101,24 +101,24 @@ pub struct Lanes {
     all: Vec<Lane>,
     ready: ReadyQueues,
     partitions: Vec<PartitionLoad>,
-    parked: BinaryHeap<Reverse<(Instant, u32)>>,
-    /// Lanes made for single records that failed while lanes are shared, or for keys put aside, free to be used again.
-    spare: Vec<u32>,
+    backoffs: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// Extra lanes that are free for reuse: made for single failed records of shared lanes, and for quarantined keys.
+    free_extra: Vec<u32>,
     waiting: u64,
-    in_hand: u64,
+    in_flight: u64,
     stale: u64,
-    /// Lanes in workers' hands.
+    /// Lanes owned by workers.
     busy: u64,
     used: u64,
-    /// Keys that were put aside.
-    aside: PutAside,
-    /// Empty queues of lanes that hold nothing.
-    unused: Vec<VecDeque<Record>>,
+    /// Keys in quarantine.
+    quarantined_keys: QuarantinedKeys,
+    /// Empty buffers of lanes that hold no records.
+    unused_queues: Vec<VecDeque<Record>>,
 }
 
 impl Lanes {
-    /// `lanes` empty lanes for records of `partitions` partitions, all in the ready queue 0 of `queues`. The last lanes are
-    /// the partitions' own, in their order.
+    /// Makes `lanes` empty lanes for the records of `partitions` partitions, all in ready queue 0 of `queues`. The last
+    /// lanes are the partitions' own lanes, in their order.
     #[must_use]
     pub fn new(exclusion: Exclusion, lanes: u32, partitions: usize, queues: usize) -> Self {
         let mut all = Vec::new();
@@ -132,19 +132,19 @@ impl Lanes {
             partitions: (0..partitions)
                 .map(|partition| PartitionLoad { lane: own_lane(lanes, partitions, partition), ..Default::default() })
                 .collect(),
-            parked: BinaryHeap::new(),
-            spare: Vec::new(),
+            backoffs: BinaryHeap::new(),
+            free_extra: Vec::new(),
             waiting: 0,
-            in_hand: 0,
+            in_flight: 0,
             stale: 0,
             busy: 0,
             used: 0,
-            aside: PutAside::default(),
-            unused: Vec::new(),
+            quarantined_keys: QuarantinedKeys::default(),
+            unused_queues: Vec::new(),
         }
     }
 
-    /// A further partition, with a lane of its own; returns that lane.
+    /// Adds a partition with its own lane; returns that lane.
     pub fn add_partition(&mut self) -> u32 {
         let lane = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         self.all.push(Lane::default());
@@ -152,46 +152,46 @@ impl Lanes {
         lane
     }
 
-    /// The lane that is a partition's alone.
+    /// A partition's own lane.
     #[must_use]
     pub fn own_lane(&self, partition: u32) -> u32 {
         self.partitions[partition as usize].lane
     }
 
-    /// Appends a record to its lane, unless its partition has been fenced off since it was read.
-    /// Returns whether the lane is now there for the taking.
+    /// Appends a record to its lane, unless its partition has been fenced since the record was read.
+    /// Returns whether the lane became ready.
     pub fn push(&mut self, lane: u32, record: Record) -> bool {
         if self.is_stale(&record) {
             return false;
         }
-        // The lane of a key that was put aside is no further one.
-        self.note_used(lane);
-        let (lane, record) = match self.aside.lane_of(&record) {
+        // The lane of a quarantined key does not count as another lane.
+        self.mark_used(lane);
+        let (lane, record) = match self.quarantined_keys.lane_of(&record) {
             Some(lane) => (lane, record.detached()),
             None => (lane, record),
         };
-        self.note_arrived(lane, &record);
+        self.count_arrived(lane, &record);
         let entry = &mut self.all[lane as usize];
-        let record = if entry.state == LaneState::Parked { record.detached() } else { record };
+        let record = if entry.state == LaneState::BackingOff { record.detached() } else { record };
         if entry.records.capacity() == 0
-            && let Some(queue) = self.unused.pop()
+            && let Some(queue) = self.unused_queues.pop()
         {
             entry.records = queue;
         }
         entry.records.push_back(record);
-        if entry.state == LaneState::Condemned {
-            self.note_condemned(lane);
+        if entry.state == LaneState::Discarded {
+            self.queue_dead_letters(lane);
         }
         self.refresh(lane)
     }
 
-    /// Takes up to `max` records from the idle lanes of a ready queue whose turn it is, lane by lane, and returns their number.
-    /// The lanes belong to the caller until [`Lanes::finish`].
+    /// Takes up to `max` records from idle lanes of a ready queue, lane by lane, and returns their number. The lanes
+    /// belong to the caller until [`Lanes::finish`].
     pub fn take(&mut self, queue: u32, max: usize, out: &mut Vec<LaneRun>) -> usize {
         self.take_within(queue, max, u64::MAX, out).0
     }
 
-    /// As [`Lanes::take`], and no further record once those taken have `max_bytes` together; returns their bytes as well.
+    /// As [`Lanes::take`], and stops once the taken records have `max_bytes` together. Returns their bytes as well.
     pub fn take_within(&mut self, queue: u32, max: usize, max_bytes: u64, out: &mut Vec<LaneRun>) -> (usize, u64) {
         let (mut taken, mut bytes) = (0, 0);
         while taken < max && bytes < max_bytes {
@@ -205,7 +205,7 @@ impl Lanes {
                 load.waiting_bytes -= record.footprint();
                 self.waiting -= 1;
                 if load.epoch != record.epoch {
-                    // Dropped, not lost: whoever owns the partition now reads it again.
+                    // Dropped, not lost: the current owner of the partition reads it again.
                     load.stale -= 1;
                     self.stale -= 1;
                     if records.is_empty() {
@@ -213,23 +213,23 @@ impl Lanes {
                     }
                     continue;
                 }
-                load.in_hand += 1;
-                self.in_hand += 1;
+                load.in_flight += 1;
+                self.in_flight += 1;
                 taken += 1;
                 bytes += record.size();
                 records.push(record);
             }
             if records.is_empty() {
-                self.retire(lane);
+                self.release_extra(lane);
                 self.refresh(lane);
                 continue;
             }
-            if self.exclusion == Exclusion::Exclusive || entry.spare {
+            if self.exclusion == Exclusion::Exclusive || entry.is_extra {
                 entry.state = LaneState::Busy;
                 self.busy += 1;
             }
             self.ready.hand_out(records.len());
-            // Also where it can be taken again at once: it has had its turn.
+            // Also if the lane is ready again at once: it has had its turn.
             self.ready.remove(lane);
             self.refresh(lane);
             out.push(LaneRun { lane, records });
@@ -237,37 +237,38 @@ impl Lanes {
         (taken, bytes)
     }
 
-    /// Hands a lane back after its first `done` records were dealt with. The others return to the front of the lane;
-    /// with `until` the lane rests until that time, because its first record has failed.
+    /// Returns a lane after its first `done` records were settled. The others go back to the front of the lane. With
+    /// `until`, the first of them has failed, and the lane backs off until that time.
     pub fn finish(&mut self, mut run: LaneRun, done: usize, until: Option<Instant>) {
-        self.take_back(&mut run, done, until);
+        self.finish_in_place(&mut run, done, until);
     }
 
-    /// As [`Lanes::finish`]; what is dealt with stays in `run`, so that its memory can be freed elsewhere.
-    pub fn take_back(&mut self, run: &mut LaneRun, done: usize, until: Option<Instant>) {
+    /// As [`Lanes::finish`]. The settled records stay in `run`, so that the caller can free their memory without the
+    /// lock.
+    pub fn finish_in_place(&mut self, run: &mut LaneRun, done: usize, until: Option<Instant>) {
         for record in &run.records {
-            self.partitions[record.partition as usize].in_hand -= 1;
+            self.partitions[record.partition as usize].in_flight -= 1;
         }
-        self.in_hand -= run.records.len() as u64;
-        let shared = self.exclusion == Exclusion::Shared && !self.all[run.lane as usize].spare;
-        // A failed record that has been fenced off since leaves nothing to wait for.
+        self.in_flight -= run.records.len() as u64;
+        let shared = self.exclusion == Exclusion::Shared && !self.all[run.lane as usize].is_extra;
+        // If the failed record has been fenced, there is nothing to wait for.
         let until = until.filter(|_| run.records.get(done).is_some_and(|failed| !self.is_stale(failed)));
         let mut left = if done < run.records.len() { run.records.split_off(done) } else { Vec::new() };
         left.retain(|record| !self.is_stale(record));
         if shared {
-            self.return_shared(run.lane, left, until);
+            self.return_shared_lane(run.lane, left, until);
             return;
         }
         for record in &left {
-            self.note_waiting(record);
+            self.count_waiting(record);
         }
         let entry = &mut self.all[run.lane as usize];
         self.busy -= 1;
         match until {
             Some(at) if !left.is_empty() => {
-                entry.state = LaneState::Parked;
+                entry.state = LaneState::BackingOff;
                 entry.failures = if done > 0 { 1 } else { entry.failures + 1 };
-                self.parked.push(Reverse((at, run.lane)));
+                self.backoffs.push(Reverse((at, run.lane)));
             }
             _ => {
                 entry.state = LaneState::Idle;
@@ -278,11 +279,11 @@ impl Lanes {
         for record in left.into_iter().rev() {
             entry.records.push_front(record);
         }
-        self.retire(run.lane);
+        self.release_extra(run.lane);
         self.refresh(run.lane);
     }
 
-    /// Moves a lane to another ready queue; a lane in a worker's hand follows when it is handed back.
+    /// Moves a lane to another ready queue. A lane owned by a worker moves when it is returned.
     pub fn assign(&mut self, lane: u32, queue: u32) {
         let entry = &mut self.all[lane as usize];
         if entry.queue != queue {
@@ -292,18 +293,18 @@ impl Lanes {
         }
     }
 
-    /// Makes sure that there are at least so many ready queues.
+    /// Makes sure that there are at least this many ready queues.
     pub fn reserve_queues(&mut self, queues: usize) {
         self.ready.reserve(queues);
     }
 
-    /// Which ready queue a lane belongs to.
+    /// The ready queue of a lane.
     #[must_use]
     pub fn queue_of(&self, lane: u32) -> u32 {
         self.all[lane as usize].queue
     }
 
-    /// Puts a lane where it belongs among the ready ones; returns whether it is ready.
+    /// Updates a lane's place in the ready queues; returns whether it is ready.
     fn refresh(&mut self, lane: u32) -> bool {
         let entry = &mut self.all[lane as usize];
         if entry.state == LaneState::Idle && !entry.records.is_empty() {
@@ -313,15 +314,15 @@ impl Lanes {
         self.ready.remove(lane);
         if entry.records.is_empty() && entry.records.capacity() > 0 {
             let queue = std::mem::take(&mut entry.records);
-            if queue.capacity() <= REUSED_CAPACITY_RECORDS && self.unused.len() < UNUSED_QUEUES {
-                self.unused.push(queue);
+            if queue.capacity() <= MAX_REUSED_CAPACITY_RECORDS && self.unused_queues.len() < MAX_UNUSED_QUEUES {
+                self.unused_queues.push(queue);
             }
         }
         false
     }
 }
 
-/// The last of so many lanes are those of the partitions.
+/// A partition's own lane: the last lanes belong to the partitions, in their order.
 pub fn own_lane(lanes: u32, partitions: usize, partition: usize) -> u32 {
     lanes.saturating_sub(u32::try_from(partitions - partition).unwrap_or(u32::MAX))
 }

@@ -1,90 +1,91 @@
-//! Quarantine: a key whose record has failed for good waits apart from its lane, in order, for a decision.
+//! Quarantine: the records of a key that failed for good are kept apart from its lane, in order, until a decision is
+//! made.
 //!
-//! Its failed record and all that come after it go into a lane of their own, which no worker takes from. Then it is
-//! *released* (tried again, in order), or *condemned*: what waits goes to the dead letters, and so does what comes later
-//! of the key in this run, so that the dead letters hold it in its order.
+//! The failed record and all later records of its key go into their own lane, which no worker takes from. The key is
+//! then *released* (retried, in order) or *discarded*: its waiting records, and all that follow in this run, go to the
+//! dead letters, which so contain them in order.
 //!
-//! Pure, as the lanes are (the time is only for show).
+//! Pure, as the lanes are (the times are only displayed).
 
 use std::{borrow::Cow, collections::HashMap, time::Instant};
 
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::{LaneState, Lanes};
-use crate::{domain::Record, handler::LaneRun, journal::CondemnedKey};
+use crate::{domain::Record, handler::LaneRun, journal::DiscardedKey};
 
-/// So many records of a condemned key leave at once.
-const MOST_LEAVING: usize = 1000;
-/// A journal keeps so many characters of an error: there may be thousands of keys.
-const LONGEST_ERROR: usize = 300;
+/// Maximum number of records of a discarded key that are sent to the dead letters at once.
+const MAX_DEAD_LETTERED_RECORDS: usize = 1000;
+/// Maximum length of an error in the journal, in characters: there may be thousands of keys.
+const MAX_JOURNAL_ERROR_CHARS: usize = 300;
 
-/// Why a key was put aside.
+/// Why a key is in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The hash that stands for the key.
+pub struct QuarantineReason {
+    /// The hash of the key.
     pub hash: u64,
-    /// Which record has failed: its partition's place in the plan, and its offset.
-    pub place: (u32, i64),
-    /// What the handler said of it.
+    /// The failed record: its partition's index in the plan, and its offset.
+    pub failed: (u32, i64),
+    /// The handler's error.
     pub error: String,
-    /// How often that was tried.
+    /// Number of failed attempts.
     pub attempts: u32,
-    /// Since when it waits.
+    /// When the record failed.
     pub since: Instant,
-    /// Counts up with every key put aside: who came first.
+    /// Sequence number of the quarantined key: the oldest key has the lowest.
     pub number: u64,
 }
 
-impl Trouble {
-    /// Of a record that failed just now; the rest is found out when its key is put aside.
+impl QuarantineReason {
+    /// For a record that has just failed. The hash and the number are set when its key enters quarantine.
     #[must_use]
     pub fn new(record: &Record, error: String, attempts: u32) -> Self {
-        let place = (record.partition, record.offset);
-        Self { hash: 0, place, error, attempts, since: Instant::now(), number: 0 }
+        let failed = (record.partition, record.offset);
+        Self { hash: 0, failed, error, attempts, since: Instant::now(), number: 0 }
     }
 
-    /// As a journal keeps it.
+    /// Converts to the journal's format.
     #[must_use]
-    pub fn to_journal(&self) -> CondemnedKey {
-        let (partition, offset) = self.place;
-        let error = self.error.chars().take(LONGEST_ERROR).collect();
-        CondemnedKey { hash: self.hash, partition, offset, attempts: self.attempts, error }
+    pub fn to_journal(&self) -> DiscardedKey {
+        let (partition, offset) = self.failed;
+        let error = self.error.chars().take(MAX_JOURNAL_ERROR_CHARS).collect();
+        DiscardedKey { hash: self.hash, partition, offset, attempts: self.attempts, error }
     }
 
-    /// As a journal has kept it.
+    /// Converts from the journal's format.
     #[must_use]
-    pub fn from_journal(key: CondemnedKey) -> Self {
-        let CondemnedKey { hash, partition, offset, attempts, error } = key;
-        Self { hash, place: (partition, offset), error, attempts, since: Instant::now(), number: 0 }
+    pub fn from_journal(key: DiscardedKey) -> Self {
+        let DiscardedKey { hash, partition, offset, attempts, error } = key;
+        Self { hash, failed: (partition, offset), error, attempts, since: Instant::now(), number: 0 }
     }
 
-    /// What there is to say of a record of the key, and how often it was tried: the one that failed, or one behind it.
+    /// The error and the number of attempts of a record of the key: the failed record, or one that waited behind it.
     #[must_use]
     pub fn of(&self, record: &Record) -> (Cow<'_, str>, u32) {
-        if (record.partition, record.offset) == self.place {
+        if (record.partition, record.offset) == self.failed {
             return (self.error.as_str().into(), self.attempts);
         }
         (format!("waited behind a record of its key that failed: {}", self.error).into(), 0)
     }
 }
 
-/// The keys that were put aside, and how much of them waits.
+/// The quarantined and discarded keys, and the totals of their records.
 #[derive(Debug, Default)]
-pub struct PutAside {
+pub struct QuarantinedKeys {
     lanes: HashMap<u64, u32, Xxh3Builder>,
     records: u64,
     bytes: u64,
-    numbered: u64,
-    /// How many keys wait for a decision.
+    next_number: u64,
+    /// Number of keys that wait for a decision.
     keys: usize,
-    /// Lanes of condemned keys that have something that must leave.
-    leaving: Vec<u32>,
-    /// How many keys have been given up.
-    condemned: usize,
+    /// Lanes of discarded keys with records to send to the dead letters.
+    to_dead_letter: Vec<u32>,
+    /// Number of discarded keys.
+    discarded: usize,
 }
 
-impl PutAside {
-    /// The lane of a record's key, where that was put aside.
+impl QuarantinedKeys {
+    /// The lane of a record's key, if the key is quarantined or discarded.
     pub(super) fn lane_of(&self, record: &Record) -> Option<u32> {
         if self.lanes.is_empty() {
             return None;
@@ -100,12 +101,12 @@ impl PutAside {
         self.lanes.remove(&hash);
     }
 
-    pub(super) fn note(&mut self, record: &Record) {
+    pub(super) fn add(&mut self, record: &Record) {
         self.records += 1;
         self.bytes += record.footprint();
     }
 
-    pub(super) fn note_gone(&mut self, record: &Record) {
+    pub(super) fn remove(&mut self, record: &Record) {
         self.records -= 1;
         self.bytes -= record.footprint();
     }
@@ -113,184 +114,190 @@ impl PutAside {
 
 /// A key that waits for a decision.
 #[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Why.
-    pub trouble: Trouble,
-    /// The record that failed.
+pub struct QuarantineEntry {
+    /// Why it is in quarantine.
+    pub reason: QuarantineReason,
+    /// The failed record.
     pub first: Record,
-    /// How many records wait, with that one.
+    /// Number of waiting records, including the failed one.
     pub records: usize,
-    /// The memory they take.
+    /// The memory that they use, in bytes.
     pub bytes: u64,
 }
 
-/// How much waits for a decision.
+/// Totals of the quarantine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QuarantineLoad {
-    /// Keys.
+    /// Number of keys that wait for a decision.
     pub keys: usize,
-    /// Their records, also those of condemned keys that have not left yet.
+    /// Number of quarantined records, including those of discarded keys that are not sent yet.
     pub records: u64,
-    /// The memory they take.
+    /// The memory that they use, in bytes.
     pub bytes: u64,
 }
 
 impl Lanes {
-    /// Hands a lane back whose record after the first `done` has failed for good: its key is put aside. A record that was
-    /// fenced off meanwhile, or that has no key, just goes back.
-    pub fn quarantine(&mut self, run: LaneRun, done: usize, mut trouble: Trouble) {
+    /// Returns a lane whose record after the first `done` has failed for good: its key goes into quarantine. A record
+    /// that has been fenced, or that has no key, just goes back to its lane.
+    pub fn quarantine(&mut self, run: LaneRun, done: usize, mut reason: QuarantineReason) {
         let Some(hash) = run.records.get(done).filter(|one| !self.is_stale(one)).and_then(Record::lane_hash) else {
             return self.finish(run, done, None);
         };
-        trouble.hash = hash;
-        trouble.number = self.aside.numbered;
-        self.aside.numbered += 1;
+        reason.hash = hash;
+        reason.number = self.quarantined_keys.next_number;
+        self.quarantined_keys.next_number += 1;
         let lane = run.lane;
         if self.is_extra(lane) {
-            // It was released and has failed again: it keeps its place among the keys.
-            if let Some(before) = &self.all[lane as usize].apart {
-                trouble.number = before.number;
+            // It was released and has failed again: the key keeps its sequence number.
+            if let Some(previous) = &self.all[lane as usize].quarantine {
+                reason.number = previous.number;
             }
             self.finish(run, done, None);
             self.move_to(lane, LaneState::Quarantined);
-            self.all[lane as usize].apart = Some(Box::new(trouble));
+            self.all[lane as usize].quarantine = Some(Box::new(reason));
             return;
         }
         self.finish(run, done, None);
-        // Nobody else has the lane: all of the key's records are in it.
+        // The lane has no other owner, so all of the key's records are in it.
         let queued = std::mem::take(&mut self.all[lane as usize].records);
-        let (apart, rest): (Vec<Record>, Vec<Record>) =
+        let (of_key, rest): (Vec<Record>, Vec<Record>) =
             queued.into_iter().partition(|record| record.lane_hash() == Some(hash));
-        for record in &apart {
-            self.note_gone(record);
+        for record in &of_key {
+            self.uncount_waiting(record);
         }
-        let apart: Vec<Record> = apart.into_iter().filter(|record| !self.is_stale(record)).collect();
-        for record in &apart {
-            self.aside.note(record);
+        let of_key: Vec<Record> = of_key.into_iter().filter(|record| !self.is_stale(record)).collect();
+        for record in &of_key {
+            self.quarantined_keys.add(record);
         }
         self.all[lane as usize].records = rest.into();
         self.refresh(lane);
-        let extra = self.extra();
+        let extra = self.take_extra();
         let entry = &mut self.all[extra as usize];
         entry.state = LaneState::Quarantined;
-        self.aside.keys += 1;
+        self.quarantined_keys.keys += 1;
         entry.failures = 0;
-        entry.records = apart.into_iter().map(Record::detached).collect();
-        entry.apart = Some(Box::new(trouble));
-        self.aside.lanes.insert(hash, extra);
+        entry.records = of_key.into_iter().map(Record::detached).collect();
+        entry.quarantine = Some(Box::new(reason));
+        self.quarantined_keys.lanes.insert(hash, extra);
     }
 
-    /// Tries a key again that was put aside. Its queue is the first, which all workers of key order share.
+    /// Retries a quarantined key; returns `false` if it is not in quarantine. Its lane is in ready queue 0, which all
+    /// workers share with key order.
     pub fn release(&mut self, hash: u64) -> bool {
-        let Some(lane) = self.waiting_lane(hash) else { return false };
+        let Some(lane) = self.quarantined_lane(hash) else { return false };
         self.move_to(lane, LaneState::Idle);
         self.all[lane as usize].failures = 0;
         self.refresh(lane);
         true
     }
 
-    /// Gives a key up: what waits of it and what comes later goes to the dead letters.
-    pub fn condemn(&mut self, hash: u64) -> bool {
-        let Some(lane) = self.waiting_lane(hash) else { return false };
-        self.move_to(lane, LaneState::Condemned);
-        self.note_condemned(lane);
-        self.aside.condemned += 1;
+    /// Discards a quarantined key: its waiting records and all that follow go to the dead letters. Returns `false` if
+    /// it is not in quarantine.
+    pub fn discard(&mut self, hash: u64) -> bool {
+        let Some(lane) = self.quarantined_lane(hash) else { return false };
+        self.move_to(lane, LaneState::Discarded);
+        self.queue_dead_letters(lane);
+        self.quarantined_keys.discarded += 1;
         true
     }
 
-    /// Gives a key up that an earlier attempt of the run has given up, before any record has come.
-    pub fn condemn_again(&mut self, mut trouble: Trouble) {
-        let lane = self.extra();
-        trouble.number = self.aside.numbered;
-        self.aside.numbered += 1;
-        self.aside.condemned += 1;
-        self.aside.lanes.insert(trouble.hash, lane);
+    /// Discards a key that an earlier attempt of the run has discarded, before any record arrives.
+    pub fn restore_discarded(&mut self, mut reason: QuarantineReason) {
+        let lane = self.take_extra();
+        reason.number = self.quarantined_keys.next_number;
+        self.quarantined_keys.next_number += 1;
+        self.quarantined_keys.discarded += 1;
+        self.quarantined_keys.lanes.insert(reason.hash, lane);
         let entry = &mut self.all[lane as usize];
-        entry.state = LaneState::Condemned;
-        entry.apart = Some(Box::new(trouble));
+        entry.state = LaneState::Discarded;
+        entry.quarantine = Some(Box::new(reason));
     }
 
-    /// How many keys have been given up; there never are fewer.
+    /// Number of discarded keys. It never decreases.
     #[must_use]
-    pub fn condemned_count(&self) -> usize {
-        self.aside.condemned
+    pub fn discarded_count(&self) -> usize {
+        self.quarantined_keys.discarded
     }
 
-    /// The keys that have been given up, and why.
+    /// The discarded keys, and why each was quarantined.
     #[must_use]
-    pub fn condemned(&self) -> Vec<Trouble> {
-        let is_condemned = |state| matches!(state, LaneState::Condemned | LaneState::Leaving);
-        let lanes = self.aside.lanes.values().map(|lane| &self.all[*lane as usize]);
-        lanes.filter(|lane| is_condemned(lane.state)).filter_map(|lane| lane.apart.as_deref().cloned()).collect()
+    pub fn discarded(&self) -> Vec<QuarantineReason> {
+        let is_discarded = |state| matches!(state, LaneState::Discarded | LaneState::DeadLettering);
+        let lanes = self.quarantined_keys.lanes.values().map(|lane| &self.all[*lane as usize]);
+        lanes.filter(|lane| is_discarded(lane.state)).filter_map(|lane| lane.quarantine.as_deref().cloned()).collect()
     }
 
-    /// Takes what has to leave of condemned keys, lane by lane, with what is known of its failure. The lanes belong to the
-    /// caller until [`Lanes::finish_condemned`].
-    pub fn take_condemned(&mut self) -> Vec<(LaneRun, Trouble)> {
+    /// Takes the records to send to the dead letters, lane by lane, with the reason for their quarantine. The lanes
+    /// belong to the caller until [`Lanes::finish_discarded`].
+    pub fn take_discarded(&mut self) -> Vec<(LaneRun, QuarantineReason)> {
         let mut out = Vec::new();
-        for lane in std::mem::take(&mut self.aside.leaving) {
+        for lane in std::mem::take(&mut self.quarantined_keys.to_dead_letter) {
             let entry = &mut self.all[lane as usize];
-            let Some(trouble) = entry.apart.as_deref().cloned().filter(|_| entry.state == LaneState::Condemned) else {
+            let Some(reason) = entry.quarantine.as_deref().cloned().filter(|_| entry.state == LaneState::Discarded)
+            else {
                 continue;
             };
-            let count = entry.records.len().min(MOST_LEAVING);
+            let count = entry.records.len().min(MAX_DEAD_LETTERED_RECORDS);
             let mut records: Vec<Record> = entry.records.drain(..count).collect();
             for record in &records {
-                self.aside.note_gone(record);
+                self.quarantined_keys.remove(record);
             }
             records.retain(|record| !self.is_stale(record));
             for record in &records {
-                self.partitions[record.partition as usize].in_hand += 1;
-                self.in_hand += 1;
+                self.partitions[record.partition as usize].in_flight += 1;
+                self.in_flight += 1;
             }
             if records.is_empty() {
-                self.note_condemned(lane);
+                self.queue_dead_letters(lane);
             } else {
-                // Others of the key wait behind these.
-                self.move_to(lane, LaneState::Leaving);
-                out.push((LaneRun { lane, records }, trouble));
+                // Further records of the key wait behind these.
+                self.move_to(lane, LaneState::DeadLettering);
+                out.push((LaneRun { lane, records }, reason));
             }
         }
         out
     }
 
-    /// Hands a condemned lane back after its first `done` records have left.
-    pub fn finish_condemned(&mut self, run: LaneRun, done: usize) {
+    /// Returns the lane of a discarded key after its first `done` records were sent.
+    pub fn finish_discarded(&mut self, run: LaneRun, done: usize) {
         for record in &run.records {
-            self.partitions[record.partition as usize].in_hand -= 1;
-            self.in_hand -= 1;
+            self.partitions[record.partition as usize].in_flight -= 1;
+            self.in_flight -= 1;
         }
         let lane = run.lane;
         for record in run.records.into_iter().skip(done).rev() {
             if !self.is_stale(&record) {
-                self.aside.note(&record);
+                self.quarantined_keys.add(&record);
                 self.all[lane as usize].records.push_front(record);
             }
         }
-        self.move_to(lane, LaneState::Condemned);
-        self.note_condemned(lane);
+        self.move_to(lane, LaneState::Discarded);
+        self.queue_dead_letters(lane);
     }
 
-    /// Takes note that a lane has something that must leave, if so.
-    pub(super) fn note_condemned(&mut self, lane: u32) {
+    /// Queues the lane of a discarded key if it has records to send.
+    pub(super) fn queue_dead_letters(&mut self, lane: u32) {
         let entry = &self.all[lane as usize];
-        if entry.state == LaneState::Condemned && !entry.records.is_empty() && !self.aside.leaving.contains(&lane) {
-            self.aside.leaving.push(lane);
+        if entry.state == LaneState::Discarded
+            && !entry.records.is_empty()
+            && !self.quarantined_keys.to_dead_letter.contains(&lane)
+        {
+            self.quarantined_keys.to_dead_letter.push(lane);
         }
     }
 
-    /// Drops what was fenced off of the keys that were put aside: no worker comes to it.
-    pub fn drop_stale_aside(&mut self) {
-        let lanes: Vec<u32> = self.aside.lanes.values().copied().collect();
+    /// Drops the fenced records of quarantined and discarded keys, which no worker reaches.
+    pub fn drop_stale_quarantined(&mut self) {
+        let lanes: Vec<u32> = self.quarantined_keys.lanes.values().copied().collect();
         for lane in lanes {
             let first = self.all[lane as usize].records.front().map(|record| (record.partition, record.offset));
             self.drop_stale(lane);
             let entry = &self.all[lane as usize];
             let is_other = entry.records.front().map(|record| (record.partition, record.offset)) != first;
             if entry.state == LaneState::Quarantined && is_other {
-                // What had failed is gone; nothing is known against the others.
+                // The failed record was dropped; the others have not failed.
                 self.move_to(lane, LaneState::Idle);
-                self.retire(lane);
+                self.release_extra(lane);
                 self.refresh(lane);
             }
         }
@@ -298,58 +305,65 @@ impl Lanes {
 
     /// The keys that wait for a decision, the oldest first.
     #[must_use]
-    pub fn quarantined(&self) -> Vec<Waiting> {
-        let mut all: Vec<Waiting> = self
-            .aside
+    pub fn quarantined(&self) -> Vec<QuarantineEntry> {
+        let mut all: Vec<QuarantineEntry> = self
+            .quarantined_keys
             .lanes
             .values()
             .filter_map(|lane| {
                 let entry = &self.all[*lane as usize];
-                let trouble = entry.apart.as_deref().filter(|_| entry.state == LaneState::Quarantined)?;
+                let reason = entry.quarantine.as_deref().filter(|_| entry.state == LaneState::Quarantined)?;
                 let first = entry.records.front()?.clone();
                 let bytes = entry.records.iter().map(Record::footprint).sum();
-                Some(Waiting { trouble: trouble.clone(), first, records: entry.records.len(), bytes })
+                Some(QuarantineEntry { reason: reason.clone(), first, records: entry.records.len(), bytes })
             })
             .collect();
-        all.sort_unstable_by_key(|waiting| waiting.trouble.number);
+        all.sort_unstable_by_key(|waiting| waiting.reason.number);
         all
     }
 
-    /// How much waits.
+    /// Totals of the quarantine.
     #[must_use]
     pub fn quarantine_load(&self) -> QuarantineLoad {
-        QuarantineLoad { keys: self.aside.keys, records: self.aside.records, bytes: self.aside.bytes }
+        QuarantineLoad {
+            keys: self.quarantined_keys.keys,
+            records: self.quarantined_keys.records,
+            bytes: self.quarantined_keys.bytes,
+        }
     }
 
-    /// Whether what comes into a lane waits apart from everything that workers take.
-    pub(super) fn rests_aside(&self, lane: u32) -> bool {
-        matches!(self.all[lane as usize].state, LaneState::Quarantined | LaneState::Condemned | LaneState::Leaving)
+    /// Whether the records of a lane are withheld from workers.
+    pub(super) fn is_withheld(&self, lane: u32) -> bool {
+        matches!(
+            self.all[lane as usize].state,
+            LaneState::Quarantined | LaneState::Discarded | LaneState::DeadLettering
+        )
     }
 
-    fn waiting_lane(&self, hash: u64) -> Option<u32> {
-        let lane = *self.aside.lanes.get(&hash)?;
+    fn quarantined_lane(&self, hash: u64) -> Option<u32> {
+        let lane = *self.quarantined_keys.lanes.get(&hash)?;
         (self.all[lane as usize].state == LaneState::Quarantined).then_some(lane)
     }
 
     /// Changes a lane's state, and where its records are counted.
     fn move_to(&mut self, lane: u32, state: LaneState) {
-        let before = self.rests_aside(lane);
+        let before = self.is_withheld(lane);
         let was_waiting = self.all[lane as usize].state == LaneState::Quarantined;
         self.all[lane as usize].state = state;
-        self.aside.keys += usize::from(state == LaneState::Quarantined);
-        self.aside.keys -= usize::from(was_waiting);
-        let after = self.rests_aside(lane);
+        self.quarantined_keys.keys += usize::from(state == LaneState::Quarantined);
+        self.quarantined_keys.keys -= usize::from(was_waiting);
+        let after = self.is_withheld(lane);
         if before == after {
             return;
         }
         let records = std::mem::take(&mut self.all[lane as usize].records);
         for record in &records {
             if after {
-                self.note_gone(record);
-                self.aside.note(record);
+                self.uncount_waiting(record);
+                self.quarantined_keys.add(record);
             } else {
-                self.aside.note_gone(record);
-                self.note_waiting(record);
+                self.quarantined_keys.remove(record);
+                self.count_waiting(record);
             }
         }
         self.all[lane as usize].records = records;

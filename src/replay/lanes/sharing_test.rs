@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use super::{Exclusion, Lanes};
 use crate::{
     domain::{RecordBufferBuilder, Route},
-    replay::board::batch_size::BatchSize,
+    replay::scheduler::batch_size::BatchSize,
 };
 
-/// What `workers` need for lanes of these lengths where each record takes a millisecond, in milliseconds.
+/// The time that `workers` need for lanes of these lengths, in milliseconds, if each record takes one millisecond.
 fn makespan(lengths: &[u32], workers: usize) -> u32 {
     let mut lanes = Lanes::new(Exclusion::Exclusive, u32::try_from(lengths.len()).unwrap(), 1, 1);
     let mut builder = RecordBufferBuilder::default();
@@ -53,7 +53,7 @@ fn makespan(lengths: &[u32], workers: usize) -> u32 {
 }
 
 #[test]
-fn ten_equal_lanes_on_six_workers_take_a_sixth_and_not_two_rounds() {
+fn ten_equal_lanes_on_six_workers_take_a_sixth_of_the_work_each() {
     let total = 10 * 1000;
     let best = total / 6;
     let taken = makespan(&[1000; 10], 6);
@@ -61,9 +61,10 @@ fn ten_equal_lanes_on_six_workers_take_a_sixth_and_not_two_rounds() {
 }
 
 proptest! {
-    /// No schedule ends before the heaviest lane, or before all work shared evenly; this one ends a few batches later.
+    /// No schedule can end before the heaviest lane does, or before the total work shared evenly. This one ends at most
+    /// a few batches later.
     #[test]
-    fn workers_end_close_to_the_best_that_is_possible(
+    fn workers_finish_close_to_the_optimum(
         lengths in prop::collection::vec(1..400_u32, 1..30),
         workers in 1..12_usize,
     ) {

@@ -1,19 +1,19 @@
-//! The search for the number of workers, against systems whose best number is known.
+//! The search for the number of workers, on simulated systems whose best number is known.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::adaptive::{Adaptive, Advice, Observation};
+use super::adaptive::{Adjustment, ConcurrencyController, Observation};
 
 /// A system under load.
 #[derive(Clone, Copy, Debug)]
 enum System {
-    /// Twice the workers, twice the speed, up to a number; then they wait for each other.
+    /// Twice the workers give twice the throughput, up to a number; then they wait for each other.
     Flat { knee: u32 },
-    /// Beyond the number, each further worker costs all others a part of their speed.
+    /// Beyond the number, each further worker slows down all others.
     Congested { knee: u32, cost: f64 },
-    /// So many lanes have records.
+    /// Only this number of lanes have records.
     Lanes { lanes: u32 },
-    /// So many records arrive in a second, and a worker handles a thousand.
+    /// This number of records arrives per second, and a worker handles a thousand per second.
     Arriving { per_s: f64 },
     /// Beyond the number, attempts fail.
     Failing { knee: u32 },
@@ -77,15 +77,15 @@ fn noise(seed: u64, width: f64) -> Vec<f64> {
 
 struct Outcome {
     workers: u32,
-    /// After which window each change came.
+    /// The window after which each change came.
     changes: Vec<usize>,
 }
 
-fn run(adaptive: &mut Adaptive, system: System, start: u32, noise: &[f64], windows: usize) -> Outcome {
+fn run(adaptive: &mut ConcurrencyController, system: System, start: u32, noise: &[f64], windows: usize) -> Outcome {
     let mut outcome = Outcome { workers: start, changes: Vec::new() };
     for window in 0..windows {
         let seen = system.observe(outcome.workers, noise[window % noise.len()]);
-        if let Advice::Change { to, reason } = adaptive.observe(&seen) {
+        if let Adjustment::Change { to, reason } = adaptive.observe(&seen) {
             assert!(!reason.is_empty() && to != outcome.workers && to >= 1);
             outcome.workers = to;
             outcome.changes.push(window);
@@ -104,25 +104,26 @@ fn some_system(dice: &mut StdRng, max: u32) -> System {
     }
 }
 
-/// The windows by which the number is found: each doubling takes a sample and a window to settle, and closing the gaps
-/// some more.
+/// Number of windows within which the number is found: each doubling takes a sample and one window to take effect, and
+/// closing the gaps takes some more.
 const FOUND: usize = 200;
 
-/// A thousand systems with so much noise. Returns how many did not get within 15 % of the best, and the worst of all.
+/// A thousand systems with this amount of noise. Returns how many did not reach 85 % of the best throughput, and the
+/// lowest share of all.
 fn search_all(width: f64) -> (usize, f64) {
     let (mut missed, mut worst) = (0, 1.0_f64);
     for seed in 0..1000 {
         let mut dice = StdRng::seed_from_u64(seed);
         let (system, start) = (some_system(&mut dice, 128), dice.random_range(1..=128));
         let noise = noise(seed, width);
-        let mut adaptive = Adaptive::new(start, 256);
+        let mut adaptive = ConcurrencyController::new(start, 256);
         let found = run(&mut adaptive, system, start, &noise, FOUND);
         let reached = system.throughput(found.workers) / system.best(256);
         missed += usize::from(reached < 0.85);
         worst = worst.min(reached);
         assert!(reached >= 0.7, "seed {seed}, {system:?} from {start}: {} workers give {reached:.2}", found.workers);
         let later = run(&mut adaptive, system, found.workers, &noise, 3000);
-        // Attempts after 300, 900, 2100 windows, there and back; what arrives unevenly makes it look again now and then.
+        // Probes after 300, 900 and 2100 windows, up and back; uneven arrivals restart the search now and then.
         let most = if matches!(system, System::Arriving { .. }) { 40 } else { 16 };
         assert!(later.changes.len() <= most, "seed {seed}, {system:?} from {start}: {:?}", later.changes);
     }
@@ -131,15 +132,15 @@ fn search_all(width: f64) -> (usize, f64) {
 }
 
 #[test]
-fn it_finds_nearly_the_best_and_then_keeps_still() {
+fn it_finds_nearly_the_best_number_and_then_keeps_it() {
     let (missed, worst) = search_all(0.05);
     assert!(missed <= 2 && worst >= 0.8, "{missed} {worst}");
     let (missed, _) = search_all(0.15);
     assert!(missed <= 20, "{missed}");
 }
 
-/// Where noise looks like speed it keeps a few too many now and then, so the same systems are asked each time, and a few of
-/// them may.
+/// If noise looks like throughput, a few workers too many are kept now and then. The systems are the same each time,
+/// and a few of them may do so.
 #[test]
 fn it_wastes_no_workers() {
     let mut wasteful = 0;
@@ -148,7 +149,7 @@ fn it_wastes_no_workers() {
         let (knee, start) = (dice.random_range(1..=64_u32), dice.random_range(1..=128_u32));
         let noise = noise(seed, 0.05);
         for system in [System::Flat { knee }, System::Lanes { lanes: knee }, System::Failing { knee }] {
-            let found = run(&mut Adaptive::new(start, 256), system, start, &noise, FOUND);
+            let found = run(&mut ConcurrencyController::new(start, 256), system, start, &noise, FOUND);
             let most = |factor: f64| f64::from(knee) * factor + 1.0;
             wasteful += u32::from(f64::from(found.workers) > most(1.7));
             assert!(
@@ -162,11 +163,11 @@ fn it_wastes_no_workers() {
 }
 
 #[test]
-fn it_follows_what_arrives() {
+fn it_follows_the_arrival_rate() {
     let (mut too_few, mut too_many) = (0, 0);
     for seed in 0..100 {
         let noise = noise(seed, 0.1);
-        let mut adaptive = Adaptive::new(4, 256);
+        let mut adaptive = ConcurrencyController::new(4, 256);
         let mut workers = 4;
         for per_s in [20_000.0, 500.0, 60_000.0, 3_000.0, 40_000.0] {
             workers = run(&mut adaptive, System::Arriving { per_s }, workers, &noise, 400).workers;
@@ -174,22 +175,22 @@ fn it_follows_what_arrives() {
             too_many += u32::from(f64::from(workers) * 1000.0 > per_s * 2.3 + 1000.0);
         }
     }
-    // Of 500: it may be trying something at the very moment.
+    // Of 500: a probe may be under way at that moment.
     assert!(too_few <= 5 && too_many <= 10, "{too_few} too few, {too_many} too many");
 }
 
 #[test]
-fn it_never_leaves_its_bounds_and_learns_nothing_while_held() {
-    let mut adaptive = Adaptive::new(50, 8);
+fn it_stays_within_its_bounds_and_ignores_held_windows() {
+    let mut adaptive = ConcurrencyController::new(50, 8);
     let found = run(&mut adaptive, System::Flat { knee: 100 }, 8, &[1.0], 400);
     assert_eq!(found.workers, 8);
     let held = Observation { held: true, ..Observation::default() };
-    assert!((0..100).all(|_| adaptive.observe(&held) == Advice::Stay));
+    assert!((0..100).all(|_| adaptive.observe(&held) == Adjustment::Keep));
 }
 
 #[test]
-fn a_system_that_breaks_down_is_relieved() {
-    let mut adaptive = Adaptive::new(4, 64);
+fn workers_are_removed_when_a_system_breaks_down() {
+    let mut adaptive = ConcurrencyController::new(4, 64);
     let found = run(&mut adaptive, System::Flat { knee: 32 }, 4, &[1.0], FOUND);
     assert!(found.workers >= 28, "{}", found.workers);
     let later = run(&mut adaptive, System::Congested { knee: 8, cost: 0.5 }, found.workers, &[1.0], FOUND);

@@ -1,9 +1,9 @@
-//! How much may be handed out now: a token bucket for the user's rate, and one for a guard that holds the run back.
+//! How many records may be handed out now: a token bucket for the user's rate limit, and one for the lag guard.
 //!
-//! A bucket fills evenly and holds at most a tenth of a second's worth, so that a cluster never sees a surprise, and begins
-//! empty. (Token bucket: Turner, "New directions in communications", 1986; RFC 2697 has the same meter.) In every stretch
-//! of time t at most `rate × t + burst` goes out; of bytes up to one record more, because a record is not cut in two, and
-//! what was too much is waited for.
+//! A bucket fills evenly, holds at most a tenth of a second's worth to avoid bursts on the cluster, and starts empty.
+//! (Token bucket: Turner, "New directions in communications", 1986; RFC 2697 describes the same meter.) In every
+//! interval of length t, at most `rate × t + burst` is handed out. A limit in bytes may be exceeded by one record,
+//! because a record is not split; the excess delays the following ones.
 //!
 //! Pure: the caller passes the time.
 
@@ -11,24 +11,25 @@ use std::time::{Duration, Instant};
 
 use crate::domain::RateLimit;
 
-/// How much of a second's worth a bucket holds.
+/// The capacity of a bucket, in seconds of its rate.
 const BURST_S: f64 = 0.1;
-/// It is not worth waking anybody for less than this much of a second's worth.
-const QUANTUM_S: f64 = 0.002;
-/// A wait that is longer is looked at again in between.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// Workers are not woken for less than this, in seconds of the rate.
+const MIN_WAKEUP_S: f64 = 0.002;
+/// Longer waits are checked again after this time.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// What may be taken now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// So many records, until they have so many bytes together: the one that reaches the bytes still counts.
+    /// Up to this number of records, until they have this number of bytes together. The record that reaches the bytes
+    /// is still taken.
     Take {
-        /// Records, at least one.
+        /// Number of records, at least one.
         records: usize,
-        /// Bytes, at least one.
+        /// Number of bytes, at least one.
         bytes: u64,
     },
-    /// Nothing before so much time has passed.
+    /// Nothing until this time has passed.
     Wait(Duration),
     /// Nothing until a limit changes.
     Closed,
@@ -37,7 +38,7 @@ pub enum Allowance {
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     per_s: f64,
-    /// What it holds; below zero where a large record took more than there was.
+    /// The content; negative after a large record took more than there was.
     level: f64,
     at: Instant,
 }
@@ -47,7 +48,7 @@ impl Bucket {
         Self { per_s, level: 0.0, at: now }
     }
 
-    /// At least one, because nothing smaller can be taken.
+    /// The capacity: at least one record or byte, the smallest unit that can be taken.
     fn burst(&self) -> f64 {
         (self.per_s * BURST_S).max(1.0)
     }
@@ -58,55 +59,55 @@ impl Bucket {
         self.level = (self.level + passed * self.per_s).min(self.burst());
     }
 
-    /// What there is, or how long it takes until there is something worth a wake-up; `wanted` is as much as is of use.
-    fn look(&mut self, now: Instant, wanted: f64) -> Result<f64, Duration> {
+    /// The available amount, or the time until enough for a wake-up is available. More than `wanted` is not needed.
+    fn available(&mut self, now: Instant, wanted: f64) -> Result<f64, Duration> {
         self.refill(now);
-        let enough = (self.per_s * QUANTUM_S).min(wanted).clamp(1.0, self.burst());
-        // Filling adds up fractions: a hair below one is one.
+        let enough = (self.per_s * MIN_WAKEUP_S).min(wanted).clamp(1.0, self.burst());
+        // The level is a sum of fractions: slightly less than one counts as one.
         if self.level + 1e-6 >= enough {
             return Ok(self.level + 1e-6);
         }
         let seconds = (enough - self.level) / self.per_s;
-        Err(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
+        Err(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_WAIT).min(MAX_WAIT))
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-enum User {
+enum UserLimit {
     Off,
     Records(Bucket),
     Bytes(Bucket),
 }
 
-/// How far a guard opens the run.
+/// How far the lag guard limits the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Throttle {
-    /// Not in the way.
+    /// Not at all.
     #[default]
     Open,
-    /// At most so many records in a second.
+    /// To this number of records per second.
     Records(f64),
-    /// Nothing at all.
+    /// Completely: nothing is handed out.
     Closed,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Guard {
+enum GuardLimit {
     Open,
     Slow(Bucket),
     Closed,
 }
 
-/// Every limit on what is handed out.
+/// All limits on handing out records.
 #[derive(Clone, Copy, Debug)]
 pub struct Limiter {
-    user: User,
-    guard: Guard,
+    user: UserLimit,
+    guard: GuardLimit,
 }
 
 impl Default for Limiter {
     fn default() -> Self {
-        Self { user: User::Off, guard: Guard::Open }
+        Self { user: UserLimit::Off, guard: GuardLimit::Open }
     }
 }
 
@@ -116,49 +117,49 @@ fn float(number: u64) -> f64 {
 }
 
 impl Limiter {
-    /// Whether nothing is limited.
+    /// Whether there is no limit.
     #[must_use]
     pub fn is_off(&self) -> bool {
-        matches!((self.user, self.guard), (User::Off, Guard::Open))
+        matches!((self.user, self.guard), (UserLimit::Off, GuardLimit::Open))
     }
 
-    /// Sets or lifts the user's rate. What the bucket holds does not carry over.
+    /// Sets or removes the user's rate limit. The new bucket starts empty.
     pub fn set_rate(&mut self, rate: Option<RateLimit>, now: Instant) {
         self.user = match rate {
-            None => User::Off,
-            Some(RateLimit::Records(per_s)) => User::Records(Bucket::new(float(per_s.get()), now)),
-            Some(RateLimit::Bytes(per_s)) => User::Bytes(Bucket::new(float(per_s.get()), now)),
+            None => UserLimit::Off,
+            Some(RateLimit::Records(per_s)) => UserLimit::Records(Bucket::new(float(per_s.get()), now)),
+            Some(RateLimit::Bytes(per_s)) => UserLimit::Bytes(Bucket::new(float(per_s.get()), now)),
         };
     }
 
-    /// Sets or lifts what a guard allows.
+    /// Sets what the lag guard allows.
     pub fn set_guard(&mut self, throttle: Throttle, now: Instant) {
         self.guard = match (throttle, self.guard) {
-            (Throttle::Open, _) => Guard::Open,
-            (Throttle::Closed, _) => Guard::Closed,
-            (Throttle::Records(per_s), Guard::Slow(mut bucket)) => {
+            (Throttle::Open, _) => GuardLimit::Open,
+            (Throttle::Closed, _) => GuardLimit::Closed,
+            (Throttle::Records(per_s), GuardLimit::Slow(mut bucket)) => {
                 bucket.refill(now);
                 bucket.per_s = per_s.max(0.01);
-                Guard::Slow(bucket)
+                GuardLimit::Slow(bucket)
             }
-            (Throttle::Records(per_s), _) => Guard::Slow(Bucket::new(per_s.max(0.01), now)),
+            (Throttle::Records(per_s), _) => GuardLimit::Slow(Bucket::new(per_s.max(0.01), now)),
         };
     }
 
-    /// What may be taken now by somebody who would take up to `wanted` records.
+    /// What may be taken now, of up to `wanted` records.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and saturating is right")]
-    pub fn look(&mut self, wanted: usize, now: Instant) -> Allowance {
+    pub fn check(&mut self, wanted: usize, now: Instant) -> Allowance {
         let most = float(wanted.max(1) as u64);
         let by_guard = match &mut self.guard {
-            Guard::Open => Ok(f64::MAX),
-            Guard::Slow(bucket) => bucket.look(now, most),
-            Guard::Closed => return Allowance::Closed,
+            GuardLimit::Open => Ok(f64::MAX),
+            GuardLimit::Slow(bucket) => bucket.available(now, most),
+            GuardLimit::Closed => return Allowance::Closed,
         };
         let by_user = match &mut self.user {
-            User::Off => Ok((f64::MAX, f64::MAX)),
-            User::Records(bucket) => bucket.look(now, most).map(|records| (records, f64::MAX)),
-            // How large the records are shows when they are taken.
-            User::Bytes(bucket) => bucket.look(now, f64::MAX).map(|bytes| (f64::MAX, bytes)),
+            UserLimit::Off => Ok((f64::MAX, f64::MAX)),
+            UserLimit::Records(bucket) => bucket.available(now, most).map(|records| (records, f64::MAX)),
+            // The size of the records is only known when they are taken.
+            UserLimit::Bytes(bucket) => bucket.available(now, f64::MAX).map(|bytes| (f64::MAX, bytes)),
         };
         match (by_guard, by_user) {
             (Ok(guard), Ok((records, bytes))) => Allowance::Take {
@@ -170,15 +171,15 @@ impl Limiter {
         }
     }
 
-    /// So much was taken.
+    /// Notes that records were taken.
     pub fn charge(&mut self, records: usize, bytes: u64) {
-        if let Guard::Slow(bucket) = &mut self.guard {
+        if let GuardLimit::Slow(bucket) = &mut self.guard {
             bucket.level -= float(records as u64);
         }
         match &mut self.user {
-            User::Off => {}
-            User::Records(bucket) => bucket.level -= float(records as u64),
-            User::Bytes(bucket) => bucket.level -= float(bytes),
+            UserLimit::Off => {}
+            UserLimit::Records(bucket) => bucket.level -= float(records as u64),
+            UserLimit::Bytes(bucket) => bucket.level -= float(bytes),
         }
     }
 }
@@ -199,9 +200,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Takers come at any time and want any number; no stretch of time sees more than rate × t + burst.
+        /// Records are taken at any time and in any number; no interval sees more than rate × t + burst.
         #[test]
-        fn no_stretch_of_time_sees_too_much(
+        fn no_interval_exceeds_the_rate(
             per_s in 1..200_000_u64,
             bytes in any::<bool>(),
             size in 1..2_000_u64,
@@ -213,7 +214,7 @@ mod tests {
             let (mut now, mut taken) = (start, Vec::new());
             for (micros, wanted) in steps {
                 now += Duration::from_micros(micros);
-                if let Allowance::Take { records, bytes: most } = limiter.look(wanted, now) {
+                if let Allowance::Take { records, bytes: most } = limiter.check(wanted, now) {
                     // As the lanes do: up to the record that reaches the bytes.
                     let records = records.min(usize::try_from(most.div_ceil(size)).unwrap_or(usize::MAX));
                     limiter.charge(records, records as u64 * size);
@@ -231,9 +232,10 @@ mod tests {
             }
         }
 
-        /// Whoever comes back when he was told to gets 98 % of the rate, even if he is late by half a burst each time.
+        /// A taker that returns when the wait is over gets 98 % of the rate, even if it is late by half a burst each
+        /// time.
         #[test]
-        fn whoever_has_work_gets_the_rate(
+        fn a_prompt_taker_gets_the_full_rate(
             per_s in 1..500_000_u64,
             bytes in any::<bool>(),
             size in 1..1_500_u64,
@@ -245,18 +247,18 @@ mod tests {
             let mut limiter = Limiter::default();
             limiter.set_rate(Some(rate(per_s, bytes)), start);
             let burst = (float(per_s) * BURST_S).max(1.0);
-            // Long enough that the first, empty burst does not matter, and not too many steps.
+            // Long enough that the empty bucket at the start does not matter, but not too many steps.
             let units = (burst * 200.0).max(if bytes { float(size) * 200.0 } else { 0.0 });
             let (mut now, mut sum, mut wakes) = (start, 0_u64, 0_usize);
             while float(sum) < units {
-                match limiter.look(wanted, now) {
+                match limiter.check(wanted, now) {
                     Allowance::Take { records, bytes: most } => {
                         let records = records.min(usize::try_from(most.div_ceil(size)).unwrap_or(usize::MAX));
                         limiter.charge(records, records as u64 * size);
                         sum += if bytes { records as u64 * size } else { records as u64 };
                     }
                     Allowance::Wait(wait) => {
-                        // Nobody can be late by more than what the bucket holds without losing something.
+                        // Being late by more than the bucket holds loses some of the rate.
                         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive")]
                         let late = late[wakes % late.len()].min((burst / float(per_s) * 4e5) as u64);
                         let late = if float(per_s) < 50.0 { 0 } else { late };
@@ -272,30 +274,30 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_closes_slows_and_opens() {
+    fn the_lag_guard_closes_slows_and_opens() {
         let start = Instant::now();
         let mut limiter = Limiter::default();
         assert!(limiter.is_off());
         limiter.set_guard(Throttle::Closed, start);
-        assert_eq!(limiter.look(5, start + Duration::from_secs(9)), Allowance::Closed);
+        assert_eq!(limiter.check(5, start + Duration::from_secs(9)), Allowance::Closed);
         limiter.set_guard(Throttle::Records(10.0), start);
-        assert_eq!(limiter.look(5, start), Allowance::Wait(Duration::from_millis(100)));
-        assert!(matches!(limiter.look(5, start + Duration::from_secs(9)), Allowance::Take { records: 1, .. }));
+        assert_eq!(limiter.check(5, start), Allowance::Wait(Duration::from_millis(100)));
+        assert!(matches!(limiter.check(5, start + Duration::from_secs(9)), Allowance::Take { records: 1, .. }));
         limiter.charge(1, 100);
-        // A change of the rate does not fill the bucket.
+        // Changing the rate does not fill the bucket.
         limiter.set_guard(Throttle::Records(20.0), start + Duration::from_secs(9));
-        assert!(matches!(limiter.look(5, start + Duration::from_secs(9)), Allowance::Wait(_)));
+        assert!(matches!(limiter.check(5, start + Duration::from_secs(9)), Allowance::Wait(_)));
         limiter.set_guard(Throttle::Open, start);
         assert!(limiter.is_off());
     }
 
     #[test]
-    fn the_stricter_of_two_limits_counts() {
+    fn the_stricter_limit_counts() {
         let start = Instant::now();
         let mut limiter = Limiter::default();
         limiter.set_rate(Some(rate(1000, false)), start);
         limiter.set_guard(Throttle::Records(100.0), start);
-        let Allowance::Take { records, .. } = limiter.look(500, start + Duration::from_secs(1)) else { panic!() };
+        let Allowance::Take { records, .. } = limiter.check(500, start + Duration::from_secs(1)) else { panic!() };
         assert_eq!(records, 10);
     }
 }

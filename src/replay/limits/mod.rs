@@ -1,8 +1,7 @@
-//! What holds a run back, and how many workers are worth it: a rate, another group, what was measured.
+//! What limits a run: the rate limit, the lag guard, and the automatic number of workers.
 
 pub mod adaptive;
 #[cfg(test)]
 mod adaptive_test;
-pub mod guard;
-pub mod guarding;
+pub mod lag_guard;
 pub mod limiter;

@@ -1,4 +1,4 @@
-//! A partition as its journal keeps it, and back.
+//! Conversion of a partition to and from its checkpoint in the journal.
 
 use super::{PartitionRun, key_groups::GroupTable};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl PartitionRun {
-    /// Goes on where a journal has left it.
+    /// Continues from a checkpoint.
     pub fn restore(&mut self, stored: &StoredPartition) {
         let StoredPartition { state, groups, repeats } = stored;
         let Counters { handled, bytes, duplicates, filtered, passed_over, lost } = state.counters;
@@ -22,7 +22,7 @@ impl PartitionRun {
         self.begin(self.epoch, state.position, Owner::Shared);
     }
 
-    /// The counters, for a journal.
+    /// The counters for the journal.
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters {
@@ -35,8 +35,8 @@ impl PartitionRun {
         }
     }
 
-    /// What a journal needs to go on from here; `None` while nobody has the partition. Key groups that have not changed
-    /// since the last call are left out, unless `all` are wanted.
+    /// The state from which a run can be resumed; `None` while this process does not have the partition. Key groups
+    /// that have not changed since the last call are left out, unless `all` is set.
     pub fn checkpoint(&mut self, all: bool) -> Option<(journal::PartitionState, GroupsChange)> {
         let open = self.position.as_ref()?;
         let position = open.get();

@@ -1,21 +1,21 @@
-//! Key groups: a fixed number of virtual groups that keys are hashed into, the same for the life of a run.
+//! Key groups: a fixed number of groups that keys are hashed into, constant for a run.
 //!
-//! The idea is that of Flink's key groups (FLINK-3755): bounded state however many keys there are. A group is the lane of
-//! its keys; per partition it keeps a chained hash, which is the digest.
+//! The idea is that of Flink's key groups (FLINK-3755): bounded state for any number of keys. A group is the lane of
+//! its keys. For each partition it keeps a chained hash, from which the digest is computed.
 
 use rustc_hash::FxHashMap;
 
 use crate::journal::{GroupEntry, GroupsChange};
 
-/// How many groups there are: a power of two.
+/// The number of key groups: a power of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyGroups {
     bits: u32,
 }
 
 impl KeyGroups {
-    /// 65,536 groups for up to 16 partitions, fewer for more, at least 2,048: enough that a handful of keys seldom meet in
-    /// one, while a run holds at most about two million group states (some 80 MB) when every partition has every group.
+    /// 65,536 groups for up to 16 partitions, fewer for more, and at least 2,048. A handful of keys then seldom share a
+    /// group, and a run holds at most about two million group states (about 80 MB) if every partition has every group.
     #[must_use]
     pub fn for_partitions(partitions: usize) -> Self {
         let doublings = partitions.max(1).next_power_of_two().ilog2();
@@ -35,12 +35,12 @@ impl KeyGroups {
     }
 }
 
-/// What is known of one group in one partition.
+/// The state of one group in one partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct GroupState {
     chain: u64,
     count: u64,
-    /// It stands in [`GroupTable::changed`].
+    /// Whether it is in [`GroupTable::changed`].
     changed: bool,
 }
 
@@ -49,25 +49,25 @@ impl GroupState {
         GroupEntry { group, chain: self.chain, count: self.count }
     }
 
-    /// What the group adds to the digest.
+    /// The group's contribution to the digest.
     fn contribution(&self) -> u64 {
         mix(self.chain ^ mix(self.count))
     }
 }
 
-/// The groups of one partition that have had records.
+/// The groups of one partition that have handled records.
 #[derive(Clone, Debug, Default)]
 pub struct GroupTable {
     groups: FxHashMap<u32, GroupState>,
     digest: u64,
-    /// The groups that have changed since the last checkpoint, each once; `None` before the first.
+    /// The groups that have changed since the last checkpoint, each once; `None` before the first one.
     changed: Option<Vec<u32>>,
-    /// How many groups were written since all of them were.
+    /// Number of groups written since all of them were last written together.
     written: usize,
 }
 
-/// Up to so many groups are written one after the other before all are written together, however few there are.
-const WRITTEN_SINGLY: usize = 512;
+/// At least this many changed groups are written before all groups are written again, however few groups there are.
+const MIN_FULL_WRITE_GROUPS: usize = 512;
 
 impl GroupTable {
     /// Adds a handled record to its group's chain.
@@ -85,12 +85,12 @@ impl GroupTable {
         }
     }
 
-    /// What has changed since the last call, or everything where `all` is wanted. Everything comes, too, with the first call,
-    /// and where so much was written singly that writing all at once costs less than it saves.
+    /// The groups that have changed since the last call, or all groups: if `all` is set, at the first call, and when
+    /// writing all at once costs less than the changes written since.
     pub fn take_changes(&mut self, all: bool) -> GroupsChange {
         let all = all || self.changed.is_none();
         let changed = std::mem::take(self.changed.get_or_insert_default());
-        let all = all || self.written + changed.len() > WRITTEN_SINGLY.max(2 * self.groups.len());
+        let all = all || self.written + changed.len() > MIN_FULL_WRITE_GROUPS.max(2 * self.groups.len());
         let entries = changed
             .iter()
             .filter_map(|group| {
@@ -107,7 +107,7 @@ impl GroupTable {
         GroupsChange::Some(entries)
     }
 
-    /// The table that a journal has kept.
+    /// Restores the table from a journal.
     #[must_use]
     pub fn restore(entries: &[GroupEntry]) -> Self {
         let mut table = Self::default();
@@ -125,7 +125,7 @@ impl GroupTable {
         self.digest
     }
 
-    /// How many records all groups have had.
+    /// Number of records in all groups.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.groups.values().map(|state| state.count).sum()
@@ -137,19 +137,19 @@ impl GroupTable {
         Digest(self.digest)
     }
 
-    /// How many records each group has had.
+    /// Number of records of each group.
     pub fn counts(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         self.groups.iter().map(|(group, state)| (*group, state.count))
     }
 }
 
-/// An order-sensitive hash per key, combined over keys without order: equal digests of two runs with the same plan say
-/// that each handled the same records in the same order per key.
+/// An order-sensitive hash per key, combined over keys without order. Equal digests of two runs with the same plan
+/// prove that both handled the same records in the same order per key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest(u64);
 
 impl Digest {
-    /// The digest of both.
+    /// Combines two digests.
     #[must_use]
     pub fn combine(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
@@ -191,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn what_checkpoints_were_told_makes_the_same_table() {
-        let (mut table, mut told, mut wholes) = (GroupTable::default(), std::collections::BTreeMap::new(), 0);
+    fn a_table_restored_from_checkpoints_is_the_same() {
+        let (mut table, mut stored, mut full_writes) = (GroupTable::default(), std::collections::BTreeMap::new(), 0);
         for round in 0..40_i64 {
             for place in 0..500 {
                 let group = u32::try_from((round * 37 + place) % 700).unwrap();
@@ -200,19 +200,19 @@ mod tests {
             }
             let entries = match table.take_changes(round == 11) {
                 GroupsChange::All(entries) => {
-                    told.clear();
-                    wholes += 1;
+                    stored.clear();
+                    full_writes += 1;
                     entries
                 }
                 GroupsChange::Some(entries) => entries,
             };
-            told.extend(entries.into_iter().map(|entry| (entry.group, entry)));
-            let entries: Vec<_> = told.values().copied().collect();
+            stored.extend(entries.into_iter().map(|entry| (entry.group, entry)));
+            let entries: Vec<_> = stored.values().copied().collect();
             let restored = GroupTable::restore(&entries);
             assert_eq!(restored.digest(), table.digest(), "round {round}");
             assert_eq!(restored.records(), (round.unsigned_abs() + 1) * 500);
         }
-        assert!((3..20).contains(&wholes), "{wholes} times everything");
+        assert!((3..20).contains(&full_writes), "{full_writes} full writes");
         assert_eq!(table.take_changes(false), GroupsChange::Some(Vec::new()));
     }
 

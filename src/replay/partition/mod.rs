@@ -1,4 +1,4 @@
-//! One partition of a run: where it stands, what of it was handled, and whose results still count.
+//! One partition of a run: its position, its counters, and whose results count.
 
 mod checkpoint;
 pub(crate) mod handled;
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 
-use self::{handled::Handled, key_groups::GroupTable, position::Position};
+use self::{handled::HandledOffsets, key_groups::GroupTable, position::Position};
 use crate::{
     domain::{Lag, Offset, TopicPartition},
     feed::{Owner, PartitionState},
@@ -23,119 +23,120 @@ use crate::{
     plan::PlannedPartition,
 };
 
-/// Longer handling times than this count as this: ten minutes, in microseconds.
-const LONGEST_US: u64 = 600_000_000;
+/// Longer handling times are recorded as this: ten minutes, in microseconds.
+const MAX_LATENCY_US: u64 = 600_000_000;
 
-/// What becomes of a record that was read.
+/// What happens to a record that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is new: into its lane.
+    /// It is new and goes into its lane.
     New,
-    /// It was handled before, in this run: not again.
+    /// It was already handled in this run, and is not handled again.
     Duplicate,
-    /// The filter leaves it out: it is dealt with.
+    /// The filter excludes it: it is settled.
     Filtered,
-    /// It lies beyond the plan's end, or came out of turn: not for this run.
-    NotOurs,
+    /// Not for this run: it lies beyond the plan's end, belongs to an ended assignment, or arrived out of order.
+    OutOfScope,
 }
 
-/// Where a partition stands when its assignment has ended.
+/// Which position counts for a partition after its assignment has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// Where the group's coordinator has said that the group stands.
+pub enum PositionSource {
+    /// The position that the group's coordinator has acknowledged.
     Acknowledged,
-    /// Where this process has left it: the handler's target has committed that.
+    /// This process's own position: the handler's target has committed it.
     Own,
 }
 
-/// A handled record, as its partition sees it.
+/// A settled record, as its partition needs it.
 #[derive(Clone, Copy, Debug)]
-pub struct Completed {
-    /// Its place.
+pub struct SettledRecord {
+    /// Its offset.
     pub offset: i64,
-    /// The group of its key.
+    /// The key group of its key.
     pub group: u32,
     /// The hash of its content.
     pub content: u64,
-    /// Its bytes.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// Whether it was handled; otherwise it was passed over.
+    /// Whether it was handled; otherwise it was skipped or dead-lettered.
     pub handled: bool,
 }
 
 /// One partition of a run.
 #[derive(Debug)]
 pub struct PartitionRun {
-    /// Which one.
+    /// The partition.
     pub id: TopicPartition,
     /// The plan's first offset.
     pub first: i64,
-    /// The plan's end; where the run follows the log, the log's end as it is known.
+    /// The plan's end offset; if the run follows the log, the last known end of the log.
     pub end: i64,
-    /// The end moves with the log: there is always more to come.
+    /// Whether the end moves with the log.
     pub follows: bool,
-    /// The assignment whose results count.
+    /// The current assignment: only its results count.
     pub epoch: u32,
-    /// Who handles it.
+    /// The worker or process that handles it.
     pub owner: Owner,
-    /// Where it stands.
+    /// Its state.
     pub state: PartitionState,
-    /// Records handled.
+    /// Number of handled records.
     pub handled: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// Records that the filter left out.
+    /// Number of records that the filter excluded.
     pub filtered: u64,
-    /// Records that came again after they had been handled, and were not handled again.
+    /// Number of records that were read again after they had been handled, and were not handled again.
     pub already_handled: u64,
-    /// Handlings that a killed process may have done already.
+    /// Number of records handled again that a killed process may already have handled.
     pub repeated: u64,
-    /// Records dealt with in another way than by handling, the filter's apart.
+    /// Number of records settled without being handled, other than by the filter.
     pub passed_over: u64,
-    /// Offsets that could not be read any more when their turn came.
+    /// Number of offsets that retention deleted before they were read.
     pub lost: u64,
-    /// Results that came too late to count.
+    /// Number of results that came too late to count.
     pub fenced: u64,
-    /// What was handled, by key group.
+    /// The handled records, by key group.
     pub groups: GroupTable,
-    /// The position that was committed last, where there is a group.
+    /// The last committed position, if there is a group.
     pub committed: Option<i64>,
-    /// The position that the group has by its coordinator's word: looked up when this assignment began, or acknowledged since.
+    /// The position acknowledged by the group's coordinator: looked up at the start of this assignment, or committed
+    /// since.
     acknowledged: Option<i64>,
-    /// How many records were handled then.
+    /// Number of records that were handled at the last commit.
     pub committed_handled: u64,
-    /// What an earlier owner has handled above the position that this assignment began at.
-    earlier: Handled,
-    /// What earlier assignments of this run have dealt with.
-    known: Handled,
-    /// Results that came while another process had the partition, or nobody. They are part of `known`, and count once the
-    /// partition has come back and nobody else has got so far.
-    late: BTreeMap<i64, Completed>,
-    /// Records that wait under this assignment, and were handled meanwhile by a worker that had them in hand when an earlier one
-    /// ended.
+    /// Offsets above the start of this assignment that an earlier owner has handled.
+    earlier: HandledOffsets,
+    /// Offsets that earlier assignments of this run have settled.
+    known: HandledOffsets,
+    /// Results that came while the partition was not assigned to this process. They are part of `known`, and count once
+    /// the partition is assigned again and no other process has handled them.
+    late: BTreeMap<i64, SettledRecord>,
+    /// Records waiting under this assignment that were handled in the meantime: they were in flight when an earlier
+    /// assignment ended.
     settled_late: BTreeSet<i64>,
     /// Where this assignment began.
     start: i64,
-    /// Records that this assignment has read and that were to be handled.
-    taken_in: u64,
-    /// Records that it has read and that had been handled before.
-    skipped_over: u64,
-    /// What earlier attempts of the run have handled above the position that this one began at.
-    resumed: Handled,
-    /// What they began without noting that it was handled.
+    /// Number of records that this assignment has read and that had to be handled.
+    to_handle: u64,
+    /// Number of records that this assignment has read and that had been handled before.
+    handled_before: u64,
+    /// Offsets above the start of the run that earlier attempts have handled.
+    resumed: HandledOffsets,
+    /// Records that earlier attempts began without recording that they were handled.
     repeats: Repeats,
     position: Option<Position>,
-    /// Its topic was created again: what is read now is of another log.
+    /// Whether its topic was deleted and created again, so that new records belong to another log.
     log_is_gone: bool,
-    /// Where it stood when this process had it last.
-    left_at: i64,
-    /// Where it stands according to the group, while somebody else has it.
-    elsewhere: Option<i64>,
+    /// The position when this process last had the partition.
+    last_own_position: i64,
+    /// The position according to the group, while another process has the partition.
+    group_position: Option<i64>,
     latency_us: Option<Histogram<u32>>,
 }
 
 impl PartitionRun {
-    /// A partition that nobody has yet. `follows` says whether its end moves with the log.
+    /// A partition without an owner. `follows`: its end moves with the log.
     #[must_use]
     pub fn new(planned: &PlannedPartition, follows: bool) -> Self {
         Self {
@@ -158,39 +159,39 @@ impl PartitionRun {
             committed: None,
             acknowledged: None,
             committed_handled: 0,
-            earlier: Handled::default(),
-            known: Handled::default(),
+            earlier: HandledOffsets::default(),
+            known: HandledOffsets::default(),
             late: BTreeMap::new(),
             settled_late: BTreeSet::new(),
             start: planned.first.get(),
-            taken_in: 0,
-            skipped_over: 0,
-            resumed: Handled::default(),
+            to_handle: 0,
+            handled_before: 0,
+            resumed: HandledOffsets::default(),
             repeats: Repeats::default(),
             position: None,
             log_is_gone: false,
-            left_at: planned.first.get(),
-            elsewhere: None,
+            last_own_position: planned.first.get(),
+            group_position: None,
             latency_us: None,
         }
     }
 
-    /// A new assignment begins to read at `start`, or behind what this process has dealt with from there on; results of older
-    /// assignments no longer count. Returns where reading begins.
+    /// Begins a new assignment at `start`, or after the records from there on that this process has already settled.
+    /// Results of older assignments no longer count. Returns the offset where reading begins.
     pub fn begin(&mut self, epoch: u32, start: i64, owner: Owner) -> i64 {
-        self.begin_after(epoch, start, owner, Handled::default())
+        self.begin_after(epoch, start, owner, HandledOffsets::default())
     }
 
-    /// The same, where an earlier owner says what it has handled above `start`.
-    pub fn begin_after(&mut self, epoch: u32, start: i64, owner: Owner, earlier: Handled) -> i64 {
+    /// As [`PartitionRun::begin`], with the offsets above `start` that an earlier owner has handled.
+    pub fn begin_after(&mut self, epoch: u32, start: i64, owner: Owner, earlier: HandledOffsets) -> i64 {
         self.epoch = epoch;
         self.owner = owner;
-        self.elsewhere = None;
+        self.group_position = None;
         self.earlier = earlier;
         self.acknowledged = None;
         self.settled_late.clear();
-        self.remember();
-        // Nobody has got further than `start`, but for what is noted above it.
+        self.remember_settled();
+        // No other process has handled records from `start` on, except those in `earlier`.
         for (offset, record) in std::mem::take(&mut self.late).split_off(&start) {
             if !self.earlier.contains(offset) {
                 self.count(&record);
@@ -198,14 +199,15 @@ impl PartitionRun {
         }
         let start = self.known.end_from(start);
         self.start = start;
-        (self.taken_in, self.skipped_over) = (0, 0);
+        (self.to_handle, self.handled_before) = (0, 0);
         self.position = Some(Position::starting_at(start));
         self.state = PartitionState::Active;
-        self.settle();
+        self.update_state();
         start
     }
 
-    /// Where an assignment begins to read that is to begin at `wanted`: behind what this process has dealt with from there on.
+    /// Where an assignment at `wanted` would begin to read: after the records from there on that this process has
+    /// settled.
     #[must_use]
     pub fn start_from(&self, wanted: i64) -> i64 {
         let mut known = self.known.clone();
@@ -215,40 +217,41 @@ impl PartitionRun {
         known.end_from(wanted)
     }
 
-    /// The assignment ends: from now on results of `epoch` and older ones do not count.
+    /// Ends the assignment: from now on, only results of `next_epoch` count.
     ///
-    /// The partition then stands where the group has it by its coordinator's word (`Stand::Acknowledged`): the next owner begins
-    /// there, whatever this process has handled above. Where somebody else keeps the positions, that is no matter
-    /// (`Stand::Own`).
-    pub fn end_assignment(&mut self, next_epoch: u32, stand: Stand) {
-        self.remember();
+    /// With [`PositionSource::Acknowledged`] the partition's position falls back to the one acknowledged by the group's
+    /// coordinator: the next owner begins there, whatever this process has handled above it. With
+    /// [`PositionSource::Own`] it stays.
+    pub fn end_assignment(&mut self, next_epoch: u32, source: PositionSource) {
+        self.remember_settled();
         if let Some(open) = self.position.take() {
-            // An assignment may begin below what an earlier one has dealt with: where a target or a group knew less of it.
-            self.left_at = self.known.end_from(open.get());
-            self.elsewhere = match stand {
-                // One that was given up has no next owner in this run.
-                Stand::Acknowledged if !self.has_failed() => {
-                    self.acknowledged.map(|position| position.min(self.left_at))
+            // An assignment may begin below records that an earlier one has settled, if the target or the group had a
+            // lower position.
+            self.last_own_position = self.known.end_from(open.get());
+            self.group_position = match source {
+                // A failed partition has no next owner in this run.
+                PositionSource::Acknowledged if !self.has_failed() => {
+                    self.acknowledged.map(|position| position.min(self.last_own_position))
                 }
-                Stand::Acknowledged | Stand::Own => Some(self.left_at),
+                PositionSource::Acknowledged | PositionSource::Own => Some(self.last_own_position),
             };
         }
         self.epoch = next_epoch;
         self.owner = Owner::Nobody;
         if !self.has_failed() {
             self.state = PartitionState::Waiting;
-            self.settle();
+            self.update_state();
         }
     }
 
-    /// The group has this position by its coordinator's word. Answers to commits may come out of turn, so within an assignment
-    /// the highest counts.
+    /// The group's coordinator has acknowledged this position. Responses to commits may arrive out of order, so the
+    /// highest one of an assignment counts.
     pub fn acknowledge(&mut self, position: i64) {
         self.acknowledged = self.acknowledged.max(Some(position));
     }
 
-    /// Whether the group has the partition's position by its coordinator's word, or nobody waits for that because the partition was
-    /// given up: its topic may be gone.
+    /// Whether the group's coordinator has acknowledged the partition's position. Also `true` for a failed partition:
+    /// its topic may be gone.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         self.log_is_gone
@@ -259,15 +262,16 @@ impl PartitionRun {
                 .is_none_or(|open| self.acknowledged.is_some_and(|position| position >= open.get()))
     }
 
-    /// Keeps what this assignment has dealt with, for when the partition comes back.
-    fn remember(&mut self) {
+    /// Keeps the offsets settled by this assignment, for when the partition is assigned again.
+    fn remember_settled(&mut self) {
         if let Some(position) = &self.position {
             self.known.merge(&position.handled_from(self.start));
         }
     }
 
-    /// The topic was created again: nothing counts any more that is read or committed. Returns whether that was known.
-    pub fn leave_log(&mut self) -> bool {
+    /// Marks the topic as created again: nothing read or committed counts any more. Returns whether it was marked
+    /// before.
+    pub fn mark_log_gone(&mut self) -> bool {
         std::mem::replace(&mut self.log_is_gone, true)
     }
 
@@ -277,58 +281,58 @@ impl PartitionRun {
         self.log_is_gone
     }
 
-    /// Takes note of where the group stands with it while somebody else has it.
+    /// Takes in the group's position while another process has the partition.
     pub fn seen_elsewhere(&mut self, position: i64) {
         if self.position.is_none() && !self.log_is_gone {
             if self.follows {
                 self.end = self.end.max(position);
             }
-            self.elsewhere = Some(position);
+            self.group_position = Some(position);
             self.state = PartitionState::Elsewhere;
-            self.settle();
+            self.update_state();
         }
     }
 
-    /// A record was read.
+    /// Decides what happens to a record that was read.
     pub fn deliver(&mut self, epoch: u32, offset: i64, filtered: bool) -> Delivery {
         let is_ours = epoch == self.epoch && !self.log_is_gone;
-        let Some(position) = self.position.as_mut().filter(|_| is_ours) else { return Delivery::NotOurs };
+        let Some(position) = self.position.as_mut().filter(|_| is_ours) else { return Delivery::OutOfScope };
         if offset >= self.end && self.follows {
             self.end = offset.saturating_add(1);
         }
         if offset >= self.end {
             position.reach(self.end);
-            self.settle();
-            return Delivery::NotOurs;
+            self.update_state();
+            return Delivery::OutOfScope;
         }
         if !position.deliver(offset) {
-            return Delivery::NotOurs;
+            return Delivery::OutOfScope;
         }
         if self.resumed.contains(offset) {
-            // Counted by the attempt that handled it, and nobody handles it again.
+            // Counted by the attempt that handled it; it is not handled again.
             position.complete(offset);
-            self.skipped_over += 1;
-            self.settle();
+            self.handled_before += 1;
+            self.update_state();
             return Delivery::Duplicate;
         }
         if self.earlier.contains(offset) || self.known.contains(offset) {
             position.complete(offset);
             self.already_handled += 1;
-            self.skipped_over += 1;
-            self.settle();
+            self.handled_before += 1;
+            self.update_state();
             return Delivery::Duplicate;
         }
         if filtered {
             position.complete(offset);
             self.filtered += 1;
-            self.settle();
+            self.update_state();
             return Delivery::Filtered;
         }
-        self.taken_in += 1;
+        self.to_handle += 1;
         Delivery::New
     }
 
-    /// The log holds nothing unread below `offset`.
+    /// Notes that the log has no unread records below `offset`.
     pub fn reach(&mut self, epoch: u32, offset: i64) {
         let is_ours = epoch == self.epoch && !self.log_is_gone;
         if let Some(position) = self.position.as_mut().filter(|_| is_ours) {
@@ -336,38 +340,38 @@ impl PartitionRun {
                 self.end = self.end.max(offset);
             }
             position.reach(offset.min(self.end));
-            self.settle();
+            self.update_state();
         }
     }
 
-    /// The log was found to end here. An older answer that comes late changes nothing.
-    pub fn see_end(&mut self, end: i64) {
+    /// Takes in the current end of the log, if the run follows it. A late, older answer changes nothing.
+    pub fn extend_end(&mut self, end: i64) {
         if self.follows && end > self.end && !self.log_is_gone {
             self.end = end;
-            self.settle();
+            self.update_state();
         }
     }
 
-    /// Nothing below `offset` can be read any more: it is passed over. Returns how many offsets that are.
-    pub fn pass_over(&mut self, epoch: u32, offset: i64) -> u64 {
+    /// Skips all unread offsets below `offset`, which can no longer be read. Returns their number.
+    pub fn skip_lost(&mut self, epoch: u32, offset: i64) -> u64 {
         let Some(position) = self.position.as_mut().filter(|_| epoch == self.epoch) else { return 0 };
         let to = if self.follows { offset } else { offset.min(self.end) };
         let from = position.reached();
-        // What was handled before is not lost.
-        let mut dealt_with = self.resumed.clone();
-        dealt_with.merge(&self.earlier);
-        dealt_with.merge(&self.known);
-        let gap = u64::try_from(to - from).unwrap_or(0).saturating_sub(dealt_with.count(from, to));
+        // Records handled before are not lost.
+        let mut settled = self.resumed.clone();
+        settled.merge(&self.earlier);
+        settled.merge(&self.known);
+        let gap = u64::try_from(to - from).unwrap_or(0).saturating_sub(settled.count(from, to));
         position.reach(to);
         self.end = self.end.max(to);
         self.lost += gap;
-        self.settle();
+        self.update_state();
         gap
     }
 
-    /// A record was dealt with. `false` when that does not count, because its assignment has ended and the partition is not back,
-    /// or another process has got further. It is then kept in mind for when the partition comes back.
-    pub fn complete(&mut self, epoch: u32, record: Completed) -> bool {
+    /// Settles a record. `false` if that does not count yet: its assignment has ended and the partition is not assigned
+    /// again, or another process has handled it. The result is kept for when the partition is assigned again.
+    pub fn complete(&mut self, epoch: u32, record: SettledRecord) -> bool {
         let counts = epoch == self.epoch && self.position.as_mut().is_some_and(|open| open.complete(record.offset));
         if !counts {
             let counts = epoch < self.epoch && record.handled && self.complete_late(record);
@@ -384,12 +388,13 @@ impl PartitionRun {
         } else {
             self.passed_over += 1;
         }
-        self.settle();
+        self.update_state();
         true
     }
 
-    /// A record was handled whose assignment has ended. That counts where the partition is back and nobody else has got so far.
-    fn complete_late(&mut self, record: Completed) -> bool {
+    /// Takes in a result of an ended assignment. It counts if the partition is assigned again and no other process has
+    /// handled the record.
+    fn complete_late(&mut self, record: SettledRecord) -> bool {
         let offset = record.offset;
         if self.known.contains(offset) {
             return false;
@@ -410,14 +415,14 @@ impl PartitionRun {
         true
     }
 
-    fn count(&mut self, record: &Completed) {
+    fn count(&mut self, record: &SettledRecord) {
         self.handled += 1;
         self.bytes += record.bytes;
         self.groups.add(record.group, record.content);
     }
 
-    /// Whether a record that waits under this assignment has been handled meanwhile, by a worker that had it in hand when an
-    /// earlier assignment ended.
+    /// Whether a waiting record of this assignment was handled in the meantime: it was in flight when an earlier
+    /// assignment ended.
     #[must_use]
     pub fn was_handled_late(&self, epoch: u32, offset: i64) -> bool {
         epoch == self.epoch && self.settled_late.contains(&offset)
@@ -429,13 +434,13 @@ impl PartitionRun {
         !self.settled_late.is_empty()
     }
 
-    /// Notes the handling time of so many records.
+    /// Records the handling time of a number of records.
     pub fn note_latency(&mut self, microseconds: u64, records: u64) {
-        // One significant digit keeps a thousand partitions within a few megabytes; the bounds are constants that the
-        // library accepts.
+        // One significant digit keeps the histograms of a thousand partitions within a few megabytes. The library
+        // accepts these constant bounds.
         let histogram = match &mut self.latency_us {
             Some(histogram) => histogram,
-            none => match Histogram::new_with_bounds(1, LONGEST_US, 1) {
+            none => match Histogram::new_with_bounds(1, MAX_LATENCY_US, 1) {
                 Ok(histogram) => none.insert(histogram),
                 Err(_) => return,
             },
@@ -443,31 +448,31 @@ impl PartitionRun {
         histogram.saturating_record_n(microseconds.max(1), u32::try_from(records).unwrap_or(u32::MAX));
     }
 
-    /// 95 % of the records took at most so many milliseconds.
+    /// The 95th percentile of the handling time, in milliseconds.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "at most ten minutes in microseconds")]
     pub fn p95_ms(&self) -> Option<f64> {
         self.latency_us.as_ref().map(|histogram| histogram.value_at_quantile(0.95) as f64 / 1000.0)
     }
 
-    /// Every record below is handled; `None` while that is not known.
+    /// The position: every record below it is settled. `None` while it is not known.
     #[must_use]
     pub fn position(&self) -> Option<i64> {
-        self.position.as_ref().map(Position::get).or(self.elsewhere)
+        self.position.as_ref().map(Position::get).or(self.group_position)
     }
 
-    /// Every record below is handled by this process or was before it began, whatever others say of it.
+    /// This process's own position: every record below it was settled here, or before the run began.
     #[must_use]
     pub fn own_position(&self) -> i64 {
-        self.position.as_ref().map_or(self.left_at, Position::get)
+        self.position.as_ref().map_or(self.last_own_position, Position::get)
     }
 
-    /// The note for a committed position: what is handled above it.
+    /// The note to commit with a position: the offsets above it that are handled.
     #[must_use]
-    pub fn note(&self, committed: i64) -> String {
+    pub fn commit_note(&self, committed: i64) -> String {
         let Some(position) = &self.position else { return String::new() };
         let mut handled = position.handled_from(committed);
-        // What an earlier owner or assignment has handled and this one has not come to yet is still handled.
+        // Records that an earlier owner or assignment has handled and this one has not reached yet are handled as well.
         let mut before = self.earlier.clone();
         before.merge(&self.known);
         for (first, end) in before.above(position.reached()) {
@@ -476,19 +481,19 @@ impl PartitionRun {
         handled.encode(committed)
     }
 
-    /// Everything below has been read, while it is ours.
+    /// Every offset below it has been read; `None` while the partition is not assigned to this process.
     #[must_use]
     pub fn reached(&self) -> Option<i64> {
         self.position.as_ref().map(Position::reached)
     }
 
-    /// How many records are kept in mind, from the position to the newest that was read.
+    /// Number of entries kept in memory, from the position to the newest record that was read.
     #[must_use]
     pub fn span(&self) -> usize {
         self.position.as_ref().map_or(0, Position::open)
     }
 
-    /// What is left of it up to the plan's end.
+    /// Number of offsets from the position to the end.
     #[must_use]
     pub fn lag(&self) -> Lag {
         match (self.position().and_then(Offset::new), Offset::new(self.end)) {
@@ -497,68 +502,67 @@ impl PartitionRun {
         }
     }
 
-    /// How many offsets above the position are dealt with.
+    /// Number of settled offsets above the position.
     #[must_use]
     pub fn ahead(&self) -> u64 {
         let Some(position) = &self.position else { return 0 };
-        let unread = |handled: &Handled| handled.count(position.reached(), self.end);
-        position.ahead() + self.not_to_be_handled().map(unread).max().unwrap_or(0)
+        let unread = |handled: &HandledOffsets| handled.count(position.reached(), self.end);
+        position.ahead() + self.already_settled().map(unread).max().unwrap_or(0)
     }
 
-    /// How many offsets have not been read yet and will have to be handled, as far as that is known now; 0 while another
-    /// process has it.
+    /// Number of unread offsets that must be handled, as far as is known; 0 while another process has the partition.
     #[must_use]
     pub fn unread(&self) -> u64 {
         let Some(position) = &self.position else { return 0 };
         let (from, to) = (position.reached(), self.end);
-        let known = self.not_to_be_handled().map(|handled| handled.count(from, to)).max().unwrap_or(0);
+        let known = self.already_settled().map(|handled| handled.count(from, to)).max().unwrap_or(0);
         u64::try_from(to - from).unwrap_or(0).saturating_sub(known)
     }
 
-    /// What was dealt with before this assignment, by whom it was told.
-    fn not_to_be_handled(&self) -> impl Iterator<Item = &Handled> {
+    /// The offsets settled before this assignment, by source.
+    fn already_settled(&self) -> impl Iterator<Item = &HandledOffsets> {
         [&self.resumed, &self.earlier, &self.known].into_iter()
     }
 
-    /// Records that were read and are not dealt with.
+    /// Number of records that were read and are not settled.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.position.as_ref().map_or(0, Position::unfinished)
     }
 
-    /// How many records there were to handle for each offset that this assignment has read; `None` before it has read any.
+    /// Records to handle per offset read by this assignment; `None` before it has read any.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     pub fn share_to_handle(&self) -> Option<f64> {
-        let read = (self.position.as_ref()?.reached() - self.start).unsigned_abs().saturating_sub(self.skipped_over);
-        (read > 0).then(|| self.taken_in as f64 / read as f64)
+        let read = (self.position.as_ref()?.reached() - self.start).unsigned_abs().saturating_sub(self.handled_before);
+        (read > 0).then(|| self.to_handle as f64 / read as f64)
     }
 
-    /// Offsets read by this assignment.
+    /// Number of offsets read by this assignment.
     #[must_use]
     pub fn read(&self) -> u64 {
         self.position.as_ref().map_or(0, |position| (position.reached() - self.start).unsigned_abs())
     }
 
-    /// Whether it was given up.
+    /// Whether the partition has failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.state == PartitionState::Failed
     }
 
-    /// Whether everything is dealt with, and nothing can come any more.
+    /// Whether every record is settled, and no more can come.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.follows && self.is_at_end()
     }
 
-    /// Whether everything up to the end is dealt with.
+    /// Whether every record up to the end is settled.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.position().is_some_and(|position| position >= self.end)
     }
 
-    fn settle(&mut self) {
+    fn update_state(&mut self) {
         let at_end = self.is_at_end();
         self.state = match self.state {
             PartitionState::Failed => PartitionState::Failed,

@@ -1,25 +1,25 @@
-//! The contiguous position of a partition: every record below it is handled.
+//! A partition's contiguous watermark: every record below the position is settled.
 
 use std::collections::VecDeque;
 
-use super::handled::Handled;
+use super::handled::HandledOffsets;
 
-/// Follows the records of one partition from delivery to completion.
+/// Tracks the records of one partition from delivery to completion.
 ///
-/// It never counts records to advance: compaction and transaction markers leave holes in the log, so the position steps
-/// from the first unfinished record to the next, and to wherever the reader says it has got.
+/// It does not count records to advance: compaction and transaction markers leave holes in the log. The position moves
+/// from one unfinished record to the next, or to the offset that the reader has reached.
 #[derive(Debug, Clone)]
 pub struct Position {
-    /// Delivered records that are not below the position yet, by offset.
+    /// Delivered records at or above the position, by offset.
     open: VecDeque<Slot>,
-    /// Everything below this offset has been delivered, or does not exist.
+    /// Every record below this offset has been delivered.
     reached: i64,
-    /// How many offsets the finished among them stand for.
+    /// Number of offsets covered by the finished slots.
     ahead: u64,
-    /// How many of them are not done.
+    /// Number of unfinished records.
     unfinished: u64,
-    /// At so many slots, finished neighbours are drawn together.
-    crowded: usize,
+    /// Number of slots at which adjacent finished slots are merged.
+    compaction_slots: usize,
 }
 
 /// One delivered record, or a run of finished ones.
@@ -31,19 +31,19 @@ struct Slot {
     done: bool,
 }
 
-/// Below so many slots drawing together is not worth the walk.
-const CROWDED: usize = 16_384;
-/// What a burst has taken beyond so many slots is given back once all of its records are done.
-const KEPT_CAPACITY_SLOTS: usize = 1024;
+/// Compaction does not pay below this number of slots.
+const MIN_COMPACTION_SLOTS: usize = 16_384;
+/// Capacity beyond this number of slots is freed once all records are finished.
+const MAX_IDLE_CAPACITY_SLOTS: usize = 1024;
 
 impl Position {
-    /// Starts at `start`: everything below is somebody else's business.
+    /// Starts at `start`. Records below it are not tracked.
     #[must_use]
     pub fn starting_at(start: i64) -> Self {
-        Self { open: VecDeque::new(), reached: start, ahead: 0, unfinished: 0, crowded: CROWDED }
+        Self { open: VecDeque::new(), reached: start, ahead: 0, unfinished: 0, compaction_slots: MIN_COMPACTION_SLOTS }
     }
 
-    /// Notes a record read from the log. Offsets must rise; one that was delivered before is refused with `false`.
+    /// Adds a record read from the log. Offsets must rise: returns `false` for a record that was delivered before.
     pub fn deliver(&mut self, offset: i64) -> bool {
         if offset < self.reached {
             return false;
@@ -51,18 +51,19 @@ impl Position {
         self.open.push_back(Slot { offset, end: offset + 1, done: false });
         self.reached = offset + 1;
         self.unfinished += 1;
-        if self.open.len() >= self.crowded {
-            self.draw_together();
+        if self.open.len() >= self.compaction_slots {
+            self.compact();
         }
         true
     }
 
-    /// One record that is not done must not make the memory grow with all that is done after it.
-    fn draw_together(&mut self) {
+    /// Merges adjacent finished slots, so that one unfinished record does not make memory grow with the finished ones
+    /// after it.
+    fn compact(&mut self) {
         let mut kept: VecDeque<Slot> = VecDeque::with_capacity(self.open.len() / 2);
         for slot in self.open.drain(..) {
             match kept.back_mut() {
-                // What lies between two finished neighbours does not exist.
+                // There are no records between two adjacent finished slots.
                 Some(last) if last.done && slot.done => {
                     self.ahead += (slot.offset - last.end).unsigned_abs();
                     last.end = slot.end;
@@ -71,16 +72,15 @@ impl Position {
             }
         }
         self.open = kept;
-        self.crowded = (self.open.len() * 2).max(self.crowded);
+        self.compaction_slots = (self.open.len() * 2).max(self.compaction_slots);
     }
 
-    /// Notes that the log holds nothing undelivered below `offset`.
+    /// Notes that every record below `offset` has been delivered.
     pub fn reach(&mut self, offset: i64) {
         self.reached = self.reached.max(offset);
     }
 
-    /// Notes that a delivered record is dealt with. `false` for one that is not open: it was never delivered, or has been
-    /// completed before.
+    /// Marks a delivered record as settled. `false` if it is not open: it was never delivered, or was settled before.
     pub fn complete(&mut self, offset: i64) -> bool {
         let Some(slot) = self.find(offset) else { return false };
         if std::mem::replace(&mut slot.done, true) {
@@ -92,47 +92,47 @@ impl Position {
             self.ahead -= (slot.end - slot.offset).unsigned_abs();
             self.open.pop_front();
         }
-        if self.open.is_empty() && self.open.capacity() > KEPT_CAPACITY_SLOTS {
-            self.open.shrink_to(KEPT_CAPACITY_SLOTS);
-            self.crowded = CROWDED;
+        if self.open.is_empty() && self.open.capacity() > MAX_IDLE_CAPACITY_SLOTS {
+            self.open.shrink_to(MAX_IDLE_CAPACITY_SLOTS);
+            self.compaction_slots = MIN_COMPACTION_SLOTS;
         }
         true
     }
 
-    /// Whether a record was delivered and is not dealt with yet.
+    /// Whether a record was delivered and is not settled yet.
     #[must_use]
     pub fn is_open(&self, offset: i64) -> bool {
-        let place = self.open.binary_search_by_key(&offset, |slot| slot.offset);
-        place.is_ok_and(|place| !self.open[place].done)
+        let index = self.open.binary_search_by_key(&offset, |slot| slot.offset);
+        index.is_ok_and(|index| !self.open[index].done)
     }
 
-    /// How many records were delivered and are not done.
+    /// Number of delivered records that are not settled.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
     }
 
-    /// How many offsets above the position are dealt with. Where the log has holes, some of those count as well.
+    /// Number of settled offsets above the position. Some holes in the log count as well.
     #[must_use]
     pub fn ahead(&self) -> u64 {
         self.ahead
     }
 
-    /// Every record below is dealt with.
+    /// The position: every record below it is settled.
     #[must_use]
     pub fn get(&self) -> i64 {
         self.open.front().map_or(self.reached, |slot| slot.offset)
     }
 
-    /// The finished offsets from `base` on, which is at or below the position.
+    /// The settled offsets from `base` on, which must be at or below the position.
     #[must_use]
-    pub fn handled_from(&self, base: i64) -> Handled {
-        let mut handled = Handled::default();
+    pub fn handled_from(&self, base: i64) -> HandledOffsets {
+        let mut handled = HandledOffsets::default();
         handled.push(base, self.get());
         let mut run: Option<(i64, i64)> = None;
         for slot in &self.open {
             if slot.done {
-                // What lies between two finished neighbours does not exist.
+                // There are no records between two adjacent finished slots.
                 run = Some((run.map_or(slot.offset, |(first, _)| first), slot.end));
             } else if let Some((first, end)) = run.take() {
                 handled.push(first, end);
@@ -144,25 +144,25 @@ impl Position {
         handled
     }
 
-    /// Everything below has been delivered.
+    /// Every record below this offset has been delivered.
     #[must_use]
     pub fn reached(&self) -> i64 {
         self.reached
     }
 
-    /// How many places are kept in mind: records that are not done, and records or runs of them that are, above the position.
+    /// Number of slots in memory: unfinished records, and finished records or runs of them above the position.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// In a log without holes the place follows from the offset; holes can only make it lower.
+    /// Without holes in the log, the index follows from the offset. Holes can only make it lower.
     fn find(&mut self, offset: i64) -> Option<&mut Slot> {
         let first = self.open.front()?.offset;
         let guess = usize::try_from(offset.checked_sub(first)?).ok()?;
         let found = match self.open.get(guess) {
             Some(slot) if slot.offset == offset => guess,
-            // A run of finished records answers for its first only; for the others "not open" is right as well.
+            // A run of finished records is found by its first offset only. The others are not open either way.
             _ => self.open.binary_search_by_key(&offset, |slot| slot.offset).ok()?,
         };
         self.open.get_mut(found)
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_position_steps_over_holes_but_not_over_open_records() {
+    fn the_position_skips_holes_but_not_open_records() {
         let mut position = Position::starting_at(10);
         for offset in [10, 12, 15] {
             assert!(position.deliver(offset));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_finished_out_of_turn_is_told_in_runs() {
+    fn records_settled_out_of_order_are_returned_as_runs() {
         let mut position = Position::starting_at(10);
         for offset in [10, 12, 13, 15, 18] {
             assert!(position.deliver(offset));
@@ -204,15 +204,15 @@ mod tests {
             assert!(position.complete(offset));
         }
         let handled = position.handled_from(10);
-        let told: Vec<i64> = (0..30).filter(|offset| handled.contains(*offset)).collect();
-        assert_eq!(told, [12, 13, 18]);
+        let runs: Vec<i64> = (0..30).filter(|offset| handled.contains(*offset)).collect();
+        assert_eq!(runs, [12, 13, 18]);
         assert!(position.complete(10));
-        let told: Vec<i64> = (0..30).filter(|offset| position.handled_from(10).contains(*offset)).collect();
-        assert_eq!(told, [10, 11, 12, 13, 14, 18], "from an older position on");
+        let runs: Vec<i64> = (0..30).filter(|offset| position.handled_from(10).contains(*offset)).collect();
+        assert_eq!(runs, [10, 11, 12, 13, 14, 18], "from an older position");
     }
 
     #[test]
-    fn what_was_never_open_cannot_be_completed() {
+    fn a_record_that_is_not_open_cannot_be_completed() {
         let mut position = Position::starting_at(0);
         assert!(!position.complete(0));
         assert!(position.deliver(5));
@@ -224,26 +224,26 @@ mod tests {
     }
 
     #[test]
-    fn one_open_record_does_not_make_the_memory_grow() {
+    fn one_open_record_does_not_make_memory_grow() {
         let mut position = Position::starting_at(0);
         assert!(position.deliver(0));
         for offset in 1..1_000_000 {
             assert!(position.deliver(offset) && position.complete(offset));
         }
-        assert!(position.open() <= CROWDED && position.get() == 0);
+        assert!(position.open() <= MIN_COMPACTION_SLOTS && position.get() == 0);
         assert!(position.handled_from(0).contains(999_999) && !position.handled_from(0).contains(0));
         assert!(position.complete(0));
         assert_eq!((position.get(), position.open()), (1_000_000, 0));
     }
 
     proptest! {
-        /// Against a map that knows everything: the position is the lowest unfinished offset, or what was reached.
+        /// Compares with a map of all offsets: the position is the lowest unfinished offset, or the offset reached.
         #[test]
         fn it_agrees_with_a_simple_model(
             gaps in prop::collection::vec(1_i64..5, 1..80),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..160),
         ) {
-            let mut position = Position { crowded: 3, ..Position::starting_at(0) };
+            let mut position = Position { compaction_slots: 3, ..Position::starting_at(0) };
             let mut model = BTreeMap::new();
             let mut reached = 0;
             let mut delivered = Vec::new();

@@ -1,10 +1,10 @@
-//! A partition that is interrupted again and again, at any moment, against a model that knows everything.
+//! A partition that is interrupted repeatedly, at any moment, compared with a model that knows every record.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::{prelude::*, sample::Index};
 
-use super::{Completed, Delivery, PartitionRun, key_groups::GroupTable};
+use super::{Delivery, PartitionRun, SettledRecord, key_groups::GroupTable};
 use crate::{
     domain::{Offset, TopicPartition},
     feed::Owner,
@@ -12,7 +12,7 @@ use crate::{
     plan::PlannedPartition,
 };
 
-/// A place in the log.
+/// An entry of the log.
 #[derive(Clone, Copy, Debug)]
 enum Entry {
     Hole,
@@ -43,19 +43,19 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A process that works on the partition, what it leaves behind, and what the world has seen of it.
+/// A process that works on the partition, what survives it, and the effects outside.
 struct World {
     log: Vec<Entry>,
     ordered: bool,
     partition: PartitionRun,
     next: usize,
     waiting: BTreeMap<u32, VecDeque<i64>>,
-    in_hand: Vec<(u32, i64)>,
+    in_flight: Vec<(u32, i64)>,
     // What survives a crash.
     stored: StoredPartition,
     groups: BTreeMap<u32, crate::journal::GroupEntry>,
     begun: Vec<(i64, bool)>,
-    // What the world has seen: effects, and how often each record was begun.
+    // The effects outside, and how often records were begun.
     effects: Vec<(u32, i64)>,
     begins: usize,
 }
@@ -79,7 +79,7 @@ impl World {
             partition,
             next: 0,
             waiting: BTreeMap::new(),
-            in_hand: Vec::new(),
+            in_flight: Vec::new(),
             stored: StoredPartition::default(),
             groups: BTreeMap::new(),
             begun: Vec::new(),
@@ -112,7 +112,7 @@ impl World {
                 Entry::Record(group) => (*group, false),
             };
             if self.partition.deliver(0, offset, filtered) == Delivery::New {
-                // Without an order each record waits alone.
+                // Without an order, each record has its own lane.
                 let lane = if self.ordered { group } else { u32::try_from(offset).unwrap() };
                 self.waiting.entry(lane).or_default().push_back(offset);
             }
@@ -121,8 +121,8 @@ impl World {
 
     fn begin(&mut self, choose: impl FnOnce(usize) -> usize) {
         let free: Vec<u32> =
-            self.waiting.keys().copied().filter(|lane| !self.in_hand.iter().any(|(of, _)| of == lane)).collect();
-        if free.is_empty() || self.in_hand.len() == 8 {
+            self.waiting.keys().copied().filter(|lane| !self.in_flight.iter().any(|(of, _)| of == lane)).collect();
+        if free.is_empty() || self.in_flight.len() == 8 {
             return;
         }
         let lane = free[choose(free.len())];
@@ -133,18 +133,19 @@ impl World {
         }
         self.begun.push((offset, false));
         self.begins += 1;
-        self.in_hand.push((lane, offset));
+        self.in_flight.push((lane, offset));
     }
 
     fn settle(&mut self, choose: impl FnOnce(usize) -> usize) {
-        if self.in_hand.is_empty() {
+        if self.in_flight.is_empty() {
             return;
         }
-        let (lane, offset) = self.in_hand.remove(choose(self.in_hand.len()));
+        let (lane, offset) = self.in_flight.remove(choose(self.in_flight.len()));
         self.effects.push((lane, offset));
         let Entry::Record(group) = self.log[usize::try_from(offset).unwrap()] else { panic!("no record at {offset}") };
         assert!(
-            self.partition.complete(0, Completed { offset, group, content: content(offset), bytes: 1, handled: true })
+            self.partition
+                .complete(0, SettledRecord { offset, group, content: content(offset), bytes: 1, handled: true })
         );
         let own = self.begun.iter_mut().rev().find(|(begun, _)| *begun == offset).unwrap();
         own.1 = true;
@@ -166,14 +167,15 @@ impl World {
     }
 
     fn crash(&mut self, effects: &[bool]) {
-        // The handler of a batch in hand may have come to its end, or not.
-        for ((lane, offset), done) in self.in_hand.drain(..).zip(effects) {
+        // The handler of a batch in flight may or may not have finished.
+        for ((lane, offset), done) in self.in_flight.drain(..).zip(effects) {
             if *done {
                 self.effects.push((lane, offset));
             }
         }
         let begun: Vec<_> = self.begun.drain(..).map(|(offset, _)| (offset, offset + 1)).collect();
-        self.stored.repeats = self.stored.repeats.and(&begun, self.stored.state.position, &self.stored.state.above);
+        self.stored.repeats =
+            self.stored.repeats.with_attempt(&begun, self.stored.state.position, &self.stored.state.above);
         self.partition = PartitionRun::new(&planned(&self.log), false);
         self.partition.restore(&self.stored);
         self.next = usize::try_from(self.stored.state.position).unwrap();
@@ -182,7 +184,7 @@ impl World {
 
     fn finish(&mut self) {
         self.read(self.log.len() + 1);
-        while !self.waiting.is_empty() || !self.in_hand.is_empty() {
+        while !self.waiting.is_empty() || !self.in_flight.is_empty() {
             self.begin(|_| 0);
             self.settle(|_| 0);
         }
@@ -202,19 +204,15 @@ impl World {
         }
         let mut seen = BTreeSet::new();
         let first_time: Vec<_> = self.effects.iter().filter(|(_, offset)| seen.insert(*offset)).collect();
-        prop_assert_eq!(&seen, &records, "every record has its effect, and nothing else");
+        prop_assert_eq!(&seen, &records, "every record has its effect, and there are no others");
         let mut last = BTreeMap::new();
         for (lane, offset) in first_time {
-            prop_assert!(last.insert(lane, offset).is_none_or(|before| before < offset), "{} in its turn", offset);
+            prop_assert!(last.insert(lane, offset).is_none_or(|before| before < offset), "{} is out of order", offset);
         }
         let counters = self.partition.counters();
         prop_assert!(self.partition.is_complete());
         prop_assert_eq!((counters.handled, counters.filtered), (records.len() as u64, filtered));
-        prop_assert_eq!(
-            counters.duplicates,
-            (self.begins - records.len()) as u64,
-            "each beginning beyond the first counts"
-        );
+        prop_assert_eq!(counters.duplicates, (self.begins - records.len()) as u64, "each repeated beginning counts");
         prop_assert!(counters.duplicates >= (self.effects.len() - records.len()) as u64);
         if self.ordered {
             prop_assert_eq!(self.partition.groups.digest(), undisturbed.digest());
@@ -228,7 +226,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_interrupted_ends_as_if_nothing_had_been(
+    fn an_interrupted_run_ends_like_an_undisturbed_one(
         log in prop::collection::vec(entry(), 1..60),
         steps in prop::collection::vec(step(), 0..250),
         ordered in any::<bool>(),

@@ -1,7 +1,7 @@
-//! What changes around a run: topics and partitions that come and go, and logs that grow.
+//! Discovers changes during a run: added and deleted topics and partitions, and the growth of logs.
 //!
-//! A thread of its own asks, so that nothing waits for the answers. A run that follows the log takes in what is new; a run
-//! that has an end tells of it.
+//! A separate thread asks the cluster, so that reading never waits for the answers. A run that follows the log joins
+//! what is new; a run with an end only reports it.
 
 use std::{
     collections::HashMap,
@@ -15,35 +15,36 @@ use crate::{
     kafka::{Catalog, CatalogError, Client, Gone, TopicInfo},
     plan::{
         HeldBack, PlannedPartition, TopicSet,
-        held_back::{find_since, in_words},
+        held_back::{in_words, look_up_start_times},
     },
     replay::{engine::Engine, reading::identity},
 };
 
-/// How often the ends of logs are looked up that a run follows.
-const ENDS: Duration = Duration::from_secs(1);
-/// How often the thread looks whether there is something to do: while records wait for an answer, and otherwise.
-const SOON: Duration = Duration::from_millis(20);
-const LATER: Duration = Duration::from_millis(100);
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// More topics than this are asked for all at once.
-const SINGLE: usize = 20;
-/// How often in a row a topic must be missing: right after a broker's start one may be for a moment.
-const MISSES: u32 = 3;
+/// How often the end offsets are looked up in a run that follows the log.
+const END_OFFSETS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the thread checks for work: while the reorder buffer is on (records may wait for an answer), and
+/// otherwise.
+const POLL_INTERVAL_WHILE_REORDERING: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Above this number of topics, all topics are requested at once.
+const MAX_SINGLE_LOOKUPS: usize = 20;
+/// How many lookups in a row must miss a topic. Right after a broker starts, a topic may be missing for a moment.
+const MAX_MISSES: u32 = 3;
 
-/// Starts looking around, until nothing is read any more.
+/// Starts the discovery thread. It ends when the run stops reading.
 ///
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
-    let mut told = HashMap::new();
+    let mut reported = HashMap::new();
     for planned in engine.planned.iter() {
-        *told.entry(planned.id.topic.to_string()).or_default() += 1;
+        *reported.entry(planned.id.topic.to_string()).or_default() += 1;
     }
     std::thread::Builder::new().name("discovery".into()).spawn(move || {
-        let (misses, stuck) = (HashMap::new(), HashMap::new());
-        Discovery { engine: &engine, client: &client, told, misses, stuck }.live();
+        let (misses, open_transactions) = (HashMap::new(), HashMap::new());
+        Discovery { engine: &engine, client: &client, reported, misses, open_transactions }.run();
     })?;
     Ok(())
 }
@@ -51,41 +52,45 @@ pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
 struct Discovery<'a> {
     engine: &'a Engine,
     client: &'a Client,
-    /// How many partitions a topic had when the run began, or when it was told of last.
-    told: HashMap<String, i32>,
+    /// The number of partitions per topic at the start of the run, or when last reported.
+    reported: HashMap<String, i32>,
     misses: HashMap<String, u32>,
-    /// Partitions that the last search found held back by a transaction: from which offset on, and whether that was told.
-    stuck: HashMap<u32, (i64, bool)>,
+    /// Partitions that the last check found held back by a transaction: the offset, and whether it was reported.
+    open_transactions: HashMap<u32, (i64, bool)>,
 }
 
 impl Discovery<'_> {
-    fn live(&mut self) {
+    fn run(&mut self) {
         let engine = self.engine;
-        let (mut looked, mut searched) = (Instant::now(), Instant::now());
+        let (mut ends_updated, mut last_search) = (Instant::now(), Instant::now());
         while !engine.reading_stopped() {
-            std::thread::sleep(if engine.staging.is_on() { SOON } else { LATER });
-            if engine.plan.follow && looked.elapsed() >= ENDS {
-                looked = Instant::now();
-                self.look_at_ends();
+            std::thread::sleep(if engine.reorder_buffer.is_on() {
+                POLL_INTERVAL_WHILE_REORDERING
+            } else {
+                POLL_INTERVAL
+            });
+            if engine.plan.follow && ends_updated.elapsed() >= END_OFFSETS_INTERVAL {
+                ends_updated = Instant::now();
+                self.update_ends();
             }
-            self.answer_questions();
-            engine.stage_tick();
-            if searched.elapsed() >= engine.settings.discovery_interval {
-                self.search();
+            self.answer_end_offsets_requests();
+            engine.reorder_tick();
+            if last_search.elapsed() >= engine.settings.discovery_interval {
+                self.find_new_partitions();
                 if engine.plan.follow {
-                    self.look_for_open_transactions();
+                    self.report_open_transactions();
                 }
-                searched = Instant::now();
+                last_search = Instant::now();
             }
         }
     }
 
     fn catalog(&self) -> Catalog<'_> {
-        Catalog::new(self.client, TIMEOUT)
+        Catalog::new(self.client, REQUEST_TIMEOUT)
     }
 
-    /// Where nobody answers, the ends stay as they were; that no broker answers is told elsewhere.
-    fn look_at_ends(&self) {
+    /// Updates the ends of all logs. Without an answer they stay as they are; broker outages are reported elsewhere.
+    fn update_ends(&self) {
         let engine = self.engine;
         let open: Vec<u32> = (0_u32..)
             .zip(engine.partitions.iter())
@@ -93,13 +98,13 @@ impl Discovery<'_> {
             .map(|(index, _)| index)
             .collect();
         for (index, end) in self.ends_of(&open).unwrap_or_default() {
-            engine.with(index, |partition| partition.see_end(end));
+            engine.with(index, |partition| partition.extend_end(end));
         }
     }
 
-    /// Tells of partitions that are read to the end, as far as that can be read, while an open transaction holds back the rest since
-    /// the last look. Transactions that end in between are the normal course of things.
-    fn look_for_open_transactions(&mut self) {
+    /// Reports partitions that are read as far as possible while an open transaction has held back the rest since the
+    /// last check. Transactions that end in between are normal and not reported.
+    fn report_open_transactions(&mut self) {
         let engine = self.engine;
         let at_end: Vec<u32> = (0_u32..)
             .zip(engine.partitions.iter())
@@ -110,36 +115,37 @@ impl Discovery<'_> {
             .map(|(index, _)| index)
             .collect();
         let ids: Vec<TopicPartition> = at_end.iter().map(|index| engine.id(*index).clone()).collect();
-        // First the ends that do not wait for transactions: what is written in between does not count.
+        // High watermarks first, since they do not wait for transactions: what is written in between does not count.
         let Ok(watermarks) = self.catalog().high_watermarks(&ids) else { return };
         let Some(ends) = self.ends_of(&at_end) else { return };
         let ends: HashMap<u32, i64> = ends.into_iter().collect();
-        let before = std::mem::take(&mut self.stuck);
+        let before = std::mem::take(&mut self.open_transactions);
         let mut held_back = Vec::new();
         for ((index, id), watermark) in at_end.into_iter().zip(ids).zip(watermarks) {
             let (Some(&from), Some(watermark)) = (ends.get(&index), watermark) else { continue };
             if watermark.get() <= from {
                 continue;
             }
-            let (is_same, was_told) = before.get(&index).map_or((false, false), |(last, told)| (*last == from, *told));
-            if is_same && !was_told {
+            let (is_same, was_reported) =
+                before.get(&index).map_or((false, false), |(last, reported)| (*last == from, *reported));
+            if is_same && !was_reported {
                 let from = Offset::new(from).unwrap_or_default();
                 held_back.push(HeldBack { id, from, offsets: watermark.since(from), since: None });
             }
-            self.stuck.insert(index, (from, is_same));
+            self.open_transactions.insert(index, (from, is_same));
         }
         if !held_back.is_empty() {
-            find_since(&self.catalog(), &mut held_back);
+            look_up_start_times(&self.catalog(), &mut held_back);
             let text = format!("open transactions hold back {}; they are read when those end", in_words(&held_back));
             engine.events.push(EventKind::Warning { text });
         }
         let ended: Vec<String> = before
             .iter()
-            .filter(|(index, (_, told))| *told && !self.stuck.contains_key(index))
+            .filter(|(index, (_, reported))| *reported && !self.open_transactions.contains_key(index))
             .map(|(index, _)| engine.id(*index).to_string())
             .collect();
         if !ended.is_empty() {
-            let text = format!("open transactions hold back nothing any more of {}", ended.join(", "));
+            let text = format!("open transactions no longer hold back {}", ended.join(", "));
             engine.events.push(EventKind::Notice { text });
         }
     }
@@ -150,10 +156,10 @@ impl Discovery<'_> {
         Some(partitions.iter().zip(ends).filter_map(|(index, end)| Some((*index, end?.get()))).collect())
     }
 
-    fn answer_questions(&self) {
+    fn answer_end_offsets_requests(&self) {
         let engine = self.engine;
-        for question in engine.staging.questions() {
-            let read_here: Vec<u32> = question
+        for request in engine.reorder_buffer.end_offsets_requests() {
+            let read_here: Vec<u32> = request
                 .older
                 .iter()
                 .copied()
@@ -163,30 +169,30 @@ impl Discovery<'_> {
                 })
                 .collect();
             let ends = if read_here.is_empty() { Some(Vec::new()) } else { self.ends_of(&read_here) };
-            // An old partition that gives no answer is asked again: without one nobody knows what came first.
+            // A partition without an answer is requested again: its end decides which records came first.
             if let Some(ends) = ends.filter(|ends| ends.len() == read_here.len()) {
-                engine.stage_answer(&question, ends);
+                engine.reorder_end_offsets(&request, ends);
             }
         }
     }
 
-    fn search(&mut self) {
+    fn find_new_partitions(&mut self) {
         let mut known: HashMap<&str, i32> = HashMap::new();
         for planned in self.engine.planned.iter() {
             *known.entry(&planned.id.topic).or_default() += 1;
         }
         for topic in self.topics() {
             let known = known.get(topic.name.as_str()).copied().unwrap_or(0);
-            // A group may bring partitions before they are found here: they are told of all the same.
-            let told = self.told.get(&topic.name).copied().unwrap_or(0);
-            let before = if self.engine.plan.follow { told } else { known };
+            // A group may bring partitions before they are discovered here; they are reported all the same.
+            let reported = self.reported.get(&topic.name).copied().unwrap_or(0);
+            let before = if self.engine.plan.follow { reported } else { known };
             if topic.partitions > before {
-                self.grown(&topic, before);
+                self.partitions_added(&topic, before);
             }
         }
     }
 
-    /// The topics that the selection means, as far as the cluster answers.
+    /// The topics of the selection, as far as the cluster answers.
     fn topics(&mut self) -> Vec<TopicInfo> {
         let engine = self.engine;
         let known: Vec<String> = engine.topics.iter().cloned().collect();
@@ -194,7 +200,7 @@ impl Discovery<'_> {
             TopicSet::Matching(regex) if engine.plan.follow => Some(regex),
             _ => None,
         };
-        if regex.is_none() && known.len() <= SINGLE {
+        if regex.is_none() && known.len() <= MAX_SINGLE_LOOKUPS {
             return known.iter().filter_map(|name| self.topic(name)).collect();
         }
         let Ok(mut all) = self.catalog().topics() else { return Vec::new() };
@@ -210,41 +216,41 @@ impl Discovery<'_> {
         all
     }
 
-    /// One topic that the run reads. One that is gone is given up, where the run would otherwise wait for it for ever.
+    /// Looks up one topic of the run. A topic that stays missing fails, because the run would wait for it forever.
     fn topic(&mut self, name: &str) -> Option<TopicInfo> {
         match self.catalog().topic(name) {
             Ok(topic) => {
                 self.misses.remove(name);
                 return Some(topic);
             }
-            Err(CatalogError::UnknownTopic(_)) => self.missed(name, Gone::Missing),
-            Err(CatalogError::NotAuthorized(_)) => self.missed(name, Gone::Forbidden),
+            Err(CatalogError::UnknownTopic(_)) => self.topic_missing(name, Gone::Missing),
+            Err(CatalogError::NotAuthorized(_)) => self.topic_missing(name, Gone::Forbidden),
             Err(_) => {}
         }
         None
     }
 
-    fn missed(&mut self, name: &str, gone: Gone) {
+    fn topic_missing(&mut self, name: &str, gone: Gone) {
         if !self.engine.plan.follow {
             return;
         }
         let misses = self.misses.entry(name.to_owned()).or_default();
         *misses += 1;
-        if *misses == MISSES {
-            self.engine.give_up_topic(name, gone);
+        if *misses == MAX_MISSES {
+            self.engine.fail_topic(name, gone);
         }
     }
 
-    fn grown(&mut self, topic: &TopicInfo, before: i32) {
+    fn partitions_added(&mut self, topic: &TopicInfo, before: i32) {
         let engine = self.engine;
         let added = usize::try_from(topic.partitions - before).unwrap_or(0);
         let name = topic.name.clone();
-        if identity::check(engine, self.client, std::slice::from_ref(&name), TIMEOUT) != Some(false) {
-            // Another topic of the same name is not joined; where nobody answers, the next search finds it again.
+        if identity::check(engine, self.client, std::slice::from_ref(&name), REQUEST_TIMEOUT) != Some(false) {
+            // A recreated topic is not joined. Without an answer, the next search finds the partitions again.
             return;
         }
         if !engine.plan.follow {
-            if self.told.insert(name.clone(), topic.partitions) != Some(topic.partitions) {
+            if self.reported.insert(name.clone(), topic.partitions) != Some(topic.partitions) {
                 engine.events.push(EventKind::PartitionsAdded { topic: name, added, joined: false });
             }
             return;
@@ -252,12 +258,12 @@ impl Discovery<'_> {
         let shared: Arc<str> = name.as_str().into();
         let ids: Vec<_> =
             (before..topic.partitions).map(|number| TopicPartition::new(Arc::clone(&shared), number)).collect();
-        // Right after they were made they may have no leader; the next search finds them again.
+        // New partitions may have no leader yet; the next search finds them again.
         let Ok(ends) = self.catalog().log_ends(&ids) else { return };
         for one in ends {
             engine.join(PlannedPartition { id: one.id, first: one.low, end: one.end });
         }
-        self.told.insert(name.clone(), topic.partitions);
+        self.reported.insert(name.clone(), topic.partitions);
         if before == 0 {
             engine.topics.push(name.clone());
             engine.events.push(EventKind::TopicAdded { topic: name, partitions: added });
@@ -267,8 +273,8 @@ impl Discovery<'_> {
         if engine.settings.group.is_some() && engine.settings.ordering == Ordering::Key {
             engine.events.push(EventKind::Warning {
                 text: format!(
-                    "{name}: keys move to its new partitions; their order across old and new ones is kept within a process, \
-                     not between those of the group"
+                    "{name}: keys move to its new partitions; their order across old and new partitions is kept within \
+                     a process, but not between the processes of the group"
                 ),
             });
         }

@@ -1,4 +1,4 @@
-//! Fetching: what comes out of a consumer goes into buffers, and from there into lanes.
+//! Ingest of fetched records: copies what a consumer returns into record buffers and passes them to the lanes.
 
 use std::{
     collections::HashMap,
@@ -6,85 +6,86 @@ use std::{
 };
 
 use crate::{
-    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, patiently},
+    decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, retry_until},
     domain::{Record, RecordBufferBuilder, Route, TopicPartition},
     feed::EventKind,
     kafka::{Client, Fetched, RawRecord},
-    replay::{engine::Engine, reading::identity::Heard},
+    replay::{engine::Engine, reading::identity::TopicActivity},
 };
 
-/// How long a read waits for the first record: it bounds how late a fetcher sees anything else.
+/// How long one read waits for its first record. It bounds how late a fetcher notices anything else.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
-/// Turns what a consumer delivers into records of the plan.
-pub struct Intake {
+/// Turns what a consumer returns into records of the plan.
+pub struct RecordIngest {
     builder: RecordBufferBuilder,
     records: Vec<Record>,
-    /// Topic token and partition to plan index, for the batch at hand only: a token may be used again later.
-    seen: HashMap<(usize, i32), Option<u32>>,
+    /// Topic token and partition to plan index, for the current batch only: a later batch may reuse a token.
+    index_by_token: HashMap<(usize, i32), Option<u32>>,
     last: Option<((usize, i32), Option<u32>)>,
     ends: Vec<(u32, i64)>,
     errors: Vec<(Option<u32>, String, bool)>,
-    /// Partitions whose next records are not there any more.
+    /// Partitions whose next records no longer exist.
     expired: Vec<u32>,
     epochs: Vec<u32>,
     headers: bool,
-    /// The partition of the record taken in last, where that matters.
-    newest: Option<u32>,
-    /// When its topics were last heard of.
-    heard: Heard,
-    /// A record could not be taken in and the run ends for it: positions must not pass it by what comes behind.
+    /// The partition of the last record. Used only while the reorder buffer is on.
+    last_partition: Option<u32>,
+    /// When each topic last delivered something.
+    activity: TopicActivity,
+    /// A record could not be decoded and fails the run. Positions must not advance beyond it.
     closed: bool,
-    /// The memory that a record of the last read took on average; 0 before the first.
+    /// Average memory per record in the last read; 0 before the first read.
     record_bytes: u64,
 }
 
-/// A buffer is closed at this size. Its memory is free again when the last of its records is handled, so large ones would keep
-/// far more than what waits.
+/// A buffer is closed at this size. Its memory is freed when the last of its records is handled, so larger buffers
+/// would keep far more memory than the waiting records need.
 const BUFFER_BYTES: usize = 64 << 10;
-/// The most records of a first read, before their size is known.
+/// The most records in the first read, while their size is unknown.
 const FIRST_READ_RECORDS: usize = 16;
 
-impl Intake {
-    /// `headers` says whether the handler wants them: taking them apart costs time.
+impl RecordIngest {
+    /// Creates an ingest for this number of partitions. `headers`: whether the handler needs record headers; parsing
+    /// them costs time.
     #[must_use]
     pub fn new(partitions: usize, headers: bool) -> Self {
         Self {
             builder: RecordBufferBuilder::default(),
             records: Vec::new(),
-            seen: HashMap::new(),
+            index_by_token: HashMap::new(),
             last: None,
             ends: Vec::new(),
             errors: Vec::new(),
             expired: Vec::new(),
             epochs: vec![0; partitions],
             headers,
-            newest: None,
-            heard: Heard::new(Instant::now()),
+            last_partition: None,
+            activity: TopicActivity::new(Instant::now()),
             closed: false,
             record_bytes: 0,
         }
     }
 
-    /// The memory that a record of the last read took on average; 0 before the first.
+    /// Average memory per record in the last read, in bytes; 0 before the first read.
     #[must_use]
     pub fn record_bytes(&self) -> u64 {
         self.record_bytes
     }
 
-    /// How many records may be read at once, where so many clients read side by side: what fits into each one's part of the room
-    /// that is left, by the size of the records read last.
+    /// The most records to read at once when `clients` clients read in parallel: what fits into each client's share of
+    /// the free buffer, judged by the size of the records in the last read.
     #[must_use]
-    pub fn most(&self, engine: &Engine, clients: u32) -> usize {
+    pub fn max_records(&self, engine: &Engine, clients: u32) -> usize {
         let batch = engine.settings.fetch_batch as usize;
         if self.record_bytes == 0 {
             return batch.min(FIRST_READ_RECORDS);
         }
-        let room = engine.room_bytes() / u64::from(clients.max(1));
+        let room = engine.free_buffer_bytes() / u64::from(clients.max(1));
         usize::try_from(room / self.record_bytes).unwrap_or(usize::MAX).clamp(1, batch)
     }
 
-    /// From now on records of a partition are read under this assignment.
+    /// Sets the epoch under which a partition's next records are read.
     pub fn set_epoch(&mut self, partition: u32, epoch: u32) {
         let partition = partition as usize;
         if self.epochs.len() <= partition {
@@ -93,18 +94,18 @@ impl Intake {
         self.epochs[partition] = epoch;
     }
 
-    /// Takes one thing in.
-    pub fn take(&mut self, engine: &Engine, fetched: Fetched<'_>) {
+    /// Adds one record, end marker, or error.
+    pub fn add(&mut self, engine: &Engine, fetched: Fetched<'_>) {
         if self.closed {
             return;
         }
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
-                if engine.staging.is_on() && self.newest != Some(partition) {
-                    // A record that waits keeps its buffer: it shares that with others of its partition only.
+                if engine.reorder_buffer.is_on() && self.last_partition != Some(partition) {
+                    // A waiting record keeps its buffer in memory, so a buffer holds records of one partition only.
                     self.builder.finish(&engine.held, &mut self.records);
-                    self.newest = Some(partition);
+                    self.last_partition = Some(partition);
                 }
                 if self.builder.len_bytes() >= BUFFER_BYTES {
                     self.builder.finish(&engine.held, &mut self.records);
@@ -139,7 +140,7 @@ impl Intake {
             }
             Fetched::End { topic, partition, offset } => {
                 if let Some(index) = lookup(engine, topic, partition) {
-                    self.heard.hear(&engine.id(index).topic, Instant::now());
+                    self.activity.note(&engine.id(index).topic, Instant::now());
                     self.ends.push((index, offset));
                 }
             }
@@ -155,12 +156,12 @@ impl Intake {
         }
     }
 
-    /// Partitions whose next records have turned out not to be there, since the last call.
+    /// The partitions whose next records turned out to be missing since the last call.
     pub fn take_expired(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.expired)
     }
 
-    /// The assignment under which a partition is read.
+    /// The epoch under which a partition is read.
     pub fn epoch_of(&self, partition: u32) -> u32 {
         self.epochs.get(partition as usize).copied().unwrap_or(0)
     }
@@ -172,10 +173,10 @@ impl Intake {
         {
             return index;
         }
-        let index = *self.seen.entry(token).or_insert_with(|| {
+        let index = *self.index_by_token.entry(token).or_insert_with(|| {
             let index = lookup(engine, record.topic(), record.partition());
             if let Some(index) = index {
-                self.heard.hear(&engine.id(index).topic, Instant::now());
+                self.activity.note(&engine.id(index).topic, Instant::now());
             }
             index
         });
@@ -183,10 +184,10 @@ impl Intake {
         index
     }
 
-    /// Hands everything on that was taken in; returns the number of records. `client` is asked whether topics are still those that
-    /// the run began with.
+    /// Delivers everything added since the last call and returns the number of records. `client` is used to check that
+    /// topics have not been recreated.
     pub fn flush(&mut self, engine: &Engine, client: &Client) -> usize {
-        self.heard.check(engine, client);
+        self.activity.check(engine, client);
         self.builder.finish(&engine.held, &mut self.records);
         let count = self.records.len();
         if let Some(bytes) = self.records.iter().map(Record::footprint).sum::<u64>().checked_div(count as u64) {
@@ -199,36 +200,37 @@ impl Intake {
         }
         for (index, text, is_final) in self.errors.drain(..) {
             match index {
-                Some(index) if is_final => engine.give_up(index, &text),
+                Some(index) if is_final => engine.fail_partition(index, &text),
                 _ => engine.events.push(EventKind::Warning { text }),
             }
         }
-        self.seen.clear();
+        self.index_by_token.clear();
         self.last = None;
         count
     }
 }
 
-/// What becomes of a record. Where the rules need a schema and the registry does not answer, reading waits: the order of keys
-/// that nobody knows yet cannot be kept otherwise. A registry that stays away fails the run, which loses nothing.
+/// Finds the lane of a record. If the rules need a schema and the registry does not answer, reading waits, because the
+/// key order of unknown keys cannot be kept otherwise. If the registry stays away, the run fails; no record is lost.
 fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
     let rules = &engine.plan.selection.scope.rules;
     let mut waited = false;
-    let told = |error: &Undecodable| {
+    let on_wait = |error: &Undecodable| {
         waited = true;
         engine.events.push(EventKind::Warning { text: format!("reading waits: {error}") });
     };
     let patience = rules.decoding.settings().patience;
-    let routed = patiently(patience, || !engine.reading_stopped(), told, || rules.route(record));
+    let routed = retry_until(patience, || !engine.reading_stopped(), on_wait, || rules.route(record));
     if waited && routed.is_ok() {
-        engine.events.push(EventKind::Notice { text: "the schema registry answers again: reading goes on".into() });
+        engine.events.push(EventKind::Notice { text: "the schema registry answers again; reading continues".into() });
     }
     match routed {
         Ok(route) => Some(route),
         Err(_) if engine.reading_stopped() => None,
         Err(error) => {
             engine.fail(format!(
-                "{error}; the registry was waited for {} s (decode.patience), and filters or keys need its schemas",
+                "{error}; the registry did not answer within {} s (decode.patience), and filters or keys need its \
+                 schemas",
                 patience.as_secs_f32()
             ));
             None

@@ -1,73 +1,73 @@
-//! Brokers that stop answering and come back, told once each.
+//! Broker outages, each reported once at its start and once at its end.
 
 use std::time::{Duration, Instant};
 
 use crate::{feed::EventKind, kafka::ClientHealth, replay::engine::Engine};
 
-/// How often a silent cluster is asked for a sign of life.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// How long such a question waits.
-pub const PROBE_WAIT: Duration = Duration::from_millis(500);
+/// How often an unreachable cluster is probed.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one probe waits for an answer.
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Watches one client's connection on behalf of the event log.
+/// Monitors one client's connection and reports outages to the event log.
 #[derive(Debug, Default)]
-pub struct Watch {
-    told: bool,
-    probed: Option<Instant>,
-    /// Nothing that was fetched before the brokers went is left to read.
-    dry: bool,
+pub struct BrokerHealthMonitor {
+    is_outage_reported: bool,
+    last_probe: Option<Instant>,
+    /// All records that were fetched before the outage have been read.
+    is_queue_empty: bool,
 }
 
-impl Watch {
-    /// So many records were read. While no broker answers they may be old ones from the library's queue; once that has been
-    /// seen empty, a further record is a sign of life.
-    pub fn read(&mut self, engine: &Engine, health: &ClientHealth, records: usize) {
+impl BrokerHealthMonitor {
+    /// Notes how many records were read. During an outage they may come from the library's queue. Once that queue was
+    /// seen empty, another record proves that a broker answers again.
+    pub fn note_records(&mut self, engine: &Engine, health: &ClientHealth, records: usize) {
         if !health.is_down() {
-            self.dry = false;
+            self.is_queue_empty = false;
         } else if records == 0 {
-            self.dry = true;
-        } else if self.dry && health.answered() {
-            self.tell_return(engine);
+            self.is_queue_empty = true;
+        } else if self.is_queue_empty && health.answered() {
+            self.report_recovery(engine);
         }
     }
 
-    fn tell_return(&mut self, engine: &Engine) {
-        if std::mem::take(&mut self.told) {
+    fn report_recovery(&mut self, engine: &Engine) {
+        if std::mem::take(&mut self.is_outage_reported) {
             engine.events.push(EventKind::Warning { text: "the brokers answer again".into() });
         }
     }
 
-    /// Looks at the connection; `probe` asks for a sign of life by way of a topic and is called at most once a second, while all brokers are
-    /// out of reach.
-    pub fn look(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
+    /// Checks the connection. While all brokers are unreachable, `probe` is called with a topic at most once a second.
+    pub fn check(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
         let now = Instant::now();
-        let due = self.probed.is_none_or(|probed| now.saturating_duration_since(probed) >= PROBE_EVERY);
+        let due = self.last_probe.is_none_or(|last_probe| now.saturating_duration_since(last_probe) >= PROBE_INTERVAL);
         if health.is_down() && due {
-            self.probed = Some(now);
-            // One of many clients may say so late, or of an idle connection that was closed: only what is confirmed is told.
-            if is_answered(engine, probe) {
+            self.last_probe = Some(now);
+            // With many clients the down state may be late, or concern an idle connection that was closed. Only a
+            // failed probe is reported.
+            if any_broker_answers(engine, probe) {
                 health.answered();
-            } else if !self.told {
-                self.told = true;
+            } else if !self.is_outage_reported {
+                self.is_outage_reported = true;
                 let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
-                engine.events.push(EventKind::Warning { text: format!("no broker answers{why}; trying again") });
+                engine.events.push(EventKind::Warning { text: format!("no broker answers{why}; retrying") });
             }
         }
         if !health.is_down() {
-            self.tell_return(engine);
+            self.report_recovery(engine);
         }
     }
 
-    /// Reading is over. Others may have read the last records before this one has looked again: what was told of an outage gets
-    /// its end, where the brokers answer.
-    pub fn end(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
-        if self.told && (!health.is_down() || is_answered(engine, probe)) {
-            self.tell_return(engine);
+    /// Ends monitoring. Other clients may have read the last records before this one checked again, so a reported
+    /// outage is also reported as over if the brokers answer.
+    pub fn finish(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
+        if self.is_outage_reported && (!health.is_down() || any_broker_answers(engine, probe)) {
+            self.report_recovery(engine);
         }
     }
 }
 
-/// Any topic of the run will do.
-fn is_answered(engine: &Engine, probe: impl FnOnce(&str) -> bool) -> bool {
+/// Probes with any topic of the run.
+fn any_broker_answers(engine: &Engine, probe: impl FnOnce(&str) -> bool) -> bool {
     engine.plan.topics.first().is_some_and(|topic| probe(topic))
 }

@@ -1,4 +1,4 @@
-//! The members of a group: each reads what the group gives it, on a thread of its own.
+//! The members of a consumer group. Each reads its assigned partitions on its own thread.
 
 use std::{
     collections::HashMap,
@@ -13,27 +13,27 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    fetch::{Intake, READ_WAIT},
-    health::{PROBE_WAIT, Watch},
-    hold_back::HoldBack,
-    readers::{HOUSEKEEPING, ends_of_same, ids},
-    retention::Expired,
-    silence::Silence,
+    fetch::{READ_WAIT, RecordIngest},
+    fetch_throttle::FetchThrottle,
+    health::{BrokerHealthMonitor, PROBE_TIMEOUT},
+    readers::{HOUSEKEEPING_INTERVAL, ends_if_not_recreated, ids},
+    retention::ExpiredPartitions,
+    stall_detector::StallDetector,
 };
 use crate::{
     feed::EventKind,
-    handler::KeptBy,
-    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, Place},
+    handler::PositionStore,
+    kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, ReaderRole},
     replay::{
         engine::Engine,
         group::{
-            membership::{From, RunMembership},
+            membership::{OrphanStart, RunMembership},
             rebalance::Rebalances,
         },
     },
 };
 
-/// A member that reads on a thread of its own.
+/// A group member and its thread.
 pub struct MemberThread {
     leave: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -44,46 +44,46 @@ pub struct MemberThread {
 pub struct GroupContext {
     /// The run.
     pub engine: Arc<Engine>,
-    /// How to join.
+    /// How members join the group.
     pub config: MemberConfig,
-    /// What partitions are looked up with.
+    /// The client for looking up partitions.
     pub client: Client,
-    /// The connection's state.
+    /// The state of the connection.
     pub health: Arc<ClientHealth>,
-    /// Who owns what.
+    /// The owners of the partitions.
     pub rebalances: Arc<Mutex<Rebalances>>,
-    /// Whether the handler wants headers.
+    /// Whether the handler needs headers.
     pub headers: bool,
-    /// How many members have positions that may still have to be committed.
-    pub unsettled: Arc<AtomicUsize>,
+    /// The number of members whose positions may still have to be committed.
+    pub uncommitted_members: Arc<AtomicUsize>,
 }
 
-/// Counts a member among those that have positions to commit, until it has none or is gone.
-struct Unsettled {
+/// Counts a member among those with positions to commit, until it has none or has left.
+struct UncommittedGuard {
     count: Arc<AtomicUsize>,
-    counts: bool,
+    is_counted: bool,
 }
 
-impl Unsettled {
+impl UncommittedGuard {
     fn new(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Relaxed);
-        Self { count: Arc::clone(count), counts: true }
+        Self { count: Arc::clone(count), is_counted: true }
     }
 
-    fn settle(&mut self) {
-        if std::mem::take(&mut self.counts) {
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
             self.count.fetch_sub(1, Relaxed);
         }
     }
 
-    fn are_others(&self) -> bool {
-        self.count.load(Relaxed) > usize::from(self.counts)
+    fn has_others(&self) -> bool {
+        self.count.load(Relaxed) > usize::from(self.is_counted)
     }
 }
 
-impl Drop for Unsettled {
+impl Drop for UncommittedGuard {
     fn drop(&mut self) {
-        self.settle();
+        self.clear();
     }
 }
 
@@ -94,28 +94,28 @@ impl MemberThread {
     /// The operating system has no thread left.
     pub fn spawn(context: GroupContext, number: u32) -> std::io::Result<Self> {
         let leave = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&leave);
-        let unsettled = Unsettled::new(&context.unsettled);
+        let leave_requested = Arc::clone(&leave);
+        let uncommitted_members = UncommittedGuard::new(&context.uncommitted_members);
         let thread = std::thread::Builder::new().name(format!("member-{number}")).spawn(move || {
-            if let Err(error) = MemberLoop::run(&context, number, &told, unsettled) {
+            if let Err(error) = MemberLoop::run(&context, number, &leave_requested, uncommitted_members) {
                 context.engine.fail(error.to_string());
             }
         })?;
         Ok(Self { leave, thread })
     }
 
-    /// Tells it to give its partitions back and go.
+    /// Asks the member to give its partitions back and leave.
     pub fn leave(&self) {
         self.leave.store(true, Relaxed);
     }
 
-    /// Whether it has been told to go.
+    /// Whether the member has been asked to leave.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.leave.load(Relaxed)
     }
 
-    /// Whether it has gone.
+    /// Whether the member's thread has ended.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.thread.is_finished()
@@ -127,24 +127,24 @@ struct MemberLoop<'a> {
     number: u32,
     member: Member,
     membership: Arc<RunMembership>,
-    intake: Intake,
-    hold_back: HoldBack,
-    watch: Watch,
-    silence: Silence,
-    tidied: Instant,
-    committed: Instant,
-    looked_elsewhere: Instant,
+    ingest: RecordIngest,
+    fetch_throttle: FetchThrottle,
+    health_monitor: BrokerHealthMonitor,
+    stall_detector: StallDetector,
+    last_housekeeping: Instant,
+    last_commit: Instant,
+    checked_elsewhere: Instant,
     joined: Instant,
-    /// How far its partitions had been read when that was looked at last, and when that was.
+    /// How far each partition had been read at the last stall check.
     read_to: HashMap<u32, i64>,
-    looked_at_reading: Instant,
-    /// How many topics it has subscribed to.
+    last_stall_check: Instant,
+    /// The number of topics it has subscribed to.
     topics: usize,
-    expired: Expired,
-    /// Partitions that are read on under a new assignment only.
-    stuck: Vec<u32>,
-    /// The last complaint of the group that was told.
-    warned: Option<String>,
+    expired: ExpiredPartitions,
+    /// Partitions that can only be read on under a new assignment.
+    needs_new_assignment: Vec<u32>,
+    /// The last group error that was reported.
+    last_error: Option<String>,
 }
 
 impl<'a> MemberLoop<'a> {
@@ -152,15 +152,15 @@ impl<'a> MemberLoop<'a> {
         context: &'a GroupContext,
         number: u32,
         leave: &AtomicBool,
-        mut unsettled: Unsettled,
+        mut uncommitted_members: UncommittedGuard,
     ) -> Result<(), ClientError> {
         let engine = &context.engine;
         let membership = RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances))
             .with_client(context.client.clone(), context.config.longest_wait());
         let membership = Arc::new(membership);
         let topics: Vec<String> = engine.topics.iter().cloned().collect();
-        let place = if number == 0 { Place::First } else { Place::Further };
-        let config = MemberConfig { topics, place, ..context.config.clone() };
+        let connection = if number == 0 { ReaderRole::First } else { ReaderRole::Additional };
+        let config = MemberConfig { topics, connection, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
         membership.joined(member.reference());
         let now = Instant::now();
@@ -169,61 +169,62 @@ impl<'a> MemberLoop<'a> {
             number,
             member,
             membership,
-            intake: Intake::new(engine.partitions.len(), context.headers),
-            hold_back: HoldBack::default(),
-            watch: Watch::default(),
-            silence: Silence::new(now),
-            tidied: now,
-            committed: now,
-            looked_elsewhere: now,
+            ingest: RecordIngest::new(engine.partitions.len(), context.headers),
+            fetch_throttle: FetchThrottle::default(),
+            health_monitor: BrokerHealthMonitor::default(),
+            stall_detector: StallDetector::new(now),
+            last_housekeeping: now,
+            last_commit: now,
+            checked_elsewhere: now,
             read_to: HashMap::new(),
-            looked_at_reading: now,
+            last_stall_check: now,
             joined: now,
             topics: config.topics.len(),
-            expired: Expired::default(),
-            stuck: Vec::new(),
-            warned: None,
+            expired: ExpiredPartitions::default(),
+            needs_new_assignment: Vec::new(),
+            last_error: None,
         };
         while !engine.reading_stopped() && !leave.load(Relaxed) && !this.must_rejoin() {
-            if let Err(error) = this.turn() {
+            if let Err(error) = this.step() {
                 this.leave();
                 return Err(error);
             }
         }
         if engine.reading_stopped() {
-            this.commit_for_good(&mut unsettled);
+            this.commit_final_positions(&mut uncommitted_members);
         }
-        drop(unsettled);
+        drop(uncommitted_members);
         let member = &this.member;
-        this.watch.end(engine, &this.context.health, |topic| member.probe(topic, PROBE_WAIT));
+        this.health_monitor.finish(engine, &this.context.health, |topic| member.probe(topic, PROBE_TIMEOUT));
         this.leave();
         Ok(())
     }
 
-    /// Commits the last positions, until the coordinator has acknowledged them. It refuses commits while members come and go, so
-    /// no member leaves before those of the others are acknowledged.
-    fn commit_for_good(&mut self, unsettled: &mut Unsettled) {
+    /// Commits the last positions until the coordinator has acknowledged them. The coordinator refuses commits while
+    /// members join or leave, so no member leaves before the positions of all members are acknowledged.
+    fn commit_final_positions(&mut self, uncommitted_members: &mut UncommittedGuard) {
         let context = self.context;
         let engine = &context.engine;
         let is_complete = engine.finished_at().is_some();
-        let most = if is_complete { engine.settings.drain_timeout } else { LAST_COMMIT_OF_A_STOPPED_RUN };
+        let most = if is_complete { engine.settings.drain_timeout } else { FINAL_COMMIT_TIMEOUT_WHEN_STOPPED };
         let deadline = Instant::now() + most.min(engine.settings.drain_timeout).min(context.config.longest_wait());
-        engine.let_go(&self.membership.partitions());
+        engine.release_partitions(&self.membership.partitions());
         let mut is_committed = false;
         loop {
             if !(is_committed && self.membership.is_acknowledged()) {
                 is_committed = self.membership.commit_all(|positions| self.member.commit_now(positions));
                 if is_committed {
                     *engine.committed.lock() = Some(Instant::now());
-                    unsettled.settle();
+                    uncommitted_members.clear();
                 }
             }
-            if Instant::now() >= deadline || is_committed && !unsettled.are_others() || self.serve().is_err() {
+            if Instant::now() >= deadline || is_committed && !uncommitted_members.has_others() || self.serve().is_err()
+            {
                 break;
             }
-            std::thread::sleep(if is_committed { READ_WAIT } else { COMMIT_AGAIN });
+            std::thread::sleep(if is_committed { READ_WAIT } else { COMMIT_RETRY_DELAY });
         }
-        self.membership.leaves();
+        self.membership.stop_committing();
     }
 
     fn leave(self) {
@@ -231,105 +232,110 @@ impl<'a> MemberLoop<'a> {
     }
 
     fn serve(&mut self) -> Result<(), ClientError> {
-        let (engine, warned) = (&self.context.engine, &mut self.warned);
+        let (engine, last_error) = (&self.context.engine, &mut self.last_error);
         self.member.serve(|text| {
-            // The library repeats a complaint with every attempt; it is told once.
-            if warned.as_ref() != Some(&text) {
+            // librdkafka repeats an error with every attempt; it is reported once.
+            if last_error.as_ref() != Some(&text) {
                 engine.events.push(EventKind::Warning { text: text.clone() });
-                *warned = Some(text);
+                *last_error = Some(text);
             }
         })
     }
 
-    fn turn(&mut self) -> Result<(), ClientError> {
+    fn step(&mut self) -> Result<(), ClientError> {
         self.serve()?;
         let engine = &self.context.engine;
-        for (partition, epoch) in self.membership.take_news() {
-            self.intake.set_epoch(partition, epoch);
-            // A fresh assignment is fetched from, whatever was held back under an older one.
-            self.hold_back.forget(partition);
+        for (partition, epoch) in self.membership.take_new_assignments() {
+            self.ingest.set_epoch(partition, epoch);
+            // A new assignment is fetched even if the partition was throttled under an older one.
+            self.fetch_throttle.forget(partition);
             self.expired.forget(partition);
-            self.stuck.retain(|stuck| *stuck != partition);
+            self.needs_new_assignment.retain(|needs_new_assignment| *needs_new_assignment != partition);
             self.member.begin(engine.id(partition));
         }
-        if engine.wait_for_room(READ_WAIT) {
-            let intake = &mut self.intake;
-            let most = intake.most(engine, engine.clients.load(Relaxed));
-            self.member.read(READ_WAIT, most, &mut |fetched| intake.take(engine, fetched));
-            let read = self.intake.flush(engine, &self.context.client);
-            self.watch.read(engine, &self.context.health, read);
-            self.expired.found(self.intake.take_expired());
+        if engine.wait_for_capacity(READ_WAIT) {
+            let ingest = &mut self.ingest;
+            let most = ingest.max_records(engine, engine.clients.load(Relaxed));
+            self.member.read(READ_WAIT, most, &mut |fetched| ingest.add(engine, fetched));
+            let read = self.ingest.flush(engine, &self.context.client);
+            self.health_monitor.note_records(engine, &self.context.health, read);
+            self.expired.add(self.ingest.take_expired());
         }
-        if self.committed.elapsed() >= engine.settings.commit_interval {
-            self.committed = Instant::now();
+        if self.last_commit.elapsed() >= engine.settings.commit_interval {
+            self.last_commit = Instant::now();
             self.member.commit(&self.membership.positions_to_commit());
         }
-        if self.tidied.elapsed() >= HOUSEKEEPING {
-            self.tidied = Instant::now();
-            self.tidy();
+        if self.last_housekeeping.elapsed() >= HOUSEKEEPING_INTERVAL {
+            self.last_housekeeping = Instant::now();
+            self.do_housekeeping();
         }
         Ok(())
     }
 
-    fn tidy(&mut self) {
+    fn do_housekeeping(&mut self) {
         let engine = &self.context.engine;
-        let mine = self.membership.partitions();
-        self.hold_back.decide(engine, &mine, self.intake.record_bytes(), self.tidied).apply(engine, &self.member);
+        let assigned = self.membership.partitions();
+        self.fetch_throttle
+            .decide(engine, &assigned, self.ingest.record_bytes(), self.last_housekeeping)
+            .apply(engine, &self.member);
         self.adopt_orphans();
-        if self.looked_at_reading.elapsed() >= STANDSTILL {
-            self.looked_at_reading = Instant::now();
-            self.lead_what_stands_still(&mine);
+        if self.last_stall_check.elapsed() >= STALL_CHECK_INTERVAL {
+            self.last_stall_check = Instant::now();
+            self.redirect_stalled(&assigned);
         }
-        let (intake, client) = (&self.intake, &self.context.client);
-        let again = self.expired.look(
+        let (ingest, client) = (&self.ingest, &self.context.client);
+        let restarts = self.expired.check(
             engine,
-            self.tidied,
-            |index| intake.epoch_of(index),
-            |id| ends_of_same(engine, client, id),
+            self.last_housekeeping,
+            |index| ingest.epoch_of(index),
+            |id| ends_if_not_recreated(engine, client, id),
         );
-        self.stuck.extend(again.into_iter().map(|(index, _)| index));
+        self.needs_new_assignment.extend(restarts.into_iter().map(|(index, _)| index));
         if engine.topics.len() > self.topics {
             self.topics = engine.topics.len();
             self.member.follow(engine.topics.iter().cloned().collect());
         }
         let rebalancing = self.context.rebalances.lock().is_open();
         if rebalancing {
-            self.member.nudge();
-            self.member.wake(Duration::from_millis(100));
+            self.member.trigger_heartbeat();
+            self.member.notify_leader(Duration::from_millis(100));
         }
         if self.number == 0 {
             let member = &self.member;
-            self.watch.look(engine, &self.context.health, |topic| member.probe(topic, PROBE_WAIT));
-            self.silence.look(engine, self.tidied, |topic| member.presence(topic, PROBE_WAIT));
-            if self.looked_elsewhere.elapsed() >= ELSEWHERE {
-                self.looked_elsewhere = Instant::now();
-                self.look_elsewhere();
+            self.health_monitor.check(engine, &self.context.health, |topic| member.probe(topic, PROBE_TIMEOUT));
+            self.stall_detector.check(engine, self.last_housekeeping, |topic| member.presence(topic, PROBE_TIMEOUT));
+            if self.checked_elsewhere.elapsed() >= OTHER_PROCESSES_INTERVAL {
+                self.checked_elsewhere = Instant::now();
+                self.follow_other_processes();
             }
         }
     }
 
-    /// librdkafka reads a partition on, whose offset was not there, under a new assignment only: the member goes, and one
-    /// that takes its place gets the partition from its committed position. Before that, all that was read is dealt with.
+    /// Whether the member has to leave and join again. After an offset that was out of range, librdkafka reads a
+    /// partition on only under a new assignment. A new member then gets it from its committed position. Everything read
+    /// so far is settled first.
     fn must_rejoin(&mut self) -> bool {
         let engine = &self.context.engine;
-        self.stuck.retain(|index| engine.partitions[*index as usize].lock().reached().is_some());
-        !self.stuck.is_empty() && self.stuck.iter().all(|index| engine.partitions[*index as usize].lock().span() == 0)
+        self.needs_new_assignment.retain(|index| engine.partitions[*index as usize].lock().reached().is_some());
+        !self.needs_new_assignment.is_empty()
+            && self.needs_new_assignment.iter().all(|index| engine.partitions[*index as usize].lock().span() == 0)
     }
 
-    /// Partitions of which nothing has come since the last look, though there is more, are led here again: their records may
-    /// be arriving where nobody reads them. For those that have another reason to stand still it changes nothing.
-    fn lead_what_stands_still(&mut self, mine: &[u32]) {
+    /// Redirects partitions to this member that had no progress since the last check although there is more to read:
+    /// their records may arrive in a queue that is not read. Has no effect on partitions that are stalled for another
+    /// reason.
+    fn redirect_stalled(&mut self, assigned: &[u32]) {
         let engine = &self.context.engine;
         let before = std::mem::take(&mut self.read_to);
-        for &index in mine {
+        for &index in assigned {
             let reached = {
                 let partition = engine.partitions[index as usize].lock();
                 let more = !partition.has_failed() && !partition.is_at_end();
                 partition.reached().filter(|reached| more && *reached < partition.end)
             };
             let Some(reached) = reached else { continue };
-            if before.get(&index) == Some(&reached) && !self.hold_back.holds(index) {
-                self.member.lead(engine.id(index));
+            if before.get(&index) == Some(&reached) && !self.fetch_throttle.is_throttled(index) {
+                self.member.forward_partition(engine.id(index));
             }
             self.read_to.insert(index, reached);
         }
@@ -341,28 +347,35 @@ impl<'a> MemberLoop<'a> {
         if orphans.is_empty() {
             return;
         }
-        // A broker that does not answer in time is asked again soon.
-        let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_WAIT) else { return };
-        let from: Vec<From> = if engine.kept_by() == KeptBy::Run {
-            committed.into_iter().map(From::Committed).collect()
+        // If the broker does not answer in time, the next check asks again.
+        let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_TIMEOUT) else { return };
+        let from: Vec<OrphanStart> = if engine.position_store() == PositionStore::Run {
+            committed.into_iter().map(OrphanStart::Committed).collect()
         } else {
-            let Some(stands) = self.membership.claim(&orphans) else { return };
-            stands.into_iter().zip(committed).map(|(stand, committed)| From::Target { stand, committed }).collect()
+            let Some(positions) = self.membership.claim(&orphans) else { return };
+            positions
+                .into_iter()
+                .zip(committed)
+                .map(|(target_position, committed)| OrphanStart::Target { target_position, committed })
+                .collect()
         };
         for (index, from) in orphans.into_iter().zip(from) {
             let id = engine.id(index);
-            self.membership.adopt(index, from, |start| self.member.seek(id, start, PROBE_WAIT));
+            self.membership.adopt(index, from, |start| self.member.seek(id, start, PROBE_TIMEOUT));
         }
     }
 
-    /// Partitions that no member of this process has are followed by what the group has committed: that is how the run sees
-    /// that other processes have finished them.
-    fn look_elsewhere(&self) {
+    /// Follows partitions that no member of this process owns by the group's committed offsets. This is how the run
+    /// notices that other processes have finished them.
+    fn follow_other_processes(&self) {
         let engine = &self.context.engine;
-        if engine.kept_by() == KeptBy::Target {
-            // What the group has committed may be of another target, until the owners have told it where this one stands.
+        if engine.position_store() == PositionStore::Target {
+            // The group's offsets may belong to another target until the owners have committed this target's positions.
             let since = engine.claims.last().unwrap_or(self.joined);
-            if engine.claims.are_under_way() || since.elapsed() < SETTLED || self.context.rebalances.lock().is_open() {
+            if engine.claims.are_pending()
+                || since.elapsed() < TARGET_COMMIT_DELAY
+                || self.context.rebalances.lock().is_open()
+            {
                 return;
             }
         }
@@ -373,8 +386,8 @@ impl<'a> MemberLoop<'a> {
         if unowned.is_empty() {
             return;
         }
-        // Where the coordinator is away or busy, the next look comes soon; a broker that stays away is told elsewhere.
-        let Ok(offsets) = self.member.committed(&ids(engine, &unowned), PROBE_WAIT) else { return };
+        // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
+        let Ok(offsets) = self.member.committed(&ids(engine, &unowned), PROBE_TIMEOUT) else { return };
         for (index, offset) in unowned.into_iter().zip(offsets) {
             if let Some(offset) = offset {
                 engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
@@ -384,12 +397,12 @@ impl<'a> MemberLoop<'a> {
 }
 
 /// How long a member of a run that was stopped before its end tries to commit its last positions.
-const LAST_COMMIT_OF_A_STOPPED_RUN: Duration = Duration::from_secs(5);
-/// The pause between two tries.
-const COMMIT_AGAIN: Duration = Duration::from_millis(50);
-/// How often a member looks for partitions that stand still.
-const STANDSTILL: Duration = Duration::from_secs(1);
-/// How often a member looks up partitions that other processes have.
-const ELSEWHERE: Duration = Duration::from_millis(500);
-/// So long after the last change here other processes have told the group where their targets stand.
-const SETTLED: Duration = Duration::from_secs(3);
+const FINAL_COMMIT_TIMEOUT_WHEN_STOPPED: Duration = Duration::from_secs(5);
+/// The delay between two attempts to commit.
+const COMMIT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// How often a member checks for stalled partitions.
+const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a member looks up the partitions of other processes.
+const OTHER_PROCESSES_INTERVAL: Duration = Duration::from_millis(500);
+/// After the last change here, other processes have committed their targets' positions within this time.
+const TARGET_COMMIT_DELAY: Duration = Duration::from_secs(3);

@@ -1,13 +1,13 @@
-//! The threads that read, and what they have to look out for.
+//! The reader threads and what they monitor.
 
 pub mod choice;
 pub mod discovery;
 pub mod fetch;
+pub mod fetch_throttle;
 pub mod health;
-pub mod hold_back;
 pub mod identity;
 pub mod member;
 pub mod readers;
 pub mod retention;
 pub mod shares;
-pub mod silence;
+pub mod stall_detector;

@@ -1,4 +1,4 @@
-//! Partitions whose next records are not there any more: retention was faster than the run.
+//! Partitions whose next records no longer exist: retention deleted them before the run read them.
 
 use std::{
     collections::BTreeMap,
@@ -12,95 +12,97 @@ use crate::{
     replay::{engine::Engine, settings::OnRetention},
 };
 
-/// How often a partition is looked at whose log nobody tells of.
-const EVERY: Duration = Duration::from_millis(500);
+/// How often a partition is checked again while its log's start is unknown.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A fetcher's partitions that cannot be read on where they stand.
+/// A fetcher's partitions that cannot be read from their current offset.
 #[derive(Debug, Default)]
-pub struct Expired {
+pub struct ExpiredPartitions {
     waiting: BTreeMap<u32, Wait>,
-    looked: Option<Instant>,
+    last_check: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
-    /// For an answer of the brokers.
+    /// For an answer from the brokers.
     Answer,
     /// For the user to resume the run.
     Resume,
 }
 
-impl Expired {
-    /// Takes note of partitions that are to be looked at.
-    pub fn found(&mut self, partitions: Vec<u32>) {
+impl ExpiredPartitions {
+    /// Adds partitions to check.
+    pub fn add(&mut self, partitions: Vec<u32>) {
         for partition in partitions {
             self.waiting.insert(partition, Wait::Answer);
-            self.looked = None;
+            self.last_check = None;
         }
     }
 
-    /// Decides what becomes of them; returns those to be read anew, each with its offset. `ends` looks up where a log begins
-    /// and ends now, `None` where nobody answers.
-    pub fn look(
+    /// Decides how each partition continues. Returns those to restart, each with its offset. `ends` looks up where a
+    /// log starts and ends now; it returns `None` if the brokers do not answer.
+    pub fn check(
         &mut self,
         engine: &Engine,
         now: Instant,
         epoch_of: impl Fn(u32) -> u32,
         ends: impl Fn(&TopicPartition) -> Option<LogEnds>,
     ) -> Vec<(u32, Offset)> {
-        if self.waiting.is_empty() || self.looked.is_some_and(|at| now.saturating_duration_since(at) < EVERY) {
+        if self.waiting.is_empty()
+            || self.last_check.is_some_and(|at| now.saturating_duration_since(at) < CHECK_INTERVAL)
+        {
             return Vec::new();
         }
-        self.looked = Some(now);
-        let mut again = Vec::new();
+        self.last_check = Some(now);
+        let mut restarts = Vec::new();
         self.waiting.retain(|&index, wait| {
-            if *wait == Wait::Resume && (engine.board.is_paused() || engine.pause_wanted()) {
+            if *wait == Wait::Resume && (engine.scheduler.is_paused() || engine.pause_requested()) {
                 return true;
             }
-            // Without a position it is not ours any more.
+            // Without a position the partition is no longer assigned here.
             let Some(reached) = engine.partitions[index as usize].lock().reached() else { return false };
             let Some(ends) = ends(engine.id(index)) else { return true };
             if engine.partitions[index as usize].lock().has_failed() {
-                // The look has shown that the log is another one.
+                // The lookup has shown that the topic was recreated.
                 return false;
             }
-            match judge(engine, index, epoch_of(index), reached, &ends) {
-                Verdict::Read(offset) => again.push((index, offset)),
-                Verdict::Over => {}
-                Verdict::Wait => {
+            match next_step(engine, index, epoch_of(index), reached, &ends) {
+                NextStep::ReadFrom(offset) => restarts.push((index, offset)),
+                NextStep::Stop => {}
+                NextStep::WaitForResume => {
                     *wait = Wait::Resume;
                     return true;
                 }
             }
             false
         });
-        again
+        restarts
     }
 
-    /// A partition is no longer the fetcher's.
+    /// Forgets a partition that the fetcher no longer reads.
     pub fn forget(&mut self, partition: u32) {
         self.waiting.remove(&partition);
     }
 }
 
-enum Verdict {
-    Read(Offset),
-    Wait,
-    Over,
+enum NextStep {
+    ReadFrom(Offset),
+    WaitForResume,
+    Stop,
 }
 
-fn judge(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEnds) -> Verdict {
+fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEnds) -> NextStep {
     let (low, end) = (ends.low.get(), ends.end.get());
     if reached > end {
         let text = format!(
-            "offset {reached} lies beyond the end of its log, {end}: the log was cut off, or the topic was deleted and \
+            "offset {reached} is beyond the end of the log, {end}: the log was truncated, or the topic was deleted and \
              created again"
         );
-        engine.give_up(index, &text);
-        return Verdict::Over;
+        engine.fail_partition(index, &text);
+        return NextStep::Stop;
     }
     if reached >= low {
-        return Offset::new(reached).map_or(Verdict::Over, Verdict::Read);
+        return Offset::new(reached).map_or(NextStep::Stop, NextStep::ReadFrom);
     }
     let missing = |outcome| EventKind::Expired {
         partition: engine.id(index).clone(),
@@ -111,21 +113,21 @@ fn judge(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEnds) 
     match engine.settings.on_retention {
         OnRetention::Fail => {
             let text = format!(
-                "offsets {reached}..{low} were deleted by retention before they were read; --on-retention earliest goes \
-                 on behind the gap"
+                "offsets {reached}..{low} were deleted by retention before they were read; --on-retention earliest \
+                 continues after the gap"
             );
-            engine.give_up(index, &text);
-            Verdict::Over
+            engine.fail_partition(index, &text);
+            NextStep::Stop
         }
         OnRetention::Earliest => {
-            engine.pass_over(index, epoch, low);
-            engine.events.push(missing(Expiry::PassedOver));
-            Verdict::Read(ends.low)
+            engine.skip_lost(index, epoch, low);
+            engine.events.push(missing(Expiry::GapSkipped));
+            NextStep::ReadFrom(ends.low)
         }
         OnRetention::Pause => {
             engine.events.push(missing(Expiry::Paused));
-            engine.want_pause();
-            Verdict::Wait
+            engine.request_pause();
+            NextStep::WaitForResume
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Which worker handles which partition, where kreplay itself decides.
+//! Assigns partitions to workers in a run without a group.
 
-/// Deals partitions out by the work that remains in each: the largest first, each to the worker with the least so far
-/// (Graham's "longest processing time first", 1969: at most 4/3 of the best possible time). Between workers with equal work the one
-/// that has the partition already keeps it; one with nothing left stays where it is.
+/// Assigns partitions by the work that remains in each: the largest first, each to the worker with the least work so
+/// far (Graham's "longest processing time first", 1969: at most 4/3 of the best possible time). Among workers with
+/// equal work, the current worker of the partition keeps it. A partition with nothing left stays where it is.
 ///
-/// `remaining[p]` is what is left of partition `p`; `current[p]` is its worker today. The result names a worker below
+/// `remaining[p]` is the work left in partition `p`; `current[p]` is its current worker. The result has a worker below
 /// `workers` for each partition.
 #[must_use]
 pub fn assign(remaining: &[u64], current: &[Option<u32>], workers: u32) -> Vec<u32> {
@@ -15,7 +15,7 @@ pub fn assign(remaining: &[u64], current: &[Option<u32>], workers: u32) -> Vec<u
     let mut owners = vec![0_u32; remaining.len()];
     for partition in order {
         let now = current.get(partition).copied().flatten();
-        // Moving a partition that has nothing left would only make noise.
+        // Moving a partition with nothing left has no benefit.
         let stays = now.map(|now| now as usize).filter(|now| remaining[partition] == 0 && *now < load.len());
         let best = (0..load.len()).min_by_key(|&worker| {
             let keeps = now.is_some_and(|now| now as usize == worker);
@@ -29,7 +29,7 @@ pub fn assign(remaining: &[u64], current: &[Option<u32>], workers: u32) -> Vec<u
     owners
 }
 
-/// The work of the most loaded worker under an assignment, in the unit of `remaining`.
+/// The work of the most loaded worker, in the unit of `remaining`.
 #[cfg(test)]
 fn makespan(remaining: &[u64], owners: &[u32]) -> u64 {
     let workers = owners.iter().max().map_or(0, |worker| *worker as usize + 1);
@@ -47,13 +47,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_are_dealt_first() {
+    fn the_largest_partitions_are_assigned_first() {
         let owners = assign(&[1, 5, 3, 3], &[None; 4], 2);
         assert_eq!(makespan(&[1, 5, 3, 3], &owners), 6);
     }
 
     #[test]
-    fn equal_work_stays_where_it_is() {
+    fn equal_work_moves_no_partition() {
         let current = [Some(2), Some(0), Some(1), Some(2)];
         assert_eq!(assign(&[4, 4, 4, 0], &current, 3), [2, 0, 1, 2]);
     }

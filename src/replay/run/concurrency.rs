@@ -1,4 +1,4 @@
-//! How many workers a run has, and the threads that go with the number.
+//! The number of workers of a run, and starting and stopping their threads.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -12,7 +12,7 @@ use crate::{
     replay::{reading::member::MemberThread, settings::Settings},
 };
 
-/// How many workers a run begins with.
+/// The number of workers at the start of a run.
 pub fn first_workers(partitions: usize, settings: &Settings) -> u32 {
     let wanted = settings.concurrency.get();
     if settings.single_threaded {
@@ -35,7 +35,7 @@ pub fn most_workers(partitions: usize, settings: &Settings) -> u32 {
     }
 }
 
-/// Whether the ordering can keep so many workers busy.
+/// Checks that the ordering can keep this number of workers busy.
 pub fn check_workers(partitions: usize, settings: &Settings, wanted: u32) -> Result<(), RunError> {
     let partitions = most_workers(partitions, settings);
     if wanted > partitions { Err(RunError::TooManyWorkers { wanted, partitions }) } else { Ok(()) }
@@ -48,17 +48,17 @@ impl Run {
         most_workers(self.engine.partitions.len(), &self.engine.settings)
     }
 
-    /// Changes the number of workers by a user's will: where kreplay has found it by itself, that is over.
+    /// Sets the number of workers by the user's command and turns automatic concurrency off.
     ///
     /// # Errors
-    /// [`RunError::TooManyWorkers`] or [`RunError::SingleThreaded`]; the number stays as it was.
+    /// [`RunError::TooManyWorkers`] or [`RunError::SingleThreaded`]; the number stays unchanged.
     pub fn set_concurrency(&mut self, wanted: Concurrency) -> Result<(), RunError> {
         self.change_concurrency(wanted.get(), None)?;
         self.set_adaptive(false)
     }
 
     pub(super) fn change_concurrency(&mut self, to: u32, reason: Option<String>) -> Result<(), RunError> {
-        let from = self.target;
+        let from = self.wanted_workers;
         if self.engine.settings.single_threaded && to != 1 {
             return Err(RunError::SingleThreaded);
         }
@@ -67,16 +67,16 @@ impl Run {
             return Ok(());
         }
         self.engine.events.push(EventKind::ConcurrencyChanged { from, to, reason });
-        self.target = to;
-        self.changed = true;
+        self.wanted_workers = to;
+        self.concurrency_changed = true;
         self.reconcile()?;
-        if self.deals_itself() {
-            self.deal();
+        if self.assigns_partitions() {
+            self.assign_partitions();
         }
         Ok(())
     }
 
-    /// Lets the number of workers be found, or stay.
+    /// Turns automatic concurrency on or off.
     ///
     /// # Errors
     /// [`RunError::SingleThreaded`].
@@ -86,18 +86,21 @@ impl Run {
         }
         if adaptive != self.tuner.is_some() && self.ending.is_none() && !self.state.is_over() {
             self.tuner = adaptive.then(|| self.new_tuner());
-            let text =
-                if adaptive { "concurrency auto" } else { "concurrency auto is off: the number of workers stays" };
+            let text = if adaptive {
+                "automatic concurrency is on"
+            } else {
+                "automatic concurrency is off; the number of workers stays"
+            };
             self.engine.events.push(EventKind::Notice { text: text.into() });
         }
         Ok(())
     }
 
-    /// Brings the threads in line with the wanted concurrency.
+    /// Starts and stops threads until they match the wanted concurrency.
     pub(super) fn reconcile(&mut self) -> Result<(), RunError> {
         let partitions = u32::try_from(self.engine.partitions.len()).unwrap_or(u32::MAX);
-        let wanted_members = self.target.min(partitions);
-        let mut workers = self.target;
+        let wanted_members = self.wanted_workers.min(partitions);
+        let mut workers = self.wanted_workers;
         if let Reading::Group { context, members } = &mut self.reading {
             members.retain(|(_, member)| !member.is_gone());
             let mut changed = false;
@@ -114,7 +117,7 @@ impl Run {
                     changed = true;
                 }
                 if self.engine.settings.ordering == Ordering::Partition {
-                    // Its worker stays until it has given its partitions back.
+                    // The member's worker stays until the member has released its partitions.
                     workers = workers.max(number + 1);
                 }
             }
@@ -123,13 +126,13 @@ impl Run {
             }
         }
         let mut result = Ok(());
-        for id in self.engine.board.set_workers(workers) {
+        for id in self.engine.scheduler.set_workers(workers) {
             if result.is_ok() {
                 result = self.spawn_worker(id);
             }
             if result.is_err() {
-                // The next look tries again.
-                self.engine.board.forget_worker(id);
+                // The next tick tries again.
+                self.engine.scheduler.forget_worker(id);
             }
         }
         result

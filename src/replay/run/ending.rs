@@ -1,35 +1,35 @@
-//! How a run comes to its end: what is in hand is finished, the positions are committed, and then it is told.
+//! The end of a run: finishes the records in flight, commits the positions, and then reports the end.
 
 use std::{sync::atomic::Ordering::Relaxed, thread::JoinHandle, time::Instant};
 
 use super::{
     Reading, Run,
-    finishing::{BadEnd, Finishing},
+    handler_finish::{FinishError, HandlerFinish},
 };
 use crate::{
     feed::{EventKind, Owner, PartitionState, RunState},
-    handler::{KeptBy, RunEnd},
+    handler::{PositionStore, RunEnd},
 };
 
-/// An end under way.
+/// A run's end in progress.
 pub(super) struct Ending {
-    /// What the run will be then.
+    /// The final state.
     pub(super) state: RunState,
-    /// When it ends whatever is still going on.
+    /// When the run ends even if records are still in flight.
     deadline: Instant,
 }
 
 impl Run {
-    pub(super) fn look_for_the_end(&mut self, now: Instant) {
+    pub(super) fn check_end(&mut self, now: Instant) {
         if self.engine.failure().is_some() {
             self.begin_ending(RunState::Failed, now);
         } else if self.engine.finished_at().is_some() {
-            self.tell_if_nothing_was_left();
+            self.report_nothing_left();
             self.begin_ending(RunState::Done, now);
         } else {
-            let (waiting, in_hand) = self.engine.board.load();
-            // What is in quarantine, and what waits behind it, is decided first.
-            if waiting + in_hand + self.engine.board.quarantine_load().records == 0 {
+            let (waiting, in_flight) = self.engine.scheduler.load();
+            // Quarantined keys, and what waits for them, are decided first.
+            if waiting + in_flight + self.engine.scheduler.quarantine_load().records == 0 {
                 let (mut failed, mut open) = (0, 0);
                 for partition in self.engine.partitions.iter() {
                     let partition = partition.lock();
@@ -38,15 +38,15 @@ impl Run {
                 }
                 if open == 0 && failed > 0 {
                     let first = self.engine.unreadable().unwrap_or_default();
-                    let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in all)") };
-                    self.engine.fail(format!("{first}{all}; everything else is handled"));
+                    let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
+                    self.engine.fail(format!("{first}{all}; all other records are handled"));
                 }
             }
         }
     }
 
-    /// Says why a run that has come to its end has read nothing, where everything was dealt with before it began.
-    fn tell_if_nothing_was_left(&self) {
+    /// Reports why a finished run has read nothing, if every record was already settled before it started.
+    fn report_nothing_left(&self) {
         let offsets = self.engine.plan.records();
         let nothing_read = self.engine.partitions.iter().all(|partition| {
             let partition = partition.lock();
@@ -56,37 +56,40 @@ impl Run {
         if offsets == 0 || !nothing_read {
             return;
         }
-        let text = match (self.engine.kept_by(), &self.engine.settings.group) {
-            (KeptBy::Target, _) => {
-                format!("all {offsets} are applied already: the handler's target stands at the end of the range")
+        let text = match (self.engine.position_store(), &self.engine.settings.group) {
+            (PositionStore::Target, _) => {
+                format!(
+                    "all {offsets} records were already applied: the target's positions are at the end of the range"
+                )
             }
-            (KeptBy::TargetsGroup, _) => format!("all {offsets} are in the target already"),
-            (KeptBy::Run, Some(group)) => format!(
-                "all {offsets} are dealt with already: group {group} has committed the end of the range; another --group reads it again"
+            (PositionStore::TargetGroup, _) => format!("all {offsets} records are already in the target"),
+            (PositionStore::Run, Some(group)) => format!(
+                "all {offsets} records were already handled: group {group} has committed the end of the range; another \
+                 --group reads them again"
             ),
-            (KeptBy::Run, None) => return,
+            (PositionStore::Run, None) => return,
         };
         self.engine.events.push(EventKind::Notice { text });
     }
 
     pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
-        self.engine.board.stop();
+        self.engine.scheduler.stop();
         if state != RunState::Done {
-            self.engine.end_without_matches();
+            self.engine.report_unmatched_filter();
         }
-        self.engine.tell_of_times();
+        self.engine.report_timestamp_findings();
         self.state = RunState::Draining;
         self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
     }
 
-    pub(super) fn go_on_ending(&mut self, now: Instant) {
-        if self.finishing.is_some() {
-            return self.go_on_finishing();
+    pub(super) fn continue_ending(&mut self, now: Instant) {
+        if self.handler_finish.is_some() {
+            return self.poll_handler_finish();
         }
         let Some(ending) = &self.ending else { return };
         let (state, late) = (ending.state, now >= ending.deadline);
-        let (_, in_hand) = self.engine.board.load();
-        if in_hand > 0 && !late {
+        let (_, in_flight) = self.engine.scheduler.load();
+        if in_flight > 0 && !late {
             return;
         }
         self.engine.stop_reading();
@@ -104,21 +107,24 @@ impl Run {
         if !all_gone && !late {
             return;
         }
-        if in_hand > 0 || !workers_done {
+        if in_flight > 0 || !workers_done {
             self.engine.events.push(EventKind::Warning {
-                text: "work in hand did not come to its end in time; the positions stay below it".into(),
+                text: "records in flight did not finish within the drain timeout; they were not committed and will be \
+                       processed again"
+                    .into(),
             });
         } else if !reading_done {
             self.engine.events.push(EventKind::Warning {
-                text: "the group was not left in good order in time; what was handled since the last commit will be repeated"
+                text: "could not leave the group within the timeout; records handled since the last commit will be \
+                       processed again"
                     .into(),
             });
         }
         self.finish_handlers(state, now);
     }
 
-    /// Everything is handled; in a group the run is done when the coordinator has acknowledged that.
-    fn state_by_the_group(&mut self, state: RunState) -> RunState {
+    /// Everything is handled. In a group the run is done only after the coordinator has acknowledged that.
+    fn state_after_group_commit(&mut self, state: RunState) -> RunState {
         if state != RunState::Done {
             return state;
         }
@@ -129,8 +135,8 @@ impl Run {
         let named: Vec<String> = partitions.iter().map(ToString::to_string).collect();
         let more = if count > named.len() { format!(" and {} more", count - named.len()) } else { String::new() };
         let text = format!(
-            "everything is handled, but the group's coordinator has not acknowledged the last positions of {}{more}; run the \
-             same command again when it answers: it repeats what is above the committed positions",
+            "all records are handled, but the group's coordinator has not acknowledged the last positions of {}{more}; \
+             run the same command again when it answers: it repeats the records above the committed positions",
             named.join(", ")
         );
         self.engine.events.push(EventKind::Error { text: text.clone() });
@@ -138,8 +144,8 @@ impl Run {
         RunState::Failed
     }
 
-    /// A run that follows the log has no end of its own. Stopped with everything dealt with that it saw, it is done.
-    fn state_of_following(&mut self, state: RunState) -> RunState {
+    /// A run that follows the log has no end. If it is stopped after it has settled everything it saw, it is done.
+    fn state_when_following(&mut self, state: RunState) -> RunState {
         if !self.engine.plan.follow || state != RunState::Cancelled {
             return state;
         }
@@ -147,7 +153,7 @@ impl Run {
         for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
             let is_ours = partition.owner != Owner::Nobody;
-            // Of a topic that is gone nothing can be committed any more: what was handled of it decides.
+            // Nothing can be committed for a deleted topic; the handled records decide.
             let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
             if partition.has_failed() && (!is_handled || partition.log_is_gone()) {
                 self.error = self.engine.unreadable();
@@ -161,30 +167,30 @@ impl Run {
     fn finish_handlers(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
         self.error = self.engine.failure().or(self.error.take());
-        let state = self.state_by_the_group(state);
-        let state = self.state_of_following(state);
+        let state = self.state_after_group_commit(state);
+        let state = self.state_when_following(state);
         let end = RunEnd {
             complete: state == RunState::Done,
             handled: self.engine.handled(),
             passed_over: self.engine.skipped.load(Relaxed) + self.engine.dead_lettered.load(Relaxed),
         };
-        // Without a group nothing is left to do after the last record; with one, the positions had to be committed.
-        let over = match (&self.reading, self.engine.finished_at()) {
+        // Without a group the run ends with the last record; in a group, the positions had to be committed first.
+        let ended_at = match (&self.reading, self.engine.finished_at()) {
             (Reading::Own(_), Some(finished)) => finished,
             _ => now,
         };
-        self.finishing = Some(Finishing::begin(&self.engine, &self.source, end, state, over));
-        self.go_on_finishing();
+        self.handler_finish = Some(HandlerFinish::begin(&self.engine, &self.source, end, state, ended_at));
+        self.poll_handler_finish();
     }
 
-    /// Looks whether the handlers are at their end, and with them the run.
-    pub(super) fn go_on_finishing(&mut self) {
-        let Some(finishing) = &mut self.finishing else { return };
-        let Some((result, took)) = finishing.look(&self.engine) else { return };
-        let (state, end) = (finishing.state, finishing.over + took);
-        self.finishing = None;
+    /// Checks whether the handlers have finished, and then ends the run.
+    pub(super) fn poll_handler_finish(&mut self) {
+        let Some(handler_finish) = &mut self.handler_finish else { return };
+        let Some((result, took)) = handler_finish.poll(&self.engine) else { return };
+        let (state, end) = (handler_finish.state, handler_finish.ended_at + took);
+        self.handler_finish = None;
         self.state = state;
-        if let Err(BadEnd { text, usage }) = result {
+        if let Err(FinishError { text, usage }) = result {
             self.engine.events.push(EventKind::Error { text: text.clone() });
             if self.error.is_none() {
                 self.engine.note_usage(usage);
@@ -196,14 +202,14 @@ impl Run {
     }
 
     fn conclude(&mut self, end: Instant) {
-        self.over = Some(end);
+        self.ended_at = Some(end);
         let elapsed_s = self.elapsed_s(end);
-        if let Some(recorder) = self.recorder.take()
-            && !recorder.end(self.figures(end))
+        if let Some(checkpoint_thread) = self.checkpoint_thread.take()
+            && !checkpoint_thread.end(self.figures(end))
         {
             self.engine.events.push(EventKind::Warning {
-                text: "the journal's last entry was not written in time; what came after the one before it is repeated when \
-                       the run is resumed"
+                text: "the last checkpoint was not written in time; records handled after the previous one are \
+                       repeated when the run is resumed"
                     .into(),
             });
         }

@@ -1,8 +1,8 @@
-//! Why a run cannot be started, or a change not be made.
+//! Errors of starting or changing a run.
 
 use crate::handler::HandlerError;
 
-/// A run that cannot be started, or a change that cannot be made.
+/// Why a run cannot be started or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// More workers than partition order can use.
@@ -11,33 +11,33 @@ pub enum RunError {
          choose at most {partitions}, or --ordering key"
     )]
     TooManyWorkers {
-        /// What was asked for.
+        /// The requested number.
         wanted: u32,
-        /// How many there can be.
+        /// The number of partitions.
         partitions: u32,
     },
-    /// Another number of workers than one.
+    /// A single-threaded run cannot have more workers.
     #[error("this run is single-threaded: it has one worker; start it without --single-threaded for more")]
     SingleThreaded,
-    /// Barriers, where others may have a part of the records.
+    /// Barriers cannot be used in a group.
     #[error(
-        "a barrier comes after everything before it, which one process cannot know of what others in its group have in hand; \
-         run it without a group, or without barriers"
+        "barriers need one process to see all records, so they cannot be used with a consumer group; \
+         drop --group or the barriers"
     )]
     GroupBarriers,
-    /// An order by time that cannot be kept, or has no effect.
+    /// Time order is impossible or has no effect.
     #[error("--time-order {0}")]
     TimeOrder(&'static str),
-    /// The handler cannot be made.
+    /// The handler cannot be created.
     #[error(transparent)]
     Handler(#[from] HandlerError),
     /// The settings contradict each other.
     #[error("{0}")]
     Contradiction(String),
-    /// There is no way to the dead letters.
+    /// The dead-letter topics cannot be used.
     #[error("{0}")]
     DeadLetters(String),
-    /// The operating system gives no thread.
-    #[error("the system gives no further thread ({0}); choose a lower concurrency")]
+    /// The operating system cannot start a thread.
+    #[error("the operating system cannot start another thread ({0}); choose a lower concurrency")]
     Thread(#[from] std::io::Error),
 }

@@ -1,30 +1,30 @@
-//! Records that were handled while they waited: by a worker that had them in hand when their partition was taken away, and whose
-//! result came after the partition was back.
+//! Skips records that were handled while they waited: a worker had them in flight when their partition was revoked, and
+//! reported the result after the partition was assigned again.
 
 use crate::{
     domain::Record,
     handler::{LaneFailure, LaneRun},
 };
 
-/// Has a batch handled without the records that `is_handled` names. The batch is as it was afterwards, and the failures count
-/// the records that were left out as done. `handle` gets at least one record of each run that it sees.
-pub fn handle_the_rest(
+/// Handles a batch without the records for which `is_handled` is true. The batch is unchanged afterwards, and failures
+/// count the skipped records as done. `handle` gets at least one record of each run that it sees.
+pub fn handle_unhandled(
     batch: &mut Vec<LaneRun>,
     is_handled: impl Fn(&Record) -> bool,
     handle: impl FnOnce(&mut Vec<LaneRun>) -> Vec<LaneFailure>,
 ) -> Vec<LaneFailure> {
     let places: Vec<Vec<bool>> =
         batch.iter().map(|run| run.records.iter().map(&is_handled).collect()).collect::<Vec<_>>();
-    if !places.iter().flatten().any(|left_out| *left_out) {
+    if !places.iter().flatten().any(|skipped| *skipped) {
         return handle(batch);
     }
-    let (mut shown, mut runs, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut shown, mut runs, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for (number, (run, places)) in std::mem::take(batch).into_iter().zip(&places).enumerate() {
         let (mut kept, mut out) = (Vec::new(), Vec::new());
         for (record, is_out) in run.records.into_iter().zip(places) {
             if *is_out { out.push(record) } else { kept.push(record) }
         }
-        left_out.push((run.lane, out));
+        skipped.push((run.lane, out));
         if !kept.is_empty() {
             runs.push(number);
             shown.push(LaneRun { lane: run.lane, records: kept });
@@ -33,7 +33,7 @@ pub fn handle_the_rest(
     let mut failures = if shown.is_empty() { Vec::new() } else { handle(&mut shown) };
     for failure in &mut failures {
         let Some(&run) = runs.get(failure.run) else { continue };
-        let mut kept = places[run].iter().enumerate().filter(|(_, left_out)| !**left_out).map(|(place, _)| place);
+        let mut kept = places[run].iter().enumerate().filter(|(_, skipped)| !**skipped).map(|(place, _)| place);
         failure.run = run;
         failure.done = kept.nth(failure.done).unwrap_or(places[run].len());
     }
@@ -41,9 +41,9 @@ pub fn handle_the_rest(
     for (run, lane) in runs.into_iter().zip(shown) {
         kept[run] = lane.records;
     }
-    for ((places, kept), (lane, out)) in places.iter().zip(kept).zip(left_out) {
+    for ((places, kept), (lane, out)) in places.iter().zip(kept).zip(skipped) {
         let (mut kept, mut out) = (kept.into_iter(), out.into_iter());
-        let records = places.iter().filter_map(|left_out| if *left_out { out.next() } else { kept.next() }).collect();
+        let records = places.iter().filter_map(|skipped| if *skipped { out.next() } else { kept.next() }).collect();
         batch.push(LaneRun { lane, records });
     }
     failures
@@ -75,9 +75,9 @@ mod tests {
     }
 
     proptest! {
-        /// By the definition: the handler sees what is not handled yet, in its order, and a failure stands at its record.
+        /// By definition, the handler sees the unhandled records in order, and a failure is reported at its record.
         #[test]
-        fn a_handler_sees_what_is_left(
+        fn a_handler_sees_the_unhandled_records(
             runs in prop::collection::vec(prop::collection::vec(any::<bool>(), 1..6), 1..5),
             fails in prop::collection::vec(prop::option::of(0_i64..6), 5),
         ) {
@@ -88,7 +88,7 @@ mod tests {
             let mut batch: Vec<LaneRun> = runs.iter().zip(0..).map(|(one, lane)| run(lane, one.len())).collect();
             let before = shape(&batch);
             let is_handled = |record: &Record| handled(record.partition, record.offset);
-            let failures = handle_the_rest(&mut batch, is_handled, |shown| {
+            let failures = handle_unhandled(&mut batch, is_handled, |shown| {
                 let mut failures = Vec::new();
                 for (at, (lane, offsets)) in shape(shown).into_iter().enumerate() {
                     assert_eq!(offsets, left(lane));
@@ -103,8 +103,8 @@ mod tests {
             prop_assert_eq!(shape(&batch), before);
             for (lane, _) in (0_u32..).zip(&runs) {
                 let own = fails[lane as usize].filter(|offset| left(lane).contains(offset));
-                let told = failures.iter().find(|failure| failure.run == lane as usize).map(|failure| failure.done);
-                prop_assert_eq!(told, own.map(|offset| usize::try_from(offset).unwrap()));
+                let reported = failures.iter().find(|failure| failure.run == lane as usize).map(|failure| failure.done);
+                prop_assert_eq!(reported, own.map(|offset| usize::try_from(offset).unwrap()));
             }
         }
     }

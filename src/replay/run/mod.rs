@@ -1,19 +1,19 @@
-//! One execution of a plan: its threads, its state, its end.
+//! One execution of a plan: its threads, its state, and its end.
 
-mod accepted;
 pub mod assignor;
 pub mod concurrency;
-mod deal;
 mod ending;
 pub mod error;
 mod failures;
-mod figures;
-mod finishing;
 mod handled_late;
+mod handler_finish;
 mod outlook;
 mod pace;
+mod partition_assignment;
 pub mod rate;
+mod record_guard;
 mod starting;
+mod stats;
 mod tuner;
 pub mod view;
 pub mod worker;
@@ -28,13 +28,13 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use self::{
-    ending::Ending, failures::Failures, finishing::Finishing, outlook::Outlook, tuner::Tuner, view::Meters,
+    ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook, tuner::Tuner, view::Meters,
     worker::WorkerStats,
 };
 use super::{
+    checkpoints::thread::CheckpointThread,
     engine::Engine,
     group::rebalance::Rebalances,
-    journalling::recorder::Recorder,
     reading::member::{GroupContext, MemberThread},
 };
 use crate::{
@@ -45,22 +45,23 @@ use crate::{
     kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig},
 };
 
-/// How many rebalances a run keeps for its report: each snapshot copies them, and a run that follows may go on for weeks.
+/// How many rebalances a run keeps for its report. Each snapshot copies them, and a run that follows the log may last
+/// for weeks.
 const REPORTED_REBALANCES: usize = 1000;
 
-/// How often the run tells its journal where it stands as a whole.
-const RECORD: Duration = Duration::from_millis(50);
+/// How often the run passes its totals to its journal.
+const TOTALS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How a run reaches its cluster.
 #[derive(Clone)]
 pub struct Connection {
-    /// The client that the plan was made with, so that it knows the topics already.
+    /// The client that the plan was made with. It already knows the topics.
     pub client: Client,
-    /// What further clients are made with.
+    /// The configuration for further clients.
     pub kafka: KafkaConfig,
     /// Which group protocol to speak.
     pub protocol: GroupProtocol,
-    /// The cluster is the embedded broker, which is made anew each time and has new names for the same topics.
+    /// The cluster is the embedded broker. It is recreated each time, with new ids for the same topics.
     pub embedded: bool,
 }
 
@@ -87,79 +88,79 @@ pub struct Run {
     started: Instant,
     started_at: DateTime<Utc>,
     state: RunState,
-    target: u32,
-    initial: u32,
-    changed: bool,
+    wanted_workers: u32,
+    initial_workers: u32,
+    concurrency_changed: bool,
     source: Arc<dyn HandlerSource>,
     workers: Vec<WorkerSlot>,
     rebalances: Arc<Mutex<Rebalances>>,
-    rebalanced: Vec<RebalanceView>,
+    finished_rebalances: Vec<RebalanceView>,
     worker_seconds: f64,
-    over: Option<Instant>,
+    ended_at: Option<Instant>,
     error: Option<String>,
     meters: Meters,
     outlook: Outlook,
     pub(super) failures: Failures,
-    /// What a plan said before, if one was made.
+    /// The prediction of the plan, if one was made before the run.
     pub(super) predicted_before: Option<Prediction>,
-    /// What would become of records that fail, where nothing is applied.
+    /// For a dry run: what a real run would do with failed records.
     pub(super) would_fail: String,
     reading: Reading,
     ending: Option<Ending>,
-    finishing: Option<Finishing>,
+    handler_finish: Option<HandlerFinish>,
     last_tick: Instant,
-    /// What keeps threads from being started, as it was told last.
-    trouble: Option<String>,
-    dealt_with_open: usize,
-    /// Finds the number of workers, where that is wanted.
+    /// The last reported reason why threads cannot be started.
+    thread_error: Option<String>,
+    open_at_assignment: usize,
+    /// Finds the number of workers, with automatic concurrency.
     tuner: Option<Tuner>,
     rate: Option<RateLimit>,
     rate_changed: bool,
-    /// What earlier attempts of this run add up to.
+    /// The totals of earlier attempts.
     before: Figures,
-    recorder: Option<Recorder>,
-    /// Whether there is a journal to go on from.
+    checkpoint_thread: Option<CheckpointThread>,
+    /// Whether the run can be resumed from a journal.
     pub(super) resumable: bool,
-    /// What further clients are made with.
+    /// The configuration for further clients.
     kafka: KafkaConfig,
-    recorded: Instant,
-    /// How many partitions there were when they were dealt out last.
-    dealt_partitions: usize,
+    totals_sent_at: Instant,
+    /// The number of partitions when they were last assigned to workers.
+    assigned_partitions: usize,
 }
 
 impl Run {
-    /// Sets or lifts the most that is handed out in a second.
+    /// Sets or removes the rate limit.
     pub fn set_rate(&mut self, rate: Option<RateLimit>) {
         if rate == self.rate || self.state.is_over() {
             return;
         }
         self.rate = rate;
         self.rate_changed = true;
-        self.engine.board.set_rate(rate);
+        self.engine.scheduler.set_rate(rate);
         let text = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
         self.engine.events.push(EventKind::Notice { text });
     }
 
-    /// Stops handing out records, for the time being.
+    /// Pauses the run: no more records are handed to workers.
     pub fn pause(&mut self) {
         if self.state == RunState::Running {
             self.state = RunState::Paused;
-            self.engine.board.set_paused(true);
+            self.engine.scheduler.set_paused(true);
             self.engine.events.push(EventKind::Paused);
         }
     }
 
-    /// Goes on after a pause.
+    /// Resumes a paused run.
     pub fn resume(&mut self) {
         if self.state == RunState::Paused {
             self.state = RunState::Running;
-            self.engine.forget_pause();
-            self.engine.board.set_paused(false);
+            self.engine.clear_pause();
+            self.engine.scheduler.set_paused(false);
             self.engine.events.push(EventKind::Resumed);
         }
     }
 
-    /// Stops before the end: what is in hand is finished and committed.
+    /// Stops the run before its end: records in flight are finished and committed.
     pub fn cancel(&mut self) {
         if !self.state.is_over() && self.ending.is_none() {
             self.engine.events.push(EventKind::CancelRequested);
@@ -167,7 +168,7 @@ impl Run {
         }
     }
 
-    /// Looks after everything that has no thread of its own. Returns whether the run is over.
+    /// Does everything that has no thread of its own. Returns whether the run has ended.
     pub fn tick(&mut self, now: Instant) -> bool {
         if self.state.is_over() {
             return true;
@@ -175,57 +176,57 @@ impl Run {
         if self.ending.is_none() {
             if self.state == RunState::Running {
                 self.worker_seconds +=
-                    f64::from(self.target) * now.saturating_duration_since(self.last_tick).as_secs_f64();
+                    f64::from(self.wanted_workers) * now.saturating_duration_since(self.last_tick).as_secs_f64();
             }
             self.last_tick = now;
             self.follow_rebalances(now);
-            self.look_after_failures(now);
+            self.handle_failures(now);
         }
         if self.ending.is_none() {
-            // Partitions that are on their way to a member have not been read yet, unless everything has.
+            // Partitions that are still being assigned have not been read yet, unless everything was read.
             let is_settled = !matches!(self.reading, Reading::Group { .. }) || !self.rebalances.lock().is_open();
             if is_settled || self.engine.finished_at().is_some() {
-                self.engine.look_for_matches();
+                self.engine.check_filter_matches();
             }
-            self.look_for_the_end(now);
+            self.check_end(now);
         }
         if self.ending.is_none() {
-            if self.deals_itself() && self.engine.partitions.len() > self.dealt_partitions {
-                self.dealt_partitions = self.engine.partitions.len();
-                self.deal();
+            if self.assigns_partitions() && self.engine.partitions.len() > self.assigned_partitions {
+                self.assigned_partitions = self.engine.partitions.len();
+                self.assign_partitions();
             }
-            let trouble = self.reconcile().err().map(|error| error.to_string());
-            if trouble != self.trouble {
-                // Told once, though it is tried again all the time.
-                if let Some(text) = &trouble {
+            let thread_error = self.reconcile().err().map(|error| error.to_string());
+            if thread_error != self.thread_error {
+                // Reported once, although starting is retried all the time.
+                if let Some(text) = &thread_error {
                     self.engine.events.push(EventKind::Warning { text: text.clone() });
                 }
-                self.trouble = trouble;
+                self.thread_error = thread_error;
             }
-            if self.deals_itself() {
-                self.deal_when_idle();
+            if self.assigns_partitions() {
+                self.reassign_when_idle();
             }
             self.tune(now);
         } else {
-            self.go_on_ending(now);
+            self.continue_ending(now);
         }
-        if now.saturating_duration_since(self.recorded) >= RECORD
-            && let Some(recorder) = &self.recorder
+        if now.saturating_duration_since(self.totals_sent_at) >= TOTALS_INTERVAL
+            && let Some(checkpoint_thread) = &self.checkpoint_thread
         {
-            self.recorded = now;
-            recorder.note(self.figures(now));
+            self.totals_sent_at = now;
+            checkpoint_thread.note(self.figures(now));
         }
         self.state.is_over()
     }
 
-    /// Whether the run has failed because something wrong was asked for.
+    /// Whether the run failed because of wrong usage.
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
         self.state == RunState::Failed && self.engine.is_wrong_usage()
     }
 
     fn follow_rebalances(&mut self, now: Instant) {
-        let expected = self.target as usize;
+        let expected = self.wanted_workers as usize;
         let mut rebalances = self.rebalances.lock();
         rebalances.grow(self.engine.partitions.len());
         let settled = rebalances.settle(now, expected);
@@ -238,10 +239,10 @@ impl Run {
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
         let at_s = self.before.elapsed_s + started.saturating_duration_since(self.started).as_secs_f64();
-        if self.rebalanced.len() == REPORTED_REBALANCES {
-            self.rebalanced.remove(0);
+        if self.finished_rebalances.len() == REPORTED_REBALANCES {
+            self.finished_rebalances.remove(0);
         }
-        self.rebalanced.push(RebalanceView { at_s, kind: by, duration_ms, moved });
+        self.finished_rebalances.push(RebalanceView { at_s, kind: by, duration_ms, moved });
     }
 
     fn busy_seconds(&self) -> f64 {
@@ -253,8 +254,8 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // A session that ends early leaves no thread behind that goes on handling.
-        self.engine.board.stop();
+        // If a session ends early, no thread continues handling.
+        self.engine.scheduler.stop();
         self.engine.stop_reading();
         self.close_dead_letters();
     }

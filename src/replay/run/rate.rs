@@ -1,32 +1,32 @@
-//! Speeds for people: a counter's rise over the last second.
+//! Displayed rates: the increase of a counter over the last second.
 
 use std::time::{Duration, Instant};
 
-/// What a speed is measured over.
-const WINDOW: Duration = Duration::from_secs(1);
-/// So many moments of it are kept.
-const MOMENTS: usize = 10;
-/// They follow each other no faster than this.
-const APART: Duration = Duration::from_millis(100);
+/// The time that a rate covers.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+/// The number of moments kept.
+const MAX_MOMENTS: usize = 10;
+/// The shortest time between two moments.
+const MOMENT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The rate of a rising counter over the last second, or over the time since the first moment.
+/// The rate of an increasing counter over the last second, or since the first moment if that is later.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
-    /// The oldest first; those from `len` on mean nothing.
-    moments: [Option<(Instant, u64)>; MOMENTS],
+    /// The oldest first, then unused ones.
+    moments: [Option<(Instant, u64)>; MAX_MOMENTS],
     per_s: f64,
 }
 
 impl Rate {
-    /// Notes the counter's present value and returns the rate per second. Where everything `stands` still, it is 0 at once.
-    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-    pub fn update(&mut self, now: Instant, count: u64, stands: bool) -> f64 {
-        if stands {
+    /// Adds the counter's current value and returns the rate per second. If `is_stalled`, the rate is 0 immediately.
+    #[allow(clippy::cast_precision_loss, reason = "a displayed rate")]
+    pub fn update(&mut self, now: Instant, count: u64, is_stalled: bool) -> f64 {
+        if is_stalled {
             *self = Self::default();
         }
         let since = |then: Instant| now.saturating_duration_since(then);
-        // The oldest moment that still belongs to the second, with a little patience.
-        let oldest = self.moments.iter().flatten().find(|(then, _)| since(*then) <= WINDOW + APART / 2);
+        // The oldest moment within the last second, with some tolerance.
+        let oldest = self.moments.iter().flatten().find(|(then, _)| since(*then) <= RATE_WINDOW + MOMENT_INTERVAL / 2);
         let oldest = oldest.or(self.moments.iter().flatten().last());
         if let Some((then, before)) = oldest
             && since(*then) >= Duration::from_millis(1)
@@ -34,12 +34,12 @@ impl Rate {
             self.per_s = count.saturating_sub(*before) as f64 / since(*then).as_secs_f64();
         }
         let newest = self.moments.iter().flatten().last();
-        if newest.is_none_or(|(then, _)| since(*then) >= APART * 9 / 10) {
+        if newest.is_none_or(|(then, _)| since(*then) >= MOMENT_INTERVAL * 9 / 10) {
             if let Some(free) = self.moments.iter_mut().find(|moment| moment.is_none()) {
                 *free = Some((now, count));
             } else {
                 self.moments.rotate_left(1);
-                self.moments[MOMENTS - 1] = Some((now, count));
+                self.moments[MAX_MOMENTS - 1] = Some((now, count));
             }
         }
         self.per_s
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_that_of_the_last_second_and_falls_to_zero_within_one() {
+    fn a_rate_covers_the_last_second_and_falls_to_zero_within_one() {
         let start = Instant::now();
         let at = |tick: u64| start + Duration::from_millis(tick * 100);
         let mut rate = Rate::default();
@@ -69,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_still_has_no_speed() {
+    fn a_stalled_counter_has_no_rate() {
         let start = Instant::now();
         let mut rate = Rate::default();
         rate.update(start, 0, false);
         assert!(rate.update(start + Duration::from_millis(300), 900, false) > 2_000.0);
         assert!(rate.update(start + Duration::from_millis(400), 950, true).abs() < f64::EPSILON);
         let shown = rate.update(start + Duration::from_millis(500), 960, false);
-        assert!((shown - 100.0).abs() < 1e-6, "what was before does not count: {shown}");
+        assert!((shown - 100.0).abs() < 1e-6, "earlier values do not count: {shown}");
     }
 }

@@ -1,4 +1,4 @@
-//! How a run begins: what has to hold, and everything it is made of.
+//! Starts a run: checks the settings and creates its parts.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -19,26 +19,26 @@ use super::{
 use crate::{
     domain::Ordering,
     feed::{EventKind, EventLog, Owner, RunState},
-    handler::{HandlerSource, KeptBy},
+    handler::{HandlerSource, PositionStore},
     journal::Figures,
-    kafka::{KafkaConfig, MemberConfig, Place},
+    kafka::{KafkaConfig, MemberConfig, ReaderRole},
     plan::Plan,
     replay::{
-        dead_letters::{DeadLetters, Target, topics},
+        checkpoints::{OpenJournal, thread::CheckpointThread},
+        dead_letters::{DeadLetterTarget, DeadLetters, topics},
         engine::Engine,
         group::rebalance::Rebalances,
-        journalling::{Opened, recorder::Recorder},
-        lanes::quarantine::Trouble,
-        limits::guarding,
+        lanes::quarantine::QuarantineReason,
+        limits::lag_guard,
+        position_claims::{PositionsView, spawn_claiming_readers},
         reading::{discovery, identity, member::GroupContext, readers::spawn_readers},
         settings::{OnFailure, Settings},
-        target::{PositionsView, spawn_claiming_readers},
     },
 };
 
-/// Goes on from what earlier attempts add up to. What comes of keys that they have given up goes to the dead letters, behind
-/// what is there of them.
-fn take_up(engine: &Engine, before: &mut Figures) {
+/// Restores the totals of earlier attempts. Further records of the keys that they discarded are dead-lettered after
+/// those already sent.
+fn restore_totals(engine: &Engine, before: &mut Figures) {
     engine.retried.store(before.retried, Relaxed);
     engine.skipped.store(before.skipped, Relaxed);
     engine.dead_lettered.store(before.dead_lettered, Relaxed);
@@ -47,17 +47,21 @@ fn take_up(engine: &Engine, before: &mut Figures) {
     }
     engine.unjudged.store(before.unjudged, Relaxed);
     engine.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
-    let keys = std::mem::take(&mut before.condemned);
+    let keys = std::mem::take(&mut before.discarded);
     if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
         return;
     }
     engine.events.push(EventKind::Notice {
-        text: format!("{} keys were given up before: what is left of them goes to the dead letters", keys.len()),
+        text: format!(
+            "{} keys were discarded in an earlier attempt; their remaining records go to the dead letters",
+            keys.len()
+        ),
     });
-    engine.board.condemn_again(keys.into_iter().map(Trouble::from_journal));
+    engine.scheduler.restore_discarded(keys.into_iter().map(QuarantineReason::from_journal));
 }
 
-/// How members join. Where a run follows the log, they look for new partitions as often as it does.
+/// The configuration of the members. In a run that follows the log, they look for new partitions as often as the run
+/// does.
 fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
     let mut kafka = connection.kafka.clone();
     if engine.plan.follow {
@@ -70,13 +74,13 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
         topics: engine.plan.topics.clone(),
         protocol: connection.protocol,
         tier: engine.settings.tier,
-        place: Place::First,
+        connection: ReaderRole::First,
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {
         engine.events.push(EventKind::Warning {
             text: format!(
-                "run.drain_timeout ({} s) is too long for max.poll.interval.ms: members give partitions back after {} s",
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms; members release partitions after {} s",
                 wait.as_secs(),
                 longest.as_secs()
             ),
@@ -85,20 +89,20 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
     config
 }
 
-/// Time order needs every partition in one process, and lanes that span them.
+/// Time order needs every partition in one process, and lanes that span partitions.
 fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
     if !plan.selection.scope.time_order {
         return Ok(());
     }
     if settings.group.is_some() {
         return Err(RunError::TimeOrder(
-            "needs all partitions in one process, and a group may spread them over several; leave --group out",
+            "needs all partitions in one process, but a group may spread them over several; drop --group",
         ));
     }
     if settings.needs_partition_order() {
         return Err(RunError::TimeOrder(
-            "spreads partitions over lanes, and the handler topic commits whole partitions; set topic.transactional = false, or \
-             use --single-threaded",
+            "spreads partitions over lanes, but the handler topic commits whole partitions; set topic.transactional = \
+             false, or use --single-threaded",
         ));
     }
     if settings.ordering != Ordering::Key {
@@ -107,12 +111,12 @@ fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Where the dead letters of each partition go, where there may be any.
+/// The dead-letter targets of each partition, if the run can dead-letter records.
 fn dead_letter_targets(
     plan: &Plan,
     settings: &Settings,
     connection: &Connection,
-) -> Result<Option<Vec<Target>>, RunError> {
+) -> Result<Option<Vec<DeadLetterTarget>>, RunError> {
     if let Some(contradiction) = settings.contradiction() {
         return Err(RunError::Contradiction(contradiction));
     }
@@ -127,7 +131,7 @@ impl Run {
     /// Starts a run.
     ///
     /// # Errors
-    /// Too many workers for the ordering, no thread for them.
+    /// There are too many workers for the ordering, or the operating system has no thread left.
     #[allow(clippy::too_many_lines, reason = "one step after the other, in the order that they need")]
     pub fn start(
         id: String,
@@ -136,11 +140,11 @@ impl Run {
         connection: &Connection,
         source: Arc<dyn HandlerSource>,
         events: EventLog,
-        journal: Option<Opened>,
+        journal: Option<OpenJournal>,
     ) -> Result<Self, RunError> {
         let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
-        let target = first_workers(plan.partitions.len() + joined, &settings);
-        check_workers(plan.partitions.len() + joined, &settings, target)?;
+        let wanted_workers = first_workers(plan.partitions.len() + joined, &settings);
+        check_workers(plan.partitions.len() + joined, &settings, wanted_workers)?;
         if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
             return Err(RunError::GroupBarriers);
         }
@@ -149,38 +153,38 @@ impl Run {
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         drop(engine.handlers.set(Arc::clone(&source)));
-        engine.claims.unnamed = connection.embedded;
+        engine.claims.is_ephemeral_cluster = connection.embedded;
         let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
         if let Some(opened) = &mut journal {
-            // Where a group or the target keeps the positions, what is repeated is for the next owner to find out.
+            // If a group or the target stores the positions, the next owner finds out what is repeated.
             engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
-            take_up(&engine, &mut before);
+            restore_totals(&engine, &mut before);
             if engine.keeps_positions() {
-                // The partitions themselves have their counters.
+                // The partitions have their own counters.
                 before.forget_counts();
             }
         }
         if let Some(batch_time) = source.batch_time() {
-            engine.board.aim_at(batch_time);
+            engine.scheduler.set_batch_time(batch_time);
         }
         let engine = Arc::new(engine);
         source.watch(Arc::new(PositionsView::of(&engine)));
         for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
             engine.join(joined);
         }
-        // A record that pauses the run may be dead-lettered, with all its headers.
+        // A record that pauses the run may be dead-lettered with all its headers.
         let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
         let headers = source.wants_headers() || may_dead_letter;
         if let Some(targets) = targets {
-            // It ends by itself when the run is over.
+            // The thread ends by itself when the run is over.
             drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
         }
         let now = Instant::now();
-        engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: target });
+        engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: wanted_workers });
         let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
         let reading = match &engine.settings.group {
-            None if engine.kept_by() != KeptBy::Run => {
+            None if engine.position_store() != PositionStore::Run => {
                 Reading::Own(vec![spawn_claiming_readers(&engine, &connection.client, headers)?])
             }
             None => {
@@ -203,34 +207,34 @@ impl Run {
                     health: connection.health(),
                     rebalances: Arc::clone(&rebalances),
                     headers,
-                    unsettled: Arc::default(),
+                    uncommitted_members: Arc::default(),
                 },
                 members: Vec::new(),
             },
         };
         let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
-        let recorder = match journal {
-            Some(Opened { journal, keep, .. }) => {
+        let checkpoint_thread = match journal {
+            Some(OpenJournal { journal, keep, .. }) => {
                 let figures = Figures { state: RunState::Running, ..before.clone() };
-                Some(Recorder::spawn(Arc::clone(&engine), journal, keep, figures)?)
+                Some(CheckpointThread::spawn(Arc::clone(&engine), journal, keep, figures)?)
             }
             None => None,
         };
-        let resumable = recorder.is_some();
+        let resumable = checkpoint_thread.is_some();
         let mut run = Self {
             id,
             started: now,
             started_at,
             state: RunState::Running,
-            target,
-            initial: target,
-            changed: false,
+            wanted_workers,
+            initial_workers: wanted_workers,
+            concurrency_changed: false,
             source,
             workers: Vec::new(),
             rebalances,
-            rebalanced: Vec::new(),
+            finished_rebalances: Vec::new(),
             worker_seconds: before.worker_s,
-            over: None,
+            ended_at: None,
             error: None,
             meters: Meters::new(partitions),
             outlook: Outlook::default(),
@@ -239,23 +243,23 @@ impl Run {
             would_fail: String::new(),
             reading,
             ending: None,
-            finishing: None,
+            handler_finish: None,
             last_tick: now,
-            trouble: None,
-            dealt_with_open: partitions,
+            thread_error: None,
+            open_at_assignment: partitions,
             tuner: None,
             rate: engine.settings.rate,
             rate_changed: false,
             before,
-            recorder,
+            checkpoint_thread,
             resumable,
             kafka: connection.kafka.clone(),
-            recorded: now,
-            dealt_partitions: partitions,
+            totals_sent_at: now,
+            assigned_partitions: partitions,
             engine,
         };
         run.begin_limits(&connection.kafka)?;
-        run.announce_own_assignment();
+        run.announce_assignment();
         run.reconcile()?;
         discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
         identity::spawn(Arc::clone(&run.engine), connection.client.clone())?;
@@ -267,7 +271,7 @@ impl Run {
             self.tuner = Some(self.new_tuner());
         }
         if let (Some(group), Some(max_lag)) = (&self.engine.settings.protect_group, self.engine.settings.max_lag) {
-            guarding::spawn(&self.engine, kafka, group, max_lag)?;
+            lag_guard::spawn(&self.engine, kafka, group, max_lag)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Measures a run in windows of time for [`Adaptive`], and does what it says.
+//! Measures a run in windows of time for [`ConcurrencyController`], and applies its adjustments.
 
 use std::{
     sync::atomic::Ordering::Relaxed,
@@ -11,22 +11,22 @@ use super::Run;
 use crate::{
     feed::{EventKind, RunState},
     replay::limits::{
-        adaptive::{Adaptive, Advice, Observation},
+        adaptive::{Adjustment, ConcurrencyController, Observation},
         limiter::Throttle,
     },
 };
 
-/// The length of a window. With a group the members need some 0.2 s to settle after a change.
+/// The length of a window. In a group, members take about 0.2 s to settle after a change.
 const WINDOW: Duration = Duration::from_millis(100);
 const GROUP_WINDOW: Duration = Duration::from_millis(400);
-/// A window holds so many records of each worker, or it says nothing of them.
-const RECORDS: u64 = 3;
-/// Handlers that are slower than this are measured by the few records that there are.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The minimum number of records of each worker in a window.
+const MIN_RECORDS_PER_WORKER: u64 = 3;
+/// A window ends after this time even with fewer records, for slow handlers.
+const MAX_WINDOW: Duration = Duration::from_secs(30);
 
-/// What had been counted when the window began.
+/// The counters at the start of a window.
 #[derive(Clone, Debug)]
-struct Mark {
+struct WindowStart {
     at: Instant,
     handled: u64,
     busy_s: f64,
@@ -35,59 +35,63 @@ struct Mark {
     latency_ns: Histogram<u64>,
 }
 
-/// The edge between a run and the search for its number of workers.
+/// Connects a run to the controller of its number of workers.
 #[derive(Debug)]
 pub(super) struct Tuner {
-    adaptive: Adaptive,
-    mark: Option<Mark>,
-    /// The most workers that could have been busy at once, in this window.
+    adaptive: ConcurrencyController,
+    window_start: Option<WindowStart>,
+    /// The most workers that could have been busy at once in this window.
     usable: u64,
 }
 
 impl Run {
     pub(super) fn new_tuner(&self) -> Tuner {
         let most = self.max_concurrency().min(self.engine.settings.max_concurrency.get());
-        Tuner { adaptive: Adaptive::new(self.target, most), mark: None, usable: 0 }
+        Tuner { adaptive: ConcurrencyController::new(self.wanted_workers, most), window_start: None, usable: 0 }
     }
 
-    /// Closes a window when it is time, and changes the number of workers where that helps.
+    /// Ends a window when it is complete, and changes the number of workers if that helps.
     pub(super) fn tune(&mut self, now: Instant) {
         let Some(mut tuner) = self.tuner.take() else { return };
-        let usable = self.engine.board.usable();
+        let usable = self.engine.scheduler.usable_workers();
         tuner.usable = tuner.usable.max(usable);
         if self.state != RunState::Running
             || self.engine.throttle() != Throttle::Open
             || self.rebalances.lock().is_open()
-            || self.engine.board.first_taken().is_none()
+            || self.engine.scheduler.first_taken().is_none()
         {
-            // Nothing can be learnt from this time.
-            tuner.mark = None;
-        } else if let Some(mark) = &tuner.mark {
-            if self.is_window_over(mark, now, usable) {
-                let (seen, mark) = self.look_back(mark, now, tuner.usable);
-                (tuner.mark, tuner.usable) = (Some(mark), usable);
-                if let Advice::Change { to, reason } = tuner.adaptive.observe(&seen) {
-                    tuner.mark = None;
+            // This time cannot be measured.
+            tuner.window_start = None;
+        } else if let Some(window_start) = &tuner.window_start {
+            if self.is_window_over(window_start, now, usable) {
+                let (observation, window_start) = self.observe_window(window_start, now, tuner.usable);
+                (tuner.window_start, tuner.usable) = (Some(window_start), usable);
+                if let Adjustment::Change { to, reason } = tuner.adaptive.observe(&observation) {
+                    tuner.window_start = None;
                     if let Err(error) = self.change_concurrency(to, Some(reason)) {
-                        self.engine.events.push(EventKind::Warning { text: format!("concurrency stays: {error}") });
+                        self.engine
+                            .events
+                            .push(EventKind::Warning { text: format!("the number of workers stays: {error}") });
                     }
                 }
             }
         } else {
-            (tuner.mark, tuner.usable) = (Some(self.mark(now)), usable);
+            (tuner.window_start, tuner.usable) = (Some(self.window_start(now)), usable);
         }
         self.tuner = Some(tuner);
     }
 
-    fn is_window_over(&self, mark: &Mark, now: Instant, usable: u64) -> bool {
+    fn is_window_over(&self, window_start: &WindowStart, now: Instant, usable: u64) -> bool {
         let length = if self.engine.settings.group.is_some() { GROUP_WINDOW } else { WINDOW };
-        let elapsed = now.saturating_duration_since(mark.at);
-        let enough = || self.handled_by_workers() - mark.handled >= RECORDS * u64::from(self.target);
-        elapsed >= length && (enough() || usable == 0 || elapsed >= LONGEST)
+        let elapsed = now.saturating_duration_since(window_start.at);
+        let enough = || {
+            self.handled_by_workers() - window_start.handled >= MIN_RECORDS_PER_WORKER * u64::from(self.wanted_workers)
+        };
+        elapsed >= length && (enough() || usable == 0 || elapsed >= MAX_WINDOW)
     }
 
-    fn mark(&self, now: Instant) -> Mark {
-        Mark {
+    fn window_start(&self, now: Instant) -> WindowStart {
+        WindowStart {
             at: now,
             handled: self.handled_by_workers(),
             busy_s: self.busy_seconds(),
@@ -98,24 +102,24 @@ impl Run {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn look_back(&self, mark: &Mark, now: Instant, usable: u64) -> (Observation, Mark) {
-        let end = self.mark(now);
-        let seconds = now.saturating_duration_since(mark.at).as_secs_f64().max(1e-3);
-        let handled = (end.handled - mark.handled) as f64;
-        let failed = (end.failed - mark.failed) as f64;
+    fn observe_window(&self, window_start: &WindowStart, now: Instant, usable: u64) -> (Observation, WindowStart) {
+        let end = self.window_start(now);
+        let seconds = now.saturating_duration_since(window_start.at).as_secs_f64().max(1e-3);
+        let handled = (end.handled - window_start.handled) as f64;
+        let failed = (end.failed - window_start.failed) as f64;
         let mut latency_ns = end.latency_ns.clone();
-        // The older one is a part of the newer.
-        let is_apart = latency_ns.subtract(&mark.latency_ns).is_ok();
-        let seen = Observation {
+        // Works because the older histogram is contained in the newer one.
+        let is_apart = latency_ns.subtract(&window_start.latency_ns).is_ok();
+        let observation = Observation {
             throughput: handled / seconds,
             p95_ms: if is_apart { latency_ns.value_at_quantile(0.95) as f64 / 1e6 } else { 0.0 },
             failures: if failed > 0.0 { failed / (handled + failed) } else { 0.0 },
-            busy: ((end.busy_s - mark.busy_s) / (seconds * f64::from(self.target))).clamp(0.0, 1.0),
+            busy: ((end.busy_s - window_start.busy_s) / (seconds * f64::from(self.wanted_workers))).clamp(0.0, 1.0),
             lanes: usable,
-            falls_behind: end.left > mark.left,
+            falls_behind: end.left > window_start.left,
             held: false,
         };
-        (seen, end)
+        (observation, end)
     }
 
     fn handled_by_workers(&self) -> u64 {

@@ -4,18 +4,18 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use hdrhistogram::Histogram;
 
-use super::{Run, outlook::Seen, rate::Rate};
+use super::{Run, outlook::RunObservation, rate::Rate};
 use crate::{
     domain::{Lag, Offset, Ordering, RateLimit, Tier, TopicPartition},
     feed::{
-        CurrentLimit, LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RehearsalView, RetryingView,
+        CurrentLimit, DryRunFindings, LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RetryingView,
         RunState, RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
     },
-    plan::{Load, held_back, predict},
+    plan::{Workload, held_back, predict},
     replay::partition::{PartitionRun, key_groups::Digest},
 };
 
-/// The rates that are followed from one view to the next.
+/// The rates that are updated from one view to the next.
 #[derive(Debug)]
 pub struct Meters {
     records: Rate,
@@ -25,7 +25,7 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// Nothing has been counted yet.
+    /// Starts without counts.
     #[must_use]
     pub fn new(partitions: usize) -> Self {
         Self {
@@ -37,47 +37,48 @@ impl Meters {
     }
 }
 
-/// What all partitions say together.
-struct Gathered {
+/// The sums over all partitions.
+struct PartitionSums {
     totals: Totals,
     digest: Digest,
     partitions: Vec<PartitionView>,
-    seen: Seen,
+    observation: RunObservation,
 }
 
 impl Run {
-    /// The run as it is now.
+    /// The current state of the run.
     pub fn view(&mut self, now: Instant) -> RunView {
-        let now = self.over.unwrap_or(now);
-        let over = self.state.is_over();
+        let now = self.ended_at.unwrap_or(now);
+        let has_ended = self.state.is_over();
         let elapsed_s = self.elapsed_s(now);
         let handling_s = self.handling_s(now);
         let retrying = self.retrying(now);
         let quarantine = self.quarantine_view(now);
-        let (_, in_hand) = self.engine.board.load();
-        let stands = in_hand == 0
+        let (_, in_flight) = self.engine.scheduler.load();
+        let is_stalled = in_flight == 0
             && (self.state == RunState::Paused
                 || quarantine.awaits_decision
                 || retrying.is_some_and(|retrying| retrying.alone));
-        let Gathered { totals, digest, partitions, mut seen } = self.gather(now, handling_s, stands);
+        let PartitionSums { totals, digest, partitions, mut observation } =
+            self.read_partitions(now, handling_s, is_stalled);
         let unfinished = partitions.iter().filter(|partition| partition.lag != Lag::Known(0)).count();
         self.engine.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
-        let throughput = if over {
+        let throughput = if has_ended {
             Throughput {
                 records_per_s: per_s(totals.handled, handling_s),
                 bytes_per_s: per_s(totals.bytes, handling_s),
             }
         } else {
             Throughput {
-                records_per_s: self.meters.records.update(now, totals.handled, stands),
-                bytes_per_s: self.meters.bytes.update(now, totals.bytes, stands),
+                records_per_s: self.meters.records.update(now, totals.handled, is_stalled),
+                bytes_per_s: self.meters.bytes.update(now, totals.bytes, is_stalled),
             }
         };
         let rebalancing = self.rebalances.lock().is_open();
-        seen.goes &= !rebalancing;
-        let (eta_s, limit) = self.look_ahead(now, &totals, &seen);
-        let ideal = over.then(|| self.ideal(handling_s)).flatten();
-        let workers = self.worker_views(now, &partitions, stands);
+        observation.can_progress &= !rebalancing;
+        let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
+        let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
+        let workers = self.worker_views(now, &partitions, is_stalled);
         RunView {
             id: self.id.clone(),
             state: self.state,
@@ -86,13 +87,13 @@ impl Run {
             handling_s,
             eta_s,
             limit: match ideal {
-                Some(ideal) => Some(CurrentLimit { bound: ideal.limit, name: self.outlook.name_of(ideal.limit) }),
+                Some(ideal) => Some(CurrentLimit { bottleneck: ideal.limit, name: self.outlook.name_of(ideal.limit) }),
                 None => limit,
             },
-            retrying: retrying.filter(|_| !over),
+            retrying: retrying.filter(|_| !has_ended),
             plan: self.plan_view(),
-            concurrency: self.target,
-            first_concurrency: self.initial,
+            concurrency: self.wanted_workers,
+            first_concurrency: self.initial_workers,
             max_concurrency: self.max_concurrency(),
             limits: LimitsView {
                 adaptive: self.tuner.is_some(),
@@ -108,26 +109,27 @@ impl Run {
             totals,
             throughput,
             digest: digest.to_string(),
-            buffered_bytes: if over { 0 } else { self.engine.held.load(Relaxed) },
+            buffered_bytes: if has_ended { 0 } else { self.engine.held.load(Relaxed) },
             workers,
             partitions,
-            rebalances: self.rebalanced.clone(),
+            rebalances: self.finished_rebalances.clone(),
             error: self.error.clone().or_else(|| self.engine.failure()),
             paused_by: self.engine.paused_by().map(|cause| cause.reason),
             paused_record: self.paused_record(),
             quarantine,
             effects: self.source.effects(),
-            rehearsal: self.rehearsal_view(),
+            rehearsal: self.dry_run_findings(),
         }
     }
 
-    /// Looks at every partition.
-    fn gather(&mut self, now: Instant, handling_s: f64, stands: bool) -> Gathered {
-        let over = self.state.is_over();
+    /// Reads every partition.
+    fn read_partitions(&mut self, now: Instant, handling_s: f64, is_stalled: bool) -> PartitionSums {
+        let has_ended = self.state.is_over();
         let mut totals = self.totals_of_the_run();
         let mut digest = Digest::default();
         let mut partitions = Vec::with_capacity(self.engine.partitions.len());
-        let mut seen = Seen { goes: !stands, read: 0, assignments: 0, elsewhere: 0, own: (0, 0) };
+        let mut observation =
+            RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: 0, own: (0, 0) };
         self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
         for (partition, rate) in self.engine.partitions.iter().zip(&mut self.meters.partitions) {
             let partition = partition.lock();
@@ -141,24 +143,27 @@ impl Run {
             totals.ahead += ahead;
             totals.lag = add(totals.lag, lag);
             digest = digest.combine(partition.groups.digest());
-            seen.read += partition.read();
-            seen.assignments += u64::from(partition.epoch);
+            observation.read += partition.read();
+            observation.assignments += u64::from(partition.epoch);
             match (&partition.owner, lag.known().unwrap_or(0)) {
-                (Owner::Nobody, lag) => seen.elsewhere += lag,
-                (_, lag) => seen.own = (seen.own.0 + lag, seen.own.1 + ahead),
+                (Owner::Nobody, lag) => observation.elsewhere += lag,
+                (_, lag) => observation.own = (observation.own.0 + lag, observation.own.1 + ahead),
             }
-            let records_per_s =
-                if over { per_s(partition.handled, handling_s) } else { rate.update(now, partition.handled, stands) };
+            let records_per_s = if has_ended {
+                per_s(partition.handled, handling_s)
+            } else {
+                rate.update(now, partition.handled, is_stalled)
+            };
             partitions.push(partition_view(&partition, ahead, records_per_s));
         }
         totals.duplicates = totals.already_handled + totals.repeated;
-        // Partitions count dropped unjudged records among those that the filter left out.
+        // Partitions count dropped unjudged records among the filtered ones.
         totals.filtered = totals.filtered.saturating_sub(totals.unjudged_dropped);
-        Gathered { totals, digest, partitions, seen }
+        PartitionSums { totals, digest, partitions, observation }
     }
 
-    /// What is counted for the run as a whole, and what earlier attempts have counted where this one cannot know it: a group
-    /// or a target keeps positions, and no counters.
+    /// The totals of the run. Counters of earlier attempts are added where this attempt cannot know them: a group or a
+    /// target stores positions, but no counters.
     fn totals_of_the_run(&self) -> Totals {
         let before = &self.before;
         Totals {
@@ -168,7 +173,7 @@ impl Run {
             already_handled: before.already_handled,
             repeated: before.repeated,
             lost: before.lost,
-            lanes: self.engine.board.lanes_used(),
+            lanes: self.engine.scheduler.lanes_used(),
             retried: self.engine.retried.load(Relaxed),
             skipped: self.engine.skipped.load(Relaxed),
             barriers: self.engine.barriers.load(Relaxed),
@@ -181,21 +186,21 @@ impl Run {
         }
     }
 
-    /// What waits for its next attempt.
+    /// The lanes that wait for their next attempt.
     fn retrying(&self, now: Instant) -> Option<RetryingView> {
-        let (lanes, next, alone) = self.engine.board.resting()?;
+        let (lanes, next, alone) = self.engine.scheduler.backing_off()?;
         Some(RetryingView { lanes, next_s: next.saturating_duration_since(now).as_secs_f64(), alone })
     }
 
-    /// The run in one line, once it is over.
+    /// One line about the finished run.
     #[must_use]
     pub fn summary(&self, view: &RunView) -> RunSummary {
         RunSummary {
             id: view.id.clone(),
             state: view.state,
             ordering: view.plan.ordering,
-            concurrency: self.initial,
-            concurrency_changed: self.changed,
+            concurrency: self.initial_workers,
+            concurrency_changed: self.concurrency_changed,
             handled: view.totals.handled,
             elapsed_s: view.elapsed_s,
             handling_s: view.handling_s,
@@ -208,10 +213,10 @@ impl Run {
 
     pub(super) fn handling_s(&self, now: Instant) -> f64 {
         let before = self.before.handling_s;
-        let Some(first) = self.engine.board.first_taken() else { return before };
-        let (_, in_hand) = self.engine.board.load();
+        let Some(first) = self.engine.scheduler.first_taken() else { return before };
+        let (_, in_flight) = self.engine.scheduler.load();
         let end = match self.engine.last_done() {
-            Some(last) if self.state.is_over() || in_hand == 0 => last,
+            Some(last) if self.state.is_over() || in_flight == 0 => last,
             _ => now,
         };
         before + end.saturating_duration_since(first).as_secs_f64()
@@ -234,17 +239,17 @@ impl Run {
             adaptive: settings.adaptive,
             selection: plan.selection.scope.to_string(),
             follow: plan.follow,
-            on_failure: settings.failures_in_words(),
-            on_retention: settings.retention_in_words().to_owned(),
+            on_failure: settings.describe_on_failure(),
+            on_retention: settings.describe_on_retention().to_owned(),
             resumable: self.resumable,
         }
     }
 
-    /// The tier; with `auto`, also the one that it came to last.
+    /// The tier; for `auto`, also the one it last chose.
     fn tier_in_words(&self) -> String {
         let settings = &self.engine.settings;
         match settings.tier {
-            // Each member of a group has a client and a thread of its own whatever the tier.
+            // In a group each member has a client and a thread with every tier.
             Tier::Auto if settings.group.is_none() && self.engine.clients.load(Relaxed) > 1 => {
                 format!("{} ({})", Tier::Auto, Tier::Dedicated)
             }
@@ -253,21 +258,21 @@ impl Run {
         }
     }
 
-    fn rehearsal_view(&self) -> Option<RehearsalView> {
-        let mut view = self.source.rehearsal(self.state.is_over())?;
-        if let RehearsalView::DryRun(dry_run) = &mut view {
+    fn dry_run_findings(&self) -> Option<DryRunFindings> {
+        let mut view = self.source.dry_run_findings(self.state.is_over())?;
+        if let DryRunFindings::DryRun(dry_run) = &mut view {
             dry_run.on_failure.clone_from(&self.would_fail);
         }
         Some(view)
     }
 
-    /// From the end of the last handling to the last commit, once both are known.
+    /// Seconds from the end of the last handling to the last commit, once both are known.
     fn commit_s(&self) -> Option<f64> {
         let committed = (*self.engine.committed.lock()).filter(|_| self.state.is_over())?;
         Some(committed.saturating_duration_since(self.engine.last_done()?).as_secs_f64())
     }
 
-    fn worker_views(&mut self, now: Instant, partitions: &[PartitionView], stands: bool) -> Vec<WorkerView> {
+    fn worker_views(&mut self, now: Instant, partitions: &[PartitionView], is_stalled: bool) -> Vec<WorkerView> {
         let mut own: HashMap<u32, Vec<_>> = HashMap::new();
         let by_member = self.engine.settings.ordering == Ordering::Partition;
         for partition in partitions.iter().filter(|partition| partition.first < partition.end) {
@@ -281,24 +286,24 @@ impl Run {
             }
         }
         self.meters.workers.resize(self.workers.len(), Default::default());
-        let over = self.state.is_over();
+        let has_ended = self.state.is_over();
         let mut views = Vec::with_capacity(self.workers.len());
         for (id, (slot, (rate, busy_ns))) in (0_u32..).zip(self.workers.iter().zip(&mut self.meters.workers)) {
             let handled = slot.stats.handled.load(Relaxed);
             let state = match slot.stats.state() {
-                _ if over => WorkerState::Idle,
-                WorkerState::Busy if id >= self.target => WorkerState::Leaving,
+                _ if has_ended => WorkerState::Idle,
+                WorkerState::Busy if id >= self.wanted_workers => WorkerState::Leaving,
                 state => state,
             };
-            if id >= self.target && state == WorkerState::Idle && !over {
+            if id >= self.wanted_workers && state == WorkerState::Idle && !has_ended {
                 continue;
             }
-            let busy = busy_ns.update(now, slot.stats.busy_ns.load(Relaxed), stands) / 1e9;
+            let busy = busy_ns.update(now, slot.stats.busy_ns.load(Relaxed), is_stalled) / 1e9;
             views.push(WorkerView {
                 id,
                 state,
                 handled,
-                records_per_s: rate.update(now, handled, stands),
+                records_per_s: rate.update(now, handled, is_stalled),
                 busy: busy.min(1.0),
                 partitions: own.remove(&id).unwrap_or_default(),
             });
@@ -306,8 +311,8 @@ impl Run {
         views
     }
 
-    /// How long this run would have taken at best, by what is known now that it is over. Never longer than it took: records
-    /// of one call share its time, so that the heaviest lane's may have taken less than their part.
+    /// The shortest time this run could have taken, computed at its end. It is never longer than the actual time:
+    /// records of one call share its time, so the records of the heaviest lane may have taken less than their share.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     fn ideal(&self, handling_s: f64) -> Option<Prediction> {
         let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
@@ -317,13 +322,13 @@ impl Run {
             handled += partition.handled;
             heaviest_partition = heaviest_partition.max(partition.handled);
             for (group, count) in partition.groups.counts() {
-                // Records without a key wait for each other within their partition only.
+                // Records without a key only wait for each other within their partition.
                 let lane = if self.engine.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
                 *keys.entry(lane).or_default() += count;
             }
         }
         if self.engine.plan.follow {
-            // It waited for records to be written.
+            // The run waited for records to be written.
             return None;
         }
         let measured_s =
@@ -331,18 +336,18 @@ impl Run {
         let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);
         let record_s = expected_s.unwrap_or(measured_s);
         let mean_workers = self.worker_seconds / self.started_to_end_s().max(1e-9);
-        let workers = if self.changed { mean_workers.max(1.0) } else { f64::from(self.initial) };
-        let heaviest_worker = if self.changed {
+        let workers = if self.concurrency_changed { mean_workers.max(1.0) } else { f64::from(self.initial_workers) };
+        let heaviest_worker = if self.concurrency_changed {
             0
         } else {
             self.workers.iter().map(|slot| slot.stats.handled.load(Relaxed)).max().unwrap_or(0)
         };
-        // Workers that mostly waited, while the buffers were never full, waited for reading.
+        // Workers that mostly waited although the buffers were never full were waiting for reading.
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
-        let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
+        let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
         let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
         let heaviest = keys.iter().max_by_key(|(_, count)| **count);
-        let ideal = predict(&Load {
+        let ideal = predict(&Workload {
             ordering: self.engine.settings.ordering,
             records: handled,
             heaviest_key: heaviest.map_or(0, |(_, count)| *count),
@@ -357,11 +362,11 @@ impl Run {
         Some(Prediction { elapsed_s: ideal.elapsed_s.min(handling_s.max(1e-9)), ..ideal })
     }
 
-    /// The time that what somebody has set leaves the run: of a rate that never changed what it takes, otherwise the time
-    /// that was needed, where workers mostly waited for it.
+    /// The shortest time that the user's limits allow: for a rate limit that never changed, the time it takes;
+    /// otherwise the actual time, if workers mostly waited for the limit.
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     fn rate_s(&self, handling_s: f64, handled: u64) -> Option<f64> {
-        let held_back = self.engine.board.limited().as_secs_f64() > handling_s / 2.0;
+        let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
         match self.rate {
             Some(RateLimit::Records(per_s)) if !self.rate_changed => Some(handled as f64 / per_s.get() as f64),
             Some(RateLimit::Bytes(per_s)) if !self.rate_changed => {
@@ -394,7 +399,7 @@ fn add(a: Lag, b: Lag) -> Lag {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+#[allow(clippy::cast_precision_loss, reason = "a displayed rate")]
 fn per_s(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }

@@ -1,4 +1,4 @@
-//! A worker: takes a batch, has it handled, settles it, and takes the next.
+//! A worker: takes a batch, calls its handler, settles the results, and takes the next batch.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,8 +11,8 @@ use std::{
 };
 
 use super::{
-    accepted::{Refusal, handle_accepted, undecodable},
-    handled_late::handle_the_rest,
+    handled_late::handle_unhandled,
+    record_guard::{Rejection, handle_accepted, undecodable},
 };
 use crate::{
     feed::WorkerState,
@@ -21,10 +21,10 @@ use crate::{
     replay::engine::Engine,
 };
 
-/// A thousand workers with the usual 8 MiB of address space each would frighten people who look at `top`.
+/// A thousand workers with the usual 8 MiB of address space each would look alarming in `top`.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// What is known of a worker from outside.
+/// The counters and the state of a worker.
 #[derive(Debug, Default)]
 pub struct WorkerStats {
     /// Records handled.
@@ -35,7 +35,7 @@ pub struct WorkerStats {
 }
 
 impl WorkerStats {
-    /// What it does just now.
+    /// What the worker is doing.
     #[must_use]
     pub fn state(&self) -> WorkerState {
         match self.state.load(Relaxed) {
@@ -45,7 +45,7 @@ impl WorkerStats {
     }
 }
 
-/// Starts a worker. It ends when the board tells it to go.
+/// Starts a worker. It ends when the scheduler stops it.
 ///
 /// # Errors
 /// The operating system has no thread left.
@@ -58,29 +58,30 @@ pub fn spawn(
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
         let rules = &engine.plan.selection.scope.rules;
-        // Most runs ask for no format, and pay for none. A rehearsal tells of what cannot be decoded, and goes on.
-        let may_fail = rules.decoding.is_asked() || rules.on_unjudged == Some(OnUnjudged::Fail);
-        let asked = may_fail && engine.settings.rehearsal.is_none();
-        let decodes = asked.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
-        while engine.board.take(id, &mut batch) {
+        // Most runs specify no format and skip decoding. A dry run reports records that cannot be decoded and
+        // continues.
+        let may_fail = rules.decoding.is_specified() || rules.on_unjudged == Some(OnUnjudged::Fail);
+        let must_decode = may_fail && engine.settings.dry_run.is_none();
+        let decodes = must_decode.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
+        while engine.scheduler.take(id, &mut batch) {
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
-            // It stays until the result is settled.
-            let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, places(&batch)));
+            // Held until the result is settled.
+            let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, positions(&batch)));
             let mut handle = |batch: &mut Vec<LaneRun>| {
                 if decodes.is_none() && !engine.has_decisions() {
                     return handle(handler.as_mut(), batch);
                 }
-                let refuse = |record: &_| {
+                let reject = |record: &_| {
                     if engine.is_decided(record) {
-                        return Some(Refusal::decided());
+                        return Some(Rejection::decided_by_user());
                     }
                     decodes.and_then(|decodes| undecodable(rules, decodes, record))
                 };
-                handle_accepted(batch, refuse, |batch| handle(handler.as_mut(), batch))
+                handle_accepted(batch, reject, |batch| handle(handler.as_mut(), batch))
             };
             let failures = if engine.has_late_results() {
-                handle_the_rest(&mut batch, |record| engine.was_handled_late(record), handle)
+                handle_unhandled(&mut batch, |record| engine.was_handled_late(record), handle)
             } else {
                 handle(&mut batch)
             };
@@ -98,12 +99,12 @@ pub fn spawn(
     })
 }
 
-/// Where the records of a batch stand: partition and offset.
-fn places(batch: &[LaneRun]) -> impl Iterator<Item = (u32, i64)> {
+/// The partition and offset of each record of a batch.
+fn positions(batch: &[LaneRun]) -> impl Iterator<Item = (u32, i64)> {
     batch.iter().flat_map(|run| run.records.iter().map(|record| (record.partition, record.offset)))
 }
 
-/// A handler that panics has failed with its whole batch: nothing is known of what it did.
+/// Calls the handler. If it panics, the whole batch has failed, since nothing is known about its effects.
 fn handle(handler: &mut dyn Handler, batch: &[LaneRun]) -> Vec<LaneFailure> {
     catch_unwind(AssertUnwindSafe(|| handler.handle(batch))).unwrap_or_else(|panic| {
         let text = panic

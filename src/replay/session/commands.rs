@@ -1,11 +1,11 @@
-//! What commands do: to the run, to the next one, to plans and lists.
+//! Commands of a session: changes to the run, the next run, plans, and lists.
 
 use std::sync::Arc;
 
 use super::{
-    Body,
+    SessionLoop,
     listing::{Answer, Listing},
-    planning::Change,
+    planning::PlanChange,
     starting::{failed, usage},
 };
 use crate::{
@@ -14,30 +14,30 @@ use crate::{
     replay::{Command, Problem, RunError, run::Run},
 };
 
-impl Body {
-    pub(super) fn obey(&mut self, command: Command) {
+impl SessionLoop {
+    pub(super) fn handle_command(&mut self, command: Command) {
         match command {
             Command::Start if self.run.is_none() => self.start(),
             Command::Start => {}
-            Command::ListTopics => self.list(),
+            Command::ListTopics => self.list_topics(),
             Command::Plan(names) => self.plan(&names),
             Command::StopPlanning => {
-                self.plans.stop();
+                self.plan_task.stop();
                 self.publish_now();
             }
             Command::Replay(names) => self.replay(&names),
             Command::Restart => match &mut self.run {
                 Some(run) => {
                     run.cancel();
-                    self.start_again = true;
+                    self.restart_pending = true;
                 }
                 None => self.start(),
             },
             Command::Pause => self.run.iter_mut().for_each(Run::pause),
             Command::Resume => self.run.iter_mut().for_each(Run::resume),
             Command::Cancel => {
-                self.start_again = false;
-                self.plans.then_start = false;
+                self.restart_pending = false;
+                self.plan_task.starts_run = false;
                 self.run.iter_mut().for_each(Run::cancel);
             }
             Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
@@ -52,32 +52,32 @@ impl Body {
                     }
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
-                self.show_change();
+                self.publish_change();
             }
             Command::SetAdaptive(adaptive) => {
                 match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
                     Ok(()) => self.options.settings.adaptive = adaptive,
                     Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
                 }
-                self.show_change();
+                self.publish_change();
             }
             Command::SetRate(rate) => {
                 self.options.settings.rate = rate;
                 self.run.iter_mut().for_each(|run| run.set_rate(rate));
-                self.show_change();
+                self.publish_change();
             }
             Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
             Command::DecideRecord(decision) => self.run.iter_mut().for_each(|run| run.decide_record(decision)),
             Command::Shutdown => {
-                self.closing = true;
-                self.start_again = false;
-                self.plans.stop();
+                self.is_closing = true;
+                self.restart_pending = false;
+                self.plan_task.stop();
                 self.run.iter_mut().for_each(Run::cancel);
             }
         }
     }
 
-    fn show_change(&mut self) {
+    fn publish_change(&mut self) {
         self.published = None;
         if self.run.is_none() {
             self.publish_now();
@@ -91,7 +91,7 @@ impl Body {
                 match &mut self.run {
                     Some(run) => {
                         run.cancel();
-                        self.start_again = true;
+                        self.restart_pending = true;
                     }
                     None => self.start(),
                 }
@@ -112,27 +112,27 @@ impl Body {
             chosen.map(|selection| selection.within(self.options.scope.clone()))
         };
         match selection {
-            Ok(selection) => self.plan_of(selection),
-            Err(problem) => self.plans.refuse(problem),
+            Ok(selection) => self.plan_selection(selection),
+            Err(problem) => self.plan_task.refuse(problem),
         }
         self.publish_now();
     }
 
-    /// Makes a plan of what the next run would read and how; while a run is going, of that one.
-    pub(super) fn plan_of(&mut self, selection: Selection) {
+    /// Makes a plan of the next run, or of the current run if there is one.
+    pub(super) fn plan_selection(&mut self, selection: Selection) {
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs + u32::from(self.run.is_none()));
-        self.plans.ask(&self.options, &self.health, selection, settings);
+        self.plan_task.start(&self.options, &self.health, selection, settings);
     }
 
-    pub(super) fn look_at_planning(&mut self) {
-        let change = self.plans.look();
-        if change == Change::None {
+    pub(super) fn poll_plan(&mut self) {
+        let change = self.plan_task.poll();
+        if change == PlanChange::None {
             return;
         }
         self.publish_now();
-        if change == Change::Over && self.plans.then_start && self.run.is_none() && !self.closing {
-            if let Some(problem) = self.plans.problem() {
+        if change == PlanChange::Finished && self.plan_task.starts_run && self.run.is_none() && !self.is_closing {
+            if let Some(problem) = self.plan_task.problem() {
                 let text = format!("the run starts without a plan: {problem}");
                 self.events.push(EventKind::Warning { text });
             }
@@ -140,30 +140,31 @@ impl Body {
         }
     }
 
-    pub(super) fn list(&mut self) {
+    pub(super) fn list_topics(&mut self) {
         if self.run.is_none() {
             self.problem = None;
         }
         let options = &self.options;
         match Listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
             Ok(listing) => self.listing = Some(listing),
-            Err(error) => self.not_listed(failed(&error)),
+            Err(error) => self.report_listing_failure(failed(&error)),
         }
         self.publish_now();
     }
 
-    pub(super) fn look_at_listing(&mut self) {
-        match self.listing.as_ref().map(Listing::look) {
+    pub(super) fn poll_listing(&mut self) {
+        match self.listing.as_ref().map(Listing::poll) {
             None | Some(Answer::Waiting) => return,
-            Some(Answer::Over) => self.listing = None,
+            Some(Answer::Finished) => self.listing = None,
             Some(Answer::New(Ok(catalog))) => self.catalog = Some(catalog),
-            Some(Answer::New(Err(problem))) => self.not_listed(problem),
+            Some(Answer::New(Err(problem))) => self.report_listing_failure(problem),
         }
         self.publish_now();
     }
 
-    /// Without topics no run can be started; one that is going needs no list.
-    fn not_listed(&mut self, problem: Problem) {
+    /// Reports why the topics could not be listed. Without a list no run can be started; a current run does not need
+    /// one.
+    fn report_listing_failure(&mut self, problem: Problem) {
         if self.run.is_none() {
             self.problem = Some(problem);
         } else {

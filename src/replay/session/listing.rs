@@ -1,4 +1,4 @@
-//! Finding out which topics a cluster has, beside whatever the session does meanwhile.
+//! Lists the topics of a cluster on a separate thread.
 
 use std::{
     sync::{
@@ -15,59 +15,59 @@ use crate::{
     replay::Problem,
 };
 
-/// Above so many partitions in all their logs are not measured: every broker would have to answer for its share.
-const MOST_MEASURED: usize = 5_000;
-/// How many topics whose logs cannot be measured are passed over before no more is tried; each may take the whole wait.
-const MOST_PASSED_OVER: usize = 3;
+/// Above this number of partitions no log is measured: every broker would have to answer for its share.
+const MAX_MEASURED_PARTITIONS: usize = 5_000;
+/// How many topics that cannot be measured are skipped before measuring stops. Each may take the whole timeout.
+const MAX_SKIPPED_TOPICS: usize = 3;
 
-/// What the cluster said.
-pub(super) type Listed = Result<Arc<[TopicView]>, Problem>;
+/// The topics of a cluster, or why they cannot be listed.
+pub(super) type TopicList = Result<Arc<[TopicView]>, Problem>;
 
-/// A question for the cluster's topics, asked on a thread of its own.
+/// A request for the cluster's topics on its own thread.
 ///
-/// The names come first, the sizes when they are known. Nobody has to wait for it: dropped, it ends by itself.
+/// The names come first, the sizes when they are known. If this is dropped, the thread ends by itself.
 pub(super) struct Listing {
-    answers: Receiver<Listed>,
+    answers: Receiver<TopicList>,
 }
 
-/// What there is at the moment.
+/// The state of a listing.
 pub(super) enum Answer {
     /// Nothing new yet.
     Waiting,
-    /// Topics, or why there are none.
-    New(Listed),
-    /// Everything has been said.
-    Over,
+    /// Topics, or why they cannot be listed.
+    New(TopicList),
+    /// Nothing more will come.
+    Finished,
 }
 
 impl Listing {
-    /// Asks. Each step waits at most for the timeout.
+    /// Starts the thread. Each step waits for at most the timeout.
     ///
     /// # Errors
     /// The operating system has no thread left.
     pub(super) fn start(kafka: KafkaConfig, health: Arc<ClientHealth>, timeout: Duration) -> std::io::Result<Self> {
         let (sender, answers) = channel();
-        std::thread::Builder::new().name("listing".into()).spawn(move || ask(&kafka, &health, timeout, &sender))?;
+        std::thread::Builder::new().name("listing".into()).spawn(move || list(&kafka, &health, timeout, &sender))?;
         Ok(Self { answers })
     }
 
-    /// What has come since the last look; never waits.
-    pub(super) fn look(&self) -> Answer {
+    /// The next result since the last call. Never waits.
+    pub(super) fn poll(&self) -> Answer {
         match self.answers.try_recv() {
             Ok(listed) => Answer::New(listed),
             Err(TryRecvError::Empty) => Answer::Waiting,
-            Err(TryRecvError::Disconnected) => Answer::Over,
+            Err(TryRecvError::Disconnected) => Answer::Finished,
         }
     }
 }
 
-fn ask(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, sender: &Sender<Listed>) {
-    // A receiver that is gone wants no answer any more.
-    let say = |listed| sender.send(listed).is_ok();
+fn list(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, sender: &Sender<TopicList>) {
+    // Sending fails once the listing has been dropped.
+    let send = |listed| sender.send(listed).is_ok();
     let client = match Client::new(kafka, health) {
         Ok(client) => client,
         Err(error) => {
-            let _ = say(Err(Problem { text: error.to_string(), usage: true }));
+            let _ = send(Err(Problem { text: error.to_string(), usage: true }));
             return;
         }
     };
@@ -75,15 +75,15 @@ fn ask(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, sende
     let topics = match catalog.topics() {
         Ok(topics) => topics.into_iter().filter(|topic| !topic.internal).collect::<Vec<_>>(),
         Err(error) => {
-            let _ = say(Err(Problem { text: error.to_string(), usage: false }));
+            let _ = send(Err(Problem { text: error.to_string(), usage: false }));
             return;
         }
     };
     health.answered();
-    if say(Ok(views(&topics, |_| None))) {
+    if send(Ok(views(&topics, |_| None))) {
         let measured = measure(&catalog, &topics);
         if measured.iter().any(Option::is_some) {
-            let _ = say(Ok(views(&topics, |at| measured.get(at).copied().flatten())));
+            let _ = send(Ok(views(&topics, |at| measured.get(at).copied().flatten())));
         }
     }
 }
@@ -97,11 +97,11 @@ fn views(topics: &[TopicInfo], records: impl Fn(usize) -> Option<u64>) -> Arc<[T
     topics.iter().enumerate().map(view).collect()
 }
 
-/// Every partition with its topic's place in the list; `None` where there are too many to measure.
+/// Every partition with its topic's index in the list; `None` if there are too many to measure.
 fn partitions(topics: &[TopicInfo]) -> Option<Vec<(usize, TopicPartition)>> {
     let mut ids = Vec::new();
     for (at, topic) in topics.iter().enumerate() {
-        if ids.len() + usize::try_from(topic.partitions).unwrap_or(0) > MOST_MEASURED {
+        if ids.len() + usize::try_from(topic.partitions).unwrap_or(0) > MAX_MEASURED_PARTITIONS {
             return None;
         }
         let name: Arc<str> = topic.name.as_str().into();
@@ -110,11 +110,11 @@ fn partitions(topics: &[TopicInfo]) -> Option<Vec<(usize, TopicPartition)>> {
     Some(ids)
 }
 
-/// How much each topic holds, by its place in the list.
+/// The number of records of each topic, by its index in the list.
 fn measure(catalog: &Catalog<'_>, topics: &[TopicInfo]) -> Vec<Option<u64>> {
     let nothing = || vec![None; topics.len()];
     let Some(mut ids) = partitions(topics) else { return nothing() };
-    for _ in 0..=MOST_PASSED_OVER {
+    for _ in 0..=MAX_SKIPPED_TOPICS {
         let asked: Vec<TopicPartition> = ids.iter().map(|(_, id)| id.clone()).collect();
         match catalog.log_ends(&asked) {
             Ok(ends) => {
@@ -143,7 +143,7 @@ mod tests {
     fn a_cluster_with_too_many_partitions_is_not_measured() {
         let topic = |name: &str, partitions| TopicInfo { name: name.into(), partitions, internal: false };
         let all = partitions(&[topic("a", 2_500), topic("b", 2_500)]).unwrap();
-        assert_eq!((all.len(), all[4_999].0), (MOST_MEASURED, 1));
+        assert_eq!((all.len(), all[4_999].0), (MAX_MEASURED_PARTITIONS, 1));
         assert_eq!(all[4_999].1, TopicPartition::new("b", 2_499));
         assert_eq!(partitions(&[topic("a", 2_500), topic("b", 2_501)]), None);
         assert_eq!(partitions(&[topic("a", i32::MAX)]), None);

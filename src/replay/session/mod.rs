@@ -1,11 +1,14 @@
-//! A session: one cluster, one selection, and the runs that a user starts on it, one after the other. It alone gives the
-//! commands their effect, and it alone publishes snapshots.
+//! A session: one cluster, one selection, and the runs started on it, one after another. Only the session executes
+//! commands and publishes snapshots.
 
+mod builder;
 mod commands;
 mod listing;
 mod planning;
 mod publishing;
 mod starting;
+
+pub use builder::{SessionBuilder, SessionError};
 
 use std::{
     sync::{
@@ -18,32 +21,32 @@ use std::{
 
 use tokio::sync::watch;
 
-use self::{listing::Listing, planning::PlanDesk};
+use self::{listing::Listing, planning::PlanTask};
 use super::{Command, Control, Problem, SessionEnd, SessionOptions, run::Run};
 use crate::{
     feed::{EventLog, Feed, RunState, RunSummary, RunView, Snapshot, TopicView},
-    handler::HandlerSource,
+    handler::HandlerFactory,
     kafka::{Client, ClientHealth},
 };
 
-/// How often the session looks after its run.
-const TICK: Duration = Duration::from_millis(10);
-/// How often it publishes a snapshot, and how often with so many partitions that making one costs something.
-const PUBLISH: Duration = Duration::from_millis(100);
-const PUBLISH_MANY: Duration = Duration::from_millis(250);
-const MANY: usize = 200;
+/// How often the session ticks its run.
+const TICK_INTERVAL: Duration = Duration::from_millis(10);
+/// How often a snapshot is published; and how often with many partitions, where creating one is expensive.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
+const PUBLISH_INTERVAL_MANY_PARTITIONS: Duration = Duration::from_millis(250);
+const MANY_PARTITIONS: usize = 200;
 
-/// A session on a thread of its own.
+/// A session on its own thread.
 pub struct Session {
-    /// What it emits.
+    /// The snapshots and events it emits.
     pub feed: Feed,
-    /// What it can be told.
+    /// The commands it accepts.
     pub control: Control,
     thread: JoinHandle<SessionEnd>,
 }
 
 impl Session {
-    /// Starts a session; the plan is made on its own thread, so that a view can be there before the cluster answers.
+    /// Starts a session. The plan is made on the session's thread, so that a view can open before the cluster answers.
     ///
     /// # Errors
     /// The operating system has no thread left.
@@ -51,21 +54,21 @@ impl Session {
         Self::spawn_with(options, None)
     }
 
-    /// As [`Session::spawn`], with handlers that no name stands for.
+    /// Like [`Session::spawn`], but with the given handlers instead of a configured one.
     ///
     /// # Errors
     /// The operating system has no thread left.
-    pub fn spawn_with(options: SessionOptions, source: Option<Arc<dyn HandlerSource>>) -> std::io::Result<Self> {
+    pub fn spawn_with(options: SessionOptions, factory: Option<Arc<dyn HandlerFactory>>) -> std::io::Result<Self> {
         let (control, commands) = Control::channel();
         let events = EventLog::default();
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
         let feed = Feed { snapshots, events: events.clone() };
         let thread = std::thread::Builder::new().name("session".into()).spawn(move || {
-            let mut body = Body {
+            let mut session = SessionLoop {
                 health: Arc::default(),
                 client: None,
                 listing: None,
-                plans: PlanDesk::default(),
+                plan_task: PlanTask::default(),
                 catalog: None,
                 run: None,
                 last_view: None,
@@ -75,19 +78,19 @@ impl Session {
                 resumable: None,
                 runs: 0,
                 published: None,
-                start_again: false,
-                closing: false,
+                restart_pending: false,
+                is_closing: false,
                 options,
-                source,
+                factory,
                 events,
                 publish,
             };
-            body.live(&commands)
+            session.run(&commands)
         })?;
         Ok(Self { feed, control, thread })
     }
 
-    /// Waits for the session's end; tell it to end first, unless it ends by itself.
+    /// Waits for the session to end. Shut it down first, unless it ends by itself.
     #[must_use]
     pub fn join(self) -> SessionEnd {
         self.thread.join().unwrap_or_else(|_| SessionEnd {
@@ -102,15 +105,15 @@ impl Session {
     }
 }
 
-struct Body {
+struct SessionLoop {
     options: SessionOptions,
-    source: Option<Arc<dyn HandlerSource>>,
+    factory: Option<Arc<dyn HandlerFactory>>,
     events: EventLog,
     publish: watch::Sender<Arc<Snapshot>>,
     health: Arc<ClientHealth>,
     client: Option<Client>,
     listing: Option<Listing>,
-    plans: PlanDesk,
+    plan_task: PlanTask,
     catalog: Option<Arc<[TopicView]>>,
     run: Option<Run>,
     last_view: Option<RunView>,
@@ -120,26 +123,26 @@ struct Body {
     resumable: Option<String>,
     runs: u32,
     published: Option<Instant>,
-    start_again: bool,
-    closing: bool,
+    restart_pending: bool,
+    is_closing: bool,
 }
 
-impl Body {
-    fn live(&mut self, commands: &Receiver<Command>) -> SessionEnd {
+impl SessionLoop {
+    fn run(&mut self, commands: &Receiver<Command>) -> SessionEnd {
         self.publish_now();
         if self.options.start {
             self.start();
         }
         loop {
-            match commands.recv_timeout(TICK) {
-                Ok(command) => self.obey(command),
+            match commands.recv_timeout(TICK_INTERVAL) {
+                Ok(command) => self.handle_command(command),
                 Err(RecvTimeoutError::Timeout) => {}
-                // Nobody can say anything any more, nor wants to hear.
-                Err(RecvTimeoutError::Disconnected) => self.obey(Command::Shutdown),
+                // The control handle was dropped: no further commands can arrive.
+                Err(RecvTimeoutError::Disconnected) => self.handle_command(Command::Shutdown),
             }
             self.tick();
             let over = self.options.one_run && (self.runs > 0 || self.problem.is_some());
-            if self.run.is_none() && (self.closing || over) {
+            if self.run.is_none() && (self.is_closing || over) {
                 return SessionEnd {
                     run: self.last_view.take().filter(|view| view.started_at.is_some()),
                     problem: self.problem.take(),
@@ -162,15 +165,15 @@ impl Body {
             self.last_view = Some(view);
             self.run = None;
             self.publish_now();
-            if std::mem::take(&mut self.start_again) && !self.closing {
+            if std::mem::take(&mut self.restart_pending) && !self.is_closing {
                 self.start();
             }
         }
-        self.look_at_listing();
-        self.look_at_planning();
+        self.poll_listing();
+        self.poll_plan();
         let partitions = self.last_view.as_ref().map_or(0, |view| view.partitions.len());
-        let every = if partitions > MANY { PUBLISH_MANY } else { PUBLISH };
-        // Between runs only a command changes anything; it asks for a snapshot by forgetting when the last one was.
+        let every = if partitions > MANY_PARTITIONS { PUBLISH_INTERVAL_MANY_PARTITIONS } else { PUBLISH_INTERVAL };
+        // Between runs only commands change anything. They request a snapshot by clearing `published`.
         if self.published.is_none_or(|then| self.run.is_some() && then.elapsed() >= every) {
             self.publish_now();
         }

@@ -1,4 +1,4 @@
-//! Making plans beside whatever the session does meanwhile.
+//! Makes plans on a separate thread.
 
 use std::sync::{
     Arc,
@@ -13,53 +13,53 @@ use crate::{
     replay::{Settings, options::SessionOptions},
 };
 
-/// A run's range may have grown by so little since its plan was made: a hundredth.
-const SAME: u64 = 100;
+/// A plan's prediction still holds if the number of records has changed by at most 1/100.
+const MAX_CHANGE_DIVISOR: u64 = 100;
 
-enum Said {
+enum PlanMessage {
     Progress(Planning),
     Made(Box<Forecast>),
     Failed(String),
     Stopped,
 }
 
-/// A plan that is being made, on a thread of its own. Dropped, it comes to its end by itself, soon.
-struct Making {
-    said: Receiver<Said>,
+/// A plan in progress on its own thread. If this is dropped, the thread ends soon.
+struct PlanInProgress {
+    messages: Receiver<PlanMessage>,
     cancel: Arc<AtomicBool>,
     progress: Planning,
 }
 
-impl Drop for Making {
+impl Drop for PlanInProgress {
     fn drop(&mut self) {
         self.cancel.store(true, Relaxed);
     }
 }
 
-/// What happened since the last look.
+/// What happened since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum PlanChange {
     /// Nothing.
     None,
-    /// The plan has come further.
+    /// There is new progress.
     Progress,
-    /// The plan is made, or cannot be; what waited for it can go on.
-    Over,
+    /// The plan is made or has failed. What waited for it can continue.
+    Finished,
 }
 
-/// The session's plans: the one that is being made, and the last one that was.
+/// Makes the session's plans: the plan in progress and the last finished one.
 #[derive(Default)]
-pub(super) struct PlanDesk {
-    making: Option<Making>,
+pub(super) struct PlanTask {
+    in_progress: Option<PlanInProgress>,
     forecast: Option<Arc<Forecast>>,
     problem: Option<String>,
-    /// A run is to start when the plan is there.
-    pub(super) then_start: bool,
+    /// Start a run once the plan is made.
+    pub(super) starts_run: bool,
 }
 
-impl PlanDesk {
-    /// Starts making a plan; one that is being made is given up. `settings` are those of the run that it is for.
-    pub(super) fn ask(
+impl PlanTask {
+    /// Starts making a plan and stops the one in progress. `settings` are those of the planned run.
+    pub(super) fn start(
         &mut self,
         options: &SessionOptions,
         health: &Arc<ClientHealth>,
@@ -67,69 +67,69 @@ impl PlanDesk {
         settings: Settings,
     ) {
         self.problem = None;
-        let (sender, said) = channel();
+        let (sender, messages) = channel();
         let cancel = Arc::new(AtomicBool::new(false));
-        let (kafka, health, timeout, told) =
+        let (kafka, health, timeout, cancelled) =
             (options.kafka.clone(), Arc::clone(health), options.timeout, Arc::clone(&cancel));
         let spawned = std::thread::Builder::new().name("plan".into()).spawn(move || {
-            // Whoever asked may have gone: then nobody wants the answer either.
-            let say = |said| drop(sender.send(said));
+            // Sending fails if the session has moved on.
+            let send = |message| drop(sender.send(message));
             let client = match Client::new(&kafka, &health) {
                 Ok(client) => client,
-                Err(error) => return say(Said::Failed(error.to_string())),
+                Err(error) => return send(PlanMessage::Failed(error.to_string())),
             };
-            let planner = Planner { client: &client, settings: &settings, timeout, cancel: &told };
-            let made = planner.make(&selection, &mut |progress| say(Said::Progress(progress)));
+            let planner = Planner { client: &client, settings: &settings, timeout, cancel: &cancelled };
+            let made = planner.make(&selection, &mut |progress| send(PlanMessage::Progress(progress)));
             client.close();
-            say(match made {
-                Ok(forecast) => Said::Made(Box::new(forecast)),
-                Err(error) if error.is_cancelled() => Said::Stopped,
-                Err(error) => Said::Failed(error.to_string()),
+            send(match made {
+                Ok(forecast) => PlanMessage::Made(Box::new(forecast)),
+                Err(error) if error.is_cancelled() => PlanMessage::Stopped,
+                Err(error) => PlanMessage::Failed(error.to_string()),
             });
         });
         match spawned {
-            Ok(_) => self.making = Some(Making { said, cancel, progress: Planning::default() }),
-            Err(error) => self.problem = Some(format!("the system gives no further thread ({error})")),
+            Ok(_) => self.in_progress = Some(PlanInProgress { messages, cancel, progress: Planning::default() }),
+            Err(error) => self.problem = Some(format!("the operating system cannot start another thread ({error})")),
         }
     }
 
-    /// Gives up the plan that is being made.
+    /// Stops the plan in progress.
     pub(super) fn stop(&mut self) {
-        self.making = None;
-        self.then_start = false;
+        self.in_progress = None;
+        self.starts_run = false;
     }
 
-    /// Says that there is nothing to plan.
+    /// Reports that no plan can be made.
     pub(super) fn refuse(&mut self, problem: String) {
         self.problem = Some(problem);
     }
 
     /// Whether a plan is being made.
     pub(super) fn is_busy(&self) -> bool {
-        self.making.is_some()
+        self.in_progress.is_some()
     }
 
-    /// Takes in what the thread has said since the last look; never waits.
-    pub(super) fn look(&mut self) -> Change {
-        let Some(making) = &mut self.making else { return Change::None };
-        let mut change = Change::None;
+    /// Takes the messages of the thread since the last call. Never waits.
+    pub(super) fn poll(&mut self) -> PlanChange {
+        let Some(in_progress) = &mut self.in_progress else { return PlanChange::None };
+        let mut change = PlanChange::None;
         loop {
-            match making.said.try_recv() {
-                Ok(Said::Progress(progress)) => {
-                    making.progress = progress;
-                    change = Change::Progress;
+            match in_progress.messages.try_recv() {
+                Ok(PlanMessage::Progress(progress)) => {
+                    in_progress.progress = progress;
+                    change = PlanChange::Progress;
                     continue;
                 }
-                Ok(Said::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
-                Ok(Said::Failed(problem)) => self.problem = Some(problem),
-                Ok(Said::Stopped) => {}
+                Ok(PlanMessage::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
+                Ok(PlanMessage::Failed(problem)) => self.problem = Some(problem),
+                Ok(PlanMessage::Stopped) => {}
                 Err(TryRecvError::Empty) => return change,
                 Err(TryRecvError::Disconnected) => {
                     self.problem = Some("the plan could not be made; please report this".into());
                 }
             }
-            self.making = None;
-            return Change::Over;
+            self.in_progress = None;
+            return PlanChange::Finished;
         }
     }
 
@@ -138,22 +138,22 @@ impl PlanDesk {
         self.problem.as_deref()
     }
 
-    /// As the feed shows it.
+    /// The plans as the feed shows them.
     pub(super) fn view(&self) -> PlanningView {
         PlanningView {
             forecast: self.forecast.clone(),
-            going: self.making.as_ref().map(|making| making.progress),
+            in_progress: self.in_progress.as_ref().map(|in_progress| in_progress.progress),
             problem: self.problem.clone(),
         }
     }
 
-    /// What the last plan said of a run like this one; `None` where it was for another range or another way to run.
+    /// The last plan's prediction for this run; `None` if it was made for another range or other settings.
     pub(super) fn predicted(&self, plan: &Plan, settings: &Settings) -> Option<Prediction> {
         let forecast = self.forecast.as_deref()?;
         let (made_for, now) = (forecast.coverage.offsets, plan.records());
         let same = forecast.topics == plan.topics
             && forecast.partitions.len() == plan.partitions.len()
-            && now.abs_diff(made_for) <= now / SAME
+            && now.abs_diff(made_for) <= now / MAX_CHANGE_DIVISOR
             && forecast.conditions.handler == settings.handler.to_string()
             && forecast.conditions.group.is_some() == settings.group.is_some()
             && forecast.conditions.scope == plan.selection.scope.to_string();

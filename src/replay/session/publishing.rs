@@ -1,13 +1,13 @@
-//! The snapshots of a session.
+//! Publishes the snapshots of a session.
 
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
 
-use super::Body;
+use super::SessionLoop;
 use crate::feed::{ClusterView, NextRun, Snapshot};
 
-impl Body {
+impl SessionLoop {
     pub(super) fn publish_now(&mut self) {
         let now = Instant::now();
         self.published = Some(now);
@@ -26,7 +26,7 @@ impl Body {
             problem: self.problem.as_ref().map(|problem| problem.text.clone()),
             catalog: self.catalog.clone(),
             listing: self.listing.is_some(),
-            planning: self.plans.view(),
+            planning: self.plan_task.view(),
             next: self.next_run(),
         };
         self.publish.send_replace(Arc::new(snapshot));

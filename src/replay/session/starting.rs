@@ -1,19 +1,19 @@
-//! How a session starts a run.
+//! Starts the runs of a session.
 
 use std::sync::Arc;
 
 use chrono::Utc;
 
-use super::Body;
+use super::SessionLoop;
 use crate::{
-    domain::{Growing, TopicPartition},
+    domain::{AppendOnlyVec, TopicPartition},
     feed::{EventKind, PlanView, Prediction, RunView},
-    handler::{self, HandlerContext, HandlerError, HandlerSource, Rehearsed},
+    handler::{self, DryRunHandlers, HandlerContext, HandlerError, HandlerSource},
     journal::Journals,
     kafka::{Catalog, Client},
     plan::{Plan, Selection, held_back, resolve},
     replay::{
-        Connection, JournalOptions, Problem, Settings, journalling,
+        Connection, JournalOptions, Problem, Settings, checkpoints,
         run::{
             Run,
             concurrency::{check_workers, first_workers, most_workers},
@@ -29,13 +29,13 @@ pub(super) fn failed(error: &dyn std::error::Error) -> Problem {
     Problem { text: error.to_string(), usage: false }
 }
 
-/// Sorts by time, and tells runs of the same second apart.
+/// A run id. Ids sort by time; a random part distinguishes runs of the same second.
 fn run_id() -> String {
     format!("{}-{:05x}", Utc::now().format("%Y%m%dT%H%M%S"), rand::random::<u32>() >> 12)
 }
 
-/// A rehearsal reads what a member of the group would, and is none: the group is only asked where it stands.
-fn begin_where_committed(plan: &mut Plan, group: &str, catalog: &Catalog<'_>) -> Result<(), Problem> {
+/// A dry run reads what a group member would read, but joins no group. It only asks for the group's committed offsets.
+fn begin_at_committed_offsets(plan: &mut Plan, group: &str, catalog: &Catalog<'_>) -> Result<(), Problem> {
     let ids: Vec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
     let committed = catalog.committed(group, &ids).map_err(|error| failed(&error))?;
     for (one, committed) in plan.partitions.iter_mut().zip(committed) {
@@ -44,24 +44,26 @@ fn begin_where_committed(plan: &mut Plan, group: &str, catalog: &Catalog<'_>) ->
         }
     }
     plan.notes.push(EventKind::Notice {
-        text: format!("reading from where group {group} has got to; it is not joined, and nothing is committed"),
+        text: format!(
+            "reading from the committed offsets of group {group}; the run does not join it and commits nothing"
+        ),
     });
     Ok(())
 }
 
-impl Body {
+impl SessionLoop {
     pub(super) fn start(&mut self) {
-        let Some(selection) = self.options.selection.clone() else { return self.list() };
+        let Some(selection) = self.options.selection.clone() else { return self.list_topics() };
         self.problem = None;
-        if self.options.settings.planning.before_run && !self.plans.then_start && self.to_resume().is_none() {
-            self.plan_of(selection.clone());
-            self.plans.then_start = self.plans.is_busy();
+        if self.options.settings.planning.before_run && !self.plan_task.starts_run && self.to_resume().is_none() {
+            self.plan_selection(selection.clone());
+            self.plan_task.starts_run = self.plan_task.is_busy();
             self.publish_now();
-            if self.plans.then_start {
+            if self.plan_task.starts_run {
                 return;
             }
         }
-        self.plans.then_start = false;
+        self.plan_task.starts_run = false;
         match self.try_start(&selection) {
             Ok(run) => self.run = Some(run),
             Err(problem) => self.problem = Some(problem),
@@ -82,15 +84,15 @@ impl Body {
         let selection = selection.clone().of_group(self.group_of(self.runs + 1).as_deref());
         let (plan, resumed) = if let Some((id, options)) = self.to_resume() {
             let on_retention = self.options.settings.on_retention;
-            let (plan, opened) = journalling::reopen(options, &id, &selection, on_retention, &catalog)?;
+            let (plan, opened) = checkpoints::reopen(options, &id, &selection, on_retention, &catalog)?;
             (plan, Some((id, opened)))
         } else {
             let plan = resolve(&catalog, &selection);
             let mut plan = plan.map_err(|error| Problem { usage: error.is_usage(), text: error.to_string() })?;
-            if self.options.settings.rehearsal.is_some()
+            if self.options.settings.dry_run.is_some()
                 && let Some(group) = self.group_of(self.runs + 1)
             {
-                begin_where_committed(&mut plan, &group, &catalog)?;
+                begin_at_committed_offsets(&mut plan, &group, &catalog)?;
             }
             (plan, None)
         };
@@ -106,22 +108,22 @@ impl Body {
         self.runs += 1;
         let mut settings = self.options.settings.clone();
         settings.group = self.group_of(self.runs);
-        let on_failure = settings.failures_in_words();
-        if settings.rehearsal.is_some() {
-            settings = settings.for_rehearsal(false);
+        let on_failure = settings.describe_on_failure();
+        if settings.dry_run.is_some() {
+            settings = settings.for_dry_run(false);
         }
         let joined = resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
-        if let Some(text) = settings.suit_handler(plan.partitions.len() + joined) {
+        if let Some(text) = settings.adapt_to_handler(plan.partitions.len() + joined) {
             self.events.push(EventKind::Notice { text });
         }
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
-        let predicted = self.plans.predicted(&plan, &settings);
-        self.show_planned(&id, &plan, &settings, predicted);
+        let predicted = self.plan_task.predicted(&plan, &settings);
+        self.publish_planned(&id, &plan, &settings, predicted);
         let partitions = plan.partitions.len() + resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
         let first = first_workers(partitions, &settings);
         check_workers(partitions, &settings, first).map_err(|error| usage(&error))?;
         let source = {
-            let partitions: Growing<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
+            let partitions: AppendOnlyVec<TopicPartition> = plan.partitions.iter().map(|one| one.id.clone()).collect();
             let context = HandlerContext {
                 run_id: id.clone(),
                 partitions: Arc::new(partitions),
@@ -132,22 +134,22 @@ impl Body {
                 events: self.events.clone(),
                 settings: settings.handlers.clone(),
                 now_ms: Utc::now().timestamp_millis(),
-                preview_only: settings.rehearsal.is_some(),
+                preview_only: settings.dry_run.is_some(),
             };
             let (source, single_threaded) = self.open_handlers(&settings, &context)?;
             if single_threaded {
-                settings = settings.for_rehearsal(true);
+                settings = settings.for_dry_run(true);
             }
             source
         };
         let opened = match resumed {
             Some((_, opened)) => {
-                journalling::check_kept(&opened, source.kept_by())?;
-                journalling::tell(&self.events, &id, &opened, &plan);
+                checkpoints::check_position_store(&opened, source.position_store())?;
+                checkpoints::announce_resume(&self.events, &id, &opened, &plan);
                 Some(opened)
             }
-            None => self.options.journal.as_ref().filter(|_| settings.rehearsal.is_none()).and_then(|options| {
-                journalling::create(options, &id, &plan, &settings, source.kept_by(), &catalog, &self.events)
+            None => self.options.journal.as_ref().filter(|_| settings.dry_run.is_none()).and_then(|options| {
+                checkpoints::create(options, &id, &plan, &settings, source.position_store(), &catalog, &self.events)
             }),
         };
         let connection = Connection {
@@ -156,41 +158,43 @@ impl Body {
             protocol: self.options.protocol,
             embedded: self.options.embedded,
         };
-        // A reader keeps its client until it is closed; the next run makes its own.
+        // A reader keeps its client until it is closed, so the next run creates another one.
         self.client = None;
         let journal = opened.as_ref().filter(|opened| opened.journal.head().attempt == 1).map(|_| id.clone());
         let mut run =
             Run::start(id, plan, settings, &connection, source, self.events.clone(), opened).map_err(|error| {
-                // A run that never was leaves nothing to go on with.
+                // A run that never started leaves nothing to resume.
                 if let (Some(id), Some(journals)) = (journal, self.journals()) {
                     drop(journals.forget(&id));
                 }
                 usage(&error)
             })?;
-        // Whoever starts again means the same selection anew.
+        // The next start is a new run of the same selection, not a resume.
         self.options.journal.iter_mut().for_each(|options| options.resume = None);
         run.predicted_before = predicted;
         run.would_fail = on_failure;
-        run.failures.attended = !self.options.one_run;
+        run.failures.has_console = !self.options.one_run;
         Ok(run)
     }
 
-    /// The handlers of a run, and whether they need one worker that sees all records.
+    /// Opens the handlers of a run. Also returns whether they need one worker that sees all records.
     fn open_handlers(
         &self,
         settings: &Settings,
         context: &HandlerContext,
     ) -> Result<(Arc<dyn HandlerSource>, bool), Problem> {
-        let rehearsed = match (&self.source, &settings.rehearsal) {
-            (Some(source), None) => return Ok((Arc::clone(source), false)),
-            (Some(source), Some(_)) => handler::rehearse_given(Arc::clone(source), context),
-            (None, Some(rehearsal)) => handler::rehearse(rehearsal, &settings.handler, context),
-            (None, None) => {
-                handler::open(&settings.handler, context).map(|source| Rehearsed { source, single_threaded: false })
+        let writing = |source| DryRunHandlers { source, single_threaded: false };
+        let opened = match (&self.factory, &settings.dry_run) {
+            (Some(factory), None) => handler::open_with(factory.as_ref(), context).map(writing),
+            (Some(factory), Some(_)) => {
+                let context = HandlerContext { preview_only: true, ..context.clone() };
+                handler::open_with(factory.as_ref(), &context).and_then(|source| handler::dry_run_of(source, &context))
             }
+            (None, Some(mode)) => handler::open_dry_run(mode, &settings.handler, context),
+            (None, None) => handler::open(&settings.handler, context).map(writing),
         };
         let problem = |error: HandlerError| Problem { usage: error.is_usage(), text: error.to_string() };
-        rehearsed.map(|it| (it.source, it.single_threaded)).map_err(problem)
+        opened.map(|it| (it.source, it.single_threaded)).map_err(problem)
     }
 
     fn journals(&self) -> Option<&Journals> {
@@ -202,8 +206,8 @@ impl Body {
         Some((options.resume.clone()?, options))
     }
 
-    /// A view of what is about to start, so that a slow start shows something.
-    fn show_planned(&mut self, id: &str, plan: &Plan, settings: &Settings, predicted: Option<Prediction>) {
+    /// Shows the run that is about to start, in case starting takes long.
+    fn publish_planned(&mut self, id: &str, plan: &Plan, settings: &Settings, predicted: Option<Prediction>) {
         self.last_view = Some(RunView {
             id: id.into(),
             plan: PlanView {
@@ -228,7 +232,7 @@ impl Body {
         self.publish_now();
     }
 
-    /// The group of a run, by its number.
+    /// The group of a run, by the run's number.
     pub(super) fn group_of(&self, run: u32) -> Option<String> {
         let group = self.options.settings.group.clone();
         if self.options.group_per_run && run > 1 { group.map(|group| format!("{group}-{run}")) } else { group }

@@ -1,5 +1,5 @@
-//! Copies sections of old topics into new ones, exactly once: records and the positions that they came from are committed in one
-//! transaction, and the positions say where to go on.
+//! Copies sections of old topics into new ones, exactly once. Records and the positions they came from are committed in
+//! one transaction, and copying continues from these positions.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     error::MigrateError,
-    read::{Section, Visit},
+    read::{RecordVisitor, Section},
     routes::Routes,
 };
 use crate::{
@@ -16,32 +16,33 @@ use crate::{
     kafka::{
         Commit, GroupOffsets, KafkaConfig, RawRecord, TopicLimits,
         producer::{
-            BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Timestamps, TransactionError, Verdict, carrying,
+            BatchProducer, NewRecord, NotSent, RecordFacts, Refusal, Timestamps, TransactionError, Verdict,
+            forwarding_properties,
         },
     },
 };
 
-/// A transaction is committed after so many records, bytes, or so much time.
-const RECORDS: usize = 20_000;
-const BYTES: u64 = 16 << 20;
-const EVERY: Duration = Duration::from_secs(1);
-/// How long the broker may take for a step of a transaction.
-const WITHIN: Duration = Duration::from_secs(60);
+/// A transaction is committed after this number of records, bytes, or this time.
+const MAX_TRANSACTION_RECORDS: usize = 20_000;
+const MAX_TRANSACTION_BYTES: u64 = 16 << 20;
+const MAX_TRANSACTION_AGE: Duration = Duration::from_secs(1);
+/// How long the broker may take for each step of a transaction.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Copies, as the only one that copies for its migration: whoever did before is fenced off.
+/// Copies the records of one migration. Fences off any earlier copier of the same migration.
 pub struct Copier {
     producer: BatchProducer,
     offsets: GroupOffsets,
-    /// What the new topics accept, as far as the cluster says.
+    /// What the new topics accept, as far as the cluster reports it.
     limits: BTreeMap<String, TopicLimits>,
     timestamps: Timestamps,
 }
 
 impl Copier {
-    /// Takes the migration with this id over. `limits` has what the new topics accept.
+    /// Takes over the migration with this id. `limits` is what the new topics accept.
     ///
     /// # Errors
-    /// Properties that librdkafka refuses, a broker that does not let transactions begin.
+    /// librdkafka rejects a property, or the broker does not allow transactions.
     pub fn new(
         config: &KafkaConfig,
         id: &str,
@@ -49,55 +50,65 @@ impl Copier {
         timestamps: Timestamps,
     ) -> Result<Self, MigrateError> {
         let batch_bytes = limits.values().filter_map(|one| one.max_message_bytes).min();
-        let properties = carrying(&config.properties, batch_bytes);
+        let properties = forwarding_properties(&config.properties, batch_bytes);
         let producer = BatchProducer::new(&config.bootstrap_servers, &properties, Some(id))?;
-        producer.init(WITHIN).map_err(|error| transaction(&error))?;
+        producer.init(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))?;
         Ok(Self { producer, offsets: GroupOffsets::new(config, id)?, limits, timestamps })
     }
 
-    /// Up to where partitions are copied, in their order; `None` where nothing of one is.
+    /// The position of each partition, in order; `None` if nothing of it was copied.
     ///
     /// # Errors
-    /// The broker's words.
+    /// The offsets could not be read.
     pub fn positions(&self, ids: &[TopicPartition]) -> Result<Vec<Option<i64>>, MigrateError> {
-        let committed = self.offsets.committed(ids, WITHIN)?;
+        let committed = self.offsets.committed(ids, TRANSACTION_TIMEOUT)?;
         Ok(committed.into_iter().map(|one| one.map(|(offset, _)| offset.get())).collect())
     }
 
-    /// Forgets what was copied: from here on, partitions are copied from these places on.
+    /// Resets the positions: partitions are copied again from these offsets.
     ///
     /// # Errors
-    /// The broker's words.
-    pub fn begin_again(&self, ids: &[TopicPartition], at: &[i64]) -> Result<(), MigrateError> {
+    /// The offsets could not be committed.
+    pub fn reset_positions(&self, ids: &[TopicPartition], at: &[i64]) -> Result<(), MigrateError> {
         let commit = |(id, at): (&TopicPartition, &i64)| Some((id.clone(), Offset::new(*at)?, String::new()));
         let commits: Vec<Commit> = ids.iter().zip(at).filter_map(commit).collect();
         Ok(self.offsets.commit(&commits)?)
     }
 
-    /// A pass over sections, to be read from their beginnings.
+    /// Starts a pass over sections, which the caller reads from their starts.
     pub fn pass<'a>(
         &'a self,
         routes: &'a mut Routes,
         sections: &'a [Section],
         topic_of: &'a [usize],
-        tell: &'a mut dyn FnMut(u64),
-    ) -> Pass<'a> {
-        let known = routes.targets().len();
-        let touched = vec![None; sections.len()];
-        Pass { copier: self, routes, sections, topic_of, tell, known, open: None, touched, copied: 0 }
+        on_progress: &'a mut dyn FnMut(u64),
+    ) -> CopyPass<'a> {
+        let known_targets = routes.targets().len();
+        let pending_positions = vec![None; sections.len()];
+        CopyPass {
+            copier: self,
+            routes,
+            sections,
+            topic_of,
+            on_progress,
+            known_targets,
+            open: None,
+            pending_positions,
+            copied: 0,
+        }
     }
 }
 
-/// A transaction under way.
-struct Open {
+/// An open transaction.
+struct OpenTransaction {
     since: Instant,
     bytes: u64,
-    /// Each record by its number.
-    sent: Vec<Copied>,
+    /// The sent records, by number.
+    sent: Vec<SentRecord>,
 }
 
-/// A record that was sent, and what is said of it where it is refused.
-struct Copied {
+/// A sent record, with what is needed to explain a refusal.
+struct SentRecord {
     section: usize,
     offset: i64,
     target: usize,
@@ -106,109 +117,110 @@ struct Copied {
     has_key: bool,
 }
 
-/// Copies what is read.
-pub struct Pass<'a> {
+/// Copies the records that it visits.
+pub struct CopyPass<'a> {
     copier: &'a Copier,
     routes: &'a mut Routes,
     sections: &'a [Section],
     topic_of: &'a [usize],
-    tell: &'a mut dyn FnMut(u64),
-    known: usize,
-    open: Option<Open>,
-    /// Positions that the next commit has to carry.
-    touched: Vec<Option<i64>>,
+    on_progress: &'a mut dyn FnMut(u64),
+    known_targets: usize,
+    open: Option<OpenTransaction>,
+    /// Positions to commit with the next transaction.
+    pending_positions: Vec<Option<i64>>,
     copied: u64,
 }
 
-impl Pass<'_> {
-    /// Commits what is left, and that the sections were read to their ends. Returns how many records were copied.
+impl CopyPass<'_> {
+    /// Commits the remaining records, and that the sections were read to their ends. Returns the number of copied
+    /// records.
     ///
     /// # Errors
-    /// The transaction fails; nothing of it can be seen.
+    /// The transaction failed; none of it is visible.
     pub fn finish(mut self) -> Result<u64, MigrateError> {
-        for (touched, section) in self.touched.iter_mut().zip(self.sections) {
+        for (pending_positions, section) in self.pending_positions.iter_mut().zip(self.sections) {
             if section.from < section.end {
-                *touched = Some(section.end.get());
+                *pending_positions = Some(section.end.get());
             }
         }
-        if self.touched.iter().any(Option::is_some) {
+        if self.pending_positions.iter().any(Option::is_some) {
             self.begin()?;
             self.commit()?;
         }
         Ok(self.copied)
     }
 
-    /// Gives up what is not committed.
-    pub fn give_up(mut self) {
+    /// Aborts the open transaction.
+    pub fn abort(mut self) {
         if self.open.take().is_some() {
-            // Whatever becomes of it: the next one with this id aborts it first.
-            drop(self.copier.producer.abort(WITHIN));
+            // The result does not matter: the next copier with this id aborts it first.
+            drop(self.copier.producer.abort(TRANSACTION_TIMEOUT));
         }
     }
 
-    fn begin(&mut self) -> Result<&mut Open, MigrateError> {
+    fn begin(&mut self) -> Result<&mut OpenTransaction, MigrateError> {
         if self.open.is_none() {
-            self.copier.producer.begin().map_err(|error| transaction(&error))?;
+            self.copier.producer.begin().map_err(|error| transaction_error(&error))?;
         }
-        Ok(self.open.get_or_insert_with(|| Open { since: Instant::now(), bytes: 0, sent: Vec::new() }))
+        Ok(self.open.get_or_insert_with(|| OpenTransaction { since: Instant::now(), bytes: 0, sent: Vec::new() }))
     }
 
     fn commit(&mut self) -> Result<(), MigrateError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let result = self.try_commit(&open);
         if result.is_err() {
-            drop(self.copier.producer.abort(WITHIN));
+            drop(self.copier.producer.abort(TRANSACTION_TIMEOUT));
         }
         result?;
         self.copied += open.sent.len() as u64;
-        (self.tell)(open.sent.len() as u64);
+        (self.on_progress)(open.sent.len() as u64);
         Ok(())
     }
 
-    fn try_commit(&mut self, open: &Open) -> Result<(), MigrateError> {
+    fn try_commit(&mut self, open: &OpenTransaction) -> Result<(), MigrateError> {
         let Copier { producer, offsets, .. } = self.copier;
-        let refused = producer.settle(WITHIN).map_err(MigrateError::Transaction)?;
+        let refused = producer.settle(TRANSACTION_TIMEOUT).map_err(MigrateError::Transaction)?;
         if !refused.is_empty() {
-            return Err(self.blame(open, NotSent { refused, sent: open.sent.len() }));
+            return Err(self.refusal_error(open, NotSent { refused, sent: open.sent.len() }));
         }
-        let position = |(at, touched): (usize, &mut Option<i64>)| {
-            Some((self.sections[at].id.clone(), Offset::new(touched.take()?)?))
+        let position = |(at, pending_positions): (usize, &mut Option<i64>)| {
+            Some((self.sections[at].id.clone(), Offset::new(pending_positions.take()?)?))
         };
         let positions: Vec<(TopicPartition, Offset)> =
-            self.touched.iter_mut().enumerate().filter_map(position).collect();
-        let group = offsets.metadata().ok_or_else(|| MigrateError::Transaction("its group has no name".into()))?;
-        producer.send_offsets(&positions, &group, WITHIN).map_err(|error| transaction(&error))?;
-        producer.commit(WITHIN).map_err(|error| transaction(&error))
+            self.pending_positions.iter_mut().enumerate().filter_map(position).collect();
+        let group = offsets.metadata().ok_or_else(|| MigrateError::Transaction("the group has no metadata".into()))?;
+        producer.send_offsets(&positions, &group, TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))?;
+        producer.commit(TRANSACTION_TIMEOUT).map_err(|error| transaction_error(&error))
     }
 
-    /// Which record is to blame, and why.
-    fn blame(&self, open: &Open, not: NotSent) -> MigrateError {
+    /// The error for refused records. It names the record that was probably the cause.
+    fn refusal_error(&self, open: &OpenTransaction, not_sent: NotSent) -> MigrateError {
         let now = chrono::Utc::now().timestamp_millis();
         let is_suspect = |number: usize| {
-            let limits = |one: &Copied| self.copier.limits.get(&self.routes.targets()[one.target].topic);
+            let limits = |one: &SentRecord| self.copier.limits.get(&self.routes.targets()[one.target].topic);
             open.sent.get(number).is_some_and(|one| {
                 let refused = one.timestamp_ms.and_then(|at| limits(one)?.refuses_time(at, now));
                 refused.is_some() || !one.has_key && limits(one).is_some_and(|limits| limits.compacts)
             })
         };
-        // Of a batch that is refused as a whole, the largest record is the first to look at.
+        // If a whole batch is refused, its largest record is the most likely cause.
         let size = |number: usize| open.sent.get(number).map(|one| one.batch_bytes);
-        let largest = not.refused.iter().max_by_key(|(number, _)| size(*number)).cloned();
-        let blamed = match not.verdict(0, is_suspect) {
-            Verdict::Blamed(blamed) => blamed.into_iter().next(),
+        let largest = not_sent.refused.iter().max_by_key(|(number, _)| size(*number)).cloned();
+        let refused = match not_sent.verdict(0, is_suspect) {
+            Verdict::Blamed(refused) => refused.into_iter().next(),
             Verdict::Closed(number, refusal) => Some((number, refusal)),
             Verdict::Crowded(_) => largest,
             Verdict::Passing(reason) => return MigrateError::Transaction(reason),
         };
-        match blamed.and_then(|(number, refusal)| Some((open.sent.get(number)?, refusal))) {
+        match refused.and_then(|(number, refusal)| Some((open.sent.get(number)?, refusal))) {
             Some((one, refusal)) => self.refused(one, &refusal),
             None => MigrateError::Transaction("records were refused".into()),
         }
     }
 
-    fn refused(&self, one: &Copied, refusal: &Refusal) -> MigrateError {
+    fn refused(&self, one: &SentRecord, refusal: &Refusal) -> MigrateError {
         let topic = &self.routes.targets()[one.target].topic;
-        let Copied { batch_bytes, timestamp_ms, has_key, .. } = *one;
+        let SentRecord { batch_bytes, timestamp_ms, has_key, .. } = *one;
         let facts = RecordFacts { topic, batch_bytes, timestamp_ms, has_key };
         let reason = refusal.explain(&facts, self.copier.limits.get(topic));
         self.not_copied(one.section, one.offset, topic, reason)
@@ -219,12 +231,12 @@ impl Pass<'_> {
     }
 }
 
-impl Visit for Pass<'_> {
+impl RecordVisitor for CopyPass<'_> {
     fn record(&mut self, section: usize, record: &RawRecord<'_>) -> Result<(), MigrateError> {
         let number = self.begin()?.sent.len();
         let partition = self.sections[section].id.partition.0;
         let Some(routed) = self.routes.route(self.topic_of[section], partition, record)? else {
-            let reason = "the template makes no channel of it".to_owned();
+            let reason = "the template yields no channel for it".to_owned();
             return Err(self.not_copied(section, record.offset(), "any topic", reason));
         };
         let mut headers: Vec<Header<'_>> = Vec::new();
@@ -233,12 +245,14 @@ impl Visit for Pass<'_> {
         let (target, to, key) =
             (routed.target as usize, routed.partition, routed.key.map(std::borrow::Cow::into_owned));
         let topic = &self.routes.targets()[target].topic;
-        if target >= self.known {
-            let reason = "a new channel needs this topic, which is not there; run the same command again".to_owned();
+        if target >= self.known_targets {
+            let reason =
+                "a new channel needs this topic, which does not exist yet; run the same command again to create it"
+                    .to_owned();
             return Err(self.not_copied(section, record.offset(), topic, reason));
         }
         let timestamp_ms = self.copier.timestamps.of(record.timestamp_ms()).map_err(|reason| {
-            let reason = format!("{reason}; --timestamps now gives every record that time");
+            let reason = format!("{reason}; use --timestamps now to give all records the time of copying");
             self.not_copied(section, record.offset(), topic, reason)
         })?;
         let new = NewRecord {
@@ -250,32 +264,32 @@ impl Visit for Pass<'_> {
             timestamp_ms,
         };
         let RecordFacts { batch_bytes, has_key, .. } = new.facts();
-        let copied = Copied { section, offset: record.offset(), target, batch_bytes, timestamp_ms, has_key };
+        let sent = SentRecord { section, offset: record.offset(), target, batch_bytes, timestamp_ms, has_key };
         if let Err(refusal) = self.copier.producer.send(new, number) {
-            return Err(self.refused(&copied, &refusal));
+            return Err(self.refused(&sent, &refusal));
         }
-        self.touched[section] = Some(record.offset() + 1);
+        self.pending_positions[section] = Some(record.offset() + 1);
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.sent.push(copied);
+        open.sent.push(sent);
         open.bytes += bytes;
-        if open.sent.len() >= RECORDS || open.bytes >= BYTES {
+        if open.sent.len() >= MAX_TRANSACTION_RECORDS || open.bytes >= MAX_TRANSACTION_BYTES {
             self.commit()?;
         }
         Ok(())
     }
 
-    fn breathe(&mut self) -> Result<(), MigrateError> {
-        if self.open.as_ref().is_some_and(|open| open.since.elapsed() >= EVERY) {
+    fn tick(&mut self) -> Result<(), MigrateError> {
+        if self.open.as_ref().is_some_and(|open| open.since.elapsed() >= MAX_TRANSACTION_AGE) {
             self.commit()?;
         }
         Ok(())
     }
 }
 
-fn transaction(error: &TransactionError) -> MigrateError {
+fn transaction_error(error: &TransactionError) -> MigrateError {
     match error {
         TransactionError::Fenced(text) => {
-            MigrateError::Refused(format!("another kreplay has taken this migration over, and this one ends ({text})"))
+            MigrateError::Refused(format!("another process has taken over this migration, so this one stops ({text})"))
         }
         TransactionError::Refused(text) => {
             MigrateError::Refused(format!("the broker does not let this migration write: {text}"))

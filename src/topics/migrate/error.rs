@@ -1,4 +1,4 @@
-//! Why a migration cannot be planned, or cannot go on.
+//! Errors of migrations.
 
 use crate::{
     domain::TopicPartition,
@@ -7,82 +7,82 @@ use crate::{
     topics::StrategyError,
 };
 
-use super::ledger::TooManyKeys;
+use super::key_digests::TooManyKeys;
 
-/// Why a migration cannot be planned, or cannot go on.
+/// Why a migration cannot be planned, or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// It was told to stop.
-    #[error("stopped before the end; the same command goes on from here")]
+    /// The user stopped it.
+    #[error("stopped before the end; run the same command again to continue")]
     Stopped,
-    /// What was asked for cannot be done.
+    /// The request is invalid.
     #[error("{0}")]
     Usage(String),
-    /// Something is in the way; one sentence with the next step.
+    /// Something prevents the migration; one sentence with the next step.
     #[error("{0}")]
     Refused(String),
-    /// A channel belongs nowhere.
+    /// A channel has no topic.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
-    /// The cluster said no, or nothing.
+    /// A request to the cluster failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The selection cannot be resolved.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// No connection, or no permission.
+    /// A client could not be created, or a request was denied.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The producer's configuration.
+    /// The producer could not be created.
     #[error(transparent)]
     Producer(#[from] ProducerError),
-    /// More keys than are followed.
+    /// There are too many keys.
     #[error(transparent)]
     Keys(#[from] TooManyKeys),
-    /// Nothing came.
-    #[error("no records of {partition} came within {seconds} s, although there should be some; check the broker")]
+    /// No records arrived.
+    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
     Silent {
-        /// A partition that was waited for.
+        /// A partition that was being read.
         partition: TopicPartition,
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
     },
     /// A partition cannot be read.
     #[error("{partition} cannot be read: {reason}")]
     Unreadable {
-        /// Which one.
+        /// The partition.
         partition: String,
-        /// The broker's words.
+        /// The broker's message.
         reason: String,
     },
-    /// A topic is another one of the same name.
+    /// A topic was recreated.
     #[error(
-        "topic {topic} was deleted and created again meanwhile: what is there now is of another log; look at what stands in the \
-         new topics, delete them, and migrate again"
+        "topic {topic} was deleted and created again during the migration, so its records are no longer those that \
+         were copied; check the new topics, delete them, and migrate again"
     )]
     Recreated {
-        /// Its name.
+        /// The name of the topic.
         topic: String,
     },
-    /// A record did not arrive.
+    /// A record could not be copied.
     #[error("{partition} at offset {offset} cannot be copied to {topic}: {reason}")]
     NotCopied {
-        /// Where it stands.
+        /// The old partition.
         partition: TopicPartition,
-        /// Where in it.
+        /// The offset of the record.
         offset: i64,
-        /// Where it was to go.
+        /// The new topic.
         topic: String,
-        /// The broker's or the library's words.
+        /// The message of the broker or of librdkafka.
         reason: String,
     },
-    /// A transaction failed; nothing of it can be seen.
-    #[error("copying failed: {0}; the same command goes on from where it was")]
+    /// A transaction failed; none of it is visible.
+    #[error("copying failed: {0}; run the same command again to continue")]
     Transaction(String),
 }
 
 impl MigrateError {
-    /// Whether what was asked for is wrong, rather than what happened.
+    /// Whether the request is invalid, as opposed to a failure.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {

@@ -1,4 +1,5 @@
-//! Does what the plan says: creates, copies stop by stop, reads back, carries over. Each step can be repeated.
+//! Executes the plan: creates topics, copies up to each sync point, verifies, carries offsets over. Each step can be
+//! repeated.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
@@ -8,13 +9,13 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    carry::{Carried, CarryState, carry},
+    carry_offsets::{Carried, CarryState, carry_offsets},
     copy::Copier,
     error::MigrateError,
-    migration::{Migration, WITHIN, sections, span},
-    plan::Known,
-    read::{check, read},
-    stops::{StopLog, Stops},
+    migration::{Migration, REQUEST_TIMEOUT, sections, span},
+    plan::PlanContext,
+    read::{check_topic_ids, read},
+    sync_point_log::{SyncPointLog, SyncPoints},
     verify::Verified,
     view::{MigrationPlan, Progress},
 };
@@ -28,45 +29,45 @@ use crate::{
     },
 };
 
-/// How often the old topics are looked at while they are followed.
-const LOOK: Duration = Duration::from_millis(500);
-const SLICE: Duration = Duration::from_millis(50);
-/// How often it is said how things are while nothing happens.
-const SAY: Duration = Duration::from_secs(30);
+/// How often the old topics are polled with `--follow`.
+const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(500);
+const SLEEP_STEP: Duration = Duration::from_millis(50);
+/// How often the lag is reported while nothing happens.
+const LAG_NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Nobody tells this one to stop.
-static NEVER: AtomicBool = AtomicBool::new(false);
+/// For steps that must not be cancelled.
+static NEVER_CANCELLED: AtomicBool = AtomicBool::new(false);
 
-/// What a migration has done.
+/// The result of a migration.
 #[derive(Clone, Debug, Serialize)]
 pub struct MigrationReport {
-    /// Its version.
+    /// The version of the report format.
     pub schema: u32,
-    /// The group of its positions, and its transactions.
+    /// The group of the migration's positions, and the id of its transactions.
     pub id: String,
-    /// Everything was done before; nothing was changed.
+    /// Everything had been done before; nothing was changed.
     pub nothing_to_do: bool,
     /// Topics that were created.
     pub created: Vec<String>,
-    /// Records that were copied now.
+    /// The number of records copied by this command.
     pub copied: u64,
-    /// Old and new topics, held against each other.
+    /// The comparison of the old and new topics.
     pub verified: Verified,
-    /// Offsets of the old topics that open transactions hold back: they are neither copied nor verified.
+    /// Offsets of the old topics that open transactions hold back. They are neither copied nor verified.
     pub held_back: u64,
-    /// Which those are, in words; empty where there are none.
+    /// The held-back offsets as text; empty if there are none.
     #[serde(skip)]
-    pub held_back_in_words: String,
-    /// The groups.
+    pub held_back_text: String,
+    /// The carried-over offsets.
     pub groups: Vec<Carried>,
-    /// How long it took.
+    /// The duration in seconds.
     pub elapsed_s: f64,
     /// What was planned.
     pub plan: MigrationPlan,
 }
 
 impl MigrationReport {
-    /// Groups whose offsets are not where they should be.
+    /// Groups whose offsets were not carried over.
     #[must_use]
     pub fn not_carried(&self) -> Vec<&str> {
         let missing = |one: &&Carried| matches!(one.state, CarryState::Active | CarryState::Failed { .. });
@@ -75,13 +76,13 @@ impl MigrationReport {
 }
 
 impl Migration<'_> {
-    /// Migrates. With `follow` it copies until it is told to stop, and then comes to its end.
+    /// Executes the migration. With `follow`, copies until it is stopped, and then finishes.
     ///
     /// # Errors
-    /// What is in the way, one sentence each; whatever fails on the way. The same call goes on from there.
+    /// Obstacles, one sentence each, or a failed step. The same call continues from there.
     pub fn execute(&mut self, replication: Replication) -> Result<MigrationReport, MigrateError> {
         let begun = Instant::now();
-        let (mut plan, known) = self.make()?;
+        let (mut plan, context) = self.plan_with_context()?;
         if !plan.obstacles.is_empty() {
             return Err(MigrateError::Refused(plan.obstacles.join("\n")));
         }
@@ -89,66 +90,66 @@ impl Migration<'_> {
             && !self.options.follow
             && let Some(verified) = plan.verified
         {
-            return self.carry_only(plan, verified, &known, begun);
+            return self.carry_only(plan, verified, &context, begun);
         }
         for warning in &plan.warnings {
-            self.tell.notice(&format!("warning: {warning}"));
+            self.listener.notice(&format!("warning: {warning}"));
         }
         let created = self.create(replication)?;
         for one in plan.new.iter_mut().filter(|one| created.contains(&one.topic)) {
             one.state = TopicState::Created;
         }
         let (new, _) = self.new_partitions()?;
-        let mut copying = self.copying(&known, new)?;
-        self.tell.notice(&format!("copying as {}; stopped at any point, the same command goes on", plan.id));
-        let copied = self.copy_all(&mut copying, &known)?;
-        let examined = {
+        let mut state = self.take_over(&context, new)?;
+        self.listener.notice(&format!("copying as {}; if stopped, run the same command again to continue", plan.id));
+        let copied = self.copy_all(&mut state, &context)?;
+        let compared = {
             let groups = self.groups()?;
-            let to: Vec<i64> = copying.positions.clone();
-            (self.examine(&to, &groups)?, groups)
+            let to: Vec<i64> = state.positions.clone();
+            (self.compare_topics(&to, &groups)?, groups)
         };
-        let (examined, groups) = examined;
-        if !examined.verified.is_equal() {
-            return Err(MigrateError::Refused(differs(&examined.verified)));
+        let (compared, groups) = compared;
+        if !compared.verified.is_equal() {
+            return Err(MigrateError::Refused(difference_error(&compared.verified)));
         }
         let held_back = self.held_back()?;
-        self.tell.notice(&format!(
+        self.listener.notice(&format!(
             "verified: {} records, digest {:016x} in the old topics and in the new ones",
-            examined.verified.new_records, examined.verified.new_digest
+            compared.verified.new_records, compared.verified.new_digest
         ));
-        let held_back_in_words = in_words(&held_back);
+        let held_back_text = in_words(&held_back);
         if !held_back.is_empty() {
-            self.tell.notice(&format!("not copied and not verified: {}", not_copied(&held_back_in_words)));
+            self.listener.notice(&format!("not copied and not verified: {}", held_back_note(&held_back_text)));
         }
-        let groups = carry(self, &groups, &examined.new, &examined.translated, false)?;
+        let groups = carry_offsets(self, &groups, &compared.new, &compared.translated, false)?;
         Ok(MigrationReport {
             schema: 1,
             id: plan.id.clone(),
             nothing_to_do: false,
             created,
             copied,
-            verified: examined.verified,
+            verified: compared.verified,
             held_back: total(&held_back),
-            held_back_in_words,
+            held_back_text,
             groups,
             elapsed_s: begun.elapsed().as_secs_f64(),
             plan,
         })
     }
 
-    /// Everything is copied; only the groups may be left.
+    /// Everything is copied. Carries offsets over if that is not done.
     fn carry_only(
         &mut self,
         mut plan: MigrationPlan,
         verified: Verified,
-        known: &Known,
+        context: &PlanContext,
         begun: Instant,
     ) -> Result<MigrationReport, MigrateError> {
         let would = |one: &Carried| one.state == CarryState::WouldBeCarried;
         let groups = if plan.carried.iter().any(would) {
-            let ends: Vec<i64> = known.logs.iter().map(|log| log.end.get()).collect();
-            let examined = self.examine(&ends, &known.groups)?;
-            carry(self, &known.groups, &examined.new, &examined.translated, false)?
+            let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
+            let compared = self.compare_topics(&ends, &context.groups)?;
+            carry_offsets(self, &context.groups, &compared.new, &compared.translated, false)?
         } else {
             std::mem::take(&mut plan.carried)
         };
@@ -162,7 +163,7 @@ impl Migration<'_> {
             copied: 0,
             verified,
             held_back: total(&held_back),
-            held_back_in_words: in_words(&held_back),
+            held_back_text: in_words(&held_back),
             groups,
             elapsed_s: begun.elapsed().as_secs_f64(),
             plan,
@@ -170,7 +171,7 @@ impl Migration<'_> {
     }
 
     fn create(&mut self, replication: Replication) -> Result<Vec<String>, MigrateError> {
-        let outcomes = create(self.client, &self.routes.wanted(), replication, false, WITHIN)?;
+        let outcomes = create(self.client, &self.routes.wanted(), replication, false, REQUEST_TIMEOUT)?;
         let mut created = Vec::new();
         for one in outcomes {
             match one.state {
@@ -181,92 +182,95 @@ impl Migration<'_> {
                 }
                 TopicState::Missing | TopicState::Differs { .. } => {
                     return Err(MigrateError::Refused(format!(
-                        "topic {} was made by somebody else meanwhile, with another number of partitions",
+                        "another client has created topic {} with another number of partitions; run the same command \
+                         again",
                         one.topic
                     )));
                 }
             }
         }
         if !created.is_empty() {
-            self.tell.notice(&format!("created {}", created.join(", ")));
+            self.listener.notice(&format!("created {}", created.join(", ")));
         }
         Ok(created)
     }
 
-    /// Takes the migration over, and finds out where it stands.
-    fn copying(&mut self, known: &Known, new: Vec<TopicPartition>) -> Result<Copying, MigrateError> {
+    /// Takes over the migration and determines its progress.
+    fn take_over(&mut self, context: &PlanContext, new: Vec<TopicPartition>) -> Result<CopyState, MigrateError> {
         let config = self.client.config();
         let topics: Vec<&str> = self.routes.targets().iter().map(|target| target.topic.as_str()).collect();
-        let limits = topic_limits(config, &topics, WITHIN);
+        let limits = topic_limits(config, &topics, REQUEST_TIMEOUT);
         let copier = Copier::new(config, &self.id(), limits, self.options.timestamps)?;
-        let log = StopLog::new(config, &self.id(), WITHIN)?;
+        let log = SyncPointLog::new(config, &self.id(), REQUEST_TIMEOUT)?;
         let positions = copier.positions(&self.old)?;
-        let low: Vec<i64> = known.logs.iter().map(|log| log.low.get()).collect();
-        let ends = Catalog::new(self.client, WITHIN).log_ends(&new)?;
+        let low: Vec<i64> = context.logs.iter().map(|log| log.low.get()).collect();
+        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&new)?;
         let never_written = ends.iter().all(|log| log.end.get() == 0);
-        let mut fresh = positions.iter().all(Option::is_none);
+        let mut is_new = positions.iter().all(Option::is_none);
         let mut positions: Vec<i64> = positions.into_iter().zip(&low).map(|(at, low)| at.unwrap_or(*low)).collect();
-        if never_written && !fresh {
-            self.tell.notice("the new topics are made anew, so everything is copied again");
-            copier.begin_again(&self.old, &low)?;
-            (positions, fresh) = (low, true);
+        if never_written && !is_new {
+            self.listener.notice("the new topics were recreated, so everything is copied again");
+            copier.reset_positions(&self.old, &low)?;
+            (positions, is_new) = (low, true);
         }
-        if !fresh {
-            self.tell.notice("going on with a migration that was begun before");
-            let so_far = self.examine(&positions, &[])?.verified;
+        if !is_new {
+            self.listener.notice("continuing a migration that was started before");
+            let so_far = self.compare_topics(&positions, &[])?.verified;
             if !so_far.is_equal() {
-                return Err(MigrateError::Refused(differs(&so_far)));
+                return Err(MigrateError::Refused(difference_error(&so_far)));
             }
-            // Stops that are forgotten cannot be made any more: what is above them may be copied already.
-            let stops = log.load(&self.old, &new)?.unwrap_or_default();
-            return Ok(Copying { copier, log, stops, new, positions });
+            // Lost sync points cannot be made up for: later records may be copied already.
+            let sync_points = log.load(&self.old, &new)?.unwrap_or_default();
+            return Ok(CopyState { copier, log, sync_points, new, positions });
         }
-        // A transaction that was killed leaves something in the log, and nothing that can be read.
-        if !never_written && self.examine(&positions, &[])?.verified.new_records > 0 {
+        // An aborted transaction leaves markers in the log, but no readable records.
+        if !never_written && self.compare_topics(&positions, &[])?.verified.new_records > 0 {
             return Err(MigrateError::Refused(
-                "somebody has written to the new topics, which have to be empty before the first record is copied"
+                "the new topics are not empty, but nothing of this migration was copied yet; empty them or choose \
+                 other names"
                     .into(),
             ));
         }
-        let stops = Stops { cuts: known.passage.stops.clone(), ends: Vec::new() };
-        log.save(&self.old, &new, &stops)?;
-        Ok(Copying { copier, log, stops, new, positions })
+        let sync_points = SyncPoints { points: context.sync_plan.points.clone(), ends: Vec::new() };
+        log.save(&self.old, &new, &sync_points)?;
+        Ok(CopyState { copier, log, sync_points, new, positions })
     }
 
-    /// Copies up to each stop, and then all there is.
-    fn copy_all(&mut self, copying: &mut Copying, known: &Known) -> Result<u64, MigrateError> {
+    /// Copies up to each sync point, and then the rest.
+    fn copy_all(&mut self, state: &mut CopyState, context: &PlanContext) -> Result<u64, MigrateError> {
         let cancel = self.cancel;
         let mut copied = 0;
-        for stop in copying.stops.ends.len()..copying.stops.cuts.len() {
-            let to = copying.stops.cuts[stop].clone();
-            let what = format!("copying up to stop {} of {}", stop + 1, copying.stops.cuts.len());
-            copied += self.copy(copying, &known.logs, &to, &what, cancel)?;
-            copying.note(self.client, &self.old)?;
+        for point in state.sync_points.ends.len()..state.sync_points.points.len() {
+            let to = state.sync_points.points[point].clone();
+            let what = format!("copying up to sync point {} of {}", point + 1, state.sync_points.points.len());
+            copied += self.copy(state, &context.logs, &to, &what, cancel)?;
+            state.record_ends(self.client, &self.old)?;
         }
-        let ends: Vec<i64> = known.logs.iter().map(|log| log.end.get()).collect();
-        copied += self.copy(copying, &known.logs, &ends, "copying", cancel)?;
+        let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
+        copied += self.copy(state, &context.logs, &ends, "copying", cancel)?;
         if self.options.follow {
-            copied += self.follow(copying)?;
-            // It was told to come to its end, which the rest is; told twice, the process ends.
-            self.cancel = &NEVER;
+            copied += self.follow(state)?;
+            // The first signal means: finish. A second one ends the process.
+            self.cancel = &NEVER_CANCELLED;
         }
         Ok(copied)
     }
 
     fn copy(
         &mut self,
-        copying: &mut Copying,
+        state: &mut CopyState,
         logs: &[LogEnds],
         to: &[i64],
         what: &str,
         cancel: &AtomicBool,
     ) -> Result<u64, MigrateError> {
-        let mut sections = sections(logs, Some(&copying.positions), to);
-        for (section, position) in sections.iter_mut().zip(&copying.positions) {
-            // Retention must not open a hole that nobody hears of.
+        let mut sections = sections(logs, Some(&state.positions), to);
+        for (section, position) in sections.iter_mut().zip(&state.positions) {
+            // Records that retention removes before they are copied must not be lost silently.
             if section.from.get() > *position && section.from < section.end {
                 return Err(MigrateError::Refused(format!(
-                    "retention has removed records of {} from offset {position} on, before they were copied",
+                    "retention has removed records of {} from offset {position} on before they were copied; raise the \
+                     retention of the old topics, delete the new ones, and migrate again",
                     section.id
                 )));
             }
@@ -276,84 +280,85 @@ impl Migration<'_> {
         if offsets == 0 {
             return Ok(0);
         }
-        self.tell.step(what, offsets);
+        self.listener.step(what, offsets);
         let config = self.config();
-        let mut tell = |records| self.tell.progress(records);
-        let mut pass = copying.copier.pass(&mut self.routes, &sections, &self.topic_of, &mut tell);
+        let mut on_progress = |records| self.listener.progress(records);
+        let mut pass = state.copier.pass(&mut self.routes, &sections, &self.topic_of, &mut on_progress);
         let copied = match read(&config, &sections, &self.ids, cancel, &mut pass) {
             Ok(()) => pass.finish()?,
             Err(error) => {
-                pass.give_up();
+                pass.abort();
                 return Err(error);
             }
         };
-        for (position, section) in copying.positions.iter_mut().zip(&sections) {
+        for (position, section) in state.positions.iter_mut().zip(&sections) {
             *position = (*position).max(section.end.get());
         }
         Ok(copied)
     }
 
-    /// Copies what is written to the old topics until it is told to stop, and then what is still there.
-    fn follow(&mut self, copying: &mut Copying) -> Result<u64, MigrateError> {
-        let (mut copied, mut was_at_end, mut said) = (0, false, Instant::now());
+    /// Copies new records of the old topics until it is stopped, and then the rest.
+    fn follow(&mut self, state: &mut CopyState) -> Result<u64, MigrateError> {
+        let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
         loop {
             let last = self.cancel.load(Relaxed);
-            check(self.client, &self.ids)?;
+            check_topic_ids(self.client, &self.ids)?;
             let logs = self.logs()?;
             let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
             let lag: u64 =
-                ends.iter().zip(&copying.positions).map(|(end, at)| u64::try_from(end - at).unwrap_or(0)).sum();
+                ends.iter().zip(&state.positions).map(|(end, at)| u64::try_from(end - at).unwrap_or(0)).sum();
             if lag > 0 {
-                // What is told to stop meanwhile ends with what was there.
-                copied += self.copy(copying, &logs, &ends, "following", &NEVER)?;
+                // If it is stopped during this copy, the records found so far are still copied.
+                copied += self.copy(state, &logs, &ends, "following", &NEVER_CANCELLED)?;
                 was_at_end = false;
-            } else if !was_at_end || said.elapsed() >= SAY {
-                (was_at_end, said) = (true, Instant::now());
-                self.tell.notice(
-                    "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait until this says so \
-                     again, and press Ctrl-C",
+            } else if !was_at_end || last_notice.elapsed() >= LAG_NOTICE_INTERVAL {
+                (was_at_end, last_notice) = (true, Instant::now());
+                self.listener.notice(
+                    "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait for this \
+                     message again, and press Ctrl-C",
                 );
             }
             if last && lag == 0 {
                 return Ok(copied);
             }
-            let look = Instant::now() + LOOK;
-            while !last && lag == 0 && Instant::now() < look && !self.cancel.load(Relaxed) {
-                std::thread::sleep(SLICE);
+            let next_poll = Instant::now() + FOLLOW_POLL_INTERVAL;
+            while !last && lag == 0 && Instant::now() < next_poll && !self.cancel.load(Relaxed) {
+                std::thread::sleep(SLEEP_STEP);
             }
         }
     }
 }
 
-/// A migration that has been taken over.
-struct Copying {
+/// The state of a migration that was taken over.
+struct CopyState {
     copier: Copier,
-    log: StopLog,
-    stops: Stops,
+    log: SyncPointLog,
+    sync_points: SyncPoints,
     new: Vec<TopicPartition>,
-    /// Up to where each old partition is copied.
+    /// The position of each old partition.
     positions: Vec<i64>,
 }
 
-impl Copying {
-    /// Notes where the new partitions end, now that a stop is reached.
-    fn note(&mut self, client: &crate::kafka::Client, old: &[TopicPartition]) -> Result<(), MigrateError> {
-        let ends = Catalog::new(client, WITHIN).log_ends(&self.new)?;
-        self.stops.ends.push(ends.iter().map(|log| log.end.get()).collect());
-        self.log.save(old, &self.new, &self.stops)
+impl CopyState {
+    /// Records the ends of the new partitions at a sync point that was reached.
+    fn record_ends(&mut self, client: &crate::kafka::Client, old: &[TopicPartition]) -> Result<(), MigrateError> {
+        let ends = Catalog::new(client, REQUEST_TIMEOUT).log_ends(&self.new)?;
+        self.sync_points.ends.push(ends.iter().map(|log| log.end.get()).collect());
+        self.log.save(old, &self.new, &self.sync_points)
     }
 }
 
-/// What is said of offsets that open transactions hold back.
-pub(super) fn not_copied(held_back: &str) -> String {
-    format!("open transactions hold back {held_back}; when they have ended, the same command copies the rest")
+/// The message about offsets that open transactions hold back.
+pub(super) fn held_back_note(held_back: &str) -> String {
+    format!("open transactions hold back {held_back}; once they have ended, the same command copies the rest")
 }
 
-fn differs(verified: &Verified) -> String {
+fn difference_error(verified: &Verified) -> String {
     let Verified { old_records, new_records, keys_missing, keys_surplus, keys_changed, .. } = verified;
     format!(
-        "the new topics do not hold what was copied: {old_records} records in the old ones and {new_records} in the new ones, \
-         {keys_missing} keys lack records, {keys_surplus} have too many, {keys_changed} have others or another order; somebody else \
-         has written to the new topics, or retention or compaction has removed records; no offsets were carried over"
+        "the new topics differ from the old ones: {old_records} records in the old topics and {new_records} in the new \
+         ones; {keys_missing} keys lack records, {keys_surplus} have too many, {keys_changed} have other records or \
+         another order. Another client has written to the new topics, or retention or compaction has removed records. \
+         No offsets were carried over"
     )
 }

@@ -1,39 +1,39 @@
-//! Whether records go into a new topic as they are, and stay there. Pure: what the topic accepts was looked up before.
+//! Checks whether a new topic accepts the records and keeps them unchanged. Pure: the limits were looked up before.
 
-use super::survey::{At, Extremes};
+use super::preflight::{Extremes, SourceOffset};
 use crate::kafka::{
     TopicLimits,
     producer::{Timestamps, time},
     span,
 };
 
-/// A new topic, and what goes into it.
+/// A new topic and the records to be copied into it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fit<'a> {
-    /// Its name.
+pub(super) struct TopicFit<'a> {
+    /// The name of the topic.
     pub(super) topic: &'a str,
-    /// It is still to be created, with the cluster's own settings.
+    /// The topic does not exist. It will be created with the cluster's defaults.
     pub(super) is_missing: bool,
-    /// What it accepts.
+    /// What the topic accepts.
     pub(super) limits: &'a TopicLimits,
-    /// The records that matter.
+    /// The records that are most likely to be refused.
     pub(super) extremes: &'a Extremes,
-    /// Which timestamps they get.
+    /// The timestamps of the copied records.
     pub(super) timestamps: Timestamps,
-    /// Milliseconds since 1970.
+    /// The current time, in milliseconds since 1970.
     pub(super) now_ms: i64,
 }
 
-impl Fit<'_> {
-    /// What makes copying fail, one sentence each. `place` names a record.
-    pub(super) fn obstacles(&self, place: &dyn Fn(At) -> String) -> Vec<String> {
+impl TopicFit<'_> {
+    /// What would make copying fail, one sentence each. `place` describes a record.
+    pub(super) fn obstacles(&self, place: &dyn Fn(SourceOffset) -> String) -> Vec<String> {
         let (topic, extremes) = (self.topic, self.extremes);
         let mut obstacles = Vec::new();
         if self.timestamps == Timestamps::Own {
             if let Some(at) = extremes.zero {
                 obstacles.push(format!(
-                    "{} records have the timestamp 0, the first is {}; librdkafka cannot write that, so it would become the time of \
-                     writing; --timestamps now gives that time to every record",
+                    "{} records have the timestamp 0, the first is {}; librdkafka cannot write it and would use the \
+                     time of writing; use --timestamps now to give all records that time",
                     extremes.zeros,
                     place(at)
                 ));
@@ -41,7 +41,8 @@ impl Fit<'_> {
             for (timestamp, at) in [extremes.newest, extremes.oldest].into_iter().flatten() {
                 if let Some(refusal) = self.limits.refuses_time(timestamp, self.now_ms) {
                     obstacles.push(format!(
-                        "the timestamp of {}, {}, is out of the bounds of topic {topic} ({} = {}); {}, or use --timestamps now",
+                        "the timestamp of {}, {}, is outside the limits of topic {topic} ({} = {}); {}, or use \
+                         --timestamps now",
                         place(at),
                         time(timestamp),
                         refusal.setting,
@@ -53,24 +54,24 @@ impl Fit<'_> {
         }
         if let Some(at) = extremes.keyless.filter(|_| self.limits.compacts) {
             obstacles.push(format!(
-                "topic {topic} is compacted and accepts no record without a key, and {} would have none; change its \
-                 cleanup.policy, or choose a --key that each record has",
+                "topic {topic} is compacted and accepts no record without a key, but {} would have none; change its \
+                 cleanup.policy, or choose a --key that all records have",
                 place(at)
             ));
         }
         obstacles
     }
 
-    /// What may not be wanted, one sentence each.
-    pub(super) fn warnings(&self, place: &dyn Fn(At) -> String) -> Vec<String> {
+    /// What may be unintended, one sentence each. `place` describes a record.
+    pub(super) fn warnings(&self, place: &dyn Fn(SourceOffset) -> String) -> Vec<String> {
         let (topic, limits) = (self.topic, self.limits);
         let mut warnings = Vec::new();
         if let (Some((bytes, at)), Some(limit)) = (self.extremes.largest, limits.max_message_bytes)
             && bytes > limit
         {
             warnings.push(format!(
-                "{} has {bytes} bytes, and topic {topic} accepts {limit} (max.message.bytes): unless compression makes it smaller, \
-                 copying stops there; {}",
+                "{} has {bytes} bytes, but topic {topic} accepts {limit} (max.message.bytes): copying stops there \
+                 unless compression makes it smaller; {}",
                 place(at),
                 self.raise("max.message.bytes")
             ));
@@ -80,14 +81,14 @@ impl Fit<'_> {
         }
         if limits.log_append_time {
             warnings.push(format!(
-                "topic {topic} gives records the time of writing (message.timestamp.type = LogAppendTime): they do not keep their \
-                 timestamps"
+                "topic {topic} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime): \
+                 records do not keep theirs"
             ));
         }
         if let Some((timestamp, at)) = self.extremes.oldest.filter(|(oldest, _)| limits.expires(*oldest, self.now_ms)) {
             warnings.push(format!(
-                "topic {topic} keeps records for {} (retention.ms), and {} is {} old: records as old as that are removed soon after \
-                 they are copied; {}, or use --timestamps now",
+                "topic {topic} keeps records for {} (retention.ms), but {} is {} old: such records are removed soon \
+                 after they are copied; {}, or use --timestamps now",
                 span(limits.retention_ms.unwrap_or_default()),
                 place(at),
                 span(self.now_ms - timestamp),
@@ -101,7 +102,7 @@ impl Fit<'_> {
         let topic = self.topic;
         if self.is_missing {
             format!(
-                "create {topic} with a higher {setting} first (a migration does not copy the settings of the old topics)"
+                "create {topic} with a higher {setting} first (a migration does not copy settings of the old topics)"
             )
         } else {
             format!("raise {setting} of {topic}")
@@ -116,18 +117,18 @@ mod tests {
     const NOW: i64 = 1_700_000_000_000;
     const HOUR: i64 = 3_600_000;
 
-    fn at(offset: i64) -> At {
-        At { section: 0, offset }
+    fn at(offset: i64) -> SourceOffset {
+        SourceOffset { section: 0, offset }
     }
 
-    fn judge(limits: &TopicLimits, extremes: &Extremes, timestamps: Timestamps) -> (Vec<String>, Vec<String>) {
-        let fit = Fit { topic: "new", is_missing: true, limits, extremes, timestamps, now_ms: NOW };
-        let place = |at: At| format!("old-0 at {}", at.offset);
+    fn check(limits: &TopicLimits, extremes: &Extremes, timestamps: Timestamps) -> (Vec<String>, Vec<String>) {
+        let fit = TopicFit { topic: "new", is_missing: true, limits, extremes, timestamps, now_ms: NOW };
+        let place = |at: SourceOffset| format!("old-0 at {}", at.offset);
         (fit.obstacles(&place), fit.warnings(&place))
     }
 
     #[test]
-    fn what_a_topic_accepts_is_no_news() {
+    fn accepted_records_cause_no_findings() {
         let extremes = Extremes {
             largest: Some((100, at(1))),
             oldest: Some((NOW - HOUR, at(2))),
@@ -142,12 +143,12 @@ mod tests {
             retention_ms: Some(HOUR),
             ..TopicLimits::default()
         };
-        assert_eq!(judge(&limits, &extremes, Timestamps::Own), (Vec::new(), Vec::new()));
-        assert_eq!(judge(&TopicLimits::default(), &extremes, Timestamps::Own), (Vec::new(), Vec::new()));
+        assert_eq!(check(&limits, &extremes, Timestamps::Own), (Vec::new(), Vec::new()));
+        assert_eq!(check(&TopicLimits::default(), &extremes, Timestamps::Own), (Vec::new(), Vec::new()));
     }
 
     #[test]
-    fn the_record_and_the_setting_are_named() {
+    fn findings_name_the_record_and_the_setting() {
         let extremes = Extremes {
             largest: Some((101, at(1))),
             oldest: Some((NOW - 3 * HOUR, at(2))),
@@ -163,7 +164,7 @@ mod tests {
             compacts: true,
             ..TopicLimits::default()
         };
-        let (obstacles, warnings) = judge(&limits, &extremes, Timestamps::Own);
+        let (obstacles, warnings) = check(&limits, &extremes, Timestamps::Own);
         for (text, parts) in obstacles.iter().chain(&warnings).zip([
             ["7 records have the timestamp 0", "old-0 at 4"],
             ["old-0 at 3", "message.timestamp.after.max.ms = 3600000"],
@@ -174,7 +175,7 @@ mod tests {
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
         }
         assert_eq!((obstacles.len(), warnings.len()), (3, 2));
-        let (obstacles, warnings) = judge(&limits, &extremes, Timestamps::Now);
+        let (obstacles, warnings) = check(&limits, &extremes, Timestamps::Now);
         assert_eq!((obstacles.len(), warnings.len()), (1, 1), "the key and the size: {obstacles:?} {warnings:?}");
     }
 }

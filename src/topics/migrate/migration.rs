@@ -1,16 +1,16 @@
-//! A migration: which old topics, which groups, and what every step of it needs to know.
+//! A migration: its old topics, groups, routes, and the operations that all steps use.
 
 use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
 
 use super::{
-    cuts::{Cut, last_within},
     error::MigrateError,
+    preflight::{GroupProgress, Preflight, PreflightResult},
     read::{Section, TopicIds, committed_only, read},
     routes::Routes,
-    stops::{StopLog, Stops},
-    survey::{Found, Reader, Survey},
-    translate::{Readership, Translated, Translator},
-    verify::{Verified, Verify},
+    sync_point_log::{SyncPointLog, SyncPoints},
+    sync_points::{Positions, last_reached},
+    translate::{OffsetTranslator, ReadCounts, TranslatedOffsets},
+    verify::{Verified, Verifier},
 };
 use crate::{
     domain::{Offset, TopicPartition, run_of_position_group},
@@ -22,60 +22,60 @@ use crate::{
     topics::{Channel, NewKey, Strategy},
 };
 
-/// How long the cluster may take for each answer.
-pub const WITHIN: Duration = Duration::from_secs(30);
+/// The timeout of requests to the cluster.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What all groups of kreplay's migrations begin with.
-const OWN_GROUPS: &str = "kreplay-migrate-";
+/// The prefix of all groups of kreplay's migrations.
+const GROUP_PREFIX: &str = "kreplay-migrate-";
 
-/// What is to be migrated, and how.
+/// The options of a migration.
 #[derive(Clone, Debug)]
 pub struct MigrateOptions {
     /// The old topics.
     pub topics: TopicSet,
-    /// Where their channels belong.
+    /// The topics of the channels.
     pub strategy: Strategy,
     /// What the channel of a record is.
     pub channel: Channel,
-    /// What becomes its key.
+    /// What the key of a copied record is.
     pub key: NewKey,
-    /// Which timestamps records get.
+    /// The timestamps of the copied records.
     pub timestamps: Timestamps,
-    /// Whose committed offsets are carried over.
+    /// The groups whose committed offsets are carried over.
     pub carry: Carry,
-    /// Copying goes on until it is told to stop.
+    /// Keep copying until it is stopped.
     pub follow: bool,
 }
 
-/// Whose committed offsets are carried over.
+/// The groups whose committed offsets are carried over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carry {
-    /// Those of every group that has any on the old topics.
+    /// All groups with committed offsets on the old topics.
     All,
-    /// Those of these groups.
+    /// These groups.
     Only(Vec<String>),
-    /// Nobody's.
-    Nobody,
+    /// No groups.
+    None,
 }
 
-/// A group that has committed offsets on the old topics.
+/// A group with committed offsets on the old topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its id.
+    /// The id of the group.
     pub id: String,
-    /// Somebody is a member of it, as far as is known.
+    /// Whether it has members, as far as is known.
     pub active: bool,
-    /// What it has committed, by old partition.
+    /// Its committed offset for each old partition.
     pub committed: Vec<Option<i64>>,
 }
 
-/// What is told on the way.
-pub trait Tell {
-    /// A step begins that reads so many offsets.
+/// Receives the progress of a migration.
+pub trait ProgressListener {
+    /// A step starts. It will read this number of offsets.
     fn step(&mut self, what: &str, offsets: u64);
-    /// So many more records were dealt with.
+    /// This number of further records was processed.
     fn progress(&mut self, records: u64);
-    /// Something that everybody has to know.
+    /// A message for the user.
     fn notice(&mut self, text: &str);
 }
 
@@ -86,38 +86,38 @@ pub struct Migration<'a> {
     pub(super) routes: Routes,
     /// The partitions of the old topics.
     pub(super) old: Vec<TopicPartition>,
-    /// The number of the old topic of each.
+    /// The index of the old topic of each partition.
     pub(super) topic_of: Vec<usize>,
-    /// What tells the old topics from others of the same name.
+    /// The ids of the old topics, to detect recreated ones.
     pub(super) ids: TopicIds,
     pub(super) cancel: &'a AtomicBool,
-    pub(super) tell: &'a mut dyn Tell,
+    pub(super) listener: &'a mut dyn ProgressListener,
 }
 
-/// What was found when old and new topics were held against each other.
-pub struct Examined {
-    /// Whether the new ones hold the same.
+/// The comparison of the old and new topics.
+pub struct Comparison {
+    /// Whether they are equal.
     pub verified: Verified,
-    /// Where each group begins in the new ones, in the order of the groups.
-    pub translated: Vec<Translated>,
-    /// The partitions of the new ones.
+    /// The start offsets of each group in the new topics, in the order of the groups.
+    pub translated: Vec<TranslatedOffsets>,
+    /// The partitions of the new topics.
     pub new: Vec<TopicPartition>,
 }
 
 impl<'a> Migration<'a> {
-    /// Finds the old topics, and where they go.
+    /// Finds the old topics and their routes.
     ///
     /// # Errors
-    /// Topics that are not there, channels that belong nowhere, brokers that do not answer.
+    /// Topics do not exist, a channel has no topic, or brokers do not answer.
     pub fn open(
         client: &'a Client,
         options: &'a MigrateOptions,
         cancel: &'a AtomicBool,
-        tell: &'a mut dyn Tell,
+        listener: &'a mut dyn ProgressListener,
     ) -> Result<Self, MigrateError> {
-        let topics = old_topics(Catalog::new(client, WITHIN).topics()?, options)?;
+        let topics = old_topics(Catalog::new(client, REQUEST_TIMEOUT).topics()?, options)?;
         let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-        let ids = Catalog::new(client, WITHIN).topic_ids(&names)?;
+        let ids = Catalog::new(client, REQUEST_TIMEOUT).topic_ids(&names)?;
         let routes = Routes::new(options.strategy.clone(), options.channel.clone(), options.key, topics)?;
         let (mut old, mut topic_of) = (Vec::new(), Vec::new());
         for (at, topic) in routes.old().iter().enumerate() {
@@ -127,10 +127,10 @@ impl<'a> Migration<'a> {
                 topic_of.push(at);
             }
         }
-        Ok(Self { client, options, routes, old, topic_of, ids, cancel, tell })
+        Ok(Self { client, options, routes, old, topic_of, ids, cancel, listener })
     }
 
-    /// What this migration is called: the group of its positions, and its transactions.
+    /// The id of the migration: the group of its positions, and the id of its transactions.
     #[must_use]
     pub fn id(&self) -> String {
         self.routes.id()
@@ -140,22 +140,22 @@ impl<'a> Migration<'a> {
         committed_only(self.client.config())
     }
 
-    /// Where the logs of the old topics begin and end now.
+    /// The current ends of the old topics' logs.
     pub(super) fn logs(&self) -> Result<Vec<LogEnds>, MigrateError> {
-        Ok(Catalog::new(self.client, WITHIN).log_ends(&self.old)?)
+        Ok(Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&self.old)?)
     }
 
-    /// What open transactions hold back of the old topics: it is not copied.
+    /// What open transactions hold back of the old topics. It is not copied.
     pub(super) fn held_back(&self) -> Result<Vec<HeldBack>, MigrateError> {
-        // First the ends that do not wait for transactions: what is written in between does not count.
-        let ends = Catalog::new(self.client, WITHIN).high_watermarks(&self.old)?;
-        Ok(held_back(&Catalog::new(self.client, WITHIN), &self.logs()?, &ends))
+        // High watermarks first: what is written between the two requests must not count.
+        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).high_watermarks(&self.old)?;
+        Ok(held_back(&Catalog::new(self.client, REQUEST_TIMEOUT), &self.logs()?, &ends))
     }
 
-    /// The partitions of the new topics that are there, and the number of the new topic of each.
+    /// The partitions of the existing new topics, and the index of the new topic of each.
     pub(super) fn new_partitions(&self) -> Result<(Vec<TopicPartition>, Vec<u32>), MigrateError> {
         let there: BTreeSet<String> =
-            Catalog::new(self.client, WITHIN).topics()?.into_iter().map(|topic| topic.name).collect();
+            Catalog::new(self.client, REQUEST_TIMEOUT).topics()?.into_iter().map(|topic| topic.name).collect();
         let (mut ids, mut target_of) = (Vec::new(), Vec::new());
         for (number, target) in (0_u32..).zip(self.routes.targets()) {
             if there.contains(&target.topic) {
@@ -169,15 +169,17 @@ impl<'a> Migration<'a> {
         Ok((ids, target_of))
     }
 
-    /// What the new topics accept, by their numbers, and whether each is still to be created; then it gets the cluster's settings.
+    /// For each new topic: whether it still has to be created, and what it accepts. A topic that does not exist will
+    /// have the cluster's defaults.
     pub(super) fn limits(&self, there: &BTreeSet<String>) -> Vec<(bool, TopicLimits)> {
         let targets = self.routes.targets();
         let names: Vec<&str> =
             targets.iter().map(|target| target.topic.as_str()).filter(|topic| there.contains(*topic)).collect();
-        let known = topic_limits(self.client.config(), &names, WITHIN);
+        let known = topic_limits(self.client.config(), &names, REQUEST_TIMEOUT);
         let is_any_missing = names.len() < targets.len();
-        let defaults = is_any_missing.then(|| default_limits(self.client, WITHIN)).flatten().unwrap_or_default();
-        let limits = |target: &super::routes::Target| {
+        let defaults =
+            is_any_missing.then(|| default_limits(self.client, REQUEST_TIMEOUT)).flatten().unwrap_or_default();
+        let limits = |target: &super::routes::TargetTopic| {
             if there.contains(&target.topic) {
                 (false, known.get(&target.topic).cloned().unwrap_or_default())
             } else {
@@ -187,29 +189,29 @@ impl<'a> Migration<'a> {
         targets.iter().map(limits).collect()
     }
 
-    /// The groups whose offsets are to be carried over, with what they have committed on the old topics.
+    /// The groups whose offsets are carried over, with their committed offsets on the old topics.
     ///
     /// # Errors
-    /// A group that is named has committed nothing there; brokers that do not answer.
+    /// A given group has committed no offset there, or brokers do not answer.
     pub fn groups(&self) -> Result<Vec<Group>, MigrateError> {
         let listed = match &self.options.carry {
-            Carry::Nobody => return Ok(Vec::new()),
-            Carry::All | Carry::Only(_) => Catalog::new(self.client, WITHIN).groups()?,
+            Carry::None => return Ok(Vec::new()),
+            Carry::All | Carry::Only(_) => Catalog::new(self.client, REQUEST_TIMEOUT).groups()?,
         };
         let wanted: Vec<GroupInfo> = match &self.options.carry {
             Carry::Only(names) => names
                 .iter()
                 .map(|name| {
-                    // One that is not listed has no members.
+                    // A group that is not listed has no members.
                     let found = listed.iter().find(|group| group.id == *name).cloned();
                     found.unwrap_or_else(|| GroupInfo { id: name.clone(), empty: true })
                 })
                 .collect(),
-            _ => listed.into_iter().filter(|group| !is_own(&group.id)).collect(),
+            _ => listed.into_iter().filter(|group| !is_kreplay_group(&group.id)).collect(),
         };
         let mut groups = Vec::new();
         for GroupInfo { id, empty } in wanted {
-            let all = GroupOffsets::new(self.client.config(), &id)?.all(WITHIN)?;
+            let all = GroupOffsets::new(self.client.config(), &id)?.all(REQUEST_TIMEOUT)?;
             let all: std::collections::BTreeMap<&TopicPartition, Offset> =
                 all.iter().map(|(id, offset)| (id, *offset)).collect();
             let committed: Vec<Option<i64>> = self.old.iter().map(|id| all.get(id).map(|at| at.get())).collect();
@@ -217,7 +219,7 @@ impl<'a> Migration<'a> {
                 groups.push(Group { id, active: !empty, committed });
             } else if matches!(self.options.carry, Carry::Only(_)) {
                 let text = format!(
-                    "group `{}` has committed no offset on the old topics; check its name, or leave it out",
+                    "group `{}` has committed no offset on the old topics; check its name, or omit it",
                     crate::feed::printable(&id)
                 );
                 return Err(MigrateError::Usage(text));
@@ -226,81 +228,88 @@ impl<'a> Migration<'a> {
         Ok(groups)
     }
 
-    /// The new topics that a group will read, by number; `None` is all of them.
+    /// The new topics that a group will read, by index; `None` means all.
     pub(super) fn targets_of(&self, group: &Group) -> Option<BTreeSet<u32>> {
         let committed = group.committed.iter().zip(&self.topic_of).filter(|(at, _)| at.is_some());
         committed.map(|(_, topic)| self.routes.of_topic(*topic)).collect()
     }
 
-    /// Reads the old topics up to `to`, as if each group had read up to its cut.
-    pub(super) fn survey(&mut self, logs: &[LogEnds], to: &[i64], groups: &[Group]) -> Result<Found, MigrateError> {
+    /// Reads the old topics up to `to`, as if each group had read no further than `to`.
+    pub(super) fn preflight(
+        &mut self,
+        logs: &[LogEnds],
+        to: &[i64],
+        groups: &[Group],
+    ) -> Result<PreflightResult, MigrateError> {
         let sections = sections(logs, None, to);
-        let readers = groups
+        let group_progress = groups
             .iter()
-            .map(|group| Reader {
-                cut: cut_of(group, logs, to),
+            .map(|group| GroupProgress {
+                positions: positions_of(group, logs, to),
                 targets: self.targets_of(group),
-                readership: Readership::default(),
+                read_counts: ReadCounts::default(),
             })
             .collect();
-        self.tell.step("reading the old topics", span(&sections));
+        self.listener.step("reading the old topics", span(&sections));
         let config = self.config();
-        let mut tell = |records| self.tell.progress(records);
-        let mut survey = Survey::new(&mut self.routes, &sections, &self.topic_of, readers, &mut tell);
-        read(&config, &sections, &self.ids, self.cancel, &mut survey)?;
-        Ok(survey.found)
+        let mut on_progress = |records| self.listener.progress(records);
+        let mut preflight =
+            Preflight::new(&mut self.routes, &sections, &self.topic_of, group_progress, &mut on_progress);
+        read(&config, &sections, &self.ids, self.cancel, &mut preflight)?;
+        Ok(preflight.found)
     }
 
-    /// Reads the old topics up to `to`, and all of the new ones, and holds them against each other.
-    pub(super) fn examine(&mut self, to: &[i64], groups: &[Group]) -> Result<Examined, MigrateError> {
+    /// Reads the old topics up to `to` and the new topics completely, and compares them.
+    pub(super) fn compare_topics(&mut self, to: &[i64], groups: &[Group]) -> Result<Comparison, MigrateError> {
         let logs = self.logs()?;
-        let mut found = self.survey(&logs, to, groups)?;
+        let mut found = self.preflight(&logs, to, groups)?;
         let (new, target_of) = self.new_partitions()?;
         let names: BTreeSet<String> = new.iter().map(|id| id.topic.to_string()).collect();
-        let mut ids = Catalog::new(self.client, WITHIN).topic_ids(&Vec::from_iter(names))?;
-        // Reading the new ones back takes its time, too, in which an old one may go.
+        let mut ids = Catalog::new(self.client, REQUEST_TIMEOUT).topic_ids(&Vec::from_iter(names))?;
+        // Reading the new topics takes time, during which an old topic may be recreated.
         ids.extend(self.ids.clone());
-        let ends = Catalog::new(self.client, WITHIN).log_ends(&new)?;
-        let stops = StopLog::new(self.client.config(), &self.id(), WITHIN)?.load(&self.old, &new)?;
-        let readers = std::mem::take(&mut found.readers);
-        let translators = readers.into_iter().map(|reader| {
-            let floors = floors(stops.as_ref(), &reader.cut, &ends);
-            let concerned = |target: &u32| reader.targets.as_ref().is_none_or(|targets| targets.contains(target));
-            // What does not concern the group is as if it were read.
+        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&new)?;
+        let sync_points =
+            SyncPointLog::new(self.client.config(), &self.id(), REQUEST_TIMEOUT)?.load(&self.old, &new)?;
+        let group_progress = std::mem::take(&mut found.groups);
+        let translators = group_progress.into_iter().map(|progress| {
+            let floors = read_floors(sync_points.as_ref(), &progress.positions, &ends);
+            let concerned = |target: &u32| progress.targets.as_ref().is_none_or(|targets| targets.contains(target));
+            // New topics that the group does not read count as read completely.
             let floor = |(floor, target): (i64, &u32)| if concerned(target) { floor } else { i64::MAX };
             let floors: Vec<i64> = floors.into_iter().zip(&target_of).map(floor).collect();
-            Translator::new(reader.readership, &floors)
+            OffsetTranslator::new(progress.read_counts, &floors)
         });
         let translators = translators.collect();
         let until: Vec<i64> = ends.iter().map(|log| log.end.get()).collect();
         let sections = sections(&ends, None, &until);
-        self.tell.step("reading the new topics back", span(&sections));
+        self.listener.step("reading the new topics back", span(&sections));
         let config = self.config();
-        let mut tell = |records| self.tell.progress(records);
-        let mut verify = Verify::new(&found.ledger, &target_of, translators, &mut tell);
-        read(&config, &sections, &ids, self.cancel, &mut verify)?;
-        let verified = verify.verified();
-        let translated = verify.translators.into_iter().map(|one| one.finish(&until)).collect();
-        Ok(Examined { verified, translated, new })
+        let mut on_progress = |records| self.listener.progress(records);
+        let mut verifier = Verifier::new(&found.digests, &target_of, translators, &mut on_progress);
+        read(&config, &sections, &ids, self.cancel, &mut verifier)?;
+        let result = verifier.verified();
+        let translated = verifier.translators.into_iter().map(|one| one.finish(&until)).collect();
+        Ok(Comparison { verified: result, translated, new })
     }
 }
 
-/// Whether a group holds positions of kreplay's own, of a migration or of a run that had no group: nobody consumes by them.
-fn is_own(group: &str) -> bool {
-    group.starts_with(OWN_GROUPS) || run_of_position_group(group).is_some()
+/// Whether a group holds positions of a migration, or of a run without a group. No consumer uses these groups.
+fn is_kreplay_group(group: &str) -> bool {
+    group.starts_with(GROUP_PREFIX) || run_of_position_group(group).is_some()
 }
 
-/// Below these ends of the new partitions a group has read everything, as far as stops were noted.
-fn floors(stops: Option<&Stops>, cut: &[i64], new: &[LogEnds]) -> Vec<i64> {
-    let noted = stops.and_then(|stops| {
-        let passed = &stops.cuts[..stops.ends.len().min(stops.cuts.len())];
-        stops.ends.get(last_within(passed, cut)?)
+/// The offset of each new partition below which the group has read everything, as far as sync points were recorded.
+fn read_floors(sync_points: Option<&SyncPoints>, positions: &[i64], new: &[LogEnds]) -> Vec<i64> {
+    let noted = sync_points.and_then(|sync_points| {
+        let passed = &sync_points.points[..sync_points.ends.len().min(sync_points.points.len())];
+        sync_points.ends.get(last_reached(passed, positions)?)
     });
     new.iter().enumerate().map(|(at, log)| noted.map_or(0, |ends| ends[at]).max(log.low.get())).collect()
 }
 
-/// Up to where a group has read, within the logs and what was copied of them.
-pub(super) fn cut_of(group: &Group, logs: &[LogEnds], to: &[i64]) -> Cut {
+/// The positions of a group in the old partitions, limited to the logs and to `to`.
+pub(super) fn positions_of(group: &Group, logs: &[LogEnds], to: &[i64]) -> Positions {
     let within = |(committed, (log, to)): (&Option<i64>, (&LogEnds, &i64))| {
         let low = log.low.get();
         committed.map_or(low, |committed| committed.clamp(low, (*to).max(low)))
@@ -308,7 +317,7 @@ pub(super) fn cut_of(group: &Group, logs: &[LogEnds], to: &[i64]) -> Cut {
     group.committed.iter().zip(logs.iter().zip(to)).map(within).collect()
 }
 
-/// What lies between two places in each log, or from its beginning on.
+/// The sections from `from` (or the start of the log) to `to`.
 pub(super) fn sections(logs: &[LogEnds], from: Option<&[i64]>, to: &[i64]) -> Vec<Section> {
     let section = |(at, log): (usize, &LogEnds)| {
         let from = from.and_then(|from| Offset::new(from[at])).unwrap_or(log.low).max(log.low);
@@ -333,7 +342,7 @@ fn old_topics(all: Vec<TopicInfo>, options: &MigrateOptions) -> Result<Vec<Topic
             let seen = all.len();
             let mut matching: Vec<TopicInfo> =
                 all.into_iter().filter(|topic| !topic.internal && regex.is_match(&topic.name)).collect();
-            // The new topics may match as well, once they are there.
+            // The new topics may match, too, once they exist.
             let mut new: BTreeSet<String> =
                 options.strategy.named_topics().into_iter().map(|one| one.topic.into_owned()).collect();
             if options.channel == Channel::Topic {

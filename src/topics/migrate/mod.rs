@@ -1,25 +1,25 @@
-//! Migrating old topics into new ones: plan, copy, verify, carry the groups' offsets over.
+//! Migrates old topics into new ones: plans, copies, verifies, and carries over the groups' offsets.
 
-mod carry;
+mod carry_offsets;
 pub mod copy;
-pub mod cuts;
 pub mod error;
 mod execute;
 mod fit;
-pub mod ledger;
+pub mod key_digests;
 mod migration;
 mod plan;
+pub mod preflight;
 pub mod read;
 pub mod routes;
-pub mod stops;
-pub mod survey;
+pub mod sync_point_log;
+pub mod sync_points;
 mod text;
 pub mod translate;
 pub mod verify;
 mod view;
 
-pub use carry::{Carried, CarryState, NewOffset};
+pub use carry_offsets::{Carried, CarryState, NewOffset};
 pub use error::MigrateError;
 pub use execute::MigrationReport;
-pub use migration::{Carry, Group, MigrateOptions, Migration, Tell};
+pub use migration::{Carry, Group, MigrateOptions, Migration, ProgressListener};
 pub use view::{MigrationPlan, NewTopic, Order, OtherOptions, PlannedGroup, Progress, Unevenness};

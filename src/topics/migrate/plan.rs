@@ -1,17 +1,17 @@
-//! Makes the plan of a migration. Nothing is changed by finding out.
+//! Plans a migration. Changes nothing.
 
 use std::collections::BTreeSet;
 
 use chrono::Utc;
 
 use super::{
-    carry::carry,
-    cuts::{GroupCut, Passage, passage},
+    carry_offsets::carry_offsets,
     error::MigrateError,
-    fit::Fit,
-    migration::{Group, Migration, WITHIN, cut_of},
-    stops::MOST_STOPS,
-    survey::{At, Found, Load},
+    fit::TopicFit,
+    migration::{Group, Migration, REQUEST_TIMEOUT, positions_of},
+    preflight::{Load, PreflightResult, SourceOffset},
+    sync_point_log::MAX_SYNC_POINTS,
+    sync_points::{GroupPositions, SyncPlan, plan_sync_points},
     view::{MigrationPlan, NewTopic, OldTopics, Order, OtherOptions, PlannedGroup, Progress, Unevenness},
 };
 use crate::{
@@ -20,74 +20,78 @@ use crate::{
     topics::create::{TopicOutcome, TopicState, compare},
 };
 
-/// What an executed migration needs of its plan.
-pub(super) struct Known {
+/// What the execution needs from planning.
+pub(super) struct PlanContext {
     pub(super) logs: Vec<LogEnds>,
     pub(super) groups: Vec<Group>,
-    pub(super) passage: Passage,
+    pub(super) sync_plan: SyncPlan,
 }
 
 impl Migration<'_> {
-    /// Makes the plan. All records of the old topics are read, and those of the new ones where it may be complete.
+    /// Plans the migration. Reads all records of the old topics, and those of the new topics if the migration may be
+    /// complete.
     ///
     /// # Errors
-    /// Brokers that do not answer, partitions that cannot be read, channels that belong nowhere, being told to stop.
+    /// Brokers do not answer, partitions cannot be read, a channel has no topic, or planning was stopped.
     pub fn plan(&mut self) -> Result<MigrationPlan, MigrateError> {
-        self.make().map(|(plan, _)| plan)
+        self.plan_with_context().map(|(plan, _)| plan)
     }
 
-    pub(super) fn make(&mut self) -> Result<(MigrationPlan, Known), MigrateError> {
+    pub(super) fn plan_with_context(&mut self) -> Result<(MigrationPlan, PlanContext), MigrateError> {
         let groups = self.groups()?;
         let logs = self.logs()?;
         let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
         let begin: Vec<i64> = logs.iter().map(|log| log.low.get()).collect();
-        let found = self.survey(&logs, &ends, &[])?;
-        let passage = Self::passage(&groups, &logs, &ends, &begin);
-        let catalog = Catalog::new(self.client, WITHIN);
+        let found = self.preflight(&logs, &ends, &[])?;
+        let sync_plan = Self::sync_plan(&groups, &logs, &ends, &begin);
+        let catalog = Catalog::new(self.client, REQUEST_TIMEOUT);
         let topics = catalog.topics()?;
         let states = compare(&self.routes.wanted(), &topics);
         let (new, _) = self.new_partitions()?;
         let filled = states.iter().all(|one| !matches!(one.state, TopicState::Differs { .. }))
             && catalog.log_ends(&new)?.iter().any(|log| log.low < log.end);
-        // Somebody may have been killed in a transaction: what it wanted to commit is not waited for.
+        // A killed process may have left a transaction open. Its offsets must not block this request.
         let mut config = self.client.config().clone();
         config.properties.insert("isolation.level".into(), "read_uncommitted".into());
         let offsets = GroupOffsets::new(&config, &self.id())?;
-        let positions: Vec<Option<i64>> =
-            offsets.committed(&self.old, WITHIN)?.into_iter().map(|one| one.map(|(offset, _)| offset.get())).collect();
+        let positions: Vec<Option<i64>> = offsets
+            .committed(&self.old, REQUEST_TIMEOUT)?
+            .into_iter()
+            .map(|one| one.map(|(offset, _)| offset.get()))
+            .collect();
         let copied = positions.iter().zip(&begin).map(|(at, low)| at.map_or(0, |at| at.abs_diff(*low.min(&at)))).sum();
         let whole = positions.iter().zip(&logs).all(|(at, log)| log.low == log.end || *at >= Some(log.end.get()));
         let is_begun = positions.iter().any(Option::is_some);
-        // Positions are forgotten after some days; what stands in the topics is not.
-        let examined = if filled && (whole || !is_begun) { Some(self.examine(&ends, &groups)?) } else { None };
+        // Committed positions expire after some days; records in the new topics do not.
+        let compared = if filled && (whole || !is_begun) { Some(self.compare_topics(&ends, &groups)?) } else { None };
         let empty =
-            examined.as_ref().is_none_or(|examined| examined.verified.new_records == 0 && found.total.records > 0);
-        let progress = match &examined {
+            compared.as_ref().is_none_or(|compared| compared.verified.new_records == 0 && found.total.records > 0);
+        let progress = match &compared {
             _ if empty && is_begun => Progress::Begun,
             _ if empty => Progress::NotBegun,
-            Some(examined) if examined.verified.is_equal() => Progress::Complete,
+            Some(compared) if compared.verified.is_equal() => Progress::Complete,
             _ => Progress::Foreign,
         };
         let mut obstacles = self.obstacles(&found, &states, &groups, progress);
         let mut warnings = Vec::new();
         if matches!(progress, Progress::NotBegun | Progress::Begun) {
             let there = topics.into_iter().map(|topic| topic.name).collect();
-            self.fit(&found, &there, &mut obstacles, &mut warnings);
+            self.check_fit(&found, &there, &mut obstacles, &mut warnings);
         }
-        let carried = match &examined {
-            Some(examined) if progress == Progress::Complete => {
-                carry(self, &groups, &examined.new, &examined.translated, true)?
+        let carried = match &compared {
+            Some(compared) if progress == Progress::Complete => {
+                carry_offsets(self, &groups, &compared.new, &compared.translated, true)?
             }
             _ => Vec::new(),
         };
         if progress == Progress::Complete {
-            // Nothing is left that groups could be in the way of.
+            // On a complete migration, active groups are no obstacle.
             obstacles.retain(|text| !text.starts_with("group "));
         }
         let held_back = self.held_back()?;
         let plan = MigrationPlan {
             held_back: total(&held_back),
-            held_back_in_words: in_words(&held_back),
+            held_back_text: in_words(&held_back),
             schema: 1,
             id: self.id(),
             progress,
@@ -110,68 +114,83 @@ impl Migration<'_> {
                 replaced_keys_records: found.replaced,
                 without_channel_records: found.without_channel,
             },
-            groups: self.planned_groups(&groups, &logs, &ends, &passage),
+            groups: self.planned_groups(&groups, &logs, &ends, &sync_plan),
             other_options: self.other_options(&found),
-            verified: examined.map(|examined| examined.verified),
+            verified: compared.map(|compared| compared.verified),
             carried,
         };
-        Ok((plan, Known { logs, groups, passage }))
+        Ok((plan, PlanContext { logs, groups, sync_plan }))
     }
 
-    fn passage(groups: &[Group], logs: &[LogEnds], ends: &[i64], begin: &[i64]) -> Passage {
-        let cuts: Vec<GroupCut> =
-            groups.iter().map(|group| GroupCut { group: group.id.clone(), cut: cut_of(group, logs, ends) }).collect();
-        passage(&cuts, begin, MOST_STOPS)
+    fn sync_plan(groups: &[Group], logs: &[LogEnds], ends: &[i64], begin: &[i64]) -> SyncPlan {
+        let positions: Vec<GroupPositions> = groups
+            .iter()
+            .map(|group| GroupPositions { group: group.id.clone(), positions: positions_of(group, logs, ends) })
+            .collect();
+        plan_sync_points(&positions, begin, MAX_SYNC_POINTS)
     }
 
-    fn obstacles(&self, found: &Found, states: &[TopicOutcome], groups: &[Group], progress: Progress) -> Vec<String> {
+    fn obstacles(
+        &self,
+        found: &PreflightResult,
+        states: &[TopicOutcome],
+        groups: &[Group],
+        progress: Progress,
+    ) -> Vec<String> {
         let mut obstacles = Vec::new();
         for one in states {
             if let TopicState::Differs { has } = one.state {
                 obstacles.push(format!(
-                    "topic {} is there with {has} partitions instead of {}; say {has}, or choose another name",
+                    "topic {} exists with {has} partitions instead of {}; request {has} partitions, or choose another \
+                     name",
                     one.topic, one.partitions
                 ));
             }
         }
         if found.without_channel > 0 {
             obstacles.push(format!(
-                "the template {} makes no channel of {} records; choose another, or leave out the topics that hold them",
+                "the template {} yields no channel for {} records; choose another, or omit the topics that hold them",
                 self.options.channel, found.without_channel
             ));
         }
         if progress == Progress::Foreign {
             obstacles.push(
-                "the new topics hold records that this migration has not written, or not all of those that it has; choose \
-                 other names, or delete them and begin again"
+                "the new topics hold records that this migration has not written, or lack some that it has; choose \
+                 other names, or delete the new topics and start over"
                     .into(),
             );
         }
         for group in groups.iter().filter(|group| group.active && !self.options.follow) {
             obstacles.push(format!(
-                "group {} has members, so its offsets move; stop them, copy with --follow while they work, or leave its \
-                 offsets alone with --carry-group or --no-carry",
+                "group {} has members, so its offsets change; stop them, copy with --follow while they run, or exclude \
+                 the group with --carry-group or --no-carry",
                 crate::feed::printable(&group.id)
             ));
         }
         obstacles
     }
 
-    /// Whether the records go into the new topics as they are, and stay there.
-    fn fit(&self, found: &Found, there: &BTreeSet<String>, obstacles: &mut Vec<String>, warnings: &mut Vec<String>) {
+    /// Checks whether the new topics accept the records and keep them unchanged.
+    fn check_fit(
+        &self,
+        found: &PreflightResult,
+        there: &BTreeSet<String>,
+        obstacles: &mut Vec<String>,
+        warnings: &mut Vec<String>,
+    ) {
         let now_ms = Utc::now().timestamp_millis();
-        let place = |at: At| format!("the record of {} at offset {}", self.old[at.section], at.offset);
+        let place = |at: SourceOffset| format!("the record of {} at offset {}", self.old[at.section], at.offset);
         let limits = self.limits(there);
         for ((target, extremes), (is_missing, limits)) in self.routes.targets().iter().zip(&found.extremes).zip(&limits)
         {
             let (topic, is_missing, timestamps) = (target.topic.as_str(), *is_missing, self.options.timestamps);
-            let fit = Fit { topic, is_missing, limits, extremes, timestamps, now_ms };
+            let fit = TopicFit { topic, is_missing, limits, extremes, timestamps, now_ms };
             obstacles.extend(fit.obstacles(&place));
             warnings.extend(fit.warnings(&place));
         }
     }
 
-    fn new_topics(found: &Found, states: Vec<TopicOutcome>) -> Vec<NewTopic> {
+    fn new_topics(found: &PreflightResult, states: Vec<TopicOutcome>) -> Vec<NewTopic> {
         let topic = |(number, one): (usize, TopicOutcome)| {
             let mut loads = found.targets.get(number).cloned().unwrap_or_default();
             loads.resize(one.partitions as usize, Load::default());
@@ -193,11 +212,17 @@ impl Migration<'_> {
         states.into_iter().enumerate().map(topic).collect()
     }
 
-    fn planned_groups(&self, groups: &[Group], logs: &[LogEnds], ends: &[i64], passage: &Passage) -> Vec<PlannedGroup> {
+    fn planned_groups(
+        &self,
+        groups: &[Group],
+        logs: &[LogEnds],
+        ends: &[i64],
+        sync_plan: &SyncPlan,
+    ) -> Vec<PlannedGroup> {
         let planned = |(at, group): (usize, &Group)| {
-            let cut = cut_of(group, logs, ends);
+            let read_to = positions_of(group, logs, ends);
             let sum = |from: &dyn Fn(usize) -> i64, to: &dyn Fn(usize) -> i64| -> u64 {
-                (0..cut.len()).map(|at| to(at).abs_diff(from(at))).sum()
+                (0..read_to.len()).map(|at| to(at).abs_diff(from(at))).sum()
             };
             let targets = self.targets_of(group);
             let concerned = |at: usize| match (&targets, self.routes.of_topic(self.topic_of[at])) {
@@ -207,10 +232,10 @@ impl Migration<'_> {
             PlannedGroup {
                 group: group.id.clone(),
                 active: group.active,
-                read_offsets: sum(&|at| logs[at].low.get(), &|at| cut[at]),
-                unread_offsets: sum(&|at| cut[at], &|at| ends[at]),
-                reads_again_at_most: passage.again[at],
-                partitions_without_offsets: (0..cut.len())
+                read_offsets: sum(&|at| logs[at].low.get(), &|at| read_to[at]),
+                unread_offsets: sum(&|at| read_to[at], &|at| ends[at]),
+                reads_again_at_most: sync_plan.reread_offsets[at],
+                partitions_without_offsets: (0..read_to.len())
                     .filter(|at| group.committed[*at].is_none() && logs[*at].low < logs[*at].end && concerned(*at))
                     .count(),
             }
@@ -218,8 +243,8 @@ impl Migration<'_> {
         groups.iter().enumerate().map(planned).collect()
     }
 
-    fn other_options(&self, found: &Found) -> OtherOptions {
-        let (own_keys, raise_moves_keys) = found.own.counts();
+    fn other_options(&self, found: &PreflightResult) -> OtherOptions {
+        let (own_keys, raise_moves_keys) = found.original_keys.counts();
         let old = self.routes.old();
         let raised = |at: usize| {
             let most = found
@@ -232,7 +257,7 @@ impl Migration<'_> {
             raise_topics: (0..old.len()).filter(|at| raised(*at)).count(),
             own_keys,
             raise_moves_keys,
-            raise_moves_records: found.own.moved_records,
+            raise_moves_records: found.original_keys.moved_records,
             single_partition_topics: old.iter().filter(|topic| topic.partitions == 1).count(),
         }
     }

@@ -12,42 +12,45 @@ use crate::{
     kafka::{Client, Consumer as _, Fetched, KafkaConfig, RawRecord, Reader, is_final},
 };
 
-const READ_WAIT: Duration = Duration::from_millis(50);
-const READ_RECORDS: usize = 1000;
-/// A broker that gives nothing for so long is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked whether the topics are still the same.
-const CHECK_EVERY: Duration = Duration::from_millis(500);
-/// How long the answer to that may take.
-const IDS_WITHIN: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
+const MAX_READ_RECORDS: usize = 1000;
+/// If no records arrive for this long, reading fails.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often the topic ids are checked.
+const ID_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// The timeout of that check.
+const ID_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a failed read waits for a deleted topic to be created again, which would explain the failure.
+const RECREATION_TIMEOUT: Duration = Duration::from_secs(5);
+const RECREATION_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A part of a partition.
+/// A range of offsets of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Which partition.
+    /// The partition.
     pub id: TopicPartition,
     /// The first offset.
     pub from: Offset,
-    /// The first offset that does not belong to it.
+    /// The end offset (exclusive).
     pub end: Offset,
 }
 
-/// What becomes of the records that are read.
-pub trait Visit {
-    /// A record of the section with this number; those of a section come in their order.
+/// Receives the records that are read.
+pub trait RecordVisitor {
+    /// Visits a record of the section with this index. Records of a section arrive in order.
     ///
     /// # Errors
-    /// Reading ends with it.
+    /// Any error stops reading.
     fn record(&mut self, section: usize, record: &RawRecord<'_>) -> Result<(), MigrateError>;
 
-    /// Some records have come, or for a while none.
+    /// Called after each poll, with or without records.
     ///
     /// # Errors
-    /// Reading ends with it.
-    fn breathe(&mut self) -> Result<(), MigrateError>;
+    /// Any error stops reading.
+    fn tick(&mut self) -> Result<(), MigrateError>;
 }
 
-/// A configuration that sees what is committed, whatever its properties say.
+/// The configuration with `read_committed` isolation, whatever its properties are.
 #[must_use]
 pub fn committed_only(config: &KafkaConfig) -> KafkaConfig {
     let mut config = config.clone();
@@ -55,75 +58,99 @@ pub fn committed_only(config: &KafkaConfig) -> KafkaConfig {
     config
 }
 
-/// Reads all sections to their ends, or until `cancel` is set. `ids` tells topics from others of the same name.
+/// Reads all sections to their ends, or until `cancel` is set. `ids` are used to detect recreated topics.
 ///
 /// # Errors
-/// Partitions that cannot be read, topics that were created again, brokers that do not answer, what the visitor says,
+/// Partitions cannot be read, topics were recreated, brokers do not answer, the visitor failed, or
 /// [`MigrateError::Stopped`].
 pub fn read(
     config: &KafkaConfig,
     sections: &[Section],
     ids: &TopicIds,
     cancel: &AtomicBool,
-    visit: &mut dyn Visit,
+    visit: &mut dyn RecordVisitor,
 ) -> Result<(), MigrateError> {
     if sections.iter().all(|section| section.from >= section.end) {
         return Ok(());
     }
     let client = Client::new(&committed_only(config), &std::sync::Arc::default())?;
-    // Asked for once, so that a partition does not wait for the next time that the library asks by itself.
+    // Fetches metadata now, so that no partition waits for librdkafka's next refresh.
     crate::kafka::Catalog::new(&client, Duration::from_secs(10)).topics()?;
     let mut reader = Reader::new(client.clone(), Tier::default())?;
-    let result = follow(&mut reader, sections, &client, ids, cancel, visit);
+    let result = read_sections(&mut reader, sections, &client, ids, cancel, visit);
     reader.close();
-    // What was read last came before this look.
-    result.and_then(|()| check(&client, ids))
+    // The last records were read before this check.
+    match result {
+        Ok(()) => check_topic_ids(&client, ids),
+        Err(MigrateError::Stopped) => Err(MigrateError::Stopped),
+        Err(error) => Err(recreation(&client, ids, cancel).unwrap_or(error)),
+    }
 }
 
-/// The ids of topics by name, as far as the cluster tells them.
+/// The recreation of a topic, as the cause of a failed read. A topic that was deleted may be created again a moment
+/// later, so this waits for up to [`RECREATION_TIMEOUT`] while a topic is missing.
+fn recreation(client: &Client, ids: &TopicIds, cancel: &AtomicBool) -> Option<MigrateError> {
+    let deadline = Instant::now() + RECREATION_TIMEOUT;
+    let names: Vec<String> = ids.keys().cloned().collect();
+    loop {
+        let now = crate::kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names).ok()?;
+        if let Some((topic, _)) = now.iter().find(|(name, id)| ids.get(*name) != Some(*id)) {
+            return Some(MigrateError::Recreated { topic: topic.clone() });
+        }
+        if now.len() == ids.len() || cancel.load(Relaxed) || Instant::now() >= deadline {
+            return None;
+        }
+        std::thread::sleep(RECREATION_POLL_INTERVAL);
+    }
+}
+
+/// Topic ids by name, as far as the cluster reports them.
 pub type TopicIds = BTreeMap<String, String>;
 
-/// Whether topics are those that they were when their ids were looked up.
+/// Checks that topics were not recreated since their ids were looked up.
 ///
 /// # Errors
-/// One was created again, or nobody answers.
-pub fn check(client: &Client, ids: &TopicIds) -> Result<(), MigrateError> {
+/// A topic was recreated, or brokers do not answer.
+pub fn check_topic_ids(client: &Client, ids: &TopicIds) -> Result<(), MigrateError> {
     let names: Vec<String> = ids.keys().cloned().collect();
-    let now = crate::kafka::Catalog::new(client, IDS_WITHIN).topic_ids(&names)?;
+    let now = crate::kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names)?;
     match now.into_iter().find(|(name, id)| ids.get(name) != Some(id)) {
         Some((topic, _)) => Err(MigrateError::Recreated { topic }),
         None => Ok(()),
     }
 }
 
-fn follow(
+fn read_sections(
     reader: &mut Reader,
     sections: &[Section],
     client: &Client,
     ids: &TopicIds,
     cancel: &AtomicBool,
-    visit: &mut dyn Visit,
+    visit: &mut dyn RecordVisitor,
 ) -> Result<(), MigrateError> {
     let mut checked = Instant::now();
     let mut open: HashMap<TopicPartition, usize> = HashMap::new();
     for (number, section) in sections.iter().enumerate().filter(|(_, section)| section.from < section.end) {
-        reader.start(&section.id, section.from)?;
+        reader.start(&section.id, section.from).map_err(|error| MigrateError::Unreadable {
+            partition: section.id.to_string(),
+            reason: error.to_string(),
+        })?;
         open.insert(section.id.clone(), number);
     }
-    let mut heard = Instant::now();
+    let mut last_data = Instant::now();
     while !open.is_empty() {
         if cancel.load(Relaxed) {
             return Err(MigrateError::Stopped);
         }
         let (mut ended, mut failed): (Vec<usize>, Option<MigrateError>) = (Vec::new(), None);
         let mut last: Option<((usize, i32), Option<usize>)> = None;
-        if checked.elapsed() >= CHECK_EVERY {
+        if checked.elapsed() >= ID_CHECK_INTERVAL {
             checked = Instant::now();
-            check(client, ids)?;
+            check_topic_ids(client, ids)?;
         }
-        let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| match fetched {
+        let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| match fetched {
             Fetched::Record(record) => {
-                // Records come in runs of one partition: the name is looked up once a run.
+                // Records arrive in runs of one partition, so its index is looked up once per run.
                 let place = (record.topic_token(), record.partition());
                 let number = match last {
                     Some((known, number)) if known == place => number,
@@ -159,8 +186,8 @@ fn follow(
             }
         });
         if let Some(error) = failed {
-            // An offset that is not there may be one of another log.
-            check(client, ids)?;
+            // The offset may be missing because the topic was recreated.
+            check_topic_ids(client, ids)?;
             return Err(error);
         }
         for number in ended {
@@ -168,12 +195,12 @@ fn follow(
                 reader.stop(&sections[number].id);
             }
         }
-        visit.breathe()?;
+        visit.tick()?;
         if count > 0 {
-            heard = Instant::now();
-        } else if heard.elapsed() >= PATIENCE {
+            last_data = Instant::now();
+        } else if last_data.elapsed() >= SILENCE_TIMEOUT {
             let Some(partition) = open.keys().next().cloned() else { break };
-            return Err(MigrateError::Silent { partition, seconds: PATIENCE.as_secs() });
+            return Err(MigrateError::Silent { partition, seconds: SILENCE_TIMEOUT.as_secs() });
         }
     }
     Ok(())

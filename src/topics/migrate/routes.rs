@@ -1,4 +1,4 @@
-//! Where each record of the old topics goes, and under which key.
+//! Routes: the new topic, partition and key of each record.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -12,42 +12,42 @@ use crate::{
 
 /// A new topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetTopic {
     /// Its name.
     pub topic: String,
-    /// How many partitions it has, or gets.
+    /// The number of partitions.
     pub partitions: PartitionCount,
 }
 
-/// Where a record goes.
+/// The route of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routed<'a> {
-    /// The number of its new topic.
+    /// The index of the new topic.
     pub target: u32,
-    /// Its new key.
+    /// The new key.
     pub key: Option<Cow<'a, [u8]>>,
-    /// Its partition there.
+    /// The partition of the new topic.
     pub partition: i32,
 }
 
-/// Where each record goes.
+/// Computes the route of each record.
 #[derive(Clone, Debug)]
 pub struct Routes {
     strategy: Strategy,
     channel: Channel,
     key: NewKey,
-    targets: Vec<Target>,
+    targets: Vec<TargetTopic>,
     by_name: HashMap<String, u32>,
-    /// The new topic of each old one, where its name is the channel.
+    /// The new topic of each old one, if topic names are the channels.
     by_topic: Vec<Option<u32>>,
     old: Vec<TopicInfo>,
 }
 
 impl Routes {
-    /// Routes for these old topics. Where their names are the channels, all new topics are known at once.
+    /// Creates routes for these old topics. If topic names are the channels, all new topics are known at once.
     ///
     /// # Errors
-    /// A channel that belongs nowhere; a new topic that is one of the old ones.
+    /// A channel has no topic, or a new topic is also an old one.
     pub fn new(strategy: Strategy, channel: Channel, key: NewKey, old: Vec<TopicInfo>) -> Result<Self, MigrateError> {
         let by_topic = vec![None; old.len()];
         let mut routes = Self { strategy, channel, key, targets: Vec::new(), by_name: HashMap::new(), by_topic, old };
@@ -60,9 +60,9 @@ impl Routes {
         Ok(routes)
     }
 
-    /// The new topics that are known so far, by number.
+    /// The new topics known so far, by index.
     #[must_use]
-    pub fn targets(&self) -> &[Target] {
+    pub fn targets(&self) -> &[TargetTopic] {
         &self.targets
     }
 
@@ -72,20 +72,20 @@ impl Routes {
         &self.old
     }
 
-    /// The new topic of an old one; `None` where records decide.
+    /// The new topic of an old one; `None` if it depends on the record.
     #[must_use]
     pub fn of_topic(&self, old: usize) -> Option<u32> {
         self.by_topic.get(old).copied().flatten()
     }
 
-    /// What there has to be.
+    /// The topics to create.
     #[must_use]
     pub fn wanted(&self) -> Vec<WantedTopic> {
-        let wanted = |one: &Target| WantedTopic { name: one.topic.clone(), partitions: one.partitions };
+        let wanted = |one: &TargetTopic| WantedTopic { name: one.topic.clone(), partitions: one.partitions };
         self.targets.iter().map(wanted).collect()
     }
 
-    /// What tells this migration from others: the same old topics, going to the same new ones in the same way.
+    /// The id of the migration. It depends on the old topics, the new topics, and the rules between them.
     #[must_use]
     pub fn id(&self) -> String {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
@@ -108,10 +108,10 @@ impl Routes {
         format!("kreplay-migrate-{:016x}", hash.digest())
     }
 
-    /// Where a record of an old topic's partition goes; `None` where the template makes no channel of it.
+    /// The route of a record; `None` if the template yields no channel.
     ///
     /// # Errors
-    /// Its channel belongs nowhere.
+    /// The channel has no topic.
     pub fn route<'a, F: Fields>(
         &'a mut self,
         old: usize,
@@ -131,7 +131,7 @@ impl Routes {
             (NewKey::Channel, None) => Some(Cow::Borrowed(self.old[old].name.as_bytes())),
         };
         let count = i32::try_from(self.targets[target as usize].partitions.get()).unwrap_or(1);
-        // Without a key the records of an old partition stay together, in their order.
+        // Records without a key stay together by old partition, in order.
         let together = || old_partition.wrapping_add(i32::try_from(old).unwrap_or(0)).rem_euclid(count.max(1));
         let partition = key.as_deref().map_or_else(together, |key| KeyHash::Murmur2.partition(key, count));
         Ok(Some(Routed { target, key, partition }))
@@ -151,7 +151,7 @@ impl Routes {
         }
         let number = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
         self.by_name.insert(topic.clone(), number);
-        self.targets.push(Target { topic, partitions });
+        self.targets.push(TargetTopic { topic, partitions });
         Ok(number)
     }
 }
@@ -160,9 +160,9 @@ impl Routes {
 mod tests {
     use super::*;
 
-    struct Plain(&'static [u8]);
+    struct TestRecord(&'static [u8]);
 
-    impl Fields for Plain {
+    impl Fields for TestRecord {
         fn key(&self) -> Option<&[u8]> {
             Some(self.0)
         }
@@ -187,25 +187,25 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_the_names_of_old_topics_or_what_a_template_makes() {
+    fn channels_come_from_topic_names_or_templates() {
         let topics = old(&["other", "user.1"]);
         let mut plain = Routes::new(strategy(), Channel::Topic, NewKey::Channel, topics.clone()).unwrap();
-        let routed = plain.route(1, 0, &Plain(b"k")).unwrap().unwrap();
+        let routed = plain.route(1, 0, &TestRecord(b"k")).unwrap().unwrap();
         assert_eq!((routed.target, routed.key.as_deref()), (1, Some(&b"user.1"[..])));
         assert_eq!(routed.partition, KeyHash::Murmur2.partition(b"user.1", 10));
         let mut kept = Routes::new(strategy(), Channel::Topic, NewKey::Keep, topics.clone()).unwrap();
-        assert_eq!(kept.route(1, 0, &Plain(b"k")).unwrap().unwrap().key.as_deref(), Some(&b"k"[..]));
+        assert_eq!(kept.route(1, 0, &TestRecord(b"k")).unwrap().unwrap().key.as_deref(), Some(&b"k"[..]));
         let template: Channel = "{key}".parse().unwrap();
         let mut own = Routes::new(strategy(), template, NewKey::Channel, topics).unwrap();
         assert!(own.targets().is_empty());
-        let routed = own.route(0, 0, &Plain(b"user.7")).unwrap().unwrap();
+        let routed = own.route(0, 0, &TestRecord(b"user.7")).unwrap().unwrap();
         assert_eq!((routed.target, routed.key.as_deref()), (0, Some(&b"user.7"[..])));
         assert_eq!(own.targets()[0].topic, "realtime.user");
         assert_eq!([plain.id(), kept.id(), own.id()].iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     }
 
     #[test]
-    fn a_topic_is_not_migrated_into_itself() {
+    fn a_topic_cannot_be_migrated_into_itself() {
         let error = Routes::new(Strategy::default(), Channel::Topic, NewKey::Channel, old(&["a"])).unwrap_err();
         assert!(error.is_usage() && error.to_string().contains("into itself"), "{error}");
     }

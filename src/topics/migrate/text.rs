@@ -1,16 +1,16 @@
-//! A plan and what became of it, for people.
+//! Plans and reports as text.
 
 use std::fmt::Write as _;
 
 use super::{
-    carry::{Carried, CarryState},
-    execute::{MigrationReport, not_copied},
+    carry_offsets::{Carried, CarryState},
+    execute::{MigrationReport, held_back_note},
     view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
 };
 use crate::{feed::printable, topics::create::TopicState};
 
-/// So many topics and groups are shown; the JSON has all.
-const SHOWN: usize = 20;
+/// The maximum number of topics and of groups shown. The JSON contains all.
+const MAX_SHOWN_ROWS: usize = 20;
 
 /// Digits in groups of three.
 fn count(value: u64) -> String {
@@ -25,7 +25,7 @@ fn count(value: u64) -> String {
     out
 }
 
-#[allow(clippy::cast_precision_loss, reason = "for people")]
+#[allow(clippy::cast_precision_loss, reason = "for display")]
 fn bytes(value: u64) -> String {
     match value {
         0..10_240 => format!("{} B", count(value)),
@@ -36,7 +36,7 @@ fn bytes(value: u64) -> String {
 }
 
 impl MigrationPlan {
-    /// The plan in text. It ends with what would be done next.
+    /// The plan as text. It ends with the next step.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -57,36 +57,36 @@ impl MigrationPlan {
             bytes(old.load.bytes),
             count(self.new.len() as u64)
         )?;
-        for one in self.new.iter().take(SHOWN) {
+        for one in self.new.iter().take(MAX_SHOWN_ROWS) {
             new_topic(out, one)?;
         }
-        if self.new.len() > SHOWN {
-            writeln!(out, "  and {} more; --json has them all", self.new.len() - SHOWN)?;
+        if self.new.len() > MAX_SHOWN_ROWS {
+            writeln!(out, "  and {} more; --json has them all", self.new.len() - MAX_SHOWN_ROWS)?;
         }
         self.order(out)?;
-        for group in self.groups.iter().take(SHOWN) {
+        for group in self.groups.iter().take(MAX_SHOWN_ROWS) {
             planned_group(out, group)?;
         }
-        if self.groups.len() > SHOWN {
-            writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - SHOWN)?;
+        if self.groups.len() > MAX_SHOWN_ROWS {
+            writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - MAX_SHOWN_ROWS)?;
         }
-        self.others(out)?;
+        self.other_options(out)?;
         if self.held_back > 0 {
-            writeln!(out, "not copied: {}", not_copied(&self.held_back_in_words))?;
+            writeln!(out, "not copied: {}", held_back_note(&self.held_back_text))?;
         }
         for warning in &self.warnings {
             writeln!(out, "warning: {warning}")?;
         }
         for obstacle in &self.obstacles {
-            writeln!(out, "in the way: {obstacle}")?;
+            writeln!(out, "obstacle: {obstacle}")?;
         }
         match self.progress {
             Progress::NotBegun if self.obstacles.is_empty() => {
-                writeln!(out, "nothing was changed; --execute does it")
+                writeln!(out, "nothing was changed; add --execute to migrate")
             }
             Progress::Begun => writeln!(
                 out,
-                "begun: {} of {} offsets are copied; --execute goes on",
+                "started: {} of {} offsets are copied; add --execute to continue",
                 count(old.copied_offsets),
                 count(old.offsets)
             ),
@@ -102,44 +102,41 @@ impl MigrationPlan {
         let order = &self.order;
         writeln!(
             out,
-            "order: {} keys; each keeps the order that it has in its old partition{}",
+            "order: {} keys; each keeps the order of its old partition{}",
             count(order.keys),
-            if order.spread_keys == 0 { ", and stands in one" } else { "" }
+            if order.spread_keys == 0 { ", and each is in one partition" } else { "" }
         )?;
         if order.spread_keys > 0 {
             writeln!(
                 out,
-                "  {} keys stand in several old partitions, which have no order among each other: theirs can only be merged as it \
-                 comes ({})",
+                "  {} keys are in several old partitions, between which no order is defined: their records are \
+                 interleaved as they are read ({})",
                 count(order.spread_keys),
                 order.spread_named.join(", ")
             )?;
         }
         if order.renumbered_keys > 0 {
-            writeln!(out, "  {} keys go to a partition of another number", count(order.renumbered_keys))?;
+            writeln!(out, "  {} keys go to a partition with another number", count(order.renumbered_keys))?;
         }
         if order.replaced_keys_records > 0 {
             let count = count(order.replaced_keys_records);
-            writeln!(
-                out,
-                "  {count} records have a key of their own, which the channel takes the place of; --key keep keeps it"
-            )?;
+            writeln!(out, "  {count} records have their own key, which the channel replaces; --key keep keeps it")?;
         }
         if order.keyless_records > 0 {
             let count = count(order.keyless_records);
-            writeln!(out, "  {count} records have no key: those of an old partition stay together, in their order")?;
+            writeln!(out, "  {count} records have no key: those of an old partition stay together, in order")?;
         }
         Ok(())
     }
 
-    fn others(&self, out: &mut String) -> std::fmt::Result {
+    fn other_options(&self, out: &mut String) -> std::fmt::Result {
         let other = &self.other_options;
         writeln!(out, "other options:")?;
         if other.raise_topics > 0 {
             writeln!(
                 out,
-                "  raise the partitions of {} old topics to those of the new ones: of their {} keys {} go to another partition \
-                 from then on, so that their next records can be read before the {} that they have now",
+                "  raise the partitions of {} old topics to those of the new ones: of their {} keys, {} would move to \
+                 another partition, and their next records could be read before their {} existing ones",
                 count(other.raise_topics as u64),
                 count(other.own_keys),
                 count(other.raise_moves_keys),
@@ -148,8 +145,8 @@ impl MigrationPlan {
         }
         writeln!(
             out,
-            "  leave them: everything goes on working; {} of them have one partition, which one consumer of a group reads, while \
-             kreplay reads its keys in parallel all the same",
+            "  leave them as they are: everything keeps working; {} of them have one partition, which one consumer of \
+             a group reads, but kreplay still handles its keys in parallel",
             count(other.single_partition_topics as u64)
         )
     }
@@ -159,8 +156,8 @@ fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
     let state = match &one.state {
         TopicState::Missing => "to be created".to_owned(),
         TopicState::Created => "created".to_owned(),
-        TopicState::Differs { has } => format!("there with {has}"),
-        _ => "there".to_owned(),
+        TopicState::Differs { has } => format!("exists with {has}"),
+        _ => "exists".to_owned(),
     };
     writeln!(
         out,
@@ -176,7 +173,7 @@ fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
     let (least, most) = (records.clone().min().unwrap_or(0), records.max().unwrap_or(0));
     write!(
         out,
-        "    {} to {} records a partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
+        "    {} to {} records per partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
         count(least),
         count(most),
         one.unevenness.records,
@@ -201,14 +198,15 @@ fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
         let most = count(group.reads_again_at_most);
         writeln!(
             out,
-            "  its offsets are not ordered with those of another: it will read up to {most} records again, and skip none"
+            "  its offsets are not ordered with those of another group: it will read up to {most} records again, and \
+             skip none"
         )?;
     }
     if group.partitions_without_offsets > 0 {
         let partitions = count(group.partitions_without_offsets as u64);
         writeln!(
             out,
-            "  {partitions} old partitions that it has no offsets for go to its new topics: it will read all of them"
+            "  {partitions} old partitions without offsets of this group go to its new topics: it will read all of them"
         )?;
     }
     Ok(())
@@ -223,10 +221,13 @@ fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
             CarryState::Carried => writeln!(out, "group {group}: offsets carried over and read back; {reads}"),
             CarryState::AlreadyCarried => writeln!(out, "group {group}: offsets were carried over before; {reads}"),
             CarryState::HasItsOwn => {
-                writeln!(out, "group {group}: has offsets of its own on the new topics, which were left alone")
+                writeln!(out, "group {group}: has already committed on the new topics; its offsets were not changed")
             }
             CarryState::Active => {
-                writeln!(out, "group {group}: has members, so nothing was written; stop them, and run this again")
+                writeln!(
+                    out,
+                    "group {group}: has members, so nothing was written; stop them, and run the same command again"
+                )
             }
             CarryState::Failed { reason } => {
                 writeln!(out, "group {group}: offsets not carried over: {}", printable(reason))
@@ -237,7 +238,7 @@ fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
 }
 
 impl MigrationReport {
-    /// What was done, in text.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -249,7 +250,7 @@ impl MigrationReport {
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let verified = &self.verified;
         if self.nothing_to_do {
-            writeln!(out, "{}: complete before; nothing was changed", self.id)?;
+            writeln!(out, "{}: already complete; nothing was changed", self.id)?;
         } else {
             let (created, copied) = (self.created.len(), count(self.copied));
             writeln!(out, "{}: {created} topics created, {copied} records copied in {:.1} s", self.id, self.elapsed_s)?;
@@ -263,9 +264,9 @@ impl MigrationReport {
             verified.new_digest
         )?;
         if self.held_back > 0 {
-            writeln!(out, "not copied and not verified: {}", not_copied(&self.held_back_in_words))?;
+            writeln!(out, "not copied and not verified: {}", held_back_note(&self.held_back_text))?;
         }
-        for one in self.plan.new.iter().take(SHOWN) {
+        for one in self.plan.new.iter().take(MAX_SHOWN_ROWS) {
             new_topic(out, one)?;
         }
         carried(out, &self.groups)

@@ -1,35 +1,35 @@
-//! Reads the new topics back, and holds them against the old ones.
+//! Reads the new topics and compares them with the old ones.
 
 use super::{
     error::MigrateError,
-    ledger::{Difference, Ledger, content, key_id},
-    read::Visit,
-    translate::Translator,
+    key_digests::{Difference, KeyDigests, content_hash, key_id},
+    read::RecordVisitor,
+    translate::OffsetTranslator,
 };
 use crate::kafka::RawRecord;
 
-/// What stands in the new topics.
-pub struct Verify<'a> {
-    /// What stands in the old ones.
-    old: &'a Ledger,
-    /// The number of the new topic, by section.
+/// Reads the new topics.
+pub struct Verifier<'a> {
+    /// The contents of the old topics.
+    old: &'a KeyDigests,
+    /// The index of the new topic of each section.
     target_of: &'a [u32],
-    /// What was found.
-    pub new: Ledger,
-    /// Where groups begin; they are told of every record.
-    pub translators: Vec<Translator>,
-    tell: &'a mut dyn FnMut(u64),
-    told: u64,
+    /// The contents of the new topics.
+    pub new: KeyDigests,
+    /// Determine where groups start. They receive every record.
+    pub translators: Vec<OffsetTranslator>,
+    on_progress: &'a mut dyn FnMut(u64),
+    reported: u64,
 }
 
-/// Whether old and new topics hold the same.
+/// The comparison of the old and new topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verified {
-    /// Records of the old topics.
+    /// The number of records in the old topics.
     pub old_records: u64,
-    /// Records of the new topics.
+    /// The number of records in the new topics.
     pub new_records: u64,
-    /// The digest of the old topics; equal digests say that each key has the same records in the same order.
+    /// The digest of the old topics. Equal digests mean that each key has the same records in the same order.
     #[serde(serialize_with = "hex")]
     pub old_digest: u64,
     /// The digest of the new topics.
@@ -37,7 +37,7 @@ pub struct Verified {
     pub new_digest: u64,
     /// Keys with fewer records than in the old topics.
     pub keys_missing: u64,
-    /// Keys with more, or that the old topics do not have.
+    /// Keys with more records, or that the old topics do not have.
     pub keys_surplus: u64,
     /// Keys with other records, or in another order.
     pub keys_changed: u64,
@@ -49,7 +49,7 @@ fn hex<S: serde::Serializer>(digest: &u64, serializer: S) -> Result<S::Ok, S::Er
 }
 
 impl Verified {
-    /// Whether they hold the same.
+    /// Whether old and new topics are equal.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.old_records == self.new_records
@@ -58,23 +58,23 @@ impl Verified {
     }
 }
 
-impl<'a> Verify<'a> {
-    /// Nothing read yet.
+impl<'a> Verifier<'a> {
+    /// Starts with no records read.
     #[must_use]
     pub fn new(
-        old: &'a Ledger,
+        old: &'a KeyDigests,
         target_of: &'a [u32],
-        translators: Vec<Translator>,
-        tell: &'a mut dyn FnMut(u64),
+        translators: Vec<OffsetTranslator>,
+        on_progress: &'a mut dyn FnMut(u64),
     ) -> Self {
-        Self { old, target_of, new: Ledger::default(), translators, tell, told: 0 }
+        Self { old, target_of, new: KeyDigests::default(), translators, on_progress, reported: 0 }
     }
 
-    /// What was found.
+    /// The result of the comparison.
     #[must_use]
     pub fn verified(&self) -> Verified {
         let difference = Difference::between(self.old, &self.new);
-        let digest = |ledger: &Ledger| ledger.digest(|key| self.old.is_unordered(key));
+        let digest = |digests: &KeyDigests| digests.digest(|key| self.old.is_unordered(key));
         Verified {
             old_records: self.old.records(),
             new_records: self.new.records(),
@@ -87,22 +87,22 @@ impl<'a> Verify<'a> {
     }
 }
 
-impl Visit for Verify<'_> {
+impl RecordVisitor for Verifier<'_> {
     fn record(&mut self, section: usize, record: &RawRecord<'_>) -> Result<(), MigrateError> {
         let key = key_id(self.target_of[section], record.key());
-        let content = content(record.value(), |add| record.headers(add));
+        let content_hash = content_hash(record.value(), |add| record.headers(add));
         let partition = u32::try_from(section).unwrap_or(u32::MAX);
-        let (index, _) = self.new.add(key, content, partition)?;
+        let (index, _) = self.new.add(key, content_hash, partition)?;
         for translator in &mut self.translators {
             translator.add(self.old, partition, record.offset(), key, index);
         }
         Ok(())
     }
 
-    fn breathe(&mut self) -> Result<(), MigrateError> {
+    fn tick(&mut self) -> Result<(), MigrateError> {
         let read = self.new.records();
-        (self.tell)(read - self.told);
-        self.told = read;
+        (self.on_progress)(read - self.reported);
+        self.reported = read;
         Ok(())
     }
 }

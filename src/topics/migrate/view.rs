@@ -1,155 +1,155 @@
-//! What a migration would do, for people and programs.
+//! The plan of a migration, for text and JSON output.
 
 use serde::Serialize;
 
-use super::{carry::Carried, survey::Load, verify::Verified};
+use super::{carry_offsets::Carried, preflight::Load, verify::Verified};
 use crate::topics::create::TopicState;
 
-/// How far a migration is.
+/// The progress of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
-    /// Nothing is copied, and nothing stands in the new topics.
+    /// Nothing is copied, and the new topics are empty.
     NotBegun,
-    /// A part is copied.
+    /// Some records are copied.
     Begun,
-    /// The new topics hold what the old ones hold, record for record.
+    /// The new topics equal the old ones, record for record.
     Complete,
-    /// The new topics hold what this migration has not written.
+    /// The new topics hold records that this migration has not written.
     Foreign,
 }
 
-/// What a migration would do.
+/// The plan of a migration.
 #[derive(Clone, Debug, Serialize)]
 pub struct MigrationPlan {
-    /// Its version.
+    /// The version of the report format.
     pub schema: u32,
-    /// The group of its positions, and its transactions.
+    /// The group of the migration's positions, and the id of its transactions.
     pub id: String,
-    /// How far it is.
+    /// The progress so far.
     pub progress: Progress,
-    /// What is in the way; with any of it, nothing is executed.
+    /// What prevents the migration. With any obstacle, nothing is executed.
     pub obstacles: Vec<String>,
-    /// What may not be wanted: records that a new topic does not keep, or not as they are.
+    /// What may be unintended, such as records that a new topic does not keep, or changes.
     pub warnings: Vec<String>,
     /// The old topics.
     pub old: OldTopics,
-    /// The new ones.
+    /// The new topics.
     pub new: Vec<NewTopic>,
-    /// What becomes of the order of keys.
+    /// What happens to the order of keys.
     pub order: Order,
     /// The groups whose offsets are carried over.
     pub groups: Vec<PlannedGroup>,
-    /// Offsets of the old topics that open transactions hold back: they are not copied.
+    /// Offsets of the old topics that open transactions hold back. They are not copied.
     pub held_back: u64,
-    /// Which those are, in words; empty where there are none.
+    /// The held-back offsets as text; empty if there are none.
     #[serde(skip)]
-    pub held_back_in_words: String,
-    /// What else could be done.
+    pub held_back_text: String,
+    /// The alternatives to a migration.
     pub other_options: OtherOptions,
-    /// Whether the new topics hold the same, where everything is copied.
+    /// Whether the new topics equal the old ones, if everything is copied.
     pub verified: Option<Verified>,
-    /// Where groups would begin, where everything is copied.
+    /// Where groups would start, if everything is copied.
     pub carried: Vec<Carried>,
 }
 
 /// The old topics.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct OldTopics {
-    /// How many.
+    /// The number of topics.
     pub topics: usize,
-    /// How many partitions they have.
+    /// The number of partitions.
     pub partitions: usize,
-    /// What they hold.
+    /// Their contents.
     #[serde(flatten)]
     pub load: Load,
-    /// How many offsets are copied already.
+    /// The number of offsets already copied.
     pub copied_offsets: u64,
-    /// How many offsets there are.
+    /// The number of offsets.
     pub offsets: u64,
 }
 
 /// A new topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewTopic {
-    /// Its name.
+    /// The name of the topic.
     pub topic: String,
-    /// How many partitions it has, or gets.
+    /// The number of partitions.
     pub partitions: u32,
-    /// Whether it is there.
+    /// Whether it exists.
     #[serde(flatten)]
     pub state: TopicState,
-    /// Old topics whose records go there.
+    /// The number of old topics whose records go there.
     pub from_topics: usize,
-    /// Its keys.
+    /// The number of keys.
     pub keys: u64,
-    /// What goes there.
+    /// The records that go there.
     #[serde(flatten)]
     pub load: Load,
-    /// What goes to each of its partitions.
+    /// The load of each partition.
     pub loads: Vec<Load>,
-    /// The fullest partition over the mean, by records and by bytes; 1 is even.
+    /// The fullest partition divided by the mean, by records and by bytes; 1 is even.
     pub unevenness: Unevenness,
 }
 
-/// The fullest partition over the mean.
+/// The fullest partition divided by the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Unevenness {
     /// By records.
     pub records: f64,
     /// By bytes.
     pub bytes: f64,
-    /// Partitions that get nothing.
+    /// The number of empty partitions.
     pub empty: usize,
 }
 
-/// What becomes of the order of keys.
+/// What happens to the order of keys.
 #[derive(Clone, Debug, Serialize)]
 pub struct Order {
-    /// Keys of the new topics.
+    /// The number of keys in the new topics.
     pub keys: u64,
-    /// Those of them that stand in several old partitions: what was written to one of those keeps its order, but between them
-    /// there is none that could be kept.
+    /// Keys in several old partitions. The order within each old partition is kept, but none is defined between them.
     pub spread_keys: u64,
-    /// Some of those.
+    /// Some of these keys.
     pub spread_named: Vec<String>,
-    /// Keys that go to a partition of another number.
+    /// Keys whose partition number changes.
     pub renumbered_keys: u64,
-    /// Records that have no key.
+    /// Records without a key.
     pub keyless_records: u64,
-    /// Records whose own key the channel takes the place of.
+    /// Records whose own key is replaced by the channel.
     pub replaced_keys_records: u64,
-    /// Records that have no channel.
+    /// Records without a channel.
     pub without_channel_records: u64,
 }
 
 /// A group whose offsets are carried over.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlannedGroup {
-    /// Its id.
+    /// The id of the group.
     pub group: String,
-    /// Somebody is a member of it.
+    /// Whether it has members.
     pub active: bool,
-    /// Offsets below its committed ones.
+    /// Offsets below its committed offsets.
     pub read_offsets: u64,
-    /// Offsets at and above them.
+    /// Offsets at and above its committed offsets.
     pub unread_offsets: u64,
-    /// How many records it may read again at most, because its offsets are not ordered with those of another.
+    /// The maximum number of records that it reads again because its offsets are not ordered with those of another
+    /// group.
     pub reads_again_at_most: u64,
-    /// Old partitions that go to its new topics and that it has committed nothing for: it will read all of them.
+    /// Old partitions that go to its new topics and for which it has no committed offset. It will read all of them.
     pub partitions_without_offsets: usize,
 }
 
-/// What else could be done about the old topics.
+/// The alternatives to a migration.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct OtherOptions {
-    /// Old topics that have fewer partitions than their new ones.
+    /// Old topics with fewer partitions than their new topics.
     pub raise_topics: usize,
-    /// Keys that the records of the old topics have now, topic by topic.
+    /// The number of the records' own keys, counted per old topic.
     pub own_keys: u64,
-    /// Those of them that would go to another partition from the moment on that partitions are raised.
+    /// Keys among `own_keys` that would move if the partitions of the old topics were raised.
     pub raise_moves_keys: u64,
-    /// The records that they have: their order against new records is lost.
+    /// The records of these keys. Their order relative to new records would be lost.
     pub raise_moves_records: u64,
     /// Old topics with one partition, which one consumer of a group reads at a time.
     pub single_partition_topics: usize,

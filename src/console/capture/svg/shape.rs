@@ -1,27 +1,28 @@
-//! Blocks and lines drawn as shapes: fonts leave gaps between them.
+//! Draws block and line characters as shapes, because fonts leave gaps between them.
 
 use std::fmt::Write as _;
 
-/// A symbol that is drawn and not written.
+/// A character drawn as a shape instead of text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shape {
     /// Filled from below, in eighths of the height.
     Block(u8),
-    /// A line from left to right, so thick.
+    /// A horizontal line of the given thickness.
     Across(f64),
     /// A thick line on the left half, a thin one on the right.
     Thinning,
-    /// A line from top to bottom.
+    /// A vertical line.
     Down,
-    /// The same, dotted.
+    /// A dotted vertical line.
     Dotted,
-    /// A round corner between two sides: whether it is open to the left, and to the top.
+    /// A rounded corner, with whether its lines lead left and up.
     Corner { left: bool, top: bool },
 }
 
-/// Left, top, width and height in pixels.
-type Place = (f64, f64, f64, f64);
+/// Left, top, width, and height in pixels.
+type PixelRect = (f64, f64, f64, f64);
 
+/// Line thicknesses in pixels.
 const THIN: f64 = 1.2;
 const THICK: f64 = 2.4;
 
@@ -44,13 +45,13 @@ impl Shape {
         })
     }
 
-    /// Whether neighbours of the same shape are one longer shape.
+    /// Whether adjacent shapes of this kind form one longer shape.
     pub(super) fn joins(self) -> bool {
         matches!(self, Self::Block(_) | Self::Across(_))
     }
 
-    /// Draws it; a place may be several cells wide.
-    pub(super) fn write(self, out: &mut String, (left, top, wide, high): Place, colour: &str) {
+    /// Draws the shape; the rectangle may be several cells wide.
+    pub(super) fn write(self, out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
         let (middle_x, middle_y) = (left + wide / 2.0, top + high / 2.0);
         match self {
             Self::Block(eighths) => {
@@ -81,8 +82,8 @@ fn line(out: &mut String, path: &str, more: &str, colour: &str) {
     let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{THIN}\"{more}/>");
 }
 
-/// A filled rectangle.
-pub(super) fn rect(out: &mut String, (left, top, wide, high): Place, colour: &str) {
+/// Draws a filled rectangle.
+pub(super) fn rect(out: &mut String, (left, top, wide, high): PixelRect, colour: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,

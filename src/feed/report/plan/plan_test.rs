@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     domain::{Offset, Ordering, TopicPartition},
     feed::{
-        Bound, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, HeavyKey, KeyForecast, PartitionForecast,
-        Prediction, Recommendation, RecordBytes,
+        Bottleneck, Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, HeavyKey, KeyForecast,
+        PartitionForecast, Prediction, Recommendation, RecordBytes,
     },
 };
 
@@ -57,15 +57,15 @@ fn plan() -> Forecast {
             Curve {
                 ordering: Ordering::Key,
                 most: 1000,
-                points: vec![point(1, 1980.0, Bound::Workers), point(6, 660.0, Bound::Key)],
+                points: vec![point(1, 1980.0, Bottleneck::Workers), point(6, 660.0, Bottleneck::Key)],
             },
-            Curve { ordering: Ordering::Partition, most: 2, points: vec![point(1, 1980.0, Bound::Workers)] },
+            Curve { ordering: Ordering::Partition, most: 2, points: vec![point(1, 1980.0, Bottleneck::Workers)] },
         ],
-        predicted: Some(Prediction { elapsed_s: 660.0, limit: Bound::Key }),
+        predicted: Some(Prediction { elapsed_s: 660.0, limit: Bottleneck::Key }),
         recommended: Some(Recommendation {
             workers: 3,
             elapsed_s: 662.0,
-            limit: Bound::Key,
+            limit: Bottleneck::Key,
             why: "more than 3 workers would gain less than 5 %".into(),
         }),
         notes: vec!["a note".into()],

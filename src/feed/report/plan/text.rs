@@ -1,4 +1,4 @@
-//! A plan for people: what there is, how unevenly it is spread, how long it should take and why.
+//! The text report of a plan: the records, their skew, the predicted time, and the bottleneck.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -12,15 +12,16 @@ use crate::{
     },
 };
 
-/// How many partitions and keys are listed.
-const PARTITIONS: usize = 12;
-const KEYS: usize = 8;
-/// The longest name of a partition or key, in cells.
-const NAME: usize = 48;
-/// The longest bar, in cells.
-const BAR: f64 = 30.0;
+/// Maximum number of partitions listed.
+const MAX_PARTITIONS: usize = 12;
+/// Maximum number of keys listed.
+const MAX_KEYS: usize = 8;
+/// Maximum width of a partition or key name, in cells.
+const MAX_NAME_CELLS: usize = 48;
+/// Length of the longest bar, in cells.
+const MAX_BAR_CELLS: f64 = 30.0;
 
-/// Aligned lines, a line feed at the end of each.
+/// Renders the report as aligned lines.
 pub(super) fn render(plan: &Forecast) -> String {
     let mut out = String::new();
     let mut line = |label: &str, text: String| {
@@ -72,7 +73,7 @@ fn coverage(plan: &Forecast) -> String {
         return format!("everything: {} records in {time}", Count(cover.read));
     }
     format!(
-        "a sample: {} of {} offsets, in {} stretches spread over the range, in {time}; bounds hold for 19 of 20 samples of \
+        "a sample: {} of {} offsets, in {} slices spread over the range, in {time}; bounds hold for 19 of 20 samples of \
          independent records",
         Count(cover.offsets_read),
         Count(cover.offsets),
@@ -92,7 +93,7 @@ fn keys(plan: &Forecast) -> String {
     let about = if keys.distinct < 1024 { "" } else { "about " };
     let among = if plan.coverage.full { "" } else { " in the sample" };
     format!(
-        "{about}{} different{among}, {} of the records without one, {} in the heaviest lane",
+        "{about}{} distinct{among}, {} of the records without a key, {} in the heaviest lane",
         Count(keys.distinct),
         percent(keys.keyless),
         percent(keys.heaviest_lane)
@@ -109,9 +110,9 @@ fn reading(plan: &Forecast) -> String {
 fn settings(plan: &Forecast) -> String {
     let set = &plan.conditions;
     let work = match (set.work_s, set.work_from.as_deref()) {
-        (Some(work_s), Some("given")) => format!("{} a record, as given", work_time(work_s)),
-        (Some(work_s), _) => format!("{} a record", work_time(work_s)),
-        (None, _) => "time of a record not known".into(),
+        (Some(work_s), Some("given")) => format!("{} per record, as given", work_time(work_s)),
+        (Some(work_s), _) => format!("{} per record", work_time(work_s)),
+        (None, _) => "time per record unknown".into(),
     };
     let group = set.group.as_ref().map_or_else(|| "no group".into(), |group| format!("group {group}"));
     format!("concurrency {}, ordering {}, handler {} ({work}), {group}", set.concurrency, set.ordering, set.handler)
@@ -131,20 +132,21 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A name from outside, escaped and no longer than its column.
+/// Escapes an external name and shortens it to its column.
 fn name(text: &str) -> String {
     let text = printable(text);
-    if width(&text) <= NAME {
+    if width(&text) <= MAX_NAME_CELLS {
         return text.into_owned();
     }
-    format!("{}…", cells::head(&text, NAME - 1))
+    format!("{}…", cells::head(&text, MAX_NAME_CELLS - 1))
 }
 
 fn bar(share: f64) -> String {
-    "█".repeat(usize::try_from(whole((share.clamp(0.0, 1.0) * BAR).ceil())).unwrap_or(0))
+    "█".repeat(usize::try_from(whole((share.clamp(0.0, 1.0) * MAX_BAR_CELLS).ceil())).unwrap_or(0))
 }
 
-/// Columns as wide as what stands in them; the first is aligned to the left, and what follows the last has no column.
+/// Writes a table. Columns are as wide as their content, the first is aligned left, and the text after the last column
+/// is not aligned.
 fn table(out: &mut String, head: &[&str], rows: &[(Vec<String>, String)]) {
     let widest = |at: usize| {
         let cells = rows.iter().map(|(cells, _)| cells.get(at).map_or(0, |cell| width(cell)));
@@ -175,7 +177,7 @@ fn partitions(out: &mut String, plan: &Forecast) {
     let rows: Vec<_> = plan
         .partitions
         .iter()
-        .take(PARTITIONS)
+        .take(MAX_PARTITIONS)
         .map(|one| {
             let cells = vec![
                 name(&one.id.to_string()),
@@ -190,8 +192,8 @@ fn partitions(out: &mut String, plan: &Forecast) {
         .collect();
     out.push('\n');
     table(out, &["partition", "first", "end", "records", "bytes", "share"], &rows);
-    if plan.partitions.len() > PARTITIONS {
-        let _ = writeln!(out, "and {} partitions with fewer records", plan.partitions.len() - PARTITIONS);
+    if plan.partitions.len() > MAX_PARTITIONS {
+        let _ = writeln!(out, "and {} partitions with fewer records", plan.partitions.len() - MAX_PARTITIONS);
     }
 }
 
@@ -199,7 +201,7 @@ fn heaviest(out: &mut String, plan: &Forecast) {
     if plan.keys.heaviest.is_empty() {
         return;
     }
-    let shown = || plan.keys.heaviest.iter().take(KEYS);
+    let shown = || plan.keys.heaviest.iter().take(MAX_KEYS);
     let has_bounds = shown().any(|key| !key.records.is_exact());
     let rows: Vec<_> = shown()
         .map(|key| {
@@ -218,7 +220,7 @@ fn heaviest(out: &mut String, plan: &Forecast) {
     table(out, head, &rows);
 }
 
-/// A row for each number of workers, a column for each ordering; the bars are those of the ordering in force.
+/// The table of predicted times: a row per number of workers, a column per ordering, and bars for the current ordering.
 fn times(out: &mut String, plan: &Forecast) {
     if plan.curves.is_empty() {
         return;

@@ -1,17 +1,17 @@
-//! Where a PostgreSQL is, and how to connect.
+//! The address of a PostgreSQL server, and the connection parameters.
 
 use std::{path::PathBuf, time::Duration};
 
 use tokio_postgres::{Config, config::SslMode};
 
-/// The longest wait for a connection to be made, where the URL does not say another.
-const CONNECT: Duration = Duration::from_secs(10);
+/// The maximum time to connect, unless the URL sets `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long what was sent may stay without an answer of the network, where the URL does not say another.
-const SILENCE: Duration = Duration::from_secs(30);
+/// The maximum time that sent data may stay unacknowledged by TCP, unless the URL sets `tcp_user_timeout`.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What else a URL may say; handed to the client as it is.
-const PASSED_ON: [&str; 15] = [
+/// The parameters of a URL that are passed to the client unchanged.
+const CLIENT_PARAMETERS: [&str; 15] = [
     "user",
     "password",
     "dbname",
@@ -29,67 +29,67 @@ const PASSED_ON: [&str; 15] = [
     "channel_binding",
 ];
 
-/// How much of the server's certificate is believed; the words are those of libpq's `sslmode`.
+/// How the server's certificate is checked, in terms of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// Any: `prefer` and `require` without `sslrootcert`.
-    Nothing,
-    /// One that a trusted authority has signed, for whatever host: `verify-ca`.
+pub enum CertificateCheck {
+    /// Not at all: `disable`, `allow`, `prefer`, and `require` without `sslrootcert`.
+    Off,
+    /// It must be signed by a trusted authority, for any host: `verify-ca`.
     Authority,
-    /// The same, for this host: `verify-full`.
+    /// It must be signed by a trusted authority for this host: `verify-full`.
     Host,
 }
 
-/// Where a database is, and how to connect.
+/// The address of a server, and the connection parameters.
 #[derive(Clone)]
-pub struct Address {
-    /// For the client, which has no words for certificates.
+pub struct ServerAddress {
+    /// The parameters for the client. They contain no settings for certificates.
     pub config: Config,
-    /// How much of the server's certificate is believed.
-    pub check: Check,
-    /// The authorities that are trusted; `None` stands for those of this machine.
+    /// How the server's certificate is checked.
+    pub certificate_check: CertificateCheck,
+    /// The file with the trusted authorities; `None` for those of this machine.
     pub authorities: Option<PathBuf>,
 }
 
-impl Address {
-    /// Reads `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`, or words of libpq such as
-    /// `host=localhost dbname=orders`.
+impl ServerAddress {
+    /// Parses `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`, or keywords and
+    /// values as libpq has them: `host=localhost dbname=orders`.
     ///
     /// # Errors
-    /// One sentence that never holds a part of it, which may be a secret.
+    /// One sentence. It contains no part of the text, which may contain secrets.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        let (place, parameters) = if url { split_query(text) } else { (String::new(), words(text)) };
-        let (mut kept, mut mode, mut authorities) = (Vec::new(), "prefer".to_owned(), None);
+        let (base, parameters) = if url { split_query(text) } else { (String::new(), keyword_values(text)) };
+        let (mut passed_on, mut mode, mut authorities) = (Vec::new(), "prefer".to_owned(), None);
         for parameter in parameters {
             match parameter.split_once('=') {
                 Some(("sslmode", value)) => value.clone_into(&mut mode),
                 Some(("sslrootcert", value)) => authorities = Some(PathBuf::from(value.trim_matches('\''))),
-                Some((name, _)) if PASSED_ON.contains(&name) => kept.push(parameter),
+                Some((name, _)) if CLIENT_PARAMETERS.contains(&name) => passed_on.push(parameter),
                 _ => {
-                    let known = PASSED_ON.join(", ");
+                    let known = CLIENT_PARAMETERS.join(", ");
                     return Err(format!(
-                        "it has a parameter that kreplay does not know; there are sslmode, sslrootcert, {known}"
+                        "it has an unknown parameter; the known ones are sslmode, sslrootcert, {known}"
                     ));
                 }
             }
         }
-        let (ssl, check) = match (mode.as_str(), &authorities) {
-            ("disable", _) => (SslMode::Disable, Check::Nothing),
-            ("allow" | "prefer", _) => (SslMode::Prefer, Check::Nothing),
-            ("require", None) => (SslMode::Require, Check::Nothing),
-            ("require" | "verify-ca", _) => (SslMode::Require, Check::Authority),
-            ("verify-full", _) => (SslMode::Require, Check::Host),
-            _ => return Err("its sslmode is none of disable, prefer, require, verify-ca and verify-full".into()),
+        let (ssl, certificate_check) = match (mode.as_str(), &authorities) {
+            ("disable", _) => (SslMode::Disable, CertificateCheck::Off),
+            ("allow" | "prefer", _) => (SslMode::Prefer, CertificateCheck::Off),
+            ("require", None) => (SslMode::Require, CertificateCheck::Off),
+            ("require" | "verify-ca", _) => (SslMode::Require, CertificateCheck::Authority),
+            ("verify-full", _) => (SslMode::Require, CertificateCheck::Host),
+            _ => return Err("its sslmode must be one of disable, prefer, require, verify-ca and verify-full".into()),
         };
-        let rest = match (url, kept.is_empty()) {
-            (true, true) => place,
-            (true, false) => format!("{place}?{}", kept.join("&")),
-            (false, _) => kept.join(" "),
+        let rest = match (url, passed_on.is_empty()) {
+            (true, true) => base,
+            (true, false) => format!("{base}?{}", passed_on.join("&")),
+            (false, _) => passed_on.join(" "),
         };
-        // What the client says of a text that it cannot read may repeat a part of it.
+        // The client's parse error may contain a part of the text, so it is not shown.
         let mut config: Config = rest.parse().map_err(|_| {
-            "it cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
+            "it cannot be parsed; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
                 .to_owned()
         })?;
         if config.get_hosts().is_empty() {
@@ -97,16 +97,17 @@ impl Address {
         }
         config.ssl_mode(ssl).application_name("kreplay");
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
+            config.connect_timeout(CONNECT_TIMEOUT);
         }
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(SILENCE);
+            config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
-        Ok(Self { config, check, authorities })
+        Ok(Self { config, certificate_check, authorities })
     }
 }
 
-/// A password may hold a `?`, though it should not.
+/// The part before the query, and the parameters of the query. The query begins after the last `@`, since a password
+/// may contain an unescaped `?`.
 fn split_query(url: &str) -> (String, Vec<String>) {
     let host = url.rfind('@').unwrap_or_default();
     let Some(at) = url[host..].find('?') else { return (url.to_owned(), Vec::new()) };
@@ -114,8 +115,8 @@ fn split_query(url: &str) -> (String, Vec<String>) {
     (url[..host + at].to_owned(), parameters.map(str::to_owned).collect())
 }
 
-/// Words with blanks between them, unless those stand in quotes.
-fn words(text: &str) -> Vec<String> {
+/// Splits a text at white space outside of quotes.
+fn keyword_values(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     for c in text.chars() {
         if c.is_whitespace() && !quoted {
@@ -137,46 +138,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tls_is_what_sslmode_says() {
+    fn sslmode_sets_encryption_and_certificate_check() {
         let read = |query: &str| {
-            let address = Address::parse(&format!("postgres://ada:pw@db.example:5433/live{query}")).unwrap();
-            (address.config.get_ssl_mode(), address.check, address.authorities)
+            let address = ServerAddress::parse(&format!("postgres://ada:pw@db.example:5433/live{query}")).unwrap();
+            (address.config.get_ssl_mode(), address.certificate_check, address.authorities)
         };
-        assert_eq!(read(""), (SslMode::Prefer, Check::Nothing, None));
-        assert_eq!(read("?sslmode=disable"), (SslMode::Disable, Check::Nothing, None));
-        assert_eq!(read("?sslmode=require"), (SslMode::Require, Check::Nothing, None));
-        assert_eq!(read("?sslmode=verify-ca"), (SslMode::Require, Check::Authority, None));
+        assert_eq!(read(""), (SslMode::Prefer, CertificateCheck::Off, None));
+        assert_eq!(read("?sslmode=disable"), (SslMode::Disable, CertificateCheck::Off, None));
+        assert_eq!(read("?sslmode=require"), (SslMode::Require, CertificateCheck::Off, None));
+        assert_eq!(read("?sslmode=verify-ca"), (SslMode::Require, CertificateCheck::Authority, None));
         assert_eq!(
             read("?connect_timeout=3&sslmode=verify-full&sslrootcert=/ca.pem"),
-            (SslMode::Require, Check::Host, Some("/ca.pem".into()))
+            (SslMode::Require, CertificateCheck::Host, Some("/ca.pem".into()))
         );
-        let address = Address::parse("postgresql://ada@db/live?connect_timeout=3").unwrap();
+        let address = ServerAddress::parse("postgresql://ada@db/live?connect_timeout=3").unwrap();
         assert_eq!(address.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
     }
 
     #[test]
-    fn words_say_the_same() {
-        let address =
-            Address::parse("host=db dbname='the live one' password='a b\\' c' sslmode=verify-ca sslrootcert=/ca.pem");
+    fn keyword_values_mean_the_same_as_a_url() {
+        let address = ServerAddress::parse(
+            "host=db dbname='the live one' password='a b\\' c' sslmode=verify-ca sslrootcert=/ca.pem",
+        );
         let address = address.unwrap();
-        assert_eq!((address.check, address.authorities), (Check::Authority, Some("/ca.pem".into())));
+        assert_eq!(
+            (address.certificate_check, address.authorities),
+            (CertificateCheck::Authority, Some("/ca.pem".into()))
+        );
         assert_eq!(address.config.get_dbname(), Some("the live one"));
         assert_eq!(address.config.get_password(), Some(&b"a b' c"[..]));
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_secrets() {
+    fn errors_contain_no_secrets() {
         for (url, part) in [
-            ("postgres://ada:s3cret@db/live?sslmode=maybe", "none of disable"),
-            ("postgres://ada:s3cret@db/live?sslpassword=s3cret", "does not know"),
-            ("postgres://ada:s3cret@db:port/live", "cannot be read"),
+            ("postgres://ada:s3cret@db/live?sslmode=maybe", "one of disable"),
+            ("postgres://ada:s3cret@db/live?sslpassword=s3cret", "unknown parameter"),
+            ("postgres://ada:s3cret@db:port/live", "cannot be parsed"),
             ("postgres:///live?password=s3cret", "names no host"),
             ("password=s3cret dbname=live", "names no host"),
-            ("password=s3cret live", "does not know"),
+            ("password=s3cret live", "unknown parameter"),
         ] {
-            let error = Address::parse(url).err().unwrap();
+            let error = ServerAddress::parse(url).err().unwrap();
             assert!(error.contains(part) && !error.contains("s3cret"), "{error}");
         }
-        assert!(Address::parse("postgres://ada:s3:c%2Fr?e@t@db/live").is_ok());
+        assert!(ServerAddress::parse("postgres://ada:s3:c%2Fr?e@t@db/live").is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! A statement that is sent again and again: prepared once, or, through a pooler, parsed anew each time.
+//! A statement that is sent repeatedly: prepared once per connection, or, through a pooler, parsed each time.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::link::{Trouble, bounded};
+use super::connection::{PostgresError, with_timeout};
 
 /// A statement with the types of its parameters.
 #[derive(Clone)]
-pub enum Call {
-    /// Prepared on the one connection that it is sent through.
+pub enum ServerStatement {
+    /// Prepared on the connection that it is sent through.
     Prepared(Statement),
-    /// Sent with its text: a pooler may have given the next transaction another connection, which knows nothing of it.
+    /// Sent as text: a pooler may use another server connection for the next transaction, where it is not prepared.
     Text(Arc<str>, Arc<[Type]>),
 }
 
-impl Call {
-    /// Makes a statement ready for a connection.
-    pub async fn new(client: &Client, is_pooled: bool, text: &str, types: &[Type]) -> Result<Self, Trouble> {
+impl ServerStatement {
+    /// Prepares a statement on a connection, unless the connection is pooled.
+    pub async fn new(client: &Client, is_pooled: bool, text: &str, types: &[Type]) -> Result<Self, PostgresError> {
         if is_pooled {
             return Ok(Self::Text(text.into(), types.into()));
         }
-        Ok(Self::Prepared(bounded(client.prepare_typed(text, types)).await?))
+        Ok(Self::Prepared(with_timeout(client.prepare_typed(text, types)).await?))
     }
 
-    /// Carries it out with values of one kind; answers how many rows it changed.
-    pub async fn carry_out<T: ToSql + Sync>(&self, client: &Client, values: Vec<T>) -> Result<u64, Error> {
+    /// Executes the statement with values of one Rust type; returns the number of changed rows.
+    pub async fn execute_values<T: ToSql + Sync>(&self, client: &Client, values: Vec<T>) -> Result<u64, Error> {
         match self {
             Self::Prepared(statement) => client.execute_raw(statement, values).await,
             Self::Text(text, types) => {
@@ -38,7 +38,7 @@ impl Call {
         }
     }
 
-    /// Carries it out; answers how many rows it changed.
+    /// Executes the statement; returns the number of changed rows.
     pub async fn execute(&self, client: &Client, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         match self {
             Self::Prepared(statement) => client.execute(statement, values).await,
@@ -46,7 +46,7 @@ impl Call {
         }
     }
 
-    /// Asks; answers rows.
+    /// Executes the statement and returns its rows.
     pub async fn query(&self, client: &Client, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         match self {
             Self::Prepared(statement) => client.query(statement, values).await,

@@ -1,28 +1,29 @@
 //! Projections in PostgreSQL.
 //!
-//! Each worker has a connection of its own (`link`, `writer`) and commits without waiting for the others: a transaction holds
-//! the rows of its partitions in `kreplay_positions` by a lock that only a claim is at odds with (`transaction`, `ask`), and
-//! notes what it applied by rows of its own in `kreplay_applied`, which are drawn together now and then (`held`).
+//! Each worker has its own connection (`connection`, `writer`) and commits independently of the others. A transaction
+//! locks the rows of its partitions in `kreplay_positions` with a lock that only conflicts with a claim (`transaction`,
+//! `queries`), and inserts what it has applied into `kreplay_applied`. These rows are compacted from time to time
+//! (`claimed_partitions`).
 //!
-//! A transaction whose end was asked for and not answered is waited for by the number that it holds; then the notes tell
-//! whether it was committed.
+//! If the reply to a commit is lost, the writer waits for the end of the transaction through the advisory lock that it
+//! holds. The rows of `kreplay_applied` then show whether it was committed.
 
 mod address;
-mod ask;
 mod call;
-mod held;
-mod link;
+mod claimed_partitions;
+mod connection;
 mod many;
 mod parameter;
+mod pending;
 mod placeholders;
 mod pooler;
+mod queries;
 mod scratch;
 mod sql;
+mod sqlstate;
 mod step;
 mod tls;
-mod todo;
 mod transaction;
-mod verdict;
 mod way_out;
 mod writer;
 
@@ -34,24 +35,24 @@ use tokio::runtime::Runtime;
 pub use self::scratch::ScratchSchemas;
 
 pub(super) use self::{
-    link::{Connection, Place, Trouble, bounded},
+    connection::{Connection, PostgresError, PostgresTarget, with_timeout},
     sql::quoted,
 };
 
 use self::{
-    address::Address,
-    held::{Held, Owned},
-    link::Link,
-    step::Step,
-    transaction::Attempt,
-    verdict::{Verdict, verdict},
-    writer::Writer,
+    address::ServerAddress,
+    claimed_partitions::{ClaimedPartitions, PartitionClaim},
+    connection::WorkerConnection,
+    sqlstate::{ErrorClass, classify},
+    step::DefinitionStatement,
+    transaction::BatchTransaction,
+    writer::PostgresWriter,
 };
 use super::{
     batch::Batch,
     definition::Definition,
-    shadow::Sum,
-    store::{Claimed, Session, Store, settings_error, target_error},
+    shadow::PartitionSum,
+    store::{ProjectionStore, RunPartition, StoreSession, settings_error, target_error},
 };
 use crate::{
     domain::Offset,
@@ -59,200 +60,209 @@ use crate::{
     handler::{HandlerContext, HandlerError, Logs, Positions},
 };
 
-/// How long a batch should take: the server brings each commit to its disk, which takes some milliseconds.
-const BATCH: Duration = Duration::from_millis(25);
+/// The desired duration of a batch: a commit takes some milliseconds, because the server flushes it to its disk.
+const BATCH_TIME: Duration = Duration::from_millis(25);
 
 /// A projection in PostgreSQL.
 pub(super) struct PostgresStore {
-    shared: Arc<Shared>,
-    /// For what is asked outside of workers; one at a time.
+    shared: Arc<PostgresStoreInner>,
+    /// Runs the requests that are made outside of workers, one at a time.
     runtime: Mutex<Runtime>,
 }
 
-/// What all workers know.
-struct Shared {
-    place: Place,
-    /// The target, for people.
-    shown: String,
-    held: Held,
-    reconnect: Duration,
+/// What all workers share.
+struct PostgresStoreInner {
+    target: PostgresTarget,
+    /// The target for messages, without secrets.
+    target_label: String,
+    claimed: ClaimedPartitions,
+    reconnect_timeout: Duration,
     events: EventLog,
 }
 
 impl PostgresStore {
-    /// Connects, runs the schema, makes kreplay's own tables and prepares every statement.
+    /// Connects, runs the schema, creates kreplay's tables, and prepares every statement.
     pub(super) fn open(
         url: &str,
         definition: &Arc<Definition>,
         schema: Option<&str>,
         context: &HandlerContext,
     ) -> Result<Self, HandlerError> {
-        let (place, runtime) = reach(url, definition, schema)?;
-        let shown = definition.target.to_string();
-        let reconnect = context.settings.projection.reconnect_timeout;
-        let shared = Shared { place, shown, held: Held::default(), reconnect, events: context.events.clone() };
+        let (target, runtime) = target_and_runtime(url, definition, schema)?;
+        let target_label = definition.target.to_string();
+        let reconnect_timeout = context.settings.projection.reconnect_timeout;
+        let shared = PostgresStoreInner {
+            target,
+            target_label,
+            claimed: ClaimedPartitions::default(),
+            reconnect_timeout,
+            events: context.events.clone(),
+        };
         runtime.block_on(shared.prepare())?;
         Ok(Self { shared: Arc::new(shared), runtime: Mutex::new(runtime) })
     }
 }
 
-/// How a server is reached, and what waits for its answers.
-pub(super) fn reach(
+/// The connection parameters of a URL, and a runtime for connections. Does not connect.
+pub(super) fn target_and_runtime(
     url: &str,
     definition: &Arc<Definition>,
     schema: Option<&str>,
-) -> Result<(Place, Runtime), HandlerError> {
-    let wrong = |reason| settings_error(format!("the target {}: {reason}", definition.target));
-    let mut address = Address::parse(url).map_err(wrong)?;
+) -> Result<(PostgresTarget, Runtime), HandlerError> {
+    let invalid = |reason| settings_error(format!("the target {}: {reason}", definition.target));
+    let mut address = ServerAddress::parse(url).map_err(invalid)?;
     if address.config.get_password().is_none()
         && let Ok(password) = std::env::var("PGPASSWORD")
     {
         address.config.password(password);
     }
-    let tls = tls::connector(&address).map_err(wrong)?;
+    let tls = tls::connector(&address).map_err(invalid)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| target_error(format!("no connection to {}: {error}", definition.target)))?;
-    Ok((Place { address, tls, schema: schema.map(str::to_owned), definition: Arc::clone(definition) }, runtime))
+        .map_err(|error| target_error(format!("cannot open a connection to {}: {error}", definition.target)))?;
+    let target = PostgresTarget { address, tls, schema: schema.map(str::to_owned), definition: Arc::clone(definition) };
+    Ok((target, runtime))
 }
 
-/// Whether it is for the user to change something.
-pub(super) fn is_wrong_usage(trouble: &Trouble) -> bool {
-    trouble.error().is_some_and(|error| matches!(verdict(error), Verdict::Broken | Verdict::Record))
+/// Whether the user has to change something to fix the error.
+pub(super) fn is_usage_error(error: &PostgresError) -> bool {
+    error.error().is_some_and(|source| matches!(classify(source), ErrorClass::Setup | ErrorClass::Record))
 }
 
-impl Shared {
+impl PostgresStoreInner {
     async fn prepare(&self) -> Result<(), HandlerError> {
         let connection = self.connect().await?;
         let client = &connection.client;
-        // Two that make the same table at the same time would fail each other.
+        // The lock prevents that two processes create the same table at the same time, which would fail.
         let begin = format!("{}; SELECT pg_advisory_xact_lock(7813572640187291)", connection.begin());
-        let schema = async {
-            bounded(client.batch_execute(&begin)).await?;
-            if let Some(schema) = &self.place.schema {
-                bounded(client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", sql::quoted(schema)))).await?;
+        let tables = async {
+            with_timeout(client.batch_execute(&begin)).await?;
+            if let Some(schema) = &self.target.schema {
+                with_timeout(client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", sql::quoted(schema))))
+                    .await?;
             }
-            bounded(client.batch_execute(sql::TABLES)).await?;
-            for row in &bounded(client.query_typed(sql::LACKING, &[])).await? {
+            with_timeout(client.batch_execute(sql::CREATE_TABLES)).await?;
+            for row in &with_timeout(client.query_typed(sql::MISSING_COLUMNS, &[])).await? {
                 let column: &str = row.try_get(0)?;
                 let add = format!("ALTER TABLE kreplay_positions ADD COLUMN {column} text");
-                bounded(client.batch_execute(&add)).await?;
+                with_timeout(client.batch_execute(&add)).await?;
             }
             Ok(())
         };
-        schema.await.map_err(|trouble| self.error("kreplay's own tables cannot be made", &trouble))?;
-        if let Some(schema) = &self.place.definition.schema {
-            bounded(client.batch_execute(schema)).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
+        tables.await.map_err(|error| self.error("cannot create kreplay's tables", &error))?;
+        if let Some(schema) = &self.target.definition.schema {
+            with_timeout(client.batch_execute(schema)).await.map_err(|error| self.error("the schema fails", &error))?;
         }
-        bounded(client.batch_execute("COMMIT")).await.map_err(|trouble| self.error("the schema fails", &trouble))?;
-        let definition = &self.place.definition;
-        let mut steps = Vec::new();
+        with_timeout(client.batch_execute("COMMIT")).await.map_err(|error| self.error("the schema fails", &error))?;
+        let definition = &self.target.definition;
+        let mut statements = Vec::new();
         for statement in &definition.statements {
-            let step = Step::new(&connection, statement, definition).await;
-            let what = format!("the statement of line {}", statement.line);
-            let step = step.map_err(|trouble| match &trouble {
-                Trouble::Statement(..) => self.fault(&trouble, &trouble.sentence()),
-                _ => self.error(&what, &trouble),
+            let prepared = DefinitionStatement::new(&connection, statement, definition).await;
+            let what = format!("the statement at line {}", statement.line);
+            let prepared = prepared.map_err(|error| match &error {
+                PostgresError::Statement(..) => self.handler_error(&error, &error.message()),
+                _ => self.error(&what, &error),
             })?;
-            steps.push(step);
+            statements.push(prepared);
         }
-        let pooled = "a pooler stands before the server, so that statements are sent with their texts";
-        let ways = [Some(many::shown(definition, &steps)), connection.is_pooled.then(|| pooled.to_owned())];
-        for way in ways.into_iter().flatten() {
-            self.events.push(EventKind::Notice { text: format!("{}: {way}", self.shown) });
+        let pooled =
+            "a pooler is between kreplay and the server, so statements are sent as text instead of being prepared";
+        let notices = [Some(many::describe(definition, &statements)), connection.is_pooled.then(|| pooled.to_owned())];
+        for notice in notices.into_iter().flatten() {
+            self.events.push(EventKind::Notice { text: format!("{}: {notice}", self.target_label) });
         }
         Ok(())
     }
 
-    /// What is wrong before the run. What the user has to change counts as wrong usage.
-    fn error(&self, what: &str, trouble: &Trouble) -> HandlerError {
-        self.fault(trouble, &format!("{what}: {}", trouble.sentence()))
+    /// An error with its context: a usage error if the user has to change something.
+    fn error(&self, what: &str, error: &PostgresError) -> HandlerError {
+        self.handler_error(error, &format!("{what}: {}", error.message()))
     }
 
-    fn fault(&self, trouble: &Trouble, text: &str) -> HandlerError {
-        let reason = format!("{}: {text}", self.shown);
-        if is_wrong_usage(trouble) { settings_error(reason) } else { target_error(reason) }
+    fn handler_error(&self, error: &PostgresError, text: &str) -> HandlerError {
+        let reason = format!("{}: {text}", self.target_label);
+        if is_usage_error(error) { settings_error(reason) } else { target_error(reason) }
     }
 
     async fn connect(&self) -> Result<Connection, HandlerError> {
-        self.place.connect().await.map_err(|trouble| self.error("cannot connect", &trouble))
+        self.target.connect().await.map_err(|error| self.error("cannot connect", &error))
     }
 
-    async fn write_positions(&self) -> Result<(), Trouble> {
-        let owned = self.held.all();
-        let drawings = self.held.begin_drawing(owned.iter().map(|one| one.index), true);
+    async fn write_positions(&self) -> Result<(), PostgresError> {
+        let claims = self.claimed.all_claims();
+        let compactions = self.claimed.begin_compaction(claims.iter().map(|claim| claim.index), true);
         let written = async {
-            let link = Link::open(&self.place).await?;
-            let attempt = Attempt {
-                link: &link,
-                definition: &self.place.definition,
+            let connection = WorkerConnection::open(&self.target).await?;
+            let transaction = BatchTransaction {
+                connection: &connection,
+                definition: &self.target.definition,
                 batch: &Batch::default(),
-                owned: &owned,
-                alone: 0,
-                drawings: &drawings,
+                claims: &claims,
+                lock_id: 0,
+                compactions: &compactions,
             };
-            attempt.write_positions().await
+            transaction.write_positions().await
         }
         .await;
-        self.held.end_drawing(&drawings, written.is_ok());
+        self.claimed.end_compaction(&compactions, written.is_ok());
         written
     }
 }
 
-impl Store for PostgresStore {
-    fn claim(&self, partitions: &[Claimed], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+impl ProjectionStore for PostgresStore {
+    fn claim(&self, partitions: &[RunPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let runtime = self.runtime.lock();
-        let projection = &self.shared.place.definition.name;
-        let taken = runtime.block_on(async {
+        let projection = &self.shared.target.definition.name;
+        let results = runtime.block_on(async {
             let connection = self.shared.connect().await?;
-            let taken = ask::claim(&connection, projection, partitions, logs).await;
-            taken.map_err(|trouble| self.shared.error("partitions cannot be taken over", &trouble))
+            let results = queries::claim(&connection, projection, partitions, logs).await;
+            results.map_err(|error| self.shared.error("cannot claim partitions", &error))
         })?;
-        let taken = taken.map_err(|mismatch| mismatch.refusal(&self.shared.shown))?;
-        let mut stands = Vec::with_capacity(taken.len());
-        for (one, taken) in partitions.iter().zip(taken) {
-            stands.push(taken.position.and_then(|position| Offset::new(taken.applied.reaches(position))));
-            let owned = Owned { index: one.index, id: one.id.clone(), owner: taken.owner };
-            self.shared.held.claimed(owned, taken.position, taken.applied);
+        let results = results.map_err(|mismatch| mismatch.to_error(&self.shared.target_label))?;
+        let mut positions = Vec::with_capacity(results.len());
+        for (one, result) in partitions.iter().zip(results) {
+            positions.push(result.position.and_then(|position| Offset::new(result.applied.contiguous_end(position))));
+            let claim = PartitionClaim { index: one.index, id: one.id.clone(), owner: result.owner };
+            self.shared.claimed.insert(claim, result.position, result.applied);
         }
-        Ok(stands)
+        Ok(positions)
     }
 
     fn batch_time(&self) -> Option<Duration> {
-        Some(BATCH)
+        Some(BATCH_TIME)
     }
 
-    fn session(&self) -> Box<dyn Session> {
-        Box::new(Writer::new(Arc::clone(&self.shared)))
+    fn session(&self) -> Box<dyn StoreSession> {
+        Box::new(PostgresWriter::new(Arc::clone(&self.shared)))
     }
 
-    fn watch(&self, positions: Arc<dyn Positions>) {
-        self.shared.held.watch(positions);
+    fn set_positions(&self, positions: Arc<dyn Positions>) {
+        self.shared.claimed.set_positions(positions);
     }
 
     fn finish(&self) -> Result<(), HandlerError> {
         let written = self.runtime.lock().block_on(self.shared.write_positions());
-        written.map_err(|trouble| self.shared.error("the last positions cannot be written", &trouble))
+        written.map_err(|error| self.shared.error("cannot write the final positions", &error))
     }
 
-    fn sums(&self) -> Result<Vec<Sum>, HandlerError> {
+    fn sums(&self) -> Result<Vec<PartitionSum>, HandlerError> {
         self.runtime.lock().block_on(async {
             let connection = self.shared.connect().await?;
-            let sums = ask::sums(&connection, &self.shared.place.definition.name).await;
-            sums.map_err(|trouble| self.shared.error("what is applied cannot be read", &trouble))
+            let sums = queries::sums(&connection, &self.shared.target.definition.name).await;
+            sums.map_err(|error| self.shared.error("cannot read what is applied", &error))
         })
     }
 
-    fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError> {
+    fn check(&self, query: &str, max_rows: usize) -> Result<Vec<String>, HandlerError> {
         self.runtime.lock().block_on(async {
             let connection = self.shared.connect().await?;
-            let rows = ask::first_rows(&connection, query, most).await;
-            rows.map_err(|trouble| target_error(trouble.sentence()))
+            let rows = queries::first_rows(&connection, query, max_rows).await;
+            rows.map_err(|error| target_error(error.message()))
         })
     }
 
-    /// Connections may stay: they are to the server, and the schema's name is all that changes.
+    /// Does nothing: connections are to the server, so they may stay open while the schema is renamed.
     fn close(&self) -> Result<(), HandlerError> {
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! Which placeholder each use of a parameter has.
+//! The placeholder of each use of a parameter.
 //!
-//! PostgreSQL gives a placeholder one type, which its first use decides. As a rule all uses of a parameter share one. Where
-//! their types differ (`VALUES (:json, :json)` into a JSONB and a TEXT column) each use has one of its own.
+//! PostgreSQL infers one type per placeholder, from its first use. Normally all uses of a parameter share a
+//! placeholder. If their types differ (`VALUES (:json, :json)` into a JSONB and a TEXT column), each use has a separate
+//! one.
 
 use super::super::statement::{Statement, Token};
 
@@ -10,37 +11,37 @@ use super::super::statement::{Statement, Token};
 pub struct Placeholders {
     /// By use, in the order of the text: its placeholder, from 0.
     uses: Vec<usize>,
-    /// By placeholder: which of the statement's parameters it stands for.
+    /// By placeholder: the index of the statement's parameter that it stands for.
     parameters: Vec<usize>,
 }
 
 impl Placeholders {
-    /// One for each parameter, and one more for each further type that a parameter is cast to: what `:json::jsonb` makes of a
-    /// value is not what `:json::text` should begin with.
+    /// One placeholder for each parameter, and one for each further type that a parameter is cast to: with a shared
+    /// one, `:json::text` would be the text of `:json::jsonb`.
     pub fn shared(statement: &Statement) -> Self {
         let parameters = statement.uses();
         let casts = casts(&statement.tokens(), parameters.len());
         let first_cast = |parameter: usize| {
-            let mut theirs = parameters.iter().zip(&casts).filter(|(other, _)| **other == parameter);
-            theirs.find_map(|(_, cast)| cast.as_ref())
+            let mut own_uses = parameters.iter().zip(&casts).filter(|(other, _)| **other == parameter);
+            own_uses.find_map(|(_, cast)| cast.as_ref())
         };
         let groups = parameters.iter().zip(&casts).map(|(parameter, cast)| {
-            // Uses without a cast go with the first that has one, as ever.
+            // Uses without a cast share the placeholder of the first cast.
             let cast = cast.as_ref().filter(|cast| first_cast(*parameter) != Some(cast));
             (*parameter, cast)
         });
         Self::grouped(&groups.collect::<Vec<_>>(), |group| group.0)
     }
 
-    /// One for each use.
-    pub fn apart(statement: &Statement) -> Self {
+    /// One placeholder for each use.
+    pub fn separate(statement: &Statement) -> Self {
         let parameters = statement.uses();
         Self { uses: (0..parameters.len()).collect(), parameters }
     }
 
-    /// The same, with a placeholder whose type cannot be told taken together with another one of its parameter; `None` where
-    /// there is no other.
-    pub fn joined(&self, placeholder: usize) -> Option<Self> {
+    /// Merges a placeholder whose type cannot be inferred with another one of its parameter; `None` if there is no
+    /// other.
+    pub fn merged(&self, placeholder: usize) -> Option<Self> {
         let parameter = *self.parameters.get(placeholder)?;
         let other = (0..self.parameters.len()).find(|at| *at != placeholder && self.parameters[*at] == parameter)?;
         let group = |number: &usize| if *number == placeholder { other } else { *number };
@@ -61,7 +62,7 @@ impl Placeholders {
         Self { uses, parameters: known.into_iter().map(parameter).collect() }
     }
 
-    /// By placeholder: which of the statement's parameters it stands for.
+    /// By placeholder: the index of the statement's parameter that it stands for.
     pub fn parameters(&self) -> &[usize] {
         &self.parameters
     }
@@ -71,12 +72,12 @@ impl Placeholders {
         &self.uses
     }
 
-    /// The statement as the server takes it.
+    /// The statement with its placeholders.
     pub fn text(&self, statement: &Statement) -> String {
         statement.numbered(&self.uses)
     }
 
-    /// A text of the server with the names of parameters in the place of `$1`.
+    /// A message of the server with `$1` replaced by the name of its parameter.
     pub fn named(&self, statement: &Statement, text: &str) -> String {
         let mut named = String::with_capacity(text.len());
         let mut rest = text;
@@ -95,16 +96,16 @@ impl Placeholders {
     }
 }
 
-/// The type that each use is cast to where it stands, as one word.
+/// By use: the type that it is cast to in place, if that is a single word.
 fn casts(tokens: &[Token], uses: usize) -> Vec<Option<String>> {
     let mut casts = vec![None; uses];
     for (at, token) in tokens.iter().enumerate() {
         let Token::Use(number) = token else { continue };
-        let (behind, ends) = (tokens.get(at + 1), tokens.get(at + 2));
+        let (after, type_name) = (tokens.get(at + 1), tokens.get(at + 2));
         let is_cast = at >= 2 && tokens[at - 1].is_symbol("(") && tokens[at - 2].is("cast");
-        casts[*number] = match behind {
-            Some(symbol) if symbol.is_symbol("::") => ends.and_then(Token::name),
-            Some(word) if is_cast && word.is("as") => ends.and_then(Token::name),
+        casts[*number] = match after {
+            Some(symbol) if symbol.is_symbol("::") => type_name.and_then(Token::name),
+            Some(word) if is_cast && word.is("as") => type_name.and_then(Token::name),
             _ => None,
         };
     }
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_has_one_placeholder_unless_it_is_cast_to_several_types() {
+    fn a_parameter_has_one_placeholder_per_cast_type() {
         for (text, shared) in [
             ("VALUES (:key, :json, :key)", "VALUES ($1, $2, $1)"),
             ("VALUES (:json::jsonb, :json :: text, :json)", "VALUES ($1::jsonb, $2 :: text, $1)"),
@@ -137,15 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn each_use_can_have_its_own_and_some_can_be_joined_again() {
+    fn separate_placeholders_can_be_merged_again() {
         let statement = statement("VALUES (:json, :key, :json, :json IS NULL)");
-        let apart = Placeholders::apart(&statement);
-        assert_eq!(apart.text(&statement), "VALUES ($1, $2, $3, $4 IS NULL)");
-        assert_eq!(apart.parameters(), [0, 1, 0, 0]);
-        let joined = apart.joined(3).unwrap();
-        assert_eq!(joined.text(&statement), "VALUES ($1, $2, $3, $1 IS NULL)");
-        assert_eq!(joined.parameters(), [0, 1, 0]);
-        assert_eq!(joined.joined(1), None);
-        assert_eq!(apart.named(&statement, "type of $4, $2 and $9 costs 3$"), "type of :json, :key and $9 costs 3$");
+        let separate = Placeholders::separate(&statement);
+        assert_eq!(separate.text(&statement), "VALUES ($1, $2, $3, $4 IS NULL)");
+        assert_eq!(separate.parameters(), [0, 1, 0, 0]);
+        let merged = separate.merged(3).unwrap();
+        assert_eq!(merged.text(&statement), "VALUES ($1, $2, $3, $1 IS NULL)");
+        assert_eq!(merged.parameters(), [0, 1, 0]);
+        assert_eq!(merged.merged(1), None);
+        assert_eq!(separate.named(&statement, "type of $4, $2 and $9 costs 3$"), "type of :json, :key and $9 costs 3$");
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas for a while: each is made empty, and removed with all that is in it.
+//! Temporary schemas: created empty, and removed with everything in them.
 
 use std::sync::Arc;
 
@@ -8,98 +8,103 @@ use super::{
     super::{
         builtin::builtin,
         store::{settings_error, target_error},
-        target::Target,
+        target::ProjectionTarget,
     },
-    is_wrong_usage,
-    link::{Place, Trouble, bounded},
-    reach,
+    connection::{PostgresError, PostgresTarget, with_timeout},
+    is_usage_error,
     sql::quoted,
+    target_and_runtime,
 };
 use crate::handler::HandlerError;
 
-/// A PostgreSQL database in which schemas are made and removed. No connection is held between two requests.
+/// A PostgreSQL database in which temporary schemas are created and removed. Each request opens its own connection.
 pub struct ScratchSchemas {
-    place: Place,
-    /// The target, for people.
-    shown: String,
+    connection_target: PostgresTarget,
+    /// The target for messages, without secrets.
+    target_label: String,
     runtime: Runtime,
 }
 
 impl ScratchSchemas {
-    /// A database by its address, as `projection.target` takes it. Nobody is asked yet.
+    /// A database by its address, in the form of `projection.target`. Does not connect.
     ///
     /// # Errors
-    /// It is no address of PostgreSQL. No error here or below holds a password.
+    /// The target is not a PostgreSQL database. No error of this type contains a password.
     pub fn new(target: &str) -> Result<Self, HandlerError> {
-        let target: Target = target.parse().map_err(settings_error)?;
-        let Target::Postgres(url) = &target else {
-            return Err(settings_error(format!("{target} is no PostgreSQL; write postgres://USER@HOST/DATABASE")));
+        let target: ProjectionTarget = target.parse().map_err(settings_error)?;
+        let ProjectionTarget::Postgres(url) = &target else {
+            return Err(settings_error(format!(
+                "{target} is not a PostgreSQL database; write postgres://USER@HOST/DATABASE"
+            )));
         };
         let definition = builtin(&target).map_err(|error| settings_error(error.to_string()))?;
-        let (place, runtime) = reach(url, &Arc::new(definition), None)?;
-        Ok(Self { place, shown: target.to_string(), runtime })
+        let (connection_target, runtime) = target_and_runtime(url, &Arc::new(definition), None)?;
+        Ok(Self { connection_target, target_label: target.to_string(), runtime })
     }
 
-    /// Finds out whether a schema could be made, and makes none.
+    /// Checks whether a schema can be created: creates one and rolls back.
     ///
     /// # Errors
-    /// The server does not answer, or refuses.
+    /// The server does not answer, or rejects the request.
     pub fn try_out(&self, name: &str) -> Result<(), HandlerError> {
         self.create(&format!("BEGIN; CREATE SCHEMA {}; ROLLBACK", quoted(name)))
     }
 
-    /// Makes a schema.
+    /// Creates a schema.
     ///
     /// # Errors
-    /// The server does not answer, or refuses.
+    /// The server does not answer, or rejects the request.
     pub fn make(&self, name: &str) -> Result<(), HandlerError> {
         self.create(&format!("CREATE SCHEMA {}", quoted(name)))
     }
 
-    /// Removes a schema with all that is in it; one that is not there is removed already. Whoever was killed while they wrote
-    /// to it is waited for.
+    /// Removes a schema with everything in it, if it exists. Waits for transactions of killed processes that still use
+    /// it.
     ///
     /// # Errors
-    /// The server does not answer, or refuses; the error says how to remove it later.
+    /// The server does not answer, or rejects the request. The error contains the command that removes the schema.
     pub fn remove(&self, name: &str) -> Result<(), HandlerError> {
         let remove = |what: &str| format!("DROP SCHEMA {what}{} CASCADE", quoted(name));
-        self.ask(&remove("IF EXISTS ")).map_err(|(_, trouble)| {
-            let (shown, reason) = (&self.shown, trouble.sentence());
-            target_error(format!("{shown}: the schema {name} cannot be removed: {reason}; do it with: {}", remove("")))
+        self.run(&remove("IF EXISTS ")).map_err(|(_, error)| {
+            let (target_label, reason) = (&self.target_label, error.message());
+            target_error(format!(
+                "{target_label}: cannot remove the schema {name}: {reason}; remove it with: {}",
+                remove("")
+            ))
         })
     }
 
     fn create(&self, sql: &str) -> Result<(), HandlerError> {
-        self.ask(sql).map_err(|(step, trouble)| {
-            let (shown, reason) = (&self.shown, trouble.sentence());
-            let text = match step {
-                Step::Connect => format!(
-                    "{shown}: cannot connect: {reason}; see that PostgreSQL is running there, and that user, password and \
-                     database are right"
+        self.run(sql).map_err(|(stage, error)| {
+            let (target_label, reason) = (&self.target_label, error.message());
+            let text = match stage {
+                RequestStage::Connect => format!(
+                    "{target_label}: cannot connect: {reason}; check that PostgreSQL is running there, and that user, \
+                     password and database are correct"
                 ),
-                Step::Carry => format!(
-                    "{shown}: a schema cannot be made: {reason}; let the user do it (GRANT CREATE ON DATABASE), or name another \
-                     database"
+                RequestStage::Execute => format!(
+                    "{target_label}: cannot create a schema: {reason}; grant the user the privilege (GRANT CREATE ON \
+                     DATABASE), or use another database"
                 ),
             };
-            if is_wrong_usage(&trouble) { settings_error(text) } else { target_error(text) }
+            if is_usage_error(&error) { settings_error(text) } else { target_error(text) }
         })
     }
 
-    fn ask(&self, sql: &str) -> Result<(), (Step, Trouble)> {
+    fn run(&self, sql: &str) -> Result<(), (RequestStage, PostgresError)> {
         self.runtime.block_on(async {
-            let connection = self.place.connect().await.map_err(|trouble| (Step::Connect, trouble))?;
-            bounded(connection.client.batch_execute(sql)).await.map_err(|trouble| (Step::Carry, trouble))
+            let connection = self.connection_target.connect().await.map_err(|error| (RequestStage::Connect, error))?;
+            with_timeout(connection.client.batch_execute(sql)).await.map_err(|error| (RequestStage::Execute, error))
         })
     }
 }
 
-/// How far a request came.
-enum Step {
-    /// There was no connection.
+/// The stage at which a request failed.
+enum RequestStage {
+    /// The connection could not be opened.
     Connect,
-    /// The server did not carry it out.
-    Carry,
+    /// The server did not execute the request.
+    Execute,
 }
 
 #[cfg(test)]
@@ -107,11 +112,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_postgres_is_refused_without_its_secrets() {
+    fn other_targets_are_rejected_without_revealing_secrets() {
         for (target, part) in [
-            ("sqlite:a.db", "sqlite:a.db is no PostgreSQL"),
-            ("mysql://ada:s3cret@h/d", "it is no target"),
-            ("postgres://ada:s3cret@h/d?sslmode=maybe", "none of disable"),
+            ("sqlite:a.db", "sqlite:a.db is not a PostgreSQL database"),
+            ("mysql://ada:s3cret@h/d", "it is not a target"),
+            ("postgres://ada:s3cret@h/d?sslmode=maybe", "one of disable"),
         ] {
             let error = ScratchSchemas::new(target).err().unwrap();
             let text = error.to_string();
@@ -120,10 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_no_wrong_usage() {
+    fn an_unreachable_server_is_not_a_usage_error() {
         let schemas = ScratchSchemas::new("postgres://ada:s3cret@127.0.0.1:1/d").unwrap();
         for (error, part) in [
-            (schemas.make("a b"), "see that PostgreSQL is running"),
+            (schemas.make("a b"), "check that PostgreSQL is running"),
             (schemas.remove("a b"), "DROP SCHEMA \"a b\" CASCADE"),
         ] {
             let error = error.unwrap_err();

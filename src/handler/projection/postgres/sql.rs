@@ -1,7 +1,7 @@
-//! What kreplay itself asks of PostgreSQL.
+//! kreplay's own SQL for PostgreSQL.
 
-/// kreplay's own tables. The layout is part of what a target keeps: it may be added to, never changed.
-pub const TABLES: &str = "
+/// kreplay's own tables. Existing targets contain them, so columns may be added, but never changed.
+pub const CREATE_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS kreplay_positions (
     projection text NOT NULL,
     topic text NOT NULL,
@@ -23,25 +23,26 @@ CREATE TABLE IF NOT EXISTS kreplay_applied (
 CREATE INDEX IF NOT EXISTS kreplay_applied_partition ON kreplay_applied (projection, topic, partition);
 ";
 
-/// The columns of `kreplay_positions` that tables of earlier versions lack. Adding a column locks the table, even one that
-/// is there, and only its owner may: so they are looked for first.
-pub const LACKING: &str = "
+/// The columns that are missing in a `kreplay_positions` of an earlier version. They are queried first, because
+/// `ADD COLUMN IF NOT EXISTS` locks the table even if the column exists, and needs its owner.
+pub const MISSING_COLUMNS: &str = "
 SELECT wanted.name FROM unnest(ARRAY['cluster_id', 'topic_id']) AS wanted(name)
 WHERE NOT EXISTS (SELECT FROM pg_attribute AS one
     WHERE one.attrelid = 'kreplay_positions'::regclass AND one.attname = wanted.name AND NOT one.attisdropped)";
 
-/// Settings of each connection (`SET`), or of a transaction (`SET LOCAL`). Whoever stops in the middle of a transaction must not
-/// hold up others for long.
-pub fn settings(set: &str, schema: Option<&str>) -> String {
-    let path = schema.map_or(String::new(), |schema| format!("{set} search_path TO {}, public; ", quoted(schema)));
+/// The settings of a connection (`SET`) or of a transaction (`SET LOCAL`). The timeouts keep a process that stops
+/// within a transaction from blocking others for long.
+pub fn session_settings(set: &str, schema: Option<&str>) -> String {
+    let search_path =
+        schema.map_or(String::new(), |schema| format!("{set} search_path TO {}, public; ", quoted(schema)));
     format!(
-        "{path}{set} lock_timeout = '30s'; {set} idle_in_transaction_session_timeout = '60s'; \
+        "{search_path}{set} lock_timeout = '30s'; {set} idle_in_transaction_session_timeout = '60s'; \
          {set} client_min_messages = warning"
     )
 }
 
-/// The types of the parameters of a statement that SQL's `PREPARE` has made.
-pub const PREPARED: &str = "
+/// The parameter types of a statement that was prepared with SQL's `PREPARE`.
+pub const PREPARED_PARAMETER_TYPES: &str = "
 SELECT t.oid, t.typname::text, n.nspname::text
 FROM pg_catalog.pg_prepared_statements s
 CROSS JOIN unnest(s.parameter_types) WITH ORDINALITY AS one(kind, number)
@@ -49,81 +50,83 @@ JOIN pg_catalog.pg_type t ON t.oid = one.kind
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE s.name = $1 ORDER BY one.number";
 
-/// The arrays of some types. Left out are those that `unnest` takes apart in another way, or that are written in another way.
-pub const ARRAYS: &str = "
+/// The array types of some types, except those that `unnest` expands differently or whose text format differs.
+pub const ARRAY_TYPES: &str = "
 SELECT t.oid, a.oid, a.typname::text, n.nspname::text, pg_catalog.format_type(a.oid, NULL)
 FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_type a ON a.oid = t.typarray
 JOIN pg_catalog.pg_namespace n ON n.oid = a.typnamespace
 WHERE t.oid = ANY($1) AND t.typtype IN ('b', 'd', 'e', 'r', 'm') AND t.typcategory <> 'A' AND t.typdelim = ','";
 
-/// A name as it is, whatever characters it has.
+/// A name as a quoted identifier.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The partitions whose tokens are still ours, and stay so until the end of the transaction.
-pub const FENCE: &str = "
+/// The partitions that still have the tokens of this process. The row locks keep them until the end of the transaction.
+pub const FENCE_CLAIMS: &str = "
 SELECT held.topic, held.partition FROM kreplay_positions AS held
 JOIN unnest($2, $3, $4) AS mine(topic, partition, owner)
   ON held.topic = mine.topic AND held.partition = mine.partition AND held.owner = mine.owner
 WHERE held.projection = $1
 FOR KEY SHARE OF held";
 
-/// Notes what a transaction has applied.
-pub const NOTE: &str = "
+/// Stores what a transaction has applied.
+pub const INSERT_APPLIED: &str = "
 INSERT INTO kreplay_applied (projection, topic, partition, offsets, records, digest)
 SELECT $1, mine.* FROM unnest($2, $3, $4, $5, $6) AS mine(topic, partition, offsets, records, digest)";
 
-/// Takes all notes of some partitions, to draw them together.
-pub const DRAW: &str = "
+/// Deletes and returns all rows of some partitions, for a compaction.
+pub const TAKE_APPLIED: &str = "
 DELETE FROM kreplay_applied AS noted USING unnest($2, $3) AS mine(topic, partition)
 WHERE noted.projection = $1 AND noted.topic = mine.topic AND noted.partition = mine.partition
 RETURNING noted.topic, noted.partition, noted.offsets, noted.records, noted.digest";
 
-/// Moves positions, never back.
-pub const POSITION: &str = "
+/// Advances positions; never moves one back.
+pub const UPDATE_POSITIONS: &str = "
 UPDATE kreplay_positions AS held SET position = greatest(held.position, mine.position)
 FROM unnest($2, $3, $4) AS mine(topic, partition, position)
 WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition";
 
-/// Makes the rows of partitions that are claimed for the first time.
-pub const NEW: &str = "
+/// Inserts the rows of partitions that are claimed for the first time.
+pub const INSERT_POSITIONS: &str = "
 INSERT INTO kreplay_positions (projection, topic, partition, owner)
 SELECT $1::text, mine.topic, mine.partition, 0 FROM unnest($2::text[], $3::int4[]) AS mine(topic, partition)
 ORDER BY 2, 3
 ON CONFLICT DO NOTHING";
 
-/// Waits until no transaction of an earlier owner is left, in one order for everybody.
-pub const WAIT: &str = "
+/// Locks rows, which waits for all transactions of earlier owners. Every process locks in the same order to avoid
+/// deadlocks.
+pub const LOCK_POSITIONS: &str = "
 SELECT held.topic, held.partition FROM kreplay_positions AS held
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
 WHERE held.projection = $1
 ORDER BY held.topic, held.partition
 FOR UPDATE OF held";
 
-/// The logs that the positions of a projection belong to, by topic.
-pub const LOGS: &str = "SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = $1";
+/// The identities of the logs that the positions of a projection belong to, by topic.
+pub const SELECT_LOGS: &str =
+    "SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = $1";
 
-/// Gives out new tokens, and notes of the logs what was not known before.
-pub const TAKE: &str = "
+/// Stores the new token, and those log identities that were unknown before.
+pub const CLAIM_POSITIONS: &str = "
 UPDATE kreplay_positions AS held SET owner = $4,
     cluster_id = coalesce(held.cluster_id, $5), topic_id = coalesce(held.topic_id, mine.topic_id)
 FROM unnest($2::text[], $3::int4[], $6::text[]) AS mine(topic, partition, topic_id)
 WHERE held.projection = $1 AND held.topic = mine.topic AND held.partition = mine.partition
 RETURNING held.topic, held.partition, held.owner, held.position";
 
-/// What is noted of some partitions.
-pub const NOTED: &str = "
+/// The applied offsets of some partitions.
+pub const SELECT_APPLIED: &str = "
 SELECT noted.topic, noted.partition, noted.offsets FROM kreplay_applied AS noted
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON noted.topic = mine.topic AND noted.partition = mine.partition
 WHERE noted.projection = $1";
 
 /// The position of a partition.
-pub const STANDS: &str = "
+pub const SELECT_POSITION: &str = "
 SELECT held.position FROM kreplay_positions AS held
 JOIN unnest($2::text[], $3::int4[]) AS mine(topic, partition) ON held.topic = mine.topic AND held.partition = mine.partition
 WHERE held.projection = $1";
 
-/// What is applied of each partition, note by note.
-pub const SUMS: &str = "SELECT topic, partition, records, digest FROM kreplay_applied WHERE projection = $1";
+/// The record counts and digests of all rows of a projection.
+pub const SELECT_SUMS: &str = "SELECT topic, partition, records, digest FROM kreplay_applied WHERE projection = $1";

@@ -1,4 +1,4 @@
-//! A statement of the definition, ready to be sent.
+//! A statement of the definition, ready to be sent on a connection.
 
 use tokio_postgres::{
     Client, Error,
@@ -8,64 +8,71 @@ use tokio_postgres::{
 
 use super::{
     super::{definition::Definition, statement::Statement},
-    call::Call,
-    link::{Connection, Trouble, bounded},
-    many::Many,
+    call::ServerStatement,
+    connection::{Connection, PostgresError, with_timeout},
+    many::MultiRowInsert,
     placeholders::Placeholders,
     sql,
-    verdict::sentence,
+    sqlstate::error_message,
 };
 
 /// A statement of the definition on one connection.
-pub struct Step {
-    /// For one record.
-    pub one: Call,
-    /// By placeholder: which of the statement's parameters it stands for.
+pub struct DefinitionStatement {
+    /// The form for one record.
+    pub single_row: ServerStatement,
+    /// By placeholder: the index of the statement's parameter that it stands for.
     pub parameters: Vec<usize>,
-    /// For several records at once, where that means the same; otherwise why not.
-    pub many: Result<Many, String>,
+    /// The form for several records at once, if it has the same effect; otherwise the reason why there is none.
+    pub multi_row: Result<MultiRowInsert, String>,
 }
 
-impl Step {
-    /// Finds out the types of a statement's parameters and makes it ready.
+impl DefinitionStatement {
+    /// Infers the types of a statement's parameters and prepares the statement.
     ///
     /// # Errors
-    /// The statement cannot be prepared: the sentence names it, and what can be done.
-    pub async fn new(connection: &Connection, statement: &Statement, definition: &Definition) -> Result<Self, Trouble> {
-        let (placeholders, types) = describe(connection, statement).await?;
+    /// The statement cannot be prepared. The message contains the statement's line and the next step.
+    pub async fn new(
+        connection: &Connection,
+        statement: &Statement,
+        definition: &Definition,
+    ) -> Result<Self, PostgresError> {
+        let (placeholders, types) = infer_types(connection, statement).await?;
         let text = placeholders.text(statement);
-        let one = Call::new(&connection.client, connection.is_pooled, &text, &types).await?;
-        let many = Many::new(connection, statement, &placeholders, &types, definition).await?;
-        Ok(Self { one, parameters: placeholders.parameters().to_vec(), many })
+        let single_row = ServerStatement::new(&connection.client, connection.is_pooled, &text, &types).await?;
+        let multi_row = MultiRowInsert::new(connection, statement, &placeholders, &types, definition).await?;
+        Ok(Self { single_row, parameters: placeholders.parameters().to_vec(), multi_row })
     }
 }
 
-/// The placeholders of a statement and their types, as the server infers them.
-async fn describe(connection: &Connection, statement: &Statement) -> Result<(Placeholders, Vec<Type>), Trouble> {
+/// The placeholders of a statement and their types, as inferred by the server.
+async fn infer_types(
+    connection: &Connection,
+    statement: &Statement,
+) -> Result<(Placeholders, Vec<Type>), PostgresError> {
     let shared = Placeholders::shared(statement);
-    let first = match types(connection, statement, &shared).await {
+    let first_error = match placeholder_types(connection, statement, &shared).await {
         Ok(types) => return Ok((shared, types)),
-        Err(trouble) => trouble,
+        Err(error) => error,
     };
-    if first.error().and_then(Error::code).is_some_and(may_be_of_two_types) {
-        let mut apart = Placeholders::apart(statement);
+    if first_error.error().and_then(Error::code).is_some_and(may_need_separate_placeholders) {
+        let mut separate = Placeholders::separate(statement);
         loop {
-            let trouble = match types(connection, statement, &apart).await {
-                Ok(types) => return Ok((apart, types)),
-                Err(trouble) => trouble,
+            let error = match placeholder_types(connection, statement, &separate).await {
+                Ok(types) => return Ok((separate, types)),
+                Err(error) => error,
             };
-            let joined = unknown_placeholder(&trouble).and_then(|placeholder| apart.joined(placeholder));
-            match joined {
-                Some(joined) => apart = joined,
+            let merged = unknown_placeholder(&error).and_then(|placeholder| separate.merged(placeholder));
+            match merged {
+                Some(merged) => separate = merged,
                 None => break,
             }
         }
     }
-    Err(named(first, statement, &shared))
+    Err(with_parameter_names(first_error, statement, &shared))
 }
 
-/// Whether uses of one parameter with different types can be the reason.
-fn may_be_of_two_types(state: &SqlState) -> bool {
+/// Whether an error may be caused by uses of one parameter that need different types.
+fn may_need_separate_placeholders(state: &SqlState) -> bool {
     [
         SqlState::AMBIGUOUS_PARAMETER,
         SqlState::INDETERMINATE_DATATYPE,
@@ -76,9 +83,9 @@ fn may_be_of_two_types(state: &SqlState) -> bool {
     .contains(state)
 }
 
-/// The placeholder whose type the server cannot tell: `could not determine data type of parameter $3`.
-fn unknown_placeholder(trouble: &Trouble) -> Option<usize> {
-    let error = trouble.error()?.as_db_error()?;
+/// The index of the placeholder whose type the server cannot infer: `could not determine data type of parameter $3`.
+fn unknown_placeholder(error: &PostgresError) -> Option<usize> {
+    let error = error.error()?.as_db_error()?;
     if *error.code() != SqlState::INDETERMINATE_DATATYPE {
         return None;
     }
@@ -86,49 +93,49 @@ fn unknown_placeholder(trouble: &Trouble) -> Option<usize> {
     number.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// The same trouble, with the line of the statement and the names of its parameters.
-fn named(trouble: Trouble, statement: &Statement, placeholders: &Placeholders) -> Trouble {
-    match trouble {
-        Trouble::Database(error) if error.as_db_error().is_some() => {
-            let text = placeholders.named(statement, &sentence(&error));
-            Trouble::Statement(error, format!("the statement of line {}: {text}", statement.line))
+/// The same error, with the line of the statement and the names of its parameters.
+fn with_parameter_names(error: PostgresError, statement: &Statement, placeholders: &Placeholders) -> PostgresError {
+    match error {
+        PostgresError::Database(error) if error.as_db_error().is_some() => {
+            let text = placeholders.named(statement, &error_message(&error));
+            PostgresError::Statement(error, format!("the statement at line {}: {text}", statement.line))
         }
         other => other,
     }
 }
 
 /// The types of a statement's placeholders.
-async fn types(
+async fn placeholder_types(
     connection: &Connection,
     statement: &Statement,
     placeholders: &Placeholders,
-) -> Result<Vec<Type>, Trouble> {
+) -> Result<Vec<Type>, PostgresError> {
     let text = placeholders.text(statement);
     let client = &connection.client;
     if !connection.is_pooled {
-        return Ok(bounded(client.prepare(&text)).await?.params().to_vec());
+        return Ok(with_timeout(client.prepare(&text)).await?.params().to_vec());
     }
     if !statement.is_query() {
-        // SQL's own PREPARE takes no others; the server finds out about them when they are sent.
+        // SQL's PREPARE accepts only queries. The server infers the types of other statements when they are sent.
         return Ok(vec![Type::UNKNOWN; placeholders.parameters().len()]);
     }
-    bounded(client.batch_execute(connection.begin())).await?;
-    let found = types_by_sql(client, &text).await;
-    let ended = bounded(client.batch_execute("ROLLBACK")).await;
+    with_timeout(client.batch_execute(connection.begin())).await?;
+    let found = placeholder_types_by_sql(client, &text).await;
+    let rolled_back = with_timeout(client.batch_execute("ROLLBACK")).await;
     let found = found?;
-    ended.map(|()| found)
+    rolled_back.map(|()| found)
 }
 
-/// The same without a prepared statement that could be left behind on a connection of the pooler's.
-async fn types_by_sql(client: &Client, text: &str) -> Result<Vec<Type>, Trouble> {
+/// The same by SQL, so that no prepared statement is left on a connection of the pooler.
+async fn placeholder_types_by_sql(client: &Client, text: &str) -> Result<Vec<Type>, PostgresError> {
     let name = format!("kreplay_{:032x}", rand::random::<u128>());
-    bounded(client.batch_execute(&format!("PREPARE {name} AS {text}"))).await?;
-    let rows = bounded(client.query_typed(sql::PREPARED, &[(&name, Type::TEXT)])).await;
-    bounded(client.batch_execute(&format!("DEALLOCATE {name}"))).await?;
-    rows?.iter().map(|row| Ok(known_type(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    with_timeout(client.batch_execute(&format!("PREPARE {name} AS {text}"))).await?;
+    let rows = with_timeout(client.query_typed(sql::PREPARED_PARAMETER_TYPES, &[(&name, Type::TEXT)])).await;
+    with_timeout(client.batch_execute(&format!("DEALLOCATE {name}"))).await?;
+    rows?.iter().map(|row| Ok(type_of_oid(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
-/// A type by its number; one that is not PostgreSQL's own has its name.
-pub fn known_type(oid: u32, name: String, schema: String) -> Type {
+/// A type by its OID. A type that is not built in gets the given name and schema.
+pub fn type_of_oid(oid: u32, name: String, schema: String) -> Type {
     Type::from_oid(oid).unwrap_or_else(|| Type::new(name, oid, Kind::Simple, schema))
 }

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, by rustls, with the meanings that libpq gives to `sslmode`.
+//! TLS to PostgreSQL with rustls. `sslmode` means the same as in libpq.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,18 +13,18 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::address::{Address, Check};
+use super::address::{CertificateCheck, ServerAddress};
 
-/// What connections are encrypted with.
+/// The TLS connector for an address.
 ///
 /// # Errors
-/// Trusted certificates cannot be read.
-pub fn connector(address: &Address) -> Result<MakeRustlsConnect, String> {
+/// The trusted certificates cannot be read.
+pub fn connector(address: &ServerAddress) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match address.check {
-        Check::Nothing => Arc::new(Anyone(Arc::clone(&provider))),
-        Check::Authority => Arc::new(AnyHost(trusting(address, &provider)?)),
-        Check::Host => trusting(address, &provider)?,
+    let verifier: Arc<dyn ServerCertVerifier> = match address.certificate_check {
+        CertificateCheck::Off => Arc::new(AcceptAnyCertificate(Arc::clone(&provider))),
+        CertificateCheck::Authority => Arc::new(AcceptAnyHost(webpki_verifier(address, &provider)?)),
+        CertificateCheck::Host => webpki_verifier(address, &provider)?,
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -35,36 +35,39 @@ pub fn connector(address: &Address) -> Result<MakeRustlsConnect, String> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn trusting(address: &Address, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, String> {
+fn webpki_verifier(
+    address: &ServerAddress,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, String> {
     let mut roots = RootCertStore::empty();
     match &address.authorities {
-        Some(path) => add_file(&mut roots, path)?,
+        Some(path) => add_certificates(&mut roots, path)?,
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
     if roots.is_empty() {
-        return Err("there is no trusted certificate on this machine; name a file with sslrootcert=FILE".into());
+        return Err("this machine has no trusted certificates; name a file with sslrootcert=FILE".into());
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| error.to_string())
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let wrong = |reason: &dyn ToString| format!("sslrootcert={}: {}", path.display(), reason.to_string());
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
-        let certificate = certificate.map_err(|error| wrong(&error))?;
-        roots.add(certificate).map_err(|error| wrong(&error))?;
+fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let file_error = |reason: &dyn ToString| format!("sslrootcert={}: {}", path.display(), reason.to_string());
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| file_error(&error))? {
+        let certificate = certificate.map_err(|error| file_error(&error))?;
+        roots.add(certificate).map_err(|error| file_error(&error))?;
     }
-    if roots.is_empty() { Err(wrong(&"there is no certificate in it")) } else { Ok(()) }
+    if roots.is_empty() { Err(file_error(&"the file contains no certificate")) } else { Ok(()) }
 }
 
-/// Believes any certificate, as libpq does with `prefer` and `require`; that the server has its key is still checked.
+/// Accepts any certificate, like libpq with `prefer` and `require`. Still checks that the server has the private key.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -99,11 +102,11 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-/// Believes what a trusted authority has signed, for whatever host.
+/// Accepts a certificate for any host that a trusted authority has signed.
 #[derive(Debug)]
-struct AnyHost(Arc<WebPkiServerVerifier>);
+struct AcceptAnyHost(Arc<WebPkiServerVerifier>);
 
-impl ServerCertVerifier for AnyHost {
+impl ServerCertVerifier for AcceptAnyHost {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -112,7 +115,7 @@ impl ServerCertVerifier for AnyHost {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // The name is looked at last, when everything else has been found good.
+        // The verifier checks the name last, after everything else is valid.
         match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

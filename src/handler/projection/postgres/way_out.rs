@@ -1,83 +1,85 @@
-//! What can be done about an error, for people.
+//! Next steps for errors of PostgreSQL.
 
 use std::error::Error as _;
 
 use tokio_postgres::Error;
 
-/// The next step, where it is not in the server's own words. No error holds a password.
-pub fn way_out(error: &Error) -> Option<&'static str> {
+/// The next step for an error, if the server's message does not contain it. Errors of the client contain no password.
+pub fn hint(error: &Error) -> Option<&'static str> {
     match error.as_db_error() {
-        Some(db) => by_state(db.code().code(), db.message()),
-        None => by_client(&error.source()?.to_string()),
+        Some(db) => hint_for_sqlstate(db.code().code(), db.message()),
+        None => hint_for_client_error(&error.source()?.to_string()),
     }
 }
 
-/// By the error's SQLSTATE; words of poolers, which have no SQLSTATE of their own, come first.
-fn by_state(state: &str, message: &str) -> Option<&'static str> {
-    let says = |part: &str| message.contains(part);
-    if says("statement pooling") {
+/// By SQLSTATE. Messages of poolers, which have no SQLSTATE of their own, are matched first.
+fn hint_for_sqlstate(state: &str, message: &str) -> Option<&'static str> {
+    let contains = |part: &str| message.contains(part);
+    if contains("statement pooling") {
         return Some("a projection needs transactions: set the pooler's pool_mode to transaction or session");
     }
-    if says("unsupported startup parameter") {
+    if contains("unsupported startup parameter") {
         return Some("leave the parameter out of the target, or add it to the pooler's ignore_startup_parameters");
     }
-    if says("query_wait_timeout") {
+    if contains("query_wait_timeout") {
         return Some("the pooler has too few connections: raise its default_pool_size, or lower run.concurrency");
     }
-    if says("max_client_conn") {
+    if contains("max_client_conn") {
         return Some("raise the pooler's max_client_conn, or lower run.concurrency");
     }
-    if says("in a read-only transaction") || says("during recovery") || state == "25006" {
+    if contains("in a read-only transaction") || contains("during recovery") || state == "25006" {
         return Some(
-            "the server only reads, as a standby does: name the primary in projection.target, or with several hosts \
+            "the server is read-only, such as a standby: name the primary in projection.target, or with several hosts \
              target_session_attrs=read-write",
         );
     }
     Some(match state {
-        "28000" if says("no encryption") || says("SSL off") => {
-            "the server wants encryption: add sslmode=require to projection.target"
+        "28000" if contains("no encryption") || contains("SSL off") => {
+            "the server requires encryption: add sslmode=require to projection.target"
         }
-        "28000" | "28P01" => {
-            "check user and password of projection.target, or set PGPASSWORD; and the server's pg_hba.conf"
-        }
+        "28000" | "28P01" => "check user and password in projection.target or PGPASSWORD, and the server's pg_hba.conf",
         "3D000" => "create it with CREATE DATABASE, or name another one in projection.target",
         "3F000" => "create it with CREATE SCHEMA, or name one in projection.schema",
-        "42501" if says("for schema") => {
-            "GRANT USAGE, CREATE ON SCHEMA … to the user of projection.target, or name a schema of its own in \
+        "42501" if contains("for schema") => {
+            "GRANT USAGE, CREATE ON SCHEMA … to the user of projection.target, or name a separate schema in \
              projection.schema"
         }
-        "42501" if says("must be owner") => "connect as its owner, or leave it out of the definition's schema",
-        "42501" if says("for database") => "GRANT CREATE ON DATABASE … to the user, or create the schema beforehand",
+        "42501" if contains("must be owner") => "connect as its owner, or remove it from the definition's schema",
+        "42501" if contains("for database") => {
+            "GRANT CREATE ON DATABASE … to the user, or create the schema beforehand"
+        }
         "42501" => "GRANT SELECT, INSERT, UPDATE, DELETE on it to the user of projection.target",
-        "42P01" => "create it in the definition's schema, or name the schema that it is in with projection.schema",
+        "42P01" => "create it in the definition's schema, or set projection.schema to the schema that contains it",
         "42703" => {
-            "compare the definition with the table: CREATE TABLE IF NOT EXISTS changes nothing where there is one; ALTER TABLE \
-             does"
+            "compare the definition with the table: CREATE TABLE IF NOT EXISTS does not change an existing table; use \
+             ALTER TABLE"
         }
         "42P10" => "ON CONFLICT needs a primary key or a unique index of exactly these columns",
-        "42P08" | "42P18" => "say which type is meant, such as CAST(:json.id AS bigint)",
-        "42883" | "42804" => "say which type is meant where the value is used, such as CAST(:json.id AS bigint)",
-        "53300" => "each worker has a connection: lower run.concurrency, or raise the server's max_connections",
-        "53100" => "make room on the server's disk",
-        "57014" if says("statement timeout") => {
+        "42P08" | "42P18" => "add a cast to the intended type, such as CAST(:json.id AS bigint)",
+        "42883" | "42804" => {
+            "add a cast to the intended type where the value is used, such as CAST(:json.id AS bigint)"
+        }
+        "53300" => "each worker uses a connection: lower run.concurrency, or raise the server's max_connections",
+        "53100" => "free disk space on the server",
+        "57014" if contains("statement timeout") => {
             "raise statement_timeout for this user (ALTER ROLE … SET statement_timeout), or lower run.batch"
         }
-        "57014" => "somebody has ended it on the server; resume the run",
-        "55P03" => "somebody else has locked it for long: look into pg_locks and pg_stat_activity",
-        "26000" | "42P05" => "a pooler stands between: its pool_mode has to be transaction or session",
+        "57014" => "it was cancelled on the server; resume the run",
+        "55P03" => "another session holds a lock on it: see pg_locks and pg_stat_activity",
+        "26000" | "42P05" => "a pooler is in between: set its pool_mode to transaction or session",
         _ => return None,
     })
 }
 
-/// By what the client itself says.
-fn by_client(words: &str) -> Option<&'static str> {
-    let says = |part: &str| words.contains(part);
-    Some(if says("password missing") {
-        "the server wants a password: write it as ${env:PGPASSWORD} in projection.target, or set PGPASSWORD"
-    } else if says("does not support TLS") {
-        "take sslmode=require out of projection.target, or set ssl = on at the server"
-    } else if says("UnknownIssuer") || says("invalid peer certificate") {
-        "name the file of its authority with sslrootcert=FILE in projection.target"
+/// By the client's message.
+fn hint_for_client_error(text: &str) -> Option<&'static str> {
+    let contains = |part: &str| text.contains(part);
+    Some(if contains("password missing") {
+        "the server requires a password: write it as ${env:PGPASSWORD} in projection.target, or set PGPASSWORD"
+    } else if contains("does not support TLS") {
+        "remove sslmode=require from projection.target, or set ssl = on on the server"
+    } else if contains("UnknownIssuer") || contains("invalid peer certificate") {
+        "set sslrootcert=FILE in projection.target to the file with its certificate authority"
     } else {
         return None;
     })
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_have_a_next_step_that_names_the_setting() {
+    fn hints_name_the_setting_to_change() {
         for (state, message, part) in [
             ("42501", "permission denied for schema public", "projection.schema"),
             ("42501", "permission denied for table t", "GRANT SELECT"),
@@ -107,12 +109,12 @@ mod tests {
             ("08P01", "transactions not allowed in statement pooling mode", "pool_mode"),
             ("08P01", "query_wait_timeout", "default_pool_size"),
         ] {
-            let way = by_state(state, message).unwrap();
-            assert!(way.contains(part), "{message}: {way}");
+            let hint = hint_for_sqlstate(state, message).unwrap();
+            assert!(hint.contains(part), "{message}: {hint}");
         }
-        assert_eq!(by_state("22P02", "invalid input syntax for type bigint: \"much\""), None);
-        assert!(by_client("password missing").unwrap().contains("PGPASSWORD"));
-        assert!(by_client("server does not support TLS").unwrap().contains("sslmode"));
-        assert_eq!(by_client("Connection refused (os error 111)"), None);
+        assert_eq!(hint_for_sqlstate("22P02", "invalid input syntax for type bigint: \"much\""), None);
+        assert!(hint_for_client_error("password missing").unwrap().contains("PGPASSWORD"));
+        assert!(hint_for_client_error("server does not support TLS").unwrap().contains("sslmode"));
+        assert_eq!(hint_for_client_error("Connection refused (os error 111)"), None);
     }
 }

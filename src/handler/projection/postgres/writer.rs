@@ -1,4 +1,4 @@
-//! A worker's way into PostgreSQL: attempts until a batch is committed, or is for others to judge.
+//! Applies a worker's batches: attempts until a batch is committed or has failed.
 
 use std::{
     sync::Arc,
@@ -11,248 +11,257 @@ use tokio::runtime::Runtime;
 use super::{
     super::{
         batch::Batch,
-        store::{Executed, Outcome, Session},
+        store::{BatchOutcome, StatementCounts, StoreSession},
     },
-    Shared, ask,
-    held::{Notes, Owned},
-    link::{Link, Trouble},
-    todo::Todo,
-    transaction::{Attempt, Failure},
-    verdict::{Verdict, verdict},
+    PostgresStoreInner,
+    claimed_partitions::{AppliedRows, PartitionClaim},
+    connection::{PostgresError, WorkerConnection},
+    pending::PendingRecords,
+    queries,
+    sqlstate::{ErrorClass, classify},
+    transaction::{AttemptError, BatchTransaction},
 };
 use crate::{feed::EventKind, handler::Advice};
 
-/// How often a batch is tried again at once where others were in the way.
-const AGAIN: u32 = 20;
-/// The longest wait between two such attempts.
-const PAUSE: Duration = Duration::from_millis(200);
-/// The pause between two attempts to connect.
-const CONNECTING: Duration = Duration::from_millis(250);
+/// The maximum number of immediate retries of a batch after conflicts with other transactions.
+const MAX_RETRIES: u32 = 20;
+/// The maximum delay before such a retry.
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// The delay between two attempts to connect.
+const RECONNECT_DELAY: Duration = Duration::from_millis(250);
 
-/// A worker's connection. It is made with the first batch, and made anew where it is lost.
-pub struct Writer {
-    shared: Arc<Shared>,
+/// A worker's connection. It is opened with the first batch, and again after it is lost.
+pub struct PostgresWriter {
+    shared: Arc<PostgresStoreInner>,
     runtime: Option<Runtime>,
-    link: Option<Link>,
-    /// The number that its transactions hold.
-    alone: i64,
+    connection: Option<WorkerConnection>,
+    /// The advisory lock that this worker's transactions hold.
+    lock_id: i64,
 }
 
-impl Writer {
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, runtime: None, link: None, alone: rand::rng().random() }
+impl PostgresWriter {
+    pub fn new(shared: Arc<PostgresStoreInner>) -> Self {
+        Self { shared, runtime: None, connection: None, lock_id: rand::rng().random() }
     }
 }
 
-/// A batch on its way.
-struct Course<'a> {
-    shared: &'a Shared,
+/// The attempts to apply one batch.
+struct BatchAttempts<'a> {
+    shared: &'a PostgresStoreInner,
     batch: &'a Batch,
-    owned: Vec<Owned>,
-    todo: Todo,
-    careful: bool,
-    /// How often others were in the way.
-    again: u32,
-    /// Until when the database may be away.
+    claims: Vec<PartitionClaim>,
+    pending: PendingRecords,
+    use_savepoints: bool,
+    /// The number of retries after conflicts or on stale connections.
+    retries: u32,
+    /// The time until which the database may be unreachable.
     deadline: Instant,
-    /// A transaction that may have been committed: what it was about, and what it did.
-    unknown: Option<Notes>,
+    /// What a transaction with an unknown outcome would have applied.
+    unknown: Option<AppliedRows>,
 }
 
-/// What comes next.
-enum Next {
-    Done(Vec<Executed>),
-    /// Another attempt, after a pause.
-    Again(Duration),
-    /// The same with a new connection.
-    Reconnect(Trouble),
-    /// It is for others to judge: for this reason nothing of it was applied.
+/// What follows an attempt.
+enum NextStep {
+    Done(Vec<StatementCounts>),
+    /// Retry after a delay.
+    Retry(Duration),
+    /// Retry on a new connection.
+    Reconnect(PostgresError),
+    /// The batch failed and nothing of it was applied.
     Failed(String, Advice),
 }
 
-impl Session for Writer {
-    fn apply(&mut self, batch: Batch) -> Outcome {
-        let Self { shared, runtime, link, alone } = self;
+impl StoreSession for PostgresWriter {
+    fn apply(&mut self, batch: Batch) -> BatchOutcome {
+        let Self { shared, runtime, connection, lock_id } = self;
         let runtime = match runtime {
             Some(runtime) => runtime,
             None => match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(new) => runtime.insert(new),
-                Err(error) => return Outcome::failed(&batch, &format!("no connection: {error}"), Advice::Retry),
+                Err(error) => {
+                    return BatchOutcome::failed(&batch, &format!("cannot open a connection: {error}"), Advice::Retry);
+                }
             },
         };
-        let mut course = Course {
+        let mut attempts = BatchAttempts {
             shared,
             batch: &batch,
-            owned: shared.held.owned(&batch),
-            todo: Todo::of(&batch, &shared.held.has(&batch)),
-            careful: false,
-            again: 0,
-            deadline: Instant::now() + shared.reconnect,
+            claims: shared.claimed.claims_of(&batch),
+            pending: PendingRecords::new(&batch, &shared.claimed.already_applied(&batch)),
+            use_savepoints: false,
+            retries: 0,
+            deadline: Instant::now() + shared.reconnect_timeout,
             unknown: None,
         };
-        course.leave_out_unclaimed();
+        attempts.fail_unclaimed();
         loop {
-            match runtime.block_on(course.attempt(link, *alone)) {
-                Next::Done(executed) => {
-                    let already_applied = course.todo.already();
-                    return Outcome { failures: course.todo.into_failures(), executed, already_applied };
+            match runtime.block_on(attempts.attempt(connection, *lock_id)) {
+                NextStep::Done(executed) => {
+                    let already_applied = attempts.pending.already_applied();
+                    return BatchOutcome { failures: attempts.pending.into_failures(), executed, already_applied };
                 }
-                Next::Again(pause) => std::thread::sleep(pause),
-                Next::Reconnect(trouble) => {
-                    if link.take().is_some() {
-                        let text = format!("lost the connection to {}: {}", shared.shown, trouble.sentence());
+                NextStep::Retry(delay) => std::thread::sleep(delay),
+                NextStep::Reconnect(error) => {
+                    if connection.take().is_some() {
+                        let text = format!("lost the connection to {}: {}", shared.target_label, error.message());
                         shared.events.push(EventKind::Warning { text });
                     }
-                    if Instant::now() >= course.deadline {
-                        return course.given_up(&trouble);
+                    if Instant::now() >= attempts.deadline {
+                        return attempts.fail_unreachable(&error);
                     }
-                    std::thread::sleep(CONNECTING);
+                    std::thread::sleep(RECONNECT_DELAY);
                 }
-                Next::Failed(error, advice) => {
-                    course.todo.fail_all(&error, advice);
-                    return Outcome { failures: course.todo.into_failures(), ..Outcome::default() };
+                NextStep::Failed(error, advice) => {
+                    attempts.pending.fail_all(&error, advice);
+                    return BatchOutcome { failures: attempts.pending.into_failures(), ..BatchOutcome::default() };
                 }
             }
         }
     }
 }
 
-impl Course<'_> {
-    async fn attempt(&mut self, link: &mut Option<Link>, alone: i64) -> Next {
-        if self.todo.pending(0).is_empty() {
-            return Next::Done(Vec::new());
+impl BatchAttempts<'_> {
+    async fn attempt(&mut self, connection: &mut Option<WorkerConnection>, lock_id: i64) -> NextStep {
+        if self.pending.pending(0).is_empty() {
+            return NextStep::Done(Vec::new());
         }
-        let link = match link {
-            Some(link) => link,
-            None => match Link::open(&self.shared.place).await {
-                Ok(new) => link.insert(new),
-                Err(trouble) => return self.not_connected(trouble),
+        let connection = match connection {
+            Some(connection) => connection,
+            None => match WorkerConnection::open(&self.shared.target).await {
+                Ok(new) => connection.insert(new),
+                Err(error) => return self.after_failed_connect(error),
             },
         };
-        if let Some(notes) = &self.unknown {
-            match ask::is_noted(link, alone, &self.shared.place.definition.name, &self.owned, notes).await {
+        if let Some(rows) = &self.unknown {
+            let projection = &self.shared.target.definition.name;
+            match queries::was_committed(connection, lock_id, projection, &self.claims, rows).await {
                 Ok(true) => {
-                    // What it did is known but for the number of rows.
-                    self.shared.held.committed(notes);
-                    return Next::Done(self.executed());
+                    // The number of changed rows remains unknown.
+                    self.shared.claimed.mark_committed(rows);
+                    return NextStep::Done(self.executed());
                 }
                 Ok(false) => self.unknown = None,
-                Err(Trouble::Damaged) => return Next::Failed(Trouble::Damaged.sentence(), Advice::Stop),
-                Err(trouble) => return Next::Reconnect(trouble),
+                Err(PostgresError::CorruptRow) => {
+                    return NextStep::Failed(PostgresError::CorruptRow.message(), Advice::Stop);
+                }
+                Err(error) => return NextStep::Reconnect(error),
             }
         }
-        let drawings = self.shared.held.begin_drawing(self.owned.iter().map(|one| one.index), false);
-        let attempt = Attempt {
-            link,
-            definition: &self.shared.place.definition,
+        let compactions = self.shared.claimed.begin_compaction(self.claims.iter().map(|claim| claim.index), false);
+        let transaction = BatchTransaction {
+            connection,
+            definition: &self.shared.target.definition,
             batch: self.batch,
-            owned: &self.owned,
-            alone,
-            drawings: &drawings,
+            claims: &self.claims,
+            lock_id,
+            compactions: &compactions,
         };
-        let result = attempt.run(&mut self.todo, self.careful).await;
+        let result = transaction.run(&mut self.pending, self.use_savepoints).await;
         if result.is_ok() {
-            self.shared.held.committed(&self.todo.notes(self.batch));
+            self.shared.claimed.mark_committed(&self.pending.applied_rows(self.batch));
         }
-        self.shared.held.end_drawing(&drawings, result.is_ok());
-        let failure = match result {
-            Ok(executed) => return Next::Done(executed),
-            Err(failure) => failure,
+        self.shared.claimed.end_compaction(&compactions, result.is_ok());
+        let error = match result {
+            Ok(executed) => return NextStep::Done(executed),
+            Err(error) => error,
         };
-        if let Failure::Unknown(trouble) = failure {
-            self.unknown = Some(self.todo.notes(self.batch));
-            return Next::Reconnect(trouble);
+        if let AttemptError::UnknownOutcome(error) = error {
+            self.unknown = Some(self.pending.applied_rows(self.batch));
+            return NextStep::Reconnect(error);
         }
-        if let Err(trouble) = link.roll_back().await {
-            return Next::Reconnect(trouble);
+        if let Err(error) = connection.rollback().await {
+            return NextStep::Reconnect(error);
         }
-        self.judge(failure)
+        self.after_failure(error)
     }
 
-    /// What was not claimed could not be noted.
-    fn leave_out_unclaimed(&mut self) {
-        let is_claimed = |index: u32| self.owned.iter().any(|one| one.index == index);
+    /// Fails records of unclaimed partitions: what is applied of them could not be stored.
+    fn fail_unclaimed(&mut self) {
+        let is_claimed = |index: u32| self.claims.iter().any(|claim| claim.index == index);
         let all = self.batch.records.iter().map(|record| record.partition);
         let unclaimed: Vec<u32> = all.filter(|index| !is_claimed(*index)).collect();
         if !unclaimed.is_empty() {
             let error = "the partition was not claimed; resume the run";
-            self.todo.fail_partitions(self.batch, &unclaimed, error, Advice::Stop);
+            self.pending.fail_partitions(self.batch, &unclaimed, error, Advice::Stop);
         }
     }
 
-    /// After an attempt of which nothing is left.
-    fn judge(&mut self, failure: Failure) -> Next {
-        match failure {
-            Failure::Record(error) if self.careful => Next::Failed(error, Advice::Retry),
-            Failure::Record(_) => {
-                self.careful = true;
-                Next::Again(Duration::ZERO)
+    /// Decides what follows an attempt that was rolled back.
+    fn after_failure(&mut self, error: AttemptError) -> NextStep {
+        match error {
+            AttemptError::Record(error) if self.use_savepoints => NextStep::Failed(error, Advice::Retry),
+            AttemptError::Record(_) => {
+                self.use_savepoints = true;
+                NextStep::Retry(Duration::ZERO)
             }
-            Failure::Fenced(lost) => {
-                let error = "its partition was taken over by another owner, which the target obeys";
-                self.todo.fail_partitions(self.batch, &lost, error, Advice::Fenced);
-                self.owned.retain(|one| !lost.contains(&one.index));
-                Next::Again(Duration::ZERO)
+            AttemptError::Fenced(lost) => {
+                let error = "another process has claimed this partition; the database now rejects writes from this one";
+                self.pending.fail_partitions(self.batch, &lost, error, Advice::Fenced);
+                self.claims.retain(|claim| !lost.contains(&claim.index));
+                NextStep::Retry(Duration::ZERO)
             }
-            Failure::Unknown(trouble) => Next::Reconnect(trouble),
-            Failure::Trouble(trouble) => {
-                let verdict = match &trouble {
-                    Trouble::Database(error) | Trouble::Statement(error, _) => verdict(error),
-                    Trouble::Silent => return Next::Reconnect(trouble),
-                    Trouble::Damaged => return Next::Failed(trouble.sentence(), Advice::Stop),
+            AttemptError::UnknownOutcome(error) => NextStep::Reconnect(error),
+            AttemptError::Database(error) => {
+                let class = match &error {
+                    PostgresError::Database(error) | PostgresError::Statement(error, _) => classify(error),
+                    PostgresError::Timeout => return NextStep::Reconnect(error),
+                    PostgresError::CorruptRow => return NextStep::Failed(error.message(), Advice::Stop),
                 };
-                match verdict {
-                    Verdict::Again if self.again < AGAIN => {
-                        self.again += 1;
-                        let longest = PAUSE.min(Duration::from_millis(1) * (1 << self.again.min(10)));
-                        Next::Again(longest.mul_f64(rand::rng().random()))
+                match class {
+                    ErrorClass::Conflict if self.retries < MAX_RETRIES => {
+                        self.retries += 1;
+                        let max_delay = MAX_RETRY_DELAY.min(Duration::from_millis(1) * (1 << self.retries.min(10)));
+                        NextStep::Retry(max_delay.mul_f64(rand::rng().random()))
                     }
-                    Verdict::Stale if self.again < AGAIN => {
-                        self.again += 1;
-                        Next::Reconnect(trouble)
+                    ErrorClass::StaleConnection if self.retries < MAX_RETRIES => {
+                        self.retries += 1;
+                        NextStep::Reconnect(error)
                     }
-                    Verdict::Gone => Next::Reconnect(trouble),
-                    Verdict::Broken => Next::Failed(trouble.sentence(), Advice::Stop),
-                    Verdict::Record => Next::Failed(trouble.sentence(), Advice::Retry),
-                    _ => Next::Failed(trouble.sentence(), Advice::Unable),
+                    ErrorClass::Unavailable => NextStep::Reconnect(error),
+                    ErrorClass::Setup => NextStep::Failed(error.message(), Advice::Stop),
+                    ErrorClass::Record => NextStep::Failed(error.message(), Advice::Retry),
+                    _ => NextStep::Failed(error.message(), Advice::Unable),
                 }
             }
         }
     }
 
-    fn not_connected(&self, trouble: Trouble) -> Next {
-        match trouble.error() {
-            Some(error) if verdict(error) == Verdict::Broken && self.unknown.is_none() => {
-                Next::Failed(trouble.sentence(), Advice::Stop)
+    fn after_failed_connect(&self, error: PostgresError) -> NextStep {
+        match error.error() {
+            Some(source) if classify(source) == ErrorClass::Setup && self.unknown.is_none() => {
+                NextStep::Failed(error.message(), Advice::Stop)
             }
-            _ => Next::Reconnect(trouble),
+            _ => NextStep::Reconnect(error),
         }
     }
 
-    /// What was carried out, where only the outcome is known.
-    fn executed(&self) -> Vec<Executed> {
-        let mut executed = vec![Executed::default(); self.shared.place.definition.statements.len()];
-        for (_, entry) in self.todo.pending(0) {
-            for step in self.batch.steps(&self.batch.records[entry.record]) {
-                executed[step.statement].times += 1;
+    /// The executed statements of a transaction that is only known to be committed.
+    fn executed(&self) -> Vec<StatementCounts> {
+        let mut executed = vec![StatementCounts::default(); self.shared.target.definition.statements.len()];
+        for (_, entry) in self.pending.pending(0) {
+            for bound in self.batch.statements_of(&self.batch.records[entry.record]) {
+                executed[bound.index].executions += 1;
             }
         }
         executed
     }
 
-    /// The database was away for too long.
-    fn given_up(mut self, trouble: &Trouble) -> Outcome {
-        let waited = self.shared.reconnect.as_secs();
-        let reason = format!("{} cannot be reached, for {waited} s: {}", self.shared.shown, trouble.sentence());
+    /// Fails the batch because the database was unreachable until the deadline.
+    fn fail_unreachable(mut self, error: &PostgresError) -> BatchOutcome {
+        let waited = self.shared.reconnect_timeout.as_secs();
+        let reason = format!("{} was unreachable for {waited} s: {}", self.shared.target_label, error.message());
         let (error, advice) = match self.unknown {
-            // Only the database knows; a record that is judged now could be both applied and given up.
+            // If the failure policy decided now, a record could be both applied and given up.
             Some(_) => (
-                format!("{reason}; whether the last transaction was committed will be seen when it answers"),
+                format!(
+                    "{reason}; it is unknown whether the last transaction was committed; when the database answers \
+                     again, resume the run, which finds out"
+                ),
                 Advice::Stop,
             ),
             None => (reason, Advice::Unable),
         };
-        self.todo.fail_all(&error, advice);
-        Outcome { failures: self.todo.into_failures(), ..Outcome::default() }
+        self.pending.fail_all(&error, advice);
+        BatchOutcome { failures: self.pending.into_failures(), ..BatchOutcome::default() }
     }
 }

@@ -1,18 +1,18 @@
-//! What records would do to a projection, without its target.
+//! The preview of a projection: the effects of records, without its target.
 //!
-//! For definitions in SQLite's SQL the records are applied to a scratch database of the same schema, and the effects are the
-//! rows that change there (`scratch`, `watch`): two definitions do the same where their rows do, however their SQL is written.
-//! PostgreSQL's SQL runs nowhere else, so there an effect is a statement with its values.
+//! For a definition in SQLite's SQL the records are applied to a scratch database with the same schema, and the effects
+//! are the rows that change there (`scratch`, `change_capture`). Two definitions are thus compared by their rows, not
+//! by their SQL. PostgreSQL's SQL cannot be executed elsewhere, so there an effect is a statement with its values.
 
+mod change_capture;
+mod deterministic_functions;
 #[cfg(test)]
 mod preview_test;
 mod scratch;
-mod steady;
-mod watch;
 
 use std::{fmt::Write, sync::Arc};
 
-pub(super) use scratch::Scratch;
+pub(super) use scratch::ScratchDatabase;
 
 use super::{
     batch::{Batch, Value},
@@ -23,31 +23,31 @@ use super::{
 use crate::{
     decode::Undecodable,
     domain::{Record, json::Number},
-    handler::{EffectForm, HandlerError, Preview, PreviewedEffect, Unbuilt},
+    handler::{EffectForm, HandlerError, Preview, PreviewError, PreviewedEffect},
 };
 
-/// The preview of a definition. `now_ms` is the current time in it, in milliseconds since 1970.
+/// Opens the preview of a definition. SQL functions return `now_ms` as the current time, in milliseconds since 1970.
 ///
 /// # Errors
-/// Its schema or its statements are wrong.
+/// The schema or a statement is invalid.
 pub(super) fn preview(
     definition: &Arc<Definition>,
     binder: Binder,
     now_ms: i64,
 ) -> Result<Box<dyn Preview>, HandlerError> {
     let scratch = match definition.target.dialect() {
-        Dialect::Sqlite => Some(Scratch::open(definition, now_ms)?),
+        Dialect::Sqlite => Some(ScratchDatabase::open(definition, now_ms)?),
         Dialect::Postgres => None,
     };
-    let statements = definition.statements.iter().map(Statement::without_looks).collect();
+    let statements = definition.statements.iter().map(Statement::normalized).collect();
     Ok(Box::new(ProjectionPreview { statements, binder, scratch }))
 }
 
 struct ProjectionPreview {
-    /// Those of the definition, in one form for what only looks different.
+    /// The statements of the definition, normalized.
     statements: Vec<Statement>,
     binder: Binder,
-    scratch: Option<Scratch>,
+    scratch: Option<ScratchDatabase>,
 }
 
 impl Preview for ProjectionPreview {
@@ -59,11 +59,11 @@ impl Preview for ProjectionPreview {
         if self.scratch.is_some() { EffectForm::Rows } else { EffectForm::Statements }
     }
 
-    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), Unbuilt> {
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
         let mut batch = Batch::default();
         self.binder.bind(record, &mut batch).map_err(|error| match error {
-            Undecodable::Bad(_) => Unbuilt::Record(error.to_string()),
-            Undecodable::Unreachable(_) => Unbuilt::Stop(error.to_string()),
+            Undecodable::Bad(_) => PreviewError::Record(error.to_string()),
+            Undecodable::Unreachable(_) => PreviewError::Stop(error.to_string()),
         })?;
         if let Some(scratch) = &mut self.scratch {
             return scratch.apply(record, &batch, effects);
@@ -73,11 +73,11 @@ impl Preview for ProjectionPreview {
     }
 }
 
-/// The statements of a batch with their values in the place of their parameters.
+/// The statements of a batch, with their values in place of the parameters.
 fn statements<'a>(statements: &'a [Statement], batch: &'a Batch) -> impl Iterator<Item = PreviewedEffect> + 'a {
-    batch.steps.iter().filter_map(|step| {
-        let statement = statements.get(step.statement)?;
-        let values = batch.values(step);
+    batch.statements.iter().filter_map(|bound| {
+        let statement = statements.get(bound.index)?;
+        let values = batch.values(bound);
         let text =
             statement.render(|index, _| values.get(index).map_or_else(String::new, |value| literal(batch, value)));
         let what = format!("statement {}", statement.table().unwrap_or("other"));
@@ -90,7 +90,7 @@ fn literal(batch: &Batch, value: &Value) -> String {
         Value::Null => "NULL".into(),
         Value::Bool(value) => value.to_string(),
         Value::Integer(number) => number.to_string(),
-        // Numbers that are equal are the same value, however they are written.
+        // Equal numbers have the same literal, however they are written.
         Value::Number(range) => {
             let text = batch.text(range);
             Number::parse(text).map_or_else(|| text.to_owned(), |number| number.decimal().to_string())

@@ -1,10 +1,10 @@
-//! What a preview says is what changes in the data.
+//! The effects of a preview are the changes of the data.
 
 use std::{path::Path, sync::Arc};
 
 use super::*;
 use crate::{
-    domain::{Growing, TopicPartition},
+    domain::{AppendOnlyVec, TopicPartition},
     handler::testing::record,
     plan::Rules,
 };
@@ -15,13 +15,13 @@ const NOW_MS: i64 = 1_700_000_000_250;
 fn open(schema: &str, sql: &str) -> Result<Box<dyn Preview>, HandlerError> {
     let text = format!("target = 'sqlite:/no/such/dir/p.db'\nschema = '''{schema}'''\n[[on]]\nsql = '''{sql}'''");
     let definition = Arc::new(Definition::parse(Path::new("p.toml"), &text, None).unwrap());
-    let partitions: Growing<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
+    let partitions: AppendOnlyVec<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
     let binder = Binder::new(Arc::clone(&definition), Arc::<Rules>::default(), Arc::new(partitions));
     preview(&definition, binder, NOW_MS)
 }
 
-/// What records of these keys and values would do, as `what: content`.
-fn previewed(preview: &mut dyn Preview, records: &[(&str, &str)]) -> Vec<Result<Vec<String>, Unbuilt>> {
+/// The effects of records with these keys and values, as `what: content`.
+fn previewed(preview: &mut dyn Preview, records: &[(&str, &str)]) -> Vec<Result<Vec<String>, PreviewError>> {
     let records = (0..).zip(records);
     let one = |(offset, (key, value)): (i64, &(&str, &str))| {
         let mut effects = Vec::new();
@@ -42,7 +42,7 @@ fn all(schema: &str, sql: &str, records: &[(&str, &str)]) -> Vec<Vec<String>> {
 const ITEM: &str = "CREATE TABLE item (key TEXT PRIMARY KEY, value TEXT, count INTEGER);";
 
 #[test]
-fn effects_are_the_rows_that_change_however_it_is_written() {
+fn effects_are_the_changed_rows_and_do_not_depend_on_the_sql() {
     let records = [("a", "1"), ("a", "2"), ("b", "x'y")];
     let expected = [
         [r#"rows item: insert into item: "count" = 1, "key" = 'a', "value" = '1'"#],
@@ -61,7 +61,7 @@ fn effects_are_the_rows_that_change_however_it_is_written() {
 }
 
 #[test]
-fn what_changes_nothing_is_no_effect() {
+fn statements_that_change_nothing_have_no_effect() {
     let sql = "INSERT INTO item VALUES (:key, :value, 1) ON CONFLICT DO UPDATE SET value = excluded.value";
     let found = all(ITEM, sql, &[("a", "1"), ("a", "1")]);
     assert_eq!((found[0].len(), found[1].len()), (1, 0));
@@ -70,49 +70,52 @@ fn what_changes_nothing_is_no_effect() {
 }
 
 #[test]
-fn rows_that_sqlite_numbers_are_the_same_under_another_number() {
+fn rowids_chosen_by_sqlite_are_not_part_of_an_effect() {
     let schema = "CREATE TABLE log (id INTEGER PRIMARY KEY, key TEXT); CREATE TABLE plain (key TEXT);";
     let sql = "INSERT INTO log (key) SELECT :key WHERE :value <> 'no'; INSERT INTO plain VALUES (:key)";
     let some = all(schema, sql, &[("a", "yes"), ("b", "yes")]);
     let other = all(schema, sql, &[("a", "no"), ("b", "yes")]);
     assert_eq!(some[1], other[1]);
     assert_eq!(some[1], [r#"rows log: insert into log: "key" = 'b'"#, r#"rows plain: insert into plain: "key" = 'b'"#]);
-    let said = all(schema, "INSERT INTO log VALUES (:value, :key)", &[("a", "7")]);
+    let explicit = all(schema, "INSERT INTO log VALUES (:value, :key)", &[("a", "7")]);
     assert_eq!(
-        said,
+        explicit,
         [[r#"rows log: insert into log: "id" = 7, "key" = 'a'"#]],
-        "a number that the record says is a part of it"
+        "an explicit rowid is part of the effect"
     );
 }
 
 #[test]
-fn a_record_that_would_fail_leaves_nothing_and_the_next_one_goes_on() {
+fn a_failed_record_is_undone_and_the_next_one_is_applied() {
     let schema =
         "CREATE TABLE item (key TEXT PRIMARY KEY, value TEXT CHECK (value <> 'bad')); CREATE TABLE log (key TEXT);";
     let sql = "INSERT INTO log VALUES (:key); INSERT INTO item VALUES (:key, :value)";
     let found = previewed(&mut *open(schema, sql).unwrap(), &[("a", "bad"), ("b", "good")]);
-    assert!(matches!(&found[0], Err(Unbuilt::Record(error)) if error.contains("CHECK constraint failed")), "{found:?}");
+    assert!(
+        matches!(&found[0], Err(PreviewError::Record(error)) if error.contains("CHECK constraint failed")),
+        "{found:?}"
+    );
     assert_eq!(found[1].as_ref().unwrap().len(), 2);
 }
 
 #[test]
-fn what_is_wrong_is_told_before_the_first_record() {
+fn invalid_statements_are_reported_before_the_first_record() {
     let error = open(ITEM, "INSERT INTO itm VALUES (:key)").err().unwrap().to_string();
     assert!(error.contains("no such table: itm"), "{error}");
 }
 
 #[test]
-fn statements_of_another_database_are_shown_with_their_values() {
+fn postgres_effects_are_statements_with_their_values() {
     let text = "target = 'postgres://h/d'\n[[on]]\nsql = 'INSERT INTO t VALUES (:key::text, :value, :offset)'";
     let definition = Arc::new(Definition::parse(Path::new("p.toml"), text, None).unwrap());
-    let partitions: Growing<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
+    let partitions: AppendOnlyVec<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
     let binder = Binder::new(Arc::clone(&definition), Arc::<Rules>::default(), Arc::new(partitions));
     let found = previewed(&mut *preview(&definition, binder, NOW_MS).unwrap(), &[("it's", "1")]);
     assert_eq!(found[0].as_ref().unwrap(), &["statement t: INSERT INTO t VALUES ('it''s'::text,'1',0)"]);
 }
 
 #[test]
-fn the_current_time_and_random_numbers_are_the_same_however_often_it_is_done() {
+fn the_current_time_and_random_numbers_are_repeatable() {
     let schema = "CREATE TABLE item (key TEXT, value, at TEXT DEFAULT CURRENT_TIMESTAMP);
         CREATE INDEX by_day ON item (date(at)); CREATE TABLE log (key TEXT, made);
         CREATE TRIGGER noted AFTER INSERT ON item BEGIN INSERT INTO log VALUES (new.key, random()); END;";
@@ -122,7 +125,7 @@ fn the_current_time_and_random_numbers_are_the_same_however_often_it_is_done() {
     assert_eq!(one, other);
     assert!(one[0][0].contains(r#""at" = '2023-11-14 22:13:20'"#), "{one:?}");
     let value = |effect: &str| effect.split("\"value\" = ").nth(1).unwrap().to_owned();
-    assert_ne!(value(&one[0][0]), value(&one[1][0]), "each record has numbers of its own");
+    assert_ne!(value(&one[0][0]), value(&one[1][0]), "each record has different random numbers");
     for (call, expected) in [
         ("CURRENT_DATE", "'2023-11-14'"),
         ("current_time", "'22:13:20'"),
@@ -145,7 +148,7 @@ fn the_current_time_and_random_numbers_are_the_same_however_often_it_is_done() {
 }
 
 #[test]
-fn the_table_counts_and_the_order_of_columns_does_not() {
+fn effects_depend_on_the_table_but_not_on_the_order_of_columns() {
     let sql = "INSERT INTO one (key, value) VALUES (:key, :value)";
     let records = [("a", "1")];
     let one = all("CREATE TABLE one (key TEXT, value TEXT);", sql, &records);
@@ -155,11 +158,11 @@ fn the_table_counts_and_the_order_of_columns_does_not() {
 }
 
 #[test]
-fn bytes_behind_a_zero_and_texts_that_are_none_are_seen() {
+fn bytes_after_nul_and_invalid_utf8_are_compared() {
     let sql = "INSERT INTO item VALUES (:key, :value, 1)";
     let [one, other] = ["a\0b", "a\0c"].map(|value| all(ITEM, sql, &[("k", value)]));
     assert_ne!(one, other);
-    // Two rows, though their keys are equal up to the zero.
+    // These are two rows, although their keys are equal up to the NUL.
     assert!(all(ITEM, sql, &[("a\0b", "1"), ("a\0c", "1")])[1][0].contains("insert into"));
     let broken =
         all(ITEM, "INSERT INTO item VALUES (:key, CAST(x'ff' || :value AS TEXT), 1)", &[("k", "1"), ("l", "2")]);
@@ -167,11 +170,11 @@ fn bytes_behind_a_zero_and_texts_that_are_none_are_seen() {
 }
 
 #[test]
-fn statements_that_only_look_different_are_the_same() {
+fn comments_and_white_space_do_not_change_an_effect() {
     let one = |sql: &str| {
         let text = format!("target = 'postgres://h/d'\n[[on]]\nsql = '''{sql}'''");
         let definition = Arc::new(Definition::parse(Path::new("p.toml"), &text, None).unwrap());
-        let partitions: Growing<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
+        let partitions: AppendOnlyVec<TopicPartition> = [TopicPartition::new("t", 0)].into_iter().collect();
         let binder = Binder::new(Arc::clone(&definition), Arc::<Rules>::default(), Arc::new(partitions));
         previewed(&mut *preview(&definition, binder, NOW_MS).unwrap(), &[("( a ,", "1")])[0].clone().unwrap()
     };
@@ -180,10 +183,10 @@ fn statements_that_only_look_different_are_the_same() {
         plain,
         ["statement t: INSERT INTO t (a,b) VALUES ('( a ,','x  --y')", "statement t: DELETE FROM t WHERE b = 0"]
     );
-    let looks = "INSERT  INTO t -- comment, with :key
+    let variant = "INSERT  INTO t -- comment, with :key
         ( a ,b ) VALUES/* nested /* one */ */ (:key ,'x  --y' ) ;; DELETE\tFROM t WHERE b\n=\n:offset -- last";
-    let looks = one(looks);
-    assert_eq!(looks[1], plain[1]);
-    assert_eq!(looks[0].replace("VALUES (", "VALUES("), plain[0].replace("VALUES (", "VALUES("));
+    let variant = one(variant);
+    assert_eq!(variant[1], plain[1]);
+    assert_eq!(variant[0].replace("VALUES (", "VALUES("), plain[0].replace("VALUES (", "VALUES("));
     assert_ne!(one("DELETE FROM t WHERE b = 'x y'"), one("DELETE FROM t WHERE b = 'x  y'"));
 }

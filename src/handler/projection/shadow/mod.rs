@@ -1,8 +1,8 @@
-//! Shadow rebuild: a projection is made anew beside the one that is in use, verified, and only then put in its place.
+//! Shadow rebuild: a projection is rebuilt beside the one that is in use, verified, and only then swapped in.
 //!
-//! A rebuild carries a mark, `kreplay_rebuild`, with the run that it belongs to. It goes along when the rebuild is put in
-//! place, so that a run that goes on after it was killed sees how far it had come: nothing there, half of it, or in place
-//! already. A rebuild of another run is begun anew.
+//! A rebuild contains a mark, the table `kreplay_rebuild`, with the run that it belongs to. The mark stays in it when
+//! it is swapped in. A run that is resumed after a crash thus finds the stage of its rebuild: not begun, incomplete, or
+//! already in place. A rebuild of another run is discarded and begun again.
 
 mod postgres;
 mod sqlite;
@@ -15,132 +15,133 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64;
 
-pub(super) use verify::Sum;
+pub(super) use verify::PartitionSum;
 
 use self::{
     postgres::PostgresShadow,
     sqlite::SqliteShadow,
-    verify::{Range, compare, read},
+    verify::{PartitionRange, compare, read_log},
 };
 use super::{
     definition::Definition,
-    store::{Store, settings_error, target_error},
-    target::Target,
+    store::{ProjectionStore, settings_error, target_error},
+    target::ProjectionTarget,
 };
 use crate::{
     feed::EventKind,
     handler::{HandlerContext, HandlerError, Positions, RunEnd},
 };
 
-/// A check's first rows are told, so many.
-const TOLD: usize = 3;
+/// The maximum number of rows of the check query that an error shows.
+const MAX_CHECK_ROWS: usize = 3;
 
-/// What a rebuild is marked with.
+/// The mark of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Mark {
+struct RebuildMark {
     run_id: String,
-    /// A hash of the definition: half a rebuild by one and half by another would be neither.
+    /// A hash of the definition: a rebuild must not be continued with another definition.
     definition: String,
 }
 
-/// How far a rebuild has come.
+/// The stage of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum RebuildStage {
     Building,
-    /// This run has put it in place before.
+    /// This run has already swapped it in.
     InPlace,
 }
 
-/// What was found where a rebuild belongs.
+/// What exists at the location of a rebuild.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum ExistingRebuild {
     Nothing,
-    Mark(Mark),
-    /// Something that kreplay has not made.
+    Marked(RebuildMark),
+    /// Something that kreplay has not created.
     Foreign,
 }
 
-/// A rebuild that is under way.
-pub(super) struct Shadow {
-    kind: Kind,
-    stage: Stage,
+/// A rebuild in progress.
+pub(super) struct ShadowRebuild {
+    backend: ShadowBackend,
+    stage: RebuildStage,
     check: Option<String>,
     context: HandlerContext,
     positions: OnceLock<Arc<dyn Positions>>,
 }
 
-enum Kind {
+enum ShadowBackend {
     Sqlite(SqliteShadow),
     Postgres(Box<PostgresShadow>),
 }
 
-/// Where records are applied.
-pub(super) enum Place {
+/// The file or schema to which records are applied.
+pub(super) enum WriteLocation {
     File(PathBuf),
     Schema(String),
 }
 
-impl Shadow {
-    /// Begins a rebuild, or goes on with that of the same run.
+impl ShadowRebuild {
+    /// Begins a rebuild, or continues that of the same run.
     ///
     /// # Errors
-    /// It cannot be done with these settings, somebody else is at it, or the target cannot be used.
+    /// The settings do not allow a rebuild, another process is rebuilding the same target, or the target cannot be
+    /// used.
     pub(super) fn begin(definition: &Definition, context: &HandlerContext) -> Result<Self, HandlerError> {
         if context.group.is_some() {
             return Err(settings_error(
-                "a shadow rebuild is verified when all of it is there, which no process of a group can say; leave out --group or --shadow",
+                "a shadow rebuild is verified when it is complete, which a process of a group cannot know; drop --group \
+                 or --shadow",
             ));
         }
-        let mark = Mark { run_id: context.run_id.clone(), definition: fingerprint(definition) };
-        let (kind, stage) = match &definition.target {
-            Target::Sqlite(path) => {
+        let mark = RebuildMark { run_id: context.run_id.clone(), definition: fingerprint(definition) };
+        let (backend, stage) = match &definition.target {
+            ProjectionTarget::Sqlite(path) => {
                 let (shadow, stage) = SqliteShadow::begin(path, mark)?;
-                (Kind::Sqlite(shadow), stage)
+                (ShadowBackend::Sqlite(shadow), stage)
             }
-            Target::Postgres(url) => {
+            ProjectionTarget::Postgres(url) => {
                 let (shadow, stage) = PostgresShadow::begin(url, definition, mark, context)?;
-                (Kind::Postgres(Box::new(shadow)), stage)
+                (ShadowBackend::Postgres(Box::new(shadow)), stage)
             }
         };
         let check = definition.check.clone();
-        Ok(Self { kind, stage, check, context: context.clone(), positions: OnceLock::new() })
+        Ok(Self { backend, stage, check, context: context.clone(), positions: OnceLock::new() })
     }
 
-    /// Where records are applied.
-    pub(super) fn place(&self) -> Place {
-        let building = self.stage == Stage::Building;
-        match &self.kind {
-            Kind::Sqlite(shadow) => Place::File(shadow.path(building)),
-            Kind::Postgres(shadow) => Place::Schema(shadow.schema(building)),
+    /// The location to which records are applied.
+    pub(super) fn write_location(&self) -> WriteLocation {
+        let building = self.stage == RebuildStage::Building;
+        match &self.backend {
+            ShadowBackend::Sqlite(shadow) => WriteLocation::File(shadow.path(building)),
+            ShadowBackend::Postgres(shadow) => WriteLocation::Schema(shadow.schema(building)),
         }
     }
 
-    /// Where the run's positions can be asked for.
-    pub(super) fn watch(&self, positions: Arc<dyn Positions>) {
-        // Told once.
+    /// Sets the source of the run's positions. Only the first call has an effect.
+    pub(super) fn set_positions(&self, positions: Arc<dyn Positions>) {
         let _ = self.positions.set(positions);
     }
 
-    /// Verifies a rebuild that is complete, and puts it in place. One that is not complete is left for the run to go on.
+    /// Verifies a complete rebuild and swaps it in. An incomplete one is kept, so that the run can be resumed.
     ///
     /// # Errors
-    /// It is not what it should be, or it cannot be put in place; then the old one is as it was.
-    pub(super) fn finish(&self, end: RunEnd, store: &dyn Store) -> Result<(), HandlerError> {
-        if !end.complete || self.stage == Stage::InPlace {
+    /// The verification fails, or the rebuild cannot be swapped in; the old projection is then unchanged.
+    pub(super) fn finish(&self, end: RunEnd, store: &dyn ProjectionStore) -> Result<(), HandlerError> {
+        if !end.complete || self.stage == RebuildStage::InPlace {
             return Ok(());
         }
         self.verify(end, store).map_err(|reason| {
-            target_error(format!("the rebuild is not put in place, and the old one stays in use: {reason}"))
+            target_error(format!("the rebuild was not put in place and the old projection stays in use: {reason}"))
         })?;
         store.close()?;
         let keep_old = self.context.settings.projection.keep_old;
-        let old = match &self.kind {
-            Kind::Sqlite(shadow) => shadow.put_in_place(keep_old)?,
-            Kind::Postgres(shadow) => shadow.put_in_place(keep_old)?,
+        let old = match &self.backend {
+            ShadowBackend::Sqlite(shadow) => shadow.put_in_place(keep_old)?,
+            ShadowBackend::Postgres(shadow) => shadow.put_in_place(keep_old)?,
         };
         let text = match old {
             Some((old, remove)) => format!(
-                "the rebuild is verified and in place; the old one is kept as {old}, until you remove it: {remove}"
+                "the rebuild is verified and in place; the old projection is kept as {old}; remove it with: {remove}"
             ),
             None => "the rebuild is verified and in place".into(),
         };
@@ -148,35 +149,40 @@ impl Shadow {
         Ok(())
     }
 
-    fn verify(&self, end: RunEnd, store: &dyn Store) -> Result<(), String> {
+    fn verify(&self, end: RunEnd, store: &dyn ProjectionStore) -> Result<(), String> {
         if end.passed_over > 0 {
             return Err(format!(
-                "{} records were passed over, so it lacks them; see to them, then rebuild again",
+                "{} records were skipped or dead-lettered, so they are missing; fix them, then rebuild again",
                 end.passed_over
             ));
         }
         let positions = self.positions.get().ok_or("the run's positions are not known")?;
-        let ranges: Vec<Range> = (0..)
+        let ranges: Vec<PartitionRange> = (0..)
             .zip(self.context.partitions.iter())
-            .map(|(index, id)| Range { id: id.clone(), first: positions.first(index), end: positions.position(index) })
+            .map(|(index, id)| PartitionRange {
+                id: id.clone(),
+                first: positions.first(index),
+                end: positions.position(index),
+            })
             .collect();
         self.context
             .events
             .push(EventKind::Notice { text: "the rebuild is complete; reading the log again to verify it".into() });
-        let log = read(&self.context.kafka, &self.context.rules, &ranges)?;
+        let log = read_log(&self.context.kafka, &self.context.rules, &ranges)?;
         let sums = store.sums().map_err(|error| error.to_string())?;
         compare(&ranges, &log, &sums)?;
         let Some(check) = &self.check else { return Ok(()) };
-        let wrong = store.check(check, TOLD).map_err(|error| format!("the check query fails: {error}"))?;
-        if wrong.is_empty() {
+        let error_rows =
+            store.check(check, MAX_CHECK_ROWS).map_err(|error| format!("the check query fails: {error}"))?;
+        if error_rows.is_empty() {
             Ok(())
         } else {
-            Err(format!("the check query finds something wrong: {}", wrong.join("; ")))
+            Err(format!("the check query found errors: {}", error_rows.join("; ")))
         }
     }
 }
 
-/// The same for the same definition, whatever its file is called.
+/// A hash of a definition that does not depend on the name of its file.
 fn fingerprint(definition: &Definition) -> String {
     let mut parts = vec![definition.name.clone(), definition.schema.clone().unwrap_or_default()];
     parts.extend(definition.on.iter().map(|on| format!("{:?}{:?}{:?}", on.topics, on.event_types, on.statements)));
@@ -185,18 +191,21 @@ fn fingerprint(definition: &Definition) -> String {
     format!("{:016x}", xxh3_64(text.as_bytes()))
 }
 
-/// What to do with what was found where the rebuild belongs: go on with it, or begin anew.
-fn goes_on(found: &Found, mark: &Mark, place: &str) -> Result<bool, HandlerError> {
+/// Whether the existing rebuild can be continued; otherwise it is begun again.
+///
+/// # Errors
+/// Something else is at the location, or the definition has changed.
+fn can_resume(found: &ExistingRebuild, mark: &RebuildMark, location: &str) -> Result<bool, HandlerError> {
     match found {
-        Found::Nothing => Ok(false),
-        Found::Foreign => {
-            Err(settings_error(format!("{place} is there and no rebuild of kreplay's; remove or rename it")))
+        ExistingRebuild::Nothing => Ok(false),
+        ExistingRebuild::Foreign => {
+            Err(settings_error(format!("{location} exists and is not a rebuild by kreplay; remove or rename it")))
         }
-        Found::Mark(found) if found.run_id != mark.run_id => Ok(false),
-        Found::Mark(found) if found.definition != mark.definition => Err(settings_error(
-            "the definition is not the one that this rebuild was begun with; start a new run, which begins it anew",
+        ExistingRebuild::Marked(found) if found.run_id != mark.run_id => Ok(false),
+        ExistingRebuild::Marked(found) if found.definition != mark.definition => Err(settings_error(
+            "the definition has changed since this rebuild was begun; start a new run, which begins the rebuild again",
         )),
-        Found::Mark(_) => Ok(true),
+        ExistingRebuild::Marked(_) => Ok(true),
     }
 }
 
@@ -205,13 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rebuild_goes_on_for_its_own_run_only() {
-        let mark = |run: &str, definition: &str| Mark { run_id: run.into(), definition: definition.into() };
+    fn a_rebuild_is_resumed_only_by_its_own_run() {
+        let mark = |run: &str, definition: &str| RebuildMark { run_id: run.into(), definition: definition.into() };
         let ours = mark("a", "1");
-        assert!(!goes_on(&Found::Nothing, &ours, "x").unwrap());
-        assert!(goes_on(&Found::Mark(ours.clone()), &ours, "x").unwrap());
-        assert!(!goes_on(&Found::Mark(mark("b", "1")), &ours, "x").unwrap());
-        assert!(goes_on(&Found::Mark(mark("a", "2")), &ours, "x").unwrap_err().is_usage());
-        assert!(goes_on(&Found::Foreign, &ours, "x").unwrap_err().to_string().contains("x is there"));
+        assert!(!can_resume(&ExistingRebuild::Nothing, &ours, "x").unwrap());
+        assert!(can_resume(&ExistingRebuild::Marked(ours.clone()), &ours, "x").unwrap());
+        assert!(!can_resume(&ExistingRebuild::Marked(mark("b", "1")), &ours, "x").unwrap());
+        assert!(can_resume(&ExistingRebuild::Marked(mark("a", "2")), &ours, "x").unwrap_err().is_usage());
+        assert!(can_resume(&ExistingRebuild::Foreign, &ours, "x").unwrap_err().to_string().contains("x exists"));
     }
 }

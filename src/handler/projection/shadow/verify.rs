@@ -1,6 +1,7 @@
-//! Whether a rebuild has applied each record of the log once: the log is read again, by other code than the run's, and its
-//! records are counted and summed up by partition. A sum of fingerprints of offset and contents differs where a record is
-//! lost, doubled or another one, whatever the order, within the odds of 64 bits.
+//! Verifies that a rebuild has applied each record of the log once. The log is read again by other code than that of
+//! the run, and its records are counted and their fingerprints summed up by partition. A fingerprint is a hash of
+//! offset and contents. If a record is lost, repeated or wrong, the sums differ, except with the collision probability
+//! of a 64-bit hash. The order of the records has no effect.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,54 +16,59 @@ use crate::{
     plan::Rules,
 };
 
-const READ_WAIT: Duration = Duration::from_millis(100);
-const READ_RECORDS: usize = 1000;
-/// A broker that gives nothing for so long is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_READ_RECORDS: usize = 1000;
+/// The time without any records after which reading fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What was applied of a partition, or what the log has of it.
+/// The records of a partition that were applied, or that the log contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::handler::projection) struct Sum {
+pub(in crate::handler::projection) struct PartitionSum {
     pub(in crate::handler::projection) id: TopicPartition,
-    /// How many records.
+    /// The number of records.
     pub(in crate::handler::projection) records: u64,
     /// The sum of their fingerprints.
     pub(in crate::handler::projection) digest: u64,
 }
 
-/// What a run was about, of one partition.
+/// The part of a partition that a run has read: from `first` to `end` (exclusive).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Range {
+pub(super) struct PartitionRange {
     pub(super) id: TopicPartition,
     pub(super) first: i64,
     pub(super) end: i64,
 }
 
-/// What the log has in some ranges, without what the rules leave out.
+/// Reads ranges of the log and sums up their records, except those that the filter excludes.
 ///
 /// # Errors
-/// It cannot be read to its end.
-pub(super) fn read(config: &KafkaConfig, rules: &Rules, ranges: &[Range]) -> Result<Vec<Sum>, String> {
+/// A range cannot be read to its end.
+pub(super) fn read_log(
+    config: &KafkaConfig,
+    rules: &Rules,
+    ranges: &[PartitionRange],
+) -> Result<Vec<PartitionSum>, String> {
     let health: Arc<ClientHealth> = Arc::default();
     let topics: Vec<String> = ranges.iter().map(|range| range.id.topic.to_string()).collect();
-    let mut reader = Reader::further(config, &health, Tier::default(), &topics).map_err(|error| error.to_string())?;
-    let result = follow(&mut reader, rules, ranges);
+    let mut reader = Reader::connect(config, &health, Tier::default(), &topics).map_err(|error| error.to_string())?;
+    let result = sum_log(&mut reader, rules, ranges);
     reader.close();
     result
 }
 
-fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Sum>, String> {
-    let mut sums: Vec<Sum> = ranges.iter().map(|range| Sum { id: range.id.clone(), records: 0, digest: 0 }).collect();
+fn sum_log(reader: &mut Reader, rules: &Rules, ranges: &[PartitionRange]) -> Result<Vec<PartitionSum>, String> {
+    let mut sums: Vec<PartitionSum> =
+        ranges.iter().map(|range| PartitionSum { id: range.id.clone(), records: 0, digest: 0 }).collect();
     let mut open: HashMap<(String, i32), usize> = HashMap::new();
     for (at, range) in ranges.iter().enumerate().filter(|(_, range)| range.first < range.end) {
         let first = Offset::new(range.first).unwrap_or_default();
-        reader.start(&range.id, first).map_err(|error| format!("{} cannot be read: {error}", range.id))?;
+        reader.start(&range.id, first).map_err(|error| format!("cannot read {}: {error}", range.id))?;
         open.insert((range.id.topic.to_string(), range.id.partition.0), at);
     }
-    let mut heard = Instant::now();
+    let mut last_record_at = Instant::now();
     while !open.is_empty() {
         let (mut ended, mut failed) = (Vec::new(), None);
-        let count = reader.read(READ_WAIT, READ_RECORDS, &mut |fetched| match fetched {
+        let count = reader.read(READ_TIMEOUT, MAX_READ_RECORDS, &mut |fetched| match fetched {
             Fetched::Record(record) => {
                 let key = (record.topic().to_owned(), record.partition());
                 let Some(&at) = open.get(&key) else { return };
@@ -70,7 +76,7 @@ fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Su
                 let route = match rules.route(&record) {
                     Ok(route) => route,
                     Err(error) => {
-                        failed.get_or_insert(format!("the log cannot be read again: {error}"));
+                        failed.get_or_insert(format!("cannot read the log again: {error}"));
                         return;
                     }
                 };
@@ -92,7 +98,7 @@ fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Su
             Fetched::Error { topic, partition, code, text } => {
                 if is_final(code) {
                     let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
-                    failed.get_or_insert(format!("{topic}-{partition} cannot be read again: {text}"));
+                    failed.get_or_insert(format!("cannot read {topic}-{partition} again: {text}"));
                 }
             }
         });
@@ -105,21 +111,24 @@ fn follow(reader: &mut Reader, rules: &Rules, ranges: &[Range]) -> Result<Vec<Su
             }
         }
         if count > 0 {
-            heard = Instant::now();
-        } else if heard.elapsed() >= PATIENCE {
+            last_record_at = Instant::now();
+        } else if last_record_at.elapsed() >= STALL_TIMEOUT {
             let waiting = open.values().next().map(|at| ranges[*at].id.to_string()).unwrap_or_default();
-            return Err(format!("nothing of {waiting} came for {} s while the log was read again", PATIENCE.as_secs()));
+            return Err(format!(
+                "no records of {waiting} arrived for {} s while reading the log again",
+                STALL_TIMEOUT.as_secs()
+            ));
         }
     }
     Ok(sums)
 }
 
-/// Compares what was applied with what the log has.
+/// Compares the applied records with those of the log.
 ///
 /// # Errors
-/// The first difference, in one sentence.
-pub(super) fn compare(ranges: &[Range], log: &[Sum], applied: &[Sum]) -> Result<(), String> {
-    let applied: BTreeMap<&TopicPartition, &Sum> = applied.iter().map(|sum| (&sum.id, sum)).collect();
+/// The first difference, as one sentence.
+pub(super) fn compare(ranges: &[PartitionRange], log: &[PartitionSum], applied: &[PartitionSum]) -> Result<(), String> {
+    let applied: BTreeMap<&TopicPartition, &PartitionSum> = applied.iter().map(|sum| (&sum.id, sum)).collect();
     for (range, sum) in ranges.iter().zip(log) {
         let found = applied.get(&sum.id).map_or((0, 0), |found| (found.records, found.digest));
         let place = format!("{} from {} to before {}", sum.id, range.first, range.end);
@@ -142,22 +151,23 @@ mod tests {
 
     use super::*;
 
-    fn sum(partition: i32, records: &[(i64, Vec<u8>)]) -> Sum {
+    fn sum(partition: i32, records: &[(i64, Vec<u8>)]) -> PartitionSum {
         let digest = records
             .iter()
             .fold(0_u64, |sum, (offset, value)| sum.wrapping_add(fingerprint_of(*offset, None, Some(value))));
-        Sum { id: TopicPartition::new("t", partition), records: records.len() as u64, digest }
+        PartitionSum { id: TopicPartition::new("t", partition), records: records.len() as u64, digest }
     }
 
     proptest! {
-        /// What was applied in whatever order is equal; without one, with one twice, with one in the place of another it is not.
+        /// The same records in any order are equal. A lost, a repeated and a wrong record make a difference.
         #[test]
-        fn a_lost_a_doubled_and_a_mistaken_record_are_found(
+        fn lost_repeated_and_wrong_records_are_found(
             values in prop::collection::vec(prop::collection::vec(0_u8..2, 0..3), 2..20), at in any::<prop::sample::Index>(),
             other in any::<prop::sample::Index>(),
         ) {
             let records: Vec<(i64, Vec<u8>)> = (0..).zip(values).collect();
-            let ranges = [Range { id: TopicPartition::new("t", 0), first: 0, end: i64::try_from(records.len()).unwrap() }];
+            let end = i64::try_from(records.len()).unwrap();
+            let ranges = [PartitionRange { id: TopicPartition::new("t", 0), first: 0, end }];
             let log = [sum(0, &records)];
             let mut applied = records.clone();
             applied.reverse();
@@ -174,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_of_which_nothing_is_applied_is_found() {
-        let ranges = [Range { id: TopicPartition::new("t", 4), first: 3, end: 9 }];
+    fn a_partition_without_applied_records_is_found() {
+        let ranges = [PartitionRange { id: TopicPartition::new("t", 4), first: 3, end: 9 }];
         let error = compare(&ranges, &[sum(4, &[(3, vec![1])])], &[]).unwrap_err();
         assert_eq!(error, "t-4 from 3 to before 9: the log has 1 records, 0 are applied");
         assert_eq!(compare(&ranges, &[sum(4, &[])], &[]), Ok(()));

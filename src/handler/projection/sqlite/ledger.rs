@@ -1,8 +1,9 @@
-//! kreplay's own tables in an SQLite file: who owns a partition, how far it is, and what is applied above that.
+//! kreplay's own tables in an SQLite file: the owner and the position of each partition, and the applied offsets above
+//! it.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::fault::Fault;
+use super::error_class::ClassifiedError;
 use crate::{
     domain::TopicPartition,
     handler::{
@@ -11,8 +12,8 @@ use crate::{
     },
 };
 
-/// kreplay's own tables. `position` is null until it is known; `past` is the end of the last run of `offsets`.
-/// `cluster_id` and `topic_id` are null where they are not known; files of earlier versions have no such columns yet.
+/// kreplay's own tables. `position` is null while it is unknown; `past` is the end of the last run of `offsets`.
+/// `cluster_id` and `topic_id` are null if they are unknown; files of earlier versions lack these columns.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS kreplay_positions (
         id INTEGER PRIMARY KEY,
@@ -39,8 +40,8 @@ const TABLES: &str = "
     );
 ";
 
-/// Makes kreplay's own tables, or adds to them what earlier versions did not know.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+/// Creates kreplay's own tables, or adds columns that are missing in tables of earlier versions.
+pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
     for column in ["cluster_id", "topic_id"] {
@@ -52,8 +53,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// The logs that the positions of a projection belong to, by topic.
-pub(super) fn logs(connection: &Connection, projection: &str) -> Result<Vec<(String, LogId)>, Fault> {
+/// The identities of the logs that the positions of a projection belong to, by topic.
+pub(super) fn logs(connection: &Connection, projection: &str) -> Result<Vec<(String, LogId)>, ClassifiedError> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT topic, cluster_id, topic_id FROM kreplay_positions WHERE projection = ?1")?;
     let rows = statement
@@ -61,42 +62,42 @@ pub(super) fn logs(connection: &Connection, projection: &str) -> Result<Vec<(Str
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Rows of a partition are looked after when there are so many: written with every commit, a position would cost more than
-/// the few rows that it saves.
-const ROWS: usize = 32;
+/// The number of rows of a partition after which its position is written and passed rows are deleted. Writing the
+/// position with every commit would cost more than the few rows that it saves.
+const MAINTENANCE_ROWS: usize = 32;
 
-/// What a target knows of a partition that is claimed.
+/// The state of a claimed partition.
 #[derive(Debug)]
-pub(super) struct Partition {
+pub(super) struct PartitionLedger {
     id: i64,
     token: String,
-    /// As the database has it.
+    /// The stored position.
     position: Option<i64>,
-    /// What is applied above the position.
+    /// The applied offsets above the position.
     pub(super) applied: OffsetSet,
-    /// Rows of `kreplay_applied`.
+    /// The number of its rows in `kreplay_applied`.
     rows: usize,
-    /// Bytes of the rows written since all were drawn together, and of the one that was made then.
+    /// The bytes written to rows since the last compaction, and the bytes of the row that it wrote.
     bytes: (usize, usize),
     next_row: i64,
-    /// How many records are applied, and the sum of their fingerprints; of a rebuild only.
+    /// The number of applied records and the sum of their fingerprints; only for a rebuild.
     sum: Option<(i64, u64)>,
-    /// What is known here may not be what is in the database.
+    /// Whether this state may differ from the database.
     pub(super) stale: bool,
-    /// Somebody else has taken it over.
+    /// Whether another process has claimed the partition.
     pub(super) lost: bool,
 }
 
-impl Partition {
-    /// Takes a partition over: from here on another token is the right one. Notes of its log what was not known before.
+impl PartitionLedger {
+    /// Claims a partition: stores a new token, and those parts of the log's identity that were unknown before.
     pub(super) fn claim(
         connection: &Connection,
         projection: &str,
         partition: &TopicPartition,
         log: &LogId,
         token: &str,
-        rebuild: bool,
-    ) -> Result<Self, Fault> {
+        keeps_sum: bool,
+    ) -> Result<Self, ClassifiedError> {
         let id = connection
             .prepare_cached(
                 "INSERT INTO kreplay_positions (projection, topic, partition, owner, cluster_id, topic_id)
@@ -117,7 +118,7 @@ impl Partition {
             rows: 0,
             bytes: (0, 0),
             next_row: 0,
-            sum: rebuild.then_some((0, 0)),
+            sum: keeps_sum.then_some((0, 0)),
             stale: false,
             lost: false,
         };
@@ -125,11 +126,11 @@ impl Partition {
         Ok(claimed)
     }
 
-    /// Takes from the database what is known of the partition.
-    pub(super) fn load(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let damaged = || {
-            let text = "kreplay_applied is damaged: what it says cannot be read; rebuild the projection in a new file";
-            Fault::of_target(text, Advice::Stop)
+    /// Loads the state from the database.
+    pub(super) fn load(&mut self, connection: &Connection) -> Result<(), ClassifiedError> {
+        let corrupt = || {
+            let text = "kreplay_applied is damaged: a row cannot be decoded; rebuild the projection in a new file";
+            ClassifiedError::of_target(text, Advice::Stop)
         };
         self.position = connection
             .prepare_cached("SELECT position FROM kreplay_positions WHERE id = ?1")?
@@ -138,8 +139,8 @@ impl Partition {
         let mut rows = connection.prepare_cached("SELECT seq, offsets FROM kreplay_applied WHERE partition_id = ?1")?;
         let mut rows = rows.query([self.id])?;
         while let Some(row) = rows.next()? {
-            let bytes = row.get_ref(1)?.as_blob().map_err(|_| damaged())?;
-            self.applied.merge(&OffsetSet::decode(bytes).ok_or_else(damaged)?);
+            let bytes = row.get_ref(1)?.as_blob().map_err(|_| corrupt())?;
+            self.applied.merge(&OffsetSet::decode(bytes).ok_or_else(corrupt)?);
             self.next_row = self.next_row.max(row.get::<_, i64>(0)? + 1);
             self.rows += 1;
             self.bytes.0 += bytes.len();
@@ -156,7 +157,7 @@ impl Partition {
         Ok(())
     }
 
-    /// Adds a record to what is applied.
+    /// Adds a record to the applied ones, in memory.
     pub(super) fn add(&mut self, record: &BoundRecord) {
         self.applied.insert(record.offset, record.offset + 1);
         if let Some((records, digest)) = &mut self.sum {
@@ -164,18 +165,18 @@ impl Partition {
         }
     }
 
-    /// Everything below is applied or dealt with; `None` where the position is not known.
-    pub(super) fn stands(&self) -> Option<i64> {
-        self.position.map(|position| self.applied.reaches(position))
+    /// The position below which every record is settled or applied; `None` if no position is stored.
+    pub(super) fn contiguous_position(&self) -> Option<i64> {
+        self.position.map(|position| self.applied.contiguous_end(position))
     }
 
-    /// Whether a record needs nothing any more.
-    pub(super) fn has(&self, offset: i64) -> bool {
+    /// Whether a record is already settled or applied.
+    pub(super) fn is_applied(&self, offset: i64) -> bool {
         self.position.is_some_and(|position| offset < position) || self.applied.contains(offset)
     }
 
-    /// Whether the token in the database is still the one of this claim.
-    pub(super) fn is_ours(&self, connection: &Connection) -> Result<bool, Fault> {
+    /// Whether the token in the database is still that of this claim.
+    pub(super) fn is_ours(&self, connection: &Connection) -> Result<bool, ClassifiedError> {
         let owner: Option<String> = connection
             .prepare_cached("SELECT owner FROM kreplay_positions WHERE id = ?1")?
             .query_row([self.id], |row| row.get(0))
@@ -183,11 +184,16 @@ impl Partition {
         Ok(owner.is_some_and(|owner| owner == self.token))
     }
 
-    /// Notes that these offsets are applied, which [`Self::applied`] has already. Now and then the position is written,
-    /// too, and what it has passed goes.
-    pub(super) fn note(&mut self, connection: &Connection, fresh: &[i64], position: Option<i64>) -> Result<(), Fault> {
-        let set: OffsetSet = fresh.iter().map(|offset| (*offset, offset + 1)).collect();
-        self.append(connection, &set)?;
+    /// Stores newly applied offsets, which [`Self::applied`] already contains. Occasionally writes the position and
+    /// deletes the rows that it has passed.
+    pub(super) fn record_applied(
+        &mut self,
+        connection: &Connection,
+        new_offsets: &[i64],
+        position: Option<i64>,
+    ) -> Result<(), ClassifiedError> {
+        let new_set: OffsetSet = new_offsets.iter().map(|offset| (*offset, offset + 1)).collect();
+        self.append(connection, &new_set)?;
         if let Some((records, digest)) = self.sum {
             connection
                 .prepare_cached(
@@ -195,35 +201,35 @@ impl Partition {
                 )?
                 .execute(params![self.id, records, digest.cast_signed()])?;
         }
-        if self.rows >= ROWS || self.position.is_none() {
+        if self.rows >= MAINTENANCE_ROWS || self.position.is_none() {
             self.advance(connection, position)?;
         }
-        if self.rows >= 2 * ROWS && self.bytes.0 >= self.bytes.1 {
-            self.draw_together(connection)?;
+        if self.rows >= 2 * MAINTENANCE_ROWS && self.bytes.0 >= self.bytes.1 {
+            self.compact(connection)?;
         }
         Ok(())
     }
 
-    /// Writes the position, and forgets what it has passed.
-    pub(super) fn advance(&mut self, connection: &Connection, position: Option<i64>) -> Result<(), Fault> {
+    /// Writes the position, and deletes the rows that it has passed.
+    pub(super) fn advance(&mut self, connection: &Connection, position: Option<i64>) -> Result<(), ClassifiedError> {
         let Some(position) = position.filter(|position| self.position.is_none_or(|before| *position > before)) else {
             return Ok(());
         };
         connection
             .prepare_cached("UPDATE kreplay_positions SET position = ?2 WHERE id = ?1")?
             .execute(params![self.id, position])?;
-        let gone = connection
+        let deleted = connection
             .prepare_cached("DELETE FROM kreplay_applied WHERE partition_id = ?1 AND past <= ?2")?
             .execute(params![self.id, position])?;
-        self.rows = self.rows.saturating_sub(gone);
+        self.rows = self.rows.saturating_sub(deleted);
         self.position = Some(position);
         self.applied.prune(position);
         Ok(())
     }
 
-    fn append(&mut self, connection: &Connection, set: &OffsetSet) -> Result<usize, Fault> {
-        let Some(past) = set.end() else { return Ok(0) };
-        let bytes = set.encode();
+    fn append(&mut self, connection: &Connection, new_set: &OffsetSet) -> Result<usize, ClassifiedError> {
+        let Some(past) = new_set.end() else { return Ok(0) };
+        let bytes = new_set.encode();
         connection
             .prepare_cached("INSERT INTO kreplay_applied (partition_id, past, seq, offsets) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![self.id, past, self.next_row, bytes])?;
@@ -233,9 +239,9 @@ impl Partition {
         Ok(bytes.len())
     }
 
-    /// Makes one row of all. It is done when as much was written since the last time as that had made: each byte is
-    /// written a few times at most, however much is above the position.
-    fn draw_together(&mut self, connection: &Connection) -> Result<(), Fault> {
+    /// Merges all rows into one. This is done once as many bytes were written as the last compaction wrote, so that
+    /// each byte is rewritten only a few times, however much is above the position.
+    fn compact(&mut self, connection: &Connection) -> Result<(), ClassifiedError> {
         connection.prepare_cached("DELETE FROM kreplay_applied WHERE partition_id = ?1")?.execute([self.id])?;
         self.rows = 0;
         let applied = std::mem::take(&mut self.applied);

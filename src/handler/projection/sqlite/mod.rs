@@ -1,12 +1,12 @@
 //! Projections in an SQLite file.
 //!
-//! There is one connection, and one thread at a time writes through it: for itself and for all who wait (`gathering`).
-//! SQLite writes no faster with more, and this way many small batches share a commit.
+//! All workers share one connection. One thread at a time writes, for itself and for all threads that wait
+//! (`group_commit`): SQLite is not faster with several writers, and many small batches share a commit.
 
 mod apply;
 mod destination;
-mod fault;
-mod gathering;
+mod error_class;
+mod group_commit;
 mod ledger;
 mod open;
 #[cfg(test)]
@@ -20,16 +20,16 @@ use rusqlite::types::ValueRef;
 pub(super) use self::{
     apply::bind,
     destination::Destination,
-    fault::Fault,
+    error_class::ClassifiedError,
     open::{check_statements, destinations_of},
 };
-use self::{gathering::Gathering, ledger::Partition, open::Database};
+use self::{group_commit::GroupCommit, ledger::PartitionLedger, open::SqliteDatabase};
 use super::{
     batch::Batch,
-    belonging::{Mismatch, check},
     definition::Definition,
-    shadow::Sum,
-    store::{Claimed, Outcome, Session, Store, target_error},
+    log_identity::{LogMismatch, check_logs},
+    shadow::PartitionSum,
+    store::{BatchOutcome, ProjectionStore, RunPartition, StoreSession, target_error},
 };
 use crate::{
     domain::{Offset, TopicPartition},
@@ -37,25 +37,25 @@ use crate::{
     handler::{Advice, HandlerContext, HandlerError, Logs, Positions},
 };
 
-/// The most records of several batches in one transaction.
-const MOST_RECORDS: usize = 10_000;
+/// The maximum number of records of several batches in one transaction.
+const MAX_TRANSACTION_RECORDS: usize = 10_000;
 
 /// A projection in an SQLite file.
 pub(super) struct SqliteStore {
-    inner: Arc<Inner>,
+    inner: Arc<SqliteStoreInner>,
     run_id: String,
 }
 
-struct Inner {
-    database: Mutex<Database>,
-    gathering: Gathering<Batch, Outcome>,
+struct SqliteStoreInner {
+    database: Mutex<SqliteDatabase>,
+    group_commit: GroupCommit<Batch, BatchOutcome>,
 }
 
 impl SqliteStore {
-    /// Opens a file, or makes it.
+    /// Opens or creates a file. For a `rebuild` the applied records are counted and summed up.
     ///
     /// # Errors
-    /// The file cannot be used; or schema and statements do not fit to what is in it.
+    /// The file cannot be used, or the schema or a statement does not match its contents.
     pub(super) fn open(
         path: &Path,
         definition: &Arc<Definition>,
@@ -63,73 +63,77 @@ impl SqliteStore {
         rebuild: bool,
     ) -> Result<Self, HandlerError> {
         let settings = &context.settings.projection;
-        let mut database = Database::open(path, definition, settings, context.group.is_some())?;
+        let mut database = SqliteDatabase::open(path, definition, settings, context.group.is_some())?;
         database.rebuild = rebuild;
-        let inner = Inner { database: Mutex::new(database), gathering: Gathering::new(MOST_RECORDS) };
+        let inner = SqliteStoreInner {
+            database: Mutex::new(database),
+            group_commit: GroupCommit::new(MAX_TRANSACTION_RECORDS),
+        };
         Ok(Self { inner: Arc::new(inner), run_id: context.run_id.clone() })
     }
 }
 
-impl Store for SqliteStore {
-    fn claim(&self, partitions: &[Claimed], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+impl ProjectionStore for SqliteStore {
+    fn claim(&self, partitions: &[RunPartition], logs: &Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
         let mut database = self.inner.database.lock();
         let token = format!("{}-{:016x}", self.run_id, rand::random::<u64>());
         let claimed = database.claim(partitions, logs, &token).map_err(|fault| {
-            target_error(format!("{}: positions cannot be taken over: {}", database.path().display(), fault.text))
+            target_error(format!("{}: cannot claim partitions: {}", database.path().display(), fault.text))
         })?;
-        let claimed = claimed.map_err(|mismatch| mismatch.refusal(&database.path().display().to_string()))?;
-        let stands = claimed.iter().map(|partition| partition.stands().and_then(Offset::new)).collect();
-        for (Claimed { index, .. }, partition) in partitions.iter().zip(claimed) {
+        let claimed = claimed.map_err(|mismatch| mismatch.to_error(&database.path().display().to_string()))?;
+        let positions = claimed.iter().map(|partition| partition.contiguous_position().and_then(Offset::new)).collect();
+        for (RunPartition { index, .. }, partition) in partitions.iter().zip(claimed) {
             let index = *index as usize;
             if database.partitions.len() <= index {
                 database.partitions.resize_with(index + 1, || None);
             }
             database.partitions[index] = Some(partition);
         }
-        Ok(stands)
+        Ok(positions)
     }
 
-    fn session(&self) -> Box<dyn Session> {
-        Box::new(Writer { inner: Arc::clone(&self.inner) })
+    fn session(&self) -> Box<dyn StoreSession> {
+        Box::new(SqliteWriter { inner: Arc::clone(&self.inner) })
     }
 
-    fn watch(&self, positions: Arc<dyn Positions>) {
+    fn set_positions(&self, positions: Arc<dyn Positions>) {
         self.inner.database.lock().positions = Some(positions);
     }
 
     fn finish(&self) -> Result<(), HandlerError> {
         let mut database = self.inner.database.lock();
         database.finish().map_err(|fault| {
-            target_error(format!("{}: the last positions cannot be written: {}", database.path().display(), fault.text))
+            target_error(format!("{}: cannot write the final positions: {}", database.path().display(), fault.text))
         })
     }
 
-    fn sums(&self) -> Result<Vec<Sum>, HandlerError> {
+    fn sums(&self) -> Result<Vec<PartitionSum>, HandlerError> {
         let database = self.inner.database.lock();
         database.sums().map_err(|fault| target_error(format!("{}: {}", database.path().display(), fault.text)))
     }
 
-    fn check(&self, query: &str, most: usize) -> Result<Vec<String>, HandlerError> {
+    fn check(&self, query: &str, max_rows: usize) -> Result<Vec<String>, HandlerError> {
         let database = self.inner.database.lock();
-        first_rows(&database.connection, query, most).map_err(|error| target_error(Fault::of(&error).text))
+        first_rows(&database.connection, query, max_rows)
+            .map_err(|error| target_error(ClassifiedError::classify(&error).text))
     }
 
     fn close(&self) -> Result<(), HandlerError> {
         let mut database = self.inner.database.lock();
-        let failed = |error| target_error(Fault::of(&error).text);
-        // Whatever still comes finds nothing that it could write to.
+        let failed = |error| target_error(ClassifiedError::classify(&error).text);
+        // Later batches go to an empty database, so they fail.
         database.connection = rusqlite::Connection::open_in_memory().map_err(failed)?;
         Ok(())
     }
 }
 
-/// The first rows of a query, as text.
-fn first_rows(connection: &rusqlite::Connection, query: &str, most: usize) -> rusqlite::Result<Vec<String>> {
+/// The first rows of a query's result, as text.
+fn first_rows(connection: &rusqlite::Connection, query: &str, max_rows: usize) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(query)?;
     let columns = statement.column_count();
     let mut rows = statement.query([])?;
     let mut texts = Vec::new();
-    while texts.len() < most
+    while texts.len() < max_rows
         && let Some(row) = rows.next()?
     {
         let column = |at| match row.get_ref(at)? {
@@ -145,43 +149,43 @@ fn first_rows(connection: &rusqlite::Connection, query: &str, most: usize) -> ru
     Ok(texts)
 }
 
-struct Writer {
-    inner: Arc<Inner>,
+struct SqliteWriter {
+    inner: Arc<SqliteStoreInner>,
 }
 
-impl Session for Writer {
-    fn apply(&mut self, batch: Batch) -> Outcome {
+impl StoreSession for SqliteWriter {
+    fn apply(&mut self, batch: Batch) -> BatchOutcome {
         let (weight, runs) = (batch.records.len(), batch.runs.len());
         let work = |batches: Vec<Batch>| apply::apply(&mut self.inner.database.lock(), &batches);
-        self.inner.gathering.submit(batch, weight, work).unwrap_or_else(|| {
-            Outcome::failed_runs(runs, "another worker failed while it wrote this batch, too", Advice::Retry)
+        self.inner.group_commit.submit(batch, weight, work).unwrap_or_else(|| {
+            BatchOutcome::failed_runs(runs, "the worker that was writing this batch panicked", Advice::Retry)
         })
     }
 }
 
-impl Database {
+impl SqliteDatabase {
     fn claim(
         &mut self,
-        partitions: &[Claimed],
+        partitions: &[RunPartition],
         logs: &Logs,
         token: &str,
-    ) -> Result<Result<Vec<Partition>, Mismatch>, Fault> {
+    ) -> Result<Result<Vec<PartitionLedger>, LogMismatch>, ClassifiedError> {
         let rebuild = self.rebuild;
         self.transaction(|Self { connection, definition, .. }| {
             let projection = &definition.name;
-            if let Err(mismatch) = check(ledger::logs(connection, projection)?, logs) {
+            if let Err(mismatch) = check_logs(ledger::logs(connection, projection)?, logs) {
                 return Ok(Err(mismatch));
             }
-            let claim = |Claimed { id, .. }: &Claimed| {
+            let claim = |RunPartition { id, .. }: &RunPartition| {
                 let log = logs.of(&id.topic).unwrap_or_default();
-                Partition::claim(connection, projection, id, &log, token, rebuild)
+                PartitionLedger::claim(connection, projection, id, &log, token, rebuild)
             };
-            partitions.iter().map(claim).collect::<Result<_, Fault>>().map(Ok)
+            partitions.iter().map(claim).collect::<Result<_, ClassifiedError>>().map(Ok)
         })
     }
 
-    /// Writes the positions of the partitions that are still ours, and makes one file of the database.
-    fn finish(&mut self) -> Result<(), Fault> {
+    /// Writes the positions of the partitions that are still claimed, and checkpoints the WAL into the main file.
+    fn finish(&mut self) -> Result<(), ClassifiedError> {
         let positions = self.positions.clone();
         self.transaction(|Self { connection, partitions, .. }| {
             for (index, partition) in (0_u32..).zip(partitions.iter_mut()) {
@@ -192,18 +196,18 @@ impl Database {
             }
             Ok(())
         })?;
-        // Where somebody reads just now, that is left for later.
+        // A concurrent reader prevents the checkpoint; the next writer then repeats it.
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(())
     }
 
-    fn sums(&self) -> Result<Vec<Sum>, Fault> {
+    fn sums(&self) -> Result<Vec<PartitionSum>, ClassifiedError> {
         let mut statement = self.connection.prepare(
             "SELECT topic, partition, records, digest FROM kreplay_positions JOIN kreplay_sums ON partition_id = id
              WHERE projection = ?1",
         )?;
         let rows = statement.query_map([&self.definition.name], |row| {
-            Ok(Sum {
+            Ok(PartitionSum {
                 id: TopicPartition::new(row.get::<_, String>(0)?, row.get(1)?),
                 records: row.get::<_, i64>(2)?.cast_unsigned(),
                 digest: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -212,7 +216,10 @@ impl Database {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn transaction<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn transaction<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, ClassifiedError>,
+    ) -> Result<T, ClassifiedError> {
         self.check_file()?;
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let result = body(self).and_then(|value| {

@@ -1,4 +1,4 @@
-//! A projection in a file, with batches as workers bring them.
+//! Projections in an SQLite file, with batches as workers submit them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use crate::{
-    domain::{Form, Masked, Record, RecordBufferBuilder, Route, TopicPartition, hash_key},
+    domain::{Record, RecordBufferBuilder, Route, Secret, SecretFormat, TopicPartition, hash_key},
     handler::{
         Advice, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, Positions, RunEnd,
         projection::ProjectionSource,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A directory with a definition and its database.
-struct Place {
+struct TestProjection {
     dir: tempfile::TempDir,
     context: HandlerContext,
 }
@@ -30,7 +30,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, val
 const UPSERT: &str = "INSERT INTO item VALUES (:key, :value, 1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, count = count + 1";
 
-impl Place {
+impl TestProjection {
     fn new(schema: &str, sql: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("target = \"sqlite:p.db\"\nschema = '''\n{schema}'''\n[[on]]\nsql = '''\n{sql}'''\n");
@@ -55,7 +55,7 @@ impl Place {
         self.open().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn refusal(&self) -> String {
+    fn open_error(&self) -> String {
         self.open().err().unwrap().to_string()
     }
 
@@ -85,8 +85,8 @@ fn rows(path: &Path, query: &str) -> Vec<String> {
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
 }
 
-fn target(text: &str) -> Masked {
-    Masked::plain(Form::Address, text.to_owned())
+fn target(text: &str) -> Secret {
+    Secret::plain(SecretFormat::Address, text.to_owned())
 }
 
 fn record(partition: u32, offset: i64, key: Option<&str>, value: Option<&[u8]>) -> Record {
@@ -103,7 +103,7 @@ fn run(lane: u32, records: Vec<Record>) -> LaneRun {
     LaneRun { lane, records }
 }
 
-/// A run of one key, offsets and values alike.
+/// A run of one key. Each value is the offset of its record.
 fn keyed(key: &str, offsets: &[i64]) -> LaneRun {
     let records = offsets.iter().map(|offset| record(0, *offset, Some(key), Some(offset.to_string().as_bytes())));
     run(u32::try_from(hash_key(key.as_bytes()) >> 40).unwrap(), records.collect())
@@ -113,84 +113,84 @@ fn effects(source: &ProjectionSource) -> BTreeMap<String, u64> {
     source.effects().into_iter().map(|effect| (effect.what, effect.count)).collect()
 }
 
-fn fails(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
+fn summary(failures: &[LaneFailure]) -> Vec<(usize, usize, Advice)> {
     failures.iter().map(|failure| (failure.run, failure.done, failure.advice)).collect()
 }
 
 #[test]
 fn records_become_rows_and_are_not_applied_twice() {
-    let place = Place::new(SCHEMA, UPSERT);
-    let source = place.source();
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    let source = projection.source();
     let claim = |source: &ProjectionSource| source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     assert_eq!(claim(&source), [None]);
     let batch = [keyed("a", &[0, 2, 5]), keyed("b", &[1])];
     assert_eq!(source.make(0).handle(&batch), []);
-    assert_eq!(source.make(1).handle(&batch), [], "the same again");
+    assert_eq!(source.make(1).handle(&batch), [], "the same batch again");
     source.finish(RunEnd::default()).unwrap();
-    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 5 3", "b 1 1"]);
+    assert_eq!(projection.rows("SELECT * FROM item ORDER BY key"), ["a 5 3", "b 1 1"]);
     let expected = [("already applied", 4), ("rows.item", 4), ("statements.item", 4)];
     assert_eq!(effects(&source), expected.map(|(what, count)| (what.to_owned(), count)).into());
 
-    let source = place.source();
-    assert_eq!(claim(&source), [None], "no position was told");
+    let source = projection.source();
+    assert_eq!(claim(&source), [None], "no position is stored");
     assert_eq!(source.make(0).handle(&[keyed("a", &[0, 2, 5, 6])]), []);
-    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 6 4", "b 1 1"]);
+    assert_eq!(projection.rows("SELECT * FROM item ORDER BY key"), ["a 6 4", "b 1 1"]);
 }
 
-struct At(AtomicI64);
+struct TestPositions(AtomicI64);
 
-impl Positions for At {
+impl Positions for TestPositions {
     fn position(&self, _partition: u32) -> i64 {
         self.0.load(Relaxed)
     }
 }
 
 #[test]
-fn a_target_stands_where_everything_below_is_dealt_with() {
-    let place = Place::new(SCHEMA, UPSERT);
+fn the_claimed_position_follows_contiguous_records() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
     let id = [TopicPartition::new("t", 0)];
-    let source = place.source();
-    let positions = Arc::new(At(AtomicI64::new(3)));
+    let source = projection.source();
+    let positions = Arc::new(TestPositions(AtomicI64::new(3)));
     source.watch(Arc::clone(&positions) as _);
     source.claim(&id, &Logs::default()).unwrap();
-    // 0 to 2 were dealt with otherwise, 4 is not there yet.
+    // Offsets 0 to 2 are settled, 4 is missing.
     source.make(0).handle(&[keyed("a", &[3, 5, 6])]);
-    let source = place.source();
+    let source = projection.source();
     assert_eq!(source.claim(&id, &Logs::default()).unwrap()[0].unwrap().get(), 4);
     source.watch(Arc::clone(&positions) as _);
     source.make(0).handle(&[keyed("a", &[4, 5, 6])]);
     positions.0.store(7, Relaxed);
     source.finish(RunEnd::default()).unwrap();
-    assert_eq!(place.rows("SELECT count FROM item"), ["4"]);
-    assert_eq!(place.rows("SELECT position FROM kreplay_positions"), ["7"]);
-    assert_eq!(place.rows("SELECT count(*) FROM kreplay_applied"), ["0"], "nothing is kept below the position");
+    assert_eq!(projection.rows("SELECT count FROM item"), ["4"]);
+    assert_eq!(projection.rows("SELECT position FROM kreplay_positions"), ["7"]);
+    assert_eq!(projection.rows("SELECT count(*) FROM kreplay_applied"), ["0"], "no rows remain below the position");
 }
 
 #[test]
-fn whoever_was_replaced_writes_nothing() {
-    let place = Place::new(SCHEMA, UPSERT);
-    let (first, second) = (place.source(), place.source());
+fn a_replaced_owner_cannot_write() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    let (first, second) = (projection.source(), projection.source());
     let mut handler = first.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
     second.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let failures = handler.handle(&[keyed("a", &[1]), run(9, vec![record(1, 0, Some("z"), None)])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)], "the other partition is still its own");
-    assert!(failures[0].error.contains("another run has taken this projection over"));
+    assert_eq!(summary(&failures), [(0, 0, Advice::Stop)], "the other partition is still claimed");
+    assert!(failures[0].error.contains("another run has claimed this projection"));
     assert_eq!(second.make(0).handle(&[keyed("a", &[0, 1, 2])]), []);
-    assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), ["a 2 3", "z null 1"]);
+    assert_eq!(projection.rows("SELECT * FROM item ORDER BY key"), ["a 2 3", "z null 1"]);
 }
 
 #[test]
-fn a_failing_record_ends_its_own_run_only() {
-    // A second statement that fails has to take the first one with it.
+fn a_failing_record_fails_only_its_own_run() {
+    // A failing second statement must undo the first one.
     let schema = format!("{SCHEMA} CREATE TABLE IF NOT EXISTS log (n INTEGER NOT NULL CHECK (n < 100), UNIQUE (n));");
-    let place = Place::new(&schema, &format!("{UPSERT};\nINSERT INTO log VALUES (:json.n);"));
+    let projection = TestProjection::new(&schema, &format!("{UPSERT};\nINSERT INTO log VALUES (:json.n);"));
     let value = |n: &str| format!("{{\"n\": {n}}}").into_bytes();
     let lane = |key: &str, values: &[&str], first: i64| {
         let records = (first..).zip(values).map(|(offset, n)| record(0, offset, Some(key), Some(&value(n))));
         run(0, records.collect())
     };
-    let source = place.source();
+    let source = projection.source();
     let batch = [
         lane("good", &["1", "2", "3"], 0),
         lane("check", &["4", "100", "5"], 10),
@@ -201,25 +201,28 @@ fn a_failing_record_ends_its_own_run_only() {
     let mut failures = source.make(0).handle(&batch);
     failures.sort_by_key(|failure| failure.run);
     assert_eq!(
-        fails(&failures),
+        summary(&failures),
         [(1, 1, Advice::Retry), (2, 0, Advice::GiveUp), (3, 1, Advice::Retry), (4, 1, Advice::GiveUp),]
     );
     assert!(failures[0].error.contains("CHECK constraint failed: n < 100 (statement at line 8)"), "{failures:?}");
     assert!(failures[3].error.contains("it is not JSON"), "{failures:?}");
-    assert_eq!(place.rows("SELECT key, count FROM item ORDER BY key"), ["check 1", "garbage 1", "good 3", "unique 1"]);
-    assert_eq!(place.rows("SELECT n FROM log ORDER BY n"), ["1", "2", "3", "4", "7", "8"]);
-    // What was dealt with is not applied again, the rest is.
+    assert_eq!(
+        projection.rows("SELECT key, count FROM item ORDER BY key"),
+        ["check 1", "garbage 1", "good 3", "unique 1"]
+    );
+    assert_eq!(projection.rows("SELECT n FROM log ORDER BY n"), ["1", "2", "3", "4", "7", "8"]);
+    // Records that were applied are not applied again.
     assert_eq!(source.make(0).handle(&[lane("check", &["4", "50", "5"], 10)]), []);
-    assert_eq!(place.rows("SELECT count FROM item WHERE key = 'check'"), ["3"]);
+    assert_eq!(projection.rows("SELECT count FROM item WHERE key = 'check'"), ["3"]);
 }
 
 #[test]
-fn statements_that_end_the_transaction_take_nobody_with_them() {
+fn records_that_end_the_transaction_do_not_fail_others() {
     let schema = "CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY ON CONFLICT ROLLBACK);
         CREATE TABLE IF NOT EXISTS other (key TEXT);";
-    let place = Place::new(schema, "INSERT INTO other VALUES (:key); INSERT INTO item VALUES (:value)");
-    let source = place.source();
-    // Every second run has a value that was there: more than there are restarts.
+    let projection = TestProjection::new(schema, "INSERT INTO other VALUES (:key); INSERT INTO item VALUES (:value)");
+    let source = projection.source();
+    // Every second run has a duplicate value, which is more often than transactions are restarted.
     let batch: Vec<_> = (0..20)
         .map(|n| {
             let value = |at: i64| if n % 2 == 0 && at == 1 { "twice".into() } else { format!("{n}-{at}") };
@@ -229,42 +232,42 @@ fn statements_that_end_the_transaction_take_nobody_with_them() {
         .collect();
     let mut failures = source.make(0).handle(&batch);
     failures.sort_by_key(|failure| failure.run);
-    // The first of them is the one that stays.
+    // The first of the duplicates is stored.
     let expected: Vec<_> = (2..20).step_by(2).map(|run| (run, 1, Advice::Retry)).collect();
-    assert_eq!(fails(&failures), expected, "{failures:?}");
+    assert_eq!(summary(&failures), expected, "{failures:?}");
     let rows = 10 * 3 + 3 + 9;
-    assert_eq!(place.rows("SELECT count(*) FROM item"), [rows.to_string()]);
-    assert_eq!(place.rows("SELECT count(*) FROM other"), [rows.to_string()], "nothing is left of a record that failed");
+    assert_eq!(projection.rows("SELECT count(*) FROM item"), [rows.to_string()]);
+    assert_eq!(projection.rows("SELECT count(*) FROM other"), [rows.to_string()], "a failed record leaves no changes");
 }
 
 #[test]
-fn what_is_checked_at_the_end_of_a_transaction_is_found_too() {
+fn deferred_constraint_violations_fail_their_record() {
     let schema = "PRAGMA foreign_keys = ON;
         CREATE TABLE IF NOT EXISTS team (id TEXT PRIMARY KEY);
         INSERT OR IGNORE INTO team VALUES ('a');
         CREATE TABLE IF NOT EXISTS member (id TEXT, team TEXT REFERENCES team DEFERRABLE INITIALLY DEFERRED);";
-    let place = Place::new(schema, "INSERT INTO member VALUES (:key, :value)");
-    // Within a transaction this pragma does nothing.
-    let text = std::fs::read_to_string(place.definition()).unwrap();
-    std::fs::write(place.definition(), text.replace("'''\nPRAGMA", "'''\nCOMMIT; PRAGMA")).unwrap();
-    let source = place.source();
+    let projection = TestProjection::new(schema, "INSERT INTO member VALUES (:key, :value)");
+    // The pragma has no effect within a transaction.
+    let text = std::fs::read_to_string(projection.definition()).unwrap();
+    std::fs::write(projection.definition(), text.replace("'''\nPRAGMA", "'''\nCOMMIT; PRAGMA")).unwrap();
+    let source = projection.source();
     let lane = |n: i64, teams: [&str; 2]| {
         let records = (0..).zip(teams).map(|(at, team)| record(0, n * 2 + at, Some("k"), Some(team.as_bytes())));
         run(0, records.collect())
     };
     let failures = source.make(0).handle(&[lane(0, ["a", "a"]), lane(1, ["a", "b"]), lane(2, ["a", "a"])]);
-    assert_eq!(fails(&failures), [(1, 1, Advice::Retry)]);
+    assert_eq!(summary(&failures), [(1, 1, Advice::Retry)]);
     assert!(failures[0].error.contains("FOREIGN KEY"), "{failures:?}");
-    assert_eq!(place.rows("SELECT count(*) FROM member"), ["5"]);
+    assert_eq!(projection.rows("SELECT count(*) FROM member"), ["5"]);
 }
 
 #[test]
-fn or_fail_leaves_nothing_behind() {
+fn or_fail_leaves_no_partial_changes() {
     let schema = "CREATE TABLE IF NOT EXISTS item (n INTEGER UNIQUE); INSERT OR IGNORE INTO item VALUES (2);";
-    let place = Place::new(schema, "INSERT OR FAIL INTO item SELECT value FROM json_each(:json)");
-    let failures = place.source().make(0).handle(&[run(0, vec![record(0, 0, None, Some(b"[1, 2, 3]"))])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Retry)]);
-    assert_eq!(place.rows("SELECT n FROM item"), ["2"]);
+    let projection = TestProjection::new(schema, "INSERT OR FAIL INTO item SELECT value FROM json_each(:json)");
+    let failures = projection.source().make(0).handle(&[run(0, vec![record(0, 0, None, Some(b"[1, 2, 3]"))])]);
+    assert_eq!(summary(&failures), [(0, 0, Advice::Retry)]);
+    assert_eq!(projection.rows("SELECT n FROM item"), ["2"]);
 }
 
 #[test]
@@ -272,26 +275,27 @@ fn values_keep_their_types() {
     let schema = "CREATE TABLE IF NOT EXISTS v (a, b, c, d, e, f, g, h, i, j, k, l);";
     let sql = "INSERT INTO v SELECT :key, typeof(:value), :json.i, typeof(:json.f), :json.t, typeof(:json.none),
         :json.list, :header.kind, :topic || :partition || :offset, :timestamp, :event_type, typeof(:json.big)";
-    let place = Place::new(schema, sql);
+    let projection = TestProjection::new(schema, sql);
     let value = br#"{"i": 7, "f": 1.5, "t": true, "none": null, "list": [1, {"a": "b"}], "type": "made", "big": 18446744073709551615}"#;
-    let source = place.source();
+    let source = projection.source();
     assert!(source.wants_headers());
     assert_eq!(source.make(0).handle(&[run(0, vec![record(2, 9, Some("k"), Some(value))])]), []);
     let expected = r#"k text 7 real 1 null [1,{"a":"b"}] test u09 1000 made text"#;
-    assert_eq!(place.rows("SELECT * FROM v"), [expected]);
+    assert_eq!(projection.rows("SELECT * FROM v"), [expected]);
 }
 
 #[test]
-fn numbers_keep_their_digits_or_are_refused() {
+fn numbers_keep_their_digits_or_are_rejected() {
     let schema = "CREATE TABLE IF NOT EXISTS v (k TEXT PRIMARY KEY, t TEXT, i INTEGER, n DECIMAL(10, 2), r REAL, x) ;
         CREATE TABLE IF NOT EXISTS s (t TEXT, i INTEGER, r REAL, x ANY) STRICT;
         CREATE TABLE IF NOT EXISTS w (k TEXT PRIMARY KEY, i INTEGER) WITHOUT ROWID;";
     let stored = |sql: &str, number: &str, query: &str| {
-        let place = Place::new(schema, sql);
+        let projection = TestProjection::new(schema, sql);
         let value = format!("{{\"n\":{number},\"list\":[{number},  {{\"b\":1,\"a\":{number},\"b\":2}}]}}");
-        let failures = place.source().make(0).handle(&[run(0, vec![record(0, 0, Some("k"), Some(value.as_bytes()))])]);
+        let failures =
+            projection.source().make(0).handle(&[run(0, vec![record(0, 0, Some("k"), Some(value.as_bytes()))])]);
         match failures.as_slice() {
-            [] => Ok(place.rows(query).join("")),
+            [] => Ok(projection.rows(query).join("")),
             [failure] => {
                 assert_eq!((failure.done, failure.advice), (0, Advice::GiveUp), "{}", failure.error);
                 Err(failure.error.clone())
@@ -370,7 +374,7 @@ fn numbers_keep_their_digits_or_are_refused() {
 }
 
 #[test]
-fn what_can_never_work_is_refused_before_the_run() {
+fn invalid_definitions_and_targets_are_rejected_before_the_run() {
     for (schema, sql, parts) in [
         (SCHEMA, "INSERT INTO itm VALUES (:key)", "p.toml:6: sql: no such table: itm; is it missing in schema?"),
         (
@@ -381,54 +385,54 @@ fn what_can_never_work_is_refused_before_the_run() {
         (SCHEMA, "\nINSERT INTO item VALEUS (:key)", "p.toml:7: sql: near \"VALEUS\": syntax error"),
         (SCHEMA, "UPDATE item SET value = \"nam\"", "no such column"),
         (SCHEMA, "SELECT :kye", "p.toml:6: on[1].sql: there is no parameter :kye; did you mean :key?"),
-        (SCHEMA, "SELECT :key FROM item", "a statement has to insert, update or delete"),
-        (SCHEMA, "COMMIT", "a statement has to insert, update or delete"),
-        (SCHEMA, "-- nothing", "there is no statement in it"),
+        (SCHEMA, "SELECT :key FROM item", "a statement must insert, update or delete"),
+        (SCHEMA, "COMMIT", "a statement must insert, update or delete"),
+        (SCHEMA, "-- nothing", "it contains no statement"),
         ("CREATE TABLE x (a", UPSERT, "p.toml: schema: incomplete input"),
     ] {
-        let error = Place::new(schema, sql).refusal();
+        let error = TestProjection::new(schema, sql).open_error();
         assert!(error.starts_with("handler projection: ") && error.contains(parts), "{sql}: {error}");
     }
-    let place = Place::new(SCHEMA, UPSERT);
-    std::fs::write(place.database(), "this is a text of more than a hundred bytes ".repeat(99)).unwrap();
-    assert!(place.refusal().contains("not a database"), "{}", place.refusal());
-    let mut place = Place::new(SCHEMA, UPSERT);
-    place.context.settings.projection.target = Some(target("sqlite:/no/such/dir/p.db"));
-    assert!(place.refusal().contains("/no/such/dir/p.db: it cannot be opened"), "{}", place.refusal());
-    place.context.settings.projection.target = Some(target("sqlite::memory:"));
-    assert!(place.refusal().contains("would be lost"), "{}", place.refusal());
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    std::fs::write(projection.database(), "this is a text of more than a hundred bytes ".repeat(99)).unwrap();
+    assert!(projection.open_error().contains("not a database"), "{}", projection.open_error());
+    let mut projection = TestProjection::new(SCHEMA, UPSERT);
+    projection.context.settings.projection.target = Some(target("sqlite:/no/such/dir/p.db"));
+    assert!(projection.open_error().contains("/no/such/dir/p.db: cannot open the file"), "{}", projection.open_error());
+    projection.context.settings.projection.target = Some(target("sqlite::memory:"));
+    assert!(projection.open_error().contains("would be lost"), "{}", projection.open_error());
     let error = ProjectionSource::open(None, &HandlerContext::testing(&[])).err().unwrap();
-    assert!(error.is_usage() && error.to_string().contains("it has no target"), "{error}");
+    assert!(error.is_usage() && error.to_string().contains("no target given"), "{error}");
 }
 
 #[test]
-fn a_dry_run_makes_nothing() {
-    let mut place = Place::new(SCHEMA, UPSERT);
-    place.context.preview_only = true;
-    let source = place.source();
+fn a_dry_run_creates_no_file() {
+    let mut projection = TestProjection::new(SCHEMA, UPSERT);
+    projection.context.preview_only = true;
+    let source = projection.source();
     let mut effects = Vec::new();
     source.preview().unwrap().preview(&record(0, 0, Some("a"), Some(b"1")), &mut effects).unwrap();
     assert_eq!(effects.len(), 1);
-    assert_eq!(fails(&source.make(0).handle(&[keyed("a", &[0])])), [(0, 0, Advice::Stop)]);
+    assert_eq!(summary(&source.make(0).handle(&[keyed("a", &[0])])), [(0, 0, Advice::Stop)]);
     source.finish(RunEnd::default()).unwrap();
-    assert!(!place.database().exists());
+    assert!(!projection.database().exists());
 }
 
 #[test]
-fn a_full_disk_fails_the_batch_and_loses_nothing() {
-    let place = Place::new(SCHEMA, UPSERT);
-    let source = place.source();
+fn a_full_disk_fails_the_batch_without_data_loss() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    let source = projection.source();
     let mut handler = source.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
-    // The limit is that of a connection: it is set on the one that writes, by way of the schema.
+    // The limit applies to a connection. The schema sets it on the one that writes.
     drop((source, handler));
     let limited = |pages: &str| {
-        let text = std::fs::read_to_string(place.definition()).unwrap();
+        let text = std::fs::read_to_string(projection.definition()).unwrap();
         let schema = format!("'''\nPRAGMA max_page_count = {pages};\n{SCHEMA}'''");
         let (before, rest) = text.split_once("'''").unwrap();
         let (_, after) = rest.split_once("'''").unwrap();
-        std::fs::write(place.definition(), format!("{before}{schema}{after}")).unwrap();
-        place.source()
+        std::fs::write(projection.definition(), format!("{before}{schema}{after}")).unwrap();
+        projection.source()
     };
     let big: Vec<_> = (1..200).map(|offset| record(0, offset, Some("b"), Some(&[b'x'; 3000]))).collect();
     let keys = |lane: Vec<Record>| -> Vec<LaneRun> {
@@ -440,50 +444,50 @@ fn a_full_disk_fails_the_batch_and_loses_nothing() {
     let failures = limited("20").make(0).handle(&keys(big.clone()));
     assert_eq!(failures.len(), 199, "the whole batch");
     assert_eq!(failures[0].advice, Advice::Unable);
-    assert!(failures[0].error.contains("database or disk is full; make room"), "{failures:?}");
-    assert_eq!(place.rows("SELECT count(*) FROM item"), ["1"]);
+    assert!(failures[0].error.contains("database or disk is full; free disk space"), "{failures:?}");
+    assert_eq!(projection.rows("SELECT count(*) FROM item"), ["1"]);
     assert_eq!(limited("100000").make(0).handle(&keys(big)), []);
-    assert_eq!(place.rows("SELECT count(*), sum(count) FROM item"), ["200 200"]);
+    assert_eq!(projection.rows("SELECT count(*), sum(count) FROM item"), ["200 200"]);
 }
 
 #[test]
-fn a_locked_database_is_waited_for_and_then_told() {
-    let mut place = Place::new(SCHEMA, UPSERT);
-    place.context.settings.projection.busy_timeout = std::time::Duration::from_millis(20);
-    let source = place.source();
+fn a_locked_database_fails_the_batch_after_the_busy_timeout() {
+    let mut projection = TestProjection::new(SCHEMA, UPSERT);
+    projection.context.settings.projection.busy_timeout = std::time::Duration::from_millis(20);
+    let source = projection.source();
     let mut handler = source.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
-    let other = place.connection();
+    let other = projection.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failures = handler.handle(&[keyed("a", &[1])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Unable)]);
+    assert_eq!(summary(&failures), [(0, 0, Advice::Unable)]);
     assert!(failures[0].error.contains("another process has locked it"), "{failures:?}");
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
-    assert_eq!(place.rows("SELECT count FROM item"), ["2"]);
+    assert_eq!(projection.rows("SELECT count FROM item"), ["2"]);
 }
 
 #[test]
-fn a_database_that_vanishes_or_loses_its_table_stops_the_run() {
-    let place = Place::new(SCHEMA, UPSERT);
-    let source = place.source();
+fn a_deleted_database_or_table_stops_the_run() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    let source = projection.source();
     let mut handler = source.make(0);
     assert_eq!(handler.handle(&[keyed("a", &[0])]), []);
-    place.connection().execute_batch("ALTER TABLE item RENAME TO moved").unwrap();
+    projection.connection().execute_batch("ALTER TABLE item RENAME TO moved").unwrap();
     let failures = handler.handle(&[keyed("a", &[1])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)]);
-    assert!(failures[0].error.contains("no such table: item; somebody has changed the schema"), "{failures:?}");
-    place.connection().execute_batch("ALTER TABLE moved RENAME TO item").unwrap();
+    assert_eq!(summary(&failures), [(0, 0, Advice::Stop)]);
+    assert!(failures[0].error.contains("no such table: item; the schema was changed"), "{failures:?}");
+    projection.connection().execute_batch("ALTER TABLE moved RENAME TO item").unwrap();
     assert_eq!(handler.handle(&[keyed("a", &[1])]), []);
-    std::fs::remove_file(place.database()).unwrap();
+    std::fs::remove_file(projection.database()).unwrap();
     let failures = handler.handle(&[keyed("a", &[2])]);
-    assert_eq!(fails(&failures), [(0, 0, Advice::Stop)]);
+    assert_eq!(summary(&failures), [(0, 0, Advice::Stop)]);
     assert!(failures[0].error.contains("was deleted or replaced"), "{failures:?}");
     assert!(source.finish(RunEnd::default()).unwrap_err().to_string().contains("was deleted or replaced"));
 }
 
 #[test]
-fn the_built_in_projection_keeps_what_each_key_came_to() {
+fn the_built_in_projection_keeps_the_state_of_each_key() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("b.db");
     let mut context = HandlerContext::testing(&[TopicPartition::new("t", 0), TopicPartition::new("t", 1)]);
@@ -499,7 +503,7 @@ fn the_built_in_projection_keeps_what_each_key_came_to() {
     let query = "SELECT key, unkeyed, last_value, records, last_topic, last_partition, last_offset, last_timestamp
         FROM kreplay_projection ORDER BY key, unkeyed";
     assert_eq!(rows(&path, query), [" t-0 null 2 t 0 2 1000", " t-1 x 1 t 1 0 1000", "a  null 3 t 1 1 1000"]);
-    // The digest is what its description says, and depends on the order.
+    // The digest matches its definition and depends on the order.
     let hashes: Vec<i128> = [&lanes[0].records[0], &lanes[0].records[1], &lanes[3].records[0]]
         .map(|record| i128::from(crate::domain::hash_content(record)) % 17_592_186_044_399)
         .into();
@@ -511,29 +515,36 @@ fn the_built_in_projection_keeps_what_each_key_came_to() {
 }
 
 #[test]
-fn many_rows_above_a_position_become_few() {
-    let place = Place::new(SCHEMA, UPSERT);
-    let source = place.source();
-    source.watch(Arc::new(At(AtomicI64::new(0))));
+fn rows_above_the_position_are_compacted() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    let source = projection.source();
+    source.watch(Arc::new(TestPositions(AtomicI64::new(0))));
     let mut handler = source.make(0);
-    // Offset 0 never comes; every other offset comes late.
+    // Offset 0 is never applied, and every other offset is applied later.
     for n in 0..2000 {
         assert_eq!(handler.handle(&[keyed("a", &[1 + 2 * n])]), []);
     }
-    let count: usize = place.rows("SELECT count(*) FROM kreplay_applied")[0].parse().unwrap();
+    let count: usize = projection.rows("SELECT count(*) FROM kreplay_applied")[0].parse().unwrap();
     assert!(count < 1100, "{count} rows");
-    let bytes: usize = place.rows("SELECT sum(length(offsets)) FROM kreplay_applied")[0].parse().unwrap();
+    let bytes: usize = projection.rows("SELECT sum(length(offsets)) FROM kreplay_applied")[0].parse().unwrap();
     assert!(bytes < 12_000, "{bytes} bytes");
-    let again = place.source();
+    let again = projection.source();
     let all: Vec<i64> = (1..4002).collect();
     assert_eq!(again.make(0).handle(&[keyed("a", &all)]), []);
-    assert_eq!(place.rows("SELECT count FROM item"), ["4001"]);
+    assert_eq!(projection.rows("SELECT count FROM item"), ["4001"]);
 }
 
-/// One attempt of a run in a random order of batches, with workers side by side, that is given up somewhere.
-fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeSet<usize>, position: i64) -> usize {
-    let source = place.source();
-    source.watch(Arc::new(At(AtomicI64::new(position))));
+/// One attempt of a run: two workers, batches in a random order, and an end at a random point. Returns the number of
+/// applied records.
+fn attempt(
+    projection: &TestProjection,
+    log: &[(u32, String)],
+    choices: &[u8],
+    faulty: &BTreeSet<usize>,
+    position: i64,
+) -> usize {
+    let source = projection.source();
+    source.watch(Arc::new(TestPositions(AtomicI64::new(position))));
     source.claim(&[TopicPartition::new("t", 0)], &Logs::default()).unwrap();
     let mut handlers = [source.make(0), source.make(1)];
     // Lanes of four keys; each choice takes some records of some lanes.
@@ -558,7 +569,7 @@ fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeS
             .iter()
             .map(|(key, offsets)| {
                 let one = |offset: &usize| {
-                    // A fault is there once, as a database that hesitates would have it.
+                    // Each fault occurs only once, like a transient error of the database.
                     let broken = faulty.contains(offset) && !failed.contains(offset);
                     let value = if broken { "broken" } else { log[*offset].1.as_str() };
                     record(0, i64::try_from(*offset).unwrap(), Some(&key.to_string()), Some(value.as_bytes()))
@@ -582,8 +593,8 @@ fn attempt(place: &Place, log: &[(u32, String)], choices: &[u8], faulty: &BTreeS
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whatever the order of batches, whatever fails and wherever attempts end: the rows are those of applying each record
-    /// once, in the order of its key.
+    /// For any order of batches, any failures and any ends of attempts, the rows are the same as after applying each
+    /// record once, in the order of its key.
     #[test]
     fn each_record_is_applied_once(
         keys in prop::collection::vec(0_u32..4, 1..60),
@@ -595,14 +606,14 @@ proptest! {
         let sql = "INSERT INTO seen VALUES (:offset);
             INSERT INTO item VALUES (:key, :value, 1, :value)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value, count = count + 1, chain = chain || ',' || excluded.value";
-        let place = Place::new(schema, sql);
+        let projection = TestProjection::new(schema, sql);
         let log: Vec<(u32, String)> = (0..).zip(keys).map(|(n, key): (i64, _)| (key, n.to_string())).collect();
         for (choices, position) in &attempts {
-            attempt(&place, &log, choices, &faulty, *position);
+            attempt(&projection, &log, choices, &faulty, *position);
         }
         let mut all = 0;
         for _ in 0..20 {
-            all = attempt(&place, &log, &[0xFF; 20], &BTreeSet::new(), 0);
+            all = attempt(&projection, &log, &[0xFF; 20], &BTreeSet::new(), 0);
         }
         prop_assert_eq!(all, log.len());
         let mut expected: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
@@ -613,12 +624,12 @@ proptest! {
             .iter()
             .map(|(key, values)| format!("{key} {} {} {}", values.last().unwrap(), values.len(), values.join(",")))
             .collect();
-        prop_assert_eq!(place.rows("SELECT * FROM item ORDER BY key"), expected);
-        prop_assert_eq!(place.rows("SELECT count(*) FROM seen"), [log.len().to_string()]);
+        prop_assert_eq!(projection.rows("SELECT * FROM item ORDER BY key"), expected);
+        prop_assert_eq!(projection.rows("SELECT count(*) FROM seen"), [log.len().to_string()]);
     }
 }
 
-/// What the cluster says of the topic `t`.
+/// The identity of the topic `t`, as reported by the cluster.
 fn logs(cluster: Option<&str>, id: Option<&str>) -> Logs {
     let mut logs = Logs::default();
     logs.learn(cluster.map(Into::into), [("t".to_owned(), id.map(Into::into))]);
@@ -626,39 +637,39 @@ fn logs(cluster: Option<&str>, id: Option<&str>) -> Logs {
 }
 
 #[test]
-fn positions_of_another_log_are_refused_and_left_as_they_are() {
+fn positions_of_another_log_are_rejected_and_unchanged() {
     const KEPT: &str =
         "SELECT topic, partition, position, owner, cluster_id, topic_id FROM kreplay_positions ORDER BY 1, 2";
-    let place = Place::new(SCHEMA, UPSERT);
+    let projection = TestProjection::new(SCHEMA, UPSERT);
     let both = [TopicPartition::new("t", 0), TopicPartition::new("t", 1)];
-    let source = place.source();
-    source.watch(Arc::new(At(AtomicI64::new(3))));
+    let source = projection.source();
+    source.watch(Arc::new(TestPositions(AtomicI64::new(3))));
     source.claim(&both, &logs(Some("c"), Some("1"))).unwrap();
     assert_eq!(source.make(0).handle(&[keyed("a", &[0, 1, 2])]), []);
     source.finish(RunEnd::default()).unwrap();
-    let kept = place.rows(KEPT);
+    let kept = projection.rows(KEPT);
     assert!(kept.len() == 2 && kept.iter().all(|row| row.ends_with(" c 1")), "{kept:?}");
     for (now, usage) in [(logs(Some("c"), Some("2")), false), (logs(Some("d"), Some("1")), true)] {
-        let source = place.source();
-        // Whatever is claimed: the run reads `t`, too.
+        let source = projection.source();
+        // The partitions that are claimed do not matter: the run also reads `t`.
         for partitions in [&both[..], &[TopicPartition::new("u", 0)]] {
             let refused = source.claim(partitions, &now).unwrap_err();
             assert!(refused.is_final() && refused.is_usage() == usage, "{refused}");
         }
-        assert_eq!(place.rows(KEPT), kept, "not even the owners change");
+        assert_eq!(projection.rows(KEPT), kept, "the owners are unchanged, too");
     }
-    // A cluster that says nothing is believed, and what is known stays.
+    // Unknown ids are not compared, and stored ids are kept.
     for now in [Logs::default(), logs(None, None), logs(Some("c"), None), logs(Some("c"), Some("1"))] {
-        let stands = place.source().claim(&both[..1], &now).unwrap();
-        assert_eq!(stands[0].map(crate::domain::Offset::get), Some(3));
+        let positions = projection.source().claim(&both[..1], &now).unwrap();
+        assert_eq!(positions[0].map(crate::domain::Offset::get), Some(3));
     }
-    assert!(place.rows(KEPT).iter().all(|row| row.ends_with(" c 1")), "{:?}", place.rows(KEPT));
+    assert!(projection.rows(KEPT).iter().all(|row| row.ends_with(" c 1")), "{:?}", projection.rows(KEPT));
 }
 
 #[test]
-fn a_file_of_an_earlier_version_takes_the_log_of_its_next_run() {
-    let place = Place::new(SCHEMA, UPSERT);
-    place
+fn a_file_of_an_earlier_version_gets_the_log_identity_of_the_next_run() {
+    let projection = TestProjection::new(SCHEMA, UPSERT);
+    projection
         .connection()
         .execute_batch(
             "CREATE TABLE kreplay_positions (
@@ -668,11 +679,12 @@ fn a_file_of_an_earlier_version_takes_the_log_of_its_next_run() {
             INSERT INTO kreplay_positions VALUES (7, 'p', 't', 0, 5, 'x'), (8, 'p', 'u', 0, 6, 'x')",
         )
         .unwrap();
-    let claim = |now: &Logs| place.source().claim(&[TopicPartition::new("t", 0)], now);
+    let claim = |now: &Logs| projection.source().claim(&[TopicPartition::new("t", 0)], now);
     assert_eq!(claim(&logs(None, Some("1"))).unwrap()[0].map(crate::domain::Offset::get), Some(5));
-    let noted = || place.rows("SELECT id, position, cluster_id, topic_id FROM kreplay_positions ORDER BY id");
-    assert_eq!(noted(), ["7 5 null 1", "8 6 null null"]);
+    let stored_logs =
+        || projection.rows("SELECT id, position, cluster_id, topic_id FROM kreplay_positions ORDER BY id");
+    assert_eq!(stored_logs(), ["7 5 null 1", "8 6 null null"]);
     claim(&logs(Some("c"), Some("1"))).unwrap();
-    assert_eq!(noted(), ["7 5 c 1", "8 6 null null"], "what is learned later is noted then");
+    assert_eq!(stored_logs(), ["7 5 c 1", "8 6 null null"], "an id that is learned later is added");
     assert!(claim(&logs(Some("c"), Some("2"))).is_err());
 }

@@ -1,4 +1,4 @@
-//! SQL with named parameters, brought into a form that no database's own placeholders are part of.
+//! Parses SQL with named parameters.
 
 mod parameter;
 mod scan;
@@ -9,9 +9,9 @@ mod token;
 pub(super) use parameter::{HASH_FACTOR, HASH_MODULUS, Parameter};
 pub(super) use token::Token;
 
-use scan::{Piece, Word};
+use scan::{SqlPart, Word};
 
-/// Which database's rules for quotes, comments and placeholders a text follows.
+/// The SQL dialect: its quotes, comments and placeholders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `"…"`, `` `…` `` and `[…]` are names, comments do not nest, placeholders are `?1`.
@@ -20,41 +20,41 @@ pub(super) enum Dialect {
     Postgres,
 }
 
-/// A text that is no SQL with our parameters.
+/// An error in SQL with named parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StatementError {
-    /// Where, in bytes from the beginning of the text.
+    /// The byte offset in the text.
     pub(super) at: usize,
-    /// What is wrong there, in one sentence.
+    /// The error as one sentence.
     pub(super) message: String,
 }
 
 /// One SQL statement.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Statement {
-    pieces: Vec<Piece>,
+    parts: Vec<SqlPart>,
     parameters: Vec<Parameter>,
     table: Option<String>,
     verb: String,
-    /// Where it begins in the text that it was read from, in bytes.
+    /// The byte offset of its beginning in the text that it was parsed from.
     pub(super) at: usize,
-    /// The line of its file, from 1; 0 where it is from no file.
+    /// The line in its file, from 1; 0 if it is not from a file.
     pub(super) line: usize,
 }
 
 impl Statement {
-    /// Reads one statement or several, with semicolons between them. Comments alone are no statement.
+    /// Parses statements that are separated by semicolons. Comments alone are not a statement.
     ///
     /// # Errors
-    /// A parameter that there is not, a placeholder of the database's own, a quote or comment without its end.
+    /// An unknown parameter, a placeholder of the database, or an unterminated quote or comment.
     pub(super) fn parse_all(text: &str, dialect: Dialect) -> Result<Vec<Self>, StatementError> {
         let statements = scan::statements(text, dialect)?;
         Ok(statements
             .into_iter()
             .map(|scanned| {
                 let mut parameters: Vec<Parameter> = Vec::new();
-                for piece in &scanned.pieces {
-                    if let Piece::Parameter(parameter) = piece
+                for part in &scanned.parts {
+                    if let SqlPart::Parameter(parameter) = part
                         && !parameters.contains(parameter)
                     {
                         parameters.push(parameter.clone());
@@ -63,7 +63,7 @@ impl Statement {
                 Self {
                     table: table(&scanned.words),
                     verb: verb(&scanned.words),
-                    pieces: scanned.pieces,
+                    parts: scanned.parts,
                     parameters,
                     at: scanned.at,
                     line: 0,
@@ -72,52 +72,51 @@ impl Statement {
             .collect())
     }
 
-    /// What has to be bound, in the order of the placeholders, each once.
+    /// The parameters in the order of their placeholders, each once.
     pub(super) fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// The table that it changes, without schema and quotes, where that can be told.
+    /// The table that it changes, without schema and quotes, if it can be determined.
     pub(super) fn table(&self) -> Option<&str> {
         self.table.as_deref()
     }
 
-    /// Whether it inserts, updates or deletes, as far as its first word says.
+    /// Whether it inserts, updates or deletes, judging by its first word.
     pub(super) fn changes_rows(&self) -> bool {
         ["insert", "replace", "update", "delete", "merge"].contains(&self.verb.as_str())
             || self.verb == "with" && self.table.is_some()
     }
 
-    /// Whether SQL's `PREPARE` takes it.
+    /// Whether SQL's `PREPARE` accepts it.
     pub(super) fn is_query(&self) -> bool {
         ["select", "insert", "update", "delete", "merge", "with", "values"].contains(&self.verb.as_str())
     }
 
-    /// The statement as the database takes it: with `?1`, or `$1`, for [`Self::parameters`].
+    /// The statement with placeholders `?1` or `$1` for [`Self::parameters`].
     pub(super) fn text(&self, dialect: Dialect) -> String {
-        let mark = match dialect {
+        let prefix = match dialect {
             Dialect::Sqlite => '?',
             Dialect::Postgres => '$',
         };
-        self.render(|index, _| format!("{mark}{}", index + 1))
+        self.render(|index, _| format!("{prefix}{}", index + 1))
     }
 
-    /// Its tokens, by the rules of PostgreSQL.
+    /// Its tokens in PostgreSQL's dialect.
     pub(super) fn tokens(&self) -> Vec<Token> {
-        token::tokens(&self.pieces)
+        token::tokens(&self.parts)
     }
 
-    /// Which of [`Self::parameters`] each use of a parameter means, in the order of the text.
+    /// By use of a parameter, in the order of the text: its index in [`Self::parameters`].
     pub(super) fn uses(&self) -> Vec<usize> {
-        let parameters = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Parameter(parameter) => Some(parameter),
-            Piece::Sql(_) | Piece::Space(_) => None,
+        let parameters = self.parts.iter().filter_map(|part| match part {
+            SqlPart::Parameter(parameter) => Some(parameter),
+            SqlPart::Sql(_) | SqlPart::Space(_) => None,
         });
         parameters.map(|parameter| self.index(parameter)).collect()
     }
 
-    /// The statement as PostgreSQL takes it, with a placeholder of its own choice for each use: `numbers` has them by use,
-    /// from 0.
+    /// The statement with PostgreSQL's placeholders. `numbers` has the placeholder of each use, from 0.
     pub(super) fn numbered(&self, numbers: &[usize]) -> String {
         let mut uses = numbers.iter();
         self.render(|index, _| format!("${}", 1 + uses.next().copied().unwrap_or(index)))
@@ -127,18 +126,19 @@ impl Statement {
         self.parameters.iter().position(|other| other == parameter).unwrap_or_default()
     }
 
-    /// The same statement without comments, and with no more space than it needs.
-    pub(super) fn without_looks(&self) -> Self {
-        Self { pieces: without_looks(&self.pieces), ..self.clone() }
+    /// The same statement without comments and redundant white space.
+    pub(super) fn normalized(&self) -> Self {
+        Self { parts: normalized_parts(&self.parts), ..self.clone() }
     }
 
-    /// The statement with something in the place of each parameter: its index within [`Self::parameters`], and itself.
+    /// The statement with each parameter replaced by the result of `with`, which gets its index in [`Self::parameters`]
+    /// and the parameter.
     pub(super) fn render(&self, mut with: impl FnMut(usize, &Parameter) -> String) -> String {
         let mut text = String::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Sql(sql) | Piece::Space(sql) => text.push_str(sql),
-                Piece::Parameter(parameter) => {
+        for part in &self.parts {
+            match part {
+                SqlPart::Sql(sql) | SqlPart::Space(sql) => text.push_str(sql),
+                SqlPart::Parameter(parameter) => {
                     text.push_str(&with(self.index(parameter), parameter));
                 }
             }
@@ -147,22 +147,22 @@ impl Statement {
     }
 }
 
-/// A statement without comments, and with no more space than it needs: one form for texts that only look different.
-fn without_looks(pieces: &[Piece]) -> Vec<Piece> {
-    let mut kept: Vec<Piece> = Vec::new();
-    for (at, piece) in pieces.iter().enumerate() {
-        let Piece::Space(_) = piece else {
-            kept.push(piece.clone());
+/// Removes comments and redundant white space, so that equivalent texts become equal.
+fn normalized_parts(parts: &[SqlPart]) -> Vec<SqlPart> {
+    let mut kept: Vec<SqlPart> = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let SqlPart::Space(_) = part else {
+            kept.push(part.clone());
             continue;
         };
-        let opened = matches!(kept.last(), Some(Piece::Sql(sql)) if sql.ends_with(['(', ',']));
-        let closes = match pieces.get(at + 1) {
-            Some(Piece::Sql(sql)) => sql.starts_with([')', ',']),
+        let opened = matches!(kept.last(), Some(SqlPart::Sql(sql)) if sql.ends_with(['(', ',']));
+        let closes = match parts.get(at + 1) {
+            Some(SqlPart::Sql(sql)) => sql.starts_with([')', ',']),
             Some(_) => false,
             None => true,
         };
         if !opened && !closes {
-            kept.push(Piece::Space(" ".into()));
+            kept.push(SqlPart::Space(" ".into()));
         }
     }
     kept
@@ -176,16 +176,16 @@ fn verb(words: &[Word]) -> String {
     }
 }
 
-/// What stands behind `INTO`, `UPDATE` or `DELETE FROM`, outside of parentheses.
+/// The table after `INTO`, `UPDATE` or `DELETE FROM`, outside of parentheses.
 fn table(words: &[Word]) -> Option<String> {
     let is =
         |word: Option<&Word>, keyword: &str| matches!(word, Some(Word::Plain(it)) if it.eq_ignore_ascii_case(keyword));
     let mut at = words.iter().position(|word| {
         ["insert", "replace", "update", "delete", "merge"].iter().any(|keyword| is(Some(word), keyword))
     })?;
-    let update = is(words.get(at), "update");
+    let is_update = is(words.get(at), "update");
     at += 1;
-    if update {
+    if is_update {
         if is(words.get(at), "or") {
             at += 2;
         }

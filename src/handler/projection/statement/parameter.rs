@@ -1,48 +1,49 @@
-//! What can be put into a statement: parts of a record, by name.
+//! The named parameters of a statement: parts of a record.
 
 use std::fmt;
 
 use crate::plan::JsonPath;
 
-/// A part of a record that a statement names.
+/// A part of a record that a statement uses.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::handler::projection) enum Parameter {
-    /// `:key`: text where it is UTF-8, otherwise bytes; null where there is none.
+    /// `:key`: text if it is UTF-8, otherwise bytes; null if there is none.
     Key,
-    /// `:value`: as it came, not decoded; text where it is UTF-8, otherwise bytes; null for a tombstone.
+    /// `:value`: the original value, not decoded; text if it is UTF-8, otherwise bytes; null for a tombstone.
     Value,
     /// `:topic`: text.
     Topic,
-    /// `:partition`: a whole number.
+    /// `:partition`: an integer.
     Partition,
-    /// `:offset`: a whole number.
+    /// `:offset`: an integer.
     Offset,
-    /// `:timestamp`: milliseconds since 1970; null where the record has none.
+    /// `:timestamp`: milliseconds since 1970; null if the record has none.
     Timestamp,
-    /// `:header.NAME`: the first header of this name; text where it is UTF-8, otherwise bytes; null where there is none.
+    /// `:header.NAME`: the first header with this name; text if it is UTF-8, otherwise bytes; null if there is none.
     Header(String),
-    /// `:json` and `:json.PATH`: the decoded value, or what stands at a place in it, with its own type; lists and objects
-    /// are JSON. Null where there is nothing; a value that cannot be decoded fails the record.
+    /// `:json` and `:json.PATH`: the decoded value, or the part of it at a path, with its own type; lists and objects
+    /// are JSON. Null if there is nothing at the path. A value that cannot be decoded fails the record.
     Json(Option<JsonPath>),
-    /// `:event_type`: text where it is UTF-8, otherwise bytes; null where there is none.
+    /// `:event_type`: text if it is UTF-8, otherwise bytes; null if there is none.
     EventType,
-    /// `:lane_key`: the key that order goes by, the record's own or what the key template makes of it.
+    /// `:lane_key`: the key that the order depends on: the record's key, or the result of the key template.
     LaneKey,
-    /// `:unkeyed`: `TOPIC-PARTITION` where there is no `:lane_key`, otherwise empty text: what order goes by then.
+    /// `:unkeyed`: `TOPIC-PARTITION` if there is no `:lane_key`, since the order then depends on it; otherwise empty
+    /// text.
     Unkeyed,
     /// `:content_hash`: a hash of key and value, 0 to [`HASH_MODULUS`] - 1.
     ContentHash,
 }
 
-/// `:content_hash` is below this prime, the largest below 2⁴⁴: a product with [`HASH_FACTOR`] then fits into 63 bits, so that
-/// databases can chain hashes with the integers they all have.
+/// The modulus of `:content_hash`: the largest prime below 2⁴⁴. A product with [`HASH_FACTOR`] fits into 63 bits, so
+/// every database can chain hashes with 64-bit integers.
 pub(in crate::handler::projection) const HASH_MODULUS: i64 = (1 << 44) - 17;
 
 /// The factor of a chain of hashes, a prime: `chain = (chain * 524287 + :content_hash) % 17592186044399`.
 pub(in crate::handler::projection) const HASH_FACTOR: i64 = (1 << 19) - 1;
 
-/// The parameters that are a plain name.
-const PLAIN: [(&str, Parameter); 10] = [
+/// The parameters that consist of a plain name.
+const PLAIN_PARAMETERS: [(&str, Parameter); 10] = [
     ("key", Parameter::Key),
     ("value", Parameter::Value),
     ("topic", Parameter::Topic),
@@ -55,8 +56,8 @@ const PLAIN: [(&str, Parameter); 10] = [
     ("content_hash", Parameter::ContentHash),
 ];
 
-/// Reads the name behind a colon; returns how many bytes of it belong to the parameter.
-pub(super) fn read(text: &str) -> Result<(Parameter, usize), String> {
+/// Parses the name after a colon; returns the parameter and the length of its name in bytes.
+pub(super) fn parse(text: &str) -> Result<(Parameter, usize), String> {
     let head = word(text);
     let rest = &text[head.len()..];
     let part = rest.strip_prefix('.').filter(|rest| rest.starts_with(|c: char| is_word(c) || matches!(c, '"' | '[')));
@@ -72,23 +73,26 @@ pub(super) fn read(text: &str) -> Result<(Parameter, usize), String> {
             Ok((Parameter::Header(name), head.len() + 1 + length))
         }
         ("header", None) => Err(":header needs a name: write :header.NAME or :header.\"any name\"".into()),
-        (head, part) => match PLAIN.into_iter().find(|(name, _)| *name == head) {
+        (head, part) => match PLAIN_PARAMETERS.into_iter().find(|(name, _)| *name == head) {
             Some((name, _)) if part.is_some() => {
-                Err(format!(":{name} has no parts; write :json.PATH for a place in the value"))
+                Err(format!(":{name} has no parts; write :json.PATH for a part of the value"))
             }
             Some((_, parameter)) => Ok((parameter, head.len())),
-            None => Err(unknown(head)),
+            None => Err(unknown_parameter(head)),
         },
     }
 }
 
-fn unknown(head: &str) -> String {
-    let names = || PLAIN.iter().map(|(name, _)| *name).chain(["header", "json"]);
+fn unknown_parameter(head: &str) -> String {
+    let names = || PLAIN_PARAMETERS.iter().map(|(name, _)| *name).chain(["header", "json"]);
     if let Some(name) = names().find(|name| strsim::damerau_levenshtein(name, head) <= 2) {
         return format!("there is no parameter :{head}; did you mean :{name}?");
     }
-    let names: Vec<_> = PLAIN.iter().map(|(name, _)| format!(":{name}")).collect();
-    format!("there is no parameter :{head}; there are {}, :header.NAME, :json and :json.PATH", names.join(", "))
+    let names: Vec<_> = PLAIN_PARAMETERS.iter().map(|(name, _)| format!(":{name}")).collect();
+    format!(
+        "there is no parameter :{head}; the parameters are {}, :header.NAME, :json and :json.PATH",
+        names.join(", ")
+    )
 }
 
 fn is_word(c: char) -> bool {
@@ -99,7 +103,8 @@ fn word(text: &str) -> &str {
     &text[..text.find(|c| !is_word(c)).unwrap_or(text.len())]
 }
 
-/// A header's name. Kafka's are often `event-type`: a `-` or `.` between letters is part of it.
+/// A header's name. Names such as `event-type` are common in Kafka, so a `-` or `.` between letters is part of the
+/// name.
 fn header_name(text: &str) -> Result<(String, usize), String> {
     if text.starts_with('"') {
         let mut names = serde_json::Deserializer::from_str(text).into_iter::<String>();
@@ -122,8 +127,8 @@ fn header_name(text: &str) -> Result<(String, usize), String> {
     }
 }
 
-/// How much of a text is a JSON path: names of letters, digits and `_` with dots between them, and brackets. What else a path
-/// may hold (`JsonPath`) would swallow the SQL behind it.
+/// The length of the JSON path at the beginning of a text: names of letters, digits and `_`, separated by dots, and
+/// brackets. Other characters of a path (`JsonPath`) are not accepted, since they may belong to the SQL after it.
 fn path_length(text: &str) -> usize {
     let mut length = word(text).len();
     loop {
@@ -161,7 +166,7 @@ impl fmt::Display for Parameter {
             Self::Json(None) => f.write_str(":json"),
             Self::Json(Some(path)) => write!(f, ":json.{path}"),
             plain => {
-                let name = PLAIN.iter().find(|(_, other)| other == plain).map_or("", |(name, _)| name);
+                let name = PLAIN_PARAMETERS.iter().find(|(_, other)| other == plain).map_or("", |(name, _)| name);
                 write!(f, ":{name}")
             }
         }

@@ -1,17 +1,17 @@
-//! Takes SQL apart as far as parameters need it: strings, quoted names, comments and casts hold none.
+//! Scans SQL for parameters. Strings, quoted names, comments and casts contain none.
 
 use super::{Dialect, StatementError, parameter, parameter::Parameter};
 
-/// A piece of a statement.
+/// A part of a statement.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Piece {
+pub(super) enum SqlPart {
     Sql(String),
     /// White space and comments between two words.
     Space(String),
     Parameter(Parameter),
 }
 
-/// What a statement's table is found by.
+/// A word of a statement, from which its table is determined.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Word {
     Plain(String),
@@ -19,40 +19,48 @@ pub(super) enum Word {
     Dot,
 }
 
-/// A statement in its pieces, with its words outside of parentheses.
+/// A statement, split into parts, with its words outside of parentheses.
 #[derive(Debug, Default)]
-pub(super) struct Scanned {
-    pub(super) pieces: Vec<Piece>,
+pub(super) struct ScannedStatement {
+    pub(super) parts: Vec<SqlPart>,
     pub(super) words: Vec<Word>,
     pub(super) at: usize,
 }
 
 /// The statements of a text.
-pub(super) fn statements(text: &str, dialect: Dialect) -> Result<Vec<Scanned>, StatementError> {
-    let mut scan =
-        Scan { text, dialect, at: 0, copied: 0, depth: 0, begun: false, now: Scanned::default(), done: Vec::new() };
-    while scan.at < text.len() {
-        scan.step()?;
+pub(super) fn statements(text: &str, dialect: Dialect) -> Result<Vec<ScannedStatement>, StatementError> {
+    let mut scanner = Scanner {
+        text,
+        dialect,
+        at: 0,
+        copied: 0,
+        depth: 0,
+        is_begun: false,
+        current: ScannedStatement::default(),
+        finished: Vec::new(),
+    };
+    while scanner.at < text.len() {
+        scanner.step()?;
     }
-    scan.end();
-    Ok(scan.done)
+    scanner.end();
+    Ok(scanner.finished)
 }
 
-struct Scan<'a> {
+struct Scanner<'a> {
     text: &'a str,
     dialect: Dialect,
-    /// What is looked at.
+    /// The current byte offset.
     at: usize,
-    /// What has gone into pieces.
+    /// The byte offset up to which the text is in parts.
     copied: usize,
     depth: usize,
-    /// Something other than space and comments was seen of this statement.
-    begun: bool,
-    now: Scanned,
-    done: Vec<Scanned>,
+    /// Whether the statement has begun: something other than white space and comments was found.
+    is_begun: bool,
+    current: ScannedStatement,
+    finished: Vec<ScannedStatement>,
 }
 
-impl Scan<'_> {
+impl Scanner<'_> {
     fn step(&mut self) -> Result<(), StatementError> {
         let rest = &self.text[self.at..];
         let Some(first) = rest.chars().next() else { return Ok(()) };
@@ -63,9 +71,9 @@ impl Scan<'_> {
             '/' if rest.starts_with("/*") => self.space(self.comment(rest)?),
             ';' => self.end(),
             _ => {
-                if !self.begun {
-                    self.begun = true;
-                    self.now.at = self.at;
+                if !self.is_begun {
+                    self.is_begun = true;
+                    self.current.at = self.at;
                     self.copied = self.at;
                 }
                 match first {
@@ -81,7 +89,7 @@ impl Scan<'_> {
                         match c {
                             '(' => self.depth += 1,
                             ')' => self.depth = self.depth.saturating_sub(1),
-                            '.' if self.depth == 0 => self.now.words.push(Word::Dot),
+                            '.' if self.depth == 0 => self.current.words.push(Word::Dot),
                             _ => {}
                         }
                         self.at += c.len_utf8();
@@ -98,7 +106,7 @@ impl Scan<'_> {
 
     fn placeholder<T>(&self, mark: char) -> Result<T, StatementError> {
         self.error(format!(
-            "`{mark}` is a placeholder of the database's own; name what is meant, such as :key or :json.id"
+            "`{mark}` is a placeholder of the database; use a named parameter, such as :key or :json.id"
         ))
     }
 
@@ -115,7 +123,7 @@ impl Scan<'_> {
         Ok(at)
     }
 
-    /// How long a quoted text is that begins here. A quote within it is doubled, or behind a backslash.
+    /// The length of the quoted text that begins here. A quote within it is doubled or escaped with a backslash.
     fn quoted(&self, rest: &str, quote: char, backslash: bool) -> Result<usize, StatementError> {
         let mut chars = rest.char_indices().skip(1).peekable();
         while let Some((at, c)) = chars.next() {
@@ -135,7 +143,9 @@ impl Scan<'_> {
         let length = self.quoted(rest, quote, false)?;
         if self.depth == 0 {
             let doubled: String = [quote, quote].iter().collect();
-            self.now.words.push(Word::Quoted(rest[1..length - 1].replace(&doubled, quote.encode_utf8(&mut [0; 4]))));
+            self.current
+                .words
+                .push(Word::Quoted(rest[1..length - 1].replace(&doubled, quote.encode_utf8(&mut [0; 4]))));
         }
         self.at += length;
         Ok(())
@@ -149,7 +159,7 @@ impl Scan<'_> {
             return Ok(());
         }
         if self.depth == 0 {
-            self.now.words.push(Word::Plain(word.to_owned()));
+            self.current.words.push(Word::Plain(word.to_owned()));
         }
         self.at += length;
         Ok(())
@@ -180,9 +190,9 @@ impl Scan<'_> {
             self.at += 2;
         } else if after.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             let (parameter, length) =
-                parameter::read(after).map_err(|message| StatementError { at: self.at, message })?;
+                parameter::parse(after).map_err(|message| StatementError { at: self.at, message })?;
             self.copy();
-            self.now.pieces.push(Piece::Parameter(parameter));
+            self.current.parts.push(SqlPart::Parameter(parameter));
             self.at += 1 + length;
             self.copied = self.at;
         } else if self.dialect == Dialect::Sqlite {
@@ -194,19 +204,19 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Steps over what is no part of a statement's meaning.
+    /// Skips white space and comments.
     fn space(&mut self, length: usize) {
         let from = self.at;
         self.at += length;
-        if !self.begun {
+        if !self.is_begun {
             return;
         }
         let text = &self.text[from..self.at];
-        if let (Some(Piece::Space(before)), true) = (self.now.pieces.last_mut(), self.copied == from) {
+        if let (Some(SqlPart::Space(before)), true) = (self.current.parts.last_mut(), self.copied == from) {
             before.push_str(text);
         } else {
             self.copy_to(from);
-            self.now.pieces.push(Piece::Space(text.to_owned()));
+            self.current.parts.push(SqlPart::Space(text.to_owned()));
         }
         self.copied = self.at;
     }
@@ -217,14 +227,14 @@ impl Scan<'_> {
 
     fn copy_to(&mut self, end: usize) {
         if self.copied < end {
-            self.now.pieces.push(Piece::Sql(self.text[self.copied..end].to_owned()));
+            self.current.parts.push(SqlPart::Sql(self.text[self.copied..end].to_owned()));
         }
     }
 
     fn end(&mut self) {
-        if std::mem::take(&mut self.begun) {
+        if std::mem::take(&mut self.is_begun) {
             self.copy();
-            self.done.push(std::mem::take(&mut self.now));
+            self.finished.push(std::mem::take(&mut self.current));
         }
         self.depth = 0;
         self.at = (self.at + 1).min(self.text.len());

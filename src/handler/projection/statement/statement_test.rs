@@ -1,4 +1,4 @@
-//! Statements are taken apart where parameters are, and nowhere else.
+//! Statements are split at parameters, and nowhere else.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn shown(statement: &Statement) -> Vec<String> {
 }
 
 #[test]
-fn parameters_become_places_of_the_database() {
+fn parameters_become_placeholders_of_the_database() {
     let text = "INSERT INTO t VALUES (:key, :json.a.b[0].c, :header.event-type, :key, :offset-1, :json.x-:json.y)";
     let statement = one(text, Sqlite);
     assert_eq!(shown(&statement), [":key", ":json.a.b[0].c", ":header.event-type", ":offset", ":json.x", ":json.y"]);
@@ -25,14 +25,14 @@ fn parameters_become_places_of_the_database() {
 }
 
 #[test]
-fn names_with_odd_characters_are_quoted() {
+fn names_with_special_characters_can_be_quoted() {
     let statement = one(r#"SELECT :json.["a b"]["c"].d, :header."x, y", :json[0], :json."#, Postgres);
     assert_eq!(shown(&statement), [r#":json.["a b"].c.d"#, ":header.x, y", ":json"]);
     assert_eq!(statement.text(Postgres), "SELECT $1, $2, $3[0], $3.");
 }
 
 #[test]
-fn strings_names_comments_and_casts_hold_no_parameters() {
+fn strings_names_comments_and_casts_contain_no_parameters() {
     for (text, dialect) in [
         ("SELECT ':key', 'it''s :key', x'00', \":key\"", Sqlite),
         ("SELECT `:key`, [:key] -- :key\n /* :key */ FROM t", Sqlite),
@@ -50,7 +50,7 @@ fn strings_names_comments_and_casts_hold_no_parameters() {
 }
 
 #[test]
-fn statements_are_told_apart() {
+fn statements_are_separated_by_semicolons() {
     let text = "\n-- first; \nINSERT INTO a VALUES (';', :key);; /* ; */ UPDATE b SET x = :value;\n -- the end";
     let all = Statement::parse_all(text, Sqlite).unwrap();
     let texts: Vec<_> = all.iter().map(|statement| statement.text(Sqlite)).collect();
@@ -60,7 +60,7 @@ fn statements_are_told_apart() {
 }
 
 #[test]
-fn the_table_is_found() {
+fn the_table_is_determined() {
     for (text, table) in [
         ("INSERT INTO orders VALUES (1)", Some("orders")),
         ("insert or replace into main.\"the orders\" (a) select x from y", Some("the orders")),
@@ -72,22 +72,22 @@ fn the_table_is_found() {
         ("SELECT 1", None),
         ("INSERT", None),
     ] {
-        assert_eq!(one(text, Postgres.min_for(text)).table(), table, "{text}");
+        assert_eq!(one(text, Postgres.or_sqlite_for(text)).table(), table, "{text}");
     }
 }
 
 impl Dialect {
-    /// Brackets are names in one of them only.
-    fn min_for(self, text: &str) -> Self {
+    /// SQLite for a text with brackets, which quote names only there.
+    fn or_sqlite_for(self, text: &str) -> Self {
         if text.contains('[') { Sqlite } else { self }
     }
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_have_their_byte_offset() {
     for (text, dialect, at, part) in [
         ("SELECT :kye", Sqlite, 7, "did you mean :key?"),
-        ("SELECT :somebody", Sqlite, 7, "there are :key, :value"),
+        ("SELECT :somebody", Sqlite, 7, "the parameters are :key, :value"),
         ("SELECT :key.id", Sqlite, 7, ":key has no parts"),
         ("SELECT :header", Sqlite, 7, ":header needs a name"),
         ("SELECT :header.\"a", Sqlite, 7, "closing quote"),
@@ -108,9 +108,9 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 proptest! {
-    /// Random pieces of which each is one thing only: what is rendered is what was written.
+    /// Random statements of unambiguous pieces: rendering the parsed statement returns the original text.
     #[test]
-    fn what_is_between_parameters_stays_as_it_is(
+    fn text_between_parameters_is_unchanged(
         pieces in prop::collection::vec(prop::sample::select(vec![
             "'it''s :key ; '", "\":value;\"", " -- :key;\n", "/* :key; */", "::text", " a.b ", ", (", ") ", " <> 1.5e3 ",
             ":key", ":json.a_b[1].c", ":header.a-b", ":offset", " ü ",
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange(text in "\\PC{0,60}", odd in "[:a\\[\\]\"'`$;./*-]{0,30}") {
+    fn parsing_any_text_does_not_panic(text in "\\PC{0,60}", odd in "[:a\\[\\]\"'`$;./*-]{0,30}") {
         for dialect in [Sqlite, Postgres] {
             let _ = Statement::parse_all(&text, dialect);
             let _ = Statement::parse_all(&odd, dialect);

@@ -1,19 +1,19 @@
-//! Statements of PostgreSQL, token by token, for whoever has to know their shape.
+//! Splits statements of PostgreSQL into tokens.
 
-use super::scan::Piece;
+use super::scan::SqlPart;
 
-/// A token. Spaces and comments are none.
+/// A token. White space and comments are not tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::handler::projection) enum Token {
     /// A keyword or a name without quotes, in lower case.
     Word(String),
-    /// A name in quotes, with them.
+    /// A quoted name, with its quotes.
     Quoted(String),
-    /// A string or a number, as it is written.
+    /// A string or a number, as written.
     Literal(String),
     /// `(`, `,`, `::`, `->>` and the like.
     Symbol(String),
-    /// A parameter: which of the statement's uses of parameters, from 0.
+    /// A use of a parameter: its index among the uses in the statement, from 0.
     Use(usize),
 }
 
@@ -28,7 +28,7 @@ impl Token {
         matches!(self, Self::Symbol(it) if it == symbol)
     }
 
-    /// The name that it is, without quotes.
+    /// The name without quotes, if it is a name.
     pub(in crate::handler::projection) fn name(&self) -> Option<String> {
         match self {
             Self::Word(word) => Some(word.clone()),
@@ -38,17 +38,17 @@ impl Token {
     }
 }
 
-/// The tokens of a statement's pieces.
-pub(super) fn tokens(pieces: &[Piece]) -> Vec<Token> {
+/// The tokens of a statement's parts.
+pub(super) fn tokens(parts: &[SqlPart]) -> Vec<Token> {
     let (mut tokens, mut uses) = (Vec::new(), 0);
-    for piece in pieces {
-        match piece {
-            Piece::Space(_) => {}
-            Piece::Parameter(_) => {
+    for part in parts {
+        match part {
+            SqlPart::Space(_) => {}
+            SqlPart::Parameter(_) => {
                 tokens.push(Token::Use(uses));
                 uses += 1;
             }
-            Piece::Sql(sql) => {
+            SqlPart::Sql(sql) => {
                 let mut rest = sql.as_str();
                 while let Some(first) = rest.chars().next() {
                     let (token, length) = token(rest, first);
@@ -96,7 +96,7 @@ fn literal(rest: &str, prefix: usize, backslash: bool) -> (Token, usize) {
     (Token::Literal(rest[..length].to_owned()), length)
 }
 
-/// How long a quoted text is that begins here; all of the rest where it has no end.
+/// The length of the quoted text that begins here; the whole rest if it is unterminated.
 fn quoted_length(rest: &str, quote: char, backslash: bool) -> usize {
     let mut chars = rest.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
@@ -114,8 +114,8 @@ fn dollar(rest: &str) -> (Token, usize) {
     if !rest[1 + tag..].starts_with('$') {
         return (Token::Symbol("$".into()), 1);
     }
-    let mark = &rest[..tag + 2];
-    let length = rest[mark.len()..].find(mark).map_or(rest.len(), |end| end + 2 * mark.len());
+    let delimiter = &rest[..tag + 2];
+    let length = rest[delimiter.len()..].find(delimiter).map_or(rest.len(), |end| end + 2 * delimiter.len());
     (Token::Literal(rest[..length].to_owned()), length)
 }
 

@@ -1,7 +1,8 @@
-//! Values of many records as one array.
+//! The values of many records as one array parameter.
 //!
-//! Where the binary form of a value is certain it is sent in that; then the server need not read digits and quotes. Otherwise
-//! all values of a column go as text, as those of a single record do, so that the same input functions decide what fits.
+//! If the binary form of every value is certain, the array is sent in binary, which saves the server parsing digits and
+//! quotes. Otherwise all values of the column are sent as text, like those of a single record, so that the same input
+//! functions convert them.
 
 use std::{error::Error, fmt};
 
@@ -9,20 +10,20 @@ use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, private::BytesMut
 
 use super::super::{
     super::batch::{Batch, Value},
-    parameter::{Parameter, Unsendable},
+    parameter::{TextParameter, UnsendableValue},
 };
 
-/// The values of one parameter, record by record.
-pub struct Column<'a> {
+/// The values of one parameter, one for each record.
+pub struct ArrayColumn<'a> {
     batch: &'a Batch,
     values: Vec<&'a Value>,
     is_binary: bool,
 }
 
-impl<'a> Column<'a> {
-    /// Values for an array whose elements have a type.
+impl<'a> ArrayColumn<'a> {
+    /// Values for an array of the given element type.
     pub fn new(batch: &'a Batch, values: Vec<&'a Value>, element: &Type) -> Self {
-        let is_binary = values.iter().all(|value| binary(batch, value, element).is_some());
+        let is_binary = values.iter().all(|value| to_binary(batch, value, element).is_some());
         Self { batch, values, is_binary }
     }
 
@@ -45,14 +46,14 @@ impl<'a> Column<'a> {
                 }
                 Ok::<(), Box<dyn Error + Sync + Send>>(())
             };
-            match binary(self.batch, value, element) {
-                None | Some(Binary::Null) => out.extend_from_slice(&(-1_i32).to_be_bytes()),
-                Some(Binary::Bytes(bytes)) => push(&[bytes])?,
-                Some(Binary::Versioned(bytes)) => push(&[&[1], bytes])?,
-                Some(Binary::Short(number)) => push(&[&number.to_be_bytes()])?,
-                Some(Binary::Whole(number)) => push(&[&number.to_be_bytes()])?,
-                Some(Binary::Long(number)) => push(&[&number.to_be_bytes()])?,
-                Some(Binary::Bool(value)) => push(&[&[u8::from(value)]])?,
+            match to_binary(self.batch, value, element) {
+                None | Some(BinaryValue::Null) => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+                Some(BinaryValue::Bytes(bytes)) => push(&[bytes])?,
+                Some(BinaryValue::Versioned(bytes)) => push(&[&[1], bytes])?,
+                Some(BinaryValue::Int2(number)) => push(&[&number.to_be_bytes()])?,
+                Some(BinaryValue::Int4(number)) => push(&[&number.to_be_bytes()])?,
+                Some(BinaryValue::Int8(number)) => push(&[&number.to_be_bytes()])?,
+                Some(BinaryValue::Bool(value)) => push(&[&[u8::from(value)]])?,
             }
         }
         Ok(())
@@ -63,7 +64,7 @@ impl<'a> Column<'a> {
         for (at, value) in self.values.iter().enumerate() {
             out.extend_from_slice(if at == 0 { b"{" } else { b"," });
             one.clear();
-            match (Parameter { batch: self.batch, value }).to_sql(element, &mut one)? {
+            match (TextParameter { batch: self.batch, value }).to_sql(element, &mut one)? {
                 IsNull::Yes => out.extend_from_slice(b"NULL"),
                 IsNull::No => {
                     out.extend_from_slice(b"\"");
@@ -85,10 +86,10 @@ impl<'a> Column<'a> {
     }
 }
 
-impl ToSql for Column<'_> {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        let Kind::Array(element) = kind.kind() else {
-            return Err(Box::new(Unsendable::Bytes(kind.clone())));
+impl ToSql for ArrayColumn<'_> {
+    fn to_sql(&self, sql_type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let Kind::Array(element) = sql_type.kind() else {
+            return Err(Box::new(UnsendableValue::Bytes(sql_type.clone())));
         };
         if self.is_binary {
             self.push_binary(element, out)?;
@@ -109,83 +110,85 @@ impl ToSql for Column<'_> {
     to_sql_checked!();
 }
 
-impl fmt::Debug for Column<'_> {
+impl fmt::Debug for ArrayColumn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("values")
     }
 }
 
-/// A value in PostgreSQL's binary form.
-pub enum Binary<'a> {
+/// A value in PostgreSQL's binary format.
+pub enum BinaryValue<'a> {
     Null,
     Bytes(&'a [u8]),
-    /// Behind a number that says which form it is.
+    /// Preceded by the version byte of the format.
     Versioned(&'a [u8]),
-    Short(i16),
-    Whole(i32),
-    Long(i64),
+    Int2(i16),
+    Int4(i32),
+    Int8(i64),
     Bool(bool),
 }
 
-/// The binary form of a value, where it is certain that it is what the type makes of the value's text.
-pub fn binary<'a>(batch: &'a Batch, value: &Value, kind: &Type) -> Option<Binary<'a>> {
-    let is = |kinds: &[Type]| kinds.contains(kind);
+/// The binary form of a value; `None` unless it is certain to equal what the server makes of the value's text.
+pub fn to_binary<'a>(batch: &'a Batch, value: &Value, sql_type: &Type) -> Option<BinaryValue<'a>> {
+    let is = |kinds: &[Type]| kinds.contains(sql_type);
     Some(match value {
-        Value::Null => Binary::Null,
-        Value::Bool(value) if is(&[Type::BOOL]) => Binary::Bool(*value),
-        Value::Integer(number) => whole(*number, kind)?,
-        Value::Text(range) | Value::Json(range) if is(&[Type::BYTEA]) => Binary::Bytes(batch.text(range).as_bytes()),
+        Value::Null => BinaryValue::Null,
+        Value::Bool(value) if is(&[Type::BOOL]) => BinaryValue::Bool(*value),
+        Value::Integer(number) => integer(*number, sql_type)?,
+        Value::Text(range) | Value::Json(range) if is(&[Type::BYTEA]) => {
+            BinaryValue::Bytes(batch.text(range).as_bytes())
+        }
         Value::Text(range) if is(&[Type::TEXT, Type::VARCHAR, Type::BPCHAR]) => {
             let text = batch.text(range);
             if text.contains('\0') {
                 return None;
             }
-            Binary::Bytes(text.as_bytes())
+            BinaryValue::Bytes(text.as_bytes())
         }
-        // Digits and nothing else, such as keys often are.
-        Value::Text(range) => whole(digits(batch.text(range))?, kind)?,
-        Value::Bytes(range) if is(&[Type::BYTEA]) => Binary::Bytes(batch.bytes(range)),
+        // Only digits, as keys often are.
+        Value::Text(range) => integer(parse_digits(batch.text(range))?, sql_type)?,
+        Value::Bytes(range) if is(&[Type::BYTEA]) => BinaryValue::Bytes(batch.bytes(range)),
         Value::Json(range) if is(&[Type::JSON, Type::TEXT, Type::VARCHAR]) => {
             let text = batch.text(range);
             if text.contains('\0') {
                 return None;
             }
-            Binary::Bytes(text.as_bytes())
+            BinaryValue::Bytes(text.as_bytes())
         }
-        Value::Json(range) if is(&[Type::JSONB]) => Binary::Versioned(batch.text(range).as_bytes()),
+        Value::Json(range) if is(&[Type::JSONB]) => BinaryValue::Versioned(batch.text(range).as_bytes()),
         _ => return None,
     })
 }
 
-fn whole<'a>(number: i64, kind: &Type) -> Option<Binary<'a>> {
-    Some(match *kind {
-        Type::INT2 => Binary::Short(i16::try_from(number).ok()?),
-        Type::INT4 => Binary::Whole(i32::try_from(number).ok()?),
-        Type::INT8 => Binary::Long(number),
+fn integer<'a>(number: i64, sql_type: &Type) -> Option<BinaryValue<'a>> {
+    Some(match *sql_type {
+        Type::INT2 => BinaryValue::Int2(i16::try_from(number).ok()?),
+        Type::INT4 => BinaryValue::Int4(i32::try_from(number).ok()?),
+        Type::INT8 => BinaryValue::Int8(number),
         _ => return None,
     })
 }
 
-fn digits(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { text.parse().ok() } else { None }
+fn parse_digits(text: &str) -> Option<i64> {
+    let parse_digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = (1..=18).contains(&parse_digits.len()) && parse_digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sent(batch: &Batch, values: &[&Value], kind: &Type) -> (Format, Vec<u8>) {
-        let Kind::Array(element) = kind.kind() else { panic!("{kind}") };
-        let column = Column::new(batch, values.to_vec(), element);
+    fn sent(batch: &Batch, values: &[&Value], sql_type: &Type) -> (Format, Vec<u8>) {
+        let Kind::Array(element) = sql_type.kind() else { panic!("{sql_type}") };
+        let column = ArrayColumn::new(batch, values.to_vec(), element);
         let mut out = BytesMut::new();
-        column.to_sql_checked(kind, &mut out).unwrap();
-        (column.encode_format(kind), out.to_vec())
+        column.to_sql_checked(sql_type, &mut out).unwrap();
+        (column.encode_format(sql_type), out.to_vec())
     }
 
     #[test]
-    fn arrays_are_binary_where_every_value_is_certain() {
+    fn arrays_are_binary_if_every_value_has_an_exact_binary_form() {
         let mut batch = Batch::default();
         let (text, number) = (batch.keep("a\"b\\c{,".as_bytes()), batch.keep(b"-17"));
         let (format, bytes) = sent(&batch, &[&text, &Value::Null], &Type::TEXT_ARRAY);
@@ -198,6 +201,6 @@ mod tests {
         assert!(matches!(format, Format::Text));
         assert_eq!(bytes, b"{\"a\\\"b\\\\c{,\",NULL,\"3\"}");
         let (format, _) = sent(&batch, &[&Value::Integer(1 << 40)], &Type::INT4_ARRAY);
-        assert!(matches!(format, Format::Text), "the server says that it is too large");
+        assert!(matches!(format, Format::Text), "the server rejects it as out of range");
     }
 }

@@ -1,8 +1,8 @@
-//! Records of one key as one row.
+//! Merges the records of one key into one row.
 //!
-//! A row that is changed ten times in a transaction costs ten versions of it. A statement that only takes over what the record
-//! says (`SET x = excluded.x` for every column) leaves what its last record says; the earlier ones need not be sent, where it
-//! is certain that none of them would have failed. The built-in projection chains what it counts, which is computed here.
+//! A row that is updated ten times in a transaction costs ten row versions. A statement that copies every column from
+//! the record (`SET x = excluded.x`) leaves the values of the last record. The earlier records need not be sent if none
+//! of them could have failed. The built-in projection chains hashes and counts records; both are computed here.
 
 use std::collections::BTreeSet;
 
@@ -11,121 +11,120 @@ use tokio_postgres::types::Type;
 use super::{
     super::{
         super::{
-            batch::{Batch, Step, Value},
+            batch::{Batch, BoundStatement, Value},
             builtin,
             definition::Definition,
         },
         placeholders::Placeholders,
     },
-    Element,
-    array::binary,
-    shape::{Conflict, Insert},
-    table::{Column, Table},
+    ArrayParameter,
+    array::to_binary,
+    shape::{ConflictAction, InsertStatement},
+    table::{TableColumn, TableInfo},
 };
 
-/// The longest JSON that is looked at, in bytes; what is longer is sent.
+/// The maximum length of JSON that is checked, in bytes. A record with longer JSON is sent.
 const MAX_JSON_BYTES: usize = 16_000;
-/// The most brackets in it: the server bounds the depth.
+/// The maximum number of opening brackets in JSON: the server limits the depth.
 const MAX_JSON_BRACKETS: usize = 1000;
-/// The most columns: the server bounds the size of a row, to which a long value adds a pointer.
+/// The maximum number of columns: the server limits the size of a row, in which a long value takes a pointer.
 const MAX_COLUMNS: usize = 100;
 
-/// The types whose values can be judged here.
-const CERTAIN: [Type; 9] =
+/// The types whose values can be checked here.
+const CHECKABLE_TYPES: [Type; 9] =
     [Type::BOOL, Type::INT2, Type::INT4, Type::INT8, Type::TEXT, Type::VARCHAR, Type::BYTEA, Type::JSON, Type::JSONB];
 
-/// How records of one key become one row.
+/// How the records of one key are merged into one row.
 pub enum Fold {
-    /// The last one's row, where the earlier ones fit these columns.
-    Last(Vec<Fit>),
-    /// The built-in projection's, by this text: see [`builtin::CHAINED`].
+    /// Only the last record is sent, if the earlier ones meet these constraints.
+    Last(Vec<ValueConstraint>),
+    /// Counts and hashes are merged, with this SQL: the built-in projection ([`builtin::MULTI_RECORD_UPSERT`]).
     Chain(String),
 }
 
-/// What a value has to be so that it is certainly not refused.
+/// A constraint on a value. The server accepts every value that meets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fit {
-    /// Which of the statement's parameters.
+pub struct ValueConstraint {
+    /// The index of the statement's parameter.
     parameter: usize,
-    kind: Type,
-    /// The most characters.
-    limit: Option<usize>,
+    sql_type: Type,
+    /// The maximum number of characters.
+    max_chars: Option<usize>,
     is_never_null: bool,
 }
 
 impl Fold {
-    /// How records of one key become one row of a statement; `None` where they do not.
+    /// How the records of one key are merged for a statement; `None` if they cannot be merged.
     pub fn of(
-        insert: &Insert,
-        table: &Table,
-        columns: &[&Column],
+        insert: &InsertStatement,
+        table: &TableInfo,
+        columns: &[&TableColumn],
         placeholders: &Placeholders,
         types: &[Type],
         definition: &Definition,
     ) -> Option<Self> {
-        let Conflict::Update(update) = &insert.conflict else { return None };
+        let ConflictAction::Update(update) = &insert.conflict else { return None };
         let is_simple = table.has_one_unique_index && !table.numbers_rows && !table.checks_rows;
         if !is_simple || columns.len() > MAX_COLUMNS {
             return None;
         }
         if definition.is_builtin {
-            return Some(Self::Chain(builtin::CHAINED.to_owned()));
+            return Some(Self::Chain(builtin::MULTI_RECORD_UPSERT.to_owned()));
         }
-        let says_everything =
-            columns.iter().all(|column| update.key.contains(&column.name) || update.takes_over(&column.name));
-        if update.has_condition || !says_everything || update.set.len() > columns.len() {
+        let sets_every_column =
+            columns.iter().all(|column| update.key.contains(&column.name) || update.copies_new_value(&column.name));
+        if update.has_condition || !sets_every_column || update.set.len() > columns.len() {
             return None;
         }
-        let mut fits = Vec::new();
+        let mut constraints = Vec::new();
         let mut seen = BTreeSet::new();
         for (value, column) in insert.values.iter().zip(columns) {
-            let mut uses = Insert::uses(value);
+            let mut uses = InsertStatement::uses(value);
             let Some(number) = uses.next() else { continue };
             let placeholder = placeholders.uses()[number];
             let (kind, parameter) = (types.get(placeholder)?, placeholders.parameters()[placeholder]);
-            let has_limit = column.limit >= 0;
-            let limit = match *kind {
-                // Its length is kept with four added.
-                Type::VARCHAR if has_limit => Some(usize::try_from(column.limit - 4).ok()?),
-                _ if has_limit => return None,
+            let has_modifier = column.type_modifier >= 0;
+            let max_chars = match *kind {
+                // The type modifier of a varchar is its length plus 4.
+                Type::VARCHAR if has_modifier => Some(usize::try_from(column.type_modifier - 4).ok()?),
+                _ if has_modifier => return None,
                 _ => None,
             };
-            if value.len() != 1 || kind.oid() != column.kind || !CERTAIN.contains(kind) {
+            if value.len() != 1 || kind.oid() != column.type_oid || !CHECKABLE_TYPES.contains(kind) {
                 return None;
             }
-            // Two rows without a key are two rows.
-            let is_never_null = column.is_never_null || update.key.contains(&column.name);
-            if seen.insert((parameter, limit, is_never_null)) {
-                fits.push(Fit { parameter, kind: kind.clone(), limit, is_never_null });
+            // Rows with a null in the key do not conflict with each other.
+            let is_never_null = column.is_not_null || update.key.contains(&column.name);
+            if seen.insert((parameter, max_chars, is_never_null)) {
+                constraints.push(ValueConstraint { parameter, sql_type: kind.clone(), max_chars, is_never_null });
             }
         }
-        Some(Self::Last(fits))
+        Some(Self::Last(constraints))
     }
 }
 
-impl Fit {
-    /// What a value of a parameter has to be.
+impl ValueConstraint {
     #[cfg(test)]
-    pub fn new(parameter: usize, kind: Type, limit: Option<usize>, is_never_null: bool) -> Self {
-        Self { parameter, kind, limit, is_never_null }
+    pub fn new(parameter: usize, sql_type: Type, max_chars: Option<usize>, is_never_null: bool) -> Self {
+        Self { parameter, sql_type, max_chars, is_never_null }
     }
 
-    /// Whether a value of a record is certainly taken.
-    pub fn takes(&self, batch: &Batch, values: &[Value]) -> bool {
+    /// Whether the value is certain to be accepted.
+    pub fn accepts(&self, batch: &Batch, values: &[Value]) -> bool {
         let Some(value) = values.get(self.parameter) else { return false };
         match value {
             Value::Null => !self.is_never_null,
-            Value::Json(range) if self.kind == Type::JSONB => is_plain(batch.text(range)),
-            Value::Json(range) if self.kind == Type::JSON => !batch.text(range).contains("\\u"),
-            Value::Text(range) if self.limit.is_some_and(|most| batch.text(range).chars().count() > most) => false,
-            Value::Json(_) if self.limit.is_some() => false,
-            value => binary(batch, value, &self.kind).is_some(),
+            Value::Json(range) if self.sql_type == Type::JSONB => is_accepted_as_jsonb(batch.text(range)),
+            Value::Json(range) if self.sql_type == Type::JSON => !batch.text(range).contains("\\u"),
+            Value::Text(range) if self.max_chars.is_some_and(|max| batch.text(range).chars().count() > max) => false,
+            Value::Json(_) if self.max_chars.is_some() => false,
+            value => to_binary(batch, value, &self.sql_type).is_some(),
         }
     }
 }
 
-/// Whether JSON is certainly taken as JSONB: no characters that its texts cannot hold, no number beyond its numbers, not deep.
-fn is_plain(json: &str) -> bool {
+/// Whether JSON is certain to be accepted as JSONB: no escaped characters, no large exponents, and not deeply nested.
+fn is_accepted_as_jsonb(json: &str) -> bool {
     let bytes = json.as_bytes();
     let exponent =
         |part: &[u8]| matches!(part[0], b'e' | b'E') && part[1..].iter().all(|c| b"+-0123456789".contains(c));
@@ -135,16 +134,16 @@ fn is_plain(json: &str) -> bool {
         && !bytes.windows(5).any(exponent)
 }
 
-/// The arrays that the built-in projection's statement has beyond its parameters: how many records, and by how much each
-/// number of records moves a chain.
-pub(super) fn further_arrays() -> [Element; 2] {
-    [0, 1].map(|_| Element { array: Type::INT8_ARRAY, shown: "bigint[]".into() })
+/// The additional arrays of the built-in projection's statement: the number of records of each row, and the chain
+/// factors by number of records.
+pub(super) fn chain_arrays() -> [ArrayParameter; 2] {
+    [0, 1].map(|_| ArrayParameter { array: Type::INT8_ARRAY, sql_name: "bigint[]".into() })
 }
 
-/// A chain with one more record: its hash is the last of the built-in projection's parameters.
-pub fn chained(batch: &Batch, chain: i64, step: &Step) -> i64 {
-    match batch.values(step).last() {
-        Some(Value::Integer(hash)) => builtin::chained(chain, *hash),
+/// Extends a chain by a record. Its hash is the last parameter of the built-in projection.
+pub fn extend_chain(batch: &Batch, chain: i64, bound: &BoundStatement) -> i64 {
+    match batch.values(bound).last() {
+        Some(Value::Integer(hash)) => builtin::extend_chain(chain, *hash),
         _ => chain,
     }
 }

@@ -1,4 +1,4 @@
-//! Which statements of a batch go together, and in which order.
+//! Groups the statements of a batch, and orders the groups.
 
 use std::{
     cmp::Ordering,
@@ -9,205 +9,214 @@ use std::{
 
 use super::{
     super::{
-        super::batch::{Batch, Step, Value},
-        todo::Entry,
+        super::batch::{Batch, BoundStatement, Value},
+        pending::PendingRecord,
     },
-    Many, Order,
+    MultiRowInsert, RowOrder,
     fold::Fold,
 };
 
-/// The most bytes of values in one statement; a single record may have more.
+/// The maximum size of the values in one statement, in bytes; a single record may be larger.
 const MAX_STATEMENT_BYTES: usize = 4 << 20;
 
-/// What is sent at once.
-pub enum Piece<'a> {
-    /// One statement of one record: which of those that are to be applied.
-    One(usize, Row<'a>),
-    /// The rows of several records.
-    Group(Group<'a>),
+/// One request to the server.
+pub enum StatementRequest<'a> {
+    /// A statement of one row, with the index of its first record among the pending records.
+    Single(usize, BatchRow<'a>),
+    /// A statement of several rows.
+    Group(RowGroup<'a>),
 }
 
-/// The rows of several records.
-pub struct Group<'a> {
-    /// Which of the definition's statements.
+/// A statement of several rows.
+pub struct RowGroup<'a> {
+    /// The index of the definition's statement.
     pub statement: usize,
-    /// The first record in it: which of those that are to be applied.
-    pub at: usize,
-    pub rows: Vec<Row<'a>>,
+    /// The index of its first record among the pending records.
+    pub pending_index: usize,
+    pub rows: Vec<BatchRow<'a>>,
 }
 
-/// A row that is sent.
+/// A row of one record, or of several records of one key that were merged.
 #[derive(Clone, Copy)]
-pub struct Row<'a> {
-    at: usize,
-    /// The statement of the last record in it.
-    pub step: &'a Step,
-    /// How many records are in it.
+pub struct BatchRow<'a> {
+    /// The index of its first record among the pending records.
+    pending_index: usize,
+    /// The statement of its last record.
+    pub statement: &'a BoundStatement,
+    /// The number of records in it.
     pub records: u32,
-    /// Their chain, where the built-in projection wants it.
+    /// The chain of their hashes, for the built-in projection; otherwise 0.
     pub chain: i64,
 }
 
-/// Groups the statements of a batch's records. `many` is the form of a statement for many records, where it has one.
-pub fn grouped<'a>(batch: &'a Batch, entries: &[Entry], many: impl Fn(usize) -> Option<&'a Many>) -> Vec<Piece<'a>> {
-    let mut grouping = Grouping { batch, open: Vec::new(), pieces: Vec::new() };
-    for (at, entry) in entries.iter().enumerate() {
-        for step in batch.steps(&batch.records[entry.record]) {
-            let row = Row { at, step, records: 1, chain: 0 };
-            if let Some(many) = many(step.statement) {
-                grouping.add(many, row);
+/// Groups the statements of a batch's records. `multi_row` returns the multi-row form of a statement, if it has one.
+pub fn group_statements<'a>(
+    batch: &'a Batch,
+    entries: &[PendingRecord],
+    multi_row: impl Fn(usize) -> Option<&'a MultiRowInsert>,
+) -> Vec<StatementRequest<'a>> {
+    let mut grouper = Grouper { batch, open_groups: Vec::new(), requests: Vec::new() };
+    for (pending_index, entry) in entries.iter().enumerate() {
+        for statement in batch.statements_of(&batch.records[entry.record]) {
+            let row = BatchRow { pending_index, statement, records: 1, chain: 0 };
+            if let Some(insert) = multi_row(statement.index) {
+                grouper.add(insert, row);
             } else {
-                grouping.send_all();
-                grouping.pieces.push(Piece::One(at, row));
+                grouper.flush_all();
+                grouper.requests.push(StatementRequest::Single(pending_index, row));
             }
         }
     }
-    grouping.send_all();
-    grouping.pieces
+    grouper.flush_all();
+    grouper.requests
 }
 
-struct Grouping<'a> {
+struct Grouper<'a> {
     batch: &'a Batch,
-    /// Rows that are not sent yet; what is open at the same time is independent of each other.
-    open: Vec<Open<'a>>,
-    pieces: Vec<Piece<'a>>,
+    /// The groups that may still grow. They are independent of each other.
+    open_groups: Vec<OpenGroup<'a>>,
+    requests: Vec<StatementRequest<'a>>,
 }
 
-struct Open<'a> {
-    many: &'a Many,
-    rows: Vec<Row<'a>>,
+struct OpenGroup<'a> {
+    insert: &'a MultiRowInsert,
+    rows: Vec<BatchRow<'a>>,
 }
 
-impl<'a> Grouping<'a> {
-    fn add(&mut self, many: &'a Many, row: Row<'a>) {
-        if let Some(open) = self.open.iter_mut().find(|open| std::ptr::eq(open.many, many)) {
+impl<'a> Grouper<'a> {
+    fn add(&mut self, insert: &'a MultiRowInsert, row: BatchRow<'a>) {
+        if let Some(open) = self.open_groups.iter_mut().find(|open| std::ptr::eq(open.insert, insert)) {
             open.rows.push(row);
             return;
         }
-        let (before, beside) = take(&mut self.open).into_iter().partition(|open| !open.many.is_independent_of(many));
-        self.open = beside;
-        self.send(before);
-        self.open.push(Open { many, rows: vec![row] });
+        let (earlier, independent) =
+            take(&mut self.open_groups).into_iter().partition(|open| !open.insert.is_independent_of(insert));
+        self.open_groups = independent;
+        self.flush(earlier);
+        self.open_groups.push(OpenGroup { insert, rows: vec![row] });
     }
 
-    fn send_all(&mut self) {
-        let all = take(&mut self.open);
-        self.send(all);
+    fn flush_all(&mut self) {
+        let all = take(&mut self.open_groups);
+        self.flush(all);
     }
 
-    fn send(&mut self, all: Vec<Open<'a>>) {
-        for Open { many, rows } in all {
-            match &many.order {
-                Order::Rows => self.push(rows, false),
-                Order::RowsApart(key) => self.apart(key, rows),
-                Order::Keys(key) => self.by_key(many, key, rows),
+    fn flush(&mut self, all: Vec<OpenGroup<'a>>) {
+        for OpenGroup { insert, rows } in all {
+            match &insert.order {
+                RowOrder::InOrder => self.push(rows, false),
+                RowOrder::InOrderUniqueKeys(key) => self.flush_unique_keys(key, rows),
+                RowOrder::PerKey(key) => self.flush_by_key(insert, key, rows),
             }
         }
     }
 
-    /// In their order, and in a new statement whenever a key is there already.
-    fn apart(&mut self, key: &'a [usize], rows: Vec<Row<'a>>) {
+    /// Keeps the order of the rows. A row whose key is already in the group starts a new group.
+    fn flush_unique_keys(&mut self, key: &'a [usize], rows: Vec<BatchRow<'a>>) {
         let mut seen = std::collections::HashSet::new();
-        let mut together = Vec::new();
+        let mut group_rows = Vec::new();
         for row in rows {
             let key = self.key(&row, key);
             if !seen.insert(key) {
-                self.push(take(&mut together), false);
+                self.push(take(&mut group_rows), false);
                 seen = [key].into();
             }
-            together.push(row);
+            group_rows.push(row);
         }
-        self.push(together, false);
+        self.push(group_rows, false);
     }
 
-    /// The first rows of all keys, then the second ones, and so on; in each the keys in one order, so that two workers do not
-    /// wait for each other.
-    fn by_key(&mut self, many: &Many, key: &'a [usize], rows: Vec<Row<'a>>) {
-        let mut places: HashMap<Key<'a>, usize> = HashMap::with_capacity(rows.len());
-        // By key: how many of its rows are settled, and the one that is not.
-        let mut last: Vec<(usize, Key<'a>, Row<'a>)> = Vec::new();
-        let mut waves: Vec<Vec<(Key<'a>, Row<'a>)>> = Vec::new();
-        let mut settle = |wave: usize, key: Key<'a>, row: Row<'a>| {
+    /// Emits the first rows of all keys, then the second rows, and so on. Each group is sorted by key, so that two
+    /// workers lock rows in the same order and cannot deadlock.
+    fn flush_by_key(&mut self, insert: &MultiRowInsert, key: &'a [usize], rows: Vec<BatchRow<'a>>) {
+        let mut indexes: HashMap<RowKey<'a>, usize> = HashMap::with_capacity(rows.len());
+        // By key: the number of rows already placed in a wave, and the row that is not placed yet.
+        let mut last: Vec<(usize, RowKey<'a>, BatchRow<'a>)> = Vec::new();
+        let mut waves: Vec<Vec<(RowKey<'a>, BatchRow<'a>)>> = Vec::new();
+        let mut place_row = |wave: usize, key: RowKey<'a>, row: BatchRow<'a>| {
             if waves.len() <= wave {
                 waves.resize_with(wave + 1, Vec::new);
             }
             waves[wave].push((key, row));
         };
         for row in rows {
-            let row = Row { chain: many.chained(self.batch, 0, row.step), ..row };
+            let row = BatchRow { chain: insert.extend_chain(self.batch, 0, row.statement), ..row };
             let key = self.key(&row, key);
-            let place = *places.entry(key).or_insert(last.len());
-            let Some((wave, _, before)) = last.get_mut(place) else {
+            let index = *indexes.entry(key).or_insert(last.len());
+            let Some((wave, _, earlier)) = last.get_mut(index) else {
                 last.push((0, key, row));
                 continue;
             };
-            if many.is_replaced(self.batch, before.step) {
-                let chain = many.chained(self.batch, before.chain, row.step);
-                *before = Row { at: before.at, records: before.records + 1, chain, ..row };
+            if insert.is_replaceable(self.batch, earlier.statement) {
+                let chain = insert.extend_chain(self.batch, earlier.chain, row.statement);
+                *earlier =
+                    BatchRow { pending_index: earlier.pending_index, records: earlier.records + 1, chain, ..row };
             } else {
-                settle(*wave, key, *before);
-                (*wave, *before) = (*wave + 1, row);
+                place_row(*wave, key, *earlier);
+                (*wave, *earlier) = (*wave + 1, row);
             }
         }
         for (wave, key, row) in last {
-            settle(wave, key, row);
+            place_row(wave, key, row);
         }
         for mut wave in waves {
             wave.sort_unstable_by(|(one, _), (other, _)| one.compare(other));
-            self.push(wave.into_iter().map(|(_, row)| row).collect(), many.is_chain());
+            self.push(wave.into_iter().map(|(_, row)| row).collect(), insert.is_chain());
         }
     }
 
-    fn key(&self, row: &Row<'a>, parameters: &'a [usize]) -> Key<'a> {
-        Key { batch: self.batch, values: self.batch.values(row.step), parameters }
+    fn key(&self, row: &BatchRow<'a>, parameters: &'a [usize]) -> RowKey<'a> {
+        RowKey { batch: self.batch, values: self.batch.values(row.statement), parameters }
     }
 
-    /// As one statement, or several where it would be too long.
-    fn push(&mut self, rows: Vec<Row<'a>>, is_chain: bool) {
-        let mut together: Vec<Row<'a>> = Vec::with_capacity(rows.len());
+    /// Emits rows as one statement, or as several if the values are too large for one.
+    fn push(&mut self, rows: Vec<BatchRow<'a>>, is_chain: bool) {
+        let mut group_rows: Vec<BatchRow<'a>> = Vec::with_capacity(rows.len());
         let mut bytes = 0;
         for row in rows {
-            let more: usize = self.batch.values(row.step).iter().map(bytes_of).sum();
-            if bytes + more > MAX_STATEMENT_BYTES && !together.is_empty() {
-                self.push_group(take(&mut together), is_chain);
+            let more: usize = self.batch.values(row.statement).iter().map(bytes_of).sum();
+            if bytes + more > MAX_STATEMENT_BYTES && !group_rows.is_empty() {
+                self.push_group(take(&mut group_rows), is_chain);
                 bytes = 0;
             }
             bytes += more;
-            together.push(row);
+            group_rows.push(row);
         }
-        self.push_group(together, is_chain);
+        self.push_group(group_rows, is_chain);
     }
 
-    fn push_group(&mut self, rows: Vec<Row<'a>>, is_chain: bool) {
+    fn push_group(&mut self, rows: Vec<BatchRow<'a>>, is_chain: bool) {
         let Some(first) = rows.first().copied() else { return };
-        let at = rows.iter().map(|row| row.at).min().unwrap_or(first.at);
-        let is_one = rows.len() == 1 && (first.records == 1 || !is_chain);
-        self.pieces.push(if is_one {
-            Piece::One(at, first)
+        let pending_index = rows.iter().map(|row| row.pending_index).min().unwrap_or(first.pending_index);
+        let is_single = rows.len() == 1 && (first.records == 1 || !is_chain);
+        self.requests.push(if is_single {
+            StatementRequest::Single(pending_index, first)
         } else {
-            Piece::Group(Group { statement: first.step.statement, at, rows })
+            StatementRequest::Group(RowGroup { statement: first.statement.index, pending_index, rows })
         });
     }
 }
 
-impl Many {
+impl MultiRowInsert {
     fn is_chain(&self) -> bool {
         matches!(self.fold, Some(Fold::Chain(_)))
     }
 
-    /// Whether a record's row can be left out where a later one of its key follows.
-    fn is_replaced(&self, batch: &Batch, step: &Step) -> bool {
+    /// Whether a record's row can be left out if a later row of the same key follows.
+    fn is_replaceable(&self, batch: &Batch, bound: &BoundStatement) -> bool {
         match &self.fold {
-            Some(Fold::Last(fits)) => fits.iter().all(|fit| fit.takes(batch, batch.values(step))),
+            Some(Fold::Last(constraints)) => {
+                constraints.iter().all(|constraint| constraint.accepts(batch, batch.values(bound)))
+            }
             Some(Fold::Chain(_)) => true,
             None => false,
         }
     }
 
-    /// A chain with one more record.
-    fn chained(&self, batch: &Batch, chain: i64, step: &Step) -> i64 {
+    /// Extends a chain by a record.
+    fn extend_chain(&self, batch: &Batch, chain: i64, bound: &BoundStatement) -> i64 {
         match &self.fold {
-            Some(Fold::Chain(_)) => super::fold::chained(batch, chain, step),
+            Some(Fold::Chain(_)) => super::fold::extend_chain(batch, chain, bound),
             _ => 0,
         }
     }
@@ -220,17 +229,20 @@ fn bytes_of(value: &Value) -> usize {
     }
 }
 
-/// The values that rows are told apart by.
+/// The values that identify a row.
 #[derive(Clone, Copy)]
-struct Key<'a> {
+struct RowKey<'a> {
     batch: &'a Batch,
     values: &'a [Value],
     parameters: &'a [usize],
 }
 
-impl<'a> Key<'a> {
-    fn parts(self) -> impl Iterator<Item = Part<'a>> {
-        self.parameters.iter().filter_map(move |at| self.values.get(*at)).map(move |value| Part::of(self.batch, value))
+impl<'a> RowKey<'a> {
+    fn parts(self) -> impl Iterator<Item = KeyPart<'a>> {
+        self.parameters
+            .iter()
+            .filter_map(move |at| self.values.get(*at))
+            .map(move |value| KeyPart::of(self.batch, value))
     }
 
     fn compare(&self, other: &Self) -> Ordering {
@@ -238,15 +250,15 @@ impl<'a> Key<'a> {
     }
 }
 
-impl PartialEq for Key<'_> {
+impl PartialEq for RowKey<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.parts().eq(other.parts())
     }
 }
 
-impl Eq for Key<'_> {}
+impl Eq for RowKey<'_> {}
 
-impl Hash for Key<'_> {
+impl Hash for RowKey<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.parts().for_each(|part| part.hash(state));
     }
@@ -254,7 +266,7 @@ impl Hash for Key<'_> {
 
 /// A value of a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Part<'a> {
+enum KeyPart<'a> {
     Null,
     Bool(bool),
     Integer(i64),
@@ -263,7 +275,7 @@ enum Part<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> Part<'a> {
+impl<'a> KeyPart<'a> {
     fn of(batch: &'a Batch, value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,

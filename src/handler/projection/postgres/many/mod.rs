@@ -1,23 +1,24 @@
-//! One statement for the rows of many records.
+//! The multi-row form of a statement: one `INSERT` for the rows of many records.
 //!
-//! A server spends most of its time on a statement, not on a row. So where an `INSERT` of one row is sent for many records, the
-//! rows go as arrays: `INSERT INTO t SELECT … FROM (SELECT unnest($1), unnest($2) …) ON CONFLICT …`. It is done only where
-//! the outcome is the same as that of one statement after the other:
+//! A server spends more time per statement than per row. If a definition inserts one row per record, the rows of many
+//! records are sent as arrays: `INSERT INTO t SELECT … FROM (SELECT unnest($1), unnest($2) …) ON CONFLICT …`. This is
+//! done only if the result is the same as that of one statement per record:
 //!
-//! - The statement is of the one form that `shape` knows: values of their own record, no subqueries, no parameters behind `ON
-//!   CONFLICT`. What it calls looks at no table (`table`).
-//! - The table is a plain one: no triggers, rules, row-level security, exclusion or deferrable unique constraints, and no
-//!   foreign key to itself. Otherwise a row could see, or be checked against, rows that one after the other would not be there.
-//! - Parameters have the types that the server infers for the statement as it was written.
-//! - `DO UPDATE` cannot touch a row twice in one statement, so that rows of one key go in several, in their order
-//!   (`grouping`). Rows of other keys may overtake them only where they cannot matter: the key is the table's only unique
-//!   index, and nothing numbers rows.
-//! - A later row takes the place of an earlier one of its key only where it says everything that the earlier one said, and the
+//! - The statement has the form that `shape` parses: values of its own record, no subqueries, no parameters after
+//!   `ON CONFLICT`. Its functions and operators read no tables (`table`).
+//! - The table is plain: no triggers, rules, row-level security, exclusion or deferrable unique constraints, and no
+//!   foreign key to itself. Otherwise a row could see, or be checked against, rows that would not exist yet with one
+//!   statement per record.
+//! - Parameters have the types that the server infers for the original statement.
+//! - `DO UPDATE` cannot touch a row twice in one statement, so rows of one key are sent in several statements, in order
+//!   (`grouping`). Rows of other keys may overtake them only if their order has no effect: the key is the table's only
+//!   unique index, and nothing numbers rows.
+//! - A later row replaces an earlier row of its key only if it sets all columns that the earlier one sets, and the
 //!   earlier one could not have failed (`fold`).
-//! - A statement that is not of this kind keeps its place: what was to come before it is sent before it.
+//! - Statements without a multi-row form keep their place: earlier statements are sent before them.
 //!
-//! Where a statement for many fails, the whole is rolled back and done record by record, so that the record that fails is found
-//! as ever.
+//! If a multi-row statement fails, the transaction is rolled back and repeated record by record to find the failing
+//! record.
 
 mod array;
 mod fold;
@@ -34,12 +35,12 @@ use tokio_postgres::{
     types::{Kind, ToSql, Type},
 };
 
-pub use self::grouping::{Group, Piece, Row, grouped};
+pub use self::grouping::{BatchRow, RowGroup, StatementRequest, group_statements};
 use self::{
-    array::Column,
+    array::ArrayColumn,
     fold::Fold,
-    shape::{Conflict, Insert},
-    table::Table,
+    shape::{ConflictAction, InsertStatement},
+    table::TableInfo,
 };
 use super::{
     super::{
@@ -48,81 +49,82 @@ use super::{
         definition::Definition,
         statement::{Statement, Token},
     },
-    call::Call,
-    link::{Connection, Trouble, bounded},
+    call::ServerStatement,
+    connection::{Connection, PostgresError, with_timeout},
     placeholders::Placeholders,
     sql,
-    step::{Step, known_type},
-    verdict::sentence,
+    sqlstate::error_message,
+    step::{DefinitionStatement, type_of_oid},
 };
 
-/// What the rows of many records are called.
-const ROWS: &str = "kreplay_rows";
+/// The alias of the rows in a multi-row statement.
+const ROWS_ALIAS: &str = "kreplay_rows";
 
-/// A statement for many records.
-pub struct Many {
+/// The multi-row form of a statement on one connection.
+pub struct MultiRowInsert {
     /// The statement; its parameters are arrays.
-    call: Call,
-    /// By placeholder: which parameter of the statement it stands for, and the type of one value.
+    statement: ServerStatement,
+    /// By placeholder: the index of the statement's parameter that it stands for, and the type of one value.
     elements: Vec<(usize, Type)>,
-    /// The table that it inserts into.
+    /// The OID of the table that it inserts into.
     table: u32,
-    /// A foreign key leads from the table or to it, so that the order with statements for other tables matters.
+    /// Whether the table has a foreign key or is referenced by one: the order with statements for other tables then
+    /// matters.
     has_foreign_keys: bool,
-    /// Rows take numbers, perhaps of a sequence that another statement takes them from, too.
+    /// Whether rows get numbers, perhaps from a sequence that is shared with another statement.
     numbers_rows: bool,
-    order: Order,
+    order: RowOrder,
     fold: Option<Fold>,
-    /// The server found two rows of one key that look different here; from then on it is record by record.
-    is_off: Cell<bool>,
+    /// Whether it is disabled because the server found equal keys in values that differ here.
+    is_disabled: Cell<bool>,
 }
 
-/// What has to keep its order among the rows of a statement.
-enum Order {
-    /// All rows, which may be in one statement.
-    Rows,
-    /// All rows; those with equal values of these parameters cannot be in one statement.
-    RowsApart(Vec<usize>),
-    /// Rows with equal values of these parameters, which cannot be in one statement.
-    Keys(Vec<usize>),
+/// The order that the rows of a statement must keep.
+enum RowOrder {
+    /// All rows keep their order. Any rows may share a statement.
+    InOrder,
+    /// All rows keep their order. Rows with equal values of these parameters cannot share a statement.
+    InOrderUniqueKeys(Vec<usize>),
+    /// Only rows with equal values of these parameters keep their order. They cannot share a statement.
+    PerKey(Vec<usize>),
 }
 
-/// A parameter's type as an element of an array.
-struct Element {
+/// An array parameter.
+struct ArrayParameter {
     /// The array's type.
     array: Type,
-    /// How SQL writes that.
-    shown: String,
+    /// The name of the type in SQL.
+    sql_name: String,
 }
 
-impl Many {
-    /// The form of a statement for many records, on one connection; or why there is none.
+impl MultiRowInsert {
+    /// The multi-row form of a statement, or the reason why it has none.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// A request to the server failed.
     pub async fn new(
         connection: &Connection,
         statement: &Statement,
         placeholders: &Placeholders,
         types: &[Type],
         definition: &Definition,
-    ) -> Result<Result<Self, String>, Trouble> {
+    ) -> Result<Result<Self, String>, PostgresError> {
         let tokens = statement.tokens();
-        let insert = match Insert::of(&tokens) {
+        let insert = match InsertStatement::parse(&tokens) {
             Ok(insert) => insert,
             Err(reason) => return Ok(Err(reason)),
         };
-        bounded(connection.client.batch_execute(connection.begin())).await?;
-        let looked = look(connection, &insert, types).await;
-        bounded(connection.client.batch_execute("ROLLBACK")).await?;
-        let (table, elements) = match looked? {
+        with_timeout(connection.client.batch_execute(connection.begin())).await?;
+        let inspected = inspect(connection, &insert, types).await;
+        with_timeout(connection.client.batch_execute("ROLLBACK")).await?;
+        let (table, elements) = match inspected? {
             Ok(found) => found,
             Err(reason) => return Ok(Err(reason)),
         };
         let Some(columns) = columns(&insert, &table) else {
             return Ok(Err("it has more values than its table has columns".into()));
         };
-        let insert = match without_late_uses(insert, &tokens, &columns, placeholders, types) {
+        let insert = match with_excluded_columns(insert, &tokens, &columns, placeholders, types) {
             Ok(insert) => insert,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -135,66 +137,67 @@ impl Many {
             text.clone()
         } else {
             let rows: Vec<_> = (1..=types.len()).map(|number| format!("unnest(${number}) AS p{number}")).collect();
-            let rows = format!("(SELECT {}) AS {ROWS}", rows.join(", "));
-            insert.over(&rows, |number| format!("{ROWS}.p{}", placeholders.uses()[number] + 1))
+            let rows = format!("(SELECT {}) AS {ROWS_ALIAS}", rows.join(", "));
+            insert.multi_row_text(&rows, |number| format!("{ROWS_ALIAS}.p{}", placeholders.uses()[number] + 1))
         };
-        let mut arrays: Vec<Element> = elements;
+        let mut arrays: Vec<ArrayParameter> = elements;
         if matches!(fold, Some(Fold::Chain(_))) {
-            arrays.extend(fold::further_arrays());
+            arrays.extend(fold::chain_arrays());
         }
         let types_of_arrays: Vec<Type> = arrays.iter().map(|element| element.array.clone()).collect();
-        let checked = check(connection, &text, &arrays).await;
-        if let Err(trouble) = checked {
-            return match trouble.error().filter(|error| error.as_db_error().is_some()) {
-                Some(error) => Ok(Err(format!("the server does not take it for many rows: {}", sentence(error)))),
-                None => Err(trouble),
+        let prepared = try_prepare(connection, &text, &arrays).await;
+        if let Err(failure) = prepared {
+            return match failure.error().filter(|error| error.as_db_error().is_some()) {
+                Some(error) => Ok(Err(format!("the server rejects its form for many rows: {}", error_message(error)))),
+                None => Err(failure),
             };
         }
-        let call = Call::new(&connection.client, connection.is_pooled, &text, &types_of_arrays).await?;
+        let server_statement =
+            ServerStatement::new(&connection.client, connection.is_pooled, &text, &types_of_arrays).await?;
         let elements = placeholders.parameters().iter().copied().zip(types.iter().cloned()).collect();
         Ok(Ok(Self {
-            call,
+            statement: server_statement,
             elements,
             table: table.oid,
             has_foreign_keys: table.has_foreign_keys,
             numbers_rows: table.numbers_rows,
             order,
             fold,
-            is_off: Cell::new(false),
+            is_disabled: Cell::new(false),
         }))
     }
 
-    /// Sends rows; answers how many the server changed.
-    pub async fn carry_out(&self, client: &Client, batch: &Batch, group: &Group<'_>) -> Result<u64, Error> {
+    /// Executes the statement for a group of rows; returns the number of changed rows.
+    pub async fn execute(&self, client: &Client, batch: &Batch, group: &RowGroup<'_>) -> Result<u64, Error> {
         let columns = self.elements.iter().map(|(parameter, element)| {
-            let value = |row: &Row<'_>| batch.values(row.step).get(*parameter);
-            Column::new(batch, group.rows.iter().filter_map(value).collect(), element)
+            let value = |row: &BatchRow<'_>| batch.values(row.statement).get(*parameter);
+            ArrayColumn::new(batch, group.rows.iter().filter_map(value).collect(), element)
         });
-        let columns: Vec<Column<'_>> = columns.collect();
+        let columns: Vec<ArrayColumn<'_>> = columns.collect();
         let mut values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
         if !matches!(self.fold, Some(Fold::Chain(_))) {
-            return self.call.execute(client, &values).await;
+            return self.statement.execute(client, &values).await;
         }
         let chains: Vec<i64> = group.rows.iter().map(|row| row.chain).collect();
         let records: Vec<i64> = group.rows.iter().map(|row| row.records.into()).collect();
-        let factors = builtin::factors(group.rows.iter().map(|row| row.records).max().unwrap_or_default());
-        // Instead of the hash, which is the last parameter.
+        let factors = builtin::chain_factors(group.rows.iter().map(|row| row.records).max().unwrap_or_default());
+        // The chains replace the hash, which is the last parameter.
         values.pop();
         values.extend([&chains as &(dyn ToSql + Sync), &records, &factors]);
-        self.call.execute(client, &values).await
+        self.statement.execute(client, &values).await
     }
 
     /// Whether it may be used.
-    pub fn is_on(&self) -> bool {
-        !self.is_off.get()
+    pub fn is_enabled(&self) -> bool {
+        !self.is_disabled.get()
     }
 
-    /// It is not used any more on this connection.
-    pub fn turn_off(&self) {
-        self.is_off.set(true);
+    /// Disables it for this connection.
+    pub fn disable(&self) {
+        self.is_disabled.set(true);
     }
 
-    /// Whether the order of its rows and those of another statement does not matter.
+    /// Whether its rows and those of another statement may be reordered.
     fn is_independent_of(&self, other: &Self) -> bool {
         self.table != other.table
             && !(self.has_foreign_keys || other.has_foreign_keys)
@@ -202,80 +205,84 @@ impl Many {
     }
 }
 
-/// Looks at the table of a statement, and at the types of its parameters.
-async fn look(
+/// Loads the properties of a statement's table, and the array types of its parameters.
+async fn inspect(
     connection: &Connection,
-    insert: &Insert,
+    insert: &InsertStatement,
     types: &[Type],
-) -> Result<Result<(Table, Vec<Element>), String>, Trouble> {
+) -> Result<Result<(TableInfo, Vec<ArrayParameter>), String>, PostgresError> {
     if types.is_empty() {
         return Ok(Err("it has no parameters".into()));
     }
     let client = &connection.client;
-    let Some(table) = Table::look(client, &insert.table, &insert.functions(), &insert.operators()).await? else {
+    let Some(table) = TableInfo::load(client, &insert.table, &insert.functions(), &insert.operators()).await? else {
         return Ok(Err("its table is not found".into()));
     };
     if let Some(obstacle) = &table.obstacle {
         return Ok(Err(obstacle.clone()));
     }
     let numbers: Vec<u32> = types.iter().map(Type::oid).collect();
-    let rows = bounded(client.query_typed(sql::ARRAYS, &[(&numbers, Type::OID_ARRAY)])).await?;
+    let rows = with_timeout(client.query_typed(sql::ARRAY_TYPES, &[(&numbers, Type::OID_ARRAY)])).await?;
     let mut elements = Vec::with_capacity(types.len());
     for kind in types {
         let Some(row) = rows.iter().find(|row| row.try_get::<_, u32>(0).is_ok_and(|oid| oid == kind.oid())) else {
-            return Ok(Err(format!("there are no arrays of {kind}, the type of one of its parameters")));
+            return Ok(Err(format!("a parameter has the type {kind}, which cannot be sent as an array")));
         };
         let (oid, name, schema): (u32, String, String) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-        let array = match known_type(oid, name, schema) {
+        let array = match type_of_oid(oid, name, schema) {
             known if matches!(known.kind(), Kind::Array(_)) => known,
             other => Type::new(other.name().into(), oid, Kind::Array(kind.clone()), other.schema().into()),
         };
-        elements.push(Element { array, shown: row.try_get(4)? });
+        elements.push(ArrayParameter { array, sql_name: row.try_get(4)? });
     }
     Ok(Ok((table, elements)))
 }
 
-/// Whether the server takes a text.
-async fn check(connection: &Connection, text: &str, arrays: &[Element]) -> Result<(), Trouble> {
+/// Checks that the server can prepare a statement.
+async fn try_prepare(connection: &Connection, text: &str, arrays: &[ArrayParameter]) -> Result<(), PostgresError> {
     let client = &connection.client;
-    bounded(client.batch_execute(connection.begin())).await?;
+    with_timeout(client.batch_execute(connection.begin())).await?;
     let name = format!("kreplay_{:032x}", rand::random::<u128>());
-    let types: Vec<&str> = arrays.iter().map(|element| element.shown.as_str()).collect();
-    let prepared = bounded(client.batch_execute(&format!("PREPARE {name} ({}) AS {text}", types.join(", ")))).await;
-    let freed = match &prepared {
-        Ok(()) => bounded(client.batch_execute(&format!("DEALLOCATE {name}"))).await,
+    let types: Vec<&str> = arrays.iter().map(|element| element.sql_name.as_str()).collect();
+    let prepared =
+        with_timeout(client.batch_execute(&format!("PREPARE {name} ({}) AS {text}", types.join(", ")))).await;
+    let deallocated = match &prepared {
+        Ok(()) => with_timeout(client.batch_execute(&format!("DEALLOCATE {name}"))).await,
         Err(_) => Ok(()),
     };
-    bounded(client.batch_execute("ROLLBACK")).await?;
-    prepared.and(freed)
+    with_timeout(client.batch_execute("ROLLBACK")).await?;
+    prepared.and(deallocated)
 }
 
-/// The statement with `excluded.COLUMN` in the place of parameters behind `ON CONFLICT`, where a column gets exactly what the
-/// parameter is.
-fn without_late_uses(
-    insert: Insert,
+/// Replaces parameters after `ON CONFLICT` by `excluded.COLUMN`, where COLUMN is a column that is set to exactly that
+/// parameter.
+fn with_excluded_columns(
+    insert: InsertStatement,
     tokens: &[Token],
-    columns: &[&table::Column],
+    columns: &[&table::TableColumn],
     placeholders: &Placeholders,
     types: &[Type],
-) -> Result<Insert, String> {
-    if insert.late_uses().next().is_none() {
+) -> Result<InsertStatement, String> {
+    if insert.conflict_uses().next().is_none() {
         return Ok(insert);
     }
     let column = |number: usize| {
         let placeholder = placeholders.uses()[number];
-        let mut filled = insert.values.iter().zip(columns);
-        let found = filled.find(|(value, column)| {
-            let same = matches!(value.as_slice(), [Token::Use(other)] if placeholders.uses()[*other] == placeholder);
-            same && column.limit == -1 && types.get(placeholder).is_some_and(|kind| kind.oid() == column.kind)
+        let mut candidates = insert.values.iter().zip(columns);
+        let found = candidates.find(|(value, column)| {
+            let is_same_parameter =
+                matches!(value.as_slice(), [Token::Use(other)] if placeholders.uses()[*other] == placeholder);
+            is_same_parameter
+                && column.type_modifier == -1
+                && types.get(placeholder).is_some_and(|kind| kind.oid() == column.type_oid)
         });
         found.map(|(_, column)| column.name.clone())
     };
-    Insert::without_late_uses(tokens, column)
+    InsertStatement::with_excluded_columns(tokens, column)
 }
 
-/// The columns that values go to, in their order.
-fn columns<'a>(insert: &Insert, table: &'a Table) -> Option<Vec<&'a table::Column>> {
+/// The columns of the values, in order.
+fn columns<'a>(insert: &InsertStatement, table: &'a TableInfo) -> Option<Vec<&'a table::TableColumn>> {
     match &insert.columns {
         Some(names) => names.iter().map(|name| table.column(name)).collect(),
         None => Some(table.columns.iter().take(insert.values.len()).collect::<Vec<_>>())
@@ -284,37 +291,41 @@ fn columns<'a>(insert: &Insert, table: &'a Table) -> Option<Vec<&'a table::Colum
 }
 
 fn order(
-    insert: &Insert,
-    table: &Table,
-    columns: &[&table::Column],
+    insert: &InsertStatement,
+    table: &TableInfo,
+    columns: &[&table::TableColumn],
     placeholders: &Placeholders,
-) -> Result<Order, String> {
-    let Conflict::Update(update) = &insert.conflict else { return Ok(Order::Rows) };
-    let changes_key = update.set.iter().any(|(name, _)| update.key.contains(name) && !update.takes_over(name));
-    if changes_key {
-        return Err("it changes what rows are found by".into());
+) -> Result<RowOrder, String> {
+    let ConflictAction::Update(update) = &insert.conflict else { return Ok(RowOrder::InOrder) };
+    let updates_key = update.set.iter().any(|(name, _)| update.key.contains(name) && !update.copies_new_value(name));
+    if updates_key {
+        return Err("it updates a column of its key".into());
     }
     let mut key = Vec::new();
     for name in &update.key {
         let at = columns.iter().position(|column| column.name == *name);
-        let value = at.and_then(|at| insert.values.get(at)).ok_or("it gives no value for a column of its key")?;
-        key.extend(Insert::uses(value).map(|number| placeholders.parameters()[placeholders.uses()[number]]));
+        let value = at.and_then(|at| insert.values.get(at)).ok_or("it sets no value for a column of its key")?;
+        key.extend(InsertStatement::uses(value).map(|number| placeholders.parameters()[placeholders.uses()[number]]));
     }
     key.sort_unstable();
     key.dedup();
     if key.is_empty() {
-        return Err("no parameter tells its rows apart".into());
+        return Err("its key contains no parameter".into());
     }
-    let is_free = table.has_one_unique_index && !table.numbers_rows;
-    Ok(if is_free { Order::Keys(key) } else { Order::RowsApart(key) })
+    let is_order_free = table.has_one_unique_index && !table.numbers_rows;
+    Ok(if is_order_free { RowOrder::PerKey(key) } else { RowOrder::InOrderUniqueKeys(key) })
 }
 
-/// What the log says of a definition's statements.
-pub fn shown(definition: &Definition, steps: &[Step]) -> String {
-    let together = steps.iter().filter(|step| step.many.is_ok()).count();
-    let alone = definition.statements.iter().zip(steps).filter_map(|(statement, step)| {
-        let reason = step.many.as_ref().err()?;
-        Some(format!("; line {}: one by one, since {reason}", statement.line))
+/// The notice about which of a definition's statements have a multi-row form.
+pub fn describe(definition: &Definition, statements: &[DefinitionStatement]) -> String {
+    let multi_row = statements.iter().filter(|prepared| prepared.multi_row.is_ok()).count();
+    let single_row = definition.statements.iter().zip(statements).filter_map(|(statement, prepared)| {
+        let reason = prepared.multi_row.as_ref().err()?;
+        Some(format!("; line {}: one by one, because {reason}", statement.line))
     });
-    format!("{together} of {} statements sent for many records at once{}", steps.len(), alone.collect::<String>())
+    format!(
+        "{multi_row} of {} statements sent for many records at once{}",
+        statements.len(),
+        single_row.collect::<String>()
+    )
 }

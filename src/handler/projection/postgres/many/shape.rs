@@ -1,6 +1,7 @@
-//! The one kind of statement that many records can share: `INSERT INTO … VALUES (…)`, with or without `ON CONFLICT`.
+//! Parses the only kind of statement that has a multi-row form: `INSERT INTO … VALUES (…)`, with or without
+//! `ON CONFLICT`.
 //!
-//! Only what is listed here is recognised. A statement of any other form is sent for each record.
+//! A statement of any other form is sent once for each record.
 
 use std::collections::BTreeSet;
 
@@ -8,46 +9,46 @@ use super::super::super::statement::Token;
 
 /// An `INSERT` of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Insert {
-    /// The table as it is written, for `to_regclass`.
+pub struct InsertStatement {
+    /// The table as written in the statement, for `to_regclass`.
     pub table: String,
     /// Everything before the list of columns.
     head: Vec<Token>,
-    /// The columns, where they are listed.
+    /// The columns, if they are listed.
     pub columns: Option<Vec<String>>,
-    /// What is put into them.
+    /// The values of the columns.
     pub values: Vec<Vec<Token>>,
     /// Everything from `ON CONFLICT` on.
     tail: Vec<Token>,
-    /// What happens to a row that is there already.
-    pub conflict: Conflict,
+    /// What happens to an existing row.
+    pub conflict: ConflictAction,
 }
 
-/// What happens to a row that is there already.
+/// What happens to an existing row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Conflict {
-    /// It is an error.
+pub enum ConflictAction {
+    /// The insert fails.
     Error,
-    /// It stays as it is.
+    /// The row is kept.
     Nothing,
-    /// It is changed.
-    Update(Update),
+    /// The row is updated.
+    Update(ConflictUpdate),
 }
 
-/// How a row that is there already is changed.
+/// How an existing row is updated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
-    /// The columns that say which row is meant.
+pub struct ConflictUpdate {
+    /// The columns that identify the row.
     pub key: Vec<String>,
-    /// Which columns are set to what.
+    /// The updated columns with their new values.
     pub set: Vec<(String, Vec<Token>)>,
-    /// Whether only under a condition.
+    /// Whether there is a `WHERE` condition.
     pub has_condition: bool,
 }
 
-impl Update {
-    /// Whether a column gets what the record has for it, whatever was there.
-    pub fn takes_over(&self, column: &str) -> bool {
+impl ConflictUpdate {
+    /// Whether a column is set to its value in the inserted row: `SET column = excluded.column`.
+    pub fn copies_new_value(&self, column: &str) -> bool {
         self.set.iter().any(|(name, value)| name == column && is_excluded(value, column))
     }
 }
@@ -57,8 +58,8 @@ fn is_excluded(value: &[Token], column: &str) -> bool {
         if table.is("excluded") && dot.is_symbol(".") && name.name().as_deref() == Some(column))
 }
 
-/// Words that make more of a value than something of its own record.
-const FOREIGN: [&str; 12] = [
+/// Words with which a value may depend on more than its own record.
+const UNSUPPORTED_WORDS: [&str; 12] = [
     "select",
     "with",
     "table",
@@ -73,36 +74,37 @@ const FOREIGN: [&str; 12] = [
     "grouping",
 ];
 
-impl Insert {
-    /// Recognises a statement.
+impl InsertStatement {
+    /// Parses a statement.
     ///
     /// # Errors
-    /// Why it is not of this form, for people.
-    pub fn of(tokens: &[Token]) -> Result<Self, String> {
-        Reader { tokens, at: 0 }.insert()
+    /// Why it has no multi-row form.
+    pub fn parse(tokens: &[Token]) -> Result<Self, String> {
+        InsertParser { tokens, at: 0 }.insert()
     }
 
-    /// The statement for many records: `source` says where a use of a parameter comes from, `rows` what the rows are.
-    pub fn over(&self, rows: &str, source: impl Fn(usize) -> String) -> String {
-        let mut text = shown(&self.head, &source);
+    /// The multi-row form of the statement: `rows` is the source of the rows, `source_of` returns the column for a use
+    /// of a parameter.
+    pub fn multi_row_text(&self, rows: &str, source_of: impl Fn(usize) -> String) -> String {
+        let mut text = token_text(&self.head, &source_of);
         if let Some(columns) = &self.columns {
             let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
             text.extend([" (", &names.join(", "), ")"]);
         }
-        let values: Vec<_> = self.values.iter().map(|value| shown(value, &source)).collect();
-        format!("{text} SELECT {} FROM {rows} {}", values.join(", "), shown(&self.tail, &source))
+        let values: Vec<_> = self.values.iter().map(|value| token_text(value, &source_of)).collect();
+        format!("{text} SELECT {} FROM {rows} {}", values.join(", "), token_text(&self.tail, &source_of))
     }
 
-    /// The uses of parameters behind `ON CONFLICT`, where rows of many records have none.
-    pub fn late_uses(&self) -> impl Iterator<Item = usize> {
+    /// The uses of parameters after `ON CONFLICT`, where the multi-row form cannot have any.
+    pub fn conflict_uses(&self) -> impl Iterator<Item = usize> {
         Self::uses(&self.tail)
     }
 
-    /// The same statement with `excluded.COLUMN` in the place of those: `column` names it.
+    /// Replaces the uses of parameters after `ON CONFLICT` by `excluded.COLUMN`; `column` returns the column.
     ///
     /// # Errors
-    /// There is no such column.
-    pub fn without_late_uses(tokens: &[Token], column: impl Fn(usize) -> Option<String>) -> Result<Self, String> {
+    /// A use has no such column.
+    pub fn with_excluded_columns(tokens: &[Token], column: impl Fn(usize) -> Option<String>) -> Result<Self, String> {
         let tail = tokens.iter().position(|token| token.is("conflict")).unwrap_or(tokens.len());
         let mut replaced = tokens[..tail].to_vec();
         for token in &tokens[tail..] {
@@ -110,16 +112,16 @@ impl Insert {
                 replaced.push(token.clone());
                 continue;
             };
-            let name = column(*number).ok_or("a parameter stands behind ON CONFLICT; write excluded.COLUMN there")?;
+            let name = column(*number).ok_or("it has a parameter after ON CONFLICT; write excluded.COLUMN there")?;
             replaced.extend([Token::Word("excluded".into()), Token::Symbol(".".into()), Token::Quoted(quoted(&name))]);
         }
-        Self::of(&replaced)
+        Self::parse(&replaced)
     }
 
-    /// The names of everything that may be a function.
+    /// The names of everything that may be a function call.
     pub fn functions(&self) -> BTreeSet<String> {
-        let parts = self.parts();
-        let calls = parts
+        let expressions = self.expressions();
+        let calls = expressions
             .iter()
             .flat_map(|part| part.windows(2).filter(|pair| pair[1].is_symbol("(")).filter_map(|pair| pair[0].name()));
         calls.collect()
@@ -127,18 +129,18 @@ impl Insert {
 
     /// All operators.
     pub fn operators(&self) -> BTreeSet<String> {
-        let symbols = self.parts().into_iter().flatten().filter_map(|token| match token {
+        let symbols = self.expressions().into_iter().flatten().filter_map(|token| match token {
             Token::Symbol(symbol) if symbol.chars().all(|c| !"(),.[]:".contains(c)) => Some(symbol.clone()),
             _ => None,
         });
         symbols.collect()
     }
 
-    fn parts(&self) -> Vec<&[Token]> {
+    fn expressions(&self) -> Vec<&[Token]> {
         self.values.iter().map(Vec::as_slice).chain([self.tail.as_slice()]).collect()
     }
 
-    /// The uses of parameters in what is put into a column.
+    /// The uses of parameters in the value of a column.
     pub fn uses(value: &[Token]) -> impl Iterator<Item = usize> {
         value.iter().filter_map(|token| match token {
             Token::Use(number) => Some(*number),
@@ -147,29 +149,30 @@ impl Insert {
     }
 }
 
-/// A name as it is.
+/// A name as a quoted identifier.
 fn quoted(name: &str) -> String {
     super::super::quoted(name)
 }
 
-fn shown(tokens: &[Token], source: &impl Fn(usize) -> String) -> String {
+fn token_text(tokens: &[Token], source_of: &impl Fn(usize) -> String) -> String {
     let one = |token: &Token| match token {
         Token::Word(text) | Token::Quoted(text) | Token::Literal(text) | Token::Symbol(text) => text.clone(),
-        Token::Use(number) => source(*number),
+        Token::Use(number) => source_of(*number),
     };
     tokens.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-struct Reader<'a> {
+struct InsertParser<'a> {
     tokens: &'a [Token],
     at: usize,
 }
 
-impl Reader<'_> {
-    fn insert(mut self) -> Result<Insert, String> {
-        const FORM: &str = "only INSERT INTO … VALUES (…) with one row of values can be";
-        if !(self.eat("insert") && self.eat("into")) {
-            return Err(FORM.into());
+impl InsertParser<'_> {
+    fn insert(mut self) -> Result<InsertStatement, String> {
+        const UNSUPPORTED_FORM: &str =
+            "only INSERT INTO … VALUES (…) with one row of values can be sent for many records";
+        if !(self.eat_keyword("insert") && self.eat_keyword("into")) {
+            return Err(UNSUPPORTED_FORM.into());
         }
         let first = self.at;
         while self.peek().is_some_and(|token| token.name().is_some() && !is_end_of_table(token) || token.is_symbol("."))
@@ -178,9 +181,9 @@ impl Reader<'_> {
         }
         let table: String = self.tokens[first..self.at]
             .iter()
-            .map(|token| shown(std::slice::from_ref(token), &|_| String::new()))
+            .map(|token| token_text(std::slice::from_ref(token), &|_| String::new()))
             .collect();
-        if self.eat("as") {
+        if self.eat_keyword("as") {
             self.at += 1;
         }
         let head = self.tokens[..self.at].to_vec();
@@ -190,65 +193,65 @@ impl Reader<'_> {
                 [only] => only.name(),
                 _ => None,
             });
-            Some(names.collect::<Option<Vec<_>>>().ok_or("its list of columns is not of plain names")?)
+            Some(names.collect::<Option<Vec<_>>>().ok_or("its column list contains more than plain names")?)
         } else {
             None
         };
-        if !self.eat("values") || table.is_empty() {
-            return Err(FORM.into());
+        if !self.eat_keyword("values") || table.is_empty() {
+            return Err(UNSUPPORTED_FORM.into());
         }
         let values = self.list()?;
         if columns.as_ref().is_some_and(|columns| columns.len() != values.len()) {
-            return Err(FORM.into());
+            return Err(UNSUPPORTED_FORM.into());
         }
         let tail = self.tokens[self.at..].to_vec();
         let conflict = self.conflict()?;
         if self.at < self.tokens.len() {
-            return Err(FORM.into());
+            return Err(UNSUPPORTED_FORM.into());
         }
-        let insert = Insert { table, head, columns, values, tail, conflict };
-        let mut words = insert.parts().into_iter().flatten().filter_map(|token| match token {
+        let insert = InsertStatement { table, head, columns, values, tail, conflict };
+        let mut words = insert.expressions().into_iter().flatten().filter_map(|token| match token {
             Token::Word(word) => Some(word.as_str()),
             _ => None,
         });
-        if let Some(word) = words.find(|word| FOREIGN.contains(word) || word.starts_with("xml")) {
-            return Err(format!("it has {} in it", word.to_uppercase()));
+        if let Some(word) = words.find(|word| UNSUPPORTED_WORDS.contains(word) || word.starts_with("xml")) {
+            return Err(format!("it contains {}", word.to_uppercase()));
         }
         Ok(insert)
     }
 
-    fn conflict(&mut self) -> Result<Conflict, String> {
-        const TARGET: &str = "ON CONFLICT names something else than columns";
-        if !self.eat("on") {
-            return Ok(Conflict::Error);
+    fn conflict(&mut self) -> Result<ConflictAction, String> {
+        const UNSUPPORTED_CONFLICT: &str = "its ON CONFLICT target is not a list of columns";
+        if !self.eat_keyword("on") {
+            return Ok(ConflictAction::Error);
         }
-        if !self.eat("conflict") {
-            return Err(TARGET.into());
+        if !self.eat_keyword("conflict") {
+            return Err(UNSUPPORTED_CONFLICT.into());
         }
         let mut key = Vec::new();
         if self.peek().is_some_and(|token| token.is_symbol("(")) {
             for item in self.list()? {
                 match item.as_slice() {
-                    [only] => key.push(only.name().ok_or(TARGET)?),
-                    _ => return Err(TARGET.into()),
+                    [only] => key.push(only.name().ok_or(UNSUPPORTED_CONFLICT)?),
+                    _ => return Err(UNSUPPORTED_CONFLICT.into()),
                 }
             }
         }
-        if !self.eat("do") {
-            return Err(TARGET.into());
+        if !self.eat_keyword("do") {
+            return Err(UNSUPPORTED_CONFLICT.into());
         }
-        if self.eat("nothing") {
-            return Ok(Conflict::Nothing);
+        if self.eat_keyword("nothing") {
+            return Ok(ConflictAction::Nothing);
         }
-        if !(self.eat("update") && self.eat("set")) || key.is_empty() {
-            return Err(TARGET.into());
+        if !(self.eat_keyword("update") && self.eat_keyword("set")) || key.is_empty() {
+            return Err(UNSUPPORTED_CONFLICT.into());
         }
         let mut set = Vec::new();
         loop {
             let name = self.peek().and_then(Token::name);
             let equals = self.tokens.get(self.at + 1).is_some_and(|token| token.is_symbol("="));
             let (Some(name), true) = (name, equals) else {
-                return Err("it sets something else than single columns".into());
+                return Err("it does not only set single columns".into());
             };
             self.at += 2;
             let value = self.expression(|token| token.is_symbol(",") || token.is("where"));
@@ -257,18 +260,18 @@ impl Reader<'_> {
                 break;
             }
         }
-        let has_condition = self.eat("where");
+        let has_condition = self.eat_keyword("where");
         if has_condition {
             self.expression(|_| false);
         }
-        Ok(Conflict::Update(Update { key, set, has_condition }))
+        Ok(ConflictAction::Update(ConflictUpdate { key, set, has_condition }))
     }
 
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
 
-    fn eat(&mut self, keyword: &str) -> bool {
+    fn eat_keyword(&mut self, keyword: &str) -> bool {
         let found = self.peek().is_some_and(|token| token.is(keyword));
         self.at += usize::from(found);
         found
@@ -280,7 +283,7 @@ impl Reader<'_> {
         found
     }
 
-    /// Everything up to a token outside of brackets that ends it.
+    /// Everything up to a token outside of brackets for which `ends` is true, or to a closing bracket.
     fn expression(&mut self, ends: impl Fn(&Token) -> bool) -> Vec<Token> {
         let (first, mut depth) = (self.at, 0_usize);
         while let Some(token) = self.peek() {
@@ -300,22 +303,22 @@ impl Reader<'_> {
 
     /// `(a, b, …)`
     fn list(&mut self) -> Result<Vec<Vec<Token>>, String> {
-        const BRACKETS: &str = "its brackets cannot be followed";
+        const UNSUPPORTED_BRACKETS: &str = "its brackets are not understood";
         if !self.eat_symbol("(") {
-            return Err(BRACKETS.into());
+            return Err(UNSUPPORTED_BRACKETS.into());
         }
         let mut items = Vec::new();
         loop {
             let item = self.expression(|token| token.is_symbol(","));
             if item.is_empty() {
-                return Err(BRACKETS.into());
+                return Err(UNSUPPORTED_BRACKETS.into());
             }
             items.push(item);
             if self.eat_symbol(")") {
                 return Ok(items);
             }
             if !self.eat_symbol(",") {
-                return Err(BRACKETS.into());
+                return Err(UNSUPPORTED_BRACKETS.into());
             }
         }
     }
@@ -330,44 +333,46 @@ mod tests {
     use super::super::super::super::statement::{Dialect, Statement};
     use super::*;
 
-    fn of(text: &str) -> Result<Insert, String> {
-        Insert::of(&Statement::parse_all(text, Dialect::Postgres).unwrap().remove(0).tokens())
+    fn parse(text: &str) -> Result<InsertStatement, String> {
+        InsertStatement::parse(&Statement::parse_all(text, Dialect::Postgres).unwrap().remove(0).tokens())
     }
 
     #[test]
-    fn an_insert_is_taken_apart_and_put_together_for_rows() {
-        let insert = of("INSERT INTO s.\"T x\" AS t (id, \"N\", at) VALUES (:key, coalesce(:json.n, 'a,)b'), now())
-            ON CONFLICT (id) DO UPDATE SET \"N\" = excluded.\"N\", at = t.at + (1 * 2) WHERE t.at < excluded.at")
+    fn an_insert_is_parsed_and_rewritten_for_many_rows() {
+        let insert = parse(
+            "INSERT INTO s.\"T x\" AS t (id, \"N\", at) VALUES (:key, coalesce(:json.n, 'a,)b'), now())
+            ON CONFLICT (id) DO UPDATE SET \"N\" = excluded.\"N\", at = t.at + (1 * 2) WHERE t.at < excluded.at",
+        )
         .unwrap();
         assert_eq!(insert.table, "s.\"T x\"");
-        let Conflict::Update(update) = &insert.conflict else { panic!("{insert:?}") };
+        let ConflictAction::Update(update) = &insert.conflict else { panic!("{insert:?}") };
         assert_eq!((update.key.as_slice(), update.has_condition), (&["id".to_owned()][..], true));
-        assert!(update.takes_over("N") && !update.takes_over("at"));
+        assert!(update.copies_new_value("N") && !update.copies_new_value("at"));
         assert_eq!(
             insert.functions().into_iter().collect::<Vec<_>>(),
             ["coalesce", "conflict", "now"].map(String::from)
         );
         assert_eq!(
-            insert.over("rows AS r", |number| format!("r.p{number}")),
+            insert.multi_row_text("rows AS r", |number| format!("r.p{number}")),
             "insert into s . \"T x\" as t (\"id\", \"N\", \"at\") SELECT r.p0, coalesce ( r.p1 , 'a,)b' ), now ( ) FROM rows AS r on \
              conflict ( id ) do update set \"N\" = excluded . \"N\" , at = t . at + ( 1 * 2 ) where t . at < excluded . at"
         );
     }
 
     #[test]
-    fn parameters_behind_on_conflict_become_columns_where_they_are_known() {
+    fn parameters_after_on_conflict_become_excluded_columns() {
         let text = "INSERT INTO t (a, b) VALUES (:key, :value) ON CONFLICT (a) DO UPDATE SET b = :value || :key";
         let tokens = Statement::parse_all(text, Dialect::Postgres).unwrap().remove(0).tokens();
-        assert_eq!(Insert::of(&tokens).unwrap().late_uses().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(InsertStatement::parse(&tokens).unwrap().conflict_uses().collect::<Vec<_>>(), [2, 3]);
         let known = |number: usize| Some(["a", "b", "b", "a"][number].to_owned());
-        let insert = Insert::without_late_uses(&tokens, known).unwrap();
-        assert_eq!(insert.late_uses().count(), 0);
-        assert!(insert.over("r", |_| "p".into()).ends_with("set b = excluded . \"b\" || excluded . \"a\""));
-        assert!(Insert::without_late_uses(&tokens, |_| None).unwrap_err().contains("excluded.COLUMN"));
+        let insert = InsertStatement::with_excluded_columns(&tokens, known).unwrap();
+        assert_eq!(insert.conflict_uses().count(), 0);
+        assert!(insert.multi_row_text("r", |_| "p".into()).ends_with("set b = excluded . \"b\" || excluded . \"a\""));
+        assert!(InsertStatement::with_excluded_columns(&tokens, |_| None).unwrap_err().contains("excluded.COLUMN"));
     }
 
     #[test]
-    fn other_statements_are_left_as_they_are() {
+    fn other_statements_are_rejected_with_a_reason() {
         for (text, part) in [
             ("UPDATE t SET a = :key", "only INSERT"),
             ("WITH x AS (SELECT 1) INSERT INTO t VALUES (:key)", "only INSERT"),
@@ -384,7 +389,7 @@ mod tests {
             ("INSERT INTO t VALUES (:key) ON CONFLICT (a) DO UPDATE SET (a, b) = (1, 2)", "single columns"),
             ("INSERT INTO t VALUES (:key) ON CONFLICT (a) DO UPDATE SET b = (TABLE u)", "TABLE"),
         ] {
-            let reason = of(text).unwrap_err();
+            let reason = parse(text).unwrap_err();
             assert!(reason.contains(part), "{text}: {reason}");
         }
     }

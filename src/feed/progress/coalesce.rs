@@ -1,0 +1,143 @@
+//! Prints events as lines and suppresses repetition: at most [`MAX_LINES_PER_WINDOW`] lines of one kind a second.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::feed::{Event, EventKind, Severity, printable};
+
+/// Maximum number of lines of one kind within [`WINDOW`]. The others are only counted.
+const MAX_LINES_PER_WINDOW: u64 = 5;
+/// Length of a window.
+const WINDOW: TimeDelta = TimeDelta::seconds(1);
+
+/// Kinds that occur in bursts, such as in a rebalance of a thousand partitions or while a database is down.
+const KINDS: [&str; 5] = ["assignments", "revocations", "losses", "retries", "skips"];
+
+/// Turns events into lines and limits the lines of one kind. It uses the time of the events, so the same events always
+/// produce the same lines.
+#[derive(Debug, Default)]
+pub(super) struct RepeatSuppressor {
+    next_seq: u64,
+    windows: [Window; KINDS.len()],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    since: DateTime<Utc>,
+    seen: u64,
+}
+
+impl RepeatSuppressor {
+    /// The sequence number of the first event that has not been taken.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// The lines for the next events.
+    pub(super) fn take(&mut self, events: &[Event]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for event in events {
+            if event.seq > self.next_seq {
+                lines.push(format!("{} older events were dropped", event.seq - self.next_seq));
+            }
+            self.next_seq = event.seq + 1;
+            let Some(kind) = kind(&event.kind) else {
+                lines.push(line(event));
+                continue;
+            };
+            lines.extend(self.close(kind, Some(event.at)));
+            let window = &mut self.windows[kind];
+            if window.seen == 0 {
+                window.since = event.at;
+            }
+            window.seen += 1;
+            if window.seen <= MAX_LINES_PER_WINDOW {
+                lines.push(line(event));
+            }
+        }
+        lines
+    }
+
+    /// Summaries of the lines suppressed in windows that have ended by `now`.
+    pub(super) fn flush_until(&mut self, now: DateTime<Utc>) -> Vec<String> {
+        (0..KINDS.len()).filter_map(|kind| self.close(kind, Some(now))).collect()
+    }
+
+    /// Summaries of all lines suppressed so far.
+    pub(super) fn flush(&mut self) -> Vec<String> {
+        (0..KINDS.len()).filter_map(|kind| self.close(kind, None)).collect()
+    }
+
+    fn close(&mut self, kind: usize, now: Option<DateTime<Utc>>) -> Option<String> {
+        let window = &mut self.windows[kind];
+        if now.is_some_and(|now| now.signed_duration_since(window.since) < WINDOW) {
+            return None;
+        }
+        let seen = std::mem::take(window).seen;
+        (seen > MAX_LINES_PER_WINDOW).then(|| format!("and {} more {}", seen - MAX_LINES_PER_WINDOW, KINDS[kind]))
+    }
+}
+
+/// The index into [`KINDS`]; `None` for events that are never suppressed.
+fn kind(kind: &EventKind) -> Option<usize> {
+    match kind {
+        EventKind::Assigned { .. } => Some(0),
+        EventKind::Revoked { .. } => Some(1),
+        EventKind::Lost { .. } => Some(2),
+        EventKind::Retried(_) => Some(3),
+        EventKind::Skipped(_) => Some(4),
+        _ => None,
+    }
+}
+
+fn line(event: &Event) -> String {
+    let mark = match event.kind.severity() {
+        Severity::Info | Severity::Notice => "",
+        Severity::Warning => "warning: ",
+        Severity::Error => "error: ",
+    };
+    format!("{}Z {mark}{}", event.at.format("%H:%M:%S%.3f"), printable(&event.kind.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(seq: u64, ms: i64, kind: EventKind) -> Event {
+        Event { seq, at: DateTime::from_timestamp_millis(ms).unwrap(), kind }
+    }
+
+    fn assigned(seq: u64, ms: i64) -> Event {
+        event(seq, ms, EventKind::Assigned { member: format!("worker-{seq}"), partitions: Vec::new() })
+    }
+
+    #[test]
+    fn a_burst_is_shortened_and_counted() {
+        let mut suppressor = RepeatSuppressor::default();
+        let lines = suppressor.take(&(0..100).map(|seq| assigned(seq, 1)).collect::<Vec<_>>());
+        assert_eq!(lines.len(), 5);
+        assert_eq!(lines[0], "00:00:00.001Z worker-0 got nothing");
+        assert_eq!(suppressor.flush_until(DateTime::from_timestamp_millis(900).unwrap()), Vec::<String>::new());
+        let late = suppressor.take(&[assigned(100, 1500)]);
+        assert_eq!(late, ["and 95 more assignments", "00:00:01.500Z worker-100 got nothing"]);
+        assert_eq!(suppressor.flush(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn suppressed_lines_are_counted_when_the_window_ends() {
+        let mut suppressor = RepeatSuppressor::default();
+        suppressor.take(&(0..7).map(|seq| assigned(seq, 1)).collect::<Vec<_>>());
+        assert_eq!(suppressor.flush_until(DateTime::from_timestamp_millis(1001).unwrap()), ["and 2 more assignments"]);
+        assert_eq!(suppressor.flush(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn other_events_are_all_printed_and_gaps_are_reported() {
+        let mut suppressor = RepeatSuppressor::default();
+        let error = || EventKind::Error { text: "no\nbroker".into() };
+        let lines = suppressor.take(&(3..20).map(|seq| event(seq, 0, error())).collect::<Vec<_>>());
+        assert_eq!(lines.len(), 18);
+        assert_eq!(lines[0], "3 older events were dropped");
+        assert_eq!(lines[1], "00:00:00.000Z error: no\\nbroker");
+        assert_eq!(suppressor.next_seq(), 20);
+    }
+}

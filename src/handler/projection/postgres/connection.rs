@@ -1,0 +1,184 @@
+//! Connections to PostgreSQL, and a worker's connection with its statements.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_postgres::{Client, Error, SimpleQueryMessage, types::Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    super::definition::Definition, address::ServerAddress, call::ServerStatement, pooler::announced_pid, sql,
+    sqlstate::error_message, step::DefinitionStatement,
+};
+
+/// The maximum wait for one reply of the server. After that the connection is closed.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The database and schema of a projection, and how to connect to it.
+pub struct PostgresTarget {
+    /// The server's address.
+    pub address: ServerAddress,
+    /// The TLS connector.
+    pub tls: MakeRustlsConnect,
+    /// The schema that unqualified names resolve to, before `public`; `None` for the server's default.
+    pub schema: Option<String>,
+    /// The projection's definition.
+    pub definition: Arc<Definition>,
+}
+
+/// Why a request to PostgreSQL failed.
+#[derive(Debug)]
+pub enum PostgresError {
+    /// An error of the server or the client.
+    Database(Error),
+    /// The server rejects a statement of the definition; the message contains the statement's line.
+    Statement(Error, String),
+    /// No reply within [`REPLY_TIMEOUT`].
+    Timeout,
+    /// A row of `kreplay_applied` cannot be decoded.
+    CorruptRow,
+}
+
+impl From<Error> for PostgresError {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl PostgresError {
+    /// The error of the server or the client, if it is one.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Database(error) | Self::Statement(error, _) => Some(error),
+            Self::Timeout | Self::CorruptRow => None,
+        }
+    }
+
+    /// The error as one sentence.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Database(error) => error_message(error),
+            Self::Statement(_, message) => message.clone(),
+            Self::Timeout => format!("PostgreSQL did not answer within {} s", REPLY_TIMEOUT.as_secs()),
+            Self::CorruptRow => {
+                "kreplay_applied is damaged: a row cannot be decoded; rebuild the projection in a new schema".into()
+            }
+        }
+    }
+}
+
+/// Waits for a reply, at most [`REPLY_TIMEOUT`].
+pub async fn with_timeout<T>(reply: impl Future<Output = Result<T, Error>>) -> Result<T, PostgresError> {
+    match tokio::time::timeout(REPLY_TIMEOUT, reply).await {
+        Ok(reply) => Ok(reply?),
+        Err(_) => Err(PostgresError::Timeout),
+    }
+}
+
+/// A connection. In its transactions the projection's schema comes first in the search path.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// Whether a pooler is in between: then session state does not outlive a transaction.
+    pub is_pooled: bool,
+    begin: String,
+}
+
+impl Connection {
+    /// The SQL that begins a transaction.
+    pub fn begin(&self) -> &str {
+        &self.begin
+    }
+}
+
+impl PostgresTarget {
+    /// Connects.
+    pub async fn connect(&self) -> Result<Connection, PostgresError> {
+        let client = with_timeout(async {
+            let (client, connection) = self.address.config.connect(self.tls.clone()).await?;
+            // The task ends with the client. The client's next request reports the connection's error.
+            tokio::spawn(connection);
+            Ok(client)
+        })
+        .await?;
+        let announced = announced_pid(&client).await;
+        let is_pooled = announced.is_none() || announced != backend_pid(&client).await?;
+        let schema = self.schema.as_deref();
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+        if is_pooled {
+            let begin = format!("{begin}; {}", sql::session_settings("SET LOCAL", schema));
+            return Ok(Connection { client, is_pooled, begin });
+        }
+        with_timeout(client.batch_execute(&sql::session_settings("SET", schema))).await?;
+        Ok(Connection { client, is_pooled, begin: begin.to_owned() })
+    }
+}
+
+/// The process id of the server process that answers.
+async fn backend_pid(client: &Client) -> Result<Option<i32>, PostgresError> {
+    let reply = with_timeout(client.simple_query("SELECT pg_backend_pid()")).await?;
+    Ok(reply.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    }))
+}
+
+/// A worker's connection with its statements.
+pub struct WorkerConnection {
+    /// The connection.
+    pub connection: Connection,
+    /// The definition's statements.
+    pub statements: Vec<DefinitionStatement>,
+    /// See [`sql::FENCE_CLAIMS`].
+    pub fence_claims: ServerStatement,
+    /// See [`sql::INSERT_APPLIED`].
+    pub insert_applied: ServerStatement,
+    /// See [`sql::TAKE_APPLIED`].
+    pub take_applied: ServerStatement,
+    /// See [`sql::UPDATE_POSITIONS`].
+    pub update_positions: ServerStatement,
+}
+
+impl WorkerConnection {
+    /// Connects and prepares all statements.
+    pub async fn open(target: &PostgresTarget) -> Result<Self, PostgresError> {
+        let connection = target.connect().await?;
+        let mut statements = Vec::with_capacity(target.definition.statements.len());
+        for statement in &target.definition.statements {
+            statements.push(DefinitionStatement::new(&connection, statement, &target.definition).await?);
+        }
+        let texts = || vec![Type::TEXT, Type::TEXT_ARRAY, Type::INT4_ARRAY];
+        let with = |further: &[Type]| [texts(), further.to_vec()].concat();
+        let (client, is_pooled) = (&connection.client, connection.is_pooled);
+        let insert = with(&[Type::BYTEA_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY]);
+        Ok(Self {
+            fence_claims: ServerStatement::new(client, is_pooled, sql::FENCE_CLAIMS, &with(&[Type::INT8_ARRAY]))
+                .await?,
+            insert_applied: ServerStatement::new(client, is_pooled, sql::INSERT_APPLIED, &insert).await?,
+            take_applied: ServerStatement::new(client, is_pooled, sql::TAKE_APPLIED, &texts()).await?,
+            update_positions: ServerStatement::new(
+                client,
+                is_pooled,
+                sql::UPDATE_POSITIONS,
+                &with(&[Type::INT8_ARRAY]),
+            )
+            .await?,
+            statements,
+            connection,
+        })
+    }
+
+    /// The connection's client.
+    pub fn client(&self) -> &Client {
+        &self.connection.client
+    }
+
+    /// The SQL that begins a transaction holding the advisory lock `lock_id`, so that others can wait for its end.
+    pub fn begin_with_lock(&self, lock_id: i64) -> String {
+        format!("{}; SELECT pg_advisory_xact_lock({lock_id})", self.connection.begin())
+    }
+
+    /// Rolls back an open transaction.
+    pub async fn rollback(&self) -> Result<(), PostgresError> {
+        with_timeout(self.client().batch_execute("ROLLBACK")).await
+    }
+}

@@ -1,0 +1,7 @@
+//! Buffers that hold records back, before the lanes, until earlier records have been read.
+
+pub mod buffer;
+#[cfg(test)]
+mod buffer_test;
+pub mod new_partitions;
+pub mod time_order;

@@ -1,0 +1,110 @@
+//! Members that are slow, and members that were removed from the group.
+
+use std::time::Duration;
+
+use kreplay::domain::Concurrency;
+use kreplay::feed::EventKind;
+use kreplay::replay::{Command, Session};
+
+use crate::fixtures::recorder::Recorder;
+use crate::fixtures::second_process::{FileRecorder, SecondProcess, expect_all_in_order, member_options, read_handled};
+use crate::fixtures::sessions::{finish, finish_within, in_group, options, wait_for, wait_for_event};
+use crate::support::broker::{self, unique_name};
+use crate::support::produce::NewRecord;
+use crate::support::wait;
+
+/// The shortest interval that the group's session timeout allows.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(6);
+
+#[test]
+fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("slow", 2), unique_name("slow"));
+    broker.produce(&topic, &[0, 1].map(|number| NewRecord::keyed("k", "v").in_partition(number)));
+    let recorder = Recorder::slow(MAX_POLL_INTERVAL + Duration::from_secs(2));
+    // One member: a second one that joins while the first record is in flight would take its partition away.
+    let mut options = in_group(options(broker, &topic, 1), &group);
+    options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let ended = finish(session).expect_done(2);
+    recorder.expect_each_once_in_order(2);
+    assert!(!ended.events.iter().any(|event| matches!(event.kind, EventKind::Lost { .. })), "{}", ended.log());
+    assert!(ended.log().contains("too long for max.poll.interval.ms"), "{}", ended.log());
+}
+
+#[test]
+fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_member() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("slow", 2), unique_name("slow"));
+    broker.produce(&topic, &[0, 1].map(|number| NewRecord::keyed(format!("k{number}"), "v").in_partition(number)));
+    let recorder = Recorder::gated(0);
+    let mut options = in_group(options(broker, &topic, 2), &group);
+    options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
+    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let assigned = |to: &str, count: usize| {
+        let events = session.feed.events.since(0);
+        let last = events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Assigned { member, partitions } if member == to => Some(partitions.len()),
+            _ => None,
+        });
+        last == Some(count)
+    };
+    wait_for_event(&session, "each member has one partition", |_| assigned("member-0", 1) && assigned("member-1", 1));
+    wait_for(&session, "both workers are busy", |snapshot| {
+        let workers = &snapshot.run.as_ref().unwrap().workers;
+        workers.len() == 2 && workers.iter().all(|worker| worker.state == kreplay::feed::WorkerState::Busy)
+    });
+    session.control.send(Command::SetConcurrency(Concurrency::new(1).unwrap()));
+    wait_for_event(
+        &session,
+        "one member leaves with its record in flight",
+        |event| matches!(&event.kind, EventKind::Warning { text } if text.contains("records in flight within 4 s")),
+    );
+    wait_for_event(&session, "the other member has both partitions", |_| assigned("member-0", 2));
+    recorder.open();
+    let ended = finish(session);
+    println!("{}", ended.log());
+    let handled = ended.view.totals.handled;
+    let ended = ended.expect_done(handled);
+    assert!(!ended.events.iter().any(|event| matches!(event.kind, EventKind::Lost { .. })), "{}", ended.log());
+    // A record that was in flight when its partition was revoked counts once the partition is back. It is not repeated.
+    assert_eq!((handled, recorder.count()), (2, 2), "{}", ended.log());
+}
+
+#[test]
+fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() {
+    let broker = broker::shared();
+    let (topic, group) = (broker.topic("frozen", 6), unique_name("frozen"));
+    let records: Vec<_> =
+        (0..20_000).map(|n| NewRecord::keyed(format!("key-{}", n * 31 % 300), format!("{n:0300}"))).collect();
+    let placed = broker.produce(&topic, &records);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("handled");
+    let recorder = FileRecorder::new("first", &file, Duration::from_millis(8));
+    let session =
+        Session::spawn_with(member_options(broker.bootstrap(), &topic, &group, 6), Some(recorder.source())).unwrap();
+    let mut second = SecondProcess::start(broker.bootstrap(), &topic, &group, &file);
+    let by_second = || read_handled(&file).iter().filter(|record| record.by == "second").count();
+    let first_has = |session: &Session| {
+        session.feed.snapshots.borrow().run.as_ref().map_or(0, |run| {
+            run.partitions.iter().filter(|one| matches!(one.owner, kreplay::feed::Owner::Member(_))).count()
+        })
+    };
+    wait_for(&session, "both processes handle records", |_| by_second() > 300 && (1..6).contains(&first_has(&session)));
+    second.signal("STOP");
+    wait_for(&session, "the first process has all partitions", |_| first_has(&session) == 6);
+    let before = by_second();
+    second.signal("CONT");
+    wait_for(&session, "the second process has partitions again", |_| {
+        first_has(&session) < 6 && by_second() > before + 50
+    });
+    let ended = finish_within(session, Duration::from_secs(120));
+    let succeeded = wait::until("end of the second process", Duration::from_secs(60), || second.ended());
+    println!("{}\n--- second\n{}", ended.log(), second.output());
+    assert!(succeeded && second.output().contains(" lost "), "{}", second.output());
+    let handled = ended.view.totals.handled;
+    ended.expect_done(handled);
+    let places = placed.iter().map(|one| (u32::try_from(one.partition).unwrap(), one.offset)).collect();
+    let repeated = expect_all_in_order(&read_handled(&file), &places);
+    println!("{repeated} of {} records repeated", places.len());
+}
