@@ -8,12 +8,11 @@ use chrono::DateTime;
 use kreplay::{
     domain::{Lag, Offset, Ordering, TopicPartition},
     feed::{
-        Bottleneck, DryRunFindings, DryRunView, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner,
+        Bottleneck, DryRunFindings, DryRunView, EffectCount, EffectExample, EffectKind, FailedRecord, LatencyMs, Owner,
         PartitionState, PartitionView, PlanView, Prediction, RebalanceKind, RebalanceView, RecordPlace, RunState,
         RunView, Throughput, Totals,
         report::{Report, ReportFormat, peak_rss_bytes},
     },
-    handler::EffectCount,
 };
 use serde_json::Value;
 

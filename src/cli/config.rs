@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs};
 use crate::{
     config::{Config, Environment},
-    feed::printable,
+    domain::printable,
 };
 
 /// The flags of `config`.

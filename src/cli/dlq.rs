@@ -18,10 +18,8 @@ use super::{
 use crate::{
     config::{Assignment, Config, Environment, Overrides, split_list},
     dlq::{self, DeadLetterTopics, LetterFilter, LetterPosition, RetryOptions, RetryResult},
-    domain::RateLimit,
-    feed::printable,
+    domain::{Glob, RateLimit, printable},
     kafka::{Client, KafkaConfig, producer::Timestamps},
-    plan::Glob,
 };
 
 /// The flags of `dlq`.

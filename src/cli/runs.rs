@@ -14,10 +14,8 @@ use super::{
 };
 use crate::{
     config::{Config, Environment, Overrides},
-    feed::{
-        cells::{padding, width},
-        printable,
-    },
+    domain::printable,
+    feed::cells::{padding, width},
     journal::{Entry, Journals, Summary},
 };
 

@@ -8,8 +8,7 @@ use super::{
     list::{split, split_pairs},
 };
 use crate::{
-    domain::{BoundsError, Secret},
-    feed::printable,
+    domain::{BoundsError, Secret, printable},
     handler::parse_duration,
 };
 

@@ -7,8 +7,8 @@ use super::{
     value::number,
 };
 use crate::{
-    domain::{Concurrency, RateLimit},
-    plan::{Glob, Rule},
+    domain::{Concurrency, Glob, RateLimit},
+    plan::Rule,
     replay::FIRST_WORKERS,
 };
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::feed::printable;
+use crate::domain::printable;
 
 /// The origin of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

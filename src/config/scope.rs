@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::input::{Input, quoted};
 use crate::{
-    feed::printable,
+    domain::printable,
     plan::{Field, KeyList, RangeStart, Rules, Scope},
 };
 

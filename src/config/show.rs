@@ -5,7 +5,7 @@ use std::fmt::Write;
 use toml::Value;
 
 use super::{Config, catalog};
-use crate::feed::printable;
+use crate::domain::printable;
 
 impl Config {
     /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are

@@ -6,8 +6,7 @@ use toml::Value;
 
 use super::input::{Input, quoted};
 use crate::{
-    domain::Secret,
-    feed::printable,
+    domain::{Secret, printable},
     handler::{HandlerSpec, ProjectionTarget, SpecError, topic_name},
     topics::TopicTemplate,
 };

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-pub(super) use crate::feed::{
-    cells::{head, tail, width},
-    printable as clean,
+pub(super) use crate::{
+    domain::printable as clean,
+    feed::cells::{head, tail, width},
 };
 
 /// Shortens a text to `max` cells by removing its middle. Names usually differ at their ends.

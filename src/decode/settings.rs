@@ -2,10 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::{
-    domain::{Format, Formats, Secret},
-    plan::Glob,
-};
+use crate::domain::{Format, Formats, Glob, Secret};
 
 /// How keys and values are decoded, and the schema registry: the `[decode]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,7 @@
 use std::str::FromStr;
 
 use super::DeadLetter;
-use crate::{
-    domain::{PartitionId, Record, TopicPartition},
-    plan::Glob,
-};
+use crate::domain::{Glob, PartitionId, Record, TopicPartition};
 
 /// A position in a dead-letter topic: `OFFSET`, or `PARTITION:OFFSET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

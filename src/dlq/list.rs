@@ -8,10 +8,7 @@ use super::{
     DeadLetter, DeadLetterTopics, DlqError, json,
     scan::{Section, scan},
 };
-use crate::{
-    feed::{cells, printable},
-    kafka::Client,
-};
+use crate::{domain::printable, feed::cells, kafka::Client};
 
 /// The maximum number of groups. Further letters are counted under "other errors".
 const MAX_GROUPS: usize = 10_000;

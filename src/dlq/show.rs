@@ -10,8 +10,7 @@ use super::{
     scan::{Section, scan},
 };
 use crate::{
-    domain::{Record, TopicPartition},
-    feed::printable,
+    domain::{Record, TopicPartition, printable},
     kafka::Client,
 };
 

@@ -4,6 +4,7 @@
 
 pub mod cells;
 mod cluster;
+mod effect_count;
 mod epoch;
 mod event;
 mod event_text;
@@ -14,7 +15,6 @@ mod limits;
 mod log;
 mod next_run;
 mod owners;
-mod printable;
 pub mod progress;
 mod quarantine;
 mod rehearsal;
@@ -23,6 +23,7 @@ mod run_view;
 mod snapshot;
 
 pub use cluster::{ClusterView, TopicView};
+pub use effect_count::EffectCount;
 pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
 pub use forecast::{
     Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
@@ -33,7 +34,6 @@ pub use limits::{GuardView, LimitsView};
 pub use log::EventLog;
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
-pub use printable::printable;
 pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
 pub use rehearsal::{
     ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,

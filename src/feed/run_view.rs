@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Lag, Ordering},
-    handler::EffectCount,
+    feed::EffectCount,
 };
 
 /// The state of a run.

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EffectCount, Handler, HandlerContext, HandlerError, HandlerFactory, HandlerSource, HandlerSpec, Logs,
-    PositionStore, Positions, Preview, RunEnd, exec,
+    Handler, HandlerContext, HandlerError, HandlerFactory, HandlerSource, HandlerSpec, Logs, PositionStore, Positions,
+    Preview, RunEnd, exec,
     files::{DryRunFiles, FileFormat, FilesSource},
     http, ndjson, null,
     projection::ProjectionSource,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{AppendOnlyVec, Offset, TopicPartition},
-    feed::DryRunFindings,
+    feed::{DryRunFindings, EffectCount},
 };
 
 /// Opens the source of a run's handlers, with the state that they share.

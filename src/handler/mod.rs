@@ -38,7 +38,7 @@ pub use preview::{EffectForm, Preview, PreviewError, PreviewedEffect};
 pub use projection::{Durability, ProjectionSettings, ProjectionTarget, ScratchSchemas};
 pub use settings::HandlerSettings;
 pub use simulate::is_poison;
-pub use source::{EffectCount, HandlerFactory, HandlerSource, Holder, PositionStore, Positions, RunEnd};
+pub use source::{HandlerFactory, HandlerSource, Holder, PositionStore, Positions, RunEnd};
 pub use spec::{HandlerSpec, Simulate, SpecError, WorkTime, parse_duration, topic_name};
 pub use topic::{Compression, Partitioner, TopicKey, TopicSettings};
 

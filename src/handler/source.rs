@@ -3,12 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 use super::{Handler, HandlerContext, HandlerError, Logs, Preview};
 use crate::{
     domain::{Offset, TopicPartition},
-    feed::DryRunFindings,
+    feed::{DryRunFindings, EffectCount},
     kafka::GroupMember,
 };
 
@@ -50,15 +48,6 @@ pub struct Holder {
     pub epoch: u32,
     /// The member of the group; `None` without a group.
     pub member: Option<GroupMember>,
-}
-
-/// A kind of effect that handlers have applied, with its count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EffectCount {
-    /// The kind, as shown and as reported in JSON: `statements.orders`, `requests`, `records.realtime.user`.
-    pub what: String,
-    /// How often.
-    pub count: u64,
 }
 
 /// How a run ended.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Advice, parse_duration};
-use crate::{domain::Redactor, feed::printable};
+use crate::domain::{Redactor, printable};
 
 /// The maximum of `retry_after`; longer times are reduced to it.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);

@@ -20,7 +20,7 @@ use std::{
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::varint::{push, take, take_offset};
+use crate::domain::varint::{push, take, take_offset};
 
 /// The header of an entry: a magic number and the length of the body.
 const HEADER_BYTES: usize = 6;

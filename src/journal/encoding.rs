@@ -3,10 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{
-    figures::{Counters, GroupEntry, PartitionState},
-    varint::{push, push_runs, take, take_offset, take_runs},
-};
+use super::figures::{Counters, GroupEntry, PartitionState};
+use crate::domain::varint::{push, push_runs, take, take_offset, take_runs};
 
 const CHECKSUM_BYTES: usize = 8;
 

@@ -21,7 +21,6 @@ mod repeats;
 mod store;
 #[cfg(test)]
 mod store_test;
-pub(crate) mod varint;
 
 pub use begun::{BegunLog, Settled, Ticket};
 pub use check::{ClusterChange, TopicNow};

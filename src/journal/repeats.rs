@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::varint::{push, take, take_offset};
+use crate::domain::varint::{push, take, take_offset};
 
 /// How often offsets were begun by earlier attempts without being recorded as handled. When such a record is settled,
 /// that many of its handlings count as repeats.

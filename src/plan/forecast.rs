@@ -7,8 +7,8 @@ use super::{
     scan::{Estimates, ScanResult},
 };
 use crate::{
-    domain::{Ordering, RateLimit},
-    feed::{Conditions, Coverage, Curve, Estimate, Forecast, KeyForecast, PartitionForecast, RecordBytes, printable},
+    domain::{Ordering, RateLimit, printable},
+    feed::{Conditions, Coverage, Curve, Estimate, Forecast, KeyForecast, PartitionForecast, RecordBytes},
     handler::{HandlerSpec, Simulate},
     replay::Settings,
 };

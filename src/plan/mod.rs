@@ -24,7 +24,7 @@ pub use range::{Override, Range, RangeEnd, RangeStart};
 pub use remaining::{LaneBacklog, Pace, PartitionLeft, RunParameters, WorkLeft, time_left};
 pub use resolve::{Plan, PlanError, PlannedPartition, resolve};
 pub use rules::{
-    Examined, Field, Fields, Filter, Glob, HeaderIs, JsonIs, JsonPath, KeyList, KeyTemplate, OnUnjudged, Rule, Rules,
+    Examined, Field, Fields, Filter, HeaderIs, JsonIs, JsonPath, KeyList, KeyTemplate, OnUnjudged, Rule, Rules,
 };
 pub use schedule::LaneLoads;
 pub use selection::{Scope, Selection, SelectionError, TopicSet};

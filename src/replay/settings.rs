@@ -4,9 +4,9 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use super::probe::Probe;
 use crate::{
-    domain::{Batch, Concurrency, Ordering, RateLimit, Tier},
+    domain::{Batch, Concurrency, Glob, Ordering, RateLimit, Tier},
     handler::{DryRunMode, HandlerSettings, HandlerSpec},
-    plan::{Glob, PlanOptions},
+    plan::PlanOptions,
 };
 
 /// The settings of a run, independent of what it reads.

@@ -153,7 +153,7 @@ pub fn wanted(strategy: &Strategy, names: &[String], channels: &[String]) -> Res
         if !super::is_topic_name(name) {
             return Err(format!(
                 "`{}` is not a valid topic name; use 1 to 249 letters, digits, dots, underscores and hyphens",
-                crate::feed::printable(name)
+                crate::domain::printable(name)
             ));
         }
         add(name, strategy.partitions_of(name));

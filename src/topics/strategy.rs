@@ -7,7 +7,7 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use super::is_topic_name;
-use crate::{domain::PartitionCount, feed::printable, plan::Glob};
+use crate::domain::{Glob, PartitionCount, printable};
 
 /// The placeholder for the channel in a topic name.
 const CHANNEL_PLACEHOLDER: &str = "{channel}";

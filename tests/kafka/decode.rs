@@ -258,7 +258,7 @@ fn a_missing_registry_is_reported_before_anything_is_read(broker: &Broker, regis
         assert!(finished.stderr.contains("schema registry at http://127.0.0.1:1 cannot be reached"), "{finished:?}");
         let host = registry.address().split("/apis").next().unwrap();
         let finished = expect_code(with(&format!("{host}/nothing/here")), 1);
-        assert!(finished.stderr.contains("no schema registry is at that address"), "{finished:?}");
+        assert!(finished.stderr.contains("there is no schema registry at this address"), "{finished:?}");
         let without = Program::kreplay()
             .args([command, "--bootstrap-server", broker.bootstrap(), "--topics", &topic, "--decode", "avro"])
             .run();

@@ -62,7 +62,7 @@ fn a_dry_run_reports_all_effects_and_leaves_nothing_behind() {
     // In a group it starts at the group's offsets. The handler `ndjson` writes nothing to standard output.
     let grouped = dry(&["--handler", "ndjson", "--group", &group]);
     assert_eq!((grouped.code(), &json(&grouped)["dry_run"]["records"]), (Some(0), &70.into()), "{grouped:?}");
-    assert!(grouped.stderr.contains("it is not joined, and nothing is committed"), "{}", grouped.stderr);
+    assert!(grouped.stderr.contains("the run does not join it and commits nothing"), "{}", grouped.stderr);
     assert_eq!(committed(), before);
 
     // The dead-letter topic need not exist.

@@ -302,7 +302,7 @@ fn another_groups_offsets_can_be_used_and_are_not_changed() {
         wrong.text
     );
     let wrong = problem(ranged(options(broker, &topic, 1), "committed", "latest", &[]));
-    assert!(wrong.usage && wrong.text.contains("name one with --group ID"), "{}", wrong.text);
+    assert!(wrong.usage && wrong.text.contains("give one with --group ID"), "{}", wrong.text);
 
     // Without a name the run's own group is used.
     part = ranged(part, "committed", "60", &[]);
@@ -375,5 +375,5 @@ fn an_offset_that_looks_like_a_time_is_explained() {
     let (ended, _) = replayed(ranged(options(broker, &topic, 1), "1795000000000", "latest", &[]));
     assert_eq!(bounds(&ended), [(5, 5)]);
     let log = ended.log();
-    assert!(log.contains("as a time it is written ms:1795000000000 (2026-11-18T"), "{log}");
+    assert!(log.contains("to give a time, write ms:1795000000000 (2026-11-18T"), "{log}");
 }

@@ -287,7 +287,7 @@ fn a_run_over_a_topic_with_new_partitions_is_not_resumed() {
     let topic = small_topic(broker, 2);
     let id = workspace.interrupted_run(&topic);
     broker.raise_partitions(&topic, 4);
-    expect_refusal(&workspace, &["resume", "last"], 1, &[&id, &topic, "had 2 partitions and has 4"]);
+    expect_refusal(&workspace, &["resume", "last"], 1, &[&id, &topic, "had 2 partitions and now has 4"]);
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn in_a_group_the_targets_positions_win_and_are_committed() {
     // The group has committed all records, none of which is in this target.
     let target = MemoryTarget::default();
     let ended = run_with(grouped(), target.client().source()).expect_done(1200);
-    expect_in_log(&ended, "the target has nothing of it and decides");
+    expect_in_log(&ended, "the target has no position and decides");
     target.expect_each_once(1200);
     assert_eq!(target.by_key(), by_key);
     let committed: i64 = (0..6).map(|partition| broker.committed(&group, &topic, partition).unwrap()).sum();

@@ -16,8 +16,7 @@ use crate::{
         theme::Theme,
         widget::{frame, paint, symbol},
     },
-    feed::{DryRunView, PlanView, RunState, RunView},
-    handler::EffectCount,
+    feed::{DryRunView, EffectCount, PlanView, RunState, RunView},
 };
 
 /// Maximum width of the window; longer lines are hard to read.

@@ -12,7 +12,7 @@ use super::{
     compile::{AvroSchema, Node},
     logical,
 };
-use crate::feed::printable;
+use crate::domain::printable;
 
 /// Maximum nesting depth, as in `serde_json`. It bounds the stack.
 const MAX_DEPTH: usize = 128;

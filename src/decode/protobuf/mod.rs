@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use self::imports::Imports;
 use super::{Undecodable, wire};
-use crate::feed::printable;
+use crate::domain::printable;
 
 /// File name of the schema among its imports.
 const SCHEMA_FILE: &str = "kreplay/schema.proto";

@@ -13,7 +13,7 @@ use super::{
     super::{DecodeSettings, Undecodable},
     tls,
 };
-use crate::{domain::Secret, feed::printable};
+use crate::domain::{Secret, printable};
 
 /// Maximum size of a response body. Schemas are far smaller.
 const MAX_RESPONSE_BYTES: u64 = 16 << 20;

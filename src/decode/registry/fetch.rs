@@ -58,7 +58,7 @@ pub(super) fn schema(client: &Client, id: SchemaName) -> Result<Schema, Undecoda
         "JSON" => Ok(Schema::Json),
         other => Ok(Schema::Unusable(Undecodable::Bad(format!(
             "the registry reports the schema type {}, which is not supported",
-            crate::feed::printable(other)
+            crate::domain::printable(other)
         )))),
     }
 }
@@ -82,7 +82,7 @@ fn references(
         let registered: Registered = client.get(&path).map_err(|failure| match failure {
             Failure::Missing(text) => Undecodable::Bad(format!(
                 "schema {id} references version {version} of {}, which the schema registry does not know: {text}",
-                crate::feed::printable(&subject)
+                crate::domain::printable(&subject)
             )),
             Failure::Unreachable(text) | Failure::NotServed(text) => Undecodable::Unreachable(text),
         })?;

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::feed::{Event, EventKind, Severity, printable};
+use crate::{
+    domain::printable,
+    feed::{Event, EventKind, Severity},
+};
 
 /// Maximum number of lines of one kind within [`WINDOW`]. The others are only counted.
 const MAX_LINES_PER_WINDOW: u64 = 5;

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::feed::{
-    RunState, RunView, Snapshot,
-    figures::{Count, rate, seconds, whole},
-    printable,
+use crate::{
+    domain::printable,
+    feed::{
+        RunState, RunView, Snapshot,
+        figures::{Count, rate, seconds, whole},
+    },
 };
 
 /// State, percentage, handled records, rate, lag, and time left, or the problem that prevents a run from starting.

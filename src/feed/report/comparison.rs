@@ -5,10 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::escaped;
-use crate::feed::{
-    ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView,
-    figures::{Count, seconds},
-    printable,
+use crate::{
+    domain::printable,
+    feed::{
+        ComparisonView, Difference, DryRunFindings, Outcome, RunState, RunView,
+        figures::{Count, seconds},
+    },
 };
 
 /// The name and version of the JSON format, in the first field of every report.

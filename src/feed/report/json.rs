@@ -6,10 +6,9 @@ use serde::Serialize;
 use crate::{
     domain::Ordering,
     feed::{
-        Bottleneck, DryRunView, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState, RunView,
-        Throughput, Totals,
+        Bottleneck, DryRunView, EffectCount, LatencyMs, Owner, PartitionView, Prediction, RebalanceView, RunState,
+        RunView, Throughput, Totals,
     },
-    handler::EffectCount,
 };
 
 /// The name and version of the JSON format, in the first field of every report.

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 
 use super::json::{Partition, Report};
-use crate::feed::{
-    Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
-    cells::{padding, width},
-    figures::{Bytes, Count, rate, seconds, whole},
-    printable,
+use crate::{
+    domain::printable,
+    feed::{
+        Bottleneck, DryRunView, EffectExample, FailedRecord, RebalanceKind, RunState,
+        cells::{padding, width},
+        figures::{Bytes, Count, rate, seconds, whole},
+    },
 };
 
 /// Maximum number of partitions, rebalances, and failures listed.

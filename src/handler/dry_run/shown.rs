@@ -1,6 +1,6 @@
 //! Text of effects for display: escaped, and truncated if long.
 
-use crate::feed::printable;
+use crate::domain::printable;
 
 /// The maximum length of an effect, a key or an error, in characters.
 const MAX_SHOWN_CHARS: usize = 200;

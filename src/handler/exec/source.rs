@@ -11,9 +11,10 @@ use std::{
 use super::{ExecSettings, command::Command, stderr_log::StderrLog, worker::ExecHandler};
 use crate::{
     domain::{AppendOnlyVec, Record, Redactor, Secret, TopicPartition},
+    feed::EffectCount,
     handler::{
-        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError,
-        PreviewedEffect, RunEnd, ndjson,
+        EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError, PreviewedEffect,
+        RunEnd, ndjson,
     },
     plan::Rules,
 };

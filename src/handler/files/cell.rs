@@ -114,7 +114,7 @@ impl Column {
             Kind::Text | Kind::Bytes => "text",
         };
         let excerpt: String = found.chars().take(60).collect();
-        format!("column {}: `{}` is not {what}", self.title(), crate::feed::printable(&excerpt))
+        format!("column {}: `{}` is not {what}", self.title(), crate::domain::printable(&excerpt))
     }
 }
 

@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     domain::{AppendOnlyVec, TopicPartition},
+    feed::EffectCount,
     handler::{
-        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions,
-        Preview, RunEnd, preview::PreviewOnlyHandler,
+        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Positions, Preview, RunEnd,
+        preview::PreviewOnlyHandler,
     },
 };
 

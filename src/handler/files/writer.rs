@@ -23,8 +23,8 @@ use super::{
     table::Table,
 };
 use crate::{
-    domain::{AppendOnlyVec, TopicPartition},
-    feed::{EventLog, printable},
+    domain::{AppendOnlyVec, TopicPartition, printable},
+    feed::EventLog,
     handler::{LaneRun, Positions},
 };
 

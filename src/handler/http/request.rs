@@ -9,9 +9,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Body, HttpSettings};
 use crate::{
-    domain::{Header, Record, TopicPartition},
+    domain::{Glob, Header, Record, TopicPartition},
     handler::ndjson,
-    plan::{Glob, Rules},
+    plan::Rules,
 };
 
 /// Identifies the record of a request. The same on every attempt, so that a receiver can detect repetitions.

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::{domain::Secret, plan::Glob};
+use crate::domain::{Glob, Secret};
 
 /// `[http]`
 #[derive(Clone, Debug, PartialEq)]

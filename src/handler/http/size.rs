@@ -8,7 +8,7 @@ use std::fmt::Write;
 use ureq::http::HeaderMap;
 
 use super::{HttpSettings, request::sent_headers};
-use crate::{domain::Record, feed::printable};
+use crate::domain::{Record, printable};
 
 /// The total size above which headers may be the reason of a failure. Some servers accept no more, and few requests
 /// need it.

@@ -17,9 +17,10 @@ use super::{
 };
 use crate::{
     domain::{AppendOnlyVec, MASK, Record, Redactor, Secret, TopicPartition},
+    feed::EffectCount,
     handler::{
-        EffectCount, EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError,
-        PreviewedEffect, RunEnd,
+        EffectForm, Handler, HandlerContext, HandlerError, HandlerSource, Preview, PreviewError, PreviewedEffect,
+        RunEnd,
     },
     plan::Rules,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::varint;
+use crate::domain::varint;
 
 /// A set of offsets, stored as runs that do not touch. Insertion and lookup take logarithmic time in the number of
 /// runs, independent of the number of offsets.

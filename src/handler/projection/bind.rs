@@ -80,7 +80,7 @@ impl Binder {
         }
         let topic = self.partitions.get(index).map_or(&b""[..], |id| id.topic.as_bytes());
         let matches_topic =
-            |globs: &[crate::plan::Glob]| globs.is_empty() || globs.iter().any(|glob| glob.is_match(topic));
+            |globs: &[crate::domain::Glob]| globs.is_empty() || globs.iter().any(|glob| glob.is_match(topic));
         let on = self.definition.on.iter().enumerate();
         let entries: Arc<[usize]> = on.filter(|(_, on)| matches_topic(&on.topics)).map(|(at, _)| at).collect();
         if self.entries.len() <= index {

@@ -13,7 +13,7 @@ use super::{
     statement::{Parameter, Statement},
     target::ProjectionTarget,
 };
-use crate::plan::Glob;
+use crate::domain::Glob;
 
 /// The maximum size of a file, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;

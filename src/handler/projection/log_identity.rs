@@ -2,7 +2,7 @@
 
 use super::store::HANDLER;
 use crate::{
-    feed::printable,
+    domain::printable,
     handler::{Differs, HandlerError, LogId, Logs},
 };
 

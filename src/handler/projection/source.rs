@@ -27,9 +27,10 @@ use super::{
 use crate::{
     decode::Undecodable,
     domain::{Offset, TopicPartition},
+    feed::EffectCount,
     handler::{
-        Advice, EffectCount, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs,
-        PositionStore, Positions, Preview, RunEnd,
+        Advice, Handler, HandlerContext, HandlerError, HandlerSource, LaneFailure, LaneRun, Logs, PositionStore,
+        Positions, Preview, RunEnd,
     },
     plan::Field,
 };

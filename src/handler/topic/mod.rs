@@ -37,10 +37,10 @@ use parking_lot::Mutex;
 
 pub use settings::{Compression, Partitioner, TopicKey, TopicSettings};
 
-use super::{EffectCount, Handler, HandlerError, HandlerSource, PositionStore, Positions, Preview, RunEnd};
+use super::{Handler, HandlerError, HandlerSource, PositionStore, Positions, Preview, RunEnd};
 use crate::{
     domain::{Offset, TopicPartition},
-    feed::{EventKind, EventLog},
+    feed::{EffectCount, EventKind, EventLog},
 };
 pub(super) use open::open;
 use republish::{Republisher, TopicHandler};

@@ -15,8 +15,8 @@ use parking_lot::{Mutex, RwLock};
 use super::outgoing::Outgoing;
 use crate::{
     domain::{PartitionCount, Record},
-    feed::{EventKind, EventLog},
-    handler::{Advice, EffectCount},
+    feed::{EffectCount, EventKind, EventLog},
+    handler::Advice,
     kafka::{Catalog, CatalogError, Client, TopicLimits, span, topic_limits},
     topics::{
         Strategy,

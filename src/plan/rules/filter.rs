@@ -5,10 +5,10 @@ use std::fmt;
 use super::{
     examined::Examined,
     fields::Fields,
-    glob::Glob,
     judgement::{Judgement, any_met},
     rule::{HeaderIs, JsonIs, KeyList},
 };
+use crate::domain::Glob;
 
 /// Which records a run handles: those that meet at least one condition of each kind that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
-use super::{examined::Examined, fields::Fields, glob::Glob, json_path::JsonPath, judgement::Judgement};
-use crate::domain::json::{Decimal, Json, Kind, LoneSurrogate, Number};
+use super::{examined::Examined, fields::Fields, json_path::JsonPath, judgement::Judgement};
+use crate::domain::{
+    Glob,
+    json::{Decimal, Json, Kind, LoneSurrogate, Number},
+};
 
 /// A condition on a record.
 ///

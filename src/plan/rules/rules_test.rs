@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     decode::DecodeSettings,
-    domain::{Format, Formats, LaneKey},
+    domain::{Format, Formats, Glob, LaneKey},
 };
 
 /// A record for tests.

@@ -6,7 +6,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::journal::varint;
+use crate::domain::varint;
 
 /// Prefix and format version of the notes.
 const NOTE_PREFIX: &str = "kreplay1:";

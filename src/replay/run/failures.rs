@@ -7,8 +7,8 @@ use std::{
 
 use super::Run;
 use crate::{
-    domain::Offset,
-    feed::{EventKind, MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey, printable},
+    domain::{Offset, printable},
+    feed::{EventKind, MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
     kafka::{Client, ClientHealth},
     replay::{
         control::{Decision, RecordDecision},

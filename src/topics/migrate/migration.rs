@@ -220,7 +220,7 @@ impl<'a> Migration<'a> {
             } else if matches!(self.options.carry, Carry::Only(_)) {
                 let text = format!(
                     "group `{}` has committed no offset on the old topics; check its name, or omit it",
-                    crate::feed::printable(&id)
+                    crate::domain::printable(&id)
                 );
                 return Err(MigrateError::Usage(text));
             }

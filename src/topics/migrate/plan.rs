@@ -164,7 +164,7 @@ impl Migration<'_> {
             obstacles.push(format!(
                 "group {} has members, so its offsets change; stop them, copy with --follow while they run, or exclude \
                  the group with --carry-group or --no-carry",
-                crate::feed::printable(&group.id)
+                crate::domain::printable(&group.id)
             ));
         }
         obstacles

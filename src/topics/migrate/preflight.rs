@@ -12,8 +12,7 @@ use super::{
     translate::ReadCounts,
 };
 use crate::{
-    domain::KeyHash,
-    feed::printable,
+    domain::{KeyHash, printable},
     kafka::{
         RawRecord,
         producer::{batch_bytes, field_bytes},

@@ -7,7 +7,7 @@ use super::{
     execute::{MigrationReport, held_back_note},
     view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
 };
-use crate::{feed::printable, topics::create::TopicState};
+use crate::{domain::printable, topics::create::TopicState};
 
 /// The maximum number of topics and of groups shown. The JSON contains all.
 const MAX_SHOWN_ROWS: usize = 20;

@@ -3,12 +3,11 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use crate::{
-    domain::Offset,
+    domain::{Offset, printable},
     feed::{
         Estimate, Forecast,
         cells::{self, padding, width},
         figures::{Bytes, Count, rate, seconds, whole},
-        printable,
     },
 };
 

@@ -21,8 +21,7 @@ use super::{
     transaction::partition_arrays,
 };
 use crate::{
-    domain::TopicPartition,
-    feed::printable,
+    domain::{TopicPartition, printable},
     handler::{LogId, Logs},
 };
 

@@ -6,7 +6,7 @@ use std::error::Error as _;
 use tokio_postgres::Error;
 
 use super::{parameter::UnsendableValue, way_out::hint};
-use crate::feed::printable;
+use crate::domain::printable;
 
 /// The maximum number of characters of a server's message that is shown.
 const MAX_MESSAGE_CHARS: usize = 500;

@@ -32,8 +32,7 @@ use super::{
     store::{BatchOutcome, ProjectionStore, RunPartition, StoreSession, target_error},
 };
 use crate::{
-    domain::{Offset, TopicPartition},
-    feed::printable,
+    domain::{Offset, TopicPartition, printable},
     handler::{Advice, HandlerContext, HandlerError, Logs, Positions},
 };
 
