@@ -15,7 +15,6 @@ mod support;
 
 mod bench;
 mod chaos;
-mod cluster_errors;
 mod commit_metadata;
 mod compare;
 mod create_topics;
@@ -51,6 +50,7 @@ mod ranges;
 mod rebalance;
 mod record_contents;
 mod recreated_topics;
+mod refusals;
 mod refused_records;
 mod republish;
 mod resume;
