@@ -56,10 +56,12 @@ fn imports_of_sources(root: &Path) -> Imports {
     sources(&root.join("src"), &mut files);
     for file in files {
         let inside = file.strip_prefix(root.join("src")).unwrap();
-        let folder = inside.iter().next().unwrap().to_str().unwrap().to_owned();
-        if folder.ends_with(".rs") || file.to_str().unwrap().ends_with("_test.rs") {
+        let parts: Vec<&str> = inside.iter().map(|part| part.to_str().unwrap()).collect();
+        let [folder, .., name] = parts.as_slice() else { continue };
+        if name.ends_with("_test.rs") {
             continue;
         }
+        let folder = (*folder).to_owned();
         let mut names = imports(&std::fs::read_to_string(&file).unwrap());
         names.remove(&folder);
         found.entry(folder).or_default().extend(names);
