@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the compiler does not check about words: comments are no wider than the code, requirement numbers stay out, and some
-# phrases that make sentences hard to read do not come back. Prints each place as FILE:LINE:TEXT; exit code 1 where there is one.
+# Checks of wording that the compiler does not make: comments are no wider than the code, and neither requirement numbers
+# nor phrases that are hard to read are used. Prints each finding as FILE:LINE:TEXT and exits with 1 if there are any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

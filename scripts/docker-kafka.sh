@@ -61,7 +61,7 @@ stop_engine() {
 
 launch_engine() { # further flags of dockerd
   note "starting dockerd $*"
-  # A session of its own: the engine serves later steps too, so it must not end with this one's terminal or group.
+  # In a separate session: later steps use the engine too, so it must not end with this terminal or process group.
   setsid nohup dockerd --pidfile "$STATE/dockerd.pid" --ip=127.0.0.1 --iptables=false --ip6tables=false \
     --ip-masq=false --ip-forward=false "$@" >"$STATE/dockerd.log" 2>&1 </dev/null &
   local pid=$! begin=$SECONDS
@@ -164,7 +164,11 @@ make_stand_in() {
   note "making a stand-in for $IMAGE from $(java -version 2>&1 | sed -n 's/^openjdk version/JDK/p') and Kafka's jars"
   lay_out "$root"
   import "$root"
-  archive_classes "$root" && import "$root" || note "without an archive of classes: $(tail -n 1 "$STATE/archive.log" | cut -c1-200)"
+  if archive_classes "$root"; then
+    import "$root"
+  else
+    note "no class archive, so JVMs start more slowly: $(tail -n 1 "$STATE/archive.log" | cut -c1-200)"
+  fi
   try_out "$IMAGE-new"
   docker tag "$IMAGE-new" "$IMAGE"
   docker rmi "$IMAGE-new" >/dev/null
@@ -178,7 +182,7 @@ import() { # ROOT
       --change "LABEL $LABEL=$(recipe)" - "$IMAGE-new" >/dev/null
 }
 
-# Only speed depends on it.
+# Only the speed of the tests depends on it.
 archive_classes() { # ROOT
   local container made=no
   container=$(docker create "$IMAGE-new" /etc/kafka/docker/archive-classes 2>"$STATE/archive.log") || return 1

@@ -126,7 +126,7 @@ format_storage() {
 
 # Starts the process and waits until it serves. Returns 1 where it ended before that.
 launch() {
-  # Standard streams are closed to it, so that whoever reads ours sees their end when this script ends.
+  # It does not inherit the standard streams, so that readers of this script's output see its end.
   # shellcheck disable=SC2086 # the variable may hold several options
   nohup java -Xms256m -Xmx1g ${KAFKA_JVM_PERFORMANCE_OPTS:-} -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_FILES/log4j2.yaml" \
     -cp "$KAFKA_JARS/*" kafka.Kafka "$dir/server.properties" >"$dir/server.log" 2>&1 </dev/null &
@@ -162,8 +162,8 @@ start_broker() {
       note "Kafka $KAFKA_VERSION runs in $dir (pid $(cat "$dir/pid"))"
       return
     fi
-    # Somebody else took a port between our look and the broker's: choose again. A port asked for is tried again
-    # too, because it may have been the controller's port that was lost.
+    # Another program took a port after it was found free: choose again. A requested port is tried again too, because
+    # the controller's port may have been the one that was taken.
     grep -q 'Address already in use' "$dir/server.log" || break
     note "a port was taken in the meantime (attempt $attempt)"
   done
@@ -198,7 +198,7 @@ wipe() {
 address() { echo "127.0.0.1:$(cat "$dir/port")"; }
 
 release() {
-  signal=KILL # nobody needs the data of a broker that was held for one test run
+  signal=KILL # the data of a broker held for one test run is discarded
   if [ -f "$dir/$MARK" ]; then wipe; else rmdir "$dir" 2>/dev/null || true; fi
 }
 

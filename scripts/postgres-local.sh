@@ -68,7 +68,7 @@ if [ -z "$dir" ]; then
   fi
 fi
 
-# Who runs it: this user, or where that is root, the package's own user or nobody.
+# The server's user: this user or, for root, the package's user, else `nobody`.
 owner=$(id -un)
 if [ "$(id -u)" = 0 ]; then owner=$(id -un postgres 2>/dev/null || echo nobody); fi
 
@@ -118,7 +118,7 @@ lay_out() {
   mkdir "$dir/data"
   echo "${port:-$(free_port)}" >"$dir/port"
   echo "$NAME" >"$dir/password"
-  # A certificate of its own, for connections with TLS.
+  # A self-signed certificate, for connections with TLS.
   if command -v openssl >/dev/null; then
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=kreplay test" -keyout "$dir/server.key" \
       -out "$dir/server.crt" -addext "subjectAltName=IP:127.0.0.1,DNS:localhost" \

@@ -29,8 +29,8 @@ resolve_registry() {
   fresh=$(mktemp -d "$KAFKA_CACHE/fetch.XXXXXX")
   for attempt in 1 2 3; do
     note "fetching Apicurio Registry $REGISTRY_VERSION with Maven (attempt $attempt)"
-    # A repository of its own tells where the archive is. The old plugin leaves alone what the description refers to, which is
-    # not needed and not all there.
+    # A separate repository, so that the archive's path is known. This old version of the plugin does not fetch the
+    # dependencies of the POM, which are not needed and partly unavailable.
     if mvn -B -q -U -C -Dmaven.repo.local="$fresh/m2" org.apache.maven.plugins:maven-dependency-plugin:2.8:get \
       "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" -Dtransitive=false >"$log" 2>&1 </dev/null &&
       tar -xzf "$fresh/m2/io/apicurio/apicurio-registry-app/$REGISTRY_VERSION/apicurio-registry-app-$REGISTRY_VERSION-all.tar.gz" \

@@ -80,7 +80,7 @@ fn rebalancing(width: u16, height: u16) -> State {
         run.rebalancing = true;
         run.plan.group = Some("demo".into());
         for partition in run.partitions.iter_mut().filter(|partition| partition.end > Offset::ZERO).take(4) {
-            partition.owner = Owner::Nobody;
+            partition.owner = Owner::None;
             partition.state = PartitionState::Waiting;
             partition.records_per_s = 0.0;
         }

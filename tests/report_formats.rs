@@ -70,7 +70,7 @@ fn run() -> RunView {
         partitions: vec![
             partition(0, 4000, 4000, Owner::Shared, Some(1.1)),
             partition(1, 6000, 6000, Owner::Member("kreplay-1\u{1b}[2J".into()), Some(1.2)),
-            partition(2, 0, 0, Owner::Nobody, None),
+            partition(2, 0, 0, Owner::None, None),
         ],
         effects: vec![
             EffectCount { what: "statements.orders".into(), count: 10_000 },

@@ -44,7 +44,8 @@ impl fmt::Display for PartitionState {
 pub enum Owner {
     /// No owner.
     #[default]
-    Nobody,
+    #[serde(rename = "nobody")]
+    None,
     /// All workers, which share its lanes.
     Shared,
     /// One worker, by number.
@@ -56,7 +57,7 @@ pub enum Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody => f.pad("-"),
+            Self::None => f.pad("-"),
             Self::Shared => f.pad("all"),
             Self::Worker(number) => f.pad(&format!("worker-{number}")),
             Self::Member(name) => f.pad(name),

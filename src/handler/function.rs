@@ -11,20 +11,20 @@ use crate::domain::{AppendOnlyVec, Headers, Record, TopicPartition};
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRef<'a> {
     record: &'a Record,
-    source: Option<&'a TopicPartition>,
+    source: &'a TopicPartition,
 }
 
 impl<'a> RecordRef<'a> {
     /// The topic.
     #[must_use]
     pub fn topic(&self) -> &'a str {
-        self.source.map_or("", |source| &source.topic)
+        &self.source.topic
     }
 
     /// The partition's number within the topic.
     #[must_use]
     pub fn partition(&self) -> i32 {
-        self.source.map_or(-1, |source| source.partition.0)
+        self.source.partition.0
     }
 
     /// The offset within the partition.
@@ -121,9 +121,11 @@ impl Handler for FunctionHandler {
     fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
         let first_failure = |(run, lane): (usize, &LaneRun)| {
             lane.records.iter().enumerate().find_map(|(done, record)| {
-                let source = self.partitions.get(record.partition as usize);
-                let error = (self.handle)(RecordRef { record, source }).err()?;
-                Some(LaneFailure { run, done, error, advice: Advice::Retry })
+                let failure = |error, advice| Some(LaneFailure { run, done, error, advice });
+                let Some(source) = self.partitions.get(record.partition as usize) else {
+                    return failure("the record's partition is not part of the run".into(), Advice::Stop);
+                };
+                (self.handle)(RecordRef { record, source }).err().and_then(|error| failure(error, Advice::Retry))
             })
         };
         batch.iter().enumerate().filter_map(first_failure).collect()

@@ -17,7 +17,7 @@ const RECORDS: usize = 40_000;
 const PARTITIONS: i32 = 12;
 
 fn owners(run: &RunView) -> BTreeSet<String> {
-    run.partitions.iter().filter(|one| one.owner != Owner::Nobody).map(|one| one.owner.to_string()).collect()
+    run.partitions.iter().filter(|one| one.owner != Owner::None).map(|one| one.owner.to_string()).collect()
 }
 
 /// Changes the number of workers several times and checks that nothing is lost or repeated.

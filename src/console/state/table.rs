@@ -80,7 +80,7 @@ impl Column {
 /// Orders owners by kind, and workers by number: worker 10 comes after worker 9.
 fn compare_owners(a: &Owner, b: &Owner) -> Ordering {
     let rank = |owner: &Owner| match owner {
-        Owner::Nobody => (0, 0),
+        Owner::None => (0, 0),
         Owner::Shared => (1, 0),
         Owner::Worker(number) => (2, *number),
         Owner::Member(_) => (3, 0),

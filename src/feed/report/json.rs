@@ -220,7 +220,7 @@ impl Partition {
             handled: view.handled,
             lag: view.lag.known(),
             worker: match &view.owner {
-                Owner::Nobody => None,
+                Owner::None => None,
                 owner => Some(owner.to_string()),
             },
             records_per_s: rounded(view.records_per_s),

@@ -78,7 +78,7 @@ impl Engine {
         }
         let at_their_ends = self.partitions.iter().all(|partition| {
             let partition = partition.lock();
-            partition.owner == Owner::Nobody || partition.has_failed() || partition.is_at_end()
+            partition.owner == Owner::None || partition.has_failed() || partition.is_at_end()
         });
         if at_their_ends && self.report_no_match("") {
             self.matches.reported.store(true, Relaxed);

@@ -145,7 +145,7 @@ impl PartitionRun {
             end: planned.end.get(),
             follows,
             epoch: 0,
-            owner: Owner::Nobody,
+            owner: Owner::None,
             state: PartitionState::Waiting,
             handled: 0,
             bytes: 0,
@@ -237,7 +237,7 @@ impl PartitionRun {
             };
         }
         self.epoch = next_epoch;
-        self.owner = Owner::Nobody;
+        self.owner = Owner::None;
         if !self.has_failed() {
             self.state = PartitionState::Waiting;
             self.update_state();

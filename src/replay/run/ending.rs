@@ -152,7 +152,7 @@ impl Run {
         let mut is_done = true;
         for partition in self.engine.partitions.iter() {
             let partition = partition.lock();
-            let is_ours = partition.owner != Owner::Nobody;
+            let is_ours = partition.owner != Owner::None;
             // Nothing can be committed for a deleted topic; the handled records decide.
             let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
             if partition.has_failed() && (!is_handled || partition.log_is_gone()) {

@@ -146,7 +146,7 @@ impl Run {
             observation.read += partition.read();
             observation.assignments += u64::from(partition.epoch);
             match (&partition.owner, lag.known().unwrap_or(0)) {
-                (Owner::Nobody, lag) => observation.elsewhere += lag,
+                (Owner::None, lag) => observation.elsewhere += lag,
                 (_, lag) => observation.own = (observation.own.0 + lag, observation.own.1 + ahead),
             }
             let records_per_s = if has_ended {

@@ -46,8 +46,8 @@ pub enum SessionError {
 
 /// Configures one run and starts it. Created by [`Session::builder`].
 ///
-/// Everything that is not set has the default of the command line: key order, one worker for each core at first, all
-/// records from the earliest to the present end, no consumer group. Nothing is written to disk unless
+/// Everything that is not set has the default of the command line: key order, six workers, all records
+/// from the earliest to the present end, no consumer group. Nothing is written to disk unless
 /// [`journal`](Self::journal) is called.
 #[must_use = "a builder does nothing until it is started"]
 pub struct SessionBuilder {

@@ -94,8 +94,8 @@ fn recreation(client: &Client, ids: &TopicIds, cancel: &AtomicBool) -> Option<Mi
     let names: Vec<String> = ids.keys().cloned().collect();
     loop {
         let now = crate::kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names).ok()?;
-        if let Some((topic, _)) = now.iter().find(|(name, id)| ids.get(*name) != Some(*id)) {
-            return Some(MigrateError::Recreated { topic: topic.clone() });
+        if let Err(error) = check_unchanged(&now, ids) {
+            return Some(error);
         }
         if now.len() == ids.len() || cancel.load(Relaxed) || Instant::now() >= deadline {
             return None;
@@ -114,8 +114,12 @@ pub type TopicIds = BTreeMap<String, String>;
 pub fn check_topic_ids(client: &Client, ids: &TopicIds) -> Result<(), MigrateError> {
     let names: Vec<String> = ids.keys().cloned().collect();
     let now = crate::kafka::Catalog::new(client, ID_REQUEST_TIMEOUT).topic_ids(&names)?;
-    match now.into_iter().find(|(name, id)| ids.get(name) != Some(id)) {
-        Some((topic, _)) => Err(MigrateError::Recreated { topic }),
+    check_unchanged(&now, ids)
+}
+
+fn check_unchanged(now: &TopicIds, ids: &TopicIds) -> Result<(), MigrateError> {
+    match now.iter().find(|(name, id)| ids.get(*name) != Some(*id)) {
+        Some((topic, _)) => Err(MigrateError::Recreated { topic: topic.clone() }),
         None => Ok(()),
     }
 }
@@ -186,8 +190,6 @@ fn read_sections(
             }
         });
         if let Some(error) = failed {
-            // The offset may be missing because the topic was recreated.
-            check_topic_ids(client, ids)?;
             return Err(error);
         }
         for number in ended {
