@@ -21,10 +21,11 @@ use kreplay::{
     demo::{self, Datasets, Skew},
     domain::{Concurrency, EventCount},
     feed::Snapshot,
-    handler::HandlerSpec,
+    handler::built_in,
     kafka::{GroupProtocol, KafkaConfig, embedded::EmbeddedBroker},
     plan::{Scope, Selection},
-    replay::{Command, Session, SessionOptions, Settings},
+    replay::{Command, Session, SessionOptions},
+    settings::Settings,
 };
 
 const FRAME_SIZE: (u16, u16) = (140, 38);
@@ -72,7 +73,7 @@ fn options(broker: &EmbeddedBroker, datasets: &Datasets) -> Result<SessionOption
         scope: Scope::default(),
         settings: Settings {
             concurrency: Concurrency::MIN,
-            handler: "simulate:lognormal:1ms:0.4".parse::<HandlerSpec>()?,
+            handler: built_in("simulate:lognormal:1ms:0.4")?,
             ..Settings::default()
         },
         protocol: GroupProtocol::Consumer,

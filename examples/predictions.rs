@@ -14,13 +14,15 @@ use std::{
 use kreplay::{
     domain::{Concurrency, Ordering, PartitionCount},
     feed::{Bottleneck, Forecast, RunState, RunView},
+    handler::built_in,
     kafka::{
         Client, GroupProtocol, KafkaConfig,
         embedded::EmbeddedBroker,
         producer::{NewRecord, Producer},
     },
-    plan::{PlanOptions, Planner, Scope, Selection},
-    replay::{Session, SessionOptions, Settings},
+    plan::{Planner, Scope, Selection},
+    replay::{Session, SessionOptions},
+    settings::{PlanOptions, Settings},
 };
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -203,7 +205,7 @@ fn show(broker: &Broker, topic: &str, skew: &Skew) -> Outcome<()> {
     let settings = Settings {
         concurrency: Concurrency::new(skew.workers)?,
         ordering: skew.ordering,
-        handler: HANDLER.parse()?,
+        handler: built_in(HANDLER)?,
         ..Settings::default()
     };
     let selection = Selection::topics([topic])?;

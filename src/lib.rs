@@ -1,20 +1,17 @@
 //! kreplay replays Kafka topics in parallel and shows the progress of each partition.
 //!
-//! Data flows one way: a selection becomes a [`plan`], a plan becomes a run ([`replay`]), and a run emits a [`feed`].
-//! Every view (the [`console`], the headless progress, the reports) reads only that feed.
+//! This package is the application: arguments, configuration and wiring. The parts that it puts together are libraries
+//! of their own, re-exported here under the names that the application uses. docs/architecture.md describes them.
 
 pub mod bench;
 pub mod cli;
 pub mod config;
-pub mod console;
-pub mod decode;
 pub mod demo;
 pub mod dlq;
-pub mod domain;
-pub mod feed;
-pub mod handler;
-pub mod journal;
-pub mod kafka;
-pub mod plan;
-pub mod replay;
-pub mod topics;
+
+pub use kreplay_console as console;
+pub use kreplay_engine::{decode, journal, plan, replay, rules, schedule, settings};
+pub use kreplay_handlers as handler;
+pub use kreplay_kafka as kafka;
+pub use kreplay_model::{control, domain, feed};
+pub use kreplay_topics as topics;

@@ -50,7 +50,7 @@ fn run_settings_are_set_by_flags() {
     .unwrap();
     let settings = &config.run.settings;
     assert_eq!((settings.concurrency.get(), settings.ordering.as_str(), settings.batch.get()), (3, "none", 5));
-    assert_eq!((settings.handler.to_string(), settings.group.as_deref()), ("ndjson:f".into(), Some("g")));
+    assert_eq!((config.run.handler.to_string(), settings.group.as_deref()), ("ndjson:f".into(), Some("g")));
     assert_eq!(settings.tier, kreplay::domain::Tier::Stream);
     assert_eq!(config.kafka.properties.to_map().len(), 2);
     assert_eq!(config.console.theme, "light");

@@ -132,7 +132,7 @@ headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: S3CRET3", "Acc
     let environment = Environment::from_pairs([("THE_SECRET", "S3CRET,4")]);
     let config = load(file, &environment, &Overrides::default()).unwrap();
     let values = |list: &[kreplay::domain::Secret]| list.iter().map(|one| one.value().to_owned()).collect::<Vec<_>>();
-    let handlers = &config.run.settings.handlers;
+    let handlers = &config.run.handlers;
     assert_eq!(
         values(&handlers.exec.environment),
         ["MODE=replay", "PGPASSWORD=S3CRET1", "OTHER=S3CRET,4", "PRICE=${x}"]
@@ -154,7 +154,7 @@ headers = ["Authorization: Bearer ${env:THE_SECRET}", "X-Api-Key: S3CRET3", "Acc
         ("KREPLAY_HTTP_URL", "http://h/${env:THE_SECRET}"),
         ("THE_SECRET", "S3CRET,4"),
     ]);
-    let http = load(file, &variables, &Overrides::default()).unwrap().run.settings.handlers.http;
+    let http = load(file, &variables, &Overrides::default()).unwrap().run.handlers.http;
     assert_eq!(values(&http.headers), ["X-Token: S3CRET,4", "Accept: b/c"]);
     assert_eq!(http.url.unwrap().to_string(), "http://h/${env:THE_SECRET}");
 

@@ -7,6 +7,7 @@ use std::{
 
 use kreplay::{
     feed::{RunState, report::peak_rss_bytes},
+    handler::built_in,
     kafka::KafkaConfig,
     plan::Selection,
     replay::{self, Session},
@@ -74,7 +75,7 @@ pub fn run_as_child(words: &[String]) -> Outcome<()> {
 /// The processor time of a paused run with full buffers, per second.
 fn pause(trial: &Trial) -> Outcome<f64> {
     let mut options = trial.options()?;
-    options.settings.handler = "simulate:100s".parse()?;
+    options.settings.handler = built_in("simulate:100s")?;
     options.settings.drain_timeout = Duration::ZERO;
     let session = Session::spawn(options)?;
     let deadline = Instant::now() + START_TIMEOUT;

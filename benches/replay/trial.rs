@@ -9,9 +9,11 @@ use kreplay::{
     },
     domain::{Concurrency, Ordering},
     feed::{Feed, RunState, RunView},
+    handler::built_in,
     kafka::{GroupProtocol, KafkaConfig},
     plan::Selection,
-    replay::{Session, SessionOptions, Settings},
+    replay::{Session, SessionOptions},
+    settings::Settings,
 };
 
 use super::Outcome;
@@ -45,7 +47,7 @@ impl Trial {
             settings: Settings {
                 concurrency: Concurrency::new(self.workers)?,
                 ordering: self.ordering,
-                handler: self.handler.parse()?,
+                handler: built_in(self.handler)?,
                 ..Settings::default()
             },
             protocol: GroupProtocol::default(),

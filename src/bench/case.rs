@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use kreplay_model::domain::{Concurrency, Ordering, PartitionCount, Tier};
 use serde::Serialize;
 
 use super::setup::Shape;
-use crate::domain::{Concurrency, Ordering, PartitionCount, Tier};
 
 /// A section of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

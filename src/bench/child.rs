@@ -8,12 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kreplay_engine::replay::{self, Session};
+use kreplay_kafka::producer::Producer;
+use kreplay_model::feed::{Bottleneck, RunState, report::peak_rss_bytes};
+
 use super::{BenchError, Job, Measurement, job::Resource, processors::ProcessorWatch, setup};
-use crate::{
-    feed::{Bottleneck, RunState, report::peak_rss_bytes},
-    kafka::producer::Producer,
-    replay::{self, Session},
-};
 
 /// How often either side checks for the end.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -1,9 +1,7 @@
 //! Errors of benchmarks.
 
-use crate::{
-    handler::HandlerError,
-    kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError},
-};
+use kreplay_handlers::HandlerError;
+use kreplay_kafka::{ClientError, embedded::EmbeddedError, producer::ProducerError};
 
 /// Why a benchmark failed.
 #[derive(Debug, thiserror::Error)]

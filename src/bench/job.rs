@@ -3,16 +3,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
-use crate::{
+use kreplay_engine::{
+    plan::{Scope, Selection, SelectionError},
+    replay::SessionOptions,
+    settings::{Probe, Settings},
+};
+use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec};
+use kreplay_kafka::{GroupProtocol, KafkaConfig};
+use kreplay_model::{
     domain::{Concurrency, Ordering, Secret, SecretFormat, Tier},
     feed::{Bottleneck, LatencyMs},
-    handler::{HandlerSettings, HandlerSpec},
-    kafka::{GroupProtocol, KafkaConfig},
-    plan::{Scope, Selection, SelectionError},
-    replay::{Probe, SessionOptions, Settings},
 };
+use serde::{Deserialize, Serialize};
 
 /// What to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,7 @@ impl Job {
         let mut handlers = HandlerSettings::default();
         handlers.projection.target = self.projection.clone().map(|target| Secret::plain(SecretFormat::Address, target));
         handlers.projection.schema.clone_from(&self.schema);
+        let spec = self.handler.parse::<HandlerSpec>().map_err(|error| JobError::Handler(error.to_string()))?;
         Ok(SessionOptions {
             journal: None,
             kafka: KafkaConfig {
@@ -95,8 +98,7 @@ impl Job {
                 // Only runs with a fixed rate read the clock per record, so that it costs nothing in other runs.
                 probe: self.rate.map(|rate| Probe { fetch_rate: Some(rate) }),
                 ordering: self.ordering,
-                handler: self.handler.parse::<HandlerSpec>().map_err(|error| JobError::Handler(error.to_string()))?,
-                handlers,
+                handler: HandlerChoice::new(BuiltInHandler { spec, settings: handlers }),
                 group: self.group.clone(),
                 buffer_bytes: self.buffer_bytes,
                 ..Settings::default()

@@ -94,11 +94,10 @@ pub(super) fn members(case: &Case) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::{Concurrency, Tier};
+
     use super::*;
-    use crate::{
-        bench::{BenchOptions, plan},
-        domain::{Concurrency, Tier},
-    };
+    use crate::bench::{BenchOptions, plan};
 
     fn rounds() -> Vec<Rounds> {
         let options = BenchOptions {

@@ -1,6 +1,10 @@
 //! The benchmark report. Its JSON fields are stable: fields may be added, but are never renamed or redefined.
 
 use chrono::{DateTime, Utc};
+use kreplay_model::{
+    domain::{Ordering, Tier},
+    feed::LatencyMs,
+};
 use serde::Serialize;
 
 use super::{
@@ -9,10 +13,6 @@ use super::{
     figures,
     job::Resource,
     measure::{clients, further_bytes, members},
-};
-use crate::{
-    domain::{Ordering, Tier},
-    feed::LatencyMs,
 };
 
 /// The first field of every report: the name and version of its format.

@@ -2,15 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use super::BenchError;
-use crate::{
-    domain::{PartitionCount, TopicPartition},
-    kafka::{
-        KafkaConfig, create_topic, delete_topics,
-        embedded::EmbeddedBroker,
-        producer::{NewRecord, Producer},
-    },
+use kreplay_kafka::{
+    KafkaConfig, create_topic, delete_topics,
+    embedded::EmbeddedBroker,
+    producer::{NewRecord, Producer},
 };
+use kreplay_model::domain::{PartitionCount, TopicPartition};
+
+use super::BenchError;
 
 /// The timeout of producing to a topic, and that of other requests.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);

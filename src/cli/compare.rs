@@ -3,6 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint, value_parser};
+use kreplay_handlers::{DryRunMode, HandlerSpec};
+use kreplay_model::feed::{
+    RunState, RunView,
+    report::{ComparisonReport, ReportFormat},
+};
 
 use super::{
     CliError, Exit, ReportArgs,
@@ -14,14 +19,7 @@ use super::{
     print, run,
     work::SessionView,
 };
-use crate::{
-    config::{Assignment, Config, Environment, Overrides},
-    feed::{
-        RunState, RunView,
-        report::{ComparisonReport, ReportFormat},
-    },
-    handler::{DryRunMode, HandlerSpec},
-};
+use crate::config::{Assignment, Config, Environment, Overrides};
 
 /// The flags of `compare`.
 #[derive(Args, Clone)]
@@ -82,9 +80,9 @@ pub(super) fn execute(args: &CompareArgs, environment: &Environment, directory: 
         return Err(run::no_topics());
     }
     // Both handlers must see the records of each key in order. The configured group does not apply.
-    options.settings.dry_run = Some(DryRunMode::Compare { right, shown: args.limit as usize });
+    options.settings.dry_run = Some(DryRunMode::Compare { right: config.handler(right), shown: args.limit as usize });
     options.settings.group = None;
-    options.settings.ordering = crate::domain::Ordering::Key;
+    options.settings.ordering = kreplay_model::domain::Ordering::Key;
     let Some(run) = (SessionView { config: &config, report: &report, hint: None }).session(options)?.run else {
         return Ok(Exit::Stopped);
     };

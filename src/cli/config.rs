@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use kreplay_model::domain::printable;
 
 use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs};
-use crate::{
-    config::{Config, Environment},
-    domain::printable,
-};
+use crate::config::{Config, Environment};
 
 /// The flags of `config`.
 #[derive(Args, Clone)]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use kreplay_engine::{plan::Selection, replay::SessionOptions};
+use kreplay_kafka::{KafkaConfig, embedded::EmbeddedBroker};
+
 use super::{
     CliError, Exit, ReportArgs,
     work::{SessionView, protocol},
@@ -9,9 +12,6 @@ use super::{
 use crate::{
     config::Config,
     demo::{self, DemoError},
-    kafka::{KafkaConfig, embedded::EmbeddedBroker},
-    plan::Selection,
-    replay::SessionOptions,
 };
 
 const HINT: &str = "+ more workers · - fewer · p pause · r run again · c compare runs · ? help";

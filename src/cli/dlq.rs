@@ -7,6 +7,8 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use kreplay_kafka::{Client, KafkaConfig, producer::Timestamps};
+use kreplay_model::domain::{Glob, RateLimit, printable};
 use serde::Serialize;
 
 use super::{
@@ -18,8 +20,6 @@ use super::{
 use crate::{
     config::{Assignment, Config, Environment, Overrides, split_list},
     dlq::{self, DeadLetterTopics, LetterFilter, LetterPosition, RetryOptions, RetryResult},
-    domain::{Glob, RateLimit, printable},
-    kafka::{Client, KafkaConfig, producer::Timestamps},
 };
 
 /// The flags of `dlq`.

@@ -2,10 +2,9 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use crate::{
-    config::ConfigError,
-    feed::{RunState, RunView, Totals},
-};
+use kreplay_model::feed::{RunState, RunView, Totals};
+
+use crate::config::ConfigError;
 
 /// The exit codes of all commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,9 @@ impl From<Exit> for ExitCode {
 
 impl From<crate::dlq::DlqError> for CliError {
     fn from(error: crate::dlq::DlqError) -> Self {
-        use crate::{dlq::DlqError, kafka::CatalogError};
+        use kreplay_kafka::CatalogError;
+
+        use crate::dlq::DlqError;
         match &error {
             DlqError::NoTopics(_) | DlqError::Catalog(CatalogError::UnknownTopic(_)) => Self::Usage(error.to_string()),
             _ => Self::Failed(error.to_string()),

@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Durati
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
+use kreplay_engine::journal::Status;
+use kreplay_kafka::{Catalog, Client, KafkaConfig, delete_groups};
+use kreplay_model::domain::run_of_position_group;
 use serde::Serialize;
 
 use super::{
@@ -11,12 +14,7 @@ use super::{
     args::{ClusterArgs, FileArgs, format::FormatArgs},
     resume::{journal_error, journals},
 };
-use crate::{
-    config::{Config, Environment, Overrides},
-    domain::run_of_position_group,
-    journal::Status,
-    kafka::{Catalog, Client, KafkaConfig, delete_groups},
-};
+use crate::config::{Config, Environment, Overrides};
 
 /// Timeout for each request to the cluster.
 const TIMEOUT: Duration = Duration::from_secs(30);

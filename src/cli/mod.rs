@@ -41,10 +41,9 @@ pub use resume::ResumeArgs;
 pub use runs::RunsArgs;
 pub use topics::TopicsArgs;
 
-use crate::{
-    config::{Assignment, Config, Environment, Overrides},
-    replay::JournalOptions,
-};
+use kreplay_engine::replay::JournalOptions;
+
+use crate::config::{Assignment, Config, Environment, Overrides};
 
 /// Replay Kafka topics in parallel without breaking the order of each key
 ///

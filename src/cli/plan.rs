@@ -8,6 +8,12 @@ use std::{
 };
 
 use clap::{Args, ValueHint};
+use kreplay_engine::plan::{Planner, PlanningError};
+use kreplay_kafka::{Client, ClientHealth, KafkaConfig};
+use kreplay_model::feed::{
+    Planning,
+    report::{PlanReport, ReportFormat},
+};
 
 use super::{
     CliError, Exit,
@@ -22,15 +28,7 @@ use super::{
     run::no_topics,
     work::{exit_soon_after, stop_flag},
 };
-use crate::{
-    config::{Config, Environment, Overrides},
-    feed::{
-        Planning,
-        report::{PlanReport, ReportFormat},
-    },
-    kafka::{Client, ClientHealth, KafkaConfig},
-    plan::{Planner, PlanningError},
-};
+use crate::config::{Config, Environment, Overrides};
 
 /// Timeout for each request to the cluster.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,7 +95,8 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;
     let mut progress = Progress::new();
-    let planner = Planner { client: &client, settings: &config.run.settings, timeout: TIMEOUT, cancel: &stop };
+    let settings = config.run_settings();
+    let planner = Planner { client: &client, settings: &settings, timeout: TIMEOUT, cancel: &stop };
     let made = planner.make(&selection, &mut |planning| progress.show(planning));
     progress.end();
     client.close();

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use clap::Args;
+use kreplay_engine::{
+    journal::{JournalError, Journals},
+    replay::JournalOptions,
+};
 
 use super::{
     CliError, Exit, ReportArgs,
     args::{ClusterArgs, FileArgs, ThemeArgs},
     run,
 };
-use crate::{
-    config::{Assignment, Config, Environment, Overrides, ResumedSettings},
-    journal::{JournalError, Journals},
-    replay::JournalOptions,
-};
+use crate::config::{Assignment, Config, Environment, Overrides, ResumedSettings};
 
 /// The flags of `resume`. Selection, ordering and handler stay as they were. The failure policy can change, so that a
 /// run can get past a record that keeps failing.

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use kreplay_engine::replay::{JournalOptions, SessionOptions};
+use kreplay_kafka::KafkaConfig;
+
 use super::{
     CliError, Exit, ReportArgs,
     work::{SessionView, protocol},
 };
-use crate::{
-    config::Config,
-    kafka::KafkaConfig,
-    replay::{JournalOptions, SessionOptions},
-};
+use crate::config::Config;
 
 /// Timeout for each request for topic metadata.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +31,7 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
         embedded: false,
         selection: config.run.selection(),
         scope: config.run.scope.clone(),
-        settings: config.run.settings.clone(),
+        settings: config.run_settings(),
         protocol: protocol(config.run.group_protocol, false),
         group_per_run: false,
         timeout: TIMEOUT,

@@ -5,6 +5,11 @@ use std::{fmt::Write, path::Path};
 use chrono::Local;
 use clap::{Args, Subcommand};
 use indicatif::HumanCount;
+use kreplay_engine::journal::{Entry, Journals, Summary};
+use kreplay_model::{
+    domain::printable,
+    feed::cells::{padding, width},
+};
 
 use super::{
     CliError,
@@ -12,12 +17,7 @@ use super::{
     leftovers::{self, LeftoversArgs},
     resume::{journal_error, journals},
 };
-use crate::{
-    config::{Config, Environment, Overrides},
-    domain::printable,
-    feed::cells::{padding, width},
-    journal::{Entry, Journals, Summary},
-};
+use crate::config::{Config, Environment, Overrides};
 
 /// The flags of `runs`.
 #[derive(Args, Clone)]

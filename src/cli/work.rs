@@ -10,6 +10,17 @@ use std::{
     time::Duration,
 };
 
+use kreplay_console::{
+    ConsoleOptions,
+    theme::{Theme, ThemeChoice},
+};
+use kreplay_engine::replay::{Command, RunError, Session, SessionEnd, SessionOptions};
+use kreplay_kafka::GroupProtocol;
+use kreplay_model::feed::{
+    Feed, RunState, RunView,
+    progress::{self, ProgressStyle},
+    report::{Report, peak_rss_bytes},
+};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
@@ -17,20 +28,7 @@ use signal_hook::{
 use tokio::runtime::Runtime;
 
 use super::{CliError, Exit, ReportArgs, print};
-use crate::{
-    config::{Config, ProtocolChoice},
-    console::{
-        self, ConsoleOptions,
-        theme::{Theme, ThemeChoice},
-    },
-    feed::{
-        Feed, RunState, RunView,
-        progress::{self, ProgressStyle},
-        report::{Report, peak_rss_bytes},
-    },
-    kafka::GroupProtocol,
-    replay::{Command, RunError, Session, SessionEnd, SessionOptions},
-};
+use crate::config::{Config, ProtocolChoice};
 
 /// Grace period after a signal: a session that has not ended by then is reported, or abandoned if it has not started.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -116,7 +114,7 @@ impl SessionView<'_> {
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             hint: self.hint.clone(),
         };
-        console::run(session.feed.clone(), session.control.clone(), options)
+        kreplay_console::run(session.feed.clone(), session.control.clone(), options)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))
     }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use kreplay_model::domain::{Format, Secret};
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::domain::{Format, Secret};
 
 pub(super) fn format(input: &Input) -> Result<Format, String> {
     input.text()?.parse()

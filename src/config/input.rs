@@ -2,14 +2,13 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use kreplay_handlers::parse_duration;
+use kreplay_model::domain::{BoundsError, Secret, printable};
+
 use super::{
     Origin,
     bytes::parse_bytes,
     list::{split, split_pairs},
-};
-use crate::{
-    domain::{BoundsError, Secret, printable},
-    handler::parse_duration,
 };
 
 /// Maximum length of a quoted value in an error message.

@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kreplay_engine::{journal::Journals, replay::JournalOptions};
+use kreplay_handlers::HandlerSpec;
+use kreplay_model::domain::MASK;
 use toml::Value;
 
 use super::{Config, Environment, catalog, environment::variable, show::one_line};
-use crate::{domain::MASK, handler::HandlerSpec, journal::Journals, replay::JournalOptions};
 
 /// Settings of `[run]` that are not stored, because they do not define the run.
 const NOT_STORED: [&str; 5] =
@@ -81,7 +83,7 @@ impl Config {
 
     /// Keys of settings that the handler uses and that are not stored, because they contain literal secrets.
     fn left_out_of_journal(&self) -> Vec<String> {
-        let handler = &self.run.settings.handler;
+        let handler = &self.run.handler;
         let is_used = |key: &str| match key.split('.').next() {
             Some("http") => matches!(handler, HandlerSpec::Http { .. }),
             Some("exec") => matches!(handler, HandlerSpec::Exec { .. }),
@@ -128,10 +130,10 @@ impl Config {
         let settings = settings.filter_map(|setting| {
             let value = match setting.key {
                 // The run may be resumed in another directory.
-                "run.handler" => Value::from(self.run.settings.handler.absolute().ok()?.to_string()),
+                "run.handler" => Value::from(self.run.handler.absolute().ok()?.to_string()),
                 "run.keys_from" => absolute(&Value::from(self.run.keys_from.clone()?))?,
                 // The command and its arguments may be relative to this directory.
-                "exec.directory" if matches!(self.run.settings.handler, HandlerSpec::Exec { .. }) => {
+                "exec.directory" if matches!(self.run.handler, HandlerSpec::Exec { .. }) => {
                     absolute(&(setting.show)(self).unwrap_or_else(|| Value::from(".")))?
                 }
                 key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
@@ -152,11 +154,10 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_engine::replay::settings_text;
+
     use super::*;
-    use crate::{
-        config::{Assignment, Overrides},
-        replay::settings_text,
-    };
+    use crate::config::{Assignment, Overrides};
 
     fn load(overrides: &Overrides, environment: &Environment) -> Config {
         let dir = tempfile::tempdir().unwrap();
@@ -249,8 +250,8 @@ mod tests {
         let resumed = ResumedSettings { origin: "journal".into(), connection, run };
         let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
         let again = load(&overrides, &environment);
-        assert_eq!(again.run.settings.handlers.http.headers, started.run.settings.handlers.http.headers);
-        assert_eq!(again.run.settings.handlers.http.headers[0].value(), "Authorization: hunter2");
+        assert_eq!(again.run.handlers.http.headers, started.run.handlers.http.headers);
+        assert_eq!(again.run.handlers.http.headers[0].value(), "Authorization: hunter2");
     }
 
     #[test]

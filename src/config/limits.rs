@@ -1,15 +1,12 @@
 //! Values of `[run]`: concurrency, rate, lag, barriers and patterns.
 
+use kreplay_engine::{replay::FIRST_WORKERS, rules::Rule};
+use kreplay_model::domain::{Concurrency, Glob, RateLimit};
 use toml::Value;
 
 use super::{
     input::{Input, quoted},
     value::number,
-};
-use crate::{
-    domain::{Concurrency, Glob, RateLimit},
-    plan::Rule,
-    replay::FIRST_WORKERS,
 };
 
 /// The number of workers, or with `auto` the number to start with; and whether it is `auto`.

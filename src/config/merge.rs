@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use kreplay_model::domain::Concurrency;
+
 use super::{
     Config, ConfigError, Environment, Origin, Problem, ResumedSettings, catalog, file,
     input::{Assignment, Input},
     property, reference,
 };
-use crate::domain::Concurrency;
 
 /// The command line's part of a configuration: the file to read, and values.
 #[derive(Clone, Default)]
@@ -55,7 +56,7 @@ impl Config {
         merge.check_concurrency();
         // The handler `topic` uses the strategy of `[topics]`.
         let topics = merge.config.topics.clone();
-        let republishing = &mut merge.config.run.settings.handlers.topic;
+        let republishing = &mut merge.config.run.handlers.topic;
         (republishing.strategy, republishing.channel) = (topics.strategy, topics.channel);
         if merge.problems.is_empty() { Ok(merge.config) } else { Err(ConfigError::Invalid(merge.problems)) }
     }

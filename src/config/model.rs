@@ -2,15 +2,16 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use super::{Origin, Properties};
-use crate::{
-    demo::Datasets,
-    domain::Concurrency,
-    handler::{HandlerSpec, Simulate, WorkTime},
+use kreplay_engine::{
     plan::{Scope, Selection, TopicSet},
-    replay::Settings,
-    topics::{Channel, NewKey, Strategy},
+    settings::Settings,
 };
+use kreplay_handlers::{BuiltInHandler, HandlerChoice, HandlerSettings, HandlerSpec, Simulate, WorkTime};
+use kreplay_model::domain::Concurrency;
+use kreplay_topics::{Channel, NewKey, Strategy};
+
+use super::{Origin, Properties};
+use crate::demo::Datasets;
 
 /// The merged configuration. Its `Debug` output contains no secrets.
 #[derive(Clone, Debug)]
@@ -51,7 +52,11 @@ pub struct RunSection {
     pub scope: Scope,
     /// The file from which the list of keys in `scope` was read.
     pub(super) keys_from: Option<String>,
-    /// The settings of the run.
+    /// The handler.
+    pub handler: HandlerSpec,
+    /// The settings of the handlers' tables.
+    pub handlers: HandlerSettings,
+    /// The other settings of the run. Their handler is not set; see [`Config::run_settings`].
     pub settings: Settings,
     /// The group protocol.
     pub group_protocol: ProtocolChoice,
@@ -163,6 +168,8 @@ impl Default for Config {
                 topics: None,
                 scope: Scope::default(),
                 keys_from: None,
+                handler: HandlerSpec::default(),
+                handlers: HandlerSettings::default(),
                 settings: Settings::default(),
                 group_protocol: ProtocolChoice::default(),
                 journal: JournalSection::default(),
@@ -193,6 +200,18 @@ impl RunSection {
 }
 
 impl Config {
+    /// The settings of a run, with its handler.
+    #[must_use]
+    pub fn run_settings(&self) -> Settings {
+        Settings { handler: self.handler(self.run.handler.clone()), ..self.run.settings.clone() }
+    }
+
+    /// A handler with the settings of the configured tables.
+    #[must_use]
+    pub fn handler(&self, spec: HandlerSpec) -> HandlerChoice {
+        HandlerChoice::new(BuiltInHandler { spec, settings: self.run.handlers.clone() })
+    }
+
     /// Settings for a run of the demo: those of `[run]`, but with the demo's own concurrency, handler and group.
     /// Otherwise a file for a real cluster could make the demo write into the files or the group of a real run.
     #[must_use]
@@ -204,7 +223,7 @@ impl Config {
             protect_group: None,
             protect_topics: Vec::new(),
             max_lag: None,
-            handler: self.demo.handler.clone(),
+            handler: self.handler(self.demo.handler.clone()),
             group: self.demo.group.clone(),
             dry_run: None,
             ..self.run.settings.clone()

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::domain::printable;
+use kreplay_model::domain::printable;
 
 /// The origin of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::domain::{MASK, is_secret};
+use kreplay_model::domain::{MASK, is_secret};
 
 /// Properties that kreplay sets itself, because its guarantees depend on them, with the reason and the setting to use.
 const RESERVED: [(&[&str], &str); 7] = [

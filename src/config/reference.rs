@@ -2,11 +2,12 @@
 
 use std::{fs::File, io::Read};
 
+use kreplay_model::domain::{Secret, SecretFormat};
+
 use super::{
     Environment,
     input::{Input, quoted},
 };
-use crate::domain::{Secret, SecretFormat};
 
 /// Maximum size of a referenced file. Certificates are far smaller.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -2,13 +2,14 @@
 
 use std::{fmt::Display, fs::File, io::Read, str::FromStr, sync::Arc};
 
+use kreplay_engine::{
+    plan::{RangeStart, Scope},
+    rules::{Field, KeyList, Rules},
+};
+use kreplay_model::domain::printable;
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::{
-    domain::printable,
-    plan::{Field, KeyList, RangeStart, Rules, Scope},
-};
 
 /// Maximum size of a key list file.
 const MAX_KEY_LIST_BYTES: u64 = 64 << 20;
@@ -89,8 +90,9 @@ fn read(path: &str) -> Result<KeyList, String> {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_model::domain::Offset;
+
     use super::*;
-    use crate::domain::Offset;
 
     #[test]
     fn keys_are_read_from_a_file() {

@@ -1,10 +1,11 @@
 //! Values of `run.topics` and `run.topics_regex`.
 
+use kreplay_engine::plan::TopicSet;
+use kreplay_topics::is_topic_name;
 use regex::Regex;
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::{plan::TopicSet, topics::is_topic_name};
 
 /// Prefix and suffix that anchor a pattern, so that it matches full names.
 const ANCHORS: (&str, &str) = ("^(?:", ")$");

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use kreplay_model::domain::printable;
 use toml::Value;
 
 use super::{Config, catalog};
-use crate::domain::printable;
 
 impl Config {
     /// Formats the configuration as TOML. A comment after each value shows its origin; settings without a value are

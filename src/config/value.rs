@@ -2,14 +2,12 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use kreplay_handlers::{HandlerSpec, ProjectionTarget, SpecError, topic_name};
+use kreplay_model::domain::{Secret, printable};
+use kreplay_topics::TopicTemplate;
 use toml::Value;
 
 use super::input::{Input, quoted};
-use crate::{
-    domain::{Secret, printable},
-    handler::{HandlerSpec, ProjectionTarget, SpecError, topic_name},
-    topics::TopicTemplate,
-};
 
 pub(super) fn store<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
     *field = value?;

@@ -1,9 +1,9 @@
 //! The size of the demo's data, and how events are distributed.
 
+use kreplay_model::domain::{DatasetCount, EventCount, PartitionCount};
 use serde::{Deserialize, Serialize};
 
 use super::Skew;
-use crate::domain::{DatasetCount, EventCount, PartitionCount};
 
 /// Parameters of the demo's data. Equal values produce identical records, byte for byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,17 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kreplay_kafka::{
+    embedded::{EmbeddedBroker, EmbeddedError},
+    producer::{NewRecord, Producer, ProducerError},
+};
+use kreplay_model::domain::TopicPartition;
+
 use super::{
     Datasets,
     event::{Event, timestamp_ms},
     schedule::Schedule,
-};
-use crate::{
-    domain::TopicPartition,
-    kafka::{
-        embedded::{EmbeddedBroker, EmbeddedError},
-        producer::{NewRecord, Producer, ProducerError},
-    },
 };
 
 /// Maximum number of events of one dataset. About 269,000 fill a partition of the broker (19.5 bytes each, compressed

@@ -1,9 +1,7 @@
 //! Errors of the dead-letter commands.
 
-use crate::{
-    domain::TopicPartition,
-    kafka::{CatalogError, ClientError, producer::ProducerError},
-};
+use kreplay_kafka::{CatalogError, ClientError, producer::ProducerError};
+use kreplay_model::domain::TopicPartition;
 
 /// Why dead letters could not be read or sent back.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use kreplay_model::domain::{Glob, PartitionId, Record, TopicPartition};
+
 use super::DeadLetter;
-use crate::domain::{Glob, PartitionId, Record, TopicPartition};
 
 /// A position in a dead-letter topic: `OFFSET`, or `PARTITION:OFFSET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 //! Parses dead letters.
 
-use crate::{
-    domain::{Header, Record, TopicPartition},
-    replay::dead_letters::letter as names,
-};
+use kreplay_engine::replay::dead_letter_headers as names;
+use kreplay_model::domain::{Header, Record, TopicPartition};
 
 /// Kafka's value for a record without a timestamp.
 pub(super) const NO_TIMESTAMP: i64 = -1;

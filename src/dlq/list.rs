@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
+use kreplay_kafka::Client;
+use kreplay_model::{domain::printable, feed::cells};
 use serde::Serialize;
 
 use super::{
     DeadLetter, DeadLetterTopics, DlqError, json,
     scan::{Section, scan},
 };
-use crate::{domain::printable, feed::cells, kafka::Client};
 
 /// The maximum number of groups. Further letters are counted under "other errors".
 const MAX_GROUPS: usize = 10_000;

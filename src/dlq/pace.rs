@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::RateLimit;
+use kreplay_model::domain::RateLimit;
 
 /// Computes how long to wait before the next record. Pure: the caller passes the time.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,13 @@ use std::{
 };
 
 use chrono::Utc;
+use kreplay_engine::replay::{HandledOffsets, Position};
+use kreplay_kafka::{
+    Catalog, Client, ClientError, Commit, GroupOffsets, TopicLimits,
+    producer::{LaneSender, NewRecord, Timestamps, Trouble, time},
+    span, topic_limits,
+};
+use kreplay_model::domain::{Header, Offset, RateLimit, Record, TopicPartition};
 use serde::Serialize;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
@@ -19,15 +26,6 @@ use super::{
     pace::Pacer,
     scan::{Section, scan},
     topics::REQUEST_TIMEOUT,
-};
-use crate::{
-    domain::{Header, Offset, RateLimit, Record, TopicPartition},
-    kafka::{
-        Catalog, Client, ClientError, Commit, GroupOffsets, TopicLimits,
-        producer::{LaneSender, NewRecord, Timestamps, Trouble, time},
-        span, topic_limits,
-    },
-    replay::partition::{handled::HandledOffsets, position::Position},
 };
 
 /// Progress is committed after this number of letters.
@@ -340,7 +338,7 @@ impl Retrier<'_> {
             self.done.older_than_retention += u64::from(expired.contains(&at));
             self.pacer.note(1, one.record.size());
         }
-        let explanation = |at: usize, refusal: &crate::kafka::producer::Refusal| {
+        let explanation = |at: usize, refusal: &kreplay_kafka::producer::Refusal| {
             let one = &outgoing[at];
             let headers: Vec<Header<'_>> = one.record.headers().take(one.letter.own_headers).collect();
             let limits = self.targets.get(&*one.letter.source.topic).map(|target| &target.limits);

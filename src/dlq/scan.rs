@@ -7,11 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kreplay_kafka::{Client, Consumer as _, Fetched, Reader};
+use kreplay_model::domain::{Offset, Record, RecordBufferBuilder, Route, Tier, TopicPartition};
+
 use super::DlqError;
-use crate::{
-    domain::{Offset, Record, RecordBufferBuilder, Route, Tier, TopicPartition},
-    kafka::{Client, Consumer as _, Fetched, Reader},
-};
 
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 const MAX_READ_RECORDS: usize = 500;
@@ -68,7 +67,7 @@ pub(super) fn scan(
                 }
             }
             Fetched::Error { topic, partition, code, text } => {
-                if crate::kafka::is_final(code) {
+                if kreplay_kafka::is_final(code) {
                     let text = if text.is_empty() { code.to_string() } else { text.to_owned() };
                     failed.get_or_insert(format!("{topic}-{partition} cannot be read: {text}"));
                 }

@@ -2,16 +2,14 @@
 
 use std::{fmt::Write, ops::ControlFlow};
 
+use kreplay_kafka::Client;
+use kreplay_model::domain::{Record, TopicPartition, printable};
 use serde_json::{Value, json};
 
 use super::{
     DeadLetter, DeadLetterTopics, DlqError, LetterFilter,
     json::{bytes, to_escaped_json},
     scan::{Section, scan},
-};
-use crate::{
-    domain::{Record, TopicPartition, printable},
-    kafka::Client,
 };
 
 /// Shows the first `limit` selected dead letters, as JSON or as text. The text escapes control characters.

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use kreplay_engine::plan::TopicSet;
+use kreplay_kafka::{Catalog, CatalogError, Client, LogEnds};
+use kreplay_model::domain::{Offset, TopicPartition};
 use regex::Regex;
 
 use super::DlqError;
-use crate::{
-    domain::{Offset, TopicPartition},
-    kafka::{Catalog, CatalogError, Client, LogEnds},
-    plan::TopicSet,
-};
 
 /// The timeout of requests to the cluster.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,5 +1,6 @@
 //! The console with the demo, with keys sent through a real terminal.
 
+use crate::support::build::kreplay_binary;
 use crate::{
     PROGRAM_TIMEOUT,
     support::pty::{Terminal, Traces},
@@ -190,7 +191,7 @@ fn is_colour(parameter: u16) -> bool {
 #[test]
 fn no_color_turns_colours_off() {
     let raw = |variable: &str| {
-        let args = [variable, env!("CARGO_BIN_EXE_kreplay"), "demo", "--events", "300", "--work", "1ms"];
+        let args = [variable, &kreplay_binary(), "demo", "--events", "300", "--work", "1ms"];
         let mut console = Terminal::of("env", &args, 40, 120);
         wait_for_text(&console, "✓ done");
         console.send("?");

@@ -8,8 +8,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
+use kreplay_testkit as support;
 
 mod bench;
 mod console;

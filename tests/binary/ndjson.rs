@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::support::build::kreplay_binary;
 use crate::{PROGRAM_TIMEOUT, demo, support::process::Program};
 
 #[test]
@@ -33,7 +34,7 @@ fn a_closed_reader_ends_the_run() {
     // The shell writes kreplay's own exit code to standard error.
     let script = r#"{ "$0" demo --headless --handler ndjson --config "$1"; echo "code $?" >&2; } | head -n 1"#;
     let finished = Program::named("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_kreplay")])
+        .args(["-c", script, &kreplay_binary()])
         .args([&config])
         .timeout(PROGRAM_TIMEOUT)
         .run()
@@ -47,7 +48,6 @@ fn a_closed_reader_ends_the_run() {
 #[test]
 fn an_unread_report_is_not_an_error() {
     let script = r#"{ "$0" demo --headless --events 100 --work 10us --report json; echo "code $?" >&2; } | true"#;
-    let finished =
-        Program::named("sh").args(["-c", script, env!("CARGO_BIN_EXE_kreplay")]).timeout(PROGRAM_TIMEOUT).run();
+    let finished = Program::named("sh").args(["-c", script, &kreplay_binary()]).timeout(PROGRAM_TIMEOUT).run();
     assert!(finished.stderr.contains("code 0"), "{}", finished.stderr);
 }

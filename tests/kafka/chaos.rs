@@ -86,7 +86,7 @@ fn no_record_is_lost_or_reordered_by_an_outage_a_kill_new_partitions_and_changin
     let recorder = FileRecorder::new("first", &file, Duration::from_millis(8));
     let mut options = member_options(broker.bootstrap(), &topic, &group, 8);
     options.settings.discovery_interval = Duration::from_millis(500);
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     let second = SecondProcess::start(broker.bootstrap(), &topic, &group, &file);
     let count = || read_handled(&file).len();
     let by_second = || read_handled(&file).iter().filter(|record| record.by == "second").count();
@@ -146,7 +146,7 @@ fn keys_that_move_to_new_partitions_keep_their_order_through_an_outage() {
     let recorder = Recorder::slow(Duration::from_millis(2));
     let mut options = following(options(&broker, &topic, 4));
     options.settings.buffer_bytes = 1 << 20;
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for(&session, "records are handled", |_| recorder.count() > 500);
     let changer = WorkerChanger::start(session.control.clone(), seed);
 

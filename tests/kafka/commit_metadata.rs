@@ -32,7 +32,7 @@ fn positions_are_committed_without_metadata_after_one_rejection_and_one_warning(
     // Keys alternate, so that records above each position are handled and commits have metadata.
     let recorder = Recorder::slow(Duration::from_millis(5));
     let options = in_group(options(&broker, &topic, 8), &group);
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     let is_rejection = |event: &Event| warning(event).is_some_and(|text| text.contains("offset.metadata.max.bytes"));
     wait_for_event(&session, "the warning", is_rejection);
     let committed = || (0..2).map(|partition| broker.committed(&group, &topic, partition).unwrap_or(0)).sum::<i64>();

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use kreplay::feed::RunState;
 use kreplay::handler::is_poison;
-use kreplay::replay::{Command, OnFailure, RecordDecision, Session};
+use kreplay::{
+    replay::{Command, RecordDecision, Session},
+    settings::OnFailure,
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::fixtures::cluster::{allow, deny};
@@ -196,7 +199,7 @@ fn a_record_that_paused_the_run_is_retried_on_resume() {
     let mut options = with_dead_letters(options(broker, &topic, 2));
     options.settings.on_failure = OnFailure::Pause;
     options.one_run = false;
-    let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+    let session = Session::spawn(options.handled_by(handler.source())).unwrap();
     let paused = |run: &kreplay::feed::RunView| {
         run.paused_by.as_ref().is_some_and(|text| text.contains("cannot handle bad-two"))
     };
@@ -229,7 +232,7 @@ fn a_record_that_paused_the_run_can_be_skipped_or_dead_lettered() {
     options.settings.on_failure = OnFailure::Pause;
     options.settings.dead_letter.topic.clone_from(&letters);
     options.one_run = false;
-    let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+    let session = Session::spawn(options.handled_by(handler.source())).unwrap();
     let paused_at = |offset: i64| {
         wait_for(&session, "paused at the record", |now| {
             let run = now.run.as_ref().filter(|run| run.state == RunState::Paused);

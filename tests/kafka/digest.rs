@@ -35,7 +35,8 @@ fn all_orderings_concurrencies_and_groups_give_the_same_digest() {
         let group = options.settings.group.clone();
         let ended = run_with(options, recorder.source()).expect_done(RECORDS as u64);
         recorder.expect_each_once_in_order(RECORDS);
-        assert_eq!(ended.view.totals.duplicates, 0, "{name}");
+        // A partition that moves between members of this process may be read again, but no record is handled again.
+        assert_eq!(ended.view.totals.repeated, 0, "{name}\n{}", ended.log());
         if let Some(group) = group {
             for partition in &ended.view.partitions {
                 let committed = broker.committed(&group, &topic, partition.id.partition.0);

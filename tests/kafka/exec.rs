@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use serde_json::Value;
 
+use crate::support::build::repository;
 use crate::support::{
     broker::{self, Broker},
     process::{Finished, Program},
@@ -31,7 +32,7 @@ impl<'a> Workspace<'a> {
     /// empty.
     fn new(broker: &'a Broker, max_records: &str, work: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exec/handler.sh");
+        let fixture = repository("tests/fixtures/exec/handler.sh");
         fs::copy(fixture, dir.path().join("handler.sh")).unwrap();
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
         let config = format!(

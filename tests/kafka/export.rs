@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::fixtures::small_disk::SmallDisk;
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::build::kreplay_binary;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
 use crate::support::{random, wait};
@@ -276,7 +277,7 @@ fn an_export_without_disk_space_fails_with_a_clear_error_and_can_be_resumed() {
         let export = Export::new(broker, format, &[]);
         let mut limited = Program::named("bash").env("XDG_STATE_HOME", export.dir.path()).timeout(RUN_TIMEOUT);
         let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
-        limited = limited.args(["-c", script, env!("CARGO_BIN_EXE_kreplay"), "run"]).with_run_args(&["run"], &export);
+        limited = limited.args(["-c", script, &kreplay_binary(), "run"]).with_run_args(&["run"], &export);
         let failed = limited.args(["--headless", "--concurrency", "4", "--on-failure", "skip"]).run();
         assert_eq!(failed.code(), Some(1), "{failed:?}");
         // The database beside the files may reach the limit first. SQLite reports that only as an I/O error.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kreplay::plan::{OnUnjudged, Rules};
 use kreplay::replay::SessionOptions;
+use kreplay::rules::{OnUnjudged, Rules};
 use serde_json::Value;
 
 use crate::fixtures::recorder::Recorder;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kreplay::feed::RunView;
-use kreplay::plan::{KeyList, Rules};
 use kreplay::replay::SessionOptions;
+use kreplay::rules::{KeyList, Rules};
 use serde_json::{Value, json};
 
 use crate::fixtures::ndjson;

@@ -37,7 +37,7 @@ fn a_following_run_handles_new_records_topics_and_partitions() {
         let options = following(options);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let recorder = Recorder::default();
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "the backlog is handled", |snapshot| caught_up(snapshot, 100));
         broker.produce(&first, &keyed(50));
         // Only transaction markers move the end of the visible log.
@@ -89,7 +89,7 @@ fn a_following_run_that_is_stopped_before_the_end_of_the_log_can_be_resumed() {
     let mut options = following(options(broker, &topic, 1));
     // Records in flight are finished on a stop. With a small batch that is not all of them.
     options.settings.batch = kreplay::domain::Batch::new(10).unwrap();
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for(&session, "some records are handled", |_| recorder.count() >= 20);
     session.control.send(Command::Cancel);
     wait_for(&session, "it is being stopped", |now| now.run.as_ref().unwrap().state == RunState::Draining);
@@ -106,7 +106,7 @@ fn a_run_with_an_end_reports_new_partitions_and_does_not_read_them() {
     let recorder = Recorder::gated(20);
     let mut options = options(broker, &topic, 2);
     options.settings.discovery_interval = Duration::from_millis(500);
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for(&session, "some records are handled", |_| recorder.count() >= 20);
     broker.raise_partitions(&topic, 4);
     broker.produce(&topic, &keyed(100));
@@ -130,7 +130,7 @@ fn a_deleted_topic_does_not_stop_the_other_topics_of_a_following_run() {
         let options = following(options);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let recorder = Recorder::default();
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 80));
         broker.delete_topic(&gone);
         wait_for(&session, "the topic has failed", |snapshot| {
@@ -182,7 +182,7 @@ fn a_topic_whose_read_permission_is_revoked_fails_with_a_clear_error() {
         let options = following(options);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         let recorder = Recorder::default();
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 40));
         deny(broker, &["--topic", &closed], "Read");
         wait_for(&session, "the topic has failed", |snapshot| {

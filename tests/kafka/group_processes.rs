@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::fixtures::ndjson::{expect_first_occurrences_in_order, expect_keys_in_order, place, places};
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::build::kreplay_binary;
 use crate::support::process::{send_signal, shielded_environment};
 use crate::support::produce::NewRecord;
 use crate::support::wait;
@@ -39,7 +40,7 @@ impl Instance {
     fn start(broker: &Broker, topic: &str, group: &str, ordering: &str, dir: &tempfile::TempDir) -> Self {
         let client_id = unique_name("instance");
         let report = dir.path().join(&client_id);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kreplay"));
+        let mut command = Command::new(kreplay_binary());
         for (name, value) in shielded_environment() {
             match value {
                 Some(value) => command.env(name, value),

@@ -1,5 +1,7 @@
 //! Events of one aggregate keep their order.
 
+use kreplay::handler::built_in;
+
 use crate::fixtures::ndjson;
 use crate::fixtures::sessions::{in_group, options, run};
 use crate::support::broker::{self, unique_name};
@@ -20,7 +22,7 @@ fn events_of_one_aggregate_stay_in_one_partition_and_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.ndjson");
         let mut options = options(broker, &topic, 6);
-        options.settings.handler = format!("ndjson:{}", path.display()).parse().unwrap();
+        options.settings.handler = built_in(&format!("ndjson:{}", path.display())).unwrap();
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
         run(options).expect_done(300);
 

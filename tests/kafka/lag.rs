@@ -84,7 +84,7 @@ fn the_position_keeps_up_with_handled_records() {
         .collect();
     broker.produce(&topic, &records);
     let recorder = Recorder::slow(Duration::from_millis(1));
-    let session = Session::spawn_with(options(broker, &topic, 8), Some(recorder.source())).unwrap();
+    let session = Session::spawn(options(broker, &topic, 8).handled_by(recorder.source())).unwrap();
     let mut position = 0;
     wait_for(&session, "half of it is handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| {

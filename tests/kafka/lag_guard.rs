@@ -1,6 +1,7 @@
 //! The lag guard: a run slows down or waits while a protected group lags, and does not affect that group.
 
 use kreplay::feed::{EventKind, RunState};
+use kreplay::handler::built_in;
 use kreplay::replay::Session;
 
 use crate::fixtures::cluster::commit_offset;
@@ -62,7 +63,7 @@ fn a_run_slows_down_when_the_protected_group_falls_behind() {
     broker.produce(&replayed, &records(30_000));
     commit_offset(broker, &group, &behind, 10);
     let mut options = options(broker, &replayed, 4);
-    options.settings.handler = "simulate:2ms".parse().unwrap();
+    options.settings.handler = built_in("simulate:2ms").unwrap();
     options.settings.protect_group = Some(group.clone());
     options.settings.max_lag = Some(500);
     let session = Session::spawn(options).unwrap();

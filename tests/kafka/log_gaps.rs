@@ -108,7 +108,7 @@ fn expect_failure_when_disturbed(prefix: &str, reason: &str, disturb: impl Fn(&s
         let mut options = options(broker, &topic, 2);
         options.settings.buffer_bytes = 1 << 20;
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
         disturb(&topic);
         recorder.open();

@@ -10,8 +10,7 @@
     reason = "this is test code: a panic with a clear sentence is how it fails a test, and counts are small"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
+use kreplay_testkit as support;
 
 mod bench;
 mod chaos;

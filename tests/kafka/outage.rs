@@ -32,7 +32,7 @@ fn a_broker_outage_delays_a_run_and_loses_nothing() {
         let mut options = options(&broker, &topic, 4);
         options.settings.buffer_bytes = 1 << 20;
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "a thousand handled", |_| recorder.count() >= 1_000);
         std::thread::scope(|scope| {
             // A clean shutdown of the broker may take longer than the group waits for a member with records in flight.
@@ -77,7 +77,7 @@ fn a_run_can_be_cancelled_during_an_outage() {
         options.settings.buffer_bytes = 1 << 20;
         options.settings.drain_timeout = Duration::from_secs(5);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
         broker.stop();
         wait_for_event(&session, "the warning about the outage", |event| {

@@ -5,9 +5,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use kreplay::feed::{Bottleneck, Forecast, RunState};
+use kreplay::handler::built_in;
 use kreplay::kafka::{Client, KafkaConfig};
-use kreplay::plan::{PlanOptions, Planner, Selection};
-use kreplay::replay::Settings;
+use kreplay::settings::Settings;
+use kreplay::{
+    plan::{Planner, Selection},
+    settings::PlanOptions,
+};
 
 use crate::fixtures::sessions::{in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
@@ -23,7 +27,7 @@ const PLAN_TIMEOUT: Duration = Duration::from_secs(180);
 fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };
     let client = Client::new(&kafka, &<_>::default()).unwrap();
-    let settings = Settings { planning, handler: "simulate:1ms".parse().unwrap(), ..Settings::default() };
+    let settings = Settings { planning, handler: built_in("simulate:1ms").unwrap(), ..Settings::default() };
     let planner = Planner {
         client: &client,
         settings: &settings,
@@ -137,7 +141,7 @@ fn a_run_with_a_plan_has_its_prediction_in_the_view() {
     broker
         .produce(&topic, &uneven(300).into_iter().map(|one| NewRecord { partition: None, ..one }).collect::<Vec<_>>());
     let mut with_plan = options(broker, &topic, 4);
-    with_plan.settings.handler = "simulate:1ms".parse().unwrap();
+    with_plan.settings.handler = built_in("simulate:1ms").unwrap();
     let without = run(with_plan.clone());
     assert_eq!((without.view.state, without.view.plan.predicted), (RunState::Done, None));
     with_plan.settings.planning.before_run = true;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use kreplay::domain::Concurrency;
 use kreplay::feed::RunState;
-use kreplay::replay::{Command, Decision, OnFailure, Session};
+use kreplay::{
+    replay::{Command, Decision, Session},
+    settings::OnFailure,
+};
 
 use crate::fixtures::dead_letters::{topic_with_dead_letters, with_dead_letters};
 use crate::fixtures::poison_handler::PoisonHandler;
@@ -129,10 +132,10 @@ fn one_percent_poisoned_keys_do_not_stop_the_other_keys() {
             handler.fix();
         }
         let mut options = with_dead_letters(options(broker, &topic, 16));
-        options.settings.retry = kreplay::replay::Retry::default();
+        options.settings.retry = kreplay::settings::Retry::default();
         options.settings.quarantine = true;
         let others = if poison { KEYS * ROUNDS - KEYS / 100 * ROUNDS } else { KEYS * ROUNDS };
-        let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+        let session = Session::spawn(options.handled_by(handler.source())).unwrap();
         let first = wait::until("first record", RUN_TIMEOUT, || (handler.count() > 0).then(Instant::now));
         wait::until("all others", RUN_TIMEOUT, || (handler.count() >= others).then_some(()));
         let took = first.elapsed();
@@ -157,7 +160,7 @@ fn a_quarantined_key_waits_for_a_decision_through_rebalances() {
     let mut options = in_group(with_dead_letters(options(broker, &topic, 4)), &unique_name("decide"));
     options.settings.quarantine = true;
     options.one_run = false;
-    let session = Session::spawn_with(options, Some(handler.source())).unwrap();
+    let session = Session::spawn(options.handled_by(handler.source())).unwrap();
     wait_for_event(&session, "a key in quarantine", |event| event.kind.to_string().contains("in quarantine"));
     for concurrency in [2, 6] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency).unwrap()));

@@ -34,7 +34,7 @@ fn expect_nothing_repeated_while_workers_change(ordering: Ordering, protocol: Gr
     options.protocol = protocol;
     // The rate keeps the run from ending before the last change.
     options.settings.rate = Some("1500/s".parse().unwrap());
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     for concurrency in [1_u32, 6, 12, 3, 12] {
         session.control.send(Command::SetConcurrency(Concurrency::new(concurrency.into()).unwrap()));
         wait_for(&session, &format!("{concurrency} members share the partitions"), |snapshot| {

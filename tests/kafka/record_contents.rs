@@ -1,6 +1,7 @@
 //! All contents of records reach the handler unchanged.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use kreplay::handler::built_in;
 use serde_json::json;
 
 use crate::fixtures::ndjson;
@@ -81,7 +82,7 @@ fn ndjson_lines_have_text_as_text_and_other_bytes_as_base64() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
     let mut options = options(broker, &topic, 1);
-    options.settings.handler = format!("ndjson:{}", path.display()).parse().unwrap();
+    options.settings.handler = built_in(&format!("ndjson:{}", path.display())).unwrap();
     run(options).expect_done(4);
     let mut got = ndjson::read(&path);
     got.sort_by_key(ndjson::place);

@@ -45,7 +45,7 @@ fn a_run_fails_and_handles_nothing_of_the_recreated_topic() {
         let mut options = options(broker, &topic, 2);
         options.settings.buffer_bytes = 1 << 20;
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
         recreate(&topic, &records("new", 12_000, 1000));
         recorder.open();
@@ -69,7 +69,7 @@ fn a_following_run_fails_and_handles_nothing_of_the_recreated_topic() {
         let recorder = Recorder::default();
         let options = following(options(broker, &topic, 2));
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "the backlog is handled", |_| recorder.count() == 10);
         recreate(&topic, &records("new", 50, 3));
         let ended = finish(session);

@@ -174,7 +174,7 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
             options = in_group(options, &unique_name("closes"));
             options.protocol = protocol;
         }
-        let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+        let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "records handled", |_| recorder.count() >= 10);
         if operation == "Read" {
             allow(broker, &["--topic", &closing], "Describe");

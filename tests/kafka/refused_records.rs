@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kreplay::feed::{EventKind, RunState};
-use kreplay::replay::{OnFailure, SessionOptions};
+use kreplay::handler::{BuiltInHandler, HandlerChoice, HandlerSpec, TopicSettings, built_in};
+use kreplay::{replay::SessionOptions, settings::OnFailure};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
@@ -43,7 +44,7 @@ fn topic_with_dead_letters(
 /// A run in which all records fail.
 fn failing(broker: &Broker, topic: &str) -> SessionOptions {
     let mut options = with_dead_letters(options(broker, topic, 2));
-    options.settings.handler = "simulate:0ms,poison=1".parse().unwrap();
+    options.settings.handler = built_in("simulate:0ms,poison=1").unwrap();
     options.settings.retry.attempts = 0;
     options
 }
@@ -70,6 +71,13 @@ fn migrate(broker: &Broker, old: &str, new: &str, more: &[&str]) -> Finished {
 /// The records of partition 0 without their offsets, which differ between topics.
 fn contents(broker: &Broker, topic: &str) -> Vec<StoredRecord> {
     broker.records(topic, 0).into_iter().map(|record| StoredRecord { offset: 0, ..record }).collect()
+}
+
+/// The handler `topic` with changed settings.
+fn topic_handler(target: &str, change: impl FnOnce(&mut TopicSettings)) -> HandlerChoice {
+    let mut handler = BuiltInHandler::from(format!("topic:{target}").parse::<HandlerSpec>().unwrap());
+    change(&mut handler.settings.topic);
+    HandlerChoice::new(handler)
 }
 
 #[test]
@@ -339,15 +347,15 @@ fn a_timestamp_of_zero_is_refused_with_the_reason() {
 
     let target = broker.topic("zero-target", 1);
     let mut republishing = options(broker, &topic, 1);
-    republishing.settings.handler = format!("topic:{target}").parse().unwrap();
+    republishing.settings.handler = built_in(&format!("topic:{target}")).unwrap();
     republishing.settings.retry.attempts = 0;
     let ended = run(republishing.clone());
     let error = ended.view.error.clone().unwrap_or_default();
     assert_eq!(ended.view.state, RunState::Failed, "{}", ended.log());
     assert!(error.contains("timestamp is 0") && error.contains("topic.timestamps"), "{error}");
     assert_eq!(broker.records(&target, 0), []);
-    republishing.settings.handlers.topic.timestamps = "now".parse().unwrap();
-    run(republishing).expect_done(1);
+    run(republishing.handled_by(topic_handler(&target, |topic| topic.timestamps = "now".parse().unwrap())))
+        .expect_done(1);
 
     assert_eq!(dead_letter(broker, &topic).view.totals.dead_lettered, 1);
     let group = unique_name("zero");
@@ -374,7 +382,7 @@ fn republishing_reports_once_that_the_target_does_not_keep_timestamps() {
     let warnings = |settings: &[(&str, &str)]| -> Vec<String> {
         let target = broker.topic_with("republish-target", 1, settings);
         let mut options = options(broker, &topic, 2);
-        options.settings.handler = format!("topic:{target}").parse().unwrap();
+        options.settings.handler = built_in(&format!("topic:{target}")).unwrap();
         let ended = run(options).expect_done(200);
         let warnings = ended.events.iter().filter_map(|event| match &event.kind {
             EventKind::Warning { text } if text.contains(&target) => Some(text.replace(&target, "TARGET")),
@@ -403,8 +411,7 @@ fn republishing_continues_after_a_rejected_timestamp() {
     for transactional in [true, false] {
         let target = broker.topic("republish-future-target", 1);
         let mut options = options(broker, &topic, 2);
-        options.settings.handler = format!("topic:{target}").parse().unwrap();
-        options.settings.handlers.topic.transactional = transactional;
+        options.settings.handler = topic_handler(&target, |topic| topic.transactional = transactional);
         options.settings.on_failure = OnFailure::Skip;
         options.settings.retry.attempts = 0;
         let ended = run(options);
@@ -443,7 +450,7 @@ fn all_copies_of_records_are_identical() {
 
     let republished = broker.topic("bytes-republished", 1);
     let mut republishing = options(broker, &topic, 1);
-    republishing.settings.handler = format!("topic:{republished}").parse().unwrap();
+    republishing.settings.handler = built_in(&format!("topic:{republished}")).unwrap();
     run(republishing).expect_done(records.len() as u64);
     assert_eq!(contents(broker, &republished), before);
 

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use kreplay::domain::{KeyHash, Ordering};
 use kreplay::feed::RunState;
-use kreplay::handler::{HandlerSpec, Partitioner, TopicSettings};
-use kreplay::replay::{OnFailure, Retry, SessionOptions};
+use kreplay::handler::{BuiltInHandler, HandlerChoice, HandlerSpec, Partitioner, TopicSettings};
+use kreplay::{
+    replay::SessionOptions,
+    settings::{OnFailure, Retry},
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -30,14 +33,10 @@ fn republishing_to(options: SessionOptions, target: &str) -> SessionOptions {
 }
 
 /// The same with changed settings of the handler.
-fn republishing_with(
-    mut options: SessionOptions,
-    target: &str,
-    change: impl FnOnce(&mut TopicSettings),
-) -> SessionOptions {
-    options.settings.handler = format!("topic:{target}").parse::<HandlerSpec>().unwrap();
-    change(&mut options.settings.handlers.topic);
-    options
+fn republishing_with(options: SessionOptions, target: &str, change: impl FnOnce(&mut TopicSettings)) -> SessionOptions {
+    let mut handler = BuiltInHandler::from(format!("topic:{target}").parse::<HandlerSpec>().unwrap());
+    change(&mut handler.settings.topic);
+    options.handled_by(HandlerChoice::new(handler))
 }
 
 /// All records of a topic by partition.
@@ -401,7 +400,7 @@ fn wait_for_open_transactions(broker: &Broker, topic: &str) {
     let all: BaseConsumer = broker.client().set("isolation.level", "read_uncommitted").create().unwrap();
     wait::until("the end of open transactions", RUN_TIMEOUT, || {
         let is_stable = |partition| {
-            let (_, end) = all.fetch_watermarks(topic, partition, RUN_TIMEOUT).unwrap();
+            let (_, end) = broker::watermarks(&all, topic, partition);
             broker.watermarks(topic, partition).1 == end
         };
         (0..PARTITIONS).all(is_stable).then_some(())

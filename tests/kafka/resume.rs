@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::fixtures::ndjson::{expect_keys_in_order, place as place_of};
 use crate::support::broker::{self, Broker};
+use crate::support::build::kreplay_binary;
 use crate::support::process::{Finished, Program, shielded_environment};
 use crate::support::produce::{Ending, NewRecord};
 use crate::support::{random, wait};
@@ -76,7 +77,7 @@ struct Attempt {
 
 impl Attempt {
     fn start(workspace: &Workspace<'_>, args: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kreplay"));
+        let mut command = Command::new(kreplay_binary());
         for (name, value) in shielded_environment() {
             match value {
                 Some(value) => command.env(name, value),

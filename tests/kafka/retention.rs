@@ -1,7 +1,10 @@
 //! Retention that deletes records before a run has read them.
 
 use kreplay::feed::{EventKind, Expiry, RunState};
-use kreplay::replay::{Command, OnRetention, Session};
+use kreplay::{
+    replay::{Command, Session},
+    settings::OnRetention,
+};
 
 use crate::fixtures::recorder::Recorder;
 use crate::fixtures::sessions::{finish, in_group, options, wait_for, wait_for_event};
@@ -27,7 +30,7 @@ fn overtaken_by(group: Option<&str>, policy: OnRetention, one_run: bool) -> (Ses
     options.settings.on_retention = policy;
     options.one_run = one_run;
     let options = if let Some(group) = group { in_group(options, group) } else { options };
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     wait_for(&session, "some records are handled", |_| recorder.count() >= 100);
     broker.delete_records(&topic, 0, NEW_LOG_START);
     recorder.open();

@@ -25,7 +25,7 @@ fn a_handler_slower_than_max_poll_interval_does_not_lose_its_partition() {
     // One member: a second one that joins while the first record is in flight would take its partition away.
     let mut options = in_group(options(broker, &topic, 1), &group);
     options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     let ended = finish(session).expect_done(2);
     recorder.expect_each_once_in_order(2);
     assert!(!ended.events.iter().any(|event| matches!(event.kind, EventKind::Lost { .. })), "{}", ended.log());
@@ -40,7 +40,7 @@ fn a_slow_handler_delays_a_rebalance_no_longer_than_the_group_waits_for_its_memb
     let recorder = Recorder::gated(0);
     let mut options = in_group(options(broker, &topic, 2), &group);
     options.kafka.properties.insert("max.poll.interval.ms".into(), MAX_POLL_INTERVAL.as_millis().to_string());
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     let assigned = |to: &str, count: usize| {
         let events = session.feed.events.since(0);
         let last = events.iter().rev().find_map(|event| match &event.kind {
@@ -82,7 +82,7 @@ fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() 
     let file = dir.path().join("handled");
     let recorder = FileRecorder::new("first", &file, Duration::from_millis(8));
     let session =
-        Session::spawn_with(member_options(broker.bootstrap(), &topic, &group, 6), Some(recorder.source())).unwrap();
+        Session::spawn(member_options(broker.bootstrap(), &topic, &group, 6).handled_by(recorder.source())).unwrap();
     let mut second = SecondProcess::start(broker.bootstrap(), &topic, &group, &file);
     let by_second = || read_handled(&file).iter().filter(|record| record.by == "second").count();
     let first_has = |session: &Session| {

@@ -42,7 +42,7 @@ fn stopped_after(options: SessionOptions, target: &MemoryTarget, count: usize) -
     client.work = MS;
     // Handlers wait at `count` records, so that the run cannot end before it is cancelled.
     client.hold_at.store(count, Relaxed);
-    let session = Session::spawn_with(options, Some(client.source())).unwrap();
+    let session = Session::spawn(options.handled_by(client.source())).unwrap();
     wait::until("some records are handled", RUN_TIMEOUT, || (target.applied() >= count).then_some(()));
     session.control.send(Command::Cancel);
     wait_for(&session, "the run drains", |snapshot| {
@@ -180,7 +180,7 @@ fn each_record_is_applied_once_through_rebalances() {
         let mut options = in_group(options(broker, &topic, workers), &group);
         // The rate leaves records for each process, even if it takes long to join.
         options.settings.rate = Some("300/s".parse().unwrap());
-        (Session::spawn_with(options, Some(client.source())).unwrap(), client)
+        (Session::spawn(options.handled_by(client.source())).unwrap(), client)
     };
     let reach = |count: usize| wait::until("progress", RUN_TIMEOUT, || (target.applied() >= count).then_some(()));
     let (first, first_client) = start(3);
@@ -217,7 +217,7 @@ fn a_run_whose_claims_another_one_has_taken_fails_with_the_reason() {
     let slow = target.client();
     let mut paced = options(broker, &topic, 2);
     paced.settings.rate = Some("50/s".parse().unwrap());
-    let old = Session::spawn_with(paced, Some(slow.source())).unwrap();
+    let old = Session::spawn(paced.handled_by(slow.source())).unwrap();
     wait::until("records are applied", RUN_TIMEOUT, || (target.applied() >= 20).then_some(()));
     run_with(options(broker, &topic, 4), target.client().source());
     let old = finish(old);
@@ -235,7 +235,7 @@ fn in_a_group_claimed_partitions_wait_until_the_group_assigns_them_to_the_new_ow
     let group = unique_name("kept-taken");
     let target = MemoryTarget::default();
     let start = |client: &TargetClient| {
-        Session::spawn_with(in_group(options(broker, &topic, 2), &group), Some(client.source())).unwrap()
+        Session::spawn(in_group(options(broker, &topic, 2), &group).handled_by(client.source())).unwrap()
     };
     let (mut first_client, second_client) = (target.client(), target.client());
     first_client.work = 2 * MS;
@@ -281,7 +281,7 @@ fn new_partitions_are_claimed_before_their_first_record() {
         let client = target.client();
         let options = following(options(broker, &topic, 3));
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
-        let session = Session::spawn_with(options, Some(client.source())).unwrap();
+        let session = Session::spawn(options.handled_by(client.source())).unwrap();
         wait_for(&session, "the backlog is handled", |_| target.applied() == 100);
         broker.raise_partitions(&topic, 4);
         produce(broker, &topic, 200);
@@ -320,7 +320,7 @@ fn a_failing_claim_is_retried_and_finally_fails_the_run() {
         client = MemoryTarget::default().client();
         client.failing_claims.store(1, Relaxed);
         client.usage_error = true;
-        let session = Session::spawn_with(with_group(), Some(client.source())).unwrap();
+        let session = Session::spawn(with_group().handled_by(client.source())).unwrap();
         let end = session.join();
         assert!(end.wrong_usage && end.run.unwrap().state == RunState::Failed, "{:?}", end.problem);
     }
@@ -334,7 +334,7 @@ fn a_slow_claim_delays_neither_the_feed_nor_a_cancel() {
     let target = MemoryTarget::default();
     let mut client = target.client();
     client.claim_time = Duration::from_secs(4);
-    let session = Session::spawn_with(options(broker, &topic, 2), Some(client.source())).unwrap();
+    let session = Session::spawn(options(broker, &topic, 2).handled_by(client.source())).unwrap();
     wait_for_event(&session, "the message about the wait", |event| {
         event.kind.to_string().contains("waiting for the handler's")
     });
@@ -354,7 +354,7 @@ fn a_slow_finish_is_reported_and_does_not_block_the_feed() {
     let mut client = target.client();
     client.finish_time = Duration::from_secs(3);
     let started = Instant::now();
-    let session = Session::spawn_with(options(broker, &topic, 2), Some(client.source())).unwrap();
+    let session = Session::spawn(options(broker, &topic, 2).handled_by(client.source())).unwrap();
     wait_for_event(&session, "the message about the finish", |event| {
         event.kind.to_string().contains("waiting for the handler to finish its target")
     });

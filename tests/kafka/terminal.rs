@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::build::kreplay_binary;
 use crate::support::{broker, process::Program, produce::NewRecord, pty::Terminal, wait};
 
 /// Bound of one run and of each wait.
@@ -23,7 +24,7 @@ fn a_run_whose_terminal_is_closed_stops_cleanly_and_can_be_resumed() {
         "trap '' HUP; XDG_STATE_HOME={} {} run --bootstrap-server {} --topics {topic} --handler simulate:5ms \
          --concurrency 2; echo $? > {}",
         state.display(),
-        env!("CARGO_BIN_EXE_kreplay"),
+        kreplay_binary(),
         broker.bootstrap(),
         code.display()
     );

@@ -1,6 +1,7 @@
 //! All tiers read the same records.
 
 use kreplay::domain::{Ordering, Tier};
+use kreplay::handler::built_in;
 use kreplay::plan::Selection;
 use kreplay::replay::{Command, Session, SessionOptions};
 
@@ -43,7 +44,8 @@ fn every_tier_gives_the_same_digest_alone_and_in_a_group() {
             let ended = run_with(options, recorder.source()).expect_done(RECORDS as u64);
             recorder.expect_each_once_in_order(RECORDS);
             assert_eq!(ended.view.plan.tier.split(' ').next(), Some(tier.as_str()), "{name}");
-            assert_eq!(ended.view.totals.duplicates, 0, "{name}");
+            // A partition that moves between members of this process may be read again, but no record is handled again.
+            assert_eq!(ended.view.totals.repeated, 0, "{name}\n{}", ended.log());
             if let Some(group) = group {
                 for partition in &ended.view.partitions {
                     let committed = broker.committed(&group, &topic, partition.id.partition.0);
@@ -67,7 +69,7 @@ fn every_tier_gives_the_same_digest_with_back_pressure_and_pauses() {
     for tier in Tier::ALL {
         let mut slow = with_tier(options(broker, "unused", 4), tier);
         slow.selection = Some(Selection::topics(topics.clone()).unwrap());
-        slow.settings.handler = "simulate:100us".parse().unwrap();
+        slow.settings.handler = built_in("simulate:100us").unwrap();
         // Only a small part of the records fits into the buffer, so partitions are paused and resumed all the time.
         slow.settings.buffer_bytes = 256 << 10;
         slow.settings.fetch_batch = 100;
@@ -118,7 +120,7 @@ fn auto_changes_the_number_of_clients_during_the_run() {
     options.settings.buffer_bytes = 1 << 20;
     options.settings.rate = Some("500/s".parse().unwrap());
     let recorder = Recorder::default();
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     let tier_is = |what: &str, tier: &str| {
         wait_for(&session, what, |snapshot| snapshot.run.as_ref().is_some_and(|run| run.plan.tier == tier));
     };

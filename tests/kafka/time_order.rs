@@ -62,7 +62,7 @@ fn a_following_run_in_time_order_does_not_wait_for_idle_partitions() {
     let topics = [broker.topic("time", 2), broker.topic("time", 2)];
     let recorder = Recorder::default();
     let options = by_time(options(broker, &topics[0], 4), &topics.each_ref(), RangeEnd::Never);
-    let session = Session::spawn_with(options, Some(recorder.source())).unwrap();
+    let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
     for round in 0..5 {
         let records: Vec<_> = (round * 20..round * 20 + 20).map(|n| record_at(n, 10)).collect();
         broker.produce(&topics[round % 2], &records);

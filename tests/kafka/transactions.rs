@@ -93,7 +93,7 @@ fn a_following_run_reports_a_transaction_that_stays_open() {
     let topic = broker.topic("held-back", 1);
     broker.produce(&topic, &ten_records("before/"));
     let recorder = Recorder::default();
-    let session = Session::spawn_with(following(options(broker, &topic, 2)), Some(recorder.source())).unwrap();
+    let session = Session::spawn(following(options(broker, &topic, 2)).handled_by(recorder.source())).unwrap();
     wait_for(&session, "the backlog is handled", |_| recorder.count() == 10);
     broker.transaction(&topic, Ending::Open, &ten_records("open/")[..1]);
     broker.produce(&topic, &ten_records("behind/"));

@@ -14,10 +14,11 @@ use kreplay::{
     demo::Datasets,
     domain::{Concurrency, EventCount, Lag, Ordering, RateLimit},
     feed::{Bottleneck, Event, EventKind, RunState, RunView},
-    handler::{Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd},
+    handler::{Handler, HandlerChoice, HandlerError, HandlerSource, LaneFailure, LaneRun, RunEnd},
     kafka::embedded::EmbeddedBroker,
-    plan::{Rules, Scope, Selection},
+    plan::{Scope, Selection},
     replay::{Command, Session, SessionOptions},
+    rules::Rules,
 };
 
 use crate::support::{mixed, options, run, seeded, wait_for};
@@ -209,7 +210,7 @@ fn barriers_are_handled_alone_and_counted() {
         options.settings.buffer_bytes = 1 << 17;
         let counts = Arc::<BarrierCounts>::default();
         let source: Arc<dyn HandlerSource> = Arc::new(BarrierHandlerSource(Arc::clone(&counts)));
-        let session = Session::spawn_with(options, Some(Arc::new(source))).unwrap();
+        let session = Session::spawn(options.handled_by(HandlerChoice::new(source))).unwrap();
         let feed = session.feed.clone();
         let view = session.join().run.unwrap();
         expect_done(&view, 10_000);

@@ -4,6 +4,7 @@ use kreplay::{
     demo::Datasets,
     domain::{Concurrency, Lag, Ordering},
     feed::{Bottleneck, EventKind, RunState},
+    handler::built_in,
     plan::Selection,
     replay::{Command, Session},
 };
@@ -62,7 +63,7 @@ fn records_handled_above_the_committed_position_are_not_handled_again() {
     first.selection = Some(Selection::topics(["mixed"]).unwrap());
     first.settings.group = Some("handed-over".into());
     let mut second = first.clone();
-    second.settings.handler = "null".parse().unwrap();
+    second.settings.handler = built_in("null").unwrap();
     let session = Session::spawn(first).unwrap();
     wait_for(&session, "a part is handled", |snapshot| {
         snapshot.run.as_ref().is_some_and(|run| run.totals.handled > 2_000)
@@ -177,15 +178,18 @@ fn partition_order_reports_partitions_as_the_limit_and_refuses_more_workers() {
 fn a_record_that_keeps_failing_is_retried_and_then_fails_the_run_or_is_skipped() {
     let broker = seeded(&Datasets { events: kreplay::domain::EventCount::new(50).unwrap(), ..Datasets::default() });
     let mut failing = options(&broker, 2, Ordering::Key, "simulate:0ns,fail=1");
-    failing.settings.retry =
-        kreplay::replay::Retry { attempts: 2, first_delay: std::time::Duration::from_millis(5), ..Default::default() };
+    failing.settings.retry = kreplay::settings::Retry {
+        attempts: 2,
+        first_delay: std::time::Duration::from_millis(5),
+        ..Default::default()
+    };
     let view = run(failing.clone());
     assert_eq!((view.state, view.totals.handled), (RunState::Failed, 0));
     assert!(view.error.unwrap().contains("failed 3 times"));
     assert_eq!(view.totals.lag, Lag::Known(50));
 
     for ordering in [Ordering::Key, Ordering::None] {
-        failing.settings.on_failure = kreplay::replay::OnFailure::Skip;
+        failing.settings.on_failure = kreplay::settings::OnFailure::Skip;
         failing.settings.ordering = ordering;
         let session = Session::spawn(failing.clone()).unwrap();
         let events = session.feed.events.clone();

@@ -10,14 +10,15 @@ use kreplay::{
     demo::{self, Datasets},
     domain::{Concurrency, Ordering, PartitionCount},
     feed::{RunView, Snapshot},
-    handler::HandlerSpec,
+    handler::built_in,
     kafka::{
         GroupProtocol, KafkaConfig,
         embedded::EmbeddedBroker,
         producer::{NewRecord, Producer},
     },
     plan::{Scope, Selection},
-    replay::{Session, SessionOptions, Settings},
+    replay::{Session, SessionOptions},
+    settings::Settings,
 };
 
 /// Bound of one wait, even on a slow machine.
@@ -38,7 +39,7 @@ pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, ha
         settings: Settings {
             concurrency: Concurrency::new(concurrency).unwrap(),
             ordering,
-            handler: handler.parse::<HandlerSpec>().unwrap(),
+            handler: built_in(handler).unwrap(),
             ..Settings::default()
         },
         protocol: GroupProtocol::Consumer,

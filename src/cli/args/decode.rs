@@ -1,9 +1,10 @@
 //! Flags for decoding keys and values.
 
 use clap::Args;
+use kreplay_model::domain::Format;
 
 use super::{put, put_list};
-use crate::{config::Overrides, domain::Format};
+use crate::config::Overrides;
 
 /// Flags for decoding keys and values.
 #[derive(Args, Clone, Debug, Default)]

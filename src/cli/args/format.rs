@@ -1,9 +1,9 @@
 //! Flags for the output format of commands that print a list or a single object.
 
 use clap::Args;
+use kreplay_model::feed::report::ReportFormat;
 
 use super::report::report_formats;
-use crate::feed::report::ReportFormat;
 
 /// Flags for the output format.
 #[derive(Args, Clone, Debug, Default)]

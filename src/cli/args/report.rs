@@ -6,8 +6,10 @@ use clap::{
     Args, ValueHint,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use kreplay_handlers::HandlerChoice;
+use kreplay_model::feed::report::ReportFormat;
 
-use crate::{cli::CliError, feed::report::ReportFormat, handler::HandlerSpec};
+use crate::cli::CliError;
 
 /// Flags for the console, the report and its destination.
 #[derive(Args, Clone, Debug, Default)]
@@ -33,8 +35,8 @@ impl ReportArgs {
     ///
     /// # Errors
     /// [`CliError::Usage`] explains how to separate them.
-    pub fn check_standard_output(&self, handler: &HandlerSpec, console: bool) -> Result<(), CliError> {
-        if !matches!(handler, HandlerSpec::Ndjson { path: None }) {
+    pub fn check_standard_output(&self, handler: &HandlerChoice, console: bool) -> Result<(), CliError> {
+        if !handler.facts().uses_stdout {
             return Ok(());
         }
         let other = if console {
@@ -53,11 +55,14 @@ impl ReportArgs {
 
 #[cfg(test)]
 mod tests {
+    use kreplay_handlers::HandlerSpec;
+
     use super::*;
 
     #[test]
     fn records_report_and_console_do_not_share_standard_output() {
-        let (stdout, file) = (HandlerSpec::Ndjson { path: None }, HandlerSpec::Ndjson { path: Some("f".into()) });
+        let handler = |text: &str| HandlerChoice::from(text.parse::<HandlerSpec>().unwrap());
+        let (stdout, file, null) = (handler("ndjson"), handler("ndjson:f"), handler("null"));
         let report = |report, output: Option<&str>| ReportArgs {
             report,
             output: output.map(PathBuf::from),
@@ -70,7 +75,7 @@ mod tests {
             (report(json, None), &stdout, false, false),
             (report(json, Some("r")), &stdout, false, true),
             (report(json, None), &file, true, true),
-            (report(json, None), &HandlerSpec::Null, true, true),
+            (report(json, None), &null, true, true),
         ] {
             assert_eq!(args.check_standard_output(handler, console).is_ok(), fits, "{args:?} {handler} {console}");
         }

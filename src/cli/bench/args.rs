@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use kreplay_model::{
+    domain::{Concurrency, RateLimit, Secret, Tier},
+    feed::report::ReportFormat,
+};
 
 use super::{Failure, RECORDS, usage};
 use crate::{
@@ -12,8 +16,6 @@ use crate::{
         args::{ClusterArgs, FileArgs, report::report_formats},
     },
     config::{Assignment, Config, Environment, Overrides},
-    domain::{Concurrency, RateLimit, Secret, Tier},
-    feed::report::ReportFormat,
 };
 
 /// The flags of `bench`.
@@ -141,7 +143,7 @@ impl BenchArgs {
     /// The database given by `--postgres`. One that only the configuration names is in use and must not be measured.
     pub(super) fn postgres(&self, config: &Config) -> Option<Secret> {
         self.measurements.postgres.as_ref()?;
-        config.run.settings.handlers.projection.target.clone()
+        config.run.handlers.projection.target.clone()
     }
 
     /// Whether bench reads temporary topics instead of existing ones.

@@ -14,6 +14,10 @@ use chrono::Utc;
 
 pub use args::BenchArgs;
 
+use kreplay_engine::plan::{Plan, Selection, resolve};
+use kreplay_kafka::{Catalog, Client, KafkaConfig};
+use kreplay_model::{domain::PartitionCount, feed::report::ReportFormat};
+
 use self::places::ScratchTargets;
 use super::{CliError, Exit, print, work::stop_flag};
 use crate::{
@@ -22,10 +26,6 @@ use crate::{
         run_as_child, workload_topics, workloads,
     },
     config::{Config, Environment},
-    domain::PartitionCount,
-    feed::report::ReportFormat,
-    kafka::{Catalog, Client, KafkaConfig},
-    plan::{Plan, Selection, resolve},
 };
 
 /// Timeout for each request for topic metadata.

@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use crate::{
-    bench::{BenchError, BenchSetup, Case, Job, PRODUCER, Section, Store},
-    domain::{PartitionCount, Secret},
-    handler::{HandlerError, ScratchSchemas},
-};
+use kreplay_handlers::{HandlerError, ScratchSchemas};
+use kreplay_model::domain::{PartitionCount, Secret};
+
+use crate::bench::{BenchError, BenchSetup, Case, Job, PRODUCER, Section, Store};
 
 /// The targets of all measurements. [`ScratchTargets::remove`] deletes files and schemas; [`BenchSetup`] deletes
 /// topics.

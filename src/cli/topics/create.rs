@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
+use kreplay_topics::create::{TopicOutcome, TopicState, create, wanted};
 
 use super::{TIMEOUT, catalog_error, client};
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
         work::exit_on_first_signal,
     },
     config::{Config, Environment, Overrides, split_list},
-    topics::create::{TopicOutcome, TopicState, create, wanted},
 };
 
 /// The flags of `topics create`.

@@ -7,6 +7,8 @@ use std::{
 };
 
 use clap::Args;
+use kreplay_kafka::producer::Timestamps;
+use kreplay_topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, ProgressListener};
 use serde::Serialize;
 
 use super::client;
@@ -19,8 +21,6 @@ use crate::{
         work::stop_flag,
     },
     config::{Assignment, Config, Environment, Overrides, split_list},
-    kafka::producer::Timestamps,
-    topics::migrate::{Carry, MigrateError, MigrateOptions, Migration, ProgressListener},
 };
 
 /// The flags of `topics migrate`.

@@ -6,12 +6,10 @@ mod migrate;
 use std::{path::Path, time::Duration};
 
 use clap::{Args, Subcommand};
+use kreplay_kafka::{CatalogError, Client, KafkaConfig};
 
 use super::{CliError, Exit};
-use crate::{
-    config::{Config, Environment},
-    kafka::{CatalogError, Client, KafkaConfig},
-};
+use crate::config::{Config, Environment};
 
 /// Timeout for each request to the cluster.
 const TIMEOUT: Duration = Duration::from_secs(30);

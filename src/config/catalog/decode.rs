@@ -2,14 +2,13 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use kreplay_engine::decode::DecodeSettings;
+
 use super::Setting;
-use crate::{
-    config::{
-        decode::{addresses, format, header_value, show_format, show_path, show_secret},
-        scope,
-        value::{directory, number, store, time},
-    },
-    decode::DecodeSettings,
+use crate::config::{
+    decode::{addresses, format, header_value, show_format, show_path, show_secret},
+    scope,
+    value::{directory, number, store, time},
 };
 
 const FORMATS: &str = "json, text, bytes, avro, protobuf, json-schema or registry";

@@ -1,16 +1,14 @@
 //! `[demo]`: its data, and the settings that it does not share with `[run]`.
 
+use kreplay_handlers::{HandlerSpec, Simulate, WorkTime};
 use toml::Value;
 
 use super::{HANDLERS, KEYS, Setting, TEMPLATE, WORK};
-use crate::{
-    config::{
-        limits,
-        model::simulated,
-        scope,
-        value::{group, handler, number, store, text, time, word},
-    },
-    handler::{HandlerSpec, Simulate, WorkTime},
+use crate::config::{
+    limits,
+    model::simulated,
+    scope,
+    value::{group, handler, number, store, text, time, word},
 };
 
 pub(super) const DEMO: &[Setting] = &[

@@ -2,13 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use kreplay_handlers::DryRunMode;
 use toml::Value;
 
 use super::{HANDLERS, Setting};
-use crate::{
-    config::value::{group, handler, number, store, text, word},
-    handler::DryRunMode,
-};
+use crate::config::value::{group, handler, number, store, text, word};
 
 const FETCH_BATCH: RangeInclusive<u32> = 1..=100_000;
 const FETCH_CLIENTS: RangeInclusive<u32> = 1..=64;
@@ -47,14 +45,14 @@ pub(super) const HANDLING: &[Setting] = &[
     Setting {
         key: "run.handler",
         allowed: HANDLERS,
-        set: |c, i| store(&mut c.run.settings.handler, handler(i)),
-        show: |c| Some(text(&c.run.settings.handler)),
+        set: |c, i| store(&mut c.run.handler, handler(i)),
+        show: |c| Some(text(&c.run.handler)),
     },
     Setting {
         key: "run.dry_run",
         allowed: "true or false",
         set: |c, i| store(&mut c.run.settings.dry_run, i.bool().map(|dry| dry.then_some(DryRunMode::Single))),
-        show: |c| Some(Value::from(c.run.settings.dry_run == Some(DryRunMode::Single))),
+        show: |c| Some(Value::from(matches!(c.run.settings.dry_run, Some(DryRunMode::Single)))),
     },
     Setting {
         key: "run.group",

@@ -21,10 +21,10 @@ mod topics;
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use kreplay_model::domain::SecretFormat;
 use toml::Value;
 
 use super::{Config, input::Input};
-use crate::domain::SecretFormat;
 
 /// A setting of the configuration.
 pub(super) struct Setting {

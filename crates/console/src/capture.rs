@@ -1,0 +1,83 @@
+//! Renders frames without a terminal: as cells, plain text, or an SVG picture.
+
+use std::sync::Arc;
+
+use kreplay_model::feed::{self, Snapshot};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{
+    screen,
+    state::State,
+    theme::Theme,
+    update::{Event, update},
+};
+
+mod svg;
+
+pub use svg::svg;
+
+/// Renders the console in the given state.
+#[must_use]
+pub fn frame(state: &State, theme: &Theme) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, state.size.width, state.size.height));
+    screen::render(&mut buffer, state, theme);
+    buffer
+}
+
+/// Follows a session without a terminal and renders frames on request.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    state: State,
+}
+
+impl Capture {
+    /// A console of the given size in cells.
+    #[must_use]
+    pub fn new(width: u16, height: u16, hint: Option<String>) -> Self {
+        Self { state: State::new(width, height, hint) }
+    }
+
+    /// Applies the next snapshot and the events since the previous one.
+    pub fn take(&mut self, snapshot: Arc<Snapshot>, events: Vec<feed::Event>) {
+        // A capture sends no commands, so effects are ignored.
+        let _ = update(&mut self.state, Event::Events(events));
+        let _ = update(&mut self.state, Event::Snapshot(snapshot));
+    }
+
+    /// The sequence number of the next event, for [`feed::EventLog::since`].
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.state.log.next_seq()
+    }
+
+    /// Renders the latest snapshot.
+    #[must_use]
+    pub fn frame(&self, theme: &Theme) -> Buffer {
+        frame(&self.state, theme)
+    }
+}
+
+/// A frame as plain text, without trailing spaces.
+#[must_use]
+pub fn text(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in buffer.area.top()..buffer.area.bottom() {
+        let line: String = cells(buffer, y).map(|(_, cell)| cell.symbol()).collect();
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The cells of a row, without those covered by a wide character.
+fn cells(buffer: &Buffer, y: u16) -> impl Iterator<Item = (u16, &ratatui::buffer::Cell)> {
+    let mut covered_to = 0;
+    (buffer.area.left()..buffer.area.right()).filter_map(move |x| {
+        let cell = buffer.cell((x, y))?;
+        if x < covered_to {
+            return None;
+        }
+        covered_to = x + super::number::cells(super::text::width(cell.symbol())).max(1);
+        Some((x, cell))
+    })
+}

@@ -1,0 +1,247 @@
+//! The console's main loop. Inputs are the terminal, the feed, signals, and the clock; outputs are frames and commands.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as Typed, KeyEventKind};
+use kreplay_model::control::{Command, Control};
+use kreplay_model::feed::Feed;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    ConsoleError, ConsoleOptions,
+    input::{self, Input},
+    keymap::Key,
+    state::State,
+    terminal::{self, Screen},
+    theme::{ColorDepth, Theme, ThemeChoice},
+    update::{Effect, Event, update},
+};
+
+/// Minimum time between two frames, for at most 30 frames per second.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(34);
+/// Interval for removing expired messages and reading the event log.
+const TICK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Runs the console until the user quits, a signal ends the process, or the terminal closes. It then sends a shutdown
+/// command to the session and restores the terminal.
+///
+/// From the first call on, the process handles SIGINT, SIGTERM, SIGHUP, and SIGTSTP itself, even after the console has
+/// closed. Code that then waits for the session must handle these signals too.
+///
+/// # Errors
+/// [`ConsoleError`] if the theme cannot be loaded, or the terminal cannot be opened, read, or written. The shutdown
+/// command is also sent in this case, except if the console could not be opened.
+pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Result<(), ConsoleError> {
+    let theme = theme(&options)?;
+    let screen = Screen::open(options.mouse).map_err(ConsoleError::Open)?;
+    let (width, height) = screen.size().map_err(ConsoleError::Open)?;
+    let runtime = Runtime {
+        state: State::new(width, height, options.hint),
+        theme,
+        screen,
+        control: control.clone(),
+        input: Input::open().map_err(ConsoleError::Open)?,
+        started: Instant::now(),
+        suspended_by_us: false,
+    };
+    let outcome = runtime.run(feed).await;
+    control.send(Command::Shutdown);
+    match outcome {
+        // A closed terminal ends the session cleanly, like SIGHUP.
+        Err(ConsoleError::Read(_) | ConsoleError::Write(_)) if input::terminal_has_closed() => Ok(()),
+        other => other,
+    }
+}
+
+fn theme(options: &ConsoleOptions) -> Result<Theme, ConsoleError> {
+    let choice = if options.no_color { &ThemeChoice::Mono } else { &options.theme };
+    let depth = ColorDepth::from_colorterm(std::env::var("COLORTERM").ok().as_deref());
+    Ok(Theme::load(choice)?.for_depth(depth))
+}
+
+/// The signals that a terminal application handles.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    suspend: Signal,
+    resume: Signal,
+    resize: Signal,
+}
+
+/// The action requested by a signal.
+enum SignalAction {
+    End,
+    Suspend,
+    Resume,
+    Measure,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
+            resume: signal(SignalKind::from_raw(libc::SIGCONT))?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalAction {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalAction::End,
+            _ = self.interrupt.recv() => SignalAction::End,
+            _ = self.hang_up.recv() => SignalAction::End,
+            _ = self.suspend.recv() => SignalAction::Suspend,
+            _ = self.resume.recv() => SignalAction::Resume,
+            _ = self.resize.recv() => SignalAction::Measure,
+        }
+    }
+}
+
+/// Whether the main loop continues.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Continue,
+    Quit,
+}
+
+struct Runtime {
+    state: State,
+    theme: Theme,
+    screen: Screen,
+    control: Control,
+    input: Input,
+    started: Instant,
+    /// Whether the next SIGCONT ends a suspension by this loop, which has already restored the screen.
+    suspended_by_us: bool,
+}
+
+impl Runtime {
+    async fn run(mut self, mut feed: Feed) -> Result<(), ConsoleError> {
+        let mut signals = Signals::listen().map_err(ConsoleError::Open)?;
+        let mut tick = interval(TICK_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_frame = tokio::time::Instant::now();
+        self.read_feed(&mut feed);
+        loop {
+            let stale = self.state.stale;
+            let open = !self.state.ended;
+            let next = tokio::select! {
+                action = signals.next() => self.handle_signal(&action)?,
+                input = self.input.next() => self.handle_input(input)?,
+                changed = feed.snapshots.changed(), if open => {
+                    self.read_feed(&mut feed);
+                    if changed.is_err() {
+                        self.apply(Event::FeedEnded)?;
+                    }
+                    Next::Continue
+                }
+                _ = tick.tick() => {
+                    if input::terminal_has_closed() {
+                        return Ok(());
+                    }
+                    self.read_events(&feed);
+                    self.apply(Event::Tick(self.started.elapsed()))?
+                }
+                () = sleep_until(next_frame), if stale => Next::Continue,
+            };
+            if next == Next::Quit || self.drain_input()? == Next::Quit {
+                return Ok(());
+            }
+            if terminal::has_panicked() {
+                return Err(ConsoleError::Panicked);
+            }
+            let now = tokio::time::Instant::now();
+            if self.state.stale && now >= next_frame {
+                self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
+                self.state.stale = false;
+                next_frame = now + MIN_FRAME_INTERVAL;
+            }
+        }
+    }
+
+    /// Processes all pending input, so that a key held down causes one frame instead of many.
+    fn drain_input(&mut self) -> Result<Next, ConsoleError> {
+        while let Some(input) = self.input.waiting() {
+            if self.handle_input(Some(input))? == Next::Quit {
+                return Ok(Next::Quit);
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    fn read_feed(&mut self, feed: &mut Feed) {
+        self.read_events(feed);
+        let snapshot = feed.snapshots.borrow_and_update().clone();
+        let _ = update(&mut self.state, Event::Snapshot(snapshot));
+    }
+
+    fn read_events(&mut self, feed: &Feed) {
+        let next = self.state.log.next_seq();
+        if feed.events.next_seq() > next {
+            let _ = update(&mut self.state, Event::Events(feed.events.since(next)));
+        }
+    }
+
+    fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
+        let event = match input {
+            Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
+            Some(Ok(Typed::Mouse(mouse))) => Some(Event::Mouse(mouse)),
+            Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
+            Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
+            Some(Ok(_)) => None,
+            Some(Err(error)) => return Err(ConsoleError::Read(error)),
+            None => return Ok(Next::Quit),
+        };
+        event.map_or(Ok(Next::Continue), |event| self.apply(event))
+    }
+
+    fn apply(&mut self, event: Event) -> Result<Next, ConsoleError> {
+        let mut next = Next::Continue;
+        for effect in update(&mut self.state, event) {
+            match effect {
+                Effect::Send(command) => self.control.send(command),
+                Effect::Quit => next = Next::Quit,
+                Effect::Suspend => self.suspend()?,
+                Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
+            }
+        }
+        Ok(next)
+    }
+
+    fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
+        match action {
+            SignalAction::End => return Ok(Next::Quit),
+            SignalAction::Suspend => self.suspend()?,
+            SignalAction::Measure => self.measure()?,
+            SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => {}
+            SignalAction::Resume => {
+                self.screen.resume().map_err(ConsoleError::Write)?;
+                self.measure()?;
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    fn suspend(&mut self) -> Result<(), ConsoleError> {
+        self.suspended_by_us = true;
+        self.screen.suspend().map_err(ConsoleError::Write)?;
+        self.measure()
+    }
+
+    /// Updates the size, which may have changed while another process used the terminal.
+    fn measure(&mut self) -> Result<(), ConsoleError> {
+        let (width, height) = self.screen.size().map_err(ConsoleError::Write)?;
+        let _ = update(&mut self.state, Event::Resize(width, height));
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! The dashboard: header, alert, panels, and footer.
+
+use ratatui::buffer::Buffer;
+
+use crate::{
+    layout::{Areas, Panel},
+    state::State,
+    theme::Theme,
+    widget::{alert, chart, events, footer, header, partitions, workers},
+};
+
+pub(super) fn render(buf: &mut Buffer, areas: &Areas, state: &State, theme: &Theme) {
+    header::render(buf, areas.header, state, theme);
+    if let Some(area) = areas.alert {
+        alert::render(buf, area, state, theme);
+    }
+    for (panel, area) in &areas.panels {
+        match panel {
+            Panel::Throughput => chart::render(buf, *area, state, theme),
+            Panel::Workers => workers::render(buf, *area, state, theme),
+            Panel::Partitions => partitions::render(buf, *area, state, theme),
+            Panel::Events => events::render(buf, *area, state, theme),
+        }
+    }
+    footer::render(buf, areas.footer, state, theme);
+}

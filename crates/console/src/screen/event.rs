@@ -1,0 +1,52 @@
+//! The details window of an event, with its full text.
+
+use kreplay_model::feed::{Event, Severity};
+use ratatui::buffer::Buffer;
+
+use crate::{
+    layout::centred,
+    number,
+    state::State,
+    text::{clean, wrap},
+    theme::Theme,
+    widget::{frame, paint, symbol},
+};
+
+const MAX_WIDTH: u16 = 100;
+/// Columns around the text: the frame and a space on each side.
+const COLUMNS_AROUND: u16 = 4;
+/// Lines around the text: the frame, the time, and a gap.
+const LINES_AROUND: u16 = 4;
+
+pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
+    let Some(event) = state.log.selected() else { return };
+    let lines = lines(event, state);
+    let area = centred(buf.area, MAX_WIDTH, number::cells(lines.len()).saturating_add(LINES_AROUND));
+    let inner = frame::window(buf, area, "Event", "Esc closes", theme);
+    let room = inner.width.saturating_sub(2);
+    let severity = event.kind.severity();
+    let (sign, style) = symbol::severity(severity, theme);
+    let kind = match severity {
+        Severity::Info => "info",
+        Severity::Notice => "notice",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let head = format!("{sign} {kind}   {} UTC", event.at.format("%Y-%m-%d %H:%M:%S%.3f"));
+    paint::text(buf, inner.x + 1, inner.y, room, &head, style);
+    let rows = usize::from(inner.height.saturating_sub(LINES_AROUND - 2));
+    for (row, line) in lines.iter().skip(from).take(rows).enumerate() {
+        paint::text(buf, inner.x + 1, inner.y + 2 + number::cells(row), room, line, theme.popup);
+    }
+}
+
+/// The maximum scroll offset of the text.
+pub(super) fn max_scroll(state: &State) -> usize {
+    let rows = usize::from(state.screen().height.saturating_sub(LINES_AROUND));
+    state.log.selected().map_or(0, |event| lines(event, state).len().saturating_sub(rows))
+}
+
+fn lines(event: &Event, state: &State) -> Vec<String> {
+    let width = MAX_WIDTH.min(state.screen().width).saturating_sub(COLUMNS_AROUND);
+    wrap(&clean(&event.kind.to_string()), usize::from(width))
+}

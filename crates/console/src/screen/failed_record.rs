@@ -1,0 +1,60 @@
+//! The window of the record that paused the run, with the possible decisions.
+
+use ratatui::{
+    buffer::Buffer,
+    text::{Line, Span},
+};
+
+use crate::{
+    layout::centred,
+    number,
+    state::State,
+    text::{clean, wrap},
+    theme::Theme,
+    widget::{frame, paint},
+};
+
+const MAX_WIDTH: u16 = 76;
+const LABEL_WIDTH: u16 = 11;
+/// Maximum number of lines of the error.
+const MAX_ERROR_LINES: usize = 6;
+
+pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+    let Some(record) = state.paused_record() else { return };
+    let room = usize::from(MAX_WIDTH.min(buf.area.width).saturating_sub(LABEL_WIDTH + 4));
+    let times = if record.attempts == 1 { "once".to_owned() } else { format!("{} times", record.attempts) };
+    let mut rows = Vec::new();
+    let mut put = |label: &'static str, text: &str, style| {
+        for (line, text) in wrap(&clean(text), room).into_iter().take(MAX_ERROR_LINES).enumerate() {
+            rows.push((if line == 0 { label } else { "" }, text, style));
+        }
+    };
+    put("partition", &record.partition.to_string(), theme.popup);
+    put("offset", &number::count(record.offset.since(kreplay_model::domain::Offset::ZERO)), theme.popup);
+    match &record.key {
+        Some(key) => put("key", key, theme.popup),
+        None => put("key", "none", theme.muted),
+    }
+    put("failed", &times, theme.popup);
+    put("error", &record.error, theme.bad);
+    let area = centred(buf.area, MAX_WIDTH, number::cells(rows.len()).saturating_add(5));
+    let inner = frame::window(buf, area, "The run is paused by this record", "Esc closes", theme);
+    for (row, (label, text, style)) in rows.iter().enumerate() {
+        let y = inner.y + 1 + number::cells(row);
+        if y + 1 >= inner.bottom() {
+            break;
+        }
+        paint::text(buf, inner.x + 1, y, LABEL_WIDTH, label, theme.muted);
+        let x = inner.x + 1 + LABEL_WIDTH;
+        paint::text(buf, x, y, inner.right().saturating_sub(x), text, *style);
+    }
+    let keys = Line::from(vec![
+        Span::styled("r", theme.key),
+        Span::raw(" retry   "),
+        Span::styled("s", theme.key),
+        Span::raw(" skip   "),
+        Span::styled("d", theme.key),
+        Span::raw(" dead-letter"),
+    ]);
+    paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &keys);
+}

@@ -1,0 +1,46 @@
+//! The prompts for the number of workers and for the rate limit.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    layout::centred,
+    number,
+    state::State,
+    text::{clean, shorten, wrap},
+    theme::Theme,
+    widget::{frame, paint},
+};
+
+pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+    let max = state.max_concurrency();
+    let now = state.wanted_concurrency().unwrap_or(0);
+    let now = if state.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
+    prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now], text, error, theme);
+}
+
+/// The prompt for the rate limit.
+pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
+    let now = state.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
+    prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now], text, error, theme);
+}
+
+fn prompt(buf: &mut Buffer, [title, ask, now]: [&str; 3], text: &str, error: Option<&str>, theme: &Theme) {
+    let area = centred(buf.area, 60, 8);
+    let inner = frame::window(buf, area, title, "Enter sets   Esc closes", theme);
+    let inner = Rect { x: inner.x + 1, width: inner.width - 2, ..inner };
+    let ask = Line::from(vec![Span::raw(ask.to_owned()), Span::styled(format!("   {now}"), theme.muted)]);
+    paint::line(buf, inner.x, inner.y + 1, inner.width, &ask);
+    let field = Rect { y: inner.y + 2, height: 1, ..inner };
+    buf.set_style(field, theme.input);
+    let typed = format!("{}▏", shorten(&clean(text), usize::from(field.width - 3)));
+    paint::text(buf, field.x + 1, field.y, field.width - 1, &typed, theme.input);
+    if let Some(error) = error {
+        for (row, line) in wrap(&clean(error), usize::from(inner.width)).iter().take(2).enumerate() {
+            paint::text(buf, inner.x, inner.y + 4 + number::cells(row), inner.width, line, theme.bad);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The window of a yes-or-no question.
+
+use kreplay_model::control::{Decision, RecordDecision};
+use kreplay_model::feed::RunView;
+use ratatui::{
+    buffer::Buffer,
+    text::{Line, Span},
+};
+
+use crate::{
+    layout::centred,
+    number,
+    state::{Question, State},
+    text::{clean, shorten, wrap},
+    theme::Theme,
+    update::names,
+    widget::{frame, paint},
+};
+
+const MAX_WIDTH: u16 = 60;
+
+pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme: &Theme) {
+    let [in_flight, rest] = state.run().map_or_else(Default::default, |run| consequences_of_stopping(run, state));
+    let (title, lines): (_, Vec<String>) = match question {
+        Question::Restart => (
+            "Run again?",
+            vec![
+                "The active run is stopped: its records in flight are".into(),
+                "finished. Then all records are handled again.".into(),
+            ],
+        ),
+        Question::Stop => ("Stop the run?", vec![in_flight, rest]),
+        Question::Quit => ("Quit?", vec!["A run is active. It is stopped before its end.".into(), in_flight, rest]),
+        Question::DecideAll(Decision::Release) => (
+            "Release all keys?",
+            vec!["All quarantined keys are retried, each in its order.".into(), "Keys that fail again return.".into()],
+        ),
+        Question::DecideAll(Decision::DeadLetter) => (
+            "Dead-letter all keys?",
+            vec![format!(
+                "{} of {} go to the dead-letter topic, as do later records of these keys. This cannot be undone.",
+                counted(state.run().map_or(0, |run| run.quarantine.records), "record"),
+                counted(state.run().map_or(0, |run| run.quarantine.keys as u64), "key"),
+            )],
+        ),
+        Question::DecideKey(decision, hash) => {
+            let key = state.quarantined().iter().find(|one| one.hash == hash);
+            let named = key.map_or_else(|| "The key".to_owned(), |key| capitalised(&names::quarantined_key(key)));
+            match decision {
+                Decision::Release => ("Release the key?", vec![format!("{named} is retried, in its order.")]),
+                Decision::DeadLetter => (
+                    "Dead-letter the key?",
+                    vec![format!(
+                        "{named} goes to the dead-letter topic, as do its later records. This cannot be undone."
+                    )],
+                ),
+            }
+        }
+        Question::DecideRecord(decision) => {
+            let named = state.paused_record().map_or_else(|| "the record".to_owned(), names::paused_record);
+            let named = capitalised(&named);
+            match decision {
+                RecordDecision::Skip => (
+                    "Skip the record?",
+                    vec![format!("{named} is skipped (1 record) and counted as skipped. This cannot be undone.")],
+                ),
+                RecordDecision::DeadLetter => (
+                    "Dead-letter the record?",
+                    vec![format!("{named} goes to the dead-letter topic (1 record). Then the run resumes.")],
+                ),
+            }
+        }
+        Question::ReplayInstead => (
+            "Replay these topics instead?",
+            vec![
+                "A run is active. It is stopped before its end; then the chosen topics are replayed.".into(),
+                in_flight,
+                rest,
+            ],
+        ),
+    };
+    let wide = MAX_WIDTH.min(buf.area.width);
+    let lines: Vec<String> = lines.iter().flat_map(|line| wrap(line, usize::from(wide.saturating_sub(6)))).collect();
+    let area = centred(buf.area, wide, number::cells(lines.len() + 5));
+    let inner = frame::window(buf, area, title, "", theme);
+    for (row, text) in lines.iter().enumerate() {
+        paint::text(buf, inner.x + 1, inner.y + 1 + number::cells(row), inner.width - 1, text, theme.popup);
+    }
+    let answers = Line::from(vec![
+        Span::styled("y", theme.key),
+        Span::raw(" yes    "),
+        Span::styled("n", theme.key),
+        Span::raw(" no"),
+    ]);
+    paint::line(buf, inner.x + 1, inner.bottom() - 1, inner.width - 1, &answers);
+}
+
+fn counted(count: u64, name: &str) -> String {
+    format!("{} {name}{}", number::count(count), if count == 1 { "" } else { "s" })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// What happens to a run that is stopped, and how to resume it.
+fn consequences_of_stopping(run: &RunView, state: &State) -> [String; 2] {
+    let committed = if run.plan.group.is_some() { " and committed" } else { "" };
+    let rest = if run.plan.resumable {
+        format!("Resume later: kreplay resume {}", shorten(&clean(&run.id), 25))
+    } else if state.snapshot.cluster.embedded {
+        "The remaining records are not handled.".to_owned()
+    } else {
+        "It has no journal, so it cannot be resumed.".to_owned()
+    };
+    [format!("Records in flight are finished{committed}."), rest]
+}

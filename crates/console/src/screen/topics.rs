@@ -1,0 +1,230 @@
+//! The topic list: topics to choose from, and the settings of a replay.
+
+use kreplay_model::{
+    domain::Ordering,
+    feed::{PlanView, TopicView},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Alignment, Rect},
+};
+
+use crate::{
+    layout::{centred, inside},
+    number,
+    state::{Overlay, State},
+    text::{clean, cut, shorten, width, wrap},
+    theme::Theme,
+    widget::{frame, paint},
+};
+
+/// Maximum width of the window, to keep the numbers close to the names.
+const MAX_WIDTH: u16 = 110;
+/// Lines around the rows: the column headings, a gap, and the settings below, except the range.
+const LINES_AROUND: u16 = 6;
+/// Maximum number of lines for the range.
+const MAX_RANGE_LINES: usize = 3;
+const MARK_WIDTH: u16 = 2;
+const PARTITIONS_WIDTH: u16 = 12;
+const RECORDS_WIDTH: u16 = 14;
+/// Width of the labels below the list.
+const LABEL_WIDTH: u16 = 10;
+
+pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+    let Some((area, inner)) = areas(state) else { return };
+    let catalog = state.catalog();
+    let shown = state.topics.shown(catalog);
+    let rows = list_rows(state, inner);
+    let height = usize::from(rows.height);
+    let first = state.topics.first_row(&shown, catalog, height);
+    let foot = if shown.len() > height {
+        let last = (first + height).min(shown.len());
+        format!("{}–{} of {}", first + 1, last, shown.len())
+    } else {
+        String::new()
+    };
+    frame::window(buf, area, &title(state, area.width), &foot, theme);
+    head(buf, Rect { height: 1, ..inner }, theme);
+    if shown.is_empty() {
+        nothing(buf, rows, state, theme);
+    }
+    let selected = state.topics.selected_row(&shown, catalog);
+    for (line, (row, index)) in shown.iter().enumerate().skip(first).take(height).enumerate() {
+        let Some(topic) = catalog.get(*index) else { continue };
+        let at = Rect { y: rows.y + number::cells(line), height: 1, ..rows };
+        let unknown = if state.snapshot.listing { "…" } else { "?" };
+        entry(buf, at, topic, state.topics.is_marked(topic), unknown, theme);
+        if selected == Some(row) {
+            buf.set_style(at, theme.selected);
+        }
+    }
+    let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
+    replay_settings(buf, below, state, theme);
+}
+
+/// The area of the rows; `None` if the terminal is too small.
+pub(super) fn rows(state: &State) -> Option<Rect> {
+    areas(state).map(|(_, inner)| list_rows(state, inner))
+}
+
+/// The window and its inside. The banner and the messages stay visible.
+fn areas(state: &State) -> Option<(Rect, Rect)> {
+    let parts = state.areas()?;
+    let top = parts.header.y + 1;
+    let room = Rect { y: top, height: parts.footer.y.saturating_sub(top), ..state.screen() };
+    let lines = number::cells(state.catalog().len().max(3))
+        .saturating_add(LINES_AROUND + 2 + number::cells(range(state, MAX_WIDTH - 4).len()));
+    // If it takes the full width, it also takes the full height: leftovers of the dashboard would only distract.
+    let area = if room.width <= MAX_WIDTH { room } else { centred(room, MAX_WIDTH, lines) };
+    let inner = inside(area);
+    Some((area, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }))
+}
+
+fn list_rows(state: &State, inner: Rect) -> Rect {
+    let around = LINES_AROUND + number::cells(range(state, inner.width).len());
+    Rect { y: inner.y + 1, height: inner.height.saturating_sub(around), ..inner }
+}
+
+fn title(state: &State, cells: u16) -> String {
+    let typing = matches!(state.overlay, Some(Overlay::TopicFilter(_)));
+    if state.topics.filter.is_empty() && !typing {
+        return "Topics to replay".to_owned();
+    }
+    let filter = clean(&state.topics.filter);
+    let cursor = if typing { "▏" } else { "" };
+    format!("Topics to replay  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
+}
+
+fn head(buf: &mut Buffer, at: Rect, theme: &Theme) {
+    let style = theme.popup.patch(theme.column);
+    let [name, partitions, records] = columns(at);
+    paint::text(buf, name.x, name.y, name.width, "topic", style);
+    paint::aligned(buf, partitions, "partitions", style, Alignment::Right);
+    paint::aligned(buf, records, "records", style, Alignment::Right);
+}
+
+fn columns(at: Rect) -> [Rect; 3] {
+    let name = at.width.saturating_sub(MARK_WIDTH + PARTITIONS_WIDTH + RECORDS_WIDTH);
+    let column = |from: u16, width: u16| Rect { x: at.x + from, width, ..at };
+    [
+        column(MARK_WIDTH, name.saturating_sub(1)),
+        column(MARK_WIDTH + name, PARTITIONS_WIDTH),
+        column(MARK_WIDTH + name + PARTITIONS_WIDTH, RECORDS_WIDTH),
+    ]
+}
+
+fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &str, theme: &Theme) {
+    if marked {
+        paint::text(buf, at.x, at.y, MARK_WIDTH, "✓", theme.good);
+    }
+    let [name, partitions, records] = columns(at);
+    let style = if marked { theme.strong } else { theme.popup };
+    paint::text(buf, name.x, name.y, name.width, &shorten(&clean(&topic.name), usize::from(name.width)), style);
+    paint::aligned(buf, partitions, &number::count(topic.partitions.into()), theme.popup, Alignment::Right);
+    let known = topic.records.map_or(unknown.to_owned(), number::short);
+    paint::aligned(buf, records, &known, theme.popup, Alignment::Right);
+}
+
+/// Explains why there are no rows.
+fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
+    let snapshot = &state.snapshot;
+    let (text, style) = match (&snapshot.catalog, &snapshot.problem) {
+        (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
+        (Some(_), _) => ("this cluster has only Kafka's internal topics; r reloads", theme.muted),
+        (None, Some(problem)) if !snapshot.listing => (problem.as_str(), theme.bad),
+        (None, _) => ("asking the cluster for its topics…", theme.muted),
+    };
+    let text = clean(text);
+    let lines = wrap(&text, usize::from(rows.width));
+    let skip = usize::from(rows.height).saturating_sub(lines.len()) / 2;
+    for (line, text) in lines.iter().take(usize::from(rows.height)).enumerate() {
+        let at = Rect { y: rows.y + number::cells(skip + line), height: 1, ..rows };
+        paint::aligned(buf, at, text, style, Alignment::Center);
+    }
+}
+
+/// Renders the settings of a replay.
+fn replay_settings(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
+    let room = at.width.saturating_sub(LABEL_WIDTH);
+    let next = &state.snapshot.next;
+    let workers = state.wanted_concurrency().unwrap_or(next.concurrency);
+    let chosen = state.chosen();
+    let partitions: u64 = chosen.iter().map(|topic| u64::from(topic.partitions)).sum();
+    let too_many = next.ordering == Ordering::Partition && !chosen.is_empty() && u64::from(workers) > partitions;
+    let group = match &next.group {
+        None => "none: no consumer group is used".to_owned(),
+        Some(group) => format!("{}: offsets are committed", clean(group)),
+    };
+    let handler = match next.handler.as_str() {
+        "null" => "null: records are only read and counted".to_owned(),
+        other => clean(other).into_owned(),
+    };
+    let rate = state.rate().map_or_else(String::new, |rate| format!(", at most {rate}"));
+    let warn = if too_many { ": more workers than partitions" } else { "" };
+    let mut lines = vec![
+        ("replay", amount(state, &chosen, partitions, room), theme.strong),
+        ("handler", handler, theme.popup),
+        (
+            "workers",
+            format!("{}{workers} with ordering {}{warn}{rate}", auto(state), next.ordering),
+            if too_many { theme.warning } else { theme.popup },
+        ),
+        ("group", group, theme.popup),
+    ];
+    for (row, line) in range(state, at.width).into_iter().enumerate() {
+        lines.insert(1 + row, (if row == 0 { "read" } else { "" }, line, theme.popup));
+    }
+    for (line, (label, value, style)) in lines.iter().take(usize::from(at.height)).enumerate() {
+        let y = at.y + number::cells(line);
+        paint::text(buf, at.x, y, LABEL_WIDTH, label, theme.muted);
+        paint::text(buf, at.x + LABEL_WIDTH, y, room, value, *style);
+    }
+}
+
+/// The range to read, wrapped for a window of the given width.
+fn range(state: &State, cells: u16) -> Vec<String> {
+    let next = &state.snapshot.next;
+    let whole = next.selection.is_empty() || next.selection == PlanView::WHOLE;
+    let text = match (whole, &next.group) {
+        (true, None) => "from the earliest record to the current end".to_owned(),
+        (true, Some(_)) => "from the group's offsets, else the earliest, to the current end".to_owned(),
+        (false, None) => next.selection.clone(),
+        (false, Some(_)) => format!("{}; from the group's offsets where committed", next.selection),
+    };
+    let room = usize::from(cells.saturating_sub(LABEL_WIDTH));
+    let mut lines = wrap(&clean(&text), room);
+    if lines.len() > MAX_RANGE_LINES {
+        let rest = lines.split_off(MAX_RANGE_LINES - 1).join(" ");
+        lines.push(cut(&rest, room).into_owned());
+    }
+    lines
+}
+
+/// The prefix of the number of workers under automatic concurrency.
+fn auto(state: &State) -> &'static str {
+    if state.adaptive() { "auto, from " } else { "" }
+}
+
+/// The amount chosen. If it does not fit, the partitions are left out instead of truncating a number.
+fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> String {
+    if chosen.is_empty() {
+        return "nothing yet".to_owned();
+    }
+    let counted = |count: u64, name: &str| {
+        let ending = if count == 1 { "" } else { "s" };
+        format!("{} {name}{ending}", number::count(count))
+    };
+    let needle = state.topics.filter.to_lowercase();
+    let hidden = chosen.iter().filter(|topic| !topic.name.to_lowercase().contains(&needle)).count();
+    let which = if chosen.iter().any(|topic| state.topics.is_marked(topic)) {
+        let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
+        format!("{} marked{hidden}", counted(chosen.len() as u64, "topic"))
+    } else {
+        "the topic under the cursor".to_owned()
+    };
+    let known: Option<u64> =
+        chosen.iter().try_fold(0_u64, |sum, topic| topic.records.map(|records| sum.saturating_add(records)));
+    let records = known.map_or("records not counted".to_owned(), |sum| format!("at most {}", counted(sum, "record")));
+    let all = format!("{which}, {}, {records}", counted(partitions, "partition"));
+    if width(&all) > usize::from(room) { format!("{which}, {records}") } else { all }
+}

@@ -1,0 +1,123 @@
+//! Escapes, shortens, and wraps text.
+
+use std::borrow::Cow;
+
+pub(super) use kreplay_model::{
+    domain::printable as clean,
+    feed::cells::{head, tail, width},
+};
+
+/// Shortens a text to `max` cells by removing its middle. Names usually differ at their ends.
+pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
+        return Cow::Borrowed(text);
+    }
+    if max == 0 {
+        return Cow::Borrowed("");
+    }
+    let room = max - 1;
+    let head = head(text, room.div_ceil(2));
+    let tail = tail(text, room - width(head));
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// Shortens a text to `max` cells by cutting its end.
+pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if width(text) <= max {
+        return Cow::Borrowed(text);
+    }
+    if max == 0 {
+        return Cow::Borrowed("");
+    }
+    Cow::Owned(format!("{}…", head(text, max - 1)))
+}
+
+/// Wraps a text into lines of at most `max` cells. Longer words are broken; a number and its unit stay together.
+pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
+    let max = max.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in words(text) {
+        let mut word = word.as_ref();
+        if !line.is_empty() && width(&line) + 1 + width(word) > max {
+            lines.push(std::mem::take(&mut line));
+        }
+        while width(word) > max {
+            let part = head(word, max);
+            // A single character wider than the line cannot be broken.
+            let part = if part.is_empty() { word } else { part };
+            lines.push(part.to_owned());
+            word = &word[part.len()..];
+        }
+        if !line.is_empty() && !word.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// Units that must not be separated from their number.
+const UNITS: [&str; 11] = ["%", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "TiB", "M", "G"];
+
+fn words(text: &str) -> Vec<Cow<'_, str>> {
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = UNITS.contains(&word.trim_end_matches([',', ';', ':', '.']));
+        match words.last_mut() {
+            Some(before) if unit && before.ends_with(|c: char| c.is_ascii_digit()) => {
+                *before = Cow::Owned(format!("{before} {word}"));
+            }
+            _ => words.push(Cow::Borrowed(word)),
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(clean("plain ✓ 名前"), "plain ✓ 名前");
+        assert_eq!(clean("\x1b[31mred\r\n"), "\\u{1b}[31mred\\r\\n");
+        assert_eq!(clean("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
+    }
+
+    #[test]
+    fn long_names_are_shortened_in_the_middle() {
+        assert_eq!(shorten("vc.orders.events", 16), "vc.orders.events");
+        assert_eq!(shorten("vc.orders.events", 9), "vc.o…ents");
+        assert_eq!(shorten("名前名前名前", 6), "名…前");
+        assert_eq!(cut("worker-12", 5), "work…");
+        assert_eq!(shorten("abc", 0), "");
+        assert_eq!(shorten("♻️♻️♻️♻️END", 8), "♻️♻️…END");
+        assert_eq!(cut("👨‍👩‍👧‍👦👨‍👩‍👧‍👦x", 4), "👨‍👩‍👧‍👦…");
+        assert_eq!(wrap("♻️♻️♻️", 4), ["♻️♻️", "♻️"]);
+    }
+
+    #[test]
+    fn words_are_wrapped_and_long_ones_broken() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("gains less than 5 %: stop", 17), ["gains less than", "5 %: stop"]);
+        assert_eq!(wrap("a s", 1), ["a", "s"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_fits_and_is_escaped(text in "\\PC*|.*", max in 0_usize..40) {
+            let safe = clean(&text);
+            prop_assert_eq!(&clean(&safe), &safe, "nothing is left to escape");
+            prop_assert!(width(&shorten(&safe, max)) <= max);
+            prop_assert!(width(&cut(&safe, max)) <= max);
+            prop_assert!(wrap(&safe, max.max(2)).iter().all(|line| width(line) <= max.max(2)));
+        }
+    }
+}

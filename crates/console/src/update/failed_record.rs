@@ -1,0 +1,156 @@
+//! Decisions about the record that paused the run.
+
+use kreplay_model::control::{Command, RecordDecision};
+use kreplay_model::feed::PausedRecord;
+
+use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, show_message};
+use crate::{
+    state::{Overlay, Question, State, StatusKind},
+    text::{clean, shorten},
+};
+
+/// Opens the window if a record has paused the run.
+pub(super) fn open(state: &mut State) {
+    if state.paused_record().is_none() {
+        show_message(state, StatusKind::Refused, "no record has paused the run");
+        return;
+    }
+    state.overlay = Some(Overlay::FailedRecord);
+}
+
+/// Resumes the run, which retries the record.
+pub(super) fn retry(state: &mut State) -> Vec<Effect> {
+    let Some(named) = waiting(state) else { return Vec::new() };
+    if refuse(state) {
+        return Vec::new();
+    }
+    state.overlay = None;
+    show_message(state, StatusKind::Info, format!("retrying {named}"));
+    vec![Effect::Send(Command::Resume)]
+}
+
+/// Asks before skipping or dead-lettering the record, because neither can be undone.
+pub(super) fn decide(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
+    if waiting(state).is_none() || refuse(state) {
+        return Vec::new();
+    }
+    ask(state, Question::DecideRecord(decision))
+}
+
+/// Sends the decision after the user has confirmed it.
+pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
+    let Some(named) = waiting(state) else { return Vec::new() };
+    if refuse(state) {
+        return Vec::new();
+    }
+    let text = match decision {
+        RecordDecision::Skip => format!("skipping {named}"),
+        RecordDecision::DeadLetter => format!("dead-lettering {named}"),
+    };
+    show_message(state, StatusKind::Info, text);
+    vec![Effect::Send(Command::DecideRecord(decision))]
+}
+
+/// Closes the window when no decision is needed any more.
+pub(super) fn close_when_decided(state: &mut State) {
+    let asks = matches!(state.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
+    if asks && state.paused_record().is_none() {
+        state.overlay = None;
+    }
+}
+
+/// A short description of the record, by its key or its partition and offset.
+pub(crate) fn name(record: &PausedRecord) -> String {
+    match &record.key {
+        Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
+        None => format!("{} at {}", clean(&record.partition.to_string()), record.offset),
+    }
+}
+
+fn waiting(state: &State) -> Option<String> {
+    state.paused_record().map(name)
+}
+
+fn refuse(state: &mut State) -> bool {
+    let refusal = cannot_command(state);
+    if let Some(refusal) = refusal {
+        show_message(state, StatusKind::Refused, refusal);
+    }
+    refusal.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kreplay_model::{
+        domain::{Offset, TopicPartition},
+        feed::{RunState, RunView, Snapshot},
+    };
+
+    use super::*;
+    use crate::{
+        action::Action,
+        keymap::Mode,
+        update::{Event, perform, update},
+    };
+
+    fn snapshot(state: RunState, key: Option<&str>) -> Event {
+        let record = key.map(|key| PausedRecord {
+            partition: TopicPartition::new("orders", 3),
+            offset: Offset::ZERO,
+            key: Some(key.to_owned()),
+            error: "boom".into(),
+            attempts: 4,
+        });
+        let paused_by = record.as_ref().map(|_| "boom".to_owned());
+        let run = RunView { id: "r".into(), state, paused_record: record, paused_by, ..RunView::default() };
+        Event::Snapshot(Arc::new(Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() }))
+    }
+
+    fn paused(key: &str) -> State {
+        let mut state = State::new(100, 30, None);
+        update(&mut state, snapshot(RunState::Paused, Some(key)));
+        state
+    }
+
+    #[test]
+    fn skipping_and_dead_lettering_need_confirmation() {
+        for (action, decision) in
+            [(Action::SkipRecord, RecordDecision::Skip), (Action::DeadLetterRecord, RecordDecision::DeadLetter)]
+        {
+            let mut state = paused("customer\u{1b}[2J-1");
+            perform(&mut state, Action::FailedRecord);
+            assert_eq!(state.mode(), Mode::FailedRecord);
+            assert_eq!(perform(&mut state, action), []);
+            assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
+            perform(&mut state, Action::Close);
+            assert_eq!(state.mode(), Mode::FailedRecord);
+            perform(&mut state, action);
+            assert_eq!(perform(&mut state, Action::Accept), [Effect::Send(Command::DecideRecord(decision))]);
+            let status = state.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
+            assert!(status.0 == StatusKind::Info && status.1.contains("-1"), "{status:?}");
+            assert!(!status.1.contains('\u{1b}'));
+            assert_eq!(state.mode(), Mode::Dashboard);
+        }
+    }
+
+    #[test]
+    fn retrying_resumes_the_run() {
+        let mut state = paused("k");
+        perform(&mut state, Action::FailedRecord);
+        assert_eq!(perform(&mut state, Action::RetryRecord), [Effect::Send(Command::Resume)]);
+        assert_eq!(state.mode(), Mode::Dashboard);
+    }
+
+    #[test]
+    fn the_window_closes_when_there_is_nothing_left_to_decide() {
+        let mut state = paused("k");
+        perform(&mut state, Action::FailedRecord);
+        perform(&mut state, Action::SkipRecord);
+        update(&mut state, snapshot(RunState::Running, None));
+        assert_eq!(state.mode(), Mode::Dashboard);
+        perform(&mut state, Action::FailedRecord);
+        assert_eq!((state.mode(), state.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));
+    }
+}

@@ -1,0 +1,287 @@
+//! Decisions about quarantined keys.
+
+use kreplay_model::control::{Command, Decision};
+use kreplay_model::feed::QuarantinedKey;
+
+use super::{Effect, MAX_KEY_CELLS, ask, run, show_message};
+use crate::{
+    number, screen,
+    state::{Overlay, Question, State, StatusKind},
+    text::{clean, shorten},
+};
+
+pub(super) fn open(state: &mut State) {
+    if state.quarantined().is_empty() {
+        show_message(state, StatusKind::Refused, "no key is in quarantine");
+        return;
+    }
+    let first = state.quarantined().first().map(|key| key.hash);
+    state.overlay = Some(Overlay::Quarantine(first));
+}
+
+/// Moves the selection.
+pub(super) fn scroll(state: &mut State, by: isize) {
+    let keys = state.quarantined();
+    let last = keys.len().saturating_sub(1);
+    let row = state.quarantined_row().map_or(0, |row| row.min(last).saturating_add_signed(by).min(last));
+    let selected = keys.get(row).map(|key| key.hash);
+    state.overlay = Some(Overlay::Quarantine(selected));
+}
+
+/// Selects the clicked key.
+pub(super) fn click(state: &mut State, x: u16, y: u16) {
+    let (rows, from) = screen::quarantine_rows(state);
+    if rows.contains((x, y).into())
+        && let Some(key) = state.quarantined().get(from + usize::from(y - rows.y))
+    {
+        state.overlay = Some(Overlay::Quarantine(Some(key.hash)));
+    }
+}
+
+/// Decides about the selected key. Dead-lettering asks first, because it cannot be undone. The cursor stays on a
+/// released key.
+pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
+    if state.quarantined().is_empty() {
+        return Vec::new();
+    }
+    let Some(hash) = selected(state).map(|key| key.hash) else {
+        // Never decide about a different key than the one under the cursor.
+        show_message(
+            state,
+            StatusKind::Refused,
+            "that key is not in quarantine; choose another, or wait until it returns",
+        );
+        return Vec::new();
+    };
+    if refuse_dead_letters(state, decision) {
+        return Vec::new();
+    }
+    match decision {
+        Decision::Release => send_key(state, decision, hash),
+        Decision::DeadLetter => ask(state, Question::DecideKey(decision, hash)),
+    }
+}
+
+pub(super) fn decide_all(state: &mut State, decision: Decision) -> Vec<Effect> {
+    if state.quarantined().is_empty() || refuse_dead_letters(state, decision) {
+        return Vec::new();
+    }
+    ask(state, Question::DecideAll(decision))
+}
+
+/// Sends the decision about one key. After dead-lettering, the next key is selected.
+pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<Effect> {
+    let keys = state.quarantined();
+    let Some(row) = keys.iter().position(|key| key.hash == hash) else {
+        open(state);
+        show_message(state, StatusKind::Refused, "that key is no longer in quarantine");
+        return Vec::new();
+    };
+    let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
+    state.overlay = match decision {
+        Decision::Release => Some(Overlay::Quarantine(Some(hash))),
+        Decision::DeadLetter => next.map(|next| Overlay::Quarantine(Some(next))),
+    };
+    send(state, decision, Some(hash))
+}
+
+fn selected(state: &State) -> Option<&QuarantinedKey> {
+    state.quarantined().get(state.quarantined_row()?)
+}
+
+/// Refuses dead-lettering if the run has no dead-letter topic.
+fn refuse_dead_letters(state: &mut State, decision: Decision) -> bool {
+    let refused = decision == Decision::DeadLetter && state.run().is_none_or(|run| !run.quarantine.dead_letters);
+    if refused {
+        show_message(
+            state,
+            StatusKind::Refused,
+            "this run has no dead-letter topic; start it with --on-failure dead-letter",
+        );
+    }
+    refused
+}
+
+/// Sends the decision about one key, or about all keys.
+pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
+    if let Some(refusal) = run::cannot_command(state) {
+        show_message(state, StatusKind::Refused, refusal);
+        return Vec::new();
+    }
+    let key_of = |hash| state.quarantined().iter().find(|one| one.hash == hash).map(name);
+    let text = match (decision, key) {
+        (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
+        (Decision::Release, None) => "releasing all keys".into(),
+        (Decision::DeadLetter, Some(hash)) => {
+            format!("dead-lettering {}", key_of(hash).unwrap_or_default())
+        }
+        (Decision::DeadLetter, None) => "dead-lettering all quarantined keys".into(),
+    };
+    show_message(state, StatusKind::Info, text);
+    vec![Effect::Send(Command::Decide(decision, key))]
+}
+
+/// A short description of a key with its number of records.
+pub(crate) fn name(one: &QuarantinedKey) -> String {
+    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
+    format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kreplay_model::{
+        domain::{Offset, TopicPartition},
+        feed::{QuarantineView, QuarantinedKey, RunState, RunView, Snapshot},
+    };
+
+    use super::*;
+    use crate::{
+        action::Action,
+        keymap::Mode,
+        update::{Event, perform, update},
+    };
+
+    fn state(hashes: &[u64]) -> State {
+        let waiting: Vec<QuarantinedKey> = hashes
+            .iter()
+            .map(|hash| QuarantinedKey {
+                hash: *hash,
+                key: format!("key\u{1b}[2J-{hash}"),
+                partition: TopicPartition::new("orders", 1),
+                offset: Offset::ZERO,
+                records: 3,
+                bytes: 300,
+                error: "boom\nboom".into(),
+                attempts: 4,
+                for_s: 7.0,
+            })
+            .collect();
+        let quarantine =
+            QuarantineView { keys: hashes.len(), records: 9, dead_letters: true, waiting, ..QuarantineView::default() };
+        let run = RunView { id: "r".into(), state: RunState::Running, quarantine, ..RunView::default() };
+        let snapshot = Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() };
+        let mut state = State::new(100, 30, None);
+        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        state
+    }
+
+    #[test]
+    fn a_released_key_keeps_the_cursor_and_blocks_decisions_until_it_returns() {
+        let mut console = state(&[10, 20, 30]);
+        perform(&mut console, Action::Quarantine);
+        assert_eq!(console.mode(), Mode::Deciding);
+        perform(&mut console, Action::Down);
+        let effects = perform(&mut console, Action::Release);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
+        assert!(console.status.as_ref().unwrap().text.contains("(3 records)"));
+        // While the key is being retried, no key can be decided about.
+        update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
+        assert_eq!(console.quarantined_row(), None);
+        assert_eq!(perform(&mut console, Action::DeadLetter), []);
+        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        // The key failed again: the cursor is back on it.
+        update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
+        assert_eq!(console.quarantined_row(), Some(1));
+    }
+
+    #[test]
+    fn dead_lettering_a_key_needs_confirmation() {
+        let mut state = state(&[10, 20, 30]);
+        perform(&mut state, Action::Quarantine);
+        perform(&mut state, Action::Down);
+        assert_eq!(perform(&mut state, Action::DeadLetter), []);
+        assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
+        perform(&mut state, Action::Close);
+        assert_eq!((state.mode(), state.quarantined_row()), (Mode::Deciding, Some(1)));
+        perform(&mut state, Action::DeadLetter);
+        let effects = perform(&mut state, Action::Accept);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(20)))]);
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(30))));
+    }
+
+    #[test]
+    fn without_a_dead_letter_topic_dead_lettering_is_refused() {
+        let mut console = state(&[10]);
+        let mut snapshot = (*console.snapshot).clone();
+        snapshot.run.as_mut().unwrap().quarantine.dead_letters = false;
+        update(&mut console, Event::Snapshot(Arc::new(snapshot)));
+        perform(&mut console, Action::Quarantine);
+        for action in [Action::DeadLetter, Action::DeadLetterAll] {
+            assert_eq!(perform(&mut console, action), []);
+            assert_eq!(console.mode(), Mode::Deciding);
+            assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        }
+    }
+
+    #[test]
+    fn no_decision_is_made_about_a_key_that_has_left() {
+        let mut console = state(&[10, 20]);
+        perform(&mut console, Action::Quarantine);
+        perform(&mut console, Action::Down);
+        let left = state(&[10]).snapshot;
+        update(&mut console, Event::Snapshot(left));
+        assert_eq!(perform(&mut console, Action::Release), []);
+        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        perform(&mut console, Action::Up);
+        let effects = perform(&mut console, Action::Release);
+        assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(10)))]);
+    }
+
+    #[test]
+    fn answering_no_returns_to_the_keys() {
+        let mut state = state(&[10]);
+        perform(&mut state, Action::Quarantine);
+        perform(&mut state, Action::ReleaseAll);
+        perform(&mut state, Action::Close);
+        assert_eq!(state.mode(), Mode::Deciding);
+    }
+
+    #[test]
+    fn the_window_closes_when_the_run_ends() {
+        let mut state = state(&[10]);
+        perform(&mut state, Action::Quarantine);
+        let mut snapshot = (*state.snapshot).clone();
+        if let Some(run) = &mut snapshot.run {
+            run.state = RunState::Cancelled;
+            run.quarantine.awaits_decision = true;
+        }
+        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        assert_eq!((state.mode(), state.alert()), (Mode::Dashboard, None));
+        perform(&mut state, Action::Quarantine);
+        assert_eq!(state.mode(), Mode::Dashboard);
+    }
+
+    #[test]
+    fn the_mouse_selects_and_scrolls_without_closing_the_window() {
+        use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+        let mut state = state(&[10, 20, 30, 40, 50]);
+        perform(&mut state, Action::Quarantine);
+        let (rows, _) = screen::quarantine_rows(&state);
+        let mouse =
+            |kind, row| Event::Mouse(MouseEvent { kind, column: rows.x + 2, row, modifiers: KeyModifiers::NONE });
+        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(20))));
+        update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
+        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
+        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
+    }
+
+    #[test]
+    fn deciding_about_all_keys_needs_confirmation() {
+        let mut state = state(&[10]);
+        perform(&mut state, Action::Quarantine);
+        assert_eq!(perform(&mut state, Action::DeadLetterAll), []);
+        assert_eq!(state.mode(), Mode::Asking);
+        assert_eq!(perform(&mut state, Action::Accept), [Effect::Send(Command::Decide(Decision::DeadLetter, None))]);
+    }
+
+    #[test]
+    fn an_empty_quarantine_does_not_open() {
+        let mut state = state(&[]);
+        perform(&mut state, Action::Quarantine);
+        assert_eq!((state.mode(), perform(&mut state, Action::Release)), (Mode::Dashboard, vec![]));
+    }
+}

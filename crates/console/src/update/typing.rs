@@ -1,0 +1,60 @@
+//! Text input of prompts and filters.
+
+use crossterm::event::KeyCode;
+use kreplay_model::feed::cells;
+
+use super::{scroll, topics};
+use crate::{
+    keymap::Key,
+    state::{Overlay, State},
+};
+
+/// Maximum length of the input in graphemes. A Kafka topic name has at most 249 characters.
+const MAX_GRAPHEMES: usize = 249;
+/// Maximum length of the input in bytes, because a grapheme can have any number of combining marks.
+const MAX_BYTES: usize = 8 << 10;
+
+pub(super) fn press(state: &mut State, key: Key) {
+    if let Key { code: KeyCode::Char(c), ctrl: false } = key {
+        insert(state, c);
+    }
+}
+
+pub(super) fn insert(state: &mut State, c: char) {
+    edit(state, |text| {
+        if c.is_control() || text.len() + c.len_utf8() > MAX_BYTES {
+            return;
+        }
+        text.push(c);
+        // Checked after the push, because the character may extend the last grapheme.
+        if cells::count(text) > MAX_GRAPHEMES {
+            text.pop();
+        }
+    });
+}
+
+pub(super) fn delete_left(state: &mut State) {
+    edit(state, cells::pop);
+}
+
+pub(super) fn delete_all(state: &mut State) {
+    edit(state, String::clear);
+}
+
+fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
+    match &mut state.overlay {
+        Some(Overlay::Number { text, error } | Overlay::Rate { text, error }) => {
+            change(text);
+            *error = None;
+        }
+        Some(Overlay::Filter(_)) => {
+            change(&mut state.table.filter);
+            scroll::follow(state);
+        }
+        Some(Overlay::TopicFilter(_)) => {
+            change(&mut state.topics.filter);
+            topics::follow(state);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,69 @@
+//! Symbols of states, so that no meaning depends on colour alone. All are one cell wide, and none is an emoji.
+
+use kreplay_model::feed::{PartitionState, RunState, RunStatus, Severity, WorkerState};
+use ratatui::style::Style;
+
+use crate::theme::Theme;
+
+pub(crate) fn run(state: RunState, theme: &Theme) -> (&'static str, Style) {
+    match state {
+        RunState::Planned => ("○", theme.notice),
+        RunState::Running => ("►", theme.good),
+        RunState::Paused => ("‖", theme.warning),
+        RunState::Draining => ("◌", theme.notice),
+        RunState::Done => ("✓", theme.good),
+        RunState::Failed => ("✗", theme.bad),
+        RunState::Cancelled => ("■", theme.warning),
+    }
+}
+
+/// The symbol of a run's status. Waiting and incomplete runs are warnings.
+pub(crate) fn status(status: RunStatus, theme: &Theme) -> (&'static str, Style) {
+    match status {
+        RunStatus::State(state) => run(state, theme),
+        RunStatus::Following => run(RunState::Running, theme),
+        RunStatus::AwaitsDecision | RunStatus::Retrying(_) | RunStatus::DoneWith(_) => ("!", theme.warning),
+    }
+}
+
+fn partition(state: PartitionState, theme: &Theme) -> (&'static str, Style) {
+    match state {
+        PartitionState::Waiting => ("·", theme.muted),
+        PartitionState::Active => ("►", theme.notice),
+        PartitionState::CaughtUp => ("≡", theme.good),
+        PartitionState::Done => ("✓", theme.good),
+        PartitionState::Failed => ("✗", theme.bad),
+        PartitionState::Elsewhere => ("↗", theme.muted),
+    }
+}
+
+/// The symbol of a partition, with its active state replaced if the run has ended or is paused.
+pub(crate) fn partition_of(
+    run_is_over: bool,
+    run_is_paused: bool,
+    state: PartitionState,
+    theme: &Theme,
+) -> (&'static str, Style) {
+    match state {
+        PartitionState::Active if run_is_over => ("■", theme.warning),
+        PartitionState::Active if run_is_paused => ("‖", theme.warning),
+        state => partition(state, theme),
+    }
+}
+
+pub(crate) fn worker(state: WorkerState, theme: &Theme) -> (&'static str, &'static str, Style) {
+    match state {
+        WorkerState::Idle => ("·", "idle", theme.muted),
+        WorkerState::Busy => ("►", "busy", theme.good),
+        WorkerState::Leaving => ("◌", "leaving", theme.notice),
+    }
+}
+
+pub(crate) fn severity(severity: Severity, theme: &Theme) -> (&'static str, Style) {
+    match severity {
+        Severity::Info => ("·", theme.muted),
+        Severity::Notice => ("◆", theme.notice),
+        Severity::Warning => ("!", theme.warning),
+        Severity::Error => ("✗", theme.bad),
+    }
+}

@@ -1,0 +1,268 @@
+//! The thread that writes checkpoints of a run to its journal.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::Ordering::Relaxed,
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use kreplay_model::feed::EventKind;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::partition_plan;
+use crate::{
+    journal::{Counters, DiscardedKey, Figures, Journal, PartitionChange},
+    replay::engine::Engine,
+    replay::lanes::quarantine::QuarantineReason,
+};
+
+/// The shortest time between two checkpoints.
+const MIN_CHECKPOINT_INTERVAL: Duration = Duration::from_millis(50);
+/// Checkpoints take at most 1/100 of a core: this many times their CPU time passes between them.
+const CPU_TIME_FACTOR: u32 = 100;
+/// The longest time between two checkpoints, however much CPU they take. Records handled meanwhile are handled again
+/// after a kill.
+const MAX_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a run without progress is recorded as alive.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end of a run waits for its last checkpoint.
+const LAST_CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(10);
+
+enum Message {
+    /// The totals of the run.
+    Note(Figures),
+    /// The final totals. The thread ends after it has written them.
+    End(Figures),
+}
+
+/// A handle to the thread that writes checkpoints. If it is dropped before the end of the run, the thread writes a last
+/// checkpoint and leaves the run resumable.
+#[derive(Debug)]
+pub struct CheckpointThread {
+    messages: Sender<Message>,
+    ended: Receiver<()>,
+}
+
+impl CheckpointThread {
+    /// Starts the thread. `figures`: the run's totals at the start.
+    ///
+    /// # Errors
+    /// The operating system has no thread left.
+    pub fn spawn(engine: Arc<Engine>, journal: Journal, keep: usize, figures: Figures) -> std::io::Result<Self> {
+        let (messages, received) = channel();
+        let (done, ended) = sync_channel(1);
+        std::thread::Builder::new().name("journal".into()).spawn(move || {
+            let checkpoint_loop = CheckpointLoop {
+                engine,
+                journal,
+                keep,
+                figures,
+                discarded: Vec::new(),
+                written_states: Vec::new(),
+                needs_all_groups: false,
+                reported_error: None,
+                is_log_error_reported: false,
+                done,
+            };
+            checkpoint_loop.run(&received);
+        })?;
+        Ok(Self { messages, ended })
+    }
+
+    /// Passes on the current totals.
+    pub fn note(&self, figures: Figures) {
+        // If the thread has ended, it has reported why.
+        let _ = self.messages.send(Message::Note(figures));
+    }
+
+    /// Writes the last checkpoint. Returns `false` if that did not finish in time.
+    #[must_use]
+    pub fn end(self, figures: Figures) -> bool {
+        let _ = self.messages.send(Message::End(figures));
+        !matches!(self.ended.recv_timeout(LAST_CHECKPOINT_TIMEOUT), Err(RecvTimeoutError::Timeout))
+    }
+}
+
+struct CheckpointLoop {
+    engine: Arc<Engine>,
+    journal: Journal,
+    keep: usize,
+    figures: Figures,
+    /// The discarded keys, as last written.
+    discarded: Vec<DiscardedKey>,
+    /// The position and counters of each partition in the last checkpoint.
+    written_states: Vec<Option<(i64, Counters)>>,
+    /// The last checkpoint failed, so the next one contains all key groups.
+    needs_all_groups: bool,
+    /// The reported reason why checkpoints cannot be written.
+    reported_error: Option<String>,
+    /// It was reported that batches cannot be logged.
+    is_log_error_reported: bool,
+    done: SyncSender<()>,
+}
+
+impl CheckpointLoop {
+    fn run(mut self, messages: &Receiver<Message>) {
+        let (mut wait, mut last) = (MIN_CHECKPOINT_INTERVAL, Instant::now());
+        let mut ended = false;
+        while !ended {
+            ended = self.wait_for_messages(messages, wait);
+            let begun = cpu_time();
+            if self.checkpoint(ended || last.elapsed() >= ALIVE_INTERVAL) {
+                last = Instant::now();
+            }
+            wait = (cpu_time().saturating_sub(begun) * CPU_TIME_FACTOR)
+                .clamp(MIN_CHECKPOINT_INTERVAL, MAX_CHECKPOINT_INTERVAL);
+        }
+        self.journal.close(self.keep);
+        // Fails if the run was dropped.
+        let _ = self.done.send(());
+    }
+
+    /// Waits and takes messages meanwhile. Returns `true` after the last one.
+    fn wait_for_messages(&mut self, messages: &Receiver<Message>, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Message::Note(figures)) => self.figures = figures,
+                Ok(Message::End(figures)) => {
+                    self.figures = figures;
+                    return true;
+                }
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
+        }
+    }
+
+    /// Writes what has changed. If nothing has, writes only with `force`. Returns `false` if nothing was written.
+    fn checkpoint(&mut self, force: bool) -> bool {
+        let begun_log = Arc::clone(self.journal.begun());
+        if let Some(reason) = begun_log.take_problem()
+            && !std::mem::replace(&mut self.is_log_error_reported, true)
+        {
+            let text =
+                format!("batches cannot be logged, so repeated records may not be counted after a kill: {reason}");
+            self.engine.events.push(EventKind::Warning { text });
+        }
+        // Taken before the partitions are read: the results of these generations are in this checkpoint.
+        let settled = begun_log.rotate();
+        let changed_partitions = self.changed_partitions();
+        if changed_partitions.is_empty() && !force && settled.is_ok() {
+            return false;
+        }
+        match (self.write(&changed_partitions), settled) {
+            (Ok(()), Ok(settled)) => {
+                begun_log.delete(&settled);
+                if self.reported_error.take().is_some() {
+                    self.is_log_error_reported = false;
+                    self.engine.events.push(EventKind::Notice { text: "the journal is being written again".into() });
+                }
+                true
+            }
+            (Err(reason), _) => {
+                self.report(format!(
+                    "the journal cannot be written; the run continues and can be resumed from its last checkpoint: \
+                     {reason}"
+                ));
+                false
+            }
+            (Ok(()), Err(error)) => {
+                self.report(format!("the journal's directory cannot be written; the run continues: {error}"));
+                false
+            }
+        }
+    }
+
+    fn write(&mut self, changed_partitions: &[u32]) -> Result<(), String> {
+        let Self { engine, journal, figures, discarded, written_states, needs_all_groups, .. } = self;
+        let mut now = Vec::with_capacity(changed_partitions.len());
+        let partitions = changed_partitions.iter().filter_map(|index| {
+            let (state, groups) = engine.partitions[*index as usize].lock().checkpoint(*needs_all_groups)?;
+            now.push((*index, state.position, state.counters));
+            Some(PartitionChange { index: *index, state, groups })
+        });
+        let result = journal.checkpoint(partitions, || totals(engine, figures, discarded));
+        *needs_all_groups = result.is_err();
+        if result.is_ok() {
+            for (index, position, counters) in now {
+                written_states[index as usize] = Some((position, counters));
+            }
+        }
+        result
+    }
+
+    /// Reports an error once, although checkpoints are retried all the time.
+    fn report(&mut self, text: String) {
+        if self.reported_error.as_ref() != Some(&text) {
+            self.engine.events.push(EventKind::Warning { text: text.clone() });
+            self.reported_error = Some(text);
+        }
+    }
+
+    /// The partitions that have changed since they were last written.
+    fn changed_partitions(&mut self) -> Vec<u32> {
+        // Kafka or the target stores the positions.
+        if !self.engine.keeps_positions() {
+            return Vec::new();
+        }
+        // Partitions may join at any time. Those that join after this line are in the next checkpoint.
+        self.written_states.resize(self.engine.partitions.len(), None);
+        for planned in
+            self.engine.planned.iter().take(self.written_states.len()).skip(self.journal.head().partitions.len())
+        {
+            self.journal.join(partition_plan(planned));
+        }
+        let states = (0_u32..).zip(self.engine.partitions.iter()).zip(&self.written_states);
+        let changed = states.filter(|((_, partition), written)| {
+            let partition = partition.lock();
+            self.needs_all_groups || partition.position().map(|position| (position, partition.counters())) != **written
+        });
+        changed.map(|((index, _), _)| index).collect()
+    }
+}
+
+/// The totals of the run. Call this after reading the partitions.
+fn totals(engine: &Engine, figures: &Figures, discarded: &mut Vec<DiscardedKey>) -> Figures {
+    // If a partition has settled records of a discarded key, that key is in this list by now.
+    if let Some(keys) = engine.scheduler.discarded(discarded.len()) {
+        *discarded = keys.iter().map(QuarantineReason::to_journal).collect();
+    }
+    // Here the record counts are those of earlier attempts.
+    let mut sums = Figures { lag: Some(0), ahead: 0, ..figures.clone() };
+    let mut passed_over = 0;
+    for partition in engine.partitions.iter() {
+        let partition = partition.lock();
+        sums.handled += partition.handled;
+        sums.bytes += partition.bytes;
+        sums.filtered += partition.filtered;
+        sums.already_handled += partition.already_handled;
+        sums.repeated += partition.repeated;
+        sums.lost += partition.lost;
+        sums.ahead += partition.ahead();
+        passed_over += partition.passed_over;
+        sums.lag = sums.lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
+    }
+    let figures = Figures {
+        updated: Utc::now(),
+        retried: engine.retried.load(Relaxed),
+        skipped: engine.skipped.load(Relaxed),
+        dead_lettered: engine.dead_lettered.load(Relaxed),
+        unjudged: engine.unjudged.load(Relaxed),
+        unjudged_dropped: engine.unjudged_dropped.load(Relaxed),
+        discarded: discarded.clone(),
+        ..sums
+    };
+    // Without stored positions, a partition's counters cover this attempt only.
+    if engine.keeps_positions() { figures.bounded_by(passed_over) } else { figures }
+}
+
+/// The CPU time of this thread. On a busy machine, elapsed time would be misleading.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,59 @@
+//! Finds or creates the dead-letter topics of a run before it starts.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kreplay_kafka::{Catalog, CatalogError, Client, create_topic};
+
+use super::DeadLetterTarget;
+use crate::{plan::Plan, settings::DeadLetterSettings};
+
+/// How long describing or creating one topic may take.
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The dead-letter target of each partition of a plan. Creates missing topics if the settings allow it.
+///
+/// # Errors
+/// One sentence with the next step: a topic is missing, or access is denied, or it is itself replayed.
+pub fn find(client: &Client, plan: &Plan, settings: &DeadLetterSettings) -> Result<Vec<DeadLetterTarget>, String> {
+    let catalog = Catalog::new(client, TOPIC_TIMEOUT);
+    let mut partitions: BTreeMap<&str, i32> = BTreeMap::new();
+    for one in &plan.partitions {
+        let count = partitions.entry(&*one.id.topic).or_default();
+        *count = (*count).max(one.id.partition.0 + 1);
+    }
+    let mut targets = BTreeMap::new();
+    for (topic, count) in partitions {
+        let name = settings.topic_for(topic);
+        if plan.topics.contains(&name) {
+            return Err(format!(
+                "the dead letters of {topic} would go to {name}, which is itself replayed; set another \
+                 run.dead_letter.topic, or leave {name} out of the selection"
+            ));
+        }
+        let found = match catalog.topic(&name) {
+            Err(CatalogError::UnknownTopic(_)) if settings.create => {
+                create_topic(client.config(), &name, count, TOPIC_TIMEOUT)
+                    .map_err(|error| format!("the dead-letter topic {name} cannot be created: {error}"))?;
+                // A new topic takes a moment to be known on all brokers.
+                catalog.topic(&name)
+            }
+            found => found,
+        };
+        let found = found.map_err(|error| match error {
+            CatalogError::UnknownTopic(_) => format!(
+                "there is no dead-letter topic {name} for {topic}; create it with at least {count} partitions, set \
+                 run.dead_letter.create = true, or name another with run.dead_letter.topic"
+            ),
+            CatalogError::NotAuthorized(_) => {
+                format!("no permission for the dead-letter topic {name}; grant WRITE and DESCRIBE on it")
+            }
+            other => format!("the dead-letter topic {name} cannot be used: {other}"),
+        })?;
+        targets.insert(topic.to_owned(), (name, found.partitions));
+    }
+    let target = |topic: &str, partition: i32| {
+        let (name, count) = targets.get(topic)?;
+        Some(DeadLetterTarget { topic: name.clone(), partition: (partition < *count).then_some(partition) })
+    };
+    Ok(plan.partitions.iter().filter_map(|one| target(&one.id.topic, one.id.partition.0)).collect())
+}

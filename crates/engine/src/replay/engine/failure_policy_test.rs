@@ -1,0 +1,266 @@
+//! The effect of each advice of a handler. All delays are long, so that the tests do not wait for them.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use kreplay_model::{
+    domain::Ordering,
+    feed::{EventKind, Owner},
+};
+
+use super::{PausingRecord, fixture::Fixture};
+use crate::{
+    handler::{Advice, LaneFailure, LaneRun},
+    replay::{
+        RecordDecision,
+        scheduler::{AfterFailure, ReturnedLane},
+    },
+    settings::{OnFailure, Retry, Settings},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// All delays under test are longer, and differ by more.
+const SHORT: Duration = Duration::from_millis(500);
+
+fn failed(advice: Advice) -> LaneFailure {
+    LaneFailure { run: 0, done: 0, error: "as advised".into(), advice }
+}
+
+/// Retries five times, after `first_delay` each, and then skips.
+fn settings(first_delay: Duration) -> Settings {
+    let retry = Retry { attempts: 5, first_delay, max_delay: first_delay, jitter: 0.0 };
+    Settings {
+        ordering: Ordering::Key,
+        retry,
+        on_failure: OnFailure::Skip,
+        drain_timeout: Duration::ZERO,
+        ..Settings::default()
+    }
+}
+
+/// A partition in which two keys alternate, with all records waiting for a worker.
+fn engine(settings: Settings) -> Fixture {
+    let fixture = Fixture::with(&[vec![Some(0), Some(1), Some(0), Some(1)]], settings);
+    let _ = fixture.engine.scheduler.set_workers(1);
+    fixture.engine.with(0, |partition| partition.begin(1, 0, Owner::Shared));
+    fixture.engine.scheduler.fence(std::iter::once((0, 1)));
+    fixture.deliver(0, 1, 0..4);
+    fixture
+}
+
+impl Fixture {
+    fn take(&self) -> Vec<LaneRun> {
+        let mut runs = Vec::new();
+        while self.engine.scheduler.try_take(0, &mut runs) {}
+        runs
+    }
+
+    /// Takes the records of the first key, and returns the others.
+    fn take_first(&self) -> LaneRun {
+        let (mut first, others): (Vec<_>, Vec<_>) = self.take().into_iter().partition(|run| run.records[0].offset == 0);
+        self.return_lanes(others.into_iter().map(|run| ReturnedLane { run, done: 0, after: AfterFailure::Continue }));
+        first.remove(0)
+    }
+
+    fn return_lanes(&self, runs: impl Iterator<Item = ReturnedLane>) {
+        self.engine.scheduler.return_lanes(runs, 0, Duration::ZERO);
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        (self.engine.retried.load(Relaxed), self.engine.skipped.load(Relaxed))
+    }
+}
+
+fn backoff_end(back: &ReturnedLane) -> Instant {
+    match back.after {
+        AfterFailure::BackOff(until) => until,
+        _ => panic!("it does not back off"),
+    }
+}
+
+#[test]
+fn after_waits_for_the_longer_of_its_delay_and_the_schedule_for_its_key_only() {
+    for (schedule, asked, longest) in
+        [(Duration::ZERO, HOUR, HOUR), (2 * HOUR, HOUR, 2 * HOUR), (Duration::ZERO, Duration::ZERO, Duration::ZERO)]
+    {
+        let fixture = engine(settings(schedule));
+        let run = fixture.take_first();
+        let before = Instant::now();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::After(asked))).unwrap();
+        let until = backoff_end(&back);
+        assert!(until >= before + longest && until <= Instant::now() + longest, "{schedule:?} and {asked:?}");
+        assert_eq!((back.done, fixture.counts()), (0, (1, 0)), "it counts as an attempt");
+        fixture.return_lanes(std::iter::once(back));
+        let mut next: Vec<i64> = fixture.take().iter().flat_map(|run| &run.records).map(|one| one.offset).collect();
+        next.sort_unstable();
+        // The failed record is retried alone; the one behind it waits.
+        let expected: &[i64] = if longest.is_zero() { &[0, 1, 3] } else { &[1, 3] };
+        assert_eq!(next, expected, "the other key continues");
+    }
+}
+
+#[test]
+fn after_does_not_exceed_the_number_of_attempts() {
+    let fixture = engine(settings(Duration::ZERO));
+    for attempt in 1..=6 {
+        let run = fixture.take_first();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::After(HOUR))).unwrap();
+        if attempt <= 5 {
+            backoff_end(&back);
+            let ReturnedLane { run, done, .. } = back;
+            // As if the hour had passed.
+            fixture.return_lanes(std::iter::once(ReturnedLane {
+                run,
+                done,
+                after: AfterFailure::BackOff(Instant::now()),
+            }));
+        } else {
+            assert!(
+                matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }),
+                "it has failed for good"
+            );
+        }
+    }
+    assert_eq!(fixture.counts(), (5, 1));
+}
+
+#[test]
+fn give_up_applies_the_policy_without_a_retry() {
+    let apply = |change: fn(&mut Settings)| {
+        let mut settings = settings(HOUR);
+        change(&mut settings);
+        let fixture = engine(settings);
+        let run = fixture.take_first();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
+        assert_eq!(fixture.engine.retried.load(Relaxed), 0, "no further attempt");
+        (fixture, back)
+    };
+    let (fixture, back) = apply(|_| {});
+    assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
+    assert_eq!((fixture.counts(), fixture.engine.failure()), ((0, 1), None));
+
+    let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Fail);
+    assert!(back.done == 0 && backoff_end(&back) > Instant::now());
+    assert!(fixture.engine.failure().unwrap().contains("failed 1 times; last error: as advised"));
+
+    let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Pause);
+    assert!(back.done == 0 && backoff_end(&back) <= Instant::now(), "as soon as the run resumes");
+    let cause = fixture.engine.paused_by().unwrap();
+    assert!(cause.reason.contains("as advised"));
+    let record = cause.record.unwrap();
+    assert_eq!((record.partition, record.offset, record.attempts), (0, 0, 1));
+    assert!(record.key.is_some());
+    assert_eq!((fixture.take().len(), fixture.engine.failure()), (0, None));
+
+    let (fixture, back) = apply(|settings| settings.quarantine = true);
+    assert!(matches!(back, ReturnedLane { done: 0, after: AfterFailure::Quarantine(_), .. }));
+    assert_eq!(fixture.counts(), (0, 0), "quarantine comes before the policy");
+}
+
+#[test]
+fn a_decision_about_a_record_is_applied_once_under_any_policy() {
+    for on_failure in [OnFailure::Pause, OnFailure::Fail] {
+        let fixture = engine(Settings { on_failure, ..settings(Duration::ZERO) });
+        let run = fixture.take_first();
+        let record = PausingRecord {
+            partition: 0,
+            offset: run.records[0].offset,
+            key: None,
+            error: "as it was".into(),
+            attempts: 4,
+        };
+        fixture.engine.decide_record(&record, RecordDecision::Skip);
+        assert!(fixture.engine.is_decided(&run.records[0]) && !fixture.engine.is_decided(&run.records[1]));
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
+        assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
+        assert_eq!((fixture.counts(), fixture.engine.failure()), ((0, 1), None));
+        let events = fixture.engine.events.since(0);
+        assert!(events.iter().any(|event| event.kind.to_string().contains("as it was")), "with its original failure");
+        assert!(!fixture.engine.has_decisions(), "the policy applies to the next record again");
+        drop(fixture.engine.apply_failure_policy(back.run, 1, &failed(Advice::GiveUp)));
+        let stopped = fixture.engine.failure().is_some() || fixture.engine.paused_by().is_some();
+        assert!(stopped && fixture.counts() == (0, 1));
+    }
+}
+
+#[test]
+fn an_unable_target_pauses_the_run_without_naming_a_record() {
+    let fixture = engine(Settings { on_failure: OnFailure::Pause, ..settings(Duration::ZERO) });
+    fixture.engine.scheduler.set_paused(false);
+    for _ in 0..6 {
+        let run = fixture.take_first();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
+        fixture.return_lanes(std::iter::once(back));
+    }
+    assert_eq!(fixture.engine.paused_by().unwrap().record, None);
+}
+
+#[test]
+fn stop_fails_the_run_with_the_reason_under_any_policy() {
+    for on_failure in [OnFailure::Skip, OnFailure::Pause, OnFailure::DeadLetter, OnFailure::Fail] {
+        let fixture = engine(Settings { on_failure, quarantine: true, ..settings(Duration::ZERO) });
+        let run = fixture.take_first();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Stop)).unwrap();
+        assert_eq!(fixture.engine.failure().as_deref(), Some("as advised"));
+        assert!(back.done == 0 && backoff_end(&back) > Instant::now(), "positions stay below it");
+        assert_eq!((fixture.counts(), fixture.engine.paused_by()), ((0, 0), None));
+        fixture.return_lanes(std::iter::once(back));
+        assert_eq!(fixture.take().len(), 0, "no record is handed out any more");
+    }
+}
+
+#[test]
+fn fenced_fails_a_run_without_a_group_and_waits_for_the_group_otherwise() {
+    let alone = engine(settings(Duration::ZERO));
+    let run = alone.take_first();
+    drop(alone.engine.apply_failure_policy(run, 0, &failed(Advice::Fenced)));
+    assert_eq!((alone.engine.failure().as_deref(), alone.counts()), (Some("as advised"), (0, 0)));
+
+    let fixture = engine(Settings { group: Some("g".into()), ..settings(Duration::ZERO) });
+    for attempt in 1..=60 {
+        let run = fixture.take_first();
+        let before = Instant::now();
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Fenced)).unwrap();
+        assert_eq!((back.done, fixture.counts()), (0, (0, 0)), "attempt {attempt}: it does not count as a failure");
+        assert_eq!(fixture.engine.failure().is_some(), attempt == 60, "attempt {attempt}");
+        let until = backoff_end(&back);
+        assert!(until >= before + SHORT, "attempt {attempt}: the target is not flooded with retries");
+        let ReturnedLane { run, done, .. } = back;
+        fixture.return_lanes(std::iter::once(ReturnedLane { run, done, after: AfterFailure::BackOff(Instant::now()) }));
+    }
+    let events = fixture.engine.events.since(0);
+    let warnings = events.iter().filter(|event| matches!(event.kind, EventKind::Warning { .. })).count();
+    assert_eq!(warnings, 1, "reported once, not for each attempt");
+}
+
+#[test]
+fn advice_about_a_revoked_partition_is_ignored() {
+    for advice in [Advice::Retry, Advice::After(HOUR), Advice::GiveUp, Advice::Stop, Advice::Fenced] {
+        let fixture = engine(settings(Duration::ZERO));
+        let run = fixture.take_first();
+        fixture.engine.with(0, |partition| partition.begin(2, 0, Owner::Shared));
+        let back = fixture.engine.apply_failure_policy(run, 0, &failed(advice)).unwrap();
+        assert!(backoff_end(&back) <= Instant::now(), "{advice:?}");
+        assert_eq!((fixture.counts(), fixture.engine.failure(), fixture.engine.paused_by()), ((0, 0), None, None));
+    }
+}
+
+#[test]
+fn an_unable_target_never_causes_records_to_be_skipped() {
+    for on_failure in [OnFailure::Skip, OnFailure::DeadLetter, OnFailure::Fail, OnFailure::Pause] {
+        let fixture = engine(Settings { on_failure, quarantine: true, ..settings(Duration::ZERO) });
+        for attempt in 1..=6 {
+            let run = fixture.take_first();
+            let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
+            assert_eq!(back.done, 0);
+            backoff_end(&back);
+            let (fails, pauses) = (fixture.engine.failure().is_some(), fixture.engine.paused_by().is_some());
+            let expected = (attempt == 6, on_failure == OnFailure::Pause);
+            assert_eq!((fails || pauses, pauses), (expected.0, expected.0 && expected.1), "attempt {attempt}");
+            fixture.return_lanes(std::iter::once(back));
+        }
+        assert_eq!(fixture.counts(), (5, 0));
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether the filter of a run lets any record pass. A filter that lets none pass is usually a mistake. It is reported
+//! before a group's positions move past the excluded records.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use kreplay_model::{
+    domain::Record,
+    feed::{EventKind, Owner},
+};
+
+use super::Engine;
+use crate::rules::Filter;
+
+/// Whether any record has passed the filter.
+#[derive(Debug)]
+pub struct Matches {
+    is_filtered: bool,
+    passed: AtomicBool,
+    reported: AtomicBool,
+    /// A description of the first excluded record.
+    example: OnceLock<String>,
+}
+
+impl Matches {
+    pub(super) fn of(filter: &Filter) -> Self {
+        Self {
+            is_filtered: !filter.is_empty(),
+            passed: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
+            example: OnceLock::new(),
+        }
+    }
+
+    /// Whether no record has passed so far, and that was not reported yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_filtered && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
+    }
+
+    /// Notes that a record has passed, in this attempt of the run or an earlier one.
+    pub fn note_passed(&self) {
+        self.passed.store(true, Relaxed);
+    }
+}
+
+impl Engine {
+    /// Takes in a record of the run's range.
+    pub(super) fn note_match(&self, record: &Record) {
+        if !self.matches.is_open() {
+            return;
+        }
+        if !record.route.filtered {
+            self.matches.note_passed();
+            return;
+        }
+        self.matches.example.get_or_init(|| {
+            let record = self.plan.selection.scope.rules.examine(record);
+            let text = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                let clipped: String = text.chars().take(60).collect();
+                if clipped.len() < text.len() { format!("`{clipped}…`") } else { format!("`{clipped}`") }
+            };
+            let key = record.lane_key().map_or_else(|| "no key".into(), |key| format!("the key {}", text(key)));
+            match record.event_type() {
+                Some(name) => format!("{key} and the event type {}", text(&name)),
+                None => key,
+            }
+        });
+    }
+
+    /// Reports if all records of this process were read and none has passed the filter. Positions may be committed from
+    /// then on.
+    pub fn check_filter_matches(&self) {
+        if !self.matches.is_open() {
+            return;
+        }
+        let at_their_ends = self.partitions.iter().all(|partition| {
+            let partition = partition.lock();
+            partition.owner == Owner::None || partition.has_failed() || partition.is_at_end()
+        });
+        if at_their_ends && self.report_no_match("") {
+            self.matches.reported.store(true, Relaxed);
+        }
+    }
+
+    /// Reports, for a run that ends early, that no record has passed. The positions of the excluded records stay
+    /// uncommitted.
+    pub fn report_unmatched_filter(&self) {
+        if self.matches.is_open() {
+            let group = self.settings.group.is_some();
+            self.report_no_match(if group {
+                ". None of their offsets is committed, so that the group reads them again"
+            } else {
+                ""
+            });
+        }
+    }
+
+    fn report_no_match(&self, outcome: &str) -> bool {
+        let excluded: u64 = self.partitions.iter().map(|partition| partition.lock().filtered).sum();
+        if excluded == 0 {
+            return false;
+        }
+        let filter = &self.plan.selection.scope.rules.filter;
+        let example = self.matches.example.get().map_or("", String::as_str);
+        let unjudged = match self.unjudged_dropped.load(Relaxed) {
+            0 => String::new(),
+            count => format!("; {count} could not be judged"),
+        };
+        let text = format!(
+            "none of the {excluded} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"
+        );
+        self.events.push(EventKind::Warning { text });
+        true
+    }
+}

@@ -1,0 +1,27 @@
+//! The engine: fetchers fill lanes, workers take batches from lanes, and positions advance as records are settled.
+
+mod checkpoints;
+mod dead_letters;
+mod engine;
+mod group;
+mod lanes;
+mod limits;
+mod options;
+mod partition;
+mod position_claims;
+mod probe;
+mod reading;
+mod reorder;
+mod run;
+mod scheduler;
+mod session;
+
+pub use checkpoints::JournalOptions;
+pub use checkpoints::settings_text;
+pub use dead_letters::headers as dead_letter_headers;
+pub use kreplay_model::control::{Command, Control, Decision, RecordDecision};
+pub use limits::adaptive::FIRST_WORKERS;
+pub use options::{Problem, SessionEnd, SessionOptions};
+pub use partition::{handled::HandledOffsets, position::Position};
+pub use run::{Connection, error::RunError};
+pub use session::{Session, SessionBuilder, SessionError};

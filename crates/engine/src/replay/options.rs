@@ -1,0 +1,73 @@
+//! The options of a session, and its result.
+
+use std::time::Duration;
+
+use kreplay_kafka::{GroupProtocol, KafkaConfig};
+use kreplay_model::feed::RunView;
+
+use super::JournalOptions;
+use crate::settings::Settings;
+use crate::{
+    handler::HandlerChoice,
+    plan::{Scope, Selection},
+};
+
+/// The options of a session.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches, each named where it is set")]
+pub struct SessionOptions {
+    /// How to connect to the cluster.
+    pub kafka: KafkaConfig,
+    /// Whether the cluster is the embedded broker.
+    pub embedded: bool,
+    /// What to read; `None` until the user selects topics from the list that the session then makes.
+    pub selection: Option<Selection>,
+    /// The range and filter for topics that the user selects later.
+    pub scope: Scope,
+    /// The settings of the runs.
+    pub settings: Settings,
+    /// The group protocol to use.
+    pub protocol: GroupProtocol,
+    /// Each run after the first gets its own group with a number, so that records can be replayed repeatedly, as in the
+    /// demo.
+    pub group_per_run: bool,
+    /// How long making a plan waits for the cluster.
+    pub timeout: Duration,
+    /// Start the first run at once, or list the topics if none are selected.
+    pub start: bool,
+    /// End when the first run has ended or cannot be started.
+    pub one_run: bool,
+    /// The journals of the runs; with `None` nothing is stored and no run can be resumed.
+    pub journal: Option<JournalOptions>,
+}
+
+impl SessionOptions {
+    /// The same options with another handler.
+    #[must_use]
+    pub fn handled_by(mut self, handler: impl Into<HandlerChoice>) -> Self {
+        self.settings.handler = handler.into();
+        self
+    }
+}
+
+/// The result of a session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionEnd {
+    /// The last run, if there was one.
+    pub run: Option<RunView>,
+    /// Why the last run could not be started, if so.
+    pub problem: Option<Problem>,
+    /// The last run failed because of wrong usage that its handler detected.
+    pub wrong_usage: bool,
+    /// The id of the last run, if it was stopped before its end and can be resumed.
+    pub resumable: Option<String>,
+}
+
+/// Why a run cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// One sentence.
+    pub text: String,
+    /// Whether the cause is wrong usage rather than, for example, an unreachable cluster.
+    pub usage: bool,
+}

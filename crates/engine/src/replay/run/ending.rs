@@ -1,0 +1,217 @@
+//! The end of a run: finishes the records in flight, commits the positions, and then reports the end.
+
+use std::{sync::atomic::Ordering::Relaxed, thread::JoinHandle, time::Instant};
+
+use kreplay_model::feed::{EventKind, Owner, PartitionState, RunState};
+
+use super::{
+    Reading, Run,
+    handler_finish::{FinishError, HandlerFinish},
+};
+use crate::handler::{PositionStore, RunEnd};
+
+/// A run's end in progress.
+pub(super) struct Ending {
+    /// The final state.
+    pub(super) state: RunState,
+    /// When the run ends even if records are still in flight.
+    deadline: Instant,
+}
+
+impl Run {
+    pub(super) fn check_end(&mut self, now: Instant) {
+        if self.engine.failure().is_some() {
+            self.begin_ending(RunState::Failed, now);
+        } else if self.engine.finished_at().is_some() {
+            self.report_nothing_left();
+            self.begin_ending(RunState::Done, now);
+        } else {
+            let (waiting, in_flight) = self.engine.scheduler.load();
+            // Quarantined keys, and what waits for them, are decided first.
+            if waiting + in_flight + self.engine.scheduler.quarantine_load().records == 0 {
+                let (mut failed, mut open) = (0, 0);
+                for partition in self.engine.partitions.iter() {
+                    let partition = partition.lock();
+                    failed += usize::from(partition.state == PartitionState::Failed);
+                    open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
+                }
+                if open == 0 && failed > 0 {
+                    let first = self.engine.unreadable().unwrap_or_default();
+                    let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
+                    self.engine.fail(format!("{first}{all}; all other records are handled"));
+                }
+            }
+        }
+    }
+
+    /// Reports why a finished run has read nothing, if every record was already settled before it started.
+    fn report_nothing_left(&self) {
+        let offsets = self.engine.plan.records();
+        let nothing_read = self.engine.partitions.iter().all(|partition| {
+            let partition = partition.lock();
+            let read_before = partition.already_handled + partition.repeated;
+            partition.handled + partition.filtered + read_before + partition.passed_over + partition.lost == 0
+        });
+        if offsets == 0 || !nothing_read {
+            return;
+        }
+        let text = match (self.engine.position_store(), &self.engine.settings.group) {
+            (PositionStore::Target, _) => {
+                format!(
+                    "all {offsets} records were already applied: the target's positions are at the end of the range"
+                )
+            }
+            (PositionStore::TargetGroup, _) => format!("all {offsets} records are already in the target"),
+            (PositionStore::Run, Some(group)) => format!(
+                "all {offsets} records were already handled: group {group} has committed the end of the range; another \
+                 --group reads them again"
+            ),
+            (PositionStore::Run, None) => return,
+        };
+        self.engine.events.push(EventKind::Notice { text });
+    }
+
+    pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
+        self.engine.scheduler.stop();
+        if state != RunState::Done {
+            self.engine.report_unmatched_filter();
+        }
+        self.engine.report_timestamp_findings();
+        self.state = RunState::Draining;
+        self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
+    }
+
+    pub(super) fn continue_ending(&mut self, now: Instant) {
+        if self.handler_finish.is_some() {
+            return self.poll_handler_finish();
+        }
+        let Some(ending) = &self.ending else { return };
+        let (state, late) = (ending.state, now >= ending.deadline);
+        let (_, in_flight) = self.engine.scheduler.load();
+        if in_flight > 0 && !late {
+            return;
+        }
+        self.engine.stop_reading();
+        let reading_done = match &mut self.reading {
+            Reading::Own(threads) => threads.iter().all(JoinHandle::is_finished),
+            Reading::Group { members, .. } => {
+                for (_, member) in members.iter() {
+                    member.leave();
+                }
+                members.iter().all(|(_, member)| member.is_gone())
+            }
+        };
+        let workers_done = self.workers.iter().all(|slot| slot.thread.as_ref().is_none_or(JoinHandle::is_finished));
+        let all_gone = reading_done && workers_done;
+        if !all_gone && !late {
+            return;
+        }
+        if in_flight > 0 || !workers_done {
+            self.engine.events.push(EventKind::Warning {
+                text: "records in flight did not finish within the drain timeout; they were not committed and will be \
+                       processed again"
+                    .into(),
+            });
+        } else if !reading_done {
+            self.engine.events.push(EventKind::Warning {
+                text: "could not leave the group within the timeout; records handled since the last commit will be \
+                       processed again"
+                    .into(),
+            });
+        }
+        self.finish_handlers(state, now);
+    }
+
+    /// Everything is handled. In a group the run is done only after the coordinator has acknowledged that.
+    fn state_after_group_commit(&mut self, state: RunState) -> RunState {
+        if state != RunState::Done {
+            return state;
+        }
+        let (partitions, count) = self.engine.unacknowledged();
+        if count == 0 {
+            return state;
+        }
+        let named: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+        let more = if count > named.len() { format!(" and {} more", count - named.len()) } else { String::new() };
+        let text = format!(
+            "all records are handled, but the group's coordinator has not acknowledged the last positions of {}{more}; \
+             run the same command again when it answers: it repeats the records above the committed positions",
+            named.join(", ")
+        );
+        self.engine.events.push(EventKind::Error { text: text.clone() });
+        self.error.get_or_insert(text);
+        RunState::Failed
+    }
+
+    /// A run that follows the log has no end. If it is stopped after it has settled everything it saw, it is done.
+    fn state_when_following(&mut self, state: RunState) -> RunState {
+        if !self.engine.plan.follow || state != RunState::Cancelled {
+            return state;
+        }
+        let mut is_done = true;
+        for partition in self.engine.partitions.iter() {
+            let partition = partition.lock();
+            let is_ours = partition.owner != Owner::None;
+            // Nothing can be committed for a deleted topic; the handled records decide.
+            let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
+            if partition.has_failed() && (!is_handled || partition.log_is_gone()) {
+                self.error = self.engine.unreadable();
+                return RunState::Failed;
+            }
+            is_done &= !is_ours || partition.is_at_end() || partition.has_failed();
+        }
+        if is_done { RunState::Done } else { state }
+    }
+
+    fn finish_handlers(&mut self, state: RunState, now: Instant) {
+        self.close_dead_letters();
+        self.error = self.engine.failure().or(self.error.take());
+        let state = self.state_after_group_commit(state);
+        let state = self.state_when_following(state);
+        let end = RunEnd {
+            complete: state == RunState::Done,
+            handled: self.engine.handled(),
+            passed_over: self.engine.skipped.load(Relaxed) + self.engine.dead_lettered.load(Relaxed),
+        };
+        // Without a group the run ends with the last record; in a group, the positions had to be committed first.
+        let ended_at = match (&self.reading, self.engine.finished_at()) {
+            (Reading::Own(_), Some(finished)) => finished,
+            _ => now,
+        };
+        self.handler_finish = Some(HandlerFinish::begin(&self.engine, &self.source, end, state, ended_at));
+        self.poll_handler_finish();
+    }
+
+    /// Checks whether the handlers have finished, and then ends the run.
+    pub(super) fn poll_handler_finish(&mut self) {
+        let Some(handler_finish) = &mut self.handler_finish else { return };
+        let Some((result, took)) = handler_finish.poll(&self.engine) else { return };
+        let (state, end) = (handler_finish.state, handler_finish.ended_at + took);
+        self.handler_finish = None;
+        self.state = state;
+        if let Err(FinishError { text, usage }) = result {
+            self.engine.events.push(EventKind::Error { text: text.clone() });
+            if self.error.is_none() {
+                self.engine.note_usage(usage);
+                self.error = Some(text);
+            }
+            self.state = RunState::Failed;
+        }
+        self.conclude(end);
+    }
+
+    fn conclude(&mut self, end: Instant) {
+        self.ended_at = Some(end);
+        let elapsed_s = self.elapsed_s(end);
+        if let Some(checkpoint_thread) = self.checkpoint_thread.take()
+            && !checkpoint_thread.end(self.figures(end))
+        {
+            self.engine.events.push(EventKind::Warning {
+                text: "the last checkpoint was not written in time; records handled after the previous one are \
+                       repeated when the run is resumed"
+                    .into(),
+            });
+        }
+        self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
+    }
+}

@@ -1,0 +1,292 @@
+//! What a run does about records that failed for good: it pauses, or decides about the quarantined keys.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kreplay_kafka::{Client, ClientHealth};
+use kreplay_model::{
+    domain::{Offset, printable},
+    feed::{EventKind, MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
+};
+
+use super::Run;
+use crate::replay::{
+    Decision, RecordDecision,
+    dead_letters::{DeadLetterBatch, DeadLetters, topics},
+    engine::failure_policy::key_text,
+};
+
+/// Nothing but the quarantine must have been left for this long before the run decides about it: a batch may be on its
+/// way into the lanes.
+const QUARANTINE_SETTLING_TIME: Duration = Duration::from_millis(100);
+/// The most keys named in the error of a run that fails because of its quarantine.
+const MAX_NAMED_KEYS: usize = 5;
+
+/// The state of a run's failure handling.
+#[derive(Debug, Default)]
+pub struct Failures {
+    /// Whether a user can decide about failures, because there is a console.
+    pub has_console: bool,
+    /// Since when nothing but the quarantine has been left.
+    quiet_since: Option<Instant>,
+    /// Whether it was reported that the run waits for a decision.
+    is_reported: bool,
+}
+
+impl Run {
+    /// Checks for failures and handles them.
+    pub(super) fn handle_failures(&mut self, now: Instant) {
+        if let Some(cause) = self.engine.paused_by() {
+            self.note_pause(&cause.reason);
+        }
+        if self.engine.take_pause_request() {
+            self.pause();
+            self.end_without_console(
+                "retention has deleted records before they were read",
+                "fix the cause and resume it",
+            );
+        }
+        if !self.engine.settings.quarantine {
+            return;
+        }
+        self.limit_quarantine();
+        for (run, reason) in self.engine.scheduler.take_discarded() {
+            let count = run.records.len();
+            self.engine.send_to_dead_letters(DeadLetterBatch { run, done: 0, count, reason, discarded: true });
+        }
+        if self.only_quarantine_is_left() {
+            let since = *self.failures.quiet_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= QUARANTINE_SETTLING_TIME {
+                self.decide_remaining_quarantine();
+            }
+        } else {
+            self.failures.quiet_since = None;
+        }
+    }
+
+    fn note_pause(&mut self, reason: &str) {
+        // The user may have resumed the run at the moment of this failure.
+        self.engine.scheduler.set_paused(true);
+        self.pause();
+        let advice =
+            "fix the cause and resume it, or resume it with --on-failure skip or dead-letter to get past the record";
+        self.end_without_console(reason, advice);
+    }
+
+    /// Ends a paused run that nothing can resume, because there is no console.
+    pub(super) fn end_without_console(&mut self, reason: &str, advice: &str) {
+        if !self.failures.has_console {
+            self.error.get_or_insert_with(|| reason.to_owned());
+            self.engine.events.push(EventKind::Error {
+                text: format!(
+                    "the run would have paused, but without a console nothing can resume it, so it stops here; \
+                     {advice}"
+                ),
+            });
+            self.cancel();
+        }
+    }
+
+    /// Above the memory limit, discards the oldest keys or fails the run.
+    fn limit_quarantine(&mut self) {
+        let limit = self.engine.settings.quarantine_bytes.min(self.engine.settings.buffer_bytes / 2);
+        if self.engine.scheduler.quarantine_load().bytes <= limit {
+            return;
+        }
+        let waiting = self.engine.scheduler.quarantined();
+        let mut bytes: u64 = waiting.iter().map(|one| one.bytes).sum();
+        let mut discarded = Vec::new();
+        for oldest in waiting {
+            if bytes <= limit {
+                break;
+            }
+            bytes -= oldest.bytes;
+            let key = key_text(&oldest.first);
+            let key = printable(&key);
+            if !self.engine.settings.dead_letters() {
+                self.engine.fail(format!(
+                    "the quarantine is full (run.quarantine_buffer); the oldest key in it is {key}: {}",
+                    self.engine.failure_of(&oldest.first, oldest.reason.attempts, &oldest.reason.error)
+                ));
+                return;
+            }
+            self.engine.events.push(EventKind::Warning {
+                text: format!(
+                    "the quarantine is full (run.quarantine_buffer): key {key} with {} records goes to the dead \
+                     letters",
+                    oldest.records
+                ),
+            });
+            discarded.push(oldest.reason.hash);
+        }
+        self.engine.scheduler.discard(&discarded);
+    }
+
+    /// Whether this process has read and handled everything except the quarantined records.
+    fn only_quarantine_is_left(&self) -> bool {
+        let (waiting, in_flight) = self.engine.scheduler.load();
+        if waiting + in_flight > 0 || self.engine.scheduler.quarantine_load().keys == 0 {
+            return false;
+        }
+        if self.engine.scheduler.waits_for_quarantine() {
+            // A barrier waits for the quarantined keys, and everything else waits for the barrier. That includes
+            // records in the reorder buffer, since the records behind the barrier may fill the memory.
+            return true;
+        }
+        if self.engine.is_reordering() {
+            return false;
+        }
+        self.engine.partitions.iter().all(|partition| {
+            let partition = partition.lock();
+            let to_its_end = partition.reached().is_none_or(|reached| reached >= partition.end);
+            to_its_end || partition.state == PartitionState::Failed
+        })
+    }
+
+    fn decide_remaining_quarantine(&mut self) {
+        let waiting = self.engine.scheduler.quarantined();
+        if self.failures.has_console {
+            if !std::mem::replace(&mut self.failures.is_reported, true) {
+                self.engine.events.push(EventKind::Warning {
+                    text: format!(
+                        "all other records are handled; {} keys in quarantine wait for a decision",
+                        waiting.len()
+                    ),
+                });
+            }
+        } else if self.engine.settings.dead_letters() {
+            let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
+            self.engine.events.push(EventKind::Notice {
+                text: format!("all other records are handled; {} keys in quarantine go to the dead letters", all.len()),
+            });
+            self.engine.scheduler.discard(&all);
+            self.failures.quiet_since = None;
+        } else {
+            let names: Vec<String> =
+                waiting.iter().take(MAX_NAMED_KEYS).map(|one| printable(&key_text(&one.first)).into_owned()).collect();
+            let more = waiting.len().saturating_sub(MAX_NAMED_KEYS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let first = waiting
+                .first()
+                .map(|one| self.engine.failure_of(&one.first, one.reason.attempts, &one.reason.error).to_string());
+            self.engine.fail(format!(
+                "all records are handled except those of the keys in quarantine: {}{more}. The first failure: {}",
+                names.join(", "),
+                first.unwrap_or_default()
+            ));
+        }
+    }
+
+    /// Applies the user's decision about one key in quarantine, or about all of them.
+    pub fn decide(&mut self, decision: Decision, key: Option<u64>) {
+        if self.ending.is_some() || self.state.is_over() {
+            return;
+        }
+        let keys: Vec<u64> = match key {
+            Some(key) => vec![key],
+            None => self.engine.scheduler.quarantined().iter().map(|one| one.reason.hash).collect(),
+        };
+        let text = match decision {
+            Decision::Release => format!("{} keys released from quarantine", self.engine.scheduler.release(&keys)),
+            Decision::DeadLetter if self.engine.settings.dead_letters() => {
+                format!("{} keys go to the dead letters", self.engine.scheduler.discard(&keys))
+            }
+            Decision::DeadLetter => {
+                let text = "this run has no dead letters; start it with --on-failure dead-letter".into();
+                self.engine.events.push(EventKind::Warning { text });
+                return;
+            }
+        };
+        self.failures.is_reported = false;
+        self.failures.quiet_since = None;
+        self.engine.events.push(EventKind::Notice { text });
+    }
+
+    /// Applies the user's decision about the record that paused the run, and resumes the run.
+    pub fn decide_record(&mut self, decision: RecordDecision) {
+        if self.ending.is_some() || self.state.is_over() {
+            return;
+        }
+        let Some(record) = self.engine.paused_by().and_then(|cause| cause.record) else {
+            let text = "no record has paused the run".into();
+            self.engine.events.push(EventKind::Warning { text });
+            return;
+        };
+        if decision == RecordDecision::DeadLetter
+            && let Err(text) = self.open_dead_letters()
+        {
+            self.engine.events.push(EventKind::Warning { text });
+            return;
+        }
+        self.engine.decide_record(&record, decision);
+        let outcome = match decision {
+            RecordDecision::Skip => "is skipped",
+            RecordDecision::DeadLetter => "goes to the dead letters",
+        };
+        let text = format!("{} at {} {outcome}, as decided", self.engine.id(record.partition), record.offset);
+        self.engine.events.push(EventKind::Notice { text });
+        self.resume();
+    }
+
+    /// Starts the dead-letter thread of a run that was started without one.
+    fn open_dead_letters(&self) -> Result<(), String> {
+        if self.engine.dead_letters.get().is_some() {
+            return Ok(());
+        }
+        let health = Arc::<ClientHealth>::default();
+        let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;
+        let targets = topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter)?;
+        drop(DeadLetters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
+        Ok(())
+    }
+
+    /// The record that paused the run, for views.
+    pub(super) fn paused_record(&self) -> Option<PausedRecord> {
+        let record = self.engine.paused_by()?.record?;
+        Some(PausedRecord {
+            partition: self.engine.id(record.partition).clone(),
+            offset: Offset::new(record.offset).unwrap_or_default(),
+            key: record.key,
+            error: record.error,
+            attempts: record.attempts,
+        })
+    }
+
+    /// The quarantine, for views.
+    pub(super) fn quarantine_view(&self, now: Instant) -> QuarantineView {
+        let load = self.engine.scheduler.quarantine_load();
+        if load.records == 0 {
+            return QuarantineView::default();
+        }
+        let waiting = self.engine.scheduler.quarantined();
+        QuarantineView {
+            keys: load.keys,
+            records: load.records,
+            bytes: load.bytes,
+            awaits_decision: self.failures.is_reported,
+            dead_letters: self.engine.settings.dead_letters(),
+            waiting: waiting
+                .into_iter()
+                .take(MAX_SHOWN_KEYS)
+                .map(|one| QuarantinedKey {
+                    hash: one.reason.hash,
+                    key: key_text(&one.first),
+                    partition: self.engine.id(one.first.partition).clone(),
+                    offset: Offset::new(one.first.offset).unwrap_or_default(),
+                    records: one.records as u64,
+                    bytes: one.bytes,
+                    error: one.reason.error,
+                    attempts: one.reason.attempts,
+                    for_s: now.saturating_duration_since(one.reason.since).as_secs_f64(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Lets the dead-letter thread end after it has sent what is queued.
+    pub(super) fn close_dead_letters(&self) {
+        DeadLetters::close(&self.engine.dead_letters);
+    }
+}

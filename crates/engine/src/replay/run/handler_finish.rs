@@ -1,0 +1,102 @@
+//! Finishes the handlers at the end of a run. They may have to verify, convert, or swap tables, so this runs on its own
+//! thread and blocks nothing else.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    time::{Duration, Instant},
+};
+
+use kreplay_model::feed::{EventKind, RunState};
+
+use crate::{
+    handler::{HandlerError, HandlerSource, RunEnd},
+    replay::engine::Engine,
+};
+
+/// A longer finish is reported.
+const NOTICE_DELAY: Duration = Duration::from_secs(1);
+/// Most handlers finish within this time, so it is not worth waiting for another tick.
+const POLL_TIMEOUT: Duration = Duration::from_millis(5);
+/// How often a pending claim is checked.
+const CLAIM_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Why a handler could not finish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FinishError {
+    pub(super) text: String,
+    pub(super) usage: bool,
+}
+
+/// A handler finish in progress.
+pub(super) struct HandlerFinish {
+    /// The final state of the run, unless the finish fails.
+    pub(super) state: RunState,
+    /// When everything else had ended.
+    pub(super) ended_at: Instant,
+    begun: Instant,
+    is_reported: bool,
+    ended: Receiver<Result<(), FinishError>>,
+}
+
+impl HandlerFinish {
+    /// Starts finishing. A pending claim has to end first; nothing would release what it claims later.
+    pub(super) fn begin(
+        engine: &Arc<Engine>,
+        source: &Arc<dyn HandlerSource>,
+        end: RunEnd,
+        state: RunState,
+        ended_at: Instant,
+    ) -> Self {
+        let (sender, ended) = channel();
+        let (engine, handlers) = (Arc::clone(engine), Arc::clone(source));
+        let spawned = std::thread::Builder::new().name("finish".into()).spawn(move || {
+            while engine.claims.are_pending() {
+                std::thread::sleep(CLAIM_POLL_INTERVAL);
+            }
+            // Fails if the session has ended.
+            let _ = sender.send(finish(handlers.as_ref(), end));
+        });
+        let ended = if spawned.is_ok() {
+            ended
+        } else {
+            // Without a thread the session itself finishes the handlers and waits.
+            let (sender, ended) = channel();
+            let _ = sender.send(finish(source.as_ref(), end));
+            ended
+        };
+        Self { state, ended_at, begun: Instant::now(), is_reported: false, ended }
+    }
+
+    /// The result and the duration; `None` while finishing continues.
+    pub(super) fn poll(&mut self, engine: &Engine) -> Option<(Result<(), FinishError>, Duration)> {
+        let result = match self.ended.recv_timeout(POLL_TIMEOUT) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Disconnected) => Err(FinishError {
+                text: "the handler's shutdown thread stopped without a result; please report this".into(),
+                usage: false,
+            }),
+            Err(RecvTimeoutError::Timeout) => {
+                if self.begun.elapsed() >= NOTICE_DELAY && !std::mem::replace(&mut self.is_reported, true) {
+                    let text = "all records are settled; waiting for the handler to finish its target, which may take \
+                                a while";
+                    engine.events.push(EventKind::Notice { text: text.into() });
+                }
+                return None;
+            }
+        };
+        Some((result, self.begun.elapsed()))
+    }
+}
+
+fn finish(source: &dyn HandlerSource, end: RunEnd) -> Result<(), FinishError> {
+    match catch_unwind(AssertUnwindSafe(|| source.finish(end))) {
+        Ok(result) => {
+            result.map_err(|error: HandlerError| FinishError { text: error.to_string(), usage: error.is_usage() })
+        }
+        Err(_) => Err(FinishError { text: "the handler panicked while finishing".into(), usage: false }),
+    }
+}

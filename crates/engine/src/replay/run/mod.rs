@@ -1,0 +1,260 @@
+//! One execution of a plan: its threads, its state, and its end.
+
+pub mod concurrency;
+mod ending;
+pub mod error;
+mod failures;
+mod handled_late;
+mod handler_finish;
+mod outlook;
+mod pace;
+mod partition_assignment;
+pub mod rate;
+mod record_guard;
+mod starting;
+mod stats;
+mod tuner;
+pub mod view;
+pub mod worker;
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use kreplay_kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig};
+use kreplay_model::{
+    domain::RateLimit,
+    feed::{EventKind, Prediction, RebalanceKind, RebalanceView, RunState},
+};
+use parking_lot::Mutex;
+
+use self::{
+    ending::Ending, failures::Failures, handler_finish::HandlerFinish, outlook::Outlook, tuner::Tuner, view::Meters,
+    worker::WorkerStats,
+};
+use super::{
+    checkpoints::thread::CheckpointThread,
+    engine::Engine,
+    group::rebalance::Rebalances,
+    reading::member::{GroupContext, MemberThread},
+};
+use crate::{handler::HandlerSource, journal::Figures};
+
+/// How many rebalances a run keeps for its report. Each snapshot copies them, and a run that follows the log may last
+/// for weeks.
+const REPORTED_REBALANCES: usize = 1000;
+
+/// How often the run passes its totals to its journal.
+const TOTALS_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How a run reaches its cluster.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client that the plan was made with. It already knows the topics.
+    pub client: Client,
+    /// The configuration for further clients.
+    pub kafka: KafkaConfig,
+    /// Which group protocol to speak.
+    pub protocol: GroupProtocol,
+    /// The cluster is the embedded broker. It is recreated each time, with new ids for the same topics.
+    pub embedded: bool,
+}
+
+impl Connection {
+    fn health(&self) -> Arc<ClientHealth> {
+        Arc::clone(self.client.health())
+    }
+}
+
+enum Reading {
+    Own(Vec<JoinHandle<()>>),
+    Group { context: GroupContext, members: Vec<(u32, MemberThread)> },
+}
+
+struct WorkerSlot {
+    stats: Arc<WorkerStats>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One execution of a plan.
+pub struct Run {
+    id: String,
+    engine: Arc<Engine>,
+    started: Instant,
+    started_at: DateTime<Utc>,
+    state: RunState,
+    wanted_workers: u32,
+    initial_workers: u32,
+    concurrency_changed: bool,
+    source: Arc<dyn HandlerSource>,
+    workers: Vec<WorkerSlot>,
+    rebalances: Arc<Mutex<Rebalances>>,
+    finished_rebalances: Vec<RebalanceView>,
+    worker_seconds: f64,
+    ended_at: Option<Instant>,
+    error: Option<String>,
+    meters: Meters,
+    outlook: Outlook,
+    pub(super) failures: Failures,
+    /// The prediction of the plan, if one was made before the run.
+    pub(super) predicted_before: Option<Prediction>,
+    /// For a dry run: what a real run would do with failed records.
+    pub(super) would_fail: String,
+    reading: Reading,
+    ending: Option<Ending>,
+    handler_finish: Option<HandlerFinish>,
+    last_tick: Instant,
+    /// The last reported reason why threads cannot be started.
+    thread_error: Option<String>,
+    open_at_assignment: usize,
+    /// Finds the number of workers, with automatic concurrency.
+    tuner: Option<Tuner>,
+    rate: Option<RateLimit>,
+    rate_changed: bool,
+    /// The totals of earlier attempts.
+    before: Figures,
+    checkpoint_thread: Option<CheckpointThread>,
+    /// Whether the run can be resumed from a journal.
+    pub(super) resumable: bool,
+    /// The configuration for further clients.
+    kafka: KafkaConfig,
+    totals_sent_at: Instant,
+    /// The number of partitions when they were last assigned to workers.
+    assigned_partitions: usize,
+}
+
+impl Run {
+    /// Sets or removes the rate limit.
+    pub fn set_rate(&mut self, rate: Option<RateLimit>) {
+        if rate == self.rate || self.state.is_over() {
+            return;
+        }
+        self.rate = rate;
+        self.rate_changed = true;
+        self.engine.scheduler.set_rate(rate);
+        let text = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
+        self.engine.events.push(EventKind::Notice { text });
+    }
+
+    /// Pauses the run: no more records are handed to workers.
+    pub fn pause(&mut self) {
+        if self.state == RunState::Running {
+            self.state = RunState::Paused;
+            self.engine.scheduler.set_paused(true);
+            self.engine.events.push(EventKind::Paused);
+        }
+    }
+
+    /// Resumes a paused run.
+    pub fn resume(&mut self) {
+        if self.state == RunState::Paused {
+            self.state = RunState::Running;
+            self.engine.clear_pause();
+            self.engine.scheduler.set_paused(false);
+            self.engine.events.push(EventKind::Resumed);
+        }
+    }
+
+    /// Stops the run before its end: records in flight are finished and committed.
+    pub fn cancel(&mut self) {
+        if !self.state.is_over() && self.ending.is_none() {
+            self.engine.events.push(EventKind::CancelRequested);
+            self.begin_ending(RunState::Cancelled, Instant::now());
+        }
+    }
+
+    /// Does everything that has no thread of its own. Returns whether the run has ended.
+    pub fn tick(&mut self, now: Instant) -> bool {
+        if self.state.is_over() {
+            return true;
+        }
+        if self.ending.is_none() {
+            if self.state == RunState::Running {
+                self.worker_seconds +=
+                    f64::from(self.wanted_workers) * now.saturating_duration_since(self.last_tick).as_secs_f64();
+            }
+            self.last_tick = now;
+            self.follow_rebalances(now);
+            self.handle_failures(now);
+        }
+        if self.ending.is_none() {
+            // Partitions that are still being assigned have not been read yet, unless everything was read.
+            let is_settled = !matches!(self.reading, Reading::Group { .. }) || !self.rebalances.lock().is_open();
+            if is_settled || self.engine.finished_at().is_some() {
+                self.engine.check_filter_matches();
+            }
+            self.check_end(now);
+        }
+        if self.ending.is_none() {
+            if self.assigns_partitions() && self.engine.partitions.len() > self.assigned_partitions {
+                self.assigned_partitions = self.engine.partitions.len();
+                self.assign_partitions();
+            }
+            let thread_error = self.reconcile().err().map(|error| error.to_string());
+            if thread_error != self.thread_error {
+                // Reported once, although starting is retried all the time.
+                if let Some(text) = &thread_error {
+                    self.engine.events.push(EventKind::Warning { text: text.clone() });
+                }
+                self.thread_error = thread_error;
+            }
+            if self.assigns_partitions() {
+                self.reassign_when_idle();
+            }
+            self.tune(now);
+        } else {
+            self.continue_ending(now);
+        }
+        if now.saturating_duration_since(self.totals_sent_at) >= TOTALS_INTERVAL
+            && let Some(checkpoint_thread) = &self.checkpoint_thread
+        {
+            self.totals_sent_at = now;
+            checkpoint_thread.note(self.figures(now));
+        }
+        self.state.is_over()
+    }
+
+    /// Whether the run failed because of wrong usage.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        self.state == RunState::Failed && self.engine.is_wrong_usage()
+    }
+
+    fn follow_rebalances(&mut self, now: Instant) {
+        let expected = self.wanted_workers as usize;
+        let mut rebalances = self.rebalances.lock();
+        rebalances.grow(self.engine.partitions.len());
+        let settled = rebalances.settle(now, expected);
+        drop(rebalances);
+        let Some(finished) = settled else { return };
+        self.note_rebalance(RebalanceKind::Group, finished.started, finished.duration, finished.moved);
+    }
+
+    fn note_rebalance(&mut self, by: RebalanceKind, started: Instant, duration: Duration, moved: usize) {
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.engine.events.push(EventKind::RebalanceFinished { by, duration_ms, moved });
+        let at_s = self.before.elapsed_s + started.saturating_duration_since(self.started).as_secs_f64();
+        if self.finished_rebalances.len() == REPORTED_REBALANCES {
+            self.finished_rebalances.remove(0);
+        }
+        self.finished_rebalances.push(RebalanceView { at_s, kind: by, duration_ms, moved });
+    }
+
+    fn busy_seconds(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a run fit")]
+        let this: f64 = self.workers.iter().map(|slot| slot.stats.busy_ns.load(Relaxed) as f64 / 1e9).sum();
+        self.before.busy_s + this
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // If a session ends early, no thread continues handling.
+        self.engine.scheduler.stop();
+        self.engine.stop_reading();
+        self.close_dead_letters();
+    }
+}

@@ -1,0 +1,238 @@
+//! Estimates the time left of a run and what limits its speed.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use kreplay_model::{
+    domain::{Lag, Ordering, RateLimit},
+    feed::{Bottleneck, CurrentLimit, Owner, Prediction, RunState, Totals},
+};
+
+use super::{
+    Run,
+    pace::{Sample, SpeedSamples},
+};
+use crate::plan::{Pace, PartitionLeft, RunParameters, WorkLeft, time_left};
+
+/// How often the estimate is computed.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
+/// Computing the estimate takes at most 1/100 of a core: this many times its duration passes between two.
+const CPU_TIME_FACTOR: u32 = 100;
+/// With more lanes of partitions than this, unread records are counted without their lanes.
+const MAX_LANES: usize = 262_144;
+/// Other processes are observed for this long before their speed is used.
+const OTHER_PROCESSES_OBSERVATION: Duration = Duration::from_secs(2);
+
+/// The measurements of a run and the estimate based on them.
+#[derive(Debug, Default)]
+pub(super) struct Outlook {
+    samples: SpeedSamples,
+    /// When the run was last seen running; `None` while it is not.
+    last_running: Option<Instant>,
+    /// Seconds during which the run was running.
+    active_s: f64,
+    /// What the measured speeds are valid for: workers, rate, and the assignments of partitions.
+    valid_for: Option<(u32, Option<RateLimit>, u64)>,
+    /// When partitions of other processes were first seen, and how many records were left of them.
+    elsewhere: Option<(Instant, f64)>,
+    /// The share of the records above the positions that is not settled here. Other processes are assumed to have the
+    /// same.
+    open_share: f64,
+    next_update: Option<Instant>,
+    estimate: Option<(Instant, f64)>,
+    limit: Option<CurrentLimit>,
+}
+
+impl Outlook {
+    /// The name of the key or partition that the last limit of this kind concerned.
+    pub(super) fn name_of(&self, bound: Bottleneck) -> Option<String> {
+        self.limit.as_ref().filter(|limit| limit.bottleneck == bound)?.name.clone()
+    }
+}
+
+/// The current state of a run as seen from outside.
+pub(super) struct RunObservation {
+    /// Whether workers can have something to do.
+    pub(super) can_progress: bool,
+    /// Offsets read.
+    pub(super) read: u64,
+    /// The sum of the assignments' epochs. A different sum means that an assignment has changed.
+    pub(super) assignments: u64,
+    /// Offsets left in partitions of other processes, where known.
+    pub(super) elsewhere: u64,
+    /// Offsets left in partitions of this process, and how many of them are settled.
+    pub(super) own: (u64, u64),
+}
+
+impl Run {
+    /// The estimated time left in seconds, and what limits the run, if they can be estimated.
+    pub(super) fn estimate_time_left(
+        &mut self,
+        now: Instant,
+        totals: &Totals,
+        observation: &RunObservation,
+    ) -> (Option<f64>, Option<CurrentLimit>) {
+        // The time before the first record does not count.
+        let begun = self.engine.scheduler.first_taken().is_some();
+        if self.state != RunState::Running || !observation.can_progress || !begun {
+            self.outlook.last_running = None;
+            self.outlook.estimate = None;
+            return (None, self.outlook.limit.clone().filter(|_| self.state == RunState::Running));
+        }
+        self.add_speed_sample(now, totals, observation);
+        if self.outlook.next_update.is_none_or(|next_update| now >= next_update) {
+            let begun = Instant::now();
+            self.update_estimate(now, totals, observation);
+            self.outlook.next_update = Some(now + UPDATE_INTERVAL.max(begun.elapsed() * CPU_TIME_FACTOR));
+        }
+        let left =
+            self.outlook.estimate.map(|(at, left)| (left - now.saturating_duration_since(at).as_secs_f64()).max(0.0));
+        let left = left.filter(|_| !self.engine.plan.follow && totals.lag != Lag::Unknown);
+        (left, self.outlook.limit.clone())
+    }
+
+    fn add_speed_sample(&mut self, now: Instant, totals: &Totals, observation: &RunObservation) {
+        let valid_for = Some((self.wanted_workers, self.rate, observation.assignments));
+        if self.outlook.valid_for != valid_for {
+            self.outlook.valid_for = valid_for;
+            self.outlook.samples.reset();
+            self.outlook.elsewhere = None;
+        }
+        if let Some(last_running) = self.outlook.last_running.replace(now) {
+            self.outlook.active_s += now.saturating_duration_since(last_running).as_secs_f64();
+        }
+        let sample = Sample {
+            at_s: self.outlook.active_s,
+            handled: totals.handled,
+            busy_s: self.busy_seconds(),
+            read: observation.read,
+            is_buffer_full: self.engine.held.load(Relaxed) > self.engine.settings.buffer_bytes / 2,
+            limited_s: self.engine.scheduler.limited().as_secs_f64(),
+        };
+        self.outlook.samples.note(sample);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn update_estimate(&mut self, now: Instant, totals: &Totals, observation: &RunObservation) {
+        let ordering = self.engine.settings.ordering;
+        let work = self.work_left();
+        let recent_speed = self.outlook.samples.recent_speed();
+        let allowed_per_s = self.rate.map(|rate| match rate {
+            RateLimit::Records(per_s) => per_s.get() as f64,
+            RateLimit::Bytes(per_s) => per_s.get() as f64 * totals.handled as f64 / totals.bytes.max(1) as f64,
+        });
+        let pace = Pace {
+            record_s: recent_speed.and_then(|recent_speed| recent_speed.record_s).or_else(|| self.source.expected_s()),
+            handled_per_s: recent_speed.map(|recent_speed| recent_speed.handled_per_s),
+            read_per_s: recent_speed.and_then(|recent_speed| recent_speed.read_per_s),
+            allowed_per_s,
+        };
+        let lane_owner = work.lanes.first().and_then(|(lane, _)| self.engine.scheduler.describe_lane(*lane));
+        let terms = RunParameters {
+            ordering,
+            workers: if self.engine.settings.single_threaded { 1 } else { self.wanted_workers },
+            batch: self.engine.settings.batch.get(),
+            keyless_heaviest: matches!(lane_owner, Some((_, None))),
+        };
+        let own = time_left(&work, pace, terms);
+        if own.is_some_and(|own| own.elapsed_s <= 0.0) {
+            self.outlook.limit = None;
+        } else if let Some(own) = own {
+            let held_back = recent_speed.is_some_and(|recent_speed| recent_speed.limited);
+            let bound = if held_back && own.limit != Bottleneck::Key { Bottleneck::Rate } else { own.limit };
+            let same = self.outlook.limit.as_ref().filter(|before| before.bottleneck == bound);
+            let name =
+                self.limit_name(bound, &work, lane_owner).or_else(|| same.and_then(|before| before.name.clone()));
+            self.outlook.limit = Some(CurrentLimit { bottleneck: bound, name });
+        }
+        let left = match (own, observation.elsewhere) {
+            (own, 0) => own.map(|own| own.elapsed_s),
+            (Some(own), _) => self.time_left_elsewhere(now, observation, own).map(|other| own.elapsed_s.max(other)),
+            (None, _) => None,
+        };
+        self.outlook.estimate = left.filter(|left| left.is_finite()).map(|left| (now, left));
+    }
+
+    /// The work that is left in this process.
+    fn work_left(&self) -> WorkLeft {
+        let engine = &self.engine;
+        let keyed = engine.settings.ordering == Ordering::Key && !engine.settings.single_threaded;
+        let by_partition = engine.settings.ordering == Ordering::Partition;
+        let mut quarantined_left = engine.scheduler.quarantine_load().records;
+        let mut lanes = 0;
+        let partitions: Vec<PartitionLeft> = (0_u32..)
+            .zip(engine.partitions.iter())
+            .map(|(index, partition)| {
+                let partition = partition.lock();
+                let unread = partition.unread();
+                let waits = partition.unfinished();
+                let quarantined_here = quarantined_left.min(waits);
+                quarantined_left -= quarantined_here;
+                let mut handled = Vec::new();
+                if keyed && unread > 0 && lanes < MAX_LANES {
+                    let lane = |group| if engine.is_keyless(group) { engine.own_lane(index) } else { group };
+                    handled = partition.groups.counts().map(|(group, count)| (lane(group), count)).collect();
+                    lanes += handled.len();
+                }
+                let owner = match &partition.owner {
+                    Owner::Worker(worker) if by_partition => Some(*worker),
+                    Owner::Member(name) if by_partition => {
+                        name.rsplit('-').next().and_then(|number| number.parse().ok())
+                    }
+                    _ => None,
+                };
+                PartitionLeft {
+                    unfinished: waits - quarantined_here,
+                    unread,
+                    share: partition.share_to_handle(),
+                    handled,
+                    owner,
+                }
+            })
+            .collect();
+        let backlog = if keyed { engine.scheduler.backlog() } else { Vec::new() };
+        WorkLeft::new(&partitions, &backlog)
+    }
+
+    /// The key or partition that a limit concerns.
+    fn limit_name(
+        &self,
+        bound: Bottleneck,
+        work: &WorkLeft,
+        lane_owner: Option<(u32, Option<String>)>,
+    ) -> Option<String> {
+        match (bound, self.engine.settings.ordering) {
+            (Bottleneck::Key, _) => lane_owner.and_then(|(_, key)| key),
+            (Bottleneck::Partition, Ordering::Key) => {
+                lane_owner.map(|(partition, _)| self.engine.id(partition).to_string())
+            }
+            (Bottleneck::Partition, _) => {
+                let fullest = (0_u32..).zip(&work.partitions).max_by_key(|(_, records)| **records)?;
+                Some(self.engine.id(fullest.0).to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// Seconds that other processes of the group need for their partitions. Their commits trail the records they have
+    /// handled; they are assumed to trail by as much as here.
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn time_left_elsewhere(&mut self, now: Instant, observation: &RunObservation, own: Prediction) -> Option<f64> {
+        let (lag, ahead) = observation.own;
+        if lag > 0 {
+            self.outlook.open_share = lag.saturating_sub(ahead) as f64 / lag as f64;
+        }
+        let open_share = self.outlook.open_share;
+        let left = observation.elsewhere as f64 * open_share;
+        let (since, at_first) = *self.outlook.elsewhere.get_or_insert((now, left));
+        let seconds = now.saturating_duration_since(since);
+        if seconds >= OTHER_PROCESSES_OBSERVATION && left < at_first {
+            return Some(left * seconds.as_secs_f64() / (at_first - left));
+        }
+        // Until then, assume the speed of this process.
+        let here = lag.saturating_sub(ahead);
+        (here > 0).then(|| own.elapsed_s * left / here as f64)
+    }
+}

@@ -1,0 +1,280 @@
+//! Starts a run: checks the settings and creates its parts.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+use chrono::Utc;
+use kreplay_kafka::{KafkaConfig, MemberConfig, ReaderRole};
+use kreplay_model::{
+    domain::Ordering,
+    feed::{EventKind, EventLog, Owner, RunState},
+};
+use parking_lot::Mutex;
+
+use super::{
+    Connection, Reading, Run,
+    concurrency::{check_workers, first_workers},
+    error::RunError,
+    failures::Failures,
+    outlook::Outlook,
+    view::Meters,
+};
+use crate::{
+    handler::{HandlerSource, PositionStore},
+    journal::Figures,
+    plan::Plan,
+    replay::{
+        checkpoints::{OpenJournal, thread::CheckpointThread},
+        dead_letters::{DeadLetterTarget, DeadLetters, topics},
+        engine::Engine,
+        group::rebalance::Rebalances,
+        lanes::quarantine::QuarantineReason,
+        limits::lag_guard,
+        position_claims::{PositionsView, spawn_claiming_readers},
+        reading::{discovery, identity, member::GroupContext, readers::spawn_readers},
+    },
+    settings::{OnFailure, Settings},
+};
+
+/// Restores the totals of earlier attempts. Further records of the keys that they discarded are dead-lettered after
+/// those already sent.
+fn restore_totals(engine: &Engine, before: &mut Figures) {
+    engine.retried.store(before.retried, Relaxed);
+    engine.skipped.store(before.skipped, Relaxed);
+    engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    if before.handled > 0 {
+        engine.matches.note_passed();
+    }
+    engine.unjudged.store(before.unjudged, Relaxed);
+    engine.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
+    let keys = std::mem::take(&mut before.discarded);
+    if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
+        return;
+    }
+    engine.events.push(EventKind::Notice {
+        text: format!(
+            "{} keys were discarded in an earlier attempt; their remaining records go to the dead letters",
+            keys.len()
+        ),
+    });
+    engine.scheduler.restore_discarded(keys.into_iter().map(QuarantineReason::from_journal));
+}
+
+/// The configuration of the members. In a run that follows the log, they look for new partitions as often as the run
+/// does.
+fn member_config(engine: &Engine, group: &str, connection: &Connection) -> MemberConfig {
+    let mut kafka = connection.kafka.clone();
+    if engine.plan.follow {
+        let every = engine.settings.discovery_interval.as_millis().to_string();
+        kafka.properties.entry("topic.metadata.refresh.interval.ms".into()).or_insert(every);
+    }
+    let config = MemberConfig {
+        kafka,
+        group: group.to_owned(),
+        topics: engine.plan.topics.clone(),
+        protocol: connection.protocol,
+        tier: engine.settings.tier,
+        connection: ReaderRole::First,
+    };
+    let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
+    if wait > longest {
+        engine.events.push(EventKind::Warning {
+            text: format!(
+                "run.drain_timeout ({} s) is too long for max.poll.interval.ms; members release partitions after {} s",
+                wait.as_secs(),
+                longest.as_secs()
+            ),
+        });
+    }
+    config
+}
+
+/// Time order needs every partition in one process, and lanes that span partitions.
+fn check_time_order(plan: &Plan, settings: &Settings) -> Result<(), RunError> {
+    if !plan.selection.scope.time_order {
+        return Ok(());
+    }
+    if settings.group.is_some() {
+        return Err(RunError::TimeOrder(
+            "needs all partitions in one process, but a group may spread them over several; drop --group",
+        ));
+    }
+    if settings.needs_partition_order() {
+        return Err(RunError::TimeOrder(
+            "spreads partitions over lanes, but the handler topic commits whole partitions; set topic.transactional = \
+             false, or use --single-threaded",
+        ));
+    }
+    if settings.ordering != Ordering::Key {
+        return Err(RunError::TimeOrder("puts the records of a key in order; use it with --ordering key"));
+    }
+    Ok(())
+}
+
+/// The dead-letter targets of each partition, if the run can dead-letter records.
+fn dead_letter_targets(
+    plan: &Plan,
+    settings: &Settings,
+    connection: &Connection,
+) -> Result<Option<Vec<DeadLetterTarget>>, RunError> {
+    if let Some(contradiction) = settings.contradiction() {
+        return Err(RunError::Contradiction(contradiction));
+    }
+    if !settings.dead_letters() {
+        return Ok(None);
+    }
+    let found = topics::find(&connection.client, plan, &settings.dead_letter);
+    found.map(Some).map_err(RunError::DeadLetters)
+}
+
+impl Run {
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// There are too many workers for the ordering, or the operating system has no thread left.
+    #[allow(clippy::too_many_lines, reason = "one step after the other, in the order that they need")]
+    pub fn start(
+        id: String,
+        plan: Arc<Plan>,
+        settings: Settings,
+        connection: &Connection,
+        source: Arc<dyn HandlerSource>,
+        events: EventLog,
+        journal: Option<OpenJournal>,
+    ) -> Result<Self, RunError> {
+        let joined = journal.as_ref().map_or(0, |opened| opened.joined.len());
+        let wanted_workers = first_workers(plan.partitions.len() + joined, &settings);
+        check_workers(plan.partitions.len() + joined, &settings, wanted_workers)?;
+        if settings.group.is_some() && !plan.selection.scope.rules.barriers.is_empty() {
+            return Err(RunError::GroupBarriers);
+        }
+        check_time_order(&plan, &settings)?;
+        let targets = dead_letter_targets(&plan, &settings, connection)?;
+        let partitions = plan.partitions.len();
+        let mut engine = Engine::new(plan, settings, events);
+        drop(engine.handlers.set(Arc::clone(&source)));
+        engine.claims.is_ephemeral_cluster = connection.embedded;
+        let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
+        if let Some(opened) = &mut journal {
+            // If a group or the target stores the positions, the next owner finds out what is repeated.
+            engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
+            (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
+            restore_totals(&engine, &mut before);
+            if engine.keeps_positions() {
+                // The partitions have their own counters.
+                before.forget_counts();
+            }
+        }
+        if let Some(batch_time) = source.batch_time() {
+            engine.scheduler.set_batch_time(batch_time);
+        }
+        let engine = Arc::new(engine);
+        source.watch(Arc::new(PositionsView::of(&engine)));
+        for joined in journal.iter_mut().flat_map(|opened| opened.joined.drain(..)) {
+            engine.join(joined);
+        }
+        // A record that pauses the run may be dead-lettered with all its headers.
+        let may_dead_letter = targets.is_some() || engine.settings.on_failure == OnFailure::Pause;
+        let headers = source.wants_headers() || may_dead_letter;
+        if let Some(targets) = targets {
+            // The thread ends by itself when the run is over.
+            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+        }
+        let now = Instant::now();
+        engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: wanted_workers });
+        let rebalances = Arc::new(Mutex::new(Rebalances::new(partitions)));
+        let reading = match &engine.settings.group {
+            None if engine.position_store() != PositionStore::Run => {
+                Reading::Own(vec![spawn_claiming_readers(&engine, &connection.client, headers)?])
+            }
+            None => {
+                for (planned, index) in engine.planned.iter().zip(0_u32..) {
+                    match stored.get(index as usize) {
+                        Some(stored) => engine.restore(index, stored),
+                        None => engine.with(index, |one| {
+                            one.begin(0, planned.first.get(), Owner::Shared);
+                        }),
+                    }
+                }
+                drop(stored);
+                Reading::Own(spawn_readers(&engine, &connection.client, headers)?)
+            }
+            Some(group) => Reading::Group {
+                context: GroupContext {
+                    engine: Arc::clone(&engine),
+                    config: member_config(&engine, group, connection),
+                    client: connection.client.clone(),
+                    health: connection.health(),
+                    rebalances: Arc::clone(&rebalances),
+                    headers,
+                    uncommitted_members: Arc::default(),
+                },
+                members: Vec::new(),
+            },
+        };
+        let started_at = journal.as_ref().map_or_else(Utc::now, |opened| opened.journal.head().created);
+        let checkpoint_thread = match journal {
+            Some(OpenJournal { journal, keep, .. }) => {
+                let figures = Figures { state: RunState::Running, ..before.clone() };
+                Some(CheckpointThread::spawn(Arc::clone(&engine), journal, keep, figures)?)
+            }
+            None => None,
+        };
+        let resumable = checkpoint_thread.is_some();
+        let mut run = Self {
+            id,
+            started: now,
+            started_at,
+            state: RunState::Running,
+            wanted_workers,
+            initial_workers: wanted_workers,
+            concurrency_changed: false,
+            source,
+            workers: Vec::new(),
+            rebalances,
+            finished_rebalances: Vec::new(),
+            worker_seconds: before.worker_s,
+            ended_at: None,
+            error: None,
+            meters: Meters::new(partitions),
+            outlook: Outlook::default(),
+            failures: Failures::default(),
+            predicted_before: None,
+            would_fail: String::new(),
+            reading,
+            ending: None,
+            handler_finish: None,
+            last_tick: now,
+            thread_error: None,
+            open_at_assignment: partitions,
+            tuner: None,
+            rate: engine.settings.rate,
+            rate_changed: false,
+            before,
+            checkpoint_thread,
+            resumable,
+            kafka: connection.kafka.clone(),
+            totals_sent_at: now,
+            assigned_partitions: partitions,
+            engine,
+        };
+        run.begin_limits(&connection.kafka)?;
+        run.announce_assignment();
+        run.reconcile()?;
+        discovery::spawn(Arc::clone(&run.engine), connection.client.clone())?;
+        identity::spawn(Arc::clone(&run.engine), connection.client.clone())?;
+        Ok(run)
+    }
+
+    fn begin_limits(&mut self, kafka: &KafkaConfig) -> std::io::Result<()> {
+        if self.engine.settings.adaptive {
+            self.tuner = Some(self.new_tuner());
+        }
+        if let (Some(group), Some(max_lag)) = (&self.engine.settings.protect_group, self.engine.settings.max_lag) {
+            lag_guard::spawn(&self.engine, kafka, group, max_lag)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! A worker: takes a batch, calls its handler, settles the results, and takes the next batch.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use kreplay_model::feed::WorkerState;
+
+use super::{
+    handled_late::handle_unhandled,
+    record_guard::{Rejection, handle_accepted, undecodable},
+};
+use crate::{
+    handler::{Advice, Handler, LaneFailure, LaneRun},
+    replay::engine::Engine,
+    rules::OnUnjudged,
+};
+
+/// A thousand workers with the usual 8 MiB of address space each would look alarming in `top`.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// The counters and the state of a worker.
+#[derive(Debug, Default)]
+pub struct WorkerStats {
+    /// Records handled.
+    pub handled: AtomicU64,
+    /// Nanoseconds spent in the handler.
+    pub busy_ns: AtomicU64,
+    state: AtomicU8,
+}
+
+impl WorkerStats {
+    /// What the worker is doing.
+    #[must_use]
+    pub fn state(&self) -> WorkerState {
+        match self.state.load(Relaxed) {
+            0 => WorkerState::Idle,
+            _ => WorkerState::Busy,
+        }
+    }
+}
+
+/// Starts a worker. It ends when the scheduler stops it.
+///
+/// # Errors
+/// The operating system has no thread left.
+pub fn spawn(
+    engine: Arc<Engine>,
+    id: u32,
+    stats: Arc<WorkerStats>,
+    mut handler: Box<dyn Handler>,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
+        let (mut batch, mut entry) = (Vec::new(), Vec::new());
+        let rules = &engine.plan.selection.scope.rules;
+        // Most runs specify no format and skip decoding. A dry run reports records that cannot be decoded and
+        // continues.
+        let may_fail = rules.decoding.is_specified() || rules.on_unjudged == Some(OnUnjudged::Fail);
+        let must_decode = may_fail && engine.settings.dry_run.is_none();
+        let decodes = must_decode.then(|| engine.handlers.get().is_some_and(|source| source.decodes()));
+        while engine.scheduler.take(id, &mut batch) {
+            let begun = Instant::now();
+            stats.state.store(1, Relaxed);
+            // Held until the result is settled.
+            let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, positions(&batch)));
+            let mut handle = |batch: &mut Vec<LaneRun>| {
+                if decodes.is_none() && !engine.has_decisions() {
+                    return handle(handler.as_mut(), batch);
+                }
+                let reject = |record: &_| {
+                    if engine.is_decided(record) {
+                        return Some(Rejection::decided_by_user());
+                    }
+                    decodes.and_then(|decodes| undecodable(rules, decodes, record))
+                };
+                handle_accepted(batch, reject, |batch| handle(handler.as_mut(), batch))
+            };
+            let failures = if engine.has_late_results() {
+                handle_unhandled(&mut batch, |record| engine.was_handled_late(record), handle)
+            } else {
+                handle(&mut batch)
+            };
+            let elapsed = begun.elapsed();
+            let records: usize = batch.iter().map(|run| run.records.len()).sum();
+            let failed: usize = failures
+                .iter()
+                .filter_map(|failure| batch.get(failure.run).map(|run| run.records.len().saturating_sub(failure.done)))
+                .sum();
+            engine.settle(std::mem::take(&mut batch), &failures, elapsed);
+            stats.handled.fetch_add(records.saturating_sub(failed) as u64, Relaxed);
+            stats.busy_ns.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+            stats.state.store(0, Relaxed);
+        }
+    })
+}
+
+/// The partition and offset of each record of a batch.
+fn positions(batch: &[LaneRun]) -> impl Iterator<Item = (u32, i64)> {
+    batch.iter().flat_map(|run| run.records.iter().map(|record| (record.partition, record.offset)))
+}
+
+/// Calls the handler. If it panics, the whole batch has failed, since nothing is known about its effects.
+fn handle(handler: &mut dyn Handler, batch: &[LaneRun]) -> Vec<LaneFailure> {
+    catch_unwind(AssertUnwindSafe(|| handler.handle(batch))).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no reason given".into());
+        (0..batch.len())
+            .map(|run| LaneFailure {
+                run,
+                done: 0,
+                error: format!("the handler panicked: {text}"),
+                advice: Advice::Retry,
+            })
+            .collect()
+    })
+}

@@ -1,0 +1,175 @@
+//! Commands of a session: changes to the run, the next run, plans, and lists.
+
+use std::sync::Arc;
+
+use kreplay_model::feed::EventKind;
+
+use super::{
+    SessionLoop,
+    listing::{Answer, Listing},
+    planning::PlanChange,
+    starting::{failed, usage},
+};
+use crate::{
+    plan::Selection,
+    replay::{Command, Problem, RunError, run::Run},
+};
+
+impl SessionLoop {
+    pub(super) fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Start if self.run.is_none() => self.start(),
+            Command::Start => {}
+            Command::ListTopics => self.list_topics(),
+            Command::Plan(names) => self.plan(&names),
+            Command::StopPlanning => {
+                self.plan_task.stop();
+                self.publish_now();
+            }
+            Command::Replay(names) => self.replay(&names),
+            Command::Restart => match &mut self.run {
+                Some(run) => {
+                    run.cancel();
+                    self.restart_pending = true;
+                }
+                None => self.start(),
+            },
+            Command::Pause => self.run.iter_mut().for_each(Run::pause),
+            Command::Resume => self.run.iter_mut().for_each(Run::resume),
+            Command::Cancel => {
+                self.restart_pending = false;
+                self.plan_task.starts_run = false;
+                self.run.iter_mut().for_each(Run::cancel);
+            }
+            Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
+                self.events.push(EventKind::Warning { text: RunError::SingleThreaded.to_string() });
+            }
+            Command::SetConcurrency(wanted) => {
+                let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));
+                match changed {
+                    Ok(()) => {
+                        self.options.settings.concurrency = wanted;
+                        self.options.settings.adaptive = false;
+                    }
+                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
+                }
+                self.publish_change();
+            }
+            Command::SetAdaptive(adaptive) => {
+                match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
+                    Ok(()) => self.options.settings.adaptive = adaptive,
+                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
+                }
+                self.publish_change();
+            }
+            Command::SetRate(rate) => {
+                self.options.settings.rate = rate;
+                self.run.iter_mut().for_each(|run| run.set_rate(rate));
+                self.publish_change();
+            }
+            Command::Decide(decision, key) => self.run.iter_mut().for_each(|run| run.decide(decision, key)),
+            Command::DecideRecord(decision) => self.run.iter_mut().for_each(|run| run.decide_record(decision)),
+            Command::Shutdown => {
+                self.is_closing = true;
+                self.restart_pending = false;
+                self.plan_task.stop();
+                self.run.iter_mut().for_each(Run::cancel);
+            }
+        }
+    }
+
+    fn publish_change(&mut self) {
+        self.published = None;
+        if self.run.is_none() {
+            self.publish_now();
+        }
+    }
+
+    fn replay(&mut self, names: &[String]) {
+        match Selection::topics(names) {
+            Ok(selection) => {
+                self.options.selection = Some(selection.within(self.options.scope.clone()));
+                match &mut self.run {
+                    Some(run) => {
+                        run.cancel();
+                        self.restart_pending = true;
+                    }
+                    None => self.start(),
+                }
+            }
+            Err(error) if self.run.is_some() => self.events.push(EventKind::Warning { text: error.to_string() }),
+            Err(error) => {
+                self.problem = Some(usage(&error));
+                self.publish_now();
+            }
+        }
+    }
+
+    fn plan(&mut self, names: &[String]) {
+        let selection = if names.is_empty() {
+            self.options.selection.clone().ok_or_else(|| "no topics are selected yet".to_owned())
+        } else {
+            let chosen = Selection::topics(names).map_err(|error| error.to_string());
+            chosen.map(|selection| selection.within(self.options.scope.clone()))
+        };
+        match selection {
+            Ok(selection) => self.plan_selection(selection),
+            Err(problem) => self.plan_task.refuse(problem),
+        }
+        self.publish_now();
+    }
+
+    /// Makes a plan of the next run, or of the current run if there is one.
+    pub(super) fn plan_selection(&mut self, selection: Selection) {
+        let mut settings = self.options.settings.clone();
+        settings.group = self.group_of(self.runs + u32::from(self.run.is_none()));
+        self.plan_task.start(&self.options, &self.health, selection, settings);
+    }
+
+    pub(super) fn poll_plan(&mut self) {
+        let change = self.plan_task.poll();
+        if change == PlanChange::None {
+            return;
+        }
+        self.publish_now();
+        if change == PlanChange::Finished && self.plan_task.starts_run && self.run.is_none() && !self.is_closing {
+            if let Some(problem) = self.plan_task.problem() {
+                let text = format!("the run starts without a plan: {problem}");
+                self.events.push(EventKind::Warning { text });
+            }
+            self.start();
+        }
+    }
+
+    pub(super) fn list_topics(&mut self) {
+        if self.run.is_none() {
+            self.problem = None;
+        }
+        let options = &self.options;
+        match Listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
+            Ok(listing) => self.listing = Some(listing),
+            Err(error) => self.report_listing_failure(failed(&error)),
+        }
+        self.publish_now();
+    }
+
+    pub(super) fn poll_listing(&mut self) {
+        match self.listing.as_ref().map(Listing::poll) {
+            None | Some(Answer::Waiting) => return,
+            Some(Answer::Finished) => self.listing = None,
+            Some(Answer::New(Ok(catalog))) => self.catalog = Some(catalog),
+            Some(Answer::New(Err(problem))) => self.report_listing_failure(problem),
+        }
+        self.publish_now();
+    }
+
+    /// Reports why the topics could not be listed. Without a list no run can be started; a current run does not need
+    /// one.
+    fn report_listing_failure(&mut self, problem: Problem) {
+        if self.run.is_none() {
+            self.problem = Some(problem);
+        } else {
+            self.events.push(EventKind::Error { text: problem.text });
+        }
+    }
+}

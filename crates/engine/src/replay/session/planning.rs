@@ -1,0 +1,167 @@
+//! Makes plans on a separate thread.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+    mpsc::{Receiver, TryRecvError, channel},
+};
+
+use kreplay_kafka::{Client, ClientHealth};
+use kreplay_model::feed::{Forecast, Planning, PlanningView, Prediction};
+
+use crate::{
+    plan::{Plan, Planner, Selection},
+    replay::options::SessionOptions,
+    settings::Settings,
+};
+
+/// A plan's prediction still holds if the number of records has changed by at most 1/100.
+const MAX_CHANGE_DIVISOR: u64 = 100;
+
+enum PlanMessage {
+    Progress(Planning),
+    Made(Box<Forecast>),
+    Failed(String),
+    Stopped,
+}
+
+/// A plan in progress on its own thread. If this is dropped, the thread ends soon.
+struct PlanInProgress {
+    messages: Receiver<PlanMessage>,
+    cancel: Arc<AtomicBool>,
+    progress: Planning,
+}
+
+impl Drop for PlanInProgress {
+    fn drop(&mut self) {
+        self.cancel.store(true, Relaxed);
+    }
+}
+
+/// What happened since the last call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlanChange {
+    /// Nothing.
+    None,
+    /// There is new progress.
+    Progress,
+    /// The plan is made or has failed. What waited for it can continue.
+    Finished,
+}
+
+/// Makes the session's plans: the plan in progress and the last finished one.
+#[derive(Default)]
+pub(super) struct PlanTask {
+    in_progress: Option<PlanInProgress>,
+    forecast: Option<Arc<Forecast>>,
+    problem: Option<String>,
+    /// Start a run once the plan is made.
+    pub(super) starts_run: bool,
+}
+
+impl PlanTask {
+    /// Starts making a plan and stops the one in progress. `settings` are those of the planned run.
+    pub(super) fn start(
+        &mut self,
+        options: &SessionOptions,
+        health: &Arc<ClientHealth>,
+        selection: Selection,
+        settings: Settings,
+    ) {
+        self.problem = None;
+        let (sender, messages) = channel();
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (kafka, health, timeout, cancelled) =
+            (options.kafka.clone(), Arc::clone(health), options.timeout, Arc::clone(&cancel));
+        let spawned = std::thread::Builder::new().name("plan".into()).spawn(move || {
+            // Sending fails if the session has moved on.
+            let send = |message| drop(sender.send(message));
+            let client = match Client::new(&kafka, &health) {
+                Ok(client) => client,
+                Err(error) => return send(PlanMessage::Failed(error.to_string())),
+            };
+            let planner = Planner { client: &client, settings: &settings, timeout, cancel: &cancelled };
+            let made = planner.make(&selection, &mut |progress| send(PlanMessage::Progress(progress)));
+            client.close();
+            send(match made {
+                Ok(forecast) => PlanMessage::Made(Box::new(forecast)),
+                Err(error) if error.is_cancelled() => PlanMessage::Stopped,
+                Err(error) => PlanMessage::Failed(error.to_string()),
+            });
+        });
+        match spawned {
+            Ok(_) => self.in_progress = Some(PlanInProgress { messages, cancel, progress: Planning::default() }),
+            Err(error) => self.problem = Some(format!("the operating system cannot start another thread ({error})")),
+        }
+    }
+
+    /// Stops the plan in progress.
+    pub(super) fn stop(&mut self) {
+        self.in_progress = None;
+        self.starts_run = false;
+    }
+
+    /// Reports that no plan can be made.
+    pub(super) fn refuse(&mut self, problem: String) {
+        self.problem = Some(problem);
+    }
+
+    /// Whether a plan is being made.
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_progress.is_some()
+    }
+
+    /// Takes the messages of the thread since the last call. Never waits.
+    pub(super) fn poll(&mut self) -> PlanChange {
+        let Some(in_progress) = &mut self.in_progress else { return PlanChange::None };
+        let mut change = PlanChange::None;
+        loop {
+            match in_progress.messages.try_recv() {
+                Ok(PlanMessage::Progress(progress)) => {
+                    in_progress.progress = progress;
+                    change = PlanChange::Progress;
+                    continue;
+                }
+                Ok(PlanMessage::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
+                Ok(PlanMessage::Failed(problem)) => self.problem = Some(problem),
+                Ok(PlanMessage::Stopped) => {}
+                Err(TryRecvError::Empty) => return change,
+                Err(TryRecvError::Disconnected) => {
+                    self.problem = Some("the plan could not be made; please report this".into());
+                }
+            }
+            self.in_progress = None;
+            return PlanChange::Finished;
+        }
+    }
+
+    /// Why the last plan could not be made.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The plans as the feed shows them.
+    pub(super) fn view(&self) -> PlanningView {
+        PlanningView {
+            forecast: self.forecast.clone(),
+            in_progress: self.in_progress.as_ref().map(|in_progress| in_progress.progress),
+            problem: self.problem.clone(),
+        }
+    }
+
+    /// The last plan's prediction for this run; `None` if it was made for another range or other settings.
+    pub(super) fn predicted(&self, plan: &Plan, settings: &Settings) -> Option<Prediction> {
+        let forecast = self.forecast.as_deref()?;
+        let (made_for, now) = (forecast.coverage.offsets, plan.records());
+        let same = forecast.topics == plan.topics
+            && forecast.partitions.len() == plan.partitions.len()
+            && now.abs_diff(made_for) <= now / MAX_CHANGE_DIVISOR
+            && forecast.conditions.handler == settings.handler.to_string()
+            && forecast.conditions.group.is_some() == settings.group.is_some()
+            && forecast.conditions.scope == plan.selection.scope.to_string();
+        let curve = forecast.curves.iter().find(|curve| curve.ordering == settings.ordering).filter(|_| same)?;
+        let workers = settings.concurrency.get();
+        let point = curve.points.iter().find(|point| point.workers == workers)?;
+        Some(Prediction { elapsed_s: point.elapsed_s, limit: point.limit })
+    }
+}

@@ -1,0 +1,174 @@
+//! The source of `http` handlers and the state that the workers of a run share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use kreplay_engine::rules::Rules;
+use kreplay_model::{
+    domain::{AppendOnlyVec, MASK, Record, Redactor, Secret, TopicPartition},
+    feed::EffectCount,
+};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::{
+    Body, HttpSettings,
+    backoff_gate::BackoffGate,
+    client::Client,
+    endpoint::Endpoint,
+    request::{IDEMPOTENCY_KEY, RequestContent},
+    worker::HttpHandler,
+};
+use crate::setup::HandlerSetup;
+use crate::{EffectForm, Handler, HandlerError, HandlerSource, Preview, PreviewError, PreviewedEffect, RunEnd};
+
+/// Creates handlers that send requests.
+pub(crate) struct HttpSource {
+    shared: Arc<HttpShared>,
+}
+
+/// The state shared by the workers of one run.
+pub(super) struct HttpShared {
+    pub(super) client: Client,
+    pub(super) gate: BackoffGate,
+    pub(super) settings: HttpSettings,
+    pub(super) partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) counts: Counts,
+    /// The configured headers of each request, masked for display.
+    shown: Vec<String>,
+}
+
+/// Counters for the report.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    requests: AtomicU64,
+    /// Answers by the first digit of their status; index 0 counts requests without an answer.
+    answers: [AtomicU64; 6],
+    pub(super) acknowledged: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn answered(&self, status: Option<u16>) {
+        self.requests.fetch_add(1, Relaxed);
+        let class = usize::from(status.unwrap_or_default() / 100);
+        if let Some(count) = self.answers.get(class) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl HttpSource {
+    /// # Errors
+    /// No URL is configured, or it or another setting is invalid.
+    pub(crate) fn open(url: Option<&Secret>, context: &HandlerSetup) -> Result<Self, HandlerError> {
+        let settings = context.settings.http.clone();
+        let wrong = |reason: String| HandlerError::Settings { handler: "http", reason };
+        let url = url.or(settings.url.as_ref());
+        let url = url.ok_or_else(|| wrong("no URL given; write http:URL, or set http.url".into()))?;
+        let endpoint = Endpoint::new(url).map_err(wrong)?;
+        let mut headers = HeaderMap::new();
+        for given in &settings.headers {
+            let (name, value) = header_of(given).map_err(wrong)?;
+            headers.append(name, value);
+        }
+        let mut shown: Vec<_> = settings.headers.iter().map(|header| header.shown().to_owned()).collect();
+        let mut secrets = url.secrets();
+        secrets.extend(settings.headers.iter().flat_map(Secret::secrets));
+        if let Some(value) = endpoint.authorization.clone().filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+            shown.push(format!("authorization: Basic {MASK}"));
+            secrets.extend(value.to_str().ok().and_then(|text| text.strip_prefix("Basic ")).map(str::to_owned));
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let client = Client::new(endpoint, headers, &settings, Redactor::new(secrets)).map_err(wrong)?;
+        let shared = HttpShared {
+            client,
+            gate: BackoffGate::default(),
+            settings,
+            partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
+            counts: Counts::default(),
+            shown,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+fn header_of(given: &Secret) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || format!("`{}` is not a header; write `Name: value`", given.shown());
+    let (name, value) = given.value().split_once(':').ok_or_else(wrong)?;
+    let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
+    let mut value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, IDEMPOTENCY_KEY].contains(&name) {
+        return Err(format!("the header {name} cannot be set: kreplay sets it itself"));
+    }
+    Ok((name, value))
+}
+
+impl HttpShared {
+    /// The source partition of a record.
+    pub(super) fn source(&self, record: &Record) -> Result<&TopicPartition, String> {
+        let source = self.partitions.get(record.partition as usize);
+        source.ok_or_else(|| format!("partition {} is not in the plan", record.partition))
+    }
+}
+
+impl HandlerSource for HttpSource {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(HttpHandler::new(Arc::clone(&self.shared)))
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.shared.settings.body != Body::Value || !self.shared.settings.record_headers.is_empty()
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn effects(&self) -> Vec<EffectCount> {
+        let Counts { requests, answers, acknowledged } = &self.shared.counts;
+        let count = |what: &str, count: &AtomicU64| EffectCount { what: what.into(), count: count.load(Relaxed) };
+        let names = ["answers.none", "answers.1xx", "answers.2xx", "answers.3xx", "answers.4xx", "answers.5xx"];
+        let mut effects = vec![count("acknowledged", acknowledged), count("requests", requests)];
+        effects.extend(names.iter().zip(answers).map(|(name, it)| count(name, it)).filter(|it| it.count > 0));
+        effects
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(RequestPreview(Arc::clone(&self.shared))))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// A preview of the request of each single record, with secrets masked.
+struct RequestPreview(Arc<HttpShared>);
+
+impl Preview for RequestPreview {
+    fn form(&self) -> EffectForm {
+        EffectForm::Requests
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
+        let mut body = RequestContent::new(&self.0.settings);
+        body.push(self.0.source(record)?, &self.0.rules, record)?;
+        let (headers, body) = body.finish();
+        let what = self.0.client.request();
+        let mut content = format!("{what}\n").into_bytes();
+        for (name, value) in &headers {
+            content.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+        }
+        for header in &self.0.shown {
+            content.extend([header.as_bytes(), b"\n"].concat());
+        }
+        content.push(b'\n');
+        content.extend(body);
+        effects.push(PreviewedEffect { what: what.to_owned(), content });
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The handler of one worker: sends a batch request by request.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::{
+    answer::{AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
+    parcel::{BatchProgress, RecordIndex},
+    request::RequestContent,
+    size::HeaderSizes,
+    source::HttpShared,
+};
+use crate::{Advice, Handler, LaneFailure, LaneRun, verdict::Verdict};
+
+/// The maximum total time that a batch waits for an overloaded endpoint; then the rest is failed and retried by the
+/// run's schedule.
+const BATCH_BACKOFF_BUDGET: Duration = Duration::from_secs(10);
+/// After this number of consecutive requests that failed because of the endpoint, the rest of the batch is failed as
+/// well.
+const MAX_ENDPOINT_FAILURES: u32 = 3;
+
+/// The handler of one worker.
+pub(super) struct HttpHandler {
+    shared: Arc<HttpShared>,
+}
+
+/// A batch that is being sent.
+struct Delivery<'a> {
+    shared: &'a HttpShared,
+    batch: &'a [LaneRun],
+    progress: BatchProgress,
+    backoff_budget: Duration,
+    endpoint_failures: u32,
+}
+
+impl Handler for HttpHandler {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let progress = BatchProgress::new(batch.iter().map(|run| run.records.len()));
+        let mut it = Delivery {
+            shared: &self.shared,
+            batch,
+            progress,
+            backoff_budget: BATCH_BACKOFF_BUDGET,
+            endpoint_failures: 0,
+        };
+        while let Some((records, content)) = it.next_request() {
+            it.send_request(&records, content);
+        }
+        self.shared.counts.acknowledged.fetch_add(it.progress.count() as u64, Relaxed);
+        it.progress.failures()
+    }
+}
+
+impl HttpHandler {
+    pub(super) fn new(shared: Arc<HttpShared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<'a> Delivery<'a> {
+    /// Builds the next request; `None` if nothing is left. A record that cannot be encoded fails.
+    fn next_request(&mut self) -> Option<(Vec<RecordIndex>, RequestContent<'a>)> {
+        let shared: &'a HttpShared = self.shared;
+        let settings = &shared.settings;
+        let max_records = if settings.body.takes_many() { settings.batch as usize } else { 1 };
+        loop {
+            let mut content = RequestContent::new(settings);
+            let mut unwritable = None;
+            let batch = self.batch;
+            let records = self.progress.next(settings.per_record, |at| {
+                let full = content.records() >= max_records
+                    || (content.records() > 0 && content.len() as u64 >= settings.max_body);
+                if full || unwritable.is_some() {
+                    return false;
+                }
+                let appended = append(shared, batch, at, &mut content);
+                unwritable = appended.err().map(|error| (at, error));
+                unwritable.is_none()
+            });
+            if let Some((at, error)) = unwritable
+                && records.is_empty()
+            {
+                self.progress.fail(at, &error, Advice::Retry);
+                continue;
+            }
+            return (!records.is_empty()).then_some((records, content));
+        }
+    }
+
+    fn send_request(&mut self, records: &[RecordIndex], content: RequestContent<'_>) {
+        if let Err(wait) = self.shared.gate.wait(&mut self.backoff_budget) {
+            let error = format!("{} asked to back off; retrying later", self.shared.client.request());
+            return self.progress.fail_remaining(&error, Advice::After(wait));
+        }
+        let settings = &self.shared.settings;
+        let options = AnswerOptions {
+            on_denied: settings.on_denied,
+            per_record: settings.per_record && settings.body.takes_many(),
+            records: records.len(),
+        };
+        let (headers, body) = content.finish();
+        let sizes = HeaderSizes::of(&headers);
+        let (status, outcome) = self.shared.client.send(headers, &body, options);
+        self.shared.counts.answered(status);
+        match outcome {
+            RequestOutcome::Accepted => {
+                self.endpoint_failures = 0;
+                for at in records {
+                    self.progress.handled(*at);
+                }
+            }
+            RequestOutcome::PerRecord(verdicts) => {
+                self.endpoint_failures = 0;
+                for (at, verdict) in records.iter().zip(verdicts) {
+                    match verdict {
+                        Verdict::Handled => self.progress.handled(*at),
+                        Verdict::Failed { error, advice } => self.progress.fail(*at, &error, advice),
+                    }
+                }
+            }
+            RequestOutcome::Failed(mut failure) => {
+                if let [at] = records
+                    && let Some(explanation) = sizes.explain(status, settings, &self.batch[at.run].records[at.index])
+                {
+                    failure.error = format!("{}; {explanation}", failure.error);
+                }
+                self.request_failed(records, &failure);
+            }
+        }
+    }
+
+    fn request_failed(&mut self, records: &[RecordIndex], failure: &RequestFailure) {
+        let RequestFailure { error, advice, scope } = failure;
+        match scope {
+            FailureScope::Records => self.endpoint_failures = 0,
+            FailureScope::Overload(time) => self.shared.gate.close_for(*time),
+            FailureScope::Endpoint | FailureScope::Unknown => self.endpoint_failures += 1,
+        }
+        if *advice == Advice::Stop {
+            return self.progress.fail_remaining(error, *advice);
+        }
+        if let [at] = records {
+            self.progress.fail(*at, error, *advice);
+        } else if matches!(scope, FailureScope::Endpoint | FailureScope::Overload(_)) {
+            for at in records {
+                self.progress.fail(*at, error, *advice);
+            }
+        } else {
+            self.send_singly(records);
+        }
+        if self.endpoint_failures >= MAX_ENDPOINT_FAILURES {
+            self.progress.fail_remaining(error, *advice);
+        }
+    }
+
+    /// Sends each record of a failed request alone, because only one of them may be the reason.
+    fn send_singly(&mut self, records: &[RecordIndex]) {
+        for at in records {
+            if self.progress.is_settled(*at) {
+                continue;
+            }
+            let mut content = RequestContent::new(&self.shared.settings);
+            match append(self.shared, self.batch, *at, &mut content) {
+                Ok(()) => self.send_request(&[*at], content),
+                Err(error) => self.progress.fail(*at, &error, Advice::Retry),
+            }
+        }
+    }
+}
+
+fn append(
+    shared: &HttpShared,
+    batch: &[LaneRun],
+    at: RecordIndex,
+    content: &mut RequestContent<'_>,
+) -> Result<(), String> {
+    let record = &batch[at.run].records[at.index];
+    content.push(shared.source(record)?, &shared.rules, record)
+}

@@ -1,0 +1,273 @@
+//! `ndjson`: writes each record as a JSON line to a file or standard output.
+
+pub(super) mod line;
+mod sink;
+
+use std::{path::Path, sync::Arc};
+
+use kreplay_engine::rules::Rules;
+use kreplay_model::domain::{AppendOnlyVec, Record, TopicPartition};
+use parking_lot::Mutex;
+
+use super::{
+    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
+    PreviewOnlyHandler, PreviewedEffect, RunEnd,
+};
+use crate::setup::HandlerSetup;
+pub(super) use line::append_decoded;
+use sink::{LineSink, WriteError};
+
+/// A block of lines is written when it reaches this size, even within a batch, so that a batch of large records needs
+/// no second copy of itself in memory.
+const MAX_BLOCK_BYTES: usize = 1 << 20;
+
+/// The source of `ndjson` handlers: the output that all workers share.
+#[derive(Clone, Debug)]
+pub(super) struct NdjsonSource {
+    sink: Arc<Mutex<LineSink>>,
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl NdjsonSource {
+    pub(super) fn open(path: Option<&Path>, context: &HandlerSetup) -> Result<Self, HandlerError> {
+        Ok(Self {
+            sink: Arc::new(Mutex::new(LineSink::open(path)?)),
+            partitions: Arc::clone(&context.partitions),
+            rules: Arc::clone(&context.rules),
+        })
+    }
+}
+
+impl HandlerSource for NdjsonSource {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(NdjsonHandler::new(self.clone()))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn decodes(&self) -> bool {
+        true
+    }
+
+    /// If this fails, records that count as handled may be lost in a system crash.
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        self.sink.lock().finish()
+    }
+}
+
+/// A source for previews only: it opens and writes nothing.
+#[derive(Debug)]
+pub(super) struct PreviewSource {
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl PreviewSource {
+    pub(super) fn of(context: &HandlerSetup) -> Self {
+        Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
+    }
+}
+
+impl HandlerSource for PreviewSource {
+    /// Every record fails. Lines are written by [`NdjsonSource`].
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(PreviewOnlyHandler("the ndjson handler was opened for previews only"))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions), rules: Arc::clone(&self.rules) }))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// Builds the line of a record.
+struct LinePreview {
+    partitions: Arc<AppendOnlyVec<TopicPartition>>,
+    rules: Arc<Rules>,
+}
+
+impl Preview for LinePreview {
+    fn form(&self) -> EffectForm {
+        EffectForm::Lines
+    }
+
+    fn preview(&mut self, record: &Record, effects: &mut Vec<PreviewedEffect>) -> Result<(), PreviewError> {
+        let id = self.partitions.get(record.partition as usize);
+        let id = id.ok_or_else(|| format!("partition {} is not in the plan", record.partition))?;
+        let mut content = Vec::new();
+        line::append_decoded(&mut content, id, &self.rules, record).map_err(|error| error.to_string())?;
+        content.pop();
+        effects.push(PreviewedEffect { what: "line".into(), content });
+        Ok(())
+    }
+}
+
+/// Writes lines. When a batch returns, its lines have been passed to the operating system. A failed batch may have
+/// written lines that are written again on a retry.
+#[derive(Debug)]
+struct NdjsonHandler {
+    output: NdjsonSource,
+    block: Vec<u8>,
+}
+
+impl NdjsonHandler {
+    fn new(output: NdjsonSource) -> Self {
+        Self { output, block: Vec::new() }
+    }
+
+    fn flush(&mut self) -> Result<(), WriteError> {
+        let result = self.output.sink.lock().write(&self.block);
+        self.block.clear();
+        // One huge record must not hold its memory for the rest of the run.
+        self.block.shrink_to(2 * MAX_BLOCK_BYTES);
+        result
+    }
+}
+
+impl Handler for NdjsonHandler {
+    fn handle(&mut self, batch: &[LaneRun]) -> Vec<LaneFailure> {
+        let mut failures = Vec::new();
+        // The first record that is not written yet, as run and index within the run.
+        let mut next = (0, 0);
+        for (run, lane) in batch.iter().enumerate() {
+            for (done, record) in lane.records.iter().enumerate() {
+                let appended = match self.output.partitions.get(record.partition as usize) {
+                    Some(source) => line::append_decoded(&mut self.block, source, &self.output.rules, record)
+                        .map_err(|error| (error.to_string(), error.advice())),
+                    None => Err((format!("partition {} is not in the plan", record.partition), Advice::Retry)),
+                };
+                if let Err((error, advice)) = appended {
+                    failures.push(LaneFailure { run, done, error, advice });
+                    break;
+                }
+                if self.block.len() >= MAX_BLOCK_BYTES {
+                    if let Err(write_error) = self.flush() {
+                        return fail_from(next, batch, failures, &write_error);
+                    }
+                    next = (run, done + 1);
+                }
+            }
+        }
+        match self.flush() {
+            Ok(()) => failures,
+            Err(write_error) => fail_from(next, batch, failures, &write_error),
+        }
+    }
+}
+
+/// Fails every run that is not written completely, and drops the failures found for these runs before.
+fn fail_from(
+    (first, done): (usize, usize),
+    batch: &[LaneRun],
+    mut failures: Vec<LaneFailure>,
+    write_error: &WriteError,
+) -> Vec<LaneFailure> {
+    failures.retain(|failure| failure.run < first);
+    for (run, lane) in batch.iter().enumerate().skip(first) {
+        let done = if run == first { done } else { 0 };
+        if done < lane.records.len() {
+            failures.push(LaneFailure {
+                run,
+                done,
+                error: write_error.text.clone(),
+                advice: if write_error.is_final { Advice::Stop } else { Advice::Retry },
+            });
+        }
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{lane, record};
+
+    fn disk_error() -> WriteError {
+        WriteError { text: "disk".into(), is_final: false }
+    }
+
+    fn handler(path: &Path) -> NdjsonHandler {
+        let context = HandlerSetup::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
+        NdjsonHandler::new(NdjsonSource::open(Some(path), &context).unwrap())
+    }
+
+    #[test]
+    fn a_handled_batch_is_in_the_file_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let mut handler = handler(&path);
+        let second = LaneRun { lane: 1, records: vec![record(1, 7, Some(b"\xfe"), None, &[])] };
+        assert_eq!(handler.handle(&[lane(0, 2), second]), []);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let got: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|line| format!("{}-{}@{}", line["topic"].as_str().unwrap(), line["partition"], line["offset"]))
+            .collect();
+        assert_eq!(got, ["a-0@0", "a-0@1", "b-1@7"]);
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_partition_fails_only_its_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let stray = LaneRun {
+            lane: 0,
+            records: vec![record(0, 0, None, None, &[]), record(9, 0, None, None, &[]), record(0, 1, None, None, &[])],
+        };
+        let failures = handler(&path).handle(&[stray, lane(1, 1)]);
+        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 1)]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_failed_write_fails_every_run() {
+        let failures = handler(Path::new("/dev/full")).handle(&[lane(0, 2), lane(1, 1)]);
+        assert_eq!(failures.iter().map(|f| (f.run, f.done)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+        assert!(failures[1].error.contains("/dev/full"), "{}", failures[1].error);
+    }
+
+    #[test]
+    fn written_runs_are_not_failed_by_a_later_block() {
+        let batch = [lane(0, 2), lane(1, 3), lane(2, 1)];
+        let known = vec![
+            LaneFailure { run: 0, done: 1, error: "own".into(), advice: Advice::Retry },
+            LaneFailure { run: 1, done: 2, error: "own".into(), advice: Advice::Retry },
+        ];
+        let failures = fail_from((1, 1), &batch, known, &disk_error());
+        let got: Vec<_> = failures.iter().map(|f| (f.run, f.done, f.error.as_str())).collect();
+        assert_eq!(got, [(0, 1, "own"), (1, 1, "disk"), (2, 0, "disk")]);
+        assert_eq!(fail_from((2, 1), &batch, Vec::new(), &disk_error()), []);
+    }
+
+    #[test]
+    fn large_batches_are_written_in_blocks_of_whole_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let value = vec![b'x'; MAX_BLOCK_BYTES / 3];
+        let records = (0..10).map(|offset| record(0, offset, None, Some(&value), &[])).collect();
+        let mut handler = handler(&path);
+        assert_eq!(handler.handle(&[LaneRun { lane: 0, records }]), []);
+        assert!(handler.block.capacity() <= 2 * MAX_BLOCK_BYTES);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 10);
+    }
+}

@@ -1,0 +1,168 @@
+//! `topic`: republishes records, by default exactly once. A batch is one transaction, which also commits the positions
+//! of its partitions.
+//!
+//! This requires a partition to be a lane, because a committed position is a single offset below which every record is
+//! written. Without transactions (`topic.transactional = false`) the run's lanes are used, and records may be sent
+//! twice after a crash.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `settings` | the table `[topic]` |
+//! | `targets`, `outgoing` | where a record is written |
+//! | `work`, `republish` | a batch, its remaining records, and its transaction |
+//! | `ledger`, `offset_recovery` | positions: their owner, what is committed, what is uncertain |
+//! | `pool` | the producers |
+//! | `preview` | effects without writing |
+
+mod ledger;
+mod offset_recovery;
+mod open;
+mod outgoing;
+mod pool;
+mod preview;
+mod republish;
+mod settings;
+mod targets;
+#[cfg(test)]
+mod topic_test;
+mod work;
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+pub use settings::{Compression, Partitioner, TopicKey, TopicSettings};
+
+use kreplay_model::{
+    domain::{Offset, TopicPartition},
+    feed::{EffectCount, EventKind, EventLog},
+};
+
+use super::{Handler, HandlerError, HandlerSource, PositionStore, Positions, Preview, RunEnd};
+pub(super) use open::open;
+use republish::{Republisher, TopicHandler};
+
+/// The target duration of a batch, because each transaction has a fixed cost.
+const BATCH_TIME: Duration = Duration::from_millis(100);
+
+/// Creates the handlers of one run.
+pub(super) struct TopicSource {
+    shared: Arc<Republisher>,
+    events: EventLog,
+    /// Whether topics that are read must not be written to.
+    guard_loops: bool,
+    /// The thread that commits positions, if positions are stored in a group.
+    position_thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl TopicSource {
+    fn stop(&self) {
+        self.shared.stopped.store(true, Relaxed);
+        if let Some(position_thread) = self.position_thread.lock().take() {
+            // The thread returns nothing.
+            drop(position_thread.join());
+        }
+    }
+}
+
+impl HandlerSource for TopicSource {
+    fn make(&self, _worker: u32) -> Box<dyn Handler> {
+        Box::new(TopicHandler(Arc::clone(&self.shared)))
+    }
+
+    fn wants_headers(&self) -> bool {
+        true
+    }
+
+    fn expected_s(&self) -> Option<f64> {
+        None
+    }
+
+    fn batch_time(&self) -> Option<Duration> {
+        Some(BATCH_TIME)
+    }
+
+    fn joined(&self, id: &TopicPartition) {
+        if self.guard_loops {
+            self.shared.router.targets.forbid(&id.topic);
+        }
+        if let Some(ledger) = &self.shared.ledger {
+            ledger.joined();
+        }
+    }
+
+    fn position_store(&self) -> PositionStore {
+        if self.shared.ledger.is_some() { PositionStore::TargetGroup } else { PositionStore::Run }
+    }
+
+    fn claim(&self, partitions: &[TopicPartition], _logs: &super::Logs) -> Result<Vec<Option<Offset>>, HandlerError> {
+        let Some(ledger) = &self.shared.ledger else { return Ok(vec![None; partitions.len()]) };
+        if !ledger.has_members() {
+            self.shared.pool.take_over().map_err(|error| self.shared.init_error(&error))?;
+        }
+        let within = self.shared.timeouts.max_pending_time();
+        let committed = ledger.committed(partitions, within).map_err(open::target_error)?;
+        for (id, committed) in partitions.iter().zip(&committed) {
+            let index = self.shared.router.sources.iter().zip(0_u32..).find(|(known, _)| *known == id);
+            if let Some((_, index)) = index.filter(|_| !ledger.has_members()) {
+                ledger.set_committed(index, *committed);
+            }
+        }
+        Ok(committed)
+    }
+
+    fn watch(&self, positions: Arc<dyn Positions>) {
+        let Some(ledger) = &self.shared.ledger else { return };
+        ledger.watch(positions);
+        let shared = Arc::clone(&self.shared);
+        let spawned = std::thread::Builder::new()
+            .name("positions".into())
+            .spawn(move || offset_recovery::run_position_thread(&shared));
+        match spawned {
+            Ok(position_thread) => *self.position_thread.lock() = Some(position_thread),
+            Err(error) => self.events.push(EventKind::Warning {
+                text: format!(
+                    "positions are committed only together with records, because a thread could not be started: {error}"
+                ),
+            }),
+        }
+    }
+
+    fn release(&self, partitions: &[u32]) {
+        if let Err(error) = self.shared.commit_positions(partitions.iter().copied(), true) {
+            self.events.push(EventKind::Warning {
+                text: format!(
+                    "the last positions could not be committed, so records skipped or dead-lettered since then will be \
+                     processed again: {error}"
+                ),
+            });
+        }
+    }
+
+    fn effects(&self) -> Vec<EffectCount> {
+        self.shared.router.targets.effects()
+    }
+
+    fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
+        Ok(Box::new(preview::TopicPreview(Arc::clone(&self.shared))))
+    }
+
+    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
+        self.stop();
+        // Members of a group have released their partitions before leaving.
+        if let Some(ledger) = self.shared.ledger.as_ref().filter(|ledger| !ledger.has_members()) {
+            self.release(&(0..ledger.len()).collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TopicSource {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,256 @@
+//! The target topics: looked up or created once, and counted.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use chrono::Utc;
+use kreplay_kafka::{Catalog, CatalogError, Client, TopicLimits, span, topic_limits};
+use kreplay_model::{
+    domain::{PartitionCount, Record},
+    feed::{EffectCount, EventKind, EventLog},
+};
+use kreplay_topics::{
+    Strategy,
+    create::{self, TopicState, WantedTopic},
+};
+use parking_lot::{Mutex, RwLock};
+
+use super::outgoing::Outgoing;
+use crate::Advice;
+
+/// How long describing or creating a topic may take.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A target topic.
+#[derive(Debug)]
+pub(super) struct TargetTopic {
+    /// The topic's name.
+    pub(super) name: String,
+    /// The number of partitions when it was looked up. Partitions added later are not used, so that keys keep their
+    /// partition.
+    pub(super) partitions: i32,
+    /// The number of records written to it.
+    sent: AtomicU64,
+    /// The limits of what it accepts, as reported by the cluster; looked up on first use.
+    limits: OnceLock<TopicLimits>,
+    /// Whether a warning about timestamps was emitted.
+    has_warned: AtomicBool,
+}
+
+impl TargetTopic {
+    fn new(name: String, partitions: i32) -> Self {
+        Self { name, partitions, sent: AtomicU64::new(0), limits: OnceLock::new(), has_warned: AtomicBool::new(false) }
+    }
+
+    /// Counts written records.
+    pub(super) fn count(&self, records: u64) {
+        self.sent.fetch_add(records, Relaxed);
+    }
+}
+
+/// Why a record has no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RoutingError {
+    pub(super) error: String,
+    pub(super) advice: Advice,
+}
+
+impl RoutingError {
+    /// An error that a retry cannot fix.
+    #[allow(clippy::needless_pass_by_value, reason = "errors are handed on by `map_err`")]
+    pub(super) fn permanent(error: impl ToString) -> Self {
+        Self { error: error.to_string(), advice: Advice::GiveUp }
+    }
+}
+
+/// What to do about a missing topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MissingTopic {
+    /// Fail its records.
+    Refuse,
+    /// Create it.
+    Create,
+    /// Assume that it was created; for previews.
+    AssumeCreated,
+}
+
+/// The target topics of a run.
+pub(super) struct TargetTopics {
+    /// A client of the target cluster.
+    client: Client,
+    strategy: Strategy,
+    missing: MissingTopic,
+    /// Topics of that cluster that are read and must not be written to.
+    forbidden: RwLock<HashSet<String>>,
+    by_channel: RwLock<HashMap<Vec<u8>, Arc<TargetTopic>>>,
+    all: Mutex<BTreeMap<String, Arc<TargetTopic>>>,
+    loop_error: Mutex<Option<String>>,
+}
+
+impl TargetTopics {
+    pub(super) fn new(client: Client, strategy: Strategy, missing: MissingTopic) -> Self {
+        Self {
+            client,
+            strategy,
+            missing,
+            forbidden: RwLock::default(),
+            by_channel: RwLock::default(),
+            all: Mutex::default(),
+            loop_error: Mutex::default(),
+        }
+    }
+
+    /// Forbids writing to a topic that is read: what is written would be read again, endlessly.
+    pub(super) fn forbid(&self, topic: &str) {
+        self.forbidden.write().insert(topic.to_owned());
+        if self.all.lock().contains_key(topic) {
+            self.loop_error.lock().get_or_insert_with(|| loop_text(topic));
+        }
+    }
+
+    /// The error if a target topic has become a source topic; the run has to stop.
+    pub(super) fn loop_error(&self) -> Option<String> {
+        self.loop_error.lock().clone()
+    }
+
+    /// The target topic of a channel.
+    pub(super) fn of(&self, channel: &[u8]) -> Result<Arc<TargetTopic>, RoutingError> {
+        if let Some(target) = self.by_channel.read().get(channel) {
+            return Ok(Arc::clone(target));
+        }
+        let destination = self.strategy.destination(channel).map_err(RoutingError::permanent)?;
+        let name = destination.topic.into_owned();
+        if self.forbidden.read().contains(&name) {
+            return Err(RoutingError { error: loop_text(&name), advice: Advice::Stop });
+        }
+        // One lookup at a time: other workers usually need the same topic.
+        let mut all = self.all.lock();
+        let target = if let Some(known) = all.get(&name) {
+            Arc::clone(known)
+        } else {
+            let partitions = self.find(&name, destination.partitions)?;
+            let target = Arc::new(TargetTopic::new(name.clone(), partitions));
+            all.insert(name, Arc::clone(&target));
+            target
+        };
+        drop(all);
+        self.by_channel.write().insert(channel.to_vec(), Arc::clone(&target));
+        Ok(target)
+    }
+
+    /// The number of partitions of a topic. Creates the topic if it is missing and that is allowed.
+    fn find(&self, name: &str, partitions: PartitionCount) -> Result<i32, RoutingError> {
+        let catalog = Catalog::new(&self.client, ADMIN_TIMEOUT);
+        let found = match catalog.topic(name) {
+            Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::AssumeCreated => {
+                return Ok(i32::try_from(partitions.get()).unwrap_or(i32::MAX));
+            }
+            Err(CatalogError::UnknownTopic(_)) if self.missing == MissingTopic::Create => {
+                let wanted = [WantedTopic { name: name.to_owned(), partitions }];
+                let made = create::create(&self.client, &wanted, self.strategy.replication, false, ADMIN_TIMEOUT);
+                let failed = |error: &dyn std::fmt::Display| RoutingError {
+                    error: format!("topic {name} cannot be created: {error}"),
+                    advice: Advice::Stop,
+                };
+                match made.map_err(|error| failed(&error))?.into_iter().next().map(|one| one.state) {
+                    Some(TopicState::Failed { reason }) => return Err(failed(&reason)),
+                    _ => catalog.topic(name),
+                }
+            }
+            found => found,
+        };
+        found.map(|topic| topic.partitions).map_err(|error| match error {
+            CatalogError::UnknownTopic(_) => RoutingError::permanent(format!(
+                "topic {name} does not exist; create it (kreplay topics create), or set topic.create = true"
+            )),
+            CatalogError::NotAuthorized(_) => RoutingError {
+                error: format!("not authorized for topic {name}; grant WRITE and DESCRIBE on it"),
+                advice: Advice::Stop,
+            },
+            other => {
+                RoutingError { error: format!("topic {name} cannot be written to: {other}"), advice: Advice::Retry }
+            }
+        })
+    }
+
+    /// Looks up the limits of all known topics with one request.
+    pub(super) fn look_up_limits(&self) {
+        let all = self.all.lock();
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        let mut found = topic_limits(self.client.config(), &names, ADMIN_TIMEOUT);
+        for (name, target) in all.iter() {
+            let _ = target.limits.set(found.remove(name).unwrap_or_default());
+        }
+    }
+
+    /// The limits of a topic.
+    pub(super) fn limits_of<'a>(&self, target: &'a TargetTopic) -> &'a TopicLimits {
+        target.limits.get_or_init(|| {
+            topic_limits(self.client.config(), &[&target.name], ADMIN_TIMEOUT).remove(&target.name).unwrap_or_default()
+        })
+    }
+
+    /// The smallest maximum batch size of the topics with known limits.
+    pub(super) fn smallest_batch_bytes(&self) -> Option<u64> {
+        self.all.lock().values().filter_map(|target| target.limits.get()?.max_message_bytes).min()
+    }
+
+    /// Warns once per topic if it does not keep timestamps, or if its retention would delete the records.
+    pub(super) fn warn_about_timestamps(&self, records: &[Record], outgoing: &[Outgoing<'_>], events: &EventLog) {
+        let now = Utc::now().timestamp_millis();
+        for (record, one) in records.iter().zip(outgoing) {
+            let (Some(timestamp), false) = (one.timestamp_ms, one.target.has_warned.load(Relaxed)) else { continue };
+            let limits = self.limits_of(&one.target);
+            let name = &one.target.name;
+            let text = if limits.log_append_time {
+                format!(
+                    "topic {name} sets timestamps to the time of writing (message.timestamp.type = LogAppendTime), so \
+                     records do not keep theirs"
+                )
+            } else if limits.expires(timestamp, now) {
+                format!(
+                    "topic {name} keeps records for {} (retention.ms), but the record at offset {} is {} old and would \
+                     be deleted soon after it is written; raise retention.ms of {name}, or set topic.timestamps = \
+                     \"now\"",
+                    span(limits.retention_ms.unwrap_or_default()),
+                    record.offset,
+                    span(now - timestamp)
+                )
+            } else {
+                continue;
+            };
+            if !one.target.has_warned.swap(true, Relaxed) {
+                events.push(EventKind::Warning { text });
+            }
+        }
+    }
+
+    /// The number of records written to each topic.
+    pub(super) fn effects(&self) -> Vec<EffectCount> {
+        let count = |target: &Arc<TargetTopic>| EffectCount {
+            what: format!("records.{}", target.name),
+            count: target.sent.load(Relaxed),
+        };
+        self.all.lock().values().map(count).collect()
+    }
+
+    /// Adds a topic without a lookup.
+    #[cfg(test)]
+    pub(super) fn add_known(&self, name: &str, partitions: i32) {
+        let target = Arc::new(TargetTopic::new(name.into(), partitions));
+        self.all.lock().insert(name.into(), target);
+    }
+}
+
+fn loop_text(topic: &str) -> String {
+    format!(
+        "topic {topic} would be both read and written, which never ends; write to another topic, or remove it from the \
+         selection (a run with an end may set topic.allow_same_topic = true)"
+    )
+}

@@ -1,0 +1,88 @@
+//! Tests of routing, without a broker.
+
+use std::sync::Arc;
+
+use kreplay_engine::rules::Rules;
+use kreplay_kafka::{Client, KafkaConfig};
+use kreplay_model::domain::{KeyHash, Record, TopicPartition};
+use kreplay_topics::{Channel, Strategy};
+
+use super::{
+    outgoing::Router,
+    settings::TopicSettings,
+    targets::{MissingTopic, RoutingError, TargetTopics},
+};
+use crate::{Advice, testing::record};
+
+/// A router for partition 3 of `orders.eu`, with targets that need no lookup.
+fn router(settings: &TopicSettings, strategy: Strategy, topics: &[(&str, i32)]) -> Router {
+    let kafka = KafkaConfig { bootstrap_servers: "127.0.0.1:1".into(), ..KafkaConfig::default() };
+    let targets = TargetTopics::new(Client::new(&kafka, &Arc::default()).unwrap(), strategy, MissingTopic::Refuse);
+    for (name, partitions) in topics {
+        targets.add_known(name, *partitions);
+    }
+    let sources = Arc::new([TopicPartition::new("orders.eu", 3)].into_iter().collect());
+    Router::new(settings, targets, sources, Arc::new(Rules::default()))
+}
+
+fn all_to(name: &str) -> Strategy {
+    Strategy { default_topic: Some(name.parse().unwrap()), ..Strategy::default() }
+}
+
+fn routed(router: &Router, record: &Record) -> Result<(String, i32, Option<Vec<u8>>), RoutingError> {
+    let outgoing = router.route(record)?;
+    Ok((outgoing.target.name.clone(), outgoing.partition, outgoing.key.map(std::borrow::Cow::into_owned)))
+}
+
+#[test]
+fn records_are_partitioned_by_key_or_keep_their_partition() {
+    let router = router(&TopicSettings::default(), all_to("{channel}.v2"), &[("orders.eu.v2", 5)]);
+    let keyed = KeyHash::Murmur2.partition(b"k", 5);
+    assert_eq!(
+        routed(&router, &record(0, 7, Some(b"k"), None, &[])),
+        Ok(("orders.eu.v2".into(), keyed, Some(b"k".to_vec())))
+    );
+    assert_eq!(routed(&router, &record(0, 7, None, Some(b"v"), &[])), Ok(("orders.eu.v2".into(), 3, None)));
+}
+
+#[test]
+fn channels_keys_and_partitions_can_come_from_templates() {
+    let strategy = Strategy {
+        groups: vec!["user.*=realtime.user:4".parse().unwrap()],
+        default_topic: Some("realtime".parse().unwrap()),
+        ..Strategy::default()
+    };
+    let settings = TopicSettings {
+        key: "channel".parse().unwrap(),
+        partition: Some("{shard}".parse().unwrap()),
+        ..TopicSettings::default()
+    };
+    let settings = TopicSettings { channel: "{header.channel}".parse::<Channel>().unwrap(), ..settings };
+    let router = router(&settings, strategy, &[("realtime.user", 4), ("realtime", 10)]);
+    let send = |channel: &[u8], value: &[u8]| {
+        routed(&router, &record(0, 0, None, Some(value), &[(b"channel", Some(channel))]))
+    };
+    assert_eq!(send(b"user.7", br#"{"shard":2}"#), Ok(("realtime.user".into(), 2, Some(b"user.7".to_vec()))));
+    assert_eq!(send(b"other", br#"{"shard":"9"}"#), Ok(("realtime".into(), 9, Some(b"other".to_vec()))));
+    for (channel, value, part) in [
+        (&b"user.7"[..], &br#"{"shard":4}"#[..], "has no partition 4; it has 4"),
+        (b"user.7", br#"{"shard":-1}"#, "has no partition -1"),
+        (b"user.7", br#"{"shard":"x"}"#, "does not yield a partition number"),
+        (b"user.7", b"no JSON", "yields nothing for this record"),
+    ] {
+        let misrouted = send(channel, value).unwrap_err();
+        assert!(misrouted.error.contains(part) && misrouted.advice == Advice::GiveUp, "{misrouted:?}");
+    }
+    let nothing = routed(&router, &record(0, 0, None, None, &[])).unwrap_err();
+    assert!(nothing.error.contains("the channel's template"), "{nothing:?}");
+}
+
+#[test]
+fn source_topics_are_not_written_to() {
+    let router = router(&TopicSettings::default(), all_to("copy"), &[("copy", 1)]);
+    assert!(routed(&router, &record(0, 0, None, None, &[])).is_ok());
+    assert_eq!(router.targets.loop_error(), None);
+    // A run that follows the log discovers a new matching topic.
+    router.targets.forbid("copy");
+    assert!(router.targets.loop_error().unwrap().contains("never ends"));
+}

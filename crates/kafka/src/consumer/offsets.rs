@@ -1,0 +1,176 @@
+//! Commits and fetches a group's offsets.
+
+use std::time::Duration;
+
+use kreplay_model::domain::{Offset, TopicPartition};
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::Membership;
+use crate::{
+    client::{ContextRef, ReadContext, is_outage},
+    native::{commit_async, committed_note},
+};
+
+/// Commits positions, each with its note from the client's membership. If the broker rejects the notes as too long, a
+/// synchronous commit is repeated without them.
+///
+/// # Errors
+/// librdkafka's error; with `Sync` also the error of a single partition.
+pub(super) fn commit(
+    consumer: &BaseConsumer<ReadContext>,
+    positions: &[(TopicPartition, Offset)],
+    mode: CommitMode,
+) -> Result<(), KafkaError> {
+    if positions.is_empty() {
+        return Ok(());
+    }
+    let membership = &consumer.context_ref().membership;
+    match mode {
+        CommitMode::Async => commit_async(consumer, &with_notes(membership.as_deref(), positions)?),
+        CommitMode::Sync => {
+            match (commit_and_wait(consumer, &with_notes(membership.as_deref(), positions)?), membership) {
+                (Err(error), Some(membership)) if is_note_too_long(&error) => {
+                    membership.notes_refused();
+                    commit_and_wait(consumer, &with_notes(None, positions)?)
+                }
+                (result, _) => result,
+            }
+        }
+    }
+}
+
+fn with_notes(
+    membership: Option<&dyn Membership>,
+    positions: &[(TopicPartition, Offset)],
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (id, offset) in positions {
+        list.add_partition_offset(&id.topic, id.partition.0, NativeOffset::Offset(offset.get()))?;
+        let note = membership.map(|membership| membership.note(id, *offset)).filter(|note| !note.is_empty());
+        if let (Some(note), Some(mut element)) = (note, list.find_partition(&id.topic, id.partition.0)) {
+            element.set_metadata(note);
+        }
+    }
+    Ok(list)
+}
+
+fn commit_and_wait(consumer: &BaseConsumer<ReadContext>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    consumer.commit(list, CommitMode::Sync)?;
+    // The commit as a whole succeeds even if single partitions were rejected.
+    check_committed(list)
+}
+
+fn is_note_too_long(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
+}
+
+/// Returns the error of the first partition whose offset was not committed, from the list that a commit returned.
+pub(crate) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaError> {
+    for element in list.elements() {
+        if let Err(error) = element.error() {
+            return Err(KafkaError::ConsumerCommit(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)));
+        }
+    }
+    Ok(())
+}
+
+/// The positions in the list that a successful commit returned.
+pub(crate) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Offset)> {
+    let position = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
+        NativeOffset::Offset(raw) => {
+            Some((TopicPartition::new(element.topic(), element.partition()), Offset::new(raw)?))
+        }
+        _ => None,
+    };
+    list.elements().into_iter().filter_map(position).collect()
+}
+
+/// Reports a failed commit to the membership.
+pub(crate) fn report_commit_failure(membership: &dyn Membership, error: &KafkaError) {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => membership.notes_refused(),
+        Some(code) if is_outage(code) || is_temporary(code) => membership.commit_again(),
+        _ => membership.commit_failed(&error.to_string()),
+    }
+}
+
+/// Whether a commit failed only because of the current state of the group or its coordinator. A later commit will
+/// succeed, unless the partitions belong to another member by then.
+fn is_temporary(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::IllegalGeneration
+            | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::StaleMemberEpoch
+            | RDKafkaErrorCode::NoOffset
+            | RDKafkaErrorCode::WaitingForCoordinator
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::RequestTimedOut
+    )
+}
+
+/// Committed offsets could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommittedError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error("the broker returned no committed offset for {0}")]
+    Missing(TopicPartition),
+}
+
+impl CommittedError {
+    /// Whether the cause is temporary: brokers are unreachable or still starting.
+    pub(super) fn is_transient(&self) -> bool {
+        let Self::Kafka(error) = self else { return false };
+        error.rdkafka_error_code().is_some_and(|code| {
+            is_outage(code)
+                || matches!(
+                    code,
+                    RDKafkaErrorCode::WaitingForCoordinator
+                        | RDKafkaErrorCode::CoordinatorLoadInProgress
+                        | RDKafkaErrorCode::CoordinatorNotAvailable
+                        | RDKafkaErrorCode::NotCoordinator
+                        | RDKafkaErrorCode::NetworkException
+                )
+        })
+    }
+}
+
+/// The group's committed offsets, in the order of `partitions`; `None` where there is none. `found_note` receives the
+/// note stored with each offset.
+///
+/// # Errors
+/// [`CommittedError`] of the request or of one partition.
+pub(super) fn committed(
+    consumer: &BaseConsumer<ReadContext>,
+    list: &TopicPartitionList,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+    mut found_note: impl FnMut(&TopicPartition, Offset, &str),
+) -> Result<Vec<Option<Offset>>, CommittedError> {
+    let answer = consumer.committed_offsets(list.clone(), timeout)?;
+    partitions
+        .iter()
+        .map(|id| {
+            let Some(element) = answer.find_partition(&id.topic, id.partition.0) else {
+                return Err(CommittedError::Missing(id.clone()));
+            };
+            element.error()?;
+            let offset = match element.offset() {
+                NativeOffset::Offset(raw) => Offset::new(raw),
+                _ => None,
+            };
+            if let Some(offset) = offset {
+                found_note(id, offset, &committed_note(&answer, &id.topic, id.partition.0));
+            }
+            Ok(offset)
+        })
+        .collect()
+}

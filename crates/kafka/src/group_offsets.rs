@@ -1,0 +1,135 @@
+//! The committed offsets and notes of a group, without joining it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kreplay_model::domain::{Offset, TopicPartition};
+use rdkafka::{
+    Offset as NativeOffset, TopicPartitionList,
+    consumer::{CommitMode, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{
+    client::{Client, ClientError, ClientHealth, KafkaConfig, drop_in_background},
+    consumer::check_committed,
+    group_member::GroupMetadata,
+    native::{committed_by, committed_note},
+};
+
+/// Delay before a retry: the coordinator of a new group takes a moment to become available.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A position to commit, and the note to store with it.
+pub type Commit = (TopicPartition, Offset, String);
+
+/// Access to the committed offsets of a group without joining it. Brokers reject commits while the group has members.
+pub struct GroupOffsets {
+    client: Client,
+    group: String,
+}
+
+impl GroupOffsets {
+    /// Creates a client for the offsets of a group.
+    ///
+    /// # Errors
+    /// [`ClientError::Configuration`].
+    pub fn new(config: &KafkaConfig, group: &str) -> Result<Self, ClientError> {
+        let client = Client::for_group(group, config, &Arc::<ClientHealth>::default())?;
+        Ok(Self { client, group: group.to_owned() })
+    }
+
+    /// All committed offsets of the group, over all topics, in no particular order. Empty if the group does not exist.
+    ///
+    /// # Errors
+    /// The broker's message, if no request succeeded `within` the given time.
+    pub fn all(&self, within: Duration) -> Result<Vec<(TopicPartition, Offset)>, ClientError> {
+        let deadline = Instant::now() + within;
+        loop {
+            match committed_by(&self.client.consumer, &self.group, REQUEST_TIMEOUT.min(within)) {
+                Ok(offsets) => return Ok(offsets),
+                Err(code) if Instant::now() >= deadline => {
+                    return Err(ClientError::Refused(format!("the offsets of group {}: {code}", self.group)));
+                }
+                Err(_) => std::thread::sleep(RETRY_DELAY),
+            }
+        }
+    }
+
+    /// The committed offsets and notes of some partitions, in the order given; `None` where nothing is committed.
+    ///
+    /// # Errors
+    /// The broker's message, if no request succeeded `within` the given time.
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        within: Duration,
+    ) -> Result<Vec<Option<(Offset, String)>>, ClientError> {
+        let mut list = TopicPartitionList::new();
+        for id in partitions {
+            list.add_partition(&id.topic, id.partition.0);
+        }
+        let deadline = Instant::now() + within;
+        let answer = loop {
+            match self.client.consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT) {
+                Ok(answer) => break answer,
+                Err(error) if Instant::now() >= deadline => return Err(self.refused(&error)),
+                Err(_) => std::thread::sleep(RETRY_DELAY),
+            }
+        };
+        partitions
+            .iter()
+            .map(|id| {
+                let Some(element) = answer.find_partition(&id.topic, id.partition.0) else { return Ok(None) };
+                element.error().map_err(|error| self.refused(&error))?;
+                let NativeOffset::Offset(raw) = element.offset() else { return Ok(None) };
+                Ok(Offset::new(raw).map(|offset| (offset, committed_note(&answer, &id.topic, id.partition.0))))
+            })
+            .collect()
+    }
+
+    /// Commits positions synchronously.
+    ///
+    /// # Errors
+    /// [`ClientError::NotesTooLong`], in which case none is committed; otherwise the broker's message.
+    pub fn commit(&self, commits: &[Commit]) -> Result<(), ClientError> {
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(commits.len());
+        for (id, offset, note) in commits {
+            let offset = NativeOffset::Offset(offset.get());
+            list.add_partition_offset(&id.topic, id.partition.0, offset).map_err(|error| self.refused(&error))?;
+            if let Some(mut element) = list.find_partition(&id.topic, id.partition.0)
+                && !note.is_empty()
+            {
+                element.set_metadata(note.as_str());
+            }
+        }
+        let committed = self.client.consumer.commit(&list, CommitMode::Sync).and_then(|()| check_committed(&list));
+        committed.map_err(|error| self.refused(&error))
+    }
+
+    /// Group metadata for a transaction that commits for the group without being a member: only the group's id. The
+    /// broker rejects it while the group has members.
+    #[must_use]
+    pub fn metadata(&self) -> Option<GroupMetadata> {
+        self.client.consumer.group_metadata().map(GroupMetadata)
+    }
+
+    fn refused(&self, error: &KafkaError) -> ClientError {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge) {
+            return ClientError::NotesTooLong(self.group.clone());
+        }
+        ClientError::Refused(format!("the offsets of group {}: {error}", self.group))
+    }
+}
+
+impl Drop for GroupOffsets {
+    fn drop(&mut self) {
+        drop_in_background(Arc::clone(&self.client.consumer));
+    }
+}

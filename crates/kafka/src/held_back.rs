@@ -1,0 +1,74 @@
+//! Records held back by open transactions: those between the last stable offset, where `read_committed` reading ends,
+//! and the end of the log.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kreplay_model::domain::{Offset, Tier, TopicPartition};
+use rdkafka::{consumer::Consumer as _, error::KafkaError};
+
+use super::{
+    Consumer as _, Fetched, Reader,
+    catalog::{Catalog, CatalogError},
+    client::{Client, is_outage},
+    native::end_offsets::high_watermarks,
+};
+
+/// Timeout for reading the first held-back records.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
+
+impl Catalog<'_> {
+    /// The high watermarks of partitions: where logs end without waiting for transactions. In the order given; `None`
+    /// where no broker answers for a partition, or the broker is too old to report it.
+    ///
+    /// # Errors
+    /// [`CatalogError::Client`] if no broker answers.
+    pub fn high_watermarks(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, CatalogError> {
+        if self.is_embedded() {
+            // The embedded broker has no transactions.
+            return Ok(vec![None; partitions.len()]);
+        }
+        let found = match high_watermarks(self.client.consumer.client(), partitions, self.timeout) {
+            Ok(found) => found,
+            Err(code) if is_outage(code) => return Err(self.failure(&KafkaError::Global(code))),
+            Err(_) => Vec::new(),
+        };
+        let found: HashMap<TopicPartition, i64> = found.into_iter().collect();
+        Ok(partitions.iter().map(|id| Offset::new(*found.get(id)?)).collect())
+    }
+
+    /// The timestamps of the first records at or after these offsets, in milliseconds since 1970, whether or not their
+    /// transactions have ended. `None` if a timestamp cannot be read within a short timeout; the timestamps are only
+    /// displayed.
+    #[must_use]
+    pub fn uncommitted_timestamps(&self, positions: &[(TopicPartition, Offset)]) -> Vec<Option<i64>> {
+        let mut found = vec![None; positions.len()];
+        let mut config = self.client.config().clone();
+        config.properties.insert("isolation.level".into(), "read_uncommitted".into());
+        let Ok(client) = Client::new(&config, &Arc::default()) else { return found };
+        // Fetches the metadata up front, so that no partition waits for librdkafka's periodic refresh.
+        drop(Catalog::new(&client, LOOKUP_TIMEOUT).topics());
+        let Ok(mut reader) = Reader::new(client, Tier::default()) else { return found };
+        for (id, offset) in positions {
+            // A partition that cannot be started gets no timestamp.
+            drop(reader.start(id, *offset));
+        }
+        let end = Instant::now() + LOOKUP_TIMEOUT;
+        while found.iter().any(Option::is_none) && Instant::now() < end {
+            reader.read(READ_TIMEOUT, 1000, &mut |fetched| {
+                if let Fetched::Record(record) = fetched {
+                    let id = TopicPartition::new(record.topic(), record.partition());
+                    if let Some(index) = positions.iter().position(|(known, _)| *known == id) {
+                        found[index].get_or_insert(record.timestamp_ms());
+                    }
+                }
+            });
+        }
+        reader.close();
+        found.into_iter().map(|timestamp| timestamp.filter(|ms| *ms >= 0)).collect()
+    }
+}

@@ -1,0 +1,35 @@
+//! Types shared by all other modules: offsets, partitions, lag, orderings, records.
+
+mod append_only_vec;
+mod bounds;
+mod format;
+mod glob;
+pub mod json;
+mod key_hash;
+mod offset;
+mod ordering;
+mod own_group;
+mod partition;
+mod printable;
+mod rate_limit;
+mod record;
+mod secret;
+mod tier;
+pub mod varint;
+
+pub use append_only_vec::AppendOnlyVec;
+pub use bounds::{Batch, BoundsError, Concurrency, DatasetCount, EventCount, PartitionCount};
+pub use format::{Format, Formats};
+pub use glob::Glob;
+pub use key_hash::KeyHash;
+pub use offset::{Lag, Offset};
+pub use ordering::Ordering;
+pub use own_group::{position_group, run_of_position_group};
+pub use partition::{PartitionId, TopicPartition};
+pub use printable::printable;
+pub use rate_limit::RateLimit;
+pub use record::{
+    Header, Headers, LaneKey, Record, RecordBuffer, RecordBufferBuilder, Route, hash_content, hash_key, hash_pair,
+};
+pub use secret::{MASK, Redactor, Secret, SecretFormat, is_secret};
+pub use tier::Tier;

@@ -1,0 +1,47 @@
+//! Number formats shared by all text output.
+
+pub(super) use indicatif::{HumanBytes as Bytes, HumanCount as Count};
+
+/// A duration: `1.69 s` below a minute, then `3m 12s`, `2h 05m`, `3d 04h`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    let seconds = if seconds.is_nan() { 0.0 } else { seconds.max(0.0) };
+    if seconds < 59.995 { format!("{seconds:.2} s") } else { long(seconds.round() as u64) }
+}
+
+/// A duration of a minute or more.
+#[must_use]
+pub fn long(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (10_000.., _) => "years".to_owned(),
+        (1.., _) => format!("{days}d {hours:02}h"),
+        (0, 1..) => format!("{hours}h {minutes:02}m"),
+        (0, 0) => format!("{minutes}m {:02}s", seconds % 60),
+    }
+}
+
+/// A rate with thousands separators and without decimals: `5,912`. One decimal below 10.
+pub(super) fn rate(per_s: f64) -> String {
+    if per_s < 9.95 { format!("{:.1}", per_s.max(0.0)) } else { Count(whole(per_s)).to_string() }
+}
+
+/// Rounds to the nearest whole number.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast must saturate")]
+pub(super) fn whole(number: f64) -> u64 {
+    number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_formatted_at_any_size() {
+        assert_eq!([1.694, -1.0, 59.994, 59.996].map(seconds), ["1.69 s", "0.00 s", "59.99 s", "1m 00s"]);
+        assert_eq!([125.4, 7_500.0, 274_000.0, f64::INFINITY].map(seconds), ["2m 05s", "2h 05m", "3d 04h", "years"]);
+        assert_eq!([rate(0.0), rate(9.94), rate(9.96), rate(3_400_000.4)], ["0.0", "9.9", "10", "3,400,000"]);
+        assert_eq!(whole(f64::NAN), 0);
+    }
+}

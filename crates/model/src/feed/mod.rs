@@ -1,0 +1,60 @@
+//! The feed: everything that a run emits. Views depend on nothing else.
+//!
+//! It consists of snapshots, of which only the latest matters, and events, each of which matters.
+
+pub mod cells;
+mod cluster;
+mod effect_count;
+mod epoch;
+mod event;
+mod event_text;
+pub mod figures;
+mod forecast;
+mod history;
+mod limits;
+mod log;
+mod next_run;
+mod owners;
+pub mod progress;
+mod quarantine;
+mod rehearsal;
+pub mod report;
+mod run_view;
+mod snapshot;
+
+pub use cluster::{ClusterView, TopicView};
+pub use effect_count::EffectCount;
+pub use event::{ClampReason, Event, EventKind, Expiry, Failure, RangeSide, RebalanceKind, Severity};
+pub use forecast::{
+    Conditions, Coverage, Curve, CurvePoint, Estimate, FetchSpeed, Forecast, HeavyKey, KeyForecast, PartitionForecast,
+    Planning, PlanningView, Recommendation, RecordBytes,
+};
+pub use history::{Recent, Series};
+pub use limits::{GuardView, LimitsView};
+pub use log::EventLog;
+pub use next_run::NextRun;
+pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
+pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};
+pub use rehearsal::{
+    ComparisonView, Difference, DryRunFindings, DryRunView, Effect, EffectExample, EffectKind, FailedRecord, Outcome,
+    RecordPlace,
+};
+use run_view::progress_of;
+pub use run_view::{
+    Bottleneck, CurrentLimit, ExceptionCount, Importance, LatencyMs, PlanView, Prediction, RebalanceView, RetryingView,
+    RunState, RunStatus, RunView, Throughput, Totals,
+};
+pub use snapshot::{RunSummary, Snapshot};
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// A subscription to the feed of a session. Clones receive the same stream.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The latest snapshot, updated about ten times a second.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The event log.
+    pub events: EventLog,
+}

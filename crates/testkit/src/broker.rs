@@ -1,0 +1,237 @@
+//! The broker of a test binary, and operations on it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::process::Finished;
+use super::server::{self, Server};
+use super::{local, wait};
+
+/// Bound of one request to the broker.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bound of a change to be visible to all clients, even on a busy machine.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A real Kafka broker.
+pub struct Broker {
+    bootstrap: String,
+    /// `None` if the broker was not started by the tests.
+    server: Option<Server>,
+}
+
+/// The broker that all tests of this binary share. The first call starts it. The first of these that is available is
+/// used: the broker named in `KREPLAY_TEST_BOOTSTRAP`, a container, a process from Kafka's jars. Tests do not disturb
+/// each other because they use different topics and groups, see [`Broker::topic`] and [`unique_name`].
+///
+/// # Panics
+/// If there is none. The message says what to install.
+pub fn shared() -> &'static Broker {
+    static SHARED: OnceLock<Result<Broker, String>> = OnceLock::new();
+    // A failure is kept as well, so that not every test tries again.
+    match SHARED.get_or_init(Broker::find) {
+        Ok(broker) => broker,
+        Err(message) => panic!("{message}"),
+    }
+}
+
+/// A name for a group or topic that no other test uses or has used on this broker.
+pub fn unique_name(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_micros();
+    format!("{prefix}-{now:x}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Broker {
+    fn find() -> Result<Self, String> {
+        match std::env::var("KREPLAY_TEST_BOOTSTRAP") {
+            Ok(named) if !named.is_empty() => {
+                let broker = Self { bootstrap: named, server: None };
+                server::report(&format!("test broker: {} (KREPLAY_TEST_BOOTSTRAP)", broker.bootstrap));
+                if broker.answers() {
+                    return Ok(broker);
+                }
+                Err(format!("No Kafka broker answers at {} (KREPLAY_TEST_BOOTSTRAP).", broker.bootstrap))
+            }
+            _ => Self::start(),
+        }
+    }
+
+    /// The controller considers a broker without heartbeats dead, and then creates no topics. On a busy machine
+    /// heartbeats can be late by more than the nine seconds of the default timeout, so it is longer here. Brokers that
+    /// tests kill keep the default: they can register again only after that timeout.
+    fn start() -> Result<Self, String> {
+        Self::start_with(&[("broker.session.timeout.ms", "120000")])
+    }
+
+    /// The same with settings that override those of all test brokers, such as `("offset.metadata.max.bytes", "256")`.
+    pub(super) fn start_with(settings: &[(&str, &str)]) -> Result<Self, String> {
+        let server = Server::start_with(settings)?;
+        let broker = Self { bootstrap: server.bootstrap().to_owned(), server: Some(server) };
+        broker.wait_until_up()?;
+        // Makes the broker create its group coordinator now, so that no test has to wait for it.
+        broker.committed("kreplay-test-warm-up", "none", 0);
+        Ok(broker)
+    }
+
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// `host:port` for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A client configuration with the address set.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config
+    }
+
+    /// Creates a topic with a unique name that begins with `prefix`, and waits until each partition has a leader.
+    pub fn topic(&self, prefix: &str, partitions: i32) -> String {
+        self.topic_with(prefix, partitions, &[])
+    }
+
+    /// The same with topic settings, such as `("cleanup.policy", "compact")`.
+    pub fn topic_with(&self, prefix: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let name = unique_name(prefix);
+        self.create_topic(&name, partitions, settings);
+        name
+    }
+
+    /// Creates a topic with exactly this name, which no other test may use.
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let options =
+            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.create_topics([&topic], &options)).expect("the broker creates topics");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be created: {code}"));
+        }
+        wait_for_leaders(&admin, name, partitions);
+    }
+
+    /// Deletes a topic and waits until it is gone from the metadata. Only then can it be created again.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options =
+            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.delete_topics(&[name], &options)).expect("the broker deletes topics");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("topic {topic} cannot be deleted: {code}"));
+        }
+        wait::until(&format!("deletion of topic {name}"), SETTLE_TIMEOUT, || {
+            let known = admin.inner().fetch_metadata(None, REQUEST_TIMEOUT).ok()?;
+            known.topics().iter().all(|topic| topic.name() != name).then_some(())
+        });
+    }
+
+    /// Raises a topic's number of partitions to `partitions`, and waits until each has a leader.
+    pub fn raise_partitions(&self, name: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options =
+            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let count = usize::try_from(partitions).expect("a valid number of partitions");
+        let wanted = NewPartitions::new(name, count);
+        let answer =
+            runtime.block_on(admin.create_partitions([&wanted], &options)).expect("the broker adds partitions");
+        for result in answer {
+            result.unwrap_or_else(|(topic, code)| panic!("partitions cannot be added to topic {topic}: {code}"));
+        }
+        wait_for_leaders(&admin, name, partitions);
+    }
+
+    /// Deletes the records of a partition below an offset, as retention would.
+    pub fn delete_records(&self, topic: &str, partition: i32, below: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options =
+            AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.delete_records(&offsets, &options)).expect("the broker deletes records");
+        for element in answer.elements() {
+            element.error().unwrap_or_else(|error| panic!("records of {topic} cannot be deleted: {error}"));
+        }
+    }
+
+    /// The low and the high watermark of a partition.
+    pub fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        watermarks(&consumer, topic, partition)
+    }
+
+    /// The offset that a group has committed for a partition.
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition(topic, partition);
+        // The broker creates its coordinator when it sees its first group. Until then requests fail.
+        let answer = wait::until(&format!("coordinator of group {group}"), SETTLE_TIMEOUT, || {
+            consumer.committed_offsets(wanted.clone(), REQUEST_TIMEOUT).ok()
+        });
+        match answer.find_partition(topic, partition)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
+    }
+
+    /// Runs one of Kafka's own tools by its class, such as `org.apache.kafka.tools.TopicCommand`, with this broker's
+    /// address added as `--bootstrap-server`. Java comes from the broker's container, or from this machine.
+    pub fn kafka_tool(&self, class: &str, args: &[&str], input: &[u8]) -> Finished {
+        match &self.server {
+            Some(server) => {
+                server.tool(class, &[&["--bootstrap-server", server.tool_bootstrap()], args].concat(), input)
+            }
+            None => local::tool(class, &[&["--bootstrap-server", &self.bootstrap], args].concat(), input),
+        }
+    }
+
+    /// Whether a broker answers within [`REQUEST_TIMEOUT`].
+    pub fn answers(&self) -> bool {
+        let client: Result<BaseConsumer, _> = self.client().set("log_level", "0").create();
+        client.is_ok_and(|client| client.fetch_metadata(None, REQUEST_TIMEOUT).is_ok())
+    }
+
+    /// Waits until the broker answers.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub(super) fn wait_until_up(&self) -> Result<(), String> {
+        wait::try_until(SETTLE_TIMEOUT * 2, || self.answers().then_some(()))
+            .ok_or_else(|| format!("The broker at {} was started but does not answer.", self.bootstrap))
+    }
+}
+
+/// The low and the high watermark of a partition, with the isolation level of `consumer`. Metadata names the leader of
+/// a new partition a moment before that broker answers for it, so this waits for an answer.
+pub fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    wait::until(&format!("watermarks of {topic}/{partition}"), SETTLE_TIMEOUT, || {
+        consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).ok()
+    })
+}
+
+fn wait_for_leaders(admin: &AdminClient<DefaultClientContext>, name: &str, partitions: i32) {
+    wait::until(&format!("leader for each partition of {name}"), SETTLE_TIMEOUT, || {
+        let metadata = admin.inner().fetch_metadata(Some(name), REQUEST_TIMEOUT).ok()?;
+        let found = metadata.topics().first()?.partitions();
+        let led = found.iter().filter(|partition| partition.leader() >= 0 && partition.error().is_none()).count();
+        (led == usize::try_from(partitions).ok()?).then_some(())
+    });
+}

@@ -1,0 +1,92 @@
+//! Errors of migrations.
+
+use kreplay_engine::plan::PlanError;
+use kreplay_kafka::{CatalogError, ClientError, producer::ProducerError};
+use kreplay_model::domain::TopicPartition;
+
+use super::key_digests::TooManyKeys;
+use crate::StrategyError;
+
+/// Why a migration cannot be planned, or cannot continue.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The user stopped it.
+    #[error("stopped before the end; run the same command again to continue")]
+    Stopped,
+    /// The request is invalid.
+    #[error("{0}")]
+    Usage(String),
+    /// Something prevents the migration; one sentence with the next step.
+    #[error("{0}")]
+    Refused(String),
+    /// A channel has no topic.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// A request to the cluster failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The selection cannot be resolved.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A client could not be created, or a request was denied.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The producer could not be created.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// There are too many keys.
+    #[error(transparent)]
+    Keys(#[from] TooManyKeys),
+    /// No records arrived.
+    #[error("no records of {partition} arrived within {seconds} s although the log has some; check the broker")]
+    Silent {
+        /// A partition that was being read.
+        partition: TopicPartition,
+        /// The timeout.
+        seconds: u64,
+    },
+    /// A partition cannot be read.
+    #[error("{partition} cannot be read: {reason}")]
+    Unreadable {
+        /// The partition.
+        partition: String,
+        /// The broker's message.
+        reason: String,
+    },
+    /// A topic was recreated.
+    #[error(
+        "topic {topic} was deleted and created again during the migration, so its records are no longer those that \
+         were copied; check the new topics, delete them, and migrate again"
+    )]
+    Recreated {
+        /// The name of the topic.
+        topic: String,
+    },
+    /// A record could not be copied.
+    #[error("{partition} at offset {offset} cannot be copied to {topic}: {reason}")]
+    NotCopied {
+        /// The old partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: i64,
+        /// The new topic.
+        topic: String,
+        /// The message of the broker or of librdkafka.
+        reason: String,
+    },
+    /// A transaction failed; none of it is visible.
+    #[error("copying failed: {0}; run the same command again to continue")]
+    Transaction(String),
+}
+
+impl MigrateError {
+    /// Whether the request is invalid, as opposed to a failure.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Usage(_) | Self::Strategy(_) | Self::Catalog(CatalogError::UnknownTopic(_)) => true,
+            Self::Plan(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}

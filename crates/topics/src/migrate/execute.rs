@@ -1,0 +1,362 @@
+//! Executes the plan: creates topics, copies up to each sync point, verifies, carries offsets over. Each step can be
+//! repeated.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use kreplay_engine::plan::held_back::{in_words, total};
+use kreplay_kafka::{Catalog, LogEnds, topic_limits};
+use kreplay_model::domain::TopicPartition;
+use serde::Serialize;
+
+use super::{
+    carry_offsets::{Carried, CarryState, carry_offsets},
+    copy::Copier,
+    error::MigrateError,
+    migration::{Migration, REQUEST_TIMEOUT, sections, span},
+    plan::PlanContext,
+    read::{check_topic_ids, read},
+    sync_point_log::{SyncPointLog, SyncPoints},
+    verify::Verified,
+    view::{MigrationPlan, Progress},
+};
+use crate::{
+    Replication,
+    create::{TopicState, create},
+};
+
+/// How often the old topics are polled with `--follow`.
+const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(500);
+const SLEEP_STEP: Duration = Duration::from_millis(50);
+/// How often the lag is reported while nothing happens.
+const LAG_NOTICE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// For steps that must not be cancelled.
+static NEVER_CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// The result of a migration.
+#[derive(Clone, Debug, Serialize)]
+pub struct MigrationReport {
+    /// The version of the report format.
+    pub schema: u32,
+    /// The group of the migration's positions, and the id of its transactions.
+    pub id: String,
+    /// Everything had been done before; nothing was changed.
+    pub nothing_to_do: bool,
+    /// Topics that were created.
+    pub created: Vec<String>,
+    /// The number of records copied by this command.
+    pub copied: u64,
+    /// The comparison of the old and new topics.
+    pub verified: Verified,
+    /// Offsets of the old topics that open transactions hold back. They are neither copied nor verified.
+    pub held_back: u64,
+    /// The held-back offsets as text; empty if there are none.
+    #[serde(skip)]
+    pub held_back_text: String,
+    /// The carried-over offsets.
+    pub groups: Vec<Carried>,
+    /// The duration in seconds.
+    pub elapsed_s: f64,
+    /// What was planned.
+    pub plan: MigrationPlan,
+}
+
+impl MigrationReport {
+    /// Groups whose offsets were not carried over.
+    #[must_use]
+    pub fn not_carried(&self) -> Vec<&str> {
+        let missing = |one: &&Carried| matches!(one.state, CarryState::Active | CarryState::Failed { .. });
+        self.groups.iter().filter(missing).map(|one| one.group.as_str()).collect()
+    }
+}
+
+impl Migration<'_> {
+    /// Executes the migration. With `follow`, copies until it is stopped, and then finishes.
+    ///
+    /// # Errors
+    /// Obstacles, one sentence each, or a failed step. The same call continues from there.
+    pub fn execute(&mut self, replication: Replication) -> Result<MigrationReport, MigrateError> {
+        let begun = Instant::now();
+        let (mut plan, context) = self.plan_with_context()?;
+        if !plan.obstacles.is_empty() {
+            return Err(MigrateError::Refused(plan.obstacles.join("\n")));
+        }
+        if plan.progress == Progress::Complete
+            && !self.options.follow
+            && let Some(verified) = plan.verified
+        {
+            return self.carry_only(plan, verified, &context, begun);
+        }
+        for warning in &plan.warnings {
+            self.listener.notice(&format!("warning: {warning}"));
+        }
+        let created = self.create(replication)?;
+        for one in plan.new.iter_mut().filter(|one| created.contains(&one.topic)) {
+            one.state = TopicState::Created;
+        }
+        let (new, _) = self.new_partitions()?;
+        let mut state = self.take_over(&context, new)?;
+        self.listener.notice(&format!("copying as {}; if stopped, run the same command again to continue", plan.id));
+        let copied = self.copy_all(&mut state, &context)?;
+        let compared = {
+            let groups = self.groups()?;
+            let to: Vec<i64> = state.positions.clone();
+            (self.compare_topics(&to, &groups)?, groups)
+        };
+        let (compared, groups) = compared;
+        if !compared.verified.is_equal() {
+            return Err(MigrateError::Refused(difference_error(&compared.verified)));
+        }
+        let held_back = self.held_back()?;
+        self.listener.notice(&format!(
+            "verified: {} records, digest {:016x} in the old topics and in the new ones",
+            compared.verified.new_records, compared.verified.new_digest
+        ));
+        let held_back_text = in_words(&held_back);
+        if !held_back.is_empty() {
+            self.listener.notice(&format!("not copied and not verified: {}", held_back_note(&held_back_text)));
+        }
+        let groups = carry_offsets(self, &groups, &compared.new, &compared.translated, false)?;
+        Ok(MigrationReport {
+            schema: 1,
+            id: plan.id.clone(),
+            nothing_to_do: false,
+            created,
+            copied,
+            verified: compared.verified,
+            held_back: total(&held_back),
+            held_back_text,
+            groups,
+            elapsed_s: begun.elapsed().as_secs_f64(),
+            plan,
+        })
+    }
+
+    /// Everything is copied. Carries offsets over if that is not done.
+    fn carry_only(
+        &mut self,
+        mut plan: MigrationPlan,
+        verified: Verified,
+        context: &PlanContext,
+        begun: Instant,
+    ) -> Result<MigrationReport, MigrateError> {
+        let would = |one: &Carried| one.state == CarryState::WouldBeCarried;
+        let groups = if plan.carried.iter().any(would) {
+            let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
+            let compared = self.compare_topics(&ends, &context.groups)?;
+            carry_offsets(self, &context.groups, &compared.new, &compared.translated, false)?
+        } else {
+            std::mem::take(&mut plan.carried)
+        };
+        let held_back = self.held_back()?;
+        let nothing_to_do = groups.iter().all(|one| one.state != CarryState::Carried);
+        Ok(MigrationReport {
+            schema: 1,
+            id: plan.id.clone(),
+            nothing_to_do,
+            created: Vec::new(),
+            copied: 0,
+            verified,
+            held_back: total(&held_back),
+            held_back_text: in_words(&held_back),
+            groups,
+            elapsed_s: begun.elapsed().as_secs_f64(),
+            plan,
+        })
+    }
+
+    fn create(&mut self, replication: Replication) -> Result<Vec<String>, MigrateError> {
+        let outcomes = create(self.client, &self.routes.wanted(), replication, false, REQUEST_TIMEOUT)?;
+        let mut created = Vec::new();
+        for one in outcomes {
+            match one.state {
+                TopicState::Created => created.push(one.topic),
+                TopicState::Exists => {}
+                TopicState::Failed { reason } => {
+                    return Err(MigrateError::Refused(format!("topic {} cannot be created: {reason}", one.topic)));
+                }
+                TopicState::Missing | TopicState::Differs { .. } => {
+                    return Err(MigrateError::Refused(format!(
+                        "another client has created topic {} with another number of partitions; run the same command \
+                         again",
+                        one.topic
+                    )));
+                }
+            }
+        }
+        if !created.is_empty() {
+            self.listener.notice(&format!("created {}", created.join(", ")));
+        }
+        Ok(created)
+    }
+
+    /// Takes over the migration and determines its progress.
+    fn take_over(&mut self, context: &PlanContext, new: Vec<TopicPartition>) -> Result<CopyState, MigrateError> {
+        let config = self.client.config();
+        let topics: Vec<&str> = self.routes.targets().iter().map(|target| target.topic.as_str()).collect();
+        let limits = topic_limits(config, &topics, REQUEST_TIMEOUT);
+        let copier = Copier::new(config, &self.id(), limits, self.options.timestamps)?;
+        let log = SyncPointLog::new(config, &self.id(), REQUEST_TIMEOUT)?;
+        let positions = copier.positions(&self.old)?;
+        let low: Vec<i64> = context.logs.iter().map(|log| log.low.get()).collect();
+        let ends = Catalog::new(self.client, REQUEST_TIMEOUT).log_ends(&new)?;
+        let never_written = ends.iter().all(|log| log.end.get() == 0);
+        let mut is_new = positions.iter().all(Option::is_none);
+        let mut positions: Vec<i64> = positions.into_iter().zip(&low).map(|(at, low)| at.unwrap_or(*low)).collect();
+        if never_written && !is_new {
+            self.listener.notice("the new topics were recreated, so everything is copied again");
+            copier.reset_positions(&self.old, &low)?;
+            (positions, is_new) = (low, true);
+        }
+        if !is_new {
+            self.listener.notice("continuing a migration that was started before");
+            let so_far = self.compare_topics(&positions, &[])?.verified;
+            if !so_far.is_equal() {
+                return Err(MigrateError::Refused(difference_error(&so_far)));
+            }
+            // Lost sync points cannot be made up for: later records may be copied already.
+            let sync_points = log.load(&self.old, &new)?.unwrap_or_default();
+            return Ok(CopyState { copier, log, sync_points, new, positions });
+        }
+        // An aborted transaction leaves markers in the log, but no readable records.
+        if !never_written && self.compare_topics(&positions, &[])?.verified.new_records > 0 {
+            return Err(MigrateError::Refused(
+                "the new topics are not empty, but nothing of this migration was copied yet; empty them or choose \
+                 other names"
+                    .into(),
+            ));
+        }
+        let sync_points = SyncPoints { points: context.sync_plan.points.clone(), ends: Vec::new() };
+        log.save(&self.old, &new, &sync_points)?;
+        Ok(CopyState { copier, log, sync_points, new, positions })
+    }
+
+    /// Copies up to each sync point, and then the rest.
+    fn copy_all(&mut self, state: &mut CopyState, context: &PlanContext) -> Result<u64, MigrateError> {
+        let cancel = self.cancel;
+        let mut copied = 0;
+        for point in state.sync_points.ends.len()..state.sync_points.points.len() {
+            let to = state.sync_points.points[point].clone();
+            let what = format!("copying up to sync point {} of {}", point + 1, state.sync_points.points.len());
+            copied += self.copy(state, &context.logs, &to, &what, cancel)?;
+            state.record_ends(self.client, &self.old)?;
+        }
+        let ends: Vec<i64> = context.logs.iter().map(|log| log.end.get()).collect();
+        copied += self.copy(state, &context.logs, &ends, "copying", cancel)?;
+        if self.options.follow {
+            copied += self.follow(state)?;
+            // The first signal means: finish. A second one ends the process.
+            self.cancel = &NEVER_CANCELLED;
+        }
+        Ok(copied)
+    }
+
+    fn copy(
+        &mut self,
+        state: &mut CopyState,
+        logs: &[LogEnds],
+        to: &[i64],
+        what: &str,
+        cancel: &AtomicBool,
+    ) -> Result<u64, MigrateError> {
+        let mut sections = sections(logs, Some(&state.positions), to);
+        for (section, position) in sections.iter_mut().zip(&state.positions) {
+            // Records that retention removes before they are copied must not be lost silently.
+            if section.from.get() > *position && section.from < section.end {
+                return Err(MigrateError::Refused(format!(
+                    "retention has removed records of {} from offset {position} on before they were copied; raise the \
+                     retention of the old topics, delete the new ones, and migrate again",
+                    section.id
+                )));
+            }
+            section.end = section.end.max(section.from);
+        }
+        let offsets = span(&sections);
+        if offsets == 0 {
+            return Ok(0);
+        }
+        self.listener.step(what, offsets);
+        let config = self.config();
+        let mut on_progress = |records| self.listener.progress(records);
+        let mut pass = state.copier.pass(&mut self.routes, &sections, &self.topic_of, &mut on_progress);
+        let copied = match read(&config, &sections, &self.ids, cancel, &mut pass) {
+            Ok(()) => pass.finish()?,
+            Err(error) => {
+                pass.abort();
+                return Err(error);
+            }
+        };
+        for (position, section) in state.positions.iter_mut().zip(&sections) {
+            *position = (*position).max(section.end.get());
+        }
+        Ok(copied)
+    }
+
+    /// Copies new records of the old topics until it is stopped, and then the rest.
+    fn follow(&mut self, state: &mut CopyState) -> Result<u64, MigrateError> {
+        let (mut copied, mut was_at_end, mut last_notice) = (0, false, Instant::now());
+        loop {
+            let last = self.cancel.load(Relaxed);
+            check_topic_ids(self.client, &self.ids)?;
+            let logs = self.logs()?;
+            let ends: Vec<i64> = logs.iter().map(|log| log.end.get()).collect();
+            let lag: u64 =
+                ends.iter().zip(&state.positions).map(|(end, at)| u64::try_from(end - at).unwrap_or(0)).sum();
+            if lag > 0 {
+                // If it is stopped during this copy, the records found so far are still copied.
+                copied += self.copy(state, &logs, &ends, "following", &NEVER_CANCELLED)?;
+                was_at_end = false;
+            } else if !was_at_end || last_notice.elapsed() >= LAG_NOTICE_INTERVAL {
+                (was_at_end, last_notice) = (true, Instant::now());
+                self.listener.notice(
+                    "lag is zero: to cut over, stop the producers and the consumers of the old topics, wait for this \
+                     message again, and press Ctrl-C",
+                );
+            }
+            if last && lag == 0 {
+                return Ok(copied);
+            }
+            let next_poll = Instant::now() + FOLLOW_POLL_INTERVAL;
+            while !last && lag == 0 && Instant::now() < next_poll && !self.cancel.load(Relaxed) {
+                std::thread::sleep(SLEEP_STEP);
+            }
+        }
+    }
+}
+
+/// The state of a migration that was taken over.
+struct CopyState {
+    copier: Copier,
+    log: SyncPointLog,
+    sync_points: SyncPoints,
+    new: Vec<TopicPartition>,
+    /// The position of each old partition.
+    positions: Vec<i64>,
+}
+
+impl CopyState {
+    /// Records the ends of the new partitions at a sync point that was reached.
+    fn record_ends(&mut self, client: &kreplay_kafka::Client, old: &[TopicPartition]) -> Result<(), MigrateError> {
+        let ends = Catalog::new(client, REQUEST_TIMEOUT).log_ends(&self.new)?;
+        self.sync_points.ends.push(ends.iter().map(|log| log.end.get()).collect());
+        self.log.save(old, &self.new, &self.sync_points)
+    }
+}
+
+/// The message about offsets that open transactions hold back.
+pub(super) fn held_back_note(held_back: &str) -> String {
+    format!("open transactions hold back {held_back}; once they have ended, the same command copies the rest")
+}
+
+fn difference_error(verified: &Verified) -> String {
+    let Verified { old_records, new_records, keys_missing, keys_surplus, keys_changed, .. } = verified;
+    format!(
+        "the new topics differ from the old ones: {old_records} records in the old topics and {new_records} in the new \
+         ones; {keys_missing} keys lack records, {keys_surplus} have too many, {keys_changed} have other records or \
+         another order. Another client has written to the new topics, or retention or compaction has removed records. \
+         No offsets were carried over"
+    )
+}

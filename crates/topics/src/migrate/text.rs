@@ -1,0 +1,276 @@
+//! Plans and reports as text.
+
+use std::fmt::Write as _;
+
+use kreplay_model::domain::printable;
+
+use super::{
+    carry_offsets::{Carried, CarryState},
+    execute::{MigrationReport, held_back_note},
+    view::{MigrationPlan, NewTopic, PlannedGroup, Progress},
+};
+use crate::create::TopicState;
+
+/// The maximum number of topics and of groups shown. The JSON contains all.
+const MAX_SHOWN_ROWS: usize = 20;
+
+/// Digits in groups of three.
+fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[allow(clippy::cast_precision_loss, reason = "for display")]
+fn bytes(value: u64) -> String {
+    match value {
+        0..10_240 => format!("{} B", count(value)),
+        10_240..1_048_576 => format!("{:.1} KiB", value as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", value as f64 / 1_073_741_824.0),
+    }
+}
+
+impl MigrationPlan {
+    /// The plan as text. It ends with the next step.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let old = &self.old;
+        writeln!(
+            out,
+            "{}: {} topics with {} partitions, {} records, {}, into {} topics",
+            self.id,
+            count(old.topics as u64),
+            count(old.partitions as u64),
+            count(old.load.records),
+            bytes(old.load.bytes),
+            count(self.new.len() as u64)
+        )?;
+        for one in self.new.iter().take(MAX_SHOWN_ROWS) {
+            new_topic(out, one)?;
+        }
+        if self.new.len() > MAX_SHOWN_ROWS {
+            writeln!(out, "  and {} more; --json has them all", self.new.len() - MAX_SHOWN_ROWS)?;
+        }
+        self.order(out)?;
+        for group in self.groups.iter().take(MAX_SHOWN_ROWS) {
+            planned_group(out, group)?;
+        }
+        if self.groups.len() > MAX_SHOWN_ROWS {
+            writeln!(out, "  and {} more groups; --json has them all", self.groups.len() - MAX_SHOWN_ROWS)?;
+        }
+        self.other_options(out)?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied: {}", held_back_note(&self.held_back_text))?;
+        }
+        for warning in &self.warnings {
+            writeln!(out, "warning: {warning}")?;
+        }
+        for obstacle in &self.obstacles {
+            writeln!(out, "obstacle: {obstacle}")?;
+        }
+        match self.progress {
+            Progress::NotBegun if self.obstacles.is_empty() => {
+                writeln!(out, "nothing was changed; add --execute to migrate")
+            }
+            Progress::Begun => writeln!(
+                out,
+                "started: {} of {} offsets are copied; add --execute to continue",
+                count(old.copied_offsets),
+                count(old.offsets)
+            ),
+            Progress::Complete => {
+                writeln!(out, "complete: the new topics hold every record, in the order of each key")?;
+                carried(out, &self.carried)
+            }
+            Progress::NotBegun | Progress::Foreign => writeln!(out, "nothing was changed"),
+        }
+    }
+
+    fn order(&self, out: &mut String) -> std::fmt::Result {
+        let order = &self.order;
+        writeln!(
+            out,
+            "order: {} keys; each keeps the order of its old partition{}",
+            count(order.keys),
+            if order.spread_keys == 0 { ", and each is in one partition" } else { "" }
+        )?;
+        if order.spread_keys > 0 {
+            writeln!(
+                out,
+                "  {} keys are in several old partitions, between which no order is defined: their records are \
+                 interleaved as they are read ({})",
+                count(order.spread_keys),
+                order.spread_named.join(", ")
+            )?;
+        }
+        if order.renumbered_keys > 0 {
+            writeln!(out, "  {} keys go to a partition with another number", count(order.renumbered_keys))?;
+        }
+        if order.replaced_keys_records > 0 {
+            let count = count(order.replaced_keys_records);
+            writeln!(out, "  {count} records have their own key, which the channel replaces; --key keep keeps it")?;
+        }
+        if order.keyless_records > 0 {
+            let count = count(order.keyless_records);
+            writeln!(out, "  {count} records have no key: those of an old partition stay together, in order")?;
+        }
+        Ok(())
+    }
+
+    fn other_options(&self, out: &mut String) -> std::fmt::Result {
+        let other = &self.other_options;
+        writeln!(out, "other options:")?;
+        if other.raise_topics > 0 {
+            writeln!(
+                out,
+                "  raise the partitions of {} old topics to those of the new ones: of their {} keys, {} would move to \
+                 another partition, and their next records could be read before their {} existing ones",
+                count(other.raise_topics as u64),
+                count(other.own_keys),
+                count(other.raise_moves_keys),
+                count(other.raise_moves_records)
+            )?;
+        }
+        writeln!(
+            out,
+            "  leave them as they are: everything keeps working; {} of them have one partition, which one consumer of \
+             a group reads, but kreplay still handles its keys in parallel",
+            count(other.single_partition_topics as u64)
+        )
+    }
+}
+
+fn new_topic(out: &mut String, one: &NewTopic) -> std::fmt::Result {
+    let state = match &one.state {
+        TopicState::Missing => "to be created".to_owned(),
+        TopicState::Created => "created".to_owned(),
+        TopicState::Differs { has } => format!("exists with {has}"),
+        _ => "exists".to_owned(),
+    };
+    writeln!(
+        out,
+        "  {}: {} partitions ({state}), from {} topics, {} keys, {} records, {}",
+        one.topic,
+        one.partitions,
+        count(one.from_topics as u64),
+        count(one.keys),
+        count(one.load.records),
+        bytes(one.load.bytes)
+    )?;
+    let records = one.loads.iter().map(|load| load.records);
+    let (least, most) = (records.clone().min().unwrap_or(0), records.max().unwrap_or(0));
+    write!(
+        out,
+        "    {} to {} records per partition; the fullest has {:.2} times the mean, {:.2} times by bytes",
+        count(least),
+        count(most),
+        one.unevenness.records,
+        one.unevenness.bytes
+    )?;
+    match one.unevenness.empty {
+        0 => writeln!(out),
+        empty => writeln!(out, "; {empty} stay empty"),
+    }
+}
+
+fn planned_group(out: &mut String, group: &PlannedGroup) -> std::fmt::Result {
+    writeln!(
+        out,
+        "group {}{}: has read {} offsets, {} are left",
+        printable(&group.group),
+        if group.active { " (has members)" } else { "" },
+        count(group.read_offsets),
+        count(group.unread_offsets)
+    )?;
+    if group.reads_again_at_most > 0 {
+        let most = count(group.reads_again_at_most);
+        writeln!(
+            out,
+            "  its offsets are not ordered with those of another group: it will read up to {most} records again, and \
+             skip none"
+        )?;
+    }
+    if group.partitions_without_offsets > 0 {
+        let partitions = count(group.partitions_without_offsets as u64);
+        writeln!(
+            out,
+            "  {partitions} old partitions without offsets of this group go to its new topics: it will read all of them"
+        )?;
+    }
+    Ok(())
+}
+
+fn carried(out: &mut String, groups: &[Carried]) -> std::fmt::Result {
+    for one in groups {
+        let group = printable(&one.group);
+        let reads = format!("will read {} records, {} of them again", count(one.to_read), count(one.again));
+        match &one.state {
+            CarryState::WouldBeCarried => writeln!(out, "group {group}: offsets would be carried over; {reads}"),
+            CarryState::Carried => writeln!(out, "group {group}: offsets carried over and read back; {reads}"),
+            CarryState::AlreadyCarried => writeln!(out, "group {group}: offsets were carried over before; {reads}"),
+            CarryState::HasItsOwn => {
+                writeln!(out, "group {group}: has already committed on the new topics; its offsets were not changed")
+            }
+            CarryState::Active => {
+                writeln!(
+                    out,
+                    "group {group}: has members, so nothing was written; stop them, and run the same command again"
+                )
+            }
+            CarryState::Failed { reason } => {
+                writeln!(out, "group {group}: offsets not carried over: {}", printable(reason))
+            }
+        }?;
+    }
+    Ok(())
+}
+
+impl MigrationReport {
+    /// The report as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let verified = &self.verified;
+        if self.nothing_to_do {
+            writeln!(out, "{}: already complete; nothing was changed", self.id)?;
+        } else {
+            let (created, copied) = (self.created.len(), count(self.copied));
+            writeln!(out, "{}: {created} topics created, {copied} records copied in {:.1} s", self.id, self.elapsed_s)?;
+        }
+        writeln!(
+            out,
+            "verified: {} records in the old topics, {} in the new ones; digest {:016x} and {:016x}",
+            count(verified.old_records),
+            count(verified.new_records),
+            verified.old_digest,
+            verified.new_digest
+        )?;
+        if self.held_back > 0 {
+            writeln!(out, "not copied and not verified: {}", held_back_note(&self.held_back_text))?;
+        }
+        for one in self.plan.new.iter().take(MAX_SHOWN_ROWS) {
+            new_topic(out, one)?;
+        }
+        carried(out, &self.groups)
+    }
+}
