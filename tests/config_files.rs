@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use kreplay::{
-    config::{Config, ConfigError, Environment, Overrides},
+    config::{Config, ConfigError, Environment, Overrides, ResumedSettings},
+    journal::Journals,
     plan::TopicSet,
 };
 
@@ -179,4 +180,17 @@ fn the_example_marks_settings_without_a_default() {
         let comment = before.rsplit("\n\n").next().unwrap();
         assert!(comment.contains("Not set by default"), "{key}: {comment}");
     }
+}
+
+/// The journal is a fixture, written by a build of November 2026.
+#[test]
+fn settings_of_a_run_of_an_earlier_build_are_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let journals = Journals::below(&root.join("tests/fixtures/journal"));
+    let head = journals.resumable("20261128T202508-c2d2f").unwrap();
+    let resumed = ResumedSettings { origin: "journal".into(), connection: head.connection, run: head.settings };
+    let overrides = Overrides { resumed: Some(resumed), ..Overrides::default() };
+    let config = Config::load(&overrides, &Environment::default(), root).unwrap();
+    assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("127.0.0.1:29092"));
+    assert_eq!((config.run.handler.to_string(), config.run.settings.concurrency.get()), ("simulate:20ms".into(), 3));
 }

@@ -281,3 +281,28 @@ fn a_flipped_bit_is_never_accepted() {
     }
     assert!(refused > 3 && believed > 3, "{refused} refused, {believed} believed");
 }
+
+/// The fixture was written by a build of November 2026 whose process was killed: 400 records in two partitions, of
+/// which 333 were handled.
+#[test]
+fn a_journal_of_an_earlier_build_is_resumed() {
+    const ID: &str = "20261128T202508-c2d2f";
+    let (_dir, journals) = place();
+    std::fs::create_dir_all(journals.dir()).unwrap();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/journal/kreplay/runs");
+    for file in std::fs::read_dir(fixture).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), journals.dir().join(file.file_name())).unwrap();
+    }
+    let listed = &journals.list().unwrap()[0];
+    assert_eq!((listed.run_id.as_str(), listed.status), (ID, Status::Interrupted));
+    let (journal, figures, partitions) = Stored::open(&journals, ID).unwrap().resume().unwrap();
+    assert_eq!((journal.head().attempt, journal.head().topics[0].name.as_str()), (2, "small"));
+    assert_eq!((figures.handled, figures.state), (333, RunState::Running));
+    let positions: Vec<i64> = partitions.iter().map(|one| one.state.position).collect();
+    let handled: Vec<u64> = partitions.iter().map(|one| one.state.counters.handled).collect();
+    assert_eq!((positions, handled), (vec![132, 198], vec![133, 200]));
+    assert_eq!(partitions.iter().map(|one| one.groups.iter().map(|group| group.count).sum::<u64>()).sum::<u64>(), 333);
+    let repeated = |one: &super::StoredPartition| (0..400).filter(|&offset| one.repeats.times(offset) > 0).count();
+    assert_eq!(partitions.iter().map(repeated).collect::<Vec<_>>(), [2, 4], "in flight when the process was killed");
+}

@@ -21,6 +21,7 @@ mod rehearsal;
 pub mod report;
 mod run_view;
 mod snapshot;
+mod streams;
 
 pub use cluster::{ClusterView, TopicView};
 pub use effect_count::EffectCount;
@@ -50,7 +51,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// A subscription to the feed of a session. Clones receive the same stream.
+/// A subscription to the feed of a session. Clones receive the same stream. [`snapshot_stream`](Self::snapshot_stream)
+/// and [`event_stream`](Self::event_stream) are for asynchronous programs.
 #[derive(Clone, Debug)]
 pub struct Feed {
     /// The latest snapshot, updated about ten times a second.
