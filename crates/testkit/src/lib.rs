@@ -19,6 +19,7 @@ pub mod consume;
 pub mod container;
 pub mod endpoint;
 pub mod guardian;
+pub mod jvm;
 pub mod local;
 pub mod outage;
 pub mod pooler;
