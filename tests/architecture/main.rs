@@ -26,7 +26,7 @@ const CRATES_WITHOUT_CIRCLES: [(&str, &str); 4] = [
 ];
 
 /// All sources below a folder.
-pub fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

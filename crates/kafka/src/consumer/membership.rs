@@ -15,8 +15,8 @@ pub enum StartAt {
     End,
 }
 
-/// Callbacks for changes to a member's partitions. All of them are called from within the member's own [`Member::serve`](super::Member::serve) or
-/// [`Member::leave`](super::Member::leave).
+/// Callbacks for changes to a member's partitions. All of them are called from within the member's own
+/// [`Member::serve`](super::Member::serve) or [`Member::leave`](super::Member::leave).
 pub trait Membership: Send + Sync {
     /// Partitions were assigned. Each comes with the group's committed offset: `Ok(None)` if there is none, `Err` if it
     /// could not be fetched. Returns where to start each partition, in the same order.
