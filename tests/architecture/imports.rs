@@ -1,20 +1,22 @@
 //! What a source imports from its own crate.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
 /// The segments of a path, such as `crate`, `plan`, `Plan`.
 pub type Segments = Vec<String>;
 
+static PATH_START: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[^:\w])((?:crate|self|super)::)").unwrap());
+
 /// All paths of a source that begin with `crate`, `self` or `super`, in `use` declarations and elsewhere, without
 /// comments and tests.
 pub fn paths(source: &str) -> BTreeSet<Segments> {
     let code = code(source);
-    let beginning = Regex::new(r"(?:^|[^:\w])((?:crate|self|super)::)").unwrap();
     let mut found = BTreeSet::new();
     // A `super` within `super::super` follows `::`, so each path is found once, from its first segment.
-    for path in beginning.captures_iter(&code) {
+    for path in PATH_START.captures_iter(&code) {
         read_path(&code[path.get(1).unwrap().start()..], &[], &mut found);
     }
     found
