@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::{PROGRAM_TIMEOUT, support::process::Program};
+use crate::{RUN_TIMEOUT, support::process::Program};
 
 fn bench(args: &[&str]) -> Program {
-    Program::kreplay().args(["bench"]).args(args).timeout(PROGRAM_TIMEOUT)
+    Program::kreplay().args(["bench"]).args(args).timeout(RUN_TIMEOUT)
 }
 
 fn cases(report: &Value, section: &str) -> Vec<Value> {

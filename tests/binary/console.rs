@@ -2,7 +2,7 @@
 
 use crate::support::build::kreplay_binary;
 use crate::{
-    PROGRAM_TIMEOUT,
+    RUN_TIMEOUT,
     support::pty::{Terminal, Traces},
 };
 
@@ -10,11 +10,11 @@ use crate::{
 const LONG_DEMO: [&str; 5] = ["demo", "--events", "10000", "--work", "6ms"];
 
 fn wait_until_running(terminal: &Terminal) {
-    terminal.wait_for("run under way", PROGRAM_TIMEOUT, |screen| screen.contains("► running"));
+    terminal.wait_for("run under way", RUN_TIMEOUT, |screen| screen.contains("► running"));
 }
 
 fn wait_for_text(terminal: &Terminal, text: &str) {
-    terminal.wait_for(text, PROGRAM_TIMEOUT, |screen| screen.contains(text));
+    terminal.wait_for(text, RUN_TIMEOUT, |screen| screen.contains(text));
 }
 
 /// The number after `handled` in the header.
@@ -33,7 +33,7 @@ fn a_whole_session_with_three_runs() {
 
     console.send("p");
     wait_for_text(&console, "‖ paused");
-    let before = handled(&console.wait_for("idle workers", PROGRAM_TIMEOUT, |screen| screen.contains("(0 busy)")));
+    let before = handled(&console.wait_for("idle workers", RUN_TIMEOUT, |screen| screen.contains("(0 busy)")));
     console.send("+");
     wait_for_text(&console, "concurrency 1 to 2");
     console.send("n8\r");
@@ -41,7 +41,7 @@ fn a_whole_session_with_three_runs() {
     console.send("?");
     wait_for_text(&console, "Double the number of workers");
     console.send("\x1b");
-    let after = handled(&console.wait_for("dashboard", PROGRAM_TIMEOUT, |screen| {
+    let after = handled(&console.wait_for("dashboard", RUN_TIMEOUT, |screen| {
         screen.contains("‖ paused") && !screen.contains("Double the number of workers")
     }));
     assert_eq!(before, after, "records were handled during a pause");
@@ -50,14 +50,14 @@ fn a_whole_session_with_three_runs() {
     wait_for_text(&console, "handled 5,000 of 5,000");
 
     console.send("r");
-    console.wait_for("end of the second run", PROGRAM_TIMEOUT, |screen| {
+    console.wait_for("end of the second run", RUN_TIMEOUT, |screen| {
         screen.contains("✓ done") && screen.matches("done after").count() == 2
     });
     console.send("c");
     wait_for_text(&console, "Runs of this session");
     wait_for_text(&console, "✓ equal");
     console.send("\x1b");
-    console.wait_for("dashboard", PROGRAM_TIMEOUT, |screen| !screen.contains("Runs of this session"));
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Runs of this session"));
 
     console.send("-[");
     wait_for_text(&console, "next run 3 ");
@@ -66,13 +66,13 @@ fn a_whole_session_with_three_runs() {
     console.send("q");
     wait_for_text(&console, "Quit?");
     console.send("n");
-    console.wait_for("dashboard", PROGRAM_TIMEOUT, |screen| !screen.contains("Quit?"));
+    console.wait_for("dashboard", RUN_TIMEOUT, |screen| !screen.contains("Quit?"));
     console.send("p");
     wait_for_text(&console, "‖ paused");
     console.send("q");
     wait_for_text(&console, "Quit?");
     console.send("y");
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     assert_eq!(left.status.exit_code(), 4, "the last run was stopped before its end");
     assert_eq!(left.traces, Traces::default());
 }
@@ -82,7 +82,7 @@ fn quitting_without_an_active_run_asks_nothing() {
     let mut console = Terminal::kreplay(&["demo", "--events", "100", "--work", "10us"], 24, 80);
     wait_for_text(&console, "✓ done");
     console.send("q");
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (0, Traces::default()), "{}", left.text);
 }
 
@@ -97,7 +97,7 @@ fn a_stopped_run_can_be_run_again() {
     console.send("R");
     wait_until_running(&console);
     console.send("\x03\x03");
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
 }
 
@@ -109,7 +109,7 @@ fn without_arguments_the_demo_starts() {
         wait_for_text(&console, text);
     }
     console.send("\x03\x03");
-    assert_eq!(console.finish(PROGRAM_TIMEOUT).traces, Traces::default());
+    assert_eq!(console.finish(RUN_TIMEOUT).traces, Traces::default());
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_resized_terminal_is_redrawn_and_one_that_is_too_small_shows_a_message() {
     wait_until_running(&console);
     assert!(!console.text().contains("Throughput"), "{}", console.text());
     console.resize(50, 160);
-    console.wait_for("all panels", PROGRAM_TIMEOUT, |screen| {
+    console.wait_for("all panels", RUN_TIMEOUT, |screen| {
         ["Throughput", "Workers", "Partitions", "Events", "trend"].iter().all(|panel| screen.contains(panel))
     });
     console.resize(10, 40);
@@ -126,7 +126,7 @@ fn a_resized_terminal_is_redrawn_and_one_that_is_too_small_shows_a_message() {
     console.resize(24, 80);
     wait_for_text(&console, "Partitions");
     console.send("\x03\x03");
-    assert_eq!(console.finish(PROGRAM_TIMEOUT).traces, Traces::default());
+    assert_eq!(console.finish(RUN_TIMEOUT).traces, Traces::default());
 }
 
 /// A port on the loopback interface that accepts connections and never answers.
@@ -143,7 +143,7 @@ fn quitting_does_not_wait_for_a_cluster_that_does_not_answer() {
     let mut console = Terminal::kreplay(&args, 24, 100);
     wait_for_text(&console, "help");
     console.send("q");
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     // If it had waited for the timeout, it would have failed with exit code 1.
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
     assert!(left.text.contains("stopped before anything was read"), "{}", left.text);
@@ -155,7 +155,7 @@ fn an_unreachable_cluster_is_reported_on_the_screen() {
     let mut console = Terminal::kreplay(&args, 24, 100);
     wait_for_text(&console, "no broker answers at 127.0.0.1:1 within");
     console.send("q");
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (1, Traces::default()), "{}", left.text);
     assert!(left.text.contains("check the address"), "{}", left.text);
 }
@@ -163,7 +163,7 @@ fn an_unreachable_cluster_is_reported_on_the_screen() {
 #[test]
 fn a_missing_theme_is_reported_before_anything_is_read() {
     let console = Terminal::kreplay(&["demo", "--theme", "no/such/theme.toml"], 24, 100);
-    let left = console.finish(PROGRAM_TIMEOUT);
+    let left = console.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (2, Traces::default()), "{}", left.text);
     assert!(left.text.contains("no/such/theme.toml"), "{}", left.text);
     assert!(!left.text.contains("run"), "a run was started: {}", left.text);
@@ -197,7 +197,7 @@ fn no_color_turns_colours_off() {
         console.send("?");
         wait_for_text(&console, "Double the number of workers");
         console.send("\x03\x03");
-        console.finish(PROGRAM_TIMEOUT).raw
+        console.finish(RUN_TIMEOUT).raw
     };
     let plain = sgr_parameters(&raw("NO_COLOR=1"));
     assert!(plain.contains(&1), "bold must remain: {plain:?}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
-    PROGRAM_TIMEOUT, demo, report,
+    RUN_TIMEOUT, demo, report,
     support::process::{Finished, Program},
 };
 
@@ -56,7 +56,7 @@ fn skipped_records_are_counted_and_have_a_separate_exit_code() {
 fn an_unreachable_broker_is_named_in_the_error() {
     // Nothing listens on port 1 of the loopback interface.
     let args = ["run", "--headless", "--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--report", "json"];
-    let finished = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).run();
+    let finished = Program::kreplay().args(args).timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.contains("127.0.0.1:1"), "{}", finished.stderr);
     assert_eq!(finished.stdout, "", "there is no run to report on");

@@ -20,17 +20,12 @@ mod report;
 mod signals;
 mod usage;
 
-use std::time::Duration;
-
 use support::process::{Finished, Program};
-
-/// Bound of one program and of each wait. Programs take a few seconds, and longer when other tests run at the same
-/// time.
-const PROGRAM_TIMEOUT: Duration = Duration::from_secs(180);
+use support::timeouts::RUN_TIMEOUT;
 
 /// `kreplay demo --headless` with these arguments, in a folder without configuration.
 fn demo(args: &[&str]) -> Program {
-    Program::kreplay().args(["demo", "--headless"]).args(args).timeout(PROGRAM_TIMEOUT)
+    Program::kreplay().args(["demo", "--headless"]).args(args).timeout(RUN_TIMEOUT)
 }
 
 /// The report of a finished run.

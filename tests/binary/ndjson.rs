@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::support::build::kreplay_binary;
-use crate::{PROGRAM_TIMEOUT, demo, support::process::Program};
+use crate::{RUN_TIMEOUT, demo, support::process::Program};
 
 #[test]
 fn each_event_is_a_line_and_each_dataset_is_in_order() {
@@ -36,7 +36,7 @@ fn a_closed_reader_ends_the_run() {
     let finished = Program::named("sh")
         .args(["-c", script, &kreplay_binary()])
         .args([&config])
-        .timeout(PROGRAM_TIMEOUT)
+        .timeout(RUN_TIMEOUT)
         .run()
         .expect_success();
     assert_eq!(finished.stdout.lines().count(), 1);
@@ -48,6 +48,6 @@ fn a_closed_reader_ends_the_run() {
 #[test]
 fn an_unread_report_is_not_an_error() {
     let script = r#"{ "$0" demo --headless --events 100 --work 10us --report json; echo "code $?" >&2; } | true"#;
-    let finished = Program::named("sh").args(["-c", script, &kreplay_binary()]).timeout(PROGRAM_TIMEOUT).run();
+    let finished = Program::named("sh").args(["-c", script, &kreplay_binary()]).timeout(RUN_TIMEOUT).run();
     assert!(finished.stderr.contains("code 0"), "{}", finished.stderr);
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kreplay::console::action::{CATALOGUE, Group, MOUSE};
 
-use crate::{PROGRAM_TIMEOUT, support::process::Program};
+use crate::{RUN_TIMEOUT, support::process::Program};
 
 const README: &str = include_str!("../../README.md");
 
@@ -64,7 +64,7 @@ fn the_example_configuration_is_valid() {
         .current_dir(dir.path())
         .env("KAFKA_USER", "reader")
         .env("KAFKA_PASSWORD", "hunter2")
-        .timeout(PROGRAM_TIMEOUT)
+        .timeout(RUN_TIMEOUT)
         .run()
         .expect_success();
     assert!(

@@ -86,7 +86,7 @@ fn a_report_can_go_to_a_file_and_is_not_written_unless_requested() {
 #[test]
 fn without_a_terminal_there_is_no_console_even_without_headless() {
     let args = ["demo", "--events", "100", "--work", "10us", "--report", "text"];
-    let finished = crate::Program::kreplay().args(args).timeout(crate::PROGRAM_TIMEOUT).run().expect_success();
+    let finished = crate::Program::kreplay().args(args).timeout(crate::RUN_TIMEOUT).run().expect_success();
     assert!(finished.stdout.contains("100 handled"), "{finished:?}");
     assert!(!finished.stdout.contains('\u{1b}') && !finished.stderr.contains('\u{1b}'), "{finished:?}");
 }

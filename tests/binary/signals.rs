@@ -1,7 +1,7 @@
 //! Signals: the run stops cleanly, its report has the progress, and the terminal is restored.
 
 use crate::{
-    PROGRAM_TIMEOUT, demo, report,
+    RUN_TIMEOUT, demo, report,
     support::{
         process::Program,
         pty::{Terminal, Traces},
@@ -16,7 +16,7 @@ const LONG_DEMO: [&str; 4] = ["--events", "10000", "--work", "20ms"];
 fn without_a_console_a_signal_stops_the_run_with_a_report() {
     for signal in ["INT", "TERM", "HUP"] {
         let mut running = demo(&["--report", "json", "--concurrency", "4"]).args(LONG_DEMO).spawn();
-        running.wait_for("run under way", PROGRAM_TIMEOUT, |_, stderr| stderr.contains("running"));
+        running.wait_for("run under way", RUN_TIMEOUT, |_, stderr| stderr.contains("running"));
         running.signal(signal);
         let finished = running.finish();
         assert_eq!(finished.code(), Some(4), "SIG{signal}: {finished:?}");
@@ -31,9 +31,9 @@ fn without_a_console_a_signal_stops_the_run_with_a_report() {
 fn a_signal_restores_the_terminal() {
     for signal in ["INT", "TERM", "HUP"] {
         let console = Terminal::kreplay(&[&["demo"][..], &LONG_DEMO].concat(), 40, 120);
-        console.wait_for("run under way", PROGRAM_TIMEOUT, |screen| screen.contains("► running"));
+        console.wait_for("run under way", RUN_TIMEOUT, |screen| screen.contains("► running"));
         console.signal(signal);
-        let left = console.finish(PROGRAM_TIMEOUT);
+        let left = console.finish(RUN_TIMEOUT);
         assert_eq!(left.status.exit_code(), 4, "SIG{signal}: {}", left.text);
         assert_eq!(left.traces, Traces::default(), "SIG{signal}");
     }
@@ -42,9 +42,9 @@ fn a_signal_restores_the_terminal() {
 #[test]
 fn a_progress_bar_restores_the_terminal() {
     let terminal = Terminal::kreplay(&[&["demo", "--headless"][..], &LONG_DEMO].concat(), 24, 100);
-    terminal.wait_for("progress bar", PROGRAM_TIMEOUT, |screen| screen.contains("handled"));
+    terminal.wait_for("progress bar", RUN_TIMEOUT, |screen| screen.contains("handled"));
     terminal.signal("INT");
-    let left = terminal.finish(PROGRAM_TIMEOUT);
+    let left = terminal.finish(RUN_TIMEOUT);
     assert_eq!((left.status.exit_code(), left.traces), (4, Traces::default()), "{}", left.text);
 }
 
@@ -69,8 +69,8 @@ fn a_signal_ends_commands_that_wait_for_a_cluster() {
     ];
     for (command, message) in commands {
         let args = [command, &["--bootstrap-server", &address, "--topics", "t"]].concat();
-        let running = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).spawn();
-        wait::until("signal handlers", PROGRAM_TIMEOUT, || catches_interrupts(running.id()).then_some(()));
+        let running = Program::kreplay().args(args).timeout(RUN_TIMEOUT).spawn();
+        wait::until("signal handlers", RUN_TIMEOUT, || catches_interrupts(running.id()).then_some(()));
         running.signal("INT");
         let finished = running.finish();
         assert_eq!(finished.code(), Some(4), "{command:?}: {finished:?}");

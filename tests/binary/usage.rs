@@ -1,9 +1,9 @@
 //! Invalid usage is refused with exit code 2, one clear sentence, and nothing on standard output.
 
-use crate::{PROGRAM_TIMEOUT, support::process::Program};
+use crate::{RUN_TIMEOUT, support::process::Program};
 
 fn expect_refused(args: &[&str], part: &str) {
-    let finished = Program::kreplay().args(args).timeout(PROGRAM_TIMEOUT).run();
+    let finished = Program::kreplay().args(args).timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(2), "{args:?}: {finished:?}");
     assert_eq!(finished.stdout, "", "{args:?}");
     assert!(finished.stderr.contains(part), "{args:?}: no {part:?} in\n{}", finished.stderr);
@@ -54,7 +54,7 @@ fn records_and_the_report_cannot_share_standard_output() {
 fn a_demo_that_is_too_large_is_refused_before_it_starts() {
     let finished = Program::kreplay()
         .args(["demo", "--headless", "--datasets", "1", "--events", "1000000"])
-        .timeout(PROGRAM_TIMEOUT)
+        .timeout(RUN_TIMEOUT)
         .run();
     assert_eq!(finished.code(), Some(2), "{finished:?}");
     assert!(finished.stderr.contains("ask for fewer events, more datasets or less skew"), "{}", finished.stderr);
@@ -84,7 +84,7 @@ fn the_configuration_is_checked_and_shown_without_secrets() {
             .args(["config", command, "--config"])
             .args([&file])
             .env("KREPLAY_TEST_SECRET", "hunter2")
-            .timeout(PROGRAM_TIMEOUT)
+            .timeout(RUN_TIMEOUT)
             .run()
             .expect_success()
     };

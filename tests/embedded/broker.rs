@@ -13,7 +13,8 @@ use kreplay::{
 };
 use rdkafka::consumer::Consumer;
 
-use crate::support::{OPERATION_TIMEOUT, assign, consumer, partitions, poll, producer, read, send_numbers, watermarks};
+use crate::support::{assign, consumer, partitions, poll, producer, read, send_numbers, watermarks};
+use kreplay_testkit::timeouts::OPERATION_TIMEOUT;
 
 #[test]
 fn two_members_of_a_group_share_the_partitions_and_read_nothing_twice() {

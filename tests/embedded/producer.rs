@@ -17,7 +17,8 @@ use kreplay::{
     },
 };
 
-use crate::support::{OPERATION_TIMEOUT, assign, consumer, partitions, producer, read, send_numbers};
+use crate::support::{assign, consumer, partitions, producer, read, send_numbers};
+use kreplay_testkit::timeouts::OPERATION_TIMEOUT;
 
 #[test]
 fn a_slow_round_trip_delays_acknowledgements() {

@@ -13,14 +13,12 @@ use kreplay::{
         producer::{NewRecord, Producer},
     },
 };
+use kreplay_testkit::timeouts::{OPERATION_TIMEOUT, scaled};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     message::Headers,
 };
-
-/// Bound of one operation. It takes less than a second, but longer on a busy machine.
-pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A consumer of rdkafka.
 pub(crate) fn consumer(broker: &EmbeddedBroker, group: &str) -> BaseConsumer {
@@ -82,7 +80,7 @@ pub(crate) fn poll(consumer: &BaseConsumer) -> Option<Read> {
 
 /// Reads `count` records, and then polls once more to detect surplus ones.
 pub(crate) fn read(consumer: &BaseConsumer, count: usize) -> Vec<Read> {
-    let deadline = Instant::now() + OPERATION_TIMEOUT;
+    let deadline = Instant::now() + scaled(OPERATION_TIMEOUT);
     let mut records = Vec::new();
     while records.len() < count {
         records.extend(poll(consumer));

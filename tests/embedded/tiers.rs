@@ -10,7 +10,8 @@ use kreplay::{
     kafka::{Client, Consumer, Fetched, KafkaConfig, Reader, embedded::EmbeddedBroker, producer::NewRecord},
 };
 
-use crate::support::{OPERATION_TIMEOUT, partitions, producer};
+use crate::support::{partitions, producer};
+use kreplay_testkit::timeouts::OPERATION_TIMEOUT;
 
 /// Bound of one read.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);

@@ -1,17 +1,13 @@
 //! Small runs of `kreplay bench --handlers`: handlers side by side on a real broker and a real PostgreSQL, in which
 //! nothing may be left behind.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::support::broker::{self, unique_name};
 use crate::support::postgres::{self, Database};
 use crate::support::process::Program;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
-
-/// Bound of a whole benchmark. Every measurement is a separate process, and the machine may be busy.
-const BENCH_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A database, and a user with a password that occurs nowhere else.
 struct BenchDatabase {
@@ -41,7 +37,7 @@ impl BenchDatabase {
         let url = format!("postgres://{}:${{env:BENCH_PASSWORD}}@{server}/{name}", self.user);
         let program = Program::kreplay().args(["bench", "--handlers", "--rounds", "1", "--concurrency", "2"]);
         let program = program.args(["--postgres", &url]).env("BENCH_PASSWORD", &self.password);
-        program.args(args).timeout(BENCH_TIMEOUT)
+        program.args(args).timeout(RUN_TIMEOUT)
     }
 
     fn schemas(&self) -> Vec<Vec<String>> {
@@ -121,7 +117,7 @@ fn a_stopped_measurement_leaves_no_schema() {
     ));
     let running = setup.bench(&["--records", "500"]).spawn();
     let held = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{holder}'");
-    wait::until("a measurement in PostgreSQL", BENCH_TIMEOUT, || setup.database.rows(&held).first().map(|_| ()));
+    wait::until("a measurement in PostgreSQL", RUN_TIMEOUT, || setup.database.rows(&held).first().map(|_| ()));
     assert_eq!(setup.schemas().len(), 1, "{}", running.stderr());
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();

@@ -17,14 +17,13 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::fixtures::recorder::Recorder;
 use crate::fixtures::second_process::{FileRecorder, SecondProcess, expect_all_in_order, member_options, read_handled};
-use crate::fixtures::sessions::{finish_within, following, options, wait_for, wait_for_event};
 use crate::support::broker::unique_name;
 use crate::support::outage::Outage;
 use crate::support::produce::NewRecord;
 use crate::support::random::seed;
+use crate::support::sessions::{finish_within, following, options, wait_for, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 
-/// Bound of the rest of a run after the last disturbance.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(180);
 const RECORDS: usize = 30_000;
 const PARTITIONS: i32 = 6;
 
@@ -120,7 +119,7 @@ fn no_record_is_lost_or_reordered_by_an_outage_a_kill_new_partitions_and_changin
     println!("second process:\n{}", second.output());
     second.kill();
 
-    let ended = finish_within(session, FINISH_TIMEOUT);
+    let ended = finish_within(session, RUN_TIMEOUT);
     let numbers = changer.stop();
     println!("workers {numbers:?}\n{}", ended.log());
     assert_eq!(ended.view.totals.lag, Lag::Known(0));
@@ -171,7 +170,7 @@ fn keys_that_move_to_new_partitions_keep_their_order_through_an_outage() {
     });
     let numbers = changer.stop();
     session.control.send(Command::Cancel);
-    let ended = finish_within(session, FINISH_TIMEOUT).expect_done(all as u64);
+    let ended = finish_within(session, RUN_TIMEOUT).expect_done(all as u64);
     println!("workers {numbers:?}\n{}", ended.log());
 
     let mut next: BTreeMap<Vec<u8>, usize> = BTreeMap::new();

@@ -6,10 +6,11 @@ use kreplay::feed::{Event, EventKind};
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{RUN_TIMEOUT, finish, in_group, options, wait_for_event};
 use crate::support::broker::unique_name;
 use crate::support::outage::Outage;
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{finish, in_group, options, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 fn warning(event: &Event) -> Option<&str> {

@@ -1,19 +1,17 @@
 //! `kreplay compare` with two versions of a projection: it finds what differs and reports nothing else.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::broker::{self, Broker};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::{NewRecord, Placed};
+use crate::support::timeouts::RUN_TIMEOUT;
 
-const RECORDS: usize = 60_000;
+const RECORDS: usize = 30_000;
 /// Enough records to prove that equal definitions are reported as equal.
 const RECORDS_OF_EQUAL_COMPARISON: usize = 20_000;
-/// Bound of one comparison. It takes about 8 s of one core in a debug build, and the machine may be busy.
-const COMPARE_TIMEOUT: Duration = Duration::from_secs(300);
 const ACCOUNTS: usize = 5_000;
 const PARTITIONS: i32 = 6;
 /// The event that the two versions handle differently.
@@ -119,7 +117,7 @@ impl Comparison {
             .args(more)
             .env("XDG_STATE_HOME", path)
             .current_dir(path)
-            .timeout(COMPARE_TIMEOUT)
+            .timeout(RUN_TIMEOUT)
             .run()
     }
 }
@@ -142,7 +140,7 @@ fn expect_planted(found: &Finished, topic: &str, planted: Placed) -> Value {
 }
 
 #[test]
-fn one_differing_event_among_60_000_is_found() {
+fn one_differing_event_among_30_000_is_found() {
     let mut setup = Comparison::new();
     setup.fill(RECORDS_OF_EQUAL_COMPARISON);
     let at = |text: &str, target: &str| text.replace("TARGET", target);

@@ -2,7 +2,6 @@
 //! that becomes unavailable.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,10 +9,8 @@ use crate::support::broker::{self, Broker};
 use crate::support::process::{Finished, Program, Running, send_signal};
 use crate::support::produce::NewRecord;
 use crate::support::registry::Registry;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
-
-/// Bound of one run and of each wait. A registry may take long to restart on a busy machine.
-const RUN_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// An integer in Avro's encoding.
 fn zigzag(value: i64) -> Vec<u8> {

@@ -4,9 +4,9 @@ use kreplay::domain::Ordering;
 use kreplay::kafka::GroupProtocol;
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{in_group, options, ordered, run_with};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, ordered, run_with};
 
 const RECORDS: usize = 10_000;
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use kreplay::handler::is_poison;
 use serde_json::Value;
 
-use crate::fixtures::sessions::{RUN_TIMEOUT, in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run};
+use crate::support::timeouts::RUN_TIMEOUT;
 
 fn kreplay(broker: &Broker, dir: &Path, args: &[&str]) -> Finished {
     let (command, rest) = args.split_first().unwrap();

@@ -4,12 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::support::build::repository;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{
     broker::{self, Broker},
     process::{Finished, Program},
@@ -17,8 +17,6 @@ use crate::support::{
     wait,
 };
 
-/// Bound of one run and of each wait.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 3;
 
 /// A folder for a run: configuration, journal, the script, and the script's notes.

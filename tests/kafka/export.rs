@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
@@ -17,12 +16,11 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 const RECORDS: usize = 20_000;
 const KEYS: usize = 300;
-/// Bound of one run and of each wait.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Topic, partition and offset of a record.
 type RecordPlace = (String, i64, i64);

@@ -7,10 +7,10 @@ use kreplay::rules::{OnUnjudged, Rules};
 use serde_json::Value;
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{in_group, options, run_with};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run_with};
 
 const MATCHING_VALUE: &str = r#"{"currency":"EUR"}"#;
 
@@ -100,7 +100,7 @@ fn a_filter_without_matches_is_reported_with_an_example_before_the_group_commits
             let committed: i64 = (0..2).map(|partition| broker.committed(group, &topic, partition).unwrap_or(0)).sum();
             assert_eq!(committed, 100, "the run reached its end after the warning");
             // The next run of the group reports why there is nothing to do.
-            let again = in_group(crate::fixtures::sessions::options(broker, &topic, 2), group);
+            let again = in_group(crate::support::sessions::options(broker, &topic, 2), group);
             let log = run_with(again, Recorder::default().source()).expect_done(0).log();
             assert!(log.contains("all 100 records were already handled"), "{log}");
         }

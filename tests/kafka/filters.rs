@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::fixtures::ndjson;
 use crate::fixtures::recorder::{Recorder, SeenRecord};
-use crate::fixtures::sessions::{in_group, options, run_with};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run_with};
 
 const RECORDS: usize = 600;
 const TEAMS: usize = 5;

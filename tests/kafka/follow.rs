@@ -9,10 +9,12 @@ use kreplay::replay::{Command, Session};
 
 use crate::fixtures::cluster::deny;
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{RUN_TIMEOUT, finish, following, in_group, options, wait_for, wait_for_event};
+use crate::support::admin_requests::{Operation, Resource};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{finish, following, in_group, options, wait_for, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 
 fn keyed(count: usize) -> Vec<NewRecord> {
     (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 40), n.to_string())).collect()
@@ -184,7 +186,7 @@ fn a_topic_whose_read_permission_is_revoked_fails_with_a_clear_error() {
         let recorder = Recorder::default();
         let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "all records are handled", |snapshot| caught_up(snapshot, 40));
-        deny(broker, &["--topic", &closed], "Read");
+        deny(broker, Resource::Topic(&closed), Operation::Read);
         wait_for(&session, "the topic has failed", |snapshot| {
             let partitions = &snapshot.run.as_ref().unwrap().partitions;
             partitions.iter().any(|one| *one.id.topic == *closed && one.state == PartitionState::Failed)

@@ -16,13 +16,12 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::build::kreplay_binary;
 use crate::support::process::{send_signal, shielded_environment};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const RECORDS: usize = 24_000;
 const PARTITIONS: i32 = 12;
-/// Bound of each wait for a process. The group notices a kill after the session timeout of 6 s.
-const PROCESS_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A `kreplay run` in a group that writes its records to standard output. The test reads them slowly, which keeps the
 /// run from ending.
@@ -79,24 +78,24 @@ impl Instance {
     }
 
     fn wait_for_lines(&mut self, count: usize) {
-        let there = wait::try_until(PROCESS_TIMEOUT, || (self.count() >= count).then_some(()));
+        let there = wait::try_until(RUN_TIMEOUT, || (self.count() >= count).then_some(()));
         if there.is_none() {
             drop(self.child.kill());
             let errors = self.errors.take().map(|thread| thread.join().unwrap());
-            panic!("{} of {count} lines within {PROCESS_TIMEOUT:?}\n{}", self.count(), errors.unwrap_or_default());
+            panic!("{} of {count} lines within {RUN_TIMEOUT:?}\n{}", self.count(), errors.unwrap_or_default());
         }
     }
 
     /// Waits until it has ended and reads its remaining output.
     fn finish(mut self) -> FinishedInstance {
         self.pace_us.store(0, Ordering::Relaxed);
-        let status = wait::try_until(PROCESS_TIMEOUT, || self.child.try_wait().unwrap());
+        let status = wait::try_until(RUN_TIMEOUT, || self.child.try_wait().unwrap());
         if status.is_none() {
             drop(self.child.kill());
         }
         self.reader.take().unwrap().join().unwrap();
         let errors = self.errors.take().unwrap().join().unwrap();
-        let status = status.unwrap_or_else(|| panic!("still running after {PROCESS_TIMEOUT:?}\n{errors}"));
+        let status = status.unwrap_or_else(|| panic!("still running after {RUN_TIMEOUT:?}\n{errors}"));
         let mut texts = std::mem::take(&mut *self.lines.lock().unwrap());
         if status.code().is_none() && texts.last().is_some_and(|last| serde_json::from_str::<Value>(last).is_err()) {
             // A killed process may leave an incomplete line, whose record was not handled.
@@ -165,7 +164,7 @@ fn share(ordering: &str, end: impl FnOnce(u32)) -> SharedRun {
     // Kafka's tool may be slow on a busy machine. The run must not end meanwhile.
     first.slow_down();
     second.slow_down();
-    let owned = wait::until("shared partitions", PROCESS_TIMEOUT, || {
+    let owned = wait::until("shared partitions", RUN_TIMEOUT, || {
         // During a rebalance the tool shows no owners.
         let owned = partitions_of(broker, &group, &first.client_id);
         (!owned.is_empty() && owned.len() < 12).then_some(owned)

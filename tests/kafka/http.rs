@@ -12,6 +12,7 @@ use std::{
 
 use serde_json::Value;
 
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{
     broker::{self, Broker},
     endpoint::{Endpoint, Reply, Request, status},
@@ -20,8 +21,6 @@ use crate::support::{
     wait,
 };
 
-/// Bound of one run and of each wait.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 const PARTITIONS: i32 = 3;
 
 /// A folder with the configuration and the journal of a run.

@@ -1,8 +1,8 @@
 //! Records written by Kafka's own tools.
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{in_group, options, run_with};
 use crate::support::broker::{self, unique_name};
+use crate::support::sessions::{in_group, options, run_with};
 
 const CONSOLE_PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
 const PERFORMANCE_PRODUCER: &str = "org.apache.kafka.tools.ProducerPerformance";

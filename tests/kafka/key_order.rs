@@ -3,10 +3,10 @@
 use kreplay::handler::built_in;
 
 use crate::fixtures::ndjson;
-use crate::fixtures::sessions::{in_group, options, run};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run};
 
 #[test]
 fn events_of_one_aggregate_stay_in_one_partition_and_in_order() {

@@ -7,9 +7,9 @@ use kreplay::feed::{PartitionState, RunState};
 use kreplay::replay::Session;
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{Ended, describe, finish, in_group, options, ordered, run, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{Ended, describe, finish, in_group, options, ordered, run, run_with, wait_for};
 
 fn thousand_records() -> Vec<NewRecord> {
     (0..1000).map(|n| NewRecord::keyed(format!("key-{}", n % 10), n.to_string())).collect()

@@ -5,20 +5,18 @@ use kreplay::handler::built_in;
 use kreplay::replay::Session;
 
 use crate::fixtures::cluster::commit_offset;
-use crate::fixtures::sessions::{finish, options, run, wait_for, wait_for_event};
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::groups::Group;
 use crate::support::produce::NewRecord;
-
-const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+use crate::support::sessions::{finish, options, run, wait_for, wait_for_event};
 
 fn records(count: usize) -> Vec<NewRecord> {
     (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 10), n.to_string())).collect()
 }
 
-/// The group as Kafka's own tool describes it.
-fn description(broker: &Broker, group: &str) -> String {
-    let output = broker.kafka_tool(GROUP_TOOL, &["--describe", "--group", group, "--offsets", "--state"], b"");
-    format!("{}{}", output.stdout, output.stderr)
+/// The group's state and members, and the offset that it has committed for partition 0 of a topic.
+fn description(broker: &Broker, group: &str, topic: &str) -> (Group, Option<i64>) {
+    (broker.group(group).expect("a group"), broker.committed(group, topic, 0))
 }
 
 /// The guard's lag and its rate limit.
@@ -34,14 +32,14 @@ fn a_run_waits_while_the_protected_group_lags() {
     broker.produce(&behind, &records(1000));
     broker.produce(&replayed, &records(2000));
     commit_offset(broker, &group, &behind, 10);
-    let before = description(broker, &group);
+    let before = description(broker, &group, &behind);
 
     let mut options = options(broker, &replayed, 4);
     options.settings.protect_group = Some(group.clone());
     options.settings.max_lag = Some(500);
     let session = Session::spawn(options).unwrap();
     wait_for(&session, "the lag is seen", |shot| guard_state(shot) == Some((Some(990), Some(0.0))));
-    assert_eq!(description(broker, &group), before, "the guard changed the group");
+    assert_eq!(description(broker, &group, &behind), before, "the guard changed the group");
     let handled = session.feed.snapshots.borrow().run.as_ref().unwrap().totals.handled;
     assert_eq!(handled, 0, "records were handled while the group lags");
 

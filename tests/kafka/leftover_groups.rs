@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use crate::fixtures::sessions::RUN_TIMEOUT;
 use crate::support::broker::{self, Broker};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::RUN_TIMEOUT;
 
 fn kreplay(broker: &Broker, dir: &std::path::Path, args: &[&str]) -> Finished {
     let args = [args, &["--bootstrap-server", broker.bootstrap()]].concat();

@@ -9,12 +9,13 @@ use rand::rngs::StdRng;
 use rusqlite::Connection;
 
 use crate::fixtures::memory_target::MemoryTarget;
-use crate::fixtures::orders::{self, ROWS_QUERY, RUN_TIMEOUT, SCHEMA, STATEMENT, Workspace};
-use crate::fixtures::sessions::{in_group, options, run_with};
+use crate::fixtures::orders::{self, ROWS_QUERY, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::postgres;
 use crate::support::process::Finished;
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run_with};
+use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::wait;
 
 const POSITIONS_QUERY: &str =
@@ -152,7 +153,7 @@ fn a_topic_that_joins_later_is_checked_as_well() {
         let program = program.args(["--handler", &handler]).args(group);
         let mut running = program.env("KREPLAY_RUN_DISCOVERY_INTERVAL", "500ms").spawn();
         broker.produce(&first, &[NewRecord::keyed("new", "{\"n\":1,\"amount\":1}")]);
-        let found = wait::try_until(RUN_TIMEOUT, || {
+        let found = wait::try_until(LONG_RUN_TIMEOUT, || {
             let there = rows(&path, "SELECT count(*) FROM orders WHERE key = 'new'") == [["1"]];
             (there || running.ended()).then_some(there)
         });

@@ -12,13 +12,11 @@ use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 /// A group's committed offset in each old topic, by the topic's number.
 type CommittedOffset = fn(usize) -> Option<i64>;
-
-/// Bound of one migration, even on a slow machine.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Old topics with one partition each, and the arguments that map them to new topics.
 struct Migration {
@@ -37,7 +35,7 @@ impl Migration {
         let old: Vec<String> = (0..topics).map(|at| format!("{prefix}_user_{at}")).collect();
         let mut create = vec!["topics", "create", "--partitions", "1", "--bootstrap-server", broker.bootstrap()];
         create.extend(old.iter().map(String::as_str));
-        Program::kreplay().args(create).timeout(MIGRATION_TIMEOUT).run().expect_success();
+        Program::kreplay().args(create).timeout(RUN_TIMEOUT).run().expect_success();
         let migration = Self { broker, prefix, old, args: args.iter().map(|arg| (*arg).to_owned()).collect() };
         migration.fill(0, records);
         migration
@@ -86,7 +84,7 @@ impl Migration {
             .args(["topics", "migrate", "--bootstrap-server", self.broker.bootstrap(), "--topics-regex", &regex])
             .args(args)
             .args(more)
-            .timeout(MIGRATION_TIMEOUT)
+            .timeout(RUN_TIMEOUT)
     }
 
     fn run(&self, more: &[&str]) -> Finished {
@@ -157,7 +155,7 @@ fn commit<'a>(broker: &Broker, group: &str, offsets: impl Iterator<Item = (&'a s
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
     }
     // Commits fail until the client has found the group's coordinator.
-    wait::until("commit", MIGRATION_TIMEOUT, || consumer.commit(&list, CommitMode::Sync).ok());
+    wait::until("commit", RUN_TIMEOUT, || consumer.commit(&list, CommitMode::Sync).ok());
 }
 
 fn sorted(mut values: Vec<String>) -> Vec<String> {
@@ -297,8 +295,7 @@ fn a_killed_migration_continues_and_has_the_same_result() {
     for step in steps {
         let mut running = migration.program(&args).spawn();
         // Completed steps are not repeated, so this step may not come again.
-        running
-            .wait_for(step, MIGRATION_TIMEOUT, |stdout, stderr| stderr.contains(step) || stdout.contains("\"copied\""));
+        running.wait_for(step, RUN_TIMEOUT, |stdout, stderr| stderr.contains(step) || stdout.contains("\"copied\""));
         std::thread::sleep(Duration::from_millis(random.random_range(0..250)));
         let killed = running.kill();
         println!("killed in `{step}`: {}", killed.stderr.replace('\n', " | "));
@@ -319,9 +316,9 @@ fn a_following_migration_ends_with_a_cut_over() {
     migration.commit(&group, |_| Some(7));
     let mut running = migration.program(&["--execute", "--follow", "--carry-group", &group]).spawn();
     let lag_is_zero = |stderr: &str| stderr.matches("lag is zero").count();
-    running.wait_for("lag of zero", MIGRATION_TIMEOUT, |_, stderr| lag_is_zero(stderr) == 1);
+    running.wait_for("lag of zero", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) == 1);
     migration.fill(20, 50);
-    running.wait_for("lag of zero again", MIGRATION_TIMEOUT, |_, stderr| lag_is_zero(stderr) >= 2);
+    running.wait_for("lag of zero again", RUN_TIMEOUT, |_, stderr| lag_is_zero(stderr) >= 2);
     // The group has read the old topics to their ends.
     let ends: Vec<i64> = migration.old.iter().map(|topic| migration.broker.watermarks(topic, 0).1).collect();
     migration.commit(&group, |at| Some(ends[at]));
@@ -348,7 +345,7 @@ fn obstacles_are_reported_and_nothing_is_changed() {
     let consumer: BaseConsumer =
         migration.broker.client().set("group.id", &group).set("auto.offset.reset", "earliest").create().unwrap();
     consumer.subscribe(&[migration.old[0].as_str()]).unwrap();
-    let first = wait::until("first record", MIGRATION_TIMEOUT, || consumer.poll(Duration::from_millis(100)));
+    let first = wait::until("first record", RUN_TIMEOUT, || consumer.poll(Duration::from_millis(100)));
     first.unwrap();
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset(&migration.old[0], 0, Offset::Offset(1)).unwrap();

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::fixtures::orders::Workspace;
-use crate::fixtures::sessions::RUN_TIMEOUT;
 use crate::support::broker::{self, Broker};
 use crate::support::postgres;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::RUN_TIMEOUT;
 
 const ID: &str = "23958446825181076828";
 const NEXT_ID: &str = "23958446825181076829";

@@ -13,16 +13,13 @@ use kreplay::{
     settings::PlanOptions,
 };
 
-use crate::fixtures::sessions::{in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{in_group, options, run};
+use crate::support::timeouts::RUN_TIMEOUT;
 
-const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
-const TOPIC_TOOL: &str = "org.apache.kafka.tools.TopicCommand";
-/// Bound of `kreplay plan`.
-const PLAN_TIMEOUT: Duration = Duration::from_secs(180);
 
 fn plan(broker: &Broker, topic: &str, planning: PlanOptions) -> Forecast {
     let kafka = KafkaConfig { bootstrap_servers: broker.bootstrap().to_owned(), properties: BTreeMap::new() };
@@ -48,8 +45,15 @@ fn uneven(records: u32) -> Vec<NewRecord> {
         .collect()
 }
 
-fn tool(broker: &Broker, class: &str, args: &[&str]) -> String {
-    broker.kafka_tool(class, args, b"").expect_success().stdout
+/// The end offset of each partition according to Kafka's own tool.
+fn ends_by_kafkas_tool(broker: &Broker, topic: &str) -> Vec<(i32, u64)> {
+    let finished = broker.kafka_tool(OFFSET_TOOL, &["--topic", topic], b"").expect_success();
+    let end = |line: &str| {
+        let mut parts = line.rsplit(':');
+        let end = parts.next()?.parse().ok()?;
+        Some((parts.next()?.parse().ok()?, end))
+    };
+    finished.stdout.lines().map(|line| end(line).unwrap_or_else(|| panic!("{line}"))).collect()
 }
 
 #[test]
@@ -58,29 +62,27 @@ fn counts_match_kafkas_own_tool_and_nothing_is_changed() {
     let (topic, group) = (broker.topic("plan", 4), unique_name("plan"));
     broker.produce(&topic, &uneven(3000));
     assert_eq!(run(in_group(options(broker, &topic, 4), &group)).view.state, RunState::Done);
-    let mine = |text: &str| text.lines().filter(|line| line.contains(&topic)).map(str::to_owned).collect::<Vec<_>>();
     let state = || {
-        let groups = tool(broker, GROUP_TOOL, &["--list"]);
-        let described = tool(broker, TOPIC_TOOL, &["--describe", "--topic", &topic]);
-        let committed: Vec<_> = (0..4).map(|partition| broker.committed(&group, &topic, partition)).collect();
-        (groups.lines().any(|line| line == group), mine(&described), committed, mine(&groups))
+        let names = broker.groups().into_iter().map(|one| one.id);
+        let groups: Vec<_> = names.filter(|id| *id == group || id.contains(&topic)).collect();
+        let committed = [0, 1, 2, 3].map(|partition| broker.committed(&group, &topic, partition));
+        (groups, committed, broker.topic_settings(&topic))
     };
+    let ends = ends_by_kafkas_tool(broker, &topic);
+    assert_eq!(ends.len(), 4);
     let before = state();
     for planning in [PlanOptions::default(), PlanOptions { scan: true, ..PlanOptions::default() }] {
         let forecast = plan(broker, &topic, planning);
         assert!(forecast.coverage.full, "{:?}", forecast.coverage);
-        for line in tool(broker, OFFSET_TOOL, &["--topic", &topic]).lines() {
-            let mut parts = line.rsplit(':');
-            let (end, number): (u64, i32) =
-                (parts.next().unwrap().parse().unwrap(), parts.next().unwrap().parse().unwrap());
+        for &(number, end) in &ends {
             let one = forecast.partitions.iter().find(|one| one.id.partition.0 == number).unwrap();
-            assert_eq!((one.records.value, one.records.low, one.records.high), (end, end, end), "{line}");
+            assert_eq!((one.records.value, one.records.low, one.records.high), (end, end, end), "partition {number}");
         }
         assert_eq!(forecast.keys.heaviest[0].key, "hot");
         assert_eq!(forecast.keys.heaviest[0].records.value, 1000);
         assert_eq!(forecast.predicted.unwrap().limit, Bottleneck::Key);
     }
-    assert_eq!(state(), before);
+    assert_eq!((state(), ends_by_kafkas_tool(broker, &topic)), (before, ends));
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn the_command_prints_a_plan_and_returns_the_right_exit_code() {
         .produce(&topic, &uneven(300).into_iter().map(|one| NewRecord { partition: None, ..one }).collect::<Vec<_>>());
     let kreplay = |args: &[&str]| {
         let all = [&["plan", "--bootstrap-server", broker.bootstrap()], args].concat();
-        Program::kreplay().args(all).timeout(PLAN_TIMEOUT).run()
+        Program::kreplay().args(all).timeout(RUN_TIMEOUT).run()
     };
     let json = kreplay(&["--topics", &topic, "--handler", "simulate:1ms", "--report", "json"]).expect_success();
     let forecast: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();

@@ -4,10 +4,11 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::fixtures::commit_cutter::CommitCutter;
-use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, RUN_TIMEOUT, Rows, SCHEMA, STATEMENT, Workspace};
+use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker::{self, unique_name};
 use crate::support::postgres::{self, Database, Postgres};
 use crate::support::process::Running;
+use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 fn rows(database: &Database) -> Rows {
@@ -21,7 +22,7 @@ fn applied(database: &Database) -> i64 {
 }
 
 fn wait_for_applied(database: &Database, run: &mut Running, count: i64) {
-    let there = wait::try_until(RUN_TIMEOUT, || (applied(database) >= count).then_some(()));
+    let there = wait::try_until(LONG_RUN_TIMEOUT, || (applied(database) >= count).then_some(()));
     assert!(there.is_some(), "{} of {count} applied\n{}", applied(database), run.stderr());
 }
 
@@ -33,7 +34,7 @@ fn expect_exactly_once(database: &Database, expected: &Rows) {
 
 #[test]
 fn a_run_killed_ten_times_applies_every_record_once() {
-    const RECORDS: u32 = 200_000;
+    const RECORDS: u32 = 100_000;
     let (workspace, mut random) = (Workspace::new(broker::shared()), random::generator());
     let (topic, database) = (workspace.broker.topic("projected", PARTITIONS), postgres::shared().database());
     let expected = orders::fill(workspace.broker, &topic, &mut random, RECORDS, 5000);
@@ -206,7 +207,7 @@ fn in_a_group_the_other_process_finishes_the_work_of_a_killed_one() {
     let mut first = workspace.start_run(&topic, &definition, &more);
     wait_for_applied(&database, &mut first, 1000);
     let second = workspace.start_run(&topic, &definition, &more);
-    wait::until("partitions claimed by the second process", RUN_TIMEOUT, || {
+    wait::until("partitions claimed by the second process", LONG_RUN_TIMEOUT, || {
         let taken = database.value("SELECT count(*) FROM kreplay_positions WHERE owner > 1");
         (taken != "0").then_some(())
     });

@@ -6,11 +6,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, RUN_TIMEOUT, Rows, SCHEMA, STATEMENT, Workspace};
+use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::fixtures::small_disk::SmallDisk;
 use crate::support::broker::{self, unique_name};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 fn database(workspace: &Workspace<'_>) -> PathBuf {
@@ -43,7 +44,7 @@ fn applied(path: &Path) -> i64 {
 }
 
 fn wait_for_applied(path: &Path, run: &Running, count: i64) {
-    let there = wait::try_until(RUN_TIMEOUT, || (applied(path) >= count).then_some(()));
+    let there = wait::try_until(LONG_RUN_TIMEOUT, || (applied(path) >= count).then_some(()));
     assert!(there.is_some(), "{} of {count} applied\n{}", applied(path), run.stderr());
 }
 
@@ -221,7 +222,7 @@ fn the_built_in_projection_does_not_depend_on_workers_or_on_the_directory_of_a_r
     let path = many.join("keys.db");
     let count = "SELECT coalesce(sum(records), 0) FROM kreplay_projection";
     let records = |path: &Path| try_rows(path, count).map_or(0, |rows| rows[0][0].parse::<i64>().unwrap());
-    wait::until("part of the records applied", RUN_TIMEOUT, || (records(&path) >= 3000).then_some(()));
+    wait::until("part of the records applied", LONG_RUN_TIMEOUT, || (records(&path) >= 3000).then_some(()));
     assert_eq!(attempt.kill().code(), None, "the run ended before the kill");
     let resume: Program = workspace.program(&["resume", &workspace.run_id(), "--headless", "--rate", "off"]);
     resume.current_dir(&elsewhere).run().expect_success();

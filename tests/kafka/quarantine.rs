@@ -12,10 +12,11 @@ use kreplay::{
 
 use crate::fixtures::dead_letters::{topic_with_dead_letters, with_dead_letters};
 use crate::fixtures::poison_handler::PoisonHandler;
-use crate::fixtures::sessions::{Ended, RUN_TIMEOUT, finish, in_group, options, run_with, wait_for, wait_for_event};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{Ended, finish, in_group, options, run_with, wait_for, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 /// The values of each key, in order.

@@ -8,14 +8,16 @@ use kreplay::plan::{Override, Range};
 use kreplay::replay::SessionOptions;
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{Ended, in_group, options, problem, run, run_with};
 use crate::support::broker::{self, Broker, unique_name};
+use crate::support::consume::StoredRecord;
+use crate::support::groups::Group;
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{Ended, in_group, options, problem, run, run_with};
+use crate::support::timeouts::OPERATION_TIMEOUT;
 use crate::support::wait;
 
 const OFFSET_TOOL: &str = "org.apache.kafka.tools.GetOffsetShell";
-const GROUP_TOOL: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 /// 2026-01-01T00:00:00Z in milliseconds since 1970.
 const START_MS: i64 = 1_767_225_600_000;
 
@@ -61,21 +63,38 @@ fn offsets_by_kafkas_tool(broker: &Broker, topic: &str, partitions: i32, time_ms
     (0..partitions).map(|it| offsets.get(&it).copied().unwrap_or_else(|| broker.watermarks(topic, it).1)).collect()
 }
 
-/// Checks that a range of times has the bounds that Kafka's own tool gives, and that all records in it are handled.
-fn expect_bounds_of_kafkas_tool(broker: &Broker, topic: &str, partitions: i32, from_ms: i64, to_ms: i64) {
-    let expected_offsets = |time| offsets_by_kafkas_tool(broker, topic, partitions, time).into_iter();
-    let expected: Vec<_> = expected_offsets(from_ms).zip(expected_offsets(to_ms)).collect();
-    let (from, to) = (format!("ms:{from_ms}"), format!("ms:{to_ms}"));
-    let (ended, offsets) = replayed(ranged(options(broker, topic, 3), &from, &to, &[]));
-    assert_eq!(bounds(&ended), expected, "{from} {to}\n{}", ended.log());
-    for (partition, (first, end)) in (0_u32..).zip(&expected) {
-        let stored: Vec<i64> = broker
-            .records(topic, i32::try_from(partition).unwrap())
-            .into_iter()
-            .map(|record| record.offset)
-            .filter(|offset| (first..end).contains(&offset))
-            .collect();
-        assert_eq!(offsets.get(&partition).cloned().unwrap_or_default(), stored, "partition {partition}");
+/// The committed records of each partition, and where its log ends.
+struct Log(Vec<(Vec<StoredRecord>, i64)>);
+
+impl Log {
+    fn of(broker: &Broker, topic: &str, partitions: i32) -> Self {
+        let ids: Vec<_> = (0..partitions).map(|partition| (topic.to_owned(), partition)).collect();
+        let records = broker.records_of(&ids).into_iter();
+        Self(records.map(|((_, partition), records)| (records, broker.watermarks(topic, partition).1)).collect())
+    }
+
+    /// The offset of each partition for a time: that of the first record which is not older, or the end of the log. For
+    /// logs without transactions, whose markers have timestamps as well.
+    fn offsets(&self, time_ms: i64) -> Vec<i64> {
+        let offset = |(records, end): &(Vec<StoredRecord>, i64)| {
+            let first = records.iter().find(|record| record.timestamp.is_some_and(|timestamp| timestamp >= time_ms));
+            first.map_or(*end, |record| record.offset)
+        };
+        self.0.iter().map(offset).collect()
+    }
+
+    /// Checks that a range of times has these bounds, and that all records in it are handled.
+    fn expect_range_of_times(&self, options: SessionOptions, from: (i64, &[i64]), to: (i64, &[i64])) {
+        let expected: Vec<_> = from.1.iter().copied().zip(to.1.iter().copied()).collect();
+        let (from, to) = (format!("ms:{}", from.0), format!("ms:{}", to.0));
+        let (ended, offsets) = replayed(ranged(options, &from, &to, &[]));
+        assert_eq!(bounds(&ended), expected, "{from} {to}\n{}", ended.log());
+        for (partition, (first, end)) in (0_u32..).zip(&expected) {
+            let records = &self.0[partition as usize].0;
+            let stored: Vec<i64> =
+                records.iter().map(|record| record.offset).filter(|offset| (first..end).contains(&offset)).collect();
+            assert_eq!(offsets.get(&partition).cloned().unwrap_or_default(), stored, "partition {partition}");
+        }
     }
 }
 
@@ -103,15 +122,20 @@ fn times_select_the_same_offsets_as_kafkas_own_tool() {
     broker.produce(&topic, &at_seconds(1, (0..100).step_by(7)));
     // Timestamps need not increase. Partition 2 stays empty.
     broker.produce(&topic, &at_seconds(1, [50, 20, 90, 10].into_iter()));
+    let log = Log::of(broker, &topic, 3);
+    let expected = |after_ms| log.offsets(START_MS + after_ms);
+    // Kafka's own tool agrees with the records.
+    for after_ms in [50_500, 98_000] {
+        assert_eq!(offsets_by_kafkas_tool(broker, &topic, 3, START_MS + after_ms), expected(after_ms));
+    }
     for (from, to) in [(0, 100_000), (9_999, 10_001), (50_500, 50_501), (98_000, 500_000)] {
-        expect_bounds_of_kafkas_tool(broker, &topic, 3, START_MS + from, START_MS + to);
+        let (first, end) = (expected(from), expected(to));
+        log.expect_range_of_times(options(broker, &topic, 3), (START_MS + from, &first), (START_MS + to, &end));
     }
     // The same times in ISO 8601.
     let written = ranged(options(broker, &topic, 2), "2026-01-01T00:00:10Z", "2026-01-01T02:00:20+02:00", &[]);
     let (ended, _) = replayed(written);
-    let expected_offsets = |time| offsets_by_kafkas_tool(broker, &topic, 3, time).into_iter();
-    let expected: Vec<_> = expected_offsets(START_MS + 10_000).zip(expected_offsets(START_MS + 20_000)).collect();
-    assert_eq!(bounds(&ended), expected);
+    assert_eq!(bounds(&ended), expected(10_000).into_iter().zip(expected(20_000)).collect::<Vec<_>>());
     // Record timestamps have milliseconds, so a finer time is rounded up.
     let (ended, _) = replayed(ranged(options(broker, &topic, 2), "2026-01-01T00:00:10.0001Z", "latest", &[]));
     assert_eq!(ended.partition(0).first.get(), 11);
@@ -129,7 +153,7 @@ fn times_select_the_same_offsets_on_a_compacted_log() {
     ];
     let topic = broker.topic_with("times-compacted", 1, &compact);
     let mut second = 0;
-    wait::until("compaction with gaps between surviving records", Duration::from_secs(60), || {
+    wait::until("compaction with gaps between surviving records", OPERATION_TIMEOUT, || {
         if second < 20_000 {
             let once = NewRecord::keyed(format!("once-{second}"), "x").in_partition(0).at(START_MS + second * 1000);
             let records: Vec<_> = at_seconds(0, second..second + 100).into_iter().chain([once]).collect();
@@ -142,17 +166,22 @@ fn times_select_the_same_offsets_on_a_compacted_log() {
     });
     // The latest records are in the active segment, which is not compacted during the comparison.
     for (from, to) in [(second - 99, second - 50), (second - 1, second + 5)] {
-        let expected = |time| offsets_by_kafkas_tool(broker, &topic, 1, START_MS + time * 1000);
         let (from_ms, to_ms) = (START_MS + from * 1000, START_MS + to * 1000);
-        // Compaction may continue between two calls of the tool. Then compare again.
-        wait::until("equal results of two calls", Duration::from_secs(60), || {
-            let before = (expected(from), expected(to));
+        // Compaction may continue between two readings of the log. Then compare again.
+        wait::until("equal results of two readings", OPERATION_TIMEOUT, || {
+            let expected = || {
+                let log = Log::of(broker, &topic, 1);
+                (log.offsets(from_ms), log.offsets(to_ms))
+            };
+            let before = expected();
+            let by_tool = offsets_by_kafkas_tool(broker, &topic, 1, from_ms);
             let (ended, _) =
                 replayed(ranged(options(broker, &topic, 2), &format!("ms:{from_ms}"), &format!("ms:{to_ms}"), &[]));
-            let after = (expected(from), expected(to));
+            let after = expected();
             if before != after {
                 return None;
             }
+            assert_eq!(by_tool, before.0, "Kafka's own tool agrees with the records");
             assert_eq!(bounds(&ended), [(before.0[0], before.1[0])], "{}", ended.log());
             Some(())
         });
@@ -177,14 +206,18 @@ fn times_select_the_same_offsets_on_a_log_with_transactions() {
         let last = now_ms();
         wait::until("the next millisecond", Duration::from_secs(5), || (now_ms() > last).then_some(()));
     }
+    let log = Log::of(broker, &topic, 1);
+    // Later records do not change these offsets.
+    let by_tool: Vec<_> = start_times.iter().map(|time| offsets_by_kafkas_tool(broker, &topic, 1, *time)).collect();
     for (from, to) in [(0, 1), (1, 3), (2, 3)] {
-        expect_bounds_of_kafkas_tool(broker, &topic, 1, start_times[from], start_times[to]);
+        let bound = |number: usize| (start_times[number], &by_tool[number][..]);
+        log.expect_range_of_times(options(broker, &topic, 3), bound(from), bound(to));
     }
     // The end of a log with an open transaction is its last stable offset, also for ranges of times.
     broker.transaction(&topic, Ending::Open, &ten());
     let (ended, offsets) =
         replayed(ranged(options(broker, &topic, 2), &format!("ms:{}", start_times[2]), "latest", &[]));
-    assert_eq!(bounds(&ended), [(offsets_by_kafkas_tool(broker, &topic, 1, start_times[2])[0], 44)]);
+    assert_eq!(bounds(&ended), [(by_tool[2][0], 44)]);
     assert_eq!(offsets[&0], (22..32).collect::<Vec<_>>());
     let (ended, _) = replayed(ranged(options(broker, &topic, 2), "-0s", "latest", &[]));
     assert_eq!(bounds(&ended), [(44, 44)]);
@@ -267,8 +300,9 @@ fn bounds_outside_the_log_are_moved_into_it_and_reported() {
     assert_eq!((bounds, reported), (vec![(30, 100), (0, 100)], vec![(0, From, 30), (0, To, 100), (1, To, 100)]));
 }
 
-fn described(broker: &Broker, group: &str) -> String {
-    broker.kafka_tool(GROUP_TOOL, &["--describe", "--group", group, "--offsets"], b"").expect_success().stdout
+/// The group's state and members, and the offsets that it has committed for three partitions.
+fn described(broker: &Broker, group: &str, topic: &str) -> (Option<Group>, [Option<i64>; 3]) {
+    (broker.group(group), [0, 1, 2].map(|partition| broker.committed(group, topic, partition)))
 }
 
 #[test]
@@ -279,10 +313,11 @@ fn another_groups_offsets_can_be_used_and_are_not_changed() {
     let in_other = in_group(options(broker, &topic, 1), &other);
     let mut part = ranged(in_other, "earliest", "40", &[]);
     run(part.clone()).expect_done(120);
-    let offsets = ["--group", &other, "--delete-offsets", "--topic"];
-    broker.kafka_tool(GROUP_TOOL, &[&offsets[..], &[&format!("{topic}:2")]].concat(), b"").expect_success();
+    let no_members = || broker.group(&other).filter(|found| found.members.is_empty());
+    wait::until("group without members", OPERATION_TIMEOUT, no_members);
+    broker.delete_committed(&other, &topic, 2);
     assert_eq!(broker.committed(&other, &topic, 2), None);
-    let before = described(broker, &other);
+    let before = described(broker, &other, &topic);
 
     let named = format!("committed:{other}");
     let (ended, offsets) = replayed(ranged(options(broker, &topic, 3), &named, "latest", &[]));
@@ -292,7 +327,7 @@ fn another_groups_offsets_can_be_used_and_are_not_changed() {
     assert!(ended.log().contains(&format!("from {named}: no committed offset")), "{}", ended.log());
     let (ended, _) = replayed(ranged(options(broker, &topic, 3), "earliest", &named, &[]));
     assert_eq!(bounds(&ended), [(0, 40), (0, 40), (0, 0)]);
-    assert_eq!(described(broker, &other), before, "the group was changed");
+    assert_eq!(described(broker, &other, &topic), before, "the group was changed");
 
     // A group without offsets for the topic, and a missing group name.
     let wrong = problem(ranged(options(broker, &topic, 1), "committed:nobody-has-this-group", "latest", &[]));

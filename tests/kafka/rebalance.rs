@@ -9,9 +9,9 @@ use kreplay::kafka::GroupProtocol;
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, in_group, options, ordered, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{finish, in_group, options, ordered, run_with, wait_for};
 
 const RECORDS: usize = 40_000;
 const PARTITIONS: i32 = 12;

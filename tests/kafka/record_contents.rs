@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::fixtures::ndjson;
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{in_group, options, run, run_with};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{in_group, options, run, run_with};
 
 /// Replays a topic with one partition and returns the records in the order of their offsets.
 fn replay(broker: &Broker, topic: &str, count: usize) -> Vec<crate::fixtures::recorder::SeenRecord> {

@@ -1,19 +1,15 @@
 //! A topic that is deleted and created again while it is read: records of the new topic must not be handled as records
 //! of the old one.
 
-use std::time::Duration;
-
 use kreplay::feed::RunState;
 use kreplay::replay::Session;
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{Ended, finish, following, in_group, options, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::NewRecord;
-
-/// Bound of one migration and of each wait for it.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(120);
+use crate::support::sessions::{Ended, finish, following, in_group, options, wait_for};
+use crate::support::timeouts::RUN_TIMEOUT;
 
 fn records(what: &str, count: usize, bytes: usize) -> Vec<NewRecord> {
     (0..count).map(|n| NewRecord::keyed(format!("key-{}", n % 10), format!("{what}{n:0bytes$}"))).collect()
@@ -87,9 +83,9 @@ fn a_following_migration_fails_and_copies_nothing_of_the_recreated_topic() {
     let mut migration = Program::kreplay()
         .args(args)
         .args(["--default-topic", &format!("{target}:2"), "--key", "keep", "--execute", "--follow"])
-        .timeout(MIGRATION_TIMEOUT)
+        .timeout(RUN_TIMEOUT)
         .spawn();
-    migration.wait_for("the end of the old log", MIGRATION_TIMEOUT, |_, stderr| stderr.contains("lag is zero"));
+    migration.wait_for("the end of the old log", RUN_TIMEOUT, |_, stderr| stderr.contains("lag is zero"));
     recreate(&topic, &records("new", 50, 3));
     let ended = migration.finish();
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);

@@ -1,21 +1,18 @@
 //! Errors of the cluster: no broker, an unknown topic, missing permissions. Each is one clear sentence within a bounded
 //! time.
 
-use std::time::Duration;
-
 use kreplay::kafka::GroupProtocol;
 use kreplay::plan::Selection;
 use kreplay::replay::Session;
 
 use crate::fixtures::cluster::{allow, deny};
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, in_group, options, problem, run, wait_for};
+use crate::support::admin_requests::{Operation, Resource};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
-
-/// Bound of one run. Planning waits 10 s for a broker; the rest is for slow machines.
-const RUN_TIMEOUT: Duration = Duration::from_secs(90);
+use crate::support::sessions::{finish, in_group, options, problem, run, wait_for};
+use crate::support::timeouts::RUN_TIMEOUT;
 
 fn kreplay(bootstrap: &str, args: &[&str]) -> Finished {
     Program::kreplay()
@@ -73,13 +70,13 @@ fn a_missing_topic_is_a_usage_error() {
 fn a_topic_without_describe_or_read_permission_is_reported_in_one_sentence() {
     let broker = broker::shared();
     let hidden = broker.topic("hidden", 1);
-    deny(broker, &["--topic", &hidden], "Describe");
+    deny(broker, Resource::Topic(&hidden), Operation::Describe);
     expect_refusal(&kreplay(broker.bootstrap(), &["--topics", &hidden]), 1, &["no permission", &hidden]);
 
     let closed = broker.topic("closed", 2);
     broker.produce(&closed, &[NewRecord::unkeyed("x").in_partition(0), NewRecord::unkeyed("y").in_partition(1)]);
-    allow(broker, &["--topic", &closed], "Describe");
-    deny(broker, &["--topic", &closed], "Read");
+    allow(broker, Resource::Topic(&closed), Operation::Describe);
+    deny(broker, Resource::Topic(&closed), Operation::Read);
     for group in [None, Some(unique_name("closed"))] {
         let options = options(broker, &closed, 2);
         let options = if let Some(group) = &group { in_group(options, group) } else { options };
@@ -96,7 +93,7 @@ fn a_group_without_read_permission_is_reported_in_one_sentence() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("closed-group", 1), unique_name("closed-group"));
     broker.produce(&topic, &[NewRecord::unkeyed("x")]);
-    deny(broker, &["--group", &group], "Read");
+    deny(broker, Resource::Group(&group), Operation::Read);
     let ended = run(in_group(options(broker, &topic, 2), &group));
     println!("{:?}\n{}", ended.view.error, ended.log());
     assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{}", ended.log());
@@ -109,7 +106,7 @@ fn a_group_without_read_permission_is_reported_in_one_sentence() {
 fn a_group_without_describe_permission_is_reported_in_one_sentence() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("secret-group", 1), unique_name("secret-group"));
-    deny(broker, &["--group", &group], "Describe");
+    deny(broker, Resource::Group(&group), Operation::Describe);
     let from = format!("committed:{group}");
     let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--from", &from]);
     expect_refusal(&finished, 1, &["no permission; DESCRIBE on the group is required", &group]);
@@ -129,7 +126,7 @@ fn a_failed_run_prints_its_error_and_exits_with_1() {
     let broker = broker::shared();
     let (topic, group) = (broker.topic("closed-group", 1), unique_name("closed-group"));
     broker.produce(&topic, &[NewRecord::unkeyed("x")]);
-    deny(broker, &["--group", &group], "Read");
+    deny(broker, Resource::Group(&group), Operation::Read);
     let finished = kreplay(broker.bootstrap(), &["--topics", &topic, "--group", &group, "--report", "json"]);
     assert_eq!(finished.code(), Some(1), "{finished:?}");
     assert!(finished.stderr.to_lowercase().contains("group authorization failed"), "{finished:?}");
@@ -153,7 +150,7 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
     let broker = broker::shared();
     let value = "x".repeat(2000);
     let records: Vec<_> = (0..RECORDS).map(|n| NewRecord::keyed(format!("k{}", n % 50), value.clone())).collect();
-    let revoke_during_run = |operation: &str, protocol: Option<GroupProtocol>| {
+    let revoke_during_run = |operation: Operation, protocol: Option<GroupProtocol>| {
         let (open, closing) = (broker.topic("stays-open", 2), broker.topic("closes", 2));
         broker.produce(&open, &records);
         broker.produce(&closing, &records);
@@ -176,13 +173,13 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
         }
         let session = Session::spawn(options.handled_by(recorder.source())).unwrap();
         wait_for(&session, "records handled", |_| recorder.count() >= 10);
-        if operation == "Read" {
-            allow(broker, &["--topic", &closing], "Describe");
+        if operation == Operation::Read {
+            allow(broker, Resource::Topic(&closing), Operation::Describe);
         }
-        deny(broker, &["--topic", &closing], operation);
+        deny(broker, Resource::Topic(&closing), operation);
         recorder.open();
         let ended = finish(session);
-        let case = format!("{operation} {protocol:?}: {:?}\n{}", ended.view.error, ended.log());
+        let case = format!("{operation:?} {protocol:?}: {:?}\n{}", ended.view.error, ended.log());
         println!("{case}");
         assert_eq!(ended.view.state, kreplay::feed::RunState::Failed, "{case}");
         let error = ended.view.error.as_ref().unwrap();
@@ -195,7 +192,7 @@ fn a_topic_whose_permission_is_revoked_fails_alone_and_the_other_is_completed() 
     };
     std::thread::scope(|scope| {
         for protocol in [None, Some(GroupProtocol::Classic), Some(GroupProtocol::Consumer)] {
-            for operation in ["Read", "Describe"] {
+            for operation in [Operation::Read, Operation::Describe] {
                 let revoke_during_run = &revoke_during_run;
                 scope.spawn(move || revoke_during_run(operation, protocol));
             }

@@ -10,11 +10,12 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 
 use crate::fixtures::dead_letters::with_dead_letters;
-use crate::fixtures::sessions::{Ended, RUN_TIMEOUT, in_group, options, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{Ended, in_group, options, run};
+use crate::support::timeouts::RUN_TIMEOUT;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -157,7 +158,7 @@ fn a_rejected_dead_letter_holds_back_only_its_own_key() {
     let record = |n: u64| NewRecord::keyed(format!("k{}", n % 8), noise(if n == 11 { 25_000 } else { 1000 }, n));
     broker.produce_with(&topic, &[("batch.size", "20000")], &(0..40).map(record).collect::<Vec<_>>());
     assert_eq!(dead_letter(broker, &topic).view.totals.dead_lettered, 40);
-    alter(broker, &topic, "max.message.bytes=20000");
+    broker.set_topic_setting(&topic, "max.message.bytes", "20000");
     let group = unique_name("retry-large");
     let planned = retry(broker, &letters, &group, &["--dry-run", "--json"]);
     assert!(planned.stderr.contains("max.message.bytes") && planned.stderr.contains("25"), "{planned:?}");
@@ -182,7 +183,7 @@ fn a_rejected_dead_letter_holds_back_only_its_own_key() {
         (Some(0), Some(36), Some(1))
     );
 
-    alter(broker, &topic, "max.message.bytes=30000");
+    broker.set_topic_setting(&topic, "max.message.bytes", "30000");
     let last = counts(&retry(broker, &letters, &group, &["--json"]).expect_success());
     assert_eq!((last["sent"].as_u64(), last["already_sent"].as_u64()), (Some(4), Some(36)), "{last}");
     let mut by_key: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
@@ -193,11 +194,6 @@ fn a_rejected_dead_letter_holds_back_only_its_own_key() {
         let (first, again) = values.split_at(values.len() / 2);
         assert_eq!(first, again, "{key:?} was not sent back in order");
     }
-}
-
-fn alter(broker: &Broker, topic: &str, setting: &str) {
-    let args = ["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", setting];
-    broker.kafka_tool("kafka.admin.ConfigCommand", &args, b"").expect_success();
 }
 
 #[test]

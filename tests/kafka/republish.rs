@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use kreplay::domain::{KeyHash, Ordering};
 use kreplay::feed::RunState;
@@ -17,15 +16,13 @@ use rand::{RngExt, SeedableRng};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::Value;
 
-use crate::fixtures::sessions::{Ended, in_group, options, problem, run};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::consume::StoredRecord;
 use crate::support::process::{Finished, Program, Running};
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{Ended, in_group, options, problem, run};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
-
-/// Bound of one run and of each wait, even on a slow machine.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The same run, republishing to a topic.
 fn republishing_to(options: SessionOptions, target: &str) -> SessionOptions {

@@ -15,13 +15,12 @@ use crate::support::broker::{self, Broker};
 use crate::support::build::kreplay_binary;
 use crate::support::process::{Finished, Program, shielded_environment};
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 const PARTITIONS: i32 = 6;
 const WORKERS: u64 = 6;
 const BATCH: u64 = 20;
-/// Bound of one attempt, even on a slow machine.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A broker, and a folder for the journals of runs on it.
 struct Workspace<'a> {
@@ -35,7 +34,7 @@ impl<'a> Workspace<'a> {
     }
 
     fn kreplay(&self, args: &[&str]) -> Finished {
-        Program::kreplay().args(args).env("XDG_STATE_HOME", self.dir.path()).timeout(ATTEMPT_TIMEOUT).run()
+        Program::kreplay().args(args).env("XDG_STATE_HOME", self.dir.path()).timeout(RUN_TIMEOUT).run()
     }
 
     fn runs(&self) -> Vec<Value> {
@@ -130,7 +129,7 @@ impl Attempt {
     /// Waits until it has ended. Returns its lines, exit code and standard error.
     fn finish(mut self) -> (Vec<Value>, Option<i32>, String) {
         while self.next().is_some() {}
-        let status = wait::until("end of the process", ATTEMPT_TIMEOUT, || self.child.try_wait().unwrap());
+        let status = wait::until("end of the process", RUN_TIMEOUT, || self.child.try_wait().unwrap());
         let errors = std::mem::replace(&mut self.errors, std::thread::spawn(String::new)).join().unwrap();
         (std::mem::take(&mut self.lines), status.code(), errors)
     }
@@ -163,7 +162,7 @@ fn fill(broker: &Broker, topic: &str, random: &mut StdRng, count: usize) {
 fn undisturbed_report(broker: &Broker, topic: &str) -> Value {
     let run = ["run", "--headless", "--concurrency", "1", "--report", "json", "--no-journal", "--topics", topic];
     let bootstrap = ["--bootstrap-server", broker.bootstrap()];
-    let finished = Program::kreplay().args(run).args(bootstrap).timeout(ATTEMPT_TIMEOUT).run().expect_success();
+    let finished = Program::kreplay().args(run).args(bootstrap).timeout(RUN_TIMEOUT).run().expect_success();
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
@@ -420,7 +419,7 @@ fn a_run_stopped_by_a_record_can_be_resumed_with_another_failure_policy() {
             .args(["--handler", "simulate:0ms,poison=0.01"])
             .env("KREPLAY_RUN_RETRY_ATTEMPTS", "0")
             .env("XDG_STATE_HOME", workspace.dir.path())
-            .timeout(ATTEMPT_TIMEOUT)
+            .timeout(RUN_TIMEOUT)
             .run();
         assert_eq!(stopped.code(), Some(4), "{stopped:?}");
         let id = workspace.run_id();
@@ -433,7 +432,7 @@ fn a_run_stopped_by_a_record_can_be_resumed_with_another_failure_policy() {
         } else {
             resume = resume.args(["--on-failure", "skip"]);
         }
-        let resumed = resume.timeout(ATTEMPT_TIMEOUT).run();
+        let resumed = resume.timeout(RUN_TIMEOUT).run();
         assert_eq!(resumed.code(), Some(3), "{resumed:?}");
     }
 }

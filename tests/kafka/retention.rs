@@ -7,9 +7,9 @@ use kreplay::{
 };
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, in_group, options, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{finish, in_group, options, wait_for, wait_for_event};
 
 const RECORDS: usize = 12_000;
 const NEW_LOG_START: i64 = 11_000;

@@ -7,11 +7,12 @@ use rand::RngExt as _;
 use rusqlite::Connection;
 
 use crate::fixtures::cluster::commit_offset;
-use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, RUN_TIMEOUT, Rows, SCHEMA, STATEMENT, Workspace};
+use crate::fixtures::orders::{self, PARTITIONS, ROWS_QUERY, Rows, SCHEMA, STATEMENT, Workspace};
 use crate::support::broker;
 use crate::support::postgres::{self, Database};
 use crate::support::process::{Program, Running};
 use crate::support::produce::NewRecord;
+use crate::support::timeouts::LONG_RUN_TIMEOUT;
 use crate::support::{random, wait};
 
 const RECORDS: u32 = 10_000;
@@ -209,13 +210,13 @@ fn expect_rebuild_to_replace_the_old_one(live: &dyn LiveProjection) {
     let rebuild = Rebuild::new(live).with_expected_rows(live);
     let definition = rebuild.workspace.define("orders", &live.target(), SCHEMA, NEW_STATEMENT, PASSING_CHECK);
     let mut run = rebuild.run(&definition, &["--shadow", "--rate", "10000/s"]);
-    wait::until("a rebuild in progress", RUN_TIMEOUT, || (live.rebuilt_records() > 1000).then_some(()));
+    wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || (live.rebuilt_records() > 1000).then_some(()));
     orders::expect_equal(&live.rows(), &rebuild.expected.old);
     // A second rebuild at the same time is refused.
     let second = rebuild.run(&definition, &["--shadow", "--no-journal"]).finish();
     assert_eq!(second.code(), Some(2), "{}", second.stderr);
     assert!(second.stderr.contains("is being rebuilt by another process"), "{}", second.stderr);
-    run.wait_for("end of the run", RUN_TIMEOUT, |_, stderr| stderr.contains("verified and in place"));
+    run.wait_for("end of the run", LONG_RUN_TIMEOUT, |_, stderr| stderr.contains("verified and in place"));
     run.finish().expect_success();
     orders::expect_equal(&live.rows(), &rebuild.expected.new);
     assert_eq!(live.kept_names().len(), 1, "{:?}", live.kept_names());
@@ -236,7 +237,9 @@ fn expect_invalid_rebuild_to_leave_the_old_one_in_use(live: &dyn LiveProjection)
     let run = rebuild.run(&definition, &["--shadow", "--rate", "5000/s"]);
     // Leftovers of the rebuild before do not count.
     let in_progress = 100..i64::from(RECORDS) - 100;
-    wait::until("a rebuild in progress", RUN_TIMEOUT, || in_progress.contains(&live.rebuilt_records()).then_some(()));
+    wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || {
+        in_progress.contains(&live.rebuilt_records()).then_some(())
+    });
     run.signal("TERM");
     let ended = run.finish();
     assert_eq!(ended.code(), Some(4), "{}", ended.stderr);
@@ -270,7 +273,7 @@ fn expect_old_or_new_one_in_use_after_kills(live: &dyn LiveProjection) {
         let mut run = rebuild.run(&definition, &["--shadow"]);
         if round == 0 {
             let in_progress = 1..i64::from(RECORDS) - 1000;
-            wait::until("a rebuild in progress", RUN_TIMEOUT, || {
+            wait::until("a rebuild in progress", LONG_RUN_TIMEOUT, || {
                 in_progress.contains(&live.rebuilt_records()).then_some(())
             });
             let killed = run.kill();
@@ -278,14 +281,14 @@ fn expect_old_or_new_one_in_use_after_kills(live: &dyn LiveProjection) {
             orders::expect_equal(&live.rows(), before);
             run = rebuild.resume();
         }
-        run.wait_for("the final phase", RUN_TIMEOUT, |_, stderr| stderr.contains("reading the log again"));
+        run.wait_for("the final phase", LONG_RUN_TIMEOUT, |_, stderr| stderr.contains("reading the log again"));
         if round % 2 == 0 {
             // The kill may come at any moment of the final phase.
             std::thread::sleep(max_delay.mul_f64(random.random()));
         } else {
             // During the replacement: a file gets its second name before the rename, a schema its new name after the
             // commit.
-            wait::until("the replacement", RUN_TIMEOUT, || (live.kept_names().len() > round).then_some(()));
+            wait::until("the replacement", LONG_RUN_TIMEOUT, || (live.kept_names().len() > round).then_some(()));
         }
         let killed = run.kill();
         let found = live.rows();
@@ -336,13 +339,13 @@ fn expect_new_one_to_stay_after_a_kill_after_the_replacement(live: &dyn LiveProj
         .args(["--config".as_ref(), rebuild.config.as_os_str()])
         .args(["--report".as_ref(), "json".as_ref(), "--output".as_ref(), report.as_os_str()])
         .spawn();
-    run.wait_for("the start of the run", RUN_TIMEOUT, |_, stderr| stderr.contains(" started, concurrency "));
+    run.wait_for("the start of the run", LONG_RUN_TIMEOUT, |_, stderr| stderr.contains(" started, concurrency "));
     let journal = rebuild.workspace.dir.path().join(format!("kreplay/runs/{}.db", rebuild.workspace.run_id()));
     let journal = Connection::open(journal).unwrap();
-    journal.busy_timeout(RUN_TIMEOUT).unwrap();
+    journal.busy_timeout(LONG_RUN_TIMEOUT).unwrap();
     journal.execute_batch("BEGIN IMMEDIATE").unwrap();
     commit_offset(rebuild.workspace.broker, &lagging, &behind, 10);
-    wait::until("the replacement", RUN_TIMEOUT, || (live.is_replaced() || run.ended()).then_some(()));
+    wait::until("the replacement", LONG_RUN_TIMEOUT, || (live.is_replaced() || run.ended()).then_some(()));
     let killed = run.kill();
     assert_eq!(killed.code(), None, "the run ended before the kill: {}", killed.stderr);
     journal.execute_batch("ROLLBACK").unwrap();

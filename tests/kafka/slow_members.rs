@@ -8,9 +8,10 @@ use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
 use crate::fixtures::second_process::{FileRecorder, SecondProcess, expect_all_in_order, member_options, read_handled};
-use crate::fixtures::sessions::{finish, finish_within, in_group, options, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{finish, finish_within, in_group, options, wait_for, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 /// The shortest interval that the group's session timeout allows.
@@ -98,8 +99,8 @@ fn a_process_removed_from_the_group_rejoins_and_its_late_results_do_not_count() 
     wait_for(&session, "the second process has partitions again", |_| {
         first_has(&session) < 6 && by_second() > before + 50
     });
-    let ended = finish_within(session, Duration::from_secs(120));
-    let succeeded = wait::until("end of the second process", Duration::from_secs(60), || second.ended());
+    let ended = finish_within(session, RUN_TIMEOUT);
+    let succeeded = wait::until("end of the second process", RUN_TIMEOUT, || second.ended());
     println!("{}\n--- second\n{}", ended.log(), second.output());
     assert!(succeeded && second.output().contains(" lost "), "{}", second.output());
     let handled = ended.view.totals.handled;

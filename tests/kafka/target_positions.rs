@@ -11,11 +11,10 @@ use kreplay::journal::Journals;
 use kreplay::replay::{Command, JournalOptions, Session, SessionOptions};
 
 use crate::fixtures::memory_target::{MemoryTarget, TargetClient};
-use crate::fixtures::sessions::{
-    Ended, RUN_TIMEOUT, finish, following, in_group, options, run, run_with, wait_for, wait_for_event,
-};
 use crate::support::broker::{self, Broker, unique_name};
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{Ended, finish, following, in_group, options, run, run_with, wait_for, wait_for_event};
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::wait;
 
 const KEYS: usize = 40;

@@ -1,14 +1,11 @@
 //! A run whose terminal is closed.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::support::build::kreplay_binary;
+use crate::support::timeouts::RUN_TIMEOUT;
 use crate::support::{broker, process::Program, produce::NewRecord, pty::Terminal, wait};
 
-/// Bound of one run and of each wait.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
 const RECORDS: usize = 20_000;
 
 /// The shell ignores SIGHUP, and so does its child. Only the terminal itself shows that it was closed.

@@ -6,9 +6,9 @@ use kreplay::plan::Selection;
 use kreplay::replay::{Command, Session, SessionOptions};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, in_group, options, ordered, run, run_with, wait_for};
 use crate::support::broker::{self, unique_name};
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{finish, in_group, options, ordered, run, run_with, wait_for};
 
 const RECORDS: usize = 6000;
 

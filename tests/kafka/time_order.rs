@@ -7,9 +7,9 @@ use kreplay::plan::{RangeEnd, Scope, Selection};
 use kreplay::replay::{Command, Session, SessionOptions};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, in_group, options, ordered, problem, run_with, wait_for};
 use crate::support::broker;
 use crate::support::produce::NewRecord;
+use crate::support::sessions::{finish, in_group, options, ordered, problem, run_with, wait_for};
 
 /// The first timestamp.
 const BASE_MS: i64 = 1_700_000_000_000;

@@ -3,10 +3,10 @@
 use kreplay::replay::{Command, Session};
 
 use crate::fixtures::recorder::Recorder;
-use crate::fixtures::sessions::{finish, following, in_group, options, run, run_with, wait_for, wait_for_event};
 use crate::support::broker::{self, unique_name};
 use crate::support::process::Program;
 use crate::support::produce::{Ending, NewRecord};
+use crate::support::sessions::{finish, following, in_group, options, run, run_with, wait_for, wait_for_event};
 
 fn ten_records(prefix: &str) -> Vec<NewRecord> {
     (0..10).map(|n| NewRecord::keyed("k", format!("{prefix}{n}"))).collect()

@@ -1,28 +1,24 @@
 //! Sessions on an embedded broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use kreplay::{
     demo::{self, Datasets},
-    domain::{Concurrency, Ordering, PartitionCount},
-    feed::{RunView, Snapshot},
+    domain::{Ordering, PartitionCount},
+    feed::RunView,
     handler::built_in,
     kafka::{
-        GroupProtocol, KafkaConfig,
+        GroupProtocol,
         embedded::EmbeddedBroker,
         producer::{NewRecord, Producer},
     },
-    plan::{Scope, Selection},
-    replay::{Session, SessionOptions},
-    settings::Settings,
+    plan::Selection,
+    replay::SessionOptions,
 };
+use kreplay_testkit::{sessions, timeouts::OPERATION_TIMEOUT};
 
-/// Bound of one wait, even on a slow machine.
-pub const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
+pub use kreplay_testkit::sessions::wait_for;
 
 pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
@@ -30,55 +26,21 @@ pub fn seeded(datasets: &Datasets) -> EmbeddedBroker {
     broker
 }
 
+/// A run over all datasets, in a group of its own if it has one.
 pub fn options(broker: &EmbeddedBroker, concurrency: u64, ordering: Ordering, handler: &str) -> SessionOptions {
-    SessionOptions {
-        kafka: KafkaConfig { bootstrap_servers: broker.bootstrap_servers().into(), properties: BTreeMap::new() },
-        embedded: true,
-        selection: Some(Selection::matching(r"vc\..*\.events").unwrap()),
-        scope: Scope::default(),
-        settings: Settings {
-            concurrency: Concurrency::new(concurrency).unwrap(),
-            ordering,
-            handler: built_in(handler).unwrap(),
-            ..Settings::default()
-        },
-        protocol: GroupProtocol::Consumer,
-        group_per_run: true,
-        timeout: Duration::from_secs(10),
-        start: true,
-        one_run: true,
-        journal: None,
-    }
+    let selection = Selection::matching(r"vc\..*\.events").unwrap();
+    let mut options =
+        sessions::ordered(sessions::options_of(broker.bootstrap_servers(), selection, concurrency), ordering);
+    options.embedded = true;
+    options.settings.handler = built_in(handler).unwrap();
+    options.protocol = GroupProtocol::Consumer;
+    options.group_per_run = true;
+    options
 }
 
 /// Runs to the end and returns the last view.
 pub fn run(options: SessionOptions) -> RunView {
-    let end = Session::spawn(options).unwrap().join();
-    assert_eq!(end.problem, None);
-    end.run.unwrap()
-}
-
-/// Waits until a snapshot satisfies a condition.
-pub fn wait_for(session: &Session, what: &str, condition: impl Fn(&Snapshot) -> bool) {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let mut snapshots = session.feed.snapshots.clone();
-    runtime.block_on(async {
-        loop {
-            if condition(&snapshots.borrow_and_update()) {
-                return;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, snapshots.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => {
-                    assert!(condition(&snapshots.borrow()), "the session ended before: {what}");
-                    return;
-                }
-                Err(late) => panic!("{late}: {what}\n{:?}", session.feed.events.since(0)),
-            }
-        }
-    });
+    sessions::run(options).view
 }
 
 /// A broker with a topic of two partitions, in which the records of fifty keys alternate.
@@ -92,6 +54,6 @@ pub fn mixed(topic: &str, records: u32) -> EmbeddedBroker {
             .send(NewRecord { topic, key: Some(key.as_bytes()), value: Some(b"value"), ..NewRecord::default() })
             .unwrap();
     }
-    assert_eq!(producer.finish(WAIT_TIMEOUT).unwrap().records(), u64::from(records));
+    assert_eq!(producer.finish(OPERATION_TIMEOUT).unwrap().records(), u64::from(records));
     broker
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -169,6 +169,18 @@ impl Broker {
         for element in answer.elements() {
             element.error().unwrap_or_else(|error| panic!("records of {topic} cannot be deleted: {error}"));
         }
+    }
+
+    /// All settings of a topic with their values, in alphabetical order.
+    pub fn topic_settings(&self, name: &str) -> Vec<(String, Option<String>)> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.describe_configs([&ResourceSpecifier::Topic(name)], &options));
+        let topic = answer.expect("the broker describes topics").remove(0).expect("the topic exists");
+        let mut settings: Vec<_> = topic.entries.into_iter().map(|entry| (entry.name, entry.value)).collect();
+        settings.sort();
+        settings
     }
 
     /// The low and the high watermark of a partition.

@@ -9,8 +9,8 @@ use testcontainers::runners::SyncRunner as _;
 use testcontainers::{Container, GenericImage, ImageExt as _};
 
 use super::guardian::Guardian;
+use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
-use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
 const IMAGE: &str = "apache/kafka";
 pub const TAG: &str = "4.3.1";

@@ -1,5 +1,5 @@
 //! What the tests of all crates share: a real broker, records on it, Kafka's own tools, databases, a schema registry,
-//! waits with a deadline, and the real `kreplay` binary as a plain process or in a terminal.
+//! waits with a deadline, sessions of the engine, and the real `kreplay` binary as a plain process or in a terminal.
 //!
 //! All functions block. In an async test call them through `spawn_blocking`.
 #![allow(
@@ -13,12 +13,15 @@
 )]
 #![allow(missing_docs, reason = "fields and methods of test helpers say what they are by their names")]
 
+pub mod admin_requests;
 pub mod broker;
 pub mod build;
 pub mod consume;
 pub mod container;
 pub mod endpoint;
+pub mod groups;
 pub mod guardian;
+pub mod jvm;
 pub mod local;
 pub mod outage;
 pub mod pooler;
@@ -29,4 +32,6 @@ pub mod pty;
 pub mod random;
 pub mod registry;
 pub mod server;
+pub mod sessions;
+pub mod timeouts;
 pub mod wait;

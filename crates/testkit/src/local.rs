@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::guardian::Guardian;
+use super::jvm::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 use super::process::{Finished, Program};
-use super::server::{JVM_OPTIONS, JVM_OPTIONS_VARIABLE};
 
 /// Bound of the start. The script has shorter timeouts; this one also covers the first download of the jars.
 const START_TIMEOUT: Duration = Duration::from_secs(300);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
 
 use super::process::{send_signal, shielded_environment};
+use super::timeouts::scaled;
 use super::wait;
 
 /// A terminal with a program in it. The program is killed when this value is dropped.
@@ -111,6 +112,7 @@ impl Terminal {
     /// # Panics
     /// If that does not happen within `timeout` or before the output ends. The message has the screen.
     pub fn wait_for(&self, what: &str, timeout: Duration, mut found: impl FnMut(&str) -> bool) -> String {
+        let timeout = scaled(timeout);
         let deadline = Instant::now() + timeout;
         let mut content = self.display.content();
         loop {

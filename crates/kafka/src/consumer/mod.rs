@@ -3,24 +3,31 @@
 
 mod buffered;
 mod dedicated;
+mod group_protocol;
 mod member;
+mod member_config;
+mod membership;
 mod offsets;
 mod reader;
+mod rebalance;
 mod source;
 mod standard;
 mod stream;
+mod tiers;
 
 pub use dedicated::share_out;
-pub use member::{GroupProtocol, Member, MemberConfig, Membership, StartAt};
+pub use group_protocol::GroupProtocol;
+pub use member::Member;
+pub use member_config::MemberConfig;
+pub use membership::{Membership, StartAt};
 pub use reader::Reader;
 
 pub use super::native::{Fetched, RawRecord};
-pub(super) use member::rebalance;
-pub(super) use offsets::{check_committed, positions_of, report_commit_failure};
+pub(super) use offsets::check_committed;
 
 use std::time::Duration;
 
-use kreplay_model::domain::{Offset, TopicPartition};
+use kreplay_model::domain::{Offset, PartitionId, TopicPartition};
 use rdkafka::{
     Offset as NativeOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -105,4 +112,11 @@ fn list_of<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> Topi
         list.add_partition(&id.topic, id.partition.0);
     }
     list
+}
+
+fn ids_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition { topic: element.topic().into(), partition: PartitionId(element.partition()) })
+        .collect()
 }

@@ -9,37 +9,35 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::Membership;
+use super::membership::Membership;
 use crate::{
-    client::{ContextRef, ReadContext, is_outage},
+    client::{ReadContext, is_outage},
     native::{commit_async, committed_note},
 };
 
-/// Commits positions, each with its note from the client's membership. If the broker rejects the notes as too long, a
+/// Commits positions, each with its note from the membership. If the broker rejects the notes as too long, a
 /// synchronous commit is repeated without them.
 ///
 /// # Errors
 /// librdkafka's error; with `Sync` also the error of a single partition.
 pub(super) fn commit(
     consumer: &BaseConsumer<ReadContext>,
+    membership: &dyn Membership,
     positions: &[(TopicPartition, Offset)],
     mode: CommitMode,
 ) -> Result<(), KafkaError> {
     if positions.is_empty() {
         return Ok(());
     }
-    let membership = &consumer.context_ref().membership;
     match mode {
-        CommitMode::Async => commit_async(consumer, &with_notes(membership.as_deref(), positions)?),
-        CommitMode::Sync => {
-            match (commit_and_wait(consumer, &with_notes(membership.as_deref(), positions)?), membership) {
-                (Err(error), Some(membership)) if is_note_too_long(&error) => {
-                    membership.notes_refused();
-                    commit_and_wait(consumer, &with_notes(None, positions)?)
-                }
-                (result, _) => result,
+        CommitMode::Async => commit_async(consumer, &with_notes(Some(membership), positions)?),
+        CommitMode::Sync => match commit_and_wait(consumer, &with_notes(Some(membership), positions)?) {
+            Err(error) if is_note_too_long(&error) => {
+                membership.notes_refused();
+                commit_and_wait(consumer, &with_notes(None, positions)?)
             }
-        }
+            result => result,
+        },
     }
 }
 
@@ -79,7 +77,7 @@ pub(crate) fn check_committed(list: &TopicPartitionList) -> Result<(), KafkaErro
 }
 
 /// The positions in the list that a successful commit returned.
-pub(crate) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Offset)> {
+pub(super) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Offset)> {
     let position = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
         NativeOffset::Offset(raw) => {
             Some((TopicPartition::new(element.topic(), element.partition()), Offset::new(raw)?))
@@ -90,7 +88,7 @@ pub(crate) fn positions_of(list: &TopicPartitionList) -> Vec<(TopicPartition, Of
 }
 
 /// Reports a failed commit to the membership.
-pub(crate) fn report_commit_failure(membership: &dyn Membership, error: &KafkaError) {
+pub(super) fn report_commit_failure(membership: &dyn Membership, error: &KafkaError) {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::OffsetMetadataTooLarge) => membership.notes_refused(),
         Some(code) if is_outage(code) || is_temporary(code) => membership.commit_again(),

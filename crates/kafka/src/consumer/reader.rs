@@ -8,6 +8,7 @@ use rdkafka::consumer::BaseConsumer;
 use super::{
     Consumer, Fetched,
     source::{self, Source},
+    tiers::open_source,
 };
 use crate::{
     client::{Client, ClientError, ClientHealth, KafkaConfig, ReadContext, ReaderRole, drop_in_background},
@@ -31,7 +32,7 @@ impl Reader {
     /// [`ClientError::Queue`].
     pub fn new(client: Client, tier: Tier) -> Result<Self, ClientError> {
         let queue = RecordQueue::new(&client.consumer).ok_or(ClientError::Queue)?;
-        Ok(Self { source: source::open(tier, queue)?, client })
+        Ok(Self { source: open_source(tier, queue)?, client })
     }
 
     /// Reads through a new client, and requests metadata of the topics first: a partition started without metadata

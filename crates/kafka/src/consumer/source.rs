@@ -1,4 +1,4 @@
-//! How records are read from a client: the [`Source`] trait and its factory, which selects by [`Tier`].
+//! How records are read from a client.
 //!
 //! All sources read from the same kind of queue, into which the client's partitions deliver (see [`RecordQueue`]), so
 //! that partition ends and errors arrive with topic and offset in every tier. rdkafka's own `StreamConsumer` and
@@ -7,13 +7,10 @@
 
 use std::time::Duration;
 
-use kreplay_model::domain::{Tier, TopicPartition};
+use kreplay_model::domain::TopicPartition;
 
-use super::{Fetched, buffered::Buffered, standard::Standard, stream::Stream};
-use crate::{
-    client::{ClientError, ReadContext},
-    native::RecordQueue,
-};
+use super::Fetched;
+use crate::{client::ReadContext, native::RecordQueue};
 
 /// Reads records from a client's queue.
 pub(super) trait Source: Send {
@@ -26,19 +23,6 @@ pub(super) trait Source: Send {
     /// Passes up to `max` records and other events to `sink`, in offset order within a partition. Waits up to `timeout`
     /// for the first one. Returns the number of events.
     fn read(&mut self, timeout: Duration, max: usize, sink: &mut dyn FnMut(Fetched<'_>)) -> usize;
-}
-
-/// Creates the source of a tier. `dedicated` differs only in the number of clients (see [`super::share_out`]); each of
-/// them reads in batches.
-///
-/// # Errors
-/// [`ClientError::Queue`] if the runtime of the stream cannot be created.
-pub(super) fn open(tier: Tier, queue: RecordQueue<ReadContext>) -> Result<Box<dyn Source>, ClientError> {
-    Ok(match tier {
-        Tier::Stream => Box::new(Stream::new(queue).map_err(|_| ClientError::Queue)?),
-        Tier::Standard => Box::new(Standard::new(queue)),
-        Tier::Auto | Tier::Buffered | Tier::Dedicated => Box::new(Buffered::new(queue)),
-    })
 }
 
 /// Holds partitions back in separate queues, or releases them.

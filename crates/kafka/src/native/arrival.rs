@@ -4,7 +4,7 @@ use std::{any::Any, ffi::c_void, ptr, sync::Arc};
 
 use rdkafka_sys as sys;
 
-use super::batch::QueueHandle;
+use super::queue_handle::QueueHandle;
 
 type WakeCallback = Box<dyn Fn() + Send + Sync>;
 

@@ -14,6 +14,7 @@ mod header;
 pub(super) mod mock;
 mod note;
 mod position;
+mod queue_handle;
 pub(super) mod topics;
 
 pub use arrival::Arrival;
