@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crossterm::event::MouseEvent;
 use kreplay_model::control::{Command, Decision, RecordDecision};
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use ratatui::layout::Size;
 
 use super::{
     action::Action,
@@ -68,45 +69,54 @@ pub enum Effect {
 }
 
 /// Updates the state for an event and returns the effects to execute.
+#[must_use = "effects must be executed"]
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),
-        Event::FeedEnded => {
-            state.stale |= !state.ended;
-            state.ended = true;
-        }
-        Event::Key(key) => {
-            state.stale = true;
-            return press(state, key);
-        }
-        Event::Paste(text) => {
-            // Outside text input, pasting is an accident: each character would act as a command.
-            if state.mode() == Mode::Typing {
-                state.stale = true;
-                text.chars().for_each(|c| typing::insert(state, c));
-            }
-        }
-        Event::Mouse(event) => return mouse::handle(state, event),
-        Event::Resize(width, height) => {
-            state.size = ratatui::layout::Size::new(width, height);
-            state.stale = true;
-        }
-        Event::Tick(now) => {
-            state.now = now;
-            if state.status.as_ref().is_some_and(|status| status.is_expired(now)) {
-                state.status = None;
-                state.stale = true;
-            }
-            drop_resolved_change(state);
-        }
+        Event::FeedEnded => end_feed(state),
+        Event::Key(key) => press(state, key),
+        Event::Paste(text) => paste(state, &text),
+        Event::Mouse(event) => mouse::handle(state, event),
+        Event::Resize(width, height) => resize(state, width, height),
+        Event::Tick(now) => tick(state, now),
+    }
+}
+
+fn end_feed(state: &mut State) -> Vec<Effect> {
+    state.stale |= !state.ended;
+    state.ended = true;
+    Vec::new()
+}
+
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    // Outside text input, pasting is an accident: each character would act as a command.
+    if state.mode() == Mode::Typing {
+        state.stale = true;
+        text.chars().for_each(|c| typing::insert(state, c));
     }
     Vec::new()
 }
 
-fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
+fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
+    state.size = Size::new(width, height);
+    state.stale = true;
+    Vec::new()
+}
+
+fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
+    state.now = now;
+    if state.status.as_ref().is_some_and(|status| status.is_expired(now)) {
+        state.status = None;
+        state.stale = true;
+    }
+    drop_resolved_change(state);
+    Vec::new()
+}
+
+fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
     if *state.snapshot == *snapshot {
-        return;
+        return Vec::new();
     }
     if let Some(run) = &snapshot.run {
         state.history.record(run);
@@ -131,6 +141,7 @@ fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
         state.overlay = None;
         show_message(state, StatusKind::Info, "the run has ended");
     }
+    Vec::new()
 }
 
 fn drop_resolved_change(state: &mut State) {
@@ -142,9 +153,9 @@ fn drop_resolved_change(state: &mut State) {
     }
 }
 
-fn add_events(state: &mut State, events: Vec<feed::Event>) {
+fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     if events.is_empty() {
-        return;
+        return Vec::new();
     }
     let last_error = events.iter().rev().find(|event| {
         event.seq >= state.log.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
@@ -156,6 +167,7 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) {
     state.log.add(events);
     drop_repeated_error(state);
     state.stale = true;
+    Vec::new()
 }
 
 /// Removes an error message that repeats the alert: it would only hide the key hints.
@@ -175,6 +187,7 @@ fn is_message(kind: &EventKind) -> bool {
 }
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
+    state.stale = true;
     let mode = state.mode();
     if let Some(action) = lookup(mode, key) {
         return perform(state, action);

@@ -110,7 +110,7 @@ mod tests {
 
     fn paused(key: &str) -> State {
         let mut state = State::new(100, 30, None);
-        update(&mut state, snapshot(RunState::Paused, Some(key)));
+        let _ = update(&mut state, snapshot(RunState::Paused, Some(key)));
         state
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let mut state = paused("k");
         perform(&mut state, Action::FailedRecord);
         perform(&mut state, Action::SkipRecord);
-        update(&mut state, snapshot(RunState::Running, None));
+        let _ = update(&mut state, snapshot(RunState::Running, None));
         assert_eq!(state.mode(), Mode::Dashboard);
         perform(&mut state, Action::FailedRecord);
         assert_eq!((state.mode(), state.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));

@@ -163,7 +163,7 @@ mod tests {
         let run = RunView { id: "r".into(), state: RunState::Running, quarantine, ..RunView::default() };
         let snapshot = Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() };
         let mut state = State::new(100, 30, None);
-        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
         state
     }
 
@@ -177,12 +177,12 @@ mod tests {
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
         assert!(console.status.as_ref().unwrap().text.contains("(3 records)"));
         // While the key is being retried, no key can be decided about.
-        update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
+        let _ = update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
         assert_eq!(console.quarantined_row(), None);
         assert_eq!(perform(&mut console, Action::DeadLetter), []);
         assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
         // The key failed again: the cursor is back on it.
-        update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
+        let _ = update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
         assert_eq!(console.quarantined_row(), Some(1));
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let mut console = state(&[10]);
         let mut snapshot = (*console.snapshot).clone();
         snapshot.run.as_mut().unwrap().quarantine.dead_letters = false;
-        update(&mut console, Event::Snapshot(Arc::new(snapshot)));
+        let _ = update(&mut console, Event::Snapshot(Arc::new(snapshot)));
         perform(&mut console, Action::Quarantine);
         for action in [Action::DeadLetter, Action::DeadLetterAll] {
             assert_eq!(perform(&mut console, action), []);
@@ -221,7 +221,7 @@ mod tests {
         perform(&mut console, Action::Quarantine);
         perform(&mut console, Action::Down);
         let left = state(&[10]).snapshot;
-        update(&mut console, Event::Snapshot(left));
+        let _ = update(&mut console, Event::Snapshot(left));
         assert_eq!(perform(&mut console, Action::Release), []);
         assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
         perform(&mut console, Action::Up);
@@ -247,7 +247,7 @@ mod tests {
             run.state = RunState::Cancelled;
             run.quarantine.awaits_decision = true;
         }
-        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
         assert_eq!((state.mode(), state.alert()), (Mode::Dashboard, None));
         perform(&mut state, Action::Quarantine);
         assert_eq!(state.mode(), Mode::Dashboard);
@@ -261,11 +261,11 @@ mod tests {
         let (rows, _) = screen::quarantine_rows(&state);
         let mouse =
             |kind, row| Event::Mouse(MouseEvent { kind, column: rows.x + 2, row, modifiers: KeyModifiers::NONE });
-        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
+        let _ = update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
         assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(20))));
-        update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
+        let _ = update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
         assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
-        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
+        let _ = update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
         assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
     }
 

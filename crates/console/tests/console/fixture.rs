@@ -261,7 +261,7 @@ pub(crate) fn followed(width: u16, height: u16, until_s: f64, ordering: Ordering
         let at_s = f64::from(tenth) / 10.0;
         give(&mut state, snapshot(Some(run(at_s, RunState::Running, ordering)), at_s));
     }
-    update(&mut state, Event::Events(events(until_s, ordering)));
+    apply(&mut state, Event::Events(events(until_s, ordering)));
     state
 }
 
@@ -269,9 +269,13 @@ pub(crate) fn running(width: u16, height: u16) -> State {
     followed(width, height, 3.0, Ordering::Key)
 }
 
+/// Applies an event that has no effects.
+pub(crate) fn apply(state: &mut State, event: Event) {
+    assert_eq!(update(state, event), [], "the event has no effects");
+}
+
 pub(crate) fn give(state: &mut State, snapshot: Snapshot) {
-    let effects = update(state, Event::Snapshot(Arc::new(snapshot)));
-    assert_eq!(effects, [], "a snapshot has no effects");
+    apply(state, Event::Snapshot(Arc::new(snapshot)));
 }
 
 /// Changes the current snapshot.

@@ -56,13 +56,13 @@ fn paused(width: u16, height: u16) -> State {
         run.eta_s = None;
         give(&mut state, snapshot(Some(run), 3.5));
     }
-    update(&mut state, Event::Events(vec![event(3, 3.02, EventKind::Paused)]));
+    apply(&mut state, Event::Events(vec![event(3, 3.02, EventKind::Paused)]));
     state
 }
 
 fn rebalancing(width: u16, height: u16) -> State {
     let mut state = followed(width, height, 3.0, Ordering::Partition);
-    update(&mut state, Event::Events(vec![event(7, 3.0, EventKind::RebalanceStarted { by: RebalanceKind::Group })]));
+    apply(&mut state, Event::Events(vec![event(7, 3.0, EventKind::RebalanceStarted { by: RebalanceKind::Group })]));
     change_run(&mut state, |run| {
         run.rebalancing = true;
         run.plan.group = Some("demo".into());
@@ -107,7 +107,7 @@ fn ended(width: u16, height: u16, state: RunState) -> State {
     }
     let at_s = if state == RunState::Done { 3.36 } else { 3.3 };
     let finished = EventKind::Finished { run_id: "demo-1".into(), state, elapsed_s: at_s };
-    update(&mut console, Event::Events(vec![event(3, at_s, finished)]));
+    let _ = update(&mut console, Event::Events(vec![event(3, at_s, finished)]));
     give(&mut console, snapshot(Some(run(at_s, state, Ordering::Key)), at_s));
     console
 }
@@ -269,7 +269,7 @@ fn a_stopped_run_with_quarantined_keys_needs_no_decision() {
 fn an_error_shown_as_alert_is_not_shown_as_message() {
     let mut state = failed(80, 24);
     let text_of = state.run().unwrap().error.clone().unwrap();
-    update(&mut state, Event::Events(vec![event(4, 3.3, EventKind::Error { text: text_of })]));
+    apply(&mut state, Event::Events(vec![event(4, 3.3, EventKind::Error { text: text_of })]));
     assert_eq!(state.status, None);
     assert!(text(&state).contains("r run again"));
 }
@@ -279,7 +279,7 @@ fn an_error_shown_as_alert_is_not_shown_as_message() {
 fn a_long_message_can_still_be_dismissed() {
     let mut state = running(80, 24);
     let text_of = "the guard: ".to_owned() + &"very long ".repeat(20);
-    update(&mut state, Event::Events(vec![event(3, 3.0, EventKind::Error { text: text_of })]));
+    apply(&mut state, Event::Events(vec![event(3, 3.0, EventKind::Error { text: text_of })]));
     assert!(text(&state).lines().last().unwrap().contains("…   Esc dismisses"), "{}", text(&state));
 }
 
@@ -460,7 +460,7 @@ fn the_comparison_of_runs() {
     });
     act(&mut state, Action::Compare);
     assert_snapshot!("compare_160x50", text(&state));
-    update(&mut state, Event::Resize(80, 24));
+    apply(&mut state, Event::Resize(80, 24));
     assert_snapshot!("compare_80x24", text(&state));
     change(&mut state, |snapshot| snapshot.finished[3].digest = "badbadbadbadbad0".into());
     assert!(text(&state).contains("✗ 1 of 5 finished runs differ from the base"));
@@ -516,7 +516,7 @@ fn external_names_cannot_control_the_terminal() {
         run.digest = "\x1b[1;1H".into();
     });
     let hostile = EventKind::Warning { text: "record said \x1b[2J\x1b[1;1Hgone\nand a second line".into() };
-    update(&mut state, Event::Events(vec![event(3, 2.9, hostile)]));
+    apply(&mut state, Event::Events(vec![event(3, 2.9, hostile)]));
     let frame = capture::frame(&state, &theme(&ThemeChoice::Dark));
     assert!(frame.content.iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
     assert_snapshot!("hostile_120x40", capture::text(&frame));
@@ -539,7 +539,7 @@ fn workers_that_own_partitions() {
     let mut state = followed(200, 60, 3.0, Ordering::Partition);
     assert_snapshot!("partition_order_200x60", text(&state));
     act(&mut state, Action::FocusPrevious);
-    update(&mut state, Event::Resize(80, 24));
+    apply(&mut state, Event::Resize(80, 24));
     assert_snapshot!("partition_order_workers_80x24", text(&state));
 }
 
@@ -657,7 +657,7 @@ fn a_terminal_shows_the_same_frame() {
 #[test]
 fn an_ended_session_is_shown() {
     let mut state = running(80, 24);
-    update(&mut state, Event::FeedEnded);
+    apply(&mut state, Event::FeedEnded);
     assert!(text(&state).contains("session ended"));
     give(&mut state, Snapshot::default());
     assert!(text(&state).contains("connecting…"));
@@ -691,7 +691,7 @@ fn wide(width: u16, height: u16) -> State {
         run.plan.group = Some(WIDE[1].repeat(5));
     });
     let texts = WIDE.iter().map(|text| EventKind::Notice { text: text.repeat(12) });
-    update(&mut state, Event::Events((3..).zip(texts).map(|(seq, kind)| event(seq, 3.0, kind)).collect()));
+    apply(&mut state, Event::Events((3..).zip(texts).map(|(seq, kind)| event(seq, 3.0, kind)).collect()));
     state
 }
 

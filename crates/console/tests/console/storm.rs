@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fixture::{self, event, partition, run, snapshot, theme};
+use crate::fixture::{self, apply, event, partition, run, snapshot, theme};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE},
@@ -267,9 +267,9 @@ proptest! {
             let run = moment.run.as_mut().unwrap();
             run.elapsed_s = f64::from(tenth) / 10.0;
             run.totals.handled = count / 4 * tenth as u64;
-            update(&mut state, Event::Snapshot(Arc::new(moment)));
+            apply(&mut state, Event::Snapshot(Arc::new(moment)));
         }
-        update(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
+        apply(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
         state.status = None;
         state.overlay = front;
         let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));

@@ -258,7 +258,7 @@ fn cursor_and_marks_follow_names_when_the_list_changes() {
 fn the_list_can_be_reloaded() {
     let mut state = choosing(80, 24, topics());
     assert_eq!(press(&mut state, 'r'), [Effect::Send(Command::ListTopics)]);
-    update(&mut state, Event::FeedEnded);
+    apply(&mut state, Event::FeedEnded);
     assert_eq!(press(&mut state, 'r'), []);
     assert_eq!(state.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused));
     assert_eq!(enter(&mut state), []);
@@ -300,7 +300,7 @@ fn the_help_opens_in_front_and_closes() {
 #[test]
 fn an_error_is_dismissed_before_the_window_closes() {
     let mut state = choosing(80, 24, topics());
-    update(&mut state, Event::Events(vec![event(0, 0.1, EventKind::Error { text: "no broker answers".into() })]));
+    apply(&mut state, Event::Events(vec![event(0, 0.1, EventKind::Error { text: "no broker answers".into() })]));
     press_code(&mut state, KeyCode::Esc);
     assert_eq!((state.mode(), &state.status), (Mode::Choosing, &None));
 }
@@ -332,8 +332,8 @@ fn the_selection_is_shown_before_the_run() {
         snapshot.next.rate = "5000/s".parse().ok();
     });
     assert_snapshot!("selection_80x24", text(&state));
-    update(&mut state, Event::Resize(120, 40));
+    apply(&mut state, Event::Resize(120, 40));
     assert_snapshot!("selection_120x40", text(&state));
-    update(&mut state, Event::Resize(160, 50));
+    apply(&mut state, Event::Resize(160, 50));
     assert_snapshot!("selection_160x50", text(&state));
 }

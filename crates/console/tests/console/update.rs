@@ -119,7 +119,7 @@ fn nothing_is_sent_before_the_first_snapshot_or_after_the_session_has_ended() {
         assert_eq!(state.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused), "{key}");
     }
     let mut state = running(80, 24);
-    update(&mut state, Event::FeedEnded);
+    apply(&mut state, Event::FeedEnded);
     assert_eq!(press(&mut state, 'r'), []);
     assert!(message(&state).contains("ended"));
     assert_eq!(press(&mut state, 'q'), [Effect::Quit]);
@@ -203,9 +203,9 @@ fn each_key_press_counts_before_the_next_snapshot() {
 fn a_change_that_is_never_applied_times_out() {
     let mut state = running(80, 24);
     press(&mut state, '+');
-    update(&mut state, Event::Tick(Duration::from_secs(2)));
+    apply(&mut state, Event::Tick(Duration::from_secs(2)));
     assert_eq!(state.wanted_concurrency(), Some(7));
-    update(&mut state, Event::Tick(Duration::from_secs(4)));
+    apply(&mut state, Event::Tick(Duration::from_secs(4)));
     assert_eq!(state.wanted_concurrency(), Some(6));
 }
 
@@ -213,7 +213,7 @@ fn a_change_that_is_never_applied_times_out() {
 fn after_the_end_a_change_applies_to_the_next_run() {
     let mut state = over(RunState::Done);
     press(&mut state, '+');
-    update(&mut state, Event::Tick(Duration::from_secs(60)));
+    apply(&mut state, Event::Tick(Duration::from_secs(60)));
     assert_eq!(press(&mut state, '+'), workers(8));
     assert_eq!(message(&state), "concurrency 7 → 8 for the next run");
     assert!(text(&state).contains("next run 6 → 8"));
@@ -260,7 +260,7 @@ fn a_number_is_validated_before_it_is_sent() {
     assert_eq!(press_code(&mut state, KeyCode::Enter), workers(8));
     assert_eq!(state.overlay, None);
     press(&mut state, 'n');
-    update(&mut state, Event::Paste("8".into()));
+    apply(&mut state, Event::Paste("8".into()));
     assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the current number");
 }
 
@@ -295,7 +295,7 @@ fn a_paste_is_never_a_command() {
     assert_eq!(update(&mut state, Event::Paste("qqxyR+".into())), []);
     assert_eq!((state.overlay.clone(), state.pending.clone()), (None, None));
     press(&mut state, '/');
-    update(&mut state, Event::Paste("ord\ners".into()));
+    apply(&mut state, Event::Paste("ord\ners".into()));
     assert_eq!(state.table.filter, "orders");
 }
 
@@ -393,7 +393,7 @@ fn a_filter_applies_while_it_is_typed() {
     press_code(&mut state, KeyCode::Enter);
     assert_eq!((state.overlay.clone(), state.rows().shown.len()), (None, 1));
     press(&mut state, '/');
-    update(&mut state, Event::Key(Key::ctrl('u')));
+    apply(&mut state, Event::Key(Key::ctrl('u')));
     type_text(&mut state, "nothing like it");
     assert!(topics(&state).is_empty());
     assert!(text(&state).contains("no partition matches the filter"));
@@ -503,13 +503,13 @@ fn the_help_scrolls_to_its_end_and_no_further() {
 fn messages_expire_and_errors_stay() {
     let mut state = running(80, 24);
     press(&mut state, '+');
-    update(&mut state, Event::Tick(Duration::from_secs(3)));
+    apply(&mut state, Event::Tick(Duration::from_secs(3)));
     assert!(state.status.is_some());
-    update(&mut state, Event::Tick(Duration::from_secs(5)));
+    apply(&mut state, Event::Tick(Duration::from_secs(5)));
     assert!(state.status.is_none());
     let error = EventKind::Error { text: "commit failed: \x1b[2Jnot the coordinator".into() };
-    update(&mut state, Event::Events(vec![event(3, 3.0, error)]));
-    update(&mut state, Event::Tick(Duration::from_secs(600)));
+    apply(&mut state, Event::Events(vec![event(3, 3.0, error)]));
+    apply(&mut state, Event::Tick(Duration::from_secs(600)));
     assert_eq!(message(&state), "commit failed: \\u{1b}[2Jnot the coordinator");
     press_code(&mut state, KeyCode::Esc);
     assert!(state.status.is_none());
@@ -519,14 +519,14 @@ fn messages_expire_and_errors_stay() {
 fn the_event_log_follows_its_end_until_it_is_scrolled() {
     let mut state = running(80, 24);
     let warn = |seq: u64| event(seq, 3.0, EventKind::Warning { text: format!("warning {seq}") });
-    update(&mut state, Event::Events((3..40).map(warn).collect()));
+    apply(&mut state, Event::Events((3..40).map(warn).collect()));
     assert!(text(&state).contains("warning 39"));
     press_code(&mut state, KeyCode::Tab);
     press(&mut state, 'k');
     press(&mut state, 'k');
     assert!(text(&state).contains("warning 39") && text(&state).contains("warning 37"), "the cursor moves first");
     let seen = text(&state);
-    update(&mut state, Event::Events((40..45).map(warn).collect()));
+    apply(&mut state, Event::Events((40..45).map(warn).collect()));
     assert!(
         text(&state).contains("warning 39") && !text(&state).contains("warning 40"),
         "the view does not move: {seen}"
@@ -566,7 +566,7 @@ fn a_long_event_can_be_scrolled_to_its_end() {
     let mut state = running(80, 24);
     let words: Vec<String> = (0..400).map(|word| format!("word{word}")).collect();
     let long = event(100, 3.0, EventKind::Notice { text: words.join(" ") });
-    update(&mut state, Event::Events(vec![long]));
+    apply(&mut state, Event::Events(vec![long]));
     press_code(&mut state, KeyCode::Tab);
     assert!(!text(&state).contains("word399"));
     press_code(&mut state, KeyCode::Enter);
@@ -574,7 +574,7 @@ fn a_long_event_can_be_scrolled_to_its_end() {
     press(&mut state, 'G');
     assert!(text(&state).contains("word399"), "{}", text(&state));
     // New events do not replace it.
-    update(&mut state, Event::Events(vec![event(101, 4.0, EventKind::Paused)]));
+    apply(&mut state, Event::Events(vec![event(101, 4.0, EventKind::Paused)]));
     assert!(text(&state).contains("word399"));
 }
 
@@ -582,7 +582,7 @@ fn a_long_event_can_be_scrolled_to_its_end() {
 fn a_click_selects_an_event() {
     let mut state = running(120, 40);
     let warn = |seq: u64| event(seq, 3.0, EventKind::Warning { text: format!("warning {seq}") });
-    update(&mut state, Event::Events((3..40).map(warn).collect()));
+    apply(&mut state, Event::Events((3..40).map(warn).collect()));
     let (x, y) = find(&state, "warning 37").unwrap();
     click(&mut state, x, y);
     assert_eq!((state.focus, state.log.selected().unwrap().seq), (Panel::Events, 37));
@@ -633,9 +633,9 @@ fn the_event_log_filters_by_severity() {
 #[test]
 fn dropped_events_are_counted() {
     let mut state = State::new(80, 24, None);
-    update(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
+    apply(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
     assert_eq!((state.log.missed(), state.log.next_seq()), (100, 101));
-    update(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
+    apply(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
     assert_eq!(state.log.len(), 1, "an event counts once");
 }
 
@@ -706,8 +706,8 @@ fn only_changes_cause_a_redraw() {
     state.stale = false;
     let same = (*state.snapshot).clone();
     give(&mut state, same);
-    update(&mut state, Event::Tick(Duration::from_secs(1)));
-    update(&mut state, Event::Events(Vec::new()));
+    apply(&mut state, Event::Tick(Duration::from_secs(1)));
+    apply(&mut state, Event::Events(Vec::new()));
     assert!(!state.stale);
     change_run(&mut state, |run| run.elapsed_s += 0.1);
     assert!(state.stale);
