@@ -11,7 +11,7 @@ use crate::{
     layout::{centred, inside},
     number,
     state::{Compared, DigestMatch, State, compare},
-    text::clean,
+    text::{self, DIGEST_CELLS, clean},
     theme::Theme,
     widget::{frame, paint, symbol},
 };
@@ -146,8 +146,8 @@ fn digest(compared: &Compared<'_>, layout: &Layout, theme: &Theme) -> (String, S
     if layout.digest == NARROW.digest {
         return (words.to_owned(), style);
     }
-    let short: String = clean(&compared.run.digest).chars().take(8).collect();
-    (format!("{short} {words}"), style)
+    let digest = clean(&compared.run.digest);
+    (format!("{} {words}", text::head(&digest, DIGEST_CELLS)), style)
 }
 
 /// A summary of the digests.

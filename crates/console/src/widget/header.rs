@@ -12,7 +12,7 @@ use super::{paint, symbol};
 use crate::{
     number::{self, Forms},
     state::State,
-    text::{clean, cut, shorten, width},
+    text::{DIGEST_CELLS, clean, cut, head, shorten, width},
     theme::Theme,
 };
 
@@ -271,7 +271,7 @@ fn lag(run: &RunView, theme: &Theme) -> Option<Figure> {
 }
 
 fn digest(run: &RunView, theme: &Theme) -> Option<Figure> {
-    let digest: String = clean(&run.digest).chars().take(8).collect();
+    let digest = head(&clean(&run.digest), DIGEST_CELLS).to_owned();
     figure("digest", if digest.is_empty() { unknown() } else { Forms::of(digest) }, theme.base)
 }
 
