@@ -47,7 +47,7 @@ impl Capture {
     /// The sequence number of the next event, for [`feed::EventLog::since`].
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.state.log.next_seq()
+        self.state.feed.events.next_seq()
     }
 
     /// Renders the latest snapshot.

@@ -143,7 +143,7 @@ impl Runtime {
         }
         loop {
             let stale = self.state.stale;
-            let open = !self.state.ended;
+            let open = !self.state.feed.ended;
             let next = tokio::select! {
                 action = signals.next() => self.handle_signal(&action)?,
                 input = self.input.next() => self.handle_input(input)?,
@@ -191,7 +191,7 @@ impl Runtime {
     }
 
     fn read_events(&mut self, feed: &Feed) -> Result<Next, ConsoleError> {
-        let next = self.state.log.next_seq();
+        let next = self.state.feed.events.next_seq();
         if feed.events.next_seq() <= next {
             return Ok(Next::Continue);
         }

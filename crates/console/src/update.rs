@@ -84,8 +84,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
 }
 
 fn end_feed(state: &mut State) -> Vec<Effect> {
-    state.stale |= !state.ended;
-    state.ended = true;
+    state.stale |= !state.feed.ended;
+    state.feed.ended = true;
     Vec::new()
 }
 
@@ -106,8 +106,8 @@ fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
 
 fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
     state.now = now;
-    if state.status.as_ref().is_some_and(|status| status.is_expired(now)) {
-        state.status = None;
+    if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
+        state.user.status = None;
         state.stale = true;
     }
     drop_resolved_change(state);
@@ -115,40 +115,40 @@ fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
 }
 
 fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
-    if *state.snapshot == *snapshot {
+    if *state.feed.snapshot == *snapshot {
         return Vec::new();
     }
     if let Some(run) = &snapshot.run {
-        state.history.record(run);
+        state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
-            state.table.offset = 0;
-            state.workers_from = 0;
+            state.user.table.offset = 0;
+            state.user.workers_from = 0;
         }
     }
     let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
     let ended = |run: &feed::RunView| before.as_ref().is_none_or(|(id, over)| *id != run.id || !over);
     let ended = snapshot.run.as_ref().is_some_and(ended);
-    state.snapshot = snapshot;
+    state.feed.snapshot = snapshot;
     state.stale = true;
     drop_resolved_change(state);
     run::announce_end(state, was_active, ended);
     drop_repeated_error(state);
     topics::open_automatically(state);
     failed_record::close_when_decided(state);
-    if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
+    if matches!(state.user.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
         // The run ended while the window was open, so there is nothing left to stop or to decide.
-        state.overlay = None;
+        state.user.overlay = None;
         show_message(state, StatusKind::Info, "the run has ended");
     }
     Vec::new()
 }
 
 fn drop_resolved_change(state: &mut State) {
-    let (Some(pending), Some(concurrency)) = (&state.pending, state.concurrency()) else { return };
+    let (Some(pending), Some(concurrency)) = (&state.user.pending, state.concurrency()) else { return };
     let (run_id, over) = state.run().map_or(("", true), |run| (&run.id, run.state.is_over()));
     if pending.is_resolved(run_id, concurrency, over, state.now) {
-        state.pending = None;
+        state.user.pending = None;
         state.stale = true;
     }
 }
@@ -158,13 +158,15 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
         return Vec::new();
     }
     let last_error = events.iter().rev().find(|event| {
-        event.seq >= state.log.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
+        event.seq >= state.feed.events.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
     });
     if let Some(error) = last_error {
         let text = clean(&error.kind.to_string()).into_owned();
         show_message(state, StatusKind::Error, text);
     }
-    state.log.add(events);
+    let from_seq = state.feed.events.next_seq();
+    state.feed.events.add(events);
+    state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);
     state.stale = true;
     Vec::new()
@@ -173,11 +175,11 @@ fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
 /// Removes an error message that repeats the alert: it would only hide the key hints.
 fn drop_repeated_error(state: &mut State) {
     let repeats_alert = |status: &Status| {
-        let alert = state.alert().map(|alert| clean(alert.text));
+        let alert = state.feed.alert().map(|alert| clean(alert.text));
         status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(alert.as_ref()))
     };
-    if state.status.as_ref().is_some_and(repeats_alert) {
-        state.status = None;
+    if state.user.status.as_ref().is_some_and(repeats_alert) {
+        state.user.status = None;
     }
 }
 
@@ -245,27 +247,27 @@ fn change_view(state: &mut State, action: Action) {
         Action::SetRate => rate::ask(state),
         Action::SortNext => {
             let columns = &super::state::Column::ALL;
-            let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);
-            state.table.sort_by(columns[(at + 1) % columns.len()]);
+            let at = columns.iter().position(|column| *column == state.user.table.sort).unwrap_or(0);
+            state.user.table.sort_by(columns[(at + 1) % columns.len()]);
         }
-        Action::SortReverse => state.table.descending = !state.table.descending,
+        Action::SortReverse => state.user.table.descending = !state.user.table.descending,
         Action::Mark => topics::mark(state),
         Action::MarkAll => topics::mark_all(state),
-        Action::Filter if state.topics.open => {
-            state.overlay = Some(Overlay::TopicFilter(state.topics.filter.clone()));
+        Action::Filter if state.user.topics.open => {
+            state.user.overlay = Some(Overlay::TopicFilter(state.user.topics.filter.clone()));
         }
         Action::Filter => {
             focus(state, Panel::Partitions);
-            state.overlay = Some(Overlay::Filter(state.table.filter.clone()));
+            state.user.overlay = Some(Overlay::Filter(state.user.table.filter.clone()));
         }
         Action::ToggleEmpty => {
-            state.table.show_empty = !state.table.show_empty;
+            state.user.table.show_empty = !state.user.table.show_empty;
             scroll::follow(state);
         }
         Action::Details => details(state),
-        Action::FocusNext => focus(state, state.focus.step(true)),
-        Action::FocusPrevious => focus(state, state.focus.step(false)),
-        Action::EventFilter => state.log.cycle_severity(),
+        Action::FocusNext => focus(state, state.user.focus.step(true)),
+        Action::FocusPrevious => focus(state, state.user.focus.step(false)),
+        Action::EventFilter => state.user.log.cycle_severity(),
         Action::RunDetails if state.run().is_none() => show_message(state, StatusKind::Refused, "there is no run yet"),
         Action::RunDetails => toggle(state, &Overlay::Run(0)),
         Action::Compare => toggle(state, &Overlay::Compare(0)),
@@ -279,46 +281,46 @@ fn change_view(state: &mut State, action: Action) {
 
 /// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
 fn details(state: &mut State) {
-    match state.focus {
+    match state.user.focus {
         Panel::Partitions if state.selected().is_some() => {
             // Sorted rows can move, so the selection is fixed to the partition.
-            state.table.selected = state.selected().map(|partition| partition.id.clone());
-            state.overlay = Some(Overlay::Details);
+            state.user.table.selected = state.selected().map(|partition| partition.id.clone());
+            state.user.overlay = Some(Overlay::Details);
         }
-        Panel::Events if !state.log.is_empty() => {
-            state.log.fix_cursor();
-            state.overlay = Some(Overlay::Event(0));
+        Panel::Events if !state.user.log.is_empty(&state.feed.events) => {
+            state.user.log.fix_cursor(&state.feed.events);
+            state.user.overlay = Some(Overlay::Event(0));
         }
         Panel::Partitions | Panel::Events => {}
         Panel::Throughput | Panel::Workers if state.run().is_none() => {
             show_message(state, StatusKind::Refused, "there is no run yet");
         }
-        Panel::Throughput | Panel::Workers => state.overlay = Some(Overlay::Run(0)),
+        Panel::Throughput | Panel::Workers => state.user.overlay = Some(Overlay::Run(0)),
     }
 }
 
 fn toggle(state: &mut State, overlay: &Overlay) {
-    let open = state.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
-    state.overlay = if open { None } else { Some(overlay.clone()) };
+    let open = state.user.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
+    state.user.overlay = if open { None } else { Some(overlay.clone()) };
 }
 
 fn focus(state: &mut State, panel: Panel) {
-    state.focus = panel;
+    state.user.focus = panel;
     if panel != Panel::Partitions {
-        state.side = panel;
+        state.user.side = panel;
     }
 }
 
 fn accept(state: &mut State) -> Vec<Effect> {
-    match state.overlay.clone() {
+    match state.user.overlay.clone() {
         Some(Overlay::Ask(question)) => {
-            state.overlay = None;
+            state.user.overlay = None;
             run::answer(state, question)
         }
         Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
         Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
-            state.overlay = None;
+            state.user.overlay = None;
             Vec::new()
         }
         _ => Vec::new(),
@@ -328,41 +330,41 @@ fn accept(state: &mut State) -> Vec<Effect> {
 /// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
 /// error messages must be dismissed first.
 fn close(state: &mut State) {
-    match state.overlay.take() {
+    match state.user.overlay.take() {
         Some(Overlay::Filter(before)) => {
-            state.table.filter = before;
+            state.user.table.filter = before;
             scroll::follow(state);
         }
         Some(Overlay::TopicFilter(before)) => {
-            state.topics.filter = before;
+            state.user.topics.filter = before;
             topics::follow(state);
         }
         // Returns to the quarantine window that the question came from.
         Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
-        Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.overlay = Some(Overlay::Quarantine(Some(hash))),
+        Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.user.overlay = Some(Overlay::Quarantine(Some(hash))),
         Some(Overlay::Ask(Question::DecideRecord(_))) => failed_record::open(state),
         Some(_) => {}
-        None if state.topics.open => match &state.status {
-            Some(status) if status.kind == StatusKind::Error => state.status = None,
-            _ if state.topics.filter.is_empty() => state.topics.open = false,
+        None if state.user.topics.open => match &state.user.status {
+            Some(status) if status.kind == StatusKind::Error => state.user.status = None,
+            _ if state.user.topics.filter.is_empty() => state.user.topics.open = false,
             _ => {
-                state.topics.filter.clear();
+                state.user.topics.filter.clear();
                 topics::follow(state);
             }
         },
-        None if state.status.is_some() => state.status = None,
+        None if state.user.status.is_some() => state.user.status = None,
         None => {
-            state.table.filter.clear();
+            state.user.table.filter.clear();
             scroll::follow(state);
         }
     }
 }
 
 fn ask(state: &mut State, question: Question) -> Vec<Effect> {
-    state.overlay = Some(Overlay::Ask(question));
+    state.user.overlay = Some(Overlay::Ask(question));
     Vec::new()
 }
 
 fn show_message(state: &mut State, kind: StatusKind, text: impl Into<String>) {
-    state.status = Some(Status { kind, text: text.into(), since: state.now });
+    state.user.status = Some(Status { kind, text: text.into(), since: state.now });
 }

@@ -34,10 +34,10 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         return;
     };
     dashboard::render(buf, &areas, state, theme);
-    if state.topics.open {
+    if state.user.topics.open {
         topics::render(buf, state, theme);
     }
-    match &state.overlay {
+    match &state.user.overlay {
         Some(Overlay::Help(from)) => help::render(buf, *from, theme),
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
         Some(Overlay::Plan(from)) => plan::render(buf, *from, state, theme),
@@ -55,7 +55,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
 
 /// The maximum scroll offset of the window in front.
 pub(super) fn max_scroll(state: &State) -> usize {
-    match state.overlay {
+    match state.user.overlay {
         Some(Overlay::Help(_)) => help::max_scroll(state.screen()),
         Some(Overlay::Compare(_)) => compare::max_scroll(state),
         Some(Overlay::Plan(_)) => plan::max_scroll(state),

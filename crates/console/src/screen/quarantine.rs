@@ -27,7 +27,7 @@ const WAITS_WIDTH: u16 = 8;
 const MIN_KEY_WIDTH: u16 = 12;
 
 pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
-    let keys = state.quarantined();
+    let keys = state.feed.quarantined();
     let (rows, from) = rows(state);
     let foot = place(from, usize::from(rows.height), keys.len());
     let inner = frame::window(buf, area(state), &title(state), &foot, theme);
@@ -75,14 +75,14 @@ fn area(state: &State) -> Rect {
         let top = parts.header.y + 1;
         Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
     });
-    centred(room, MAX_WIDTH, number::cells(state.quarantined().len().max(1) + LINES_AROUND))
+    centred(room, MAX_WIDTH, number::cells(state.feed.quarantined().len().max(1) + LINES_AROUND))
 }
 
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return "Quarantine".to_owned() };
     let counted =
         |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
-    let named = state.quarantined().len();
+    let named = state.feed.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
     let (keys, records) = (counted(run.quarantine.keys as u64, "key"), counted(run.quarantine.records, "record"));
     let room = usize::from(area(state).width).saturating_sub(6);

@@ -30,7 +30,7 @@ pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
         show_message(state, StatusKind::Refused, "this run is single-threaded: it has one worker");
         return Vec::new();
     }
-    let adaptive = !state.adaptive();
+    let adaptive = !state.feed.adaptive();
     show_message(state, StatusKind::Info, if adaptive { "concurrency auto" } else { "concurrency auto is off" });
     vec![Effect::Send(Command::SetAdaptive(adaptive))]
 }
@@ -38,15 +38,15 @@ pub(super) fn toggle_auto(state: &mut State) -> Vec<Effect> {
 /// Opens the prompt for the number of workers.
 pub(super) fn ask(state: &mut State) {
     if changeable(state).is_some() {
-        state.overlay = Some(Overlay::Number { text: String::new(), error: None });
+        state.user.overlay = Some(Overlay::Number { text: String::new(), error: None });
     }
 }
 
 /// Accepts the typed number, or shows in the prompt why it is invalid.
 pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
     if text.trim().eq_ignore_ascii_case("auto") {
-        state.overlay = None;
-        if state.adaptive() {
+        state.user.overlay = None;
+        if state.feed.adaptive() {
             show_message(state, StatusKind::Info, "concurrency is already auto");
             return Vec::new();
         }
@@ -56,7 +56,7 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
         Err(_) => format!("type a number from 1 to {}, or auto", state.max_concurrency()),
         Ok(wanted) if wanted.get() > state.max_concurrency() => at_most(state),
         Ok(wanted) => {
-            state.overlay = None;
+            state.user.overlay = None;
             return match changeable(state) {
                 Some(now) if now == wanted.get() => {
                     show_message(state, StatusKind::Info, format!("concurrency is already {now}"));
@@ -67,7 +67,7 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
             };
         }
     };
-    state.overlay = Some(Overlay::Number { text: text.to_owned(), error: Some(refusal) });
+    state.user.overlay = Some(Overlay::Number { text: text.to_owned(), error: Some(refusal) });
     Vec::new()
 }
 
@@ -86,8 +86,8 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
     let Ok(concurrency) = Concurrency::new(u64::from(wanted)) else { return Vec::new() };
     let (run_id, over) = state.run().map_or_else(Default::default, |run| (run.id.clone(), run.state.is_over()));
     let when = if over { " for the next run" } else { "" };
-    state.pending = Some(Pending { to: wanted, run_id, since: state.now });
-    let auto = if state.adaptive() { "; auto is off" } else { "" };
+    state.user.pending = Some(Pending { to: wanted, run_id, since: state.now });
+    let auto = if state.feed.adaptive() { "; auto is off" } else { "" };
     show_message(state, StatusKind::Info, format!("concurrency {now} → {wanted}{when}{auto}"));
     vec![Effect::Send(Command::SetConcurrency(concurrency))]
 }
@@ -95,7 +95,7 @@ fn set(state: &mut State, now: u32, wanted: u32) -> Vec<Effect> {
 fn at_most(state: &State) -> String {
     let max = state.max_concurrency();
     let workers = if max == 1 { "worker" } else { "workers" };
-    if state.topics.open && !state.run_is_active() && max < Concurrency::MAX.get() {
+    if state.user.topics.open && !state.run_is_active() && max < Concurrency::MAX.get() {
         return format!("at most {max} {workers} with ordering partition: one per partition");
     }
     match state.run() {

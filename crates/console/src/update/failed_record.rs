@@ -11,11 +11,11 @@ use crate::{
 
 /// Opens the window if a record has paused the run.
 pub(super) fn open(state: &mut State) {
-    if state.paused_record().is_none() {
+    if state.feed.paused_record().is_none() {
         show_message(state, StatusKind::Refused, "no record has paused the run");
         return;
     }
-    state.overlay = Some(Overlay::FailedRecord);
+    state.user.overlay = Some(Overlay::FailedRecord);
 }
 
 /// Resumes the run, which retries the record.
@@ -24,7 +24,7 @@ pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     if refuse(state) {
         return Vec::new();
     }
-    state.overlay = None;
+    state.user.overlay = None;
     show_message(state, StatusKind::Info, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
 }
@@ -53,9 +53,9 @@ pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
 
 /// Closes the window when no decision is needed any more.
 pub(super) fn close_when_decided(state: &mut State) {
-    let asks = matches!(state.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
-    if asks && state.paused_record().is_none() {
-        state.overlay = None;
+    let asks = matches!(state.user.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
+    if asks && state.feed.paused_record().is_none() {
+        state.user.overlay = None;
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn name(record: &PausedRecord) -> String {
 }
 
 fn waiting(state: &State) -> Option<String> {
-    state.paused_record().map(name)
+    state.feed.paused_record().map(name)
 }
 
 fn refuse(state: &mut State) -> bool {
@@ -123,12 +123,12 @@ mod tests {
             perform(&mut state, Action::FailedRecord);
             assert_eq!(state.mode(), Mode::FailedRecord);
             assert_eq!(perform(&mut state, action), []);
-            assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
+            assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
             perform(&mut state, Action::Close);
             assert_eq!(state.mode(), Mode::FailedRecord);
             perform(&mut state, action);
             assert_eq!(perform(&mut state, Action::Accept), [Effect::Send(Command::DecideRecord(decision))]);
-            let status = state.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
+            let status = state.user.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
             assert!(status.0 == StatusKind::Info && status.1.contains("-1"), "{status:?}");
             assert!(!status.1.contains('\u{1b}'));
             assert_eq!(state.mode(), Mode::Dashboard);
@@ -151,6 +151,6 @@ mod tests {
         let _ = update(&mut state, snapshot(RunState::Running, None));
         assert_eq!(state.mode(), Mode::Dashboard);
         perform(&mut state, Action::FailedRecord);
-        assert_eq!((state.mode(), state.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));
+        assert_eq!((state.mode(), state.user.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));
     }
 }

@@ -24,11 +24,11 @@ pub(super) fn handle(state: &mut State, event: MouseEvent) -> Vec<Effect> {
 
 fn wheel(state: &mut State, event: MouseEvent, by: isize) {
     state.stale = true;
-    if let Some(Overlay::Quarantine(_)) = state.overlay {
+    if let Some(Overlay::Quarantine(_)) = state.user.overlay {
         quarantine::scroll(state, by);
-    } else if state.overlay.is_some() {
+    } else if state.user.overlay.is_some() {
         scroll::overlay(state, by);
-    } else if state.topics.open {
+    } else if state.user.topics.open {
         topics::scroll(state, by);
     } else if let Some((panel, _)) = state.areas().and_then(|areas| areas.panel_at(event.column, event.row)) {
         scroll::panel(state, panel, by);
@@ -36,7 +36,7 @@ fn wheel(state: &mut State, event: MouseEvent, by: isize) {
 }
 
 fn click(state: &mut State, x: u16, y: u16) {
-    match state.overlay {
+    match state.user.overlay {
         // Questions and prompts are answered only by keys, never by a stray click.
         Some(
             Overlay::Ask(_)
@@ -52,11 +52,11 @@ fn click(state: &mut State, x: u16, y: u16) {
             return;
         }
         Some(_) => {
-            state.overlay = None;
+            state.user.overlay = None;
             state.stale = true;
             return;
         }
-        None if state.topics.open => {
+        None if state.user.topics.open => {
             topics::click(state, x, y);
             state.stale = true;
             return;
@@ -69,7 +69,7 @@ fn click(state: &mut State, x: u16, y: u16) {
     if panel == Panel::Events {
         let inner = inside(area);
         if inner.contains((x, y).into()) {
-            state.log.select_line(usize::from(y - inner.y), usize::from(inner.height));
+            state.user.log.select_line(&state.feed.events, usize::from(y - inner.y), usize::from(inner.height));
         }
         return;
     }
@@ -79,12 +79,12 @@ fn click(state: &mut State, x: u16, y: u16) {
     let inner = inside(area);
     if y == inner.y {
         if let Some(column) = partitions::column_at(state, inner, x) {
-            state.table.sort_by(column);
+            state.user.table.sort_by(column);
             scroll::follow(state);
         }
     } else if y > inner.y && y < inner.bottom() {
         let page = usize::from(inner.height.saturating_sub(1));
-        let first = state.table.first_row(&state.rows(), state.partitions(), page);
+        let first = state.user.table.first_row(&state.rows(), state.partitions(), page);
         scroll::select_row(state, first + usize::from(y - inner.y - 1));
     }
 }

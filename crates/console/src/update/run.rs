@@ -31,16 +31,16 @@ pub(super) fn start(state: &mut State, command: Command) -> Vec<Effect> {
         show_message(state, StatusKind::Refused, refusal);
         return Vec::new();
     }
-    state.pending = None;
+    state.user.pending = None;
     show_message(state, StatusKind::Info, STARTING);
     vec![Effect::Send(command)]
 }
 
 /// Why no command can be sent to the session; `None` if one can.
 pub(super) fn cannot_command(state: &State) -> Option<&'static str> {
-    if state.ended {
+    if state.feed.ended {
         Some("the session has ended; quit with q")
-    } else if state.snapshot.at.is_none() {
+    } else if state.feed.snapshot.at.is_none() {
         Some("not connected yet")
     } else {
         None
@@ -74,7 +74,7 @@ pub(super) fn quit(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn interrupt(state: &mut State) -> Vec<Effect> {
-    if state.overlay == Some(Overlay::Ask(Question::Quit)) {
+    if state.user.overlay == Some(Overlay::Ask(Question::Quit)) {
         return vec![Effect::Quit];
     }
     quit(state)
@@ -106,9 +106,11 @@ const STARTING: &str = "starting";
 pub(super) fn announce_end(state: &mut State, was_active: bool, ended: bool) {
     let over = state.run().is_some_and(|run| run.state.is_over());
     let is_transient = |text: &str| TRANSIENT_PREFIXES.iter().any(|begin| text.starts_with(begin));
-    if over && ended && state.status.as_ref().is_some_and(|one| one.kind == StatusKind::Info && is_transient(&one.text))
+    if over
+        && ended
+        && state.user.status.as_ref().is_some_and(|one| one.kind == StatusKind::Info && is_transient(&one.text))
     {
-        state.status = None;
+        state.user.status = None;
     }
     let stopped = state.run().filter(|run| was_active && run.state == RunState::Cancelled && run.plan.resumable);
     if let Some(id) = stopped.map(|run| run.id.clone()) {

@@ -42,17 +42,17 @@ pub(super) fn delete_all(state: &mut State) {
 }
 
 fn edit(state: &mut State, change: impl FnOnce(&mut String)) {
-    match &mut state.overlay {
+    match &mut state.user.overlay {
         Some(Overlay::Number { text, error } | Overlay::Rate { text, error }) => {
             change(text);
             *error = None;
         }
         Some(Overlay::Filter(_)) => {
-            change(&mut state.table.filter);
+            change(&mut state.user.table.filter);
             scroll::follow(state);
         }
         Some(Overlay::TopicFilter(_)) => {
-            change(&mut state.topics.filter);
+            change(&mut state.user.topics.filter);
             topics::follow(state);
         }
         _ => {}

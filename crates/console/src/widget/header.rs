@@ -42,7 +42,7 @@ fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
 
 /// State, problems, run, and cluster. Problems come first, because the end may be cut off.
 fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
-    let snapshot = &state.snapshot;
+    let snapshot = &state.feed.snapshot;
     let mut spans = Vec::new();
     match &snapshot.run {
         Some(run) => {
@@ -60,7 +60,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
-    if state.ended {
+    if state.feed.ended {
         spans.push(Span::styled("  ! session ended", theme.warning));
     } else if !snapshot.cluster.reachable {
         spans.push(Span::styled("  ! unreachable", theme.bad));
@@ -285,9 +285,9 @@ fn workers(state: &State) -> Forms {
     let now = state.concurrency().unwrap_or(0);
     let wanted = state.wanted_concurrency().unwrap_or(0);
     let number = number::counts(wanted.into());
-    match &state.pending {
+    match &state.user.pending {
         Some(_) => Forms::of(format!("{now} → {wanted}")).or(Forms::of(format!("→ {wanted}"))).or(number),
-        None if state.adaptive() => number.clone().with(" auto").or(number),
+        None if state.feed.adaptive() => number.clone().with(" auto").or(number),
         None => number,
     }
 }

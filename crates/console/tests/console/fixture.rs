@@ -280,7 +280,7 @@ pub(crate) fn give(state: &mut State, snapshot: Snapshot) {
 
 /// Changes the current snapshot.
 pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Snapshot)) {
-    let mut snapshot = (*state.snapshot).clone();
+    let mut snapshot = (*state.feed.snapshot).clone();
     change(&mut snapshot);
     give(state, snapshot);
 }

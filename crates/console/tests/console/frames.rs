@@ -82,7 +82,7 @@ fn rebalancing(width: u16, height: u16) -> State {
 /// A run with automatic concurrency, a rate limit, and a protected group.
 fn limited(width: u16, height: u16, lag: Option<u64>) -> State {
     let mut state = running(width, height);
-    let mut snapshot = (*state.snapshot).clone();
+    let mut snapshot = (*state.feed.snapshot).clone();
     if let Some(run) = &mut snapshot.run {
         run.limits.adaptive = true;
         run.limits.rate = "5000/s".parse().ok();
@@ -270,7 +270,7 @@ fn an_error_shown_as_alert_is_not_shown_as_message() {
     let mut state = failed(80, 24);
     let text_of = state.run().unwrap().error.clone().unwrap();
     apply(&mut state, Event::Events(vec![event(4, 3.3, EventKind::Error { text: text_of })]));
-    assert_eq!(state.status, None);
+    assert_eq!(state.user.status, None);
     assert!(text(&state).contains("r run again"));
 }
 
@@ -416,7 +416,7 @@ fn the_details_of_a_run() {
         act(&mut state, Action::RunDetails);
         assert_snapshot!(format!("run_details_{}x{}", at.0, at.1), text(&state));
         act(&mut state, Action::Close);
-        assert_eq!(state.overlay, None);
+        assert_eq!(state.user.overlay, None);
         act(&mut state, Action::Stop);
         assert!(text(&state).contains("Resume later: kreplay resume demo-1"));
     }
@@ -721,7 +721,7 @@ fn a_filter_with_wide_characters() {
         for _ in 0..4 {
             press_code(&mut state, KeyCode::Backspace);
         }
-        assert_eq!(state.table.filter, one_less.repeat(39));
+        assert_eq!(state.user.table.filter, one_less.repeat(39));
     }
     let mut state = running(60, 20);
     act(&mut state, Action::Filter);

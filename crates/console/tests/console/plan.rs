@@ -167,7 +167,7 @@ fn a_plan_is_requested_if_there_is_none() {
     assert_snapshot!("plan_error_80x24", text(&state));
     assert_eq!(press(&mut state, 'r'), ask(&[]));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
 }
 
 #[test]
@@ -176,12 +176,12 @@ fn chosen_topics_can_be_planned_before_a_run() {
     press(&mut state, ' ');
     type_text(&mut state, "j ");
     assert_eq!(press(&mut state, 'P'), ask(&["vc.billing.events", "vc.catalog.events"]));
-    assert_eq!(state.overlay, Some(Overlay::Plan(0)));
+    assert_eq!(state.user.overlay, Some(Overlay::Plan(0)));
     press(&mut state, 'P');
-    assert_eq!((state.mode(), state.topics.marked.len()), (Mode::Choosing, 2), "the choice is unchanged");
+    assert_eq!((state.mode(), state.user.topics.marked.len()), (Mode::Choosing, 2), "the choice is unchanged");
     let mut nothing = choosing(80, 24, Vec::new());
     assert_eq!(press(&mut nothing, 'P'), []);
-    assert!(nothing.status.as_ref().unwrap().text.contains("no topic to plan"));
+    assert!(nothing.user.status.as_ref().unwrap().text.contains("no topic to plan"));
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn take(state: &mut State, step: Step) -> Vec<Effect> {
         Step::Resize(width, height) => update(state, Event::Resize(width, height)),
         Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
         Step::LogError(text) => {
-            let seq = state.log.next_seq();
+            let seq = state.feed.events.next_seq();
             update(state, Event::Events(vec![event(seq, 1.0, EventKind::Error { text })]))
         }
         Step::Tick(millis) => update(state, Event::Tick(state.now + std::time::Duration::from_millis(millis))),
@@ -155,7 +155,7 @@ fn check(state: &State, theme: &Theme) {
         assert!(!cell.symbol().chars().any(char::is_control), "{:?}", cell.symbol());
     }
     let _ = capture::svg(&frame, theme);
-    assert!(Column::ALL.contains(&state.table.sort));
+    assert!(Column::ALL.contains(&state.user.table.sort));
     let rows = state.rows();
     assert_eq!(rows.shown.len() + rows.empty_hidden + rows.filtered_out, rows.total);
 }
@@ -176,13 +176,13 @@ proptest! {
             for effect in take(&mut state, step) {
                 // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
-                    Effect::Send(Command::Cancel) => prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_)))),
+                    Effect::Send(Command::Cancel) => prop_assert!(matches!(before.user.overlay, Some(Overlay::Ask(_)))),
                     Effect::Send(Command::Restart) | Effect::Quit if before.run_is_active() => {
-                        prop_assert!(matches!(before.overlay, Some(Overlay::Ask(_))), "{asked:?}");
+                        prop_assert!(matches!(before.user.overlay, Some(Overlay::Ask(_))), "{asked:?}");
                     }
                     Effect::Send(Command::Replay(names)) => {
-                        prop_assert!(!names.is_empty() && before.topics.open);
-                        let asked_first = before.overlay == Some(Overlay::Ask(Question::ReplayInstead));
+                        prop_assert!(!names.is_empty() && before.user.topics.open);
+                        let asked_first = before.user.overlay == Some(Overlay::Ask(Question::ReplayInstead));
                         prop_assert!(asked_first || !before.run_is_active());
                     }
                     Effect::Send(Command::SetConcurrency(wanted)) => {
@@ -270,8 +270,8 @@ proptest! {
             apply(&mut state, Event::Snapshot(Arc::new(moment)));
         }
         apply(&mut state, Event::Snapshot(Arc::new(with_large_numbers(run_state, count, seconds, rate))));
-        state.status = None;
-        state.overlay = front;
+        state.user.status = None;
+        state.user.overlay = front;
         let text = capture::text(&capture::frame(&state, &theme(&ThemeChoice::Dark)));
         for line in text.lines() {
             let is_number = |part: &str| part.trim_end_matches([',', '.']).ends_with(|c: char| c.is_ascii_digit());

@@ -30,7 +30,7 @@ fn enter(state: &mut State) -> Vec<Effect> {
 }
 
 fn message(state: &State) -> &str {
-    state.status.as_ref().map_or("", |status| &status.text)
+    state.user.status.as_ref().map_or("", |status| &status.text)
 }
 
 // Frames.
@@ -135,7 +135,7 @@ fn it_opens_automatically_once() {
         press(&mut state, 'q');
         assert_eq!(state.mode(), Mode::Dashboard);
     }
-    assert!(!over().topics.open && !running(80, 24).topics.open);
+    assert!(!over().user.topics.open && !running(80, 24).user.topics.open);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn replaying_other_topics_during_a_run_needs_confirmation() {
     assert_eq!(press(&mut state, 't'), []);
     assert_eq!(state.mode(), Mode::Choosing);
     assert_eq!(enter(&mut state), []);
-    assert_eq!(state.overlay, Some(Overlay::Ask(Question::ReplayInstead)));
+    assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::ReplayInstead)));
     assert!(text(&state).contains("stopped before its end"), "{}", text(&state));
     press(&mut state, 'n');
     assert_eq!(state.mode(), Mode::Choosing);
@@ -218,12 +218,12 @@ fn all_shown_topics_can_be_marked_or_unmarked() {
     assert_eq!(state.chosen().len(), 10);
     type_text(&mut state, "/CA");
     enter(&mut state);
-    assert_eq!(state.topics.shown(state.catalog()).len(), 2);
+    assert_eq!(state.user.topics.shown(state.catalog()).len(), 2);
     press(&mut state, 'a');
-    assert_eq!(state.topics.marked.len(), 8, "only topics shown are unmarked");
+    assert_eq!(state.user.topics.marked.len(), 8, "only topics shown are unmarked");
     assert!(text(&state).contains("8 topics marked (8 not shown)"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!((state.mode(), state.topics.filter.as_str()), (Mode::Choosing, ""));
+    assert_eq!((state.mode(), state.user.topics.filter.as_str()), (Mode::Choosing, ""));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn the_filter_is_typed_and_can_be_undone() {
     assert_eq!(state.mode(), Mode::Typing);
     assert!(text(&state).contains("/orders▏"));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!((state.mode(), state.topics.filter.as_str()), (Mode::Choosing, ""));
+    assert_eq!((state.mode(), state.user.topics.filter.as_str()), (Mode::Choosing, ""));
     type_text(&mut state, "/orders");
     enter(&mut state);
     assert_eq!(enter(&mut state), replay(&["vc.orders.events"]));
@@ -250,7 +250,7 @@ fn cursor_and_marks_follow_names_when_the_list_changes() {
         moved.insert(0, topic("a-third", 1, 5));
         snapshot.catalog = Some(moved.into());
     });
-    assert_eq!(state.topics.selected.as_deref(), Some("vc.invoices.events"));
+    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.invoices.events"));
     assert_eq!(enter(&mut state), replay(&["vc.catalog.events"]));
 }
 
@@ -260,7 +260,7 @@ fn the_list_can_be_reloaded() {
     assert_eq!(press(&mut state, 'r'), [Effect::Send(Command::ListTopics)]);
     apply(&mut state, Event::FeedEnded);
     assert_eq!(press(&mut state, 'r'), []);
-    assert_eq!(state.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused));
+    assert_eq!(state.user.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused));
     assert_eq!(enter(&mut state), []);
     assert_eq!(state.mode(), Mode::Choosing);
 }
@@ -272,7 +272,7 @@ fn workers_can_be_set_before_the_first_run() {
     assert_eq!(press(&mut state, '+'), set(7));
     assert_eq!(press(&mut state, '+'), set(8), "the second press counts from the first");
     change(&mut state, |snapshot| snapshot.next.concurrency = 8);
-    assert_eq!(state.pending, None);
+    assert_eq!(state.user.pending, None);
     assert!(text(&state).contains("8 with ordering key"));
     type_text(&mut state, "n40");
     assert_eq!(enter(&mut state), set(40));
@@ -302,7 +302,7 @@ fn an_error_is_dismissed_before_the_window_closes() {
     let mut state = choosing(80, 24, topics());
     apply(&mut state, Event::Events(vec![event(0, 0.1, EventKind::Error { text: "no broker answers".into() })]));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!((state.mode(), &state.status), (Mode::Choosing, &None));
+    assert_eq!((state.mode(), &state.user.status), (Mode::Choosing, &None));
 }
 
 #[test]
@@ -310,11 +310,11 @@ fn click_and_wheel_move_the_cursor() {
     let mut state = choosing(80, 24, topics());
     let (x, y) = find(&state, "vc.orders.events").unwrap();
     assert_eq!(click(&mut state, x, y), []);
-    assert_eq!(state.topics.selected.as_deref(), Some("vc.orders.events"));
+    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.orders.events"));
     mouse(&mut state, MouseEventKind::ScrollUp, x, y);
-    assert_eq!(state.topics.selected.as_deref(), Some("vc.catalog.events"));
+    assert_eq!(state.user.topics.selected.as_deref(), Some("vc.catalog.events"));
     click(&mut state, x, 23);
-    assert_eq!((state.mode(), state.topics.marked.len()), (Mode::Choosing, 0));
+    assert_eq!((state.mode(), state.user.topics.marked.len()), (Mode::Choosing, 0));
     press(&mut state, '/');
     click(&mut state, x, y);
     assert_eq!(state.mode(), Mode::Typing, "a stray click does not end text input");

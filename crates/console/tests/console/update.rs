@@ -28,7 +28,7 @@ fn workers(count: u64) -> Vec<Effect> {
 }
 
 fn message(state: &State) -> &str {
-    state.status.as_ref().map_or("", |status| &status.text)
+    state.user.status.as_ref().map_or("", |status| &status.text)
 }
 
 fn over(run_state: RunState) -> State {
@@ -104,9 +104,9 @@ fn starting_asks_first_only_while_a_run_is_active() {
     for key in ['r', 'R'] {
         let mut state = running(80, 24);
         assert_eq!(press(&mut state, key), []);
-        assert_eq!(state.overlay, Some(Overlay::Ask(Question::Restart)));
+        assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::Restart)));
         assert_eq!(press(&mut state, 'y'), send(Command::Restart));
-        assert_eq!(state.overlay, None);
+        assert_eq!(state.user.overlay, None);
     }
 }
 
@@ -115,8 +115,8 @@ fn nothing_is_sent_before_the_first_snapshot_or_after_the_session_has_ended() {
     let mut state = State::new(80, 24, None);
     for key in ['r', 'R', 'p', 'x', '+', ']', 'n'] {
         assert_eq!(press(&mut state, key), [], "{key}");
-        assert_eq!(state.overlay, None, "{key}");
-        assert_eq!(state.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused), "{key}");
+        assert_eq!(state.user.overlay, None, "{key}");
+        assert_eq!(state.user.status.as_ref().map(|status| status.kind), Some(StatusKind::Refused), "{key}");
     }
     let mut state = running(80, 24);
     apply(&mut state, Event::FeedEnded);
@@ -141,12 +141,12 @@ fn stopping_asks_first() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'x'), []);
     assert_eq!(press(&mut state, 'n'), [], "no");
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
     press(&mut state, 'x');
     assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::Cancel));
     let mut state = over(RunState::Done);
     assert_eq!(press(&mut state, 'x'), []);
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_question_closes_when_the_run_ends() {
     let mut state = running(80, 24);
     press(&mut state, 'x');
     give(&mut state, snapshot(Some(run(3.36, RunState::Done, Ordering::Key)), 3.36));
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
     assert_eq!(press(&mut state, 'y'), []);
 }
 
@@ -196,7 +196,7 @@ fn each_key_press_counts_before_the_next_snapshot() {
     assert_eq!(press(&mut state, ']'), workers(14));
     assert_eq!(press(&mut state, '['), workers(7));
     change_run(&mut state, |run| run.concurrency = 7);
-    assert_eq!(state.pending, None);
+    assert_eq!(state.user.pending, None);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn after_the_end_a_change_applies_to_the_next_run() {
     assert_eq!(message(&state), "concurrency 7 → 8 for the next run");
     assert!(text(&state).contains("next run 6 → 8"));
     change_run(&mut state, |run| run.id = "demo-2".into());
-    assert_eq!(state.pending, None);
+    assert_eq!(state.user.pending, None);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn the_number_of_workers_stays_within_its_bounds() {
     assert_eq!(message(&state), "at most 10 workers with ordering partition: one per partition");
     assert_eq!(press(&mut state, ']'), []);
     change_run(&mut state, |run| run.concurrency = 1);
-    state.pending = None;
+    state.user.pending = None;
     for key in ['-', '['] {
         assert_eq!(press(&mut state, key), []);
         assert_eq!(message(&state), "at least 1 worker");
@@ -249,16 +249,16 @@ fn a_number_is_validated_before_it_is_sent() {
         press(&mut state, 'n');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [], "{typed}");
-        let Some(Overlay::Number { error: Some(error), .. }) = &state.overlay else { panic!("{typed}: no error") };
+        let Some(Overlay::Number { error: Some(error), .. }) = &state.user.overlay else { panic!("{typed}: no error") };
         assert!(error.contains(expected), "{typed}: {error}");
         press_code(&mut state, KeyCode::Esc);
-        assert_eq!(state.overlay, None);
+        assert_eq!(state.user.overlay, None);
     }
     press(&mut state, ':');
     type_text(&mut state, "89");
     press_code(&mut state, KeyCode::Backspace);
     assert_eq!(press_code(&mut state, KeyCode::Enter), workers(8));
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
     press(&mut state, 'n');
     apply(&mut state, Event::Paste("8".into()));
     assert_eq!(press_code(&mut state, KeyCode::Enter), [], "the current number");
@@ -268,24 +268,24 @@ fn a_number_is_validated_before_it_is_sent() {
 fn keys_toggle_automatic_concurrency_and_set_the_rate() {
     let mut state = running(80, 24);
     assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(true))]);
-    let mut snapshot = (*state.snapshot).clone();
+    let mut snapshot = (*state.feed.snapshot).clone();
     snapshot.run.as_mut().unwrap().limits.adaptive = true;
     give(&mut state, snapshot);
-    assert!(state.adaptive());
+    assert!(state.feed.adaptive());
     assert!(matches!(press(&mut state, '+')[..], [Effect::Send(Command::SetConcurrency(_))]));
-    assert!(state.status.as_ref().unwrap().text.contains("auto is off"));
+    assert!(state.user.status.as_ref().unwrap().text.contains("auto is off"));
     assert_eq!(press(&mut state, 'a'), [Effect::Send(Command::SetAdaptive(false))]);
 
     for (typed, rate) in [("2k/s", "2000/s".parse().ok()), ("off", None), ("", None)] {
         press(&mut state, 'L');
         type_text(&mut state, typed);
         assert_eq!(press_code(&mut state, KeyCode::Enter), [Effect::Send(Command::SetRate(rate))], "{typed}");
-        assert_eq!(state.overlay, None);
+        assert_eq!(state.user.overlay, None);
     }
     press(&mut state, 'L');
     type_text(&mut state, "fast");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
-    let Some(Overlay::Rate { error: Some(error), .. }) = &state.overlay else { panic!("no error") };
+    let Some(Overlay::Rate { error: Some(error), .. }) = &state.user.overlay else { panic!("no error") };
     assert!(error.contains("write 5000/s"), "{error}");
 }
 
@@ -293,10 +293,10 @@ fn keys_toggle_automatic_concurrency_and_set_the_rate() {
 fn a_paste_is_never_a_command() {
     let mut state = running(80, 24);
     assert_eq!(update(&mut state, Event::Paste("qqxyR+".into())), []);
-    assert_eq!((state.overlay.clone(), state.pending.clone()), (None, None));
+    assert_eq!((state.user.overlay.clone(), state.user.pending.clone()), (None, None));
     press(&mut state, '/');
     apply(&mut state, Event::Paste("ord\ners".into()));
-    assert_eq!(state.table.filter, "orders");
+    assert_eq!(state.user.table.filter, "orders");
 }
 
 // The partition table.
@@ -326,14 +326,14 @@ fn every_column_sorts_both_ways() {
             partition.ahead = at as u64;
         }
     });
-    let mut seen = vec![state.table.sort];
+    let mut seen = vec![state.user.table.sort];
     for _ in 1..Column::ALL.len() {
         press(&mut state, 's');
-        seen.push(state.table.sort);
+        seen.push(state.user.table.sort);
         let one_way = topics(&state);
         press(&mut state, 'S');
         let mut other_way = topics(&state);
-        assert_ne!(one_way, other_way.clone(), "{:?}", state.table.sort);
+        assert_ne!(one_way, other_way.clone(), "{:?}", state.user.table.sort);
         other_way.sort();
         let mut sorted = one_way;
         sorted.sort();
@@ -341,13 +341,13 @@ fn every_column_sorts_both_ways() {
     }
     assert_eq!(seen, Column::ALL);
     press(&mut state, 's');
-    assert_eq!(state.table.sort, Column::Topic);
+    assert_eq!(state.user.table.sort, Column::Topic);
 }
 
 #[test]
 fn lag_sorts_largest_first() {
     let mut state = running(120, 40);
-    while state.table.sort != Column::Lag {
+    while state.user.table.sort != Column::Lag {
         press(&mut state, 's');
     }
     let lags: Vec<_> = state.rows().shown.iter().map(|index| state.partitions()[*index].lag.known().unwrap()).collect();
@@ -361,7 +361,7 @@ fn equal_rows_are_ordered_by_name() {
     let mut sorted = topics(&state);
     sorted.sort();
     for descending in [false, true] {
-        (state.table.sort, state.table.descending) = (Column::End, descending);
+        (state.user.table.sort, state.user.table.descending) = (Column::End, descending);
         assert_eq!(topics(&state), sorted);
     }
 }
@@ -374,8 +374,8 @@ fn owners_sort_by_number() {
             partition.owner = kreplay_model::feed::Owner::Worker((at as u32 * 7) % 12);
         }
     });
-    state.table.show_empty = true;
-    state.table.sort = Column::Owner;
+    state.user.table.show_empty = true;
+    state.user.table.sort = Column::Owner;
     let owners: Vec<_> = state.rows().shown.iter().map(|index| state.partitions()[*index].owner.clone()).collect();
     let numbers: Vec<u32> = owners
         .iter()
@@ -391,14 +391,14 @@ fn a_filter_applies_while_it_is_typed() {
     type_text(&mut state, "PAY");
     assert_eq!(topics(&state), ["vc.payments.events-1"]);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!((state.overlay.clone(), state.rows().shown.len()), (None, 1));
+    assert_eq!((state.user.overlay.clone(), state.rows().shown.len()), (None, 1));
     press(&mut state, '/');
     apply(&mut state, Event::Key(Key::ctrl('u')));
     type_text(&mut state, "nothing like it");
     assert!(topics(&state).is_empty());
     assert!(text(&state).contains("no partition matches the filter"));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.table.filter, "PAY", "Esc restores the previous filter");
+    assert_eq!(state.user.table.filter, "PAY", "Esc restores the previous filter");
     press_code(&mut state, KeyCode::Esc);
     assert_eq!(state.rows().shown.len(), 10);
 }
@@ -423,7 +423,7 @@ fn the_selection_stays_with_its_partition() {
 fn every_way_of_moving_moves() {
     let mut state = running(80, 24);
     press(&mut state, 'z');
-    let row = |state: &State| state.table.selected_row(&state.rows(), state.partitions()).unwrap();
+    let row = |state: &State| state.user.table.selected_row(&state.rows(), state.partitions()).unwrap();
     for (action, expected) in [
         (Action::Down, 1),
         (Action::PageDown, 10),
@@ -445,16 +445,16 @@ fn every_way_of_moving_moves() {
 fn details_stay_on_their_partition_and_can_move_to_others() {
     let mut state = running(120, 40);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.overlay, Some(Overlay::Details));
-    state.table.descending = true;
+    assert_eq!(state.user.overlay, Some(Overlay::Details));
+    state.user.table.descending = true;
     assert!(text(&state).contains("Partition 2"));
     press_code(&mut state, KeyCode::Up);
     assert!(text(&state).contains("Partition 4"), "{}", text(&state));
     press_code(&mut state, KeyCode::Esc);
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
     let mut empty = State::new(120, 40, None);
     act(&mut empty, Action::Details);
-    assert_eq!(empty.overlay, None);
+    assert_eq!(empty.user.overlay, None);
 }
 
 // Panels, windows, messages.
@@ -464,13 +464,13 @@ fn the_focus_cycles_through_the_panels() {
     let mut state = running(80, 24);
     let mut seen = Vec::new();
     for _ in Panel::ALL {
-        seen.push(state.focus);
-        assert!(state.areas().unwrap().panel(state.focus).is_some(), "{:?} is on the screen", state.focus);
+        seen.push(state.user.focus);
+        assert!(state.areas().unwrap().panel(state.user.focus).is_some(), "{:?} is on the screen", state.user.focus);
         press_code(&mut state, KeyCode::Tab);
     }
-    assert_eq!((seen.as_slice(), state.focus), (&Panel::ALL[..], Panel::Partitions));
+    assert_eq!((seen.as_slice(), state.user.focus), (&Panel::ALL[..], Panel::Partitions));
     press_code(&mut state, KeyCode::BackTab);
-    assert_eq!(state.focus, Panel::Workers);
+    assert_eq!(state.user.focus, Panel::Workers);
 }
 
 #[test]
@@ -478,12 +478,12 @@ fn the_same_key_opens_and_closes_a_window() {
     for key in ['?', 'c'] {
         let mut state = running(80, 24);
         press(&mut state, key);
-        assert!(state.overlay.is_some());
+        assert!(state.user.overlay.is_some());
         press(&mut state, key);
-        assert_eq!(state.overlay, None);
+        assert_eq!(state.user.overlay, None);
         press(&mut state, key);
         press(&mut state, 'q');
-        assert_eq!(state.overlay, None, "q closes the window, not the program");
+        assert_eq!(state.user.overlay, None, "q closes the window, not the program");
     }
 }
 
@@ -493,10 +493,10 @@ fn the_help_scrolls_to_its_end_and_no_further() {
     press(&mut state, '?');
     press(&mut state, 'G');
     assert!(text(&state).contains(MOUSE[2].1));
-    let Some(Overlay::Help(end)) = state.overlay else { panic!("no help") };
+    let Some(Overlay::Help(end)) = state.user.overlay else { panic!("no help") };
     press(&mut state, 'j');
     press(&mut state, 'k');
-    assert_eq!(state.overlay, Some(Overlay::Help(end - 1)), "the first step back is visible");
+    assert_eq!(state.user.overlay, Some(Overlay::Help(end - 1)), "the first step back is visible");
 }
 
 #[test]
@@ -504,15 +504,15 @@ fn messages_expire_and_errors_stay() {
     let mut state = running(80, 24);
     press(&mut state, '+');
     apply(&mut state, Event::Tick(Duration::from_secs(3)));
-    assert!(state.status.is_some());
+    assert!(state.user.status.is_some());
     apply(&mut state, Event::Tick(Duration::from_secs(5)));
-    assert!(state.status.is_none());
+    assert!(state.user.status.is_none());
     let error = EventKind::Error { text: "commit failed: \x1b[2Jnot the coordinator".into() };
     apply(&mut state, Event::Events(vec![event(3, 3.0, error)]));
     apply(&mut state, Event::Tick(Duration::from_secs(600)));
     assert_eq!(message(&state), "commit failed: \\u{1b}[2Jnot the coordinator");
     press_code(&mut state, KeyCode::Esc);
-    assert!(state.status.is_none());
+    assert!(state.user.status.is_none());
 }
 
 #[test]
@@ -533,7 +533,7 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
     );
     assert!(text(&state).contains("5 newer below"));
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.overlay, Some(Overlay::Event(0)));
+    assert_eq!(state.user.overlay, Some(Overlay::Event(0)));
     assert!(text(&state).contains("warning 37"));
     press_code(&mut state, KeyCode::Esc);
     press(&mut state, 'G');
@@ -546,17 +546,17 @@ fn the_event_log_follows_its_end_until_it_is_scrolled() {
 fn enter_opens_the_details_of_the_focused_panel() {
     let mut state = running(80, 24);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.overlay, Some(Overlay::Details));
+    assert_eq!(state.user.overlay, Some(Overlay::Details));
     press_code(&mut state, KeyCode::Esc);
     press_code(&mut state, KeyCode::Tab);
     press_code(&mut state, KeyCode::Enter);
-    assert_eq!(state.overlay, Some(Overlay::Event(0)));
+    assert_eq!(state.user.overlay, Some(Overlay::Event(0)));
     press_code(&mut state, KeyCode::Esc);
     for panel in [Panel::Throughput, Panel::Workers] {
         press_code(&mut state, KeyCode::Tab);
-        assert_eq!(state.focus, panel);
+        assert_eq!(state.user.focus, panel);
         press_code(&mut state, KeyCode::Enter);
-        assert_eq!(state.overlay, Some(Overlay::Run(0)));
+        assert_eq!(state.user.overlay, Some(Overlay::Run(0)));
         press_code(&mut state, KeyCode::Esc);
     }
 }
@@ -585,7 +585,7 @@ fn a_click_selects_an_event() {
     apply(&mut state, Event::Events((3..40).map(warn).collect()));
     let (x, y) = find(&state, "warning 37").unwrap();
     click(&mut state, x, y);
-    assert_eq!((state.focus, state.log.selected().unwrap().seq), (Panel::Events, 37));
+    assert_eq!((state.user.focus, state.user.log.selected(&state.feed.events).unwrap().seq), (Panel::Events, 37));
 }
 
 #[test]
@@ -594,7 +594,7 @@ fn the_number_of_workers_can_be_auto() {
     press(&mut state, 'n');
     type_text(&mut state, "auto");
     assert_eq!(press_code(&mut state, KeyCode::Enter), send(Command::SetAdaptive(true)));
-    assert_eq!(state.overlay, None);
+    assert_eq!(state.user.overlay, None);
     press(&mut state, 'n');
     type_text(&mut state, "many");
     assert_eq!(press_code(&mut state, KeyCode::Enter), []);
@@ -613,7 +613,7 @@ fn more_workers_than_the_ordering_allows_are_refused_before_a_run() {
     });
     for key in ['+', ']'] {
         assert_eq!(press(&mut state, key), []);
-        assert_eq!(state.status.as_ref().unwrap().kind, StatusKind::Refused, "{}", message(&state));
+        assert_eq!(state.user.status.as_ref().unwrap().kind, StatusKind::Refused, "{}", message(&state));
     }
     assert_eq!(press(&mut state, '-'), workers(60));
 }
@@ -625,18 +625,18 @@ fn the_event_log_filters_by_severity() {
         [(Severity::Notice, 1), (Severity::Warning, 0), (Severity::Error, 0), (Severity::Info, 3)]
     {
         press(&mut state, 'e');
-        assert_eq!((state.log.min_severity(), state.log.len()), (min_severity, shown));
+        assert_eq!((state.user.log.min_severity(), state.user.log.len(&state.feed.events)), (min_severity, shown));
     }
-    assert!(!state.log.is_empty());
+    assert!(!state.user.log.is_empty(&state.feed.events));
 }
 
 #[test]
 fn dropped_events_are_counted() {
     let mut state = State::new(80, 24, None);
     apply(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
-    assert_eq!((state.log.missed(), state.log.next_seq()), (100, 101));
+    assert_eq!((state.feed.events.missed(), state.feed.events.next_seq()), (100, 101));
     apply(&mut state, Event::Events(vec![event(100, 1.0, EventKind::Paused)]));
-    assert_eq!(state.log.len(), 1, "an event counts once");
+    assert_eq!(state.user.log.len(&state.feed.events), 1, "an event counts once");
 }
 
 // The mouse.
@@ -649,15 +649,15 @@ fn a_click_focuses_selects_and_sorts() {
     assert_eq!(state.selected().map(|partition| partition.id.to_string()).as_deref(), Some("vc.orders.events-0"));
     let (x, y) = find(&state, "lag ahead").unwrap();
     click(&mut state, x, y);
-    assert_eq!((state.table.sort, state.table.descending), (Column::Lag, true));
+    assert_eq!((state.user.table.sort, state.user.table.descending), (Column::Lag, true));
     click(&mut state, x, y);
-    assert_eq!((state.table.sort, state.table.descending), (Column::Lag, false));
+    assert_eq!((state.user.table.sort, state.user.table.descending), (Column::Lag, false));
     let (x, y) = find(&state, "Events").unwrap();
     click(&mut state, x, y);
-    assert_eq!(state.focus, Panel::Events);
+    assert_eq!(state.user.focus, Panel::Events);
     let (x, y) = find(&state, "Workers").unwrap();
     click(&mut state, x, y);
-    assert_eq!(state.focus, Panel::Workers);
+    assert_eq!(state.user.focus, Panel::Workers);
 }
 
 #[test]
@@ -669,13 +669,13 @@ fn the_wheel_scrolls_what_is_under_it() {
     });
     let (x, y) = find(&state, "Workers").unwrap();
     mouse(&mut state, MouseEventKind::ScrollDown, x, y + 2);
-    assert_eq!((state.workers_from, state.focus), (3, Panel::Partitions));
+    assert_eq!((state.user.workers_from, state.user.focus), (3, Panel::Partitions));
     let (x, y) = find(&state, "vc.orders").unwrap();
     mouse(&mut state, MouseEventKind::ScrollDown, x, y);
     assert_eq!(state.selected().map(|partition| partition.id.to_string()).as_deref(), Some("vc.invoices.events-5"));
     act(&mut state, Action::Help);
     mouse(&mut state, MouseEventKind::ScrollUp, x, y);
-    assert_eq!(state.overlay, Some(Overlay::Help(0)));
+    assert_eq!(state.user.overlay, Some(Overlay::Help(0)));
 }
 
 #[test]
@@ -687,7 +687,7 @@ fn a_stray_click_answers_no_question() {
             assert_eq!(click(&mut state, x, y), []);
         }
     }
-    assert_eq!(state.overlay, Some(Overlay::Ask(Question::Quit)));
+    assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::Quit)));
 }
 
 #[test]
@@ -704,7 +704,7 @@ fn moving_the_mouse_does_not_redraw() {
 fn only_changes_cause_a_redraw() {
     let mut state = running(120, 40);
     state.stale = false;
-    let same = (*state.snapshot).clone();
+    let same = (*state.feed.snapshot).clone();
     give(&mut state, same);
     apply(&mut state, Event::Tick(Duration::from_secs(1)));
     apply(&mut state, Event::Events(Vec::new()));
@@ -716,19 +716,19 @@ fn only_changes_cause_a_redraw() {
 #[test]
 fn a_new_run_starts_a_new_history() {
     let mut state = running(120, 40);
-    assert_eq!(state.history.marks().len(), 1);
-    assert!(state.history.throughput().peak().is_some());
+    assert_eq!(state.feed.history.marks().len(), 1);
+    assert!(state.feed.history.throughput().peak().is_some());
     change_run(&mut state, |run| {
         run.id = "demo-2".into();
         run.started_at = None;
     });
-    assert_eq!((state.history.marks().len(), state.history.throughput().peak()), (0, None));
+    assert_eq!((state.feed.history.marks().len(), state.feed.history.throughput().peak()), (0, None));
 }
 
 #[test]
 fn a_rebalance_leaves_a_mark() {
     let state = followed(120, 40, 3.0, Ordering::Partition);
-    assert_eq!(state.history.marks().len(), 2, "{:?}", state.history.marks());
+    assert_eq!(state.feed.history.marks().len(), 2, "{:?}", state.feed.history.marks());
 }
 
 // Themes.
@@ -796,4 +796,23 @@ fn a_terminal_with_256_colours_gets_only_these() {
             assert!(matches!(colour, Color::Indexed(16..)), "{role}: {colour:?}");
         }
     }
+}
+
+// What the feed said and what the user did.
+
+#[test]
+fn another_feed_is_shown_under_the_same_selection_and_windows() {
+    let mut state = running(120, 40);
+    press(&mut state, 's');
+    press(&mut state, 'j');
+    press_code(&mut state, KeyCode::Enter);
+    let (user, now) = (state.user.clone(), text(&state));
+    let selected = format!("Partition {}", state.selected().unwrap().id.partition);
+    let earlier = followed(120, 40, 1.0, Ordering::Key).feed;
+    let latest = std::mem::replace(&mut state.feed, earlier);
+    let then = text(&state);
+    assert!(then.contains("elapsed 1.0 s") && now.contains("elapsed 3.0 s"), "{then}");
+    assert!(then.contains(&selected) && now.contains(&selected), "{then}");
+    state.feed = latest;
+    assert_eq!((state.user.clone(), text(&state)), (user, now));
 }
