@@ -16,7 +16,7 @@ use tokio::{
 use super::{
     ConsoleError, ConsoleOptions,
     input::{self, Input},
-    keymap::Key,
+    key::Key,
     state::State,
     terminal::{self, Screen},
     theme::{ColorDepth, Theme, ThemeChoice},

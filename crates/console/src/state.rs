@@ -9,7 +9,7 @@ use kreplay_model::{
 use ratatui::layout::{Rect, Size};
 
 use super::{
-    keymap::Mode,
+    key::Mode,
     layout::{self, Areas},
     text::{clean, wrap},
 };
@@ -25,6 +25,7 @@ mod status;
 mod table;
 mod topics;
 mod user_state;
+mod worker_step;
 
 pub use alert::Alert;
 pub use comparison::{Compared, DigestMatch, base, compare};
@@ -37,6 +38,7 @@ pub use status::{Status, StatusKind};
 pub use table::{Column, Rows, Table};
 pub use topics::Topics;
 pub use user_state::{Overlay, Question, UserState};
+pub use worker_step::WorkerStep;
 
 /// The state of the console.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,11 +122,40 @@ impl State {
         Some(self.user.pending.as_ref().map_or(shown, |pending| pending.to))
     }
 
+    /// The number of workers that the user last requested, and the number after a step; `None` if there is none.
+    #[must_use]
+    pub fn workers_after(&self, step: WorkerStep) -> Option<(u32, u32)> {
+        let now = self.wanted_concurrency()?;
+        Some((now, step.apply(now, self.max_concurrency())))
+    }
+
+    /// Whether topics are being chosen between runs, so that settings apply to a run of those topics.
+    #[must_use]
+    pub fn plans_next_run(&self) -> bool {
+        self.user.topics.open && !self.run_is_active()
+    }
+
+    /// Whether the plan window is open.
+    #[must_use]
+    pub fn shows_plan(&self) -> bool {
+        matches!(self.user.overlay, Some(Overlay::Plan(_)))
+    }
+
+    /// Whether there is a plan to show, or one is being made. In the topic list, a new one is always made.
+    #[must_use]
+    pub fn has_plan_to_show(&self) -> bool {
+        let planning = &self.feed.snapshot.planning;
+        // A plan of other topics would be mistaken for the plan of the run.
+        let fits =
+            planning.forecast.as_ref().is_some_and(|plan| self.run().is_none_or(|run| run.plan.topics == plan.topics));
+        (fits || planning.in_progress.is_some()) && !self.user.topics.open
+    }
+
     /// The maximum number of workers of the run or, while topics are chosen between runs, of a run of those topics.
     #[must_use]
     pub fn max_concurrency(&self) -> u32 {
         let max = Concurrency::MAX.get();
-        if self.user.topics.open && !self.run_is_active() {
+        if self.plans_next_run() {
             let partitions = self.chosen().iter().fold(0_u32, |sum, topic| sum.saturating_add(topic.partitions));
             let bound = self.feed.snapshot.next.ordering == Ordering::Partition && partitions > 0;
             return if bound { partitions.min(max) } else { max };

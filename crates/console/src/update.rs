@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crossterm::event::MouseEvent;
-use kreplay_model::control::{Command, Decision, RecordDecision};
+use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use ratatui::layout::Size;
 
 use super::{
-    action::Action,
-    keymap::{Key, Mode, lookup},
+    key::{Key, Mode},
+    keymap::lookup,
     layout::Panel,
     state::{Overlay, Question, State, Status, StatusKind},
     text::clean,
@@ -17,22 +17,19 @@ use super::{
 
 mod concurrency;
 mod failed_record;
+mod launch;
 mod mouse;
+mod perform;
 mod plan;
 mod quarantine;
+mod question;
 mod rate;
 mod run;
 mod scroll;
 mod topics;
 mod typing;
 
-/// Maximum width of a record key in a message, in cells.
-const MAX_KEY_CELLS: usize = 24;
-
-/// Descriptions of records and keys, for messages and questions.
-pub(super) mod names {
-    pub(crate) use super::{failed_record::name as paused_record, quarantine::name as quarantined_key};
-}
+pub use perform::perform;
 
 /// An input event of the console.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,163 +197,10 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Performs a user action.
-pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
-    state.stale = true;
-    match action {
-        Action::Run => run::run(state),
-        Action::Restart => run::restart(state),
-        Action::TogglePause => run::toggle_pause(state),
-        Action::Stop => run::stop(state),
-        Action::Quit => run::quit(state),
-        Action::Interrupt => run::interrupt(state),
-        Action::Accept => accept(state),
-        Action::MoreWorkers => concurrency::change(state, |now| now + 1),
-        Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
-        Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
-        Action::HalveWorkers => concurrency::change(state, |now| now / 2),
-        Action::ToggleAuto => concurrency::toggle_auto(state),
-        Action::Topics => topics::open(state),
-        Action::ListTopics => topics::reload(state),
-        Action::Replay => topics::replay(state),
-        Action::Plan => plan::toggle(state),
-        Action::PlanAgain => plan::make(state),
-        Action::StopPlanning => plan::stop(state),
-        Action::Release => quarantine::decide(state, Decision::Release),
-        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
-        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
-        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
-        Action::RetryRecord => failed_record::retry(state),
-        Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
-        Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
-        Action::Suspend => vec![Effect::Suspend],
-        Action::Redraw => vec![Effect::Redraw],
-        other => {
-            change_view(state, other);
-            Vec::new()
-        }
-    }
-}
-
-/// Performs actions that only change the view.
-fn change_view(state: &mut State, action: Action) {
-    match action {
-        Action::SetConcurrency => concurrency::ask(state),
-        Action::Quarantine => quarantine::open(state),
-        Action::FailedRecord => failed_record::open(state),
-        Action::SetRate => rate::ask(state),
-        Action::SortNext => {
-            let columns = &super::state::Column::ALL;
-            let at = columns.iter().position(|column| *column == state.user.table.sort).unwrap_or(0);
-            state.user.table.sort_by(columns[(at + 1) % columns.len()]);
-        }
-        Action::SortReverse => state.user.table.descending = !state.user.table.descending,
-        Action::Mark => topics::mark(state),
-        Action::MarkAll => topics::mark_all(state),
-        Action::Filter if state.user.topics.open => {
-            state.user.overlay = Some(Overlay::TopicFilter(state.user.topics.filter.clone()));
-        }
-        Action::Filter => {
-            focus(state, Panel::Partitions);
-            state.user.overlay = Some(Overlay::Filter(state.user.table.filter.clone()));
-        }
-        Action::ToggleEmpty => {
-            state.user.table.show_empty = !state.user.table.show_empty;
-            scroll::follow(state);
-        }
-        Action::Details => details(state),
-        Action::FocusNext => focus(state, state.user.focus.step(true)),
-        Action::FocusPrevious => focus(state, state.user.focus.step(false)),
-        Action::EventFilter => state.user.log.cycle_severity(),
-        Action::RunDetails if state.run().is_none() => show_message(state, StatusKind::Refused, "there is no run yet"),
-        Action::RunDetails => toggle(state, &Overlay::Run(0)),
-        Action::Compare => toggle(state, &Overlay::Compare(0)),
-        Action::Help => toggle(state, &Overlay::Help(0)),
-        Action::Close => close(state),
-        Action::DeleteLeft => typing::delete_left(state),
-        Action::DeleteAll => typing::delete_all(state),
-        moving => scroll::by_action(state, moving),
-    }
-}
-
-/// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
-fn details(state: &mut State) {
-    match state.user.focus {
-        Panel::Partitions if state.selected().is_some() => {
-            // Sorted rows can move, so the selection is fixed to the partition.
-            state.user.table.selected = state.selected().map(|partition| partition.id.clone());
-            state.user.overlay = Some(Overlay::Details);
-        }
-        Panel::Events if !state.user.log.is_empty(&state.feed.events) => {
-            state.user.log.fix_cursor(&state.feed.events);
-            state.user.overlay = Some(Overlay::Event(0));
-        }
-        Panel::Partitions | Panel::Events => {}
-        Panel::Throughput | Panel::Workers if state.run().is_none() => {
-            show_message(state, StatusKind::Refused, "there is no run yet");
-        }
-        Panel::Throughput | Panel::Workers => state.user.overlay = Some(Overlay::Run(0)),
-    }
-}
-
-fn toggle(state: &mut State, overlay: &Overlay) {
-    let open = state.user.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
-    state.user.overlay = if open { None } else { Some(overlay.clone()) };
-}
-
 fn focus(state: &mut State, panel: Panel) {
     state.user.focus = panel;
     if panel != Panel::Partitions {
         state.user.side = panel;
-    }
-}
-
-fn accept(state: &mut State) -> Vec<Effect> {
-    match state.user.overlay.clone() {
-        Some(Overlay::Ask(question)) => {
-            state.user.overlay = None;
-            run::answer(state, question)
-        }
-        Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
-        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
-        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
-            state.user.overlay = None;
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
-/// error messages must be dismissed first.
-fn close(state: &mut State) {
-    match state.user.overlay.take() {
-        Some(Overlay::Filter(before)) => {
-            state.user.table.filter = before;
-            scroll::follow(state);
-        }
-        Some(Overlay::TopicFilter(before)) => {
-            state.user.topics.filter = before;
-            topics::follow(state);
-        }
-        // Returns to the quarantine window that the question came from.
-        Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
-        Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.user.overlay = Some(Overlay::Quarantine(Some(hash))),
-        Some(Overlay::Ask(Question::DecideRecord(_))) => failed_record::open(state),
-        Some(_) => {}
-        None if state.user.topics.open => match &state.user.status {
-            Some(status) if status.kind == StatusKind::Error => state.user.status = None,
-            _ if state.user.topics.filter.is_empty() => state.user.topics.open = false,
-            _ => {
-                state.user.topics.filter.clear();
-                topics::follow(state);
-            }
-        },
-        None if state.user.status.is_some() => state.user.status = None,
-        None => {
-            state.user.table.filter.clear();
-            scroll::follow(state);
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     widget::{alert, chart, events, footer, header, partitions, workers},
 };
 
-pub(super) fn render(buf: &mut Buffer, areas: &Areas, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, areas: &Areas, state: &State, scrolls: bool, theme: &Theme) {
     header::render(buf, areas.header, state, theme);
     if let Some(area) = areas.alert {
         alert::render(buf, area, state, theme);
@@ -22,5 +22,5 @@ pub(super) fn render(buf: &mut Buffer, areas: &Areas, state: &State, theme: &The
             Panel::Events => events::render(buf, *area, state, theme),
         }
     }
-    footer::render(buf, areas.footer, state, theme);
+    footer::render(buf, areas.footer, state, scrolls, theme);
 }

@@ -33,7 +33,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         too_small(buf, theme);
         return;
     };
-    dashboard::render(buf, &areas, state, theme);
+    dashboard::render(buf, &areas, state, max_scroll(state) > 0, theme);
     if state.user.topics.open {
         topics::render(buf, state, theme);
     }

@@ -9,11 +9,10 @@ use ratatui::{
 
 use crate::{
     layout::centred,
-    number,
+    names, number,
     state::{Question, State},
     text::{clean, shorten, wrap},
     theme::Theme,
-    update::names,
     widget::{frame, paint},
 };
 

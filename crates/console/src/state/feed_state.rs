@@ -51,6 +51,12 @@ impl FeedState {
         self.snapshot.catalog.as_deref().unwrap_or_default()
     }
 
+    /// Whether the cluster's topics are known or being listed.
+    #[must_use]
+    pub fn lists_topics(&self) -> bool {
+        self.snapshot.catalog.is_some() || self.snapshot.listing
+    }
+
     /// The run whose settings the keys change. Once it has ended, the keys change the next run's settings instead.
     pub(super) fn adjustable_run(&self) -> Option<&RunView> {
         self.run().filter(|run| !run.state.is_over())

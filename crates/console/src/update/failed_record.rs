@@ -1,29 +1,23 @@
 //! Decisions about the record that paused the run.
 
 use kreplay_model::control::{Command, RecordDecision};
-use kreplay_model::feed::PausedRecord;
 
-use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, show_message};
+use super::{Effect, ask, show_message};
 use crate::{
+    names,
     state::{Overlay, Question, State, StatusKind},
-    text::{clean, shorten},
 };
 
-/// Opens the window if a record has paused the run.
+/// Opens the window, if a record has paused the run.
 pub(super) fn open(state: &mut State) {
-    if state.feed.paused_record().is_none() {
-        show_message(state, StatusKind::Refused, "no record has paused the run");
-        return;
+    if state.feed.paused_record().is_some() {
+        state.user.overlay = Some(Overlay::FailedRecord);
     }
-    state.user.overlay = Some(Overlay::FailedRecord);
 }
 
 /// Resumes the run, which retries the record.
 pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
-    if refuse(state) {
-        return Vec::new();
-    }
     state.user.overlay = None;
     show_message(state, StatusKind::Info, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
@@ -31,18 +25,12 @@ pub(super) fn retry(state: &mut State) -> Vec<Effect> {
 
 /// Asks before skipping or dead-lettering the record, because neither can be undone.
 pub(super) fn decide(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
-    if waiting(state).is_none() || refuse(state) {
-        return Vec::new();
-    }
     ask(state, Question::DecideRecord(decision))
 }
 
 /// Sends the decision after the user has confirmed it.
 pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
-    if refuse(state) {
-        return Vec::new();
-    }
     let text = match decision {
         RecordDecision::Skip => format!("skipping {named}"),
         RecordDecision::DeadLetter => format!("dead-lettering {named}"),
@@ -59,24 +47,8 @@ pub(super) fn close_when_decided(state: &mut State) {
     }
 }
 
-/// A short description of the record, by its key or its partition and offset.
-pub(crate) fn name(record: &PausedRecord) -> String {
-    match &record.key {
-        Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
-        None => format!("{} at {}", clean(&record.partition.to_string()), record.offset),
-    }
-}
-
 fn waiting(state: &State) -> Option<String> {
-    state.feed.paused_record().map(name)
-}
-
-fn refuse(state: &mut State) -> bool {
-    let refusal = cannot_command(state);
-    if let Some(refusal) = refusal {
-        show_message(state, StatusKind::Refused, refusal);
-    }
-    refusal.is_some()
+    state.feed.paused_record().map(names::paused_record)
 }
 
 #[cfg(test)]
@@ -85,13 +57,13 @@ mod tests {
 
     use kreplay_model::{
         domain::{Offset, TopicPartition},
-        feed::{RunState, RunView, Snapshot},
+        feed::{PausedRecord, RunState, RunView, Snapshot},
     };
 
     use super::*;
     use crate::{
         action::Action,
-        keymap::Mode,
+        key::Mode,
         update::{Event, perform, update},
     };
 

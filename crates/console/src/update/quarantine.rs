@@ -1,22 +1,16 @@
 //! Decisions about quarantined keys.
 
 use kreplay_model::control::{Command, Decision};
-use kreplay_model::feed::QuarantinedKey;
 
-use super::{Effect, MAX_KEY_CELLS, ask, run, show_message};
+use super::{Effect, ask, show_message};
 use crate::{
-    number, screen,
+    names, screen,
     state::{Overlay, Question, State, StatusKind},
-    text::{clean, shorten},
 };
 
+/// Opens the window with the oldest key selected, if any key is in quarantine.
 pub(super) fn open(state: &mut State) {
-    if state.feed.quarantined().is_empty() {
-        show_message(state, StatusKind::Refused, "no key is in quarantine");
-        return;
-    }
-    let first = state.feed.quarantined().first().map(|key| key.hash);
-    state.user.overlay = Some(Overlay::Quarantine(first));
+    state.user.overlay = state.feed.quarantined().first().map(|key| Overlay::Quarantine(Some(key.hash)));
 }
 
 /// Moves the selection.
@@ -41,42 +35,23 @@ pub(super) fn click(state: &mut State, x: u16, y: u16) {
 /// Decides about the selected key. Dead-lettering asks first, because it cannot be undone. The cursor stays on a
 /// released key.
 pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
-    if state.feed.quarantined().is_empty() {
-        return Vec::new();
-    }
-    let Some(hash) = selected(state).map(|key| key.hash) else {
-        // Never decide about a different key than the one under the cursor.
-        show_message(
-            state,
-            StatusKind::Refused,
-            "that key is not in quarantine; choose another, or wait until it returns",
-        );
-        return Vec::new();
-    };
-    if refuse_dead_letters(state, decision) {
-        return Vec::new();
-    }
+    let key = state.quarantined_row().and_then(|row| state.feed.quarantined().get(row));
+    let Some(hash) = key.map(|key| key.hash) else { return Vec::new() };
     match decision {
         Decision::Release => send_key(state, decision, hash),
         Decision::DeadLetter => ask(state, Question::DecideKey(decision, hash)),
     }
 }
 
+/// Asks before deciding about all keys.
 pub(super) fn decide_all(state: &mut State, decision: Decision) -> Vec<Effect> {
-    if state.feed.quarantined().is_empty() || refuse_dead_letters(state, decision) {
-        return Vec::new();
-    }
     ask(state, Question::DecideAll(decision))
 }
 
 /// Sends the decision about one key. After dead-lettering, the next key is selected.
 pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<Effect> {
     let keys = state.feed.quarantined();
-    let Some(row) = keys.iter().position(|key| key.hash == hash) else {
-        open(state);
-        show_message(state, StatusKind::Refused, "that key is no longer in quarantine");
-        return Vec::new();
-    };
+    let Some(row) = keys.iter().position(|key| key.hash == hash) else { return Vec::new() };
     let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
     state.user.overlay = match decision {
         Decision::Release => Some(Overlay::Quarantine(Some(hash))),
@@ -85,30 +60,9 @@ pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<
     send(state, decision, Some(hash))
 }
 
-fn selected(state: &State) -> Option<&QuarantinedKey> {
-    state.feed.quarantined().get(state.quarantined_row()?)
-}
-
-/// Refuses dead-lettering if the run has no dead-letter topic.
-fn refuse_dead_letters(state: &mut State, decision: Decision) -> bool {
-    let refused = decision == Decision::DeadLetter && state.run().is_none_or(|run| !run.quarantine.dead_letters);
-    if refused {
-        show_message(
-            state,
-            StatusKind::Refused,
-            "this run has no dead-letter topic; start it with --on-failure dead-letter",
-        );
-    }
-    refused
-}
-
 /// Sends the decision about one key, or about all keys.
 pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
-    if let Some(refusal) = run::cannot_command(state) {
-        show_message(state, StatusKind::Refused, refusal);
-        return Vec::new();
-    }
-    let key_of = |hash| state.feed.quarantined().iter().find(|one| one.hash == hash).map(name);
+    let key_of = |hash| state.feed.quarantined().iter().find(|one| one.hash == hash).map(names::quarantined_key);
     let text = match (decision, key) {
         (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
         (Decision::Release, None) => "releasing all keys".into(),
@@ -119,12 +73,6 @@ pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> V
     };
     show_message(state, StatusKind::Info, text);
     vec![Effect::Send(Command::Decide(decision, key))]
-}
-
-/// A short description of a key with its number of records.
-pub(crate) fn name(one: &QuarantinedKey) -> String {
-    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
-    format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
 }
 
 #[cfg(test)]
@@ -139,7 +87,7 @@ mod tests {
     use super::*;
     use crate::{
         action::Action,
-        keymap::Mode,
+        key::Mode,
         update::{Event, perform, update},
     };
 

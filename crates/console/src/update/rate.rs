@@ -3,15 +3,12 @@
 use kreplay_model::control::Command;
 use kreplay_model::domain::RateLimit;
 
-use super::{Effect, run::cannot_command, show_message};
+use super::{Effect, show_message};
 use crate::state::{Overlay, State, StatusKind};
 
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
-    match cannot_command(state) {
-        Some(refusal) => show_message(state, StatusKind::Refused, refusal),
-        None => state.user.overlay = Some(Overlay::Rate { text: String::new(), error: None }),
-    }
+    state.user.overlay = Some(Overlay::Rate { text: String::new(), error: None });
 }
 
 /// Accepts the typed rate, or shows in the prompt why it is invalid. Empty input or `off` removes the limit.

@@ -2,27 +2,38 @@
 
 use super::{quarantine, topics};
 use crate::{
-    action::Action,
     layout::Panel,
     screen,
     state::{Overlay, State},
 };
 
-/// Moves according to an action. Other actions are ignored.
-pub(super) fn by_action(state: &mut State, action: Action) {
+/// A step of moving.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Motion {
+    Up,
+    Down,
+    HalfPageUp,
+    HalfPageDown,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+}
+
+/// Moves in the focused panel or in the window in front.
+pub(super) fn by_motion(state: &mut State, motion: Motion) {
     let choosing = state.user.topics.open && state.user.overlay.is_none();
     let page = if choosing { topics::page(state) } else { page(state, state.user.focus) };
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
-    let by = match action {
-        Action::Up => -1,
-        Action::Down => 1,
-        Action::HalfPageUp => -(full / 2).max(1),
-        Action::HalfPageDown => (full / 2).max(1),
-        Action::PageUp => -full,
-        Action::PageDown => full,
-        Action::Top => isize::MIN,
-        Action::Bottom => isize::MAX,
-        _ => return,
+    let by = match motion {
+        Motion::Up => -1,
+        Motion::Down => 1,
+        Motion::HalfPageUp => -(full / 2).max(1),
+        Motion::HalfPageDown => (full / 2).max(1),
+        Motion::PageUp => -full,
+        Motion::PageDown => full,
+        Motion::Top => isize::MIN,
+        Motion::Bottom => isize::MAX,
     };
     match state.user.overlay {
         None if choosing => topics::scroll(state, by),

@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use kreplay_model::control::Command;
-use kreplay_model::feed::Snapshot;
 
-use super::{
-    Effect, ask,
-    run::{cannot_command, start},
-    show_message,
-};
+use super::{Effect, ask, run::start, show_message};
 use crate::{
     screen,
     state::{Question, State, StatusKind},
@@ -17,15 +12,10 @@ use crate::{
 
 /// Opens the window. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
-    if state.feed.snapshot.catalog.is_none() && !state.feed.snapshot.listing {
-        if let Some(refusal) = cannot_command(state) {
-            show_message(state, StatusKind::Refused, refusal);
-            return Vec::new();
-        }
-        state.user.topics.open = true;
+    state.user.topics.open = true;
+    if !state.feed.lists_topics() {
         return vec![Effect::Send(Command::ListTopics)];
     }
-    state.user.topics.open = true;
     follow(state);
     Vec::new()
 }
@@ -40,7 +30,7 @@ pub(super) fn open_automatically(state: &mut State) {
     if snapshot.problem.is_some() {
         // Opens again when the problem is resolved.
         state.user.topics.auto_opened = false;
-    } else if has_topic_list(snapshot) && !state.user.topics.auto_opened {
+    } else if state.feed.lists_topics() && !state.user.topics.auto_opened {
         state.user.topics.auto_opened = true;
         state.user.topics.open = true;
     }
@@ -49,32 +39,17 @@ pub(super) fn open_automatically(state: &mut State) {
 /// Whether topics must be chosen before a run can start.
 pub(super) fn must_choose(state: &State) -> bool {
     let snapshot = &state.feed.snapshot;
-    !state.feed.ended && snapshot.run.is_none() && snapshot.problem.is_none() && has_topic_list(snapshot)
-}
-
-fn has_topic_list(snapshot: &Snapshot) -> bool {
-    snapshot.catalog.is_some() || snapshot.listing
+    !state.feed.ended && snapshot.run.is_none() && snapshot.problem.is_none() && state.feed.lists_topics()
 }
 
 /// Requests the topics from the cluster again.
 pub(super) fn reload(state: &mut State) -> Vec<Effect> {
-    if let Some(refusal) = cannot_command(state) {
-        show_message(state, StatusKind::Refused, refusal);
-        return Vec::new();
-    }
     show_message(state, StatusKind::Info, "reloading the topics");
     vec![Effect::Send(Command::ListTopics)]
 }
 
-/// Replays the chosen topics. Ignored while the window is closed.
+/// Replays the chosen topics. Asks first if a run is active.
 pub(super) fn replay(state: &mut State) -> Vec<Effect> {
-    if !state.user.topics.open {
-        return Vec::new();
-    }
-    if state.chosen().is_empty() {
-        show_message(state, StatusKind::Refused, "there is no topic to replay");
-        return Vec::new();
-    }
     if state.run_is_active() {
         return ask(state, Question::ReplayInstead);
     }
@@ -84,12 +59,8 @@ pub(super) fn replay(state: &mut State) -> Vec<Effect> {
 /// Starts a run of the chosen topics. The session stops an active run first.
 pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
-    if names.is_empty() {
-        return Vec::new();
-    }
-    let effects = start(state, Command::Replay(names));
-    state.user.topics.open = effects.is_empty();
-    effects
+    state.user.topics.open = false;
+    start(state, Command::Replay(names))
 }
 
 /// Marks or unmarks the topic under the cursor.

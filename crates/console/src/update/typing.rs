@@ -3,9 +3,10 @@
 use crossterm::event::KeyCode;
 use kreplay_model::feed::cells;
 
-use super::{scroll, topics};
+use super::{focus, scroll, topics};
 use crate::{
-    keymap::Key,
+    key::Key,
+    layout::Panel,
     state::{Overlay, State},
 };
 
@@ -13,6 +14,16 @@ use crate::{
 const MAX_GRAPHEMES: usize = 249;
 /// Maximum length of the input in bytes, because a grapheme can have any number of combining marks.
 const MAX_BYTES: usize = 8 << 10;
+
+/// Opens the input of the filter of the topic list if that is open, otherwise of the partition table.
+pub(super) fn filter(state: &mut State) {
+    state.user.overlay = Some(if state.user.topics.open {
+        Overlay::TopicFilter(state.user.topics.filter.clone())
+    } else {
+        focus(state, Panel::Partitions);
+        Overlay::Filter(state.user.table.filter.clone())
+    });
+}
 
 pub(super) fn press(state: &mut State, key: Key) {
     if let Key { code: KeyCode::Char(c), ctrl: false } = key {

@@ -10,9 +10,8 @@ use ratatui::{
 use super::paint;
 use crate::{
     action::Action,
-    keymap::Mode,
+    key::Mode,
     layout::Panel,
-    screen,
     state::{Overlay, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
@@ -21,10 +20,11 @@ use crate::{
 /// How to dismiss an error message.
 const DISMISS_HINT: &str = "   Esc dismisses";
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+/// Draws the footer. `scrolls` says whether the window in front is longer than the screen.
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, scrolls: bool, theme: &Theme) {
     let message = message(state, area.width.saturating_sub(2), theme);
     let hint = hint(state, theme);
-    let keys = keys(state, area.width, theme);
+    let keys = keys(state, area.width, scrolls, theme);
     let row = |buf: &mut Buffer, at: u16, line: &Line<'_>| {
         paint::line(buf, area.x + 1, area.y + at, area.width - 2, line);
     };
@@ -65,13 +65,13 @@ fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
 }
 
 /// The most useful keys that fit.
-fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
+fn keys<'a>(state: &State, room: u16, scrolls: bool, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful_actions(state).iter().filter(|action| is_applicable(state, **action)) {
-        let (Some(entry), Some(key)) = (action.entry(), action.key(mode)) else { continue };
-        let (key, label) = (key.to_string(), label(state, *action, entry.label));
+    for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action, scrolls)) {
+        let Some(key) = action.key(mode) else { continue };
+        let (key, label) = (key.to_string(), label(state, *action, action.entry().label));
         let cells = width(&key) + width(label) + 3;
         if cells > left + 2 {
             break;
@@ -109,16 +109,14 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
 }
 
 /// Whether the footer should show an action in the current state.
-fn is_applicable(state: &State, action: Action) -> bool {
+fn is_worth_showing(state: &State, action: Action, scrolls: bool) -> bool {
     match action {
-        Action::Quarantine => !state.feed.quarantined().is_empty(),
-        Action::FailedRecord => state.feed.paused_record().is_some(),
-        Action::StopPlanning => state.feed.snapshot.planning.in_progress.is_some(),
+        Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
         Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text =
                 matches!(state.mode(), Mode::Reading | Mode::Planning) && state.user.overlay != Some(Overlay::Details);
-            !text || screen::max_scroll(state) > 0
+            !text || scrolls
         }
         _ => true,
     }

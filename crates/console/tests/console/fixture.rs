@@ -8,7 +8,7 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 use kreplay_console::{
     action::Action,
     capture,
-    keymap::Key,
+    key::Key,
     state::State,
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},

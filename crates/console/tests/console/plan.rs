@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 use kreplay_console::{
     capture,
-    keymap::Mode,
+    key::Mode,
     state::{Overlay, State},
     theme::ThemeChoice,
     update::Effect,

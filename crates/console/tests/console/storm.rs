@@ -7,8 +7,8 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE},
     capture,
-    keymap::Key,
-    state::{Column, Overlay, Question, State},
+    key::Key,
+    state::{Column, Overlay, Question, State, StatusKind},
     theme::{Theme, ThemeChoice},
     update::{Effect, Event, perform, update},
 };
@@ -149,6 +149,18 @@ fn take(state: &mut State, step: Step) -> Vec<Effect> {
     }
 }
 
+/// A refused action has no effects and shows the reason. An action that changes nothing outside sends no such command.
+fn check_action(action: Action, before: &State, after: &State, effects: &[Effect]) {
+    if let Some(reason) = action.refusal(before) {
+        let status = after.user.status.as_ref().map(|status| (status.kind, status.text.as_str()));
+        assert_eq!((effects, status), (&[][..], Some((StatusKind::Refused, reason.as_ref()))), "{action:?}");
+    }
+    let is_read = |effect: &Effect| {
+        matches!(effect, Effect::Redraw | Effect::Send(Command::ListTopics | Command::Plan(_) | Command::StopPlanning))
+    };
+    assert!(action.changes_outside() || effects.iter().all(is_read), "{action:?}: {effects:?}");
+}
+
 fn check(state: &State, theme: &Theme) {
     let frame = capture::frame(state, theme);
     for cell in &frame.content {
@@ -173,7 +185,11 @@ proptest! {
         let mut state = State::new(width, height, None);
         for step in steps {
             let (before, asked) = (state.clone(), step.clone());
-            for effect in take(&mut state, step) {
+            let effects = take(&mut state, step);
+            if let Step::Act(action) = asked {
+                check_action(action, &before, &state, &effects);
+            }
+            for effect in effects {
                 // Commands that stop work need confirmation, and the number of workers stays within its limits.
                 match effect {
                     Effect::Send(Command::Cancel) => prop_assert!(matches!(before.user.overlay, Some(Overlay::Ask(_)))),

@@ -6,7 +6,8 @@ use insta::assert_snapshot;
 use kreplay_console::{
     action::Action,
     capture,
-    keymap::{Key, Mode, lookup},
+    key::{Key, Mode},
+    keymap::lookup,
     state::{Overlay, Question, State, StatusKind},
     theme::ThemeChoice,
     update::{Effect, Event, update},

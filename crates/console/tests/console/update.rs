@@ -6,7 +6,8 @@ use crate::fixture::*;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE, Group, MOUSE},
-    keymap::{Key, Mode, lookup},
+    key::{Key, Mode},
+    keymap::lookup,
     layout::Panel,
     state::{Column, Overlay, Question, State, StatusKind},
     theme::{ColorDepth, Theme, ThemeChoice, ThemeError},
