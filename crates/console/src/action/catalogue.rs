@@ -93,7 +93,7 @@ actions! {
     HalveWorkers(Concurrency, "halve", "Halve the number of workers",
         WORKERS => [Key::char('[')]),
     SetConcurrency(Concurrency, "set workers", "Enter the number of workers, or auto",
-        CONTROLS => [Key::char('n'), Key::char(':')]),
+        CONTROLS => [Key::char('n')]),
     ToggleAuto(Concurrency, "auto", "Toggle automatic concurrency",
         DASHBOARD => [Key::char('a')],
         CHOOSING => [Key::char('A')]),

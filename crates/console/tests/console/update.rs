@@ -255,7 +255,7 @@ fn a_number_is_validated_before_it_is_sent() {
         press_code(&mut state, KeyCode::Esc);
         assert_eq!(state.user.overlay, None);
     }
-    press(&mut state, ':');
+    press(&mut state, 'n');
     type_text(&mut state, "89");
     press_code(&mut state, KeyCode::Backspace);
     assert_eq!(press_code(&mut state, KeyCode::Enter), workers(8));
