@@ -8,6 +8,7 @@ use std::io;
 
 pub mod action;
 pub mod capture;
+pub mod hit_map;
 mod input;
 pub mod key;
 pub mod keymap;

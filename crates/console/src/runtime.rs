@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     ConsoleError, ConsoleOptions,
+    hit_map::HitMap,
     input::{self, Input},
     key::Key,
     state::State,
@@ -45,6 +46,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state: State::new(width, height, options.hint),
         theme,
         screen,
+        hits: HitMap::default(),
         control: control.clone(),
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -125,6 +127,8 @@ struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    /// What the last frame shows.
+    hits: HitMap,
     control: Control,
     input: Input,
     started: Instant,
@@ -167,7 +171,7 @@ impl Runtime {
             }
             let now = tokio::time::Instant::now();
             if self.state.stale && now >= next_frame {
-                self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
+                self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
                 next_frame = now + MIN_FRAME_INTERVAL;
             }
@@ -201,7 +205,7 @@ impl Runtime {
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
         let event = match input {
             Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
-            Some(Ok(Typed::Mouse(mouse))) => Some(Event::Mouse(mouse)),
+            Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
             Some(Ok(_)) => None,

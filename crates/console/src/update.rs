@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crossterm::event::MouseEvent;
 use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
 use ratatui::layout::Size;
 
 use super::{
+    hit_map::Target,
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
@@ -44,8 +44,10 @@ pub enum Event {
     Key(Key),
     /// Text was pasted.
     Paste(String),
-    /// A mouse event.
-    Mouse(MouseEvent),
+    /// A click on what a frame showed.
+    Click(Target),
+    /// The wheel was turned by a number of lines, above what a frame showed.
+    Wheel(Target, isize),
     /// The terminal was resized.
     Resize(u16, u16),
     /// The time since the console was opened.
@@ -74,7 +76,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::FeedEnded => end_feed(state),
         Event::Key(key) => press(state, key),
         Event::Paste(text) => paste(state, &text),
-        Event::Mouse(event) => mouse::handle(state, event),
+        Event::Click(target) => mouse::click(state, target),
+        Event::Wheel(target, by) => mouse::wheel(state, &target, by),
         Event::Resize(width, height) => resize(state, width, height),
         Event::Tick(now) => tick(state, now),
     }

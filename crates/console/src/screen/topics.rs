@@ -10,6 +10,7 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
     state::{Overlay, State},
@@ -30,7 +31,7 @@ const RECORDS_WIDTH: u16 = 14;
 /// Width of the labels below the list.
 const LABEL_WIDTH: u16 = 10;
 
-pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
     let catalog = state.catalog();
     let shown = state.user.topics.shown(catalog);
@@ -44,6 +45,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         String::new()
     };
     frame::window(buf, area, &title(state, area.width), &foot, theme);
+    hits.add(state.screen(), Target::TopicList);
     head(buf, Rect { height: 1, ..inner }, theme);
     if shown.is_empty() {
         nothing(buf, rows, state, theme);
@@ -57,6 +59,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         if selected == Some(row) {
             buf.set_style(at, theme.selected);
         }
+        hits.add(at, Target::Topic(topic.name.clone()));
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
     replay_settings(buf, below, state, theme);

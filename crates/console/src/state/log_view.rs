@@ -93,13 +93,10 @@ impl LogView {
         self.select(events, row.saturating_add_signed(by), height);
     }
 
-    /// Moves the cursor to a line of the view of `height` lines, counted from its top.
-    pub(crate) fn select_line(&mut self, events: &KeptEvents, line: usize, height: usize) {
-        let len = self.len(events);
-        let back = self.back.min(len.saturating_sub(height));
-        let first = (len - back).saturating_sub(height);
-        if first + line < len - back {
-            self.select(events, first + line, height);
+    /// Moves the cursor to a visible event of a view of `height` lines. Ignored if the event does not exist any more.
+    pub(crate) fn select_seq(&mut self, events: &KeptEvents, seq: u64, height: usize) {
+        if let Some(row) = events.of(self.min_severity).position(|event| event.seq == seq) {
+            self.select(events, row, height);
         }
     }
 

@@ -4,7 +4,7 @@ use kreplay_model::control::{Command, Decision};
 
 use super::{Effect, ask, show_message};
 use crate::{
-    names, screen,
+    names,
     state::{Overlay, Question, State, StatusKind},
 };
 
@@ -22,13 +22,10 @@ pub(super) fn scroll(state: &mut State, by: isize) {
     state.user.overlay = Some(Overlay::Quarantine(selected));
 }
 
-/// Selects the clicked key.
-pub(super) fn click(state: &mut State, x: u16, y: u16) {
-    let (rows, from) = screen::quarantine_rows(state);
-    if rows.contains((x, y).into())
-        && let Some(key) = state.feed.quarantined().get(from + usize::from(y - rows.y))
-    {
-        state.user.overlay = Some(Overlay::Quarantine(Some(key.hash)));
+/// Selects a key, if it is still in quarantine.
+pub(super) fn select(state: &mut State, hash: u64) {
+    if state.feed.quarantined().iter().any(|key| key.hash == hash) {
+        state.user.overlay = Some(Overlay::Quarantine(Some(hash)));
     }
 }
 
@@ -87,6 +84,7 @@ mod tests {
     use super::*;
     use crate::{
         action::Action,
+        hit_map::Target,
         key::Mode,
         update::{Event, perform, update},
     };
@@ -203,18 +201,17 @@ mod tests {
 
     #[test]
     fn the_mouse_selects_and_scrolls_without_closing_the_window() {
-        use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
         let mut state = state(&[10, 20, 30, 40, 50]);
         perform(&mut state, Action::Quarantine);
-        let (rows, _) = screen::quarantine_rows(&state);
-        let mouse =
-            |kind, row| Event::Mouse(MouseEvent { kind, column: rows.x + 2, row, modifiers: KeyModifiers::NONE });
-        let _ = update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
-        assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(20))));
-        let _ = update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
-        assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(50))));
-        let _ = update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
-        assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(50))));
+        for (event, selected) in [
+            (Event::Click(Target::QuarantinedKey(20)), 20),
+            (Event::Wheel(Target::QuarantinedKey(10), 3), 50),
+            (Event::Click(Target::Quarantine), 50),
+            (Event::Click(Target::QuarantinedKey(60)), 50),
+        ] {
+            assert_eq!(update(&mut state, event), []);
+            assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(selected))));
+        }
     }
 
     #[test]

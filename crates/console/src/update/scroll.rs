@@ -77,7 +77,7 @@ fn select(state: &mut State, by: isize) {
 }
 
 /// Selects a row of the table. Ignored if the row does not exist.
-pub(super) fn select_row(state: &mut State, row: usize) {
+fn select_row(state: &mut State, row: usize) {
     let rows = state.rows();
     let partition = rows.shown.get(row).and_then(|index| state.partitions().get(*index));
     let Some(id) = partition.map(|partition| partition.id.clone()) else { return };

@@ -94,24 +94,20 @@ pub(super) fn mark_all(state: &mut State) {
 pub(super) fn scroll(state: &mut State, by: isize) {
     let shown = state.user.topics.shown(state.catalog());
     let Some(now) = state.user.topics.selected_row(&shown, state.catalog()) else { return };
-    select(state, now.saturating_add_signed(by).min(shown.len() - 1));
+    select_row(state, now.saturating_add_signed(by).min(shown.len() - 1));
 }
 
-/// Moves the cursor to a row. Ignored if the row does not exist.
-fn select(state: &mut State, row: usize) {
+fn select_row(state: &mut State, row: usize) {
     let shown = state.user.topics.shown(state.catalog());
     let name = shown.get(row).and_then(|index| state.catalog().get(*index)).map(|topic| topic.name.clone());
     let Some(name) = name else { return };
-    state.user.topics.selected = Some(name);
-    follow(state);
+    select(state, name);
 }
 
-/// Moves the cursor to the clicked row.
-pub(super) fn click(state: &mut State, x: u16, y: u16) {
-    let Some(rows) = screen::topic_rows(state).filter(|rows| rows.contains((x, y).into())) else { return };
-    let shown = state.user.topics.shown(state.catalog());
-    let first = state.user.topics.first_row(&shown, state.catalog(), usize::from(rows.height));
-    select(state, first + usize::from(y - rows.y));
+/// Moves the cursor to a topic.
+pub(super) fn select(state: &mut State, name: String) {
+    state.user.topics.selected = Some(name);
+    follow(state);
 }
 
 /// Scrolls so that the cursor is visible.

@@ -8,9 +8,16 @@ use ratatui::{
 };
 
 use super::{frame, paint, symbol};
-use crate::{layout::Panel, number, state::State, text::clean, theme::Theme};
+use crate::{
+    hit_map::{HitMap, Target},
+    layout::Panel,
+    number,
+    state::State,
+    text::clean,
+    theme::Theme,
+};
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &State, theme: &Theme) {
     let height = usize::from(area.height.saturating_sub(2));
     let (log, events) = (&state.user.log, &state.feed.events);
     let shown = match log.min_severity() {
@@ -48,8 +55,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
             Span::styled(format!("{sign} "), style),
             Span::styled(clean(&text).into_owned(), text_style),
         ]);
+        let whole = Rect { x: inner.x, y, height: 1, width: inner.width };
+        hits.add(whole, Target::Event(event.seq));
         if selected == Some(event.seq) {
-            let whole = Rect { x: inner.x, y, height: 1, width: inner.width };
             buf.set_style(whole, theme.selected);
             let plain: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
             paint::text(buf, inner.x + 1, y, inner.width.saturating_sub(2), &plain, theme.selected);

@@ -10,6 +10,7 @@ use ratatui::{
 
 use super::{frame, paint, symbol};
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{Panel, inside},
     number::{self, Forms},
     state::{Column, Overlay, Rows, State},
@@ -21,7 +22,7 @@ mod slots;
 
 use slots::{Slot, SlotContent};
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &State, theme: &Theme) {
     let rows = state.rows();
     let inner = inside(area);
     let height = usize::from(inner.height.saturating_sub(1));
@@ -33,6 +34,9 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let slots = slots::slots(state.partitions(), inner);
     for slot in slots.iter().copied().filter(|_| rows.total > 0) {
         head(buf, slot, inner.y, state, theme);
+        if let Some(column) = sorted_by(slot.content) {
+            hits.add(Rect::new(slot.x, inner.y, slot.width, 1), Target::Column(column));
+        }
     }
     if rows.shown.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
@@ -45,9 +49,11 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         for slot in slots.iter().copied() {
             cell(buf, slot, y, partition, state, theme);
         }
+        let whole = Rect::new(inner.x, y, inner.width, 1);
         if selected == Some(row) {
-            buf.set_style(Rect::new(inner.x, y, inner.width, 1), theme.selected);
+            buf.set_style(whole, theme.selected);
         }
+        hits.add(whole, Target::Partition(partition.id.clone()));
     }
 }
 
@@ -64,11 +70,9 @@ fn empty_message(state: &State, rows: &Rows) -> &'static str {
     }
 }
 
-/// The column whose heading is at `x`.
-pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
-    let slots = slots::slots(state.partitions(), inner);
-    let slot = slots.iter().find(|slot| (slot.x..slot.x + slot.width).contains(&x))?;
-    match slot.content {
+/// The column that a click on a heading sorts by.
+fn sorted_by(content: SlotContent) -> Option<Column> {
+    match content {
         SlotContent::Column(column) => Some(column),
         SlotContent::Trend => Some(Column::Rate),
         SlotContent::State => None,

@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 use kreplay_console::{
     action::Action,
     capture,
+    hit_map::HitMap,
     key::Key,
     state::State,
     theme::{Theme, ThemeChoice},
@@ -308,7 +309,14 @@ pub(crate) fn type_text(state: &mut State, text: &str) {
 }
 
 pub(crate) fn mouse(state: &mut State, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
-    update(state, Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+    let (_, hits) = capture::frame_with_hits(state, &theme(&ThemeChoice::Dark));
+    mouse_on(&hits, state, kind, column, row)
+}
+
+/// A mouse gesture on a frame that was drawn before.
+pub(crate) fn mouse_on(hits: &HitMap, state: &mut State, kind: MouseEventKind, column: u16, row: u16) -> Vec<Effect> {
+    let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+    Event::from_mouse(event, hits).map_or_else(Vec::new, |event| update(state, event))
 }
 
 pub(crate) fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::fixture::{self, apply, event, partition, run, snapshot, theme};
-use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{MouseButton, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE},
     capture,
@@ -132,13 +132,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn take(state: &mut State, step: Step) -> Vec<Effect> {
-    let mouse = |kind, column, row| Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
     match step {
         Step::Act(action) => perform(state, action),
         Step::Type(c) => update(state, Event::Key(Key::char(c))),
-        Step::Click(x, y) => update(state, mouse(MouseEventKind::Down(MouseButton::Left), x, y)),
-        Step::Wheel(true, x, y) => update(state, mouse(MouseEventKind::ScrollUp, x, y)),
-        Step::Wheel(false, x, y) => update(state, mouse(MouseEventKind::ScrollDown, x, y)),
+        Step::Click(x, y) => fixture::mouse(state, MouseEventKind::Down(MouseButton::Left), x, y),
+        Step::Wheel(true, x, y) => fixture::mouse(state, MouseEventKind::ScrollUp, x, y),
+        Step::Wheel(false, x, y) => fixture::mouse(state, MouseEventKind::ScrollDown, x, y),
         Step::Resize(width, height) => update(state, Event::Resize(width, height)),
         Step::Feed(snapshot) => update(state, Event::Snapshot(Arc::new(*snapshot))),
         Step::LogError(text) => {

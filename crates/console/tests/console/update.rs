@@ -3,9 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::fixture::*;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEventKind};
 use kreplay_console::{
     action::{Action, CATALOGUE, Group, MOUSE},
+    capture,
     key::{Key, Mode},
     keymap::lookup,
     layout::Panel,
@@ -683,9 +684,10 @@ fn the_wheel_scrolls_what_is_under_it() {
 fn a_stray_click_answers_no_question() {
     let mut state = running(120, 40);
     press(&mut state, 'q');
+    let (_, hits) = capture::frame_with_hits(&state, &theme(&ThemeChoice::Dark));
     for y in 0..40 {
         for x in 0..120 {
-            assert_eq!(click(&mut state, x, y), []);
+            assert_eq!(mouse_on(&hits, &mut state, MouseEventKind::Down(MouseButton::Left), x, y), []);
         }
     }
     assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::Quit)));
