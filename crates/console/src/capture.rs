@@ -6,6 +6,7 @@ use kreplay_model::feed::{self, Snapshot};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
+    hit_map::HitMap,
     screen,
     state::State,
     theme::Theme,
@@ -19,9 +20,16 @@ pub use svg::svg;
 /// Renders the console in the given state.
 #[must_use]
 pub fn frame(state: &State, theme: &Theme) -> Buffer {
+    frame_with_hits(state, theme).0
+}
+
+/// Renders the console in the given state, with what can be clicked.
+#[must_use]
+pub fn frame_with_hits(state: &State, theme: &Theme) -> (Buffer, HitMap) {
     let mut buffer = Buffer::empty(Rect::new(0, 0, state.size.width, state.size.height));
-    screen::render(&mut buffer, state, theme);
-    buffer
+    let mut hits = HitMap::default();
+    screen::render(&mut buffer, &mut hits, state, theme);
+    (buffer, hits)
 }
 
 /// Follows a session without a terminal and renders frames on request.
@@ -47,7 +55,7 @@ impl Capture {
     /// The sequence number of the next event, for [`feed::EventLog::since`].
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.state.log.next_seq()
+        self.state.feed.events.next_seq()
     }
 
     /// Renders the latest snapshot.

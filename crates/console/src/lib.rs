@@ -8,9 +8,12 @@ use std::io;
 
 pub mod action;
 pub mod capture;
+pub mod hit_map;
 mod input;
+pub mod key;
 pub mod keymap;
 pub mod layout;
+mod names;
 mod number;
 mod runtime;
 mod screen;

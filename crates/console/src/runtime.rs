@@ -15,8 +15,9 @@ use tokio::{
 
 use super::{
     ConsoleError, ConsoleOptions,
+    hit_map::HitMap,
     input::{self, Input},
-    keymap::Key,
+    key::Key,
     state::State,
     terminal::{self, Screen},
     theme::{ColorDepth, Theme, ThemeChoice},
@@ -45,6 +46,7 @@ pub async fn run(feed: Feed, control: Control, options: ConsoleOptions) -> Resul
         state: State::new(width, height, options.hint),
         theme,
         screen,
+        hits: HitMap::default(),
         control: control.clone(),
         input: Input::open().map_err(ConsoleError::Open)?,
         started: Instant::now(),
@@ -114,10 +116,19 @@ enum Next {
     Quit,
 }
 
+impl Next {
+    /// Quits if one of two steps quits.
+    fn or(self, other: Self) -> Self {
+        if self == Self::Quit { self } else { other }
+    }
+}
+
 struct Runtime {
     state: State,
     theme: Theme,
     screen: Screen,
+    /// What the last frame shows.
+    hits: HitMap,
     control: Control,
     input: Input,
     started: Instant,
@@ -131,26 +142,24 @@ impl Runtime {
         let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_frame = tokio::time::Instant::now();
-        self.read_feed(&mut feed);
+        if self.read_feed(&mut feed)? == Next::Quit {
+            return Ok(());
+        }
         loop {
             let stale = self.state.stale;
-            let open = !self.state.ended;
+            let open = !self.state.feed.ended;
             let next = tokio::select! {
                 action = signals.next() => self.handle_signal(&action)?,
                 input = self.input.next() => self.handle_input(input)?,
                 changed = feed.snapshots.changed(), if open => {
-                    self.read_feed(&mut feed);
-                    if changed.is_err() {
-                        self.apply(Event::FeedEnded)?;
-                    }
-                    Next::Continue
+                    let ended = changed.is_err().then_some(Event::FeedEnded);
+                    self.read_feed(&mut feed)?.or(ended.map_or(Ok(Next::Continue), |event| self.apply(event))?)
                 }
                 _ = tick.tick() => {
                     if input::terminal_has_closed() {
                         return Ok(());
                     }
-                    self.read_events(&feed);
-                    self.apply(Event::Tick(self.started.elapsed()))?
+                    self.read_events(&feed)?.or(self.apply(Event::Tick(self.started.elapsed()))?)
                 }
                 () = sleep_until(next_frame), if stale => Next::Continue,
             };
@@ -162,7 +171,7 @@ impl Runtime {
             }
             let now = tokio::time::Instant::now();
             if self.state.stale && now >= next_frame {
-                self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
+                self.hits = self.screen.draw(&self.state, &self.theme).map_err(ConsoleError::Write)?;
                 self.state.stale = false;
                 next_frame = now + MIN_FRAME_INTERVAL;
             }
@@ -179,23 +188,24 @@ impl Runtime {
         Ok(Next::Continue)
     }
 
-    fn read_feed(&mut self, feed: &mut Feed) {
-        self.read_events(feed);
+    fn read_feed(&mut self, feed: &mut Feed) -> Result<Next, ConsoleError> {
+        let after_events = self.read_events(feed)?;
         let snapshot = feed.snapshots.borrow_and_update().clone();
-        let _ = update(&mut self.state, Event::Snapshot(snapshot));
+        Ok(after_events.or(self.apply(Event::Snapshot(snapshot))?))
     }
 
-    fn read_events(&mut self, feed: &Feed) {
-        let next = self.state.log.next_seq();
-        if feed.events.next_seq() > next {
-            let _ = update(&mut self.state, Event::Events(feed.events.since(next)));
+    fn read_events(&mut self, feed: &Feed) -> Result<Next, ConsoleError> {
+        let next = self.state.feed.events.next_seq();
+        if feed.events.next_seq() <= next {
+            return Ok(Next::Continue);
         }
+        self.apply(Event::Events(feed.events.since(next)))
     }
 
     fn handle_input(&mut self, input: Option<io::Result<Typed>>) -> Result<Next, ConsoleError> {
         let event = match input {
             Some(Ok(Typed::Key(key))) if key.kind != KeyEventKind::Release => Key::from_event(key).map(Event::Key),
-            Some(Ok(Typed::Mouse(mouse))) => Some(Event::Mouse(mouse)),
+            Some(Ok(Typed::Mouse(mouse))) => Event::from_mouse(mouse, &self.hits),
             Some(Ok(Typed::Paste(text))) => Some(Event::Paste(text)),
             Some(Ok(Typed::Resize(width, height))) => Some(Event::Resize(width, height)),
             Some(Ok(_)) => None,
@@ -211,7 +221,7 @@ impl Runtime {
             match effect {
                 Effect::Send(command) => self.control.send(command),
                 Effect::Quit => next = Next::Quit,
-                Effect::Suspend => self.suspend()?,
+                Effect::Suspend => next = next.or(self.suspend()?),
                 Effect::Redraw => self.screen.clear().map_err(ConsoleError::Write)?,
             }
         }
@@ -220,28 +230,26 @@ impl Runtime {
 
     fn handle_signal(&mut self, action: &SignalAction) -> Result<Next, ConsoleError> {
         match action {
-            SignalAction::End => return Ok(Next::Quit),
-            SignalAction::Suspend => self.suspend()?,
-            SignalAction::Measure => self.measure()?,
-            SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => {}
+            SignalAction::End => Ok(Next::Quit),
+            SignalAction::Suspend => self.suspend(),
+            SignalAction::Measure => self.measure(),
+            SignalAction::Resume if std::mem::take(&mut self.suspended_by_us) => Ok(Next::Continue),
             SignalAction::Resume => {
                 self.screen.resume().map_err(ConsoleError::Write)?;
-                self.measure()?;
+                self.measure()
             }
         }
-        Ok(Next::Continue)
     }
 
-    fn suspend(&mut self) -> Result<(), ConsoleError> {
+    fn suspend(&mut self) -> Result<Next, ConsoleError> {
         self.suspended_by_us = true;
         self.screen.suspend().map_err(ConsoleError::Write)?;
         self.measure()
     }
 
     /// Updates the size, which may have changed while another process used the terminal.
-    fn measure(&mut self) -> Result<(), ConsoleError> {
+    fn measure(&mut self) -> Result<Next, ConsoleError> {
         let (width, height) = self.screen.size().map_err(ConsoleError::Write)?;
-        let _ = update(&mut self.state, Event::Resize(width, height));
-        Ok(())
+        self.apply(Event::Resize(width, height))
     }
 }

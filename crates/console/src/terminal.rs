@@ -23,7 +23,7 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
-use super::{screen, state::State, theme::Theme};
+use super::{hit_map::HitMap, screen, state::State, theme::Theme};
 
 /// Whether the console currently owns the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -66,16 +66,18 @@ impl Screen {
         self.terminal.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws the changes as one synchronised update.
-    pub(super) fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<()> {
+    /// Draws the changes as one synchronised update. Returns what can be clicked.
+    pub(super) fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<HitMap> {
+        let mut hits = HitMap::default();
         crossterm::queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(|frame| {
             // Between a resize and its event, the sizes differ. Only the frame's area may be written.
             if frame.area() == state.screen() {
-                screen::render(frame.buffer_mut(), state, theme);
+                screen::render(frame.buffer_mut(), &mut hits, state, theme);
             }
         })?;
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Ok(hits)
     }
 
     /// Forces the next draw to redraw every cell.

@@ -32,6 +32,9 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", head(text, max - 1)))
 }
 
+/// Cells of a digest that are shown. Like a commit id, it is recognised by its beginning, so it has no ellipsis.
+pub(super) const DIGEST_CELLS: usize = 8;
+
 /// Wraps a text into lines of at most `max` cells. Longer words are broken; a number and its unit stay together.
 pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);
@@ -81,6 +84,7 @@ fn words(text: &str) -> Vec<Cow<'_, str>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
 
     #[test]
     fn control_characters_are_escaped() {
@@ -110,7 +114,39 @@ mod tests {
         assert_eq!(wrap("a s", 1), ["a", "s"]);
     }
 
+    /// Text with clusters of several characters, wide characters, and marks without a width.
+    const CLUSTERS: &str = "(♻️|👨‍👩‍👧‍👦|🇨🇭|e\u{301}|名|ا|a|b|\u{600}|\u{903}|\u{1100}\u{1161}\u{11a8}){0,16}|\\PC*";
+
+    /// Whether a part of a text begins and ends between clusters.
+    fn is_between_clusters(text: &str, from: usize, to: usize) -> bool {
+        let mut ends: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).collect();
+        ends.push(text.len());
+        ends.contains(&from) && ends.contains(&to)
+    }
+
     proptest! {
+        #[test]
+        fn cut_text_fits_has_whole_clusters_and_an_ellipsis(text in CLUSTERS, max in 0_usize..24) {
+            let text = clean(&text);
+            for short in [cut(&text, max), shorten(&text, max)] {
+                prop_assert!(width(&short) <= max, "{short}");
+                if width(&text) <= max {
+                    prop_assert_eq!(&short, &text, "nothing is cut");
+                } else if max > 0 {
+                    prop_assert!(short.contains('…'), "{}", short);
+                }
+            }
+            if width(&text) > max && max > 0 && !text.contains('…') {
+                let start = cut(&text, max);
+                let start = start.strip_suffix('…').unwrap_or_default();
+                prop_assert!(text.starts_with(start) && is_between_clusters(&text, 0, start.len()));
+                let both = shorten(&text, max);
+                let (start, end) = both.split_once('…').unwrap_or_default();
+                prop_assert!(text.starts_with(start) && text.ends_with(end));
+                prop_assert!(is_between_clusters(&text, text.len() - end.len(), start.len()));
+            }
+        }
+
         #[test]
         fn any_text_fits_and_is_escaped(text in "\\PC*|.*", max in 0_usize..40) {
             let safe = clean(&text);

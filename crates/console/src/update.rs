@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crossterm::event::MouseEvent;
-use kreplay_model::control::{Command, Decision, RecordDecision};
+use kreplay_model::control::Command;
 use kreplay_model::feed::{self, EventKind, Severity, Snapshot};
+use ratatui::layout::Size;
 
 use super::{
-    action::Action,
-    keymap::{Key, Mode, lookup},
+    hit_map::Target,
+    key::{Key, Mode},
+    keymap::lookup,
     layout::Panel,
     state::{Overlay, Question, State, Status, StatusKind},
     text::clean,
@@ -16,22 +17,19 @@ use super::{
 
 mod concurrency;
 mod failed_record;
+mod launch;
 mod mouse;
+mod perform;
 mod plan;
 mod quarantine;
+mod question;
 mod rate;
 mod run;
 mod scroll;
 mod topics;
 mod typing;
 
-/// Maximum width of a record key in a message, in cells.
-const MAX_KEY_CELLS: usize = 24;
-
-/// Descriptions of records and keys, for messages and questions.
-pub(super) mod names {
-    pub(crate) use super::{failed_record::name as paused_record, quarantine::name as quarantined_key};
-}
+pub use perform::perform;
 
 /// An input event of the console.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +44,10 @@ pub enum Event {
     Key(Key),
     /// Text was pasted.
     Paste(String),
-    /// A mouse event.
-    Mouse(MouseEvent),
+    /// A click on what a frame showed.
+    Click(Target),
+    /// The wheel was turned by a number of lines, above what a frame showed.
+    Wheel(Target, isize),
     /// The terminal was resized.
     Resize(u16, u16),
     /// The time since the console was opened.
@@ -68,104 +68,118 @@ pub enum Effect {
 }
 
 /// Updates the state for an event and returns the effects to execute.
+#[must_use = "effects must be executed"]
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Snapshot(snapshot) => apply_snapshot(state, snapshot),
         Event::Events(events) => add_events(state, events),
-        Event::FeedEnded => {
-            state.stale |= !state.ended;
-            state.ended = true;
-        }
-        Event::Key(key) => {
-            state.stale = true;
-            return press(state, key);
-        }
-        Event::Paste(text) => {
-            // Outside text input, pasting is an accident: each character would act as a command.
-            if state.mode() == Mode::Typing {
-                state.stale = true;
-                text.chars().for_each(|c| typing::insert(state, c));
-            }
-        }
-        Event::Mouse(event) => return mouse::handle(state, event),
-        Event::Resize(width, height) => {
-            state.size = ratatui::layout::Size::new(width, height);
-            state.stale = true;
-        }
-        Event::Tick(now) => {
-            state.now = now;
-            if state.status.as_ref().is_some_and(|status| status.is_expired(now)) {
-                state.status = None;
-                state.stale = true;
-            }
-            drop_resolved_change(state);
-        }
+        Event::FeedEnded => end_feed(state),
+        Event::Key(key) => press(state, key),
+        Event::Paste(text) => paste(state, &text),
+        Event::Click(target) => mouse::click(state, target),
+        Event::Wheel(target, by) => mouse::wheel(state, &target, by),
+        Event::Resize(width, height) => resize(state, width, height),
+        Event::Tick(now) => tick(state, now),
+    }
+}
+
+fn end_feed(state: &mut State) -> Vec<Effect> {
+    state.stale |= !state.feed.ended;
+    state.feed.ended = true;
+    Vec::new()
+}
+
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    // Outside text input, pasting is an accident: each character would act as a command.
+    if state.mode() == Mode::Typing {
+        state.stale = true;
+        text.chars().for_each(|c| typing::insert(state, c));
     }
     Vec::new()
 }
 
-fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
-    if *state.snapshot == *snapshot {
-        return;
+fn resize(state: &mut State, width: u16, height: u16) -> Vec<Effect> {
+    state.size = Size::new(width, height);
+    state.stale = true;
+    Vec::new()
+}
+
+fn tick(state: &mut State, now: Duration) -> Vec<Effect> {
+    state.now = now;
+    if state.user.status.as_ref().is_some_and(|status| status.is_expired(now)) {
+        state.user.status = None;
+        state.stale = true;
+    }
+    drop_resolved_change(state);
+    Vec::new()
+}
+
+fn apply_snapshot(state: &mut State, snapshot: Arc<Snapshot>) -> Vec<Effect> {
+    if *state.feed.snapshot == *snapshot {
+        return Vec::new();
     }
     if let Some(run) = &snapshot.run {
-        state.history.record(run);
+        state.feed.history.record(run);
         if state.run().is_none_or(|before| before.id != run.id) {
-            state.table.offset = 0;
-            state.workers_from = 0;
+            state.user.table.offset = 0;
+            state.user.workers_from = 0;
         }
     }
     let was_active = state.run_is_active();
     let before = state.run().map(|run| (run.id.clone(), run.state.is_over()));
     let ended = |run: &feed::RunView| before.as_ref().is_none_or(|(id, over)| *id != run.id || !over);
     let ended = snapshot.run.as_ref().is_some_and(ended);
-    state.snapshot = snapshot;
+    state.feed.snapshot = snapshot;
     state.stale = true;
     drop_resolved_change(state);
     run::announce_end(state, was_active, ended);
     drop_repeated_error(state);
     topics::open_automatically(state);
     failed_record::close_when_decided(state);
-    if matches!(state.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
+    if matches!(state.user.overlay, Some(Overlay::Ask(_) | Overlay::Quarantine(_))) && !state.run_is_active() {
         // The run ended while the window was open, so there is nothing left to stop or to decide.
-        state.overlay = None;
+        state.user.overlay = None;
         show_message(state, StatusKind::Info, "the run has ended");
     }
+    Vec::new()
 }
 
 fn drop_resolved_change(state: &mut State) {
-    let (Some(pending), Some(concurrency)) = (&state.pending, state.concurrency()) else { return };
+    let (Some(pending), Some(concurrency)) = (&state.user.pending, state.concurrency()) else { return };
     let (run_id, over) = state.run().map_or(("", true), |run| (&run.id, run.state.is_over()));
     if pending.is_resolved(run_id, concurrency, over, state.now) {
-        state.pending = None;
+        state.user.pending = None;
         state.stale = true;
     }
 }
 
-fn add_events(state: &mut State, events: Vec<feed::Event>) {
+fn add_events(state: &mut State, events: Vec<feed::Event>) -> Vec<Effect> {
     if events.is_empty() {
-        return;
+        return Vec::new();
     }
     let last_error = events.iter().rev().find(|event| {
-        event.seq >= state.log.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
+        event.seq >= state.feed.events.next_seq() && event.kind.severity() == Severity::Error && is_message(&event.kind)
     });
     if let Some(error) = last_error {
         let text = clean(&error.kind.to_string()).into_owned();
         show_message(state, StatusKind::Error, text);
     }
-    state.log.add(events);
+    let from_seq = state.feed.events.next_seq();
+    state.feed.events.add(events);
+    state.user.log.hold(&state.feed.events, from_seq);
     drop_repeated_error(state);
     state.stale = true;
+    Vec::new()
 }
 
 /// Removes an error message that repeats the alert: it would only hide the key hints.
 fn drop_repeated_error(state: &mut State) {
     let repeats_alert = |status: &Status| {
-        let alert = state.alert().map(|alert| clean(alert.text));
+        let alert = state.feed.alert().map(|alert| clean(alert.text));
         status.kind == StatusKind::Error && alert.is_some_and(|alert| status.text.ends_with(alert.as_ref()))
     };
-    if state.status.as_ref().is_some_and(repeats_alert) {
-        state.status = None;
+    if state.user.status.as_ref().is_some_and(repeats_alert) {
+        state.user.status = None;
     }
 }
 
@@ -175,6 +189,7 @@ fn is_message(kind: &EventKind) -> bool {
 }
 
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
+    state.stale = true;
     let mode = state.mode();
     if let Some(action) = lookup(mode, key) {
         return perform(state, action);
@@ -185,171 +200,18 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Performs a user action.
-pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
-    state.stale = true;
-    match action {
-        Action::Run => run::run(state),
-        Action::Restart => run::restart(state),
-        Action::TogglePause => run::toggle_pause(state),
-        Action::Stop => run::stop(state),
-        Action::Quit => run::quit(state),
-        Action::Interrupt => run::interrupt(state),
-        Action::Accept => accept(state),
-        Action::MoreWorkers => concurrency::change(state, |now| now + 1),
-        Action::FewerWorkers => concurrency::change(state, |now| now.saturating_sub(1)),
-        Action::DoubleWorkers => concurrency::change(state, |now| now.saturating_mul(2)),
-        Action::HalveWorkers => concurrency::change(state, |now| now / 2),
-        Action::ToggleAuto => concurrency::toggle_auto(state),
-        Action::Topics => topics::open(state),
-        Action::ListTopics => topics::reload(state),
-        Action::Replay => topics::replay(state),
-        Action::Plan => plan::toggle(state),
-        Action::PlanAgain => plan::make(state),
-        Action::StopPlanning => plan::stop(state),
-        Action::Release => quarantine::decide(state, Decision::Release),
-        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
-        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
-        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
-        Action::RetryRecord => failed_record::retry(state),
-        Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
-        Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
-        Action::Suspend => vec![Effect::Suspend],
-        Action::Redraw => vec![Effect::Redraw],
-        other => {
-            change_view(state, other);
-            Vec::new()
-        }
-    }
-}
-
-/// Performs actions that only change the view.
-fn change_view(state: &mut State, action: Action) {
-    match action {
-        Action::SetConcurrency => concurrency::ask(state),
-        Action::Quarantine => quarantine::open(state),
-        Action::FailedRecord => failed_record::open(state),
-        Action::SetRate => rate::ask(state),
-        Action::SortNext => {
-            let columns = &super::state::Column::ALL;
-            let at = columns.iter().position(|column| *column == state.table.sort).unwrap_or(0);
-            state.table.sort_by(columns[(at + 1) % columns.len()]);
-        }
-        Action::SortReverse => state.table.descending = !state.table.descending,
-        Action::Mark => topics::mark(state),
-        Action::MarkAll => topics::mark_all(state),
-        Action::Filter if state.topics.open => {
-            state.overlay = Some(Overlay::TopicFilter(state.topics.filter.clone()));
-        }
-        Action::Filter => {
-            focus(state, Panel::Partitions);
-            state.overlay = Some(Overlay::Filter(state.table.filter.clone()));
-        }
-        Action::ToggleEmpty => {
-            state.table.show_empty = !state.table.show_empty;
-            scroll::follow(state);
-        }
-        Action::Details => details(state),
-        Action::FocusNext => focus(state, state.focus.step(true)),
-        Action::FocusPrevious => focus(state, state.focus.step(false)),
-        Action::EventFilter => state.log.cycle_severity(),
-        Action::RunDetails if state.run().is_none() => show_message(state, StatusKind::Refused, "there is no run yet"),
-        Action::RunDetails => toggle(state, &Overlay::Run(0)),
-        Action::Compare => toggle(state, &Overlay::Compare(0)),
-        Action::Help => toggle(state, &Overlay::Help(0)),
-        Action::Close => close(state),
-        Action::DeleteLeft => typing::delete_left(state),
-        Action::DeleteAll => typing::delete_all(state),
-        moving => scroll::by_action(state, moving),
-    }
-}
-
-/// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
-fn details(state: &mut State) {
-    match state.focus {
-        Panel::Partitions if state.selected().is_some() => {
-            // Sorted rows can move, so the selection is fixed to the partition.
-            state.table.selected = state.selected().map(|partition| partition.id.clone());
-            state.overlay = Some(Overlay::Details);
-        }
-        Panel::Events if !state.log.is_empty() => {
-            state.log.fix_cursor();
-            state.overlay = Some(Overlay::Event(0));
-        }
-        Panel::Partitions | Panel::Events => {}
-        Panel::Throughput | Panel::Workers if state.run().is_none() => {
-            show_message(state, StatusKind::Refused, "there is no run yet");
-        }
-        Panel::Throughput | Panel::Workers => state.overlay = Some(Overlay::Run(0)),
-    }
-}
-
-fn toggle(state: &mut State, overlay: &Overlay) {
-    let open = state.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
-    state.overlay = if open { None } else { Some(overlay.clone()) };
-}
-
 fn focus(state: &mut State, panel: Panel) {
-    state.focus = panel;
+    state.user.focus = panel;
     if panel != Panel::Partitions {
-        state.side = panel;
-    }
-}
-
-fn accept(state: &mut State) -> Vec<Effect> {
-    match state.overlay.clone() {
-        Some(Overlay::Ask(question)) => {
-            state.overlay = None;
-            run::answer(state, question)
-        }
-        Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
-        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
-        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
-            state.overlay = None;
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
-/// error messages must be dismissed first.
-fn close(state: &mut State) {
-    match state.overlay.take() {
-        Some(Overlay::Filter(before)) => {
-            state.table.filter = before;
-            scroll::follow(state);
-        }
-        Some(Overlay::TopicFilter(before)) => {
-            state.topics.filter = before;
-            topics::follow(state);
-        }
-        // Returns to the quarantine window that the question came from.
-        Some(Overlay::Ask(Question::DecideAll(_))) => quarantine::open(state),
-        Some(Overlay::Ask(Question::DecideKey(_, hash))) => state.overlay = Some(Overlay::Quarantine(Some(hash))),
-        Some(Overlay::Ask(Question::DecideRecord(_))) => failed_record::open(state),
-        Some(_) => {}
-        None if state.topics.open => match &state.status {
-            Some(status) if status.kind == StatusKind::Error => state.status = None,
-            _ if state.topics.filter.is_empty() => state.topics.open = false,
-            _ => {
-                state.topics.filter.clear();
-                topics::follow(state);
-            }
-        },
-        None if state.status.is_some() => state.status = None,
-        None => {
-            state.table.filter.clear();
-            scroll::follow(state);
-        }
+        state.user.side = panel;
     }
 }
 
 fn ask(state: &mut State, question: Question) -> Vec<Effect> {
-    state.overlay = Some(Overlay::Ask(question));
+    state.user.overlay = Some(Overlay::Ask(question));
     Vec::new()
 }
 
 fn show_message(state: &mut State, kind: StatusKind, text: impl Into<String>) {
-    state.status = Some(Status { kind, text: text.into(), since: state.now });
+    state.user.status = Some(Status { kind, text: text.into(), since: state.now });
 }

@@ -11,7 +11,7 @@ use crate::{
     layout::{centred, inside},
     number,
     state::{Compared, DigestMatch, State, compare},
-    text::clean,
+    text::{self, DIGEST_CELLS, clean},
     theme::Theme,
     widget::{frame, paint, symbol},
 };
@@ -54,7 +54,7 @@ const WIDE: Layout = Layout { shown: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], gap: 2, di
 const NARROW: Layout = Layout { shown: &[0, 1, 2, 3, 5, 7, 8], gap: 1, digest: 12 };
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
-    let runs = compare(&state.snapshot.finished);
+    let runs = compare(&state.feed.snapshot.finished);
     let area = area(state);
     let inner = frame::window(buf, area, "Runs of this session", "↑ ↓ scroll   Esc closes", theme);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
@@ -76,7 +76,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
 }
 
 pub(super) fn max_scroll(state: &State) -> usize {
-    state.snapshot.finished.len().saturating_sub(page(area(state)))
+    state.feed.snapshot.finished.len().saturating_sub(page(area(state)))
 }
 
 fn layout(screen: Rect) -> &'static Layout {
@@ -86,7 +86,7 @@ fn layout(screen: Rect) -> &'static Layout {
 fn area(state: &State) -> Rect {
     let layout = layout(state.screen());
     let columns = layout.shown.iter().map(|at| COLUMNS[*at].width + layout.gap).sum::<u16>();
-    let rows = number::cells(state.snapshot.finished.len().max(1));
+    let rows = number::cells(state.feed.snapshot.finished.len().max(1));
     centred(state.screen(), columns + layout.digest + 6, rows.saturating_add(LINES_AROUND))
 }
 
@@ -146,8 +146,8 @@ fn digest(compared: &Compared<'_>, layout: &Layout, theme: &Theme) -> (String, S
     if layout.digest == NARROW.digest {
         return (words.to_owned(), style);
     }
-    let short: String = clean(&compared.run.digest).chars().take(8).collect();
-    (format!("{short} {words}"), style)
+    let digest = clean(&compared.run.digest);
+    (format!("{} {words}", text::head(&digest, DIGEST_CELLS)), style)
 }
 
 /// A summary of the digests.

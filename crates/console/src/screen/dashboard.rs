@@ -3,24 +3,26 @@
 use ratatui::buffer::Buffer;
 
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{Areas, Panel},
     state::State,
     theme::Theme,
     widget::{alert, chart, events, footer, header, partitions, workers},
 };
 
-pub(super) fn render(buf: &mut Buffer, areas: &Areas, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, areas: &Areas, state: &State, scrolls: bool, theme: &Theme) {
     header::render(buf, areas.header, state, theme);
     if let Some(area) = areas.alert {
         alert::render(buf, area, state, theme);
     }
     for (panel, area) in &areas.panels {
+        hits.add(*area, Target::Panel(*panel));
         match panel {
             Panel::Throughput => chart::render(buf, *area, state, theme),
             Panel::Workers => workers::render(buf, *area, state, theme),
-            Panel::Partitions => partitions::render(buf, *area, state, theme),
-            Panel::Events => events::render(buf, *area, state, theme),
+            Panel::Partitions => partitions::render(buf, hits, *area, state, theme),
+            Panel::Events => events::render(buf, hits, *area, state, theme),
         }
     }
-    footer::render(buf, areas.footer, state, theme);
+    footer::render(buf, areas.footer, state, scrolls, theme);
 }

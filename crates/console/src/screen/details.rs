@@ -60,7 +60,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         put(buf, label, value, *style);
     }
     let trend: Vec<f32> =
-        state.history.trend(&partition.id).map(|trend| trend.last(Recent::CAPACITY).collect()).unwrap_or_default();
+        state.feed.history.trend(&partition.id).map(|trend| trend.last(Recent::CAPACITY).collect()).unwrap_or_default();
     put(buf, "trend", &sparkline(&trend), theme.chart);
     if y < inner.bottom() {
         let bar = Rect::new(inner.x, y, inner.width.saturating_sub(7), 1);

@@ -19,7 +19,7 @@ const COLUMNS_AROUND: u16 = 4;
 const LINES_AROUND: u16 = 4;
 
 pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme) {
-    let Some(event) = state.log.selected() else { return };
+    let Some(event) = state.user.log.selected(&state.feed.events) else { return };
     let lines = lines(event, state);
     let area = centred(buf.area, MAX_WIDTH, number::cells(lines.len()).saturating_add(LINES_AROUND));
     let inner = frame::window(buf, area, "Event", "Esc closes", theme);
@@ -43,7 +43,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
 /// The maximum scroll offset of the text.
 pub(super) fn max_scroll(state: &State) -> usize {
     let rows = usize::from(state.screen().height.saturating_sub(LINES_AROUND));
-    state.log.selected().map_or(0, |event| lines(event, state).len().saturating_sub(rows))
+    state.user.log.selected(&state.feed.events).map_or(0, |event| lines(event, state).len().saturating_sub(rows))
 }
 
 fn lines(event: &Event, state: &State) -> Vec<String> {

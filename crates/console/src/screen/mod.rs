@@ -6,6 +6,7 @@ use ratatui::{
 };
 
 use super::{
+    hit_map::{HitMap, Target},
     layout::{MIN_HEIGHT, MIN_WIDTH},
     state::{Overlay, State},
     theme::Theme,
@@ -25,19 +26,30 @@ mod question;
 mod run_details;
 mod topics;
 
-/// Renders the whole screen.
-pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+/// Renders the whole screen, and adds what can be clicked to an empty map.
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let screen = buf.area;
     buf.set_style(screen, theme.base);
     let Some(areas) = state.areas() else {
         too_small(buf, theme);
         return;
     };
-    dashboard::render(buf, &areas, state, theme);
-    if state.topics.open {
-        topics::render(buf, state, theme);
+    dashboard::render(buf, hits, &areas, state, max_scroll(state) > 0, theme);
+    if state.user.topics.open {
+        topics::render(buf, hits, state, theme);
     }
-    match &state.overlay {
+    match state.user.overlay {
+        None => {}
+        Some(
+            Overlay::Ask(_)
+            | Overlay::Number { .. }
+            | Overlay::Rate { .. }
+            | Overlay::Filter(_)
+            | Overlay::TopicFilter(_),
+        ) => hits.add(screen, Target::Prompt),
+        Some(_) => hits.add(screen, Target::Window),
+    }
+    match &state.user.overlay {
         Some(Overlay::Help(from)) => help::render(buf, *from, theme),
         Some(Overlay::Compare(from)) => compare::render(buf, *from, state, theme),
         Some(Overlay::Plan(from)) => plan::render(buf, *from, state, theme),
@@ -46,7 +58,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         Some(Overlay::FailedRecord) => failed_record::render(buf, state, theme),
         Some(Overlay::Run(from)) => run_details::render(buf, *from, state, theme),
         Some(Overlay::Number { text, error }) => number_prompt::render(buf, text, error.as_deref(), state, theme),
-        Some(Overlay::Quarantine(_)) => quarantine::render(buf, state, theme),
+        Some(Overlay::Quarantine(_)) => quarantine::render(buf, hits, state, theme),
         Some(Overlay::Rate { text, error }) => number_prompt::rate(buf, text, error.as_deref(), state, theme),
         Some(Overlay::Ask(question)) => question::render(buf, *question, state, theme),
         Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) | None => {}
@@ -55,7 +67,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
 
 /// The maximum scroll offset of the window in front.
 pub(super) fn max_scroll(state: &State) -> usize {
-    match state.overlay {
+    match state.user.overlay {
         Some(Overlay::Help(_)) => help::max_scroll(state.screen()),
         Some(Overlay::Compare(_)) => compare::max_scroll(state),
         Some(Overlay::Plan(_)) => plan::max_scroll(state),
@@ -63,11 +75,6 @@ pub(super) fn max_scroll(state: &State) -> usize {
         Some(Overlay::Event(_)) => event::max_scroll(state),
         _ => 0,
     }
-}
-
-/// The area of the quarantine window's rows, and the index of the first visible key.
-pub(super) fn quarantine_rows(state: &State) -> (Rect, usize) {
-    quarantine::rows(state)
 }
 
 /// The area of the topic list's rows; `None` if the terminal is too small.

@@ -18,13 +18,13 @@ use crate::{
 pub(super) fn render(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
     let max = state.max_concurrency();
     let now = state.wanted_concurrency().unwrap_or(0);
-    let now = if state.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
+    let now = if state.feed.adaptive() { format!("now {now} auto") } else { format!("now {now}") };
     prompt(buf, ["Concurrency", &format!("Workers, 1 to {max}, or auto"), &now], text, error, theme);
 }
 
 /// The prompt for the rate limit.
 pub(super) fn rate(buf: &mut Buffer, text: &str, error: Option<&str>, state: &State, theme: &Theme) {
-    let now = state.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
+    let now = state.feed.rate().map_or_else(|| "now off".to_owned(), |rate| format!("now {rate}"));
     prompt(buf, ["Rate limit", "Limit, such as 5000/s, 10MiB/s or off", &now], text, error, theme);
 }
 

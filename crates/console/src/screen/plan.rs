@@ -36,7 +36,7 @@ pub(super) fn render(buf: &mut Buffer, from: usize, state: &State, theme: &Theme
     } else {
         "Esc closes".to_owned()
     };
-    let title = match (&state.snapshot.planning.in_progress, &state.snapshot.planning.forecast) {
+    let title = match (&state.feed.snapshot.planning.in_progress, &state.feed.snapshot.planning.forecast) {
         (Some(_), _) => "Plan: reading".to_owned(),
         (None, Some(plan)) => {
             format!("Plan: {}", shorten(&clean(&plan.topics.join(", ")), usize::from(inner.width / 2)))
@@ -68,7 +68,7 @@ fn areas(state: &State) -> (Rect, Rect) {
 }
 
 fn lines(state: &State, room: u16, theme: &Theme) -> Vec<Line<'static>> {
-    let planning = &state.snapshot.planning;
+    let planning = &state.feed.snapshot.planning;
     let mut lines = Vec::new();
     if let Some(reading) = planning.in_progress {
         lines.extend(progress(reading, room, theme));

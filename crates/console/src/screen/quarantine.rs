@@ -8,6 +8,7 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
     state::State,
@@ -26,8 +27,9 @@ const WAITS_WIDTH: u16 = 8;
 /// Minimum width of the key column.
 const MIN_KEY_WIDTH: u16 = 12;
 
-pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
-    let keys = state.quarantined();
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
+    let keys = state.feed.quarantined();
+    hits.add(state.screen(), Target::Quarantine);
     let (rows, from) = rows(state);
     let foot = place(from, usize::from(rows.height), keys.len());
     let inner = frame::window(buf, area(state), &title(state), &foot, theme);
@@ -44,6 +46,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         let place = Rect { y: rows.y + number::cells(row), height: 1, ..rows };
         let style = if Some(at) == selected { theme.selected } else { theme.popup };
         buf.set_style(place, style);
+        hits.add(place, Target::QuarantinedKey(one.hash));
         let cells = cells(one, columns);
         line(buf, place, columns, &cells.each_ref().map(String::as_str), style);
     }
@@ -61,7 +64,7 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
 }
 
 /// The area of the rows, and the index of the first visible key.
-pub(super) fn rows(state: &State) -> (Rect, usize) {
+fn rows(state: &State) -> (Rect, usize) {
     let inner = inside(area(state));
     let height = inner.height.saturating_sub(1 + LINES_BELOW).max(1);
     let rows = Rect { x: inner.x + 1, y: inner.y + 1, width: inner.width.saturating_sub(2), height };
@@ -75,14 +78,14 @@ fn area(state: &State) -> Rect {
         let top = parts.header.y + 1;
         Rect { y: top, height: parts.footer.y.saturating_sub(top), ..screen }
     });
-    centred(room, MAX_WIDTH, number::cells(state.quarantined().len().max(1) + LINES_AROUND))
+    centred(room, MAX_WIDTH, number::cells(state.feed.quarantined().len().max(1) + LINES_AROUND))
 }
 
 fn title(state: &State) -> String {
     let Some(run) = state.run() else { return "Quarantine".to_owned() };
     let counted =
         |count: u64, name: &str| format!("{} {name}{}", number::short(count), if count == 1 { "" } else { "s" });
-    let named = state.quarantined().len();
+    let named = state.feed.quarantined().len();
     let first = if named < run.quarantine.keys { format!(", the oldest {named} shown") } else { String::new() };
     let (keys, records) = (counted(run.quarantine.keys as u64, "key"), counted(run.quarantine.records, "record"));
     let room = usize::from(area(state).width).saturating_sub(6);

@@ -9,11 +9,10 @@ use ratatui::{
 
 use crate::{
     layout::centred,
-    number,
+    names, number,
     state::{Question, State},
     text::{clean, shorten, wrap},
     theme::Theme,
-    update::names,
     widget::{frame, paint},
 };
 
@@ -44,7 +43,7 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             )],
         ),
         Question::DecideKey(decision, hash) => {
-            let key = state.quarantined().iter().find(|one| one.hash == hash);
+            let key = state.feed.quarantined().iter().find(|one| one.hash == hash);
             let named = key.map_or_else(|| "The key".to_owned(), |key| capitalised(&names::quarantined_key(key)));
             match decision {
                 Decision::Release => ("Release the key?", vec![format!("{named} is retried, in its order.")]),
@@ -57,7 +56,7 @@ pub(super) fn render(buf: &mut Buffer, question: Question, state: &State, theme:
             }
         }
         Question::DecideRecord(decision) => {
-            let named = state.paused_record().map_or_else(|| "the record".to_owned(), names::paused_record);
+            let named = state.feed.paused_record().map_or_else(|| "the record".to_owned(), names::paused_record);
             let named = capitalised(&named);
             match decision {
                 RecordDecision::Skip => (
@@ -109,7 +108,7 @@ fn consequences_of_stopping(run: &RunView, state: &State) -> [String; 2] {
     let committed = if run.plan.group.is_some() { " and committed" } else { "" };
     let rest = if run.plan.resumable {
         format!("Resume later: kreplay resume {}", shorten(&clean(&run.id), 25))
-    } else if state.snapshot.cluster.embedded {
+    } else if state.feed.snapshot.cluster.embedded {
         "The remaining records are not handled.".to_owned()
     } else {
         "It has no journal, so it cannot be resumed.".to_owned()

@@ -100,7 +100,7 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
         rows.push(("quarantine", text, theme.warning));
     }
     rows.push(("retention", known(&plan.on_retention), base));
-    rows.push(("journal", journal(run, state.snapshot.cluster.embedded), base));
+    rows.push(("journal", journal(run, state.feed.snapshot.cluster.embedded), base));
     if run.state.is_over() {
         rows.push(("next run", next_run(state), theme.strong));
     }
@@ -109,10 +109,10 @@ fn rows(run: &RunView, state: &State, theme: &Theme) -> Vec<(&'static str, Strin
 
 /// The settings of the next run. Once a run has ended, the keys change these.
 fn next_run(state: &State) -> String {
-    let auto = if state.adaptive() { ", automatic" } else { "" };
-    let rate = state.rate().map_or("no rate limit".to_owned(), |rate| format!("at most {rate}"));
+    let auto = if state.feed.adaptive() { ", automatic" } else { "" };
+    let rate = state.feed.rate().map_or("no rate limit".to_owned(), |rate| format!("at most {rate}"));
     let workers = state.wanted_concurrency().unwrap_or(0);
-    format!("{workers} workers{auto}, {rate}, ordering {}", state.snapshot.next.ordering)
+    format!("{workers} workers{auto}, {rate}, ordering {}", state.feed.snapshot.next.ordering)
 }
 
 /// The results of the dry run so far.

@@ -10,6 +10,7 @@ use ratatui::{
 };
 
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{centred, inside},
     number,
     state::{Overlay, State},
@@ -30,13 +31,13 @@ const RECORDS_WIDTH: u16 = 14;
 /// Width of the labels below the list.
 const LABEL_WIDTH: u16 = 10;
 
-pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
+pub(super) fn render(buf: &mut Buffer, hits: &mut HitMap, state: &State, theme: &Theme) {
     let Some((area, inner)) = areas(state) else { return };
     let catalog = state.catalog();
-    let shown = state.topics.shown(catalog);
+    let shown = state.user.topics.shown(catalog);
     let rows = list_rows(state, inner);
     let height = usize::from(rows.height);
-    let first = state.topics.first_row(&shown, catalog, height);
+    let first = state.user.topics.first_row(&shown, catalog, height);
     let foot = if shown.len() > height {
         let last = (first + height).min(shown.len());
         format!("{}–{} of {}", first + 1, last, shown.len())
@@ -44,19 +45,21 @@ pub(super) fn render(buf: &mut Buffer, state: &State, theme: &Theme) {
         String::new()
     };
     frame::window(buf, area, &title(state, area.width), &foot, theme);
+    hits.add(state.screen(), Target::TopicList);
     head(buf, Rect { height: 1, ..inner }, theme);
     if shown.is_empty() {
         nothing(buf, rows, state, theme);
     }
-    let selected = state.topics.selected_row(&shown, catalog);
+    let selected = state.user.topics.selected_row(&shown, catalog);
     for (line, (row, index)) in shown.iter().enumerate().skip(first).take(height).enumerate() {
         let Some(topic) = catalog.get(*index) else { continue };
         let at = Rect { y: rows.y + number::cells(line), height: 1, ..rows };
-        let unknown = if state.snapshot.listing { "…" } else { "?" };
-        entry(buf, at, topic, state.topics.is_marked(topic), unknown, theme);
+        let unknown = if state.feed.snapshot.listing { "…" } else { "?" };
+        entry(buf, at, topic, state.user.topics.is_marked(topic), unknown, theme);
         if selected == Some(row) {
             buf.set_style(at, theme.selected);
         }
+        hits.add(at, Target::Topic(topic.name.clone()));
     }
     let below = Rect { y: rows.bottom() + 1, height: inner.bottom().saturating_sub(rows.bottom() + 1), ..inner };
     replay_settings(buf, below, state, theme);
@@ -86,11 +89,11 @@ fn list_rows(state: &State, inner: Rect) -> Rect {
 }
 
 fn title(state: &State, cells: u16) -> String {
-    let typing = matches!(state.overlay, Some(Overlay::TopicFilter(_)));
-    if state.topics.filter.is_empty() && !typing {
+    let typing = matches!(state.user.overlay, Some(Overlay::TopicFilter(_)));
+    if state.user.topics.filter.is_empty() && !typing {
         return "Topics to replay".to_owned();
     }
-    let filter = clean(&state.topics.filter);
+    let filter = clean(&state.user.topics.filter);
     let cursor = if typing { "▏" } else { "" };
     format!("Topics to replay  /{}{cursor}", shorten(&filter, usize::from(cells.saturating_sub(28))))
 }
@@ -127,7 +130,7 @@ fn entry(buf: &mut Buffer, at: Rect, topic: &TopicView, marked: bool, unknown: &
 
 /// Explains why there are no rows.
 fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
-    let snapshot = &state.snapshot;
+    let snapshot = &state.feed.snapshot;
     let (text, style) = match (&snapshot.catalog, &snapshot.problem) {
         (Some(catalog), _) if !catalog.is_empty() => ("no topic matches the filter; Esc clears it", theme.muted),
         (Some(_), _) => ("this cluster has only Kafka's internal topics; r reloads", theme.muted),
@@ -146,7 +149,7 @@ fn nothing(buf: &mut Buffer, rows: Rect, state: &State, theme: &Theme) {
 /// Renders the settings of a replay.
 fn replay_settings(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
     let room = at.width.saturating_sub(LABEL_WIDTH);
-    let next = &state.snapshot.next;
+    let next = &state.feed.snapshot.next;
     let workers = state.wanted_concurrency().unwrap_or(next.concurrency);
     let chosen = state.chosen();
     let partitions: u64 = chosen.iter().map(|topic| u64::from(topic.partitions)).sum();
@@ -159,7 +162,7 @@ fn replay_settings(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
         "null" => "null: records are only read and counted".to_owned(),
         other => clean(other).into_owned(),
     };
-    let rate = state.rate().map_or_else(String::new, |rate| format!(", at most {rate}"));
+    let rate = state.feed.rate().map_or_else(String::new, |rate| format!(", at most {rate}"));
     let warn = if too_many { ": more workers than partitions" } else { "" };
     let mut lines = vec![
         ("replay", amount(state, &chosen, partitions, room), theme.strong),
@@ -183,7 +186,7 @@ fn replay_settings(buf: &mut Buffer, at: Rect, state: &State, theme: &Theme) {
 
 /// The range to read, wrapped for a window of the given width.
 fn range(state: &State, cells: u16) -> Vec<String> {
-    let next = &state.snapshot.next;
+    let next = &state.feed.snapshot.next;
     let whole = next.selection.is_empty() || next.selection == PlanView::WHOLE;
     let text = match (whole, &next.group) {
         (true, None) => "from the earliest record to the current end".to_owned(),
@@ -202,7 +205,7 @@ fn range(state: &State, cells: u16) -> Vec<String> {
 
 /// The prefix of the number of workers under automatic concurrency.
 fn auto(state: &State) -> &'static str {
-    if state.adaptive() { "auto, from " } else { "" }
+    if state.feed.adaptive() { "auto, from " } else { "" }
 }
 
 /// The amount chosen. If it does not fit, the partitions are left out instead of truncating a number.
@@ -214,9 +217,9 @@ fn amount(state: &State, chosen: &[&TopicView], partitions: u64, room: u16) -> S
         let ending = if count == 1 { "" } else { "s" };
         format!("{} {name}{ending}", number::count(count))
     };
-    let needle = state.topics.filter.to_lowercase();
+    let needle = state.user.topics.filter.to_lowercase();
     let hidden = chosen.iter().filter(|topic| !topic.name.to_lowercase().contains(&needle)).count();
-    let which = if chosen.iter().any(|topic| state.topics.is_marked(topic)) {
+    let which = if chosen.iter().any(|topic| state.user.topics.is_marked(topic)) {
         let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
         format!("{} marked{hidden}", counted(chosen.len() as u64, "topic"))
     } else {

@@ -1,6 +1,6 @@
 //! Alerts: conditions that need the user's attention.
 
-use super::State;
+use super::FeedState;
 
 /// A condition that needs the user's attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Alert<'a> {
     pub failed: bool,
 }
 
-impl State {
+impl FeedState {
     /// The current alert: why no run can be started, why the run failed, or what an active run is waiting for.
     #[must_use]
     pub fn alert(&self) -> Option<Alert<'_>> {

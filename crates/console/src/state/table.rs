@@ -182,6 +182,12 @@ impl Table {
         self.offset.clamp(lowest, selected.max(lowest)).min(last)
     }
 
+    /// Sorts by the next column.
+    pub(crate) fn sort_next(&mut self) {
+        let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or(0);
+        self.sort_by(Column::ALL[(at + 1) % Column::ALL.len()]);
+    }
+
     /// Sorts by a column in its default direction, or reverses the direction if it is the sort column already.
     pub(crate) fn sort_by(&mut self, column: Column) {
         if self.sort == column {

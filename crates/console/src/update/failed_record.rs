@@ -1,48 +1,36 @@
 //! Decisions about the record that paused the run.
 
 use kreplay_model::control::{Command, RecordDecision};
-use kreplay_model::feed::PausedRecord;
 
-use super::{Effect, MAX_KEY_CELLS, ask, run::cannot_command, show_message};
+use super::{Effect, ask, show_message};
 use crate::{
+    names,
     state::{Overlay, Question, State, StatusKind},
-    text::{clean, shorten},
 };
 
-/// Opens the window if a record has paused the run.
+/// Opens the window, if a record has paused the run.
 pub(super) fn open(state: &mut State) {
-    if state.paused_record().is_none() {
-        show_message(state, StatusKind::Refused, "no record has paused the run");
-        return;
+    if state.feed.paused_record().is_some() {
+        state.user.overlay = Some(Overlay::FailedRecord);
     }
-    state.overlay = Some(Overlay::FailedRecord);
 }
 
 /// Resumes the run, which retries the record.
 pub(super) fn retry(state: &mut State) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
-    if refuse(state) {
-        return Vec::new();
-    }
-    state.overlay = None;
+    state.user.overlay = None;
     show_message(state, StatusKind::Info, format!("retrying {named}"));
     vec![Effect::Send(Command::Resume)]
 }
 
 /// Asks before skipping or dead-lettering the record, because neither can be undone.
 pub(super) fn decide(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
-    if waiting(state).is_none() || refuse(state) {
-        return Vec::new();
-    }
     ask(state, Question::DecideRecord(decision))
 }
 
 /// Sends the decision after the user has confirmed it.
 pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
     let Some(named) = waiting(state) else { return Vec::new() };
-    if refuse(state) {
-        return Vec::new();
-    }
     let text = match decision {
         RecordDecision::Skip => format!("skipping {named}"),
         RecordDecision::DeadLetter => format!("dead-lettering {named}"),
@@ -53,30 +41,14 @@ pub(super) fn send(state: &mut State, decision: RecordDecision) -> Vec<Effect> {
 
 /// Closes the window when no decision is needed any more.
 pub(super) fn close_when_decided(state: &mut State) {
-    let asks = matches!(state.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
-    if asks && state.paused_record().is_none() {
-        state.overlay = None;
-    }
-}
-
-/// A short description of the record, by its key or its partition and offset.
-pub(crate) fn name(record: &PausedRecord) -> String {
-    match &record.key {
-        Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
-        None => format!("{} at {}", clean(&record.partition.to_string()), record.offset),
+    let asks = matches!(state.user.overlay, Some(Overlay::FailedRecord | Overlay::Ask(Question::DecideRecord(_))));
+    if asks && state.feed.paused_record().is_none() {
+        state.user.overlay = None;
     }
 }
 
 fn waiting(state: &State) -> Option<String> {
-    state.paused_record().map(name)
-}
-
-fn refuse(state: &mut State) -> bool {
-    let refusal = cannot_command(state);
-    if let Some(refusal) = refusal {
-        show_message(state, StatusKind::Refused, refusal);
-    }
-    refusal.is_some()
+    state.feed.paused_record().map(names::paused_record)
 }
 
 #[cfg(test)]
@@ -85,13 +57,13 @@ mod tests {
 
     use kreplay_model::{
         domain::{Offset, TopicPartition},
-        feed::{RunState, RunView, Snapshot},
+        feed::{PausedRecord, RunState, RunView, Snapshot},
     };
 
     use super::*;
     use crate::{
         action::Action,
-        keymap::Mode,
+        key::Mode,
         update::{Event, perform, update},
     };
 
@@ -110,7 +82,7 @@ mod tests {
 
     fn paused(key: &str) -> State {
         let mut state = State::new(100, 30, None);
-        update(&mut state, snapshot(RunState::Paused, Some(key)));
+        let _ = update(&mut state, snapshot(RunState::Paused, Some(key)));
         state
     }
 
@@ -123,12 +95,12 @@ mod tests {
             perform(&mut state, Action::FailedRecord);
             assert_eq!(state.mode(), Mode::FailedRecord);
             assert_eq!(perform(&mut state, action), []);
-            assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
+            assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::DecideRecord(decision))));
             perform(&mut state, Action::Close);
             assert_eq!(state.mode(), Mode::FailedRecord);
             perform(&mut state, action);
             assert_eq!(perform(&mut state, Action::Accept), [Effect::Send(Command::DecideRecord(decision))]);
-            let status = state.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
+            let status = state.user.status.as_ref().map(|status| (status.kind, status.text.clone())).unwrap();
             assert!(status.0 == StatusKind::Info && status.1.contains("-1"), "{status:?}");
             assert!(!status.1.contains('\u{1b}'));
             assert_eq!(state.mode(), Mode::Dashboard);
@@ -148,9 +120,9 @@ mod tests {
         let mut state = paused("k");
         perform(&mut state, Action::FailedRecord);
         perform(&mut state, Action::SkipRecord);
-        update(&mut state, snapshot(RunState::Running, None));
+        let _ = update(&mut state, snapshot(RunState::Running, None));
         assert_eq!(state.mode(), Mode::Dashboard);
         perform(&mut state, Action::FailedRecord);
-        assert_eq!((state.mode(), state.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));
+        assert_eq!((state.mode(), state.user.status.unwrap().kind), (Mode::Dashboard, StatusKind::Refused));
     }
 }

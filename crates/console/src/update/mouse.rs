@@ -1,90 +1,68 @@
-//! The mouse: the wheel scrolls the panel under the pointer, a click focuses, selects, or sorts.
+//! The mouse: the wheel scrolls what is under the pointer, a click focuses, selects, sorts, or closes.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Effect, focus, quarantine, scroll, topics};
+use super::{Effect, Event, focus, quarantine, scroll, topics};
 use crate::{
-    layout::{Panel, inside},
-    state::{Overlay, State},
-    widget::partitions,
+    hit_map::{HitMap, Target},
+    layout::Panel,
+    state::State,
 };
 
 /// Lines scrolled per wheel notch.
 const LINES_PER_NOTCH: isize = 3;
 
-pub(super) fn handle(state: &mut State, event: MouseEvent) -> Vec<Effect> {
-    match event.kind {
-        MouseEventKind::ScrollUp => wheel(state, event, -LINES_PER_NOTCH),
-        MouseEventKind::ScrollDown => wheel(state, event, LINES_PER_NOTCH),
-        MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
-        _ => {}
+impl Event {
+    /// The event of a mouse gesture on a frame; `None` if it means nothing there.
+    #[must_use]
+    pub fn from_mouse(event: MouseEvent, hits: &HitMap) -> Option<Self> {
+        let target = hits.at(event.column, event.row)?.clone();
+        match event.kind {
+            MouseEventKind::ScrollUp => Some(Self::Wheel(target, -LINES_PER_NOTCH)),
+            MouseEventKind::ScrollDown => Some(Self::Wheel(target, LINES_PER_NOTCH)),
+            MouseEventKind::Down(MouseButton::Left) => Some(Self::Click(target)),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn wheel(state: &mut State, target: &Target, by: isize) -> Vec<Effect> {
+    state.stale = true;
+    match target {
+        Target::Panel(panel) => scroll::panel(state, *panel, by),
+        Target::Column(_) | Target::Partition(_) => scroll::panel(state, Panel::Partitions, by),
+        Target::Event(_) => scroll::panel(state, Panel::Events, by),
+        Target::TopicList | Target::Topic(_) => topics::scroll(state, by),
+        Target::Quarantine | Target::QuarantinedKey(_) => quarantine::scroll(state, by),
+        Target::Window | Target::Prompt => scroll::overlay(state, by),
     }
     Vec::new()
 }
 
-fn wheel(state: &mut State, event: MouseEvent, by: isize) {
+pub(super) fn click(state: &mut State, target: Target) -> Vec<Effect> {
     state.stale = true;
-    if let Some(Overlay::Quarantine(_)) = state.overlay {
-        quarantine::scroll(state, by);
-    } else if state.overlay.is_some() {
-        scroll::overlay(state, by);
-    } else if state.topics.open {
-        topics::scroll(state, by);
-    } else if let Some((panel, _)) = state.areas().and_then(|areas| areas.panel_at(event.column, event.row)) {
-        scroll::panel(state, panel, by);
-    }
-}
-
-fn click(state: &mut State, x: u16, y: u16) {
-    match state.overlay {
-        // Questions and prompts are answered only by keys, never by a stray click.
-        Some(
-            Overlay::Ask(_)
-            | Overlay::Number { .. }
-            | Overlay::Rate { .. }
-            | Overlay::Filter(_)
-            | Overlay::TopicFilter(_),
-        ) => return,
-        // A click selects a key. It must not close the window, because reopening would change the selection.
-        Some(Overlay::Quarantine(_)) => {
-            quarantine::click(state, x, y);
-            state.stale = true;
-            return;
-        }
-        Some(_) => {
-            state.overlay = None;
-            state.stale = true;
-            return;
-        }
-        None if state.topics.open => {
-            topics::click(state, x, y);
-            state.stale = true;
-            return;
-        }
-        None => {}
-    }
-    let Some((panel, area)) = state.areas().and_then(|areas| areas.panel_at(x, y)) else { return };
-    state.stale = true;
-    focus(state, panel);
-    if panel == Panel::Events {
-        let inner = inside(area);
-        if inner.contains((x, y).into()) {
-            state.log.select_line(usize::from(y - inner.y), usize::from(inner.height));
-        }
-        return;
-    }
-    if panel != Panel::Partitions {
-        return;
-    }
-    let inner = inside(area);
-    if y == inner.y {
-        if let Some(column) = partitions::column_at(state, inner, x) {
-            state.table.sort_by(column);
+    match target {
+        Target::Panel(panel) => focus(state, panel),
+        Target::Column(column) => {
+            focus(state, Panel::Partitions);
+            state.user.table.sort_by(column);
             scroll::follow(state);
         }
-    } else if y > inner.y && y < inner.bottom() {
-        let page = usize::from(inner.height.saturating_sub(1));
-        let first = state.table.first_row(&state.rows(), state.partitions(), page);
-        scroll::select_row(state, first + usize::from(y - inner.y - 1));
+        Target::Partition(id) => {
+            focus(state, Panel::Partitions);
+            state.user.table.selected = Some(id);
+            scroll::follow(state);
+        }
+        Target::Event(seq) => {
+            focus(state, Panel::Events);
+            let page = scroll::page(state, Panel::Events);
+            state.user.log.select_seq(&state.feed.events, seq, page);
+        }
+        Target::Topic(name) => topics::select(state, name),
+        Target::QuarantinedKey(hash) => quarantine::select(state, hash),
+        Target::Window => state.user.overlay = None,
+        // A click beside the rows must not close the window, because reopening would change the selection.
+        Target::TopicList | Target::Quarantine | Target::Prompt => {}
     }
+    Vec::new()
 }

@@ -1,114 +1,65 @@
 //! Decisions about quarantined keys.
 
 use kreplay_model::control::{Command, Decision};
-use kreplay_model::feed::QuarantinedKey;
 
-use super::{Effect, MAX_KEY_CELLS, ask, run, show_message};
+use super::{Effect, ask, show_message};
 use crate::{
-    number, screen,
+    names,
     state::{Overlay, Question, State, StatusKind},
-    text::{clean, shorten},
 };
 
+/// Opens the window with the oldest key selected, if any key is in quarantine.
 pub(super) fn open(state: &mut State) {
-    if state.quarantined().is_empty() {
-        show_message(state, StatusKind::Refused, "no key is in quarantine");
-        return;
-    }
-    let first = state.quarantined().first().map(|key| key.hash);
-    state.overlay = Some(Overlay::Quarantine(first));
+    state.user.overlay = state.feed.quarantined().first().map(|key| Overlay::Quarantine(Some(key.hash)));
 }
 
 /// Moves the selection.
 pub(super) fn scroll(state: &mut State, by: isize) {
-    let keys = state.quarantined();
+    let keys = state.feed.quarantined();
     let last = keys.len().saturating_sub(1);
     let row = state.quarantined_row().map_or(0, |row| row.min(last).saturating_add_signed(by).min(last));
     let selected = keys.get(row).map(|key| key.hash);
-    state.overlay = Some(Overlay::Quarantine(selected));
+    state.user.overlay = Some(Overlay::Quarantine(selected));
 }
 
-/// Selects the clicked key.
-pub(super) fn click(state: &mut State, x: u16, y: u16) {
-    let (rows, from) = screen::quarantine_rows(state);
-    if rows.contains((x, y).into())
-        && let Some(key) = state.quarantined().get(from + usize::from(y - rows.y))
-    {
-        state.overlay = Some(Overlay::Quarantine(Some(key.hash)));
+/// Selects a key, if it is still in quarantine.
+pub(super) fn select(state: &mut State, hash: u64) {
+    if state.feed.quarantined().iter().any(|key| key.hash == hash) {
+        state.user.overlay = Some(Overlay::Quarantine(Some(hash)));
     }
 }
 
 /// Decides about the selected key. Dead-lettering asks first, because it cannot be undone. The cursor stays on a
 /// released key.
 pub(super) fn decide(state: &mut State, decision: Decision) -> Vec<Effect> {
-    if state.quarantined().is_empty() {
-        return Vec::new();
-    }
-    let Some(hash) = selected(state).map(|key| key.hash) else {
-        // Never decide about a different key than the one under the cursor.
-        show_message(
-            state,
-            StatusKind::Refused,
-            "that key is not in quarantine; choose another, or wait until it returns",
-        );
-        return Vec::new();
-    };
-    if refuse_dead_letters(state, decision) {
-        return Vec::new();
-    }
+    let key = state.quarantined_row().and_then(|row| state.feed.quarantined().get(row));
+    let Some(hash) = key.map(|key| key.hash) else { return Vec::new() };
     match decision {
         Decision::Release => send_key(state, decision, hash),
         Decision::DeadLetter => ask(state, Question::DecideKey(decision, hash)),
     }
 }
 
+/// Asks before deciding about all keys.
 pub(super) fn decide_all(state: &mut State, decision: Decision) -> Vec<Effect> {
-    if state.quarantined().is_empty() || refuse_dead_letters(state, decision) {
-        return Vec::new();
-    }
     ask(state, Question::DecideAll(decision))
 }
 
 /// Sends the decision about one key. After dead-lettering, the next key is selected.
 pub(super) fn send_key(state: &mut State, decision: Decision, hash: u64) -> Vec<Effect> {
-    let keys = state.quarantined();
-    let Some(row) = keys.iter().position(|key| key.hash == hash) else {
-        open(state);
-        show_message(state, StatusKind::Refused, "that key is no longer in quarantine");
-        return Vec::new();
-    };
+    let keys = state.feed.quarantined();
+    let Some(row) = keys.iter().position(|key| key.hash == hash) else { return Vec::new() };
     let next = keys.get(row + 1).or_else(|| keys.get(row.checked_sub(1)?)).map(|key| key.hash);
-    state.overlay = match decision {
+    state.user.overlay = match decision {
         Decision::Release => Some(Overlay::Quarantine(Some(hash))),
         Decision::DeadLetter => next.map(|next| Overlay::Quarantine(Some(next))),
     };
     send(state, decision, Some(hash))
 }
 
-fn selected(state: &State) -> Option<&QuarantinedKey> {
-    state.quarantined().get(state.quarantined_row()?)
-}
-
-/// Refuses dead-lettering if the run has no dead-letter topic.
-fn refuse_dead_letters(state: &mut State, decision: Decision) -> bool {
-    let refused = decision == Decision::DeadLetter && state.run().is_none_or(|run| !run.quarantine.dead_letters);
-    if refused {
-        show_message(
-            state,
-            StatusKind::Refused,
-            "this run has no dead-letter topic; start it with --on-failure dead-letter",
-        );
-    }
-    refused
-}
-
 /// Sends the decision about one key, or about all keys.
 pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> Vec<Effect> {
-    if let Some(refusal) = run::cannot_command(state) {
-        show_message(state, StatusKind::Refused, refusal);
-        return Vec::new();
-    }
-    let key_of = |hash| state.quarantined().iter().find(|one| one.hash == hash).map(name);
+    let key_of = |hash| state.feed.quarantined().iter().find(|one| one.hash == hash).map(names::quarantined_key);
     let text = match (decision, key) {
         (Decision::Release, Some(hash)) => format!("releasing {}", key_of(hash).unwrap_or_default()),
         (Decision::Release, None) => "releasing all keys".into(),
@@ -119,12 +70,6 @@ pub(super) fn send(state: &mut State, decision: Decision, key: Option<u64>) -> V
     };
     show_message(state, StatusKind::Info, text);
     vec![Effect::Send(Command::Decide(decision, key))]
-}
-
-/// A short description of a key with its number of records.
-pub(crate) fn name(one: &QuarantinedKey) -> String {
-    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
-    format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
 }
 
 #[cfg(test)]
@@ -139,7 +84,8 @@ mod tests {
     use super::*;
     use crate::{
         action::Action,
-        keymap::Mode,
+        hit_map::Target,
+        key::Mode,
         update::{Event, perform, update},
     };
 
@@ -163,7 +109,7 @@ mod tests {
         let run = RunView { id: "r".into(), state: RunState::Running, quarantine, ..RunView::default() };
         let snapshot = Snapshot { at: Some(chrono::Utc::now()), run: Some(run), ..Snapshot::default() };
         let mut state = State::new(100, 30, None);
-        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
         state
     }
 
@@ -175,14 +121,14 @@ mod tests {
         perform(&mut console, Action::Down);
         let effects = perform(&mut console, Action::Release);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(20)))]);
-        assert!(console.status.as_ref().unwrap().text.contains("(3 records)"));
+        assert!(console.user.status.as_ref().unwrap().text.contains("(3 records)"));
         // While the key is being retried, no key can be decided about.
-        update(&mut console, Event::Snapshot(state(&[10, 30]).snapshot));
+        let _ = update(&mut console, Event::Snapshot(state(&[10, 30]).feed.snapshot));
         assert_eq!(console.quarantined_row(), None);
         assert_eq!(perform(&mut console, Action::DeadLetter), []);
-        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        assert_eq!(console.user.status.as_ref().unwrap().kind, StatusKind::Refused);
         // The key failed again: the cursor is back on it.
-        update(&mut console, Event::Snapshot(state(&[10, 20, 30]).snapshot));
+        let _ = update(&mut console, Event::Snapshot(state(&[10, 20, 30]).feed.snapshot));
         assert_eq!(console.quarantined_row(), Some(1));
     }
 
@@ -192,26 +138,26 @@ mod tests {
         perform(&mut state, Action::Quarantine);
         perform(&mut state, Action::Down);
         assert_eq!(perform(&mut state, Action::DeadLetter), []);
-        assert_eq!(state.overlay, Some(Overlay::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
+        assert_eq!(state.user.overlay, Some(Overlay::Ask(Question::DecideKey(Decision::DeadLetter, 20))));
         perform(&mut state, Action::Close);
         assert_eq!((state.mode(), state.quarantined_row()), (Mode::Deciding, Some(1)));
         perform(&mut state, Action::DeadLetter);
         let effects = perform(&mut state, Action::Accept);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::DeadLetter, Some(20)))]);
-        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(30))));
+        assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(30))));
     }
 
     #[test]
     fn without_a_dead_letter_topic_dead_lettering_is_refused() {
         let mut console = state(&[10]);
-        let mut snapshot = (*console.snapshot).clone();
+        let mut snapshot = (*console.feed.snapshot).clone();
         snapshot.run.as_mut().unwrap().quarantine.dead_letters = false;
-        update(&mut console, Event::Snapshot(Arc::new(snapshot)));
+        let _ = update(&mut console, Event::Snapshot(Arc::new(snapshot)));
         perform(&mut console, Action::Quarantine);
         for action in [Action::DeadLetter, Action::DeadLetterAll] {
             assert_eq!(perform(&mut console, action), []);
             assert_eq!(console.mode(), Mode::Deciding);
-            assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+            assert_eq!(console.user.status.as_ref().unwrap().kind, StatusKind::Refused);
         }
     }
 
@@ -220,10 +166,10 @@ mod tests {
         let mut console = state(&[10, 20]);
         perform(&mut console, Action::Quarantine);
         perform(&mut console, Action::Down);
-        let left = state(&[10]).snapshot;
-        update(&mut console, Event::Snapshot(left));
+        let left = state(&[10]).feed.snapshot;
+        let _ = update(&mut console, Event::Snapshot(left));
         assert_eq!(perform(&mut console, Action::Release), []);
-        assert_eq!(console.status.as_ref().unwrap().kind, StatusKind::Refused);
+        assert_eq!(console.user.status.as_ref().unwrap().kind, StatusKind::Refused);
         perform(&mut console, Action::Up);
         let effects = perform(&mut console, Action::Release);
         assert_eq!(effects, [Effect::Send(Command::Decide(Decision::Release, Some(10)))]);
@@ -242,31 +188,30 @@ mod tests {
     fn the_window_closes_when_the_run_ends() {
         let mut state = state(&[10]);
         perform(&mut state, Action::Quarantine);
-        let mut snapshot = (*state.snapshot).clone();
+        let mut snapshot = (*state.feed.snapshot).clone();
         if let Some(run) = &mut snapshot.run {
             run.state = RunState::Cancelled;
             run.quarantine.awaits_decision = true;
         }
-        update(&mut state, Event::Snapshot(Arc::new(snapshot)));
-        assert_eq!((state.mode(), state.alert()), (Mode::Dashboard, None));
+        let _ = update(&mut state, Event::Snapshot(Arc::new(snapshot)));
+        assert_eq!((state.mode(), state.feed.alert()), (Mode::Dashboard, None));
         perform(&mut state, Action::Quarantine);
         assert_eq!(state.mode(), Mode::Dashboard);
     }
 
     #[test]
     fn the_mouse_selects_and_scrolls_without_closing_the_window() {
-        use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
         let mut state = state(&[10, 20, 30, 40, 50]);
         perform(&mut state, Action::Quarantine);
-        let (rows, _) = screen::quarantine_rows(&state);
-        let mouse =
-            |kind, row| Event::Mouse(MouseEvent { kind, column: rows.x + 2, row, modifiers: KeyModifiers::NONE });
-        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), rows.y + 1));
-        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(20))));
-        update(&mut state, mouse(MouseEventKind::ScrollDown, rows.y));
-        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
-        update(&mut state, mouse(MouseEventKind::Down(MouseButton::Left), 0));
-        assert_eq!(state.overlay, Some(Overlay::Quarantine(Some(50))));
+        for (event, selected) in [
+            (Event::Click(Target::QuarantinedKey(20)), 20),
+            (Event::Wheel(Target::QuarantinedKey(10), 3), 50),
+            (Event::Click(Target::Quarantine), 50),
+            (Event::Click(Target::QuarantinedKey(60)), 50),
+        ] {
+            assert_eq!(update(&mut state, event), []);
+            assert_eq!(state.user.overlay, Some(Overlay::Quarantine(Some(selected))));
+        }
     }
 
     #[test]

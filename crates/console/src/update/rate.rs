@@ -3,15 +3,12 @@
 use kreplay_model::control::Command;
 use kreplay_model::domain::RateLimit;
 
-use super::{Effect, run::cannot_command, show_message};
+use super::{Effect, show_message};
 use crate::state::{Overlay, State, StatusKind};
 
 /// Opens the prompt.
 pub(super) fn ask(state: &mut State) {
-    match cannot_command(state) {
-        Some(refusal) => show_message(state, StatusKind::Refused, refusal),
-        None => state.overlay = Some(Overlay::Rate { text: String::new(), error: None }),
-    }
+    state.user.overlay = Some(Overlay::Rate { text: String::new(), error: None });
 }
 
 /// Accepts the typed rate, or shows in the prompt why it is invalid. Empty input or `off` removes the limit.
@@ -22,13 +19,13 @@ pub(super) fn accept(state: &mut State, text: &str) -> Vec<Effect> {
     };
     match rate {
         Ok(rate) => {
-            state.overlay = None;
+            state.user.overlay = None;
             let message = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
             show_message(state, StatusKind::Info, message);
             vec![Effect::Send(Command::SetRate(rate))]
         }
         Err(error) => {
-            state.overlay = Some(Overlay::Rate { text: text.to_owned(), error: Some(error) });
+            state.user.overlay = Some(Overlay::Rate { text: text.to_owned(), error: Some(error) });
             Vec::new()
         }
     }

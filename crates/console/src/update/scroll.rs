@@ -2,31 +2,42 @@
 
 use super::{quarantine, topics};
 use crate::{
-    action::Action,
     layout::Panel,
     screen,
     state::{Overlay, State},
 };
 
-/// Moves according to an action. Other actions are ignored.
-pub(super) fn by_action(state: &mut State, action: Action) {
-    let choosing = state.topics.open && state.overlay.is_none();
-    let page = if choosing { topics::page(state) } else { page(state, state.focus) };
+/// A step of moving.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Motion {
+    Up,
+    Down,
+    HalfPageUp,
+    HalfPageDown,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+}
+
+/// Moves in the focused panel or in the window in front.
+pub(super) fn by_motion(state: &mut State, motion: Motion) {
+    let choosing = state.user.topics.open && state.user.overlay.is_none();
+    let page = if choosing { topics::page(state) } else { page(state, state.user.focus) };
     let full = isize::try_from(page.max(1)).unwrap_or(isize::MAX);
-    let by = match action {
-        Action::Up => -1,
-        Action::Down => 1,
-        Action::HalfPageUp => -(full / 2).max(1),
-        Action::HalfPageDown => (full / 2).max(1),
-        Action::PageUp => -full,
-        Action::PageDown => full,
-        Action::Top => isize::MIN,
-        Action::Bottom => isize::MAX,
-        _ => return,
+    let by = match motion {
+        Motion::Up => -1,
+        Motion::Down => 1,
+        Motion::HalfPageUp => -(full / 2).max(1),
+        Motion::HalfPageDown => (full / 2).max(1),
+        Motion::PageUp => -full,
+        Motion::PageDown => full,
+        Motion::Top => isize::MIN,
+        Motion::Bottom => isize::MAX,
     };
-    match state.overlay {
+    match state.user.overlay {
         None if choosing => topics::scroll(state, by),
-        None => panel(state, state.focus, by),
+        None => panel(state, state.user.focus, by),
         Some(Overlay::Details) => select(state, by),
         Some(Overlay::Quarantine(_)) => quarantine::scroll(state, by),
         Some(_) => overlay(state, by),
@@ -38,7 +49,7 @@ pub(super) fn overlay(state: &mut State, by: isize) {
     let max_from = screen::max_scroll(state);
     if let Some(
         Overlay::Help(from) | Overlay::Compare(from) | Overlay::Plan(from) | Overlay::Event(from) | Overlay::Run(from),
-    ) = &mut state.overlay
+    ) = &mut state.user.overlay
     {
         *from = (*from).min(max_from).saturating_add_signed(by).min(max_from);
     }
@@ -49,10 +60,10 @@ pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
     let page = page(state, panel);
     match panel {
         Panel::Partitions => select(state, by),
-        Panel::Events => state.log.scroll(by, page),
+        Panel::Events => state.user.log.scroll(&state.feed.events, by, page),
         Panel::Workers => {
             let max_from = state.run().map_or(0, |run| run.workers.len()).saturating_sub(page);
-            state.workers_from = state.workers_from.min(max_from).saturating_add_signed(by).min(max_from);
+            state.user.workers_from = state.user.workers_from.min(max_from).saturating_add_signed(by).min(max_from);
         }
         Panel::Throughput => {}
     }
@@ -60,24 +71,24 @@ pub(super) fn panel(state: &mut State, panel: Panel, by: isize) {
 
 fn select(state: &mut State, by: isize) {
     let rows = state.rows();
-    let Some(now) = state.table.selected_row(&rows, state.partitions()) else { return };
+    let Some(now) = state.user.table.selected_row(&rows, state.partitions()) else { return };
     let row = now.saturating_add_signed(by).min(rows.shown.len() - 1);
     select_row(state, row);
 }
 
 /// Selects a row of the table. Ignored if the row does not exist.
-pub(super) fn select_row(state: &mut State, row: usize) {
+fn select_row(state: &mut State, row: usize) {
     let rows = state.rows();
     let partition = rows.shown.get(row).and_then(|index| state.partitions().get(*index));
     let Some(id) = partition.map(|partition| partition.id.clone()) else { return };
-    state.table.selected = Some(id);
+    state.user.table.selected = Some(id);
     follow(state);
 }
 
 /// Scrolls so that the selected row is visible.
 pub(super) fn follow(state: &mut State) {
     let page = page(state, Panel::Partitions);
-    state.table.offset = state.table.first_row(&state.rows(), state.partitions(), page);
+    state.user.table.offset = state.user.table.first_row(&state.rows(), state.partitions(), page);
 }
 
 /// The number of visible rows of a panel.

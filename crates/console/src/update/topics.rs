@@ -3,13 +3,8 @@
 use std::sync::Arc;
 
 use kreplay_model::control::Command;
-use kreplay_model::feed::Snapshot;
 
-use super::{
-    Effect, ask,
-    run::{cannot_command, start},
-    show_message,
-};
+use super::{Effect, ask, run::start, show_message};
 use crate::{
     screen,
     state::{Question, State, StatusKind},
@@ -17,15 +12,10 @@ use crate::{
 
 /// Opens the window. Requests the topics from the cluster if that has not been done.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
-    if state.snapshot.catalog.is_none() && !state.snapshot.listing {
-        if let Some(refusal) = cannot_command(state) {
-            show_message(state, StatusKind::Refused, refusal);
-            return Vec::new();
-        }
-        state.topics.open = true;
+    state.user.topics.open = true;
+    if !state.feed.lists_topics() {
         return vec![Effect::Send(Command::ListTopics)];
     }
-    state.topics.open = true;
     follow(state);
     Vec::new()
 }
@@ -33,48 +23,33 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
 /// Opens the window automatically, once, if topics must be chosen first. The window also shows that the list is
 /// loading.
 pub(super) fn open_automatically(state: &mut State) {
-    let snapshot = &state.snapshot;
+    let snapshot = &state.feed.snapshot;
     if snapshot.run.is_some() {
         return;
     }
     if snapshot.problem.is_some() {
         // Opens again when the problem is resolved.
-        state.topics.auto_opened = false;
-    } else if has_topic_list(snapshot) && !state.topics.auto_opened {
-        state.topics.auto_opened = true;
-        state.topics.open = true;
+        state.user.topics.auto_opened = false;
+    } else if state.feed.lists_topics() && !state.user.topics.auto_opened {
+        state.user.topics.auto_opened = true;
+        state.user.topics.open = true;
     }
 }
 
 /// Whether topics must be chosen before a run can start.
 pub(super) fn must_choose(state: &State) -> bool {
-    let snapshot = &state.snapshot;
-    !state.ended && snapshot.run.is_none() && snapshot.problem.is_none() && has_topic_list(snapshot)
-}
-
-fn has_topic_list(snapshot: &Snapshot) -> bool {
-    snapshot.catalog.is_some() || snapshot.listing
+    let snapshot = &state.feed.snapshot;
+    !state.feed.ended && snapshot.run.is_none() && snapshot.problem.is_none() && state.feed.lists_topics()
 }
 
 /// Requests the topics from the cluster again.
 pub(super) fn reload(state: &mut State) -> Vec<Effect> {
-    if let Some(refusal) = cannot_command(state) {
-        show_message(state, StatusKind::Refused, refusal);
-        return Vec::new();
-    }
     show_message(state, StatusKind::Info, "reloading the topics");
     vec![Effect::Send(Command::ListTopics)]
 }
 
-/// Replays the chosen topics. Ignored while the window is closed.
+/// Replays the chosen topics. Asks first if a run is active.
 pub(super) fn replay(state: &mut State) -> Vec<Effect> {
-    if !state.topics.open {
-        return Vec::new();
-    }
-    if state.chosen().is_empty() {
-        show_message(state, StatusKind::Refused, "there is no topic to replay");
-        return Vec::new();
-    }
     if state.run_is_active() {
         return ask(state, Question::ReplayInstead);
     }
@@ -84,70 +59,62 @@ pub(super) fn replay(state: &mut State) -> Vec<Effect> {
 /// Starts a run of the chosen topics. The session stops an active run first.
 pub(super) fn replay_chosen(state: &mut State) -> Vec<Effect> {
     let names: Arc<[String]> = state.chosen().into_iter().map(|topic| topic.name.clone()).collect();
-    if names.is_empty() {
-        return Vec::new();
-    }
-    let effects = start(state, Command::Replay(names));
-    state.topics.open = effects.is_empty();
-    effects
+    state.user.topics.open = false;
+    start(state, Command::Replay(names))
 }
 
 /// Marks or unmarks the topic under the cursor.
 pub(super) fn mark(state: &mut State) {
-    let shown = state.topics.shown(state.catalog());
-    let row = state.topics.selected_row(&shown, state.catalog());
+    let shown = state.user.topics.shown(state.catalog());
+    let row = state.user.topics.selected_row(&shown, state.catalog());
     let topic = row.and_then(|row| state.catalog().get(*shown.get(row)?));
     let Some(name) = topic.map(|topic| topic.name.clone()) else { return };
-    if !state.topics.marked.remove(&name) {
-        state.topics.marked.insert(name.clone());
+    if !state.user.topics.marked.remove(&name) {
+        state.user.topics.marked.insert(name.clone());
     }
-    state.topics.selected = Some(name);
+    state.user.topics.selected = Some(name);
 }
 
 /// Marks all topics shown, or unmarks them if all are marked.
 pub(super) fn mark_all(state: &mut State) {
-    let shown = state.topics.shown(state.catalog());
+    let shown = state.user.topics.shown(state.catalog());
     let topics: Vec<_> = shown.iter().filter_map(|index| state.catalog().get(*index)).collect();
-    let all = topics.iter().all(|topic| state.topics.is_marked(topic));
+    let all = topics.iter().all(|topic| state.user.topics.is_marked(topic));
     let names: Vec<String> = topics.into_iter().map(|topic| topic.name.clone()).collect();
     if all {
         for name in &names {
-            state.topics.marked.remove(name);
+            state.user.topics.marked.remove(name);
         }
     } else {
-        state.topics.marked.extend(names);
+        state.user.topics.marked.extend(names);
     }
 }
 
 /// Moves the cursor up (negative) or down.
 pub(super) fn scroll(state: &mut State, by: isize) {
-    let shown = state.topics.shown(state.catalog());
-    let Some(now) = state.topics.selected_row(&shown, state.catalog()) else { return };
-    select(state, now.saturating_add_signed(by).min(shown.len() - 1));
+    let shown = state.user.topics.shown(state.catalog());
+    let Some(now) = state.user.topics.selected_row(&shown, state.catalog()) else { return };
+    select_row(state, now.saturating_add_signed(by).min(shown.len() - 1));
 }
 
-/// Moves the cursor to a row. Ignored if the row does not exist.
-fn select(state: &mut State, row: usize) {
-    let shown = state.topics.shown(state.catalog());
+fn select_row(state: &mut State, row: usize) {
+    let shown = state.user.topics.shown(state.catalog());
     let name = shown.get(row).and_then(|index| state.catalog().get(*index)).map(|topic| topic.name.clone());
     let Some(name) = name else { return };
-    state.topics.selected = Some(name);
-    follow(state);
+    select(state, name);
 }
 
-/// Moves the cursor to the clicked row.
-pub(super) fn click(state: &mut State, x: u16, y: u16) {
-    let Some(rows) = screen::topic_rows(state).filter(|rows| rows.contains((x, y).into())) else { return };
-    let shown = state.topics.shown(state.catalog());
-    let first = state.topics.first_row(&shown, state.catalog(), usize::from(rows.height));
-    select(state, first + usize::from(y - rows.y));
+/// Moves the cursor to a topic.
+pub(super) fn select(state: &mut State, name: String) {
+    state.user.topics.selected = Some(name);
+    follow(state);
 }
 
 /// Scrolls so that the cursor is visible.
 pub(super) fn follow(state: &mut State) {
     let height = page(state);
-    let shown = state.topics.shown(state.catalog());
-    state.topics.offset = state.topics.first_row(&shown, state.catalog(), height);
+    let shown = state.user.topics.shown(state.catalog());
+    state.user.topics.offset = state.user.topics.first_row(&shown, state.catalog(), height);
 }
 
 /// The number of visible rows.

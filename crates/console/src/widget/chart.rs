@@ -27,10 +27,10 @@ const TIME_SPANS_S: [f64; 18] = [
 ];
 
 pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let series = state.history.throughput();
+    let series = state.feed.history.throughput();
     let remark = series.peak().map_or(String::new(), |peak| format!("peak {}/s", number::rate(peak)));
     let title = title(state.run(), theme);
-    let inner = frame::panel(buf, area, title, &remark, state.focus == Panel::Throughput, theme);
+    let inner = frame::panel(buf, area, title, &remark, state.user.focus == Panel::Throughput, theme);
     let Some(run) = state.run().filter(|_| series.peak().is_some()) else {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
         paint::aligned(buf, centre, "no measurements yet", theme.muted, Alignment::Center);
@@ -121,7 +121,7 @@ fn marks(buf: &mut Buffer, plot: Rect, span_s: f64, state: &State, theme: &Theme
     let row = plot.y - 1;
     let mut free_from = plot.x;
     let place = |mark: &Mark| plot.x + number::cell(mark.at_s / span_s, plot.width);
-    let mut marks = state.history.marks().iter().peekable();
+    let mut marks = state.feed.history.marks().iter().peekable();
     while let Some(mark) = marks.next() {
         let x = place(mark);
         // Of several changes of workers in one cell, only the last is shown.

@@ -10,9 +10,8 @@ use ratatui::{
 use super::paint;
 use crate::{
     action::Action,
-    keymap::Mode,
+    key::Mode,
     layout::Panel,
-    screen,
     state::{Overlay, State, StatusKind},
     text::{clean, cut, width},
     theme::Theme,
@@ -21,10 +20,11 @@ use crate::{
 /// How to dismiss an error message.
 const DISMISS_HINT: &str = "   Esc dismisses";
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+/// Draws the footer. `scrolls` says whether the window in front is longer than the screen.
+pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, scrolls: bool, theme: &Theme) {
     let message = message(state, area.width.saturating_sub(2), theme);
     let hint = hint(state, theme);
-    let keys = keys(state, area.width, theme);
+    let keys = keys(state, area.width, scrolls, theme);
     let row = |buf: &mut Buffer, at: u16, line: &Line<'_>| {
         paint::line(buf, area.x + 1, area.y + at, area.width - 2, line);
     };
@@ -36,14 +36,14 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     } else {
         // On one line, the hint replaces the keys only for the partition table of a running run that needs no decision.
         let running = state.run().is_some_and(|run| run.state == RunState::Running);
-        let waits = state.alert().is_some() || !state.quarantined().is_empty();
-        let hint = hint.filter(|_| state.focus == Panel::Partitions && running && !waits);
+        let waits = state.feed.alert().is_some() || !state.feed.quarantined().is_empty();
+        let hint = hint.filter(|_| state.user.focus == Panel::Partitions && running && !waits);
         row(buf, 0, &message.or(hint).unwrap_or(keys));
     }
 }
 
 fn message<'a>(state: &State, room: u16, theme: &Theme) -> Option<Line<'a>> {
-    let status = state.status.as_ref()?;
+    let status = state.user.status.as_ref()?;
     let text = clean(&status.text).into_owned();
     Some(match status.kind {
         StatusKind::Info => Line::from(vec![Span::styled("✓ ", theme.good), Span::styled(text, theme.base)]),
@@ -65,13 +65,13 @@ fn hint<'a>(state: &State, theme: &Theme) -> Option<Line<'a>> {
 }
 
 /// The most useful keys that fit.
-fn keys<'a>(state: &State, room: u16, theme: &Theme) -> Line<'a> {
+fn keys<'a>(state: &State, room: u16, scrolls: bool, theme: &Theme) -> Line<'a> {
     let mode = state.mode();
     let mut spans = Vec::new();
     let mut left = usize::from(room.saturating_sub(2));
-    for action in useful_actions(state).iter().filter(|action| is_applicable(state, **action)) {
-        let (Some(entry), Some(key)) = (action.entry(), action.key(mode)) else { continue };
-        let (key, label) = (key.to_string(), label(state, *action, entry.label));
+    for action in useful_actions(state).iter().filter(|action| is_worth_showing(state, **action, scrolls)) {
+        let Some(key) = action.key(mode) else { continue };
+        let (key, label) = (key.to_string(), label(state, *action, action.entry().label));
         let cells = width(&key) + width(label) + 3;
         if cells > left + 2 {
             break;
@@ -91,28 +91,32 @@ fn label(state: &State, action: Action, usual: &'static str) -> &'static str {
     let run_state = state.run().map(|run| run.state);
     match (action, run_state) {
         (Action::TogglePause, Some(RunState::Paused)) => "resume",
-        (Action::ToggleAuto, _) if state.adaptive() => "auto off",
+        (Action::ToggleAuto, _) if state.feed.adaptive() => "auto off",
         (Action::Run, Some(state)) if state.is_over() => "run again",
-        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "keep",
-        (Action::Accept, _) if matches!(state.overlay, Some(Overlay::Number { .. } | Overlay::Rate { .. })) => "set",
-        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => "undo",
-        (Action::Close, _) if matches!(state.overlay, Some(Overlay::Ask(_))) => "no",
-        (Action::Close, _) if state.mode() == Mode::Choosing && !state.topics.filter.is_empty() => "clear filter",
+        (Action::Accept, _) if matches!(state.user.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => {
+            "keep"
+        }
+        (Action::Accept, _) if matches!(state.user.overlay, Some(Overlay::Number { .. } | Overlay::Rate { .. })) => {
+            "set"
+        }
+        (Action::Close, _) if matches!(state.user.overlay, Some(Overlay::Filter(_) | Overlay::TopicFilter(_))) => {
+            "undo"
+        }
+        (Action::Close, _) if matches!(state.user.overlay, Some(Overlay::Ask(_))) => "no",
+        (Action::Close, _) if state.mode() == Mode::Choosing && !state.user.topics.filter.is_empty() => "clear filter",
         _ => usual,
     }
 }
 
 /// Whether the footer should show an action in the current state.
-fn is_applicable(state: &State, action: Action) -> bool {
+fn is_worth_showing(state: &State, action: Action, scrolls: bool) -> bool {
     match action {
-        Action::Quarantine => !state.quarantined().is_empty(),
-        Action::FailedRecord => state.paused_record().is_some(),
-        Action::StopPlanning => state.snapshot.planning.in_progress.is_some(),
-        Action::Compare => !state.snapshot.finished.is_empty(),
+        Action::Quarantine | Action::FailedRecord | Action::StopPlanning => action.refusal(state).is_none(),
+        Action::Compare => !state.feed.snapshot.finished.is_empty(),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
             let text =
-                matches!(state.mode(), Mode::Reading | Mode::Planning) && state.overlay != Some(Overlay::Details);
-            !text || screen::max_scroll(state) > 0
+                matches!(state.mode(), Mode::Reading | Mode::Planning) && state.user.overlay != Some(Overlay::Details);
+            !text || scrolls
         }
         _ => true,
     }
@@ -137,12 +141,12 @@ fn useful_actions(state: &State) -> &'static [Action] {
         Mode::FailedRecord => &[A::RetryRecord, A::SkipRecord, A::DeadLetterRecord, A::Close],
         Mode::Typing => &[A::Accept, A::Close, A::DeleteAll],
         Mode::Asking => &[A::Accept, A::Close],
-        Mode::Reading if state.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
+        Mode::Reading if state.user.overlay == Some(Overlay::Details) => &[A::Close, A::Up, A::Down],
         Mode::Planning => {
             &[A::Close, A::Up, A::Down, A::MoreWorkers, A::FewerWorkers, A::PlanAgain, A::StopPlanning, A::PageDown]
         }
         Mode::Reading => &[A::Close, A::Up, A::Down, A::PageDown, A::PageUp, A::Top, A::Bottom],
-        Mode::Dashboard => match state.focus {
+        Mode::Dashboard => match state.user.focus {
             Panel::Events => &[A::Help, A::FocusNext, A::Details, A::EventFilter, A::Up, A::Down, A::Bottom, A::Quit],
             Panel::Workers => &[
                 A::Help,

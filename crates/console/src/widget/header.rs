@@ -12,7 +12,7 @@ use super::{paint, symbol};
 use crate::{
     number::{self, Forms},
     state::State,
-    text::{clean, cut, shorten, width},
+    text::{DIGEST_CELLS, clean, cut, head, shorten, width},
     theme::Theme,
 };
 
@@ -42,7 +42,7 @@ fn banner(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
 
 /// State, problems, run, and cluster. Problems come first, because the end may be cut off.
 fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
-    let snapshot = &state.snapshot;
+    let snapshot = &state.feed.snapshot;
     let mut spans = Vec::new();
     match &snapshot.run {
         Some(run) => {
@@ -60,7 +60,7 @@ fn status<'a>(state: &'a State, theme: &Theme) -> Vec<Span<'a>> {
         None if snapshot.at.is_none() => return vec![Span::styled("◌ connecting…", theme.notice)],
         None => spans.push(Span::styled("○ no run yet", theme.notice)),
     }
-    if state.ended {
+    if state.feed.ended {
         spans.push(Span::styled("  ! session ended", theme.warning));
     } else if !snapshot.cluster.reachable {
         spans.push(Span::styled("  ! unreachable", theme.bad));
@@ -271,7 +271,7 @@ fn lag(run: &RunView, theme: &Theme) -> Option<Figure> {
 }
 
 fn digest(run: &RunView, theme: &Theme) -> Option<Figure> {
-    let digest: String = clean(&run.digest).chars().take(8).collect();
+    let digest = head(&clean(&run.digest), DIGEST_CELLS).to_owned();
     figure("digest", if digest.is_empty() { unknown() } else { Forms::of(digest) }, theme.base)
 }
 
@@ -285,9 +285,9 @@ fn workers(state: &State) -> Forms {
     let now = state.concurrency().unwrap_or(0);
     let wanted = state.wanted_concurrency().unwrap_or(0);
     let number = number::counts(wanted.into());
-    match &state.pending {
+    match &state.user.pending {
         Some(_) => Forms::of(format!("{now} → {wanted}")).or(Forms::of(format!("→ {wanted}"))).or(number),
-        None if state.adaptive() => number.clone().with(" auto").or(number),
+        None if state.feed.adaptive() => number.clone().with(" auto").or(number),
         None => number,
     }
 }

@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::{
     number,
-    text::{cut, width},
+    text::{cut, head, width},
 };
 
 /// Writes a text, cut to at most `max` cells.
@@ -33,10 +33,19 @@ pub(crate) fn aligned(buf: &mut Buffer, at: Rect, content: &str, style: Style, a
 /// Writes a line of spans, cut to at most `max` cells. Returns the column after the last one.
 pub(crate) fn line(buf: &mut Buffer, x: u16, y: u16, max: u16, line: &Line<'_>) -> u16 {
     let mut at = x;
+    let mut rest: usize = line.spans.iter().map(|span| width(&span.content)).sum();
     for span in &line.spans {
         let left = (x + max).saturating_sub(at);
-        text(buf, at, y, left, &span.content, line.style.patch(span.style));
-        at += number::cells(width(&span.content)).min(left);
+        let style = line.style.patch(span.style);
+        let cells = width(&span.content);
+        rest -= cells;
+        if cells == usize::from(left) && cells > 0 && rest > 0 {
+            // It fits, but what follows does not, which the ellipsis must show.
+            text(buf, at, y, left, &format!("{}…", head(&span.content, cells - 1)), style);
+        } else {
+            text(buf, at, y, left, &span.content, style);
+        }
+        at += number::cells(cells).min(left);
     }
     at
 }

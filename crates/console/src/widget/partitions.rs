@@ -10,6 +10,7 @@ use ratatui::{
 
 use super::{frame, paint, symbol};
 use crate::{
+    hit_map::{HitMap, Target},
     layout::{Panel, inside},
     number::{self, Forms},
     state::{Column, Overlay, Rows, State},
@@ -21,33 +22,38 @@ mod slots;
 
 use slots::{Slot, SlotContent};
 
-pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+pub(crate) fn render(buf: &mut Buffer, hits: &mut HitMap, area: Rect, state: &State, theme: &Theme) {
     let rows = state.rows();
     let inner = inside(area);
     let height = usize::from(inner.height.saturating_sub(1));
-    let first = state.table.first_row(&rows, state.partitions(), height);
+    let first = state.user.table.first_row(&rows, state.partitions(), height);
     let remark = place(first, height, rows.shown.len());
     // Excludes the corners and a space on each side of the title and of the remark.
     let room = usize::from(area.width).saturating_sub(6 + width(&remark));
-    frame::panel(buf, area, title(state, &rows, room, theme), &remark, state.focus == Panel::Partitions, theme);
+    frame::panel(buf, area, title(state, &rows, room, theme), &remark, state.user.focus == Panel::Partitions, theme);
     let slots = slots::slots(state.partitions(), inner);
     for slot in slots.iter().copied().filter(|_| rows.total > 0) {
         head(buf, slot, inner.y, state, theme);
+        if let Some(column) = sorted_by(slot.content) {
+            hits.add(Rect::new(slot.x, inner.y, slot.width, 1), Target::Column(column));
+        }
     }
     if rows.shown.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
         paint::aligned(buf, centre, empty_message(state, &rows), theme.muted, Alignment::Center);
     }
-    let selected = state.table.selected_row(&rows, state.partitions());
+    let selected = state.user.table.selected_row(&rows, state.partitions());
     for (line, (row, index)) in rows.shown.iter().enumerate().skip(first).take(height).enumerate() {
         let Some(partition) = state.partitions().get(*index) else { continue };
         let y = inner.y + 1 + number::cells(line);
         for slot in slots.iter().copied() {
             cell(buf, slot, y, partition, state, theme);
         }
+        let whole = Rect::new(inner.x, y, inner.width, 1);
         if selected == Some(row) {
-            buf.set_style(Rect::new(inner.x, y, inner.width, 1), theme.selected);
+            buf.set_style(whole, theme.selected);
         }
+        hits.add(whole, Target::Partition(partition.id.clone()));
     }
 }
 
@@ -55,20 +61,18 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
 fn empty_message(state: &State, rows: &Rows) -> &'static str {
     if rows.total > 0 {
         "no partition matches the filter; Esc clears it"
-    } else if state.snapshot.at.is_none() {
+    } else if state.feed.snapshot.at.is_none() {
         "connecting…"
-    } else if state.run().is_none() && state.snapshot.problem.is_none() {
-        if state.snapshot.catalog.is_some() { "no run yet; t chooses topics" } else { "no run yet; r starts one" }
+    } else if state.run().is_none() && state.feed.snapshot.problem.is_none() {
+        if state.feed.snapshot.catalog.is_some() { "no run yet; t chooses topics" } else { "no run yet; r starts one" }
     } else {
         "no partitions"
     }
 }
 
-/// The column whose heading is at `x`.
-pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
-    let slots = slots::slots(state.partitions(), inner);
-    let slot = slots.iter().find(|slot| (slot.x..slot.x + slot.width).contains(&x))?;
-    match slot.content {
+/// The column that a click on a heading sorts by.
+fn sorted_by(content: SlotContent) -> Option<Column> {
+    match content {
         SlotContent::Column(column) => Some(column),
         SlotContent::Trend => Some(Column::Rate),
         SlotContent::State => None,
@@ -78,7 +82,7 @@ pub(crate) fn column_at(state: &State, inner: Rect, x: u16) -> Option<Column> {
 /// The title, in at most `room` cells. A long filter is shortened in the middle, so that the last characters are
 /// visible.
 fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a> {
-    let typing = matches!(state.overlay, Some(Overlay::Filter(_)));
+    let typing = matches!(state.user.overlay, Some(Overlay::Filter(_)));
     let mut spans = vec![Span::raw("Partitions")];
     if rows.total == 0 {
         return Line::from(spans);
@@ -89,7 +93,7 @@ fn title<'a>(state: &State, rows: &Rows, room: usize, theme: &Theme) -> Line<'a>
     if rows.empty_hidden > 0 && !typing {
         spans.push(Span::styled(format!(" ({} empty hidden, z shows)", rows.empty_hidden), theme.muted));
     }
-    let filter = clean(&state.table.filter);
+    let filter = clean(&state.user.table.filter);
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     // Two spaces, the slash, and the cursor.
     let filter = shorten(&filter, room.saturating_sub(used + 4));
@@ -117,11 +121,11 @@ fn head(buf: &mut Buffer, slot: Slot, y: u16, state: &State, theme: &Theme) {
         SlotContent::State => {}
         SlotContent::Trend => paint::aligned(buf, at, "trend", theme.column, Alignment::Right),
         SlotContent::Column(column) => {
-            let sorted = state.table.sort == column;
+            let sorted = state.user.table.sort == column;
             let style = if sorted { theme.column_sorted } else { theme.column };
             paint::aligned(buf, at, column.title(), style, slot.alignment());
             if sorted {
-                let arrow = if state.table.descending { "▼" } else { "▲" };
+                let arrow = if state.user.table.descending { "▼" } else { "▲" };
                 let title = number::cells(column.title().len());
                 // The arrow is drawn in the gap between columns, so that sorting does not move anything.
                 let x = match slot.alignment() {
@@ -143,7 +147,7 @@ fn cell(buf: &mut Buffer, slot: Slot, y: u16, partition: &PartitionView, state: 
     match slot.content {
         SlotContent::State => paint::text(buf, at.x, y, 1, sign, colour),
         SlotContent::Trend => {
-            let trend = state.history.trend(&partition.id).map(|trend| trend.last(room).collect::<Vec<_>>());
+            let trend = state.feed.history.trend(&partition.id).map(|trend| trend.last(room).collect::<Vec<_>>());
             paint::aligned(buf, at, &sparkline(&trend.unwrap_or_default()), theme.chart, Alignment::Right);
         }
         SlotContent::Column(Column::Progress) => progress(buf, at, partition, theme),

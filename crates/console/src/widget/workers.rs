@@ -23,7 +23,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
     let over = state.run().is_some_and(|run| run.state.is_over());
     let workers = state.run().map_or(&[][..], |run| &run.workers);
     let height = usize::from(area.height.saturating_sub(3));
-    let first = state.workers_from.min(workers.len().saturating_sub(height));
+    let first = state.user.workers_from.min(workers.len().saturating_sub(height));
     let busy = workers.iter().filter(|worker| worker.state == WorkerState::Busy).count();
     let mut title = Line::from("Workers");
     if !workers.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) fn render(buf: &mut Buffer, area: Rect, state: &State, theme: &Theme)
         title.push_span(Span::styled(format!(" ({busy} busy)"), theme.muted));
     }
     let remark = place(first, height, workers.len());
-    let inner = frame::panel(buf, area, title, &remark, state.focus == Panel::Workers, theme);
+    let inner = frame::panel(buf, area, title, &remark, state.user.focus == Panel::Workers, theme);
     if workers.is_empty() {
         let centre = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
         paint::aligned(buf, centre, "no workers yet", theme.muted, Alignment::Center);

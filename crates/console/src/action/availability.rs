@@ -1,0 +1,219 @@
+//! Whether an action is available now, and if not, why.
+
+use std::borrow::Cow;
+
+use kreplay_model::{
+    control::{Decision, RecordDecision},
+    domain::{Concurrency, Ordering},
+    feed::RunState,
+};
+
+use super::Action;
+use crate::{
+    layout::Panel,
+    state::{Overlay, Question, State, WorkerStep},
+};
+
+/// Why an action is not available, in one sentence.
+type Refusal = Option<Cow<'static, str>>;
+
+impl Action {
+    /// Why the action is not available now, in one sentence; `None` if it is.
+    #[must_use]
+    pub fn refusal(self, state: &State) -> Option<Cow<'static, str>> {
+        match self {
+            Self::TogglePause => not_pausable(state),
+            Self::Stop => refuse_unless(state.run_is_active(), "no run is active"),
+            Self::Topics if state.feed.lists_topics() => None,
+            Self::Run | Self::Restart | Self::Topics | Self::ListTopics | Self::SetRate => no_session(state),
+            Self::Replay => not_replayable(state),
+            Self::Mark | Self::MarkAll => {
+                refuse_unless(!state.user.topics.shown(state.catalog()).is_empty(), "there is no topic to mark")
+            }
+            Self::Plan if state.shows_plan() || state.has_plan_to_show() => None,
+            Self::Plan | Self::PlanAgain => not_plannable(state),
+            Self::StopPlanning => {
+                let in_progress = state.feed.snapshot.planning.in_progress.is_some();
+                refuse_unless(in_progress, "no plan is being made").or_else(|| no_session(state))
+            }
+            Self::Quarantine => nothing_quarantined(state),
+            Self::Release => no_key_selected(state).or_else(|| undecidable(state, Decision::Release)),
+            Self::ReleaseAll => undecidable(state, Decision::Release),
+            Self::DeadLetter => no_key_selected(state).or_else(|| undecidable(state, Decision::DeadLetter)),
+            Self::DeadLetterAll => undecidable(state, Decision::DeadLetter),
+            Self::FailedRecord => no_paused_record(state),
+            Self::RetryRecord | Self::SkipRecord | Self::DeadLetterRecord => {
+                no_paused_record(state).or_else(|| no_session(state))
+            }
+            Self::MoreWorkers => no_step(state, WorkerStep::More),
+            Self::FewerWorkers => no_step(state, WorkerStep::Fewer),
+            Self::DoubleWorkers => no_step(state, WorkerStep::Double),
+            Self::HalveWorkers => no_step(state, WorkerStep::Halve),
+            Self::SetConcurrency => fixed_concurrency(state),
+            Self::ToggleAuto => fixed_concurrency(state).or_else(|| single_threaded(state)),
+            Self::Details => nothing_selected(state),
+            Self::RunDetails => refuse_unless(state.run().is_some(), NO_RUN_YET),
+            Self::Accept => not_acceptable(state),
+            Self::SortNext
+            | Self::SortReverse
+            | Self::Filter
+            | Self::ToggleEmpty
+            | Self::FocusNext
+            | Self::FocusPrevious
+            | Self::EventFilter
+            | Self::Compare
+            | Self::Help
+            | Self::Up
+            | Self::Down
+            | Self::HalfPageUp
+            | Self::HalfPageDown
+            | Self::PageUp
+            | Self::PageDown
+            | Self::Top
+            | Self::Bottom
+            | Self::Close
+            | Self::DeleteLeft
+            | Self::DeleteAll
+            | Self::Quit
+            | Self::Interrupt
+            | Self::Suspend
+            | Self::Redraw => None,
+        }
+    }
+}
+
+const NO_RUN_YET: &str = "there is no run yet";
+
+fn refuse_unless(is_available: bool, why: &'static str) -> Refusal {
+    (!is_available).then_some(Cow::Borrowed(why))
+}
+
+/// Why no command can be sent to the session.
+fn no_session(state: &State) -> Refusal {
+    refuse_unless(!state.feed.ended, "the session has ended; quit with q")
+        .or_else(|| refuse_unless(state.feed.snapshot.at.is_some(), "not connected yet"))
+}
+
+fn not_pausable(state: &State) -> Refusal {
+    match state.run().map(|run| run.state).filter(|_| state.run_is_active()) {
+        Some(RunState::Running | RunState::Paused) => None,
+        Some(RunState::Draining) => Some("the run is already ending".into()),
+        _ => Some("no run is active".into()),
+    }
+}
+
+fn not_replayable(state: &State) -> Refusal {
+    refuse_unless(state.user.topics.open, "topics are chosen in the topic list")
+        .or_else(|| refuse_unless(!state.chosen().is_empty(), "there is no topic to replay"))
+        .or_else(|| no_session(state))
+}
+
+fn not_plannable(state: &State) -> Refusal {
+    let has_topics = if state.user.topics.open { !state.chosen().is_empty() } else { state.run().is_some() };
+    no_session(state).or_else(|| refuse_unless(has_topics, "there is no topic to plan; choose one with t"))
+}
+
+fn nothing_quarantined(state: &State) -> Refusal {
+    refuse_unless(!state.feed.quarantined().is_empty(), "no key is in quarantine")
+}
+
+fn no_key_selected(state: &State) -> Refusal {
+    // Never decide about a different key than the one under the cursor.
+    nothing_quarantined(state).or_else(|| {
+        refuse_unless(
+            state.quarantined_row().is_some(),
+            "that key is not in quarantine; choose another, or wait until it returns",
+        )
+    })
+}
+
+/// Why a decision cannot be made about any key.
+fn undecidable(state: &State, decision: Decision) -> Refusal {
+    let possible = decision == Decision::Release || state.run().is_some_and(|run| run.quarantine.dead_letters);
+    nothing_quarantined(state)
+        .or_else(|| {
+            refuse_unless(possible, "this run has no dead-letter topic; start it with --on-failure dead-letter")
+        })
+        .or_else(|| no_session(state))
+}
+
+fn no_paused_record(state: &State) -> Refusal {
+    refuse_unless(state.feed.paused_record().is_some(), "no record has paused the run")
+}
+
+/// Why the number of workers cannot be changed at all.
+fn fixed_concurrency(state: &State) -> Refusal {
+    no_session(state).or_else(|| refuse_unless(state.wanted_concurrency().is_some(), "there is no run to change yet"))
+}
+
+fn single_threaded(state: &State) -> Refusal {
+    let single = state.run().is_some_and(|run| run.limits.single_threaded) && state.run_is_active();
+    refuse_unless(!single, SINGLE_THREADED)
+}
+
+const SINGLE_THREADED: &str = "this run is single-threaded: it has one worker";
+
+fn no_step(state: &State, step: WorkerStep) -> Refusal {
+    fixed_concurrency(state).or_else(|| {
+        let (now, to) = state.workers_after(step)?;
+        let why = || if step.adds() { at_most(state).into() } else { "at least 1 worker".into() };
+        (now == to).then(why)
+    })
+}
+
+/// Why there cannot be more workers.
+pub(crate) fn at_most(state: &State) -> String {
+    let max = state.max_concurrency();
+    let workers = if max == 1 { "worker" } else { "workers" };
+    let by_partition = format!("at most {max} {workers} with ordering partition: one per partition");
+    if max >= Concurrency::MAX.get() {
+        return match state.run() {
+            Some(run) if run.limits.single_threaded && !state.plans_next_run() => SINGLE_THREADED.into(),
+            _ => format!("at most {max} {workers}"),
+        };
+    }
+    match state.run() {
+        _ if state.plans_next_run() => by_partition,
+        Some(run) if run.limits.single_threaded => SINGLE_THREADED.into(),
+        Some(run) if run.plan.ordering == Ordering::Partition => by_partition,
+        Some(_) => format!("at most {max} {workers} in this run"),
+        None => format!("at most {max} {workers}"),
+    }
+}
+
+fn nothing_selected(state: &State) -> Refusal {
+    match state.user.focus {
+        Panel::Partitions => refuse_unless(state.selected().is_some(), "there is no partition to show"),
+        Panel::Events => refuse_unless(!state.user.log.is_empty(&state.feed.events), "there is no event to show"),
+        Panel::Throughput | Panel::Workers => refuse_unless(state.run().is_some(), NO_RUN_YET),
+    }
+}
+
+/// Why the input or the answer cannot be accepted: the situation may have changed since the question.
+fn not_acceptable(state: &State) -> Refusal {
+    match state.user.overlay {
+        Some(Overlay::Ask(Question::DecideKey(decision, hash))) => {
+            let waits = state.feed.quarantined().iter().any(|key| key.hash == hash);
+            refuse_unless(waits, "that key is no longer in quarantine").or_else(|| undecidable(state, decision))
+        }
+        Some(Overlay::Ask(question)) => asked_action(question)?.refusal(state),
+        Some(Overlay::Number { .. }) => fixed_concurrency(state),
+        Some(Overlay::Rate { .. }) => no_session(state),
+        _ => None,
+    }
+}
+
+/// The action that a question asks about; `None` if it concerns a single key.
+fn asked_action(question: Question) -> Option<Action> {
+    match question {
+        Question::Restart => Some(Action::Restart),
+        Question::Stop => Some(Action::Stop),
+        Question::Quit => Some(Action::Quit),
+        Question::DecideAll(Decision::Release) => Some(Action::ReleaseAll),
+        Question::DecideAll(Decision::DeadLetter) => Some(Action::DeadLetterAll),
+        Question::DecideKey(..) => None,
+        Question::DecideRecord(RecordDecision::Skip) => Some(Action::SkipRecord),
+        Question::DecideRecord(RecordDecision::DeadLetter) => Some(Action::DeadLetterRecord),
+        Question::ReplayInstead => Some(Action::Replay),
+    }
+}

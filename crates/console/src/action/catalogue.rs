@@ -1,0 +1,174 @@
+//! The table of all actions. It defines [`Action`], so that no action is without an entry.
+
+use crossterm::event::KeyCode;
+
+use super::{Binding, Entry, Group};
+use crate::key::{Key, Mode};
+
+const DASHBOARD: &[Mode] = &[Mode::Dashboard];
+const READING: &[Mode] = &[Mode::Dashboard, Mode::Reading];
+const CHOOSING: &[Mode] = &[Mode::Choosing];
+const PLANNING: &[Mode] = &[Mode::Planning];
+const CONTROLS: &[Mode] = &[Mode::Dashboard, Mode::Choosing];
+const WORKERS: &[Mode] = &[Mode::Dashboard, Mode::Choosing, Mode::Planning];
+const DECIDING: &[Mode] = &[Mode::Deciding];
+const FAILED_RECORD: &[Mode] = &[Mode::FailedRecord];
+const MOVING: &[Mode] = &[Mode::Dashboard, Mode::Reading, Mode::Choosing, Mode::Planning, Mode::Deciding];
+
+/// Defines the actions and their entries: name, group, label, description, and the keys by modes.
+macro_rules! actions {
+    ($($action:ident(
+        $group:ident, $label:literal, $about:literal, $($modes:expr => [$($key:expr),+ $(,)?]),+ $(,)?
+    )),+ $(,)?) => {
+        /// A user action.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = $about] $action),+
+        }
+
+        /// All actions, in the order of the help.
+        pub const CATALOGUE: &[Entry] = &[$(Entry {
+            action: Action::$action,
+            group: Group::$group,
+            label: $label,
+            about: $about,
+            bindings: &[$(Binding { modes: $modes, keys: &[$($key),+] }),+],
+        }),+];
+    };
+}
+
+#[rustfmt::skip]
+actions! {
+    Run(Run, "run", "Start a run; asks first if one is active",
+        DASHBOARD => [Key::char('r')]),
+    Restart(Run, "restart", "Stop the run and start again from its beginning",
+        DASHBOARD => [Key::char('R')]),
+    TogglePause(Run, "pause", "Pause or resume",
+        DASHBOARD => [Key::char('p'), Key::char(' ')]),
+    Stop(Run, "stop", "Stop the run; records in flight are finished",
+        DASHBOARD => [Key::char('x')]),
+
+    Topics(Topics, "topics", "Choose topics of this cluster to replay",
+        DASHBOARD => [Key::char('t')]),
+    Replay(Topics, "replay", "Replay the marked topics, or the selected one",
+        CHOOSING => [Key::code(KeyCode::Enter)]),
+    Mark(Topics, "mark", "Mark or unmark the selected topic",
+        CHOOSING => [Key::char(' ')]),
+    MarkAll(Topics, "mark all", "Mark or unmark all topics shown",
+        CHOOSING => [Key::char('a')]),
+    ListTopics(Topics, "reload", "Reload the list of topics from the cluster",
+        CHOOSING => [Key::char('r')]),
+
+    Plan(Plan, "plan", "Predict how long a run takes; changes nothing",
+        WORKERS => [Key::char('P')]),
+    PlanAgain(Plan, "again", "Make the plan again",
+        PLANNING => [Key::char('r')]),
+    StopPlanning(Plan, "stop", "Stop making the plan",
+        PLANNING => [Key::char('x')]),
+    Quarantine(Quarantine, "quarantine", "Decide about quarantined keys",
+        DASHBOARD => [Key::char('Q')]),
+    Release(Quarantine, "release", "Release the selected key: retry its records",
+        DECIDING => [Key::char('r')]),
+    ReleaseAll(Quarantine, "release all", "Release all keys; asks first",
+        DECIDING => [Key::char('R')]),
+    DeadLetter(Quarantine, "dead-letter", "Dead-letter the selected key; asks first",
+        DECIDING => [Key::char('d')]),
+    DeadLetterAll(Quarantine, "dead-letter all", "Dead-letter all keys; asks first",
+        DECIDING => [Key::char('D')]),
+    FailedRecord(FailedRecord, "failed record", "Decide about the record that paused the run",
+        DASHBOARD => [Key::char('f')]),
+    RetryRecord(FailedRecord, "retry", "Resume and retry the record",
+        FAILED_RECORD => [Key::char('r'), Key::char('p')]),
+    SkipRecord(FailedRecord, "skip", "Skip the record and resume; asks first",
+        FAILED_RECORD => [Key::char('s')]),
+    DeadLetterRecord(FailedRecord, "dead-letter", "Dead-letter the record and resume; asks first",
+        FAILED_RECORD => [Key::char('d')]),
+
+    MoreWorkers(Concurrency, "more workers", "Add one worker",
+        WORKERS => [Key::char('+'), Key::char('=')]),
+    FewerWorkers(Concurrency, "fewer", "Remove one worker",
+        WORKERS => [Key::char('-'), Key::char('_')]),
+    DoubleWorkers(Concurrency, "double", "Double the number of workers",
+        WORKERS => [Key::char(']')]),
+    HalveWorkers(Concurrency, "halve", "Halve the number of workers",
+        WORKERS => [Key::char('[')]),
+    SetConcurrency(Concurrency, "set workers", "Enter the number of workers, or auto",
+        CONTROLS => [Key::char('n')]),
+    ToggleAuto(Concurrency, "auto", "Toggle automatic concurrency",
+        DASHBOARD => [Key::char('a')],
+        CHOOSING => [Key::char('A')]),
+    SetRate(Concurrency, "rate limit", "Limit the records or bytes per second",
+        CONTROLS => [Key::char('L')]),
+
+    SortNext(Partitions, "sort", "Sort by the next column",
+        DASHBOARD => [Key::char('s')]),
+    SortReverse(Partitions, "reverse", "Reverse the sort order",
+        DASHBOARD => [Key::char('S')]),
+    Filter(Partitions, "filter", "Filter by topic, owner or state",
+        CONTROLS => [Key::char('/')]),
+    ToggleEmpty(Partitions, "empty", "Show or hide partitions without records",
+        DASHBOARD => [Key::char('z')]),
+    Details(View, "details", "Show details of the partition, event or run",
+        DASHBOARD => [Key::code(KeyCode::Enter)]),
+
+    FocusNext(View, "next panel", "Focus the next panel",
+        DASHBOARD => [Key::code(KeyCode::Tab), Key::code(KeyCode::Right), Key::char('l')]),
+    FocusPrevious(View, "previous panel", "Focus the previous panel",
+        DASHBOARD => [Key::code(KeyCode::BackTab), Key::code(KeyCode::Left), Key::char('h')]),
+    EventFilter(View, "events", "Filter events by severity",
+        DASHBOARD => [Key::char('e')]),
+    RunDetails(View, "the run", "Show the run's settings, limits and failures",
+        READING => [Key::char('i')]),
+    Compare(View, "compare", "Compare this session's runs",
+        READING => [Key::char('c')]),
+    Help(View, "help", "Show all keys",
+        MOVING => [Key::char('?'), Key::code(KeyCode::F(1))]),
+
+    Up(Move, "up", "Up",
+        MOVING => [Key::code(KeyCode::Up), Key::char('k')]),
+    Down(Move, "down", "Down",
+        MOVING => [Key::code(KeyCode::Down), Key::char('j')]),
+    HalfPageUp(Move, "half page up", "Half a page up",
+        MOVING => [Key::ctrl('u')]),
+    HalfPageDown(Move, "half page down", "Half a page down",
+        MOVING => [Key::ctrl('d')]),
+    PageUp(Move, "page up", "A page up",
+        MOVING => [Key::code(KeyCode::PageUp), Key::ctrl('b')]),
+    PageDown(Move, "page down", "A page down",
+        MOVING => [Key::code(KeyCode::PageDown), Key::ctrl('f')]),
+    Top(Move, "top", "To the top",
+        MOVING => [Key::char('g'), Key::code(KeyCode::Home)]),
+    Bottom(Move, "bottom", "To the bottom; the event log follows again",
+        MOVING => [Key::char('G'), Key::code(KeyCode::End)]),
+
+    Accept(Dialog, "yes", "Answer yes, or accept the input",
+        &[Mode::Asking] => [Key::char('y'), Key::code(KeyCode::Enter)],
+        &[Mode::Typing] => [Key::code(KeyCode::Enter)]),
+    Close(Dialog, "close", "Answer no, close, dismiss, or clear the filter",
+        &[Mode::Dashboard, Mode::Typing] => [Key::code(KeyCode::Esc)],
+        CHOOSING => [Key::code(KeyCode::Esc), Key::char('q')],
+        &[Mode::Reading, Mode::Planning] => [Key::code(KeyCode::Esc), Key::char('q'), Key::code(KeyCode::Enter)],
+        DECIDING => [Key::code(KeyCode::Esc), Key::char('q')],
+        FAILED_RECORD => [Key::code(KeyCode::Esc), Key::char('q')],
+        &[Mode::Asking] => [Key::char('n'), Key::code(KeyCode::Esc), Key::char('q')]),
+    DeleteLeft(Dialog, "delete", "Delete the last character",
+        &[Mode::Typing] => [Key::code(KeyCode::Backspace), Key::ctrl('h')]),
+    DeleteAll(Dialog, "clear", "Delete the input",
+        &[Mode::Typing] => [Key::ctrl('u')]),
+
+    Quit(Program, "quit", "Quit; asks first if a run is active",
+        DASHBOARD => [Key::char('q')]),
+    Interrupt(Program, "quit", "Quit; press twice to quit immediately",
+        &Mode::ALL => [Key::ctrl('c')]),
+    Suspend(Program, "suspend", "Suspend to the shell; `fg` returns",
+        &Mode::ALL => [Key::ctrl('z')]),
+    Redraw(Program, "redraw", "Redraw the whole screen",
+        &Mode::ALL => [Key::ctrl('l')]),
+}
+
+/// Mouse gestures and their one-line descriptions for the help.
+pub const MOUSE: &[(&str, &str)] = &[
+    ("Wheel", "Scroll what is under the pointer"),
+    ("Click", "Focus a panel, select a row, close a window"),
+    ("Click a heading", "Sort by that column; again to reverse"),
+];

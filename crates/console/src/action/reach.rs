@@ -1,0 +1,68 @@
+//! Whether an action changes anything outside the console.
+
+use super::Action;
+
+impl Action {
+    /// Whether the action changes, or may change, anything outside the console: the run, the settings of the next one,
+    /// records, or the process. Requests that only read from the cluster do not.
+    #[must_use]
+    pub fn changes_outside(self) -> bool {
+        match self {
+            Self::Run
+            | Self::Restart
+            | Self::TogglePause
+            | Self::Stop
+            | Self::Replay
+            | Self::Release
+            | Self::ReleaseAll
+            | Self::DeadLetter
+            | Self::DeadLetterAll
+            | Self::RetryRecord
+            | Self::SkipRecord
+            | Self::DeadLetterRecord
+            | Self::MoreWorkers
+            | Self::FewerWorkers
+            | Self::DoubleWorkers
+            | Self::HalveWorkers
+            | Self::SetConcurrency
+            | Self::ToggleAuto
+            | Self::SetRate
+            | Self::Accept
+            | Self::Quit
+            | Self::Interrupt
+            | Self::Suspend => true,
+            Self::Topics
+            | Self::Mark
+            | Self::MarkAll
+            | Self::ListTopics
+            | Self::Plan
+            | Self::PlanAgain
+            | Self::StopPlanning
+            | Self::Quarantine
+            | Self::FailedRecord
+            | Self::SortNext
+            | Self::SortReverse
+            | Self::Filter
+            | Self::ToggleEmpty
+            | Self::Details
+            | Self::RunDetails
+            | Self::FocusNext
+            | Self::FocusPrevious
+            | Self::EventFilter
+            | Self::Compare
+            | Self::Help
+            | Self::Up
+            | Self::Down
+            | Self::HalfPageUp
+            | Self::HalfPageDown
+            | Self::PageUp
+            | Self::PageDown
+            | Self::Top
+            | Self::Bottom
+            | Self::Close
+            | Self::DeleteLeft
+            | Self::DeleteAll
+            | Self::Redraw => false,
+        }
+    }
+}

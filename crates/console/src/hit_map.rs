@@ -1,0 +1,66 @@
+//! What can be clicked, and where it was drawn.
+
+use kreplay_model::domain::TopicPartition;
+use ratatui::layout::{Position, Rect};
+
+use super::{layout::Panel, state::Column};
+
+/// What is at a place of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A panel of the dashboard.
+    Panel(Panel),
+    /// The heading of a column of the partition table.
+    Column(Column),
+    /// A row of the partition table.
+    Partition(TopicPartition),
+    /// An event of the log, by its sequence number.
+    Event(u64),
+    /// The topic list, outside its rows.
+    TopicList,
+    /// A topic of the list.
+    Topic(String),
+    /// The quarantine window, outside its rows.
+    Quarantine,
+    /// A quarantined key, by its hash.
+    QuarantinedKey(u64),
+    /// A window that a click closes.
+    Window,
+    /// A question or prompt. It is answered only by keys, never by a stray click.
+    Prompt,
+}
+
+/// The areas of a frame and what they show. The screens fill it while they draw, so that nothing is measured twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HitMap {
+    areas: Vec<(Rect, Target)>,
+}
+
+impl HitMap {
+    /// Adds an area in front of those added before.
+    pub(crate) fn add(&mut self, area: Rect, target: Target) {
+        self.areas.push((area, target));
+    }
+
+    /// What is in front at a position.
+    #[must_use]
+    pub fn at(&self, x: u16, y: u16) -> Option<&Target> {
+        let position = Position::new(x, y);
+        self.areas.iter().rev().find(|(area, _)| area.contains(position)).map(|(_, target)| target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_area_in_front_is_hit() {
+        let mut hits = HitMap::default();
+        hits.add(Rect::new(0, 0, 10, 10), Target::Panel(Panel::Events));
+        hits.add(Rect::new(2, 2, 4, 1), Target::Event(7));
+        assert_eq!(hits.at(2, 2), Some(&Target::Event(7)));
+        assert_eq!(hits.at(6, 2), Some(&Target::Panel(Panel::Events)));
+        assert_eq!(hits.at(10, 2), None);
+    }
+}

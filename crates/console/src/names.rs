@@ -1,0 +1,25 @@
+//! Short descriptions of records and keys, for messages and questions.
+
+use kreplay_model::feed::{PausedRecord, QuarantinedKey};
+
+use super::{
+    number,
+    text::{clean, shorten},
+};
+
+/// Maximum width of a record key in a message, in cells.
+const MAX_KEY_CELLS: usize = 24;
+
+/// A short description of the record, by its key or its partition and offset.
+pub(super) fn paused_record(record: &PausedRecord) -> String {
+    match &record.key {
+        Some(key) => format!("the record of key {}", shorten(&clean(key), MAX_KEY_CELLS)),
+        None => format!("{} at {}", clean(&record.partition.to_string()), record.offset),
+    }
+}
+
+/// A short description of a key with its number of records.
+pub(super) fn quarantined_key(one: &QuarantinedKey) -> String {
+    let records = if one.records == 1 { "1 record".into() } else { format!("{} records", number::count(one.records)) };
+    format!("key {} ({records})", shorten(&clean(&one.key), MAX_KEY_CELLS))
+}

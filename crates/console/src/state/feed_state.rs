@@ -1,0 +1,88 @@
+//! What the feed said: the latest snapshot, the latest events, and the history made from them.
+
+use std::sync::Arc;
+
+use kreplay_model::{
+    domain::RateLimit,
+    feed::{PartitionView, PausedRecord, QuarantinedKey, RunState, RunView, Snapshot, TopicView},
+};
+
+use super::{History, KeptEvents};
+
+/// What the feed said. It holds nothing that the user did, so that another one can be shown under the same
+/// [`super::UserState`]: an earlier moment, a recording, or another process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeedState {
+    /// The latest snapshot of the session.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether the session has ended.
+    pub ended: bool,
+    /// The latest events.
+    pub events: KeptEvents,
+    /// The current run over time.
+    pub history: History,
+}
+
+impl FeedState {
+    /// The current run, or the last one.
+    #[must_use]
+    pub fn run(&self) -> Option<&RunView> {
+        self.snapshot.run.as_ref()
+    }
+
+    /// Its partitions.
+    #[must_use]
+    pub fn partitions(&self) -> &[PartitionView] {
+        self.run().map_or(&[], |run| &run.partitions)
+    }
+
+    /// Whether a run is running, paused, or draining.
+    #[must_use]
+    pub fn run_is_active(&self) -> bool {
+        !self.ended
+            && self
+                .run()
+                .is_some_and(|run| matches!(run.state, RunState::Running | RunState::Paused | RunState::Draining))
+    }
+
+    /// The cluster's topics, if known.
+    #[must_use]
+    pub fn catalog(&self) -> &[TopicView] {
+        self.snapshot.catalog.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the cluster's topics are known or being listed.
+    #[must_use]
+    pub fn lists_topics(&self) -> bool {
+        self.snapshot.catalog.is_some() || self.snapshot.listing
+    }
+
+    /// The run whose settings the keys change. Once it has ended, the keys change the next run's settings instead.
+    pub(super) fn adjustable_run(&self) -> Option<&RunView> {
+        self.run().filter(|run| !run.state.is_over())
+    }
+
+    /// Whether concurrency is automatic.
+    #[must_use]
+    pub fn adaptive(&self) -> bool {
+        self.adjustable_run().map_or(self.snapshot.next.adaptive, |run| run.limits.adaptive)
+    }
+
+    /// The throttle, if any.
+    #[must_use]
+    pub fn rate(&self) -> Option<RateLimit> {
+        self.adjustable_run().map_or(self.snapshot.next.rate, |run| run.limits.rate)
+    }
+
+    /// The quarantined keys, oldest first. Empty once the run has ended, because nothing can be decided then.
+    #[must_use]
+    pub fn quarantined(&self) -> &[QuarantinedKey] {
+        self.run().filter(|_| self.run_is_active()).map_or(&[], |run| &run.quarantine.waiting)
+    }
+
+    /// The record that paused the run, while it needs a decision.
+    #[must_use]
+    pub fn paused_record(&self) -> Option<&PausedRecord> {
+        self.run().filter(|run| self.run_is_active() && run.state == RunState::Paused)?.paused_record.as_ref()
+    }
+}

@@ -1,0 +1,176 @@
+//! Performs actions: the only place that checks whether they are available, and the only list of what they do.
+
+use kreplay_model::control::{Command, Decision, RecordDecision};
+
+use super::{
+    Effect, ask, concurrency, failed_record, focus, launch, plan, quarantine, question, rate, run, scroll,
+    scroll::Motion, show_message, topics, typing,
+};
+use crate::{
+    action::Action,
+    layout::Panel,
+    state::{Overlay, Question, State, StatusKind, WorkerStep},
+};
+
+/// Performs a user action, or shows why it is not available. Nothing else checks whether an action may be performed.
+pub fn perform(state: &mut State, action: Action) -> Vec<Effect> {
+    state.stale = true;
+    if let Some(reason) = action.refusal(state) {
+        refuse(state, action, reason.into_owned());
+        return Vec::new();
+    }
+    match action {
+        Action::Run => launch::launch(state, Command::Start),
+        Action::Restart => launch::launch(state, Command::Restart),
+        Action::TogglePause => run::toggle_pause(state),
+        Action::Stop => ask(state, Question::Stop),
+        Action::Quit => run::quit(state),
+        Action::Interrupt => run::interrupt(state),
+        Action::Accept => accept(state),
+        Action::MoreWorkers => concurrency::change(state, WorkerStep::More),
+        Action::FewerWorkers => concurrency::change(state, WorkerStep::Fewer),
+        Action::DoubleWorkers => concurrency::change(state, WorkerStep::Double),
+        Action::HalveWorkers => concurrency::change(state, WorkerStep::Halve),
+        Action::ToggleAuto => concurrency::toggle_auto(state),
+        Action::SetConcurrency => in_view(state, concurrency::ask),
+        Action::SetRate => in_view(state, rate::ask),
+        Action::Topics => topics::open(state),
+        Action::ListTopics => topics::reload(state),
+        Action::Replay => topics::replay(state),
+        Action::Mark => in_view(state, topics::mark),
+        Action::MarkAll => in_view(state, topics::mark_all),
+        Action::Plan => plan::toggle(state),
+        Action::PlanAgain => plan::make(state),
+        Action::StopPlanning => plan::stop(state),
+        Action::Quarantine => in_view(state, quarantine::open),
+        Action::Release => quarantine::decide(state, Decision::Release),
+        Action::ReleaseAll => quarantine::decide_all(state, Decision::Release),
+        Action::DeadLetter => quarantine::decide(state, Decision::DeadLetter),
+        Action::DeadLetterAll => quarantine::decide_all(state, Decision::DeadLetter),
+        Action::FailedRecord => in_view(state, failed_record::open),
+        Action::RetryRecord => failed_record::retry(state),
+        Action::SkipRecord => failed_record::decide(state, RecordDecision::Skip),
+        Action::DeadLetterRecord => failed_record::decide(state, RecordDecision::DeadLetter),
+        Action::SortNext => in_view(state, |state| state.user.table.sort_next()),
+        Action::SortReverse => in_view(state, |state| state.user.table.descending = !state.user.table.descending),
+        Action::Filter => in_view(state, typing::filter),
+        Action::ToggleEmpty => in_view(state, toggle_empty),
+        Action::Details => in_view(state, details),
+        Action::RunDetails => in_view(state, |state| toggle(state, &Overlay::Run(0))),
+        Action::FocusNext => in_view(state, |state| focus(state, state.user.focus.step(true))),
+        Action::FocusPrevious => in_view(state, |state| focus(state, state.user.focus.step(false))),
+        Action::EventFilter => in_view(state, |state| state.user.log.cycle_severity()),
+        Action::Compare => in_view(state, |state| toggle(state, &Overlay::Compare(0))),
+        Action::Help => in_view(state, |state| toggle(state, &Overlay::Help(0))),
+        Action::Up => moved(state, Motion::Up),
+        Action::Down => moved(state, Motion::Down),
+        Action::HalfPageUp => moved(state, Motion::HalfPageUp),
+        Action::HalfPageDown => moved(state, Motion::HalfPageDown),
+        Action::PageUp => moved(state, Motion::PageUp),
+        Action::PageDown => moved(state, Motion::PageDown),
+        Action::Top => moved(state, Motion::Top),
+        Action::Bottom => moved(state, Motion::Bottom),
+        Action::Close => in_view(state, close),
+        Action::DeleteLeft => in_view(state, typing::delete_left),
+        Action::DeleteAll => in_view(state, typing::delete_all),
+        Action::Suspend => vec![Effect::Suspend],
+        Action::Redraw => vec![Effect::Redraw],
+    }
+}
+
+/// Shows why an action is not available. A question or prompt whose action is no longer available is closed.
+fn refuse(state: &mut State, action: Action, reason: String) {
+    if action == Action::Accept {
+        match state.user.overlay {
+            // The key is not in quarantine any more, so it cannot be selected again.
+            Some(Overlay::Ask(Question::DecideKey(..))) => quarantine::open(state),
+            Some(Overlay::Ask(question)) => question::withdraw(state, question),
+            _ => state.user.overlay = None,
+        }
+    }
+    show_message(state, StatusKind::Refused, reason);
+}
+
+/// Changes only the view.
+fn in_view(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Effect> {
+    change(state);
+    Vec::new()
+}
+
+fn moved(state: &mut State, motion: Motion) -> Vec<Effect> {
+    in_view(state, |state| scroll::by_motion(state, motion))
+}
+
+fn toggle_empty(state: &mut State) {
+    state.user.table.show_empty = !state.user.table.show_empty;
+    scroll::follow(state);
+}
+
+/// Opens the details of the selection in the focused panel. Panels without a selection open the details of the run.
+fn details(state: &mut State) {
+    match state.user.focus {
+        Panel::Partitions if state.selected().is_some() => {
+            // Sorted rows can move, so the selection is fixed to the partition.
+            state.user.table.selected = state.selected().map(|partition| partition.id.clone());
+            state.user.overlay = Some(Overlay::Details);
+        }
+        Panel::Events if !state.user.log.is_empty(&state.feed.events) => {
+            state.user.log.fix_cursor(&state.feed.events);
+            state.user.overlay = Some(Overlay::Event(0));
+        }
+        Panel::Partitions | Panel::Events => {}
+        Panel::Throughput | Panel::Workers => state.user.overlay = Some(Overlay::Run(0)),
+    }
+}
+
+fn toggle(state: &mut State, overlay: &Overlay) {
+    let open = state.user.overlay.as_ref().map(std::mem::discriminant) == Some(std::mem::discriminant(overlay));
+    state.user.overlay = if open { None } else { Some(overlay.clone()) };
+}
+
+fn accept(state: &mut State) -> Vec<Effect> {
+    match state.user.overlay.clone() {
+        Some(Overlay::Ask(question)) => question::confirm(state, question),
+        Some(Overlay::Number { text, .. }) if concurrency::is_auto(&text) && !state.feed.adaptive() => {
+            state.user.overlay = None;
+            perform(state, Action::ToggleAuto)
+        }
+        Some(Overlay::Number { text, .. }) => concurrency::accept(state, &text),
+        Some(Overlay::Rate { text, .. }) => rate::accept(state, &text),
+        Some(Overlay::Filter(_) | Overlay::TopicFilter(_)) => {
+            state.user.overlay = None;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Closes the window in front. Without one, dismisses the message, then clears the filter. In the topic list, only
+/// error messages must be dismissed first.
+fn close(state: &mut State) {
+    match state.user.overlay.take() {
+        Some(Overlay::Filter(before)) => {
+            state.user.table.filter = before;
+            scroll::follow(state);
+        }
+        Some(Overlay::TopicFilter(before)) => {
+            state.user.topics.filter = before;
+            topics::follow(state);
+        }
+        Some(Overlay::Ask(question)) => question::withdraw(state, question),
+        Some(_) => {}
+        None if state.user.topics.open => match &state.user.status {
+            Some(status) if status.kind == StatusKind::Error => state.user.status = None,
+            _ if state.user.topics.filter.is_empty() => state.user.topics.open = false,
+            _ => {
+                state.user.topics.filter.clear();
+                topics::follow(state);
+            }
+        },
+        None if state.user.status.is_some() => state.user.status = None,
+        None => {
+            state.user.table.filter.clear();
+            scroll::follow(state);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The console without a terminal: what it draws, and how keys, mouse, and feed change its state.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small numbers in fixtures, and failing tests may panic"
+)]
+
+mod fixture;
+mod frames;
+mod plan;
+mod storm;
+mod topics;
+mod update;
