@@ -56,6 +56,8 @@ pub struct Job {
     pub rate: Option<u32>,
     /// Stop after this number of handled records; `None` means all.
     pub stop_after: Option<u64>,
+    /// How long to wait for each answer of the cluster at the start.
+    pub connect_timeout: Duration,
     /// The time limit of the measurement, in seconds.
     pub within_s: u64,
 }
@@ -105,7 +107,7 @@ impl Job {
             },
             protocol: if self.embedded { GroupProtocol::Consumer } else { GroupProtocol::Classic },
             group_per_run: false,
-            timeout: Duration::from_secs(10),
+            timeout: self.connect_timeout,
             start: true,
             one_run: true,
         })

@@ -25,7 +25,6 @@ use super::{
     letter::NO_TIMESTAMP,
     pace::Pacer,
     scan::{Section, scan},
-    topics::REQUEST_TIMEOUT,
 };
 
 /// Progress is committed after this number of letters.
@@ -42,6 +41,8 @@ const SLEEP_STEP: Duration = Duration::from_millis(100);
 /// Which letters are sent back, and how.
 #[derive(Clone, Debug)]
 pub struct RetryOptions {
+    /// How long to wait for each answer of the cluster.
+    pub timeout: Duration,
     /// The group whose committed offsets record what was sent.
     pub group: String,
     /// Selects the letters.
@@ -130,7 +131,7 @@ pub fn retry(
 ) -> Result<RetryResult, DlqError> {
     let config = client.config().clone();
     let offsets = GroupOffsets::new(&config, &options.group)?;
-    let committed = offsets.committed(&topics.ids(), REQUEST_TIMEOUT)?;
+    let committed = offsets.committed(&topics.ids(), options.timeout)?;
     let mut progress = Vec::new();
     let mut sections = Vec::new();
     for ((id, low, end), committed) in topics.sections().into_iter().zip(committed) {
@@ -492,10 +493,10 @@ impl Retrier<'_> {
     fn check_target(&mut self, letter: &DeadLetter) -> Result<(), DlqError> {
         let topic = letter.source.topic.to_string();
         if !self.targets.contains_key(&topic) {
-            let found = Catalog::new(self.client, REQUEST_TIMEOUT).topic(&topic);
+            let found = Catalog::new(self.client, self.options.timeout).topic(&topic);
             let found = found.map_err(|error| DlqError::Target { topic: topic.clone(), reason: error.to_string() })?;
             let limits =
-                topic_limits(self.client.config(), &[&topic], REQUEST_TIMEOUT).remove(&topic).unwrap_or_default();
+                topic_limits(self.client.config(), &[&topic], self.options.timeout).remove(&topic).unwrap_or_default();
             self.producer.limit_batches(limits.max_message_bytes);
             self.targets.insert(topic.clone(), SourceTopic { partitions: found.partitions, limits, has_warned: false });
         }

@@ -21,6 +21,8 @@ settings! { KAFKA:
         |c, i| store(&mut c.kafka.bootstrap_servers, bootstrap(i).map(Some)),
         |c| c.kafka.bootstrap_shown.clone().map(Value::from),
     };
+    /// How long to wait for each answer of the cluster while a command starts, before the command fails.
+    "kafka.connect_timeout": Duration(seconds(1)..=minutes(10), "30s") => kafka.connect_timeout;
 }
 
 settings! { DECODE:
