@@ -27,8 +27,6 @@ use crate::{
     config::{Config, Environment},
 };
 
-/// Seconds after which a measurement is aborted and counts as failed.
-const MEASUREMENT_TIMEOUT_S: u64 = 300;
 /// Number of records in a temporary topic, unless `--records` sets it.
 const RECORDS: u64 = 1_000_000;
 /// Number of keys in a temporary topic.
@@ -199,17 +197,10 @@ impl BenchArgs {
 fn job(setup: &BenchSetup, config: &Config, topics: &[String], case: &Case, number: usize) -> Job {
     let settings = &config.run.settings;
     Job {
-        bootstrap_servers: setup.kafka().bootstrap_servers.clone(),
-        properties: setup.kafka().properties.clone(),
-        embedded: setup.is_embedded(),
-        topics: topics.to_vec(),
         tier: case.tier,
         concurrency: case.concurrency,
         ordering: case.ordering,
         handler: case.handler.into(),
-        projection: None,
-        schema: None,
-        produce_to: None,
         group: case.group.then(|| format!("{}-{number}", setup.prefix())),
         fetch_batch: settings.fetch_batch,
         fetch_clients: case.clients.or(settings.fetch_clients),
@@ -217,7 +208,7 @@ fn job(setup: &BenchSetup, config: &Config, topics: &[String], case: &Case, numb
         rate: case.rate,
         stop_after: case.stop_after,
         connect_timeout: config.kafka.connect_timeout,
-        within_s: MEASUREMENT_TIMEOUT_S,
+        ..Job::new(setup, topics)
     }
 }
 
