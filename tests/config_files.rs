@@ -1,6 +1,9 @@
-//! Valid and invalid configuration files, and the example file.
+//! Valid and invalid configuration files, the example file, and the schema.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+#[path = "config/schema.rs"]
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -193,4 +196,56 @@ fn settings_of_a_run_of_an_earlier_build_are_read() {
     let config = Config::load(&overrides, &Environment::default(), root).unwrap();
     assert_eq!(config.kafka.bootstrap_servers.as_deref(), Some("127.0.0.1:29092"));
     assert_eq!((config.run.handler.to_string(), config.run.settings.concurrency.get()), ("simulate:20ms".into(), 3));
+}
+
+fn schema_mismatches(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    schema::mismatches(&text.parse().unwrap())
+}
+
+#[test]
+fn valid_files_and_the_example_fit_the_schema() {
+    for file in fixtures("valid") {
+        assert_eq!(schema_mismatches(&file), [""; 0], "{}", file.display());
+    }
+    for (key, text) in examples() {
+        assert_eq!(schema::mismatches(&text.parse().unwrap()), [""; 0], "{key}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_unknown_keys_wrong_types_and_values_out_of_bounds() {
+    let found = |name: &str| schema_mismatches(&Path::new("tests/fixtures/config/invalid").join(name));
+    assert_eq!(
+        found("unknown_keys.toml"),
+        [
+            ".concurrency: unknown",
+            ".console.themes: unknown",
+            ".kafak: unknown",
+            ".nowhere: unknown",
+            ".run.concurency: unknown",
+            ".run.retry.attempt: unknown",
+            ".run.something: unknown"
+        ]
+    );
+    assert_eq!(found("both_selections.toml"), [".run: allOf"]);
+    assert_eq!(
+        found("tables.toml"),
+        [".console.theme: type", ".demo.datasets: type", ".kafka.properties: type", ".run: type"]
+    );
+    for (text, mismatch) in [
+        ("run.batch = 0", ".run.batch: minimum"),
+        ("run.concurrency = 1001", ".run.concurrency: anyOf"),
+        ("run.concurrency = 'many'", ".run.concurrency: anyOf"),
+        ("run.ordering = 'keys'", ".run.ordering: enum"),
+        ("run.buffer = '32'", ".run.buffer: pattern"),
+        ("run.drain_timeout = '30'", ".run.drain_timeout: pattern"),
+        ("run.retry.jitter = 1.5", ".run.retry.jitter: maximum"),
+        ("run.topics = [1]", ".run.topics: items"),
+    ] {
+        assert_eq!(schema::mismatches(&text.parse().unwrap()), [mismatch], "{text}");
+    }
+    for text in ["run.concurrency = 'auto'", "run.from = 17", "http.headers = []", "export.file_age = 'off'"] {
+        assert_eq!(schema::mismatches(&text.parse().unwrap()), [""; 0], "{text}");
+    }
 }

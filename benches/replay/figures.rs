@@ -26,7 +26,13 @@ pub struct Row {
 
 impl Row {
     /// Summarises rounds.
-    pub fn new(section: &'static str, case: impl Into<String>, unit: &'static str, rounds: &[f64]) -> Self {
+    pub fn new(
+        section: &'static str,
+        case: impl Into<String>,
+        unit: &'static str,
+        rounds: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        let rounds: Vec<f64> = rounds.into_iter().collect();
         let none = Spread { median: f64::NAN, min: f64::NAN, max: f64::NAN };
         let Spread { median, min, max } = Spread::of(rounds.iter().copied()).unwrap_or(none);
         Self { section, case: case.into(), unit, median, min, max, rounds: rounds.len() }

@@ -3,15 +3,17 @@
 //! Results go to standard output as a table, or as JSON with `--json`; progress goes to standard error. No case passes
 //! or fails by its time. `docs/performance.md` explains the figures.
 
-mod child;
 mod figures;
+mod follow;
 mod sections;
-mod trial;
 
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use kreplay::{bench::BenchSetup, kafka::KafkaConfig};
+use kreplay::{
+    bench::{BenchSetup, run_as_child},
+    kafka::KafkaConfig,
+};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -37,9 +39,6 @@ struct Args {
     /// Passed by cargo to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
-    /// Run one measurement in this process
-    #[arg(long, hide = true, num_args = 1..)]
-    child: Option<Vec<String>>,
 }
 
 /// A section of the benchmark.
@@ -56,8 +55,11 @@ enum Section {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args) {
+    // The process of one measurement.
+    if std::env::args().skip(1).eq(["bench", "--measure"]) {
+        return measure();
+    }
+    match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("replay: {error}");
@@ -66,10 +68,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Outcome<()> {
-    if let Some(words) = &args.child {
-        return child::run_as_child(words);
+/// Runs the measurement that is described on standard input.
+fn measure() -> ExitCode {
+    match run_as_child(&mut std::io::stdin()) {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn run(args: &Args) -> Outcome<()> {
     let wanted = |section| args.only.is_empty() || args.only.contains(&section);
     let effort = sections::Effort {
         rounds: if args.quick { 1 } else { args.rounds.max(1) },

@@ -12,12 +12,19 @@ use kreplay_engine::replay::{self, Session};
 use kreplay_kafka::producer::Producer;
 use kreplay_model::feed::{Bottleneck, RunState, report::peak_rss_bytes};
 
-use super::{BenchError, Job, Measurement, job::Resource, processors::ProcessorWatch, setup};
+use super::{
+    BenchError, Job, Measurement,
+    job::{PausedCost, Resource},
+    processors::{self, ProcessorWatch},
+    setup,
+};
 
 /// How often either side checks for the end.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// A process that exceeds its own time limit by this much is killed.
 const KILL_GRACE: Duration = Duration::from_secs(30);
+/// How long a paused run fills its buffers, and then how long it is measured.
+const PAUSE_TIME: Duration = Duration::from_secs(2);
 
 /// Runs a job in a child process.
 ///
@@ -102,6 +109,7 @@ fn run(job: &Job) -> Result<Measurement, String> {
     if let Some(to) = &job.produce_to {
         return produce(job, to);
     }
+    let paused = if job.pause { Some(pause(job)?) } else { None };
     let options = job.options().map_err(|error| error.to_string())?;
     let watch = ProcessorWatch::begin();
     let session = Session::spawn(options).map_err(|error| error.to_string())?;
@@ -147,7 +155,31 @@ fn run(job: &Job) -> Result<Measurement, String> {
         latency_ms: run.journey,
         commit_s: run.commit_s,
         digest: (run.state == RunState::Done).then_some(run.digest),
+        paused,
     })
+}
+
+/// Pauses a run whose buffers are full, because its handler does not end, and measures what it costs.
+fn pause(job: &Job) -> Result<PausedCost, String> {
+    let endless = Job { handler: "simulate:100s".into(), ..job.clone() };
+    let mut options = endless.options().map_err(|error| error.to_string())?;
+    options.settings.drain_timeout = Duration::ZERO;
+    let session = Session::spawn(options).map_err(|error| error.to_string())?;
+    let deadline = Instant::now() + Duration::from_secs(job.within_s);
+    while session.feed.snapshots.borrow().run.as_ref().is_none_or(|run| run.state != RunState::Running) {
+        if Instant::now() > deadline {
+            return Err(format!("the run did not start within {} s", job.within_s));
+        }
+        sleep(POLL_INTERVAL);
+    }
+    session.control.send(replay::Command::Pause);
+    sleep(PAUSE_TIME);
+    let (before, begun) = (processors::cpu_s(), Instant::now());
+    sleep(PAUSE_TIME);
+    let cores = before.zip(processors::cpu_s()).map(|(from, to)| (to - from) / begun.elapsed().as_secs_f64());
+    session.control.send(replay::Command::Shutdown);
+    drop(session.join());
+    Ok(PausedCost { cores, peak_rss_bytes: peak_rss_bytes() })
 }
 
 #[cfg(test)]

@@ -16,6 +16,11 @@ use kreplay_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::BenchSetup;
+
+/// The time limit of a measurement, in seconds.
+const TIME_LIMIT_S: u64 = 300;
+
 /// What to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -56,8 +61,13 @@ pub struct Job {
     pub rate: Option<u32>,
     /// Stop after this number of handled records; `None` means all.
     pub stop_after: Option<u64>,
+    /// How long to wait for each answer of the cluster at the start.
+    pub connect_timeout: Duration,
     /// The time limit of the measurement, in seconds.
     pub within_s: u64,
+    /// Also measure what the run costs while it is paused with full buffers.
+    #[serde(default)]
+    pub pause: bool,
 }
 
 /// An invalid job.
@@ -72,6 +82,34 @@ pub enum JobError {
 }
 
 impl Job {
+    /// A run over all records of the topics, with the default settings and without work.
+    #[must_use]
+    pub fn new(setup: &BenchSetup, topics: &[String]) -> Self {
+        let settings = Settings::default();
+        Self {
+            bootstrap_servers: setup.kafka().bootstrap_servers.clone(),
+            properties: setup.kafka().properties.clone(),
+            embedded: setup.is_embedded(),
+            topics: topics.to_vec(),
+            tier: settings.tier,
+            concurrency: settings.concurrency,
+            ordering: settings.ordering,
+            handler: "null".into(),
+            projection: None,
+            schema: None,
+            produce_to: None,
+            group: None,
+            fetch_batch: settings.fetch_batch,
+            fetch_clients: None,
+            buffer_bytes: settings.buffer_bytes,
+            rate: None,
+            stop_after: None,
+            connect_timeout: Duration::from_secs(30),
+            within_s: TIME_LIMIT_S,
+            pause: false,
+        }
+    }
+
     /// The options of a session that runs the job.
     ///
     /// # Errors
@@ -105,7 +143,7 @@ impl Job {
             },
             protocol: if self.embedded { GroupProtocol::Consumer } else { GroupProtocol::Classic },
             group_per_run: false,
-            timeout: Duration::from_secs(10),
+            timeout: self.connect_timeout,
             start: true,
             one_run: true,
         })
@@ -175,6 +213,18 @@ pub struct Measurement {
     /// What limited the measurement, if known.
     #[serde(default)]
     pub limit: Option<Resource>,
+    /// The cost of being paused, if it was measured.
+    #[serde(default)]
+    pub paused: Option<PausedCost>,
+}
+
+/// What a paused run with full buffers costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PausedCost {
+    /// Processor time per second; `None` if the system does not report it.
+    pub cores: Option<f64>,
+    /// Peak memory of the process; `None` if the system does not report it.
+    pub peak_rss_bytes: Option<u64>,
 }
 
 impl Measurement {

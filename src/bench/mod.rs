@@ -20,7 +20,7 @@ pub use case::{BenchOptions, Case, PRODUCER, Section, Store, Target, handlers, p
 pub use child::{run_as_child, run_in_child};
 pub use error::BenchError;
 pub use figures::Spread;
-pub use job::{Job, JobError, Measurement, Resource};
+pub use job::{Job, JobError, Measurement, PausedCost, Resource};
 pub use measure::{Round, Rounds, measure};
 pub use report::{BenchReport, CaseReport, LatencySpread, SCHEMA, Setting};
 pub use setup::{BenchSetup, RECORD_BYTES, Shape};

@@ -23,7 +23,7 @@ impl ProcessorWatch {
 
     pub(super) fn end(self) -> ProcessorUsage {
         let machine = self.begun.zip(Ticks::now()).and_then(|(begun, ended)| ended.busy_since(begun));
-        ProcessorUsage { cpu_s: read_to_string("/proc/self/stat").ok().and_then(|stat| parse_cpu_s(&stat)), machine }
+        ProcessorUsage { cpu_s: cpu_s(), machine }
     }
 }
 
@@ -62,6 +62,11 @@ impl Ticks {
         let (all, idle) = (self.all - begun.all, self.idle - begun.idle);
         (all > 0.0).then(|| (1.0 - idle / all).clamp(0.0, 1.0))
     }
+}
+
+/// Processor time of this process since its start, in seconds; `None` if the system does not report it.
+pub(super) fn cpu_s() -> Option<f64> {
+    parse_cpu_s(&read_to_string("/proc/self/stat").ok()?)
 }
 
 /// Parses the processor time in seconds from a process's `stat` (proc(5): fields 14 and 15, in hundredths).

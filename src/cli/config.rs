@@ -1,4 +1,4 @@
-//! `kreplay config check` and `kreplay config show`.
+//! `kreplay config check`, `kreplay config show` and `kreplay config schema`.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use kreplay_model::domain::printable;
 
 use super::{CliError, RunArgs, RunSettingsArgs, args::PlanningArgs};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, schema};
 
 /// The flags of `config`.
 #[derive(Args, Clone)]
@@ -23,6 +23,8 @@ enum ConfigCommand {
     Check(CheckArgs),
     /// Show the effective settings and where each value comes from; secrets are masked
     Show(ShowArgs),
+    /// Print a JSON Schema of the configuration file, for editors and validators
+    Schema,
 }
 
 #[derive(Args, Clone)]
@@ -52,16 +54,15 @@ pub(super) fn execute(args: &ConfigArgs, environment: &Environment, directory: &
     let (settings, planning) = match &args.command {
         ConfigCommand::Check(args) => (&args.run.settings, &args.planning),
         ConfigCommand::Show(args) => (&args.settings, &args.planning),
+        ConfigCommand::Schema => return Ok(schema()),
     };
     let mut overrides = settings.overrides();
     planning.put(&mut overrides);
     let config = Config::load(&overrides, environment, directory)?;
     Ok(match (&args.command, &config.file) {
         (ConfigCommand::Show(args), _) => config.show(args.changed),
-        (ConfigCommand::Check(_), Some(file)) => {
-            format!("the configuration is valid: {}\n", printable(&file.display().to_string()))
-        }
-        (ConfigCommand::Check(_), None) => "the configuration is valid; no file was found\n".into(),
+        (_, Some(file)) => format!("the configuration is valid: {}\n", printable(&file.display().to_string())),
+        (_, None) => "the configuration is valid; no file was found\n".into(),
     })
 }
 

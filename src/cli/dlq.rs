@@ -4,6 +4,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::{Args, Subcommand};
@@ -134,8 +135,15 @@ impl From<LetterArgs> for LetterFilter {
     }
 }
 
+/// A connection, and the dead-letter topics found with it.
+struct Opened {
+    client: Client,
+    topics: DeadLetterTopics,
+    timeout: Duration,
+}
+
 impl Common {
-    fn open(&self, environment: &Environment, directory: &Path) -> Result<(Client, DeadLetterTopics), CliError> {
+    fn open(&self, environment: &Environment, directory: &Path) -> Result<Opened, CliError> {
         let mut overrides = Overrides { file: self.file.config.clone(), ..Overrides::default() };
         self.cluster.put(&mut overrides);
         let named = !self.topics.is_empty() || self.topics_regex.is_some();
@@ -154,8 +162,9 @@ impl Common {
         let client = Client::new(&kafka, &Arc::default()).map_err(|error| CliError::Usage(error.to_string()))?;
         // The configured topics are those that runs read, so only topics given by flags are used here.
         let named = config.run.topics.as_ref().filter(|_| named);
-        let topics = dlq::find(&client, named, &config.run.settings.dead_letter.topic)?;
-        Ok((client, topics))
+        let timeout = config.kafka.connect_timeout;
+        let topics = dlq::find(&client, named, &config.run.settings.dead_letter.topic, timeout)?;
+        Ok(Opened { client, topics, timeout })
     }
 }
 
@@ -165,18 +174,19 @@ pub(super) fn execute(args: &DlqArgs, environment: &Environment, directory: &Pat
     exit_on_first_signal()?;
     match &args.command {
         DlqCommand::List(args) => {
-            let (client, topics) = args.common.open(environment, directory)?;
+            let Opened { client, topics, .. } = args.common.open(environment, directory)?;
             let summary = dlq::list(client, &topics)?;
             print(&if args.format.is_json() { summary.json()? } else { summary.text() })?;
         }
         DlqCommand::Show(args) => {
-            let (client, topics) = args.common.open(environment, directory)?;
+            let Opened { client, topics, .. } = args.common.open(environment, directory)?;
             let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
             print(&dlq::show(client, &topics, &args.letters.clone().into(), limit, args.format.is_json())?)?;
         }
         DlqCommand::Retry(args) => {
-            let (client, topics) = args.common.open(environment, directory)?;
+            let Opened { client, topics, timeout } = args.common.open(environment, directory)?;
             let options = RetryOptions {
+                timeout,
                 group: args.group.clone(),
                 wanted: args.letters.clone().into(),
                 rate: args.rate,

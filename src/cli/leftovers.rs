@@ -16,8 +16,6 @@ use super::{
 };
 use crate::config::{Config, Environment, Overrides};
 
-/// Timeout for each request to the cluster.
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// A run that this machine does not know may be active elsewhere. After this number of days it counts as finished.
 const UNKNOWN_RUN_DAYS: i64 = 7;
 
@@ -76,7 +74,7 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
     let known: BTreeMap<String, Status> = known.into_iter().map(|entry| (entry.run_id, entry.status)).collect();
     let kafka = KafkaConfig { bootstrap_servers, properties: config.kafka.properties.to_map() };
     let client = Client::new(&kafka, &Arc::default()).map_err(|error| CliError::Usage(error.to_string()))?;
-    let groups = Catalog::new(&client, TIMEOUT).groups();
+    let groups = Catalog::new(&client, config.kafka.connect_timeout).groups();
     client.close();
     let groups = groups.map_err(|error| CliError::Failed(error.to_string()))?;
     let now = Utc::now();
@@ -89,7 +87,7 @@ pub(super) fn execute(args: &LeftoversArgs, environment: &Environment, directory
         })
         .collect();
     if args.remove {
-        remove(&kafka, &mut leftovers, args.unknown)?;
+        remove(&kafka, &mut leftovers, args.unknown, config.kafka.connect_timeout)?;
     }
     if args.format.is_json() {
         let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "groups": leftovers }));
@@ -116,12 +114,17 @@ fn started(run: &str) -> Option<DateTime<Utc>> {
     NaiveDateTime::parse_from_str(run.split('-').next()?, "%Y%m%dT%H%M%S").ok().map(|at| at.and_utc())
 }
 
-fn remove(kafka: &KafkaConfig, leftovers: &mut [Leftover], with_unknown: bool) -> Result<(), CliError> {
+fn remove(
+    kafka: &KafkaConfig,
+    leftovers: &mut [Leftover],
+    with_unknown: bool,
+    timeout: Duration,
+) -> Result<(), CliError> {
     let is_removable = |one: &Leftover| one.need == Need::NotNeeded || with_unknown && one.need == Need::Unknown;
     let mut removable: Vec<&mut Leftover> = leftovers.iter_mut().filter(|one| is_removable(one)).collect();
     let names: Vec<&str> = removable.iter().map(|one| one.group.as_str()).collect();
     // The broker refuses to delete a group that has gained members since it was listed.
-    let mut failed = delete_groups(kafka, &names, TIMEOUT).map_err(|error| CliError::Failed(error.to_string()))?;
+    let mut failed = delete_groups(kafka, &names, timeout).map_err(|error| CliError::Failed(error.to_string()))?;
     for one in &mut removable {
         one.error = failed.remove(&one.group);
         one.removed = one.error.is_none();

@@ -97,7 +97,7 @@ pub enum Command {
     Dlq(DlqArgs),
     /// Create topics, and migrate old topics into new ones
     Topics(TopicsArgs),
-    /// Check or show the configuration
+    /// Check or show the configuration, or print its schema
     Config(ConfigArgs),
 }
 

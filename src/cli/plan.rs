@@ -30,8 +30,6 @@ use super::{
 };
 use crate::config::{Config, Environment, Overrides};
 
-/// Timeout for each request to the cluster.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Progress is shown only after this time.
 const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 
@@ -96,7 +94,8 @@ pub(super) fn execute(args: &PlanArgs, environment: &Environment, directory: &Pa
     let client = Client::new(&kafka, &health).map_err(|error| CliError::Usage(error.to_string()))?;
     let mut progress = Progress::new();
     let settings = config.run_settings();
-    let planner = Planner { client: &client, settings: &settings, timeout: TIMEOUT, cancel: &stop };
+    let planner =
+        Planner { client: &client, settings: &settings, timeout: config.kafka.connect_timeout, cancel: &stop };
     let made = planner.make(&selection, &mut |planning| progress.show(planning));
     progress.end();
     client.close();

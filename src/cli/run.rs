@@ -1,7 +1,5 @@
 //! `kreplay run`, and the console on a cluster.
 
-use std::time::Duration;
-
 use kreplay_engine::replay::{JournalOptions, SessionOptions};
 use kreplay_kafka::KafkaConfig;
 
@@ -10,9 +8,6 @@ use super::{
     work::{SessionView, protocol},
 };
 use crate::config::Config;
-
-/// Timeout for each request for topic metadata.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The error for a command that needs topics and has none.
 pub(super) fn no_topics() -> CliError {
@@ -34,7 +29,7 @@ pub(super) fn options(config: &Config, journal: Option<JournalOptions>) -> Resul
         settings: config.run_settings(),
         protocol: protocol(config.run.group_protocol, false),
         group_per_run: false,
-        timeout: TIMEOUT,
+        timeout: config.kafka.connect_timeout,
         start: true,
         one_run: true,
         journal,

@@ -1,6 +1,7 @@
 //! Sizes in bytes, such as `32MiB`: parsing and formatting.
 
-const UNITS: [(&str, u64); 7] = [
+/// Each unit with its size.
+pub(super) const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
     ("KiB", 1 << 10),

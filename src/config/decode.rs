@@ -1,22 +1,60 @@
 //! Values of `[decode]`: parsing, checks and formatting.
 
-use std::path::PathBuf;
-
 use kreplay_model::domain::{Format, Secret};
 use toml::Value;
 
-use super::input::{Input, quoted};
+use super::{
+    codec::Codec,
+    input::{Input, quoted},
+    kind::Kind,
+    scope,
+};
 
-pub(super) fn format(input: &Input) -> Result<Format, String> {
-    input.text()?.parse()
-}
+/// The name of a format; not set if no format is specified.
+pub(super) struct FormatName;
 
-pub(super) fn show_format(format: Format) -> Option<Value> {
-    format.is_specified().then(|| Value::from(format.as_str()))
+impl Codec<Format> for FormatName {
+    fn parse(input: &Input, _: &Kind) -> Result<Format, String> {
+        input.text()?.parse()
+    }
+
+    fn show(field: &Format) -> Option<Value> {
+        field.is_specified().then(|| Value::from(field.as_str()))
+    }
 }
 
 /// Addresses of one registry. They must not contain a user or a password, which have separate settings.
-pub(super) fn addresses(input: &Input) -> Result<Vec<Secret>, String> {
+pub(super) struct AddressList;
+
+impl Codec<Vec<Secret>> for AddressList {
+    fn parse(input: &Input, _: &Kind) -> Result<Vec<Secret>, String> {
+        addresses(input)
+    }
+
+    fn show(field: &Vec<Secret>) -> Option<Value> {
+        scope::show_list(field)
+    }
+}
+
+/// A value that is sent in an HTTP header, so it must not contain control characters.
+pub(super) struct Credential;
+
+impl Codec<Option<Secret>> for Credential {
+    fn parse(input: &Input, _: &Kind) -> Result<Option<Secret>, String> {
+        let text = input.secret()?;
+        if text.value().chars().any(char::is_control) {
+            Err("the value contains a control character".into())
+        } else {
+            Ok(Some(text))
+        }
+    }
+
+    fn show(field: &Option<Secret>) -> Option<Value> {
+        field.as_ref().map(|text| Value::from(text.shown()))
+    }
+}
+
+fn addresses(input: &Input) -> Result<Vec<Secret>, String> {
     let addresses = input.secret_list().or_else(|_| input.secret().map(|address| vec![address]));
     let addresses = addresses.map_err(|_: String| "must be a string or a list of strings")?;
     if addresses.is_empty() {
@@ -40,24 +78,6 @@ fn check_address(address: &str) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
-}
-
-/// A value that is sent in an HTTP header, so it must not contain control characters.
-pub(super) fn header_value(input: &Input) -> Result<Option<Secret>, String> {
-    let text = input.secret()?;
-    if text.value().chars().any(char::is_control) {
-        Err("the value contains a control character".into())
-    } else {
-        Ok(Some(text))
-    }
-}
-
-pub(super) fn show_secret(text: Option<&Secret>) -> Option<Value> {
-    text.map(|text| Value::from(text.shown()))
-}
-
-pub(super) fn show_path(path: Option<&PathBuf>) -> Option<Value> {
-    path.map(|path| Value::from(path.display().to_string()))
 }
 
 #[cfg(test)]

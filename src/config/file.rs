@@ -109,7 +109,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, key: String, name: &Spanned<impl Sized>, value: &Spanned<DeValue<'_>>) {
-        let known = key.starts_with("kafka.properties.") || catalog::settings().any(|setting| setting.key == key);
+        let known = key.starts_with("kafka.properties.") || catalog::setting(&key).is_some();
         if known {
             let origin = self.origin(value.span());
             self.assignments.push(Assignment { key, input: input(value.get_ref()), origin });

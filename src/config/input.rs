@@ -125,12 +125,10 @@ impl Input {
         self.integer()
     }
 
-    pub(super) fn within(&self, range: &RangeInclusive<u32>) -> Result<u32, String> {
+    pub(super) fn within(&self, range: &RangeInclusive<u64>) -> Result<u32, String> {
         let number = self.integer()?;
-        u32::try_from(number)
-            .ok()
-            .filter(|number| range.contains(number))
-            .ok_or_else(|| format!("{number} is out of range"))
+        let small = u32::try_from(number).ok().filter(|_| range.contains(&number));
+        small.ok_or_else(|| format!("{number} is out of range"))
     }
 
     pub(super) fn duration(&self, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
@@ -153,7 +151,7 @@ impl Input {
         }
     }
 
-    /// A text that may hold a secret. Only for settings in [`SECRETS`](super::catalog::SECRETS).
+    /// A text that may hold a secret. Only for settings of the kind [`Secret`](super::kind::Kind::Secret).
     pub(super) fn secret(&self) -> Result<Secret, String> {
         match self {
             Self::Secret { text: Some(text), .. } => Ok(text.clone()),
@@ -161,7 +159,7 @@ impl Input {
         }
     }
 
-    /// A list whose items may hold secrets. Only for settings in [`SECRETS`](super::catalog::SECRETS).
+    /// A list whose items may hold secrets. Only for settings of the kind [`Secret`](super::kind::Kind::Secret).
     pub(super) fn secret_list(&self) -> Result<Vec<Secret>, String> {
         match self {
             Self::Secret { list: Some(list), .. } => Ok(list.clone()),

@@ -10,7 +10,7 @@ use kreplay_handlers::HandlerSpec;
 use kreplay_model::domain::MASK;
 use toml::Value;
 
-use super::{Config, Environment, catalog, environment::variable, show::one_line};
+use super::{Config, Environment, catalog, environment::variable, kind::Kind, show::one_line};
 
 /// Settings of `[run]` that are not stored, because they do not define the run.
 const NOT_STORED: [&str; 5] =
@@ -95,12 +95,12 @@ impl Config {
             HandlerSpec::Http { url: Some(url) } if key == "http.url" => !url.is_whole(),
             _ => self.shown(key).is_some_and(|value| is_masked(&value)),
         };
-        let keys = catalog::SECRETS.iter().map(|(key, _)| *key);
-        keys.filter(|key| is_used(key) && is_left_out(key)).map(str::to_owned).collect()
+        let secrets = catalog::settings().filter(|setting| setting.kind.secret().is_some());
+        secrets.map(|setting| setting.key.to_owned()).filter(|key| is_used(key) && is_left_out(key)).collect()
     }
 
     fn shown(&self, key: &str) -> Option<Value> {
-        catalog::settings().find(|setting| setting.key == key).and_then(|setting| (setting.show)(self))
+        catalog::setting(key).and_then(|setting| (setting.show)(self))
     }
 
     /// The error for a run that cannot be resumed because secret settings are missing: its journal does not store them,
@@ -136,11 +136,13 @@ impl Config {
                 "exec.directory" if matches!(self.run.handler, HandlerSpec::Exec { .. }) => {
                     absolute(&(setting.show)(self).unwrap_or_else(|| Value::from(".")))?
                 }
-                key if catalog::PATHS.contains(&key) => absolute(&(setting.show)(self)?)?,
+                // The path after `sqlite:`.
+                "projection.target" => absolute(&(setting.show)(self)?)?,
+                _ if matches!(setting.kind, Kind::Path(_)) => absolute(&(setting.show)(self)?)?,
                 _ => (setting.show)(self)?,
             };
             // Literal secrets are not stored. References are stored as references and resolved again on resume.
-            let is_secret = catalog::SECRETS.iter().any(|(key, _)| *key == setting.key);
+            let is_secret = setting.kind.secret().is_some();
             (!(is_secret && is_masked(&value))).then(|| (setting.key.to_owned(), one_line(&value)))
         });
         // Addresses that contain a reference are not stored.

@@ -99,15 +99,15 @@ impl Merge<'_> {
 
     fn setting(&mut self, assignment: &Assignment) -> Result<(), String> {
         let key = assignment.key.as_str();
-        let setting = catalog::settings().find(|setting| setting.key == key).ok_or("unknown setting")?;
+        let setting = catalog::setting(key).ok_or("unknown setting")?;
         let set = |config: &mut Config, input: &Input| {
-            (setting.set)(config, input).map_err(|reason| {
+            setting.set(config, input).map_err(|reason| {
                 let separator = if reason.ends_with('?') { "" } else { ";" };
-                format!("{reason}{separator} allowed: {}", setting.allowed)
+                format!("{reason}{separator} allowed: {}", setting.kind)
             })
         };
-        if let Some((_, format)) = catalog::SECRETS.iter().find(|(name, _)| *name == key) {
-            let resolved = reference::resolve_input(&assignment.input, *format, self.environment)?;
+        if let Some(format) = setting.kind.secret() {
+            let resolved = reference::resolve_input(&assignment.input, format, self.environment)?;
             return set(&mut self.config, &resolved);
         }
         if key != "kafka.bootstrap_servers" {

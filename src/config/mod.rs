@@ -5,11 +5,14 @@
 
 mod bytes;
 mod catalog;
+mod codec;
 mod decode;
 mod environment;
+mod export;
 mod file;
 mod input;
 mod journal;
+mod kind;
 mod limits;
 mod list;
 mod merge;
@@ -17,6 +20,7 @@ mod model;
 mod problem;
 mod property;
 mod reference;
+mod schema;
 mod scope;
 mod selection;
 mod show;
@@ -32,3 +36,4 @@ pub use model::{
 };
 pub use problem::{ConfigError, Origin, Problem};
 pub use property::Properties;
+pub use schema::schema;

@@ -33,14 +33,27 @@ pub struct Config {
 }
 
 /// The cluster. The demo has a built-in broker and does not use this.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KafkaSection {
     /// Comma-separated `host:port`; `None` if no cluster is given.
     pub bootstrap_servers: Option<String>,
+    /// How long to wait for each answer of the cluster while a command starts.
+    pub connect_timeout: Duration,
     /// Properties passed through to librdkafka.
     pub properties: Properties,
     /// The bootstrap servers for display, with references unresolved.
     pub(super) bootstrap_shown: Option<String>,
+}
+
+impl Default for KafkaSection {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: None,
+            connect_timeout: Duration::from_secs(30),
+            properties: Properties::default(),
+            bootstrap_shown: None,
+        }
+    }
 }
 
 /// What to replay and how.

@@ -4,7 +4,7 @@ use std::{fmt::Display, fs::File, io::Read, str::FromStr, sync::Arc};
 
 use kreplay_engine::{
     plan::{RangeStart, Scope},
-    rules::{Field, KeyList, Rules},
+    rules::{KeyList, Rules},
 };
 use kreplay_model::domain::printable;
 use toml::Value;
@@ -41,11 +41,6 @@ pub(super) fn pairs<T: FromStr<Err = String>>(input: &Input) -> Result<Vec<T>, S
 
 fn parse_each<T: FromStr<Err = String>>(items: &[String]) -> Result<Vec<T>, String> {
     items.iter().map(|item| item.parse().map_err(|reason: String| printable(&reason).into_owned())).collect()
-}
-
-pub(super) fn fields(input: &Input) -> Result<Vec<Field>, String> {
-    let fields = list(input)?;
-    if fields.is_empty() { Err("the list is empty".into()) } else { Ok(fields) }
 }
 
 pub(super) fn show_list<T: Display>(items: &[T]) -> Option<Value> {

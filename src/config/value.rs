@@ -44,7 +44,7 @@ pub(super) fn group(input: &Input) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err(format!("{} is not a valid group id", quoted(text))) }
 }
 
-pub(super) fn directory(input: &Input) -> Result<PathBuf, String> {
+pub(super) fn path(input: &Input) -> Result<PathBuf, String> {
     let text = input.text()?;
     if text.is_empty() || text.contains('\0') {
         Err("the path is empty or contains a NUL character".into())

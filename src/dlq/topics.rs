@@ -9,9 +9,6 @@ use regex::Regex;
 
 use super::DlqError;
 
-/// The timeout of requests to the cluster.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The partitions of dead-letter topics, with the current ends of their logs.
 #[derive(Clone, Debug)]
 pub struct DeadLetterTopics {
@@ -33,12 +30,18 @@ impl DeadLetterTopics {
     }
 }
 
-/// Finds dead-letter topics: the given ones, or all whose names match the template.
+/// Finds dead-letter topics: the given ones, or all whose names match the template. Each request waits for at most
+/// `timeout`.
 ///
 /// # Errors
 /// A given topic does not exist, no topic was found, or no broker answers.
-pub fn find(client: &Client, chosen: Option<&TopicSet>, template: &str) -> Result<DeadLetterTopics, DlqError> {
-    let catalog = Catalog::new(client, REQUEST_TIMEOUT);
+pub fn find(
+    client: &Client,
+    chosen: Option<&TopicSet>,
+    template: &str,
+    timeout: Duration,
+) -> Result<DeadLetterTopics, DlqError> {
+    let catalog = Catalog::new(client, timeout);
     let matching = |regex: &Regex, shown: &str| {
         let topics: Vec<_> = catalog
             .topics()?

@@ -151,7 +151,7 @@ fn quitting_does_not_wait_for_a_cluster_that_does_not_answer() {
 
 #[test]
 fn an_unreachable_cluster_is_reported_on_the_screen() {
-    let args = ["run", "--bootstrap-server", "127.0.0.1:1", "--topics", "t"];
+    let args = ["run", "--bootstrap-server", "127.0.0.1:1", "--connect-timeout", "2s", "--topics", "t"];
     let mut console = Terminal::kreplay(&args, 24, 100);
     wait_for_text(&console, "no broker answers at 127.0.0.1:1 within");
     console.send("q");

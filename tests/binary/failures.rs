@@ -56,9 +56,10 @@ fn skipped_records_are_counted_and_have_a_separate_exit_code() {
 fn an_unreachable_broker_is_named_in_the_error() {
     // Nothing listens on port 1 of the loopback interface.
     let args = ["run", "--headless", "--bootstrap-server", "127.0.0.1:1", "--topics", "t", "--report", "json"];
-    let finished = Program::kreplay().args(args).timeout(RUN_TIMEOUT).run();
+    let program = Program::kreplay().args(args).args(["--connect-timeout", "2s"]);
+    let finished = program.timeout(RUN_TIMEOUT).run();
     assert_eq!(finished.code(), Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("127.0.0.1:1"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("no broker answers at 127.0.0.1:1 within 2"), "{}", finished.stderr);
     assert_eq!(finished.stdout, "", "there is no run to report on");
 }
 

@@ -1,4 +1,4 @@
-//! Renders frames without a terminal: as cells, plain text, or an SVG picture.
+//! Renders frames without a terminal: as cells or plain text.
 
 use std::sync::Arc;
 
@@ -12,10 +12,6 @@ use super::{
     theme::Theme,
     update::{Event, update},
 };
-
-mod svg;
-
-pub use svg::svg;
 
 /// Renders the console in the given state.
 #[must_use]

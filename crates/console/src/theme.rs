@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer, de};
 mod depth;
 
 pub use depth::ColorDepth;
-pub(super) use depth::rgb as indexed_rgb;
 
 /// The choice of a theme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

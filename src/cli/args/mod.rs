@@ -29,6 +29,9 @@ pub struct ClusterArgs {
     /// Bootstrap servers: comma-separated HOST:PORT
     #[arg(short, long, value_name = "LIST")]
     pub bootstrap_server: Option<String>,
+    /// How long to wait for each answer of the cluster while the command starts, 1s to 10m [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub connect_timeout: Option<String>,
     /// Set a librdkafka property; can be repeated
     #[arg(short = 'X', value_name = "PROPERTY=VALUE")]
     pub property: Vec<String>,
@@ -89,12 +92,17 @@ fn put(into: &mut Overrides, flag: &str, key: &str, value: Option<&String>) {
 impl ClusterArgs {
     pub(super) fn put(&self, into: &mut Overrides) {
         put(into, "--bootstrap-server", "kafka.bootstrap_servers", self.bootstrap_server.as_ref());
+        put(into, "--connect-timeout", "kafka.connect_timeout", self.connect_timeout.as_ref());
         into.properties.extend(self.property.iter().cloned());
     }
 
     /// The first given flag that requires a cluster.
     pub(super) fn needs_a_cluster(&self) -> Option<&'static str> {
-        (!self.property.is_empty()).then_some("-X")
+        match (&self.connect_timeout, self.property.is_empty()) {
+            (Some(_), _) => Some("--connect-timeout"),
+            (None, false) => Some("-X"),
+            (None, true) => None,
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
 };
 
 use chrono::Utc;
@@ -28,10 +27,6 @@ use crate::{
     config::{Config, Environment},
 };
 
-/// Timeout for each request for topic metadata.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Seconds after which a measurement is aborted and counts as failed.
-const MEASUREMENT_TIMEOUT_S: u64 = 300;
 /// Number of records in a temporary topic, unless `--records` sets it.
 const RECORDS: u64 = 1_000_000;
 /// Number of keys in a temporary topic.
@@ -170,7 +165,7 @@ impl BenchArgs {
     fn topics(&self, setup: &mut BenchSetup, config: &Config) -> Result<(Vec<Vec<String>>, Vec<Plan>), Failure> {
         let client = Client::new(setup.kafka(), &<_>::default()).map_err(BenchError::from)?;
         let describe = |selection: &Selection| {
-            resolve(&Catalog::new(&client, TIMEOUT), selection).map_err(|error| {
+            resolve(&Catalog::new(&client, config.kafka.connect_timeout), selection).map_err(|error| {
                 let text = error.to_string();
                 if error.is_usage() { CliError::Usage(text) } else { CliError::Failed(text) }
             })
@@ -202,24 +197,18 @@ impl BenchArgs {
 fn job(setup: &BenchSetup, config: &Config, topics: &[String], case: &Case, number: usize) -> Job {
     let settings = &config.run.settings;
     Job {
-        bootstrap_servers: setup.kafka().bootstrap_servers.clone(),
-        properties: setup.kafka().properties.clone(),
-        embedded: setup.is_embedded(),
-        topics: topics.to_vec(),
         tier: case.tier,
         concurrency: case.concurrency,
         ordering: case.ordering,
         handler: case.handler.into(),
-        projection: None,
-        schema: None,
-        produce_to: None,
         group: case.group.then(|| format!("{}-{number}", setup.prefix())),
         fetch_batch: settings.fetch_batch,
         fetch_clients: case.clients.or(settings.fetch_clients),
         buffer_bytes: settings.buffer_bytes,
         rate: case.rate,
         stop_after: case.stop_after,
-        within_s: MEASUREMENT_TIMEOUT_S,
+        connect_timeout: config.kafka.connect_timeout,
+        ..Job::new(setup, topics)
     }
 }
 

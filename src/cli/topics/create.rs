@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::Path};
 use clap::Args;
 use kreplay_topics::create::{TopicOutcome, TopicState, create, wanted};
 
-use super::{TIMEOUT, catalog_error, client};
+use super::{catalog_error, client};
 use crate::{
     cli::{
         CliError, Exit,
@@ -53,7 +53,7 @@ pub(super) fn execute(args: &CreateArgs, environment: &Environment, directory: &
     let client = client(&config)?;
     // The broker completes a request that was sent, whether or not this process waits for the answer.
     exit_on_first_signal()?;
-    let made = create(&client, &wanted, strategy.replication, args.dry_run, TIMEOUT);
+    let made = create(&client, &wanted, strategy.replication, args.dry_run, config.kafka.connect_timeout);
     client.close();
     let outcomes = made.map_err(|error| catalog_error(&error))?;
     print(&if args.format.is_json() { json(&outcomes)? } else { text(&outcomes) })?;

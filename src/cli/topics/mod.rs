@@ -3,16 +3,13 @@
 mod create;
 mod migrate;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use kreplay_kafka::{CatalogError, Client, KafkaConfig};
 
 use super::{CliError, Exit};
 use crate::config::{Config, Environment};
-
-/// Timeout for each request to the cluster.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The flags of `topics`.
 #[derive(Args, Clone)]

@@ -1,95 +1,64 @@
-//! `[demo]`: its data, and the settings that it does not share with `[run]`.
+//! `[console]` and `[demo]`: what is shown, and the data of the demo.
 
 use kreplay_handlers::{HandlerSpec, Simulate, WorkTime};
-use toml::Value;
 
-use super::{HANDLERS, KEYS, Setting, TEMPLATE, WORK};
+use super::{GROUP, HANDLERS, KEYS, TEMPLATE, WORKERS, codec, minutes, seconds, table::settings};
 use crate::config::{
     limits,
     model::simulated,
-    scope,
-    value::{group, handler, number, store, text, time, word},
+    value::{handler, store, text, theme, time},
 };
 
-pub(super) const DEMO: &[Setting] = &[
-    Setting {
-        key: "demo.datasets",
-        allowed: "a whole number from 1 to 1000",
-        set: |c, i| store(&mut c.demo.datasets.count, i.bounded()),
-        show: |c| Some(number(c.demo.datasets.count.get())),
-    },
-    Setting {
-        key: "demo.events",
-        allowed: "a whole number from 0 to 10000000",
-        set: |c, i| store(&mut c.demo.datasets.events, i.bounded()),
-        show: |c| Some(number(c.demo.datasets.events.get())),
-    },
-    Setting {
-        key: "demo.partitions",
-        allowed: "a whole number from 1 to 100",
-        set: |c, i| store(&mut c.demo.datasets.partitions, i.bounded()),
-        show: |c| Some(number(c.demo.datasets.partitions.get())),
-    },
-    Setting {
-        key: "demo.skew",
-        allowed: "even, or zipf:S with S from 0 to 10",
-        set: |c, i| store(&mut c.demo.datasets.skew, word(i)),
-        show: |c| Some(text(&c.demo.datasets.skew)),
-    },
-    Setting {
-        key: "demo.work",
-        allowed: "a duration from 0 to 60m, such as 1ms",
-        set: |c, i| store(&mut c.demo.handler, i.duration(&WORK).map(simulated)),
-        show: |c| match &c.demo.handler {
+settings! { CONSOLE:
+    /// Colour theme.
+    "console.theme": Text("dark, light, mono or the path of a .toml file") => {
+        |c, i| store(&mut c.console.theme, theme(i)),
+        |c| Some(text(&c.console.theme)),
+    };
+    /// Capture the mouse wheel and clicks.
+    "console.mouse": Bool => console.mouse;
+}
+
+settings! { DEMO:
+    /// Number of datasets, one topic each.
+    "demo.datasets": Integer(1..=1000) => demo.datasets.count as codec::Bounded;
+    /// Total number of events in all datasets.
+    "demo.events": Integer(0..=10_000_000) => demo.datasets.events as codec::Bounded;
+    /// Partitions per topic.
+    "demo.partitions": Integer(1..=100) => demo.datasets.partitions as codec::Bounded;
+    /// Distribution of events over datasets.
+    "demo.skew": Text("even, or zipf:S with S from 0 to 10") => demo.datasets.skew as codec::Word;
+    /// Handling time per record.
+    "demo.work": Duration(seconds(0)..=minutes(60), "1ms") => {
+        |c, i| store(&mut c.demo.handler, i.duration(&(seconds(0)..=minutes(60))).map(simulated)),
+        |c| match &c.demo.handler {
             HandlerSpec::Simulate(Simulate { work: WorkTime::Fixed(work), .. }) if !c.is_set("demo.handler") => {
                 Some(time(*work))
             }
             _ => None,
         },
-    },
-    Setting {
-        key: "demo.concurrency",
-        allowed: "auto, or a whole number from 1 to 1000",
-        set: |c, i| {
+    };
+    /// Number of workers at the start.
+    "demo.concurrency": Either(WORKERS) => {
+        |c, i| {
             (c.demo.concurrency, c.demo.adaptive) = limits::concurrency(i)?;
             Ok(())
         },
-        show: |c| Some(limits::show_concurrency(c.demo.concurrency, c.demo.adaptive)),
-    },
-    Setting {
-        key: "demo.handler",
-        allowed: HANDLERS,
-        set: |c, i| store(&mut c.demo.handler, handler(i)),
-        show: |c| c.is_set("demo.handler").then(|| text(&c.demo.handler)),
-    },
-    Setting {
-        key: "demo.group",
-        allowed: "a group id of 1 to 255 printable characters",
-        set: |c, i| store(&mut c.demo.group, group(i).map(Some)),
-        show: |c| c.demo.group.clone().map(Value::from),
-    },
-    Setting {
-        key: "demo.from",
-        allowed: "earliest, latest, last:NUMBER or an offset",
-        set: |c, i| store(&mut c.demo.scope.range.from, scope::parsed(i)),
-        show: |c| Some(text(&c.demo.scope.range.from)),
-    },
-    Setting {
-        key: "demo.to",
-        allowed: "latest, never or an offset",
-        set: |c, i| store(&mut c.demo.scope.range.to, scope::parsed(i)),
-        show: |c| Some(text(&c.demo.scope.range.to)),
-    },
-    Setting {
-        key: "demo.keys",
-        allowed: KEYS,
-        set: |c, i| store(&mut scope::rules(&mut c.demo.scope).filter.keys, scope::list(i)),
-        show: |c| scope::show_list(&c.demo.scope.rules.filter.keys),
-    },
-    Setting {
-        key: "demo.key_template",
-        allowed: TEMPLATE,
-        set: |c, i| store(&mut scope::rules(&mut c.demo.scope).template, scope::parsed(i).map(Some)),
-        show: |c| c.demo.scope.rules.template.as_ref().map(text),
-    },
-];
+        |c| Some(limits::show_concurrency(c.demo.concurrency, c.demo.adaptive)),
+    };
+    /// What to do with the records. Cannot be combined with `work`.
+    "demo.handler": Text(HANDLERS) => {
+        |c, i| store(&mut c.demo.handler, handler(i)),
+        |c| c.is_set("demo.handler").then(|| text(&c.demo.handler)),
+    };
+    /// The consumer group that shares the demo's work.
+    "demo.group": Text(GROUP) => demo.group as codec::Group;
+    /// Where to start in every partition.
+    "demo.from": Position("earliest, latest, last:NUMBER or an offset") => demo.scope.range.from as codec::Parsed;
+    /// Where to stop in every partition (exclusive).
+    "demo.to": Position("latest, never or an offset") => demo.scope.range.to as codec::Parsed;
+    /// Handle only keys that match one of these patterns.
+    "demo.keys": List(KEYS) => demo_rules.filter.keys;
+    /// Template of the key used for ordering, filters and per-key figures.
+    "demo.key_template": Text(TEMPLATE) => demo_rules.template as codec::Optional<codec::Parsed>;
+}

@@ -1,69 +1,80 @@
-//! The list of all settings: key, allowed values, setter and formatter. File, environment, flags and `config show` use
-//! it, and tests compare the example file with it.
+//! The list of all settings: key, kind with its bounds, help, setter and formatter. File, environment, flags,
+//! `config show` and `config schema` use it, and tests compare the example file with it.
 
-mod console;
-mod decode;
 mod demo;
-mod exec;
-mod export;
-mod failures;
-mod handling;
-mod http;
-mod journal;
+mod handlers;
 mod kafka;
-mod limits;
-mod plan;
-mod projection;
 mod run;
 mod selection;
-mod topic;
+mod table;
 mod topics;
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
-use kreplay_model::domain::SecretFormat;
 use toml::Value;
 
-use super::{Config, input::Input};
+use super::{Config, codec, input::Input, kind::Kind};
 
 /// A setting of the configuration.
 pub(super) struct Setting {
     /// Table and name, separated by a dot.
     pub(super) key: &'static str,
-    /// The allowed values, for error messages.
-    pub(super) allowed: &'static str,
+    /// The kind of its value, with bounds.
+    pub(super) kind: Kind,
+    /// What it is for, in a sentence.
+    pub(super) help: &'static str,
     /// Parses and stores a value, or returns the problem with it.
-    pub(super) set: fn(&mut Config, &Input) -> Result<(), String>,
+    set: fn(&mut Config, &Input, &Kind) -> Result<(), String>,
     /// The value as TOML; `None` if the setting has no value.
     pub(super) show: fn(&Config) -> Option<Value>,
 }
 
-const WORK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+impl Setting {
+    /// Parses and stores a value, or returns the problem with it.
+    pub(super) fn set(&self, config: &mut Config, input: &Input) -> Result<(), String> {
+        (self.set)(config, input, &self.kind)
+    }
+}
+
 const HANDLERS: &str = "null, simulate:TIME, simulate:uniform:SHORTEST:LONGEST, simulate:lognormal:MEDIAN:DEVIATION \
                         (each with ,fail=RATE or ,poison=RATE), ndjson, ndjson:FILE, ndjson:DIR/, csv:DIR, \
                         parquet:DIR, projection, projection:FILE, topic, topic:NAME, exec, exec:COMMAND, http or \
                         http:URL";
 const KEYS: &str = "a list of patterns, such as order-*";
 const TEMPLATE: &str = "text with {key}, {header.NAME}, {json.PATH} or {PATH}, such as team:{team_id}";
+const GROUP: &str = "a group id of 1 to 255 printable characters";
+const WORKERS: &[Kind] = &[Kind::Word(&["auto"]), Kind::Integer(1..=1000)];
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
 
 /// The parts of the list, in display order.
 const PARTS: [&[Setting]; 17] = [
     kafka::KAFKA,
     selection::SELECTION,
-    limits::LIMITS,
-    handling::HANDLING,
-    failures::FAILURES,
+    run::LIMITS,
+    run::HANDLING,
+    run::FAILURES,
     run::RUN,
-    journal::JOURNAL,
-    plan::PLAN,
-    decode::DECODE,
-    projection::PROJECTION,
+    run::JOURNAL,
+    run::PLAN,
+    kafka::DECODE,
+    handlers::PROJECTION,
     topics::TOPICS,
-    topic::TOPIC,
-    exec::EXEC,
-    http::HTTP,
-    export::EXPORT,
-    console::CONSOLE,
+    topics::TOPIC,
+    handlers::EXEC,
+    handlers::HTTP,
+    handlers::EXPORT,
+    demo::CONSOLE,
     demo::DEMO,
 ];
 
@@ -76,33 +87,10 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
 pub(super) const EXCLUSIVE: [(&str, &str); 3] =
     [("run.topics", "run.topics_regex"), ("run.from", "run.last"), ("demo.work", "demo.handler")];
 
-/// Settings whose values may be or contain secrets, with their format. References (`${env:NAME}`, `${file:PATH}`) are
-/// resolved in them, and they are shown masked. Their setters use [`Input::secret`] or [`Input::secret_list`].
-pub(super) const SECRETS: &[(&str, SecretFormat)] = &[
-    ("decode.schema_registry", SecretFormat::Address),
-    ("decode.username", SecretFormat::Secret),
-    ("decode.password", SecretFormat::Secret),
-    ("decode.token", SecretFormat::Secret),
-    ("projection.target", SecretFormat::Address),
-    ("exec.environment", SecretFormat::Variable),
-    ("http.url", SecretFormat::Address),
-    ("http.headers", SecretFormat::Header),
-    ("topic.properties", SecretFormat::Variable),
-];
-
-/// Settings that are paths, or have one after `sqlite:`. They are stored as absolute paths, because a run may be
-/// resumed in another directory.
-pub(super) const PATHS: &[&str] = &[
-    "decode.ca",
-    "decode.certificate",
-    "decode.private_key",
-    "projection.target",
-    "projection.definition",
-    "exec.directory",
-    "http.ca",
-    "http.client_certificate",
-    "http.client_key",
-];
+/// The setting with a key.
+pub(super) fn setting(key: &str) -> Option<&'static Setting> {
+    settings().find(|setting| setting.key == key)
+}
 
 /// The names of the tables, without duplicates.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
@@ -143,13 +131,63 @@ mod tests {
                 Value::Array(items) => Input::List(items.iter().map(|item| item.as_str().unwrap().into()).collect()),
                 other => panic!("{other}"),
             };
-            let input = match SECRETS.iter().find(|(key, _)| *key == setting.key) {
-                Some((_, format)) => resolve_input(&input, *format, &Environment::default()).unwrap(),
+            let input = match setting.kind.secret() {
+                Some(format) => resolve_input(&input, format, &Environment::default()).unwrap(),
                 None => input,
             };
             let mut again = Config::default();
-            (setting.set)(&mut again, &input).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+            setting.set(&mut again, &input).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
             assert_eq!((setting.show)(&again), Some(shown), "{}", setting.key);
+        }
+    }
+
+    /// Whether a setting accepts a value, as given in a file.
+    fn accepts(setting: &Setting, input: &Input) -> bool {
+        setting.set(&mut Config::default(), input).is_ok()
+    }
+
+    #[test]
+    fn bounds_and_words_of_kinds_are_those_of_the_settings() {
+        let alternatives = |setting: &'static Setting| match &setting.kind {
+            Kind::Either(kinds) => kinds.iter().collect(),
+            Kind::Described(kind, _) => vec![*kind],
+            kind => vec![kind],
+        };
+        for (setting, kind) in settings().flat_map(|it| alternatives(it).into_iter().map(move |kind| (it, kind))) {
+            let key = setting.key;
+            match kind {
+                Kind::Integer(range) => {
+                    let accepts = |number: u64| accepts(setting, &Input::Integer(i128::from(number)));
+                    assert!(accepts(*range.start()) && accepts(*range.end()) && !accepts(range.end() + 1), "{key}");
+                    assert!(*range.start() == 0 || !accepts(range.start() - 1), "{key}");
+                }
+                Kind::Duration(range, _) => {
+                    let accepts = |time: Duration| accepts(setting, &Input::Text(format!("{}ms", time.as_millis())));
+                    let millisecond = millis(1);
+                    assert!(accepts(*range.start()) && accepts(*range.end()), "{key}");
+                    assert!(!accepts(*range.end() + millisecond), "{key}");
+                    assert!(range.start().is_zero() || !accepts(*range.start() - millisecond), "{key}");
+                }
+                Kind::Bytes(range, _) => {
+                    let accepts = |bytes: u64| accepts(setting, &Input::Text(format!("{bytes}B")));
+                    assert!(accepts(*range.start()) && accepts(*range.end()), "{key}");
+                    assert!(!accepts(range.start() - 1) && !accepts(range.end() + 1), "{key}");
+                }
+                Kind::Word(words) => {
+                    for word in *words {
+                        assert!(accepts(setting, &Input::Text((*word).into())), "{key}: {word}");
+                    }
+                    assert!(!accepts(setting, &Input::Text("no-such-word".into())), "{key}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn each_setting_has_help() {
+        for setting in settings() {
+            assert!(setting.help.starts_with(' ') && setting.help.ends_with('.'), "{}: {}", setting.key, setting.help);
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) fn nearest_indexed(colour: Color) -> Color {
 }
 
 /// The RGB value of an index from 16 on.
-pub(crate) fn rgb(index: u8) -> (u8, u8, u8) {
+fn rgb(index: u8) -> (u8, u8, u8) {
     if index >= 232 {
         let grey = 8 + (index - 232) * 10;
         return (grey, grey, grey);

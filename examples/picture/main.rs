@@ -6,6 +6,9 @@
 //! that the console shows when 70 % of the events are handled. For a path that ends in `.txt`, it writes the frame as
 //! text.
 
+mod shape;
+mod svg;
+
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -56,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let frame = capture?.frame(&theme);
     for path in &paths {
         let is_text = path.extension().is_some_and(|ending| ending == "txt");
-        let picture = if is_text { capture::text(&frame) } else { capture::svg(&frame, &theme) };
+        let picture = if is_text { capture::text(&frame) } else { svg::svg(&frame, &theme) };
         write(path, &picture)?;
     }
     Ok(())

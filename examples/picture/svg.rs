@@ -2,21 +2,13 @@
 
 use std::fmt::Write as _;
 
+use kreplay::{console::theme::Theme, feed::cells::width};
 use ratatui::{
     buffer::{Buffer, Cell},
     style::{Color, Modifier},
 };
 
-use super::cells;
-use crate::{
-    number,
-    text::width,
-    theme::{Theme, indexed_rgb},
-};
-
-mod shape;
-
-use shape::{Shape, rect};
+use crate::shape::{Shape, rect};
 
 /// Width and height of a cell in pixels.
 const CELL: (f64, f64) = (8.4, 18.0);
@@ -28,7 +20,6 @@ const BASELINE: f64 = 13.6;
 const MARGIN: f64 = 12.0;
 
 /// Renders a frame. Colours that the theme leaves to the terminal become light on dark.
-#[must_use]
 pub fn svg(buffer: &Buffer, theme: &Theme) -> String {
     let defaults = DefaultColours {
         fg: hex(theme.base.fg.unwrap_or(Color::Reset), "#c8d0dc"),
@@ -81,7 +72,7 @@ fn runs(buffer: &Buffer, y: u16, defaults: &DefaultColours) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (x, cell) in cells(buffer, y) {
         let style = CellStyle::of(cell, defaults);
-        let wide = number::cells(width(cell.symbol())).max(1);
+        let wide = cell_count(cell.symbol()).max(1);
         match runs.last_mut() {
             Some(last) if last.style == style && style.shape.is_none_or(Shape::joins) => {
                 last.cells += wide;
@@ -119,9 +110,9 @@ impl Run {
     fn write_text(&self, out: &mut String, left: f64, top: f64) {
         let text = self.text.trim_end();
         let start = text.len() - text.trim_start().len();
-        let left = left + f64::from(number::cells(width(&text[..start]))) * CELL.0;
+        let left = left + f64::from(cell_count(&text[..start])) * CELL.0;
         let text = &text[start..];
-        let wide = f64::from(number::cells(width(text))) * CELL.0;
+        let wide = f64::from(cell_count(text)) * CELL.0;
         let modifiers = self.style.modifiers;
         let bold = if modifiers.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
         let line = if modifiers.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
@@ -137,6 +128,24 @@ impl Run {
     }
 }
 
+/// The width of a text in cells.
+fn cell_count(text: &str) -> u16 {
+    u16::try_from(width(text)).unwrap_or(u16::MAX)
+}
+
+/// The cells of a row, without those covered by a wide character.
+fn cells(buffer: &Buffer, y: u16) -> impl Iterator<Item = (u16, &Cell)> {
+    let mut covered_to = 0;
+    (buffer.area.left()..buffer.area.right()).filter_map(move |x| {
+        let cell = buffer.cell((x, y))?;
+        if x < covered_to {
+            return None;
+        }
+        covered_to = x + cell_count(cell.symbol()).max(1);
+        Some((x, cell))
+    })
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -146,7 +155,8 @@ fn hex(colour: Color, reset: &str) -> String {
     let (r, g, b) = match colour {
         Color::Reset => return reset.to_owned(),
         Color::Rgb(r, g, b) => (r, g, b),
-        Color::Indexed(index @ 16..) => indexed_rgb(index),
+        Color::Indexed(index @ 232..) => [8 + (index - 232) * 10; 3].into(),
+        Color::Indexed(index @ 16..) => (level(index, 36), level(index, 6), level(index, 1)),
         Color::Black | Color::Indexed(0) => (0, 0, 0),
         Color::Red | Color::Indexed(1) => (205, 0, 0),
         Color::Green | Color::Indexed(2) => (0, 205, 0),
@@ -165,4 +175,29 @@ fn hex(colour: Color, reset: &str) -> String {
         Color::White | Color::Indexed(15) => (255, 255, 255),
     };
     format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// One part of a colour of the 6×6×6 cube of 256-colour terminals.
+fn level(index: u8, divisor: u8) -> u8 {
+    [0, 95, 135, 175, 215, 255][usize::from((index - 16) / divisor % 6)]
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay::console::theme::ThemeChoice;
+    use ratatui::{layout::Rect, style::Style};
+
+    use super::*;
+
+    #[test]
+    fn a_frame_is_drawn_with_escaped_text_in_the_colours_of_the_theme() {
+        let theme = Theme::load(&ThemeChoice::Dark).unwrap();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 2));
+        buffer.set_string(0, 0, "Throughput 漢字 ▁▂━", theme.base);
+        buffer.set_string(0, 1, "<script>&", Style::new().fg(Color::Indexed(46)));
+        let picture = svg(&buffer, &theme);
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+        assert!(picture.contains("Throughput") && picture.contains("#10151c") && picture.contains("#00ff00"));
+        assert!(picture.contains("&lt;script&gt;&amp;") && !picture.contains("<script"), "{picture}");
+    }
 }
