@@ -3,7 +3,9 @@
 mod checkpoints;
 mod dead_letters;
 mod engine;
+mod failure_policy;
 mod group;
+mod lag_guard;
 mod lanes;
 mod limits;
 mod options;
@@ -15,6 +17,10 @@ mod reorder;
 mod run;
 mod scheduler;
 mod session;
+mod shown_key;
+#[cfg(test)]
+mod simulation;
+mod stop_token;
 
 pub use checkpoints::JournalOptions;
 pub use checkpoints::settings_text;

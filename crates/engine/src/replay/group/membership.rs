@@ -117,9 +117,9 @@ impl RunMembership {
 
     /// The index of a partition in the run. If the run follows the log, an unknown partition joins it.
     fn index_or_join(&self, id: &TopicPartition) -> Option<u32> {
-        let known = self.engine.index_of(id);
+        let known = self.engine.partitions.index_of(id);
         if let Some(index) = known {
-            return known.filter(|_| !self.engine.partitions[index as usize].lock().log_is_gone());
+            return known.filter(|_| !self.engine.partitions.lock(index).log_is_gone());
         }
         if !self.engine.plan.follow {
             return None;
@@ -138,8 +138,8 @@ impl RunMembership {
 
     /// Whether this is a partition of the run whose topic was recreated.
     fn is_recreated(&self, id: &TopicPartition) -> bool {
-        let index = self.engine.index_of(id);
-        index.is_some_and(|index| self.engine.partitions[index as usize].lock().log_is_gone())
+        let index = self.engine.partitions.index_of(id);
+        index.is_some_and(|index| self.engine.partitions.lock(index).log_is_gone())
     }
 
     /// The assignments since the last call: partition and epoch.
@@ -167,7 +167,7 @@ impl RunMembership {
             // The target's transactions commit the group's offsets. A second commit would interfere.
             return None;
         }
-        self.engine.with(index, |partition| {
+        self.engine.partitions.with(index, |partition| {
             // A position in a recreated log is meaningless.
             let is_ours = partition.epoch == epoch && !partition.log_is_gone();
             let position = partition.position().filter(|_| is_ours)?;
@@ -195,7 +195,7 @@ impl RunMembership {
         let positions: Vec<_> = assigned_epochs
             .into_iter()
             // A failed partition may be the reason for a refused commit: nothing can be committed for a deleted topic.
-            .filter(|(index, _)| !(is_repeated && self.engine.partitions[*index as usize].lock().has_failed()))
+            .filter(|(index, _)| !(is_repeated && self.engine.partitions.lock(*index).has_failed()))
             .filter_map(|(index, epoch)| self.position_to_commit(index, epoch, true))
             .collect();
         let result = commit(&positions);
@@ -220,7 +220,7 @@ impl RunMembership {
         }
         let assigned_epochs = self.assigned_epochs.lock().clone();
         assigned_epochs.into_iter().all(|(index, epoch)| {
-            let partition = self.engine.partitions[index as usize].lock();
+            let partition = self.engine.partitions.lock(index);
             // Positions past filtered records may not be committed yet.
             let is_withheld = partition.filtered > 0 && self.engine.matches.is_open();
             partition.epoch != epoch || is_withheld || partition.is_acknowledged()
@@ -232,9 +232,9 @@ impl RunMembership {
         let assigned_epochs = self.assigned_epochs.lock();
         partitions
             .iter()
-            .filter_map(|id| self.engine.index_of(id))
+            .filter_map(|id| self.engine.partitions.index_of(id))
             .filter_map(|index| assigned_epochs.get(&index).map(|epoch| (index, *epoch)))
-            .filter(|(index, epoch)| self.engine.partitions[*index as usize].lock().epoch == *epoch)
+            .filter(|(index, epoch)| self.engine.partitions.lock(*index).epoch == *epoch)
             .collect()
     }
 
@@ -246,7 +246,7 @@ impl RunMembership {
         assigned_epochs
             .iter()
             .filter(|(index, epoch)| {
-                let partition = self.engine.partitions[**index as usize].lock();
+                let partition = self.engine.partitions.lock(**index);
                 partition.epoch != **epoch && partition.reached().is_none()
             })
             .map(|(index, _)| *index)
@@ -256,10 +256,10 @@ impl RunMembership {
     /// Re-adopts an orphaned partition at the group's committed offset (or the target's position). `seek` must move the
     /// fetch position there first; if it returns `false`, the partition stays orphaned.
     pub fn adopt(&self, index: u32, from: OrphanStart, seek: impl FnOnce(Offset) -> bool) {
-        let first = self.engine.planned[index as usize].first;
+        let first = self.engine.partitions.planned(index).first;
         let (OrphanStart::Committed(offset) | OrphanStart::Target { target_position: offset, .. }) = from;
         let wanted = offset.unwrap_or(first).max(first);
-        let start = self.engine.partitions[index as usize].lock().start_from(wanted.get());
+        let start = self.engine.partitions.lock(index).start_from(wanted.get());
         if !Offset::new(start).is_some_and(seek) {
             return;
         }
@@ -273,16 +273,17 @@ impl RunMembership {
             self.engine.scheduler.assign(std::iter::once((index, self.number)));
         }
         self.note_change(&[index], Some(self.number));
-        self.engine
-            .events
-            .push(EventKind::Assigned { member: self.name.clone(), partitions: vec![self.engine.id(index).clone()] });
+        self.engine.events.push(EventKind::Assigned {
+            member: self.name.clone(),
+            partitions: vec![self.engine.partitions.id(index).clone()],
+        });
     }
 
     /// Begins a partition at the group's committed offset, if that lies within the plan's range. Below the range
     /// reading starts at its first offset. Above the range nothing is left to read: the range is never read again, and
     /// the committed offset never moves back.
     fn begin(&self, index: u32, committed: Option<Offset>) -> StartAt {
-        let (wanted, start, epoch, id, end) = self.engine.with(index, |partition| {
+        let (wanted, start, epoch, id, end) = self.engine.partitions.with(index, |partition| {
             let wanted = committed.map_or(partition.first, Offset::get).max(partition.first);
             let epoch = partition.epoch + 1;
             let handled_earlier = self.handled_earlier.lock().remove(&partition.id).unwrap_or_default();
@@ -298,16 +299,14 @@ impl RunMembership {
             if committed < wanted {
                 let range = &self.engine.plan.selection.scope.range;
                 let what = if range.is_from_earliest() { "the log's start" } else { "the start of the plan" };
-                self.engine.events.push(EventKind::Warning {
-                    text: format!("{id}: the committed position is below {what}; continuing from {wanted}"),
-                });
+                self.engine
+                    .events
+                    .warn(format!("{id}: the committed position is below {what}; continuing from {wanted}"));
             } else if committed > end {
-                self.engine.events.push(EventKind::Warning {
-                    text: format!(
-                        "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left to \
+                self.engine.events.warn(format!(
+                    "{id}: the group has committed {committed}, above the plan's end {end}; nothing is left to \
                          read for this group"
-                    ),
-                });
+                ));
             }
         }
         self.start_reading(index, epoch, start)
@@ -321,7 +320,7 @@ impl RunMembership {
         committed: Option<Offset>,
         start_events: &mut StartEvents,
     ) -> StartAt {
-        let (start, epoch) = self.engine.with(index, |partition| {
+        let (start, epoch) = self.engine.partitions.with(index, |partition| {
             let start_position =
                 StartPosition { target_position, committed, first: partition.first, end: partition.end };
             // Later assignments may differ by the last records: a target stores positions only with its next
@@ -347,7 +346,7 @@ impl RunMembership {
     /// Reads the partition under this assignment from now on.
     fn start_reading(&self, index: u32, epoch: u32, start: i64) -> StartAt {
         if let Some(member) = self.member.get() {
-            self.engine.holders.lock().insert(index, (epoch, member.clone()));
+            self.engine.group.hold(index, epoch, member.clone());
         }
         self.engine.scheduler.fence(std::iter::once((index, epoch)));
         self.engine.reorder_begin(index, epoch, start);
@@ -358,7 +357,7 @@ impl RunMembership {
 
     /// Claims partitions in the target. Returns the target's positions, or `None` if the run failed or is ending.
     pub fn claim(&self, indexes: &[u32]) -> Option<Vec<Option<Offset>>> {
-        let ids: Vec<TopicPartition> = indexes.iter().map(|index| self.engine.id(*index).clone()).collect();
+        let ids = self.engine.partitions.ids(indexes);
         claim(&self.engine, self.client.as_ref(), &ids, CLAIM_TIMEOUT.min(self.longest_wait))
     }
 
@@ -372,7 +371,7 @@ impl RunMembership {
             .iter()
             .filter_map(|(id, committed)| {
                 let committed = committed.as_ref().ok()?.as_ref()?.get();
-                let partition = self.engine.partitions[self.engine.index_of(id)? as usize].lock();
+                let partition = self.engine.partitions.lock(self.engine.partitions.index_of(id)?);
                 let is_first_assignment =
                     partition.epoch == 0 && partition.first < committed && committed <= partition.end;
                 is_first_assignment.then_some(id)
@@ -381,13 +380,11 @@ impl RunMembership {
         if let Some(first) = beyond_start.first() {
             let more =
                 if beyond_start.len() > 1 { format!(" and {} more", beyond_start.len() - 1) } else { String::new() };
-            self.engine.events.push(EventKind::Notice {
-                text: format!(
-                    "{first}{more}: the group has committed further than from {} and continues from there; another \
+            self.engine.events.notice(format!(
+                "{first}{more}: the group has committed further than from {} and continues from there; another \
                      --group would start over",
-                    range.from
-                ),
-            });
+                range.from
+            ));
         }
     }
 
@@ -400,7 +397,7 @@ impl RunMembership {
             PositionSource::Acknowledged
         };
         for &(index, epoch) in current_assignments {
-            self.engine.with(index, |partition| {
+            self.engine.partitions.with(index, |partition| {
                 if partition.epoch != epoch {
                     return;
                 }
@@ -412,15 +409,8 @@ impl RunMembership {
                 }
             });
         }
-        {
-            let mut holders = self.engine.holders.lock();
-            for (index, epoch) in current_assignments {
-                if holders.get(index).is_some_and(|(holds, _)| holds == epoch) {
-                    holders.remove(index);
-                }
-            }
-        }
-        let released: Vec<u32> = partitions.iter().filter_map(|id| self.engine.index_of(id)).collect();
+        self.engine.group.release(current_assignments);
+        let released: Vec<u32> = partitions.iter().filter_map(|id| self.engine.partitions.index_of(id)).collect();
         self.assigned_epochs.lock().retain(|index, _| !released.contains(index));
         let indexes: Vec<u32> = current_assignments.iter().map(|(index, _)| *index).collect();
         self.note_change(&indexes, None);
@@ -505,9 +495,9 @@ impl Membership for RunMembership {
         let unplanned_partitions =
             partitions.iter().zip(&indexes).filter(|((id, _), index)| index.is_none() && !self.is_recreated(id));
         for ((id, _), _) in unplanned_partitions {
-            if self.engine.unplanned_partitions.lock().insert(id.clone()) {
+            if self.engine.group.note_unplanned(id) {
                 let text = format!("{id} is not part of the plan and is ignored");
-                self.engine.events.push(EventKind::Warning { text });
+                self.engine.events.warn(text);
             }
         }
         let (begun, starts) = if self.engine.position_store() == PositionStore::Run {
@@ -534,11 +524,11 @@ impl Membership for RunMembership {
     }
 
     fn note(&self, id: &TopicPartition, committed: Offset) -> String {
-        if self.engine.commit_notes_refused.load(Relaxed) {
+        if self.engine.group.refuses_notes() {
             return String::new();
         }
-        let Some(index) = self.engine.index_of(id) else { return String::new() };
-        self.engine.partitions[index as usize].lock().commit_note(committed.get())
+        let Some(index) = self.engine.partitions.index_of(id) else { return String::new() };
+        self.engine.partitions.lock(index).commit_note(committed.get())
     }
 
     fn revoking(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Offset)> {
@@ -549,13 +539,11 @@ impl Membership for RunMembership {
         if self.engine.scheduler.wait_drained(&indexes, wait) {
             self.engine.release_partitions(&indexes);
         } else {
-            self.engine.events.push(EventKind::Warning {
-                text: format!(
-                    "{} did not finish its records in flight within {} s; its next owner will process them again",
-                    self.name,
-                    wait.as_secs()
-                ),
-            });
+            self.engine.events.warn(format!(
+                "{} did not finish its records in flight within {} s; its next owner will process them again",
+                self.name,
+                wait.as_secs()
+            ));
         }
         // Positions that were already sent are sent again, unless the coordinator has acknowledged them.
         let again = !self.is_confirmed.load(Relaxed);
@@ -569,12 +557,10 @@ impl Membership for RunMembership {
         let current_assignments = self.current_assignments(partitions);
         self.release(partitions, &current_assignments);
         if let Some(reason) = failure {
-            self.engine.events.push(EventKind::Warning {
-                text: format!(
-                    "{}: the last positions could not be committed; their records will be processed again: {reason}",
-                    self.name
-                ),
-            });
+            self.engine.events.warn(format!(
+                "{}: the last positions could not be committed; their records will be processed again: {reason}",
+                self.name
+            ));
         }
         if !partitions.is_empty() {
             self.engine.events.push(EventKind::Revoked { member: self.name.clone(), partitions: partitions.to_vec() });
@@ -590,22 +576,20 @@ impl Membership for RunMembership {
 
     fn notes_refused(&self) {
         self.commit_again();
-        if !self.engine.commit_notes_refused.swap(true, Relaxed) {
-            self.engine.events.push(EventKind::Warning {
-                text:
-                    "the broker rejects long metadata with committed offsets (offset.metadata.max.bytes), so positions \
+        if self.engine.group.note_refusal() {
+            self.engine.events.warn(
+                "the broker rejects long metadata with committed offsets (offset.metadata.max.bytes), so positions \
                      are committed without it: records handled above a position are handled again by the \
-                     partition's next owner"
-                        .into(),
-            });
+                     partition's next owner",
+            );
         }
     }
 
     fn committed(&self, positions: &[(TopicPartition, Offset)]) {
         for (id, position) in positions {
-            let Some(index) = self.engine.index_of(id) else { continue };
+            let Some(index) = self.engine.partitions.index_of(id) else { continue };
             let Some(epoch) = self.assigned_epochs.lock().get(&index).copied() else { continue };
-            let mut partition = self.engine.partitions[index as usize].lock();
+            let mut partition = self.engine.partitions.lock(index);
             if partition.epoch == epoch {
                 partition.acknowledge(position.get());
             }
@@ -622,13 +606,13 @@ impl Membership for RunMembership {
         let mut reported = self.reported.lock();
         if reported.as_ref().is_none_or(|(text, at)| text != reason || at.elapsed() >= REPEATED_WARNING_INTERVAL) {
             *reported = Some((reason.to_owned(), Instant::now()));
-            self.engine.events.push(EventKind::Warning { text: format!("{}: {reason}", self.name) });
+            self.engine.events.warn(format!("{}: {reason}", self.name));
         }
     }
 
     fn keep_waiting(&self, waited: Duration) -> bool {
         let is_over =
-            self.engine.reading_stopped() && !self.is_committing_final.load(Relaxed) || self.engine.failure().is_some();
+            self.engine.reading_stopped() && !self.is_committing_final.load(Relaxed) || self.engine.status.has_failed();
         !is_over && waited < COMMITTED_OFFSETS_TIMEOUT.min(self.longest_wait)
     }
 }

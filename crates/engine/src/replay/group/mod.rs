@@ -1,5 +1,6 @@
-//! Consumer groups: the assignments of this process's members, and rebalances.
+//! Consumer groups: this process's members, their assignments, and rebalances.
 
+pub mod member;
 pub mod membership;
 #[cfg(test)]
 mod membership_test;

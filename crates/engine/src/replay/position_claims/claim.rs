@@ -4,17 +4,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc::{RecvTimeoutError, channel},
     },
     time::{Duration, Instant},
 };
 
 use kreplay_kafka::Client;
-use kreplay_model::{
-    domain::{Offset, TopicPartition},
-    feed::EventKind,
-};
+use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::logs::{check_ends, look_up};
 use crate::{
@@ -32,22 +28,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const MAX_ATTEMPTS: u32 = 3;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Counts a claim as pending while it lives.
-struct PendingClaim(Arc<AtomicUsize>);
-
-impl PendingClaim {
-    fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for PendingClaim {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
 /// Claims partitions for a run. Returns the target's position of each, or `None` if the run failed or had to end
 /// meanwhile; then nothing of them may be read. A pending claim continues on its thread. Without a client it is not
 /// checked whether the target's positions belong to these logs.
@@ -63,7 +43,7 @@ pub fn claim(
     }
     let source = Arc::clone(engine.handlers.get()?);
     let (answer, answers) = channel();
-    let pending = PendingClaim::begin(&engine.claims.pending);
+    let pending = engine.claims.begin();
     let request = ClaimRequest { engine: Arc::clone(engine), source, client: client.cloned(), ids: ids.to_vec() };
     let spawned = std::thread::Builder::new().name("claim".into()).spawn(move || {
         let _pending = pending;
@@ -79,7 +59,7 @@ pub fn claim(
     loop {
         match answers.recv_timeout(POLL_INTERVAL) {
             Ok(Ok(positions)) => {
-                *engine.claims.last.lock() = Some(Instant::now());
+                engine.claims.note_claimed();
                 return Some(positions);
             }
             Ok(Err(error)) => {
@@ -104,7 +84,7 @@ pub fn claim(
             Err(RecvTimeoutError::Timeout) if begun.elapsed() >= NOTICE_DELAY && !is_reported => {
                 is_reported = true;
                 let text = format!("waiting for the handler's target to release {} partitions", ids.len());
-                engine.events.push(EventKind::Notice { text });
+                engine.events.notice(text);
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -125,9 +105,8 @@ impl ClaimRequest {
         loop {
             attempts += 1;
             match self.try_once() {
-                Err(error) if !error.is_final() && attempts < MAX_ATTEMPTS && !self.engine.reading_stopped() => {
-                    std::thread::sleep(RETRY_DELAY);
-                }
+                Err(error)
+                    if !error.is_final() && attempts < MAX_ATTEMPTS && !self.engine.stop_reading.wait(RETRY_DELAY) => {}
                 answer => return answer,
             }
         }

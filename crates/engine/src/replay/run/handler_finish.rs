@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::feed::{EventKind, RunState};
+use kreplay_model::feed::RunState;
 
 use crate::{
     handler::{HandlerError, HandlerSource, RunEnd},
@@ -83,7 +83,7 @@ impl HandlerFinish {
                 if self.begun.elapsed() >= NOTICE_DELAY && !std::mem::replace(&mut self.is_reported, true) {
                     let text = "all records are settled; waiting for the handler to finish its target, which may take \
                                 a while";
-                    engine.events.push(EventKind::Notice { text: text.into() });
+                    engine.events.notice(text);
                 }
                 return None;
             }

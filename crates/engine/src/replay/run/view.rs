@@ -14,7 +14,10 @@ use kreplay_model::{
 use super::{Run, outlook::RunObservation, rate::Rate};
 use crate::{
     plan::{Workload, held_back, predict},
-    replay::partition::{PartitionRun, key_groups::Digest},
+    replay::{
+        lag_guard::LagGuardThread,
+        partition::{PartitionRun, key_groups::Digest},
+    },
 };
 
 /// The rates that are updated from one view to the next.
@@ -58,13 +61,13 @@ impl Run {
         let quarantine = self.quarantine_view(now);
         let (_, in_flight) = self.engine.scheduler.load();
         let is_stalled = in_flight == 0
-            && (self.state == RunState::Paused
+            && (self.state() == RunState::Paused
                 || quarantine.awaits_decision
                 || retrying.is_some_and(|retrying| retrying.alone));
         let PartitionSums { totals, digest, partitions, mut observation } =
             self.read_partitions(now, handling_s, is_stalled);
         let unfinished = partitions.iter().filter(|partition| partition.lag != Lag::Known(0)).count();
-        self.engine.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
+        self.engine.memory.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
         let throughput = if has_ended {
             Throughput {
                 records_per_s: per_s(totals.handled, handling_s),
@@ -83,7 +86,7 @@ impl Run {
         let workers = self.worker_views(now, &partitions, is_stalled);
         RunView {
             id: self.id.clone(),
-            state: self.state,
+            state: self.state(),
             started_at: Some(self.started_at),
             elapsed_s,
             handling_s,
@@ -101,22 +104,22 @@ impl Run {
                 adaptive: self.tuner.is_some(),
                 single_threaded: self.engine.settings.single_threaded,
                 rate: self.rate,
-                guard: self.engine.guard_view(),
+                guard: self.lag_guard.as_ref().map(LagGuardThread::view),
             },
             rebalancing,
-            latency: latency_ms(&self.engine.latency_ns.lock()),
-            journey: self.engine.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
+            latency: latency_ms(&self.engine.counters.latency_ns.lock()),
+            journey: self.engine.counters.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
             commit_s: self.commit_s(),
             ideal,
             totals,
             throughput,
             digest: digest.to_string(),
-            buffered_bytes: if has_ended { 0 } else { self.engine.held.load(Relaxed) },
+            buffered_bytes: if has_ended { 0 } else { self.engine.memory.held_bytes() },
             workers,
             partitions,
             rebalances: self.finished_rebalances.clone(),
-            error: self.error.clone().or_else(|| self.engine.failure()),
-            paused_by: self.engine.paused_by().map(|cause| cause.reason),
+            error: self.error.clone().or_else(|| self.engine.status.failure()),
+            paused_by: self.engine.scheduler.pausing_failure().map(|failure| failure.reason),
             paused_record: self.paused_record(),
             quarantine,
             effects: self.source.effects(),
@@ -176,13 +179,13 @@ impl Run {
             repeated: before.repeated,
             lost: before.lost,
             lanes: self.engine.scheduler.lanes_used(),
-            retried: self.engine.retried.load(Relaxed),
-            skipped: self.engine.skipped.load(Relaxed),
-            barriers: self.engine.barriers.load(Relaxed),
-            dead_lettered: self.engine.dead_lettered.load(Relaxed),
-            unkeyed: self.engine.unkeyed.load(Relaxed),
-            unjudged: self.engine.unjudged.load(Relaxed),
-            unjudged_dropped: self.engine.unjudged_dropped.load(Relaxed),
+            retried: self.engine.counters.retried.load(Relaxed),
+            skipped: self.engine.counters.skipped.load(Relaxed),
+            barriers: self.engine.counters.barriers.load(Relaxed),
+            dead_lettered: self.engine.counters.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.counters.unkeyed.load(Relaxed),
+            unjudged: self.engine.counters.unjudged.load(Relaxed),
+            unjudged_dropped: self.engine.counters.unjudged_dropped.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         }
@@ -217,7 +220,7 @@ impl Run {
         let before = self.before.handling_s;
         let Some(first) = self.engine.scheduler.first_taken() else { return before };
         let (_, in_flight) = self.engine.scheduler.load();
-        let end = match self.engine.last_done() {
+        let end = match self.engine.counters.last_done() {
             Some(last) if self.state.is_over() || in_flight == 0 => last,
             _ => now,
         };
@@ -227,7 +230,7 @@ impl Run {
     fn plan_view(&self) -> PlanView {
         let (plan, settings) = (&self.engine.plan, &self.engine.settings);
         PlanView {
-            topics: self.engine.topics.iter().cloned().collect(),
+            topics: self.engine.topics.to_vec(),
             partitions: self.engine.partitions.len(),
             records: plan.records(),
             held_back: held_back::total(&plan.held_back),
@@ -252,7 +255,7 @@ impl Run {
         let settings = &self.engine.settings;
         match settings.tier {
             // In a group each member has a client and a thread with every tier.
-            Tier::Auto if settings.group.is_none() && self.engine.clients.load(Relaxed) > 1 => {
+            Tier::Auto if settings.group.is_none() && self.engine.ingress.clients.load(Relaxed) > 1 => {
                 format!("{} ({})", Tier::Auto, Tier::Dedicated)
             }
             Tier::Auto => format!("{} ({})", Tier::Auto, Tier::Buffered),
@@ -270,8 +273,8 @@ impl Run {
 
     /// Seconds from the end of the last handling to the last commit, once both are known.
     fn commit_s(&self) -> Option<f64> {
-        let committed = (*self.engine.committed.lock()).filter(|_| self.state.is_over())?;
-        Some(committed.saturating_duration_since(self.engine.last_done()?).as_secs_f64())
+        let committed = self.engine.group.final_commit().filter(|_| self.state.is_over())?;
+        Some(committed.saturating_duration_since(self.engine.counters.last_done()?).as_secs_f64())
     }
 
     fn worker_views(&mut self, now: Instant, partitions: &[PartitionView], is_stalled: bool) -> Vec<WorkerView> {
@@ -325,7 +328,7 @@ impl Run {
             heaviest_partition = heaviest_partition.max(partition.handled);
             for (group, count) in partition.groups.counts() {
                 // Records without a key only wait for each other within their partition.
-                let lane = if self.engine.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
+                let lane = if self.engine.ingress.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
                 *keys.entry(lane).or_default() += count;
             }
         }
@@ -347,7 +350,7 @@ impl Run {
         // Workers that mostly waited although the buffers were never full were waiting for reading.
         let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
         let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
-        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
+        let starved = !self.engine.memory.was_full() && expected_s.is_none() && busy < 0.5 && !held_back;
         let heaviest = keys.iter().max_by_key(|(_, count)| **count);
         let ideal = predict(&Workload {
             ordering: self.engine.settings.ordering,
@@ -377,7 +380,7 @@ impl Run {
             }
             _ => held_back.then_some(handling_s),
         }
-        .map(|by_rate| if held_back && self.engine.guard_view().is_some() { by_rate.max(handling_s) } else { by_rate })
+        .map(|by_rate| if held_back && self.lag_guard.is_some() { by_rate.max(handling_s) } else { by_rate })
     }
 
     fn started_to_end_s(&self) -> f64 {
