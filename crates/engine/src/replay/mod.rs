@@ -1,5 +1,6 @@
 //! The engine: fetchers fill lanes, workers take batches from lanes, and positions advance as records are settled.
 
+mod background_task;
 mod checkpoints;
 mod dead_letters;
 mod engine;

@@ -5,12 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{
-    domain::Ordering,
-    feed::{EventKind, Owner},
-};
+use kreplay_model::{domain::Ordering, feed::EventKind};
 
 use super::fixture::Fixture;
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::{

@@ -6,12 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use kreplay_model::{
-    domain::Record,
-    feed::{EventLog, Owner},
-};
+use kreplay_model::{domain::Record, feed::EventLog};
 
 use super::{counters::RunCounters, partitions::RunPartitions};
+use crate::replay::partition::Owner;
 use crate::rules::Rules;
 
 /// Whether any record has passed the filter.

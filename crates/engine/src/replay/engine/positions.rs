@@ -1,8 +1,7 @@
 //! Where the positions of a run are stored, and partitions that begin at a stored position.
 
-use kreplay_model::feed::Owner;
-
 use super::Engine;
+use crate::replay::partition::Owner;
 use crate::{handler::PositionStore, journal::StoredPartition};
 
 impl Engine {

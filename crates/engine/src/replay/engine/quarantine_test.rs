@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::feed::Owner;
 use proptest::prelude::*;
 
 use super::fixture::{Fixture, HOLE, Log};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     journal::{GroupsChange, StoredPartition},

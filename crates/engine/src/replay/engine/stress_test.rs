@@ -8,14 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{
-    domain::{Ordering, RateLimit},
-    feed::Owner,
-};
+use kreplay_model::domain::{Ordering, RateLimit};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{Engine, fixture::Fixture};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, Handler, LaneFailure, LaneRun},
     replay::{limits::limiter::Throttle, run::worker},

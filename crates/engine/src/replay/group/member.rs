@@ -15,6 +15,7 @@ use kreplay_model::feed::LastReport;
 use parking_lot::Mutex;
 
 use super::{
+    final_commits::UncommittedGuard,
     membership::{OrphanStart, RunMembership},
     rebalance::Rebalances,
 };
@@ -56,35 +57,6 @@ pub struct GroupContext {
     pub headers: bool,
     /// The number of members whose positions may still have to be committed.
     pub uncommitted_members: Arc<AtomicUsize>,
-}
-
-/// Counts a member among those with positions to commit, until it has none or has left.
-struct UncommittedGuard {
-    count: Arc<AtomicUsize>,
-    is_counted: bool,
-}
-
-impl UncommittedGuard {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self { count: Arc::clone(count), is_counted: true }
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_counted) {
-            self.count.fetch_sub(1, Relaxed);
-        }
-    }
-
-    fn has_others(&self) -> bool {
-        self.count.load(Relaxed) > usize::from(self.is_counted)
-    }
-}
-
-impl Drop for UncommittedGuard {
-    fn drop(&mut self) {
-        self.clear();
-    }
 }
 
 impl MemberThread {

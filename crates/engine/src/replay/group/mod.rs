@@ -1,5 +1,6 @@
 //! Consumer groups: this process's members, their assignments, and rebalances.
 
+mod final_commits;
 pub mod member;
 pub mod membership;
 #[cfg(test)]

@@ -7,10 +7,7 @@ use std::{
 };
 
 use kreplay_kafka::{Catalog, Client, ClientError, Consumer, LogEnds, Reader, share_out};
-use kreplay_model::{
-    domain::{Offset, Tier, TopicPartition},
-    feed::Owner,
-};
+use kreplay_model::domain::{Offset, Tier, TopicPartition};
 
 use super::{
     choice::{ClientChoice, Clients, ReadingObservation},
@@ -22,6 +19,7 @@ use super::{
     shares::{ShareChange, Shares},
     stall_detector::StallDetector,
 };
+use crate::replay::partition::Owner;
 use crate::{
     handler::PositionStore,
     replay::{engine::Engine, position_claims::take_over, probe::FetchPacer},

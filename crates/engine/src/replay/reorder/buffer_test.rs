@@ -8,10 +8,11 @@ use std::{
 
 use kreplay_model::{
     domain::{Offset, RecordBufferBuilder, Route, TopicPartition, hash_key},
-    feed::{EventLog, Owner},
+    feed::EventLog,
 };
 use proptest::prelude::*;
 
+use crate::replay::partition::Owner;
 use crate::{
     handler::LaneRun,
     journal::StoredPartition,

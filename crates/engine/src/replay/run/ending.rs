@@ -2,12 +2,13 @@
 
 use std::{thread::JoinHandle, time::Instant};
 
-use kreplay_model::feed::{EventKind, Owner, PartitionState, RunState};
+use kreplay_model::feed::{EventKind, PartitionState, RunState};
 
 use super::{
     Reading, Run,
     handler_finish::{FinishError, HandlerFinish},
 };
+use crate::replay::partition::Owner;
 use crate::{
     handler::{PositionStore, RunEnd},
     replay::engine::Engine,

@@ -6,6 +6,7 @@ pub mod error;
 mod failures;
 mod handled_late;
 mod handler_finish;
+mod ideal_time;
 mod outlook;
 mod pace;
 mod partition_assignment;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kreplay_model::{
     domain::{Lag, Ordering, RateLimit},
-    feed::{Bottleneck, CurrentLimit, Owner, Prediction, RunState, Totals},
+    feed::{Bottleneck, CurrentLimit, Prediction, RunState, Totals},
 };
 
 use super::{
@@ -175,13 +175,7 @@ impl Run {
                     handled = partition.groups.counts().map(|(group, count)| (lane(group), count)).collect();
                     lanes += handled.len();
                 }
-                let owner = match &partition.owner {
-                    Owner::Worker(worker) if by_partition => Some(*worker),
-                    Owner::Member(name) if by_partition => {
-                        name.rsplit('-').next().and_then(|number| number.parse().ok())
-                    }
-                    _ => None,
-                };
+                let owner = partition.owner.worker().filter(|_| by_partition);
                 PartitionLeft {
                     unfinished: waits - quarantined_here,
                     unread,

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Instant};
 
 use kreplay_model::{
     domain::{Ordering, TopicPartition},
-    feed::{EventKind, Owner, RebalanceKind},
+    feed::{EventKind, RebalanceKind},
 };
 
 use super::Run;
+use crate::replay::partition::Owner;
 use crate::schedule::assign;
 
 /// A partition that moves to another worker.
@@ -43,8 +44,7 @@ impl Run {
             .iter()
             .map(|partition| {
                 let partition = partition.lock();
-                let owner = if let Owner::Worker(worker) = partition.owner { Some(worker) } else { None };
-                (partition.lag().known().unwrap_or(0), owner)
+                (partition.lag().known().unwrap_or(0), partition.owner.worker())
             })
             .unzip();
         let owners = assign(&remaining, &current, self.wanted_workers);

@@ -6,7 +6,7 @@ use chrono::Utc;
 use kreplay_kafka::{KafkaConfig, MemberConfig, ReaderRole};
 use kreplay_model::{
     domain::Ordering,
-    feed::{EventKind, EventLog, LastReport, Owner, RunState},
+    feed::{EventKind, EventLog, LastReport, RunState},
 };
 use parking_lot::Mutex;
 
@@ -18,6 +18,7 @@ use super::{
     outlook::Outlook,
     view::Meters,
 };
+use crate::replay::partition::Owner;
 use crate::{
     handler::{HandlerSource, PositionStore},
     journal::Figures,

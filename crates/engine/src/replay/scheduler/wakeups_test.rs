@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{domain::Ordering, feed::Owner};
+use kreplay_model::domain::Ordering;
 
 use super::{AfterFailure, ReturnedLane};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::engine::fixture::Fixture,

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     SessionLoop,
-    listing::{Answer, Listing},
+    listing::{self, Listing},
     planning::PlanChange,
     starting::{failed, usage},
 };
 use crate::{
     plan::Selection,
-    replay::{Command, Problem, RunError, run::Run},
+    replay::{Command, Problem, RunError, background_task::TaskState, run::Run},
 };
 
 impl SessionLoop {
@@ -144,7 +144,7 @@ impl SessionLoop {
             self.problem = None;
         }
         let options = &self.options;
-        match Listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
+        match listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
             Ok(listing) => self.listing = Some(listing),
             Err(error) => self.report_listing_failure(failed(&error)),
         }
@@ -153,10 +153,10 @@ impl SessionLoop {
 
     pub(super) fn poll_listing(&mut self) {
         match self.listing.as_ref().map(Listing::poll) {
-            None | Some(Answer::Waiting) => return,
-            Some(Answer::Finished) => self.listing = None,
-            Some(Answer::New(Ok(catalog))) => self.catalog = Some(catalog),
-            Some(Answer::New(Err(problem))) => self.report_listing_failure(problem),
+            None | Some(TaskState::Waiting) => return,
+            Some(TaskState::Ended) => self.listing = None,
+            Some(TaskState::New(Ok(catalog))) => self.catalog = Some(catalog),
+            Some(TaskState::New(Err(problem))) => self.report_listing_failure(problem),
         }
         self.publish_now();
     }

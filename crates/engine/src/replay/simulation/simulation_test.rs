@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use kreplay_model::{
-    domain::{Ordering, RecordBufferBuilder, Route},
-    feed::Owner,
-};
+use kreplay_model::domain::{Ordering, RecordBufferBuilder, Route};
 use proptest::prelude::*;
 
 use super::Sim;
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure},
     replay::engine::fixture::{Fixture, HOLE, Log},
