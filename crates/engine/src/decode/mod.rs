@@ -15,6 +15,7 @@ pub mod protobuf;
 pub mod registry;
 mod retry;
 mod settings;
+mod uuid;
 mod wire;
 
 pub use decoding::{Decoding, key_text};

@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use super::{Undecodable, avro::uuid};
+use super::{Undecodable, uuid::uuid};
 
 /// The header with the schema name of the value.
 pub const VALUE_SCHEMA_HEADER: &str = "__value_schema_id";

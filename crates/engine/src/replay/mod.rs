@@ -1,9 +1,12 @@
 //! The engine: fetchers fill lanes, workers take batches from lanes, and positions advance as records are settled.
 
+mod background_task;
 mod checkpoints;
 mod dead_letters;
 mod engine;
+mod failure_policy;
 mod group;
+mod lag_guard;
 mod lanes;
 mod limits;
 mod options;
@@ -15,6 +18,10 @@ mod reorder;
 mod run;
 mod scheduler;
 mod session;
+mod shown_key;
+#[cfg(test)]
+mod simulation;
+mod stop_token;
 
 pub use checkpoints::JournalOptions;
 pub use checkpoints::settings_text;

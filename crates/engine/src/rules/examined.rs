@@ -9,7 +9,7 @@ use kreplay_model::domain::{
 
 use super::{
     Rules,
-    field::Field,
+    field::{Field, Unread},
     fields::Fields,
     json_path::{JsonPath, scalar},
     template::KeyTemplate,
@@ -17,10 +17,6 @@ use super::{
 use crate::decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, key_text};
 
 type Decoded<'a> = OnceCell<Result<Option<Document<'a>>, Undecodable>>;
-
-/// A part of a record could not be read; [`Examined::unread`] returns why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unread;
 
 /// A record under examination.
 pub struct Examined<'a, F> {
@@ -60,7 +56,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     }
 
     fn templated_key(&self, template: &KeyTemplate) -> &Result<Option<Vec<u8>>, Unread> {
-        self.templated_key.get_or_init(|| template.render(self))
+        self.templated_key.get_or_init(|| template.render(|field| self.judged_field(field)))
     }
 
     /// Like [`Self::lane_key`], but distinguishes an absent key from one that cannot be read.
@@ -75,7 +71,7 @@ impl<'a, F: Fields> Examined<'a, F> {
     /// Applies a template; `None` if a part is absent.
     #[must_use]
     pub fn apply_template(&self, template: &KeyTemplate) -> Option<Vec<u8>> {
-        template.render(self).ok().flatten()
+        template.render(|field| self.judged_field(field)).ok().flatten()
     }
 
     /// The event type: the first of the event type fields that the record has.

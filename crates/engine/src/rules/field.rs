@@ -15,6 +15,10 @@ pub enum Field {
     Json(JsonPath),
 }
 
+/// A part of a record could not be read; [`Examined::unread`](super::Examined::unread) returns why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unread;
+
 impl Field {
     /// The default fields for event types. The first one that a record has is used.
     #[must_use]

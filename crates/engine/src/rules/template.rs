@@ -1,11 +1,9 @@
 //! Key templates: make the key of a record's lane from its fields.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use super::{
-    examined::{Examined, Unread},
-    field::Field,
-    fields::Fields,
+    field::{Field, Unread},
     json_path::JsonPath,
 };
 
@@ -32,17 +30,20 @@ enum Part {
 }
 
 impl KeyTemplate {
-    /// The key that the template makes of a record; `None` if a part is absent.
+    /// The key that the template makes of a record's fields; `None` if a part is absent.
     ///
     /// # Errors
     /// [`Unread`] if a part cannot be read and no other part is known to be absent.
-    pub(super) fn render<F: Fields>(&self, record: &Examined<'_, F>) -> Result<Option<Vec<u8>>, Unread> {
+    pub(super) fn render<'r>(
+        &self,
+        field_of: impl Fn(&Field) -> Result<Option<Cow<'r, [u8]>>, Unread>,
+    ) -> Result<Option<Vec<u8>>, Unread> {
         let mut key = Vec::new();
         let mut all_read = true;
         for part in &self.0 {
             match part {
                 Part::Text(text) => key.extend_from_slice(text.as_bytes()),
-                Part::Field(field) => match record.judged_field(field) {
+                Part::Field(field) => match field_of(field) {
                     Ok(Some(bytes)) => key.extend_from_slice(&bytes),
                     Ok(None) => return Ok(None),
                     Err(Unread) => all_read = false,

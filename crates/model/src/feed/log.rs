@@ -10,6 +10,32 @@ use super::{Event, EventKind};
 /// Maximum number of events kept; the oldest are dropped first.
 const MAX_EVENTS: usize = 10_000;
 
+/// What one part of a run has reported last. A problem that is found again and again is reported once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastReport(Option<String>);
+
+impl LastReport {
+    /// Keeps a text, and returns it if it differs from the last one.
+    fn replace(&mut self, text: String) -> Option<String> {
+        if self.0.as_ref() == Some(&text) {
+            return None;
+        }
+        self.0 = Some(text.clone());
+        Some(text)
+    }
+
+    /// Whether anything was reported since the last [`LastReport::clear`].
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Notes that the problem is over: the same text is reported again next time. Returns whether there was a report.
+    pub fn clear(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
 /// An append-only event log. Any number of readers can follow it by sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
@@ -34,6 +60,28 @@ impl EventLog {
         inner.events.push_back(Event { seq, at: Utc::now(), kind });
     }
 
+    /// Reports information about normal operation, in one sentence.
+    pub fn notice(&self, text: impl Into<String>) {
+        self.push(EventKind::Notice { text: text.into() });
+    }
+
+    /// Reports a problem that does not stop the run, in one sentence.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.push(EventKind::Warning { text: text.into() });
+    }
+
+    /// Reports a problem that stops part or all of the run, in one sentence.
+    pub fn error(&self, text: impl Into<String>) {
+        self.push(EventKind::Error { text: text.into() });
+    }
+
+    /// Reports a problem, unless `last` says that the same text was the last one reported.
+    pub fn warn_once(&self, last: &mut LastReport, text: impl Into<String>) {
+        if let Some(text) = last.replace(text.into()) {
+            self.warn(text);
+        }
+    }
+
     /// The events with a sequence number of at least `seq`, oldest first. If the first one has a higher number, the
     /// events in between have been dropped.
     #[must_use]
@@ -53,6 +101,18 @@ impl EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_is_reported_once_until_it_is_over() {
+        let (log, mut last) = (EventLog::default(), LastReport::default());
+        for text in ["a", "a", "b", "b"] {
+            log.warn_once(&mut last, text);
+        }
+        assert_eq!(log.next_seq(), 2);
+        assert!(last.is_reported() && last.clear() && !last.clear());
+        log.warn_once(&mut last, "b");
+        assert_eq!(log.next_seq(), 3);
+    }
 
     #[test]
     fn readers_follow_by_sequence_number_and_oldest_events_are_dropped() {

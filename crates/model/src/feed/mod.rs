@@ -32,7 +32,7 @@ pub use forecast::{
 };
 pub use history::{Recent, Series};
 pub use limits::{GuardView, LimitsView};
-pub use log::EventLog;
+pub use log::{EventLog, LastReport};
 pub use next_run::NextRun;
 pub use owners::{Owner, PartitionState, PartitionView, WorkerState, WorkerView};
 pub use quarantine::{MAX_SHOWN_KEYS, PausedRecord, QuarantineView, QuarantinedKey};

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime};
 use num_bigint::BigInt;
 use serde_json::Value;
 
-use super::compile::Unit;
+use super::node::Unit;
 
 /// Maximum size of a decimal in bytes, about 1,200 digits. Converting longer ones to text takes quadratic time.
 const MAX_DECIMAL_BYTES: usize = 512;
@@ -34,19 +34,6 @@ pub(super) fn decimal(digits: &[u8], scale: i64) -> Result<Value, String> {
         _ if digits == "0" => number,
         _ => format!("{number}{}", "0".repeat(places)),
     }))
-}
-
-/// Formats sixteen bytes as a UUID.
-pub(in crate::decode) fn uuid(bytes: &[u8; 16]) -> String {
-    let number = u128::from_be_bytes(*bytes);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        number >> 96,
-        number >> 80 & 0xffff,
-        number >> 64 & 0xffff,
-        number >> 48 & 0xffff,
-        number & 0xffff_ffff_ffff
-    )
 }
 
 /// A date, from days since 1970.
@@ -114,11 +101,5 @@ mod tests {
         assert_eq!(timestamp(-1, Unit::Micros, false), "1969-12-31T23:59:59.999999");
         assert_eq!(timestamp(i64::MIN, Unit::Millis, true), json!(i64::MIN));
         assert!(timestamp(i64::MIN, Unit::Nanos, true).is_string());
-    }
-
-    #[test]
-    fn uuid_is_formatted_with_hyphens() {
-        let bytes = [0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3, 0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0];
-        assert_eq!(uuid(&bytes), "123e4567-e89b-12d3-a456-426614174000");
     }
 }

@@ -27,15 +27,15 @@
 
 mod compile;
 mod logical;
+mod node;
 mod parse;
 mod read;
 
 pub use compile::AvroSchema;
-pub(super) use logical::uuid;
 
 use serde_json::Value;
 
-use self::{compile::Node, read::Reader};
+use self::{node::Node, read::Reader};
 use super::Undecodable;
 
 impl AvroSchema {

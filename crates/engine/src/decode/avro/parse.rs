@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::compile::{Node, Unit};
+use super::node::{Node, Unit};
 
 /// Parses a schema and the schemas it references; returns all types, and the index of the schema's own type.
 pub(super) fn parse(schema: &str, references: &[String]) -> Result<(Vec<Node>, usize), String> {

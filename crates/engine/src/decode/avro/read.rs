@@ -8,10 +8,12 @@ use super::{
     super::{
         Undecodable,
         float::{double, single},
+        uuid::uuid,
         wire::zigzag,
     },
-    compile::{AvroSchema, Node},
+    compile::AvroSchema,
     logical,
+    node::Node,
 };
 
 /// Maximum nesting depth, as in `serde_json`. It bounds the stack.
@@ -181,9 +183,9 @@ impl<'a> Reader<'a> {
                 let digits = inner.bytes()?;
                 logical::decimal(digits, inner.long()?)?
             }
-            Node::FixedUuid => Value::String(logical::uuid(&self.array()?)),
+            Node::FixedUuid => Value::String(uuid(&self.array()?)),
             Node::BytesUuid => match <&[u8; 16]>::try_from(self.bytes()?) {
-                Ok(bytes) => Value::String(logical::uuid(bytes)),
+                Ok(bytes) => Value::String(uuid(bytes)),
                 Err(_) => return Err(invalid("a uuid does not have 16 bytes")),
             },
             Node::Date => logical::date(self.int()?),

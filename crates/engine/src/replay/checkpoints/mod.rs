@@ -8,7 +8,7 @@ use chrono::Utc;
 use kreplay_kafka::{Catalog, CatalogError};
 use kreplay_model::{
     domain::{Offset, TopicPartition},
-    feed::{EventKind, EventLog},
+    feed::EventLog,
 };
 
 use super::{Problem, partition::key_groups::GroupTable};
@@ -77,7 +77,7 @@ pub(super) fn create(
     created
         .inspect_err(|error| {
             let text = format!("this run cannot be resumed, because its journal cannot be created: {error}");
-            events.push(EventKind::Warning { text });
+            events.warn(text);
         })
         .ok()
 }
@@ -256,7 +256,7 @@ pub(super) fn announce_resume(events: &EventLog, id: &str, opened: &OpenJournal,
              when it was interrupted; they are handled again and count as duplicates"
         ),
     };
-    events.push(EventKind::Notice { text });
+    events.notice(text);
 }
 
 /// The number of records that are left, and how many of them may be handled a second time.

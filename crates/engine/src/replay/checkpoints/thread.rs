@@ -3,14 +3,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     time::{Duration, Instant},
 };
 
 use chrono::Utc;
-use kreplay_model::feed::EventKind;
+use kreplay_model::feed::LastReport;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::partition_plan;
@@ -64,8 +63,8 @@ impl CheckpointThread {
                 discarded: Vec::new(),
                 written_states: Vec::new(),
                 needs_all_groups: false,
-                reported_error: None,
-                is_log_error_reported: false,
+                error: LastReport::default(),
+                log_error: LastReport::default(),
                 done,
             };
             checkpoint_loop.run(&received);
@@ -98,10 +97,11 @@ struct CheckpointLoop {
     written_states: Vec<Option<(i64, Counters)>>,
     /// The last checkpoint failed, so the next one contains all key groups.
     needs_all_groups: bool,
-    /// The reported reason why checkpoints cannot be written.
-    reported_error: Option<String>,
-    /// It was reported that batches cannot be logged.
-    is_log_error_reported: bool,
+    /// The reported reason why checkpoints cannot be written. It is reported once, although they are retried all the
+    /// time.
+    error: LastReport,
+    /// The reported reason why batches cannot be logged.
+    log_error: LastReport,
     done: SyncSender<()>,
 }
 
@@ -143,11 +143,11 @@ impl CheckpointLoop {
     fn checkpoint(&mut self, force: bool) -> bool {
         let begun_log = Arc::clone(self.journal.begun());
         if let Some(reason) = begun_log.take_problem()
-            && !std::mem::replace(&mut self.is_log_error_reported, true)
+            && !self.log_error.is_reported()
         {
             let text =
                 format!("batches cannot be logged, so repeated records may not be counted after a kill: {reason}");
-            self.engine.events.push(EventKind::Warning { text });
+            self.engine.events.warn_once(&mut self.log_error, text);
         }
         // Taken before the partitions are read: the results of these generations are in this checkpoint.
         let settled = begun_log.rotate();
@@ -158,21 +158,27 @@ impl CheckpointLoop {
         match (self.write(&changed_partitions), settled) {
             (Ok(()), Ok(settled)) => {
                 begun_log.delete(&settled);
-                if self.reported_error.take().is_some() {
-                    self.is_log_error_reported = false;
-                    self.engine.events.push(EventKind::Notice { text: "the journal is being written again".into() });
+                if self.error.clear() {
+                    self.log_error.clear();
+                    self.engine.events.notice("the journal is being written again");
                 }
                 true
             }
             (Err(reason), _) => {
-                self.report(format!(
-                    "the journal cannot be written; the run continues and can be resumed from its last checkpoint: \
+                self.engine.events.warn_once(
+                    &mut self.error,
+                    format!(
+                        "the journal cannot be written; the run continues and can be resumed from its last checkpoint: \
                      {reason}"
-                ));
+                    ),
+                );
                 false
             }
             (Ok(()), Err(error)) => {
-                self.report(format!("the journal's directory cannot be written; the run continues: {error}"));
+                self.engine.events.warn_once(
+                    &mut self.error,
+                    format!("the journal's directory cannot be written; the run continues: {error}"),
+                );
                 false
             }
         }
@@ -182,7 +188,7 @@ impl CheckpointLoop {
         let Self { engine, journal, figures, discarded, written_states, needs_all_groups, .. } = self;
         let mut now = Vec::with_capacity(changed_partitions.len());
         let partitions = changed_partitions.iter().filter_map(|index| {
-            let (state, groups) = engine.partitions[*index as usize].lock().checkpoint(*needs_all_groups)?;
+            let (state, groups) = engine.partitions.lock(*index).checkpoint(*needs_all_groups)?;
             now.push((*index, state.position, state.counters));
             Some(PartitionChange { index: *index, state, groups })
         });
@@ -196,14 +202,6 @@ impl CheckpointLoop {
         result
     }
 
-    /// Reports an error once, although checkpoints are retried all the time.
-    fn report(&mut self, text: String) {
-        if self.reported_error.as_ref() != Some(&text) {
-            self.engine.events.push(EventKind::Warning { text: text.clone() });
-            self.reported_error = Some(text);
-        }
-    }
-
     /// The partitions that have changed since they were last written.
     fn changed_partitions(&mut self) -> Vec<u32> {
         // Kafka or the target stores the positions.
@@ -212,8 +210,12 @@ impl CheckpointLoop {
         }
         // Partitions may join at any time. Those that join after this line are in the next checkpoint.
         self.written_states.resize(self.engine.partitions.len(), None);
-        for planned in
-            self.engine.planned.iter().take(self.written_states.len()).skip(self.journal.head().partitions.len())
+        for planned in self
+            .engine
+            .partitions
+            .all_planned()
+            .take(self.written_states.len())
+            .skip(self.journal.head().partitions.len())
         {
             self.journal.join(partition_plan(planned));
         }
@@ -247,16 +249,7 @@ fn totals(engine: &Engine, figures: &Figures, discarded: &mut Vec<DiscardedKey>)
         passed_over += partition.passed_over;
         sums.lag = sums.lag.zip(partition.lag().known()).map(|(sum, one)| sum.saturating_add(one));
     }
-    let figures = Figures {
-        updated: Utc::now(),
-        retried: engine.retried.load(Relaxed),
-        skipped: engine.skipped.load(Relaxed),
-        dead_lettered: engine.dead_lettered.load(Relaxed),
-        unjudged: engine.unjudged.load(Relaxed),
-        unjudged_dropped: engine.unjudged_dropped.load(Relaxed),
-        discarded: discarded.clone(),
-        ..sums
-    };
+    let figures = Figures { updated: Utc::now(), discarded: discarded.clone(), ..engine.counters.added_to(sums) };
     // Without stored positions, a partition's counters cover this attempt only.
     if engine.keeps_positions() { figures.bounded_by(passed_over) } else { figures }
 }

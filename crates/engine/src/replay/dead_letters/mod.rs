@@ -11,8 +11,8 @@ mod letter;
 pub mod topics;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, OnceLock},
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -22,12 +22,10 @@ use kreplay_kafka::{
     producer::{Cause, LaneSender, NewRecord, Trouble as Unsent},
     topic_limits,
 };
-use kreplay_model::{domain::Record, feed::EventKind};
-use parking_lot::{Condvar, Mutex};
+use kreplay_model::domain::Record;
 
 use self::letter::{Envelope, HeaderForm};
-use super::{engine::Engine, lanes::quarantine::QuarantineReason};
-use crate::handler::LaneRun;
+use super::engine::{DeadLetterBatch, Engine};
 
 /// The delays before each retry. After the last retry the run fails.
 const RETRY_DELAYS: [Duration; 5] = [
@@ -48,23 +46,8 @@ const MAX_REFUSED: usize = 20;
 const TOPIC_LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of records sent at once, not counting the rest of the last letter.
 const MAX_RECORDS_PER_SEND: usize = 2_000;
-/// How often the thread wakes up at least.
+/// How often a waiting thread checks whether the run has failed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Records of one lane that are dead-lettered together, in order.
-#[derive(Debug)]
-pub struct DeadLetterBatch {
-    /// The lane and the records taken from it.
-    pub run: LaneRun,
-    /// How many of its records were settled before.
-    pub done: usize,
-    /// How many of the following records are dead-lettered.
-    pub count: usize,
-    /// Why the first of them failed.
-    pub reason: QuarantineReason,
-    /// Whether the lane's key is discarded for the rest of the run.
-    pub discarded: bool,
-}
 
 /// The dead-letter topic and partition for one partition of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,79 +58,37 @@ pub struct DeadLetterTarget {
     pub partition: Option<i32>,
 }
 
-#[derive(Default)]
-struct QueueState {
-    batches: VecDeque<DeadLetterBatch>,
-    closed: bool,
-}
-
-#[derive(Default)]
-struct BatchQueue {
-    state: Mutex<QueueState>,
-    changed: Condvar,
-}
-
-/// Hands records over to the sending thread.
-pub struct DeadLetters {
-    queue: Arc<BatchQueue>,
-}
-
-impl DeadLetters {
-    /// Starts the sending thread of a run. `targets` has one entry for each partition of the plan.
-    ///
-    /// # Errors
-    /// The producer cannot be created, or the operating system has no thread left.
-    pub fn spawn(
-        engine: &Arc<Engine>,
-        kafka: &KafkaConfig,
-        run_id: &str,
-        targets: Vec<DeadLetterTarget>,
-    ) -> Result<JoinHandle<()>, String> {
-        let mut kafka = kafka.clone();
-        for alias in ["request.required.acks", "delivery.timeout.ms"] {
-            kafka.properties.remove(alias);
-        }
-        let topics: BTreeSet<&str> = targets.iter().map(|target| target.topic.as_str()).collect();
-        let limits = topic_limits(&kafka, &topics.into_iter().collect::<Vec<_>>(), TOPIC_LIMITS_TIMEOUT);
-        let mut producer = LaneSender::new(&kafka, &[("message.timeout.ms", MESSAGE_TIMEOUT_MS)]);
-        producer.limit_batches(limits.values().filter_map(|one| one.max_message_bytes).min());
-        producer.prepare().map_err(|error| error.to_string())?;
-        let queue = Arc::<BatchQueue>::default();
-        let mut sender = DeadLetterSender {
-            engine: Arc::clone(engine),
-            queue: Arc::clone(&queue),
-            producer,
-            targets,
-            limits,
-            run_id: run_id.to_owned(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("dead-letters".into())
-            .spawn(move || sender.run())
-            .map_err(|error| error.to_string())?;
-        // A run sets this only once.
-        let _ = engine.dead_letters.set(Self { queue });
-        Ok(thread)
+/// Starts the sending thread of a run. `targets` has one entry for each partition of the plan.
+///
+/// # Errors
+/// The producer cannot be created, or the operating system has no thread left.
+pub fn spawn(
+    engine: &Arc<Engine>,
+    kafka: &KafkaConfig,
+    run_id: &str,
+    targets: Vec<DeadLetterTarget>,
+) -> Result<JoinHandle<()>, String> {
+    let mut kafka = kafka.clone();
+    for alias in ["request.required.acks", "delivery.timeout.ms"] {
+        kafka.properties.remove(alias);
     }
-
-    /// Queues records for sending.
-    pub fn submit(&self, letter: DeadLetterBatch) {
-        self.queue.state.lock().batches.push_back(letter);
-        self.queue.changed.notify_one();
-    }
-
-    /// Closes the queue. The thread ends after it has sent what is queued.
-    pub fn close(cell: &OnceLock<Self>) {
-        if let Some(this) = cell.get() {
-            this.queue.state.lock().closed = true;
-            this.queue.changed.notify_one();
-        }
-    }
+    let topics: BTreeSet<&str> = targets.iter().map(|target| target.topic.as_str()).collect();
+    let limits = topic_limits(&kafka, &topics.into_iter().collect::<Vec<_>>(), TOPIC_LIMITS_TIMEOUT);
+    let mut producer = LaneSender::new(&kafka, &[("message.timeout.ms", MESSAGE_TIMEOUT_MS)]);
+    producer.limit_batches(limits.values().filter_map(|one| one.max_message_bytes).min());
+    producer.prepare().map_err(|error| error.to_string())?;
+    let mut sender =
+        DeadLetterSender { engine: Arc::clone(engine), producer, targets, limits, run_id: run_id.to_owned() };
+    let thread = std::thread::Builder::new()
+        .name("dead-letters".into())
+        .spawn(move || sender.run())
+        .map_err(|error| error.to_string())?;
+    engine.dead_letters.open();
+    Ok(thread)
 }
 
 struct DeadLetterSender {
     engine: Arc<Engine>,
-    queue: Arc<BatchQueue>,
     producer: LaneSender,
     targets: Vec<DeadLetterTarget>,
     /// The limits of the topics, as far as the cluster returned them.
@@ -164,35 +105,9 @@ enum SendFailure {
 
 impl DeadLetterSender {
     fn run(&mut self) {
-        while let Some(letters) = self.next() {
+        while let Some(letters) = self.engine.dead_letters.next(MAX_RECORDS_PER_SEND) {
             self.send(letters);
         }
-    }
-
-    /// Waits for letters. Returns `None` after the queue was closed.
-    fn next(&self) -> Option<Vec<DeadLetterBatch>> {
-        let mut state = self.queue.state.lock();
-        loop {
-            if !state.batches.is_empty() {
-                let mut records = 0;
-                let mut letters = Vec::new();
-                while records < MAX_RECORDS_PER_SEND
-                    && let Some(letter) = state.batches.pop_front()
-                {
-                    records += letter.count;
-                    letters.push(letter);
-                }
-                return Some(letters);
-            }
-            if state.closed {
-                return None;
-            }
-            self.queue.changed.wait_for(&mut state, POLL_INTERVAL);
-        }
-    }
-
-    fn is_closed(&self) -> bool {
-        self.queue.state.lock().closed
     }
 
     /// Sends letters until the broker has acknowledged them all, or until sending has failed.
@@ -215,7 +130,7 @@ impl DeadLetterSender {
             }
             let records: usize = left.iter().map(|(letter, sent)| letter.count - sent).sum();
             let text = format!("{records} dead letters not sent yet: {problem}");
-            self.engine.events.push(EventKind::Warning { text });
+            self.engine.events.warn(text);
         }
         // Fail before the lanes return, so that they are not handled further.
         self.engine.fail(format!(
@@ -321,7 +236,7 @@ impl DeadLetterSender {
     ) -> T {
         let rules = &self.engine.plan.selection.scope.rules;
         let lane_key = rules.template.as_ref().and_then(|_| rules.lane_key(record));
-        let id = self.engine.id(record.partition);
+        let id = self.engine.partitions.id(record.partition);
         let envelope =
             Envelope { id, record, reason: &letter.reason, run: &self.run_id, lane_key: lane_key.as_deref() };
         envelope.with(&self.target(record.partition), form, send)
@@ -343,7 +258,7 @@ impl DeadLetterSender {
             self.with_letter(letter, record, form, |new| refusal.explain(&new.facts(), self.limits.get(&target.topic)));
         format!(
             "the record of {} at offset {} cannot be written to {}{headers}: {reason}",
-            self.engine.id(record.partition),
+            self.engine.partitions.id(record.partition),
             record.offset,
             target.topic
         )
@@ -359,17 +274,17 @@ impl DeadLetterSender {
         let text = format!(
             "the dead letter of {} at offset {} was written {what}: with all headers it exceeds the limit of {} \
              (max.message.bytes)",
-            self.engine.id(record.partition),
+            self.engine.partitions.id(record.partition),
             record.offset,
             self.target(record.partition).topic
         );
-        self.engine.events.push(EventKind::Warning { text });
+        self.engine.events.warn(text);
     }
 
     /// The target for a partition. Partitions that joined the run later have no entry.
     fn target(&self, partition: u32) -> DeadLetterTarget {
         self.targets.get(partition as usize).cloned().unwrap_or_else(|| DeadLetterTarget {
-            topic: self.engine.settings.dead_letter.topic_for(&self.engine.id(partition).topic),
+            topic: self.engine.settings.dead_letter.topic_for(&self.engine.partitions.id(partition).topic),
             partition: None,
         })
     }
@@ -378,7 +293,7 @@ impl DeadLetterSender {
     fn wait_before_retry(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         while Instant::now() < until {
-            if self.is_closed() || self.engine.failure().is_some() {
+            if self.engine.dead_letters.is_closed() || self.engine.status.has_failed() {
                 return false;
             }
             std::thread::sleep(POLL_INTERVAL.min(until.saturating_duration_since(Instant::now())));

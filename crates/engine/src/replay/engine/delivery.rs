@@ -1,33 +1,30 @@
 //! Delivery of records from readers into the lanes.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use kreplay_model::{
-    domain::{Ordering, Record},
-    feed::EventKind,
-};
+use kreplay_model::domain::Record;
 
 use super::Engine;
-use crate::replay::partition::Delivery;
+use crate::{plan::PlannedPartition, replay::partition::Delivery};
 
 impl Engine {
     /// Puts records that were read into their lanes. Leaves the vector empty.
     pub fn deliver(&self, records: &mut Vec<Record>) {
-        self.check_timestamps(records);
-        let _batch = self.delivering.read();
+        self.ingress.check_timestamps(records, &self.partitions, &self.events);
+        let _batch = self.ingress.begin_batch();
         let mut keep = Vec::with_capacity(records.len());
         let mut unjudged: Vec<Record> = Vec::new();
         for chunk in records.chunk_by(|a, b| a.partition == b.partition) {
             let Some(first) = chunk.first() else { continue };
-            self.with(first.partition, |partition| {
+            self.partitions.with(first.partition, |partition| {
                 for record in chunk {
                     let delivery = partition.deliver(record.epoch, record.offset, record.route.filtered);
                     if delivery != Delivery::OutOfScope {
-                        self.note_match(record);
+                        self.matches.note(record);
                     }
                     if matches!(delivery, Delivery::New | Delivery::Filtered) {
                         if record.route.unkeyed {
-                            self.unkeyed.fetch_add(1, Relaxed);
+                            self.counters.unkeyed.fetch_add(1, Relaxed);
                         }
                         if record.route.unjudged {
                             unjudged.push(record.clone());
@@ -38,47 +35,24 @@ impl Engine {
             });
         }
         self.count_unjudged(&unjudged);
-        if self.reorder_buffer.is_on() {
+        if self.ingress.reorder_buffer.is_on() {
             return self.deliver_reordered(records, keep);
         }
         let kept = records.drain(..).zip(keep).filter_map(|(record, keep)| keep.then_some(record));
-        self.scheduler.put(kept.map(|record| (self.lane_of(&record), record)));
-    }
-
-    /// Checks the timestamps, if the run depends on them.
-    fn check_timestamps(&self, records: &[Record]) {
-        let Some(clocks) = &self.clocks else { return };
-        let mut clocks = clocks.lock();
-        for record in records {
-            if let Some(step) = clocks.note(record.partition as usize, record.offset, record.timestamp_ms) {
-                let text = step.sentence(&self.id(record.partition).to_string(), record.offset);
-                self.events.push(EventKind::Warning { text });
-            }
-        }
-    }
-
-    /// Reports what was observed of the timestamps, if the range was given by times.
-    pub fn report_timestamp_findings(&self) {
-        let Some(clocks) = &self.clocks else { return };
-        let findings = clocks
-            .lock()
-            .findings(|index| u32::try_from(index).map_or_else(|_| String::new(), |index| self.id(index).to_string()));
-        for text in findings {
-            self.events.push(EventKind::Warning { text });
-        }
+        self.scheduler.put(kept.map(|record| (self.ingress.lane_of(&record, &self.partitions), record)));
     }
 
     /// Counts records that the rules could not judge. The first one is reported with the reason.
     fn count_unjudged(&self, records: &[Record]) {
         for record in records {
             if record.route.filtered {
-                self.unjudged_dropped.fetch_add(1, Relaxed);
+                self.counters.unjudged_dropped.fetch_add(1, Relaxed);
             }
-            if self.unjudged.fetch_add(1, Relaxed) > 0 {
+            if self.counters.unjudged.fetch_add(1, Relaxed) > 0 {
                 continue;
             }
             let rules = &self.plan.selection.scope.rules;
-            let id = self.id(record.partition);
+            let id = self.partitions.id(record.partition);
             let reason = rules.why_unjudged(record).unwrap_or_else(|| "a rule cannot read it".into());
             let outcome = if record.route.filtered {
                 "the filter cannot judge it, so it is left out; --on-unjudged pass handles such records, fail lets them fail"
@@ -86,46 +60,44 @@ impl Engine {
                 "the rules cannot judge it, and it is handled; --on-unjudged fail lets such records fail"
             };
             let text = format!("{id} at {}: {reason}; {outcome}. All of them are counted as unjudged", record.offset);
-            self.events.push(EventKind::Warning { text });
+            self.events.warn(text);
         }
     }
 
     /// Notes that the log has no unread records below `offset`, the current end of the partition.
     pub fn reach(&self, partition: u32, epoch: u32, offset: i64) {
-        self.with(partition, |one| one.reach(epoch, offset));
+        self.partitions.with(partition, |one| one.reach(epoch, offset));
         self.update_reorder_buffer(|buffer| self.note_read_to(buffer, partition, true));
     }
 
     /// Skips the unread records below `offset`, which can no longer be read, and counts them as lost.
     pub fn skip_lost(&self, partition: u32, epoch: u32, offset: i64) {
-        self.with(partition, |one| one.skip_lost(epoch, offset));
+        self.partitions.with(partition, |one| one.skip_lost(epoch, offset));
         self.update_reorder_buffer(|buffer| self.note_read_to(buffer, partition, false));
     }
 
-    /// Records without a key form their own group: they share no lane with keyed records, so their order says nothing
-    /// about each other.
-    pub(super) fn group_of(&self, record: &Record) -> u32 {
-        record.lane_hash().map_or(self.groups.count(), |hash| self.groups.of(hash))
+    /// Adds a partition to the run, without an owner. Returns its index, and whether it is new.
+    pub fn join(&self, planned: PlannedPartition) -> (u32, bool) {
+        let id = planned.id.clone();
+        // No batch is partly delivered while this lock is held.
+        let _between_batches = self.ingress.between_batches();
+        self.partitions.add(planned, || {
+            self.reorder_new_partition(&id);
+            if let Some(handlers) = self.handlers.get() {
+                handlers.joined(&id);
+            }
+            self.scheduler.add_partition()
+        })
     }
 
-    /// Whether this is the group of the records without a key.
-    #[must_use]
-    pub fn is_keyless(&self, group: u32) -> bool {
-        group == self.groups.count()
+    /// Waits, up to `timeout`, until memory is free for more records. `false` if it is not.
+    pub fn wait_for_capacity(&self, timeout: Duration) -> bool {
+        self.memory.wait_for_capacity(timeout) || self.must_keep_reading()
     }
 
-    /// A partition's own lane.
-    #[must_use]
-    pub fn own_lane(&self, partition: u32) -> u32 {
-        self.own_lanes[partition as usize]
-    }
-
-    pub(super) fn lane_of(&self, record: &Record) -> u32 {
-        match self.settings.ordering {
-            _ if self.settings.single_threaded => 0,
-            Ordering::Key if record.lane_hash().is_some() => self.group_of(record),
-            // Records without a key need no order among themselves; the order of their partition is safe.
-            _ => self.own_lanes[record.partition as usize],
-        }
+    /// Whether reading must continue although the memory is full. Records in the reorder buffer occupy memory until
+    /// earlier ones are read, so reading continues as long as the records ready to be handled do not fill the memory.
+    fn must_keep_reading(&self) -> bool {
+        self.ingress.reorder_buffer.is_starved() && self.memory.fit_into_half(self.scheduler.bytes())
     }
 }

@@ -106,7 +106,7 @@ impl Fixture {
             builder.push(partition, epoch, offset, -1, route, key, Some(value.as_bytes()));
         }
         let mut records = Vec::new();
-        builder.finish(&self.engine.held, &mut records);
+        builder.finish(&self.engine.memory.held, &mut records);
         records
     }
 

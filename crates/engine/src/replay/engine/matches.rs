@@ -2,32 +2,32 @@
 //! before a group's positions move past the excluded records.
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use kreplay_model::{
-    domain::Record,
-    feed::{EventKind, Owner},
-};
+use kreplay_model::{domain::Record, feed::EventLog};
 
-use super::Engine;
-use crate::rules::Filter;
+use super::{counters::RunCounters, partitions::RunPartitions};
+use crate::replay::partition::Owner;
+use crate::rules::Rules;
 
 /// Whether any record has passed the filter.
 #[derive(Debug)]
-pub struct Matches {
-    is_filtered: bool,
+pub struct FilterMatches {
+    rules: Arc<Rules>,
     passed: AtomicBool,
     reported: AtomicBool,
     /// A description of the first excluded record.
     example: OnceLock<String>,
 }
 
-impl Matches {
-    pub(super) fn of(filter: &Filter) -> Self {
+impl FilterMatches {
+    /// No record has passed the filter of these rules.
+    #[must_use]
+    pub fn of(rules: &Arc<Rules>) -> Self {
         Self {
-            is_filtered: !filter.is_empty(),
+            rules: Arc::clone(rules),
             passed: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             example: OnceLock::new(),
@@ -37,27 +37,25 @@ impl Matches {
     /// Whether no record has passed so far, and that was not reported yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_filtered && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
+        !self.rules.filter.is_empty() && !self.passed.load(Relaxed) && !self.reported.load(Relaxed)
     }
 
     /// Notes that a record has passed, in this attempt of the run or an earlier one.
     pub fn note_passed(&self) {
         self.passed.store(true, Relaxed);
     }
-}
 
-impl Engine {
     /// Takes in a record of the run's range.
-    pub(super) fn note_match(&self, record: &Record) {
-        if !self.matches.is_open() {
+    pub(super) fn note(&self, record: &Record) {
+        if !self.is_open() {
             return;
         }
         if !record.route.filtered {
-            self.matches.note_passed();
+            self.note_passed();
             return;
         }
-        self.matches.example.get_or_init(|| {
-            let record = self.plan.selection.scope.rules.examine(record);
+        self.example.get_or_init(|| {
+            let record = self.rules.examine(record);
             let text = |bytes: &[u8]| {
                 let text = String::from_utf8_lossy(bytes);
                 let clipped: String = text.chars().take(60).collect();
@@ -73,47 +71,56 @@ impl Engine {
 
     /// Reports if all records of this process were read and none has passed the filter. Positions may be committed from
     /// then on.
-    pub fn check_filter_matches(&self) {
-        if !self.matches.is_open() {
+    pub fn check(&self, partitions: &RunPartitions, counters: &RunCounters, events: &EventLog) {
+        if !self.is_open() {
             return;
         }
-        let at_their_ends = self.partitions.iter().all(|partition| {
+        let at_their_ends = partitions.iter().all(|partition| {
             let partition = partition.lock();
             partition.owner == Owner::None || partition.has_failed() || partition.is_at_end()
         });
-        if at_their_ends && self.report_no_match("") {
-            self.matches.reported.store(true, Relaxed);
+        if at_their_ends && self.report_no_match(partitions, counters, events, "") {
+            self.reported.store(true, Relaxed);
         }
     }
 
     /// Reports, for a run that ends early, that no record has passed. The positions of the excluded records stay
     /// uncommitted.
-    pub fn report_unmatched_filter(&self) {
-        if self.matches.is_open() {
-            let group = self.settings.group.is_some();
-            self.report_no_match(if group {
-                ". None of their offsets is committed, so that the group reads them again"
-            } else {
-                ""
-            });
+    pub fn report_early_end(
+        &self,
+        partitions: &RunPartitions,
+        counters: &RunCounters,
+        events: &EventLog,
+        has_group: bool,
+    ) {
+        if self.is_open() {
+            let outcome =
+                if has_group { ". None of their offsets is committed, so that the group reads them again" } else { "" };
+            self.report_no_match(partitions, counters, events, outcome);
         }
     }
 
-    fn report_no_match(&self, outcome: &str) -> bool {
-        let excluded: u64 = self.partitions.iter().map(|partition| partition.lock().filtered).sum();
+    fn report_no_match(
+        &self,
+        partitions: &RunPartitions,
+        counters: &RunCounters,
+        events: &EventLog,
+        outcome: &str,
+    ) -> bool {
+        let excluded: u64 = partitions.iter().map(|partition| partition.lock().filtered).sum();
         if excluded == 0 {
             return false;
         }
-        let filter = &self.plan.selection.scope.rules.filter;
-        let example = self.matches.example.get().map_or("", String::as_str);
-        let unjudged = match self.unjudged_dropped.load(Relaxed) {
+        let filter = &self.rules.filter;
+        let example = self.example.get().map_or("", String::as_str);
+        let unjudged = match counters.unjudged_dropped.load(Relaxed) {
             0 => String::new(),
             count => format!("; {count} could not be judged"),
         };
         let text = format!(
             "none of the {excluded} records read passes the filter ({filter}); the first of them has {example}{unjudged}{outcome}"
         );
-        self.events.push(EventKind::Warning { text });
+        events.warn(text);
         true
     }
 }

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use kreplay_model::feed::Owner;
 use proptest::prelude::*;
 
 use super::fixture::{Fixture, HOLE, Log};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     journal::{GroupsChange, StoredPartition},
-    replay::{dead_letters::DeadLetterBatch, lanes::quarantine::QuarantineReason, partition::PositionSource},
+    replay::{engine::DeadLetterBatch, lanes::quarantine::QuarantineReason, partition::PositionSource},
     settings::{OnFailure, Retry, Settings},
 };
 
@@ -110,7 +110,7 @@ impl World {
             .scheduler
             .restore_discarded(discarded.iter().map(|key| QuarantineReason::from_journal(key.to_journal())));
         for (number, part) in (0_u32..).zip(&mut self.parts) {
-            let Some((state, groups)) = before.engine.with(number, |one| one.checkpoint(true)) else {
+            let Some((state, groups)) = before.engine.partitions.with(number, |one| one.checkpoint(true)) else {
                 panic!("the partition has no owner")
             };
             let GroupsChange::All(groups) = groups else { panic!("all groups were requested") };
@@ -128,12 +128,12 @@ impl World {
     fn reassign(&mut self, partition: u32, back: i64) {
         let part = &mut self.parts[partition as usize];
         let engine = &self.fixture.engine;
-        let position = engine.with(partition, |one| one.position().unwrap_or(0));
+        let position = engine.partitions.with(partition, |one| one.position().unwrap_or(0));
         part.epoch += 1;
         part.next = (position - back).max(0);
-        engine.with(partition, |one| one.end_assignment(part.epoch, PositionSource::Own));
+        engine.partitions.with(partition, |one| one.end_assignment(part.epoch, PositionSource::Own));
         engine.scheduler.fence(std::iter::once((partition, part.epoch)));
-        engine.with(partition, |one| one.begin(part.epoch, part.next, Owner::Shared));
+        engine.partitions.with(partition, |one| one.begin(part.epoch, part.next, Owner::Shared));
     }
 
     fn read(&mut self, partition: u32, count: i64) {
@@ -165,7 +165,7 @@ impl World {
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
-                if self.fixture.engine.was_handled_late(record) {
+                if self.fixture.engine.partitions.was_handled_late(record) {
                     continue;
                 }
                 if self.is_broken(record.offset) {
@@ -204,7 +204,7 @@ impl World {
         let sent = if arrived { letter.count } else { letter.count / 2 };
         for record in &letter.run.records[..sent] {
             let part = &mut self.parts[record.partition as usize];
-            if record.epoch == part.epoch && !self.fixture.engine.was_handled_late(record) {
+            if record.epoch == part.epoch && !self.fixture.engine.partitions.was_handled_late(record) {
                 assert!(part.dead.insert(record.offset), "{record:?} is dead-lettered twice");
                 let key = record.key().unwrap()[0];
                 let before = part.newest.insert(key, record.offset);
@@ -237,7 +237,7 @@ impl World {
         }
         assert!(self.fixture.engine.scheduler.lanes_used() <= KEYS, "a quarantined key counts as another lane");
         for (part, number) in self.parts.iter().zip(0_u32..) {
-            let run = self.fixture.engine.partitions[number as usize].lock();
+            let run = self.fixture.engine.partitions.lock(number);
             for offset in 0..run.position().unwrap_or(0) {
                 let there = self.fixture.key(number, offset) != HOLE;
                 let settled = part.handled.contains(&offset) || part.dead.contains(&offset);
@@ -266,8 +266,8 @@ impl World {
             }
         }
         let engine = &self.fixture.engine;
-        assert_eq!((engine.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
-        assert_eq!(engine.held.load(std::sync::atomic::Ordering::Relaxed), 0, "memory was not freed");
+        assert_eq!((engine.partitions.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
+        assert_eq!(engine.memory.held.load(std::sync::atomic::Ordering::Relaxed), 0, "memory was not freed");
     }
 }
 

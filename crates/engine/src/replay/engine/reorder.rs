@@ -1,12 +1,10 @@
 //! Records that pass through the reorder buffer before they go into their lanes.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use kreplay_model::domain::{Ordering, Record, TopicPartition};
 
 use super::Engine;
 use crate::replay::reorder::{
-    buffer::{BUFFER_DIVISOR, PartitionEnd, ReorderState},
+    buffer::{PartitionEnd, ReorderState},
     new_partitions::EndOffsetsRequest,
 };
 
@@ -14,20 +12,20 @@ impl Engine {
     /// Adds a partition to a topic that is already being read. Keys move to it, so its records wait for those of the
     /// older partitions.
     pub(super) fn reorder_new_partition(&self, id: &TopicPartition) {
-        let new_partition = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+        let new_partition = self.partitions.count();
         let older: Vec<(u32, i64)> = (0..new_partition)
-            .filter(|index| self.id(*index).topic == id.topic)
+            .filter(|index| self.partitions.id(*index).topic == id.topic)
             // A partition that this process does not read is not waited for.
-            .map(|index| (index, self.partitions[index as usize].lock().reached().unwrap_or(i64::MAX)))
+            .map(|index| (index, self.partitions.lock(index).reached().unwrap_or(i64::MAX)))
             .collect();
         if self.settings.ordering == Ordering::Key && !older.is_empty() {
-            self.reorder_buffer.join(new_partition, older);
+            self.ingress.reorder_buffer.join(new_partition, older);
         }
     }
 
     /// Delivers records through the reorder buffer; `keep` says for each record whether it is to be handled.
     pub(super) fn deliver_reordered(&self, records: &mut Vec<Record>, keep: Vec<bool>) {
-        let Some(mut buffer) = self.reorder_buffer.lock() else { return };
+        let Some(mut buffer) = self.ingress.reorder_buffer.lock() else { return };
         let mut released = Vec::with_capacity(records.len());
         let mut seen: Vec<u32> = records.iter().map(|record| record.partition).collect();
         seen.dedup();
@@ -47,13 +45,13 @@ impl Engine {
     }
 
     fn put_released(&self, released: &mut Vec<Record>) {
-        self.scheduler.put(released.drain(..).map(|record| (self.lane_of(&record), record)));
+        self.scheduler.put(released.drain(..).map(|record| (self.ingress.lane_of(&record, &self.partitions), record)));
     }
 
     /// Passes on how far a partition has been read.
     pub(super) fn note_read_to(&self, buffer: &mut ReorderState, partition: u32, at_end_of_log: bool) {
         let (reached, is_finished) = {
-            let state = self.partitions[partition as usize].lock();
+            let state = self.partitions.lock(partition);
             let Some(reached) = state.reached() else { return };
             (reached, !state.follows && reached >= state.end)
         };
@@ -65,8 +63,8 @@ impl Engine {
     /// Whether records wait in the reorder buffer.
     #[must_use]
     pub fn is_reordering(&self) -> bool {
-        let all: Vec<u32> = (0..u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)).collect();
-        self.reorder_buffer.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
+        let all: Vec<u32> = (0..self.partitions.count()).collect();
+        self.ingress.reorder_buffer.bytes_of(&all).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 0))
     }
 
     /// Starts a partition under an assignment, at offset `start`.
@@ -90,7 +88,7 @@ impl Engine {
     }
 
     pub(super) fn update_reorder_buffer(&self, change: impl FnOnce(&mut ReorderState)) {
-        let Some(mut buffer) = self.reorder_buffer.lock() else { return };
+        let Some(mut buffer) = self.ingress.reorder_buffer.lock() else { return };
         change(&mut buffer);
         let mut released = Vec::new();
         buffer.release(&mut released);
@@ -100,13 +98,10 @@ impl Engine {
     /// Whether one of these partitions uses more than twice its share of the reorder buffer.
     #[must_use]
     pub fn reorder_buffer_is_full(&self, partitions: &[u32]) -> bool {
-        let share = self.reorder_share();
-        self.reorder_buffer.bytes_of(partitions).is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 2 * share))
-    }
-
-    /// The share of the reorder buffer that one partition may use, in bytes.
-    #[must_use]
-    pub fn reorder_share(&self) -> u64 {
-        self.settings.buffer_bytes / BUFFER_DIVISOR / (self.unfinished.0.load(Relaxed) as u64).max(1)
+        let share = self.memory.reorder_share();
+        self.ingress
+            .reorder_buffer
+            .bytes_of(partitions)
+            .is_some_and(|bytes| bytes.iter().any(|bytes| *bytes > 2 * share))
     }
 }

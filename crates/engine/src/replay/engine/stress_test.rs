@@ -8,20 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{
-    domain::{Ordering, RateLimit},
-    feed::Owner,
-};
+use kreplay_model::domain::{Ordering, RateLimit};
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{Engine, fixture::Fixture};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, Handler, LaneFailure, LaneRun},
-    replay::{
-        limits::limiter::Throttle,
-        run::worker::{self, WorkerStats},
-    },
+    replay::{limits::limiter::Throttle, run::worker},
     settings::Retry,
 };
 
@@ -114,7 +109,7 @@ impl Stress {
                 dice: StdRng::seed_from_u64(self.dice.random()),
                 work: self.work,
             };
-            let thread = worker::spawn(Arc::clone(self.engine()), id, Arc::<WorkerStats>::default(), Box::new(handler));
+            let thread = worker::spawn(Arc::clone(self.engine()), id, Arc::default(), Box::new(handler), None);
             self.threads.push(thread.unwrap());
         }
         if self.engine().settings.ordering == Ordering::Partition {
@@ -159,7 +154,7 @@ impl Stress {
         fixture.barrier_every = limits.then(|| dice.random_range(3..40));
         let fixture = Arc::new(fixture);
         for partition in 0..PARTITIONS {
-            fixture.engine.with(partition, |one| one.begin(1, 0, Owner::Shared));
+            fixture.engine.partitions.with(partition, |one| one.begin(1, 0, Owner::Shared));
             fixture.engine.scheduler.fence(std::iter::once((partition, 1)));
         }
         let work = if records > 60 { 200 } else { dice.random_range(1..20_000) };
@@ -169,7 +164,7 @@ impl Stress {
         this.read(1);
         let begun = Instant::now();
         let mut changes = this.dice.random_range(0..if records > 60 { 300 } else { 8 });
-        while this.engine().open() > 0 && begun.elapsed() < DEADLINE {
+        while this.engine().partitions.open() > 0 && begun.elapsed() < DEADLINE {
             if changes > 0 {
                 changes -= 1;
                 match this.dice.random_range(0..4) {
@@ -187,7 +182,7 @@ impl Stress {
             } else {
                 // From here on no worker is woken by accident: idle ones must have been woken in time.
                 this.engine().scheduler.set_paused(false);
-                while this.engine().open() > 0 && begun.elapsed() < DEADLINE {
+                while this.engine().partitions.open() > 0 && begun.elapsed() < DEADLINE {
                     std::thread::park_timeout(Duration::from_millis(1));
                 }
             }
@@ -212,7 +207,7 @@ impl Stress {
 
     fn conclude(self, ordering: Ordering, seed: u64) {
         let engine = self.engine();
-        let (open, load) = (engine.open(), engine.scheduler.load());
+        let (open, load) = (engine.partitions.open(), engine.scheduler.load());
         engine.scheduler.stop();
         let lags: Vec<_> = engine.partitions.iter().map(|partition| partition.lock().lag()).collect();
         assert_eq!(
@@ -224,16 +219,16 @@ impl Stress {
         }
         let engine = &self.fixture.engine;
         assert_eq!(engine.scheduler.load(), (0, 0));
-        assert_eq!(engine.held.load(Relaxed), 0);
+        assert_eq!(engine.memory.held_bytes(), 0);
         let record_of = self.seen.lock();
         let all: usize = self.fixture.log.iter().map(Vec::len).sum();
         assert_eq!(record_of.tries.len(), all);
-        let retried = engine.retried.load(Relaxed);
+        let retried = engine.counters.retried.load(Relaxed);
         assert_eq!(u64::from(record_of.tries.values().sum::<u32>()), all as u64 + retried, "handled once each");
         let handled: u64 = engine.partitions.iter().map(|partition| partition.lock().handled).sum();
-        assert_eq!((handled, engine.skipped.load(Relaxed)), (all as u64, 0));
+        assert_eq!((handled, engine.counters.skipped.load(Relaxed)), (all as u64, 0));
         assert_eq!(record_of.disturbed, 0, "a barrier was not alone");
-        assert_eq!(engine.barriers.load(Relaxed), record_of.barriers);
+        assert_eq!(engine.counters.barriers.load(Relaxed), record_of.barriers);
         if ordering != Ordering::None {
             assert_eq!(record_of.out_of_order, []);
             assert_eq!(self.fixture.digest(), self.fixture.digest_without(|_, _| false));

@@ -41,7 +41,7 @@ fn a_late_revocation_does_not_end_the_assignment_of_the_next_owner() {
     for is_lost in [true, false] {
         let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 10]]);
         let [old, new] = members(&fixture);
-        let id = fixture.engine.partitions[0].lock().id.clone();
+        let id = fixture.engine.partitions.lock(0).id.clone();
         fixture.deliver(0, join(&old, &id, 0), 0..10);
         let epoch = join(&new, &id, 0);
         fixture.deliver(0, epoch, 0..5);
@@ -55,7 +55,7 @@ fn a_late_revocation_does_not_end_the_assignment_of_the_next_owner() {
         fixture.deliver(0, epoch, 5..10);
         let _ = fixture.engine.scheduler.set_workers(1);
         handle_all(&fixture.engine);
-        assert_eq!(fixture.engine.open(), 0, "lost: {is_lost}");
+        assert_eq!(fixture.engine.partitions.open(), 0, "lost: {is_lost}");
         assert_eq!(new.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
     }
 }
@@ -65,7 +65,7 @@ fn a_late_revocation_does_not_end_the_assignment_of_the_next_owner() {
 fn a_partition_goes_from_one_member_to_another_and_back() {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 9]]);
     let members = members(&fixture);
-    let id = fixture.engine.partitions[0].lock().id.clone();
+    let id = fixture.engine.partitions.lock(0).id.clone();
     let _ = fixture.engine.scheduler.set_workers(1);
     for (turn, end) in [(0, 3), (1, 6), (0, 9)] {
         let epoch = join(&members[turn], &id, end - 3);
@@ -79,7 +79,7 @@ fn a_partition_goes_from_one_member_to_another_and_back() {
         members[turn].revoked(std::slice::from_ref(&id), None);
         assert_eq!(members[turn].positions_to_commit(), []);
     }
-    assert_eq!((fixture.engine.open(), fixture.engine.partitions[0].lock().handled), (0, 9));
+    assert_eq!((fixture.engine.partitions.open(), fixture.engine.partitions.lock(0).handled), (0, 9));
 }
 
 /// A coordinator that does not wait for the old owner can inform the two owners in either order.
@@ -87,7 +87,7 @@ fn a_partition_goes_from_one_member_to_another_and_back() {
 fn a_partition_orphaned_by_reordered_assignments_is_adopted() {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 90]]);
     let [old, new] = members(&fixture);
-    let id = fixture.engine.partitions[0].lock().id.clone();
+    let id = fixture.engine.partitions.lock(0).id.clone();
     join(&new, &id, 0);
     join(&old, &id, 0);
     assert!(new.orphans().is_empty(), "the second member works on it");
@@ -100,7 +100,7 @@ fn a_partition_orphaned_by_reordered_assignments_is_adopted() {
     new.adopt(0, OrphanStart::Committed(Offset::new(40)), |start| start.get() == 40);
     assert!(new.orphans().is_empty());
     let (position, epoch) = {
-        let partition = fixture.engine.partitions[0].lock();
+        let partition = fixture.engine.partitions.lock(0);
         (partition.position(), partition.epoch)
     };
     assert_eq!(position, Some(40));
@@ -114,13 +114,13 @@ fn a_run_ends_only_after_its_last_commit_is_acknowledged() {
     let settings = crate::settings::Settings { group: Some("g".into()), ..fixture.engine.settings.clone() };
     let fixture = Fixture::with(&fixture.log, settings);
     let [member, other] = members(&fixture);
-    let id = fixture.engine.partitions[0].lock().id.clone();
+    let id = fixture.engine.partitions.lock(0).id.clone();
     let _ = fixture.engine.scheduler.set_workers(1);
     let epoch = join(&member, &id, 0);
     fixture.deliver(0, epoch, 0..9);
     handle_all(&fixture.engine);
-    assert!(fixture.engine.finished_at().is_some() && !member.is_acknowledged());
-    assert_eq!(fixture.engine.unacknowledged(), (vec![id.clone()], 1));
+    assert!(fixture.engine.partitions.finished_at().is_some() && !member.is_acknowledged());
+    assert_eq!(fixture.engine.partitions.unacknowledged(), (vec![id.clone()], 1));
     assert!(!member.commit_all(|_| Err("the group is rebalancing".into())));
     assert!(!member.is_acknowledged());
     let reported = fixture.engine.events.since(0).iter().any(|event| event.kind.to_string().contains("is rebalancing"));
@@ -129,27 +129,27 @@ fn a_run_ends_only_after_its_last_commit_is_acknowledged() {
     // Lost without an acknowledgement, the partition falls back to the group's position. The next owner continues
     // there.
     member.lost(std::slice::from_ref(&id));
-    assert_eq!(fixture.engine.open(), 1);
-    assert_eq!(fixture.engine.partitions[0].lock().position(), Some(0));
+    assert_eq!(fixture.engine.partitions.open(), 1);
+    assert_eq!(fixture.engine.partitions.lock(0).position(), Some(0));
     let starts = other.assigned(&[(id.clone(), Ok(Offset::new(0)))]);
     assert_eq!(starts, [StartAt::Offset(Offset::new(9).unwrap())], "nothing is handled again");
-    assert_eq!(fixture.engine.open(), 0);
+    assert_eq!(fixture.engine.partitions.open(), 0);
     assert!(other.commit_all(|positions| {
         assert_eq!(positions, [(id.clone(), Offset::new(9).unwrap())]);
         Ok(())
     }));
     assert!(other.is_acknowledged());
-    assert_eq!(fixture.engine.unacknowledged(), (vec![], 0));
+    assert_eq!(fixture.engine.partitions.unacknowledged(), (vec![], 0));
     other.lost(std::slice::from_ref(&id));
-    assert_eq!(fixture.engine.open(), 0, "the group has the position");
+    assert_eq!(fixture.engine.partitions.open(), 0, "the group has the position");
 }
 
 #[test]
 fn a_committed_position_below_the_log_is_raised_with_a_warning() {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); 90]]);
     let [member, _] = members(&fixture);
-    let id = fixture.engine.partitions[0].lock().id.clone();
-    fixture.engine.with(0, |partition| partition.first = 50);
+    let id = fixture.engine.partitions.lock(0).id.clone();
+    fixture.engine.partitions.with(0, |partition| partition.first = 50);
     let starts = member.assigned(&[(id, Ok(Offset::new(10)))]);
     assert_eq!(starts, [StartAt::Offset(Offset::new(50).unwrap())]);
     let reported =
@@ -163,15 +163,20 @@ fn a_committed_position_below_the_log_is_raised_with_a_warning() {
 fn fencing_frees_memory_without_a_worker() {
     let fixture = Fixture::new(Ordering::Partition, &[vec![Some(1); 10]]);
     let [member, _] = members(&fixture);
-    let id = fixture.engine.partitions[0].lock().id.clone();
+    let id = fixture.engine.partitions.lock(0).id.clone();
     fixture.deliver(0, join(&member, &id, 0), 0..10);
-    let held = || fixture.engine.held.load(std::sync::atomic::Ordering::Relaxed);
+    let held = || fixture.engine.memory.held.load(std::sync::atomic::Ordering::Relaxed);
     assert!(held() > 0);
     let _ = member.revoking(std::slice::from_ref(&id));
     assert_eq!((held(), fixture.engine.scheduler.load()), (0, (0, 0)));
 }
 
 /// A filter that matches nothing may be a mistake: positions stay uncommitted until that was reported.
+fn check_filter(fixture: &Fixture) {
+    let Engine { matches, partitions, counters, events, .. } = &*fixture.engine;
+    matches.check(partitions, counters, events);
+}
+
 #[test]
 fn nothing_is_committed_past_filtered_records_until_an_unmatched_filter_is_reported() {
     for passes in [false, true] {
@@ -180,10 +185,10 @@ fn nothing_is_committed_past_filtered_records_until_an_unmatched_filter_is_repor
         let mut fixture = Fixture::with_rules(&[vec![Some(1); 10]], rules);
         fixture.excluded = if passes { 0..9 } else { 0..10 };
         let [member, _] = members(&fixture);
-        let id = fixture.engine.partitions[0].lock().id.clone();
+        let id = fixture.engine.partitions.lock(0).id.clone();
         let epoch = join(&member, &id, 0);
         fixture.deliver(0, epoch, 0..8);
-        fixture.engine.check_filter_matches();
+        check_filter(&fixture);
         assert_eq!(member.positions_to_commit(), [], "a matching record may still come");
         fixture.deliver(0, epoch, 8..10);
         let _ = fixture.engine.scheduler.set_workers(1);
@@ -199,13 +204,13 @@ fn nothing_is_committed_past_filtered_records_until_an_unmatched_filter_is_repor
         };
         if passes {
             assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
-            fixture.engine.check_filter_matches();
+            check_filter(&fixture);
             assert_eq!(warnings(), 0);
             continue;
         }
         assert_eq!((member.positions_to_commit(), warnings()), (vec![], 0));
-        fixture.engine.check_filter_matches();
-        fixture.engine.check_filter_matches();
+        check_filter(&fixture);
+        check_filter(&fixture);
         assert_eq!(warnings(), 1);
         assert_eq!(member.positions_to_commit(), [(id, Offset::new(10).unwrap())]);
     }

@@ -1,5 +1,7 @@
-//! Consumer groups: the assignments of this process's members, and rebalances.
+//! Consumer groups: this process's members, their assignments, and rebalances.
 
+mod final_commits;
+pub mod member;
 pub mod membership;
 #[cfg(test)]
 mod membership_test;

@@ -1,7 +1,6 @@
-//! What limits a run: the rate limit, the lag guard, and the automatic number of workers.
+//! What limits a run: the rate limit, and the automatic number of workers. Pure.
 
 pub mod adaptive;
 #[cfg(test)]
 mod adaptive_test;
-pub mod lag_guard;
 pub mod limiter;

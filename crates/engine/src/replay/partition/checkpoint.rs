@@ -1,7 +1,6 @@
 //! Conversion of a partition to and from its checkpoint in the journal.
 
-use kreplay_model::feed::Owner;
-
+use super::Owner;
 use super::{PartitionRun, key_groups::GroupTable};
 use crate::journal::{self, Counters, GroupsChange, StoredPartition};
 

@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kreplay_model::{
-    domain::{Offset, TopicPartition},
-    feed::Owner,
-};
+use kreplay_model::domain::{Offset, TopicPartition};
 use proptest::prelude::*;
 
+use super::Owner;
 use super::{Delivery, PartitionRun, PositionSource, SettledRecord, handled::HandledOffsets};
 use crate::plan::PlannedPartition;
 

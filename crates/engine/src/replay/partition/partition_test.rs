@@ -2,9 +2,10 @@
 
 use kreplay_model::{
     domain::{Lag, Offset, TopicPartition},
-    feed::{Owner, PartitionState},
+    feed::PartitionState,
 };
 
+use super::Owner;
 use super::{Delivery, PartitionRun, PositionSource, SettledRecord};
 use crate::plan::PlannedPartition;
 

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use kreplay_model::{
-    domain::{Offset, TopicPartition},
-    feed::Owner,
-};
+use kreplay_model::domain::{Offset, TopicPartition};
 use proptest::{prelude::*, sample::Index};
 
+use super::Owner;
 use super::{Delivery, PartitionRun, SettledRecord, key_groups::GroupTable};
 use crate::{
     journal::{GroupsChange, StoredPartition},

@@ -2,24 +2,20 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-        mpsc::{RecvTimeoutError, channel},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use kreplay_kafka::Client;
-use kreplay_model::{
-    domain::{Offset, TopicPartition},
-    feed::EventKind,
-};
+use kreplay_model::domain::{Offset, TopicPartition};
 
 use super::logs::{check_ends, look_up};
 use crate::{
     handler::{HandlerError, HandlerSource, Logs},
-    replay::engine::Engine,
+    replay::{
+        background_task::{BackgroundTask, TaskState},
+        engine::Engine,
+    },
 };
 
 /// The longest wait for a target.
@@ -31,22 +27,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Attempts, since a target that does not answer may be restarting; and the delay between them.
 const MAX_ATTEMPTS: u32 = 3;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// Counts a claim as pending while it lives.
-struct PendingClaim(Arc<AtomicUsize>);
-
-impl PendingClaim {
-    fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for PendingClaim {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
 
 /// Claims partitions for a run. Returns the target's position of each, or `None` if the run failed or had to end
 /// meanwhile; then nothing of them may be read. A pending claim continues on its thread. Without a client it is not
@@ -62,37 +42,38 @@ pub fn claim(
         return Some(Vec::new());
     }
     let source = Arc::clone(engine.handlers.get()?);
-    let (answer, answers) = channel();
-    let pending = PendingClaim::begin(&engine.claims.pending);
+    let pending = engine.claims.begin();
     let request = ClaimRequest { engine: Arc::clone(engine), source, client: client.cloned(), ids: ids.to_vec() };
-    let spawned = std::thread::Builder::new().name("claim".into()).spawn(move || {
+    let spawned = BackgroundTask::spawn("claim", move |results| {
         let _pending = pending;
-        // Fails if the run has ended.
-        let _ = answer.send(request.run());
+        results.send(request.run());
     });
-    if let Err(error) = spawned {
-        engine.fail(format!("the operating system cannot start another thread ({error})"));
-        return None;
-    }
+    let task = match spawned {
+        Ok(task) => task,
+        Err(error) => {
+            engine.fail(format!("the operating system cannot start another thread ({error})"));
+            return None;
+        }
+    };
     let begun = Instant::now();
     let mut is_reported = false;
     loop {
-        match answers.recv_timeout(POLL_INTERVAL) {
-            Ok(Ok(positions)) => {
-                *engine.claims.last.lock() = Some(Instant::now());
+        match task.wait(POLL_INTERVAL) {
+            TaskState::New(Ok(positions)) => {
+                engine.claims.note_claimed();
                 return Some(positions);
             }
-            Ok(Err(error)) => {
+            TaskState::New(Err(error)) => {
                 engine.refuse(error.to_string(), error.is_usage());
                 return None;
             }
             // In every other case the thread sends a result.
-            Err(RecvTimeoutError::Disconnected) => {
+            TaskState::Ended => {
                 engine.fail("the handler cannot claim partitions: it panicked".into());
                 return None;
             }
-            Err(RecvTimeoutError::Timeout) if engine.reading_stopped() => return None,
-            Err(RecvTimeoutError::Timeout) if begun.elapsed() >= wait => {
+            TaskState::Waiting if engine.reading_stopped() => return None,
+            TaskState::Waiting if begun.elapsed() >= wait => {
                 engine.fail(format!(
                     "the handler's target did not release {} partitions within {} s; check whether it responds, and \
                      whether another process holds them",
@@ -101,12 +82,12 @@ pub fn claim(
                 ));
                 return None;
             }
-            Err(RecvTimeoutError::Timeout) if begun.elapsed() >= NOTICE_DELAY && !is_reported => {
+            TaskState::Waiting if begun.elapsed() >= NOTICE_DELAY && !is_reported => {
                 is_reported = true;
                 let text = format!("waiting for the handler's target to release {} partitions", ids.len());
-                engine.events.push(EventKind::Notice { text });
+                engine.events.notice(text);
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            TaskState::Waiting => {}
         }
     }
 }
@@ -125,9 +106,8 @@ impl ClaimRequest {
         loop {
             attempts += 1;
             match self.try_once() {
-                Err(error) if !error.is_final() && attempts < MAX_ATTEMPTS && !self.engine.reading_stopped() => {
-                    std::thread::sleep(RETRY_DELAY);
-                }
+                Err(error)
+                    if !error.is_final() && attempts < MAX_ATTEMPTS && !self.engine.stop_reading.wait(RETRY_DELAY) => {}
                 answer => return answer,
             }
         }

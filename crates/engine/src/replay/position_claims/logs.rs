@@ -23,11 +23,11 @@ const HANDLER: &str = "of this run";
 /// The cluster does not answer, and the identity is not known.
 pub fn look_up(engine: &Engine, client: &Client, ids: &[TopicPartition]) -> Result<Logs, HandlerError> {
     let known = &engine.claims.logs;
-    if engine.position_store() != PositionStore::Target || engine.claims.is_ephemeral_cluster {
+    if engine.position_store() != PositionStore::Target || engine.topics.is_ephemeral_cluster {
         return Ok(Logs::default());
     }
     let mut wanted: BTreeSet<String> = ids.iter().map(|id| id.topic.to_string()).collect();
-    wanted.extend(engine.topics.iter().filter(|topic| !known.lock().know(topic)).cloned());
+    wanted.extend(engine.topics.names().filter(|topic| !known.lock().know(topic)).cloned());
     let names: Vec<String> = wanted.into_iter().collect();
     let catalog = Catalog::new(client, TIMEOUT);
     match catalog.topic_ids(&names) {
@@ -58,8 +58,8 @@ pub fn check_ends(
     positions: &[Option<Offset>],
 ) -> Result<(), HandlerError> {
     let known_end = |id: &TopicPartition| {
-        let index = engine.index_of(id)?;
-        Some(engine.partitions[index as usize].lock().end)
+        let index = engine.partitions.index_of(id)?;
+        Some(engine.partitions.lock(index).end)
     };
     let beyond = ids.iter().zip(positions).filter_map(|(id, position)| {
         let position = (*position)?;

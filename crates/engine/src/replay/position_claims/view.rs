@@ -20,20 +20,20 @@ impl PositionsView {
 
 impl Positions for PositionsView {
     fn position(&self, partition: u32) -> i64 {
-        let position = |engine: Arc<Engine>| Some(engine.partitions.get(partition as usize)?.lock().own_position());
+        let position = |engine: Arc<Engine>| Some(engine.partitions.try_lock(partition)?.own_position());
         self.0.upgrade().and_then(position).unwrap_or(0)
     }
 
     fn holder(&self, partition: u32) -> Option<Holder> {
         let engine = self.0.upgrade()?;
-        let (epoch, member) = engine.holders.lock().get(&partition).cloned()?;
+        let (epoch, member) = engine.group.holder(partition)?;
         // The partition may have been assigned to another member since.
-        let is_current = engine.partitions.get(partition as usize)?.lock().epoch == epoch;
+        let is_current = engine.partitions.try_lock(partition)?.epoch == epoch;
         is_current.then_some(Holder { epoch, member: Some(member) })
     }
 
     fn first(&self, partition: u32) -> i64 {
-        let first = |engine: Arc<Engine>| Some(engine.planned.get(partition as usize)?.first.get());
+        let first = |engine: Arc<Engine>| Some(engine.partitions.get_planned(partition)?.first.get());
         self.0.upgrade().and_then(first).unwrap_or(0)
     }
 }

@@ -42,7 +42,7 @@ const MAX_MISSES: u32 = 3;
 /// The operating system has no thread left.
 pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
     let mut reported = HashMap::new();
-    for planned in engine.planned.iter() {
+    for planned in engine.partitions.all_planned() {
         *reported.entry(planned.id.topic.to_string()).or_default() += 1;
     }
     std::thread::Builder::new().name("discovery".into()).spawn(move || {
@@ -66,12 +66,8 @@ impl Discovery<'_> {
     fn run(&mut self) {
         let engine = self.engine;
         let (mut ends_updated, mut last_search) = (Instant::now(), Instant::now());
-        while !engine.reading_stopped() {
-            std::thread::sleep(if engine.reorder_buffer.is_on() {
-                POLL_INTERVAL_WHILE_REORDERING
-            } else {
-                POLL_INTERVAL
-            });
+        let is_reordering = || engine.ingress.reorder_buffer.is_on();
+        while !engine.stop_reading.wait(if is_reordering() { POLL_INTERVAL_WHILE_REORDERING } else { POLL_INTERVAL }) {
             if engine.plan.follow && ends_updated.elapsed() >= END_OFFSETS_INTERVAL {
                 ends_updated = Instant::now();
                 self.update_ends();
@@ -101,7 +97,7 @@ impl Discovery<'_> {
             .map(|(index, _)| index)
             .collect();
         for (index, end) in self.ends_of(&open).unwrap_or_default() {
-            engine.with(index, |partition| partition.extend_end(end));
+            engine.partitions.with(index, |partition| partition.extend_end(end));
         }
     }
 
@@ -117,7 +113,7 @@ impl Discovery<'_> {
             })
             .map(|(index, _)| index)
             .collect();
-        let ids: Vec<TopicPartition> = at_end.iter().map(|index| engine.id(*index).clone()).collect();
+        let ids = engine.partitions.ids(&at_end);
         // High watermarks first, since they do not wait for transactions: what is written in between does not count.
         let Ok(watermarks) = self.catalog().high_watermarks(&ids) else { return };
         let Some(ends) = self.ends_of(&at_end) else { return };
@@ -140,34 +136,34 @@ impl Discovery<'_> {
         if !held_back.is_empty() {
             look_up_start_times(&self.catalog(), &mut held_back);
             let text = format!("open transactions hold back {}; they are read when those end", in_words(&held_back));
-            engine.events.push(EventKind::Warning { text });
+            engine.events.warn(text);
         }
         let ended: Vec<String> = before
             .iter()
             .filter(|(index, (_, reported))| *reported && !self.open_transactions.contains_key(index))
-            .map(|(index, _)| engine.id(*index).to_string())
+            .map(|(index, _)| engine.partitions.id(*index).to_string())
             .collect();
         if !ended.is_empty() {
             let text = format!("open transactions no longer hold back {}", ended.join(", "));
-            engine.events.push(EventKind::Notice { text });
+            engine.events.notice(text);
         }
     }
 
     fn ends_of(&self, partitions: &[u32]) -> Option<Vec<(u32, i64)>> {
-        let ids: Vec<TopicPartition> = partitions.iter().map(|index| self.engine.id(*index).clone()).collect();
+        let ids = self.engine.partitions.ids(partitions);
         let ends = self.catalog().ends_now(&ids).ok()?;
         Some(partitions.iter().zip(ends).filter_map(|(index, end)| Some((*index, end?.get()))).collect())
     }
 
     fn answer_end_offsets_requests(&self) {
         let engine = self.engine;
-        for request in engine.reorder_buffer.end_offsets_requests() {
+        for request in engine.ingress.reorder_buffer.end_offsets_requests() {
             let read_here: Vec<u32> = request
                 .older
                 .iter()
                 .copied()
                 .filter(|index| {
-                    let partition = engine.partitions[*index as usize].lock();
+                    let partition = engine.partitions.lock(*index);
                     partition.reached().is_some() && !partition.has_failed()
                 })
                 .collect();
@@ -181,7 +177,7 @@ impl Discovery<'_> {
 
     fn find_new_partitions(&mut self) {
         let mut known: HashMap<&str, i32> = HashMap::new();
-        for planned in self.engine.planned.iter() {
+        for planned in self.engine.partitions.all_planned() {
             *known.entry(&planned.id.topic).or_default() += 1;
         }
         for topic in self.topics() {
@@ -198,7 +194,7 @@ impl Discovery<'_> {
     /// The topics of the selection, as far as the cluster answers.
     fn topics(&mut self) -> Vec<TopicInfo> {
         let engine = self.engine;
-        let known: Vec<String> = engine.topics.iter().cloned().collect();
+        let known: Vec<String> = engine.topics.to_vec();
         let regex = match &engine.plan.selection.topics {
             TopicSet::Matching(regex) if engine.plan.follow => Some(regex),
             _ => None,
@@ -268,18 +264,16 @@ impl Discovery<'_> {
         }
         self.reported.insert(name.clone(), topic.partitions);
         if before == 0 {
-            engine.topics.push(name.clone());
+            engine.topics.add(name.clone());
             engine.events.push(EventKind::TopicAdded { topic: name, partitions: added });
             return;
         }
         engine.events.push(EventKind::PartitionsAdded { topic: name.clone(), added, joined: true });
         if engine.settings.group.is_some() && engine.settings.ordering == Ordering::Key {
-            engine.events.push(EventKind::Warning {
-                text: format!(
-                    "{name}: keys move to its new partitions; their order across old and new partitions is kept within \
+            engine.events.warn(format!(
+                "{name}: keys move to its new partitions; their order across old and new partitions is kept within \
                      a process, but not between the processes of the group"
-                ),
-            });
+            ));
         }
     }
 }

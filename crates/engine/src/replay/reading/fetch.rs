@@ -6,10 +6,7 @@ use std::{
 };
 
 use kreplay_kafka::{Client, Fetched, RawRecord};
-use kreplay_model::{
-    domain::{Record, RecordBufferBuilder, Route, TopicPartition},
-    feed::EventKind,
-};
+use kreplay_model::domain::{Record, RecordBufferBuilder, Route, TopicPartition};
 
 use crate::{
     decode::{KEY_SCHEMA_HEADER, Undecodable, VALUE_SCHEMA_HEADER, retry_until},
@@ -84,7 +81,7 @@ impl RecordIngest {
         if self.record_bytes == 0 {
             return batch.min(FIRST_READ_RECORDS);
         }
-        let room = engine.free_buffer_bytes() / u64::from(clients.max(1));
+        let room = engine.memory.free_bytes() / u64::from(clients.max(1));
         usize::try_from(room / self.record_bytes).unwrap_or(usize::MAX).clamp(1, batch)
     }
 
@@ -105,15 +102,15 @@ impl RecordIngest {
         match fetched {
             Fetched::Record(record) => {
                 let Some(partition) = self.partition_of(engine, &record) else { return };
-                if engine.reorder_buffer.is_on() && self.last_partition != Some(partition) {
+                if engine.ingress.reorder_buffer.is_on() && self.last_partition != Some(partition) {
                     // A waiting record keeps its buffer in memory, so a buffer holds records of one partition only.
-                    self.builder.finish(&engine.held, &mut self.records);
+                    self.builder.finish(&engine.memory.held, &mut self.records);
                     self.last_partition = Some(partition);
                 }
                 if self.builder.len_bytes() >= BUFFER_BYTES {
-                    self.builder.finish(&engine.held, &mut self.records);
+                    self.builder.finish(&engine.memory.held, &mut self.records);
                 }
-                if engine.journey_ns.is_some() {
+                if engine.counters.journey_ns.is_some() {
                     self.builder.stamp(Instant::now);
                 }
                 let Some(route) = route(engine, &record) else {
@@ -143,7 +140,7 @@ impl RecordIngest {
             }
             Fetched::End { topic, partition, offset } => {
                 if let Some(index) = lookup(engine, topic, partition) {
-                    self.activity.note(&engine.id(index).topic, Instant::now());
+                    self.activity.note(&engine.partitions.id(index).topic, Instant::now());
                     self.ends.push((index, offset));
                 }
             }
@@ -179,7 +176,7 @@ impl RecordIngest {
         let index = *self.index_by_token.entry(token).or_insert_with(|| {
             let index = lookup(engine, record.topic(), record.partition());
             if let Some(index) = index {
-                self.activity.note(&engine.id(index).topic, Instant::now());
+                self.activity.note(&engine.partitions.id(index).topic, Instant::now());
             }
             index
         });
@@ -191,7 +188,7 @@ impl RecordIngest {
     /// topics have not been recreated.
     pub fn flush(&mut self, engine: &Engine, client: &Client) -> usize {
         self.activity.check(engine, client);
-        self.builder.finish(&engine.held, &mut self.records);
+        self.builder.finish(&engine.memory.held, &mut self.records);
         let count = self.records.len();
         if let Some(bytes) = self.records.iter().map(Record::footprint).sum::<u64>().checked_div(count as u64) {
             self.record_bytes = bytes.max(1);
@@ -204,7 +201,7 @@ impl RecordIngest {
         for (index, text, is_final) in self.errors.drain(..) {
             match index {
                 Some(index) if is_final => engine.fail_partition(index, &text),
-                _ => engine.events.push(EventKind::Warning { text }),
+                _ => engine.events.warn(text),
             }
         }
         self.index_by_token.clear();
@@ -220,12 +217,12 @@ fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
     let mut waited = false;
     let on_wait = |error: &Undecodable| {
         waited = true;
-        engine.events.push(EventKind::Warning { text: format!("reading waits: {error}") });
+        engine.events.warn(format!("reading waits: {error}"));
     };
     let patience = rules.decoding.settings().patience;
     let routed = retry_until(patience, || !engine.reading_stopped(), on_wait, || rules.route(record));
     if waited && routed.is_ok() {
-        engine.events.push(EventKind::Notice { text: "the schema registry answers again; reading continues".into() });
+        engine.events.notice("the schema registry answers again; reading continues");
     }
     match routed {
         Ok(route) => Some(route),
@@ -242,5 +239,5 @@ fn route(engine: &Engine, record: &RawRecord<'_>) -> Option<Route> {
 }
 
 fn lookup(engine: &Engine, topic: &str, partition: i32) -> Option<u32> {
-    engine.index_of(&TopicPartition::new(topic, partition))
+    engine.partitions.index_of(&TopicPartition::new(topic, partition))
 }

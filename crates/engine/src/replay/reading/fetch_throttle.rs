@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -58,7 +57,7 @@ impl ThrottleChanges {
     pub fn apply(&self, engine: &Engine, consumer: &dyn Consumer) {
         let each = |partitions: &[u32], change: &dyn Fn(&[TopicPartition])| {
             if !partitions.is_empty() {
-                let ids: Vec<TopicPartition> = partitions.iter().map(|index| engine.id(*index).clone()).collect();
+                let ids = engine.partitions.ids(partitions);
                 change(&ids);
             }
         };
@@ -74,19 +73,18 @@ impl FetchThrottle {
     /// size.
     pub fn decide(&mut self, engine: &Engine, partitions: &[u32], record_bytes: u64, now: Instant) -> ThrottleChanges {
         let bytes = engine.scheduler.waiting_bytes(partitions);
-        let staged = engine.reorder_buffer.bytes_of(partitions).unwrap_or_else(|| vec![0; partitions.len()]);
-        let reorder_share = engine.reorder_share();
-        let limit = engine.settings.buffer_bytes;
-        let is_half_full = engine.held.load(Relaxed) > limit / 2;
+        let staged = engine.ingress.reorder_buffer.bytes_of(partitions).unwrap_or_else(|| vec![0; partitions.len()]);
+        let reorder_share = engine.memory.reorder_share();
+        let is_half_full = engine.memory.is_half_full();
         let mut changes = ThrottleChanges::default();
         for ((&partition, bytes), staged) in partitions.iter().zip(bytes).zip(staged) {
             let (span, read_to_end, left) = {
-                let state = engine.partitions[partition as usize].lock();
+                let state = engine.partitions.lock(partition);
                 let left = state.lag().known().unwrap_or(0);
                 let to_end = !state.follows && state.reached().is_some_and(|reached| reached >= state.end);
                 (state.span(), to_end, left)
             };
-            let share = engine.buffer_share_of(left);
+            let share = engine.memory.share_of(left);
             let full =
                 read_to_end || span > MAX_SPAN_RECORDS || (is_half_full && bytes > share) || staged > reorder_share;
             let low = !read_to_end && span < MAX_SPAN_RECORDS / 2 && bytes <= share / 2 && staged <= reorder_share / 2;
@@ -134,7 +132,7 @@ impl FetchThrottle {
     #[must_use]
     pub fn has_unread_throttled(&self, engine: &Engine) -> bool {
         self.throttled.keys().any(|&partition| {
-            let partition = engine.partitions[partition as usize].lock();
+            let partition = engine.partitions.lock(partition);
             partition.reached().is_some_and(|reached| reached < partition.end)
         })
     }

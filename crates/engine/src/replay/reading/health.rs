@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kreplay_kafka::ClientHealth;
-use kreplay_model::feed::EventKind;
+use kreplay_model::feed::LastReport;
 
 use crate::replay::engine::Engine;
 
@@ -15,7 +15,7 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Monitors one client's connection and reports outages to the event log.
 #[derive(Debug, Default)]
 pub struct BrokerHealthMonitor {
-    is_outage_reported: bool,
+    outage: LastReport,
     last_probe: Option<Instant>,
     /// All records that were fetched before the outage have been read.
     is_queue_empty: bool,
@@ -35,8 +35,8 @@ impl BrokerHealthMonitor {
     }
 
     fn report_recovery(&mut self, engine: &Engine) {
-        if std::mem::take(&mut self.is_outage_reported) {
-            engine.events.push(EventKind::Warning { text: "the brokers answer again".into() });
+        if self.outage.clear() {
+            engine.events.warn("the brokers answer again");
         }
     }
 
@@ -50,10 +50,9 @@ impl BrokerHealthMonitor {
             // failed probe is reported.
             if any_broker_answers(engine, probe) {
                 health.answered();
-            } else if !self.is_outage_reported {
-                self.is_outage_reported = true;
+            } else if !self.outage.is_reported() {
                 let why = health.last_problem().map_or_else(String::new, |problem| format!(": {problem}"));
-                engine.events.push(EventKind::Warning { text: format!("no broker answers{why}; retrying") });
+                engine.events.warn_once(&mut self.outage, format!("no broker answers{why}; retrying"));
             }
         }
         if !health.is_down() {
@@ -64,7 +63,7 @@ impl BrokerHealthMonitor {
     /// Ends monitoring. Other clients may have read the last records before this one checked again, so a reported
     /// outage is also reported as over if the brokers answer.
     pub fn finish(&mut self, engine: &Engine, health: &ClientHealth, probe: impl FnOnce(&str) -> bool) {
-        if self.is_outage_reported && (!health.is_down() || any_broker_answers(engine, probe)) {
+        if self.outage.is_reported() && (!health.is_down() || any_broker_answers(engine, probe)) {
             self.report_recovery(engine);
         }
     }

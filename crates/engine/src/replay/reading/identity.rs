@@ -11,7 +11,6 @@ use std::{
 };
 
 use kreplay_kafka::{Catalog, Client};
-use parking_lot::Mutex;
 
 use crate::replay::engine::Engine;
 
@@ -19,48 +18,20 @@ use crate::replay::engine::Engine;
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(500);
 /// The most topics per lookup. The others follow in the next one.
 const MAX_TOPICS_PER_LOOKUP: usize = 100;
-/// How often the thread checks whether the run has ended.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a lookup may take.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A topic that was quiet for this long may have been deleted and created again.
 const QUIET_TIME: Duration = Duration::from_millis(200);
 
-/// The ids of the topics that a run reads, by name, as far as they are known.
-#[derive(Debug, Default)]
-pub struct TopicIds(Mutex<BTreeMap<String, String>>);
-
-impl TopicIds {
-    /// The ids known at the start of the run.
-    #[must_use]
-    pub fn new(known: BTreeMap<String, String>) -> Self {
-        Self(Mutex::new(known))
-    }
-
-    /// Adds ids that were looked up. Returns the topics whose id differs from the known one.
-    pub fn compare(&self, found: BTreeMap<String, String>) -> Vec<String> {
-        let mut known = self.0.lock();
-        let mut recreated = Vec::new();
-        for (name, id) in found {
-            match known.get(&name) {
-                Some(before) if *before != id => recreated.push(name),
-                Some(_) => {}
-                None => drop(known.insert(name, id)),
-            }
-        }
-        recreated
-    }
-}
-
 /// Looks up the ids of topics and fails those that were recreated. Returns whether any was recreated; `None` if the
 /// cluster did not answer.
 pub fn check(engine: &Engine, client: &Client, topics: &[String], timeout: Duration) -> Option<bool> {
-    if engine.claims.is_ephemeral_cluster {
+    if engine.topics.is_ephemeral_cluster {
         // The embedded broker never deletes topics.
         return Some(false);
     }
     let found = Catalog::new(client, timeout).topic_ids(topics).ok()?;
-    let recreated = engine.topic_ids.compare(found);
+    let recreated = engine.topics.compare_ids(found);
     for topic in &recreated {
         engine.fail_recreated_topic(topic);
     }
@@ -73,18 +44,17 @@ pub fn check(engine: &Engine, client: &Client, topics: &[String], timeout: Durat
 /// The operating system has no thread left.
 pub fn spawn(engine: Arc<Engine>, client: Client) -> std::io::Result<()> {
     let poll = move || {
-        let (mut last_lookup, mut next) = (None::<Instant>, 0);
-        while !engine.reading_stopped() {
-            if last_lookup.is_none_or(|last_lookup| last_lookup.elapsed() >= LOOKUP_INTERVAL) {
-                let all: Vec<String> = engine.topics.iter().cloned().collect();
-                let batch: Vec<String> =
-                    all.iter().cycle().skip(next).take(all.len().min(MAX_TOPICS_PER_LOOKUP)).cloned().collect();
-                next = (next + batch.len()) % all.len().max(1);
-                // Without an answer the next lookup follows soon. Broker outages are reported elsewhere.
-                let _ = check(&engine, &client, &batch, LOOKUP_TIMEOUT);
-                last_lookup = Some(Instant::now());
+        let mut next = 0;
+        loop {
+            let all: Vec<String> = engine.topics.to_vec();
+            let batch: Vec<String> =
+                all.iter().cycle().skip(next).take(all.len().min(MAX_TOPICS_PER_LOOKUP)).cloned().collect();
+            next = (next + batch.len()) % all.len().max(1);
+            // Without an answer the next lookup follows soon. Broker outages are reported elsewhere.
+            let _ = check(&engine, &client, &batch, LOOKUP_TIMEOUT);
+            if engine.stop_reading.wait(LOOKUP_INTERVAL) {
+                return;
             }
-            std::thread::sleep(POLL_INTERVAL);
         }
     };
     std::thread::Builder::new().name("identity".into()).spawn(poll).map(drop)
@@ -138,20 +108,6 @@ impl TopicActivity {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ids(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_changed_topic_id_is_reported_at_every_lookup() {
-        let known = TopicIds::new(ids(&[("a", "1")]));
-        assert!(known.compare(ids(&[("a", "1"), ("b", "2")])).is_empty());
-        assert!(known.compare(ids(&[("b", "2")])).is_empty(), "a missing topic is not compared");
-        for _ in 0..2 {
-            assert_eq!(known.compare(ids(&[("a", "9"), ("b", "8")])), ["a", "b"]);
-        }
-    }
 
     #[test]
     fn a_topic_is_looked_up_after_a_quiet_time() {

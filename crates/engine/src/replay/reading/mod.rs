@@ -6,7 +6,6 @@ pub mod fetch;
 pub mod fetch_throttle;
 pub mod health;
 pub mod identity;
-pub mod member;
 pub mod readers;
 pub mod retention;
 pub mod shares;

@@ -7,10 +7,7 @@ use std::{
 };
 
 use kreplay_kafka::{Catalog, Client, ClientError, Consumer, LogEnds, Reader, share_out};
-use kreplay_model::{
-    domain::{Offset, Tier, TopicPartition},
-    feed::Owner,
-};
+use kreplay_model::domain::{Offset, Tier, TopicPartition};
 
 use super::{
     choice::{ClientChoice, Clients, ReadingObservation},
@@ -22,13 +19,14 @@ use super::{
     shares::{ShareChange, Shares},
     stall_detector::StallDetector,
 };
+use crate::replay::partition::Owner;
 use crate::{
     handler::PositionStore,
     replay::{engine::Engine, position_claims::take_over, probe::FetchPacer},
 };
 
 /// How often a fetcher does its housekeeping: throttling, health checks, and partitions that are not being read.
-pub(super) const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(50);
+pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The longest sleep of a fetcher that reads at an even rate.
 const MAX_PACED_SLEEP: Duration = Duration::from_millis(1);
@@ -41,7 +39,7 @@ const IDLE_CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The operating system has no thread left.
 pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let known = u32::try_from(engine.planned.len()).unwrap_or(u32::MAX);
+    let known = engine.partitions.count();
     let (open, left) = unread_partitions(engine, 0..known);
     let max_clients = engine.settings.clients().min(open.len().max(1));
     // A measurement at an even rate is not limited by reading, so it needs no choice.
@@ -57,7 +55,7 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
     let shares: Vec<Vec<u32>> = partitions_at(share_out(initial_clients, &left), &open);
     let fetchers = if has_choice { max_clients } else { shares.len() };
     let shares = Arc::new(Shares::new(&shares));
-    engine.clients.store(shares.clients(), Relaxed);
+    engine.ingress.clients.store(shares.clients(), Relaxed);
     let clients = u32::try_from(fetchers).unwrap_or(1);
     let spawn = |number: u32| {
         let (engine, client, shares) = (Arc::clone(engine), client.clone(), Arc::clone(&shares));
@@ -73,11 +71,30 @@ pub fn spawn_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> st
     (0..clients).map(spawn).collect()
 }
 
+/// Claims every partition and then reads from the target's positions, on a separate thread. The thread ends when the
+/// run stops reading.
+///
+/// # Errors
+/// The operating system has no thread left.
+pub fn spawn_claiming_readers(engine: &Arc<Engine>, client: &Client, headers: bool) -> std::io::Result<JoinHandle<()>> {
+    let (engine, client) = (Arc::clone(engine), client.clone());
+    std::thread::Builder::new().name("fetcher".into()).spawn(move || {
+        let known = engine.partitions.count();
+        if !take_over(&engine, &client, &(0..known).collect::<Vec<_>>()) {
+            return;
+        }
+        match spawn_readers(&engine, &client, headers) {
+            Ok(threads) => threads.into_iter().for_each(|thread| drop(thread.join())),
+            Err(error) => engine.fail(format!("the operating system cannot start another thread ({error})")),
+        }
+    })
+}
+
 /// The partitions that have something left to read, and how many offsets each.
 fn unread_partitions(engine: &Engine, partitions: impl Iterator<Item = u32>) -> (Vec<u32>, Vec<u64>) {
     let left = |index: u32| {
         let (failed, end) = {
-            let partition = engine.partitions[index as usize].lock();
+            let partition = engine.partitions.lock(index);
             (partition.has_failed(), partition.end)
         };
         let left = Offset::new(end).map_or(0, |end| end.since(start_offset(engine, index)));
@@ -93,8 +110,8 @@ fn partitions_at(shares: Vec<Vec<u32>>, partitions: &[u32]) -> Vec<Vec<u32>> {
 
 /// The offset at which reading starts: where an interrupted run stopped, or the plan's first offset.
 fn start_offset(engine: &Engine, index: u32) -> Offset {
-    let reached = engine.partitions[index as usize].lock().reached();
-    reached.and_then(Offset::new).unwrap_or(engine.planned[index as usize].first)
+    let reached = engine.partitions.lock(index).reached();
+    reached.and_then(Offset::new).unwrap_or(engine.partitions.planned(index).first)
 }
 
 /// One client and the partitions it reads.
@@ -161,7 +178,7 @@ impl<'a> Fetcher<'a> {
         if let Some(reader) = &mut self.reader {
             for &index in &release {
                 // Everything read of it has been delivered, so the next client starts after it.
-                reader.stop(self.engine.id(index));
+                reader.stop(self.engine.partitions.id(index));
                 self.fetch_throttle.forget(index);
                 self.expired.forget(index);
             }
@@ -185,7 +202,7 @@ impl<'a> Fetcher<'a> {
 
     fn start(&mut self, index: u32, from: Offset) {
         let Some(reader) = &mut self.reader else { return };
-        let id = self.engine.id(index);
+        let id = self.engine.partitions.id(index);
         match reader.start(id, from) {
             // This client may have paused the partition when it read it earlier.
             Ok(()) => reader.set_paused(std::slice::from_ref(id), false),
@@ -204,7 +221,9 @@ impl<'a> Fetcher<'a> {
         self.known = count;
         if engine.position_store() == PositionStore::Run {
             for &index in &joined {
-                engine.with(index, |one| one.begin(0, engine.planned[index as usize].first.get(), Owner::Shared));
+                engine
+                    .partitions
+                    .with(index, |one| one.begin(0, engine.partitions.planned(index).first.get(), Owner::Shared));
             }
         } else if !take_over(engine, self.client, &joined) {
             return;
@@ -286,7 +305,7 @@ impl<'a> Fetcher<'a> {
         let again = self.expired.check(engine, now, |index| self.ingest.epoch_of(index), ends);
         for (index, offset) in again {
             if let Some(reader) = &mut self.reader {
-                reader.stop(engine.id(index));
+                reader.stop(engine.partitions.id(index));
             }
             self.fetch_throttle.forget(index);
             self.start(index, offset);
@@ -315,14 +334,14 @@ impl<'a> Fetcher<'a> {
             let max_clients = if clients == Clients::One { 1 } else { engine.settings.clients() };
             let shares = partitions_at(share_out(max_clients, &left), &open);
             self.shares.share_out(&shares);
-            engine.clients.store(self.shares.clients(), Relaxed);
+            engine.ingress.clients.store(self.shares.clients(), Relaxed);
         }
     }
 }
 
 /// The first and last offset of a partition's log, if its topic was not recreated; `None` without an answer in time. A
 /// recreated topic fails.
-pub(super) fn ends_if_not_recreated(engine: &Engine, client: &Client, id: &TopicPartition) -> Option<LogEnds> {
+pub fn ends_if_not_recreated(engine: &Engine, client: &Client, id: &TopicPartition) -> Option<LogEnds> {
     identity::check(engine, client, &[id.topic.to_string()], PROBE_TIMEOUT)?;
     log_ends(client, id)
 }
@@ -330,8 +349,4 @@ pub(super) fn ends_if_not_recreated(engine: &Engine, client: &Client, id: &Topic
 /// The first and last offset of a partition's log; `None` without an answer in time.
 fn log_ends(client: &Client, id: &TopicPartition) -> Option<LogEnds> {
     Catalog::new(client, PROBE_TIMEOUT).log_ends(std::slice::from_ref(id)).ok()?.pop()
-}
-
-pub(super) fn ids(engine: &Engine, partitions: &[u32]) -> Vec<TopicPartition> {
-    partitions.iter().map(|index| engine.id(*index).clone()).collect()
 }

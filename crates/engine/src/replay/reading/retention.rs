@@ -11,7 +11,7 @@ use kreplay_model::{
     feed::{EventKind, Expiry},
 };
 
-use crate::{replay::engine::Engine, settings::OnRetention};
+use crate::replay::{engine::Engine, failure_policy::FailureResponse, scheduler::pause::PauseCause};
 
 /// How often a partition is checked again while its log's start is unknown.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -57,13 +57,13 @@ impl ExpiredPartitions {
         self.last_check = Some(now);
         let mut restarts = Vec::new();
         self.waiting.retain(|&index, wait| {
-            if *wait == Wait::Resume && (engine.scheduler.is_paused() || engine.pause_requested()) {
+            if *wait == Wait::Resume && engine.scheduler.is_paused() {
                 return true;
             }
             // Without a position the partition is no longer assigned here.
-            let Some(reached) = engine.partitions[index as usize].lock().reached() else { return false };
-            let Some(ends) = ends(engine.id(index)) else { return true };
-            if engine.partitions[index as usize].lock().has_failed() {
+            let Some(reached) = engine.partitions.lock(index).reached() else { return false };
+            let Some(ends) = ends(engine.partitions.id(index)) else { return true };
+            if engine.partitions.lock(index).has_failed() {
                 // The lookup has shown that the topic was recreated.
                 return false;
             }
@@ -106,29 +106,31 @@ fn next_step(engine: &Engine, index: u32, epoch: u32, reached: i64, ends: &LogEn
         return Offset::new(reached).map_or(NextStep::Stop, NextStep::ReadFrom);
     }
     let missing = |outcome| EventKind::Expired {
-        partition: engine.id(index).clone(),
+        partition: engine.partitions.id(index).clone(),
         first: Offset::new(reached).unwrap_or_default(),
         end: ends.low,
         outcome,
     };
-    match engine.settings.on_retention {
-        OnRetention::Fail => {
+    match engine.failure_policy.after_expiry() {
+        FailureResponse::SkipGap => {
+            engine.skip_lost(index, epoch, low);
+            engine.events.push(missing(Expiry::GapSkipped));
+            NextStep::ReadFrom(ends.low)
+        }
+        FailureResponse::PauseRun => {
+            engine.events.push(missing(Expiry::Paused));
+            if engine.scheduler.pause(PauseCause::Retention).is_paused_now {
+                engine.events.push(EventKind::Paused);
+            }
+            NextStep::WaitForResume
+        }
+        _ => {
             let text = format!(
                 "offsets {reached}..{low} were deleted by retention before they were read; --on-retention earliest \
                  continues after the gap"
             );
             engine.fail_partition(index, &text);
             NextStep::Stop
-        }
-        OnRetention::Earliest => {
-            engine.skip_lost(index, epoch, low);
-            engine.events.push(missing(Expiry::GapSkipped));
-            NextStep::ReadFrom(ends.low)
-        }
-        OnRetention::Pause => {
-            engine.events.push(missing(Expiry::Paused));
-            engine.request_pause();
-            NextStep::WaitForResume
         }
     }
 }

@@ -41,7 +41,7 @@ impl StallDetector {
         self.last_check = now;
         let mut reached = 0_i64;
         let mut unfinished_topics = BTreeSet::new();
-        for (partition, planned) in engine.partitions.iter().zip(engine.planned.iter()) {
+        for (partition, planned) in engine.partitions.iter().zip(engine.partitions.all_planned()) {
             let partition = partition.lock();
             let here = partition.reached().or(partition.position()).unwrap_or(partition.first);
             reached = reached.saturating_add(here);

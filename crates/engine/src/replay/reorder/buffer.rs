@@ -16,8 +16,6 @@ use super::{
 /// In time order, how long a followed partition that has caught up with its log holds back the other partitions.
 /// Records written at about the same time arrive within this time.
 const CAUGHT_UP_GRACE: Duration = Duration::from_millis(500);
-/// The reorder buffer may use this fraction of the record memory: a quarter.
-pub const BUFFER_DIVISOR: u64 = 4;
 
 /// Holds records back until earlier ones have been read: for time order, and for partitions added during the run.
 #[derive(Debug)]

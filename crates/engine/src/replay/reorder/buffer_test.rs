@@ -8,10 +8,11 @@ use std::{
 
 use kreplay_model::{
     domain::{Offset, RecordBufferBuilder, Route, TopicPartition, hash_key},
-    feed::{EventLog, Owner},
+    feed::EventLog,
 };
 use proptest::prelude::*;
 
+use crate::replay::partition::Owner;
 use crate::{
     handler::LaneRun,
     journal::StoredPartition,
@@ -83,14 +84,14 @@ impl Sim {
     }
 
     fn begin(&mut self, number: usize) {
-        self.engine.with(u32::try_from(number).unwrap(), |one| one.begin(0, 0, Owner::Shared));
+        self.engine.partitions.with(u32::try_from(number).unwrap(), |one| one.begin(0, 0, Owner::Shared));
     }
 
     /// The fetcher reads records of a partition, unless the partition is paused or the record memory is full.
     fn read(&mut self, partition: usize, count: usize) {
         let known = self.engine.partitions.len();
         let left = self.log.iter().take(known).zip(&self.next).filter(|(log, next)| log.len() > **next).count();
-        self.engine.note_unfinished(left, 100);
+        self.engine.memory.note_unfinished(left, 100);
         let all: Vec<u32> = (0..u32::try_from(known).unwrap()).collect();
         let changes = self.fetch_throttle.decide(&self.engine, &all, 1, Instant::now());
         for one in changes.pause {
@@ -113,7 +114,7 @@ impl Sim {
             self.next[partition] += 1;
         }
         let mut records = Vec::new();
-        builder.finish(&self.engine.held, &mut records);
+        builder.finish(&self.engine.memory.held, &mut records);
         self.engine.deliver(&mut records);
         if self.next[partition] == self.log[partition].len() {
             self.engine.reach(number, 0, i64::try_from(self.next[partition]).unwrap());
@@ -174,7 +175,7 @@ proptest! {
             }
         }
         prop_assert!(sim.all_handled(), "the run stalled: {:?}", sim.next);
-        prop_assert_eq!(sim.engine.open(), 0);
+        prop_assert_eq!(sim.engine.partitions.open(), 0);
         let mut expected: HashMap<u8, Vec<(i64, u32, i64)>> = HashMap::new();
         for (number, records) in (0_u32..).zip(&log) {
             let mut newest = i64::MIN;
@@ -215,7 +216,7 @@ proptest! {
                 sim.begin(1);
             }
             sim.read(partition, records);
-            for request in sim.engine.reorder_buffer.end_offsets_requests() {
+            for request in sim.engine.ingress.reorder_buffer.end_offsets_requests() {
                 if answers {
                     prop_assert_eq!((request.partition, &request.older[..]), (1, &[0][..]));
                     let end = i64::try_from(before.len()).unwrap();

@@ -11,7 +11,7 @@ use kreplay_model::{
 };
 
 use super::{Reading, Run, WorkerSlot, error::RunError, worker};
-use crate::{replay::reading::member::MemberThread, settings::Settings};
+use crate::{replay::group::member::MemberThread, settings::Settings};
 
 /// The number of workers at the start of a run.
 pub fn first_workers(partitions: usize, settings: &Settings) -> u32 {
@@ -92,7 +92,7 @@ impl Run {
             } else {
                 "automatic concurrency is off; the number of workers stays"
             };
-            self.engine.events.push(EventKind::Notice { text: text.into() });
+            self.engine.events.notice(text);
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Run {
                     changed = true;
                 }
             }
-            self.engine.clients.store(u32::try_from(members.len()).unwrap_or(u32::MAX), Relaxed);
+            self.engine.ingress.clients.store(u32::try_from(members.len()).unwrap_or(u32::MAX), Relaxed);
             for (number, member) in members.iter().filter(|(number, _)| *number >= wanted_members) {
                 if !member.is_leaving() {
                     member.leave();
@@ -146,7 +146,8 @@ impl Run {
         }
         let slot = &mut self.workers[index];
         let handler = self.source.make(id);
-        slot.thread = Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler)?);
+        slot.thread =
+            Some(worker::spawn(Arc::clone(&self.engine), id, Arc::clone(&slot.stats), handler, self.begun.clone())?);
         Ok(())
     }
 }

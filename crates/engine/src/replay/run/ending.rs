@@ -1,14 +1,18 @@
 //! The end of a run: finishes the records in flight, commits the positions, and then reports the end.
 
-use std::{sync::atomic::Ordering::Relaxed, thread::JoinHandle, time::Instant};
+use std::{thread::JoinHandle, time::Instant};
 
-use kreplay_model::feed::{EventKind, Owner, PartitionState, RunState};
+use kreplay_model::feed::{EventKind, PartitionState, RunState};
 
 use super::{
     Reading, Run,
     handler_finish::{FinishError, HandlerFinish},
 };
-use crate::handler::{PositionStore, RunEnd};
+use crate::replay::partition::Owner;
+use crate::{
+    handler::{PositionStore, RunEnd},
+    replay::engine::Engine,
+};
 
 /// A run's end in progress.
 pub(super) struct Ending {
@@ -20,9 +24,9 @@ pub(super) struct Ending {
 
 impl Run {
     pub(super) fn check_end(&mut self, now: Instant) {
-        if self.engine.failure().is_some() {
+        if self.engine.status.has_failed() {
             self.begin_ending(RunState::Failed, now);
-        } else if self.engine.finished_at().is_some() {
+        } else if self.engine.partitions.finished_at().is_some() {
             self.report_nothing_left();
             self.begin_ending(RunState::Done, now);
         } else {
@@ -36,7 +40,7 @@ impl Run {
                     open += usize::from(partition.state != PartitionState::Failed && !partition.is_complete());
                 }
                 if open == 0 && failed > 0 {
-                    let first = self.engine.unreadable().unwrap_or_default();
+                    let first = self.engine.status.unreadable().unwrap_or_default();
                     let all = if failed == 1 { String::new() } else { format!(" ({failed} partitions in total)") };
                     self.engine.fail(format!("{first}{all}; all other records are handled"));
                 }
@@ -68,15 +72,16 @@ impl Run {
             ),
             (PositionStore::Run, None) => return,
         };
-        self.engine.events.push(EventKind::Notice { text });
+        self.engine.events.notice(text);
     }
 
     pub(super) fn begin_ending(&mut self, state: RunState, now: Instant) {
         self.engine.scheduler.stop();
         if state != RunState::Done {
-            self.engine.report_unmatched_filter();
+            let Engine { matches, partitions, counters, events, settings, .. } = &*self.engine;
+            matches.report_early_end(partitions, counters, events, settings.group.is_some());
         }
-        self.engine.report_timestamp_findings();
+        self.engine.ingress.report_timestamp_findings(&self.engine.partitions, &self.engine.events);
         self.state = RunState::Draining;
         self.ending = Some(Ending { state, deadline: now + self.engine.settings.drain_timeout });
     }
@@ -107,17 +112,15 @@ impl Run {
             return;
         }
         if in_flight > 0 || !workers_done {
-            self.engine.events.push(EventKind::Warning {
-                text: "records in flight did not finish within the drain timeout; they were not committed and will be \
-                       processed again"
-                    .into(),
-            });
+            self.engine.events.warn(
+                "records in flight did not finish within the drain timeout; they were not committed and will be \
+                       processed again",
+            );
         } else if !reading_done {
-            self.engine.events.push(EventKind::Warning {
-                text: "could not leave the group within the timeout; records handled since the last commit will be \
-                       processed again"
-                    .into(),
-            });
+            self.engine.events.warn(
+                "could not leave the group within the timeout; records handled since the last commit will be \
+                       processed again",
+            );
         }
         self.finish_handlers(state, now);
     }
@@ -127,7 +130,10 @@ impl Run {
         if state != RunState::Done {
             return state;
         }
-        let (partitions, count) = self.engine.unacknowledged();
+        if self.engine.settings.group.is_none() || self.engine.position_store() == PositionStore::TargetGroup {
+            return state;
+        }
+        let (partitions, count) = self.engine.partitions.unacknowledged();
         if count == 0 {
             return state;
         }
@@ -138,7 +144,7 @@ impl Run {
              run the same command again when it answers: it repeats the records above the committed positions",
             named.join(", ")
         );
-        self.engine.events.push(EventKind::Error { text: text.clone() });
+        self.engine.events.error(text.clone());
         self.error.get_or_insert(text);
         RunState::Failed
     }
@@ -155,7 +161,7 @@ impl Run {
             // Nothing can be committed for a deleted topic; the handled records decide.
             let is_handled = partition.is_at_end() || partition.own_position() >= partition.end;
             if partition.has_failed() && (!is_handled || partition.log_is_gone()) {
-                self.error = self.engine.unreadable();
+                self.error = self.engine.status.unreadable();
                 return RunState::Failed;
             }
             is_done &= !is_ours || partition.is_at_end() || partition.has_failed();
@@ -165,16 +171,16 @@ impl Run {
 
     fn finish_handlers(&mut self, state: RunState, now: Instant) {
         self.close_dead_letters();
-        self.error = self.engine.failure().or(self.error.take());
+        self.error = self.engine.status.failure().or(self.error.take());
         let state = self.state_after_group_commit(state);
         let state = self.state_when_following(state);
         let end = RunEnd {
             complete: state == RunState::Done,
-            handled: self.engine.handled(),
-            passed_over: self.engine.skipped.load(Relaxed) + self.engine.dead_lettered.load(Relaxed),
+            handled: self.engine.partitions.handled(),
+            passed_over: self.engine.counters.passed_over(),
         };
         // Without a group the run ends with the last record; in a group, the positions had to be committed first.
-        let ended_at = match (&self.reading, self.engine.finished_at()) {
+        let ended_at = match (&self.reading, self.engine.partitions.finished_at()) {
             (Reading::Own(_), Some(finished)) => finished,
             _ => now,
         };
@@ -190,9 +196,9 @@ impl Run {
         self.handler_finish = None;
         self.state = state;
         if let Err(FinishError { text, usage }) = result {
-            self.engine.events.push(EventKind::Error { text: text.clone() });
+            self.engine.events.error(text.clone());
             if self.error.is_none() {
-                self.engine.note_usage(usage);
+                self.engine.status.note_usage(usage);
                 self.error = Some(text);
             }
             self.state = RunState::Failed;
@@ -206,11 +212,10 @@ impl Run {
         if let Some(checkpoint_thread) = self.checkpoint_thread.take()
             && !checkpoint_thread.end(self.figures(end))
         {
-            self.engine.events.push(EventKind::Warning {
-                text: "the last checkpoint was not written in time; records handled after the previous one are \
-                       repeated when the run is resumed"
-                    .into(),
-            });
+            self.engine.events.warn(
+                "the last checkpoint was not written in time; records handled after the previous one are \
+                       repeated when the run is resumed",
+            );
         }
         self.engine.events.push(EventKind::Finished { run_id: self.id.clone(), state: self.state, elapsed_s });
     }

@@ -8,14 +8,17 @@ use std::{
 use kreplay_kafka::{Client, ClientHealth};
 use kreplay_model::{
     domain::{Offset, printable},
-    feed::{EventKind, MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
+    feed::{MAX_SHOWN_KEYS, PartitionState, PausedRecord, QuarantineView, QuarantinedKey},
 };
 
 use super::Run;
 use crate::replay::{
     Decision, RecordDecision,
-    dead_letters::{DeadLetterBatch, DeadLetters, topics},
-    engine::failure_policy::key_text,
+    dead_letters::{self, topics},
+    engine::DeadLetterBatch,
+    failure_policy::{FailurePolicy, FailureResponse},
+    scheduler::pause::PauseCause,
+    shown_key::shown_key,
 };
 
 /// Nothing but the quarantine must have been left for this long before the run decides about it: a batch may be on its
@@ -38,15 +41,9 @@ pub struct Failures {
 impl Run {
     /// Checks for failures and handles them.
     pub(super) fn handle_failures(&mut self, now: Instant) {
-        if let Some(cause) = self.engine.paused_by() {
-            self.note_pause(&cause.reason);
-        }
-        if self.engine.take_pause_request() {
-            self.pause();
-            self.end_without_console(
-                "retention has deleted records before they were read",
-                "fix the cause and resume it",
-            );
+        self.stop_if_paused_without_console();
+        if self.ending.is_some() {
+            return;
         }
         if !self.engine.settings.quarantine {
             return;
@@ -66,25 +63,23 @@ impl Run {
         }
     }
 
-    fn note_pause(&mut self, reason: &str) {
-        // The user may have resumed the run at the moment of this failure.
-        self.engine.scheduler.set_paused(true);
-        self.pause();
-        let advice =
-            "fix the cause and resume it, or resume it with --on-failure skip or dead-letter to get past the record";
-        self.end_without_console(reason, advice);
-    }
-
-    /// Ends a paused run that nothing can resume, because there is no console.
-    pub(super) fn end_without_console(&mut self, reason: &str, advice: &str) {
-        if !self.failures.has_console {
-            self.error.get_or_insert_with(|| reason.to_owned());
-            self.engine.events.push(EventKind::Error {
-                text: format!(
-                    "the run would have paused, but without a console nothing can resume it, so it stops here; \
-                     {advice}"
-                ),
-            });
+    /// Ends a run that has paused itself if nothing can resume it, because there is no console.
+    fn stop_if_paused_without_console(&mut self) {
+        let (reason, advice) = match self.engine.scheduler.pause_cause() {
+            Some(PauseCause::Failure(failure)) => (
+                failure.reason,
+                "fix the cause and resume it, or resume it with --on-failure skip or dead-letter to get past the record",
+            ),
+            Some(PauseCause::Retention) => {
+                ("retention has deleted records before they were read".to_owned(), "fix the cause and resume it")
+            }
+            Some(PauseCause::User) | None => return,
+        };
+        if FailurePolicy::while_paused(self.failures.has_console) == FailureResponse::StopRun {
+            self.error.get_or_insert(reason);
+            self.engine.events.error(format!(
+                "the run would have paused, but without a console nothing can resume it, so it stops here; {advice}"
+            ));
             self.cancel();
         }
     }
@@ -103,22 +98,20 @@ impl Run {
                 break;
             }
             bytes -= oldest.bytes;
-            let key = key_text(&oldest.first);
+            let key = shown_key(&oldest.first);
             let key = printable(&key);
-            if !self.engine.settings.dead_letters() {
+            if self.engine.failure_policy.when_quarantine_is_full() != FailureResponse::DeadLetter {
                 self.engine.fail(format!(
                     "the quarantine is full (run.quarantine_buffer); the oldest key in it is {key}: {}",
                     self.engine.failure_of(&oldest.first, oldest.reason.attempts, &oldest.reason.error)
                 ));
                 return;
             }
-            self.engine.events.push(EventKind::Warning {
-                text: format!(
-                    "the quarantine is full (run.quarantine_buffer): key {key} with {} records goes to the dead \
+            self.engine.events.warn(format!(
+                "the quarantine is full (run.quarantine_buffer): key {key} with {} records goes to the dead \
                      letters",
-                    oldest.records
-                ),
-            });
+                oldest.records
+            ));
             discarded.push(oldest.reason.hash);
         }
         self.engine.scheduler.discard(&discarded);
@@ -147,35 +140,41 @@ impl Run {
 
     fn decide_remaining_quarantine(&mut self) {
         let waiting = self.engine.scheduler.quarantined();
-        if self.failures.has_console {
-            if !std::mem::replace(&mut self.failures.is_reported, true) {
-                self.engine.events.push(EventKind::Warning {
-                    text: format!(
+        match self.engine.failure_policy.when_only_quarantine_is_left(self.failures.has_console) {
+            FailureResponse::AwaitUser => {
+                if !std::mem::replace(&mut self.failures.is_reported, true) {
+                    self.engine.events.warn(format!(
                         "all other records are handled; {} keys in quarantine wait for a decision",
                         waiting.len()
-                    ),
-                });
+                    ));
+                }
             }
-        } else if self.engine.settings.dead_letters() {
-            let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
-            self.engine.events.push(EventKind::Notice {
-                text: format!("all other records are handled; {} keys in quarantine go to the dead letters", all.len()),
-            });
-            self.engine.scheduler.discard(&all);
-            self.failures.quiet_since = None;
-        } else {
-            let names: Vec<String> =
-                waiting.iter().take(MAX_NAMED_KEYS).map(|one| printable(&key_text(&one.first)).into_owned()).collect();
-            let more = waiting.len().saturating_sub(MAX_NAMED_KEYS);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let first = waiting
-                .first()
-                .map(|one| self.engine.failure_of(&one.first, one.reason.attempts, &one.reason.error).to_string());
-            self.engine.fail(format!(
-                "all records are handled except those of the keys in quarantine: {}{more}. The first failure: {}",
-                names.join(", "),
-                first.unwrap_or_default()
-            ));
+            FailureResponse::DeadLetter => {
+                let all: Vec<u64> = waiting.iter().map(|one| one.reason.hash).collect();
+                self.engine.events.notice(format!(
+                    "all other records are handled; {} keys in quarantine go to the dead letters",
+                    all.len()
+                ));
+                self.engine.scheduler.discard(&all);
+                self.failures.quiet_since = None;
+            }
+            _ => {
+                let names: Vec<String> = waiting
+                    .iter()
+                    .take(MAX_NAMED_KEYS)
+                    .map(|one| printable(&shown_key(&one.first)).into_owned())
+                    .collect();
+                let more = waiting.len().saturating_sub(MAX_NAMED_KEYS);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let first = waiting
+                    .first()
+                    .map(|one| self.engine.failure_of(&one.first, one.reason.attempts, &one.reason.error).to_string());
+                self.engine.fail(format!(
+                    "all records are handled except those of the keys in quarantine: {}{more}. The first failure: {}",
+                    names.join(", "),
+                    first.unwrap_or_default()
+                ));
+            }
         }
     }
 
@@ -194,14 +193,13 @@ impl Run {
                 format!("{} keys go to the dead letters", self.engine.scheduler.discard(&keys))
             }
             Decision::DeadLetter => {
-                let text = "this run has no dead letters; start it with --on-failure dead-letter".into();
-                self.engine.events.push(EventKind::Warning { text });
+                self.engine.events.warn("this run has no dead letters; start it with --on-failure dead-letter");
                 return;
             }
         };
         self.failures.is_reported = false;
         self.failures.quiet_since = None;
-        self.engine.events.push(EventKind::Notice { text });
+        self.engine.events.notice(text);
     }
 
     /// Applies the user's decision about the record that paused the run, and resumes the run.
@@ -209,44 +207,44 @@ impl Run {
         if self.ending.is_some() || self.state.is_over() {
             return;
         }
-        let Some(record) = self.engine.paused_by().and_then(|cause| cause.record) else {
-            let text = "no record has paused the run".into();
-            self.engine.events.push(EventKind::Warning { text });
+        let Some(record) = self.engine.scheduler.pausing_failure().and_then(|failure| failure.record) else {
+            self.engine.events.warn("no record has paused the run");
             return;
         };
         if decision == RecordDecision::DeadLetter
             && let Err(text) = self.open_dead_letters()
         {
-            self.engine.events.push(EventKind::Warning { text });
+            self.engine.events.warn(text);
             return;
         }
-        self.engine.decide_record(&record, decision);
+        self.engine.decisions.add(&record, decision);
         let outcome = match decision {
             RecordDecision::Skip => "is skipped",
             RecordDecision::DeadLetter => "goes to the dead letters",
         };
-        let text = format!("{} at {} {outcome}, as decided", self.engine.id(record.partition), record.offset);
-        self.engine.events.push(EventKind::Notice { text });
+        let text =
+            format!("{} at {} {outcome}, as decided", self.engine.partitions.id(record.partition), record.offset);
+        self.engine.events.notice(text);
         self.resume();
     }
 
     /// Starts the dead-letter thread of a run that was started without one.
     fn open_dead_letters(&self) -> Result<(), String> {
-        if self.engine.dead_letters.get().is_some() {
+        if self.engine.dead_letters.is_open() {
             return Ok(());
         }
         let health = Arc::<ClientHealth>::default();
         let client = Client::new(&self.kafka, &health).map_err(|error| error.to_string())?;
         let targets = topics::find(&client, &self.engine.plan, &self.engine.settings.dead_letter)?;
-        drop(DeadLetters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
+        drop(dead_letters::spawn(&self.engine, &self.kafka, &self.id, targets)?);
         Ok(())
     }
 
     /// The record that paused the run, for views.
     pub(super) fn paused_record(&self) -> Option<PausedRecord> {
-        let record = self.engine.paused_by()?.record?;
+        let record = self.engine.scheduler.pausing_failure()?.record?;
         Some(PausedRecord {
-            partition: self.engine.id(record.partition).clone(),
+            partition: self.engine.partitions.id(record.partition).clone(),
             offset: Offset::new(record.offset).unwrap_or_default(),
             key: record.key,
             error: record.error,
@@ -272,8 +270,8 @@ impl Run {
                 .take(MAX_SHOWN_KEYS)
                 .map(|one| QuarantinedKey {
                     hash: one.reason.hash,
-                    key: key_text(&one.first),
-                    partition: self.engine.id(one.first.partition).clone(),
+                    key: shown_key(&one.first),
+                    partition: self.engine.partitions.id(one.first.partition).clone(),
                     offset: Offset::new(one.first.offset).unwrap_or_default(),
                     records: one.records as u64,
                     bytes: one.bytes,
@@ -287,6 +285,6 @@ impl Run {
 
     /// Lets the dead-letter thread end after it has sent what is queued.
     pub(super) fn close_dead_letters(&self) {
-        DeadLetters::close(&self.engine.dead_letters);
+        self.engine.dead_letters.close();
     }
 }

@@ -3,18 +3,18 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use kreplay_model::feed::{EventKind, RunState};
+use kreplay_model::feed::RunState;
 
 use crate::{
     handler::{HandlerError, HandlerSource, RunEnd},
-    replay::engine::Engine,
+    replay::{
+        background_task::{BackgroundTask, TaskState},
+        engine::Engine,
+    },
 };
 
 /// A longer finish is reported.
@@ -39,7 +39,7 @@ pub(super) struct HandlerFinish {
     pub(super) ended_at: Instant,
     begun: Instant,
     is_reported: bool,
-    ended: Receiver<Result<(), FinishError>>,
+    task: BackgroundTask<Result<(), FinishError>>,
 }
 
 impl HandlerFinish {
@@ -51,39 +51,31 @@ impl HandlerFinish {
         state: RunState,
         ended_at: Instant,
     ) -> Self {
-        let (sender, ended) = channel();
-        let (engine, handlers) = (Arc::clone(engine), Arc::clone(source));
-        let spawned = std::thread::Builder::new().name("finish".into()).spawn(move || {
-            while engine.claims.are_pending() {
+        let (shared, handlers) = (Arc::clone(engine), Arc::clone(source));
+        let task = BackgroundTask::spawn("finish", move |results| {
+            while shared.claims.are_pending() {
                 std::thread::sleep(CLAIM_POLL_INTERVAL);
             }
-            // Fails if the session has ended.
-            let _ = sender.send(finish(handlers.as_ref(), end));
+            results.send(finish(handlers.as_ref(), end));
         });
-        let ended = if spawned.is_ok() {
-            ended
-        } else {
-            // Without a thread the session itself finishes the handlers and waits.
-            let (sender, ended) = channel();
-            let _ = sender.send(finish(source.as_ref(), end));
-            ended
-        };
-        Self { state, ended_at, begun: Instant::now(), is_reported: false, ended }
+        // Without a thread the session itself finishes the handlers and waits.
+        let task = task.unwrap_or_else(|_| BackgroundTask::ended(finish(source.as_ref(), end)));
+        Self { state, ended_at, begun: Instant::now(), is_reported: false, task }
     }
 
     /// The result and the duration; `None` while finishing continues.
     pub(super) fn poll(&mut self, engine: &Engine) -> Option<(Result<(), FinishError>, Duration)> {
-        let result = match self.ended.recv_timeout(POLL_TIMEOUT) {
-            Ok(result) => result,
-            Err(RecvTimeoutError::Disconnected) => Err(FinishError {
+        let result = match self.task.wait(POLL_TIMEOUT) {
+            TaskState::New(result) => result,
+            TaskState::Ended => Err(FinishError {
                 text: "the handler's shutdown thread stopped without a result; please report this".into(),
                 usage: false,
             }),
-            Err(RecvTimeoutError::Timeout) => {
+            TaskState::Waiting => {
                 if self.begun.elapsed() >= NOTICE_DELAY && !std::mem::replace(&mut self.is_reported, true) {
                     let text = "all records are settled; waiting for the handler to finish its target, which may take \
                                 a while";
-                    engine.events.push(EventKind::Notice { text: text.into() });
+                    engine.events.notice(text);
                 }
                 return None;
             }

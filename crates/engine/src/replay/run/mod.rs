@@ -6,6 +6,7 @@ pub mod error;
 mod failures;
 mod handled_late;
 mod handler_finish;
+mod ideal_time;
 mod outlook;
 mod pace;
 mod partition_assignment;
@@ -27,7 +28,7 @@ use chrono::{DateTime, Utc};
 use kreplay_kafka::{Client, ClientHealth, GroupProtocol, KafkaConfig};
 use kreplay_model::{
     domain::RateLimit,
-    feed::{EventKind, Prediction, RebalanceKind, RebalanceView, RunState},
+    feed::{EventKind, LastReport, Prediction, RebalanceKind, RebalanceView, RunState},
 };
 use parking_lot::Mutex;
 
@@ -38,10 +39,17 @@ use self::{
 use super::{
     checkpoints::thread::CheckpointThread,
     engine::Engine,
-    group::rebalance::Rebalances,
-    reading::member::{GroupContext, MemberThread},
+    group::{
+        member::{GroupContext, MemberThread},
+        rebalance::Rebalances,
+    },
+    lag_guard::LagGuardThread,
+    scheduler::pause::PauseCause,
 };
-use crate::{handler::HandlerSource, journal::Figures};
+use crate::{
+    handler::HandlerSource,
+    journal::{BegunLog, Figures},
+};
 
 /// How many rebalances a run keeps for its report. Each snapshot copies them, and a run that follows the log may last
 /// for weeks.
@@ -85,6 +93,7 @@ pub struct Run {
     engine: Arc<Engine>,
     started: Instant,
     started_at: DateTime<Utc>,
+    /// Never [`RunState::Paused`]: the scheduler knows whether it is paused. See [`Run::state`].
     state: RunState,
     wanted_workers: u32,
     initial_workers: u32,
@@ -108,7 +117,7 @@ pub struct Run {
     handler_finish: Option<HandlerFinish>,
     last_tick: Instant,
     /// The last reported reason why threads cannot be started.
-    thread_error: Option<String>,
+    thread_error: LastReport,
     open_at_assignment: usize,
     /// Finds the number of workers, with automatic concurrency.
     tuner: Option<Tuner>,
@@ -117,6 +126,10 @@ pub struct Run {
     /// The totals of earlier attempts.
     before: Figures,
     checkpoint_thread: Option<CheckpointThread>,
+    /// Where workers record which records they begin, if the run has a journal.
+    begun: Option<Arc<BegunLog>>,
+    /// Protects a consumer group, if the run was asked to.
+    lag_guard: Option<LagGuardThread>,
     /// Whether the run can be resumed from a journal.
     pub(super) resumable: bool,
     /// The configuration for further clients.
@@ -136,26 +149,28 @@ impl Run {
         self.rate_changed = true;
         self.engine.scheduler.set_rate(rate);
         let text = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("at most {rate}"));
-        self.engine.events.push(EventKind::Notice { text });
+        self.engine.events.notice(text);
     }
 
     /// Pauses the run: no more records are handed to workers.
     pub fn pause(&mut self) {
-        if self.state == RunState::Running {
-            self.state = RunState::Paused;
-            self.engine.scheduler.set_paused(true);
+        if self.state == RunState::Running && self.engine.scheduler.pause(PauseCause::User).is_paused_now {
             self.engine.events.push(EventKind::Paused);
         }
     }
 
     /// Resumes a paused run.
     pub fn resume(&mut self) {
-        if self.state == RunState::Paused {
-            self.state = RunState::Running;
-            self.engine.clear_pause();
-            self.engine.scheduler.set_paused(false);
+        if self.state == RunState::Running && self.engine.scheduler.resume() {
             self.engine.events.push(EventKind::Resumed);
         }
+    }
+
+    /// The state of the run.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        let is_paused = self.state == RunState::Running && self.engine.scheduler.is_paused();
+        if is_paused { RunState::Paused } else { self.state }
     }
 
     /// Stops the run before its end: records in flight are finished and committed.
@@ -172,7 +187,7 @@ impl Run {
             return true;
         }
         if self.ending.is_none() {
-            if self.state == RunState::Running {
+            if self.state() == RunState::Running {
                 self.worker_seconds +=
                     f64::from(self.wanted_workers) * now.saturating_duration_since(self.last_tick).as_secs_f64();
             }
@@ -183,8 +198,9 @@ impl Run {
         if self.ending.is_none() {
             // Partitions that are still being assigned have not been read yet, unless everything was read.
             let is_settled = !matches!(self.reading, Reading::Group { .. }) || !self.rebalances.lock().is_open();
-            if is_settled || self.engine.finished_at().is_some() {
-                self.engine.check_filter_matches();
+            if is_settled || self.engine.partitions.finished_at().is_some() {
+                let Engine { matches, partitions, counters, events, .. } = &*self.engine;
+                matches.check(partitions, counters, events);
             }
             self.check_end(now);
         }
@@ -193,13 +209,12 @@ impl Run {
                 self.assigned_partitions = self.engine.partitions.len();
                 self.assign_partitions();
             }
-            let thread_error = self.reconcile().err().map(|error| error.to_string());
-            if thread_error != self.thread_error {
+            match self.reconcile() {
                 // Reported once, although starting is retried all the time.
-                if let Some(text) = &thread_error {
-                    self.engine.events.push(EventKind::Warning { text: text.clone() });
+                Err(error) => self.engine.events.warn_once(&mut self.thread_error, error.to_string()),
+                Ok(()) => {
+                    self.thread_error.clear();
                 }
-                self.thread_error = thread_error;
             }
             if self.assigns_partitions() {
                 self.reassign_when_idle();
@@ -220,7 +235,7 @@ impl Run {
     /// Whether the run failed because of wrong usage.
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
-        self.state == RunState::Failed && self.engine.is_wrong_usage()
+        self.state == RunState::Failed && self.engine.status.is_wrong_usage()
     }
 
     fn follow_rebalances(&mut self, now: Instant) {

@@ -1,13 +1,10 @@
 //! Estimates the time left of a run and what limits its speed.
 
-use std::{
-    sync::atomic::Ordering::Relaxed,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kreplay_model::{
     domain::{Lag, Ordering, RateLimit},
-    feed::{Bottleneck, CurrentLimit, Owner, Prediction, RunState, Totals},
+    feed::{Bottleneck, CurrentLimit, Prediction, RunState, Totals},
 };
 
 use super::{
@@ -76,10 +73,10 @@ impl Run {
     ) -> (Option<f64>, Option<CurrentLimit>) {
         // The time before the first record does not count.
         let begun = self.engine.scheduler.first_taken().is_some();
-        if self.state != RunState::Running || !observation.can_progress || !begun {
+        if self.state() != RunState::Running || !observation.can_progress || !begun {
             self.outlook.last_running = None;
             self.outlook.estimate = None;
-            return (None, self.outlook.limit.clone().filter(|_| self.state == RunState::Running));
+            return (None, self.outlook.limit.clone().filter(|_| self.state() == RunState::Running));
         }
         self.add_speed_sample(now, totals, observation);
         if self.outlook.next_update.is_none_or(|next_update| now >= next_update) {
@@ -108,7 +105,7 @@ impl Run {
             handled: totals.handled,
             busy_s: self.busy_seconds(),
             read: observation.read,
-            is_buffer_full: self.engine.held.load(Relaxed) > self.engine.settings.buffer_bytes / 2,
+            is_buffer_full: self.engine.memory.is_half_full(),
             limited_s: self.engine.scheduler.limited().as_secs_f64(),
         };
         self.outlook.samples.note(sample);
@@ -172,17 +169,13 @@ impl Run {
                 quarantined_left -= quarantined_here;
                 let mut handled = Vec::new();
                 if keyed && unread > 0 && lanes < MAX_LANES {
-                    let lane = |group| if engine.is_keyless(group) { engine.own_lane(index) } else { group };
+                    let lane = |group| {
+                        if engine.ingress.is_keyless(group) { engine.partitions.own_lane(index) } else { group }
+                    };
                     handled = partition.groups.counts().map(|(group, count)| (lane(group), count)).collect();
                     lanes += handled.len();
                 }
-                let owner = match &partition.owner {
-                    Owner::Worker(worker) if by_partition => Some(*worker),
-                    Owner::Member(name) if by_partition => {
-                        name.rsplit('-').next().and_then(|number| number.parse().ok())
-                    }
-                    _ => None,
-                };
+                let owner = partition.owner.worker().filter(|_| by_partition);
                 PartitionLeft {
                     unfinished: waits - quarantined_here,
                     unread,
@@ -206,11 +199,11 @@ impl Run {
         match (bound, self.engine.settings.ordering) {
             (Bottleneck::Key, _) => lane_owner.and_then(|(_, key)| key),
             (Bottleneck::Partition, Ordering::Key) => {
-                lane_owner.map(|(partition, _)| self.engine.id(partition).to_string())
+                lane_owner.map(|(partition, _)| self.engine.partitions.id(partition).to_string())
             }
             (Bottleneck::Partition, _) => {
                 let fullest = (0_u32..).zip(&work.partitions).max_by_key(|(_, records)| **records)?;
-                Some(self.engine.id(fullest.0).to_string())
+                Some(self.engine.partitions.id(fullest.0).to_string())
             }
             _ => None,
         }

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Instant};
 
 use kreplay_model::{
     domain::{Ordering, TopicPartition},
-    feed::{EventKind, Owner, RebalanceKind},
+    feed::{EventKind, RebalanceKind},
 };
 
 use super::Run;
+use crate::replay::partition::Owner;
 use crate::schedule::assign;
 
 /// A partition that moves to another worker.
@@ -27,7 +28,7 @@ impl Run {
             self.assign_partitions();
         } else if self.engine.settings.group.is_none() {
             let partitions: Vec<TopicPartition> =
-                self.engine.planned.iter().map(|planned| planned.id.clone()).collect();
+                self.engine.partitions.all_planned().map(|planned| planned.id.clone()).collect();
             if !partitions.is_empty() {
                 self.engine.events.push(EventKind::Assigned { member: "all workers".into(), partitions });
             }
@@ -43,8 +44,7 @@ impl Run {
             .iter()
             .map(|partition| {
                 let partition = partition.lock();
-                let owner = if let Owner::Worker(worker) = partition.owner { Some(worker) } else { None };
-                (partition.lag().known().unwrap_or(0), owner)
+                (partition.lag().known().unwrap_or(0), partition.owner.worker())
             })
             .unzip();
         let owners = assign(&remaining, &current, self.wanted_workers);
@@ -54,7 +54,7 @@ impl Run {
             .map(|(partition, (from, to))| Move { partition, from, to })
             .collect();
         for one in &moves {
-            self.engine.with(one.partition, |partition| partition.owner = Owner::Worker(one.to));
+            self.engine.partitions.with(one.partition, |partition| partition.owner = Owner::Worker(one.to));
         }
         self.engine.scheduler.assign(moves.iter().map(|one| (one.partition, one.to)));
         self.report_moves(&moves);
@@ -67,7 +67,7 @@ impl Run {
         let (mut given, mut taken): (BTreeMap<u32, Vec<TopicPartition>>, BTreeMap<u32, Vec<TopicPartition>>) =
             Default::default();
         for one in moves {
-            let id = self.engine.id(one.partition);
+            let id = self.engine.partitions.id(one.partition);
             if let Some(from) = one.from {
                 given.entry(from).or_default().push(id.clone());
             }
@@ -83,7 +83,7 @@ impl Run {
 
     /// Reassigns partitions when a worker has nothing left and another has more than one partition to go.
     pub(super) fn reassign_when_idle(&mut self) {
-        let open = self.engine.open();
+        let open = self.engine.partitions.open();
         if open == self.open_at_assignment {
             return;
         }

@@ -1,15 +1,12 @@
 //! Starts a run: checks the settings and creates its parts.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
 use kreplay_kafka::{KafkaConfig, MemberConfig, ReaderRole};
 use kreplay_model::{
     domain::Ordering,
-    feed::{EventKind, EventLog, Owner, RunState},
+    feed::{EventKind, EventLog, LastReport, RunState},
 };
 use parking_lot::Mutex;
 
@@ -21,19 +18,23 @@ use super::{
     outlook::Outlook,
     view::Meters,
 };
+use crate::replay::partition::Owner;
 use crate::{
     handler::{HandlerSource, PositionStore},
     journal::Figures,
     plan::Plan,
     replay::{
         checkpoints::{OpenJournal, thread::CheckpointThread},
-        dead_letters::{DeadLetterTarget, DeadLetters, topics},
+        dead_letters::{self, DeadLetterTarget, topics},
         engine::Engine,
-        group::rebalance::Rebalances,
+        group::{member::GroupContext, rebalance::Rebalances},
+        lag_guard,
         lanes::quarantine::QuarantineReason,
-        limits::lag_guard,
-        position_claims::{PositionsView, spawn_claiming_readers},
-        reading::{discovery, identity, member::GroupContext, readers::spawn_readers},
+        position_claims::PositionsView,
+        reading::{
+            discovery, identity,
+            readers::{spawn_claiming_readers, spawn_readers},
+        },
     },
     settings::{OnFailure, Settings},
 };
@@ -41,24 +42,18 @@ use crate::{
 /// Restores the totals of earlier attempts. Further records of the keys that they discarded are dead-lettered after
 /// those already sent.
 fn restore_totals(engine: &Engine, before: &mut Figures) {
-    engine.retried.store(before.retried, Relaxed);
-    engine.skipped.store(before.skipped, Relaxed);
-    engine.dead_lettered.store(before.dead_lettered, Relaxed);
+    engine.counters.restore(before);
     if before.handled > 0 {
         engine.matches.note_passed();
     }
-    engine.unjudged.store(before.unjudged, Relaxed);
-    engine.unjudged_dropped.store(before.unjudged_dropped, Relaxed);
     let keys = std::mem::take(&mut before.discarded);
     if keys.is_empty() || !engine.settings.quarantine || !engine.settings.dead_letters() {
         return;
     }
-    engine.events.push(EventKind::Notice {
-        text: format!(
-            "{} keys were discarded in an earlier attempt; their remaining records go to the dead letters",
-            keys.len()
-        ),
-    });
+    engine.events.notice(format!(
+        "{} keys were discarded in an earlier attempt; their remaining records go to the dead letters",
+        keys.len()
+    ));
     engine.scheduler.restore_discarded(keys.into_iter().map(QuarantineReason::from_journal));
 }
 
@@ -80,13 +75,11 @@ fn member_config(engine: &Engine, group: &str, connection: &Connection) -> Membe
     };
     let (wait, longest) = (engine.settings.drain_timeout, config.longest_wait());
     if wait > longest {
-        engine.events.push(EventKind::Warning {
-            text: format!(
-                "run.drain_timeout ({} s) is too long for max.poll.interval.ms; members release partitions after {} s",
-                wait.as_secs(),
-                longest.as_secs()
-            ),
-        });
+        engine.events.warn(format!(
+            "run.drain_timeout ({} s) is too long for max.poll.interval.ms; members release partitions after {} s",
+            wait.as_secs(),
+            longest.as_secs()
+        ));
     }
     config
 }
@@ -155,11 +148,11 @@ impl Run {
         let partitions = plan.partitions.len();
         let mut engine = Engine::new(plan, settings, events);
         drop(engine.handlers.set(Arc::clone(&source)));
-        engine.claims.is_ephemeral_cluster = connection.embedded;
-        let (mut before, mut stored, mut journal) = (Figures::default(), Vec::new(), journal);
+        engine.topics.is_ephemeral_cluster = connection.embedded;
+        let (mut before, mut stored, mut begun, mut journal) = (Figures::default(), Vec::new(), None, journal);
         if let Some(opened) = &mut journal {
             // If a group or the target stores the positions, the next owner finds out what is repeated.
-            engine.begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
+            begun = engine.keeps_positions().then(|| Arc::clone(opened.journal.begun()));
             (before, stored) = (std::mem::take(&mut opened.before), std::mem::take(&mut opened.partitions));
             restore_totals(&engine, &mut before);
             if engine.keeps_positions() {
@@ -180,7 +173,7 @@ impl Run {
         let headers = source.wants_headers() || may_dead_letter;
         if let Some(targets) = targets {
             // The thread ends by itself when the run is over.
-            drop(DeadLetters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
+            drop(dead_letters::spawn(&engine, &connection.kafka, &id, targets).map_err(RunError::DeadLetters)?);
         }
         let now = Instant::now();
         engine.events.push(EventKind::Started { run_id: id.clone(), concurrency: wanted_workers });
@@ -190,10 +183,10 @@ impl Run {
                 Reading::Own(vec![spawn_claiming_readers(&engine, &connection.client, headers)?])
             }
             None => {
-                for (planned, index) in engine.planned.iter().zip(0_u32..) {
+                for (planned, index) in engine.partitions.all_planned().zip(0_u32..) {
                     match stored.get(index as usize) {
                         Some(stored) => engine.restore(index, stored),
-                        None => engine.with(index, |one| {
+                        None => engine.partitions.with(index, |one| {
                             one.begin(0, planned.first.get(), Owner::Shared);
                         }),
                     }
@@ -247,13 +240,15 @@ impl Run {
             ending: None,
             handler_finish: None,
             last_tick: now,
-            thread_error: None,
+            thread_error: LastReport::default(),
             open_at_assignment: partitions,
             tuner: None,
             rate: engine.settings.rate,
             rate_changed: false,
             before,
             checkpoint_thread,
+            begun,
+            lag_guard: None,
             resumable,
             kafka: connection.kafka.clone(),
             totals_sent_at: now,
@@ -273,7 +268,7 @@ impl Run {
             self.tuner = Some(self.new_tuner());
         }
         if let (Some(group), Some(max_lag)) = (&self.engine.settings.protect_group, self.engine.settings.max_lag) {
-            lag_guard::spawn(&self.engine, kafka, group, max_lag)?;
+            self.lag_guard = Some(lag_guard::spawn(&self.engine, kafka, group, max_lag)?);
         }
         Ok(())
     }

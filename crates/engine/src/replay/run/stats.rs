@@ -9,8 +9,8 @@ impl Run {
     /// The totals of the run for its journal.
     pub(super) fn figures(&self, now: Instant) -> Figures {
         Figures {
-            state: self.state,
-            error: self.error.clone().or_else(|| self.engine.failure()),
+            state: self.state(),
+            error: self.error.clone().or_else(|| self.engine.status.failure()),
             elapsed_s: self.elapsed_s(now),
             handling_s: self.handling_s(now),
             busy_s: self.busy_seconds(),

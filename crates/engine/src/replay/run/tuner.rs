@@ -6,7 +6,7 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
-use kreplay_model::feed::{EventKind, RunState};
+use kreplay_model::feed::RunState;
 
 use super::Run;
 use crate::replay::limits::{
@@ -53,8 +53,8 @@ impl Run {
         let Some(mut tuner) = self.tuner.take() else { return };
         let usable = self.engine.scheduler.usable_workers();
         tuner.usable = tuner.usable.max(usable);
-        if self.state != RunState::Running
-            || self.engine.throttle() != Throttle::Open
+        if self.state() != RunState::Running
+            || self.lag_guard.as_ref().is_some_and(|guard| guard.throttle() != Throttle::Open)
             || self.rebalances.lock().is_open()
             || self.engine.scheduler.first_taken().is_none()
         {
@@ -67,9 +67,7 @@ impl Run {
                 if let Adjustment::Change { to, reason } = tuner.adaptive.observe(&observation) {
                     tuner.window_start = None;
                     if let Err(error) = self.change_concurrency(to, Some(reason)) {
-                        self.engine
-                            .events
-                            .push(EventKind::Warning { text: format!("the number of workers stays: {error}") });
+                        self.engine.events.warn(format!("the number of workers stays: {error}"));
                     }
                 }
             }
@@ -93,9 +91,9 @@ impl Run {
             at: now,
             handled: self.handled_by_workers(),
             busy_s: self.busy_seconds(),
-            failed: self.engine.retried.load(Relaxed) + self.engine.skipped.load(Relaxed),
+            failed: self.engine.counters.retried.load(Relaxed) + self.engine.counters.skipped.load(Relaxed),
             left: self.engine.partitions.iter().map(|one| one.lock().lag().known().unwrap_or(0)).sum(),
-            latency_ns: self.engine.latency_ns.lock().clone(),
+            latency_ns: self.engine.counters.latency_ns.lock().clone(),
         }
     }
 

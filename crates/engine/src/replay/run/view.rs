@@ -4,17 +4,21 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use hdrhistogram::Histogram;
 use kreplay_model::{
-    domain::{Lag, Offset, Ordering, RateLimit, Tier, TopicPartition},
+    domain::{Lag, Offset, Ordering, Tier},
     feed::{
-        CurrentLimit, DryRunFindings, LatencyMs, LimitsView, Owner, PartitionView, PlanView, Prediction, RetryingView,
-        RunState, RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
+        CurrentLimit, DryRunFindings, LatencyMs, LimitsView, PartitionView, PlanView, RetryingView, RunState,
+        RunSummary, RunView, Throughput, Totals, WorkerState, WorkerView,
     },
 };
 
 use super::{Run, outlook::RunObservation, rate::Rate};
+use crate::replay::partition::Owner;
 use crate::{
-    plan::{Workload, held_back, predict},
-    replay::partition::{PartitionRun, key_groups::Digest},
+    plan::held_back,
+    replay::{
+        lag_guard::LagGuardThread,
+        partition::{PartitionRun, key_groups::Digest},
+    },
 };
 
 /// The rates that are updated from one view to the next.
@@ -44,6 +48,8 @@ struct PartitionSums {
     totals: Totals,
     digest: Digest,
     partitions: Vec<PartitionView>,
+    /// For each partition, the worker that alone handles it.
+    owners: Vec<Option<u32>>,
     observation: RunObservation,
 }
 
@@ -58,13 +64,13 @@ impl Run {
         let quarantine = self.quarantine_view(now);
         let (_, in_flight) = self.engine.scheduler.load();
         let is_stalled = in_flight == 0
-            && (self.state == RunState::Paused
+            && (self.state() == RunState::Paused
                 || quarantine.awaits_decision
                 || retrying.is_some_and(|retrying| retrying.alone));
-        let PartitionSums { totals, digest, partitions, mut observation } =
+        let PartitionSums { totals, digest, partitions, owners, mut observation } =
             self.read_partitions(now, handling_s, is_stalled);
         let unfinished = partitions.iter().filter(|partition| partition.lag != Lag::Known(0)).count();
-        self.engine.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
+        self.engine.memory.note_unfinished(unfinished, totals.lag.known().unwrap_or(0));
         let throughput = if has_ended {
             Throughput {
                 records_per_s: per_s(totals.handled, handling_s),
@@ -80,10 +86,10 @@ impl Run {
         observation.can_progress &= !rebalancing;
         let (eta_s, limit) = self.estimate_time_left(now, &totals, &observation);
         let ideal = has_ended.then(|| self.ideal(handling_s)).flatten();
-        let workers = self.worker_views(now, &partitions, is_stalled);
+        let workers = self.worker_views(now, &partitions, &owners, is_stalled);
         RunView {
             id: self.id.clone(),
-            state: self.state,
+            state: self.state(),
             started_at: Some(self.started_at),
             elapsed_s,
             handling_s,
@@ -101,22 +107,22 @@ impl Run {
                 adaptive: self.tuner.is_some(),
                 single_threaded: self.engine.settings.single_threaded,
                 rate: self.rate,
-                guard: self.engine.guard_view(),
+                guard: self.lag_guard.as_ref().map(LagGuardThread::view),
             },
             rebalancing,
-            latency: latency_ms(&self.engine.latency_ns.lock()),
-            journey: self.engine.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
+            latency: latency_ms(&self.engine.counters.latency_ns.lock()),
+            journey: self.engine.counters.journey_ns.as_ref().map(|journey_ns| latency_ms(&journey_ns.lock())),
             commit_s: self.commit_s(),
             ideal,
             totals,
             throughput,
             digest: digest.to_string(),
-            buffered_bytes: if has_ended { 0 } else { self.engine.held.load(Relaxed) },
+            buffered_bytes: if has_ended { 0 } else { self.engine.memory.held_bytes() },
             workers,
             partitions,
             rebalances: self.finished_rebalances.clone(),
-            error: self.error.clone().or_else(|| self.engine.failure()),
-            paused_by: self.engine.paused_by().map(|cause| cause.reason),
+            error: self.error.clone().or_else(|| self.engine.status.failure()),
+            paused_by: self.engine.scheduler.pausing_failure().map(|failure| failure.reason),
             paused_record: self.paused_record(),
             quarantine,
             effects: self.source.effects(),
@@ -130,6 +136,8 @@ impl Run {
         let mut totals = self.totals_of_the_run();
         let mut digest = Digest::default();
         let mut partitions = Vec::with_capacity(self.engine.partitions.len());
+        let mut owners = Vec::with_capacity(self.engine.partitions.len());
+        let by_partition = self.engine.settings.ordering == Ordering::Partition;
         let mut observation =
             RunObservation { can_progress: !is_stalled, read: 0, assignments: 0, elsewhere: 0, own: (0, 0) };
         self.meters.partitions.resize(self.engine.partitions.len(), Rate::default());
@@ -147,7 +155,7 @@ impl Run {
             digest = digest.combine(partition.groups.digest());
             observation.read += partition.read();
             observation.assignments += u64::from(partition.epoch);
-            match (&partition.owner, lag.known().unwrap_or(0)) {
+            match (partition.owner, lag.known().unwrap_or(0)) {
                 (Owner::None, lag) => observation.elsewhere += lag,
                 (_, lag) => observation.own = (observation.own.0 + lag, observation.own.1 + ahead),
             }
@@ -156,12 +164,13 @@ impl Run {
             } else {
                 rate.update(now, partition.handled, is_stalled)
             };
+            owners.push(partition.owner.worker().filter(|_| by_partition));
             partitions.push(partition_view(&partition, ahead, records_per_s));
         }
         totals.duplicates = totals.already_handled + totals.repeated;
         // Partitions count dropped unjudged records among the filtered ones.
         totals.filtered = totals.filtered.saturating_sub(totals.unjudged_dropped);
-        PartitionSums { totals, digest, partitions, observation }
+        PartitionSums { totals, digest, partitions, owners, observation }
     }
 
     /// The totals of the run. Counters of earlier attempts are added where this attempt cannot know them: a group or a
@@ -176,13 +185,13 @@ impl Run {
             repeated: before.repeated,
             lost: before.lost,
             lanes: self.engine.scheduler.lanes_used(),
-            retried: self.engine.retried.load(Relaxed),
-            skipped: self.engine.skipped.load(Relaxed),
-            barriers: self.engine.barriers.load(Relaxed),
-            dead_lettered: self.engine.dead_lettered.load(Relaxed),
-            unkeyed: self.engine.unkeyed.load(Relaxed),
-            unjudged: self.engine.unjudged.load(Relaxed),
-            unjudged_dropped: self.engine.unjudged_dropped.load(Relaxed),
+            retried: self.engine.counters.retried.load(Relaxed),
+            skipped: self.engine.counters.skipped.load(Relaxed),
+            barriers: self.engine.counters.barriers.load(Relaxed),
+            dead_lettered: self.engine.counters.dead_lettered.load(Relaxed),
+            unkeyed: self.engine.counters.unkeyed.load(Relaxed),
+            unjudged: self.engine.counters.unjudged.load(Relaxed),
+            unjudged_dropped: self.engine.counters.unjudged_dropped.load(Relaxed),
             lag: Lag::Known(0),
             ..Totals::default()
         }
@@ -217,7 +226,7 @@ impl Run {
         let before = self.before.handling_s;
         let Some(first) = self.engine.scheduler.first_taken() else { return before };
         let (_, in_flight) = self.engine.scheduler.load();
-        let end = match self.engine.last_done() {
+        let end = match self.engine.counters.last_done() {
             Some(last) if self.state.is_over() || in_flight == 0 => last,
             _ => now,
         };
@@ -227,7 +236,7 @@ impl Run {
     fn plan_view(&self) -> PlanView {
         let (plan, settings) = (&self.engine.plan, &self.engine.settings);
         PlanView {
-            topics: self.engine.topics.iter().cloned().collect(),
+            topics: self.engine.topics.to_vec(),
             partitions: self.engine.partitions.len(),
             records: plan.records(),
             held_back: held_back::total(&plan.held_back),
@@ -252,7 +261,7 @@ impl Run {
         let settings = &self.engine.settings;
         match settings.tier {
             // In a group each member has a client and a thread with every tier.
-            Tier::Auto if settings.group.is_none() && self.engine.clients.load(Relaxed) > 1 => {
+            Tier::Auto if settings.group.is_none() && self.engine.ingress.clients.load(Relaxed) > 1 => {
                 format!("{} ({})", Tier::Auto, Tier::Dedicated)
             }
             Tier::Auto => format!("{} ({})", Tier::Auto, Tier::Buffered),
@@ -270,21 +279,24 @@ impl Run {
 
     /// Seconds from the end of the last handling to the last commit, once both are known.
     fn commit_s(&self) -> Option<f64> {
-        let committed = (*self.engine.committed.lock()).filter(|_| self.state.is_over())?;
-        Some(committed.saturating_duration_since(self.engine.last_done()?).as_secs_f64())
+        let committed = self.engine.group.final_commit().filter(|_| self.state.is_over())?;
+        Some(committed.saturating_duration_since(self.engine.counters.last_done()?).as_secs_f64())
     }
 
-    fn worker_views(&mut self, now: Instant, partitions: &[PartitionView], is_stalled: bool) -> Vec<WorkerView> {
+    /// `owners`: for each partition, the worker that alone handles it.
+    fn worker_views(
+        &mut self,
+        now: Instant,
+        partitions: &[PartitionView],
+        owners: &[Option<u32>],
+        is_stalled: bool,
+    ) -> Vec<WorkerView> {
         let mut own: HashMap<u32, Vec<_>> = HashMap::new();
-        let by_member = self.engine.settings.ordering == Ordering::Partition;
-        for partition in partitions.iter().filter(|partition| partition.first < partition.end) {
-            let worker = match &partition.owner {
-                Owner::Worker(worker) => Some(*worker),
-                Owner::Member(name) if by_member => name.rsplit('-').next().and_then(|number| number.parse().ok()),
-                _ => None,
-            };
+        for (partition, worker) in
+            partitions.iter().zip(owners).filter(|(partition, _)| partition.first < partition.end)
+        {
             if let Some(worker) = worker {
-                own.entry(worker).or_default().push(partition.id.clone());
+                own.entry(*worker).or_default().push(partition.id.clone());
             }
         }
         self.meters.workers.resize(self.workers.len(), Default::default());
@@ -311,77 +323,6 @@ impl Run {
             });
         }
         views
-    }
-
-    /// The shortest time this run could have taken, computed at its end. It is never longer than the actual time:
-    /// records of one call share its time, so the records of the heaviest lane may have taken less than their share.
-    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn ideal(&self, handling_s: f64) -> Option<Prediction> {
-        let mut keys: HashMap<Result<u32, TopicPartition>, u64> = HashMap::new();
-        let (mut heaviest_partition, mut handled) = (0, 0);
-        for partition in self.engine.partitions.iter() {
-            let partition = partition.lock();
-            handled += partition.handled;
-            heaviest_partition = heaviest_partition.max(partition.handled);
-            for (group, count) in partition.groups.counts() {
-                // Records without a key only wait for each other within their partition.
-                let lane = if self.engine.is_keyless(group) { Err(partition.id.clone()) } else { Ok(group) };
-                *keys.entry(lane).or_default() += count;
-            }
-        }
-        if self.engine.plan.follow {
-            // The run waited for records to be written.
-            return None;
-        }
-        let measured_s =
-            if handled > 0 { self.busy_seconds() / (self.before.handled + handled) as f64 } else { return None };
-        let expected_s = self.source.expected_s().filter(|expected| *expected > 0.0);
-        let record_s = expected_s.unwrap_or(measured_s);
-        let mean_workers = self.worker_seconds / self.started_to_end_s().max(1e-9);
-        let workers = if self.concurrency_changed { mean_workers.max(1.0) } else { f64::from(self.initial_workers) };
-        let heaviest_worker = if self.concurrency_changed {
-            0
-        } else {
-            self.workers.iter().map(|slot| slot.stats.handled.load(Relaxed)).max().unwrap_or(0)
-        };
-        // Workers that mostly waited although the buffers were never full were waiting for reading.
-        let busy = self.busy_seconds() / (workers * handling_s).max(1e-9);
-        let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
-        let starved = !self.engine.fetch_throttled.load(Relaxed) && expected_s.is_none() && busy < 0.5 && !held_back;
-        let heaviest = keys.iter().max_by_key(|(_, count)| **count);
-        let ideal = predict(&Workload {
-            ordering: self.engine.settings.ordering,
-            records: handled,
-            heaviest_key: heaviest.map_or(0, |(_, count)| *count),
-            keyless: heaviest.is_some_and(|(lane, _)| lane.is_err()),
-            heaviest_partition,
-            heaviest_worker,
-            workers,
-            record_s,
-            fetch_s: starved.then_some(handling_s),
-            rate_s: self.rate_s(handling_s, handled),
-        })?;
-        Some(Prediction { elapsed_s: ideal.elapsed_s.min(handling_s.max(1e-9)), ..ideal })
-    }
-
-    /// The shortest time that the user's limits allow: for a rate limit that never changed, the time it takes;
-    /// otherwise the actual time, if workers mostly waited for the limit.
-    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    fn rate_s(&self, handling_s: f64, handled: u64) -> Option<f64> {
-        let held_back = self.engine.scheduler.limited().as_secs_f64() > handling_s / 2.0;
-        match self.rate {
-            Some(RateLimit::Records(per_s)) if !self.rate_changed => Some(handled as f64 / per_s.get() as f64),
-            Some(RateLimit::Bytes(per_s)) if !self.rate_changed => {
-                let bytes: u64 = self.engine.partitions.iter().map(|partition| partition.lock().bytes).sum();
-                Some(bytes as f64 / per_s.get() as f64)
-            }
-            _ => held_back.then_some(handling_s),
-        }
-        .map(|by_rate| if held_back && self.engine.guard_view().is_some() { by_rate.max(handling_s) } else { by_rate })
-    }
-
-    fn started_to_end_s(&self) -> f64 {
-        self.elapsed_s(Instant::now())
     }
 }
 
@@ -417,7 +358,7 @@ fn partition_view(partition: &PartitionRun, ahead: u64, records_per_s: f64) -> P
         lag: partition.lag(),
         ahead,
         handled: partition.handled,
-        owner: partition.owner.clone(),
+        owner: partition.owner.view(),
         records_per_s,
         p95_ms: partition.p95_ms(),
     }

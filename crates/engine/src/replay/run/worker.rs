@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     handler::{Advice, Handler, LaneFailure, LaneRun},
+    journal::BegunLog,
     replay::engine::Engine,
     rules::OnUnjudged,
 };
@@ -46,7 +47,7 @@ impl WorkerStats {
     }
 }
 
-/// Starts a worker. It ends when the scheduler stops it.
+/// Starts a worker. It ends when the scheduler stops it. It records in `begun_log` which records it begins.
 ///
 /// # Errors
 /// The operating system has no thread left.
@@ -55,6 +56,7 @@ pub fn spawn(
     id: u32,
     stats: Arc<WorkerStats>,
     mut handler: Box<dyn Handler>,
+    begun_log: Option<Arc<BegunLog>>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("worker-{id}")).stack_size(STACK_BYTES).spawn(move || {
         let (mut batch, mut entry) = (Vec::new(), Vec::new());
@@ -68,21 +70,21 @@ pub fn spawn(
             let begun = Instant::now();
             stats.state.store(1, Relaxed);
             // Held until the result is settled.
-            let _ticket = engine.begun.as_ref().map(|log| log.note(&mut entry, positions(&batch)));
+            let _ticket = begun_log.as_ref().map(|log| log.note(&mut entry, positions(&batch)));
             let mut handle = |batch: &mut Vec<LaneRun>| {
-                if decodes.is_none() && !engine.has_decisions() {
+                if decodes.is_none() && !engine.decisions.has_any() {
                     return handle(handler.as_mut(), batch);
                 }
                 let reject = |record: &_| {
-                    if engine.is_decided(record) {
+                    if engine.decisions.is_decided(record) {
                         return Some(Rejection::decided_by_user());
                     }
                     decodes.and_then(|decodes| undecodable(rules, decodes, record))
                 };
                 handle_accepted(batch, reject, |batch| handle(handler.as_mut(), batch))
             };
-            let failures = if engine.has_late_results() {
-                handle_unhandled(&mut batch, |record| engine.was_handled_late(record), handle)
+            let failures = if engine.partitions.has_late_results() {
+                handle_unhandled(&mut batch, |record| engine.partitions.was_handled_late(record), handle)
             } else {
                 handle(&mut batch)
             };

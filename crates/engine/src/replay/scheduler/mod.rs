@@ -7,6 +7,7 @@ mod barrier;
 mod barrier_test;
 mod batch_cost;
 pub mod batch_size;
+pub mod pause;
 mod stats;
 mod wakeups;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use std::{
 use kreplay_model::domain::{Ordering, Record};
 use parking_lot::{Condvar, Mutex};
 
-use self::{barrier::Barrier, batch_size::BatchSize};
+use self::{barrier::Barrier, batch_size::BatchSize, pause::PauseCause};
 use super::{
     lanes::{Exclusion, Lanes, quarantine::QuarantineReason},
     limits::limiter::{Allowance, Limiter},
@@ -46,7 +47,8 @@ struct Inner {
     limited: (Option<Instant>, Duration),
     size: BatchSize,
     workers: u32,
-    paused: bool,
+    /// Why no records are handed out, if so.
+    pause: Option<PauseCause>,
     stopped: bool,
     idle: Vec<u32>,
     /// Which workers have a thread that has not been told to exit.
@@ -100,7 +102,7 @@ impl Scheduler {
                 limited: (None, Duration::ZERO),
                 size: BatchSize::new(batch),
                 workers: 0,
-                paused: false,
+                pause: None,
                 stopped: false,
                 idle: Vec::new(),
                 alive: Vec::new(),
@@ -299,7 +301,7 @@ impl Scheduler {
 impl Inner {
     /// Takes records for a worker. If there are none, returns how long the worker can sleep.
     fn take(&mut self, worker: u32, queue_per_worker: bool, out: &mut Vec<LaneRun>) -> Result<(), Duration> {
-        if self.paused {
+        if self.pause.is_some() {
             return Err(MAX_IDLE_WAIT);
         }
         if self.lanes.next_backoff_end().is_some() && self.lanes.end_backoffs(Instant::now()) > 0 && queue_per_worker {

@@ -6,8 +6,8 @@ use super::Scheduler;
 use crate::{
     plan::LaneBacklog,
     replay::{
-        engine::failure_policy::key_text,
         lanes::quarantine::{QuarantineEntry, QuarantineLoad},
+        shown_key::shown_key,
     },
 };
 
@@ -79,12 +79,6 @@ impl Scheduler {
         inner.lanes.waiting_bytes() + inner.barrier.total_bytes()
     }
 
-    /// Whether the scheduler is paused.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.inner.lock().paused
-    }
-
     /// The number of waiting records of each lane, without quarantined records.
     #[must_use]
     pub fn backlog(&self) -> Vec<LaneBacklog> {
@@ -96,7 +90,7 @@ impl Scheduler {
     pub fn describe_lane(&self, lane: u32) -> Option<(u32, Option<String>)> {
         let inner = self.inner.lock();
         let record = inner.lanes.example_of(lane)?;
-        Some((record.partition, record.lane_hash().is_some().then(|| key_text(record))))
+        Some((record.partition, record.lane_hash().is_some().then(|| shown_key(record))))
     }
 
     /// The lanes that are backing off: their number and the time of the next attempt, and whether no other record can

@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{domain::Ordering, feed::Owner};
+use kreplay_model::domain::Ordering;
 
 use super::{AfterFailure, ReturnedLane};
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::engine::fixture::Fixture,
@@ -19,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// One key with some records, so one lane.
 fn one_lane(records: usize) -> Fixture {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1); records]]);
-    fixture.engine.with(0, |one| one.begin(0, 0, Owner::Shared));
+    fixture.engine.partitions.with(0, |one| one.begin(0, 0, Owner::Shared));
     fixture
 }
 
@@ -70,7 +71,7 @@ fn an_exiting_worker_hands_its_lane_to_an_idle_one() {
 #[test]
 fn a_retry_does_not_wait_for_the_worker_whose_record_failed() {
     let fixture = Fixture::new(Ordering::Key, &[vec![Some(1), Some(2), Some(2)]]);
-    fixture.engine.with(0, |one| one.begin(0, 0, Owner::Shared));
+    fixture.engine.partitions.with(0, |one| one.begin(0, 0, Owner::Shared));
     let scheduler = &fixture.engine.scheduler;
     let _ = scheduler.set_workers(2);
     fixture.deliver(0, 0, 0..1);
@@ -89,7 +90,7 @@ fn a_retry_does_not_wait_for_the_worker_whose_record_failed() {
 fn a_lane_that_changes_owner_wakes_the_new_owner() {
     for is_in_flight in [false, true] {
         let fixture = Fixture::new(Ordering::Partition, &[vec![None]]);
-        fixture.engine.with(0, |one| one.begin(0, 0, Owner::Shared));
+        fixture.engine.partitions.with(0, |one| one.begin(0, 0, Owner::Shared));
         let scheduler = &fixture.engine.scheduler;
         let _ = scheduler.set_workers(2);
         fixture.deliver(0, 0, 0..1);
@@ -121,7 +122,7 @@ fn a_lane_that_changes_owner_wakes_the_new_owner() {
 #[test]
 fn every_needed_worker_is_woken() {
     let fixture = Fixture::new(Ordering::Key, &[(0..8).map(Some).collect()]);
-    fixture.engine.with(0, |one| one.begin(0, 0, Owner::Shared));
+    fixture.engine.partitions.with(0, |one| one.begin(0, 0, Owner::Shared));
     let scheduler = &fixture.engine.scheduler;
     let _ = scheduler.set_workers(8);
     let taken: Vec<_> = (0..8).map(|worker| spawn_take(&fixture, worker)).collect();

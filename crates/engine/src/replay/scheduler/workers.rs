@@ -1,4 +1,4 @@
-//! Workers and limits: how many workers there are, their partitions, pausing, and rate limits.
+//! Workers and limits: how many workers there are, their partitions, and rate limits.
 
 use std::{sync::Arc, time::Instant};
 
@@ -31,13 +31,6 @@ impl Scheduler {
     /// Notes that a worker has no thread, because it could not be started.
     pub fn forget_worker(&self, worker: u32) {
         self.inner.lock().set_alive(worker, false);
-    }
-
-    /// Pauses or resumes handing out records.
-    pub fn set_paused(&self, paused: bool) {
-        let mut inner = self.inner.lock();
-        inner.paused = paused;
-        inner.notify_all();
     }
 
     /// Stops handing out records, for good.

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use kreplay_model::feed::EventKind;
-
 use super::{
     SessionLoop,
-    listing::{Answer, Listing},
+    listing::{self, Listing},
     planning::PlanChange,
     starting::{failed, usage},
 };
 use crate::{
     plan::Selection,
-    replay::{Command, Problem, RunError, run::Run},
+    replay::{Command, Problem, RunError, background_task::TaskState, run::Run},
 };
 
 impl SessionLoop {
@@ -42,7 +40,7 @@ impl SessionLoop {
                 self.run.iter_mut().for_each(Run::cancel);
             }
             Command::SetConcurrency(_) | Command::SetAdaptive(true) if self.options.settings.single_threaded => {
-                self.events.push(EventKind::Warning { text: RunError::SingleThreaded.to_string() });
+                self.events.warn(RunError::SingleThreaded.to_string());
             }
             Command::SetConcurrency(wanted) => {
                 let changed = self.run.as_mut().map_or(Ok(()), |run| run.set_concurrency(wanted));
@@ -51,14 +49,14 @@ impl SessionLoop {
                         self.options.settings.concurrency = wanted;
                         self.options.settings.adaptive = false;
                     }
-                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
+                    Err(error) => self.events.warn(error.to_string()),
                 }
                 self.publish_change();
             }
             Command::SetAdaptive(adaptive) => {
                 match self.run.as_mut().map_or(Ok(()), |run| run.set_adaptive(adaptive)) {
                     Ok(()) => self.options.settings.adaptive = adaptive,
-                    Err(error) => self.events.push(EventKind::Warning { text: error.to_string() }),
+                    Err(error) => self.events.warn(error.to_string()),
                 }
                 self.publish_change();
             }
@@ -97,7 +95,7 @@ impl SessionLoop {
                     None => self.start(),
                 }
             }
-            Err(error) if self.run.is_some() => self.events.push(EventKind::Warning { text: error.to_string() }),
+            Err(error) if self.run.is_some() => self.events.warn(error.to_string()),
             Err(error) => {
                 self.problem = Some(usage(&error));
                 self.publish_now();
@@ -135,7 +133,7 @@ impl SessionLoop {
         if change == PlanChange::Finished && self.plan_task.starts_run && self.run.is_none() && !self.is_closing {
             if let Some(problem) = self.plan_task.problem() {
                 let text = format!("the run starts without a plan: {problem}");
-                self.events.push(EventKind::Warning { text });
+                self.events.warn(text);
             }
             self.start();
         }
@@ -146,7 +144,7 @@ impl SessionLoop {
             self.problem = None;
         }
         let options = &self.options;
-        match Listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
+        match listing::start(options.kafka.clone(), Arc::clone(&self.health), options.timeout) {
             Ok(listing) => self.listing = Some(listing),
             Err(error) => self.report_listing_failure(failed(&error)),
         }
@@ -155,10 +153,10 @@ impl SessionLoop {
 
     pub(super) fn poll_listing(&mut self) {
         match self.listing.as_ref().map(Listing::poll) {
-            None | Some(Answer::Waiting) => return,
-            Some(Answer::Finished) => self.listing = None,
-            Some(Answer::New(Ok(catalog))) => self.catalog = Some(catalog),
-            Some(Answer::New(Err(problem))) => self.report_listing_failure(problem),
+            None | Some(TaskState::Waiting) => return,
+            Some(TaskState::Ended) => self.listing = None,
+            Some(TaskState::New(Ok(catalog))) => self.catalog = Some(catalog),
+            Some(TaskState::New(Err(problem))) => self.report_listing_failure(problem),
         }
         self.publish_now();
     }
@@ -169,7 +167,7 @@ impl SessionLoop {
         if self.run.is_none() {
             self.problem = Some(problem);
         } else {
-            self.events.push(EventKind::Error { text: problem.text });
+            self.events.error(problem.text);
         }
     }
 }

@@ -1,17 +1,14 @@
 //! Lists the topics of a cluster on a separate thread.
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, TryRecvError, channel},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use kreplay_kafka::{Catalog, CatalogError, Client, ClientHealth, KafkaConfig, TopicInfo};
 use kreplay_model::{domain::TopicPartition, feed::TopicView};
 
-use crate::replay::Problem;
+use crate::replay::{
+    Problem,
+    background_task::{BackgroundTask, TaskResults},
+};
 
 /// Above this number of partitions no log is measured: every broker would have to answer for its share.
 const MAX_MEASURED_PARTITIONS: usize = 5_000;
@@ -21,47 +18,19 @@ const MAX_SKIPPED_TOPICS: usize = 3;
 /// The topics of a cluster, or why they cannot be listed.
 pub(super) type TopicList = Result<Arc<[TopicView]>, Problem>;
 
-/// A request for the cluster's topics on its own thread.
+/// A request for the cluster's topics. The names come first, the sizes when they are known.
+pub(super) type Listing = BackgroundTask<TopicList>;
+
+/// Starts a listing. Each step waits for at most the timeout.
 ///
-/// The names come first, the sizes when they are known. If this is dropped, the thread ends by itself.
-pub(super) struct Listing {
-    answers: Receiver<TopicList>,
+/// # Errors
+/// The operating system has no thread left.
+pub(super) fn start(kafka: KafkaConfig, health: Arc<ClientHealth>, timeout: Duration) -> std::io::Result<Listing> {
+    BackgroundTask::spawn("listing", move |results| list(&kafka, &health, timeout, results))
 }
 
-/// The state of a listing.
-pub(super) enum Answer {
-    /// Nothing new yet.
-    Waiting,
-    /// Topics, or why they cannot be listed.
-    New(TopicList),
-    /// Nothing more will come.
-    Finished,
-}
-
-impl Listing {
-    /// Starts the thread. Each step waits for at most the timeout.
-    ///
-    /// # Errors
-    /// The operating system has no thread left.
-    pub(super) fn start(kafka: KafkaConfig, health: Arc<ClientHealth>, timeout: Duration) -> std::io::Result<Self> {
-        let (sender, answers) = channel();
-        std::thread::Builder::new().name("listing".into()).spawn(move || list(&kafka, &health, timeout, &sender))?;
-        Ok(Self { answers })
-    }
-
-    /// The next result since the last call. Never waits.
-    pub(super) fn poll(&self) -> Answer {
-        match self.answers.try_recv() {
-            Ok(listed) => Answer::New(listed),
-            Err(TryRecvError::Empty) => Answer::Waiting,
-            Err(TryRecvError::Disconnected) => Answer::Finished,
-        }
-    }
-}
-
-fn list(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, sender: &Sender<TopicList>) {
-    // Sending fails once the listing has been dropped.
-    let send = |listed| sender.send(listed).is_ok();
+fn list(kafka: &KafkaConfig, health: &Arc<ClientHealth>, timeout: Duration, results: &TaskResults<TopicList>) {
+    let send = |listed| results.send(listed);
     let client = match Client::new(kafka, health) {
         Ok(client) => client,
         Err(error) => {

@@ -3,7 +3,6 @@
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
-    mpsc::{Receiver, TryRecvError, channel},
 };
 
 use kreplay_kafka::{Client, ClientHealth};
@@ -11,7 +10,10 @@ use kreplay_model::feed::{Forecast, Planning, PlanningView, Prediction};
 
 use crate::{
     plan::{Plan, Planner, Selection},
-    replay::options::SessionOptions,
+    replay::{
+        background_task::{BackgroundTask, TaskState},
+        options::SessionOptions,
+    },
     settings::Settings,
 };
 
@@ -27,7 +29,7 @@ enum PlanMessage {
 
 /// A plan in progress on its own thread. If this is dropped, the thread ends soon.
 struct PlanInProgress {
-    messages: Receiver<PlanMessage>,
+    task: BackgroundTask<PlanMessage>,
     cancel: Arc<AtomicBool>,
     progress: Planning,
 }
@@ -69,13 +71,13 @@ impl PlanTask {
         settings: Settings,
     ) {
         self.problem = None;
-        let (sender, messages) = channel();
         let cancel = Arc::new(AtomicBool::new(false));
         let (kafka, health, timeout, cancelled) =
             (options.kafka.clone(), Arc::clone(health), options.timeout, Arc::clone(&cancel));
-        let spawned = std::thread::Builder::new().name("plan".into()).spawn(move || {
-            // Sending fails if the session has moved on.
-            let send = |message| drop(sender.send(message));
+        let spawned = BackgroundTask::spawn("plan", move |results| {
+            let send = |message| {
+                results.send(message);
+            };
             let client = match Client::new(&kafka, &health) {
                 Ok(client) => client,
                 Err(error) => return send(PlanMessage::Failed(error.to_string())),
@@ -90,7 +92,7 @@ impl PlanTask {
             });
         });
         match spawned {
-            Ok(_) => self.in_progress = Some(PlanInProgress { messages, cancel, progress: Planning::default() }),
+            Ok(task) => self.in_progress = Some(PlanInProgress { task, cancel, progress: Planning::default() }),
             Err(error) => self.problem = Some(format!("the operating system cannot start another thread ({error})")),
         }
     }
@@ -116,17 +118,17 @@ impl PlanTask {
         let Some(in_progress) = &mut self.in_progress else { return PlanChange::None };
         let mut change = PlanChange::None;
         loop {
-            match in_progress.messages.try_recv() {
-                Ok(PlanMessage::Progress(progress)) => {
+            match in_progress.task.poll() {
+                TaskState::New(PlanMessage::Progress(progress)) => {
                     in_progress.progress = progress;
                     change = PlanChange::Progress;
                     continue;
                 }
-                Ok(PlanMessage::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
-                Ok(PlanMessage::Failed(problem)) => self.problem = Some(problem),
-                Ok(PlanMessage::Stopped) => {}
-                Err(TryRecvError::Empty) => return change,
-                Err(TryRecvError::Disconnected) => {
+                TaskState::New(PlanMessage::Made(forecast)) => self.forecast = Some(Arc::from(forecast)),
+                TaskState::New(PlanMessage::Failed(problem)) => self.problem = Some(problem),
+                TaskState::New(PlanMessage::Stopped) => {}
+                TaskState::Waiting => return change,
+                TaskState::Ended => {
                     self.problem = Some("the plan could not be made; please report this".into());
                 }
             }

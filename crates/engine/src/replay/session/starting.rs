@@ -127,7 +127,7 @@ impl SessionLoop {
         }
         let joined = resumed.as_ref().map_or(0, |(_, opened)| opened.joined.len());
         if let Some(text) = settings.adapt_to_handler(plan.partitions.len() + joined) {
-            self.events.push(EventKind::Notice { text });
+            self.events.notice(text);
         }
         let id = resumed.as_ref().map_or_else(run_id, |(id, _)| id.clone());
         let predicted = self.plan_task.predicted(&plan, &settings);

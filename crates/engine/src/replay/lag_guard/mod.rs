@@ -3,4 +3,4 @@
 mod policy;
 mod thread;
 
-pub use thread::spawn;
+pub use thread::{LagGuardThread, spawn};

@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use kreplay_model::{
-    domain::{Ordering, RecordBufferBuilder, Route},
-    feed::Owner,
-};
+use kreplay_model::domain::{Ordering, RecordBufferBuilder, Route};
 use proptest::prelude::*;
 
-use super::{
-    fixture::{Fixture, HOLE, Log},
-    sim::Sim,
+use super::Sim;
+use crate::replay::partition::Owner;
+use crate::{
+    handler::{Advice, LaneFailure},
+    replay::engine::fixture::{Fixture, HOLE, Log},
 };
-use crate::handler::{Advice, LaneFailure};
 
 const PARTITIONS: u32 = 3;
 
@@ -94,13 +92,13 @@ fn records_without_a_key_are_tracked_separately_from_keyed_ones() {
     let engine = &fixture.engine;
     let _ = engine.scheduler.set_workers(1);
     for epoch in [1, 2] {
-        engine.with(0, |partition| partition.begin(epoch, 0, Owner::Shared));
+        engine.partitions.with(0, |partition| partition.begin(epoch, 0, Owner::Shared));
         engine.scheduler.fence(std::iter::once((0, epoch)));
         let mut builder = RecordBufferBuilder::default();
         builder.push(0, epoch, 0, -1, Route::default(), None, None);
         builder.push(0, epoch, 1, -1, Route::keyed(0), Some(b"key"), None);
         let mut records = Vec::new();
-        builder.finish(&engine.held, &mut records);
+        builder.finish(&engine.memory.held, &mut records);
         engine.deliver(&mut records);
         if epoch == 1 {
             let mut batch = Vec::new();
@@ -109,7 +107,7 @@ fn records_without_a_key_are_tracked_separately_from_keyed_ones() {
             let failure = LaneFailure { run, done: 0, error: "as planned".into(), advice: Advice::Retry };
             engine.settle(batch, &[failure], Duration::ZERO);
         }
-        let partition = engine.partitions[0].lock();
+        let partition = engine.partitions.lock(0);
         assert_eq!((partition.handled, partition.position()), (1, Some(0)), "epoch {epoch}");
         assert_eq!(partition.already_handled, u64::from(epoch - 1));
     }

@@ -11,24 +11,25 @@ use std::{
 };
 
 use kreplay_kafka::{Client, ClientError, ClientHealth, Consumer, Member, MemberConfig, ReaderRole};
-use kreplay_model::feed::EventKind;
+use kreplay_model::feed::LastReport;
 use parking_lot::Mutex;
 
 use super::{
-    fetch::{READ_WAIT, RecordIngest},
-    fetch_throttle::FetchThrottle,
-    health::{BrokerHealthMonitor, PROBE_TIMEOUT},
-    readers::{HOUSEKEEPING_INTERVAL, ends_if_not_recreated, ids},
-    retention::ExpiredPartitions,
-    stall_detector::StallDetector,
+    final_commits::UncommittedGuard,
+    membership::{OrphanStart, RunMembership},
+    rebalance::Rebalances,
 };
 use crate::{
     handler::PositionStore,
     replay::{
         engine::Engine,
-        group::{
-            membership::{OrphanStart, RunMembership},
-            rebalance::Rebalances,
+        reading::{
+            fetch::{READ_WAIT, RecordIngest},
+            fetch_throttle::FetchThrottle,
+            health::{BrokerHealthMonitor, PROBE_TIMEOUT},
+            readers::{HOUSEKEEPING_INTERVAL, ends_if_not_recreated},
+            retention::ExpiredPartitions,
+            stall_detector::StallDetector,
         },
     },
 };
@@ -56,35 +57,6 @@ pub struct GroupContext {
     pub headers: bool,
     /// The number of members whose positions may still have to be committed.
     pub uncommitted_members: Arc<AtomicUsize>,
-}
-
-/// Counts a member among those with positions to commit, until it has none or has left.
-struct UncommittedGuard {
-    count: Arc<AtomicUsize>,
-    is_counted: bool,
-}
-
-impl UncommittedGuard {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self { count: Arc::clone(count), is_counted: true }
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_counted) {
-            self.count.fetch_sub(1, Relaxed);
-        }
-    }
-
-    fn has_others(&self) -> bool {
-        self.count.load(Relaxed) > usize::from(self.is_counted)
-    }
-}
-
-impl Drop for UncommittedGuard {
-    fn drop(&mut self) {
-        self.clear();
-    }
 }
 
 impl MemberThread {
@@ -144,7 +116,7 @@ struct MemberLoop<'a> {
     /// Partitions that can only be read on under a new assignment.
     needs_new_assignment: Vec<u32>,
     /// The last group error that was reported.
-    last_error: Option<String>,
+    last_error: LastReport,
 }
 
 impl<'a> MemberLoop<'a> {
@@ -158,7 +130,7 @@ impl<'a> MemberLoop<'a> {
         let membership = RunMembership::new(Arc::clone(engine), number, Arc::clone(&context.rebalances))
             .with_client(context.client.clone(), context.config.longest_wait());
         let membership = Arc::new(membership);
-        let topics: Vec<String> = engine.topics.iter().cloned().collect();
+        let topics: Vec<String> = engine.topics.to_vec();
         let connection = if number == 0 { ReaderRole::First } else { ReaderRole::Additional };
         let config = MemberConfig { topics, connection, ..context.config.clone() };
         let member = Member::join(&config, &context.health, Arc::clone(&membership) as _)?;
@@ -182,7 +154,7 @@ impl<'a> MemberLoop<'a> {
             topics: config.topics.len(),
             expired: ExpiredPartitions::default(),
             needs_new_assignment: Vec::new(),
-            last_error: None,
+            last_error: LastReport::default(),
         };
         while !engine.reading_stopped() && !leave.load(Relaxed) && !this.must_rejoin() {
             if let Err(error) = this.step() {
@@ -205,7 +177,7 @@ impl<'a> MemberLoop<'a> {
     fn commit_final_positions(&mut self, uncommitted_members: &mut UncommittedGuard) {
         let context = self.context;
         let engine = &context.engine;
-        let is_complete = engine.finished_at().is_some();
+        let is_complete = engine.partitions.finished_at().is_some();
         let most = if is_complete { engine.settings.drain_timeout } else { FINAL_COMMIT_TIMEOUT_WHEN_STOPPED };
         let deadline = Instant::now() + most.min(engine.settings.drain_timeout).min(context.config.longest_wait());
         engine.release_partitions(&self.membership.partitions());
@@ -214,7 +186,7 @@ impl<'a> MemberLoop<'a> {
             if !(is_committed && self.membership.is_acknowledged()) {
                 is_committed = self.membership.commit_all(|positions| self.member.commit_now(positions));
                 if is_committed {
-                    *engine.committed.lock() = Some(Instant::now());
+                    engine.group.note_final_commit(Instant::now());
                     uncommitted_members.clear();
                 }
             }
@@ -233,13 +205,8 @@ impl<'a> MemberLoop<'a> {
 
     fn serve(&mut self) -> Result<(), ClientError> {
         let (engine, last_error) = (&self.context.engine, &mut self.last_error);
-        self.member.serve(|text| {
-            // librdkafka repeats an error with every attempt; it is reported once.
-            if last_error.as_ref() != Some(&text) {
-                engine.events.push(EventKind::Warning { text: text.clone() });
-                *last_error = Some(text);
-            }
-        })
+        // librdkafka repeats an error with every attempt.
+        self.member.serve(|text| engine.events.warn_once(last_error, text))
     }
 
     fn step(&mut self) -> Result<(), ClientError> {
@@ -251,11 +218,11 @@ impl<'a> MemberLoop<'a> {
             self.fetch_throttle.forget(partition);
             self.expired.forget(partition);
             self.needs_new_assignment.retain(|needs_new_assignment| *needs_new_assignment != partition);
-            self.member.begin(engine.id(partition));
+            self.member.begin(engine.partitions.id(partition));
         }
         if engine.wait_for_capacity(READ_WAIT) {
             let ingest = &mut self.ingest;
-            let most = ingest.max_records(engine, engine.clients.load(Relaxed));
+            let most = ingest.max_records(engine, engine.ingress.clients.load(Relaxed));
             self.member.read(READ_WAIT, most, &mut |fetched| ingest.add(engine, fetched));
             let read = self.ingest.flush(engine, &self.context.client);
             self.health_monitor.note_records(engine, &self.context.health, read);
@@ -293,7 +260,7 @@ impl<'a> MemberLoop<'a> {
         self.needs_new_assignment.extend(restarts.into_iter().map(|(index, _)| index));
         if engine.topics.len() > self.topics {
             self.topics = engine.topics.len();
-            self.member.follow(engine.topics.iter().cloned().collect());
+            self.member.follow(engine.topics.to_vec());
         }
         let rebalancing = self.context.rebalances.lock().is_open();
         if rebalancing {
@@ -316,9 +283,9 @@ impl<'a> MemberLoop<'a> {
     /// so far is settled first.
     fn must_rejoin(&mut self) -> bool {
         let engine = &self.context.engine;
-        self.needs_new_assignment.retain(|index| engine.partitions[*index as usize].lock().reached().is_some());
+        self.needs_new_assignment.retain(|index| engine.partitions.lock(*index).reached().is_some());
         !self.needs_new_assignment.is_empty()
-            && self.needs_new_assignment.iter().all(|index| engine.partitions[*index as usize].lock().span() == 0)
+            && self.needs_new_assignment.iter().all(|index| engine.partitions.lock(*index).span() == 0)
     }
 
     /// Redirects partitions to this member that had no progress since the last check although there is more to read:
@@ -329,13 +296,13 @@ impl<'a> MemberLoop<'a> {
         let before = std::mem::take(&mut self.read_to);
         for &index in assigned {
             let reached = {
-                let partition = engine.partitions[index as usize].lock();
+                let partition = engine.partitions.lock(index);
                 let more = !partition.has_failed() && !partition.is_at_end();
                 partition.reached().filter(|reached| more && *reached < partition.end)
             };
             let Some(reached) = reached else { continue };
             if before.get(&index) == Some(&reached) && !self.fetch_throttle.is_throttled(index) {
-                self.member.forward_partition(engine.id(index));
+                self.member.forward_partition(engine.partitions.id(index));
             }
             self.read_to.insert(index, reached);
         }
@@ -348,7 +315,7 @@ impl<'a> MemberLoop<'a> {
             return;
         }
         // If the broker does not answer in time, the next check asks again.
-        let Ok(committed) = self.member.committed(&ids(engine, &orphans), PROBE_TIMEOUT) else { return };
+        let Ok(committed) = self.member.committed(&engine.partitions.ids(&orphans), PROBE_TIMEOUT) else { return };
         let from: Vec<OrphanStart> = if engine.position_store() == PositionStore::Run {
             committed.into_iter().map(OrphanStart::Committed).collect()
         } else {
@@ -360,7 +327,7 @@ impl<'a> MemberLoop<'a> {
                 .collect()
         };
         for (index, from) in orphans.into_iter().zip(from) {
-            let id = engine.id(index);
+            let id = engine.partitions.id(index);
             self.membership.adopt(index, from, |start| self.member.seek(id, start, PROBE_TIMEOUT));
         }
     }
@@ -387,10 +354,10 @@ impl<'a> MemberLoop<'a> {
             return;
         }
         // If the coordinator is away or busy, the next check follows soon. Broker outages are reported elsewhere.
-        let Ok(offsets) = self.member.committed(&ids(engine, &unowned), PROBE_TIMEOUT) else { return };
+        let Ok(offsets) = self.member.committed(&engine.partitions.ids(&unowned), PROBE_TIMEOUT) else { return };
         for (index, offset) in unowned.into_iter().zip(offsets) {
             if let Some(offset) = offset {
-                engine.with(index, |partition| partition.seen_elsewhere(offset.get()));
+                engine.partitions.with(index, |partition| partition.seen_elsewhere(offset.get()));
             }
         }
     }

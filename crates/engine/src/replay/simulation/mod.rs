@@ -1,5 +1,8 @@
 //! Simulates readers, members and workers of an engine, one step at a time, and checks its invariants.
 
+mod checks;
+mod simulation_test;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -10,10 +13,12 @@ use kreplay_kafka::{Membership, StartAt};
 use kreplay_model::domain::{Offset, Ordering, TopicPartition};
 use parking_lot::Mutex;
 
-use super::fixture::{Fixture, HOLE, Log};
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
-    replay::group::{membership::RunMembership, rebalance::Rebalances},
+    replay::{
+        engine::fixture::{Fixture, HOLE, Log},
+        group::{membership::RunMembership, rebalance::Rebalances},
+    },
 };
 
 /// A partition as seen by the broker and the reader.
@@ -108,7 +113,7 @@ impl Sim {
     }
 
     fn id(&self, partition: u32) -> TopicPartition {
-        self.fixture.engine.id(partition).clone()
+        self.fixture.engine.partitions.id(partition).clone()
     }
 
     /// The group assigns a partition to a member. A previous holder learns of it later.
@@ -181,7 +186,7 @@ impl Sim {
 
     fn note_commits(&mut self, member: usize, positions: &[(TopicPartition, Offset)]) {
         for (id, offset) in positions {
-            let part = &mut self.parts[self.fixture.engine.index_of(id).unwrap() as usize];
+            let part = &mut self.parts[self.fixture.engine.partitions.index_of(id).unwrap() as usize];
             assert_eq!(part.holder, Some(member), "{id} is committed by a member that does not hold it");
             part.committed = offset.get();
         }
@@ -213,7 +218,7 @@ impl Sim {
         self.fixture.deliver(partition, epoch, range);
         if at_end {
             self.parts[partition as usize].reached = end;
-            self.fixture.engine.with(partition, |one| one.reach(epoch, end + 7));
+            self.fixture.engine.partitions.with(partition, |one| one.reach(epoch, end + 7));
         }
     }
 
@@ -229,7 +234,7 @@ impl Sim {
         former[index].1 = (next + count).min(end);
         let range = next..former[index].1;
         self.fixture.deliver(partition, epoch, range);
-        self.fixture.engine.with(partition, |one| one.reach(epoch, end));
+        self.fixture.engine.partitions.with(partition, |one| one.reach(epoch, end));
     }
 
     pub fn set_workers(&mut self, workers: u32) {
@@ -279,7 +284,7 @@ impl Sim {
         let mut failures = Vec::new();
         for (run, lane) in batch.iter().enumerate() {
             for (done, record) in lane.records.iter().enumerate() {
-                if self.fixture.engine.was_handled_late(record) {
+                if self.fixture.engine.partitions.was_handled_late(record) {
                     let part = &mut self.parts[record.partition as usize];
                     assert!(part.open.remove(&record.offset));
                     part.duplicates += 1;

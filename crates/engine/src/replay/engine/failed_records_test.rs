@@ -5,17 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kreplay_model::{
-    domain::Ordering,
-    feed::{EventKind, Owner},
-};
+use kreplay_model::{domain::Ordering, feed::EventKind};
 
-use super::{PausingRecord, fixture::Fixture};
+use super::fixture::Fixture;
+use crate::replay::partition::Owner;
 use crate::{
     handler::{Advice, LaneFailure, LaneRun},
     replay::{
         RecordDecision,
-        scheduler::{AfterFailure, ReturnedLane},
+        scheduler::{AfterFailure, ReturnedLane, pause::PausingRecord},
     },
     settings::{OnFailure, Retry, Settings},
 };
@@ -44,7 +42,7 @@ fn settings(first_delay: Duration) -> Settings {
 fn engine(settings: Settings) -> Fixture {
     let fixture = Fixture::with(&[vec![Some(0), Some(1), Some(0), Some(1)]], settings);
     let _ = fixture.engine.scheduler.set_workers(1);
-    fixture.engine.with(0, |partition| partition.begin(1, 0, Owner::Shared));
+    fixture.engine.partitions.with(0, |partition| partition.begin(1, 0, Owner::Shared));
     fixture.engine.scheduler.fence(std::iter::once((0, 1)));
     fixture.deliver(0, 1, 0..4);
     fixture
@@ -69,7 +67,7 @@ impl Fixture {
     }
 
     fn counts(&self) -> (u64, u64) {
-        (self.engine.retried.load(Relaxed), self.engine.skipped.load(Relaxed))
+        (self.engine.counters.retried.load(Relaxed), self.engine.counters.skipped.load(Relaxed))
     }
 }
 
@@ -134,25 +132,25 @@ fn give_up_applies_the_policy_without_a_retry() {
         let fixture = engine(settings);
         let run = fixture.take_first();
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
-        assert_eq!(fixture.engine.retried.load(Relaxed), 0, "no further attempt");
+        assert_eq!(fixture.engine.counters.retried.load(Relaxed), 0, "no further attempt");
         (fixture, back)
     };
     let (fixture, back) = apply(|_| {});
     assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
-    assert_eq!((fixture.counts(), fixture.engine.failure()), ((0, 1), None));
+    assert_eq!((fixture.counts(), fixture.engine.status.failure()), ((0, 1), None));
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Fail);
     assert!(back.done == 0 && backoff_end(&back) > Instant::now());
-    assert!(fixture.engine.failure().unwrap().contains("failed 1 times; last error: as advised"));
+    assert!(fixture.engine.status.failure().unwrap().contains("failed 1 times; last error: as advised"));
 
     let (fixture, back) = apply(|settings| settings.on_failure = OnFailure::Pause);
     assert!(back.done == 0 && backoff_end(&back) <= Instant::now(), "as soon as the run resumes");
-    let cause = fixture.engine.paused_by().unwrap();
+    let cause = fixture.engine.scheduler.pausing_failure().unwrap();
     assert!(cause.reason.contains("as advised"));
     let record = cause.record.unwrap();
     assert_eq!((record.partition, record.offset, record.attempts), (0, 0, 1));
     assert!(record.key.is_some());
-    assert_eq!((fixture.take().len(), fixture.engine.failure()), (0, None));
+    assert_eq!((fixture.take().len(), fixture.engine.status.failure()), (0, None));
 
     let (fixture, back) = apply(|settings| settings.quarantine = true);
     assert!(matches!(back, ReturnedLane { done: 0, after: AfterFailure::Quarantine(_), .. }));
@@ -171,16 +169,19 @@ fn a_decision_about_a_record_is_applied_once_under_any_policy() {
             error: "as it was".into(),
             attempts: 4,
         };
-        fixture.engine.decide_record(&record, RecordDecision::Skip);
-        assert!(fixture.engine.is_decided(&run.records[0]) && !fixture.engine.is_decided(&run.records[1]));
+        fixture.engine.decisions.add(&record, RecordDecision::Skip);
+        assert!(
+            fixture.engine.decisions.is_decided(&run.records[0])
+                && !fixture.engine.decisions.is_decided(&run.records[1])
+        );
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::GiveUp)).unwrap();
         assert!(matches!(back, ReturnedLane { done: 1, after: AfterFailure::Continue, .. }));
-        assert_eq!((fixture.counts(), fixture.engine.failure()), ((0, 1), None));
+        assert_eq!((fixture.counts(), fixture.engine.status.failure()), ((0, 1), None));
         let events = fixture.engine.events.since(0);
         assert!(events.iter().any(|event| event.kind.to_string().contains("as it was")), "with its original failure");
-        assert!(!fixture.engine.has_decisions(), "the policy applies to the next record again");
+        assert!(!fixture.engine.decisions.has_any(), "the policy applies to the next record again");
         drop(fixture.engine.apply_failure_policy(back.run, 1, &failed(Advice::GiveUp)));
-        let stopped = fixture.engine.failure().is_some() || fixture.engine.paused_by().is_some();
+        let stopped = fixture.engine.status.has_failed() || fixture.engine.scheduler.pausing_failure().is_some();
         assert!(stopped && fixture.counts() == (0, 1));
     }
 }
@@ -194,7 +195,7 @@ fn an_unable_target_pauses_the_run_without_naming_a_record() {
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
         fixture.return_lanes(std::iter::once(back));
     }
-    assert_eq!(fixture.engine.paused_by().unwrap().record, None);
+    assert_eq!(fixture.engine.scheduler.pausing_failure().unwrap().record, None);
 }
 
 #[test]
@@ -203,9 +204,9 @@ fn stop_fails_the_run_with_the_reason_under_any_policy() {
         let fixture = engine(Settings { on_failure, quarantine: true, ..settings(Duration::ZERO) });
         let run = fixture.take_first();
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Stop)).unwrap();
-        assert_eq!(fixture.engine.failure().as_deref(), Some("as advised"));
+        assert_eq!(fixture.engine.status.failure().as_deref(), Some("as advised"));
         assert!(back.done == 0 && backoff_end(&back) > Instant::now(), "positions stay below it");
-        assert_eq!((fixture.counts(), fixture.engine.paused_by()), ((0, 0), None));
+        assert_eq!((fixture.counts(), fixture.engine.scheduler.pausing_failure()), ((0, 0), None));
         fixture.return_lanes(std::iter::once(back));
         assert_eq!(fixture.take().len(), 0, "no record is handed out any more");
     }
@@ -216,7 +217,7 @@ fn fenced_fails_a_run_without_a_group_and_waits_for_the_group_otherwise() {
     let alone = engine(settings(Duration::ZERO));
     let run = alone.take_first();
     drop(alone.engine.apply_failure_policy(run, 0, &failed(Advice::Fenced)));
-    assert_eq!((alone.engine.failure().as_deref(), alone.counts()), (Some("as advised"), (0, 0)));
+    assert_eq!((alone.engine.status.failure().as_deref(), alone.counts()), (Some("as advised"), (0, 0)));
 
     let fixture = engine(Settings { group: Some("g".into()), ..settings(Duration::ZERO) });
     for attempt in 1..=60 {
@@ -224,7 +225,7 @@ fn fenced_fails_a_run_without_a_group_and_waits_for_the_group_otherwise() {
         let before = Instant::now();
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Fenced)).unwrap();
         assert_eq!((back.done, fixture.counts()), (0, (0, 0)), "attempt {attempt}: it does not count as a failure");
-        assert_eq!(fixture.engine.failure().is_some(), attempt == 60, "attempt {attempt}");
+        assert_eq!(fixture.engine.status.has_failed(), attempt == 60, "attempt {attempt}");
         let until = backoff_end(&back);
         assert!(until >= before + SHORT, "attempt {attempt}: the target is not flooded with retries");
         let ReturnedLane { run, done, .. } = back;
@@ -240,10 +241,13 @@ fn advice_about_a_revoked_partition_is_ignored() {
     for advice in [Advice::Retry, Advice::After(HOUR), Advice::GiveUp, Advice::Stop, Advice::Fenced] {
         let fixture = engine(settings(Duration::ZERO));
         let run = fixture.take_first();
-        fixture.engine.with(0, |partition| partition.begin(2, 0, Owner::Shared));
+        fixture.engine.partitions.with(0, |partition| partition.begin(2, 0, Owner::Shared));
         let back = fixture.engine.apply_failure_policy(run, 0, &failed(advice)).unwrap();
         assert!(backoff_end(&back) <= Instant::now(), "{advice:?}");
-        assert_eq!((fixture.counts(), fixture.engine.failure(), fixture.engine.paused_by()), ((0, 0), None, None));
+        assert_eq!(
+            (fixture.counts(), fixture.engine.status.failure(), fixture.engine.scheduler.pausing_failure()),
+            ((0, 0), None, None)
+        );
     }
 }
 
@@ -256,7 +260,8 @@ fn an_unable_target_never_causes_records_to_be_skipped() {
             let back = fixture.engine.apply_failure_policy(run, 0, &failed(Advice::Unable)).unwrap();
             assert_eq!(back.done, 0);
             backoff_end(&back);
-            let (fails, pauses) = (fixture.engine.failure().is_some(), fixture.engine.paused_by().is_some());
+            let (fails, pauses) =
+                (fixture.engine.status.has_failed(), fixture.engine.scheduler.pausing_failure().is_some());
             let expected = (attempt == 6, on_failure == OnFailure::Pause);
             assert_eq!((fails || pauses, pauses), (expected.0, expected.0 && expected.1), "attempt {attempt}");
             fixture.return_lanes(std::iter::once(back));

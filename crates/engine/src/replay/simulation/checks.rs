@@ -1,13 +1,9 @@
 //! Invariants of an engine, at any time and at the end of a run.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use kreplay_model::domain::Ordering;
 
-use super::{
-    fixture::HOLE,
-    sim::{Sim, is_broken},
-};
+use super::{Sim, is_broken};
+use crate::replay::engine::fixture::HOLE;
 
 impl Sim {
     /// Checks the invariants that hold at any time.
@@ -16,7 +12,7 @@ impl Sim {
         assert_eq!(self.fixture.engine.scheduler.load().1, count as u64);
         let mut open = 0;
         for (part, number) in self.parts.iter().zip(0_u32..) {
-            let run = self.fixture.engine.partitions[number as usize].lock();
+            let run = self.fixture.engine.partitions.lock(number);
             open += usize::from(!run.is_complete());
             assert_eq!((run.fenced, run.already_handled, run.handled), (part.late, part.duplicates, part.counted));
             assert_eq!(part.counted, part.handled.len() as u64, "a record counts twice");
@@ -28,7 +24,7 @@ impl Sim {
                 assert!(!is_there || part.handled.contains(&offset) || part.skipped.contains(&offset), "{offset}");
             }
         }
-        assert_eq!(self.fixture.engine.open(), open);
+        assert_eq!(self.fixture.engine.partitions.open(), open);
     }
 
     /// Delivers all pending news, and runs to the end.
@@ -49,9 +45,9 @@ impl Sim {
             self.check();
         }
         let engine = &self.fixture.engine;
-        assert_eq!((engine.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
-        assert!(engine.finished_at().is_some());
-        assert_eq!(engine.held.load(Relaxed), 0, "memory was not freed");
+        assert_eq!((engine.partitions.open(), engine.scheduler.load()), (0, (0, 0)), "records are left");
+        assert!(engine.partitions.finished_at().is_some());
+        assert_eq!(engine.memory.held_bytes(), 0, "memory was not freed");
         if self.ordering != Ordering::None {
             let expected = self.fixture.digest_without(is_broken);
             assert_eq!(self.fixture.digest(), expected);

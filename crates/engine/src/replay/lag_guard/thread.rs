@@ -8,8 +8,10 @@ use std::{
 use kreplay_kafka::{GroupLag, GroupLagError, KafkaConfig};
 use kreplay_model::{
     domain::TopicPartition,
-    feed::{EventKind, GuardView},
+    feed::{GuardView, LastReport},
 };
+
+use parking_lot::Mutex;
 
 use super::policy::{LagGuard, ThrottleChange};
 use crate::replay::{engine::Engine, limits::limiter::Throttle};
@@ -18,20 +20,42 @@ use crate::replay::{engine::Engine, limits::limiter::Throttle};
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Timeout of a lookup.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Interval at which the end of the run is checked.
-const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What the thread of the lag guard has last observed and decided.
+pub struct LagGuardThread {
+    state: GuardState,
+}
+
+type GuardState = Arc<Mutex<(GuardView, Throttle)>>;
+
+impl LagGuardThread {
+    /// The state of the protected group, for display.
+    #[must_use]
+    pub fn view(&self) -> GuardView {
+        self.state.lock().0.clone()
+    }
+
+    /// The limit that the lag guard sets.
+    #[must_use]
+    pub fn throttle(&self) -> Throttle {
+        self.state.lock().1
+    }
+}
 
 /// Starts protecting a group. No records are handed out before the first successful lookup. The thread ends with the
 /// run.
 ///
 /// # Errors
 /// The operating system cannot start a thread.
-pub fn spawn(engine: &Arc<Engine>, kafka: &KafkaConfig, group: &str, max_lag: u64) -> std::io::Result<()> {
+pub fn spawn(engine: &Arc<Engine>, kafka: &KafkaConfig, group: &str, max_lag: u64) -> std::io::Result<LagGuardThread> {
     let guard = LagGuard::new(max_lag);
-    engine.set_guard(GuardView { group: group.to_owned(), max_lag, ..GuardView::default() }, guard.throttle());
+    let view = GuardView { group: group.to_owned(), max_lag, ..GuardView::default() };
+    engine.scheduler.set_throttle(guard.throttle());
+    let state = Arc::new(Mutex::new((view, guard.throttle())));
+    let handle = LagGuardThread { state: Arc::clone(&state) };
     let (engine, kafka, group) = (Arc::clone(engine), kafka.clone(), group.to_owned());
-    std::thread::Builder::new().name("guard".into()).spawn(move || watch(&engine, &kafka, &group, guard))?;
-    Ok(())
+    std::thread::Builder::new().name("guard".into()).spawn(move || watch(&engine, &kafka, &group, guard, &state))?;
+    Ok(handle)
 }
 
 /// Names the partition with the largest lag, and what to do if the group no longer reads its topic.
@@ -43,12 +67,13 @@ fn hint(group: &str, id: &TopicPartition, lag: u64) -> String {
     )
 }
 
-fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard) {
+fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard, state: &GuardState) {
     let lookup = match GroupLag::new(kafka, group) {
         Ok(lookup) => lookup,
         Err(error) => return engine.fail(error.to_string()),
     };
-    let (mut handled, mut at, mut seen, mut last_error) = (engine.handled(), Instant::now(), false, None);
+    let (mut handled, mut at, mut seen, mut last_error) =
+        (engine.partitions.handled(), Instant::now(), false, LastReport::default());
     let topics = &engine.settings.protect_topics;
     let counts = |topic: &str| topics.is_empty() || topics.iter().any(|one| one.is_match(topic.as_bytes()));
     let mut hinted = None;
@@ -62,18 +87,17 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard)
                 return engine.fail(error.to_string());
             }
             Err(error) => {
-                let text = error.to_string();
-                if last_error.as_ref() != Some(&text) && !engine.reading_stopped() {
-                    engine.events.push(EventKind::Warning { text: text.clone() });
+                if !engine.reading_stopped() {
+                    engine.events.warn_once(&mut last_error, error.to_string());
                 }
-                last_error = Some(text);
                 None
             }
         };
         if lag.is_some() {
-            (seen, last_error) = (true, None);
+            seen = true;
+            last_error.clear();
         }
-        let (now, count) = (Instant::now(), engine.handled());
+        let (now, count) = (Instant::now(), engine.partitions.handled());
         #[allow(clippy::cast_precision_loss, reason = "a rate")]
         let speed = (count - handled) as f64 / now.saturating_duration_since(at).as_secs_f64().max(1e-3);
         (handled, at) = (count, now);
@@ -88,21 +112,21 @@ fn watch(engine: &Engine, kafka: &KafkaConfig, group: &str, mut guard: LagGuard)
         let (total, worst) = lag.map_or((None, None), |lag| (Some(lag.total), lag.worst));
         let (partition, partition_lag) = worst.clone().map(|(id, lag)| (id.to_string(), lag)).unzip();
         let view = GuardView { group: group.to_owned(), lag: total, partition, partition_lag, max_lag, records_per_s };
-        engine.set_guard(view, throttle);
+        let before = std::mem::replace(&mut *state.lock(), (view, throttle)).1;
+        if before != throttle {
+            engine.scheduler.set_throttle(throttle);
+        }
         if let Some(ThrottleChange { reason, .. }) = step {
-            engine.events.push(EventKind::Notice { text: format!("group {group}: {reason}") });
+            engine.events.notice(format!("group {group}: {reason}"));
         }
         // Once for each partition, even before any record was handled.
         if let Some((id, lag)) = worst.filter(|_| total.is_some_and(|total| total > max_lag))
             && hinted.as_ref() != Some(&id)
         {
-            engine.events.push(EventKind::Notice { text: hint(group, &id, lag) });
+            engine.events.notice(hint(group, &id, lag));
             hinted = Some(id);
         }
-        let next = now + POLL_INTERVAL;
-        while Instant::now() < next && !engine.reading_stopped() {
-            std::thread::sleep(STOP_POLL_INTERVAL);
-        }
+        engine.stop_reading.wait(POLL_INTERVAL);
     }
     lookup.close();
 }

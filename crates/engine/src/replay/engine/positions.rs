@@ -1,0 +1,60 @@
+//! Where the positions of a run are stored, and partitions that begin at a stored position.
+
+use super::Engine;
+use crate::replay::partition::Owner;
+use crate::{handler::PositionStore, journal::StoredPartition};
+
+impl Engine {
+    /// Where the positions of the run are stored.
+    #[must_use]
+    pub fn position_store(&self) -> PositionStore {
+        self.handlers.get().map_or(PositionStore::Run, |handlers| handlers.position_store())
+    }
+
+    /// Tells the target that partitions without records in flight are released, so that it can complete its
+    /// bookkeeping.
+    pub fn release_partitions(&self, partitions: &[u32]) {
+        if let Some(handlers) = self.handlers.get().filter(|handlers| handlers.position_store() != PositionStore::Run) {
+            handlers.release(partitions);
+        }
+    }
+
+    /// Whether the run stores its positions itself, in its journal.
+    #[must_use]
+    pub fn keeps_positions(&self) -> bool {
+        self.settings.group.is_none() && self.position_store() == PositionStore::Run
+    }
+
+    /// Begins a partition at the target's position, without a group.
+    pub fn begin_at(&self, partition: u32, start: i64) {
+        let complete = self.partitions.with(partition, |one| {
+            if one.follows {
+                one.end = one.end.max(start);
+            }
+            one.begin(0, start, Owner::Shared);
+            one.is_complete()
+        });
+        self.reorder_begin(partition, 0, start);
+        if complete {
+            // No reader reads it, so no record may wait for it.
+            self.reorder_gone(partition);
+        }
+    }
+
+    /// Continues a partition from its checkpoint.
+    pub fn restore(&self, partition: u32, stored: &StoredPartition) {
+        let complete = self.partitions.with(partition, |one| {
+            one.restore(stored);
+            one.is_complete() && !self.plan.follow
+        });
+        // Records of a partition added during the run may wait for this one.
+        self.reorder_begin(partition, 0, stored.state.position);
+        if complete {
+            // No reader reads it any more, so no record may wait for it.
+            self.reorder_gone(partition);
+        }
+        let own_lane = self.partitions.own_lane(partition);
+        self.scheduler
+            .mark_lanes_used(stored.groups.iter().map(|entry| self.ingress.lane_of_group(entry.group, own_lane)));
+    }
+}

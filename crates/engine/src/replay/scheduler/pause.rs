@@ -1,0 +1,135 @@
+//! Pausing a run: the scheduler hands out no records while there is a cause. No other part keeps this state.
+
+use super::Scheduler;
+
+/// Why a run is paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PauseCause {
+    /// The user has paused it.
+    User,
+    /// Retention has deleted records before they were read.
+    Retention,
+    /// A record could not be handled.
+    Failure(PausingFailure),
+}
+
+/// The failure that paused a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PausingFailure {
+    /// One sentence.
+    pub reason: String,
+    /// The failed record; `None` if no single record is the cause.
+    pub record: Option<PausingRecord>,
+}
+
+/// The record that paused the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PausingRecord {
+    /// Its partition's index in the plan.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: i64,
+    /// The beginning of its key, as text; `None` for a record without a key.
+    pub key: Option<String>,
+    /// The handler's error.
+    pub error: String,
+    /// Number of attempts.
+    pub attempts: u32,
+}
+
+/// What a call of [`Scheduler::pause`] has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseChange {
+    /// The run was not paused before, and has not ended.
+    pub is_paused_now: bool,
+    /// The cause of this call is the one that is kept.
+    pub is_kept: bool,
+}
+
+impl PauseCause {
+    /// A failure explains a pause better than anything else, and the user needs no explanation.
+    fn outranks(&self, other: &Self) -> bool {
+        let rank = |cause: &Self| match cause {
+            Self::User => 0,
+            Self::Retention => 1,
+            Self::Failure(_) => 2,
+        };
+        rank(self) > rank(other)
+    }
+}
+
+impl Scheduler {
+    /// Pauses handing out records. Of several causes the most important is kept, and of two failures the first.
+    pub fn pause(&self, cause: PauseCause) -> PauseChange {
+        let mut inner = self.inner.lock();
+        let is_paused_now = inner.pause.is_none() && !inner.stopped;
+        let is_kept = inner.pause.as_ref().is_none_or(|known| cause.outranks(known));
+        if is_kept {
+            inner.pause = Some(cause);
+        }
+        inner.notify_all();
+        PauseChange { is_paused_now, is_kept }
+    }
+
+    /// Hands out records again. Returns whether the run was paused.
+    pub fn resume(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.notify_all();
+        inner.pause.take().is_some()
+    }
+
+    /// Whether the run is paused.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.inner.lock().pause.is_some()
+    }
+
+    /// Why the run is paused, if it is.
+    #[must_use]
+    pub fn pause_cause(&self) -> Option<PauseCause> {
+        self.inner.lock().pause.clone()
+    }
+
+    /// The failure that paused the run, if one did.
+    #[must_use]
+    pub fn pausing_failure(&self) -> Option<PausingFailure> {
+        match self.pause_cause() {
+            Some(PauseCause::Failure(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Pauses as the user would, or resumes.
+    #[cfg(test)]
+    pub fn set_paused(&self, paused: bool) {
+        if paused {
+            self.pause(PauseCause::User);
+        } else {
+            self.resume();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kreplay_model::domain::Ordering;
+
+    use super::*;
+
+    fn failure(reason: &str) -> PauseCause {
+        PauseCause::Failure(PausingFailure { reason: reason.into(), record: None })
+    }
+
+    #[test]
+    fn the_first_failure_is_the_cause_of_a_pause_until_the_run_resumes() {
+        let scheduler = Scheduler::new(Ordering::Key, 1, 1, 1);
+        let changes = [PauseCause::User, PauseCause::Retention, failure("a"), failure("b"), PauseCause::Retention]
+            .map(|cause| scheduler.pause(cause))
+            .map(|change| (change.is_paused_now, change.is_kept));
+        assert_eq!(changes, [(true, true), (false, true), (false, true), (false, false), (false, false)]);
+        assert_eq!(scheduler.pausing_failure().map(|failure| failure.reason), Some("a".into()));
+        assert!(scheduler.resume() && !scheduler.resume() && !scheduler.is_paused());
+        scheduler.stop();
+        assert!(!scheduler.pause(PauseCause::User).is_paused_now, "a run that has ended is not paused");
+    }
+}
