@@ -39,6 +39,7 @@ fn measurement(case: &Case, n: u64) -> Measurement {
         commit_s: case.group.then_some(0.05 * n as f64),
         digest: None,
         limit: Some(Resource::Handler),
+        paused: None,
     }
 }
 
