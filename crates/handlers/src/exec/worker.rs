@@ -10,7 +10,7 @@ use std::{
 use super::{
     child::{Child, ChildEnd},
     probe::probe,
-    source::ExecShared,
+    shared::ExecShared,
     stderr_log::StderrLog,
     trouble::ChildError,
     window::Window,

@@ -11,6 +11,7 @@ mod column;
 mod complete;
 mod csv;
 mod format;
+mod handlers;
 mod hold;
 mod ledger;
 mod ledger_error;
@@ -23,7 +24,6 @@ mod preview;
 mod recover;
 mod row_encoding;
 mod settings;
-mod source;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,6 +31,6 @@ mod writer;
 
 pub use column::{Column, ColumnError};
 pub use format::FileFormat;
+pub(super) use handlers::{DryRunFiles, FilesHandlers};
 pub use name::{NameError, NamePattern};
 pub use settings::{Compression, ExportSettings, Series};
-pub(super) use source::{DryRunFiles, FilesSource};

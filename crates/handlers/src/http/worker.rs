@@ -9,8 +9,8 @@ use super::{
     answer::{AnswerOptions, FailureScope, RequestFailure, RequestOutcome},
     parcel::{BatchProgress, RecordIndex},
     request::RequestContent,
+    shared::HttpShared,
     size::HeaderSizes,
-    source::HttpShared,
 };
 use crate::{Advice, Handler, LaneFailure, LaneRun, verdict::Verdict};
 

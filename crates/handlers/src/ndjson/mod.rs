@@ -10,8 +10,8 @@ use kreplay_model::domain::{AppendOnlyVec, Record, TopicPartition};
 use parking_lot::Mutex;
 
 use super::{
-    Advice, EffectForm, Handler, HandlerError, HandlerSource, LaneFailure, LaneRun, Preview, PreviewError,
-    PreviewOnlyHandler, PreviewedEffect, RunEnd,
+    Advice, EffectForm, Handler, HandlerError, HandlerNeeds, LaneFailure, LaneRun, Preview, PreviewError,
+    PreviewOnlyHandler, PreviewedEffect, RunEnd, RunHandlers,
 };
 use crate::setup::HandlerSetup;
 pub(super) use line::append_decoded;
@@ -21,15 +21,15 @@ use sink::{LineSink, WriteError};
 /// no second copy of itself in memory.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
 
-/// The source of `ndjson` handlers: the output that all workers share.
+/// The `ndjson` handlers of a run: the output that all workers share.
 #[derive(Clone, Debug)]
-pub(super) struct NdjsonSource {
+pub(super) struct NdjsonHandlers {
     sink: Arc<Mutex<LineSink>>,
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl NdjsonSource {
+impl NdjsonHandlers {
     pub(super) fn open(path: Option<&Path>, context: &HandlerSetup) -> Result<Self, HandlerError> {
         Ok(Self {
             sink: Arc::new(Mutex::new(LineSink::open(path)?)),
@@ -39,21 +39,13 @@ impl NdjsonSource {
     }
 }
 
-impl HandlerSource for NdjsonSource {
+impl RunHandlers for NdjsonHandlers {
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(NdjsonHandler::new(self.clone()))
     }
 
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
-    fn decodes(&self) -> bool {
-        true
+    fn needs(&self) -> HandlerNeeds {
+        HandlerNeeds { undecodable: true, ..HandlerNeeds::default() }
     }
 
     /// If this fails, records that count as handled may be lost in a system crash.
@@ -62,39 +54,27 @@ impl HandlerSource for NdjsonSource {
     }
 }
 
-/// A source for previews only: it opens and writes nothing.
+/// Handlers for previews only: it opens and writes nothing.
 #[derive(Debug)]
-pub(super) struct PreviewSource {
+pub(super) struct PreviewHandlers {
     partitions: Arc<AppendOnlyVec<TopicPartition>>,
     rules: Arc<Rules>,
 }
 
-impl PreviewSource {
+impl PreviewHandlers {
     pub(super) fn of(context: &HandlerSetup) -> Self {
         Self { partitions: Arc::clone(&context.partitions), rules: Arc::clone(&context.rules) }
     }
 }
 
-impl HandlerSource for PreviewSource {
-    /// Every record fails. Lines are written by [`NdjsonSource`].
+impl RunHandlers for PreviewHandlers {
+    /// Every record fails. Lines are written by [`NdjsonHandlers`].
     fn make(&self, _worker: u32) -> Box<dyn Handler> {
         Box::new(PreviewOnlyHandler("the ndjson handler was opened for previews only"))
     }
 
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn expected_s(&self) -> Option<f64> {
-        None
-    }
-
     fn preview(&self) -> Result<Box<dyn Preview>, HandlerError> {
         Ok(Box::new(LinePreview { partitions: Arc::clone(&self.partitions), rules: Arc::clone(&self.rules) }))
-    }
-
-    fn finish(&self, _end: RunEnd) -> Result<(), HandlerError> {
-        Ok(())
     }
 }
 
@@ -124,12 +104,12 @@ impl Preview for LinePreview {
 /// written lines that are written again on a retry.
 #[derive(Debug)]
 struct NdjsonHandler {
-    output: NdjsonSource,
+    output: NdjsonHandlers,
     block: Vec<u8>,
 }
 
 impl NdjsonHandler {
-    fn new(output: NdjsonSource) -> Self {
+    fn new(output: NdjsonHandlers) -> Self {
         Self { output, block: Vec::new() }
     }
 
@@ -206,7 +186,7 @@ mod tests {
 
     fn handler(path: &Path) -> NdjsonHandler {
         let context = HandlerSetup::testing(&[TopicPartition::new("a", 0), TopicPartition::new("b", 1)]);
-        NdjsonHandler::new(NdjsonSource::open(Some(path), &context).unwrap())
+        NdjsonHandler::new(NdjsonHandlers::open(Some(path), &context).unwrap())
     }
 
     #[test]

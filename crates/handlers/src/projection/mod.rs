@@ -10,18 +10,18 @@ mod batch;
 mod bind;
 mod builtin;
 mod definition;
+mod handlers;
 mod log_identity;
 mod postgres;
 mod preview;
 mod settings;
 mod shadow;
-mod source;
 mod sqlite;
 mod statement;
 mod store;
 mod target;
 
-pub(super) use source::ProjectionSource;
+pub(super) use handlers::ProjectionHandlers;
 
 pub use postgres::ScratchSchemas;
 pub use settings::{Durability, ProjectionSettings};

@@ -15,7 +15,7 @@ use kreplay_topics::TopicTemplate;
 use parking_lot::Mutex;
 
 use super::{
-    TopicSource,
+    TopicHandlers,
     ledger::PositionLedger,
     outgoing::Router,
     pool::{Pool, PoolError, ProducerTemplate},
@@ -50,7 +50,7 @@ fn settings_error(reason: impl ToString) -> HandlerError {
 }
 
 /// Opens the source of a run's handlers. `name` comes from the handler's text and takes precedence over the table.
-pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Result<TopicSource, HandlerError> {
+pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Result<TopicHandlers, HandlerError> {
     let settings = &context.settings.topic;
     let properties = properties(settings, &context.kafka);
     let timeouts = Timeouts::of(&properties).map_err(settings_error)?;
@@ -112,7 +112,7 @@ pub(crate) fn open(name: Option<&TopicTemplate>, context: &HandlerSetup) -> Resu
     if !context.preview_only {
         drop(shared.pool.take(INIT_TIMEOUT).map_err(|error| shared.init_error(&error))?);
     }
-    Ok(TopicSource {
+    Ok(TopicHandlers {
         shared: Arc::new(shared),
         events: context.events.clone(),
         guard_loops,

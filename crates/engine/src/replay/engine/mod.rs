@@ -50,7 +50,7 @@ use super::{
     position_claims::Claims, reading::identity::TopicIds, reorder::buffer::ReorderBuffer, scheduler::Scheduler,
 };
 use crate::{
-    handler::{HandlerSource, PositionStore},
+    handler::{OpenHandlers, PositionStore},
     journal::{BegunLog, StoredPartition},
     plan::{Plan, PlannedPartition, TimestampMonitor},
 };
@@ -71,7 +71,7 @@ pub struct Engine {
     /// Each partition's own lane.
     own_lanes: AppendOnlyVec<u32>,
     /// The handlers; they are notified of partitions added during the run.
-    pub handlers: OnceLock<Arc<dyn HandlerSource>>,
+    pub handlers: OnceLock<Arc<OpenHandlers>>,
     /// Partitions whose positions are being claimed, if the target stores positions.
     pub claims: Claims,
     /// Holds records back until earlier ones have been read.
@@ -258,7 +258,7 @@ impl Engine {
         self.reorder_new_partition(&id);
         let run = PartitionRun::new(&planned, self.plan.follow);
         if let Some(handlers) = self.handlers.get() {
-            handlers.joined(&id);
+            handlers.join(&id);
         }
         self.own_lanes.push(self.scheduler.add_partition());
         self.open.fetch_add(1, Relaxed);
@@ -277,8 +277,8 @@ impl Engine {
     /// Tells the target that partitions without records in flight are released, so that it can complete its
     /// bookkeeping.
     pub fn release_partitions(&self, partitions: &[u32]) {
-        if let Some(handlers) = self.handlers.get().filter(|handlers| handlers.position_store() != PositionStore::Run) {
-            handlers.release(partitions);
+        if let Some(positions) = self.handlers.get().and_then(|handlers| handlers.positions()) {
+            positions.release(partitions);
         }
     }
 

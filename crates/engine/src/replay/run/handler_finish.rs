@@ -13,7 +13,7 @@ use std::{
 use kreplay_model::feed::{EventKind, RunState};
 
 use crate::{
-    handler::{HandlerError, HandlerSource, RunEnd},
+    handler::{HandlerError, OpenHandlers, RunEnd},
     replay::engine::Engine,
 };
 
@@ -46,7 +46,7 @@ impl HandlerFinish {
     /// Starts finishing. A pending claim has to end first; nothing would release what it claims later.
     pub(super) fn begin(
         engine: &Arc<Engine>,
-        source: &Arc<dyn HandlerSource>,
+        source: &Arc<OpenHandlers>,
         end: RunEnd,
         state: RunState,
         ended_at: Instant,
@@ -92,7 +92,7 @@ impl HandlerFinish {
     }
 }
 
-fn finish(source: &dyn HandlerSource, end: RunEnd) -> Result<(), FinishError> {
+fn finish(source: &OpenHandlers, end: RunEnd) -> Result<(), FinishError> {
     match catch_unwind(AssertUnwindSafe(|| source.finish(end))) {
         Ok(result) => {
             result.map_err(|error: HandlerError| FinishError { text: error.to_string(), usage: error.is_usage() })

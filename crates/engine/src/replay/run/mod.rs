@@ -41,7 +41,7 @@ use super::{
     group::rebalance::Rebalances,
     reading::member::{GroupContext, MemberThread},
 };
-use crate::{handler::HandlerSource, journal::Figures};
+use crate::{handler::OpenHandlers, journal::Figures};
 
 /// How many rebalances a run keeps for its report. Each snapshot copies them, and a run that follows the log may last
 /// for weeks.
@@ -89,7 +89,7 @@ pub struct Run {
     wanted_workers: u32,
     initial_workers: u32,
     concurrency_changed: bool,
-    source: Arc<dyn HandlerSource>,
+    source: Arc<OpenHandlers>,
     workers: Vec<WorkerSlot>,
     rebalances: Arc<Mutex<Rebalances>>,
     finished_rebalances: Vec<RebalanceView>,
