@@ -16,7 +16,6 @@ mod hold;
 mod ledger;
 mod ledger_error;
 mod name;
-mod offset_runs;
 mod parquet;
 mod part_file;
 mod parts;

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `settings` | the table `[topic]` |
 //! | `targets`, `outgoing` | where a record is written |
-//! | `work`, `republish` | a batch, its remaining records, and its transaction |
+//! | `republish` | a batch and its transaction |
 //! | `ledger`, `offset_recovery` | positions: their owner, what is committed, what is uncertain |
 //! | `pool` | the producers |
 //! | `preview` | effects without writing |
@@ -25,7 +25,6 @@ mod settings;
 mod targets;
 #[cfg(test)]
 mod topic_test;
-mod work;
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},

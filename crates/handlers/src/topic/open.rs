@@ -21,10 +21,10 @@ use super::{
     pool::{Pool, PoolError, ProducerTemplate},
     republish::Republisher,
     settings::{DELIVERY_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS, Timeouts, TopicSettings},
-    targets::{MissingTopic, RoutingError, TargetTopics},
+    targets::{MissingTopic, TargetTopics},
 };
 use crate::setup::HandlerSetup;
-use crate::{Advice, HandlerError};
+use crate::{Advice, HandlerError, RecordFailure};
 
 /// How long to wait for the initialization of a transactional id.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -191,7 +191,7 @@ fn choose_position_group(settings: &TopicSettings, context: &HandlerSetup) -> Po
 /// Looks up the target topics that are known in advance.
 fn look_up_targets(router: &Router) -> Result<(), HandlerError> {
     for (topic, partitions) in router.known_channels() {
-        let found = router.targets.of(topic.as_bytes()).map_err(|RoutingError { error, advice }| match advice {
+        let found = router.targets.of(topic.as_bytes()).map_err(|RecordFailure { error, advice }| match advice {
             Advice::Retry => target_error(error),
             _ => settings_error(error),
         })?;
